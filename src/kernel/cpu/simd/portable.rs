@@ -1,0 +1,147 @@
+//! Registers of one element, for machines without the vector instructions that we know.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::real::{Lane, Real};
+use super::sine::{self, Parts};
+use crate::kernel::Element;
+
+/// A register of one element.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Scalar<E>(pub E);
+
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        impl<E: Element> $trait for Scalar<E> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Scalar(self.0.$method(other.0))
+            }
+        }
+    };
+}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl<E: Element> Neg for Scalar<E> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Scalar(-self.0)
+    }
+}
+
+/// What both element types share; the transcendental functions differ.
+macro_rules! real {
+    ($elem:ty, { $($functions:item)* }) => {
+        impl Real for Scalar<$elem> {
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                Scalar(<$elem as Element>::of(value))
+            }
+            /// Not fused: without an FMA instruction the fused product is a slow library call.
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                Scalar(self.0 * a.0 + b.0)
+            }
+            #[inline(always)]
+            fn if_positive(self, positive: Self, other: Self) -> Self {
+                if self.0 > 0.0 { positive } else { other }
+            }
+            $($functions)*
+        }
+
+        impl Lane for Scalar<$elem> {
+            type Elem = $elem;
+            const WIDTH: usize = 1;
+
+            #[inline(always)]
+            fn splat(value: $elem) -> Self {
+                Scalar(value)
+            }
+            #[inline(always)]
+            fn load(source: &[$elem]) -> Self {
+                Scalar(source[0])
+            }
+            #[inline(always)]
+            fn store(self, target: &mut [$elem]) {
+                target[0] = self.0;
+            }
+            #[inline(always)]
+            fn sum(self) -> $elem {
+                self.0
+            }
+        }
+    };
+}
+
+real!(f32, {
+    #[inline(always)]
+    fn sin_cos(self) -> (Self, Self) {
+        sine::sin_cos(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        sine::exp(self)
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        sine::exp_m1(self)
+    }
+});
+
+real!(f64, {
+    #[inline(always)]
+    fn sin_cos(self) -> (Self, Self) {
+        let (sin, cos) = self.0.sin_cos();
+        (Scalar(sin), Scalar(cos))
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Scalar(self.0.exp())
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        Scalar(self.0.exp_m1())
+    }
+});
+
+impl Parts for Scalar<f32> {
+    #[inline(always)]
+    fn round(self) -> Self {
+        Scalar(self.0.round_ties_even())
+    }
+    #[inline(always)]
+    fn clamp(self, low: f32, high: f32) -> Self {
+        // A NaN fails both comparisons and stays.
+        if self.0 < low {
+            Scalar(low)
+        } else if self.0 > high {
+            Scalar(high)
+        } else {
+            self
+        }
+    }
+    #[inline(always)]
+    fn all_within(self, bound: f32) -> bool {
+        self.0.abs() <= bound
+    }
+    #[inline(always)]
+    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
+        let k = quadrant.0 as i32;
+        let (s, c) = if k & 1 == 0 { (sin.0, cos.0) } else { (cos.0, sin.0) };
+        (Scalar(if k & 2 == 0 { s } else { -s }), Scalar(if (k + 1) & 2 == 0 { c } else { -c }))
+    }
+    #[inline(always)]
+    fn exp2_integer(self) -> Self {
+        Scalar(f32::from_bits(((self.0 as i32 + 127) << 23) as u32))
+    }
+    #[inline(always)]
+    fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        Scalar(f(self.0))
+    }
+}

@@ -1,0 +1,111 @@
+//! The two faces of a register: [`Real`] for whoever writes a formula, [`Lane`] for whoever writes a kernel.
+
+use std::fmt::Debug;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::kernel::Element;
+
+/// A real number, or a register full of them, in which a formula is written once.
+///
+/// Comparisons are elementwise. Every function propagates NaN. The trait is sealed: kernels choose the type.
+pub trait Real:
+    Copy
+    + Debug
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + 'static
+{
+    /// The same constant everywhere, rounded once.
+    fn of(value: f64) -> Self;
+    /// `self * a + b`, fused where the machine can.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// `if self > 0 { positive } else { other }`; a NaN takes `other`.
+    fn if_positive(self, positive: Self, other: Self) -> Self;
+    /// Sine and cosine together. In `f32` at most 2 ulp off the true value for |x| up to 1e4, correctly reduced (and
+    /// slower) beyond; NaN for an infinite x.
+    fn sin_cos(self) -> (Self, Self);
+    /// `e^x`.
+    fn exp(self) -> Self;
+    /// `e^x - 1`, accurate near 0.
+    fn exp_m1(self) -> Self;
+
+    /// `max(0, x)`; NaN stays NaN, and minus zero becomes zero, so that adding a zero of either sign changes no bit.
+    #[inline(always)]
+    fn relu(self) -> Self {
+        let zero = Self::of(0.0);
+        self.if_positive(self, (-self).if_positive(zero, self + zero))
+    }
+    /// The unit step: 1 for x > 0, 0 for x <= 0; NaN stays NaN.
+    #[inline(always)]
+    fn step(self) -> Self {
+        self.if_positive(Self::of(1.0), (-self).if_positive(Self::of(0.0), self))
+    }
+    /// Sine alone.
+    #[inline(always)]
+    fn sin(self) -> Self {
+        self.sin_cos().0
+    }
+    /// Cosine alone.
+    #[inline(always)]
+    fn cos(self) -> Self {
+        self.sin_cos().1
+    }
+    /// The logistic function `1 / (1 + e^-x)`.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        Self::of(1.0) / (Self::of(1.0) + (-self).exp())
+    }
+}
+
+/// A register of [`Element`]s that kernels load, store and reduce.
+pub trait Lane: Real {
+    /// The element.
+    type Elem: Element;
+    /// Elements in the register.
+    const WIDTH: usize;
+
+    /// The same element everywhere.
+    fn splat(value: Self::Elem) -> Self;
+    /// The first `WIDTH` elements of `source`; panics if there are fewer.
+    fn load(source: &[Self::Elem]) -> Self;
+    /// Writes the first `WIDTH` elements of `target`; panics if there are fewer.
+    fn store(self, target: &mut [Self::Elem]);
+    /// The elements added up, neighbours first: a fixed order.
+    fn sum(self) -> Self::Elem;
+
+    /// Up to `WIDTH` elements, the rest filled with zero.
+    #[inline(always)]
+    fn load_partial(source: &[Self::Elem]) -> Self {
+        let mut full = [Self::Elem::default(); MAX_WIDTH];
+        full[..source.len()].copy_from_slice(source);
+        Self::load(&full)
+    }
+    /// Writes the first `target.len()` elements, at most `WIDTH`.
+    #[inline(always)]
+    fn store_partial(self, target: &mut [Self::Elem]) {
+        let mut full = [Self::Elem::default(); MAX_WIDTH];
+        self.store(&mut full);
+        target.copy_from_slice(&full[..target.len()]);
+    }
+}
+
+/// Elements in the widest register.
+pub(super) const MAX_WIDTH: usize = 16;
+
+/// Adds up a power-of-two number of elements as a balanced tree.
+#[inline(always)]
+pub(super) fn tree_sum<E: Element, const N: usize>(mut values: [E; N]) -> E {
+    let mut n = N;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            values[i] = values[2 * i] + values[2 * i + 1];
+        }
+    }
+    values[0]
+}

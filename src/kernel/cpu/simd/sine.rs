@@ -1,0 +1,98 @@
+//! Sine, cosine and exponential in `f32`, written once for every register.
+//!
+//! Polynomials: Cephes `sinf`, `cosf` and `expf` (S. L. Moshier, Methods and Programs for Mathematical Functions).
+//! Argument reduction: Cody and Waite, with pi/2 cut into pieces whose products with the quadrant are exact, so that
+//! the same code is right with and without a fused multiply-add.
+
+use super::real::Real;
+
+/// What the functions below need of a register of `f32` beyond [`Real`].
+pub(super) trait Parts: Real {
+    /// To the nearest integer, ties to even.
+    fn round(self) -> Self;
+    /// Clamped to `[low, high]`; NaN stays NaN.
+    fn clamp(self, low: f32, high: f32) -> Self;
+    /// Whether every |x| is at most `bound` (false for a NaN).
+    fn all_within(self, bound: f32) -> bool;
+    /// Turns the sine and cosine of the reduced angle into those of the angle in the given quadrant (an integer).
+    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self);
+    /// `2^x` for an integer x in `[-126, 127]`.
+    fn exp2_integer(self) -> Self;
+    /// Each element on its own.
+    fn map(self, f: impl Fn(f32) -> f32) -> Self;
+}
+
+/// Where the fast reduction ends: the quadrant then has 13 bits, and each piece of pi/2 but the last has 11.
+const FAST: f32 = 1.0e4;
+
+/// pi/2 in pieces: bits 2^0 to 2^-10, to 2^-21, to 2^-32, and the rest rounded to 24 bits.
+const HALF_PI: [f64; 4] = [1.5703125, 0.0004835128784179688, 3.13855707645416259765625e-7, 6.077100628276710e-11];
+
+#[inline(always)]
+pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
+    if x.all_within(FAST) { sin_cos_fast(x) } else { sin_cos_exact(x) }
+}
+
+#[inline(always)]
+fn sin_cos_fast<V: Parts>(x: V) -> (V, V) {
+    let quadrant = (x * V::of(std::f64::consts::FRAC_2_PI)).round();
+    let n = -quadrant;
+    let [first, second, third, rest] = HALF_PI.map(V::of);
+    // Exact: the products have at most 24 bits, and so do the differences.
+    let x = n.mul_add(second, n.mul_add(first, x));
+    // The third difference may round; what it and the last piece lose is carried in `low`.
+    let third = n * third;
+    let high = x + third;
+    let low = n.mul_add(rest, (x - high) + third);
+    let r = high + low;
+    let low = (high - r) + low;
+
+    let z = r * r;
+    let sin = V::of(-1.951_529_589_1e-4).mul_add(z, V::of(8.332_160_873_6e-3)).mul_add(z, V::of(-1.666_665_461_1e-1));
+    let sin = r + (sin * z).mul_add(r, low);
+    let cos = V::of(2.443_315_711_809_948e-5)
+        .mul_add(z, V::of(-1.388_731_625_493_765e-3))
+        .mul_add(z, V::of(4.166_664_568_298_827e-2));
+    let cos = V::of(-0.5).mul_add(z, V::of(1.0)) + (cos * z).mul_add(z, -(r * low));
+    V::rotate(quadrant, sin, cos)
+}
+
+/// Element by element in `f64`, whose library reduces any argument exactly; an infinity gives NaN.
+#[cold]
+#[inline(never)]
+fn sin_cos_exact<V: Parts>(x: V) -> (V, V) {
+    (x.map(|x| f64::from(x).sin() as f32), x.map(|x| f64::from(x).cos() as f32))
+}
+
+/// `n` and `e^r - 1` where `x = n ln 2 + r`, |r| <= ln 2 / 2.
+#[inline(always)]
+fn reduced_exp_m1<V: Parts>(x: V) -> (V, V) {
+    let n = (x * V::of(std::f64::consts::LOG2_E)).round();
+    let r = (-n).mul_add(V::of(-2.121_944_400_546_905_8e-4), (-n).mul_add(V::of(0.693_359_375), x));
+    let mut p = V::of(1.987_569_15e-4);
+    for coefficient in
+        [1.398_199_950_7e-3, 8.333_451_907_3e-3, 4.166_579_589_4e-2, 1.666_666_545_9e-1, 5.000_000_120_1e-1]
+    {
+        p = p.mul_add(r, V::of(coefficient));
+    }
+    (n, (p * r).mul_add(r, r))
+}
+
+/// `e^x`: infinity above 88.73, subnormal and then zero below -87.34.
+#[inline(always)]
+pub(super) fn exp<V: Parts>(x: V) -> V {
+    let (n, p) = reduced_exp_m1(x.clamp(-104.0, 89.0));
+    // In two factors, because 2^n itself can be out of range where the result is not.
+    let half = (n * V::of(0.5)).round();
+    (V::of(1.0) + p) * half.exp2_integer() * (n - half).exp2_integer()
+}
+
+/// `e^x - 1`.
+#[inline(always)]
+pub(super) fn exp_m1<V: Parts>(x: V) -> V {
+    // Below -80 the result is -1 to the last bit.
+    let (n, p) = reduced_exp_m1(x.clamp(-80.0, 89.0));
+    // Half of 2^n, because 2^128 is out of range where the result is not.
+    let scale = (n - V::of(1.0)).exp2_integer();
+    V::of(2.0) * scale.mul_add(p, scale - V::of(0.5))
+}

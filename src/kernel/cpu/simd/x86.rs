@@ -1,0 +1,320 @@
+//! AVX2 and AVX-512 registers.
+//!
+//! The register types stay inside the kernels: a value of one exists only within [`Kernel::run`] for its level, and
+//! only [`dispatch_at`] enters that, after it has seen that the machine has the level. Every `unsafe` block below rests
+//! on this.
+
+use std::arch::x86_64::*;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::real::{Lane, Real, tree_sum};
+use super::sine::{self, Parts};
+use super::{Kernel, Level, Portable, Simd};
+
+/// AVX2 and FMA: registers of 32 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2;
+
+impl Simd for Avx2 {
+    type F32 = F32x8;
+    type F64 = F64x4;
+}
+
+/// AVX-512 F, DQ, BW and VL: registers of 64 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512;
+
+impl Simd for Avx512 {
+    type F32 = F32x16;
+    type F64 = F64x8;
+}
+
+/// Runs the kernel at `level` if the machine has it, else at the baseline.
+#[inline]
+pub(super) fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    match level {
+        // SAFETY: the machine has the features that the function enables, checked here.
+        Level::Avx512 if Level::Avx512.is_available() => unsafe { run_avx512(kernel) },
+        // SAFETY: as above.
+        Level::Avx2 if Level::Avx2.is_available() => unsafe { run_avx2(kernel) },
+        _ => kernel.run::<Portable>(),
+    }
+}
+
+/// # Safety
+/// The machine must have AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
+/// # Safety
+/// The machine must have AVX2, FMA and AVX-512 F, DQ, BW and VL.
+#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]
+unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
+/// Runs an intrinsic. A macro rather than one block a call site, because the argument is the same for all of them.
+macro_rules! intrinsic {
+    ($call:expr) => {
+        // SAFETY: a register value exists only below `dispatch_at`, which has checked the instruction set (module docs);
+        // pointers come from slices whose length is checked first.
+        unsafe { $call }
+    };
+}
+
+macro_rules! register {
+    (
+        $(#[$doc:meta])* $name:ident($repr:ty) of $elem:ty, $width:literal,
+        add $add:ident, sub $sub:ident, mul $mul:ident, div $div:ident, xor $xor:ident, fma $fma:ident, max $max:ident,
+        set1 $set1:ident, loadu $loadu:ident, storeu $storeu:ident,
+        if_positive |$x:ident, $positive:ident, $other:ident| $choose:expr,
+        { $($functions:item)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        #[repr(transparent)]
+        pub struct $name($repr);
+
+        register!(@operator $name, Add, add, $add);
+        register!(@operator $name, Sub, sub, $sub);
+        register!(@operator $name, Mul, mul, $mul);
+        register!(@operator $name, Div, div, $div);
+
+        impl Neg for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                Self(intrinsic!($xor(self.0, $set1(-0.0))))
+            }
+        }
+
+        impl Real for $name {
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                Self::splat(value as $elem)
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                Self(intrinsic!($fma(self.0, a.0, b.0)))
+            }
+            #[inline(always)]
+            fn if_positive(self, positive: Self, other: Self) -> Self {
+                let ($x, $positive, $other) = (self.0, positive.0, other.0);
+                Self(intrinsic!($choose))
+            }
+            #[inline(always)]
+            fn relu(self) -> Self {
+                // The instruction returns its second operand where either is NaN or both are zeros.
+                Self(intrinsic!($add($set1(0.0), $max($set1(0.0), self.0))))
+            }
+            $($functions)*
+        }
+
+        impl Lane for $name {
+            type Elem = $elem;
+            const WIDTH: usize = $width;
+
+            #[inline(always)]
+            fn splat(value: $elem) -> Self {
+                Self(intrinsic!($set1(value)))
+            }
+            #[inline(always)]
+            fn load(source: &[$elem]) -> Self {
+                assert!(source.len() >= $width);
+                Self(intrinsic!($loadu(source.as_ptr())))
+            }
+            #[inline(always)]
+            fn store(self, target: &mut [$elem]) {
+                assert!(target.len() >= $width);
+                intrinsic!($storeu(target.as_mut_ptr(), self.0))
+            }
+            #[inline(always)]
+            fn sum(self) -> $elem {
+                tree_sum(self.to_array())
+            }
+        }
+
+        impl $name {
+            #[inline(always)]
+            fn to_array(self) -> [$elem; $width] {
+                let mut values = [0.0; $width];
+                self.store(&mut values);
+                values
+            }
+            #[inline(always)]
+            fn each(self, f: impl Fn($elem) -> $elem) -> Self {
+                Self::load(&self.to_array().map(f))
+            }
+        }
+    };
+    (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:ident) => {
+        impl $trait for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(intrinsic!($intrinsic(self.0, other.0)))
+            }
+        }
+    };
+}
+
+/// `f32` functions come from polynomials, `f64` ones element by element from the library.
+macro_rules! transcendental {
+    (f32) => {
+        #[inline(always)]
+        fn sin_cos(self) -> (Self, Self) {
+            sine::sin_cos(self)
+        }
+        #[inline(always)]
+        fn exp(self) -> Self {
+            sine::exp(self)
+        }
+        #[inline(always)]
+        fn exp_m1(self) -> Self {
+            sine::exp_m1(self)
+        }
+    };
+    (f64) => {
+        #[inline(always)]
+        fn sin_cos(self) -> (Self, Self) {
+            (self.each(f64::sin), self.each(f64::cos))
+        }
+        #[inline(always)]
+        fn exp(self) -> Self {
+            self.each(f64::exp)
+        }
+        #[inline(always)]
+        fn exp_m1(self) -> Self {
+            self.each(f64::exp_m1)
+        }
+    };
+}
+
+register! {
+    /// Eight `f32`.
+    F32x8(__m256) of f32, 8,
+    add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, xor _mm256_xor_ps,
+    fma _mm256_fmadd_ps, max _mm256_max_ps, set1 _mm256_set1_ps, loadu _mm256_loadu_ps, storeu _mm256_storeu_ps,
+    if_positive |x, positive, other| _mm256_blendv_ps(other, positive, _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())),
+    { transcendental!(f32); }
+}
+
+register! {
+    /// Four `f64`.
+    F64x4(__m256d) of f64, 4,
+    add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, xor _mm256_xor_pd,
+    fma _mm256_fmadd_pd, max _mm256_max_pd, set1 _mm256_set1_pd, loadu _mm256_loadu_pd, storeu _mm256_storeu_pd,
+    if_positive |x, positive, other| _mm256_blendv_pd(other, positive, _mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_setzero_pd())),
+    { transcendental!(f64); }
+}
+
+register! {
+    /// Sixteen `f32`.
+    F32x16(__m512) of f32, 16,
+    add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, xor _mm512_xor_ps,
+    fma _mm512_fmadd_ps, max _mm512_max_ps, set1 _mm512_set1_ps, loadu _mm512_loadu_ps, storeu _mm512_storeu_ps,
+    if_positive |x, positive, other|
+        _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), other, positive),
+    { transcendental!(f32); }
+}
+
+register! {
+    /// Eight `f64`.
+    F64x8(__m512d) of f64, 8,
+    add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, xor _mm512_xor_pd,
+    fma _mm512_fmadd_pd, max _mm512_max_pd, set1 _mm512_set1_pd, loadu _mm512_loadu_pd, storeu _mm512_storeu_pd,
+    if_positive |x, positive, other|
+        _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd()), other, positive),
+    { transcendental!(f64); }
+}
+
+impl Parts for F32x8 {
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(intrinsic!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn clamp(self, low: f32, high: f32) -> Self {
+        // The second operand wins where either is NaN, and the second is x.
+        let raised = intrinsic!(_mm256_max_ps(_mm256_set1_ps(low), self.0));
+        Self(intrinsic!(_mm256_min_ps(_mm256_set1_ps(high), raised)))
+    }
+    #[inline(always)]
+    fn all_within(self, bound: f32) -> bool {
+        let mask = intrinsic!({
+            let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0);
+            _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(magnitude, _mm256_set1_ps(bound)))
+        });
+        mask == 0xff
+    }
+    #[inline(always)]
+    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
+        intrinsic!({
+            let k = _mm256_cvtps_epi32(quadrant.0);
+            let odd = _mm256_castsi256_ps(_mm256_slli_epi32::<31>(k));
+            let two = _mm256_set1_epi32(2);
+            let next = _mm256_add_epi32(k, _mm256_set1_epi32(1));
+            let sin_sign = _mm256_castsi256_ps(_mm256_slli_epi32::<30>(_mm256_and_si256(k, two)));
+            let cos_sign = _mm256_castsi256_ps(_mm256_slli_epi32::<30>(_mm256_and_si256(next, two)));
+            let s = _mm256_blendv_ps(sin.0, cos.0, odd);
+            let c = _mm256_blendv_ps(cos.0, sin.0, odd);
+            (Self(_mm256_xor_ps(s, sin_sign)), Self(_mm256_xor_ps(c, cos_sign)))
+        })
+    }
+    #[inline(always)]
+    fn exp2_integer(self) -> Self {
+        Self(intrinsic!({
+            let k = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(k))
+        }))
+    }
+    #[inline(always)]
+    fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        self.each(f)
+    }
+}
+
+impl Parts for F32x16 {
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(intrinsic!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn clamp(self, low: f32, high: f32) -> Self {
+        // The second operand wins where either is NaN, and the second is x.
+        let raised = intrinsic!(_mm512_max_ps(_mm512_set1_ps(low), self.0));
+        Self(intrinsic!(_mm512_min_ps(_mm512_set1_ps(high), raised)))
+    }
+    #[inline(always)]
+    fn all_within(self, bound: f32) -> bool {
+        let mask = intrinsic!(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(bound)));
+        mask == 0xffff
+    }
+    #[inline(always)]
+    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
+        intrinsic!({
+            let k = _mm512_cvtps_epi32(quadrant.0);
+            let (one, two) = (_mm512_set1_epi32(1), _mm512_set1_epi32(2));
+            let odd = _mm512_test_epi32_mask(k, one);
+            let next = _mm512_add_epi32(k, one);
+            let sin_sign = _mm512_castsi512_ps(_mm512_slli_epi32::<30>(_mm512_and_si512(k, two)));
+            let cos_sign = _mm512_castsi512_ps(_mm512_slli_epi32::<30>(_mm512_and_si512(next, two)));
+            let s = _mm512_mask_blend_ps(odd, sin.0, cos.0);
+            let c = _mm512_mask_blend_ps(odd, cos.0, sin.0);
+            (Self(_mm512_xor_ps(s, sin_sign)), Self(_mm512_xor_ps(c, cos_sign)))
+        })
+    }
+    #[inline(always)]
+    fn exp2_integer(self) -> Self {
+        Self(intrinsic!({
+            let k = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(k))
+        }))
+    }
+    #[inline(always)]
+    fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        self.each(f)
+    }
+}

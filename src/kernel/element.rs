@@ -1,0 +1,44 @@
+//! The scalar types that the kernels compute in.
+
+use num_traits::{Float, FromPrimitive, ToPrimitive};
+
+use super::cpu::simd::{Lane, Simd};
+
+/// A floating-point element of a tensor: `f32` or `f64`.
+pub trait Element:
+    Float + FromPrimitive + ToPrimitive + Default + Send + Sync + std::fmt::Debug + std::iter::Sum + 'static
+{
+    /// The vector register of these elements at instruction set `S`.
+    type Lane<S: Simd>: Lane<Elem = Self>;
+
+    /// Rounds an `f64` once to this type.
+    fn of(value: f64) -> Self;
+    /// Widens (exactly) to `f64`.
+    fn wide(self) -> f64;
+}
+
+impl Element for f32 {
+    type Lane<S: Simd> = S::F32;
+
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Element for f64 {
+    type Lane<S: Simd> = S::F64;
+
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value
+    }
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+}
