@@ -3,4 +3,26 @@
 //! Work is split by sizes only and every reduction has a fixed order, so that results do not depend on the number of
 //! threads.
 
+pub mod activation;
+pub mod add;
+pub mod batch_norm;
+mod blocks;
+pub mod conv2d;
+mod copy;
+pub mod cross_entropy;
+pub mod dropout;
+#[allow(unsafe_code)]
+pub mod gemm;
+mod layout;
+pub mod linear;
+pub mod optimizer;
+pub mod pool2d;
+mod scratch;
 pub mod simd;
+mod sums;
+mod tasks;
+
+pub use layout::Layout;
+
+#[cfg(test)]
+mod testing;

@@ -11,6 +11,7 @@ mod portable;
 mod real;
 mod sine;
 #[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 mod x86;
 
 pub use real::{Lane, Real};

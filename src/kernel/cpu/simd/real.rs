@@ -40,10 +40,11 @@ pub trait Real:
         let zero = Self::of(0.0);
         self.if_positive(self, (-self).if_positive(zero, self + zero))
     }
-    /// The unit step: 1 for x > 0, 0 for x <= 0; NaN stays NaN.
+    /// The unit step: 1 for x > 0, 0 for x <= 0 (plus zero, also at minus zero); NaN stays NaN.
     #[inline(always)]
     fn step(self) -> Self {
-        self.if_positive(Self::of(1.0), (-self).if_positive(Self::of(0.0), self))
+        let zero = Self::of(0.0);
+        self.if_positive(Self::of(1.0), (-self).if_positive(zero, self + zero))
     }
     /// Sine alone.
     #[inline(always)]

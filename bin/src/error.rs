@@ -1,0 +1,63 @@
+//! What ends a command early, and the exit code it ends with.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use pvlu_zoo::data::DataError;
+use pvlu_zoo::registry::RegistryError;
+
+/// An error of a command. One line each.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The data set could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A model could not be built.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Training or evaluation failed.
+    #[error("{run}: {source}")]
+    Training {
+        /// The run that failed.
+        run: String,
+        /// Why.
+        source: pvlu::Error,
+    },
+    /// A file could not be written.
+    #[error("{}: cannot write: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start {threads} threads: {source}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// Why.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// Options that contradict each other or the data.
+    #[error("{0}")]
+    Usage(String),
+    /// Ctrl-C. What was finished is kept.
+    #[error("interrupted; finished runs and epochs are kept in {}", out.display())]
+    Interrupted {
+        /// The output folder.
+        out: PathBuf,
+    },
+}
+
+impl CliError {
+    /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it), else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            CliError::Usage(_) => ExitCode::from(2),
+            CliError::Interrupted { .. } => ExitCode::from(130),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

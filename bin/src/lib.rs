@@ -1,0 +1,13 @@
+//! The command-line tools of `pvlu_zoo`, as a library that their `main` functions call.
+//!
+//! `reproduce` writes the tables of the PVLU paper: [`table`] says what each is, [`run`] trains it, [`report`] writes CSV.
+
+pub mod args;
+pub mod dataset;
+pub mod error;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod table;

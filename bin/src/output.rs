@@ -1,0 +1,132 @@
+//! Files that are never half written: each version is written beside and then renamed over the last one.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::CliError;
+
+/// Creates the folder and makes sure that files can be written there, before any work is done.
+pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
+    let failed = |source| CliError::Write { path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let probe = folder.join(format!(".write-test-{}", std::process::id()));
+    File::create(&probe).map_err(failed)?;
+    fs::remove_file(&probe).map_err(failed)
+}
+
+/// Writes a file beside its place and renames it.
+pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.sync_all()
+    });
+    if let Err(source) = written.and_then(|()| fs::rename(&beside, path)) {
+        // What could be written is no use to anyone; failing to remove it changes nothing.
+        let _ = fs::remove_file(&beside);
+        return Err(failed(source));
+    }
+    Ok(())
+}
+
+/// A CSV file that is complete, up to the last row added, at any moment.
+#[derive(Debug)]
+pub struct CsvFile {
+    path: PathBuf,
+    columns: usize,
+    /// Bytes of the header.
+    header: usize,
+    contents: Vec<u8>,
+}
+
+impl CsvFile {
+    /// A file of which nothing is written before the first row.
+    pub fn new(path: PathBuf, header: &[&str]) -> Result<Self, CliError> {
+        let mut file = Self { path, columns: header.len(), header: 0, contents: Vec::new() };
+        file.append(header.iter())?;
+        file.header = file.contents.len();
+        Ok(file)
+    }
+
+    /// Adds rows and writes the file.
+    pub fn add<R, F>(&mut self, rows: R) -> Result<(), CliError>
+    where
+        R: IntoIterator<Item = Vec<F>>,
+        F: AsRef<[u8]>,
+    {
+        for row in rows {
+            debug_assert_eq!(row.len(), self.columns);
+            self.append(row)?;
+        }
+        write_atomically(&self.path, &self.contents)
+    }
+
+    /// Replaces all rows below the header and writes the file.
+    pub fn replace<R, F>(&mut self, rows: R) -> Result<(), CliError>
+    where
+        R: IntoIterator<Item = Vec<F>>,
+        F: AsRef<[u8]>,
+    {
+        self.contents.truncate(self.header);
+        self.add(rows)
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn append<F: AsRef<[u8]>>(&mut self, row: impl IntoIterator<Item = F>) -> Result<(), CliError> {
+        let mut writer = csv::Writer::from_writer(&mut self.contents);
+        let written = writer.write_record(row).and_then(|()| Ok(writer.flush()?));
+        written.map_err(|error| CliError::Write { path: self.path.clone(), source: error.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_there_as_soon_as_they_are_added_and_nothing_is_left_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let mut file = CsvFile::new(path.clone(), &["a", "b"]).unwrap();
+        assert!(!path.exists());
+        file.add([vec!["1", "with, comma"]]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,\"with, comma\"\n");
+        file.add([vec!["2", ""]]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,\"with, comma\"\n2,\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_last_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let mut file = CsvFile::new(path.clone(), &["a"]).unwrap();
+        file.add([vec!["1"]]).unwrap();
+        // A device that is always full, in the place of the file beside.
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("/dev/full", folder.path().join("x.csv.part")).unwrap();
+            let error = file.add([vec!["2"]]).unwrap_err();
+            assert!(error.to_string().contains("x.csv"), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_folder_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("results");
+        fs::write(&file, "").unwrap();
+        let error = prepare_folder(&file).unwrap_err();
+        assert!(error.to_string().contains("results"), "{error}");
+    }
+}

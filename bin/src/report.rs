@@ -1,0 +1,343 @@
+//! The CSV files of a table, and the table on stdout.
+//!
+//! Everything but columns that end in `_seconds` is the same, byte for byte, whenever the same command is run: no paths,
+//! thread counts or timestamps.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use pvlu_zoo::train::EpochRecord;
+
+use crate::error::CliError;
+use crate::output::CsvFile;
+use crate::run::Plan;
+use crate::table::LEARNING_RATE;
+
+const EPOCH_COLUMNS: [&str; 16] = [
+    "table",
+    "model",
+    "activation",
+    "seed",
+    "data",
+    "preset",
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "train_top1",
+    "val_loss",
+    "val_top1",
+    "test_loss",
+    "test_top1",
+    "test_top5",
+    "epoch_seconds",
+];
+
+const RUN_COLUMNS: [&str; 26] = [
+    "table",
+    "model",
+    "activation",
+    "seed",
+    "data",
+    "preset",
+    "epochs",
+    "status",
+    "final_top1",
+    "val_selected_top1",
+    "peak_top1",
+    "paper_top1",
+    "rel_error_decrease",
+    "paper_rel_error_decrease",
+    "val_selected_epoch",
+    "runs",
+    "died",
+    "classes",
+    "train_images",
+    "val_images",
+    "test_images",
+    "batch_size",
+    "learning_rate",
+    "overridden",
+    "data_warnings",
+    "train_seconds",
+];
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All epochs, with an accuracy above a guess.
+    Finished,
+    /// A loss that is not finite, or a final test accuracy below twice chance.
+    Died,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Status::Finished => "finished",
+            Status::Died => "died",
+        }
+    }
+}
+
+/// The numbers of one run.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    /// The activation.
+    pub activation: String,
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub status: Status,
+    /// Test accuracy after the last epoch.
+    pub final_top1: f64,
+    /// The epoch that is best on the held-out images.
+    pub val_selected_epoch: u64,
+    /// Test accuracy after that epoch.
+    pub val_selected_top1: f64,
+    /// Best test accuracy after any epoch, as the paper reports.
+    pub peak_top1: f64,
+    /// Time of all epochs.
+    pub seconds: f64,
+}
+
+impl RunResult {
+    fn counts(&self) -> bool {
+        self.status == Status::Finished
+    }
+}
+
+/// The files of a table in the making.
+#[derive(Debug)]
+pub struct Report<'a> {
+    plan: &'a Plan,
+    epochs: CsvFile,
+    runs: CsvFile,
+    results: Vec<RunResult>,
+}
+
+/// Mean and standard error (sample deviation over the root of the count).
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Summary {
+    mean: f64,
+    standard_error: f64,
+}
+
+fn summarize(values: &[f64]) -> Summary {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    Summary { mean, standard_error: (variance / n).sqrt() }
+}
+
+/// `(e0 - e) / e0`, where e is an error rate and e0 that of ReLU.
+fn rel_error_decrease(relu_top1: f64, top1: f64) -> f64 {
+    (top1 - relu_top1) / (1.0 - relu_top1)
+}
+
+/// A number for the CSV; nothing for one that does not exist.
+fn number(value: f64) -> String {
+    if value.is_nan() { String::new() } else { format!("{value:.6}") }
+}
+
+impl<'a> Report<'a> {
+    /// A report without rows; files appear with their first row.
+    pub fn new(plan: &'a Plan, folder: &Path) -> Result<Self, CliError> {
+        let name = plan.table.name;
+        Ok(Self {
+            plan,
+            epochs: CsvFile::new(folder.join(format!("{name}_epochs.csv")), &EPOCH_COLUMNS)?,
+            runs: CsvFile::new(folder.join(format!("{name}.csv")), &RUN_COLUMNS)?,
+            results: Vec::new(),
+        })
+    }
+
+    /// Adds one epoch.
+    pub fn add_epoch(&mut self, activation: &str, seed: u64, record: &EpochRecord) -> Result<(), CliError> {
+        let mut row = self.key(activation, &seed.to_string());
+        row.extend([
+            record.epoch.to_string(),
+            format!("{:e}", record.learning_rate),
+            number(record.train_loss),
+            number(record.train_top1),
+            number(record.validation.loss),
+            number(record.validation.top1),
+            number(record.test.loss),
+            number(record.test.top1),
+            number(record.test.top5),
+            format!("{:.3}", record.seconds),
+        ]);
+        self.epochs.add([row])
+    }
+
+    /// Adds one finished run.
+    ///
+    /// The rows of the other runs are written anew with it: a ReLU run gives those with its seed something to compare to.
+    pub fn add_run(&mut self, result: RunResult) -> Result<(), CliError> {
+        self.results.push(result);
+        let rows: Vec<_> = self.results.iter().map(|result| self.run_row(result)).collect();
+        self.runs.replace(rows)
+    }
+
+    fn run_row(&self, result: &RunResult) -> Vec<String> {
+        let plan = self.plan;
+        let published = plan.table.published(&result.activation);
+        let paper_top1 = published
+            .and_then(|published| published.by_seed.get(usize::try_from(result.seed).ok()?))
+            .copied()
+            .unwrap_or(f64::NAN);
+        let decrease = match self.relu(result.seed) {
+            Some(relu) if result.counts() => rel_error_decrease(relu.val_selected_top1, result.val_selected_top1),
+            _ => f64::NAN,
+        };
+        let mut row = self.key(&result.activation, &result.seed.to_string());
+        row.extend([
+            plan.epochs.to_string(),
+            result.status.name().to_owned(),
+            number(result.final_top1),
+            number(result.val_selected_top1),
+            number(result.peak_top1),
+            number(paper_top1),
+            number(decrease),
+            String::new(),
+            result.val_selected_epoch.to_string(),
+            String::new(),
+            String::new(),
+        ]);
+        row.extend(self.circumstances(&format!("{:.3}", result.seconds)));
+        row
+    }
+
+    /// Adds the summary rows, and returns the table for stdout.
+    pub fn finish(mut self) -> Result<String, CliError> {
+        let mut rows = Vec::new();
+        let mut text = String::new();
+        let plan = self.plan;
+        let _ = writeln!(text, "{}", plan.table.title);
+        let _ = writeln!(
+            text,
+            "data {}, preset {}, {} epochs, {} seeds; test accuracy in %, mean and standard error over runs that lived\n",
+            plan.data,
+            plan.preset.name(),
+            plan.epochs,
+            plan.seeds.len()
+        );
+        let _ = writeln!(
+            text,
+            "{:<12} {:>5} {:>5} {:>15} {:>15} {:>15} {:>12} {:>12}",
+            "activation", "runs", "died", "final", "selected", "peak", "paper (peak)", "rel. error"
+        );
+        for activation in &plan.activations {
+            let lived: Vec<&RunResult> =
+                self.results.iter().filter(|result| result.activation == *activation && result.counts()).collect();
+            let died = plan.seeds.len() - lived.len();
+            let summary = |of: fn(&RunResult) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
+            let columns = [
+                summary(|run| run.final_top1),
+                summary(|run| run.val_selected_top1),
+                summary(|run| run.peak_top1),
+            ];
+            let decreases: Vec<f64> = lived
+                .iter()
+                .filter_map(|run| Some(rel_error_decrease(self.relu(run.seed)?.val_selected_top1, run.val_selected_top1)))
+                .collect();
+            let decrease = summarize(&decreases);
+            let published = plan.table.published(activation);
+            let paper = Summary {
+                mean: published.map_or(f64::NAN, |published| published.mean),
+                standard_error: published.map_or(f64::NAN, |published| published.standard_error),
+            };
+            let paper_decrease = published.and_then(|published| published.rel_error_decrease).unwrap_or(f64::NAN);
+            type Pick = fn(&Summary) -> f64;
+            let kinds: [(&str, Pick, f64); 2] =
+                [("mean", |s| s.mean, paper_decrease), ("standard_error", |s| s.standard_error, f64::NAN)];
+            for (name, pick, paper_decrease) in kinds {
+                let mut row = self.key(activation, name);
+                row.extend([plan.epochs.to_string(), "summary".to_owned()]);
+                row.extend(columns.iter().map(|summary| number(pick(summary))));
+                row.extend([
+                    number(pick(&paper)),
+                    number(pick(&decrease)),
+                    number(paper_decrease),
+                    String::new(),
+                    lived.len().to_string(),
+                    died.to_string(),
+                ]);
+                row.extend(self.circumstances(""));
+                rows.push(row);
+            }
+            let _ = write!(text, "{activation:<12} {:>5} {died:>5}", lived.len());
+            for summary in &columns {
+                let _ = write!(text, " {:>15}", percent(summary));
+            }
+            let _ = writeln!(text, " {:>12} {:>12}", percent(&paper), percent(&decrease));
+        }
+        self.runs.add(rows)?;
+        let _ = write!(
+            text,
+            "\nselected: at the epoch that is best on held-out training images. peak: the best epoch by the test images, \
+             as the paper reports.\nrel. error: decrease of the error rate against ReLU with the same seed, by the \
+             selected epoch.\nwritten: {}, {}",
+            self.runs.path().display(),
+            self.epochs.path().display()
+        );
+        Ok(text)
+    }
+
+    /// The ReLU run with this seed, if it lived.
+    fn relu(&self, seed: u64) -> Option<&RunResult> {
+        self.results.iter().find(|run| run.activation == "relu" && run.seed == seed && run.counts())
+    }
+
+    /// The first columns, which say which row it is.
+    fn key(&self, activation: &str, seed: &str) -> Vec<String> {
+        let plan = self.plan;
+        [plan.table.name, plan.table.model, activation, seed, plan.data, plan.preset.name()].map(str::to_owned).to_vec()
+    }
+
+    /// The last columns, which say under which circumstances.
+    fn circumstances(&self, seconds: &str) -> [String; 9] {
+        let plan = self.plan;
+        [
+            plan.classes.to_string(),
+            plan.train.len().to_string(),
+            plan.validation.len().to_string(),
+            plan.test.len().to_string(),
+            plan.batch_size.to_string(),
+            format!("{LEARNING_RATE:e}"),
+            plan.overridden.clone(),
+            plan.warnings.clone(),
+            seconds.to_owned(),
+        ]
+    }
+}
+
+/// Mean and standard error in percent; nothing where there is none.
+fn percent(summary: &Summary) -> String {
+    match (summary.mean.is_nan(), summary.standard_error.is_nan()) {
+        (true, _) => "-".to_owned(),
+        (false, true) => format!("{:.2}", 100.0 * summary.mean),
+        (false, false) => format!("{:.2} +- {:.2}", 100.0 * summary.mean, 100.0 * summary.standard_error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_mean_and_standard_error_of_the_mean() {
+        // The paper's PVLU column of table 1: 56.9 and 0.2 as printed.
+        let summary = summarize(&[0.566, 0.566, 0.578, 0.567, 0.567]);
+        assert!((summary.mean - 0.5688).abs() < 1e-12);
+        assert!((summary.standard_error - 0.002_310_844).abs() < 1e-8);
+        assert!(summarize(&[0.5]).standard_error.is_nan());
+        assert!(summarize(&[]).mean.is_nan());
+    }
+
+    #[test]
+    fn the_relative_decrease_is_that_of_the_error_rate() {
+        // The paper's table 3: VGG-16 from 86.95 % to 88.19 %, 9.5 %.
+        assert!((rel_error_decrease(0.8695, 0.8819) - 0.095).abs() < 1e-4);
+        assert!(rel_error_decrease(0.9, 0.8) < 0.0);
+    }
+}

@@ -1,0 +1,234 @@
+//! Runs a table: every activation with every seed.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, Split};
+use pvlu_zoo::registry;
+use pvlu_zoo::train::{Event, FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits, fit};
+
+use crate::args::{Cli, Command, Preset, TableArgs};
+use crate::dataset::{Chosen, choose};
+use crate::error::CliError;
+use crate::interrupt;
+use crate::output::prepare_folder;
+use crate::progress::Progress;
+use crate::report::{Report, RunResult, Status};
+use crate::table::{self, TABLE1, TABLE2, Table, quick};
+
+/// Everything that decides the numbers of a table.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The table.
+    pub table: &'static Table,
+    /// The preset that filled what the user left open.
+    pub preset: Preset,
+    /// Name of the data set.
+    pub data: &'static str,
+    /// Number of classes.
+    pub classes: usize,
+    /// Warnings about the data set.
+    pub warnings: String,
+    /// Passes over the training images.
+    pub epochs: u64,
+    /// Seeds.
+    pub seeds: Vec<u64>,
+    /// Activations.
+    pub activations: Vec<String>,
+    /// Images in a step.
+    pub batch_size: usize,
+    /// Values that the user set in the place of the preset's.
+    pub overridden: String,
+    /// Images trained on.
+    pub train: Arc<Split>,
+    /// Images held out of training, which pick the epoch.
+    pub validation: Arc<Split>,
+    /// Test images.
+    pub test: Arc<Split>,
+    /// Mean and deviation that images are normalised by.
+    pub normalization: Normalization,
+}
+
+/// Runs the command.
+pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
+    let (table, args) = match &cli.command {
+        Command::Table1(args) => (&TABLE1, args),
+        Command::Table2(args) => (&TABLE2, args),
+    };
+    interrupt::install();
+    if let Some(threads) = args.threads {
+        let threads = threads.get();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        pool.map_err(|source| CliError::Threads { threads, source })?;
+    }
+    prepare_folder(&args.out)?;
+    let chosen = choose(args)?;
+    let progress = Progress::new(args.quiet);
+    progress.note(&chosen.note);
+    for warning in &chosen.dataset.warnings {
+        progress.note(&format!("warning: {warning}"));
+    }
+    let plan = plan(table, args, chosen)?;
+    let mut report = Report::new(&plan, &args.out)?;
+    for seed in &plan.seeds {
+        for activation in &plan.activations {
+            run_one(&plan, activation, *seed, &mut report, &progress).inspect_err(|_| progress.finish())?;
+            if interrupt::interrupted() {
+                progress.finish();
+                return Err(CliError::Interrupted { out: args.out.clone() });
+            }
+        }
+    }
+    progress.finish();
+    println!("{}", report.finish()?);
+    Ok(())
+}
+
+/// Fills in what the user left open.
+fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan, CliError> {
+    let Chosen { dataset, preset, .. } = chosen;
+    let is_quick = preset == Preset::Quick;
+    let is_procedural = dataset.name == "procedural";
+    let default_limit = |quick_limit| if is_quick && !is_procedural { quick_limit } else { usize::MAX };
+    let limit_train = args.limit_train.map_or(default_limit(quick::TRAIN), |limit| limit.get());
+    let limit_test = args.limit_test.map_or(default_limit(quick::TEST), |limit| limit.get());
+    let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT);
+    let test = dataset.test.limit(limit_test);
+    for (split, name) in [(&train, "training"), (&validation, "held-out"), (&test, "test")] {
+        if split.is_empty() {
+            return Err(CliError::Usage(format!(
+                "no {name} images are left: --limit-train or --limit-test is too small ({} training and {} test images)",
+                dataset.train.len().min(limit_train),
+                test.len()
+            )));
+        }
+    }
+    let seeds = args.seeds.clone().unwrap_or_else(|| if is_quick { quick::SEEDS } else { table.seeds }.to_vec());
+    let activations = args
+        .activations
+        .clone()
+        .unwrap_or_else(|| table.activations.iter().map(|&activation| activation.to_owned()).collect());
+    for (name, repeated) in [("--seeds", has_duplicates(&seeds)), ("--activations", has_duplicates(&activations))] {
+        if repeated {
+            return Err(CliError::Usage(format!("{name} names the same run twice")));
+        }
+    }
+    let normalization = match dataset.name {
+        "cifar100" => Normalization::CIFAR100,
+        _ => Normalization::measured(&train)?,
+    };
+    Ok(Plan {
+        table,
+        preset,
+        data: dataset.name,
+        classes: dataset.classes,
+        warnings: dataset.warnings.join("; "),
+        epochs: args.epochs.unwrap_or(if is_quick { quick::EPOCHS } else { table::EPOCHS }),
+        seeds,
+        activations,
+        batch_size: args.batch_size.map_or(
+            if is_quick { quick::BATCH_SIZE } else { table::BATCH_SIZE },
+            |size| size.get(),
+        ),
+        overridden: overridden(args),
+        train: Arc::new(train),
+        validation: Arc::new(validation),
+        test: Arc::new(test),
+        normalization,
+    })
+}
+
+fn has_duplicates<T: Ord + Clone>(values: &[T]) -> bool {
+    let mut sorted = values.to_vec();
+    sorted.sort();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// The options that change numbers, as given.
+fn overridden(args: &TableArgs) -> String {
+    let mut changed = Vec::new();
+    let mut note = |name: &str, value: Option<String>| changed.extend(value.map(|value| format!("{name}={value}")));
+    note("epochs", args.epochs.map(|n| n.to_string()));
+    note("limit-train", args.limit_train.map(|n| n.to_string()));
+    note("limit-test", args.limit_test.map(|n| n.to_string()));
+    note("batch-size", args.batch_size.map(|n| n.to_string()));
+    changed.join(" ")
+}
+
+/// Trains one network and reports it.
+fn run_one(
+    plan: &Plan,
+    activation: &str,
+    seed: u64,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<(), CliError> {
+    let run = format!("{} {activation} seed {seed}", plan.table.name);
+    let failed = |source| CliError::Training { run: run.clone(), source };
+    let mut model = registry::build(plan.table.model, activation, plan.classes, seed)?;
+    let splits = splits(plan, seed)?;
+    let config = FitConfig {
+        epochs: plan.epochs,
+        optimizer: OptimizerConfig::adam(),
+        learning_rate: table::LEARNING_RATE,
+        schedule: Schedule::Constant,
+    };
+    progress.start_run(&run, plan.epochs);
+    let mut write_failure = None;
+    let mut observe = |event: Event<'_>| {
+        progress.observe(&run, plan.epochs, event);
+        if let Event::Epoch(record) = event
+            && let Err(error) = report.add_epoch(activation, seed, record)
+        {
+            write_failure = Some(error);
+            return ControlFlow::Break(());
+        }
+        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let history = fit(model.as_mut(), &splits, &config, &mut observe).map_err(failed)?;
+    if let Some(error) = write_failure {
+        return Err(error);
+    }
+    if history.outcome == Outcome::Interrupted {
+        return Ok(());
+    }
+    report.add_run(RunResult::new(activation, seed, plan.classes, &history))
+}
+
+fn splits(plan: &Plan, seed: u64) -> Result<Splits, CliError> {
+    let in_order = LoaderConfig::evaluation(plan.batch_size.max(EVALUATION_BATCH), plan.normalization);
+    let augmentation = if plan.table.augmented {
+        Augmentation { flip: true, shift: table::SHIFT, cutout: None }
+    } else {
+        Augmentation::NONE
+    };
+    let shuffled = LoaderConfig::training(plan.batch_size, seed, plan.normalization, augmentation);
+    Ok(Splits {
+        train: Loader::new(plan.train.clone(), shuffled)?,
+        validation: Loader::new(plan.validation.clone(), in_order.clone())?,
+        test: Loader::new(plan.test.clone(), in_order)?,
+    })
+}
+
+/// Images in an evaluation batch, at least. Results do not depend on it.
+const EVALUATION_BATCH: usize = 128;
+
+impl RunResult {
+    /// The numbers of a finished run.
+    pub fn new(activation: &str, seed: u64, classes: usize, history: &History) -> Self {
+        let final_top1 = history.final_top1().unwrap_or(f64::NAN);
+        let selected = history.selected();
+        // The paper: "ReLU dies several times in our trials". Its dead networks have the accuracy of a guess.
+        let died = history.outcome == Outcome::Diverged || final_top1.is_nan() || final_top1 < 2.0 / classes as f64;
+        Self {
+            activation: activation.to_owned(),
+            seed,
+            status: if died { Status::Died } else { Status::Finished },
+            final_top1,
+            val_selected_epoch: selected.map_or(0, |epoch| epoch.epoch),
+            val_selected_top1: selected.map_or(f64::NAN, |epoch| epoch.test.top1),
+            peak_top1: history.peak_top1().unwrap_or(f64::NAN),
+            seconds: history.epochs.iter().map(|epoch| epoch.seconds).sum(),
+        }
+    }
+}

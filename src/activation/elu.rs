@@ -1,0 +1,41 @@
+//! ELU, the exponential linear unit.
+//!
+//! ```text
+//! f(x)      = x                for x > 0, else alpha (e^x - 1)
+//! df/dx     = 1                for x > 0, else alpha e^x
+//! df/dalpha = 0                for x > 0, else e^x - 1
+//! ```
+//!
+//! alpha, 1, is a hyperparameter. Source: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by
+//! exponential linear units, 2016.
+
+use std::fmt::Debug;
+
+use super::{Activation, Formula, Param, Real, compiled_here};
+
+/// x for x > 0, else alpha (e^x - 1), with alpha = 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Elu;
+
+impl Formula for Elu {
+    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, [alpha]: [R; 1]) -> R {
+        x.if_positive(x, alpha * x.exp_m1())
+    }
+
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, [alpha]: [R; 1]) -> (R, [R; 1]) {
+        let dx = x.if_positive(R::of(1.0), alpha * x.exp());
+        // Not taken from dx: e^x - 1 loses digits near 0. It costs nothing where alpha has no gradient.
+        (dx, [x.if_positive(R::of(0.0), x.exp_m1())])
+    }
+}
+
+impl Activation for Elu {
+    const NAME: &'static str = "elu";
+    const PARAMS: [Param; 1] = [Param::fixed("alpha", 1.0)];
+
+    compiled_here!();
+}

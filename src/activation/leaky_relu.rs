@@ -1,0 +1,40 @@
+//! Leaky ReLU.
+//!
+//! ```text
+//! f(x)      = x                for x > 0, else slope x
+//! df/dx     = 1                for x > 0, else slope
+//! df/dslope = 0                for x > 0, else x
+//! ```
+//!
+//! The slope, 0.01, is a hyperparameter. Source: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network
+//! acoustic models, 2013.
+
+use std::fmt::Debug;
+
+use super::{Activation, Formula, Param, Real, compiled_here};
+
+/// x for x > 0, else slope x, with slope = 0.01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeakyRelu;
+
+impl Formula for LeakyRelu {
+    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, [slope]: [R; 1]) -> R {
+        x.if_positive(x, slope * x)
+    }
+
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, [slope]: [R; 1]) -> (R, [R; 1]) {
+        let zero = R::of(0.0);
+        (x.if_positive(R::of(1.0), slope), [x.if_positive(zero, x)])
+    }
+}
+
+impl Activation for LeakyRelu {
+    const NAME: &'static str = "leaky_relu";
+    const PARAMS: [Param; 1] = [Param::fixed("slope", 0.01)];
+
+    compiled_here!();
+}

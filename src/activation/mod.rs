@@ -1,0 +1,145 @@
+//! Activations: the formula, the name and the parameters of each.
+//!
+//! A new one is a unit struct with a [`Formula`] and an [`Activation`]; it gets the fused kernels for free. Snake
+//! (Ziyin 2020), x + sin^2(a x) / a with a trained frequency a for each channel:
+//!
+//! ```
+//! use pvlu::activation::{Activation, Formula, Param, Real};
+//!
+//! #[derive(Clone, Copy, Debug, Default)]
+//! struct Snake;
+//!
+//! impl Formula for Snake {
+//!     type Params<T: Clone + std::fmt::Debug + Send + Sync> = [T; 1];
+//!
+//!     #[inline(always)]
+//!     fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
+//!         let sin = (a * x).sin();
+//!         x + sin * sin / a
+//!     }
+//!     #[inline(always)]
+//!     fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
+//!         let (sin, cos) = (a * x).sin_cos();
+//!         let sin_twice = (sin + sin) * cos;
+//!         (R::of(1.0) + sin_twice, [(x * sin_twice - sin * sin / a) / a])
+//!     }
+//! }
+//!
+//! impl Activation for Snake {
+//!     const NAME: &'static str = "snake";
+//!     const PARAMS: [Param; 1] = [Param::trained("a", 1.0)];
+//! }
+//! ```
+
+mod elu;
+mod leaky_relu;
+mod prelu;
+mod pvlu;
+mod relu;
+mod sine_relu;
+mod swish;
+mod vlu;
+
+pub use elu::Elu;
+pub use leaky_relu::LeakyRelu;
+pub use prelu::PRelu;
+pub use pvlu::Pvlu;
+pub use relu::Relu;
+pub use sine_relu::SineRelu;
+pub use swish::Swish;
+pub use vlu::Vlu;
+
+pub use crate::kernel::cpu::activation::Kernels;
+pub use crate::kernel::cpu::simd::Real;
+pub use crate::kernel::{Formula, ParamArray};
+
+use crate::kernel::Element;
+
+/// A parameter of an activation: one value for each channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Param {
+    /// Name, as in the formula: "alpha".
+    pub name: &'static str,
+    /// Value at the start of training from scratch.
+    pub start: f64,
+    /// Value where the activation replaces another one in a trained network.
+    pub swapped: f64,
+    /// Whether it is trained; otherwise it is a hyperparameter, saved with the network but never changed.
+    pub trained: bool,
+}
+
+impl Param {
+    /// A trained parameter with one start value, from scratch and after a swap.
+    pub const fn trained(name: &'static str, start: f64) -> Self {
+        Param { name, start, swapped: start, trained: true }
+    }
+
+    /// A hyperparameter.
+    pub const fn fixed(name: &'static str, value: f64) -> Self {
+        Param { name, start: value, swapped: value, trained: false }
+    }
+
+    /// The same parameter with another value after a swap.
+    pub const fn swapped(self, value: f64) -> Self {
+        Param { swapped: value, ..self }
+    }
+}
+
+/// An activation that layers can be built with.
+///
+/// NaN propagates through the value of every built-in activation.
+pub trait Activation: Formula {
+    /// Name on the command line, in files and in tables: "pvlu".
+    const NAME: &'static str;
+
+    /// The parameters, in the order of [`Formula::Params`].
+    const PARAMS: Self::Params<Param>;
+
+    /// The fused kernels in `f32`. Not meant to be overridden outside this crate.
+    fn kernels_f32() -> Kernels<f32> {
+        Kernels::of::<Self>()
+    }
+
+    /// The fused kernels in `f64`. Not meant to be overridden outside this crate.
+    fn kernels_f64() -> Kernels<f64> {
+        Kernels::of::<Self>()
+    }
+}
+
+/// The element types that activations have kernels for.
+pub trait FusedElement: Element {
+    /// The fused kernels of an activation.
+    fn kernels<A: Activation>() -> Kernels<Self>;
+}
+
+impl FusedElement for f32 {
+    fn kernels<A: Activation>() -> Kernels<f32> {
+        A::kernels_f32()
+    }
+}
+
+impl FusedElement for f64 {
+    fn kernels<A: Activation>() -> Kernels<f64> {
+        A::kernels_f64()
+    }
+}
+
+/// Overrides the provided methods by themselves. A method of a concrete type is compiled here, once; a provided one
+/// would be instantiated, and its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body
+/// that could be inlined elsewhere would name the kernels there.
+macro_rules! compiled_here {
+    () => {
+        #[inline(never)]
+        fn kernels_f32() -> $crate::activation::Kernels<f32> {
+            $crate::activation::Kernels::of::<Self>()
+        }
+        #[inline(never)]
+        fn kernels_f64() -> $crate::activation::Kernels<f64> {
+            $crate::activation::Kernels::of::<Self>()
+        }
+    };
+}
+use compiled_here;
+
+#[cfg(test)]
+mod tests;

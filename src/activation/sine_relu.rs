@@ -1,0 +1,43 @@
+//! SineReLU.
+//!
+//! ```text
+//! f(x)        = x                for x > 0, else epsilon (sin x - cos x)
+//! df/dx       = 1                for x > 0, else epsilon (cos x + sin x)
+//! df/depsilon = 0                for x > 0, else sin x - cos x
+//! ```
+//!
+//! epsilon, 0.0025, is a hyperparameter. f jumps at 0 from -epsilon to 0. Source: SineReLU in keras-contrib.
+//!
+//! At minus infinity the value is NaN.
+
+use std::fmt::Debug;
+
+use super::{Activation, Formula, Param, Real, compiled_here};
+
+/// x for x > 0, else epsilon (sin x - cos x), with epsilon = 0.0025.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SineRelu;
+
+impl Formula for SineRelu {
+    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, [epsilon]: [R; 1]) -> R {
+        let (sin, cos) = x.sin_cos();
+        x.if_positive(x, epsilon * (sin - cos))
+    }
+
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, [epsilon]: [R; 1]) -> (R, [R; 1]) {
+        let (sin, cos) = x.sin_cos();
+        let dx = x.if_positive(R::of(1.0), epsilon * (cos + sin));
+        (dx, [x.if_positive(R::of(0.0), sin - cos)])
+    }
+}
+
+impl Activation for SineRelu {
+    const NAME: &'static str = "sine_relu";
+    const PARAMS: [Param; 1] = [Param::fixed("epsilon", 0.0025)];
+
+    compiled_here!();
+}

@@ -1,0 +1,48 @@
+//! Swish, with beta = 1 also called SiLU.
+//!
+//! ```text
+//! s        = 1 / (1 + e^(-beta x))
+//! f(x)     = x s
+//! df/dx    = s + beta x s (1 - s)
+//! df/dbeta = x^2 s (1 - s)
+//! ```
+//!
+//! beta, 1, is a hyperparameter. Source: Ramachandran, Zoph and Le, Searching for activation functions, 2017.
+//!
+//! The value at minus infinity is NaN (infinity times zero), and so are the derivatives at both infinities.
+
+use std::fmt::Debug;
+
+use super::{Activation, Formula, Param, Real, compiled_here};
+
+/// x sigmoid(beta x), with beta = 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swish;
+
+impl Formula for Swish {
+    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, [beta]: [R; 1]) -> R {
+        x * (beta * x).sigmoid()
+    }
+
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, [beta]: [R; 1]) -> (R, [R; 1]) {
+        // From e^-|beta x|, which cannot overflow, so that neither s nor 1 - s loses digits.
+        let z = beta * x;
+        let e = z.if_positive(-z, z).exp();
+        let larger = R::of(1.0) / (R::of(1.0) + e);
+        let smaller = e * larger;
+        let s = z.if_positive(larger, smaller);
+        let x_slope = x * (larger * smaller);
+        (beta.mul_add(x_slope, s), [x * x_slope])
+    }
+}
+
+impl Activation for Swish {
+    const NAME: &'static str = "swish";
+    const PARAMS: [Param; 1] = [Param::fixed("beta", 1.0)];
+
+    compiled_here!();
+}

@@ -1,0 +1,46 @@
+use super::*;
+
+fn describe<A: Activation>() -> (&'static str, Vec<Param>) {
+    (A::NAME, A::PARAMS.into_vec())
+}
+
+#[test]
+fn names_and_parameters_are_those_of_the_paper() {
+    let fixed = Param::fixed;
+    let expected = [
+        ("relu", vec![]),
+        ("leaky_relu", vec![fixed("slope", 0.01)]),
+        ("elu", vec![fixed("alpha", 1.0)]),
+        ("prelu", vec![Param { name: "alpha", start: 0.25, swapped: 0.0, trained: true }]),
+        ("sine_relu", vec![fixed("epsilon", 0.0025)]),
+        ("swish", vec![fixed("beta", 1.0)]),
+        ("vlu", vec![fixed("a", 0.5), fixed("b", 1.0)]),
+        (
+            "pvlu",
+            vec![
+                Param { name: "alpha", start: 0.5, swapped: 0.0, trained: true },
+                Param { name: "beta", start: 1.0, swapped: 1.0, trained: true },
+            ],
+        ),
+    ];
+    let found = [
+        describe::<Relu>(),
+        describe::<LeakyRelu>(),
+        describe::<Elu>(),
+        describe::<PRelu>(),
+        describe::<SineRelu>(),
+        describe::<Swish>(),
+        describe::<Vlu>(),
+        describe::<Pvlu>(),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn param_arrays_keep_the_order() {
+    let mut values: [usize; 3] = ParamArray::from_fn(|i| 10 * i);
+    assert_eq!(<[usize; 3] as ParamArray<usize>>::LEN, 3);
+    ParamArray::as_mut_slice(&mut values)[1] = 7;
+    assert_eq!(ParamArray::as_slice(&values), [0, 7, 20]);
+    assert_eq!(values.into_vec(), vec![0, 7, 20]);
+}

@@ -1,0 +1,78 @@
+//! What can go wrong when a network is built, run or trained.
+
+use dfdx::tensor::CpuError;
+
+/// An error of a layer, a loss or a walk over a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device could not provide memory, or refused a tensor.
+    Device(String),
+    /// A window does not fit into a dimension known at run time.
+    Window {
+        /// Elements of the dimension.
+        size: usize,
+        /// Elements of the window.
+        kernel: usize,
+        /// Step of the window.
+        stride: usize,
+        /// Padding on both sides.
+        padding: usize,
+    },
+    /// A dimension known at run time is not what the layer takes.
+    Shape {
+        /// What the layer takes.
+        expected: usize,
+        /// What the tensor has.
+        found: usize,
+    },
+    /// The number of labels is not the number of rows of the logits.
+    LabelCount {
+        /// Rows of the logits.
+        rows: usize,
+        /// Labels given.
+        labels: usize,
+    },
+    /// A label that is no class.
+    Label {
+        /// Position in the batch.
+        index: usize,
+        /// The label.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A trained parameter that the forward pass did not reach has no gradient.
+    MissingGradient {
+        /// Path of the parameter in the network.
+        path: String,
+    },
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Device(message) => write!(f, "device: {message}"),
+            Error::Window { size, kernel, stride, padding } => write!(
+                f,
+                "a window of {kernel} with stride {stride} and padding {padding} does not slide over {size} elements"
+            ),
+            Error::Shape { expected, found } => write!(f, "expected a dimension of {expected}, found {found}"),
+            Error::LabelCount { rows, labels } => write!(f, "expected {rows} labels, one a row of logits, found {labels}"),
+            Error::Label { index, label, classes } => {
+                write!(f, "label {label} at position {index}: expected a class below {classes}")
+            }
+            Error::MissingGradient { path } => {
+                write!(f, "parameter {path} is trained but got no gradient: the forward pass did not reach it")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<CpuError> for Error {
+    fn from(error: CpuError) -> Self {
+        Error::Device(error.to_string())
+    }
+}

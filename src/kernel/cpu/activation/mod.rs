@@ -1,0 +1,236 @@
+//! Fused activation kernels: one pass forward, and one backward for the gradients of the input and of every parameter.
+//!
+//! A tensor is seen as `[outer, channels, inner]`, contiguous: images have `inner` = height * width, dense features have
+//! `inner` = 1. A parameter is a slice of `channels` elements. With the cotangent g = dL/dy the gradients are
+//!
+//! ```text
+//! dL/dx[n, c, s] = g[n, c, s] * df/dx
+//! dL/dp[c]       = sum over n and s of g[n, c, s] * df/dp
+//! ```
+//!
+//! `planes` handles wide channels, one (n, c) plane after the other; `rows` handles narrow ones, along whole rows of
+//! `channels * inner` elements. Both cut the work into tasks whose size depends on the layout alone, sum in a fixed order
+//! and finish in `f64`, so that results do not depend on the number of threads.
+
+mod planes;
+mod rows;
+
+use std::fmt::{self, Debug};
+
+use rayon::prelude::*;
+
+use super::Layout;
+use super::simd::{Lane, Level};
+use crate::kernel::{Element, Formula, ParamArray};
+
+/// What becomes of the gradient with respect to the input.
+#[derive(Debug)]
+pub enum InputGradient<'a, E> {
+    /// It is not computed.
+    Skip,
+    /// It replaces the contents of the slice: the input has no other consumer, or this is the first one.
+    Overwrite(&'a mut [E]),
+    /// It is added to the contents of the slice.
+    Accumulate(&'a mut [E]),
+}
+
+/// `(layout, x, parameters, y)`; overwrites y.
+pub type Forward<E> = fn(Layout, &[E], &[&[E]], &mut [E]);
+
+/// `(layout, x, parameters, cotangent, gradient of x, gradient of each parameter)`.
+///
+/// The gradients of parameters are added to what the slices hold; `None` for one that is not wanted.
+pub type Backward<E> = fn(Layout, &[E], &[&[E]], &[E], InputGradient<'_, E>, &mut [Option<&mut [E]>]);
+
+/// The kernels of one activation in one element type.
+pub struct Kernels<E: 'static> {
+    /// [`forward`].
+    pub forward: Forward<E>,
+    /// [`backward`].
+    pub backward: Backward<E>,
+}
+
+impl<E: Element> Kernels<E> {
+    /// The kernels of formula `F`, compiled in the crate that calls this with a concrete `F`.
+    pub fn of<F: Formula>() -> Self {
+        Kernels { forward: forward::<F, E>, backward: backward::<F, E> }
+    }
+}
+
+// By hand, because a derive would ask for `E: Clone` and the like.
+impl<E> Clone for Kernels<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<E> Copy for Kernels<E> {}
+impl<E> Debug for Kernels<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernels").finish_non_exhaustive()
+    }
+}
+
+/// `y[n, c, s] = f(x[n, c, s]; params[..][c])`.
+///
+/// # Panics
+/// If a length does not match the layout or the number of parameters.
+pub fn forward<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+    forward_at::<F, E>(Level::current(), layout, x, params, y);
+}
+
+/// Adds the gradients of the parameters (see the module's formulas), and overwrites, adds or skips that of the input.
+///
+/// # Panics
+/// If a length does not match the layout or the number of parameters.
+pub fn backward<F: Formula, E: Element>(
+    layout: Layout,
+    x: &[E],
+    params: &[&[E]],
+    cotangent: &[E],
+    grad_x: InputGradient<'_, E>,
+    grad_params: &mut [Option<&mut [E]>],
+) {
+    backward_at::<F, E>(Level::current(), layout, x, params, cotangent, grad_x, grad_params);
+}
+
+fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+    check::<F, E>(layout, x, params);
+    assert_eq!(y.len(), layout.len());
+    if layout.len() == 0 {
+        return;
+    }
+    if layout.is_planar() {
+        planes::forward::<F, E>(level, layout, x, params, y);
+    } else {
+        rows::forward::<F, E>(level, layout, x, params, y);
+    }
+}
+
+fn backward_at<F: Formula, E: Element>(
+    level: Level,
+    layout: Layout,
+    x: &[E],
+    params: &[&[E]],
+    cotangent: &[E],
+    grad_x: InputGradient<'_, E>,
+    grad_params: &mut [Option<&mut [E]>],
+) {
+    check::<F, E>(layout, x, params);
+    assert_eq!(cotangent.len(), layout.len());
+    assert_eq!(grad_params.len(), F::PARAM_COUNT);
+    assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
+    if let InputGradient::Overwrite(grad) | InputGradient::Accumulate(grad) = &grad_x {
+        assert_eq!(grad.len(), layout.len());
+    }
+    if layout.len() == 0 {
+        return;
+    }
+
+    let wanted = grad_params.iter().any(Option::is_some);
+    let (grad_x, accumulate) = match grad_x {
+        InputGradient::Skip => (None, false),
+        InputGradient::Overwrite(grad) => (Some(grad), false),
+        InputGradient::Accumulate(grad) => (Some(grad), true),
+    };
+    let pass = Pass { level, layout, x, params, cotangent, accumulate };
+    let sums = match (grad_x, wanted) {
+        (None, false) => return,
+        (None, true) => pass.run::<F, false, true>(&mut []),
+        (Some(grad), false) => pass.run::<F, true, false>(grad),
+        (Some(grad), true) => pass.run::<F, true, true>(grad),
+    };
+    for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
+        for (grad, &sum) in grad.iter_mut().flat_map(|grad| grad.iter_mut()).zip(sums) {
+            *grad = E::of(grad.wide() + sum);
+        }
+    }
+}
+
+fn check<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]]) {
+    assert_eq!(x.len(), layout.len());
+    assert_eq!(params.len(), F::PARAM_COUNT);
+    assert!(params.iter().all(|param| param.len() == layout.channels));
+}
+
+/// What a backward pass reads.
+#[derive(Clone, Copy)]
+struct Pass<'a, E> {
+    level: Level,
+    layout: Layout,
+    x: &'a [E],
+    params: &'a [&'a [E]],
+    cotangent: &'a [E],
+    /// Whether the gradient of x is added to what is there.
+    accumulate: bool,
+}
+
+impl<E: Element> Pass<'_, E> {
+    /// Computes the gradient of x if `INPUT`, and returns the sums `[parameters, channels]` for the gradients of the
+    /// parameters if `PARAMS`. What is not asked for is left out at compile time: its slice may be empty, and so is the
+    /// result.
+    fn run<F: Formula, const INPUT: bool, const PARAMS: bool>(self, grad_x: &mut [E]) -> Vec<f64> {
+        if self.layout.is_planar() {
+            planes::backward::<F, E, INPUT, PARAMS>(self, grad_x)
+        } else {
+            rows::backward::<F, E, INPUT, PARAMS>(self, grad_x)
+        }
+    }
+}
+
+/// A register from `at` on; past the end, zeros. One path for full registers and tails, so that the formula, which can
+/// be long, is compiled once in a kernel.
+#[inline(always)]
+fn load<V: Lane>(source: &[V::Elem], at: usize) -> V {
+    match source.get(at..at + V::WIDTH) {
+        Some(full) => V::load(full),
+        None => V::load_partial(&source[at..]),
+    }
+}
+
+/// Writes a register from `at` on, up to the end.
+#[inline(always)]
+fn store<V: Lane>(register: V, target: &mut [V::Elem], at: usize) {
+    match target.get_mut(at..at + V::WIDTH) {
+        Some(full) => register.store(full),
+        None => register.store_partial(&mut target[at..]),
+    }
+}
+
+/// Writes a gradient from `at` on, up to the end, or adds it to what is there.
+#[inline(always)]
+fn deposit<V: Lane>(gradient: V, target: &mut [V::Elem], at: usize, accumulate: bool) {
+    let gradient = if accumulate { load::<V>(target, at) + gradient } else { gradient };
+    store(gradient, target, at);
+}
+
+/// Multiplies the derivatives at x by the cotangent.
+#[inline(always)]
+fn pull_back<F: Formula, V: Lane>(x: V, cotangent: V, params: F::Params<V>) -> (V, F::Params<V>) {
+    let (dx, dparams) = F::derivatives(x, params);
+    (cotangent * dx, ParamArray::from_fn(|i| cotangent * dparams.as_slice()[i]))
+}
+
+/// Elements that one task handles, about: long enough to hide the cost of handing it out, short enough for the second
+/// cache level.
+const TASK: usize = 32 * 1024;
+
+/// Cuts a slice into `count` pieces of `size` elements (the last may be shorter). An empty slice stands for an output
+/// that is not wanted, and gives empty pieces.
+fn pieces<T>(slice: &mut [T], size: usize, count: usize) -> Vec<&mut [T]> {
+    if slice.is_empty() {
+        return std::iter::repeat_with(Default::default).take(count).collect();
+    }
+    slice.chunks_mut(size).collect()
+}
+
+/// Runs the tasks with their numbers, on the calling thread if there is only one.
+fn for_each_task<T: Send>(tasks: Vec<T>, run: impl Fn(usize, T) + Send + Sync) {
+    if tasks.len() <= 1 {
+        tasks.into_iter().enumerate().for_each(|(number, task)| run(number, task));
+    } else {
+        tasks.into_par_iter().enumerate().for_each(|(number, task)| run(number, task));
+    }
+}
+
+#[cfg(test)]
+mod tests;

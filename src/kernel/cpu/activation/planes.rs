@@ -1,0 +1,168 @@
+//! Wide channels: one (n, c) plane after the other, its parameters the same in every lane.
+
+use std::marker::PhantomData;
+
+use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, store};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::{Element, Formula, ParamArray};
+
+/// Registers added up before the sum moves on to `f64`: bounds the rounding error of long planes.
+const FOLD: usize = 64;
+
+/// Whole planes in one task.
+fn planes_per_task(layout: Layout) -> usize {
+    (TASK / layout.inner).max(1)
+}
+
+pub(super) fn forward<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+    let planes = planes_per_task(layout);
+    let size = planes * layout.inner;
+    let tasks = x.chunks(size).zip(y.chunks_mut(size)).collect();
+    for_each_task(tasks, |task, (x, y)| {
+        dispatch_at(level, Forward::<F, E> { layout, first: task * planes, x, params, y, formula: PhantomData });
+    });
+}
+
+pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool>(
+    pass: Pass<'_, E>,
+    grad_x: &mut [E],
+) -> Vec<f64> {
+    let Pass { level, layout, x, cotangent, .. } = pass;
+    let planes = planes_per_task(layout);
+    let size = planes * layout.inner;
+    // [outer, channels, parameters]
+    let count = if PARAMS { layout.outer * layout.channels * F::PARAM_COUNT } else { 0 };
+    let mut partials = vec![0.0; count];
+
+    let count = x.len().div_ceil(size);
+    let tasks = x
+        .chunks(size)
+        .zip(cotangent.chunks(size))
+        .zip(pieces(grad_x, size, count))
+        .zip(pieces(&mut partials, planes * F::PARAM_COUNT, count))
+        .collect();
+    for_each_task(tasks, |task, (((x, cotangent), grad_x), partials)| {
+        let part = Pass { x, cotangent, ..pass };
+        let first = task * planes;
+        let formula = PhantomData::<F>;
+        dispatch_at(level, Backward::<F, E, INPUT, PARAMS> { pass: part, first, grad_x, partials, formula });
+    });
+
+    let mut sums = vec![0.0; if PARAMS { F::PARAM_COUNT * layout.channels } else { 0 }];
+    if !sums.is_empty() {
+        for (plane, partials) in partials.chunks_exact(F::PARAM_COUNT).enumerate() {
+            for (param, partial) in partials.iter().enumerate() {
+                sums[param * layout.channels + plane % layout.channels] += partial;
+            }
+        }
+    }
+    sums
+}
+
+/// The parameters of one channel, in every lane.
+#[inline(always)]
+fn splat<F: Formula, V: Lane>(params: &[&[V::Elem]], channel: usize) -> F::Params<V> {
+    ParamArray::from_fn(|i| V::splat(params[i][channel]))
+}
+
+/// Planes from number `first` on.
+struct Forward<'a, F, E> {
+    layout: Layout,
+    first: usize,
+    x: &'a [E],
+    params: &'a [&'a [E]],
+    y: &'a mut [E],
+    formula: PhantomData<F>,
+}
+
+impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Layout { channels, inner, .. } = self.layout;
+        for (plane, (x, y)) in self.x.chunks_exact(inner).zip(self.y.chunks_exact_mut(inner)).enumerate() {
+            let params = splat::<F, E::Lane<S>>(self.params, (self.first + plane) % channels);
+            plane_forward::<F, E::Lane<S>>(x, params, y);
+        }
+    }
+}
+
+#[inline(always)]
+fn plane_forward<F: Formula, V: Lane>(x: &[V::Elem], params: F::Params<V>, y: &mut [V::Elem]) {
+    for at in (0..x.len()).step_by(V::WIDTH) {
+        store(F::value(load::<V>(x, at), params.clone()), y, at);
+    }
+}
+
+/// Planes from number `first` on, with their part of x and of the cotangent. `grad_x` is empty unless `INPUT`;
+/// `partials`, `[planes, parameters]`, is empty unless `PARAMS`.
+struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
+    pass: Pass<'a, E>,
+    first: usize,
+    grad_x: &'a mut [E],
+    partials: &'a mut [f64],
+    formula: PhantomData<F>,
+}
+
+impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for Backward<'_, F, E, INPUT, PARAMS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Pass { layout: Layout { channels, inner, .. }, x, params, cotangent, accumulate, .. } = self.pass;
+        for (plane, (x, cotangent)) in x.chunks_exact(inner).zip(cotangent.chunks_exact(inner)).enumerate() {
+            let params = splat::<F, E::Lane<S>>(params, (self.first + plane) % channels);
+            let grad_x = if INPUT { &mut self.grad_x[plane * inner..][..inner] } else { &mut [][..] };
+            let partials = if PARAMS { &mut self.partials[plane * F::PARAM_COUNT..] } else { &mut [][..] };
+            plane_backward::<F, E::Lane<S>, INPUT, PARAMS>(x, params, cotangent, accumulate, grad_x, partials);
+        }
+    }
+}
+
+/// Adds the sums for the parameters to `partials`.
+#[inline(always)]
+fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
+    x: &[V::Elem],
+    params: F::Params<V>,
+    cotangent: &[V::Elem],
+    accumulate: bool,
+    grad_x: &mut [V::Elem],
+    partials: &mut [f64],
+) {
+    let span = FOLD * V::WIDTH;
+    for start in (0..x.len()).step_by(span) {
+        let mut sums: F::Params<V> = ParamArray::from_fn(|_| V::of(0.0));
+        for at in (start..x.len().min(start + span)).step_by(V::WIDTH) {
+            let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent, at), params.clone());
+            if INPUT {
+                deposit(dx, grad_x, at, accumulate);
+            }
+            if PARAMS {
+                for (sum, &d) in sums.as_mut_slice().iter_mut().zip(dparams.as_slice()) {
+                    *sum = *sum + first(d, x.len() - at);
+                }
+            }
+        }
+        if PARAMS {
+            for (partial, sum) in partials.iter_mut().zip(sums.as_slice()) {
+                *partial += sum.sum().wide();
+            }
+        }
+    }
+}
+
+/// The first `len` elements, and zero in the other lanes: past the end of a plane a derivative can be infinite, and then
+/// its product with a cotangent of zero is not zero.
+#[inline(always)]
+fn first<V: Lane>(register: V, len: usize) -> V {
+    if len >= V::WIDTH {
+        return register;
+    }
+    let mut elements = [<V::Elem as Default>::default(); WIDEST];
+    register.store_partial(&mut elements[..len]);
+    V::load(&elements)
+}
+
+/// No register has more elements.
+const WIDEST: usize = 16;

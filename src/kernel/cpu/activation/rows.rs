@@ -1,0 +1,192 @@
+//! Narrow channels: along whole rows of `channels * inner` elements, with the parameters spread out over a row.
+//!
+//! Several rows make a tile, so that short rows fill registers too.
+
+use std::marker::PhantomData;
+
+use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, store};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::{Element, Formula, ParamArray};
+
+/// A tile has at least this many elements, unless the tensor is smaller.
+const TILE: usize = 1024;
+/// Tiles start at a multiple of this many elements (no register has more), as long as they do not grow beyond `LONG`.
+const ALIGN: usize = 16;
+const LONG: usize = 16 * 1024;
+/// Tiles in one task, at least: the sums of a task are folded into its channels once.
+const TILES: usize = 8;
+
+/// Rows in one tile.
+fn rows_per_tile(layout: Layout) -> usize {
+    let row = layout.channels * layout.inner;
+    // The fewest rows that end on a multiple of ALIGN, a power of two.
+    let aligned = ALIGN >> row.trailing_zeros().min(ALIGN.trailing_zeros());
+    let aligned = if aligned * row <= LONG { aligned } else { 1 };
+    (aligned * TILE.div_ceil(aligned * row)).min(layout.outer)
+}
+
+/// The parameters spread out over a tile.
+struct Tile<E> {
+    len: usize,
+    /// `[parameters, len]`
+    params: Vec<E>,
+}
+
+impl<E: Element> Tile<E> {
+    fn new(layout: Layout, params: &[&[E]]) -> Self {
+        let rows = rows_per_tile(layout);
+        let len = rows * layout.channels * layout.inner;
+        let mut spread = Vec::with_capacity(params.len() * len);
+        for param in params {
+            for _ in 0..rows {
+                spread.extend(param.iter().flat_map(|&value| std::iter::repeat_n(value, layout.inner)));
+            }
+        }
+        Tile { len, params: spread }
+    }
+
+    /// Elements in one task.
+    fn task(&self) -> usize {
+        self.len * (TASK / self.len).max(TILES)
+    }
+
+    /// The parameters of the elements from `at` on, where the tile ends after `len` elements.
+    #[inline(always)]
+    fn load<F: Formula, V: Lane<Elem = E>>(&self, len: usize, at: usize) -> F::Params<V> {
+        ParamArray::from_fn(|i| load::<V>(&self.params[i * self.len..][..len], at))
+    }
+}
+
+pub(super) fn forward<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+    let tile = &Tile::new(layout, params);
+    let tasks = x.chunks(tile.task()).zip(y.chunks_mut(tile.task())).collect();
+    for_each_task(tasks, |_, (x, y)| dispatch_at(level, Forward::<F, E> { tile, x, y, formula: PhantomData }));
+}
+
+pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool>(
+    pass: Pass<'_, E>,
+    grad_x: &mut [E],
+) -> Vec<f64> {
+    let Pass { level, layout, x, params, cotangent, accumulate } = pass;
+    let tile = &Tile::new(layout, params);
+    let task = tile.task();
+    let count = x.len().div_ceil(task);
+    let channels = layout.channels;
+    // [tasks, parameters, channels]
+    let sums = if PARAMS { F::PARAM_COUNT * channels } else { 0 };
+    let mut partials = vec![0.0; count * sums];
+
+    let tasks = x
+        .chunks(task)
+        .zip(cotangent.chunks(task))
+        .zip(pieces(grad_x, task, count))
+        .zip(pieces(&mut partials, sums, count))
+        .collect();
+    for_each_task(tasks, |_, (((x, cotangent), grad_x), partials)| {
+        let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.len } else { 0 }];
+        let body = Backward::<F, E, INPUT, PARAMS> {
+            tile,
+            x,
+            cotangent,
+            accumulate,
+            grad_x,
+            sums: &mut sums,
+            formula: PhantomData,
+        };
+        dispatch_at(level, body);
+        for (partials, sums) in partials.chunks_exact_mut(channels).zip(sums.chunks_exact(tile.len)) {
+            for row in sums.chunks_exact(channels * layout.inner) {
+                for (partial, sums) in partials.iter_mut().zip(row.chunks_exact(layout.inner)) {
+                    *partial += sums.iter().map(|sum| sum.wide()).sum::<f64>();
+                }
+            }
+        }
+    });
+
+    let mut total = vec![0.0; sums];
+    if sums > 0 {
+        for partials in partials.chunks_exact(sums) {
+            for (total, partial) in total.iter_mut().zip(partials) {
+                *total += partial;
+            }
+        }
+    }
+    total
+}
+
+/// Tiles one after the other; the last may be cut short.
+struct Forward<'a, F, E> {
+    tile: &'a Tile<E>,
+    x: &'a [E],
+    y: &'a mut [E],
+    formula: PhantomData<F>,
+}
+
+impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (x, y) in self.x.chunks(self.tile.len).zip(self.y.chunks_mut(self.tile.len)) {
+            tile_forward::<F, E::Lane<S>>(self.tile, x, y);
+        }
+    }
+}
+
+#[inline(always)]
+fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: &[V::Elem], y: &mut [V::Elem]) {
+    for at in (0..x.len()).step_by(V::WIDTH) {
+        store(F::value(load::<V>(x, at), tile.load::<F, V>(x.len(), at)), y, at);
+    }
+}
+
+/// Tiles one after the other; the last may be cut short. `grad_x` is empty unless `INPUT`; `sums`, `[parameters, tile]`,
+/// is empty unless `PARAMS`.
+struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
+    tile: &'a Tile<E>,
+    x: &'a [E],
+    cotangent: &'a [E],
+    accumulate: bool,
+    grad_x: &'a mut [E],
+    sums: &'a mut [E],
+    formula: PhantomData<F>,
+}
+
+impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for Backward<'_, F, E, INPUT, PARAMS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Backward { tile, accumulate, grad_x, sums, .. } = self;
+        let mut start = 0;
+        for (x, cotangent) in self.x.chunks(tile.len).zip(self.cotangent.chunks(tile.len)) {
+            let grad_x = if INPUT { &mut grad_x[start..][..x.len()] } else { &mut [][..] };
+            tile_backward::<F, E::Lane<S>, INPUT, PARAMS>(tile, x, cotangent, accumulate, grad_x, sums);
+            start += tile.len;
+        }
+    }
+}
+
+/// A tile, or the beginning of one.
+#[inline(always)]
+fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
+    tile: &Tile<V::Elem>,
+    x: &[V::Elem],
+    cotangent: &[V::Elem],
+    accumulate: bool,
+    grad_x: &mut [V::Elem],
+    sums: &mut [V::Elem],
+) {
+    for at in (0..x.len()).step_by(V::WIDTH) {
+        let params = tile.load::<F, V>(x.len(), at);
+        let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent, at), params);
+        if INPUT {
+            deposit(dx, grad_x, at, accumulate);
+        }
+        if PARAMS {
+            for (i, &d) in dparams.as_slice().iter().enumerate() {
+                deposit(d, &mut sums[i * tile.len..][..x.len()], at, true);
+            }
+        }
+    }
+}

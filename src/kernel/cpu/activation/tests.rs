@@ -1,0 +1,361 @@
+//! The kernels against formulas written out below in plain `f64`, at every instruction set of the machine.
+
+mod cases;
+
+use cases::{Case, Problem, reference, values};
+
+use super::*;
+use crate::activation::{
+    Activation, Elu, FusedElement, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu,
+};
+
+/// Runs a generic check for every activation and both element types.
+macro_rules! for_all {
+    ($check:ident) => {
+        $check::<Relu, f32>();
+        $check::<LeakyRelu, f32>();
+        $check::<Elu, f32>();
+        $check::<PRelu, f32>();
+        $check::<SineRelu, f32>();
+        $check::<Swish, f32>();
+        $check::<Vlu, f32>();
+        $check::<Pvlu, f32>();
+        $check::<Relu, f64>();
+        $check::<LeakyRelu, f64>();
+        $check::<Elu, f64>();
+        $check::<PRelu, f64>();
+        $check::<SineRelu, f64>();
+        $check::<Swish, f64>();
+        $check::<Vlu, f64>();
+        $check::<Pvlu, f64>();
+    };
+}
+
+/// Largest error, relative to a scale.
+fn tolerance<E: Element>() -> f64 {
+    if E::epsilon().wide() > 1e-10 { 1e-6 } else { 1e-12 }
+}
+
+#[track_caller]
+fn assert_close<E: Element>(found: &[E], truth: &[f64], scale: impl Fn(usize) -> f64, what: &str) {
+    assert_eq!(found.len(), truth.len());
+    for (i, (found, truth)) in found.iter().zip(truth).enumerate() {
+        let error = (found.wide() - truth).abs();
+        assert!(error <= tolerance::<E>() * scale(i), "{what}, element {i}: {found:?} is not {truth}");
+    }
+}
+
+const LAYOUTS: [(usize, usize, usize); 17] = [
+    (5, 3, 1),
+    (5, 3, 3),
+    (1, 7, 4),
+    (5, 2, 31),
+    (5, 3, 33),
+    (2, 2, 1024),
+    (1, 1, 1),
+    (5, 1, 1),
+    (1, 1, 5000),
+    (40, 37, 49),
+    (700, 129, 1),
+    (300, 63, 4),
+    (3, 40_000, 1),
+    (0, 3, 4),
+    (0, 3, 40),
+    (5, 3, 0),
+    (5, 0, 7),
+];
+
+#[test]
+fn every_kernel_agrees_with_the_formula() {
+    fn check<A: Activation, E: FusedElement>() {
+        for (outer, channels, inner) in LAYOUTS {
+            let layout = Layout { outer, channels, inner };
+            let problem = Problem::<E>::new::<A>(layout);
+            let truth = problem.truth(reference(A::NAME));
+            for level in Level::available() {
+                let what = format!("{} {level:?} {layout:?}", A::NAME);
+                let y = problem.forward::<A>(level);
+                let scale = |i: usize| problem.x[i].wide().abs().max(1.0);
+                assert_close(&y, &truth.y, scale, &what);
+
+                let start = E::of(0.25);
+                let mut grad_x = vec![start; layout.len()];
+                let mut grads = vec![vec![start; channels]; A::PARAM_COUNT];
+                problem.backward::<A>(level, InputGradient::Accumulate(&mut grad_x), &mut grads, |_| true);
+                let expected: Vec<f64> = truth.grad_x.iter().map(|g| g + 0.25).collect();
+                assert_close(&grad_x, &expected, scale, &what);
+                for (param, grad) in grads.iter().enumerate() {
+                    let expected: Vec<f64> = truth.grads[param].iter().map(|g| g + 0.25).collect();
+                    // A sum can cancel: its error is measured against the sum of the magnitudes.
+                    assert_close(grad, &expected, |i| truth.magnitudes[param][i].max(1.0), &what);
+                }
+            }
+        }
+    }
+    for_all!(check);
+}
+
+#[test]
+fn what_is_not_wanted_is_not_touched() {
+    fn check<A: Activation, E: FusedElement>() {
+        for (outer, channels, inner) in [(5, 3, 3), (3, 4, 37)] {
+            let problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
+            for level in Level::available() {
+                let zeros = || vec![vec![E::zero(); channels]; A::PARAM_COUNT];
+                let full = |grads: &mut Vec<Vec<E>>| {
+                    let mut grad_x = vec![E::nan(); problem.x.len()];
+                    problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), grads, |_| true);
+                    grad_x
+                };
+                let mut all = zeros();
+                let grad_x = full(&mut all);
+
+                // The gradient of x alone, added: the same as overwriting zeros.
+                let mut alone = vec![E::zero(); problem.x.len()];
+                let mut grads = vec![vec![E::of(7.0); channels]; A::PARAM_COUNT];
+                problem.backward::<A>(level, InputGradient::Accumulate(&mut alone), &mut grads, |_| false);
+                assert_eq!(alone, grad_x);
+                assert!(grads.iter().flatten().all(|&g| g == E::of(7.0)));
+
+                // Each parameter alone, without that of x.
+                for wanted in 0..A::PARAM_COUNT {
+                    let mut grads = zeros();
+                    problem.backward::<A>(level, InputGradient::Skip, &mut grads, |param| param == wanted);
+                    for (param, grad) in grads.iter().enumerate() {
+                        let expected = if param == wanted { all[param].clone() } else { vec![E::zero(); channels] };
+                        assert_eq!(*grad, expected);
+                    }
+                }
+                problem.backward::<A>(level, InputGradient::Skip, &mut all, |_| false);
+            }
+        }
+    }
+    for_all!(check);
+}
+
+#[test]
+fn derivatives_agree_with_finite_differences() {
+    fn check<A: Activation>() {
+        let step = 1e-5;
+        // Away from the kink at 0.
+        let x: Vec<f64> = values(400).into_iter().map(|x: f64| if x.abs() < 0.01 { x + 0.5 } else { x }).collect();
+        let layout = Layout { outer: 1, channels: x.len(), inner: 1 };
+        let problem = Problem { x, cotangent: vec![1.0; layout.channels], ..Problem::<f64>::new::<A>(layout) };
+        for level in Level::available() {
+            let shifted = |change: &dyn Fn(&mut Problem<f64>, f64)| {
+                let [high, low] = [step, -step].map(|step| {
+                    let mut problem = problem.clone();
+                    change(&mut problem, step);
+                    problem.forward::<A>(level)
+                });
+                high.iter().zip(&low).map(|(high, low)| (high - low) / (2.0 * step)).collect::<Vec<_>>()
+            };
+            let mut grad_x = vec![0.0; layout.channels];
+            let mut grads = vec![vec![0.0; layout.channels]; A::PARAM_COUNT];
+            problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);
+
+            let near = |found: &[f64], differences: &[f64]| {
+                for ((found, difference), x) in found.iter().zip(differences).zip(&problem.x) {
+                    let error = (found - difference).abs();
+                    assert!(error < 1e-6 * difference.abs().max(1e-2), "{} at {x}: {found} {difference}", A::NAME);
+                }
+            };
+            near(&grad_x, &shifted(&|problem, step| problem.x.iter_mut().for_each(|x| *x += step)));
+            for (param, grad) in grads.iter().enumerate() {
+                near(grad, &shifted(&|problem, step| problem.params[param].iter_mut().for_each(|p| *p += step)));
+            }
+        }
+    }
+    check::<Relu>();
+    check::<LeakyRelu>();
+    check::<Elu>();
+    check::<PRelu>();
+    check::<SineRelu>();
+    check::<Swish>();
+    check::<Vlu>();
+    check::<Pvlu>();
+}
+
+#[test]
+fn special_values_follow_ieee() {
+    fn check<A: Activation, E: FusedElement>() {
+        let (inf, nan) = (E::infinity(), E::nan());
+        // In the first register and in the tail, as one plane and as features.
+        for n in [3, 19, 67] {
+            for (special, at) in [(nan, 0), (inf, 0), (-inf, 0), (nan, n - 1), (inf, n - 1), (-inf, n - 1)] {
+                for layout in [Layout { outer: 1, channels: 1, inner: n }, Layout { outer: n, channels: 1, inner: 1 }] {
+                    let mut problem = Problem::<E>::new::<A>(layout);
+                    problem.x[at] = special;
+                    for level in Level::available() {
+                        let y = problem.forward::<A>(level);
+                        let mut grad_x = vec![E::zero(); n];
+                        let mut grads = vec![vec![E::zero()]; A::PARAM_COUNT];
+                        problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);
+                        let (value, slope) = (y[at], grad_x[at] / problem.cotangent[at]);
+                        let what = format!("{} {level:?} at {special:?}: {value:?}, {slope:?}", A::NAME);
+
+                        if special.is_nan() {
+                            assert!(value.is_nan(), "{what}");
+                        } else if matches!(A::NAME, "vlu" | "pvlu") {
+                            assert!(value.is_nan() && slope.is_nan(), "{what}");
+                        } else if special > E::zero() {
+                            assert_eq!(value, inf, "{what}");
+                            assert!(if A::NAME == "swish" { slope.is_nan() } else { slope == E::one() }, "{what}");
+                        } else {
+                            let param = problem.params.first().map(|param| param[0]);
+                            match A::NAME {
+                                "relu" => assert_eq!((value, slope), (E::zero(), E::zero()), "{what}"),
+                                "elu" => assert_eq!((value, slope), (-param.unwrap(), E::zero()), "{what}"),
+                                "leaky_relu" | "prelu" => assert_eq!(value, -inf, "{what}"),
+                                _ => assert!(value.is_nan() && slope.is_nan(), "{what}"),
+                            }
+                        }
+                        // The neighbours do not notice.
+                        let others = |values: &[E]| values.iter().filter(|v| !v.is_finite()).count();
+                        assert!(others(&y) <= 1 && others(&grad_x) <= 1, "{what}");
+                    }
+                }
+            }
+        }
+    }
+    for_all!(check);
+}
+
+#[test]
+fn elu_is_finite_where_its_exponential_overflows() {
+    let layout = Layout { outer: 1, channels: 1, inner: 2 };
+    let (x, alpha, g) = ([1000.0_f32, f32::INFINITY], [1.0], [1.0; 2]);
+    for level in Level::available() {
+        let (mut y, mut grad_x, mut grad) = ([0.0; 2], [0.0; 2], [0.0]);
+        forward_at::<Elu, f32>(level, layout, &x, &[&alpha], &mut y);
+        let target = InputGradient::Overwrite(&mut grad_x);
+        backward_at::<Elu, f32>(level, layout, &x, &[&alpha], &g, target, &mut [Some(&mut grad)]);
+        assert_eq!((y, grad_x, grad), (x, [1.0; 2], [0.0]));
+    }
+}
+
+#[test]
+fn pvlu_with_alpha_zero_is_relu_bit_for_bit() {
+    fn check<E: FusedElement>() {
+        for inner in [1, 50] {
+            let layout = Layout { outer: 7, channels: 9, inner };
+            let mut pvlu = Problem::<E>::new::<Pvlu>(layout);
+            pvlu.params = vec![vec![E::zero(); 9], vec![E::one(); 9]];
+            let large = E::of(3e38);
+            let extremes = [E::zero(), -E::zero(), E::min_positive_value(), -E::min_positive_value(), large, -large];
+            for (x, extreme) in pvlu.x.iter_mut().step_by(5).zip(extremes.into_iter().cycle()) {
+                *x = extreme;
+            }
+            let relu = Problem { params: vec![], ..pvlu.clone() };
+            for level in Level::available() {
+                let bits = |values: &[E]| values.iter().map(|v| v.wide().to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&pvlu.forward::<Pvlu>(level)), bits(&relu.forward::<Relu>(level)));
+                let mut grads = [vec![E::zero(); pvlu.x.len()], vec![E::zero(); pvlu.x.len()]];
+                let [first, second] = &mut grads;
+                let mut params = vec![vec![E::zero(); 9]; 2];
+                pvlu.backward::<Pvlu>(level, InputGradient::Overwrite(first), &mut params, |_| true);
+                relu.backward::<Relu>(level, InputGradient::Overwrite(second), &mut [], |_| true);
+                assert_eq!(bits(&grads[0]), bits(&grads[1]));
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    for (outer, channels, inner) in [(9, 10, 1024), (3000, 65, 1), (200, 30, 9), (2, 2, 70_000)] {
+        let problem = Problem::<f32>::new::<Pvlu>(Layout { outer, channels, inner });
+        for level in Level::available() {
+            let [one, two] = [1, 2].map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let y = problem.forward::<Pvlu>(level);
+                    let mut grad_x = vec![0.0; problem.x.len()];
+                    let mut grads = vec![vec![0.0; channels]; 2];
+                    problem.backward::<Pvlu>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);
+                    let all = [y, grad_x].into_iter().chain(grads).flatten();
+                    all.map(f32::to_bits).collect::<Vec<_>>()
+                })
+            });
+            assert!(one == two, "{level:?} {outer} {channels} {inner}");
+        }
+    }
+}
+
+/// a / x: derivatives are infinite at x = 0, with which the kernels fill up their last register.
+#[derive(Clone, Copy, Debug, Default)]
+struct Singular;
+
+impl Formula for Singular {
+    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
+        a / x
+    }
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
+        (-a / (x * x), [R::of(1.0) / x])
+    }
+}
+
+#[test]
+fn lanes_past_the_end_do_not_leak_into_sums() {
+    for (outer, inner) in [(3, 37), (5, 3)] {
+        let layout = Layout { outer, channels: 1, inner };
+        let x = vec![2.0_f32; layout.len()];
+        for level in Level::available() {
+            let mut grad = [0.0];
+            let target = &mut [Some(&mut grad[..])];
+            backward_at::<Singular, f32>(level, layout, &x, &[&[1.0]], &x, InputGradient::Skip, target);
+            assert_eq!(grad, [layout.len() as f32]);
+        }
+    }
+}
+
+/// Snake (Ziyin 2020), as a user would write it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Snake;
+
+impl Formula for Snake {
+    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
+        let sin = (a * x).sin();
+        x + sin * sin / a
+    }
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
+        let (sin, cos) = (a * x).sin_cos();
+        let sin_twice = (sin + sin) * cos;
+        (R::of(1.0) + sin_twice, [(x * sin_twice - sin * sin / a) / a])
+    }
+}
+
+impl Activation for Snake {
+    const NAME: &'static str = "snake";
+    const PARAMS: [Param; 1] = [Param::trained("a", 1.5)];
+}
+
+#[test]
+fn a_users_activation_gets_the_fused_kernels() {
+    let truth: Case = Case {
+        value: |x, p| x + (p[0] * x).sin().powi(2) / p[0],
+        dx: |x, p| 1.0 + (2.0 * p[0] * x).sin(),
+        dparams: |x, p| vec![x * (2.0 * p[0] * x).sin() / p[0] - ((p[0] * x).sin() / p[0]).powi(2)],
+    };
+    let problem = Problem::<f64>::new::<Snake>(Layout { outer: 4, channels: 3, inner: 40 });
+    let truth = problem.truth(truth);
+    let Kernels { forward, backward } = <f64 as FusedElement>::kernels::<Snake>();
+    let params: Vec<&[f64]> = problem.params.iter().map(Vec::as_slice).collect();
+    let (mut y, mut grad_x, mut grad) = (vec![0.0; 480], vec![0.0; 480], vec![0.0; 3]);
+    forward(problem.layout, &problem.x, &params, &mut y);
+    let target = InputGradient::Overwrite(&mut grad_x);
+    backward(problem.layout, &problem.x, &params, &problem.cotangent, target, &mut [Some(&mut grad)]);
+    assert_close(&y, &truth.y, |_| 10.0, "snake");
+    assert_close(&grad_x, &truth.grad_x, |_| 10.0, "snake");
+    assert_close(&grad, &truth.grads[0], |i| truth.magnitudes[0][i], "snake");
+}

@@ -1,0 +1,157 @@
+//! The passes that write a tensor: one formula an element, with three coefficients a channel.
+
+use super::tiles::Walk;
+use super::{Layout, Scaling};
+use crate::kernel::Element;
+use crate::kernel::cpu::simd::{Kernel, Level, Simd};
+use crate::kernel::cpu::tasks::{self, pieces, split_mut};
+
+/// What becomes of an element of the output.
+pub(super) trait Formula<E>: Copy + Send + Sync {
+    /// The new output, from the old one, the elements at the same place of two inputs, and the channel's coefficients.
+    fn at(self, out: E, first: E, second: E, coefficients: [E; 3]) -> E;
+}
+
+/// Applies a formula to a tensor. One that needs a single input is given it twice.
+pub(super) fn apply<E: Element, F: Formula<E>>(
+    level: Level,
+    layout: Layout,
+    formula: F,
+    coefficients: [&[E]; 3],
+    inputs: [&[E]; 2],
+    out: &mut [E],
+) {
+    if layout.is_empty() {
+        return;
+    }
+    let line = match Walk::of(layout) {
+        Walk::Planes => layout.inner,
+        Walk::Rows { line } => line,
+    };
+    let pieces = pieces(out.len(), line);
+    let parts = split_mut(out, &pieces);
+    let parts = pieces.iter().zip(parts).map(|(piece, out)| (piece, inputs.map(|x| &x[piece.elements.clone()]), out));
+    match Walk::of(layout) {
+        Walk::Planes => tasks::for_each(
+            level,
+            parts.map(|(piece, inputs, out)| Planes {
+                formula,
+                coefficients,
+                plane: piece.line,
+                inner: layout.inner,
+                inputs,
+                out,
+            }),
+        ),
+        Walk::Rows { .. } => {
+            let columns = coefficients.map(|values| expand(layout, line, values));
+            let columns = columns.each_ref().map(|values| &values[..]);
+            tasks::for_each(
+                level,
+                parts.map(|(piece, inputs, out)| Rows {
+                    formula,
+                    coefficients: columns.map(|values| &values[piece.offset..]),
+                    line,
+                    inputs,
+                    out,
+                }),
+            );
+        }
+    }
+}
+
+/// One value a channel, repeated for each column of a line.
+fn expand<E: Element>(layout: Layout, line: usize, values: &[E]) -> Vec<E> {
+    let row = values.iter().flat_map(|&value| std::iter::repeat_n(value, layout.inner));
+    row.cycle().take(line).collect()
+}
+
+struct Planes<'a, E, F> {
+    formula: F,
+    coefficients: [&'a [E]; 3],
+    /// The first plane.
+    plane: usize,
+    inner: usize,
+    inputs: [&'a [E]; 2],
+    out: &'a mut [E],
+}
+
+impl<E: Element, F: Formula<E>> Kernel for Planes<'_, E, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let [a, b, c] = self.coefficients;
+        let inputs = self.inputs[0].chunks(self.inner).zip(self.inputs[1].chunks(self.inner));
+        for (i, (out, (first, second))) in self.out.chunks_mut(self.inner).zip(inputs).enumerate() {
+            let channel = (self.plane + i) % a.len();
+            let coefficients = [a[channel], b[channel], c[channel]];
+            for ((out, &first), &second) in out.iter_mut().zip(first).zip(second) {
+                *out = self.formula.at(*out, first, second, coefficients);
+            }
+        }
+    }
+}
+
+struct Rows<'a, E, F> {
+    formula: F,
+    /// For each column, from the piece's first.
+    coefficients: [&'a [E]; 3],
+    line: usize,
+    inputs: [&'a [E]; 2],
+    out: &'a mut [E],
+}
+
+impl<E: Element, F: Formula<E>> Kernel for Rows<'_, E, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let [a, b, c] = self.coefficients;
+        let inputs = self.inputs[0].chunks(self.line).zip(self.inputs[1].chunks(self.line));
+        for (out, (first, second)) in self.out.chunks_mut(self.line).zip(inputs) {
+            let inputs = first.iter().zip(second);
+            let coefficients = a.iter().zip(b).zip(c);
+            for ((out, (&first, &second)), ((&a, &b), &c)) in out.iter_mut().zip(inputs).zip(coefficients) {
+                *out = self.formula.at(*out, first, second, [a, b, c]);
+            }
+        }
+    }
+}
+
+/// `y = a x + b`.
+#[derive(Clone, Copy)]
+struct ScaleAndShift;
+
+impl<E: Element> Formula<E> for ScaleAndShift {
+    #[inline(always)]
+    fn at(self, _: E, x: E, _: E, [scale, shift, _]: [E; 3]) -> E {
+        x * scale + shift
+    }
+}
+
+/// `y = gamma (x - mean) inv_std + beta`; overwrites `y`.
+///
+/// Mean, variance and parameters fold into a scale and a shift a channel, computed in `f64`. The error against the
+/// formula is a few roundings of `x gamma inv_std`, which is what a rounding of `x` itself costs.
+pub fn normalize<E: Element>(layout: Layout, x: &[E], scaling: Scaling<E>, beta: &[E], y: &mut [E]) {
+    normalize_at(Level::current(), layout, x, scaling, beta, y);
+}
+
+pub(crate) fn normalize_at<E: Element>(
+    level: Level,
+    layout: Layout,
+    x: &[E],
+    scaling: Scaling<E>,
+    beta: &[E],
+    y: &mut [E],
+) {
+    scaling.check(layout);
+    assert_eq!(beta.len(), layout.channels, "a beta a channel");
+    assert_eq!((x.len(), y.len()), (layout.len(), layout.len()));
+    let scale: Vec<f64> = scaling.gamma.iter().zip(scaling.inv_std).map(|(gamma, s)| gamma.wide() * s).collect();
+    let shift: Vec<E> =
+        scale.iter().zip(scaling.mean).zip(beta).map(|((s, mean), beta)| E::of(beta.wide() - s * mean)).collect();
+    let scale: Vec<E> = scale.into_iter().map(E::of).collect();
+    apply(level, layout, ScaleAndShift, [&scale, &shift, &shift], [x, x], y);
+}

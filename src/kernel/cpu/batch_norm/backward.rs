@@ -1,0 +1,275 @@
+//! Gradients.
+//!
+//! With `d = x - mean` and the cotangent `g` of `y`,
+//!
+//! ```text
+//! grad_beta  = sum(g)
+//! grad_gamma = sum(g d) inv_std
+//! grad_x     = gamma inv_std (g - grad_beta / n - d inv_std grad_gamma / n)      batch statistics
+//! grad_x     = gamma inv_std g                                                   constant statistics
+//! ```
+
+use super::apply::{Formula, apply};
+use super::tiles::{Tile, Walk, partials_of, split_partials};
+use super::{Layout, Scaling};
+use crate::kernel::Element;
+use crate::kernel::cpu::simd::{Kernel, Level, Simd};
+use crate::kernel::cpu::sums::{BLOCK, block_sums};
+use crate::kernel::cpu::tasks::{self, pieces};
+
+/// Where the gradients are added; what is `None` is not wanted and not computed.
+#[derive(Debug)]
+pub struct Gradients<'a, E> {
+    /// Of the input, `[outer, channels, inner]`.
+    pub x: Option<&'a mut [E]>,
+    /// Of the scale, one a channel.
+    pub gamma: Option<&'a mut [E]>,
+    /// Of the shift, one a channel.
+    pub beta: Option<&'a mut [E]>,
+}
+
+/// Adds the gradients of normalization by the statistics of the batch `x` itself, which `scaling` holds.
+pub fn backward<E: Element>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradients: Gradients<E>) {
+    backward_at(Level::current(), layout, x, scaling, cotangent, gradients);
+}
+
+pub(crate) fn backward_at<E: Element>(
+    level: Level,
+    layout: Layout,
+    x: &[E],
+    scaling: Scaling<E>,
+    cotangent: &[E],
+    gradients: Gradients<E>,
+) {
+    check(layout, x, scaling, cotangent, &gradients);
+    let Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta } = gradients;
+    if layout.is_empty() || (grad_x.is_none() && grad_gamma.is_none() && grad_beta.is_none()) {
+        return;
+    }
+    let sums = sums(level, layout, x, scaling.mean, cotangent);
+    add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
+    let Some(grad_x) = grad_x else { return };
+
+    // grad_x += a g + b x + c
+    let n = layout.count() as f64;
+    let mut coefficients = [const { Vec::new() }; 3];
+    for (channel, sums) in sums.iter().enumerate() {
+        let inv_std = scaling.inv_std[channel];
+        let a = scaling.gamma[channel].wide() * inv_std;
+        let b = -a * inv_std * inv_std * sums.products / n;
+        let c = -a * sums.cotangents / n - b * scaling.mean[channel];
+        for (values, value) in coefficients.iter_mut().zip([a, b, c]) {
+            values.push(E::of(value));
+        }
+    }
+    let coefficients = coefficients.each_ref().map(|values| &values[..]);
+    apply(level, layout, AddThroughStatistics, coefficients, [x, cotangent], grad_x);
+}
+
+/// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone; it
+/// may be empty where neither is wanted.
+pub fn backward_running<E: Element>(
+    layout: Layout,
+    x: &[E],
+    scaling: Scaling<E>,
+    cotangent: &[E],
+    gradients: Gradients<E>,
+) {
+    backward_running_at(Level::current(), layout, x, scaling, cotangent, gradients);
+}
+
+pub(crate) fn backward_running_at<E: Element>(
+    level: Level,
+    layout: Layout,
+    x: &[E],
+    scaling: Scaling<E>,
+    cotangent: &[E],
+    gradients: Gradients<E>,
+) {
+    let reads_x = gradients.gamma.is_some() || gradients.beta.is_some();
+    check(layout, if reads_x { x } else { cotangent }, scaling, cotangent, &gradients);
+    let Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta } = gradients;
+    if layout.is_empty() {
+        return;
+    }
+    if grad_gamma.is_some() || grad_beta.is_some() {
+        let sums = sums(level, layout, x, scaling.mean, cotangent);
+        add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
+    }
+    if let Some(grad_x) = grad_x {
+        let scale: Vec<E> =
+            scaling.gamma.iter().zip(scaling.inv_std).map(|(gamma, s)| E::of(gamma.wide() * s)).collect();
+        apply(level, layout, AddScaled, [&scale; 3], [cotangent; 2], grad_x);
+    }
+}
+
+fn check<E>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradients: &Gradients<E>) {
+    scaling.check(layout);
+    assert_eq!((x.len(), cotangent.len()), (layout.len(), layout.len()));
+    assert!(gradients.x.as_ref().is_none_or(|grad| grad.len() == layout.len()));
+    assert!(gradients.gamma.as_ref().is_none_or(|grad| grad.len() == layout.channels));
+    assert!(gradients.beta.as_ref().is_none_or(|grad| grad.len() == layout.channels));
+}
+
+/// `out += a g + b x + c`.
+#[derive(Clone, Copy)]
+struct AddThroughStatistics;
+
+impl<E: Element> Formula<E> for AddThroughStatistics {
+    #[inline(always)]
+    fn at(self, out: E, x: E, g: E, [a, b, c]: [E; 3]) -> E {
+        out + (a * g + (b * x + c))
+    }
+}
+
+/// `out += a g`.
+#[derive(Clone, Copy)]
+struct AddScaled;
+
+impl<E: Element> Formula<E> for AddScaled {
+    #[inline(always)]
+    fn at(self, out: E, g: E, _: E, [a, _, _]: [E; 3]) -> E {
+        out + a * g
+    }
+}
+
+/// `sum(g)` and `sum(g d)` over some elements of a channel.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    cotangents: f64,
+    products: f64,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, (cotangents, products): (f64, f64)) {
+        self.cotangents += cotangents;
+        self.products += products;
+    }
+}
+
+fn add_parameter_gradients<E: Element>(
+    sums: &[Sums],
+    inv_std: &[f64],
+    gamma: Option<&mut [E]>,
+    beta: Option<&mut [E]>,
+) {
+    if let Some(gamma) = gamma {
+        for ((gamma, sums), inv_std) in gamma.iter_mut().zip(sums).zip(inv_std) {
+            *gamma = *gamma + E::of(sums.products * inv_std);
+        }
+    }
+    if let Some(beta) = beta {
+        for (beta, sums) in beta.iter_mut().zip(sums) {
+            *beta = *beta + E::of(sums.cotangents);
+        }
+    }
+}
+
+fn sums<E: Element>(level: Level, layout: Layout, x: &[E], mean: &[f64], cotangent: &[E]) -> Vec<Sums> {
+    let mean: Vec<E> = mean.iter().map(|&mean| E::of(mean)).collect();
+    match Walk::of(layout) {
+        Walk::Planes => sums_by_planes(level, layout, x, &mean, cotangent),
+        Walk::Rows { line } => sums_by_rows(level, layout, line, x, &mean, cotangent),
+    }
+}
+
+fn sums_by_planes<E: Element>(level: Level, layout: Layout, x: &[E], mean: &[E], cotangent: &[E]) -> Vec<Sums> {
+    let pieces = pieces(x.len(), layout.inner);
+    // As many partial results as the piece has planes, or one for its part of a plane.
+    let sizes: Vec<usize> = pieces.iter().map(|piece| piece.elements.len().div_ceil(layout.inner)).collect();
+    let mut partials = vec![Sums::default(); sizes.iter().sum()];
+    let mut rest = &mut partials[..];
+    tasks::for_each(
+        level,
+        pieces.iter().zip(&sizes).map(|(piece, &size)| {
+            let (sums, after) = std::mem::take(&mut rest).split_at_mut(size);
+            rest = after;
+            let (x, cotangent) = (&x[piece.elements.clone()], &cotangent[piece.elements.clone()]);
+            PlaneSums { x, cotangent, mean, plane: piece.line, inner: layout.inner, sums }
+        }),
+    );
+    let mut channels = vec![Sums::default(); layout.channels];
+    let planes = pieces.iter().zip(&sizes).flat_map(|(piece, &size)| piece.line..piece.line + size);
+    for (plane, sums) in planes.zip(&partials) {
+        channels[plane % layout.channels].add((sums.cotangents, sums.products));
+    }
+    channels
+}
+
+struct PlaneSums<'a, E> {
+    x: &'a [E],
+    cotangent: &'a [E],
+    mean: &'a [E],
+    /// The first plane.
+    plane: usize,
+    inner: usize,
+    sums: &'a mut [Sums],
+}
+
+impl<E: Element> Kernel for PlaneSums<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let planes = self.x.chunks(self.inner).zip(self.cotangent.chunks(self.inner));
+        for (i, ((x, cotangent), sums)) in planes.zip(self.sums).enumerate() {
+            let mean = self.mean[(self.plane + i) % self.mean.len()];
+            for (x, cotangent) in x.chunks(BLOCK).zip(cotangent.chunks(BLOCK)) {
+                sums.add(block_sums::<S, E, false>(x, cotangent, mean));
+            }
+        }
+    }
+}
+
+fn sums_by_rows<E: Element>(
+    level: Level,
+    layout: Layout,
+    line: usize,
+    x: &[E],
+    mean: &[E],
+    cotangent: &[E],
+) -> Vec<Sums> {
+    let tiles = Tile::all(layout, line);
+    let mut partials = vec![Sums::default(); partials_of(&tiles)];
+    let parts = split_partials(&tiles, &mut partials);
+    tasks::for_each(level, tiles.iter().zip(parts).map(|(tile, sums)| TileSums { x, cotangent, mean, tile, sums }));
+    let mut channels = vec![Sums::default(); layout.channels];
+    for (i, sums) in partials.iter().enumerate() {
+        channels[i % layout.channels].add((sums.cotangents, sums.products));
+    }
+    channels
+}
+
+struct TileSums<'a, E> {
+    x: &'a [E],
+    cotangent: &'a [E],
+    mean: &'a [E],
+    tile: &'a Tile,
+    sums: &'a mut [Sums],
+}
+
+impl<E: Element> Kernel for TileSums<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let tile = self.tile;
+        let first = tile.first_channel();
+        let means = tile.expand(&self.mean[first..first + tile.channels()]);
+        let mut cotangents = vec![E::zero(); tile.columns.len()];
+        let mut products = vec![E::zero(); tile.columns.len()];
+        for (x, cotangent) in tile.lines(self.x).zip(tile.lines(self.cotangent)) {
+            let sums = cotangents.iter_mut().zip(&mut products);
+            for ((sums, &mean), (&x, &g)) in sums.zip(&means).zip(x.iter().zip(cotangent)) {
+                *sums.0 = *sums.0 + g;
+                *sums.1 = *sums.1 + g * (x - mean);
+            }
+        }
+        let cotangents = tile.fold(cotangents.iter().map(|sum| sum.wide()));
+        let products = tile.fold(products.iter().map(|sum| sum.wide()));
+        for (sums, sum) in self.sums.iter_mut().zip(cotangents.into_iter().zip(products)) {
+            sums.add(sum);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Gradient of the weight: a product over all pixels.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::ConvShape;
+use super::unfold::{PatchLayout, Tiling, gather, unfold};
+use crate::kernel::cpu::blocks::{Block, even_part, grid};
+use crate::kernel::cpu::copy::transpose;
+use crate::kernel::element::Element;
+use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use crate::kernel::cpu::scratch::{Scratch, with_kept};
+
+/// Output pixels of a tile.
+const TILE: usize = 512;
+/// Tasks below which the images are split too.
+const TASKS: usize = 8;
+/// Most output channels of a task.
+const OUT_BLOCK: usize = 128;
+/// Most input channels of a task.
+const IN_BLOCK: usize = 64;
+
+/// `grad_weight += sum over images and pixels of cotangent times patch`.
+///
+/// Shapes: `x` `[N, C, H, W]`, `cotangent` `[N, O, H', W']`,
+/// `grad_weight` `[O, C, K, K]`.
+///
+/// Each task owns a block of channels and adds up all pixels in order. Where that
+/// gives too few tasks, the images are split into a fixed number of parts, whose sums
+/// are added in order.
+///
+/// # Panics
+///
+/// If a length does not fit the shape.
+pub fn backward_weight<E: Element>(
+    shape: &ConvShape,
+    x: &[E],
+    cotangent: &[E],
+    grad_weight: &mut [E],
+) {
+    assert_eq!(x.len(), shape.input_len(), "length of x");
+    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(
+        grad_weight.len(),
+        shape.weight_len(),
+        "length of grad_weight"
+    );
+    if x.is_empty() || cotangent.is_empty() {
+        return;
+    }
+    let window = shape.kernel * shape.kernel;
+    let tiling = Tiling::new(shape, TILE);
+    let outputs = even_part(shape.out_channels, OUT_BLOCK);
+    let inputs = even_part(shape.in_channels, IN_BLOCK);
+    let blocks = grid(grad_weight, shape.fan_in(), outputs, inputs * window);
+
+    let groups = shape.batch.div_ceil(tiling.images);
+    let parts = TASKS.div_ceil(blocks.len()).min(groups);
+    if parts == 1 {
+        blocks
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|mut block| {
+                with_kept(|scratch: &mut Scratch<E>| {
+                    let place = Place::of(&block, window);
+                    let mut product = std::mem::take(&mut scratch.product);
+                    let sum = product.take(place.len(shape));
+                    add_up(
+                        shape,
+                        &tiling,
+                        &place,
+                        0..shape.batch,
+                        x,
+                        cotangent,
+                        sum,
+                        scratch,
+                    );
+                    add_transposed(shape, sum, &mut block);
+                    scratch.product = product;
+                });
+            });
+        return;
+    }
+
+    let share = groups.div_ceil(parts) * tiling.images;
+    let places: Vec<_> = blocks
+        .iter()
+        .map(|block| Place::of(block, window))
+        .collect();
+    let tasks: Vec<_> = places
+        .iter()
+        .flat_map(|place| {
+            (0..shape.batch)
+                .step_by(share)
+                .map(move |first| (place, first))
+        })
+        .collect();
+    let sums: Vec<Vec<E>> = tasks
+        .par_iter()
+        .with_max_len(1)
+        .map(|&(place, first)| {
+            let images = first..(first + share).min(shape.batch);
+            let mut sum = vec![E::zero(); place.len(shape)];
+            with_kept(|scratch: &mut Scratch<E>| {
+                add_up(
+                    shape, &tiling, place, images, x, cotangent, &mut sum, scratch,
+                );
+            });
+            sum
+        })
+        .collect();
+    let per_block = shape.batch.div_ceil(share);
+    blocks
+        .into_par_iter()
+        .zip(sums.into_par_iter().chunks(per_block))
+        .for_each(|(mut block, mut sums)| {
+            let (total, rest) = sums.split_first_mut().expect("at least one part");
+            for part in rest {
+                for (total, &part) in total.iter_mut().zip(part.iter()) {
+                    *total = *total + part;
+                }
+            }
+            add_transposed(shape, total, &mut block);
+        });
+}
+
+/// The channels of a task.
+#[derive(Clone, Debug)]
+struct Place {
+    outputs: Range<usize>,
+    inputs: Range<usize>,
+}
+
+impl Place {
+    fn of<E>(block: &Block<'_, E>, window: usize) -> Self {
+        let first = block.col / window;
+        Self {
+            outputs: block.row..block.row + block.rows.len(),
+            inputs: first..first + block.width() / window,
+        }
+    }
+
+    /// Weights of the task.
+    fn len(&self, shape: &ConvShape) -> usize {
+        self.outputs.len() * self.inputs.len() * shape.kernel * shape.kernel
+    }
+}
+
+/// `sum[(u, c, v), o] = sum over the pixels of images`, tile after tile.
+#[allow(clippy::too_many_arguments)]
+fn add_up<E: Element>(
+    shape: &ConvShape,
+    tiling: &Tiling,
+    place: &Place,
+    images: Range<usize>,
+    x: &[E],
+    cotangent: &[E],
+    sum: &mut [E],
+    scratch: &mut Scratch<E>,
+) {
+    let outputs = place.outputs.len();
+    let taps = place.inputs.len() * shape.kernel;
+    let mut write = Write::Replace;
+    for first in images.clone().step_by(tiling.images) {
+        let group = first..(first + tiling.images).min(images.end);
+        for tile in tiling.tiles(shape, group) {
+            let pixels = tile.pixels();
+            let layout = PatchLayout::new(shape, &tile, place.inputs.len());
+            let patches = scratch.patches.take(layout.len());
+            unfold(shape, &tile, &layout, place.inputs.clone(), x, patches);
+            let buffer = scratch.cotangent.take(2 * outputs * pixels);
+            let (rows, columns) = buffer.split_at_mut(outputs * pixels);
+            if tile.images == 1 {
+                let first = tile.first_image * shape.out_channels + place.outputs.start;
+                let from = &cotangent[first * shape.out_pixels() + tile.first_pixel()..];
+                transpose(from, shape.out_pixels(), outputs, pixels, columns);
+            } else {
+                gather(shape, &tile, place.outputs.clone(), cotangent, rows);
+                transpose(rows, pixels, outputs, pixels, columns);
+            }
+            for part in layout.products() {
+                product(
+                    Sizes {
+                        rows: outputs,
+                        cols: part.depth,
+                        depth: pixels,
+                    },
+                    write,
+                    E::one(),
+                    Factor::new(columns, Layout::columns(0, outputs)),
+                    Factor::new(patches, Layout::columns(part.start, layout.row_stride())),
+                    sum,
+                    Layout::columns(part.kernel_row * taps * outputs, outputs),
+                );
+            }
+            write = Write::Add;
+        }
+    }
+}
+
+/// Adds a sum `[(u, c, v), o]` to the weights `[o, (c, u, v)]` of a block.
+fn add_transposed<E: Element>(shape: &ConvShape, sum: &[E], block: &mut Block<'_, E>) {
+    // One cache line of outputs at a time, so that each line of `sum` is read once.
+    const STRIP: usize = 16;
+    let (k, outputs) = (shape.kernel, block.rows.len());
+    let channels = block.width() / (k * k);
+    for (strip, rows) in block.rows.chunks_mut(STRIP).enumerate() {
+        for channel in 0..channels {
+            for u in 0..k {
+                for v in 0..k {
+                    let from = ((u * channels + channel) * k + v) * outputs + strip * STRIP;
+                    let to = (channel * k + u) * k + v;
+                    for (row, &value) in rows.iter_mut().zip(&sum[from..]) {
+                        row[to] = row[to] + value;
+                    }
+                }
+            }
+        }
+    }
+}

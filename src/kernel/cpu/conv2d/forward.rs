@@ -1,0 +1,199 @@
+//! The product behind the forward convolution, and behind the gradient of the input
+//! when the stride is one.
+
+use rayon::prelude::*;
+
+use super::ConvShape;
+use super::unfold::{PatchLayout, Tile, Tiling, unfold};
+use crate::kernel::cpu::blocks::{Block, even_part, grid};
+use crate::kernel::cpu::copy::copy_run;
+use crate::kernel::element::Element;
+use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use crate::kernel::cpu::scratch::{Scratch, with_kept};
+
+/// Output pixels of a tile.
+const TILE: usize = 256;
+/// Tasks below which the output channels are split too.
+const TASKS: usize = 8;
+/// Fewest output channels of a task: the unfolding is repeated for each block.
+const MIN_CHANNELS: usize = 128;
+
+/// What a convolution does with the old contents of `y`.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, E> {
+    /// Adds to it.
+    Add,
+    /// Replaces it, starting from a bias.
+    Replace(Option<&'a [E]>),
+}
+
+/// Writes an OIHW weight in the order `[O, K (row), C, K (column)]`, that of the
+/// patches.
+pub fn pack_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
+    let (k, c) = (shape.kernel, shape.in_channels);
+    let outputs = packed.par_chunks_mut(shape.fan_in());
+    outputs
+        .zip(weight.par_chunks(shape.fan_in()))
+        .for_each(|(to, from)| {
+            for (channel, from) in from.chunks_exact(k * k).enumerate() {
+                for (u, row) in from.chunks_exact(k).enumerate() {
+                    copy_run(row, &mut to[(u * c + channel) * k..][..k]);
+                }
+            }
+        });
+}
+
+/// Writes the weight of the adjoint of a convolution of stride one, turned by 180
+/// degrees and with its channel axes swapped, in the order of [`pack_weight`].
+pub fn pack_adjoint<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
+    /// Channels of a task: neighbours in `weight` share cache lines.
+    const BAND: usize = 16;
+    let (k, c, o) = (shape.kernel, shape.in_channels, shape.out_channels);
+    packed
+        .par_chunks_mut(BAND * o * k * k)
+        .enumerate()
+        .for_each(|(band, packed)| {
+            for output in 0..o {
+                let from = weight[(output * c + band * BAND) * k * k..].chunks_exact(k * k);
+                for (to, from) in packed.chunks_exact_mut(o * k * k).zip(from) {
+                    for (u, row) in from.chunks_exact(k).rev().enumerate() {
+                        let to = &mut to[(u * o + output) * k..][..k];
+                        for (to, &from) in to.iter_mut().zip(row.iter().rev()) {
+                            *to = from;
+                        }
+                    }
+                }
+            }
+        });
+}
+
+/// `y = conv(x, weight) + bias` or `y += conv(x, weight)` for a packed weight, parallel
+/// over groups of images and blocks of channels. `y` is not empty.
+pub fn run<E: Element>(shape: &ConvShape, x: &[E], packed: &[E], start: Start<'_, E>, y: &mut [E]) {
+    let plane = shape.out_pixels();
+    let tiling = Tiling::new(shape, TILE);
+    let groups = shape.batch.div_ceil(tiling.images);
+    let wanted = shape.out_channels.div_ceil(TASKS.div_ceil(groups));
+    // One group alone, such as one image, is split in two at least.
+    let fewest = match groups {
+        1 => MIN_CHANNELS.min(shape.out_channels.div_ceil(2)),
+        _ => MIN_CHANNELS,
+    };
+    let channels = wanted.max(fewest);
+    let channels = even_part(shape.out_channels, channels);
+    let blocks = grid(
+        y,
+        shape.out_channels * plane,
+        tiling.images,
+        channels * plane,
+    );
+    blocks
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|mut block| {
+            with_kept(|scratch: &mut Scratch<E>| {
+                let images = block.row..block.row + block.rows.len();
+                for tile in tiling.tiles(shape, images) {
+                    run_tile(shape, &tile, x, packed, start, &mut block, scratch);
+                }
+            });
+        });
+}
+
+/// Computes one tile of the output channels of `block`.
+fn run_tile<E: Element>(
+    shape: &ConvShape,
+    tile: &Tile,
+    x: &[E],
+    packed: &[E],
+    start: Start<'_, E>,
+    block: &mut Block<'_, E>,
+    scratch: &mut Scratch<E>,
+) {
+    let plane = shape.out_pixels();
+    let (first, channels) = (block.col / plane, block.width() / plane);
+    let fan_in = shape.fan_in();
+    let layout = PatchLayout::new(shape, tile, shape.in_channels);
+
+    // One image of a pointwise convolution already is its own unfolding.
+    let direct = shape.is_pointwise() && tile.images == 1;
+    let (patches, offset, row_stride) = if direct {
+        let image = tile.first_image * shape.in_channels * plane;
+        (x, image + tile.first_pixel(), plane)
+    } else {
+        let patches = scratch.patches.take(layout.len());
+        unfold(shape, tile, &layout, 0..shape.in_channels, x, patches);
+        (&*patches, 0, layout.row_stride())
+    };
+
+    if let Start::Replace(bias) = start {
+        let bias = bias.map(|bias| &bias[first..first + channels]);
+        set_bias(tile, plane, bias, block);
+    }
+    // The pixels of one image are contiguous in a plane of `y`. Those of several are
+    // not: their product goes through a buffer.
+    let pixels = tile.pixels();
+    let one = tile.images == 1;
+    let (to, to_layout) = match one {
+        true => (
+            &mut *block.rows[0],
+            Layout::columns(tile.first_pixel(), plane),
+        ),
+        false => (
+            scratch.product.take(channels * pixels),
+            Layout::columns(0, pixels),
+        ),
+    };
+    for part in layout.products() {
+        let write = if one || part.kernel_row > 0 {
+            Write::Add
+        } else {
+            Write::Replace
+        };
+        let depth = part.depth;
+        let taps = shape.in_channels * shape.kernel;
+        let weight = Layout::columns(first * fan_in + part.kernel_row * taps, fan_in);
+        product(
+            Sizes {
+                rows: pixels,
+                cols: channels,
+                depth,
+            },
+            write,
+            E::one(),
+            Factor::new(patches, Layout::columns(offset + part.start, row_stride)),
+            Factor::new(packed, weight),
+            to,
+            to_layout,
+        );
+    }
+    if !one {
+        scatter(tile, plane, scratch.product.take(channels * pixels), block);
+    }
+}
+
+/// Fills the pixels of a tile with the bias of their channel, or with zero. The tile
+/// is still in cache when the product is added to it.
+fn set_bias<E: Element>(tile: &Tile, plane: usize, bias: Option<&[E]>, block: &mut Block<'_, E>) {
+    let pixels = tile.first_pixel()..tile.first_pixel() + tile.rows * tile.width;
+    for image in &mut block.rows {
+        for (channel, to) in image.chunks_exact_mut(plane).enumerate() {
+            to[pixels.clone()].fill(bias.map_or(E::zero(), |bias| bias[channel]));
+        }
+    }
+}
+
+/// Adds a product `[channel, (row, image, column)]` to the images of a block.
+fn scatter<E: Element>(tile: &Tile, plane: usize, from: &[E], block: &mut Block<'_, E>) {
+    for (channel, from) in from.chunks_exact(tile.pixels()).enumerate() {
+        let first = channel * plane + tile.first_pixel();
+        for (row, line) in from.chunks_exact(tile.line()).enumerate() {
+            let at = first + row * tile.width;
+            for (image, segment) in block.rows.iter_mut().zip(line.chunks_exact(tile.width)) {
+                for (to, &value) in image[at..at + tile.width].iter_mut().zip(segment) {
+                    *to = *to + value;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Two-dimensional convolution on the CPU: forward and its three gradients.
+//!
+//! With `x` of shape `[N, C, H, W]`, `w` of shape `[O, C, K, K]`, stride `S`, padding
+//! `P` and zeros outside `x`:
+//!
+//! ```text
+//! y[n, o, i, j] = b[o] + sum_{c, u, v} w[o, c, u, v] x[n, c, i S - P + u, j S - P + v]
+//! ```
+//!
+//! that is, a cross-correlation, as in every deep-learning library. The gradients are
+//! its adjoints:
+//!
+//! ```text
+//! dx[n, c, i S - P + u, j S - P + v] += w[o, c, u, v] dy[n, o, i, j]
+//! dw[o, c, u, v] += dy[n, o, i, j] x[n, c, i S - P + u, j S - P + v]
+//! db[o]          += dy[n, o, i, j]
+//! ```
+//!
+//! # Method
+//!
+//! All but the bias run on matrix products over tiles of output pixels. The input of
+//! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each
+//! pair of channel and kernel column `(c, v)`, one column for each pixel. A step down
+//! the kernel is then a shift of the columns, so one unfolded tile serves all `K`
+//! kernel rows. That is `K` times less copying than a full im2col.
+//!
+//! Pixels are ordered `(row, image, column)`. The shift stays uniform when a tile
+//! holds several small images, and no halo is computed in vain.
+//!
+//! # Guarantees
+//!
+//! The split into tasks depends on the sizes only, and each sum has a fixed order:
+//! the results are the same bit for bit for any number of threads. NaN and infinities
+//! propagate. Padding takes part in the products as zeros, so an infinite or NaN
+//! weight gives NaN where it meets padding.
+
+mod backward_input;
+mod backward_weight;
+mod forward;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+mod unfold;
+
+use rayon::prelude::*;
+
+use self::forward::Start;
+use crate::kernel::element::Element;
+use crate::kernel::cpu::scratch::{Buffer, with_kept};
+
+pub use backward_weight::backward_weight;
+
+/// Sizes of a 2-d convolution, NCHW activations, OIHW weights, square kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Number of images `N`.
+    pub batch: usize,
+    /// Input channels `C`.
+    pub in_channels: usize,
+    /// Input height `H`.
+    pub in_height: usize,
+    /// Input width `W`.
+    pub in_width: usize,
+    /// Output channels `O`.
+    pub out_channels: usize,
+    /// Height and width `K` of the kernel, at least one.
+    pub kernel: usize,
+    /// Step `S` between output pixels, in input pixels, at least one.
+    pub stride: usize,
+    /// Rings `P` of zeros around the input.
+    pub padding: usize,
+}
+
+impl ConvShape {
+    /// Output pixels along an axis of `len` input pixels:
+    /// `floor((len + 2 P - K) / S) + 1`, or zero where the kernel does not fit.
+    fn out_len(&self, len: usize) -> usize {
+        assert!(
+            self.kernel > 0 && self.stride > 0,
+            "kernel and stride must be positive"
+        );
+        match (len + 2 * self.padding).checked_sub(self.kernel) {
+            Some(room) => room / self.stride + 1,
+            None => 0,
+        }
+    }
+
+    /// Output height.
+    pub fn out_height(&self) -> usize {
+        self.out_len(self.in_height)
+    }
+
+    /// Output width.
+    pub fn out_width(&self) -> usize {
+        self.out_len(self.in_width)
+    }
+
+    /// Pixels of one input plane, `H W`.
+    pub fn in_pixels(&self) -> usize {
+        self.in_height * self.in_width
+    }
+
+    /// Pixels of one output plane.
+    pub fn out_pixels(&self) -> usize {
+        self.out_height() * self.out_width()
+    }
+
+    /// Elements of `x`.
+    pub fn input_len(&self) -> usize {
+        self.batch * self.in_channels * self.in_pixels()
+    }
+
+    /// Elements of `y`.
+    pub fn output_len(&self) -> usize {
+        self.batch * self.out_channels * self.out_pixels()
+    }
+
+    /// Elements of the weight.
+    pub fn weight_len(&self) -> usize {
+        self.out_channels * self.fan_in()
+    }
+
+    /// Inputs that one output pixel depends on, `C K^2`.
+    pub fn fan_in(&self) -> usize {
+        self.in_channels * self.kernel * self.kernel
+    }
+
+    /// Multiply-adds of one forward pass, those with padding included:
+    /// `N O H' W' C K^2`. Each of [`backward_input`] and [`backward_weight`] has the
+    /// same number.
+    pub fn multiply_adds(&self) -> usize {
+        self.output_len() * self.fan_in()
+    }
+
+    /// Whether the convolution is a matrix product over channels, pixel by pixel.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == 0
+    }
+}
+
+/// `y = conv(x, weight) + bias`. Overwrites `y`.
+///
+/// Shapes: `x` `[N, C, H, W]`, `weight` `[O, C, K, K]`, `bias` `[O]`,
+/// `y` `[N, O, H', W']`.
+///
+/// # Panics
+///
+/// If a length does not fit the shape.
+pub fn forward<E: Element>(
+    shape: &ConvShape,
+    x: &[E],
+    weight: &[E],
+    bias: Option<&[E]>,
+    y: &mut [E],
+) {
+    assert_eq!(x.len(), shape.input_len(), "length of x");
+    assert_eq!(weight.len(), shape.weight_len(), "length of weight");
+    assert_eq!(y.len(), shape.output_len(), "length of y");
+    if y.is_empty() {
+        return;
+    }
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), shape.out_channels, "length of bias");
+    }
+    if x.is_empty() {
+        // No channels or no pixels but padding: the sums are empty.
+        for (channel, plane) in y.chunks_exact_mut(shape.out_pixels()).enumerate() {
+            plane.fill(bias.map_or(E::zero(), |bias| bias[channel % shape.out_channels]));
+        }
+        return;
+    }
+    with_kept(|packed: &mut Buffer<E>| {
+        let packed = packed.take(weight.len());
+        forward::pack_weight(shape, weight, packed);
+        forward::run(shape, x, packed, Start::Replace(bias), y);
+    });
+}
+
+/// `grad_x += conv^T(cotangent)`: adds the gradient of the input.
+///
+/// Shapes: `weight` `[O, C, K, K]`, `cotangent` `[N, O, H', W']`,
+/// `grad_x` `[N, C, H, W]`.
+///
+/// With stride one this is itself a convolution, of the cotangent with the weight
+/// turned by 180 degrees and its channel axes swapped, with padding `K - 1 - P`.
+///
+/// # Panics
+///
+/// If a length does not fit the shape.
+pub fn backward_input<E: Element>(
+    shape: &ConvShape,
+    weight: &[E],
+    cotangent: &[E],
+    grad_x: &mut [E],
+) {
+    assert_eq!(weight.len(), shape.weight_len(), "length of weight");
+    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_x.len(), shape.input_len(), "length of grad_x");
+    if cotangent.is_empty() || grad_x.is_empty() {
+        return;
+    }
+    if shape.stride == 1 && shape.padding < shape.kernel {
+        let adjoint = ConvShape {
+            in_channels: shape.out_channels,
+            in_height: shape.out_height(),
+            in_width: shape.out_width(),
+            out_channels: shape.in_channels,
+            padding: shape.kernel - 1 - shape.padding,
+            ..*shape
+        };
+        with_kept(|packed: &mut Buffer<E>| {
+            let packed = packed.take(weight.len());
+            forward::pack_adjoint(shape, weight, packed);
+            forward::run(&adjoint, cotangent, packed, Start::Add, grad_x);
+        });
+    } else {
+        backward_input::accumulate(shape, weight, cotangent, grad_x);
+    }
+}
+
+/// `grad_bias += sum over images and pixels of cotangent`, summed in `f64` in a fixed
+/// order and rounded once before it is added.
+///
+/// Shapes: `cotangent` `[N, O, H', W']`, `grad_bias` `[O]`.
+///
+/// # Panics
+///
+/// If a length does not fit the shape.
+pub fn backward_bias<E: Element>(shape: &ConvShape, cotangent: &[E], grad_bias: &mut [E]) {
+    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_bias.len(), shape.out_channels, "length of grad_bias");
+    if cotangent.is_empty() {
+        return;
+    }
+    let plane = shape.out_pixels();
+    let image = shape.out_channels * plane;
+    grad_bias
+        .par_iter_mut()
+        .enumerate()
+        .with_min_len(4)
+        .for_each(|(o, grad)| {
+            let planes = cotangent
+                .chunks_exact(image)
+                .map(|image| &image[o * plane..][..plane]);
+            *grad = *grad + E::of(planes.map(wide_sum).sum());
+        });
+}
+
+/// Sum of `values` in `f64`, over eight interleaved partial sums: one chain of
+/// additions would wait for each of them.
+fn wide_sum<E: Element>(values: &[E]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (chunks, rest) = values.as_chunks::<8>();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += value.wide();
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane += value.wide();
+    }
+    lanes.iter().sum()
+}

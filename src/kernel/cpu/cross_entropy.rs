@@ -1,0 +1,200 @@
+//! Softmax cross-entropy with class indices, and top-k accuracy.
+
+use super::simd::{Kernel, Lane, Level, Real, Simd};
+use super::sums::BLOCK;
+use super::tasks::{self, TASK};
+use crate::kernel::Element;
+
+/// Elements in the widest register.
+const WIDEST: usize = 16;
+
+/// The mean over the rows of `-log softmax(logits)[label]`, and its gradient.
+///
+/// `logits` and `grad_logits` are `[labels.len(), classes]`; `grad_logits = (softmax(logits) - onehot) / n` is
+/// overwritten. Each row is shifted by its maximum, so that nothing overflows. A row with a NaN, an infinite maximum or
+/// only minus infinities has loss NaN; a label whose logit is minus infinity, loss infinity. Without rows the loss is 0.
+///
+/// Labels must be below `classes` (panics otherwise).
+pub fn cross_entropy<E: Element>(logits: &[E], classes: usize, labels: &[usize], grad_logits: &mut [E]) -> f64 {
+    cross_entropy_at(Level::current(), logits, classes, labels, grad_logits)
+}
+
+pub(crate) fn cross_entropy_at<E: Element>(
+    level: Level,
+    logits: &[E],
+    classes: usize,
+    labels: &[usize],
+    grad_logits: &mut [E],
+) -> f64 {
+    let n = labels.len();
+    assert_eq!((logits.len(), grad_logits.len()), (n * classes, n * classes));
+    if n == 0 {
+        return 0.0;
+    }
+    assert!(labels.iter().all(|&label| label < classes), "labels are class indices");
+    let rows = (TASK / classes).max(1);
+    let mut losses = vec![0.0; n];
+    let tensors = logits.chunks(rows * classes).zip(grad_logits.chunks_mut(rows * classes));
+    let tasks = tensors.zip(labels.chunks(rows)).zip(losses.chunks_mut(rows));
+    tasks::for_each(
+        level,
+        tasks.map(|(((logits, grad_logits), labels), losses)| Rows {
+            logits,
+            classes,
+            labels,
+            scale: 1.0 / n as f64,
+            grad_logits,
+            losses,
+        }),
+    );
+    losses.iter().sum::<f64>() / n as f64
+}
+
+struct Rows<'a, E> {
+    logits: &'a [E],
+    classes: usize,
+    labels: &'a [usize],
+    /// `1 / n`.
+    scale: f64,
+    grad_logits: &'a mut [E],
+    losses: &'a mut [f64],
+}
+
+impl<E: Element> Kernel for Rows<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let rows = self.logits.chunks_exact(self.classes).zip(self.grad_logits.chunks_exact_mut(self.classes));
+        for (((logits, grad), &label), loss) in rows.zip(self.labels).zip(self.losses) {
+            let max = max::<S, E>(logits);
+            let sum = exponentials::<S, E>(logits, max, grad);
+            *loss = sum.ln() + (max.wide() - logits[label].wide());
+            let scale = E::of(self.scale / sum);
+            for grad in &mut *grad {
+                *grad = *grad * scale;
+            }
+            grad[label] = grad[label] - E::of(self.scale);
+        }
+    }
+}
+
+/// The elements of a chunk shorter than a register, followed by minus infinities.
+#[inline(always)]
+fn padded<L: Lane>(chunk: &[L::Elem]) -> L {
+    let mut full = [L::Elem::of(f64::NEG_INFINITY); WIDEST];
+    for (full, &x) in full.iter_mut().zip(chunk) {
+        *full = x;
+    }
+    L::load(&full)
+}
+
+/// The largest element; NaNs are passed over, and show in the exponentials.
+#[inline(always)]
+fn max<S: Simd, E: Element>(x: &[E]) -> E {
+    let width = <E::Lane<S>>::WIDTH;
+    let mut largest = <E::Lane<S>>::of(f64::NEG_INFINITY);
+    let mut vectors = x.chunks_exact(width);
+    for vector in &mut vectors {
+        let x = <E::Lane<S>>::load(vector);
+        largest = (x - largest).if_positive(x, largest);
+    }
+    let x = padded::<E::Lane<S>>(vectors.remainder());
+    largest = (x - largest).if_positive(x, largest);
+    let mut elements = [E::zero(); WIDEST];
+    largest.store(&mut elements);
+    let mut largest = elements[0];
+    for &x in &elements[1..width] {
+        largest = if x > largest { x } else { largest };
+    }
+    largest
+}
+
+/// Writes `e^(x - max)` and returns its sum.
+#[inline(always)]
+fn exponentials<S: Simd, E: Element>(x: &[E], max: E, y: &mut [E]) -> f64 {
+    let width = <E::Lane<S>>::WIDTH;
+    let origin = <E::Lane<S>>::splat(max);
+    let mut total = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
+        let mut sum = <E::Lane<S>>::splat(E::zero());
+        let (mut xs, mut ys) = (x.chunks_exact(width), y.chunks_exact_mut(width));
+        for (x, y) in (&mut xs).zip(&mut ys) {
+            let power = (<E::Lane<S>>::load(x) - origin).exp();
+            power.store(y);
+            sum = sum + power;
+        }
+        let rest = ys.into_remainder();
+        if !rest.is_empty() {
+            // The padding's exponentials are zero.
+            let power = (padded::<E::Lane<S>>(xs.remainder()) - origin).exp();
+            let mut full = [E::zero(); WIDEST];
+            power.store(&mut full);
+            for (y, &power) in rest.iter_mut().zip(&full) {
+                *y = power;
+            }
+            sum = sum + power;
+        }
+        total += sum.sum().wide();
+    }
+    total
+}
+
+/// Rows whose label is among the `k` largest logits.
+///
+/// A label is if fewer than `k` logits are greater, or equal with a lower index. A row with a NaN never counts.
+pub fn top_k_correct<E: Element>(logits: &[E], classes: usize, labels: &[usize], k: usize) -> usize {
+    top_k_correct_at(Level::current(), logits, classes, labels, k)
+}
+
+pub(crate) fn top_k_correct_at<E: Element>(
+    level: Level,
+    logits: &[E],
+    classes: usize,
+    labels: &[usize],
+    k: usize,
+) -> usize {
+    assert_eq!(logits.len(), labels.len() * classes);
+    assert!(labels.iter().all(|&label| label < classes), "labels are class indices");
+    if labels.is_empty() {
+        return 0;
+    }
+    let rows = (TASK / classes).max(1);
+    let mut counts = vec![0; labels.len().div_ceil(rows)];
+    let tasks = logits.chunks(rows * classes).zip(labels.chunks(rows)).zip(&mut counts);
+    tasks::for_each(level, tasks.map(|((logits, labels), correct)| TopK { logits, classes, labels, k, correct }));
+    counts.iter().sum()
+}
+
+struct TopK<'a, E> {
+    logits: &'a [E],
+    classes: usize,
+    labels: &'a [usize],
+    k: usize,
+    correct: &'a mut usize,
+}
+
+impl<E: Element> Kernel for TopK<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (logits, &label) in self.logits.chunks_exact(self.classes).zip(self.labels) {
+            let own = logits[label];
+            // Written as plain loops over counters, which the compiler vectorises.
+            let (mut ahead, mut nans) = (0, 0);
+            for &x in &logits[..label] {
+                ahead += usize::from(x >= own);
+                nans += usize::from(x.is_nan());
+            }
+            for &x in &logits[label..] {
+                ahead += usize::from(x > own);
+                nans += usize::from(x.is_nan());
+            }
+            *self.correct += usize::from(nans == 0 && ahead < self.k);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! How channels lie in a tensor.
+
+/// The sizes of a tensor `[outer, channels, inner]`, row-major: images `(N, C, H, W)` with `inner = H W`, or dense
+/// features `(N, C)` with `inner = 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Samples.
+    pub outer: usize,
+    /// Channels, or features.
+    pub channels: usize,
+    /// Elements of one channel of one sample.
+    pub inner: usize,
+}
+
+impl Layout {
+    /// Elements in the tensor.
+    pub fn len(self) -> usize {
+        self.outer * self.channels * self.inner
+    }
+
+    /// Whether the tensor has no element.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Elements in a channel.
+    pub fn count(self) -> usize {
+        self.outer * self.inner
+    }
+
+    /// Whether one channel of one sample fills registers: narrower ones would leave most of each register empty.
+    pub(super) fn is_planar(self) -> bool {
+        self.inner >= 32
+    }
+}

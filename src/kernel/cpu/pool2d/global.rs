@@ -1,0 +1,78 @@
+//! The mean of each plane.
+
+use crate::kernel::Element;
+use crate::kernel::cpu::simd::{Kernel, Level, Simd};
+use crate::kernel::cpu::sums::sum;
+use crate::kernel::cpu::tasks::{self, TASK};
+
+/// `y[i] = mean x[i, ..]`, with `x` of `[y.len(), inner]`; NaN for planes without elements.
+pub fn global_average_pool<E: Element>(inner: usize, x: &[E], y: &mut [E]) {
+    global_average_pool_at(Level::current(), inner, x, y);
+}
+
+pub(crate) fn global_average_pool_at<E: Element>(level: Level, inner: usize, x: &[E], y: &mut [E]) {
+    assert_eq!(x.len(), y.len() * inner);
+    if inner == 0 {
+        return y.fill(E::nan());
+    }
+    let planes = (TASK / inner).max(1);
+    tasks::for_each(level, x.chunks(planes * inner).zip(y.chunks_mut(planes)).map(|(x, y)| Forward { inner, x, y }));
+}
+
+/// `grad_x[i, ..] += cotangent[i] / inner`.
+pub fn global_average_pool_backward<E: Element>(inner: usize, cotangent: &[E], grad_x: &mut [E]) {
+    global_average_pool_backward_at(Level::current(), inner, cotangent, grad_x);
+}
+
+pub(crate) fn global_average_pool_backward_at<E: Element>(
+    level: Level,
+    inner: usize,
+    cotangent: &[E],
+    grad_x: &mut [E],
+) {
+    assert_eq!(grad_x.len(), cotangent.len() * inner);
+    if inner == 0 {
+        return;
+    }
+    let planes = (TASK / inner).max(1);
+    let parts = cotangent.chunks(planes).zip(grad_x.chunks_mut(planes * inner));
+    tasks::for_each(level, parts.map(|(cotangent, grad_x)| Backward { inner, cotangent, grad_x }));
+}
+
+struct Forward<'a, E> {
+    inner: usize,
+    x: &'a [E],
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Forward<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (y, x) in self.y.iter_mut().zip(self.x.chunks_exact(self.inner)) {
+            *y = E::of(sum::<S, E>(x) / self.inner as f64);
+        }
+    }
+}
+
+struct Backward<'a, E> {
+    inner: usize,
+    cotangent: &'a [E],
+    grad_x: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Backward<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let count = E::of(self.inner as f64);
+        for (&g, grad_x) in self.cotangent.iter().zip(self.grad_x.chunks_exact_mut(self.inner)) {
+            let share = g / count;
+            for grad_x in grad_x {
+                *grad_x = *grad_x + share;
+            }
+        }
+    }
+}

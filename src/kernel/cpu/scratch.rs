@@ -1,0 +1,75 @@
+//! Working memory that a thread keeps from one tile to the next.
+
+use std::any::Any;
+use std::cell::RefCell;
+
+use crate::kernel::element::Element;
+
+/// A buffer that only grows. Its contents are whatever the last user left.
+#[derive(Debug, Default)]
+pub struct Buffer<E>(Vec<E>);
+
+impl<E: Element> Buffer<E> {
+    /// `len` elements with unspecified contents: write before you read.
+    pub fn take(&mut self, len: usize) -> &mut [E] {
+        if self.0.len() < len {
+            self.0.resize(len, E::zero());
+        }
+        &mut self.0[..len]
+    }
+}
+
+/// The buffers of one task.
+#[derive(Debug, Default)]
+pub struct Scratch<E> {
+    /// The unfolded input.
+    pub patches: Buffer<E>,
+    /// A product before it is scattered.
+    pub product: Buffer<E>,
+    /// A gathered or transposed cotangent.
+    pub cotangent: Buffer<E>,
+}
+
+thread_local! {
+    /// Idle memory of this thread, at most one value a type.
+    static IDLE: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `work` with a value of type `T` that this thread keeps afterwards. A call for
+/// the same type inside `work` gets another value.
+///
+/// A fresh allocation of a few megabytes costs a page fault every 4 KiB, which takes
+/// as long as the product of a small tile. The memory kept is that of the largest
+/// tile ([`Scratch`]) and of the largest weight ([`Buffer`]) so far.
+pub fn with_kept<T: Default + 'static, R>(work: impl FnOnce(&mut T) -> R) -> R {
+    let idle = IDLE.with_borrow_mut(|idle| {
+        let place = idle.iter().position(|kept| kept.is::<T>())?;
+        idle.swap_remove(place).downcast::<T>().ok()
+    });
+    let mut value: Box<T> = idle.unwrap_or_default();
+    let result = work(&mut value);
+    IDLE.with_borrow_mut(|idle| {
+        if !idle.iter().any(|other| other.is::<T>()) {
+            idle.push(value);
+        }
+    });
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scratch_is_kept_by_type_and_safe_to_nest() {
+        let place = |scratch: &mut Scratch<f32>| scratch.patches.take(1000).as_ptr() as usize;
+        let first = with_kept(place);
+        with_kept(|scratch: &mut Scratch<f64>| assert_eq!(scratch.patches.take(3).len(), 3));
+        let (outer, inner) = with_kept(|outer: &mut Scratch<f32>| {
+            let inner = with_kept(place);
+            (place(outer), inner)
+        });
+        assert_eq!(first, outer);
+        assert_ne!(outer, inner);
+    }
+}

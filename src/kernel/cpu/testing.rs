@@ -1,0 +1,86 @@
+//! What the tests of several kernels share.
+
+use crate::kernel::Element;
+
+/// Numbers in `[-1, 1)` from a SplitMix64 generator.
+pub fn random<E: Element>(seed: u64, n: usize) -> Vec<E> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            E::of(((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0)
+        })
+        .collect()
+}
+
+/// Widens a slice.
+pub fn wide<E: Element>(x: &[E]) -> Vec<f64> {
+    x.iter().map(|x| x.wide()).collect()
+}
+
+/// Runs `f` in a pool of its own.
+pub fn with_threads<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+}
+
+/// `|found - truth| / |truth|` in the Euclidean norm; NaN if either has one.
+pub fn relative_l2<E: Element>(found: &[E], truth: &[f64]) -> f64 {
+    assert_eq!(found.len(), truth.len());
+    let error: f64 = found.iter().zip(truth).map(|(found, truth)| (found.wide() - truth).powi(2)).sum();
+    let size: f64 = truth.iter().map(|truth| truth * truth).sum();
+    if error == 0.0 { 0.0 } else { (error / size).sqrt() }
+}
+
+/// Asserts a small relative error in the Euclidean norm.
+#[track_caller]
+pub fn assert_close<E: Element>(found: &[E], truth: &[f64], bound: f64, what: &str) {
+    let error = relative_l2(found, truth);
+    assert!(error <= bound, "{what}: relative error {error:e} above {bound:e}");
+}
+
+/// The gradient of `f` at `x` by central differences with one extrapolation: fourth order.
+pub fn differences(x: &[f64], mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
+    let mut moved = x.to_vec();
+    let step = 1e-3;
+    (0..x.len())
+        .map(|i| {
+            let mut slope = |h: f64| {
+                moved[i] = x[i] + h;
+                let above = f(&moved);
+                moved[i] = x[i] - h;
+                let below = f(&moved);
+                moved[i] = x[i];
+                (above - below) / (2.0 * h)
+            };
+            (4.0 * slope(step / 2.0) - slope(step)) / 3.0
+        })
+        .collect()
+}
+
+/// The inner product.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The bits of each element, to compare results that must be the same.
+pub fn bits<E: Element>(x: &[E]) -> Vec<u64> {
+    x.iter().map(|x| x.wide().to_bits()).collect()
+}
+
+/// `len` values in `[-1, 1)`, exact in `f32`, so that both element types see the same data.
+pub fn values(len: usize, seed: u64) -> Vec<f64> {
+    random::<f32>(seed, len).into_iter().map(f64::from).collect()
+}
+
+/// Rounds to `E`.
+pub fn narrow<E: Element>(values: &[f64]) -> Vec<E> {
+    values.iter().map(|&value| E::of(value)).collect()
+}
+
+/// The relative error in the Euclidean norm that is asked of an element type.
+pub fn tolerance<E: Element>() -> f64 {
+    if E::epsilon().wide() < 1e-10 { 1e-12 } else { 1e-5 }
+}

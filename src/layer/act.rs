@@ -1,0 +1,222 @@
+//! The layer that applies an activation.
+
+use std::marker::PhantomData;
+
+use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
+use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
+use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+
+use super::contiguous::contiguous;
+use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use super::{take, tensor};
+use crate::activation::{Activation, FusedElement, Param, ParamArray, Pvlu};
+use crate::error::Error;
+use crate::kernel::cpu::Layout;
+use crate::kernel::cpu::activation::InputGradient;
+use crate::kernel::view;
+use crate::tape::{Track, id};
+
+pub mod builder {
+    //! What networks are written in.
+
+    /// An activation over `C` channels; see [`layer::Act`](crate::layer::Act).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Act<A, const C: usize>(std::marker::PhantomData<A>);
+}
+
+/// Activation `A` over `C` channels, with exactly A's parameters, each one value a channel: none for ReLU, `alpha` for
+/// PReLU, `alpha` and `beta` for PVLU.
+///
+/// Shapes: images `(B, C, H, W)` or features `(B, C)`, to the same. Forward is one fused kernel; backward computes the
+/// gradients of the input and of all parameters in one pass. Parameters start at the values in
+/// [`Activation::PARAMS`]; hyperparameters are saved with the network and never trained.
+///
+/// Frozen, it computes no gradient of its parameters and they stay as they are.
+#[derive(Clone, Debug)]
+pub struct Act<A, const C: usize, E: Dtype, D: Storage<E>> {
+    /// In the order of [`Activation::PARAMS`].
+    params: Vec<Tensor<Rank1<C>, E, D>>,
+    /// Whether the parameters are frozen.
+    pub frozen: bool,
+    activation: PhantomData<A>,
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Act<A, C, E, D> {
+    /// Names, start values and kinds of the parameters.
+    pub fn specs() -> Vec<Param> {
+        A::PARAMS.as_slice().to_vec()
+    }
+
+    /// The parameter or hyperparameter of this name.
+    pub fn param(&self, name: &str) -> Option<&Tensor<Rank1<C>, E, D>> {
+        let position = A::PARAMS.as_slice().iter().position(|param| param.name == name)?;
+        self.params.get(position)
+    }
+
+    /// The parameter or hyperparameter of this name, for changing.
+    pub fn param_mut(&mut self, name: &str) -> Option<&mut Tensor<Rank1<C>, E, D>> {
+        let position = A::PARAMS.as_slice().iter().position(|param| param.name == name)?;
+        self.params.get_mut(position)
+    }
+
+    fn role(param: &Param) -> Role {
+        if param.trained { Role::Activation } else { Role::Hyperparameter }
+    }
+}
+
+impl<const C: usize, E: Dtype, D: Storage<E>> Act<Pvlu, C, E, D> {
+    /// Amplitude of the sine, `[channels]`.
+    pub fn alpha(&self) -> &Tensor<Rank1<C>, E, D> {
+        &self.params[0]
+    }
+    /// Frequency of the sine, `[channels]`.
+    pub fn beta(&self) -> &Tensor<Rank1<C>, E, D> {
+        &self.params[1]
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for builder::Act<A, C>
+where
+    Act<A, C, E, D>: BuildModule<D, E>,
+{
+    type Built = Act<A, C, E, D>;
+}
+
+/// The largest number of parameters that a layer can build.
+const MAX_PARAMS: usize = 4;
+
+/// Fills parameter `I` with its start value. dfdx takes a function without captures, hence the const parameter.
+fn start<A: Activation, const I: usize, const C: usize, E: Dtype, D: Device<E>>(
+    tensor: &mut Tensor<Rank1<C>, E, D>,
+) -> Result<(), D::Err> {
+    let value = A::PARAMS.as_slice()[I].start;
+    let value = E::from_f64(value).unwrap_or_default();
+    tensor.copy_from(&vec![value; C]);
+    Ok(())
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Act<A, C, E, D> {
+    type To<E2: Dtype, D2: Device<E2>> = Act<A, C, E2, D2>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
+        visitor: &mut V,
+    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        const { assert!(<A::Params<()> as ParamArray<()>>::LEN <= MAX_PARAMS, "an activation has at most 4 parameters") };
+        let starts: [fn(&mut Tensor<Rank1<C>, E, D>) -> Result<(), D::Err>; MAX_PARAMS] =
+            [start::<A, 0, C, E, D>, start::<A, 1, C, E, D>, start::<A, 2, C, E, D>, start::<A, 3, C, E, D>];
+        let fields: Vec<_> = A::PARAMS
+            .as_slice()
+            .iter()
+            .zip(starts)
+            .enumerate()
+            .map(|(i, (param, start))| {
+                let options =
+                    if param.trained { TensorOptions::reset_with(start) } else { TensorOptions::detached(start) };
+                Self::tensor(param.name, move |s: &Self| &s.params[i], move |s: &mut Self| &mut s.params[i], options)
+            })
+            .collect();
+        visitor.visit_fields(fields, |params| Act { params, frozen: false, activation: PhantomData })
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Walk<E, D> for Act<A, C, E, D> {
+    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+        for (param, tensor) in A::PARAMS.as_slice().iter().zip(&self.params) {
+            show(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
+        }
+        Ok(())
+    }
+    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+        let switches = Switches::Activation { name: A::NAME, channels: C, frozen: &mut self.frozen };
+        walker.switches(path.as_str(), switches)?;
+        for (param, tensor) in A::PARAMS.as_slice().iter().zip(&mut self.params) {
+            hand_out(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
+        }
+        Ok(())
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> NonMutableModule for Act<A, C, E, D> {}
+
+impl<A: Activation, const C: usize, E: FusedElement + Dtype> Act<A, C, E, Cpu> {
+    /// Applies the activation to a tensor whose elements lie as `layout` says.
+    fn apply<S: Shape, T: Track<E, Cpu>>(
+        &self,
+        x: Tensor<S, E, Cpu, T>,
+        layout: Layout,
+    ) -> Result<Tensor<S, E, Cpu, T>, Error> {
+        let x = contiguous(x)?;
+        let kernels = E::kernels::<A>();
+        let (x, mut tape) = x.split_tape();
+        let values = view::read(&x);
+        let mut y = vec![E::default(); values.len()];
+        {
+            let params: Vec<_> = self.params.iter().map(view::read).collect();
+            let params: Vec<&[E]> = params.iter().map(AsRef::as_ref).collect();
+            (kernels.forward)(layout, &values, &params, &mut y);
+        }
+        drop(values);
+        let y = tensor(x.device(), y, *x.shape())?;
+
+        let trains: Vec<bool> = A::PARAMS.as_slice().iter().map(|param| param.trained && !self.frozen).collect();
+        let wants_grad_x = tape.requires_grad();
+        if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants_grad_x || trains.contains(&true)) {
+            let trained: Vec<_> =
+                self.params.iter().zip(&trains).filter(|(_, train)| **train).map(|(tensor, _)| id(tensor)).collect();
+            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
+            let params = self.params.clone();
+            tape.record(&trained, move |grads| {
+                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
+                // Moved out and back in, because only one gradient can be borrowed at a time.
+                let mut grad_params = Vec::with_capacity(params.len());
+                for (tensor, &train) in params.iter().zip(&trains) {
+                    grad_params.push(if train { Some(take(grads.get_or_alloc_mut(tensor)?)) } else { None });
+                }
+                {
+                    let values: Vec<_> = params.iter().map(view::read).collect();
+                    let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
+                    let mut slots: Vec<_> = grad_params.iter_mut().map(Option::as_deref_mut).collect();
+                    let grad_x = if wants_grad_x {
+                        InputGradient::Accumulate(grads.get_or_alloc_mut(&x_ghost)?)
+                    } else {
+                        InputGradient::Skip
+                    };
+                    (kernels.backward)(layout, &view::read(&x), &values, &cotangent, grad_x, &mut slots);
+                }
+                for (tensor, gradient) in params.iter().zip(grad_params) {
+                    if let Some(gradient) = gradient {
+                        **grads.get_or_alloc_mut(tensor)? = gradient;
+                    }
+                }
+                Ok(())
+            });
+        }
+        Ok(y.put_tape(tape))
+    }
+}
+
+impl<A: Activation, const C: usize, B: Dim, H: Dim, W: Dim, E: FusedElement + Dtype, T: Track<E, Cpu>>
+    Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for Act<A, C, E, Cpu>
+{
+    type Output = Tensor<(B, Const<C>, H, W), E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+        let (batch, _, height, width) = *x.shape();
+        let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
+        self.apply(x, layout)
+    }
+}
+
+impl<A: Activation, const C: usize, B: Dim, E: FusedElement + Dtype, T: Track<E, Cpu>>
+    Module<Tensor<(B, Const<C>), E, Cpu, T>> for Act<A, C, E, Cpu>
+{
+    type Output = Tensor<(B, Const<C>), E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<(B, Const<C>), E, Cpu, T>) -> Result<Self::Output, Error> {
+        let layout = Layout { outer: x.shape().0.size(), channels: C, inner: 1 };
+        self.apply(x, layout)
+    }
+}

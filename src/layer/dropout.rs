@@ -1,0 +1,131 @@
+//! Dropout.
+
+use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
+use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::shapes::{Dtype, HasShape, Shape};
+use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+
+use super::contiguous::contiguous;
+use super::switches::Mode;
+use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
+use super::{take, tensor};
+use crate::error::Error;
+use crate::kernel::cpu::dropout;
+use crate::kernel::{Element, view};
+use crate::tape::Track;
+
+/// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
+/// position of the element alone, so it is the same on any number of threads, and a checkpoint can restore it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropoutState {
+    /// [`Mode::Train`] drops, [`Mode::Eval`] passes everything.
+    pub mode: Mode,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of this dropout among those of the network.
+    pub site: u64,
+    /// Training passes so far.
+    pub passes: u64,
+}
+
+impl DropoutState {
+    /// A fresh stream for this site.
+    pub fn reseed(&mut self, seed: u64, site: u64) {
+        (self.seed, self.site, self.passes) = (seed, site, 0);
+    }
+
+    /// The key of the current pass.
+    fn key(&self) -> u64 {
+        [self.site, self.passes].into_iter().fold(mix(self.seed), |key, part| mix(key ^ mix(part)))
+    }
+}
+
+/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that spreads neighbouring numbers.
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// In training sets each element to zero with probability `PERCENT / 100` and multiplies the others by
+/// `1 / (1 - PERCENT / 100)` (Srivastava et al. 2014, inverted); else does nothing.
+///
+/// Whether it drops is a value of the layer, not a matter of the tape: see [`Switch`](super::Switch). `forward_mut`
+/// counts a training pass and so draws a new mask each time; `forward` repeats the mask of the pass to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropout<const PERCENT: usize> {
+    /// Mode and random stream.
+    pub state: DropoutState,
+}
+
+impl<const PERCENT: usize> Dropout<PERCENT> {
+    const PERCENT_IS_BELOW_100: () = assert!(PERCENT < 100, "Dropout<PERCENT>: PERCENT must be below 100");
+}
+
+impl<const PERCENT: usize, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for Dropout<PERCENT> {
+    type Built = Self;
+}
+
+impl<const PERCENT: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Dropout<PERCENT> {
+    type To<E2: Dtype, D2: Device<E2>> = Self;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self>, V::Err> {
+        visitor.visit_fields((), |()| Self::default())
+    }
+}
+
+impl<const PERCENT: usize, E, D: Storage<E>> Walk<E, D> for Dropout<PERCENT> {
+    fn walk<V: Walker<E, D>>(&self, _: &mut Path, _: &mut V) -> Result<(), Error> {
+        Ok(())
+    }
+    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+        walker.switches(path.as_str(), Switches::Dropout(&mut self.state))
+    }
+}
+
+impl<const PERCENT: usize, S: Shape, E: Element + Dtype, T: Track<E, Cpu>> Module<Tensor<S, E, Cpu, T>>
+    for Dropout<PERCENT>
+{
+    type Output = Tensor<S, E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+        const { Self::PERCENT_IS_BELOW_100 };
+        if self.state.mode == Mode::Eval || PERCENT == 0 {
+            return Ok(x);
+        }
+        let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
+        let x = contiguous(x)?;
+        let (x, mut tape) = x.split_tape();
+        let values = view::read(&x);
+        let mut y = vec![E::default(); values.len()];
+        dropout::apply(key, p, &values, &mut y);
+        drop(values);
+        let y = tensor(x.device(), y, *x.shape())?;
+        if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
+            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
+            tape.record(&[], move |grads| {
+                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
+                dropout::apply_accumulate(key, p, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
+                Ok(())
+            });
+        }
+        Ok(y.put_tape(tape))
+    }
+}
+
+impl<const PERCENT: usize, S: Shape, E: Element + Dtype, T: Track<E, Cpu>> ModuleMut<Tensor<S, E, Cpu, T>>
+    for Dropout<PERCENT>
+{
+    type Output = Tensor<S, E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward_mut(&mut self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+        let y = self.try_forward(x)?;
+        if self.state.mode == Mode::Train {
+            self.state.passes += 1;
+        }
+        Ok(y)
+    }
+}

@@ -1,0 +1,62 @@
+//! Typed layers: dfdx modules whose channel counts, windows and image sizes the compiler checks.
+//!
+//! Every layer takes images `(batch, Const<C>, height, width)` where batch, height and width are each `usize` or
+//! `Const`, in `f32` or `f64`, on [`Cpu`](dfdx::tensor::Cpu), with any tape: `NoneTape`, dfdx's `OwnedTape`, or
+//! [`GradTape`](crate::tape::GradTape), which skips what nobody wants a gradient of.
+//!
+//! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves
+//! (parameters and traced inputs) are there.
+//!
+//! Switches (frozen, train or eval, seeds) are values of a layer and independent of the tape. They are not tensors:
+//! dfdx's `to_device` and `to_dtype` return a module with the switches as built.
+
+mod act;
+mod batch_norm2d;
+mod contiguous;
+mod conv2d;
+mod dropout;
+mod flatten;
+mod init;
+mod linear;
+mod pool2d;
+mod pool_global;
+mod switches;
+mod walk;
+
+pub use act::Act;
+pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, Torch};
+pub use conv2d::Conv2D;
+pub use dropout::{Dropout, DropoutState};
+pub use flatten::Flatten2D;
+pub use linear::Linear;
+pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
+pub use pool_global::GlobalAvgPool2D;
+pub use switches::{Mode, Switch};
+pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
+
+/// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
+pub mod builder {
+    pub use super::act::builder::Act;
+    pub use super::batch_norm2d::builder::BatchNorm2D;
+    pub use super::conv2d::builder::Conv2D;
+    pub use super::linear::builder::Linear;
+    pub use super::{AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
+}
+
+use dfdx::shapes::{Shape, Unit};
+use dfdx::tensor::{Cpu, Storage, Tensor, TensorFromVec};
+
+use crate::error::Error;
+
+/// Moves values that a kernel wrote into a tensor.
+fn tensor<S: Shape, E: Unit>(device: &Cpu, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error> {
+    Ok(device.try_tensor_from_vec(values, shape)?)
+}
+
+/// Moves a gradient out of dfdx's storage, which frees it after use.
+fn take<E: Unit>(gradient: &mut <Cpu as Storage<E>>::Vec) -> Vec<E> {
+    std::mem::take(&mut **gradient)
+}
+
+#[cfg(test)]
+mod tests;

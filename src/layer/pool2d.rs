@@ -1,0 +1,150 @@
+//! Pooling over windows.
+
+use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
+use dfdx::prelude::{PutTape, SplitTape};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape};
+use dfdx::tensor::{Cpu, Tape, Tensor};
+
+use super::contiguous::contiguous;
+use super::walk::nothing_to_walk;
+use super::{take, tensor};
+use crate::dim::Window;
+use crate::error::Error;
+use crate::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
+use crate::kernel::{Element, view};
+use crate::tape::Track;
+
+/// The largest element of each `K x K` window; padding counts as minus infinity, as in torch.
+///
+/// Shapes: `(B, C, H, W)` to `(B, C, H', W')` with `H' = (H + 2 P - K) / S + 1`, rounded down. The gradient goes to the
+/// first largest element in row-major order. A NaN in a window is its largest element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MaxPool2D<const K: usize, const S: usize, const P: usize = 0>;
+
+/// The largest element of each `K x K` window of the image padded with zeros: Keras' `ZeroPadding2D(P)` followed by
+/// `MaxPooling2D(K, S, "valid")`. Differs from [`MaxPool2D`] wherever a window at the border has only negative elements.
+///
+/// Shapes and ties as for [`MaxPool2D`]; where the padding wins, the gradient goes nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZeroPaddedMaxPool2D<const K: usize, const S: usize, const P: usize>;
+
+/// The mean of each `K x K` window; padding counts as zeros, as in torch with `count_include_pad`.
+///
+/// Shapes as for [`MaxPool2D`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AvgPool2D<const K: usize, const S: usize, const P: usize = 0>;
+
+/// Sizes of one application, or [`Error::Window`] where the padding is more than half the window, so that a window could
+/// lie wholly in it.
+fn pool_shape<const K: usize, const S: usize, const P: usize>(
+    (batch, channels, height, width): (usize, usize, usize, usize),
+) -> Result<PoolShape, Error> {
+    if 2 * P > K || K > pool2d::MAX_KERNEL {
+        return Err(Error::Window { size: height, kernel: K, stride: S, padding: P });
+    }
+    Ok(PoolShape { batch, channels, in_height: height, in_width: width, kernel: K, stride: S, padding: P })
+}
+
+macro_rules! max_pool {
+    ($name:ident, $padding:expr) => {
+        impl<const K: usize, const S: usize, const P: usize> ZeroSizedModule for $name<K, S, P> {}
+        impl<const K: usize, const S: usize, const P: usize> NonMutableModule for $name<K, S, P> {}
+
+        impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>
+            Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for $name<K, S, P>
+        where
+            B: Dim,
+            H: Window<K, S, P>,
+            W: Window<K, S, P>,
+            E: Element + Dtype,
+            T: Track<E, Cpu>,
+        {
+            type Output = Tensor<(B, Const<C>, H::Out, W::Out), E, Cpu, T>;
+            type Error = Error;
+
+            fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+                max_pool::<K, S, P, B, C, H, W, E, T>(x, $padding)
+            }
+        }
+    };
+}
+max_pool!(MaxPool2D, MaxPadding::NegativeInfinity);
+max_pool!(ZeroPaddedMaxPool2D, MaxPadding::Zero);
+
+nothing_to_walk!(
+    [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
+    [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
+    [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,
+);
+
+type Pooled<B, const C: usize, H, W, E, T> = Tensor<(B, Const<C>, H, W), E, Cpu, T>;
+
+fn max_pool<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>(
+    x: Tensor<(B, Const<C>, H, W), E, Cpu, T>,
+    padding: MaxPadding,
+) -> Result<Pooled<B, C, H::Out, W::Out, E, T>, Error>
+where
+    B: Dim,
+    H: Window<K, S, P>,
+    W: Window<K, S, P>,
+    E: Element + Dtype,
+    T: Track<E, Cpu>,
+{
+    let x = contiguous(x)?;
+    let (batch, _, height, width) = *x.shape();
+    let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
+    let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()))?;
+    let (x, mut tape) = x.split_tape();
+    let wants_grad_x = <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad();
+
+    let mut y = vec![E::default(); shape.output_len()];
+    // Where each largest element stood within its window: one byte instead of the whole input kept.
+    let mut argmax = vec![0_u8; if wants_grad_x { shape.output_len() } else { 0 }];
+    pool2d::max_pool(shape, padding, &view::read(&x), &mut y, wants_grad_x.then_some(&mut argmax[..]));
+    let y = tensor(x.device(), y, out_shape)?;
+    if wants_grad_x {
+        let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
+        tape.record(&[], move |grads| {
+            let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
+            pool2d::max_pool_backward(shape, &argmax, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
+            Ok(())
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+impl<const K: usize, const S: usize, const P: usize> ZeroSizedModule for AvgPool2D<K, S, P> {}
+impl<const K: usize, const S: usize, const P: usize> NonMutableModule for AvgPool2D<K, S, P> {}
+
+impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>
+    Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for AvgPool2D<K, S, P>
+where
+    B: Dim,
+    H: Window<K, S, P>,
+    W: Window<K, S, P>,
+    E: Element + Dtype,
+    T: Track<E, Cpu>,
+{
+    type Output = Tensor<(B, Const<C>, H::Out, W::Out), E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+        let x = contiguous(x)?;
+        let (batch, _, height, width) = *x.shape();
+        let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
+        let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()))?;
+        let (x, mut tape) = x.split_tape();
+        let mut y = vec![E::default(); shape.output_len()];
+        pool2d::average_pool(shape, true, &view::read(&x), &mut y);
+        let y = tensor(x.device(), y, out_shape)?;
+        if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
+            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
+            tape.record(&[], move |grads| {
+                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
+                pool2d::average_pool_backward(shape, true, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
+                Ok(())
+            });
+        }
+        Ok(y.put_tape(tape))
+    }
+}

@@ -1,0 +1,83 @@
+//! Switches over a whole network: train or eval, frozen or not, seeds.
+
+use dfdx::tensor::Storage;
+
+use super::walk::{Path, Switches, Walk, WalkerMut};
+
+/// Whether layers that behave differently in training do so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Dropout drops; batch norm normalises by the batch unless its statistics are frozen.
+    Train,
+    /// Dropout passes everything; batch norm normalises by its running statistics.
+    #[default]
+    Eval,
+}
+
+/// Applies a function to the switches of every layer.
+struct Each<F>(F);
+
+impl<E, D: Storage<E>, F: FnMut(Switches<'_>)> WalkerMut<E, D> for Each<F> {
+    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), crate::error::Error> {
+        (self.0)(switches);
+        Ok(())
+    }
+}
+
+/// Switches of a network, for everything that can be walked.
+pub trait Switch<E, D: Storage<E>>: Walk<E, D> + Sized {
+    /// Applies a function to the switches of every layer, in forward order.
+    fn each_switch(&mut self, change: impl FnMut(Switches<'_>)) {
+        self.walk_mut(&mut Path::root(), &mut Each(change)).expect("this walker returns no error");
+    }
+
+    /// Puts dropouts and batch norms into a mode.
+    fn set_mode(&mut self, mode: Mode) {
+        self.each_switch(|switches| match switches {
+            Switches::BatchNorm(batch_norm) => batch_norm.mode = mode,
+            Switches::Dropout(dropout) => dropout.mode = mode,
+            _ => {}
+        });
+    }
+
+    /// Seeds the dropouts, each with a stream of its own, and starts their counts at zero.
+    fn seed_dropout(&mut self, seed: u64) {
+        let mut site = 0;
+        self.each_switch(|switches| {
+            if let Switches::Dropout(dropout) = switches {
+                dropout.reseed(seed, site);
+                site += 1;
+            }
+        });
+    }
+
+    /// Freezes or releases the weights and biases of convolutions and linear layers.
+    fn freeze_weights(&mut self, freeze: bool) {
+        self.each_switch(|switches| {
+            if let Switches::Weights { frozen } = switches {
+                *frozen = freeze;
+            }
+        });
+    }
+
+    /// Freezes or releases the parameters of activations.
+    fn freeze_activations(&mut self, freeze: bool) {
+        self.each_switch(|switches| {
+            if let Switches::Activation { frozen, .. } = switches {
+                *frozen = freeze;
+            }
+        });
+    }
+
+    /// Freezes or releases batch norms: their scale and shift, and their running statistics.
+    fn freeze_batch_norm(&mut self, affine: bool, statistics: bool) {
+        self.each_switch(|switches| {
+            if let Switches::BatchNorm(batch_norm) = switches {
+                batch_norm.affine_frozen = affine;
+                batch_norm.statistics_frozen = statistics;
+            }
+        });
+    }
+}
+
+impl<E, D: Storage<E>, M: Walk<E, D>> Switch<E, D> for M {}

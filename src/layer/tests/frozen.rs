@@ -1,0 +1,119 @@
+use dfdx::nn::{BuildOnDevice, Module};
+use dfdx::shapes::Rank4;
+use dfdx::tensor::Gradients;
+
+use super::*;
+use crate::activation::{Pvlu, Relu};
+use crate::layer::builder;
+
+type Net = (
+    builder::Conv2D<2, 3, 3, 1, 1>,
+    builder::BatchNorm2D<3>,
+    builder::Act<Pvlu, 3>,
+    builder::Conv2D<3, 2, 3, 1, 1>,
+    builder::Act<Pvlu, 2>,
+);
+type Built = <Net as BuildOnDevice<Cpu, f64>>::Built;
+
+fn run(net: &Built) -> (Vec<(String, Vec<f64>)>, Vec<f64>) {
+    let x = random::<Rank4<2, 2, 4, 4>, f64>(Default::default(), 1);
+    let y = net.forward(x.clone().track());
+    let cotangent: Vec<f64> = noise(y.shape().num_elements(), 2);
+    let mut gradients = try_backward(weigh(y, &cotangent)).unwrap();
+    let by_parameter = gradients_of(net, &mut gradients);
+    // A gradient that was never written is allocated as zeros here.
+    let grad_x = gradients.into_gradients().get_or_alloc_mut(&x).unwrap().to_vec();
+    (by_parameter, grad_x)
+}
+
+#[test]
+fn frozen_parameters_get_no_gradient_and_the_others_the_same() {
+    let mut net = shaken::<Net>(3);
+    let (all, grad_x) = run(&net);
+    let paths = |found: &[(String, Vec<f64>)]| found.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        paths(&all),
+        ["0.weight", "0.bias", "1.scale", "1.shift", "2.alpha", "2.beta", "3.weight", "3.bias", "4.alpha", "4.beta"]
+    );
+    assert!(grad_x.iter().all(|&g| g == 0.0), "nobody asked for the gradient of the images");
+
+    net.freeze_weights(true);
+    let (some, _) = run(&net);
+    assert_eq!(paths(&some), ["1.scale", "1.shift", "2.alpha", "2.beta", "4.alpha", "4.beta"]);
+    assert!(some.iter().all(|entry| all.contains(entry)));
+
+    net.freeze_batch_norm(true, true);
+    let (some, _) = run(&net);
+    assert_eq!(paths(&some), ["2.alpha", "2.beta", "4.alpha", "4.beta"]);
+    assert!(some.iter().all(|entry| all.contains(entry)));
+
+    net.freeze_activations(true);
+    net.freeze_batch_norm(false, true);
+    assert_eq!(paths(&run(&net).0), ["1.scale", "1.shift"]);
+}
+
+#[test]
+fn nothing_is_recorded_below_the_lowest_trained_parameter() {
+    let mut net = shaken::<Net>(4);
+    net.freeze_weights(true);
+    net.freeze_batch_norm(true, true);
+    net.freeze_activations(true);
+    let x = random::<Rank4<2, 2, 4, 4>, f64>(Default::default(), 5);
+    let (_, tape) = net.forward(x.clone().track()).split_tape();
+    assert!(!tape.requires_grad());
+    assert!(format!("{tape:?}").contains("num_operations: 0"), "{tape:?}");
+
+    net.4.frozen = false;
+    let (_, tape) = net.forward(x.clone().track()).split_tape();
+    assert!(format!("{tape:?}").contains("num_operations: 1"), "{tape:?}");
+
+    let (_, tape) = net.forward(x.track_input()).split_tape();
+    assert!(format!("{tape:?}").contains("num_operations: 5"), "{tape:?}");
+}
+
+#[test]
+fn a_frozen_convolution_keeps_no_input() {
+    let mut layer = shaken::<builder::Conv2D<2, 2, 3, 1, 1>>(6);
+    layer.frozen = true;
+    let x = random::<Rank4<1, 2, 3, 3>, f64>(Default::default(), 7);
+    let held = |frozen| {
+        let mut layer = layer.clone();
+        layer.frozen = frozen;
+        let mut x = x.clone();
+        // A buffer of its own, then a write: it moves to a new buffer exactly if the tape shares the old one.
+        view::with_mut(&mut x, |_| ()).unwrap();
+        let before = std::ptr::from_ref(&x[[0, 0, 0, 0]]);
+        let y = layer.forward(x.clone().track_input());
+        view::with_mut(&mut x, |values| values[0] += 1.0).unwrap();
+        let moved = before != std::ptr::from_ref(&x[[0, 0, 0, 0]]);
+        drop(y);
+        moved
+    };
+    assert!(held(false));
+    assert!(!held(true));
+}
+
+#[test]
+fn dfdx_tapes_work_too() {
+    use dfdx::prelude::{Backward, Trace};
+    let net = shaken::<Net>(8);
+    let x = random::<Rank4<2, 2, 4, 4>, f64>(Default::default(), 9);
+    let ours = {
+        let y = net.forward(x.clone().track_input());
+        let cotangent = vec![1.0; y.shape().num_elements()];
+        let mut gradients = try_backward(weigh(y, &cotangent)).unwrap();
+        (gradients_of(&net, &mut gradients), gradients.into_gradients().get(&x).as_vec())
+    };
+    use dfdx::prelude::SumTo;
+    let theirs: Gradients<f64, Cpu> = net.forward(x.leaky_trace()).sum::<dfdx::shapes::Rank0, _>().backward();
+    assert_eq!(theirs.get(&x).as_vec(), ours.1);
+    assert_eq!(theirs.get(&net.0.weight).as_vec(), ours.0[0].1);
+    assert_eq!(theirs.get(net.4.beta()).as_vec(), ours.0[9].1);
+}
+
+#[test]
+fn a_relu_network_has_no_activation_parameters() {
+    let layer = shaken::<builder::Act<Relu, 3>>(10);
+    let y = layer.forward(random::<Rank4<1, 3, 2, 2>, f64>(Default::default(), 11).track());
+    assert!(!y.split_tape().1.requires_grad());
+}

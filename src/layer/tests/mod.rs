@@ -1,0 +1,190 @@
+//! Layers against formulas and finite differences, in every mode; with views by reference and by copy alike.
+
+mod activations;
+mod batch_norm;
+mod convolution;
+mod frozen;
+mod networks;
+mod others;
+mod pools;
+mod shapes;
+
+use dfdx::prelude::{PutTape, SplitTape, ZerosTensor};
+use dfdx::shapes::{HasShape, Rank0, Shape};
+use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
+
+use super::*;
+use crate::kernel::{Element, view};
+use crate::tape::{Cotangents, GradTape, Track, TrackExt, try_backward};
+
+pub(super) type Tracked<S, E = f64> = Tensor<S, E, Cpu, GradTape<E, Cpu>>;
+
+/// Numbers in [-1, 1) that depend on the seed alone.
+pub(super) fn noise<E: Element>(count: usize, seed: u64) -> Vec<E> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678_9ABC_DEF1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        E::of((state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0)
+    };
+    (0..count + 8).map(|_| next()).skip(8).collect()
+}
+
+/// A tensor of noise.
+pub(super) fn random<S: Shape, E: Element + Unit>(shape: S, seed: u64) -> Tensor<S, E, Cpu> {
+    Cpu::default().try_tensor_from_vec(noise(shape.num_elements(), seed), shape).unwrap()
+}
+
+/// `sum(y * cotangent)` as a scalar on the same tape.
+pub(super) fn weigh<S: Shape, E: Element + Unit>(y: Tracked<S, E>, cotangent: &[E]) -> Tracked<Rank0, E> {
+    let (y, mut tape) = y.split_tape();
+    let values = view::read(&y);
+    assert_eq!(values.len(), cotangent.len());
+    let total = values.iter().zip(cotangent).map(|(&y, &c)| y * c).sum();
+    drop(values);
+    let total: Tensor<Rank0, E, Cpu> = y.device().try_tensor_from_vec(vec![total], ()).unwrap();
+    let (y_ghost, total_ghost, cotangent) = (y.ghost(), total.ghost(), cotangent.to_vec());
+    tape.record(&[], move |grads| {
+        let scale = grads.get_or_alloc_mut(&total_ghost)?[0];
+        for (g, c) in grads.get_or_alloc_mut(&y_ghost)?.iter_mut().zip(cotangent) {
+            *g = *g + c * scale;
+        }
+        Ok(())
+    });
+    total.put_tape(tape)
+}
+
+/// Values and gradient of every trained tensor.
+struct Collect<'a, E: Element + Unit> {
+    gradients: &'a mut Cotangents<E, Cpu>,
+    found: Vec<(String, Vec<E>)>,
+}
+
+impl<E: Element + Unit> Walker<E, Cpu> for Collect<'_, E> {
+    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, E, Cpu>) -> Result<(), Error> {
+        if slot.trained {
+            let gradient = self.gradients.get_mut(tensor).unwrap_or_else(|| panic!("{} got no gradient", slot.path))?;
+            self.found.push((slot.path.to_owned(), gradient.to_vec()));
+        } else {
+            assert!(!self.gradients.reached(tensor), "{} is not trained but got a gradient", slot.path);
+        }
+        Ok(())
+    }
+}
+
+/// Gradients of the trained tensors of a network by path, in forward order.
+pub(super) fn gradients_of<E: Element + Unit>(
+    net: &impl Walk<E, Cpu>,
+    gradients: &mut Cotangents<E, Cpu>,
+) -> Vec<(String, Vec<E>)> {
+    let mut collect = Collect { gradients, found: Vec::new() };
+    net.walk(&mut Path::root(), &mut collect).unwrap();
+    collect.found
+}
+
+/// Adds to one element of the tensor at a path.
+struct Nudge<'a> {
+    path: &'a str,
+    element: usize,
+    by: f64,
+}
+
+impl<E: Element + Unit> WalkerMut<E, Cpu> for Nudge<'_> {
+    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, E, Cpu>) -> Result<(), Error> {
+        if slot.path == self.path {
+            view::with_mut(tensor, |values| values[self.element] = values[self.element] + E::of(self.by))?;
+        }
+        Ok(())
+    }
+}
+
+/// Relative distance of two vectors in the Euclidean norm.
+pub(super) fn distance<E: Element>(found: &[E], expected: &[E]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut found.iter().zip(expected).map(|(a, b)| a.wide() - b.wide()));
+    difference / norm(&mut expected.iter().map(|v| v.wide())).max(1e-3)
+}
+
+/// Compares the gradients of input and trained tensors with central differences of `sum(forward(x) * noise)` in `f64`.
+pub(super) fn check_gradients<N: Walk<f64, Cpu>, S: Shape, O: Shape>(
+    net: &mut N,
+    x: Tensor<S, f64, Cpu>,
+    forward: impl Fn(&N, Tracked<S>) -> Tracked<O>,
+) {
+    const STEP: f64 = 1e-5;
+    let probe = forward(net, x.clone().track_input());
+    let cotangent: Vec<f64> = noise(probe.shape().num_elements(), 77);
+    let value = |net: &N, x: &Tensor<S, f64, Cpu>| {
+        let y = forward(net, x.clone().track_input());
+        view::read(&y).iter().zip(&cotangent).map(|(y, c)| y * c).sum::<f64>()
+    };
+    let mut gradients = try_backward(weigh(probe, &cotangent)).unwrap();
+
+    for (path, gradient) in gradients_of(net, &mut gradients) {
+        let numeric: Vec<f64> = (0..gradient.len())
+            .map(|element| {
+                let mut nudge = |by| net.walk_mut(&mut Path::root(), &mut Nudge { path: &path, element, by }).unwrap();
+                nudge(STEP);
+                let above = value(net, &x);
+                let mut nudge = |by| net.walk_mut(&mut Path::root(), &mut Nudge { path: &path, element, by }).unwrap();
+                nudge(-2.0 * STEP);
+                let below = value(net, &x);
+                let mut nudge = |by| net.walk_mut(&mut Path::root(), &mut Nudge { path: &path, element, by }).unwrap();
+                nudge(STEP);
+                (above - below) / (2.0 * STEP)
+            })
+            .collect();
+        let error = distance(&gradient, &numeric);
+        assert!(error < 1e-6, "{path}: relative error {error:e}\n{gradient:?}\n{numeric:?}");
+    }
+
+    let gradient = gradients.into_gradients().get(&x).as_vec();
+    let numeric: Vec<f64> = (0..gradient.len())
+        .map(|element| {
+            let moved = |by| {
+                let mut x = x.clone();
+                view::with_mut(&mut x, |values| values[element] += by).unwrap();
+                value(net, &x)
+            };
+            (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
+        })
+        .collect();
+    let error = distance(&gradient, &numeric);
+    assert!(error < 1e-6, "input: relative error {error:e}\n{gradient:?}\n{numeric:?}");
+}
+
+/// Builds a layer in `f64` with every tensor, running statistics and hyperparameters too, moved off its start value.
+pub(super) fn shaken<M>(seed: u64) -> M::Built
+where
+    M: dfdx::nn::BuildOnDevice<Cpu, f64>,
+    M::Built: Walk<f64, Cpu>,
+{
+    struct Shake(u64);
+    impl WalkerMut<f64, Cpu> for Shake {
+        fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, f64, Cpu>) -> Result<(), Error> {
+            self.0 += 1;
+            let noise: Vec<f64> = noise(tensor.shape().num_elements(), self.0);
+            let scale = if slot.role == Role::RunningVariance { 0.5 } else { 0.3 };
+            view::with_mut(tensor, |values| values.iter_mut().zip(noise).for_each(|(v, n)| *v += scale * n))?;
+            Ok(())
+        }
+    }
+    let mut module = M::build_on_device(&Cpu::seed_from_u64(seed));
+    module.walk_mut(&mut Path::root(), &mut Shake(seed * 1000)).unwrap();
+    module
+}
+
+/// A permuted view of a random tensor `(W, B, C, H)`, seen as `(B, C, H, W)`.
+pub(super) fn permuted<const B: usize, const C: usize, const H: usize, const W: usize>(
+    seed: u64,
+) -> Tensor<dfdx::shapes::Rank4<B, C, H, W>, f64, Cpu> {
+    use dfdx::prelude::{Axes4, PermuteTo};
+    random::<dfdx::shapes::Rank4<W, B, C, H>, f64>(Default::default(), seed).permute::<_, Axes4<1, 2, 3, 0>>()
+}
+
+/// The device, for tensors made in place.
+pub(super) fn zeros<S: Shape>(shape: S) -> Tensor<S, f64, Cpu> {
+    Cpu::default().zeros_like(&shape)
+}

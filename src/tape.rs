@@ -1,0 +1,199 @@
+//! Tapes that know whether anybody wants a gradient.
+//!
+//! dfdx's `OwnedTape` records every operation, so the first convolution of a network computes a gradient for the images
+//! and a frozen trunk computes one for every feature map, all of which are thrown away. [`GradTape`] starts with nothing
+//! to differentiate and records an operation only once a trained parameter lies below it. Layers of this crate take
+//! either tape; dfdx's own operations run on both too.
+
+use dfdx::optim::UnusedTensors;
+use dfdx::prelude::{Backward, PutTape, SplitTape};
+use dfdx::shapes::{Rank0, Shape};
+use dfdx::tensor::{Gradients, Merge, NoneTape, OwnedTape, Storage, Tape, Tensor, UniqueId};
+
+use crate::error::Error;
+
+/// The identity under which dfdx keeps a tensor's gradient. The one public function that shows it is the collector of
+/// unused tensors of its optimisers.
+pub fn id<S: Shape, E: dfdx::shapes::Unit, D: Storage<E>, T>(tensor: &Tensor<S, E, D, T>) -> UniqueId {
+    let mut collector = UnusedTensors::default();
+    collector.add(tensor);
+    collector.ids[0]
+}
+
+/// A tape that a layer of this crate records on.
+pub trait Track<E, D: Storage<E>>: Tape<E, D> {
+    /// Whether the tensor that carries the tape depends on anything that wants a gradient.
+    fn requires_grad(&self) -> bool;
+
+    /// An empty tape for a branch of a residual block, with the same answer to [`Track::requires_grad`].
+    fn fork(&self) -> Self;
+
+    /// Records the backward operation of a layer that gives gradients to the parameters `trained`, and maybe to its
+    /// input.
+    fn record<F>(&mut self, trained: &[UniqueId], operation: F)
+    where
+        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>;
+}
+
+impl<E, D: Storage<E>> Track<E, D> for NoneTape {
+    fn requires_grad(&self) -> bool {
+        false
+    }
+    fn fork(&self) -> Self {
+        NoneTape
+    }
+    fn record<F>(&mut self, _: &[UniqueId], _: F)
+    where
+        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+    {
+    }
+}
+
+impl<E: 'static, D: Storage<E>> Track<E, D> for OwnedTape<E, D> {
+    fn requires_grad(&self) -> bool {
+        true
+    }
+    fn fork(&self) -> Self {
+        Self::default()
+    }
+    fn record<F>(&mut self, _: &[UniqueId], operation: F)
+    where
+        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+    {
+        self.add_backward_op(operation);
+    }
+}
+
+/// A tape that records only what some trained parameter, or a traced input, lies below.
+#[derive(Debug)]
+pub struct GradTape<E, D: Storage<E>> {
+    tape: OwnedTape<E, D>,
+    requires_grad: bool,
+    /// Parameters that an operation on the tape gives a gradient.
+    reached: Vec<UniqueId>,
+    /// Whether an operation of dfdx's own is on the tape, whose parameters we do not learn.
+    opaque: bool,
+}
+
+/// The tape that dfdx's own modules make for a branch, not knowing better: everything below wants a gradient. This costs
+/// time and is never wrong; [`TrackExt::track`] and [`Track::fork`] know more.
+impl<E, D: Storage<E>> Default for GradTape<E, D> {
+    fn default() -> Self {
+        Self::new(true)
+    }
+}
+
+impl<E, D: Storage<E>> GradTape<E, D> {
+    fn new(requires_grad: bool) -> Self {
+        Self { tape: OwnedTape::default(), requires_grad, reached: Vec::new(), opaque: false }
+    }
+}
+
+impl<E: 'static, D: Storage<E>> Tape<E, D> for GradTape<E, D> {
+    const OWNS_TAPE: bool = true;
+
+    fn add_backward_op<F>(&mut self, operation: F)
+    where
+        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+    {
+        self.requires_grad = true;
+        self.opaque = true;
+        self.tape.add_backward_op(operation);
+    }
+}
+
+impl<E, D: Storage<E>> Merge<NoneTape> for GradTape<E, D> {
+    fn merge(self, _: NoneTape) -> Self {
+        self
+    }
+}
+
+impl<E, D: Storage<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
+    fn merge(mut self, mut other: Self) -> Self {
+        self.reached.append(&mut other.reached);
+        Self {
+            tape: self.tape.merge(other.tape),
+            requires_grad: self.requires_grad || other.requires_grad,
+            reached: self.reached,
+            opaque: self.opaque || other.opaque,
+        }
+    }
+}
+
+impl<E: 'static, D: Storage<E>> Track<E, D> for GradTape<E, D> {
+    fn requires_grad(&self) -> bool {
+        self.requires_grad
+    }
+    fn fork(&self) -> Self {
+        Self::new(self.requires_grad)
+    }
+    fn record<F>(&mut self, trained: &[UniqueId], operation: F)
+    where
+        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+    {
+        self.requires_grad = true;
+        self.reached.extend(trained);
+        self.tape.add_backward_op(operation);
+    }
+}
+
+/// Puts a [`GradTape`] on a tensor.
+pub trait TrackExt<E, D: Storage<E>>: Sized {
+    /// The tensor with the tape.
+    type Tracked;
+    /// For training: the tensor itself gets no gradient.
+    fn track(self) -> Self::Tracked;
+    /// Gives the tensor itself a gradient too.
+    fn track_input(self) -> Self::Tracked;
+}
+
+impl<S: Shape, E: 'static, D: Storage<E>> TrackExt<E, D> for Tensor<S, E, D> {
+    type Tracked = Tensor<S, E, D, GradTape<E, D>>;
+
+    fn track(self) -> Self::Tracked {
+        self.put_tape(GradTape::new(false))
+    }
+    fn track_input(self) -> Self::Tracked {
+        self.put_tape(GradTape::new(true))
+    }
+}
+
+/// The gradients of one backward pass.
+///
+/// Only those of leaves, that is of parameters and traced inputs, are there: layers hand on the gradients of what lies
+/// between and release them.
+#[derive(Debug)]
+pub struct Cotangents<E, D: Storage<E>> {
+    gradients: Gradients<E, D>,
+    reached: Vec<UniqueId>,
+    opaque: bool,
+}
+
+impl<E: dfdx::shapes::Unit, D: Storage<E>> Cotangents<E, D> {
+    /// Whether the pass gave this parameter a gradient. Always true where one of dfdx's own operations was on the tape.
+    pub fn reached<S: Shape>(&self, parameter: &Tensor<S, E, D>) -> bool {
+        self.opaque || self.reached.contains(&id(parameter))
+    }
+
+    /// The gradient of a parameter that the pass reached, in dfdx's storage.
+    pub fn get_mut<S: Shape>(&mut self, parameter: &Tensor<S, E, D>) -> Option<Result<&mut D::Vec, D::Err>> {
+        self.reached(parameter).then(|| self.gradients.get_or_alloc_mut(parameter))
+    }
+
+    /// dfdx's own collection of gradients.
+    pub fn into_gradients(self) -> Gradients<E, D> {
+        self.gradients
+    }
+}
+
+/// Runs the backward pass from a loss.
+pub fn try_backward<E, D>(loss: Tensor<Rank0, E, D, GradTape<E, D>>) -> Result<Cotangents<E, D>, Error>
+where
+    E: dfdx::shapes::Unit,
+    D: Storage<E>,
+    Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
+{
+    let (loss, GradTape { tape, reached, opaque, .. }) = loss.split_tape();
+    let gradients = loss.put_tape(tape).try_backward().map_err(|error| Error::Device(error.to_string()))?;
+    Ok(Cotangents { gradients, reached, opaque })
+}

@@ -1,0 +1,110 @@
+//! Finds the folder of a set, and says what is there when it does not.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::Layout;
+use crate::data::DataError;
+
+/// What a path leads to, links followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    File,
+    Folder,
+    Other,
+}
+
+impl Found {
+    pub(super) const fn describe(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::File => "a file",
+            Self::Folder => "a folder",
+            Self::Other => "a pipe, a device or the like",
+        }
+    }
+}
+
+pub(super) fn inspect(path: &Path) -> Result<Found, DataError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Found::File),
+        Ok(metadata) if metadata.is_dir() => Ok(Found::Folder),
+        Ok(_) => Ok(Found::Other),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Found::Nothing),
+        Err(source) => Err(DataError::Io { path: path.to_owned(), source }),
+    }
+}
+
+/// The folder with the files of `layout`: `dir` or one in it. Its required files are there, if only by name.
+pub(super) fn locate(dir: &Path, layout: &Layout) -> Result<PathBuf, DataError> {
+    match inspect(dir)? {
+        Found::Folder => {}
+        Found::Nothing => return Err(DataError::MissingFolder { path: dir.to_owned() }),
+        found => return Err(DataError::NotAFolder { path: dir.to_owned(), found: found.describe() }),
+    }
+    if holds_any(dir, layout) {
+        return complete(dir.to_owned(), layout);
+    }
+    let mut holders = holders(dir, layout)?;
+    match holders.len() {
+        0 => {}
+        1 => return complete(holders.remove(0), layout),
+        _ => {
+            let candidates = holders.iter().map(|path| file_name(path)).collect();
+            return Err(DataError::Ambiguous { path: dir.to_owned(), set: layout.title, candidates });
+        }
+    }
+    let other = layout.other();
+    let wrong =
+        if holds_any(dir, other) { Some(dir.to_owned()) } else { self::holders(dir, other)?.into_iter().next() };
+    if let Some(path) = wrong {
+        let there: Vec<&str> = other.files().filter(|name| path.join(name).exists()).collect();
+        let evidence = format!("it holds {}", there.join(", "));
+        return Err(DataError::WrongSet { path, wanted: layout.title, found: other.title, evidence });
+    }
+    Err(missing(dir, &layout.required())?)
+}
+
+fn complete(folder: PathBuf, layout: &Layout) -> Result<PathBuf, DataError> {
+    let mut absent = Vec::new();
+    for name in layout.required() {
+        if inspect(&folder.join(name))? == Found::Nothing {
+            absent.push(name);
+        }
+    }
+    if absent.is_empty() { Ok(folder) } else { Err(missing(&folder, &absent)?) }
+}
+
+/// Whether a file of the set is there, or anything else that has its name: that gets an error of its own when it is read.
+/// What cannot be looked at does not count, so that an unreadable neighbour is no obstacle.
+fn holds_any(folder: &Path, layout: &Layout) -> bool {
+    layout.files().any(|name| inspect(&folder.join(name)).is_ok_and(|found| found != Found::Nothing))
+}
+
+/// The folders in `dir` that hold a file of the set, sorted.
+fn holders(dir: &Path, layout: &Layout) -> Result<Vec<PathBuf>, DataError> {
+    Ok(entries(dir)?.into_iter().filter(|path| holds_any(path, layout)).collect())
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths = read().map_err(|source| DataError::Io { path: dir.to_owned(), source })?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn missing(folder: &Path, names: &[&str]) -> Result<DataError, DataError> {
+    let mut found: Vec<String> = entries(folder)?.iter().map(|path| file_name(path)).collect();
+    if found.len() > DataError::LISTED {
+        found.truncate(DataError::LISTED - 1);
+        found.push("...".to_owned());
+    }
+    let looked_for = names.iter().map(ToString::to_string).collect();
+    Ok(DataError::MissingFile { folder: folder.to_owned(), looked_for, found })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

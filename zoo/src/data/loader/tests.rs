@@ -1,0 +1,185 @@
+use std::collections::BTreeSet;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const COUNT: usize = 103;
+
+/// Image `i` is filled with byte `i` and has label `i`.
+fn split() -> Arc<Split> {
+    let pixels = (0..COUNT).flat_map(|i| [i as u8; IMAGE_LEN]).collect();
+    Arc::new(Split::new(pixels, (0..COUNT as u16).collect(), None, COUNT).unwrap())
+}
+
+fn training() -> LoaderConfig {
+    let augmentation = Augmentation { flip: true, shift: 4, cutout: Some(8) };
+    LoaderConfig::training(8, 5, Normalization::CIFAR10, augmentation)
+}
+
+fn epoch(config: LoaderConfig, epoch: u64) -> Vec<Batch> {
+    Loader::new(split(), config).unwrap().epoch(epoch).collect()
+}
+
+fn labels(batches: &[Batch]) -> Vec<usize> {
+    batches.iter().flat_map(|batch| batch.labels.clone()).collect()
+}
+
+#[test]
+fn evaluation_is_in_file_order_with_a_partial_end() {
+    let batches = epoch(LoaderConfig::evaluation(10, Normalization::NONE), 0);
+    assert_eq!(labels(&batches), (0..COUNT).collect::<Vec<_>>());
+    assert_eq!(batches.len(), 11);
+    assert_eq!(batches[10].len(), 3);
+    for batch in &batches {
+        assert_eq!(batch.images.len(), batch.len() * IMAGE_LEN);
+        for (image, &label) in batch.images.chunks_exact(IMAGE_LEN).zip(&batch.labels) {
+            assert!(image.iter().all(|&value| value == label as f32 / 255.0));
+        }
+    }
+}
+
+#[test]
+fn every_number_of_workers_gives_the_same_bits() {
+    let bits = |batches: Vec<Batch>| -> Vec<(Vec<u32>, Vec<usize>)> {
+        batches.into_iter().map(|b| (b.images.iter().map(|v| v.to_bits()).collect(), b.labels)).collect()
+    };
+    let expected = bits(epoch(LoaderConfig { workers: 0, ..training() }, 2));
+    for (workers, in_flight) in [(1, 1), (1, 3), (2, 3), (3, 3), (3, 8), (7, 7), (50, 50), (9, 2), (2, usize::MAX)] {
+        let config = LoaderConfig { workers, in_flight, ..training() };
+        assert!(bits(epoch(config, 2)) == expected, "{workers} workers, {in_flight} in flight");
+    }
+}
+
+#[test]
+fn an_image_does_not_depend_on_its_batch() {
+    let images = |batch_size| {
+        let batches = epoch(LoaderConfig { batch_size, ..training() }, 1);
+        batches.into_iter().flat_map(|batch| batch.images).collect::<Vec<_>>()
+    };
+    let expected = images(8);
+    assert!(images(1) == expected);
+    assert!(images(31) == expected);
+    assert!(images(usize::MAX) == expected);
+    // Nor on its place in the epoch: the changes of an image stay when the order is another one.
+    let by_label = |shuffle| {
+        let batches = epoch(LoaderConfig { batch_size: 1, shuffle, ..training() }, 1);
+        let mut images: Vec<_> = batches.into_iter().map(|batch| (batch.labels[0], batch.images)).collect();
+        images.sort_by_key(|(label, _)| *label);
+        images
+    };
+    assert!(by_label(Some(5)) == by_label(None));
+}
+
+#[test]
+fn epochs_are_permutations_of_their_own() {
+    let loader = Loader::new(split(), training()).unwrap();
+    let [first, second, again] = [0, 1, 0].map(|index| labels(&loader.epoch(index).collect::<Vec<_>>()));
+    assert_eq!(first, again);
+    assert_ne!(first, second);
+    assert_ne!(first, labels(&epoch(LoaderConfig { shuffle: Some(6), ..training() }, 0)));
+    assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), COUNT);
+    assert_eq!(second.iter().collect::<BTreeSet<_>>().len(), COUNT);
+}
+
+#[test]
+fn the_length_is_known() {
+    let loader = Loader::new(split(), training()).unwrap();
+    let mut batches = loader.epoch(0);
+    assert_eq!((loader.batches(), batches.len()), (13, 13));
+    batches.next();
+    assert_eq!(batches.len(), 12);
+    assert_eq!(batches.by_ref().count(), 12);
+    assert!(batches.next().is_none() && batches.next().is_none());
+}
+
+#[test]
+fn no_images_no_batches() {
+    let empty = Arc::new(Split::new(vec![], vec![], None, 10).unwrap());
+    assert_eq!(Loader::new(empty, training()).unwrap().epoch(0).count(), 0);
+}
+
+#[test]
+fn settings_are_checked() {
+    let fails = |config| matches!(Loader::new(split(), config), Err(DataError::Setting { .. }));
+    assert!(fails(LoaderConfig { batch_size: 0, ..training() }));
+    assert!(fails(LoaderConfig { in_flight: 0, ..training() }));
+    assert!(fails(LoaderConfig {
+        normalization: Normalization { std: [0.0; 3], ..Normalization::NONE },
+        ..training()
+    }));
+    let augmentation = Some((Augmentation { shift: 32, ..Augmentation::NONE }, 0));
+    assert!(fails(LoaderConfig { augmentation, ..training() }));
+}
+
+/// Fails instead of hanging: `work` runs on a thread that is given ten seconds.
+fn in_time(work: impl FnOnce() + Send + 'static) {
+    let (sender, done) = channel();
+    let thread = thread::spawn(move || {
+        work();
+        sender.send(()).unwrap();
+    });
+    let result = done.recv_timeout(Duration::from_secs(10));
+    assert!(result != Err(std::sync::mpsc::RecvTimeoutError::Timeout), "still running");
+    thread.join().unwrap();
+}
+
+#[test]
+fn dropped_early_it_neither_hangs_nor_leaks() {
+    in_time(|| {
+        let split = split();
+        for (workers, in_flight) in [(0, 1), (1, 1), (1, 3), (3, 3), (4, 9)] {
+            for taken in [0, 1, 5, 13] {
+                let config = LoaderConfig { workers, in_flight, ..training() };
+                let loader = Loader::new(Arc::clone(&split), config).unwrap();
+                let mut batches = loader.epoch(0);
+                assert_eq!(batches.by_ref().take(taken).count(), taken);
+                drop((batches, loader));
+                // Every worker held a reference; all are joined.
+                assert_eq!(Arc::strong_count(&split), 1, "{workers} workers, {taken} batches taken");
+            }
+        }
+    });
+}
+
+#[test]
+fn workers_stop_at_the_bound() {
+    in_time(|| {
+        for (workers, in_flight) in [(1, 1), (1, 3), (2, 3), (3, 3)] {
+            let config = LoaderConfig { batch_size: 1, workers, in_flight, ..training() };
+            let loader = Loader::new(split(), config).unwrap();
+            let (sender, made) = channel();
+            let mut batches = loader.epoch_with(0, move |batch| sender.send(batch).unwrap());
+            let settle = |expected: usize| {
+                let until = Instant::now() + Duration::from_secs(5);
+                let mut count = 0;
+                while count < expected && Instant::now() < until {
+                    count += made.recv_timeout(Duration::from_millis(50)).map_or(0, |_| 1);
+                }
+                // Time for one too many.
+                count + made.recv_timeout(Duration::from_millis(60)).map_or(0, |_| 1)
+            };
+            assert_eq!(settle(in_flight), in_flight, "{workers} workers, {in_flight} in flight, before the first");
+            batches.next();
+            assert_eq!(settle(1), 1, "{workers} workers, {in_flight} in flight, after the first");
+        }
+    });
+}
+
+#[test]
+fn a_panic_of_a_worker_reaches_the_reader() {
+    in_time(|| {
+        let config = LoaderConfig { workers: 2, ..training() };
+        let loader = Loader::new(split(), config).unwrap();
+        let mut batches = loader.epoch_with(0, |batch| {
+            if batch == 5 {
+                // Without the message and the trace that a panic prints.
+                std::panic::resume_unwind(Box::new("broken"));
+            }
+        });
+        assert_eq!(batches.by_ref().take(5).count(), 5);
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| batches.next())).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"broken"));
+        drop(batches);
+    });
+}

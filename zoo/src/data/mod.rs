@@ -1,0 +1,66 @@
+//! Images: where they come from and how they reach a network.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`Split`], [`Dataset`] | images in memory, one byte a value |
+//! | [`Dataset::open_cifar10`], [`Dataset::open_cifar100`] | the standard binary files of CIFAR |
+//! | [`Dataset::procedural`] | a built-in set, drawn from a seed, for when there is nothing to download |
+//! | [`labels`] | official class names |
+//! | [`Normalization`], [`Augmentation`] | bytes to `f32`, flips, shifts and cutout |
+//! | [`Loader`] | batches, prepared ahead on other threads |
+//!
+//! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and the
+//! index of the image. The number of threads and the size of a batch change no bit of any image.
+
+mod cifar;
+mod error;
+pub mod labels;
+mod loader;
+mod procedural;
+mod rng;
+mod split;
+mod transform;
+
+pub use cifar::MAX_RECORDS;
+pub use error::DataError;
+pub use loader::{Batch, Epoch, Loader, LoaderConfig};
+pub use split::Split;
+pub use transform::{Augmentation, Normalization};
+
+/// Height and width of an image, in pixels.
+pub const SIDE: usize = 32;
+/// Colour planes of an image: red, green, blue.
+pub const CHANNELS: usize = 3;
+/// Values of a plane.
+pub const PLANE: usize = SIDE * SIDE;
+/// Values, hence bytes, of an image.
+pub const IMAGE_LEN: usize = CHANNELS * PLANE;
+
+/// A training and a test set over the same classes.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// `cifar10`, `cifar100` or `procedural`.
+    pub name: &'static str,
+    /// Number of classes; every label is below it.
+    pub classes: usize,
+    /// Images to learn from.
+    pub train: Split,
+    /// Images to measure with.
+    pub test: Split,
+    /// What a person should know before quoting a result, e.g. that the set is not the official one. One line each.
+    pub warnings: Vec<String>,
+}
+
+impl Dataset {
+    /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set. `None` for a class
+    /// that the set does not have.
+    #[must_use]
+    pub fn class_name(&self, class: usize) -> Option<String> {
+        match (self.name, self.classes) {
+            ("cifar10", 10) => labels::CIFAR10.get(class).map(ToString::to_string),
+            ("cifar100", 100) => labels::CIFAR100_FINE.get(class).map(ToString::to_string),
+            ("procedural", classes) => procedural::class_name(class, classes),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Images in memory.
+
+use super::{DataError, IMAGE_LEN};
+
+/// 32 by 32 RGB images with labels: one byte a value, planes in the order R, G, B, rows from the top (NCHW).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    pixels: Vec<u8>,
+    labels: Vec<u16>,
+    coarse: Option<Vec<u8>>,
+    classes: usize,
+}
+
+impl Split {
+    /// Takes `labels.len()` images of [`IMAGE_LEN`] bytes. `coarse` are superclasses, which no part of this module trains
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Length`] if a length does not fit the number of labels, [`DataError::Label`] if a label is not below
+    /// `classes`.
+    pub fn new(pixels: Vec<u8>, labels: Vec<u16>, coarse: Option<Vec<u8>>, classes: usize) -> Result<Self, DataError> {
+        let expected = labels.len().saturating_mul(IMAGE_LEN);
+        if pixels.len() != expected {
+            return Err(DataError::Length { what: "bytes of pixels", expected, found: pixels.len() });
+        }
+        if let Some(coarse) = &coarse
+            && coarse.len() != labels.len()
+        {
+            let (expected, found) = (labels.len(), coarse.len());
+            return Err(DataError::Length { what: "number of coarse labels", expected, found });
+        }
+        if let Some(image) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            let label = usize::from(labels[image]);
+            return Err(DataError::Label { image, kind: "label", label, limit: classes });
+        }
+        Ok(Self { pixels, labels, coarse, classes })
+    }
+
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Number of classes, whether or not each has an image.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The [`IMAGE_LEN`] bytes of image `index`.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`len`](Self::len), as indexing a slice does.
+    #[must_use]
+    pub fn image(&self, index: usize) -> &[u8] {
+        assert!(index < self.len(), "image {index} of {}", self.len());
+        &self.pixels[index * IMAGE_LEN..][..IMAGE_LEN]
+    }
+
+    /// The label of image `index`.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`len`](Self::len), as indexing a slice does.
+    #[must_use]
+    pub fn label(&self, index: usize) -> usize {
+        usize::from(self.labels[index])
+    }
+
+    /// All labels, in the order of the images.
+    #[must_use]
+    pub fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// The superclasses, for sets that have them: CIFAR-100 (20) and the procedural set of 100 classes (10 shapes).
+    #[must_use]
+    pub fn coarse_labels(&self) -> Option<&[u8]> {
+        self.coarse.as_deref()
+    }
+
+    /// The bytes of all images, one after the other.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// A copy of the images at `indices`, in that order. An index may occur more than once.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Index`] if an index is not below [`len`](Self::len).
+    pub fn subset(&self, indices: &[usize]) -> Result<Self, DataError> {
+        if let Some(&index) = indices.iter().find(|&&index| index >= self.len()) {
+            return Err(DataError::Index { index, len: self.len() });
+        }
+        let mut pixels = Vec::with_capacity(indices.len() * IMAGE_LEN);
+        for &index in indices {
+            pixels.extend_from_slice(self.image(index));
+        }
+        Ok(Self {
+            pixels,
+            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+            coarse: self.coarse.as_ref().map(|coarse| indices.iter().map(|&index| coarse[index]).collect()),
+            classes: self.classes,
+        })
+    }
+
+    /// A copy of the first `count` images in file order, of all if there are fewer.
+    #[must_use]
+    pub fn limit(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        Self {
+            pixels: self.pixels[..count * IMAGE_LEN].to_vec(),
+            labels: self.labels[..count].to_vec(),
+            coarse: self.coarse.as_ref().map(|coarse| coarse[..count].to_vec()),
+            classes: self.classes,
+        }
+    }
+
+    /// Splits into `(train, held_out)`. Of a class with `n` images the last `floor(fraction * n)` in file order are held
+    /// out; at least one if `n` is two or more, never all. Both parts keep the file order. No seed takes part, so runs with
+    /// different seeds are measured on the same images.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Setting`] unless `0 < fraction < 1`.
+    pub fn split_validation(&self, fraction: f64) -> Result<(Self, Self), DataError> {
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(DataError::setting("fraction held out", "a number between 0 and 1, both excluded", fraction));
+        }
+        let mut counts = vec![0_usize; self.classes];
+        for &label in &self.labels {
+            counts[usize::from(label)] += 1;
+        }
+        let mut to_keep: Vec<usize> = counts.iter().map(|&count| count - held_out(count, fraction)).collect();
+        let (train, held): (Vec<usize>, Vec<usize>) = (0..self.len()).partition(|&index| {
+            let left = &mut to_keep[self.label(index)];
+            let keep = *left > 0;
+            *left = left.saturating_sub(1);
+            keep
+        });
+        Ok((self.subset(&train)?, self.subset(&held)?))
+    }
+}
+
+fn held_out(count: usize, fraction: f64) -> usize {
+    if count < 2 {
+        return 0;
+    }
+    // 0.29 * 100 is 28.999999999999996 in binary, and a person who writes 0.29 means 29.
+    let share = (count as f64 * fraction * (1.0 + 4.0 * f64::EPSILON)).floor() as usize;
+    share.clamp(1, count - 1)
+}
+
+#[cfg(test)]
+mod tests;

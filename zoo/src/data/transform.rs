@@ -1,0 +1,189 @@
+//! From bytes to what a network reads: augmentation, then normalisation.
+
+use super::rng::{KeyedRng, Purpose};
+use super::{CHANNELS, DataError, IMAGE_LEN, PLANE, SIDE, Split};
+
+/// Maps a byte `p` of channel `c` to `(p / 255 - mean[c]) / std[c]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    /// Of `p / 255`, by channel (red, green, blue).
+    pub mean: [f32; CHANNELS],
+    /// Standard deviation of `p / 255`, by channel.
+    pub std: [f32; CHANNELS],
+}
+
+impl Normalization {
+    /// Of the 50,000 training images of CIFAR-10, the values in common use.
+    pub const CIFAR10: Self = Self { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] };
+    /// Of the 50,000 training images of CIFAR-100, the values in common use.
+    pub const CIFAR100: Self = Self { mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] };
+    /// `p / 255` as it is.
+    pub const NONE: Self = Self { mean: [0.0; CHANNELS], std: [1.0; CHANNELS] };
+
+    /// Mean and standard deviation (of the population, divisor `n`) over all pixels of all images, by channel. The sums
+    /// are integers, so the result does not depend on the order of the images.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NoImages`] for an empty split, [`DataError::Setting`] if a channel has one value only: its standard
+    /// deviation is 0 and nothing can be divided by it.
+    pub fn measured(split: &Split) -> Result<Self, DataError> {
+        if split.is_empty() {
+            return Err(DataError::NoImages { what: "measuring the normalisation" });
+        }
+        let (mut sums, mut squares) = ([0_u64; CHANNELS], [0_u64; CHANNELS]);
+        for image in split.pixels().chunks_exact(IMAGE_LEN) {
+            for (channel, plane) in image.chunks_exact(PLANE).enumerate() {
+                sums[channel] += plane.iter().map(|&p| u64::from(p)).sum::<u64>();
+                squares[channel] += plane.iter().map(|&p| u64::from(p) * u64::from(p)).sum::<u64>();
+            }
+        }
+        let count = (split.len() * PLANE) as u128;
+        let mean = sums.map(|sum| (sum as f64 / (255.0 * count as f64)) as f32);
+        let std = std::array::from_fn(|channel| {
+            let sum = u128::from(sums[channel]);
+            // n^2 times the variance, without rounding.
+            let spread = count * u128::from(squares[channel]) - sum * sum;
+            ((spread as f64).sqrt() / (255.0 * count as f64)) as f32
+        });
+        let measured = Self { mean, std };
+        measured.check()?;
+        Ok(measured)
+    }
+
+    pub(super) fn check(&self) -> Result<(), DataError> {
+        if self.mean.iter().any(|mean| !mean.is_finite()) {
+            return Err(DataError::setting("mean of the normalisation", "finite numbers", format!("{:?}", self.mean)));
+        }
+        if self.std.iter().any(|&std| !(std.is_normal() && std > 0.0)) {
+            let expected = "positive, finite numbers";
+            let found = format!("{:?}", self.std);
+            return Err(DataError::setting("standard deviation of the normalisation", expected, found));
+        }
+        Ok(())
+    }
+
+    /// The 256 values of each channel: a table costs one load a pixel in place of a division.
+    pub(super) fn table(&self) -> [[f32; 256]; CHANNELS] {
+        std::array::from_fn(|channel| {
+            std::array::from_fn(|byte| (byte as f32 / 255.0 - self.mean[channel]) / self.std[channel])
+        })
+    }
+}
+
+/// Random changes of a training image. All are off in [`Augmentation::NONE`], the default.
+///
+/// They apply in the order flip, shift, cutout. What they uncover is filled with 0 *after* normalisation, that is with the
+/// mean colour. The draws are keyed by seed, epoch and index of the image, and each change has its own draws: to switch one
+/// on or off leaves the others as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Augmentation {
+    /// Mirror left and right with probability 1/2.
+    pub flip: bool,
+    /// Move by a whole number of pixels, uniform in `-shift..=shift`, down and to the right independently. This is the
+    /// random crop from an image padded by `shift`. At most 31.
+    pub shift: usize,
+    /// Erase one square with sides of this many pixels, 1 to 32. Its centre is uniform over the image and the part
+    /// outside of the image is lost (DeVries & Taylor 2017, arXiv:1708.04552). A square of even side `s` begins `s / 2`
+    /// before its centre, as in their code.
+    pub cutout: Option<usize>,
+}
+
+impl Augmentation {
+    /// Images as they are.
+    pub const NONE: Self = Self { flip: false, shift: 0, cutout: None };
+    /// Flips and shifts by up to 4 pixels, the usual choice for CIFAR (He et al. 2015, section 4.2).
+    pub const STANDARD: Self = Self { flip: true, shift: 4, cutout: None };
+
+    pub(super) fn check(&self) -> Result<(), DataError> {
+        if self.shift >= SIDE {
+            return Err(DataError::setting("shift", "0 to 31 pixels", self.shift));
+        }
+        match self.cutout {
+            Some(side) if side == 0 || side > SIDE => {
+                Err(DataError::setting("side of the cutout", "1 to 32 pixels", side))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn draw(&self, seed: u64, epoch: u64, index: usize) -> Change {
+        let mut rng = KeyedRng::new(Purpose::Augment, seed, epoch, index as u64);
+        // Always the same number of draws in the same order, see the type.
+        let coin = rng.coin();
+        let [down, right] = [rng.below(2 * self.shift + 1), rng.below(2 * self.shift + 1)];
+        let centre = [rng.below(SIDE), rng.below(SIDE)];
+        Change {
+            flip: self.flip && coin,
+            shift: [down, right].map(|step| step as isize - self.shift as isize),
+            hole: self.cutout.map(|side| centre.map(|centre| square(centre, side))),
+        }
+    }
+}
+
+/// First row of the square (or column) and the one after its last, clipped to the image.
+fn square(centre: usize, side: usize) -> [usize; 2] {
+    [centre.saturating_sub(side / 2), (centre + side).saturating_sub(side / 2).min(SIDE)]
+}
+
+/// What happens to one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    flip: bool,
+    /// Down and right.
+    shift: [isize; 2],
+    /// Rows and columns to erase.
+    hole: Option<[[usize; 2]; 2]>,
+}
+
+impl Change {
+    pub(super) const NONE: Self = Self { flip: false, shift: [0, 0], hole: None };
+
+    /// Writes the changed, normalised `image` to `out`. Both have [`IMAGE_LEN`] values; `out` holds zeros.
+    pub(super) fn apply(&self, image: &[u8], table: &[[f32; 256]; CHANNELS], out: &mut [f32]) {
+        debug_assert_eq!((image.len(), out.len()), (IMAGE_LEN, IMAGE_LEN));
+        let [rows, columns] = self.shift.map(overlap);
+        let planes = image.chunks_exact(PLANE).zip(out.chunks_exact_mut(PLANE));
+        for ((from, to), table) in planes.zip(table) {
+            for row in rows.to.clone() {
+                let source = &from[(row + rows.from - rows.to.start) * SIDE..][..SIDE];
+                let target = &mut to[row * SIDE..][..SIDE][columns.to.clone()];
+                let width = target.len();
+                if self.flip {
+                    // Column `x` of the mirror image is column `SIDE - 1 - x`.
+                    let source = &source[SIDE - columns.from - width..][..width];
+                    normalise(source.iter().rev(), table, target);
+                } else {
+                    normalise(source[columns.from..][..width].iter(), table, target);
+                }
+            }
+            if let Some([rows, [left, right]]) = self.hole {
+                for row in rows[0]..rows[1] {
+                    to[row * SIDE..][left..right].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// Where the shifted image lies along one axis.
+struct Overlap {
+    /// First place that is read.
+    from: usize,
+    /// Places that are written.
+    to: std::ops::Range<usize>,
+}
+
+fn overlap(shift: isize) -> Overlap {
+    let length = shift.unsigned_abs();
+    if shift < 0 { Overlap { from: length, to: 0..SIDE - length } } else { Overlap { from: 0, to: length..SIDE } }
+}
+
+fn normalise<'a>(from: impl Iterator<Item = &'a u8>, table: &[f32; 256], to: &mut [f32]) {
+    for (value, &byte) in to.iter_mut().zip(from) {
+        *value = table[usize::from(byte)];
+    }
+}
+
+#[cfg(test)]
+mod tests;

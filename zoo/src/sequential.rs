@@ -1,0 +1,32 @@
+//! The six-convolution network of the paper's section 4.1.
+//!
+//! The paper names "six convolutional layers, each followed by a ReLU", max pooling, dropout and dense layers, adapted
+//! from a Keras example. The project chose (as an assumption) the CIFAR example that Keras shipped, with a third stage of
+//! the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and dropout
+//! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
+
+use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
+
+/// A 3x3 convolution that keeps the image size, and its activation.
+pub type ConvAct<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
+
+/// Two convolutions with activations, a pool that halves the image, and dropout.
+pub type Stage<A, const I: usize, const O: usize> =
+    (ConvAct<A, I, O>, ConvAct<A, O, O>, MaxPool2D<2, 2>, Dropout<25>);
+
+/// Dense layers on the flattened 4x4 image.
+pub type Head<A, const CHANNELS: usize, const FLAT: usize, const DENSE: usize, const CLASSES: usize> =
+    (Flatten2D<CHANNELS, 4, 4, FLAT>, Linear<FLAT, DENSE>, Act<A, DENSE>, Dropout<50>, Linear<DENSE, CLASSES>);
+
+/// The six-convolution network for 3x32x32 images: 1,387,396 parameters with 100 classes and ReLU, 7 activation sites.
+///
+/// Each activation site owns its parameters. `FLAT` must be `16 * C3`: three pools leave a 4x4 image.
+pub type Sequential6Conv<
+    A,
+    const CLASSES: usize = 100,
+    const C1: usize = 32,
+    const C2: usize = 64,
+    const C3: usize = 128,
+    const FLAT: usize = 2048,
+    const DENSE: usize = 512,
+> = (Stage<A, 3, C1>, Stage<A, C1, C2>, Stage<A, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>);

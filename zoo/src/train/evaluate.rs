@@ -1,0 +1,48 @@
+//! Evaluation over a whole split.
+
+use std::ops::ControlFlow;
+
+use pvlu::Error;
+use pvlu::kernel::cpu::cross_entropy::{cross_entropy, top_k_correct};
+use pvlu::layer::Mode;
+
+use crate::data::Loader;
+use crate::model::Model;
+
+/// How well a model does on a split.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Images evaluated: all of them, the last partial batch included.
+    pub images: usize,
+    /// Share of images whose largest logit is that of their label; NaN for an empty split.
+    pub top1: f64,
+    /// Share of images whose label is among the five largest logits.
+    pub top5: f64,
+    /// Mean cross-entropy, in natural units.
+    pub loss: f64,
+}
+
+/// Evaluates a model on every image that the loader gives, in [`Mode::Eval`]. `None` if `interrupted` said so.
+pub fn evaluate(
+    model: &mut dyn Model,
+    loader: &Loader,
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<Evaluation>, Error> {
+    model.set_mode(Mode::Eval);
+    let classes = model.classes();
+    let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
+    for batch in loader.epoch(0) {
+        if interrupted().is_break() {
+            return Ok(None);
+        }
+        let count = batch.labels.len();
+        let logits = model.logits(batch.images)?;
+        let mut gradient = vec![0.0; logits.len()];
+        loss += cross_entropy(&logits, classes, &batch.labels, &mut gradient) * count as f64;
+        top1 += top_k_correct(&logits, classes, &batch.labels, 1);
+        top5 += top_k_correct(&logits, classes, &batch.labels, 5);
+        images += count;
+    }
+    let share = |part: f64| part / images as f64;
+    Ok(Some(Evaluation { images, top1: share(top1 as f64), top5: share(top5 as f64), loss: share(loss) }))
+}

@@ -1,0 +1,11 @@
+//! Training and evaluation of any [`Model`](crate::model::Model).
+
+mod evaluate;
+mod fit;
+mod optimizer;
+mod schedule;
+
+pub use evaluate::{Evaluation, evaluate};
+pub use fit::{EpochRecord, Event, FitConfig, History, Outcome, Splits, fit};
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use schedule::Schedule;
