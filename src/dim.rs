@@ -150,10 +150,7 @@ mod tests {
 
     #[test]
     fn a_window_that_does_not_fit_is_an_error() {
-        assert_eq!(
-            Window::<3, 1, 0>::try_slide(2),
-            Err(Error::Window { size: 2, kernel: 3, stride: 1, padding: 0 })
-        );
+        assert_eq!(Window::<3, 1, 0>::try_slide(2), Err(Error::Window { size: 2, kernel: 3, stride: 1, padding: 0 }));
         assert!(Window::<2, 0, 0>::try_slide(2).is_err());
         assert!(Window::<0, 1, 0>::try_slide(2).is_err());
         assert_eq!(Window::<3, 2, 1>::try_slide(1), Ok(1));

@@ -58,7 +58,9 @@ impl std::fmt::Display for Error {
                 "a window of {kernel} with stride {stride} and padding {padding} does not slide over {size} elements"
             ),
             Error::Shape { expected, found } => write!(f, "expected a dimension of {expected}, found {found}"),
-            Error::LabelCount { rows, labels } => write!(f, "expected {rows} labels, one a row of logits, found {labels}"),
+            Error::LabelCount { rows, labels } => {
+                write!(f, "expected {rows} labels, one a row of logits, found {labels}")
+            }
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} at position {index}: expected a class below {classes}")
             }

@@ -231,14 +231,13 @@ impl<'a> Report<'a> {
                 self.results.iter().filter(|result| result.activation == *activation && result.counts()).collect();
             let died = plan.seeds.len() - lived.len();
             let summary = |of: fn(&RunResult) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
-            let columns = [
-                summary(|run| run.final_top1),
-                summary(|run| run.val_selected_top1),
-                summary(|run| run.peak_top1),
-            ];
+            let columns =
+                [summary(|run| run.final_top1), summary(|run| run.val_selected_top1), summary(|run| run.peak_top1)];
             let decreases: Vec<f64> = lived
                 .iter()
-                .filter_map(|run| Some(rel_error_decrease(self.relu(run.seed)?.val_selected_top1, run.val_selected_top1)))
+                .filter_map(|run| {
+                    Some(rel_error_decrease(self.relu(run.seed)?.val_selected_top1, run.val_selected_top1))
+                })
                 .collect();
             let decrease = summarize(&decreases);
             let published = plan.table.published(activation);

@@ -92,7 +92,7 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
     let default_limit = |quick_limit| if is_quick && !is_procedural { quick_limit } else { usize::MAX };
     let limit_train = args.limit_train.map_or(default_limit(quick::TRAIN), |limit| limit.get());
     let limit_test = args.limit_test.map_or(default_limit(quick::TEST), |limit| limit.get());
-    let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT);
+    let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT)?;
     let test = dataset.test.limit(limit_test);
     for (split, name) in [(&train, "training"), (&validation, "held-out"), (&test, "test")] {
         if split.is_empty() {
@@ -126,10 +126,9 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
         epochs: args.epochs.unwrap_or(if is_quick { quick::EPOCHS } else { table::EPOCHS }),
         seeds,
         activations,
-        batch_size: args.batch_size.map_or(
-            if is_quick { quick::BATCH_SIZE } else { table::BATCH_SIZE },
-            |size| size.get(),
-        ),
+        batch_size: args
+            .batch_size
+            .map_or(if is_quick { quick::BATCH_SIZE } else { table::BATCH_SIZE }, |size| size.get()),
         overridden: overridden(args),
         train: Arc::new(train),
         validation: Arc::new(validation),
@@ -156,13 +155,7 @@ fn overridden(args: &TableArgs) -> String {
 }
 
 /// Trains one network and reports it.
-fn run_one(
-    plan: &Plan,
-    activation: &str,
-    seed: u64,
-    report: &mut Report,
-    progress: &Progress,
-) -> Result<(), CliError> {
+fn run_one(plan: &Plan, activation: &str, seed: u64, report: &mut Report, progress: &Progress) -> Result<(), CliError> {
     let run = format!("{} {activation} seed {seed}", plan.table.name);
     let failed = |source| CliError::Training { run: run.clone(), source };
     let mut model = registry::build(plan.table.model, activation, plan.classes, seed)?;

@@ -63,7 +63,7 @@ pub const PAPER_TEST: usize = 10_000;
 /// The quick preset: what a user sees within a few minutes.
 pub mod quick {
     /// Epochs.
-    pub const EPOCHS: u64 = 8;
+    pub const EPOCHS: u64 = 7;
     /// Seeds.
     pub const SEEDS: &[u64] = &[0];
     /// Training images, of which a tenth is held out.

@@ -9,16 +9,16 @@
 //! alpha, 1, is a hyperparameter. Source: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by
 //! exponential linear units, 2016.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, Param, Real, compiled_here};
+use super::{Activation, Param, Real, compiled_here};
 
 /// x for x > 0, else alpha (e^x - 1), with alpha = 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elu;
 
-impl Formula for Elu {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+impl Activation for Elu {
+    const NAME: &'static str = "elu";
+    type Params<T: Copy> = [T; 1];
+    const PARAMS: [Param; 1] = [Param::fixed("alpha", 1.0)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [alpha]: [R; 1]) -> R {
@@ -31,11 +31,6 @@ impl Formula for Elu {
         // Not taken from dx: e^x - 1 loses digits near 0. It costs nothing where alpha has no gradient.
         (dx, [x.if_positive(R::of(0.0), x.exp_m1())])
     }
-}
-
-impl Activation for Elu {
-    const NAME: &'static str = "elu";
-    const PARAMS: [Param; 1] = [Param::fixed("alpha", 1.0)];
 
     compiled_here!();
 }

@@ -9,16 +9,16 @@
 //! The slope, 0.01, is a hyperparameter. Source: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network
 //! acoustic models, 2013.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, Param, Real, compiled_here};
+use super::{Activation, Param, Real, compiled_here};
 
 /// x for x > 0, else slope x, with slope = 0.01.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeakyRelu;
 
-impl Formula for LeakyRelu {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+impl Activation for LeakyRelu {
+    const NAME: &'static str = "leaky_relu";
+    type Params<T: Copy> = [T; 1];
+    const PARAMS: [Param; 1] = [Param::fixed("slope", 0.01)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [slope]: [R; 1]) -> R {
@@ -30,11 +30,6 @@ impl Formula for LeakyRelu {
         let zero = R::of(0.0);
         (x.if_positive(R::of(1.0), slope), [x.if_positive(zero, x)])
     }
-}
-
-impl Activation for LeakyRelu {
-    const NAME: &'static str = "leaky_relu";
-    const PARAMS: [Param; 1] = [Param::fixed("slope", 0.01)];
 
     compiled_here!();
 }

@@ -1,16 +1,18 @@
 //! Activations: the formula, the name and the parameters of each.
 //!
-//! A new one is a unit struct with a [`Formula`] and an [`Activation`]; it gets the fused kernels for free. Snake
-//! (Ziyin 2020), x + sin^2(a x) / a with a trained frequency a for each channel:
+//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. Snake (Ziyin 2020),
+//! x + sin^2(a x) / a with a trained frequency a for each channel:
 //!
 //! ```
-//! use pvlu::activation::{Activation, Formula, Param, Real};
+//! use pvlu::activation::{Activation, Param, Real};
 //!
 //! #[derive(Clone, Copy, Debug, Default)]
 //! struct Snake;
 //!
-//! impl Formula for Snake {
-//!     type Params<T: Clone + std::fmt::Debug + Send + Sync> = [T; 1];
+//! impl Activation for Snake {
+//!     const NAME: &'static str = "snake";
+//!     type Params<T: Copy> = [T; 1];
+//!     const PARAMS: [Param; 1] = [Param::trained("a", 1.0)];
 //!
 //!     #[inline(always)]
 //!     fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
@@ -25,10 +27,13 @@
 //!     }
 //! }
 //!
-//! impl Activation for Snake {
-//!     const NAME: &'static str = "snake";
-//!     const PARAMS: [Param; 1] = [Param::trained("a", 1.0)];
-//! }
+//! use dfdx::prelude::*;
+//! use pvlu::layer::builder::Act;
+//!
+//! let dev = Cpu::default();
+//! let layer = dev.build_module::<Act<Snake, 2>, f32>();
+//! let y = layer.forward(dev.tensor([[0.0, 1.0]]));
+//! assert_eq!(y.array()[0][0], 0.0);
 //! ```
 
 mod elu;
@@ -49,11 +54,13 @@ pub use sine_relu::SineRelu;
 pub use swish::Swish;
 pub use vlu::Vlu;
 
+pub use crate::kernel::ParamArray;
 pub use crate::kernel::cpu::activation::Kernels;
 pub use crate::kernel::cpu::simd::Real;
-pub use crate::kernel::{Formula, ParamArray};
 
-use crate::kernel::Element;
+use std::fmt::Debug;
+
+use crate::kernel::{Element, Formula};
 
 /// A parameter of an activation: one value for each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,15 +92,29 @@ impl Param {
     }
 }
 
-/// An activation that layers can be built with.
+/// An activation that layers can be built with: an elementwise function of x with a few parameters that are shared within
+/// a channel, and its derivatives.
+///
+/// The formula is written once against [`Real`] and compiled for every element type and instruction set. `value` and
+/// `derivatives` carry `#[inline(always)]`: only what is inlined into a kernel uses its vector instructions. What a kernel
+/// does not use of the derivatives costs nothing: the compiler drops it.
 ///
 /// NaN propagates through the value of every built-in activation.
-pub trait Activation: Formula {
+pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Name on the command line, in files and in tables: "pvlu".
     const NAME: &'static str;
 
-    /// The parameters, in the order of [`Formula::Params`].
+    /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU. At most 4.
+    type Params<T: Copy>: ParamArray<T> + Copy;
+
+    /// Names, start values and kinds of the parameters, in the order of [`Activation::Params`].
     const PARAMS: Self::Params<Param>;
+
+    /// f(x).
+    fn value<R: Real>(x: R, params: Self::Params<R>) -> R;
+
+    /// df/dx, and df/dparameter for each parameter. The unit step is 0 at 0.
+    fn derivatives<R: Real>(x: R, params: Self::Params<R>) -> (R, Self::Params<R>);
 
     /// The fused kernels in `f32`. Not meant to be overridden outside this crate.
     fn kernels_f32() -> Kernels<f32> {
@@ -103,6 +124,19 @@ pub trait Activation: Formula {
     /// The fused kernels in `f64`. Not meant to be overridden outside this crate.
     fn kernels_f64() -> Kernels<f64> {
         Kernels::of::<Self>()
+    }
+}
+
+impl<A: Activation> Formula for A {
+    type Params<T: Copy> = A::Params<T>;
+
+    #[inline(always)]
+    fn f<R: Real>(x: R, params: A::Params<R>) -> R {
+        A::value(x, params)
+    }
+    #[inline(always)]
+    fn df<R: Real>(x: R, params: A::Params<R>) -> (R, A::Params<R>) {
+        A::derivatives(x, params)
     }
 }
 

@@ -11,16 +11,16 @@
 //!
 //! At minus infinity alpha = 0 gives NaN.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, LeakyRelu, Param, Real, compiled_here};
+use super::{Activation, LeakyRelu, Param, Real, compiled_here};
 
 /// x for x > 0, else alpha x, with a trained alpha.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PRelu;
 
-impl Formula for PRelu {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+impl Activation for PRelu {
+    const NAME: &'static str = "prelu";
+    type Params<T: Copy> = [T; 1];
+    const PARAMS: [Param; 1] = [Param::trained("alpha", 0.25).swapped(0.0)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [alpha]: [R; 1]) -> R {
@@ -31,11 +31,6 @@ impl Formula for PRelu {
     fn derivatives<R: Real>(x: R, [alpha]: [R; 1]) -> (R, [R; 1]) {
         LeakyRelu::derivatives(x, [alpha])
     }
-}
-
-impl Activation for PRelu {
-    const NAME: &'static str = "prelu";
-    const PARAMS: [Param; 1] = [Param::trained("alpha", 0.25).swapped(0.0)];
 
     compiled_here!();
 }

@@ -13,16 +13,16 @@
 //!
 //! The value at both infinities is NaN: the sine has none.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, Param, Real, Vlu, compiled_here};
+use super::{Activation, Param, Real, Vlu, compiled_here};
 
 /// max(0, x) + alpha sin(beta x), with trained alpha and beta.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pvlu;
 
-impl Formula for Pvlu {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 2];
+impl Activation for Pvlu {
+    const NAME: &'static str = "pvlu";
+    type Params<T: Copy> = [T; 2];
+    const PARAMS: [Param; 2] = [Param::trained("alpha", 0.5).swapped(0.0), Param::trained("beta", 1.0)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [alpha, beta]: [R; 2]) -> R {
@@ -33,11 +33,6 @@ impl Formula for Pvlu {
     fn derivatives<R: Real>(x: R, [alpha, beta]: [R; 2]) -> (R, [R; 2]) {
         Vlu::derivatives(x, [alpha, beta])
     }
-}
-
-impl Activation for Pvlu {
-    const NAME: &'static str = "pvlu";
-    const PARAMS: [Param; 2] = [Param::trained("alpha", 0.5).swapped(0.0), Param::trained("beta", 1.0)];
 
     compiled_here!();
 }

@@ -10,16 +10,16 @@
 //!
 //! At minus infinity the value is NaN.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, Param, Real, compiled_here};
+use super::{Activation, Param, Real, compiled_here};
 
 /// x for x > 0, else epsilon (sin x - cos x), with epsilon = 0.0025.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SineRelu;
 
-impl Formula for SineRelu {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+impl Activation for SineRelu {
+    const NAME: &'static str = "sine_relu";
+    type Params<T: Copy> = [T; 1];
+    const PARAMS: [Param; 1] = [Param::fixed("epsilon", 0.0025)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [epsilon]: [R; 1]) -> R {
@@ -33,11 +33,6 @@ impl Formula for SineRelu {
         let dx = x.if_positive(R::of(1.0), epsilon * (cos + sin));
         (dx, [x.if_positive(R::of(0.0), sin - cos)])
     }
-}
-
-impl Activation for SineRelu {
-    const NAME: &'static str = "sine_relu";
-    const PARAMS: [Param; 1] = [Param::fixed("epsilon", 0.0025)];
 
     compiled_here!();
 }

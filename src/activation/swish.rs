@@ -11,16 +11,16 @@
 //!
 //! The value at minus infinity is NaN (infinity times zero), and so are the derivatives at both infinities.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, Param, Real, compiled_here};
+use super::{Activation, Param, Real, compiled_here};
 
 /// x sigmoid(beta x), with beta = 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swish;
 
-impl Formula for Swish {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+impl Activation for Swish {
+    const NAME: &'static str = "swish";
+    type Params<T: Copy> = [T; 1];
+    const PARAMS: [Param; 1] = [Param::fixed("beta", 1.0)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [beta]: [R; 1]) -> R {
@@ -38,11 +38,6 @@ impl Formula for Swish {
         let x_slope = x * (larger * smaller);
         (beta.mul_add(x_slope, s), [x * x_slope])
     }
-}
-
-impl Activation for Swish {
-    const NAME: &'static str = "swish";
-    const PARAMS: [Param; 1] = [Param::fixed("beta", 1.0)];
 
     compiled_here!();
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn describe<A: Activation>() -> (&'static str, Vec<Param>) {
-    (A::NAME, A::PARAMS.into_vec())
+    (A::NAME, A::PARAMS.as_slice().to_vec())
 }
 
 #[test]
@@ -42,5 +42,4 @@ fn param_arrays_keep_the_order() {
     assert_eq!(<[usize; 3] as ParamArray<usize>>::LEN, 3);
     ParamArray::as_mut_slice(&mut values)[1] = 7;
     assert_eq!(ParamArray::as_slice(&values), [0, 7, 20]);
-    assert_eq!(values.into_vec(), vec![0, 7, 20]);
 }

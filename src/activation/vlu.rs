@@ -12,16 +12,16 @@
 //!
 //! The value at both infinities is NaN: the sine has none.
 
-use std::fmt::Debug;
-
-use super::{Activation, Formula, Param, Real, compiled_here};
+use super::{Activation, Param, Real, compiled_here};
 
 /// max(0, x) + a sin(b x), with a = 0.5 and b = 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vlu;
 
-impl Formula for Vlu {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 2];
+impl Activation for Vlu {
+    const NAME: &'static str = "vlu";
+    type Params<T: Copy> = [T; 2];
+    const PARAMS: [Param; 2] = [Param::fixed("a", 0.5), Param::fixed("b", 1.0)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [a, b]: [R; 2]) -> R {
@@ -33,11 +33,6 @@ impl Formula for Vlu {
         let (sin, cos) = (b * x).sin_cos();
         ((a * b).mul_add(cos, x.step()), [sin, a * x * cos])
     }
-}
-
-impl Activation for Vlu {
-    const NAME: &'static str = "vlu";
-    const PARAMS: [Param; 2] = [Param::fixed("a", 0.5), Param::fixed("b", 1.0)];
 
     compiled_here!();
 }

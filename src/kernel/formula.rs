@@ -14,8 +14,6 @@ pub trait ParamArray<T>: Sized {
     fn as_slice(&self) -> &[T];
     /// In the order of the parameters.
     fn as_mut_slice(&mut self) -> &mut [T];
-    /// In the order of the parameters.
-    fn into_vec(self) -> Vec<T>;
 }
 
 impl<T, const N: usize> ParamArray<T> for [T; N] {
@@ -33,26 +31,20 @@ impl<T, const N: usize> ParamArray<T> for [T; N] {
     fn as_mut_slice(&mut self) -> &mut [T] {
         self
     }
-    fn into_vec(self) -> Vec<T> {
-        self.into()
-    }
 }
 
-/// An elementwise function of x with a few parameters that are shared within a channel, and its derivatives.
-///
-/// Written once against [`Real`], compiled for every element type and instruction set. Implementations carry
-/// `#[inline(always)]` on both functions: only what is inlined into a kernel uses its vector instructions. What a caller
-/// does not use of the derivatives costs nothing: the compiler drops it.
+/// What a fused kernel computes: an elementwise function of x with a few parameters that are shared within a channel, and
+/// its derivatives. Every [`Activation`](crate::activation::Activation) is one.
 pub trait Formula: Copy + Default + Debug + Send + Sync + 'static {
     /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU.
-    type Params<T: Clone + Debug + Send + Sync>: ParamArray<T> + Clone + Debug + Send + Sync;
+    type Params<T: Copy>: ParamArray<T> + Copy;
 
     /// Number of parameters.
     const PARAM_COUNT: usize = <Self::Params<()> as ParamArray<()>>::LEN;
 
     /// f(x).
-    fn value<R: Real>(x: R, params: Self::Params<R>) -> R;
+    fn f<R: Real>(x: R, params: Self::Params<R>) -> R;
 
     /// df/dx, and df/dparameter for each parameter. The unit step is 0 at 0.
-    fn derivatives<R: Real>(x: R, params: Self::Params<R>) -> (R, Self::Params<R>);
+    fn df<R: Real>(x: R, params: Self::Params<R>) -> (R, Self::Params<R>);
 }

@@ -121,9 +121,7 @@ where
 impl<const C: usize, P: BatchNormDefaults, E: Dtype, D: Device<E>> TensorCollection<E, D> for BatchNorm2D<C, P, E, D> {
     type To<E2: Dtype, D2: Device<E2>> = BatchNorm2D<C, P, E2, D2>;
 
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-        visitor: &mut V,
-    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
         visitor.visit_fields(
             (
                 Self::tensor("scale", |s| &s.scale, |s| &mut s.scale, TensorOptions::reset_to_ones()),

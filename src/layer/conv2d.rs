@@ -73,9 +73,7 @@ where
 {
     type To<E2: Dtype, D2: Device<E2>> = Conv2D<I, O, K, S, P, BIAS, E2, D2>;
 
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-        visitor: &mut V,
-    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
         let weight = Self::tensor(
             "weight",
             |s| &s.weight,

@@ -22,12 +22,14 @@ use dfdx::shapes::HasShape;
 pub struct Flatten2D<const C: usize, const H: usize, const W: usize, const WIDTH: usize>;
 
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> Flatten2D<C, H, W, WIDTH> {
-    const WIDTH_IS_THE_PRODUCT: () =
-        assert!(C * H * W == WIDTH, "Flatten2D<C, H, W, WIDTH>: WIDTH must be C * H * W");
+    const WIDTH_IS_THE_PRODUCT: () = assert!(C * H * W == WIDTH, "Flatten2D<C, H, W, WIDTH>: WIDTH must be C * H * W");
 }
 
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> ZeroSizedModule for Flatten2D<C, H, W, WIDTH> {}
-impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> NonMutableModule for Flatten2D<C, H, W, WIDTH> {}
+impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> NonMutableModule
+    for Flatten2D<C, H, W, WIDTH>
+{
+}
 nothing_to_walk!([const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>);
 
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize, B, Height, Width, E, T>

@@ -29,8 +29,8 @@ pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
 pub use linear::Linear;
-pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use pool_global::GlobalAvgPool2D;
+pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use switches::{Mode, Switch};
 pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 

@@ -179,7 +179,7 @@ macro_rules! nothing_to_walk {
 }
 pub(crate) use nothing_to_walk;
 
-nothing_to_walk!([] ());
+nothing_to_walk!([]());
 
 macro_rules! walk_fields {
     ([$($generics:tt)*] $container:ty, $($field:tt: $module:ident),+) => {
@@ -215,6 +215,9 @@ impl<E, D: Storage<E>, A: Walk<E, D>, const N: usize> Walk<E, D> for Repeated<A,
         self.modules.iter().enumerate().try_for_each(|(i, module)| path.step(i, |path| module.walk(path, walker)))
     }
     fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
-        self.modules.iter_mut().enumerate().try_for_each(|(i, module)| path.step(i, |path| module.walk_mut(path, walker)))
+        self.modules
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(i, module)| path.step(i, |path| module.walk_mut(path, walker)))
     }
 }

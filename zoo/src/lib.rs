@@ -33,6 +33,7 @@
 //! ```
 
 pub mod data;
+pub mod init;
 pub mod model;
 pub mod registry;
 pub mod sequential;

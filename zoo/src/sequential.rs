@@ -11,8 +11,7 @@ use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
 pub type ConvAct<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
 
 /// Two convolutions with activations, a pool that halves the image, and dropout.
-pub type Stage<A, const I: usize, const O: usize> =
-    (ConvAct<A, I, O>, ConvAct<A, O, O>, MaxPool2D<2, 2>, Dropout<25>);
+pub type Stage<A, const I: usize, const O: usize> = (ConvAct<A, I, O>, ConvAct<A, O, O>, MaxPool2D<2, 2>, Dropout<25>);
 
 /// Dense layers on the flattened 4x4 image.
 pub type Head<A, const CHANNELS: usize, const FLAT: usize, const DENSE: usize, const CLASSES: usize> =

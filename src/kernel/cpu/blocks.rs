@@ -27,21 +27,12 @@ impl<E> Block<'_, E> {
 /// # Panics
 ///
 /// If `row_block` or `col_block` is zero, or if `cols` does not divide the length.
-pub fn grid<E>(
-    data: &mut [E],
-    cols: usize,
-    row_block: usize,
-    col_block: usize,
-) -> Vec<Block<'_, E>> {
+pub fn grid<E>(data: &mut [E], cols: usize, row_block: usize, col_block: usize) -> Vec<Block<'_, E>> {
     assert!(row_block > 0 && col_block > 0, "blocks must not be empty");
     if data.is_empty() {
         return Vec::new();
     }
-    assert_eq!(
-        data.len() % cols,
-        0,
-        "length must be a whole number of rows"
-    );
+    assert_eq!(data.len() % cols, 0, "length must be a whole number of rows");
     let mut blocks = Vec::new();
     for (index, band) in data.chunks_mut(row_block * cols).enumerate() {
         let first = blocks.len();
@@ -73,13 +64,9 @@ mod tests {
 
     #[test]
     fn a_grid_covers_each_element_once() {
-        for (rows, cols, row_block, col_block) in [
-            (1, 1, 1, 1),
-            (5, 7, 2, 3),
-            (4, 6, 9, 2),
-            (3, 8, 1, 100),
-            (6, 4, 3, 4),
-        ] {
+        for (rows, cols, row_block, col_block) in
+            [(1, 1, 1, 1), (5, 7, 2, 3), (4, 6, 9, 2), (3, 8, 1, 100), (6, 4, 3, 4)]
+        {
             let mut data = vec![0usize; rows * cols];
             for block in grid(&mut data, cols, row_block, col_block) {
                 let (row, col) = (block.row, block.col);
@@ -89,10 +76,7 @@ mod tests {
                     }
                 }
             }
-            assert!(
-                data.iter().enumerate().all(|(i, &v)| v == i + 1),
-                "{rows} {cols}"
-            );
+            assert!(data.iter().enumerate().all(|(i, &v)| v == i + 1), "{rows} {cols}");
         }
         assert!(grid::<f32>(&mut [], 0, 1, 1).is_empty());
     }

@@ -22,10 +22,7 @@ pub fn copy_run<E: Copy>(from: &[E], to: &mut [E]) {
 
 /// Copies the first `N` elements, if there are as many, and returns what is left.
 #[inline(always)]
-fn copy_head<'a, E: Copy, const N: usize>(
-    from: &'a [E],
-    to: &'a mut [E],
-) -> (&'a [E], &'a mut [E]) {
+fn copy_head<'a, E: Copy, const N: usize>(from: &'a [E], to: &'a mut [E]) -> (&'a [E], &'a mut [E]) {
     if to.len() < N {
         return (from, to);
     }
@@ -41,13 +38,7 @@ fn copy_head<'a, E: Copy, const N: usize>(
 /// # Panics
 ///
 /// If `from` or `to` is too short.
-pub fn transpose<E: Copy + Default>(
-    from: &[E],
-    stride: usize,
-    rows: usize,
-    cols: usize,
-    to: &mut [E],
-) {
+pub fn transpose<E: Copy + Default>(from: &[E], stride: usize, rows: usize, cols: usize, to: &mut [E]) {
     // Squares that fit in registers and use each cache line whole.
     const SIDE: usize = 8;
     for row in (0..rows).step_by(SIDE) {

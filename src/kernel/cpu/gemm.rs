@@ -24,21 +24,13 @@ pub struct Layout {
 impl Layout {
     /// A row-major matrix whose rows start `stride` elements apart.
     pub fn rows(offset: usize, stride: usize) -> Self {
-        Self {
-            offset,
-            row_stride: stride,
-            col_stride: 1,
-        }
+        Self { offset, row_stride: stride, col_stride: 1 }
     }
 
     /// A column-major matrix whose columns start `stride` elements apart: the
     /// transpose of [`Layout::rows`].
     pub fn columns(offset: usize, stride: usize) -> Self {
-        Self {
-            offset,
-            row_stride: 1,
-            col_stride: stride,
-        }
+        Self { offset, row_stride: 1, col_stride: stride }
     }
 
     /// The index past the last element of a `rows x cols` matrix, or `None` on
@@ -49,10 +41,7 @@ impl Layout {
         }
         let down = (rows - 1).checked_mul(self.row_stride)?;
         let right = (cols - 1).checked_mul(self.col_stride)?;
-        self.offset
-            .checked_add(down)?
-            .checked_add(right)?
-            .checked_add(1)
+        self.offset.checked_add(down)?.checked_add(right)?.checked_add(1)
     }
 
     /// Whether no two of the `rows x cols` elements share an index.
@@ -64,10 +53,7 @@ impl Layout {
             (0 | 1, 0 | 1) => true,
             (_, 0 | 1) => self.row_stride > 0,
             (0 | 1, _) => self.col_stride > 0,
-            _ => {
-                nests(self.row_stride, rows, self.col_stride)
-                    || nests(self.col_stride, cols, self.row_stride)
-            }
+            _ => nests(self.row_stride, rows, self.col_stride) || nests(self.col_stride, cols, self.row_stride),
         }
     }
 }
@@ -131,24 +117,11 @@ pub fn product<E: Element>(
     if rows == 0 || cols == 0 {
         return;
     }
-    let fits =
-        |layout: &Layout, rows, cols, len| layout.end(rows, cols).is_some_and(|end| end <= len);
-    assert!(
-        fits(&a.layout, rows, depth, a.data.len()),
-        "left factor out of bounds"
-    );
-    assert!(
-        fits(&b.layout, depth, cols, b.data.len()),
-        "right factor out of bounds"
-    );
-    assert!(
-        fits(&dst_layout, rows, cols, dst.len()),
-        "destination out of bounds"
-    );
-    assert!(
-        dst_layout.is_injective(rows, cols),
-        "destination overlaps itself"
-    );
+    let fits = |layout: &Layout, rows, cols, len| layout.end(rows, cols).is_some_and(|end| end <= len);
+    assert!(fits(&a.layout, rows, depth, a.data.len()), "left factor out of bounds");
+    assert!(fits(&b.layout, depth, cols, b.data.len()), "right factor out of bounds");
+    assert!(fits(&dst_layout, rows, cols, dst.len()), "destination out of bounds");
+    assert!(dst_layout.is_injective(rows, cols), "destination overlaps itself");
     if depth == 0 {
         // Nothing may be read here, and an offset of an empty factor may be anything.
         if write == Write::Replace {
@@ -218,15 +191,12 @@ mod tests {
         let (b_layout, b_len) = gapped(depth, cols, orders[1]);
         let (c_layout, c_len) = gapped(rows, cols, orders[2]);
         let (a, b, old) = (values(a_len, 1), values(b_len, 2), values(c_len, 3));
-        let at =
-            |layout: &Layout, i, j| layout.offset + i * layout.row_stride + j * layout.col_stride;
+        let at = |layout: &Layout, i, j| layout.offset + i * layout.row_stride + j * layout.col_stride;
         let mut want = old.clone();
         let mut got: Vec<E> = narrow(&old);
         for i in 0..rows {
             for j in 0..cols {
-                let sum: f64 = (0..depth)
-                    .map(|k| a[at(&a_layout, i, k)] * b[at(&b_layout, k, j)])
-                    .sum();
+                let sum: f64 = (0..depth).map(|k| a[at(&a_layout, i, k)] * b[at(&b_layout, k, j)]).sum();
                 let index = at(&c_layout, i, j);
                 want[index] = 0.5 * sum;
                 if write == Write::Add {
@@ -241,22 +211,12 @@ mod tests {
         product(sizes, write, E::of(0.5), a, b, &mut got, c_layout);
         // The gaps of `dst` are compared too: they must keep their contents.
         let error = relative_l2(&got, &want);
-        assert!(
-            error < tolerance::<E>(),
-            "{sizes:?} {orders:?} {write:?}: {error:e}"
-        );
+        assert!(error < tolerance::<E>(), "{sizes:?} {orders:?} {write:?}: {error:e}");
     }
 
     #[test]
     fn products_in_every_order_match_the_sums() {
-        let sizes = [
-            (1, 1, 1),
-            (1, 9, 5),
-            (9, 1, 5),
-            (7, 5, 2),
-            (17, 70, 33),
-            (130, 13, 65),
-        ];
+        let sizes = [(1, 1, 1), (1, 9, 5), (9, 1, 5), (7, 5, 2), (17, 70, 33), (130, 13, 65)];
         for (rows, cols, depth) in sizes.into_iter().chain([(3, 4, 0)]) {
             for bits in 0..8 {
                 let orders = [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0];
@@ -269,64 +229,32 @@ mod tests {
     }
 
     fn square(a: &[f32], a_layout: Layout, dst: &mut [f32], dst_layout: Layout) {
-        let sizes = Sizes {
-            rows: 2,
-            cols: 2,
-            depth: 2,
-        };
+        let sizes = Sizes { rows: 2, cols: 2, depth: 2 };
         let b = Factor::new(&[1.0; 4], Layout::rows(0, 2));
-        product(
-            sizes,
-            Write::Add,
-            1.0,
-            Factor::new(a, a_layout),
-            b,
-            dst,
-            dst_layout,
-        );
+        product(sizes, Write::Add, 1.0, Factor::new(a, a_layout), b, dst, dst_layout);
     }
 
     #[test]
     #[should_panic(expected = "left factor out of bounds")]
     fn a_factor_past_its_end_is_refused() {
-        square(
-            &[0.0; 4],
-            Layout::rows(1, 2),
-            &mut [0.0; 4],
-            Layout::rows(0, 2),
-        );
+        square(&[0.0; 4], Layout::rows(1, 2), &mut [0.0; 4], Layout::rows(0, 2));
     }
 
     #[test]
     #[should_panic(expected = "left factor out of bounds")]
     fn an_overflowing_stride_is_refused() {
-        square(
-            &[0.0; 4],
-            Layout::rows(0, usize::MAX),
-            &mut [0.0; 4],
-            Layout::rows(0, 2),
-        );
+        square(&[0.0; 4], Layout::rows(0, usize::MAX), &mut [0.0; 4], Layout::rows(0, 2));
     }
 
     #[test]
     #[should_panic(expected = "destination out of bounds")]
     fn a_destination_past_its_end_is_refused() {
-        square(
-            &[0.0; 4],
-            Layout::rows(0, 2),
-            &mut [0.0; 3],
-            Layout::rows(0, 2),
-        );
+        square(&[0.0; 4], Layout::rows(0, 2), &mut [0.0; 3], Layout::rows(0, 2));
     }
 
     #[test]
     #[should_panic(expected = "destination overlaps itself")]
     fn an_overlapping_destination_is_refused() {
-        square(
-            &[0.0; 4],
-            Layout::rows(0, 2),
-            &mut [0.0; 4],
-            Layout::rows(0, 1),
-        );
+        square(&[0.0; 4], Layout::rows(0, 2), &mut [0.0; 4], Layout::rows(0, 1));
     }
 }

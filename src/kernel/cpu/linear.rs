@@ -14,9 +14,9 @@ use rayon::prelude::*;
 
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::element::Element;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::element::Element;
 
 /// Most rows of a block.
 const ROWS: usize = 256;
@@ -28,15 +28,7 @@ const COLUMNS: usize = 128;
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn forward<E: Element>(
-    n: usize,
-    i: usize,
-    o: usize,
-    x: &[E],
-    weight: &[E],
-    bias: Option<&[E]>,
-    y: &mut [E],
-) {
+pub fn forward<E: Element>(n: usize, i: usize, o: usize, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     assert_eq!(x.len(), n * i, "length of x");
     assert_eq!(weight.len(), o * i, "length of weight");
     assert_eq!(y.len(), n * o, "length of y");
@@ -44,8 +36,7 @@ pub fn forward<E: Element>(
         None => y.fill(E::zero()),
         Some(bias) => {
             assert_eq!(bias.len(), o, "length of bias");
-            y.chunks_exact_mut(o.max(1))
-                .for_each(|row| row.copy_from_slice(bias));
+            y.chunks_exact_mut(o.max(1)).for_each(|row| row.copy_from_slice(bias));
         }
     }
     let x = Factor::new(x, Layout::rows(0, i));
@@ -58,14 +49,7 @@ pub fn forward<E: Element>(
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_input<E: Element>(
-    n: usize,
-    i: usize,
-    o: usize,
-    weight: &[E],
-    cotangent: &[E],
-    grad_x: &mut [E],
-) {
+pub fn backward_input<E: Element>(n: usize, i: usize, o: usize, weight: &[E], cotangent: &[E], grad_x: &mut [E]) {
     assert_eq!(weight.len(), o * i, "length of weight");
     assert_eq!(cotangent.len(), n * o, "length of cotangent");
     assert_eq!(grad_x.len(), n * i, "length of grad_x");
@@ -79,14 +63,7 @@ pub fn backward_input<E: Element>(
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_weight<E: Element>(
-    n: usize,
-    i: usize,
-    o: usize,
-    x: &[E],
-    cotangent: &[E],
-    grad_weight: &mut [E],
-) {
+pub fn backward_weight<E: Element>(n: usize, i: usize, o: usize, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
     assert_eq!(x.len(), n * i, "length of x");
     assert_eq!(cotangent.len(), n * o, "length of cotangent");
     assert_eq!(grad_weight.len(), o * i, "length of grad_weight");
@@ -108,31 +85,21 @@ pub fn backward_bias<E: Element>(n: usize, o: usize, cotangent: &[E], grad_bias:
     if n == 0 {
         return;
     }
-    grad_bias
-        .par_chunks_mut(STRIP)
-        .enumerate()
-        .with_min_len(8)
-        .for_each(|(strip, grads)| {
-            let mut sums = [0.0; STRIP];
-            for row in cotangent.chunks_exact(o) {
-                for (sum, value) in sums.iter_mut().zip(&row[strip * STRIP..][..grads.len()]) {
-                    *sum += value.wide();
-                }
+    grad_bias.par_chunks_mut(STRIP).enumerate().with_min_len(8).for_each(|(strip, grads)| {
+        let mut sums = [0.0; STRIP];
+        for row in cotangent.chunks_exact(o) {
+            for (sum, value) in sums.iter_mut().zip(&row[strip * STRIP..][..grads.len()]) {
+                *sum += value.wide();
             }
-            for (grad, sum) in grads.iter_mut().zip(sums) {
-                *grad = *grad + E::of(sum);
-            }
-        });
+        }
+        for (grad, sum) in grads.iter_mut().zip(sums) {
+            *grad = *grad + E::of(sum);
+        }
+    });
 }
 
 /// `dst += a b` for a row-major `dst` of `cols` columns, parallel over blocks of it.
-fn add_product<E: Element>(
-    cols: usize,
-    depth: usize,
-    a: Factor<'_, E>,
-    b: Factor<'_, E>,
-    dst: &mut [E],
-) {
+fn add_product<E: Element>(cols: usize, depth: usize, a: Factor<'_, E>, b: Factor<'_, E>, dst: &mut [E]) {
     if dst.is_empty() || depth == 0 {
         return;
     }
@@ -154,20 +121,8 @@ fn add_product<E: Element>(
                 transpose(from, b.layout.col_stride, width, depth, turned);
                 b = Factor::new(turned, Layout::rows(0, width));
             }
-            let sizes = Sizes {
-                rows: rows.len(),
-                cols: width,
-                depth,
-            };
-            product(
-                sizes,
-                Write::Replace,
-                E::one(),
-                a,
-                b,
-                sum,
-                Layout::rows(0, width),
-            );
+            let sizes = Sizes { rows: rows.len(), cols: width, depth };
+            product(sizes, Write::Replace, E::one(), a, b, sum, Layout::rows(0, width));
             for (to, from) in rows.into_iter().zip(sum.chunks_exact(width)) {
                 for (to, &value) in to.iter_mut().zip(from) {
                     *to = *to + value;

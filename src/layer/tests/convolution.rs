@@ -103,10 +103,7 @@ fn any_window_goes_through_run_time_sizes() {
     let too_small: Tensor<(usize, Const<2>, usize, usize), f64, Cpu> = random((1, Const, 1, 2), 6);
     assert!(layer.try_forward(too_small.clone()).is_ok());
     let layer = shaken::<builder::Conv2D<2, 3, 5, 1, 0>>(4);
-    assert_eq!(
-        layer.try_forward(too_small).unwrap_err(),
-        Error::Window { size: 1, kernel: 5, stride: 1, padding: 0 }
-    );
+    assert_eq!(layer.try_forward(too_small).unwrap_err(), Error::Window { size: 1, kernel: 5, stride: 1, padding: 0 });
 }
 
 #[test]

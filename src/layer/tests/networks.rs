@@ -1,5 +1,5 @@
-use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module, ModuleMut, NumParams, ToDevice, ToDtype};
 use dfdx::nn::modules::Repeated;
+use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module, ModuleMut, NumParams, ToDevice, ToDtype};
 use dfdx::shapes::{Const, Rank4};
 use dfdx::tensor::AsArray;
 

@@ -13,10 +13,7 @@ fn flatten_keeps_the_order_and_hands_gradients_back() {
     check_gradients(&mut Flatten2D::<3, 2, 2, 12>, x, |layer, x| layer.forward(x));
     check_gradients(&mut Flatten2D::<3, 2, 2, 12>, permuted::<2, 3, 2, 2>(2), |layer, x| layer.forward(x));
     let wrong = zeros((1, Const::<3>, 2, 3));
-    assert_eq!(
-        Flatten2D::<3, 2, 2, 12>.try_forward(wrong).unwrap_err(),
-        Error::Shape { expected: 2, found: 3 }
-    );
+    assert_eq!(Flatten2D::<3, 2, 2, 12>.try_forward(wrong).unwrap_err(), Error::Shape { expected: 2, found: 3 });
 }
 
 #[test]
@@ -82,14 +79,8 @@ fn cross_entropy_is_the_mean_of_the_log_likelihoods() {
     let transposed = random::<Rank2<3, 4>, f64>(Default::default(), 7).permute::<Rank2<4, 3>, _>();
     check_gradients(&mut Nothing, transposed, |_, x| try_cross_entropy(x, &labels).unwrap());
 
-    assert_eq!(
-        try_cross_entropy(logits.clone(), &[0]).unwrap_err(),
-        Error::LabelCount { rows: 4, labels: 1 }
-    );
-    assert_eq!(
-        try_cross_entropy(logits, &[0, 1, 3, 0]).unwrap_err(),
-        Error::Label { index: 2, label: 3, classes: 3 }
-    );
+    assert_eq!(try_cross_entropy(logits.clone(), &[0]).unwrap_err(), Error::LabelCount { rows: 4, labels: 1 });
+    assert_eq!(try_cross_entropy(logits, &[0, 1, 3, 0]).unwrap_err(), Error::Label { index: 2, label: 3, classes: 3 });
     let empty = try_cross_entropy(zeros((0, Const::<3>)), &[]).unwrap();
     assert_eq!(empty.array(), 0.0);
 }

@@ -41,7 +41,9 @@ macro_rules! geometry {
             // Negative everywhere, so that zero padding shows.
             let mut x = random::<Rank4<$batch, $c, $h, $w>, f64>(Default::default(), 1);
             view::with_mut(&mut x, |values| values.iter_mut().for_each(|v| *v -= 1.5)).unwrap();
-            for (layer, of) in [(Max, largest as fn(&[Option<f64>]) -> f64), (Zero, largest_with_zeros), (Mean, mean_with_zeros)] {
+            for (layer, of) in
+                [(Max, largest as fn(&[Option<f64>]) -> f64), (Zero, largest_with_zeros), (Mean, mean_with_zeros)]
+            {
                 let expected = pool(&x.as_vec(), [$h, $w], [$k, $s, $p], of);
                 macro_rules! check {
                     ($layer:expr) => {{

@@ -184,8 +184,7 @@ fn train_epoch(
     let mut images = 0;
     for (step, batch) in (1..).zip(splits.train.epoch(epoch)) {
         let done = (epoch - 1) * steps + step - 1;
-        trained.learning_rate =
-            config.learning_rate * config.schedule.factor(done, steps, steps * config.epochs);
+        trained.learning_rate = config.learning_rate * config.schedule.factor(done, steps, steps * config.epochs);
         let mut result = model.step(batch.images, &batch.labels)?;
         if result.loss.is_finite() {
             optimizer.update(model, &mut result.gradients, trained.learning_rate)?;

@@ -206,7 +206,7 @@ fn deposit<V: Lane>(gradient: V, target: &mut [V::Elem], at: usize, accumulate: 
 /// Multiplies the derivatives at x by the cotangent.
 #[inline(always)]
 fn pull_back<F: Formula, V: Lane>(x: V, cotangent: V, params: F::Params<V>) -> (V, F::Params<V>) {
-    let (dx, dparams) = F::derivatives(x, params);
+    let (dx, dparams) = F::df(x, params);
     (cotangent * dx, ParamArray::from_fn(|i| cotangent * dparams.as_slice()[i]))
 }
 

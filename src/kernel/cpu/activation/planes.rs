@@ -91,7 +91,7 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
 #[inline(always)]
 fn plane_forward<F: Formula, V: Lane>(x: &[V::Elem], params: F::Params<V>, y: &mut [V::Elem]) {
     for at in (0..x.len()).step_by(V::WIDTH) {
-        store(F::value(load::<V>(x, at), params.clone()), y, at);
+        store(F::f(load::<V>(x, at), params), y, at);
     }
 }
 
@@ -134,7 +134,7 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     for start in (0..x.len()).step_by(span) {
         let mut sums: F::Params<V> = ParamArray::from_fn(|_| V::of(0.0));
         for at in (start..x.len().min(start + span)).step_by(V::WIDTH) {
-            let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent, at), params.clone());
+            let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent, at), params);
             if INPUT {
                 deposit(dx, grad_x, at, accumulate);
             }

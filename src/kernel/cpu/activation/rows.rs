@@ -14,7 +14,10 @@ const TILE: usize = 1024;
 const ALIGN: usize = 16;
 const LONG: usize = 16 * 1024;
 /// Tiles in one task, at least: the sums of a task are folded into its channels once.
-const TILES: usize = 8;
+const TILES: usize = 16;
+/// Elements between the parameters of a tile, so that they do not start a multiple of a page apart: loads would wait
+/// for stores to the same place of another page, and all compete for the same lines of the first cache level.
+const GAP: usize = 272;
 
 /// Rows in one tile.
 fn rows_per_tile(layout: Layout) -> usize {
@@ -28,7 +31,9 @@ fn rows_per_tile(layout: Layout) -> usize {
 /// The parameters spread out over a tile.
 struct Tile<E> {
     len: usize,
-    /// `[parameters, len]`
+    /// From one parameter to the next, in `params` and in the sums of a task.
+    stride: usize,
+    /// `[parameters, stride]`
     params: Vec<E>,
 }
 
@@ -36,13 +41,15 @@ impl<E: Element> Tile<E> {
     fn new(layout: Layout, params: &[&[E]]) -> Self {
         let rows = rows_per_tile(layout);
         let len = rows * layout.channels * layout.inner;
-        let mut spread = Vec::with_capacity(params.len() * len);
-        for param in params {
+        let stride = len + GAP;
+        let mut spread = Vec::with_capacity(params.len() * stride);
+        for (i, param) in params.iter().enumerate() {
+            spread.resize(i * stride, E::zero());
             for _ in 0..rows {
                 spread.extend(param.iter().flat_map(|&value| std::iter::repeat_n(value, layout.inner)));
             }
         }
-        Tile { len, params: spread }
+        Tile { len, stride, params: spread }
     }
 
     /// Elements in one task.
@@ -53,7 +60,7 @@ impl<E: Element> Tile<E> {
     /// The parameters of the elements from `at` on, where the tile ends after `len` elements.
     #[inline(always)]
     fn load<F: Formula, V: Lane<Elem = E>>(&self, len: usize, at: usize) -> F::Params<V> {
-        ParamArray::from_fn(|i| load::<V>(&self.params[i * self.len..][..len], at))
+        ParamArray::from_fn(|i| load::<V>(&self.params[i * self.stride..][..len], at))
     }
 }
 
@@ -83,7 +90,7 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
         .zip(pieces(&mut partials, sums, count))
         .collect();
     for_each_task(tasks, |_, (((x, cotangent), grad_x), partials)| {
-        let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.len } else { 0 }];
+        let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.stride } else { 0 }];
         let body = Backward::<F, E, INPUT, PARAMS> {
             tile,
             x,
@@ -94,12 +101,8 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
             formula: PhantomData,
         };
         dispatch_at(level, body);
-        for (partials, sums) in partials.chunks_exact_mut(channels).zip(sums.chunks_exact(tile.len)) {
-            for row in sums.chunks_exact(channels * layout.inner) {
-                for (partial, sums) in partials.iter_mut().zip(row.chunks_exact(layout.inner)) {
-                    *partial += sums.iter().map(|sum| sum.wide()).sum::<f64>();
-                }
-            }
+        for (partials, sums) in partials.chunks_exact_mut(channels).zip(sums.chunks_exact(tile.stride)) {
+            fold(&sums[..tile.len], layout.inner, partials);
         }
     });
 
@@ -112,6 +115,20 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
         }
     }
     total
+}
+
+/// Adds the sums over a tile to those of its channels.
+fn fold<E: Element>(sums: &[E], inner: usize, partials: &mut [f64]) {
+    for row in sums.chunks_exact(partials.len() * inner) {
+        if inner == 1 {
+            // The same as below, which is slow on single elements.
+            partials.iter_mut().zip(row).for_each(|(partial, sum)| *partial += sum.wide());
+        } else {
+            for (partial, sums) in partials.iter_mut().zip(row.chunks_exact(inner)) {
+                *partial += sums.iter().map(|sum| sum.wide()).sum::<f64>();
+            }
+        }
+    }
 }
 
 /// Tiles one after the other; the last may be cut short.
@@ -136,12 +153,12 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
 #[inline(always)]
 fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: &[V::Elem], y: &mut [V::Elem]) {
     for at in (0..x.len()).step_by(V::WIDTH) {
-        store(F::value(load::<V>(x, at), tile.load::<F, V>(x.len(), at)), y, at);
+        store(F::f(load::<V>(x, at), tile.load::<F, V>(x.len(), at)), y, at);
     }
 }
 
-/// Tiles one after the other; the last may be cut short. `grad_x` is empty unless `INPUT`; `sums`, `[parameters, tile]`,
-/// is empty unless `PARAMS`.
+/// Tiles one after the other; the last may be cut short. `grad_x` is empty unless `INPUT`; `sums`, `[parameters,
+/// stride]`, is empty unless `PARAMS`.
 struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
     tile: &'a Tile<E>,
     x: &'a [E],
@@ -185,7 +202,7 @@ fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
         }
         if PARAMS {
             for (i, &d) in dparams.as_slice().iter().enumerate() {
-                deposit(d, &mut sums[i * tile.len..][..x.len()], at, true);
+                deposit(d, &mut sums[i * tile.stride..][..x.len()], at, true);
             }
         }
     }

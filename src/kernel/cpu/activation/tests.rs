@@ -289,14 +289,14 @@ fn results_do_not_depend_on_the_number_of_threads() {
 struct Singular;
 
 impl Formula for Singular {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+    type Params<T: Copy> = [T; 1];
 
     #[inline(always)]
-    fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
+    fn f<R: Real>(x: R, [a]: [R; 1]) -> R {
         a / x
     }
     #[inline(always)]
-    fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
+    fn df<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
         (-a / (x * x), [R::of(1.0) / x])
     }
 }
@@ -319,8 +319,10 @@ fn lanes_past_the_end_do_not_leak_into_sums() {
 #[derive(Clone, Copy, Debug, Default)]
 struct Snake;
 
-impl Formula for Snake {
-    type Params<T: Clone + Debug + Send + Sync> = [T; 1];
+impl Activation for Snake {
+    const NAME: &'static str = "snake";
+    type Params<T: Copy> = [T; 1];
+    const PARAMS: [Param; 1] = [Param::trained("a", 1.5)];
 
     #[inline(always)]
     fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
@@ -333,11 +335,6 @@ impl Formula for Snake {
         let sin_twice = (sin + sin) * cos;
         (R::of(1.0) + sin_twice, [(x * sin_twice - sin * sin / a) / a])
     }
-}
-
-impl Activation for Snake {
-    const NAME: &'static str = "snake";
-    const PARAMS: [Param; 1] = [Param::trained("a", 1.5)];
 }
 
 #[test]

@@ -7,13 +7,13 @@ use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
 
 /// What becomes of an element of the output.
-pub(super) trait Formula<E>: Copy + Send + Sync {
+pub(super) trait Pointwise<E>: Copy + Send + Sync {
     /// The new output, from the old one, the elements at the same place of two inputs, and the channel's coefficients.
     fn at(self, out: E, first: E, second: E, coefficients: [E; 3]) -> E;
 }
 
 /// Applies a formula to a tensor. One that needs a single input is given it twice.
-pub(super) fn apply<E: Element, F: Formula<E>>(
+pub(super) fn apply<E: Element, F: Pointwise<E>>(
     level: Level,
     layout: Layout,
     formula: F,
@@ -76,7 +76,7 @@ struct Planes<'a, E, F> {
     out: &'a mut [E],
 }
 
-impl<E: Element, F: Formula<E>> Kernel for Planes<'_, E, F> {
+impl<E: Element, F: Pointwise<E>> Kernel for Planes<'_, E, F> {
     type Output = ();
 
     #[inline(always)]
@@ -102,7 +102,7 @@ struct Rows<'a, E, F> {
     out: &'a mut [E],
 }
 
-impl<E: Element, F: Formula<E>> Kernel for Rows<'_, E, F> {
+impl<E: Element, F: Pointwise<E>> Kernel for Rows<'_, E, F> {
     type Output = ();
 
     #[inline(always)]
@@ -123,7 +123,7 @@ impl<E: Element, F: Formula<E>> Kernel for Rows<'_, E, F> {
 #[derive(Clone, Copy)]
 struct ScaleAndShift;
 
-impl<E: Element> Formula<E> for ScaleAndShift {
+impl<E: Element> Pointwise<E> for ScaleAndShift {
     #[inline(always)]
     fn at(self, _: E, x: E, _: E, [scale, shift, _]: [E; 3]) -> E {
         x * scale + shift

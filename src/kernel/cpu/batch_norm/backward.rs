@@ -9,7 +9,7 @@
 //! grad_x     = gamma inv_std g                                                   constant statistics
 //! ```
 
-use super::apply::{Formula, apply};
+use super::apply::{Pointwise, apply};
 use super::tiles::{Tile, Walk, partials_of, split_partials};
 use super::{Layout, Scaling};
 use crate::kernel::Element;
@@ -115,7 +115,7 @@ fn check<E>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradi
 #[derive(Clone, Copy)]
 struct AddThroughStatistics;
 
-impl<E: Element> Formula<E> for AddThroughStatistics {
+impl<E: Element> Pointwise<E> for AddThroughStatistics {
     #[inline(always)]
     fn at(self, out: E, x: E, g: E, [a, b, c]: [E; 3]) -> E {
         out + (a * g + (b * x + c))
@@ -126,7 +126,7 @@ impl<E: Element> Formula<E> for AddThroughStatistics {
 #[derive(Clone, Copy)]
 struct AddScaled;
 
-impl<E: Element> Formula<E> for AddScaled {
+impl<E: Element> Pointwise<E> for AddScaled {
     #[inline(always)]
     fn at(self, out: E, g: E, _: E, [a, _, _]: [E; 3]) -> E {
         out + a * g

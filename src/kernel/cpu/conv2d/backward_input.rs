@@ -6,9 +6,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tiling, fold, gather};
 use crate::kernel::cpu::blocks::{even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::element::Element;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
 use crate::kernel::cpu::scratch::{Buffer, Scratch, with_kept};
+use crate::kernel::element::Element;
 
 /// Output pixels of a tile.
 const TILE: usize = 512;
@@ -32,88 +32,60 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
     let (in_plane, out_plane) = (shape.in_pixels(), shape.out_pixels());
     let tiling = Tiling::new(shape, TILE);
     let groups = shape.batch.div_ceil(tiling.images);
-    let channels = shape
-        .in_channels
-        .div_ceil(TASKS.div_ceil(groups))
-        .max(MIN_CHANNELS);
+    let channels = shape.in_channels.div_ceil(TASKS.div_ceil(groups)).max(MIN_CHANNELS);
     let channels = even_part(shape.in_channels, channels);
     let outputs = shape.out_channels;
 
-    let blocks = grid(
-        grad_x,
-        shape.in_channels * in_plane,
-        tiling.images,
-        channels * in_plane,
-    );
-    blocks
-        .into_par_iter()
-        .with_max_len(1)
-        .for_each(|mut block| {
-            let (first, channels) = (block.col / in_plane, block.width() / in_plane);
-            let images = block.row..block.row + block.rows.len();
-            with_kept(|scratch: &mut Scratch<E>| {
-                for tile in tiling.tiles(shape, images) {
-                    let pixels = tile.pixels();
-                    let layout = PatchLayout::by_kernel_rows(shape, &tile, channels);
-                    let patches = scratch.patches.take(layout.len());
-                    patches.fill(E::zero());
-                    let pulled = if tile.images == 1 {
-                        let start = tile.first_image * outputs * out_plane + tile.first_pixel();
-                        Factor::new(cotangent, Layout::columns(start, out_plane))
-                    } else {
-                        let gathered = scratch.cotangent.take(outputs * pixels);
-                        gather(shape, &tile, 0..outputs, cotangent, gathered);
-                        Factor::new(&*gathered, Layout::columns(0, pixels))
-                    };
-                    for part in layout.products() {
-                        let row = part.kernel_row * shape.in_channels + first;
-                        product(
-                            Sizes {
-                                rows: pixels,
-                                cols: part.depth,
-                                depth: outputs,
-                            },
-                            Write::Add,
-                            E::one(),
-                            pulled,
-                            Factor::new(
-                                packed,
-                                Layout::columns(row * shape.kernel * outputs, outputs),
-                            ),
-                            patches,
-                            Layout::columns(part.start, layout.row_stride()),
-                        );
-                    }
-                    for channel in 0..channels {
-                        let plane = channel * in_plane..(channel + 1) * in_plane;
-                        fold(
-                            shape,
-                            &tile,
-                            &layout,
-                            channel,
-                            patches,
-                            |image, at, stride, values| {
-                                let to = &mut block.rows[image][plane.clone()][at];
-                                for (to, &value) in to.iter_mut().step_by(stride).zip(values) {
-                                    *to = *to + value;
-                                }
-                            },
-                        );
-                    }
+    let blocks = grid(grad_x, shape.in_channels * in_plane, tiling.images, channels * in_plane);
+    blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
+        let (first, channels) = (block.col / in_plane, block.width() / in_plane);
+        let images = block.row..block.row + block.rows.len();
+        with_kept(|scratch: &mut Scratch<E>| {
+            for tile in tiling.tiles(shape, images) {
+                let pixels = tile.pixels();
+                let layout = PatchLayout::by_kernel_rows(shape, &tile, channels);
+                let patches = scratch.patches.take(layout.len());
+                patches.fill(E::zero());
+                let pulled = if tile.images == 1 {
+                    let start = tile.first_image * outputs * out_plane + tile.first_pixel();
+                    Factor::new(cotangent, Layout::columns(start, out_plane))
+                } else {
+                    let gathered = scratch.cotangent.take(outputs * pixels);
+                    gather(shape, &tile, 0..outputs, cotangent, gathered);
+                    Factor::new(&*gathered, Layout::columns(0, pixels))
+                };
+                for part in layout.products() {
+                    let row = part.kernel_row * shape.in_channels + first;
+                    product(
+                        Sizes { rows: pixels, cols: part.depth, depth: outputs },
+                        Write::Add,
+                        E::one(),
+                        pulled,
+                        Factor::new(packed, Layout::columns(row * shape.kernel * outputs, outputs)),
+                        patches,
+                        Layout::columns(part.start, layout.row_stride()),
+                    );
                 }
-            });
+                for channel in 0..channels {
+                    let plane = channel * in_plane..(channel + 1) * in_plane;
+                    fold(shape, &tile, &layout, channel, patches, |image, at, stride, values| {
+                        let to = &mut block.rows[image][plane.clone()][at];
+                        for (to, &value) in to.iter_mut().step_by(stride).zip(values) {
+                            *to = *to + value;
+                        }
+                    });
+                }
+            }
         });
+    });
 }
 
 /// Writes an OIHW weight in the order `[K (row), C, K (column), O]`.
 fn transpose_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
     let (k, c, outputs) = (shape.kernel, shape.in_channels, shape.out_channels);
-    packed
-        .par_chunks_mut(outputs * k)
-        .enumerate()
-        .for_each(|(index, to)| {
-            let (u, channel) = (index / c, index % c);
-            let first = &weight[(channel * k + u) * k..];
-            transpose(first, shape.fan_in(), outputs, k, to);
-        });
+    packed.par_chunks_mut(outputs * k).enumerate().for_each(|(index, to)| {
+        let (u, channel) = (index / c, index % c);
+        let first = &weight[(channel * k + u) * k..];
+        transpose(first, shape.fan_in(), outputs, k, to);
+    });
 }

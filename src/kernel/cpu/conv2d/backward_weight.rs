@@ -8,9 +8,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tiling, gather, unfold};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::element::Element;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::element::Element;
 
 /// Output pixels of a tile.
 const TILE: usize = 512;
@@ -33,19 +33,10 @@ const IN_BLOCK: usize = 64;
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn backward_weight<E: Element>(
-    shape: &ConvShape,
-    x: &[E],
-    cotangent: &[E],
-    grad_weight: &mut [E],
-) {
+pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
     assert_eq!(x.len(), shape.input_len(), "length of x");
     assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
-    assert_eq!(
-        grad_weight.len(),
-        shape.weight_len(),
-        "length of grad_weight"
-    );
+    assert_eq!(grad_weight.len(), shape.weight_len(), "length of grad_weight");
     if x.is_empty() || cotangent.is_empty() {
         return;
     }
@@ -58,44 +49,23 @@ pub fn backward_weight<E: Element>(
     let groups = shape.batch.div_ceil(tiling.images);
     let parts = TASKS.div_ceil(blocks.len()).min(groups);
     if parts == 1 {
-        blocks
-            .into_par_iter()
-            .with_max_len(1)
-            .for_each(|mut block| {
-                with_kept(|scratch: &mut Scratch<E>| {
-                    let place = Place::of(&block, window);
-                    let mut product = std::mem::take(&mut scratch.product);
-                    let sum = product.take(place.len(shape));
-                    add_up(
-                        shape,
-                        &tiling,
-                        &place,
-                        0..shape.batch,
-                        x,
-                        cotangent,
-                        sum,
-                        scratch,
-                    );
-                    add_transposed(shape, sum, &mut block);
-                    scratch.product = product;
-                });
+        blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
+            with_kept(|scratch: &mut Scratch<E>| {
+                let place = Place::of(&block, window);
+                let mut product = std::mem::take(&mut scratch.product);
+                let sum = product.take(place.len(shape));
+                add_up(shape, &tiling, &place, 0..shape.batch, x, cotangent, sum, scratch);
+                add_transposed(shape, sum, &mut block);
+                scratch.product = product;
             });
+        });
         return;
     }
 
     let share = groups.div_ceil(parts) * tiling.images;
-    let places: Vec<_> = blocks
-        .iter()
-        .map(|block| Place::of(block, window))
-        .collect();
-    let tasks: Vec<_> = places
-        .iter()
-        .flat_map(|place| {
-            (0..shape.batch)
-                .step_by(share)
-                .map(move |first| (place, first))
-        })
-        .collect();
+    let places: Vec<_> = blocks.iter().map(|block| Place::of(block, window)).collect();
+    let tasks: Vec<_> =
+        places.iter().flat_map(|place| (0..shape.batch).step_by(share).map(move |first| (place, first))).collect();
     let sums: Vec<Vec<E>> = tasks
         .par_iter()
         .with_max_len(1)
@@ -103,26 +73,21 @@ pub fn backward_weight<E: Element>(
             let images = first..(first + share).min(shape.batch);
             let mut sum = vec![E::zero(); place.len(shape)];
             with_kept(|scratch: &mut Scratch<E>| {
-                add_up(
-                    shape, &tiling, place, images, x, cotangent, &mut sum, scratch,
-                );
+                add_up(shape, &tiling, place, images, x, cotangent, &mut sum, scratch);
             });
             sum
         })
         .collect();
     let per_block = shape.batch.div_ceil(share);
-    blocks
-        .into_par_iter()
-        .zip(sums.into_par_iter().chunks(per_block))
-        .for_each(|(mut block, mut sums)| {
-            let (total, rest) = sums.split_first_mut().expect("at least one part");
-            for part in rest {
-                for (total, &part) in total.iter_mut().zip(part.iter()) {
-                    *total = *total + part;
-                }
+    blocks.into_par_iter().zip(sums.into_par_iter().chunks(per_block)).for_each(|(mut block, mut sums)| {
+        let (total, rest) = sums.split_first_mut().expect("at least one part");
+        for part in rest {
+            for (total, &part) in total.iter_mut().zip(part.iter()) {
+                *total = *total + part;
             }
-            add_transposed(shape, total, &mut block);
-        });
+        }
+        add_transposed(shape, total, &mut block);
+    });
 }
 
 /// The channels of a task.
@@ -135,10 +100,7 @@ struct Place {
 impl Place {
     fn of<E>(block: &Block<'_, E>, window: usize) -> Self {
         let first = block.col / window;
-        Self {
-            outputs: block.row..block.row + block.rows.len(),
-            inputs: first..first + block.width() / window,
-        }
+        Self { outputs: block.row..block.row + block.rows.len(), inputs: first..first + block.width() / window }
     }
 
     /// Weights of the task.
@@ -181,11 +143,7 @@ fn add_up<E: Element>(
             }
             for part in layout.products() {
                 product(
-                    Sizes {
-                        rows: outputs,
-                        cols: part.depth,
-                        depth: pixels,
-                    },
+                    Sizes { rows: outputs, cols: part.depth, depth: pixels },
                     write,
                     E::one(),
                     Factor::new(columns, Layout::columns(0, outputs)),

@@ -7,9 +7,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tile, Tiling, unfold};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::copy_run;
-use crate::kernel::element::Element;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::element::Element;
 
 /// Output pixels of a tile.
 const TILE: usize = 256;
@@ -32,15 +32,13 @@ pub enum Start<'a, E> {
 pub fn pack_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
     let (k, c) = (shape.kernel, shape.in_channels);
     let outputs = packed.par_chunks_mut(shape.fan_in());
-    outputs
-        .zip(weight.par_chunks(shape.fan_in()))
-        .for_each(|(to, from)| {
-            for (channel, from) in from.chunks_exact(k * k).enumerate() {
-                for (u, row) in from.chunks_exact(k).enumerate() {
-                    copy_run(row, &mut to[(u * c + channel) * k..][..k]);
-                }
+    outputs.zip(weight.par_chunks(shape.fan_in())).for_each(|(to, from)| {
+        for (channel, from) in from.chunks_exact(k * k).enumerate() {
+            for (u, row) in from.chunks_exact(k).enumerate() {
+                copy_run(row, &mut to[(u * c + channel) * k..][..k]);
             }
-        });
+        }
+    });
 }
 
 /// Writes the weight of the adjoint of a convolution of stride one, turned by 180
@@ -49,22 +47,19 @@ pub fn pack_adjoint<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E
     /// Channels of a task: neighbours in `weight` share cache lines.
     const BAND: usize = 16;
     let (k, c, o) = (shape.kernel, shape.in_channels, shape.out_channels);
-    packed
-        .par_chunks_mut(BAND * o * k * k)
-        .enumerate()
-        .for_each(|(band, packed)| {
-            for output in 0..o {
-                let from = weight[(output * c + band * BAND) * k * k..].chunks_exact(k * k);
-                for (to, from) in packed.chunks_exact_mut(o * k * k).zip(from) {
-                    for (u, row) in from.chunks_exact(k).rev().enumerate() {
-                        let to = &mut to[(u * o + output) * k..][..k];
-                        for (to, &from) in to.iter_mut().zip(row.iter().rev()) {
-                            *to = from;
-                        }
+    packed.par_chunks_mut(BAND * o * k * k).enumerate().for_each(|(band, packed)| {
+        for output in 0..o {
+            let from = weight[(output * c + band * BAND) * k * k..].chunks_exact(k * k);
+            for (to, from) in packed.chunks_exact_mut(o * k * k).zip(from) {
+                for (u, row) in from.chunks_exact(k).rev().enumerate() {
+                    let to = &mut to[(u * o + output) * k..][..k];
+                    for (to, &from) in to.iter_mut().zip(row.iter().rev()) {
+                        *to = from;
                     }
                 }
             }
-        });
+        }
+    });
 }
 
 /// `y = conv(x, weight) + bias` or `y += conv(x, weight)` for a packed weight, parallel
@@ -81,23 +76,15 @@ pub fn run<E: Element>(shape: &ConvShape, x: &[E], packed: &[E], start: Start<'_
     };
     let channels = wanted.max(fewest);
     let channels = even_part(shape.out_channels, channels);
-    let blocks = grid(
-        y,
-        shape.out_channels * plane,
-        tiling.images,
-        channels * plane,
-    );
-    blocks
-        .into_par_iter()
-        .with_max_len(1)
-        .for_each(|mut block| {
-            with_kept(|scratch: &mut Scratch<E>| {
-                let images = block.row..block.row + block.rows.len();
-                for tile in tiling.tiles(shape, images) {
-                    run_tile(shape, &tile, x, packed, start, &mut block, scratch);
-                }
-            });
+    let blocks = grid(y, shape.out_channels * plane, tiling.images, channels * plane);
+    blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
+        with_kept(|scratch: &mut Scratch<E>| {
+            let images = block.row..block.row + block.rows.len();
+            for tile in tiling.tiles(shape, images) {
+                run_tile(shape, &tile, x, packed, start, &mut block, scratch);
+            }
         });
+    });
 }
 
 /// Computes one tile of the output channels of `block`.
@@ -135,30 +122,16 @@ fn run_tile<E: Element>(
     let pixels = tile.pixels();
     let one = tile.images == 1;
     let (to, to_layout) = match one {
-        true => (
-            &mut *block.rows[0],
-            Layout::columns(tile.first_pixel(), plane),
-        ),
-        false => (
-            scratch.product.take(channels * pixels),
-            Layout::columns(0, pixels),
-        ),
+        true => (&mut *block.rows[0], Layout::columns(tile.first_pixel(), plane)),
+        false => (scratch.product.take(channels * pixels), Layout::columns(0, pixels)),
     };
     for part in layout.products() {
-        let write = if one || part.kernel_row > 0 {
-            Write::Add
-        } else {
-            Write::Replace
-        };
+        let write = if one || part.kernel_row > 0 { Write::Add } else { Write::Replace };
         let depth = part.depth;
         let taps = shape.in_channels * shape.kernel;
         let weight = Layout::columns(first * fan_in + part.kernel_row * taps, fan_in);
         product(
-            Sizes {
-                rows: pixels,
-                cols: channels,
-                depth,
-            },
+            Sizes { rows: pixels, cols: channels, depth },
             write,
             E::one(),
             Factor::new(patches, Layout::columns(offset + part.start, row_stride)),

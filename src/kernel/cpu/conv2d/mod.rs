@@ -46,8 +46,8 @@ mod unfold;
 use rayon::prelude::*;
 
 use self::forward::Start;
-use crate::kernel::element::Element;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
+use crate::kernel::element::Element;
 
 pub use backward_weight::backward_weight;
 
@@ -76,10 +76,7 @@ impl ConvShape {
     /// Output pixels along an axis of `len` input pixels:
     /// `floor((len + 2 P - K) / S) + 1`, or zero where the kernel does not fit.
     fn out_len(&self, len: usize) -> usize {
-        assert!(
-            self.kernel > 0 && self.stride > 0,
-            "kernel and stride must be positive"
-        );
+        assert!(self.kernel > 0 && self.stride > 0, "kernel and stride must be positive");
         match (len + 2 * self.padding).checked_sub(self.kernel) {
             Some(room) => room / self.stride + 1,
             None => 0,
@@ -147,13 +144,7 @@ impl ConvShape {
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn forward<E: Element>(
-    shape: &ConvShape,
-    x: &[E],
-    weight: &[E],
-    bias: Option<&[E]>,
-    y: &mut [E],
-) {
+pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     assert_eq!(x.len(), shape.input_len(), "length of x");
     assert_eq!(weight.len(), shape.weight_len(), "length of weight");
     assert_eq!(y.len(), shape.output_len(), "length of y");
@@ -188,12 +179,7 @@ pub fn forward<E: Element>(
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn backward_input<E: Element>(
-    shape: &ConvShape,
-    weight: &[E],
-    cotangent: &[E],
-    grad_x: &mut [E],
-) {
+pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E]) {
     assert_eq!(weight.len(), shape.weight_len(), "length of weight");
     assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
     assert_eq!(grad_x.len(), shape.input_len(), "length of grad_x");
@@ -235,16 +221,10 @@ pub fn backward_bias<E: Element>(shape: &ConvShape, cotangent: &[E], grad_bias: 
     }
     let plane = shape.out_pixels();
     let image = shape.out_channels * plane;
-    grad_bias
-        .par_iter_mut()
-        .enumerate()
-        .with_min_len(4)
-        .for_each(|(o, grad)| {
-            let planes = cotangent
-                .chunks_exact(image)
-                .map(|image| &image[o * plane..][..plane]);
-            *grad = *grad + E::of(planes.map(wide_sum).sum());
-        });
+    grad_bias.par_iter_mut().enumerate().with_min_len(4).for_each(|(o, grad)| {
+        let planes = cotangent.chunks_exact(image).map(|image| &image[o * plane..][..plane]);
+        *grad = *grad + E::of(planes.map(wide_sum).sum());
+    });
 }
 
 /// Sum of `values` in `f64`, over eight interleaved partial sums: one chain of

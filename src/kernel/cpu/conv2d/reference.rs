@@ -4,15 +4,7 @@ use super::ConvShape;
 
 /// Calls `visit(y index, weight index, x index)` for each term of the sum.
 fn terms(shape: &ConvShape, mut visit: impl FnMut(usize, usize, usize)) {
-    let ConvShape {
-        batch,
-        in_channels,
-        out_channels,
-        kernel,
-        stride,
-        padding,
-        ..
-    } = *shape;
+    let ConvShape { batch, in_channels, out_channels, kernel, stride, padding, .. } = *shape;
     let (height, width) = (shape.in_height, shape.in_width);
     let mut y = 0;
     for n in 0..batch {
@@ -26,8 +18,7 @@ fn terms(shape: &ConvShape, mut visit: impl FnMut(usize, usize, usize)) {
                                 let on = |at: usize, len| at >= padding && at - padding < len;
                                 if on(row, height) && on(col, width) {
                                     let weight = ((o * in_channels + c) * kernel + u) * kernel + v;
-                                    let x =
-                                        ((n * in_channels + c) * height + row - padding) * width;
+                                    let x = ((n * in_channels + c) * height + row - padding) * width;
                                     visit(y, weight, x + col - padding);
                                 }
                             }

@@ -1,20 +1,11 @@
 use super::*;
-use crate::kernel::cpu::testing::{narrow, with_threads, relative_l2, tolerance, values};
+use crate::kernel::cpu::testing::{narrow, relative_l2, tolerance, values, with_threads};
 
 fn shape(
     [batch, in_channels, in_height, in_width, out_channels]: [usize; 5],
     [kernel, stride, padding]: [usize; 3],
 ) -> ConvShape {
-    ConvShape {
-        batch,
-        in_channels,
-        in_height,
-        in_width,
-        out_channels,
-        kernel,
-        stride,
-        padding,
-    }
+    ConvShape { batch, in_channels, in_height, in_width, out_channels, kernel, stride, padding }
 }
 
 /// `[N, C, H, W, O]`: odd sizes, one image, one channel, one pixel, several images in
@@ -108,11 +99,7 @@ fn the_kernels_match_the_formulas() {
 #[test]
 fn gradients_add_to_what_is_there() {
     for shape in sweep() {
-        compare(
-            &shape,
-            &run::<f64>(&shape, 0.75),
-            &run_reference(&shape, 0.75),
-        );
+        compare(&shape, &run::<f64>(&shape, 0.75), &run_reference(&shape, 0.75));
     }
 }
 
@@ -129,18 +116,9 @@ fn a_second_call_adds_the_same_again() {
         let want: Vec<f64> = once.iter().map(|v| 2.0 * v).collect();
         assert!(relative_l2(&twice, &want) < 1e-14);
     };
-    double(
-        &|grad| backward_input(&shape, &weight, &cotangent, grad),
-        x.len(),
-    );
-    double(
-        &|grad| backward_weight(&shape, &x, &cotangent, grad),
-        weight.len(),
-    );
-    double(
-        &|grad| backward_bias(&shape, &cotangent, grad),
-        shape.out_channels,
-    );
+    double(&|grad| backward_input(&shape, &weight, &cotangent, grad), x.len());
+    double(&|grad| backward_weight(&shape, &x, &cotangent, grad), weight.len());
+    double(&|grad| backward_bias(&shape, &cotangent, grad), shape.out_channels);
     // Forward overwrites instead.
     let (mut once, mut twice) = (vec![0.0; cotangent.len()], vec![f64::NAN; cotangent.len()]);
     forward(&shape, &x, &weight, None, &mut once);
@@ -153,8 +131,7 @@ fn threads_do_not_change_a_bit() {
     for shape in sweep() {
         let one = with_threads(1, || run::<f32>(&shape, 0.5));
         let two = with_threads(2, || run::<f32>(&shape, 0.5));
-        let bits =
-            |all: &[Vec<f32>; 4]| all.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        let bits = |all: &[Vec<f32>; 4]| all.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&one), bits(&two), "{shape:?}");
     }
 }
@@ -174,10 +151,7 @@ fn an_empty_batch_does_nothing() {
 #[test]
 fn a_kernel_larger_than_the_image_has_no_output() {
     let shape = shape([2, 3, 2, 9, 4], [5, 1, 0]);
-    assert_eq!(
-        (shape.out_height(), shape.out_width(), shape.output_len()),
-        (0, 5, 0)
-    );
+    assert_eq!((shape.out_height(), shape.out_width(), shape.output_len()), (0, 5, 0));
     let mut grad = vec![1.0f32; shape.input_len()];
     backward_input(&shape, &vec![1.0; shape.weight_len()], &[], &mut grad);
     assert!(grad.iter().all(|&v| v == 1.0));
@@ -185,12 +159,7 @@ fn a_kernel_larger_than_the_image_has_no_output() {
 
 #[test]
 fn nan_and_infinity_reach_the_pixels_that_see_them() {
-    for (stride, poison) in [
-        (1, f32::NAN),
-        (2, f32::NAN),
-        (1, f32::INFINITY),
-        (2, f32::INFINITY),
-    ] {
+    for (stride, poison) in [(1, f32::NAN), (2, f32::NAN), (1, f32::INFINITY), (2, f32::INFINITY)] {
         let shape = shape([3, 4, 9, 9, 2], [3, stride, 1]);
         let mut x = vec![0.5; shape.input_len()];
         // Image 1, channel 2, row 4, column 4.
@@ -200,19 +169,11 @@ fn nan_and_infinity_reach_the_pixels_that_see_them() {
         forward(&shape, &x, &weight, None, &mut y);
         let (height, width) = (shape.out_height(), shape.out_width());
         for (index, &value) in y.iter().enumerate() {
-            let (n, i, j) = (
-                index / (2 * height * width),
-                index / width % height,
-                index % width,
-            );
+            let (n, i, j) = (index / (2 * height * width), index / width % height, index % width);
             // Rows of the padded input, in which the poison is at 5.
             let sees = |at: usize| (at * stride..at * stride + 3).contains(&5);
             let hit = n == 1 && sees(i) && sees(j);
-            let poisoned = if poison.is_nan() {
-                value.is_nan()
-            } else {
-                value == poison
-            };
+            let poisoned = if poison.is_nan() { value.is_nan() } else { value == poison };
             assert_eq!(hit, poisoned, "{n} {i} {j} {value}");
             assert!(hit || value.is_finite());
         }

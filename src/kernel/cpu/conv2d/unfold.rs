@@ -45,18 +45,11 @@ impl Tiling {
         let pixels = shape.out_pixels().max(1);
         let images = even_part(shape.batch, (target / pixels).max(1));
         let line = images * shape.out_width().max(1);
-        Self {
-            images,
-            rows: even_part(shape.out_height(), (target / line).max(1)),
-        }
+        Self { images, rows: even_part(shape.out_height(), (target / line).max(1)) }
     }
 
     /// The tiles of a group of images, top to bottom.
-    pub fn tiles(
-        &self,
-        shape: &ConvShape,
-        images: Range<usize>,
-    ) -> impl Iterator<Item = Tile> + use<> {
+    pub fn tiles(&self, shape: &ConvShape, images: Range<usize>) -> impl Iterator<Item = Tile> + use<> {
         let (height, width, step) = (shape.out_height(), shape.out_width(), self.rows);
         (0..height).step_by(step).map(move |first_row| Tile {
             first_image: images.start,
@@ -132,22 +125,12 @@ impl PatchLayout {
     /// The layout for `channels` channels of `tile`, by kernel rows where that pays.
     pub fn new(shape: &ConvShape, tile: &Tile, channels: usize) -> Self {
         let split = channels * shape.kernel >= DEEP;
-        Self {
-            split,
-            ..Self::by_kernel_rows(shape, tile, channels)
-        }
+        Self { split, ..Self::by_kernel_rows(shape, tile, channels) }
     }
 
     /// The layout with one product for each kernel row.
     pub fn by_kernel_rows(shape: &ConvShape, tile: &Tile, channels: usize) -> Self {
-        Self {
-            kernel: shape.kernel,
-            stride: shape.stride,
-            channels,
-            rows: tile.rows,
-            line: tile.line(),
-            split: true,
-        }
+        Self { kernel: shape.kernel, stride: shape.stride, channels, rows: tile.rows, line: tile.line(), split: true }
     }
 
     /// Matrix rows `(c, v)`.
@@ -168,10 +151,7 @@ impl PatchLayout {
     /// Distance between matrix rows.
     pub fn row_stride(&self) -> usize {
         if self.split {
-            (0..self.phases())
-                .map(|phase| self.slots(phase))
-                .sum::<usize>()
-                * self.line
+            (0..self.phases()).map(|phase| self.slots(phase)).sum::<usize>() * self.line
         } else {
             self.rows * self.line
         }
@@ -194,34 +174,18 @@ impl PatchLayout {
             let phase = kernel_row % this.stride;
             let before: usize = (0..phase).map(|phase| this.slots(phase)).sum();
             let start = (before + kernel_row / this.stride) * this.line;
-            PatchProduct {
-                kernel_row,
-                start,
-                depth,
-            }
+            PatchProduct { kernel_row, start, depth }
         })
     }
 
     fn classes(&self) -> impl Iterator<Item = Class> + use<> {
         let this = *self;
-        let count = if this.split {
-            this.phases()
-        } else {
-            this.kernel
-        };
+        let count = if this.split { this.phases() } else { this.kernel };
         let block = this.taps() * this.row_stride();
         let mut start = 0;
         (0..count).map(move |kernel_row| {
-            let slots = if this.split {
-                this.slots(kernel_row)
-            } else {
-                this.rows
-            };
-            let class = Class {
-                kernel_row,
-                slots,
-                start,
-            };
+            let slots = if this.split { this.slots(kernel_row) } else { this.rows };
+            let class = Class { kernel_row, slots, start };
             start += if this.split { slots * this.line } else { block };
             class
         })
@@ -233,17 +197,14 @@ impl PatchLayout {
 fn inside(shape: &ConvShape, width: usize, v: usize) -> (Range<usize>, usize) {
     let (stride, padding) = (shape.stride, shape.padding);
     let first = padding.saturating_sub(v).div_ceil(stride).min(width);
-    let end = (shape.in_width + padding)
-        .saturating_sub(v)
-        .div_ceil(stride);
+    let end = (shape.in_width + padding).saturating_sub(v).div_ceil(stride);
     let end = end.clamp(first, width);
     (first..end, (first * stride + v).saturating_sub(padding))
 }
 
 /// The input row at `row` of the padded input, if it is not padding.
 fn input_row(shape: &ConvShape, row: usize) -> Option<usize> {
-    row.checked_sub(shape.padding)
-        .filter(|&row| row < shape.in_height)
+    row.checked_sub(shape.padding).filter(|&row| row < shape.in_height)
 }
 
 /// Fills `patches` with the unfolded channels `channels` of the tile.
@@ -262,16 +223,14 @@ pub fn unfold<E: Element>(
             for v in 0..shape.kernel {
                 let (columns, first) = inside(shape, tile.width, v);
                 let start = class.start + (index * shape.kernel + v) * row_stride;
-                let lines =
-                    patches[start..][..class.slots * tile.line()].chunks_exact_mut(tile.line());
+                let lines = patches[start..][..class.slots * tile.line()].chunks_exact_mut(tile.line());
                 for (slot, line) in lines.enumerate() {
                     let row = (tile.first_row + slot) * shape.stride + class.kernel_row;
                     let Some(row) = input_row(shape, row).filter(|_| !columns.is_empty()) else {
                         line.fill(E::zero());
                         continue;
                     };
-                    let mut at =
-                        tile.first_image * image + channel * plane + row * shape.in_width + first;
+                    let mut at = tile.first_image * image + channel * plane + row * shape.in_width + first;
                     for segment in line.chunks_exact_mut(tile.width) {
                         segment[..columns.start].fill(E::zero());
                         copy_strided(&x[at..], shape.stride, &mut segment[columns.clone()]);
@@ -335,13 +294,7 @@ pub fn fold<E: Element>(
 
 /// Copies the channels `channels` of a tile of `y`-shaped data into the order
 /// `[channel, (row, image, column)]`.
-pub fn gather<E: Element>(
-    shape: &ConvShape,
-    tile: &Tile,
-    channels: Range<usize>,
-    y: &[E],
-    to: &mut [E],
-) {
+pub fn gather<E: Element>(shape: &ConvShape, tile: &Tile, channels: Range<usize>, y: &[E], to: &mut [E]) {
     let plane = shape.out_pixels();
     let image = shape.out_channels * plane;
     for (channel, to) in channels.zip(to.chunks_exact_mut(tile.pixels())) {

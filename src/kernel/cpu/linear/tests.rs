@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::cpu::testing::{narrow, with_threads, relative_l2, tolerance, values};
+use crate::kernel::cpu::testing::{narrow, relative_l2, tolerance, values, with_threads};
 
 const SIZES: [(usize, usize, usize); 9] = [
     (1, 1, 1),
@@ -78,8 +78,7 @@ fn threads_do_not_change_a_bit() {
         let start = vec![0.25; (n * i).max(o * i).max(o)];
         let one = with_threads(1, || run::<f32>(n, i, o, &start));
         let two = with_threads(2, || run::<f32>(n, i, o, &start));
-        let bits =
-            |all: &[Vec<f32>; 4]| all.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        let bits = |all: &[Vec<f32>; 4]| all.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&one), bits(&two), "{n} {i} {o}");
     }
 }

@@ -26,7 +26,8 @@ pub(super) trait Parts: Real {
 const FAST: f32 = 1.0e4;
 
 /// pi/2 in pieces: bits 2^0 to 2^-10, to 2^-21, to 2^-32, and the rest rounded to 24 bits.
-const HALF_PI: [f64; 4] = [1.5703125, 0.0004835128784179688, 3.13855707645416259765625e-7, 6.077100628276710e-11];
+const HALF_PI: [f64; 4] =
+    [1.570_312_5, 4.835_128_784_179_687_5e-4, 3.138_557_076_454_162_6e-7, 6.077_100_628_276_71e-11];
 
 #[inline(always)]
 pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
@@ -36,17 +37,7 @@ pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
 #[inline(always)]
 fn sin_cos_fast<V: Parts>(x: V) -> (V, V) {
     let quadrant = (x * V::of(std::f64::consts::FRAC_2_PI)).round();
-    let n = -quadrant;
-    let [first, second, third, rest] = HALF_PI.map(V::of);
-    // Exact: the products have at most 24 bits, and so do the differences.
-    let x = n.mul_add(second, n.mul_add(first, x));
-    // The third difference may round; what it and the last piece lose is carried in `low`.
-    let third = n * third;
-    let high = x + third;
-    let low = n.mul_add(rest, (x - high) + third);
-    let r = high + low;
-    let low = (high - r) + low;
-
+    let (r, low) = reduce(x, quadrant);
     let z = r * r;
     let sin = V::of(-1.951_529_589_1e-4).mul_add(z, V::of(8.332_160_873_6e-3)).mul_add(z, V::of(-1.666_665_461_1e-1));
     let sin = r + (sin * z).mul_add(r, low);
@@ -55,6 +46,21 @@ fn sin_cos_fast<V: Parts>(x: V) -> (V, V) {
         .mul_add(z, V::of(4.166_664_568_298_827e-2));
     let cos = V::of(-0.5).mul_add(z, V::of(1.0)) + (cos * z).mul_add(z, -(r * low));
     V::rotate(quadrant, sin, cos)
+}
+
+/// `x - n pi / 2` in two parts, the second below the last place of the first, for an integer n below 2^13.
+#[inline(always)]
+fn reduce<V: Parts>(x: V, n: V) -> (V, V) {
+    let n = -n;
+    let [first, second, third, fourth] = HALF_PI.map(V::of);
+    // Exact: the products have at most 24 bits, and so do the differences.
+    let x = n.mul_add(second, n.mul_add(first, x));
+    // This difference may round; what it and the last piece lose is carried in `low`.
+    let third = n * third;
+    let high = x + third;
+    let low = n.mul_add(fourth, (x - high) + third);
+    let r = high + low;
+    (r, (high - r) + low)
 }
 
 /// Element by element in `f64`, whose library reduces any argument exactly; an infinity gives NaN.

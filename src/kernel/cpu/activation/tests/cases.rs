@@ -84,7 +84,7 @@ impl<E: Element> Problem<E> {
     pub(super) fn new<A: Activation>(layout: Layout) -> Self {
         let n = layout.len();
         let spread: Vec<f64> = values(layout.channels);
-        let params = A::PARAMS.into_vec();
+        let params = A::PARAMS.as_slice().to_vec();
         let params = params.iter().map(|param| spread.iter().map(|s| E::of(param.start * (1.0 + s / 10.0))).collect());
         // In [-1, 1], and out of step with x.
         let cotangent = values::<E>(n + 7).into_iter().skip(7).map(|g| g / E::of(4.0)).collect();

@@ -1,0 +1,181 @@
+//! Throughput of the convolution and linear kernels, beside that of a large square
+//! matrix product on the same threads.
+//!
+//! `cargo bench --bench conv [-- PART]` runs the cases whose name contains `PART`.
+//! Each line is the median of interleaved repetitions, in GFLOP/s (two for each
+//! multiply-add), and its share of the square product's rate in the same rounds.
+
+use std::time::{Duration, Instant};
+
+use h_conv::conv2d::{self, ConvShape};
+use h_conv::gemm::{Factor, Layout, Sizes, Write, product};
+use h_conv::linear;
+use rayon::prelude::*;
+
+const SIDE: usize = 2048;
+
+struct Case {
+    name: String,
+    operations: f64,
+    work: Box<dyn FnMut()>,
+    times: Vec<Duration>,
+}
+
+impl Case {
+    fn new(name: String, multiply_adds: usize, work: impl FnMut() + 'static) -> Self {
+        let operations = 2.0 * multiply_adds as f64;
+        Self {
+            name,
+            operations,
+            work: Box::new(work),
+            times: Vec::new(),
+        }
+    }
+
+    fn median(&self) -> f64 {
+        let mut times = self.times.clone();
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    }
+}
+
+fn data(len: usize) -> Vec<f32> {
+    (0..len)
+        .map(|i| (i * 7919 % 1024) as f32 / 512.0 - 1.0)
+        .collect()
+}
+
+/// The square product, one band of rows a thread.
+fn square() -> Case {
+    let (a, b, mut c) = (data(SIDE * SIDE), data(SIDE * SIDE), data(SIDE * SIDE));
+    let rows = SIDE / rayon::current_num_threads();
+    Case::new(format!("square product {SIDE}"), SIDE.pow(3), move || {
+        c.par_chunks_mut(rows * SIDE)
+            .enumerate()
+            .for_each(|(band, c)| {
+                product(
+                    Sizes {
+                        rows: c.len() / SIDE,
+                        cols: SIDE,
+                        depth: SIDE,
+                    },
+                    Write::Replace,
+                    1.0,
+                    Factor::new(&a, Layout::rows(band * rows * SIDE, SIDE)),
+                    Factor::new(&b, Layout::rows(0, SIDE)),
+                    c,
+                    Layout::rows(0, SIDE),
+                );
+            });
+    })
+}
+
+fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
+    let (x, weight) = (data(shape.input_len()), data(shape.weight_len()));
+    let (bias, cotangent) = (data(shape.out_channels), data(shape.output_len()));
+    let mut cases = Vec::new();
+    let macs = shape.multiply_adds();
+    for part in ["forward", "input", "weight", "forward+backward"] {
+        let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
+        let cotangent = cotangent.clone();
+        let mut y = vec![0.0; shape.output_len()];
+        let mut grad_x = vec![0.0; x.len()];
+        let mut grad_weight = vec![0.0; weight.len()];
+        let all = part == "forward+backward";
+        let count = if all { 3 } else { 1 };
+        cases.push(Case::new(
+            format!("{name} {part}"),
+            count * macs,
+            move || {
+                if all || part == "forward" {
+                    conv2d::forward(&shape, &x, &weight, Some(&bias), &mut y);
+                }
+                if all || part == "input" {
+                    conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x);
+                }
+                if all || part == "weight" {
+                    conv2d::backward_weight(&shape, &x, &cotangent, &mut grad_weight);
+                }
+            },
+        ));
+    }
+    cases
+}
+
+fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
+    let (x, weight, cotangent) = (data(n * i), data(o * i), data(n * o));
+    let (mut y, mut grad_x, mut grad_weight) = (data(n * o), data(n * i), data(o * i));
+    let name = format!("linear {n} x {i} -> {o}");
+    let (x2, weight2) = (x.clone(), weight.clone());
+    vec![
+        Case::new(format!("{name} forward"), n * i * o, move || {
+            linear::forward(n, i, o, &x, &weight, None, &mut y);
+        }),
+        Case::new(format!("{name} backward"), 2 * n * i * o, move || {
+            linear::backward_input(n, i, o, &weight2, &cotangent, &mut grad_x);
+            linear::backward_weight(n, i, o, &x2, &cotangent, &mut grad_weight);
+        }),
+    ]
+}
+
+fn main() {
+    let part = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let conv = |c: usize, side: usize, o: usize, kernel: usize, stride: usize, padding: usize| {
+        let shape = ConvShape {
+            batch: 32,
+            in_channels: c,
+            in_height: side,
+            in_width: side,
+            out_channels: o,
+            kernel,
+            stride,
+            padding,
+        };
+        convolution(
+            &format!("{c:3}@{side}x{side} -> {o} k{kernel} s{stride}"),
+            shape,
+        )
+    };
+    let mut cases: Vec<Case> = [
+        conv(64, 32, 64, 3, 1, 1),
+        conv(128, 16, 128, 3, 1, 1),
+        conv(256, 8, 256, 3, 1, 1),
+        conv(512, 4, 512, 3, 1, 1),
+        conv(3, 32, 64, 3, 1, 1),
+        conv(3, 64, 64, 7, 2, 3),
+        conv(64, 32, 128, 3, 2, 1),
+        conv(256, 8, 512, 3, 2, 1),
+        conv(64, 32, 128, 1, 2, 0),
+        conv(256, 16, 64, 1, 1, 0),
+        linear_layer(128, 2048, 512),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|case| part.as_ref().is_none_or(|part| case.name.contains(part)))
+    .collect();
+    cases.insert(0, square());
+
+    // Round after round over all cases, so that a slow spell of the machine hits all.
+    for round in 0..16 {
+        for case in &mut cases {
+            let start = Instant::now();
+            (case.work)();
+            if round > 0 {
+                case.times.push(start.elapsed());
+            }
+        }
+    }
+    println!("{} threads, f32", rayon::current_num_threads());
+    let rate = |case: &Case| case.operations / case.median() / 1e9;
+    let peak = rate(&cases[0]);
+    for case in &cases {
+        let (time, rate) = (case.median() * 1e3, rate(case));
+        println!(
+            "{:42} {time:9.3} ms {rate:8.1} GFLOP/s {:5.1} %",
+            case.name,
+            100.0 * rate / peak
+        );
+    }
+}
