@@ -4,10 +4,9 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use h_act::activation::{
-    Activation, Elu, FusedElement, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu,
-};
-use h_act::kernel::cpu::activation::{InputGradient, Layout};
+use pvlu::activation::{Activation, Elu, FusedElement, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::kernel::cpu::Layout;
+use pvlu::kernel::cpu::activation::InputGradient;
 use rayon::prelude::*;
 
 fn main() {
@@ -30,11 +29,11 @@ fn values(n: usize) -> Vec<f32> {
 }
 
 fn start_params<A: Activation>(channels: usize) -> Vec<Vec<f32>> {
-    A::PARAMS.into_vec().iter().map(|param| vec![param.start as f32; channels]).collect()
+    A::PARAMS.as_slice().iter().map(|param| vec![param.start as f32; channels]).collect()
 }
 
 fn bench_forward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout) {
-    let x = values(layout.elements());
+    let x = values(layout.len());
     let params = start_params::<A>(layout.channels);
     let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
     let mut y = vec![1.0; x.len()];
@@ -46,7 +45,7 @@ fn bench_forward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout) {
 }
 
 fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout, train: bool) {
-    let x = values(layout.elements());
+    let x = values(layout.len());
     let cotangent = x.clone();
     let params = start_params::<A>(layout.channels);
     let mut grads = params.clone();
@@ -63,7 +62,7 @@ fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout, train
 /// The yardstick: a copy by the same threads in pieces of 32 Ki elements.
 #[divan::bench]
 fn copy(bencher: Bencher<'_, '_>) {
-    let x = values(IMAGES.elements());
+    let x = values(IMAGES.len());
     let mut y = vec![1.0; x.len()];
     bencher.counter(BytesCount::of_many::<f32>(2 * x.len())).bench_local(|| {
         let pieces = y.par_chunks_mut(32 * 1024).zip(black_box(&x).par_chunks(32 * 1024));

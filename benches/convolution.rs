@@ -1,15 +1,15 @@
 //! Throughput of the convolution and linear kernels, beside that of a large square
 //! matrix product on the same threads.
 //!
-//! `cargo bench --bench conv [-- PART]` runs the cases whose name contains `PART`.
+//! `cargo bench -p pvlu --bench convolution [-- PART]` runs the cases whose name contains `PART`.
 //! Each line is the median of interleaved repetitions, in GFLOP/s (two for each
 //! multiply-add), and its share of the square product's rate in the same rounds.
 
 use std::time::{Duration, Instant};
 
-use h_conv::conv2d::{self, ConvShape};
-use h_conv::gemm::{Factor, Layout, Sizes, Write, product};
-use h_conv::linear;
+use pvlu::kernel::cpu::conv2d::{self, ConvShape};
+use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use pvlu::kernel::cpu::linear;
 use rayon::prelude::*;
 
 const SIDE: usize = 2048;
@@ -24,12 +24,7 @@ struct Case {
 impl Case {
     fn new(name: String, multiply_adds: usize, work: impl FnMut() + 'static) -> Self {
         let operations = 2.0 * multiply_adds as f64;
-        Self {
-            name,
-            operations,
-            work: Box::new(work),
-            times: Vec::new(),
-        }
+        Self { name, operations, work: Box::new(work), times: Vec::new() }
     }
 
     fn median(&self) -> f64 {
@@ -40,9 +35,7 @@ impl Case {
 }
 
 fn data(len: usize) -> Vec<f32> {
-    (0..len)
-        .map(|i| (i * 7919 % 1024) as f32 / 512.0 - 1.0)
-        .collect()
+    (0..len).map(|i| (i * 7919 % 1024) as f32 / 512.0 - 1.0).collect()
 }
 
 /// The square product, one band of rows a thread.
@@ -50,23 +43,17 @@ fn square() -> Case {
     let (a, b, mut c) = (data(SIDE * SIDE), data(SIDE * SIDE), data(SIDE * SIDE));
     let rows = SIDE / rayon::current_num_threads();
     Case::new(format!("square product {SIDE}"), SIDE.pow(3), move || {
-        c.par_chunks_mut(rows * SIDE)
-            .enumerate()
-            .for_each(|(band, c)| {
-                product(
-                    Sizes {
-                        rows: c.len() / SIDE,
-                        cols: SIDE,
-                        depth: SIDE,
-                    },
-                    Write::Replace,
-                    1.0,
-                    Factor::new(&a, Layout::rows(band * rows * SIDE, SIDE)),
-                    Factor::new(&b, Layout::rows(0, SIDE)),
-                    c,
-                    Layout::rows(0, SIDE),
-                );
-            });
+        c.par_chunks_mut(rows * SIDE).enumerate().for_each(|(band, c)| {
+            product(
+                Sizes { rows: c.len() / SIDE, cols: SIDE, depth: SIDE },
+                Write::Replace,
+                1.0,
+                Factor::new(&a, Layout::rows(band * rows * SIDE, SIDE)),
+                Factor::new(&b, Layout::rows(0, SIDE)),
+                c,
+                Layout::rows(0, SIDE),
+            );
+        });
     })
 }
 
@@ -83,21 +70,17 @@ fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
         let mut grad_weight = vec![0.0; weight.len()];
         let all = part == "forward+backward";
         let count = if all { 3 } else { 1 };
-        cases.push(Case::new(
-            format!("{name} {part}"),
-            count * macs,
-            move || {
-                if all || part == "forward" {
-                    conv2d::forward(&shape, &x, &weight, Some(&bias), &mut y);
-                }
-                if all || part == "input" {
-                    conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x);
-                }
-                if all || part == "weight" {
-                    conv2d::backward_weight(&shape, &x, &cotangent, &mut grad_weight);
-                }
-            },
-        ));
+        cases.push(Case::new(format!("{name} {part}"), count * macs, move || {
+            if all || part == "forward" {
+                conv2d::forward(&shape, &x, &weight, Some(&bias), &mut y);
+            }
+            if all || part == "input" {
+                conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x);
+            }
+            if all || part == "weight" {
+                conv2d::backward_weight(&shape, &x, &cotangent, &mut grad_weight);
+            }
+        }));
     }
     cases
 }
@@ -119,9 +102,7 @@ fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
 }
 
 fn main() {
-    let part = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
+    let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let conv = |c: usize, side: usize, o: usize, kernel: usize, stride: usize, padding: usize| {
         let shape = ConvShape {
             batch: 32,
@@ -133,10 +114,7 @@ fn main() {
             stride,
             padding,
         };
-        convolution(
-            &format!("{c:3}@{side}x{side} -> {o} k{kernel} s{stride}"),
-            shape,
-        )
+        convolution(&format!("{c:3}@{side}x{side} -> {o} k{kernel} s{stride}"), shape)
     };
     let mut cases: Vec<Case> = [
         conv(64, 32, 64, 3, 1, 1),
@@ -172,10 +150,6 @@ fn main() {
     let peak = rate(&cases[0]);
     for case in &cases {
         let (time, rate) = (case.median() * 1e3, rate(case));
-        println!(
-            "{:42} {time:9.3} ms {rate:8.1} GFLOP/s {:5.1} %",
-            case.name,
-            100.0 * rate / peak
-        );
+        println!("{:42} {time:9.3} ms {rate:8.1} GFLOP/s {:5.1} %", case.name, 100.0 * rate / peak);
     }
 }

@@ -5,12 +5,12 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use h_norm::kernel::cpu::batch_norm::{
+use pvlu::kernel::cpu::batcpvlu::{
     Gradients, Layout, Scaling, backward, backward_running, batch_statistics, normalize,
 };
-use h_norm::kernel::cpu::optimizer::{Adam, Sgd};
-use h_norm::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use h_norm::kernel::cpu::{add, cross_entropy, dropout, optimizer};
+use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
+use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
+use pvlu::kernel::cpu::{add, cross_entropy, dropout, optimizer};
 use rayon::prelude::*;
 
 fn main() {
