@@ -111,6 +111,8 @@ real!(f64, {
 });
 
 impl Parts for Scalar<f32> {
+    const FUSED: bool = false;
+
     #[inline(always)]
     fn round(self) -> Self {
         Scalar(self.0.round_ties_even())

@@ -1,13 +1,15 @@
 //! Sine, cosine and exponential in `f32`, written once for every register.
 //!
 //! Polynomials: Cephes `sinf`, `cosf` and `expf` (S. L. Moshier, Methods and Programs for Mathematical Functions).
-//! Argument reduction: Cody and Waite, with pi/2 cut into pieces whose products with the quadrant are exact, so that
-//! the same code is right with and without a fused multiply-add.
+//! Argument reduction: Cody and Waite, with pi/2 cut into pieces such that what a difference loses is known exactly: few
+//! pieces where the machine fuses multiplication and addition, more and shorter ones where it does not.
 
 use super::real::Real;
 
 /// What the functions below need of a register of `f32` beyond [`Real`].
 pub(super) trait Parts: Real {
+    /// Whether [`Real::mul_add`] rounds once.
+    const FUSED: bool;
     /// To the nearest integer, ties to even.
     fn round(self) -> Self;
     /// Clamped to `[low, high]`; NaN stays NaN.
@@ -25,9 +27,12 @@ pub(super) trait Parts: Real {
 /// Where the fast reduction ends: the quadrant then has 13 bits, and each piece of pi/2 but the last has 11.
 const FAST: f32 = 1.0e4;
 
-/// pi/2 in pieces: bits 2^0 to 2^-10, to 2^-21, to 2^-32, and the rest rounded to 24 bits.
+/// pi/2 in pieces whose products with the quadrant are exact: bits 2^0 to 2^-10, to 2^-21, to 2^-32, and the rest rounded to 24 bits.
 const HALF_PI: [f64; 4] =
     [1.570_312_5, 4.835_128_784_179_687_5e-4, 3.138_557_076_454_162_6e-7, 6.077_100_628_276_71e-11];
+
+/// pi/2 in pieces for a fused multiply-add: bits 2^0 to 2^-23, to 2^-34, and the rest rounded to 24 bits.
+const HALF_PI_FUSED: [f64; 3] = [1.570796251296997, 7.549533620476723e-08, 2.5633440682570896e-12];
 
 #[inline(always)]
 pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
@@ -52,6 +57,14 @@ fn sin_cos_fast<V: Parts>(x: V) -> (V, V) {
 #[inline(always)]
 fn reduce<V: Parts>(x: V, n: V) -> (V, V) {
     let n = -n;
+    if V::FUSED {
+        let [first, second, third] = HALF_PI_FUSED.map(V::of);
+        // Exact: a multiple of 2^-23 (or of the last place of x, if that is less) and at most pi/4.
+        let x = n.mul_add(first, x);
+        // Exact where r is below 2^-10; above, x and r are within a factor of two, and their difference is exact.
+        let r = n.mul_add(second, x);
+        return (r, n.mul_add(third, n.mul_add(second, x - r)));
+    }
     let [first, second, third, fourth] = HALF_PI.map(V::of);
     // Exact: the products have at most 24 bits, and so do the differences.
     let x = n.mul_add(second, n.mul_add(first, x));

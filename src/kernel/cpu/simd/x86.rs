@@ -231,6 +231,8 @@ register! {
 }
 
 impl Parts for F32x8 {
+    const FUSED: bool = true;
+
     #[inline(always)]
     fn round(self) -> Self {
         Self(intrinsic!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
@@ -277,6 +279,8 @@ impl Parts for F32x8 {
 }
 
 impl Parts for F32x16 {
+    const FUSED: bool = true;
+
     #[inline(always)]
     fn round(self) -> Self {
         Self(intrinsic!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
@@ -296,14 +300,15 @@ impl Parts for F32x16 {
     fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
         intrinsic!({
             let k = _mm512_cvtps_epi32(quadrant.0);
-            let (one, two) = (_mm512_set1_epi32(1), _mm512_set1_epi32(2));
+            let one = _mm512_set1_epi32(1);
             let odd = _mm512_test_epi32_mask(k, one);
-            let next = _mm512_add_epi32(k, one);
-            let sin_sign = _mm512_castsi512_ps(_mm512_slli_epi32::<30>(_mm512_and_si512(k, two)));
-            let cos_sign = _mm512_castsi512_ps(_mm512_slli_epi32::<30>(_mm512_and_si512(next, two)));
-            let s = _mm512_mask_blend_ps(odd, sin.0, cos.0);
-            let c = _mm512_mask_blend_ps(odd, cos.0, sin.0);
-            (Self(_mm512_xor_ps(s, sin_sign)), Self(_mm512_xor_ps(c, cos_sign)))
+            let s = _mm512_castps_si512(_mm512_mask_blend_ps(odd, sin.0, cos.0));
+            let c = _mm512_castps_si512(_mm512_mask_blend_ps(odd, cos.0, sin.0));
+            // Flips the sign where the second bit of the quadrant is set: a ^ (b & c) in one instruction.
+            let sign = _mm512_set1_epi32(i32::MIN);
+            let flip = |a, k| _mm512_ternarylogic_epi32::<0x78>(a, _mm512_slli_epi32::<30>(k), sign);
+            let (s, c) = (flip(s, k), flip(c, _mm512_add_epi32(k, one)));
+            (Self(_mm512_castsi512_ps(s)), Self(_mm512_castsi512_ps(c)))
         })
     }
     #[inline(always)]
