@@ -163,13 +163,13 @@ impl<S: Shape, E: 'static, D: Storage<E>> TrackExt<E, D> for Tensor<S, E, D> {
 /// Only those of leaves, that is of parameters and traced inputs, are there: layers hand on the gradients of what lies
 /// between and release them.
 #[derive(Debug)]
-pub struct Cotangents<E, D: Storage<E>> {
+pub struct LeafGradients<E, D: Storage<E>> {
     gradients: Gradients<E, D>,
     reached: Vec<UniqueId>,
     opaque: bool,
 }
 
-impl<E: dfdx::shapes::Unit, D: Storage<E>> Cotangents<E, D> {
+impl<E: dfdx::shapes::Unit, D: Storage<E>> LeafGradients<E, D> {
     /// Whether the pass gave this parameter a gradient. Always true where one of dfdx's own operations was on the tape.
     pub fn reached<S: Shape>(&self, parameter: &Tensor<S, E, D>) -> bool {
         self.opaque || self.reached.contains(&id(parameter))
@@ -187,7 +187,7 @@ impl<E: dfdx::shapes::Unit, D: Storage<E>> Cotangents<E, D> {
 }
 
 /// Runs the backward pass from a loss.
-pub fn try_backward<E, D>(loss: Tensor<Rank0, E, D, GradTape<E, D>>) -> Result<Cotangents<E, D>, Error>
+pub fn try_backward<E, D>(loss: Tensor<Rank0, E, D, GradTape<E, D>>) -> Result<LeafGradients<E, D>, Error>
 where
     E: dfdx::shapes::Unit,
     D: Storage<E>,
@@ -195,5 +195,5 @@ where
 {
     let (loss, GradTape { tape, reached, opaque, .. }) = loss.split_tape();
     let gradients = loss.put_tape(tape).try_backward().map_err(|error| Error::Device(error.to_string()))?;
-    Ok(Cotangents { gradients, reached, opaque })
+    Ok(LeafGradients { gradients, reached, opaque })
 }

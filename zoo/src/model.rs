@@ -7,7 +7,7 @@ use pvlu::Error;
 use pvlu::kernel::view;
 use pvlu::layer::{Mode, Path, Slot, Switch, Switches, Walk, Walker, WalkerMut};
 use pvlu::loss::try_cross_entropy;
-use pvlu::tape::{Cotangents, GradTape, TrackExt, try_backward};
+use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
 /// A batch of RGB images.
 pub type Images<H, W, T = NoneTape> = Tensor<(usize, Const<3>, H, W), f32, Cpu, T>;
@@ -22,7 +22,7 @@ pub struct Step {
     /// Logits, `[batch, classes]`.
     pub logits: Vec<f32>,
     /// Gradients of the trained parameters.
-    pub gradients: Cotangents<f32, Cpu>,
+    pub gradients: LeafGradients<f32, Cpu>,
 }
 
 /// One tensor of a model: where and what it is, its dimensions and its values.
@@ -59,7 +59,7 @@ pub trait Model: Send {
     /// Applies a rule to every trained parameter.
     ///
     /// [`Error::MissingGradient`], naming the parameter, if one got no gradient; then nothing is changed.
-    fn update(&mut self, gradients: &mut Cotangents<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error>;
+    fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error>;
 
     /// Hands out the switches of every layer.
     fn switches(&mut self, change: &mut dyn FnMut(Switches<'_>));
@@ -168,7 +168,7 @@ where
         self.net.walk(&mut Path::root(), &mut Show(show))
     }
 
-    fn update(&mut self, gradients: &mut Cotangents<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
+    fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
         self.net.walk(&mut Path::root(), &mut Reached(gradients))?;
         self.net.walk_mut(&mut Path::root(), &mut Update { gradients, rule })
     }
@@ -197,7 +197,7 @@ impl Walker<f32, Cpu> for Show<'_> {
 }
 
 /// Finds a trained parameter without gradient before anything is changed.
-struct Reached<'a>(&'a Cotangents<f32, Cpu>);
+struct Reached<'a>(&'a LeafGradients<f32, Cpu>);
 
 impl Walker<f32, Cpu> for Reached<'_> {
     fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, f32, Cpu>) -> Result<(), Error> {
@@ -209,7 +209,7 @@ impl Walker<f32, Cpu> for Reached<'_> {
 }
 
 struct Update<'a, 'b> {
-    gradients: &'a mut Cotangents<f32, Cpu>,
+    gradients: &'a mut LeafGradients<f32, Cpu>,
     rule: &'a mut UpdateRule<'b>,
 }
 

@@ -15,7 +15,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use super::*;
 use crate::kernel::{Element, view};
-use crate::tape::{Cotangents, GradTape, Track, TrackExt, try_backward};
+use crate::tape::{GradTape, LeafGradients, Track, TrackExt, try_backward};
 
 pub(super) type Tracked<S, E = f64> = Tensor<S, E, Cpu, GradTape<E, Cpu>>;
 
@@ -57,7 +57,7 @@ pub(super) fn weigh<S: Shape, E: Element + Unit>(y: Tracked<S, E>, cotangent: &[
 
 /// Values and gradient of every trained tensor.
 struct Collect<'a, E: Element + Unit> {
-    gradients: &'a mut Cotangents<E, Cpu>,
+    gradients: &'a mut LeafGradients<E, Cpu>,
     found: Vec<(String, Vec<E>)>,
 }
 
@@ -76,7 +76,7 @@ impl<E: Element + Unit> Walker<E, Cpu> for Collect<'_, E> {
 /// Gradients of the trained tensors of a network by path, in forward order.
 pub(super) fn gradients_of<E: Element + Unit>(
     net: &impl Walk<E, Cpu>,
-    gradients: &mut Cotangents<E, Cpu>,
+    gradients: &mut LeafGradients<E, Cpu>,
 ) -> Vec<(String, Vec<E>)> {
     let mut collect = Collect { gradients, found: Vec::new() };
     net.walk(&mut Path::root(), &mut collect).unwrap();

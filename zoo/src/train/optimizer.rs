@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dfdx::tensor::Cpu;
 use pvlu::Error;
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd, adam, sgd};
-use pvlu::tape::Cotangents;
+use pvlu::tape::LeafGradients;
 
 use crate::model::Model;
 
@@ -68,7 +68,7 @@ impl Optimizer {
     pub fn update(
         &mut self,
         model: &mut dyn Model,
-        gradients: &mut Cotangents<f32, Cpu>,
+        gradients: &mut LeafGradients<f32, Cpu>,
         learning_rate: f64,
     ) -> Result<(), Error> {
         let Self { config, state } = self;
