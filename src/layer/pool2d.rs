@@ -2,7 +2,7 @@
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::prelude::{PutTape, SplitTape};
-use dfdx::shapes::{Const, Dim, Dtype, HasShape};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape, Shape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
 
 use super::contiguous::contiguous;
@@ -45,10 +45,18 @@ fn pool_shape<const K: usize, const S: usize, const P: usize>(
     Ok(PoolShape { batch, channels, in_height: height, in_width: width, kernel: K, stride: S, padding: P })
 }
 
-macro_rules! max_pool {
-    ($name:ident, $padding:expr) => {
+/// What is made of each window.
+#[derive(Clone, Copy)]
+enum Pool {
+    Max(MaxPadding),
+    Average,
+}
+
+macro_rules! pool {
+    ($name:ident, $pool:expr) => {
         impl<const K: usize, const S: usize, const P: usize> ZeroSizedModule for $name<K, S, P> {}
         impl<const K: usize, const S: usize, const P: usize> NonMutableModule for $name<K, S, P> {}
+        nothing_to_walk!([const K: usize, const S: usize, const P: usize] $name<K, S, P>);
 
         impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>
             Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for $name<K, S, P>
@@ -63,88 +71,51 @@ macro_rules! max_pool {
             type Error = Error;
 
             fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
-                max_pool::<K, S, P, B, C, H, W, E, T>(x, $padding)
+                let (batch, channels, height, width) = *x.shape();
+                let out_shape = (batch, channels, height.try_slide()?, width.try_slide()?);
+                let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()))?;
+                apply(x, out_shape, shape, $pool)
             }
         }
     };
 }
-max_pool!(MaxPool2D, MaxPadding::NegativeInfinity);
-max_pool!(ZeroPaddedMaxPool2D, MaxPadding::Zero);
+pool!(MaxPool2D, Pool::Max(MaxPadding::NegativeInfinity));
+pool!(ZeroPaddedMaxPool2D, Pool::Max(MaxPadding::Zero));
+pool!(AvgPool2D, Pool::Average);
 
-nothing_to_walk!(
-    [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
-    [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
-    [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,
-);
-
-type Pooled<B, const C: usize, H, W, E, T> = Tensor<(B, Const<C>, H, W), E, Cpu, T>;
-
-fn max_pool<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>(
-    x: Tensor<(B, Const<C>, H, W), E, Cpu, T>,
-    padding: MaxPadding,
-) -> Result<Pooled<B, C, H::Out, W::Out, E, T>, Error>
-where
-    B: Dim,
-    H: Window<K, S, P>,
-    W: Window<K, S, P>,
-    E: Element + Dtype,
-    T: Track<E, Cpu>,
-{
+fn apply<I: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
+    x: Tensor<I, E, Cpu, T>,
+    out_shape: O,
+    shape: PoolShape,
+    pool: Pool,
+) -> Result<Tensor<O, E, Cpu, T>, Error> {
     let x = contiguous(x)?;
-    let (batch, _, height, width) = *x.shape();
-    let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
-    let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()))?;
     let (x, mut tape) = x.split_tape();
     let wants_grad_x = <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad();
 
     let mut y = vec![E::default(); shape.output_len()];
     // Where each largest element stood within its window: one byte instead of the whole input kept.
-    let mut argmax = vec![0_u8; if wants_grad_x { shape.output_len() } else { 0 }];
-    pool2d::max_pool(shape, padding, &view::read(&x), &mut y, wants_grad_x.then_some(&mut argmax[..]));
+    let mut argmax = Vec::new();
+    match pool {
+        Pool::Max(padding) if wants_grad_x => {
+            argmax.resize(y.len(), 0);
+            pool2d::max_pool(shape, padding, &view::read(&x), &mut y, Some(&mut argmax));
+        }
+        Pool::Max(padding) => pool2d::max_pool(shape, padding, &view::read(&x), &mut y, None),
+        Pool::Average => pool2d::average_pool(shape, true, &view::read(&x), &mut y),
+    }
     let y = tensor(x.device(), y, out_shape)?;
     if wants_grad_x {
         let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
         tape.record(&[], move |grads| {
             let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-            pool2d::max_pool_backward(shape, &argmax, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
+            let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
+            match pool {
+                Pool::Max(_) => pool2d::max_pool_backward(shape, &argmax, &cotangent, grad_x),
+                Pool::Average => pool2d::average_pool_backward(shape, true, &cotangent, grad_x),
+            }
             Ok(())
         });
     }
     Ok(y.put_tape(tape))
-}
-
-impl<const K: usize, const S: usize, const P: usize> ZeroSizedModule for AvgPool2D<K, S, P> {}
-impl<const K: usize, const S: usize, const P: usize> NonMutableModule for AvgPool2D<K, S, P> {}
-
-impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>
-    Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for AvgPool2D<K, S, P>
-where
-    B: Dim,
-    H: Window<K, S, P>,
-    W: Window<K, S, P>,
-    E: Element + Dtype,
-    T: Track<E, Cpu>,
-{
-    type Output = Tensor<(B, Const<C>, H::Out, W::Out), E, Cpu, T>;
-    type Error = Error;
-
-    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
-        let x = contiguous(x)?;
-        let (batch, _, height, width) = *x.shape();
-        let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
-        let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()))?;
-        let (x, mut tape) = x.split_tape();
-        let mut y = vec![E::default(); shape.output_len()];
-        pool2d::average_pool(shape, true, &view::read(&x), &mut y);
-        let y = tensor(x.device(), y, out_shape)?;
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
-            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-            tape.record(&[], move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                pool2d::average_pool_backward(shape, true, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
-                Ok(())
-            });
-        }
-        Ok(y.put_tape(tape))
-    }
 }
