@@ -5,8 +5,9 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use pvlu::kernel::cpu::batcpvlu::{
-    Gradients, Layout, Scaling, backward, backward_running, batch_statistics, normalize,
+use pvlu::kernel::cpu::Layout;
+use pvlu::kernel::cpu::batch_norm::{
+    Gradients, Scaling, backward, backward_running, batch_statistics, normalize,
 };
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};

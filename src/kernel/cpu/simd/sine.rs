@@ -31,8 +31,8 @@ const FAST: f32 = 1.0e4;
 const HALF_PI: [f64; 4] =
     [1.570_312_5, 4.835_128_784_179_687_5e-4, 3.138_557_076_454_162_6e-7, 6.077_100_628_276_71e-11];
 
-/// pi/2 in pieces for a fused multiply-add: bits 2^0 to 2^-23, to 2^-34, and the rest rounded to 24 bits.
-const HALF_PI_FUSED: [f64; 3] = [1.570796251296997, 7.549533620476723e-08, 2.5633440682570896e-12];
+/// pi/2 in pieces for a fused multiply-add: bits 2^0 to 2^-23, and two rests rounded to 24 bits.
+const HALF_PI_FUSED: [f64; 3] = [1.570_796_251_296_997, 7.549_790_126_404_332e-8, -1.715_124_510_005_881_9e-15];
 
 #[inline(always)]
 pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
@@ -42,29 +42,40 @@ pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
 #[inline(always)]
 fn sin_cos_fast<V: Parts>(x: V) -> (V, V) {
     let quadrant = (x * V::of(std::f64::consts::FRAC_2_PI)).round();
-    let (r, low) = reduce(x, quadrant);
+    let (r, low) = if V::FUSED {
+        (reduce_fused(x, quadrant), None)
+    } else {
+        let (r, low) = reduce_in_pieces(x, quadrant);
+        (r, Some(low))
+    };
     let z = r * r;
-    let sin = V::of(-1.951_529_589_1e-4).mul_add(z, V::of(8.332_160_873_6e-3)).mul_add(z, V::of(-1.666_665_461_1e-1));
-    let sin = r + (sin * z).mul_add(r, low);
-    let cos = V::of(2.443_315_711_809_948e-5)
+    let p = V::of(-1.951_529_589_1e-4).mul_add(z, V::of(8.332_160_873_6e-3)).mul_add(z, V::of(-1.666_665_461_1e-1));
+    let sin = match low {
+        None => (p * z).mul_add(r, r),
+        Some(low) => r + (p * z).mul_add(r, low),
+    };
+    let p = V::of(2.443_315_711_809_948e-5)
         .mul_add(z, V::of(-1.388_731_625_493_765e-3))
         .mul_add(z, V::of(4.166_664_568_298_827e-2));
-    let cos = V::of(-0.5).mul_add(z, V::of(1.0)) + (cos * z).mul_add(z, -(r * low));
+    // Here `low` would change less than the last place.
+    let cos = (p * z).mul_add(z, V::of(-0.5).mul_add(z, V::of(1.0)));
     V::rotate(quadrant, sin, cos)
+}
+
+/// `x - n pi / 2` for an integer n below 2^13, with a relative error below the last place.
+#[inline(always)]
+fn reduce_fused<V: Parts>(x: V, n: V) -> V {
+    let n = -n;
+    let [first, second, third] = HALF_PI_FUSED.map(V::of);
+    // The first difference is exact: a multiple of 2^-23 (or of the last place of x, if that is less) and at most pi/4.
+    // The second rounds once. The third matters only where the result is small.
+    n.mul_add(third, n.mul_add(second, n.mul_add(first, x)))
 }
 
 /// `x - n pi / 2` in two parts, the second below the last place of the first, for an integer n below 2^13.
 #[inline(always)]
-fn reduce<V: Parts>(x: V, n: V) -> (V, V) {
+fn reduce_in_pieces<V: Parts>(x: V, n: V) -> (V, V) {
     let n = -n;
-    if V::FUSED {
-        let [first, second, third] = HALF_PI_FUSED.map(V::of);
-        // Exact: a multiple of 2^-23 (or of the last place of x, if that is less) and at most pi/4.
-        let x = n.mul_add(first, x);
-        // Exact where r is below 2^-10; above, x and r are within a factor of two, and their difference is exact.
-        let r = n.mul_add(second, x);
-        return (r, n.mul_add(third, n.mul_add(second, x - r)));
-    }
     let [first, second, third, fourth] = HALF_PI.map(V::of);
     // Exact: the products have at most 24 bits, and so do the differences.
     let x = n.mul_add(second, n.mul_add(first, x));
