@@ -6,9 +6,7 @@
 use divan::Bencher;
 use divan::counter::BytesCount;
 use pvlu::kernel::cpu::Layout;
-use pvlu::kernel::cpu::batch_norm::{
-    Gradients, Scaling, backward, backward_running, batch_statistics, normalize,
-};
+use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, backward, backward_running, batch_statistics, normalize};
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
 use pvlu::kernel::cpu::{add, cross_entropy, dropout, optimizer};

@@ -6,9 +6,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::registry::ACTIVATIONS;
 
+use crate::error::CliError;
+
+/// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
+const MAX_EPOCHS: u64 = 1_000_000;
+
+/// Worker threads accepted: above the cores of any machine, and few enough that their stacks do not exhaust one.
+const MAX_THREADS: i64 = 1024;
+
 /// Reproduce the tables of "Parametric Variational Linear Units (PVLUs) in Deep Convolutional Networks".
 #[derive(Debug, Parser)]
-#[command(name = "reproduce", version, about, arg_required_else_help = true)]
+#[command(name = "reproduce", version, arg_required_else_help = true)]
 pub struct Cli {
     /// The table.
     #[command(subcommand)]
@@ -56,7 +64,7 @@ pub struct TableArgs {
     pub preset: Option<Preset>,
 
     /// Passes over the training images
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
     pub epochs: Option<u64>,
 
     /// Seeds, one run each
@@ -80,8 +88,8 @@ pub struct TableArgs {
     pub batch_size: Option<NonZeroUsize>,
 
     /// Worker threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub threads: Option<u16>,
 
     /// Folder for the CSV files
     #[arg(long, value_name = "DIR", default_value = "results")]
@@ -90,4 +98,23 @@ pub struct TableArgs {
     /// No progress and no notes on stderr, only errors
     #[arg(long)]
     pub quiet: bool,
+}
+
+impl TableArgs {
+    /// What can be said against the options before anything is read or written: runs that are asked for twice.
+    pub fn check(&self) -> Result<(), CliError> {
+        let repeated = [
+            ("--seeds", self.seeds.as_deref().and_then(repeated).map(u64::to_string)),
+            ("--activations", self.activations.as_deref().and_then(repeated).cloned()),
+        ];
+        match repeated.into_iter().find_map(|(name, value)| Some((name, value?))) {
+            Some((name, value)) => Err(CliError::Usage(format!("{name} has {value} twice"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first value that occurs before.
+fn repeated<T: PartialEq>(values: &[T]) -> Option<&T> {
+    values.iter().enumerate().find_map(|(index, value)| values[..index].contains(value).then_some(value))
 }

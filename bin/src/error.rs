@@ -13,6 +13,18 @@ pub enum CliError {
     /// The data set could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The data set has no images for one of the parts.
+    #[error("{data}: too few images, none are left {part} ({train} training and {test} test images)")]
+    TooFewImages {
+        /// Name of the data set.
+        data: &'static str,
+        /// The part without images.
+        part: &'static str,
+        /// Images for training, some of which are held out.
+        train: usize,
+        /// Images for testing.
+        test: usize,
+    },
     /// A model could not be built.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::output::note;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Installs the handler, for SIGINT, SIGTERM and SIGHUP. Without one (another was installed) Ctrl-C ends the process as
-/// usual.
+/// Installs the handler, for SIGINT alone: SIGTERM and SIGHUP end the process as usual, which loses nothing, because files
+/// are complete at any moment, and lets `nohup` keep a long run alive. Without a handler (another was installed) Ctrl-C
+/// ends the process as usual too.
 pub fn install() {
     let installed = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
@@ -13,7 +16,7 @@ pub fn install() {
         }
     });
     if let Err(error) = installed {
-        eprintln!("warning: Ctrl-C will end the program at once: {error}");
+        note(&format!("warning: Ctrl-C will end the program at once: {error}"));
     }
 }
 

@@ -1,10 +1,29 @@
-//! Files that are never half written: each version is written beside and then renamed over the last one.
+//! What leaves the program: text on stdout and stderr, and files that are never half written, because each version is
+//! written beside and then renamed over the last one.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
+
+/// Prints results on stdout.
+///
+/// A reader that has gone (`| head -1`) has seen what it wanted: that is no failure.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::Write { path: PathBuf::from("standard output"), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line on stderr, if anybody reads it: `eprintln!` would panic otherwise.
+pub fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
 
 /// Creates the folder and makes sure that files can be written there, before any work is done.
 pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
@@ -44,8 +63,12 @@ pub struct CsvFile {
 }
 
 impl CsvFile {
-    /// A file of which nothing is written before the first row.
+    /// A file of which nothing is written before the first row. Refuses a path that the first row could not be written to
+    /// because a folder is there.
     pub fn new(path: PathBuf, header: &[&str]) -> Result<Self, CliError> {
+        if path.is_dir() {
+            return Err(CliError::Write { path, source: ErrorKind::IsADirectory.into() });
+        }
         let mut file = Self { path, columns: header.len(), header: 0, contents: Vec::new() };
         file.append(header.iter())?;
         file.header = file.contents.len();

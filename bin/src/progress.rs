@@ -5,6 +5,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pvlu_zoo::train::{EpochRecord, Event};
 
+use crate::output;
+
 /// Notes and one progress bar. Bars are drawn only where stderr is a terminal.
 #[derive(Debug)]
 pub struct Progress {
@@ -27,7 +29,7 @@ impl Progress {
     /// A line on stderr.
     pub fn note(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| output::note(line));
         }
     }
 

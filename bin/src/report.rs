@@ -129,9 +129,9 @@ fn summarize(values: &[f64]) -> Summary {
     Summary { mean, standard_error: (variance / n).sqrt() }
 }
 
-/// `(e0 - e) / e0`, where e is an error rate and e0 that of ReLU.
+/// `(e0 - e) / e0`, where e is an error rate and e0 that of ReLU; NaN if ReLU makes no errors.
 fn rel_error_decrease(relu_top1: f64, top1: f64) -> f64 {
-    (top1 - relu_top1) / (1.0 - relu_top1)
+    if relu_top1 < 1.0 { (top1 - relu_top1) / (1.0 - relu_top1) } else { f64::NAN }
 }
 
 /// A number for the CSV; nothing for one that does not exist.
@@ -238,6 +238,7 @@ impl<'a> Report<'a> {
                 .filter_map(|run| {
                     Some(rel_error_decrease(self.relu(run.seed)?.val_selected_top1, run.val_selected_top1))
                 })
+                .filter(|decrease| !decrease.is_nan())
                 .collect();
             let decrease = summarize(&decreases);
             let published = plan.table.published(activation);
@@ -338,5 +339,6 @@ mod tests {
         // The paper's table 3: VGG-16 from 86.95 % to 88.19 %, 9.5 %.
         assert!((rel_error_decrease(0.8695, 0.8819) - 0.095).abs() < 1e-4);
         assert!(rel_error_decrease(0.9, 0.8) < 0.0);
+        assert!(rel_error_decrease(1.0, 0.9).is_nan());
     }
 }

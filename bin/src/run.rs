@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, Preset, TableArgs};
 use crate::dataset::{Chosen, choose};
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::prepare_folder;
+use crate::output::{prepare_folder, print};
 use crate::progress::Progress;
 use crate::report::{Report, RunResult, Status};
 use crate::table::{self, TABLE1, TABLE2, Table, quick};
@@ -55,21 +55,22 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
         Command::Table1(args) => (&TABLE1, args),
         Command::Table2(args) => (&TABLE2, args),
     };
+    args.check()?;
     interrupt::install();
     if let Some(threads) = args.threads {
-        let threads = threads.get();
+        let threads = usize::from(threads);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.map_err(|source| CliError::Threads { threads, source })?;
     }
     prepare_folder(&args.out)?;
     let chosen = choose(args)?;
-    let progress = Progress::new(args.quiet);
-    progress.note(&chosen.note);
-    for warning in &chosen.dataset.warnings {
-        progress.note(&format!("warning: {warning}"));
-    }
+    let notes: Vec<String> = std::iter::once(chosen.note.clone())
+        .chain(chosen.dataset.warnings.iter().map(|warning| format!("warning: {warning}")))
+        .collect();
     let plan = plan(table, args, chosen)?;
     let mut report = Report::new(&plan, &args.out)?;
+    let progress = Progress::new(args.quiet);
+    notes.iter().for_each(|line| progress.note(line));
     for seed in &plan.seeds {
         for activation in &plan.activations {
             run_one(&plan, activation, *seed, &mut report, &progress).inspect_err(|_| progress.finish())?;
@@ -80,8 +81,7 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
         }
     }
     progress.finish();
-    println!("{}", report.finish()?);
-    Ok(())
+    print(&report.finish()?)
 }
 
 /// Fills in what the user left open.
@@ -94,13 +94,16 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
     let limit_test = args.limit_test.map_or(default_limit(quick::TEST), |limit| limit.get());
     let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT)?;
     let test = dataset.test.limit(limit_test);
-    for (split, name) in [(&train, "training"), (&validation, "held-out"), (&test, "test")] {
+    for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
         if split.is_empty() {
-            return Err(CliError::Usage(format!(
-                "no {name} images are left: --limit-train or --limit-test is too small ({} training and {} test images)",
-                dataset.train.len().min(limit_train),
-                test.len()
-            )));
+            let (data, train, test) = (dataset.name, dataset.train.len().min(limit_train), test.len());
+            let error = CliError::TooFewImages { data, part, train, test };
+            let limited = args.limit_train.is_some() || args.limit_test.is_some();
+            return Err(if limited {
+                CliError::Usage(format!("{error}: raise --limit-train or --limit-test"))
+            } else {
+                error
+            });
         }
     }
     let seeds = args.seeds.clone().unwrap_or_else(|| if is_quick { quick::SEEDS } else { table.seeds }.to_vec());
@@ -108,11 +111,6 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
         .activations
         .clone()
         .unwrap_or_else(|| table.activations.iter().map(|&activation| activation.to_owned()).collect());
-    for (name, repeated) in [("--seeds", has_duplicates(&seeds)), ("--activations", has_duplicates(&activations))] {
-        if repeated {
-            return Err(CliError::Usage(format!("{name} names the same run twice")));
-        }
-    }
     let normalization = match dataset.name {
         "cifar100" => Normalization::CIFAR100,
         _ => Normalization::measured(&train)?,
@@ -135,12 +133,6 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
         test: Arc::new(test),
         normalization,
     })
-}
-
-fn has_duplicates<T: Ord + Clone>(values: &[T]) -> bool {
-    let mut sorted = values.to_vec();
-    sorted.sort();
-    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// The options that change numbers, as given.

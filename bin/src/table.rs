@@ -148,3 +148,6 @@ pub const TABLE2: Table = Table {
         },
     ],
 };
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pvlu_zoo_cli::args::Cli;
+use pvlu_zoo_cli::output::note;
 use pvlu_zoo_cli::run::reproduce;
 
 fn main() -> ExitCode {
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
     match reproduce(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            note(&format!("error: {error}"));
             error.exit_code()
         }
     }

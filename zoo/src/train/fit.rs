@@ -180,11 +180,12 @@ fn train_epoch(
     model.set_mode(Mode::Train);
     let classes = model.classes();
     let steps = splits.train.batches() as u64;
+    let total = steps.saturating_mul(config.epochs);
     let mut trained = Trained { learning_rate: config.learning_rate, loss: 0.0, top1: 0.0 };
     let mut images = 0;
     for (step, batch) in (1..).zip(splits.train.epoch(epoch)) {
         let done = (epoch - 1) * steps + step - 1;
-        trained.learning_rate = config.learning_rate * config.schedule.factor(done, steps, steps * config.epochs);
+        trained.learning_rate = config.learning_rate * config.schedule.factor(done, steps, total);
         let mut result = model.step(batch.images, &batch.labels)?;
         if result.loss.is_finite() {
             optimizer.update(model, &mut result.gradients, trained.learning_rate)?;

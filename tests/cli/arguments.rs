@@ -1,0 +1,100 @@
+//! Usage: help, version, and arguments that are refused before anything is done.
+
+use crate::support::{Place, Ran};
+
+/// The program refused its arguments, and did nothing else.
+#[track_caller]
+fn refused(arguments: &str, words: &[&str]) -> Ran {
+    let place = Place::new();
+    let ran = place.run(arguments).failed(2, words);
+    assert!(!place.path("results").exists(), "{arguments}: a folder was made");
+    ran
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let place = Place::new();
+    for arguments in ["--help", "-h", "help", "table1 --help", "help table2"] {
+        let ran = place.run(arguments).succeeded();
+        assert!(ran.stdout.contains("Usage: reproduce"), "{ran:?}");
+        assert_eq!(ran.stderr, "");
+    }
+    let help = place.run("table1 --help").stdout;
+    for option in [
+        "--data",
+        "--preset",
+        "--epochs",
+        "--seeds",
+        "--activations",
+        "--limit-train",
+        "--limit-test",
+        "--batch-size",
+        "--threads",
+        "--out",
+        "--quiet",
+    ] {
+        assert!(help.contains(option), "{option}: {help}");
+    }
+    let ran = place.run("--version").succeeded();
+    assert_eq!(ran.stdout, format!("reproduce {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn no_table_and_unknown_tables_are_refused() {
+    let ran = Place::new().run("");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert!(ran.stderr.contains("Usage: reproduce <COMMAND>") && ran.stderr.contains("table2"), "{ran:?}");
+    let ran = refused("table7", &["table7"]);
+    assert!(ran.stderr.contains("Usage: reproduce"), "{ran:?}");
+    refused("table1 table2", &["table2"]);
+    refused("table1 --frobnicate", &["--frobnicate"]);
+}
+
+#[test]
+fn values_that_are_no_counts_are_refused() {
+    refused("table1 --seeds x", &["'x'", "--seeds"]);
+    refused("table1 --seeds 0,,1", &["''", "--seeds"]);
+    refused("table1 --seeds=-1", &["'-1'", "--seeds"]);
+    refused("table1 --seeds 18446744073709551616", &["--seeds"]);
+    refused("table1 --epochs 0", &["'0'", "--epochs"]);
+    refused("table1 --epochs 18446744073709551615", &["--epochs"]);
+    refused("table1 --epochs 1.5", &["'1.5'", "--epochs"]);
+    refused("table1 --batch-size 0", &["'0'", "--batch-size"]);
+    refused("table1 --limit-train 0", &["'0'", "--limit-train"]);
+    refused("table1 --limit-test many", &["'many'", "--limit-test"]);
+    refused("table1 --threads 0", &["'0'", "--threads"]);
+    refused("table1 --threads 100000", &["'100000'", "--threads"]);
+    refused("table1 --preset slow", &["'slow'", "--preset"]);
+    refused("table1 --out", &["--out"]);
+}
+
+#[test]
+fn an_unknown_activation_is_refused_with_the_known_ones() {
+    let ran = refused("table1 --activations relu,gelu", &["'gelu'"]);
+    for name in ["relu", "leaky_relu", "elu", "prelu", "sine_relu", "swish", "vlu", "pvlu"] {
+        assert!(
+            ran.stderr.contains(&format!("{name},")) || ran.stderr.contains(&format!("{name}]")),
+            "{name}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn runs_asked_for_twice_are_refused() {
+    let one_line = |arguments, words: &[&str]| refused(arguments, words).failed_in_one_line(2, words);
+    one_line("table1 --seeds 3,1,3", &["--seeds", "3 twice"]);
+    one_line("table1 --seeds 3 --seeds 03", &["--seeds", "3 twice"]);
+    one_line("table2 --activations pvlu,relu,pvlu", &["--activations", "pvlu twice"]);
+}
+
+#[test]
+fn limits_that_leave_no_images_are_refused() {
+    // One image is one of training, none is left to hold out; ten are one of each class.
+    for arguments in ["table1 --limit-train 1", "table1 --limit-train 10"] {
+        let place = Place::new();
+        let ran = place.run(arguments).failed_in_one_line(2, &["none are left to hold out", "--limit-train"]);
+        assert!(ran.stderr.contains("training and 1000 test images"), "{ran:?}");
+        assert!(place.results().is_empty());
+    }
+}

@@ -1,0 +1,111 @@
+//! Output that cannot be written: to the folder, to a full disk, to nobody.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{Place, Ran};
+
+const TINY: &str = "table1 --epochs 1 --seeds 0 --activations relu --limit-train 40 --limit-test 10";
+
+/// A device on which every write fails, as on a full disk; where there is none, the test says so.
+#[cfg(unix)]
+fn full_device() -> Option<&'static Path> {
+    let device = Path::new("/dev/full");
+    if !device.exists() {
+        println!("skipped: no {} on this system", device.display());
+        return None;
+    }
+    Some(device)
+}
+
+#[test]
+fn a_new_folder_in_a_new_folder_is_made() {
+    let place = Place::new();
+    place.run(&format!("{TINY} --out a/b/c")).succeeded();
+    assert_eq!(fs::read_dir(place.path("a/b/c")).unwrap().count(), 2);
+    assert!(!place.path("results").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let place = Place::new();
+    fs::write(place.path("results"), "mine").unwrap();
+    place.run(TINY).failed_in_one_line(1, &["results", "cannot write"]);
+    place.run(&format!("{TINY} --out results/below")).failed_in_one_line(1, &["results/below", "cannot write"]);
+    assert_eq!(fs::read_to_string(place.path("results")).unwrap(), "mine");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_found_before_anything_is_trained() {
+    for name in ["table1.csv", "table1_epochs.csv"] {
+        let place = Place::new();
+        fs::create_dir_all(place.path("results").join(name)).unwrap();
+        place.run(TINY).failed_in_one_line(1, &[name, "cannot write", "directory"]);
+        assert_eq!(place.results(), [name]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_leaves_the_old_files() {
+    let Some(device) = full_device() else { return };
+    let place = Place::new();
+    place.run(TINY).succeeded();
+    let old = ["table1.csv", "table1_epochs.csv"].map(|name| place.csv(name).text);
+    // The file that is written beside each and then renamed, first of the epochs and then of the runs.
+    for name in ["table1_epochs.csv", "table1.csv"] {
+        std::os::unix::fs::symlink(device, place.path("results").join(format!("{name}.part"))).unwrap();
+        place
+            .run(&format!("{TINY} --batch-size 7"))
+            .failed(1, &[&format!("results/{name}"), "cannot write", "No space left"]);
+        assert_eq!(place.results(), ["table1.csv", "table1_epochs.csv"], "no half file");
+        assert_eq!(place.csv("table1.csv").text, old[0]);
+        if name == "table1_epochs.csv" {
+            assert_eq!(place.csv(name).text, old[1]);
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn results_that_cannot_be_printed_are_a_failure() {
+    let Some(device) = full_device() else { return };
+    let place = Place::new();
+    let mut command = place.command(TINY);
+    command.stdout(fs::File::create(device).unwrap());
+    Ran::of(command).failed(1, &["standard output", "No space left"]);
+    // They are in the files all the same.
+    assert_eq!(place.csv("table1.csv").rows.len(), 3);
+}
+
+/// Starts the command with a pipe that nobody reads at each place that `closed` names.
+fn run_with_closed_pipes(mut command: Command, closed: [bool; 2]) -> Ran {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    if closed[0] {
+        drop(child.stdout.take());
+    }
+    if closed[1] {
+        drop(child.stderr.take());
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+/// `reproduce table1 | head -0`, and its like.
+#[test]
+fn readers_that_have_gone_do_not_matter() {
+    let place = Place::new();
+    for closed in [[true, false], [false, true], [true, true]] {
+        let ran = run_with_closed_pipes(place.command(TINY), closed).succeeded();
+        assert_eq!([ran.stdout.is_empty(), ran.stderr.is_empty()], closed, "{ran:?}");
+        assert_eq!(place.results(), ["table1.csv", "table1_epochs.csv"]);
+        fs::remove_dir_all(place.path("results")).unwrap();
+    }
+    // An error that nobody reads has its code.
+    let ran = run_with_closed_pipes(place.command("table1 --seeds 1,1"), [true, true]);
+    assert_eq!(ran.code, Some(2));
+    let ran = run_with_closed_pipes(place.command("table1 --data absent"), [true, true]);
+    assert_eq!(ran.code, Some(1));
+    let ran = run_with_closed_pipes(place.command("--help"), [true, false]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}

@@ -1,0 +1,62 @@
+//! The same command gives the same files, whatever the number of threads; a run does not depend on the others.
+
+use crate::support::{Csv, Place};
+
+/// The two files of a run on the procedural images. The activations are one without, one with trained parameters, and
+/// the batch is no divisor of the number of images.
+fn files(table: &str, options: &str) -> [Csv; 2] {
+    let place = Place::new();
+    let fixed = "--limit-train 40 --limit-test 20 --epochs 2 --batch-size 20 --quiet";
+    place.run(&format!("{table} {fixed} {options}")).succeeded();
+    [format!("{table}.csv"), format!("{table}_epochs.csv")].map(|name| place.csv(&name))
+}
+
+#[test]
+fn two_runs_and_two_threads_give_the_same_files() {
+    // The second table also augments.
+    for table in ["table1", "table2"] {
+        let both = "--activations relu,pvlu --threads";
+        let one = files(table, &format!("{both} 1"));
+        let two = files(table, &format!("{both} 2"));
+        let again = files(table, &format!("{both} 2"));
+        for i in 0..2 {
+            assert_eq!(two[i].lasting(), one[i].lasting());
+            assert_eq!(again[i].lasting(), two[i].lasting());
+        }
+        let [runs, epochs] = &one;
+        assert_eq!((runs.rows.len(), epochs.rows.len()), (2 + 4, 4));
+        // The times of a run are in one column of each file, the last one.
+        for csv in &one {
+            assert_eq!(csv.lasting()[0].len() + 1, csv.columns.len());
+            assert!(csv.columns.last().unwrap().ends_with("_seconds"));
+        }
+    }
+}
+
+#[test]
+fn a_run_does_not_depend_on_the_others() {
+    let [runs, epochs] = files("table1", "--activations pvlu --seeds 1");
+    let [all_runs, all_epochs] = files("table1", "--activations swish,pvlu --seeds 0,1");
+    let same = |alone: &Csv, all: &Csv| {
+        let wanted = [("seed", "1"), ("activation", "pvlu")];
+        let of = |csv: &Csv| -> Vec<Vec<String>> {
+            let lasting = csv.lasting();
+            let is_wanted = |row: &&Vec<&str>| {
+                wanted.iter().all(|(column, value)| lasting[0].iter().zip(*row).any(|(c, v)| c == column && v == value))
+            };
+            lasting.iter().filter(is_wanted).map(|row| row.iter().map(ToString::to_string).collect()).collect()
+        };
+        assert!(!of(alone).is_empty());
+        assert_eq!(of(alone), of(all));
+    };
+    same(&runs, &all_runs);
+    same(&epochs, &all_epochs);
+    // Other seeds give other numbers, or the comparison would say nothing.
+    let losses: Vec<&str> = all_epochs
+        .rows_with(&[("activation", "pvlu"), ("epoch", "1")])
+        .iter()
+        .map(|row| row["train_loss"].as_str())
+        .collect();
+    assert_eq!(losses.len(), 2);
+    assert_ne!(losses[0], losses[1]);
+}

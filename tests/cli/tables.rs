@@ -1,0 +1,180 @@
+//! Small runs: what is printed and what is in the CSV files.
+
+use std::fs;
+
+use crate::support::{Place, Ran, Row, number, with_data, write_cifar100};
+
+const FIRST_COLUMNS: &str = "table,model,activation,seed,data,preset,epochs,status,final_top1,val_selected_top1,peak_top1,\
+                             paper_top1,rel_error_decrease,";
+
+#[test]
+fn procedural_images_are_the_default_and_said_to_be() {
+    let place = Place::new();
+    let arguments = "table1 --limit-train 100 --limit-test 40 --epochs 1 --activations relu,pvlu";
+    let ran = place.run(arguments).succeeded();
+    assert!(ran.stderr.lines().next().unwrap().contains("procedural images"), "{ran:?}");
+    assert!(ran.stdout.starts_with("Table 1"), "{ran:?}");
+    for name in ["relu ", "pvlu ", "results/table1.csv", "results/table1_epochs.csv"] {
+        assert!(ran.stdout.contains(name), "{name}: {ran:?}");
+    }
+    // No terminal, no bar: a bar returns to the start of its line.
+    assert!(!ran.stderr.contains('\r') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+    assert_eq!(place.results(), ["table1.csv", "table1_epochs.csv"]);
+
+    let epochs = place.csv("table1_epochs.csv");
+    assert!(epochs.text.starts_with("table,model,activation,seed,data,preset,epoch,"), "{}", epochs.text);
+    let names =
+        |rows: &[Row]| rows.iter().map(|row| [row["activation"].clone(), row["seed"].clone()]).collect::<Vec<_>>();
+    assert_eq!(names(&epochs.rows), [["relu", "0"], ["pvlu", "0"]]);
+
+    let runs = place.csv("table1.csv");
+    assert!(runs.text.starts_with(FIRST_COLUMNS), "{}", runs.text);
+    let rows = [["relu", "0"], ["pvlu", "0"]].into_iter().chain(
+        ["relu", "pvlu"].into_iter().flat_map(|activation| [[activation, "mean"], [activation, "standard_error"]]),
+    );
+    assert_eq!(names(&runs.rows), rows.collect::<Vec<_>>());
+    for row in &runs.rows {
+        let fields =
+            ["table", "model", "data", "preset", "epochs", "classes", "batch_size", "overridden", "data_warnings"];
+        assert_eq!(
+            fields.map(|field| row[field].as_str()),
+            [
+                "table1",
+                "sequential6conv",
+                "procedural",
+                "quick",
+                "1",
+                "10",
+                "32",
+                "epochs=1 limit-train=100 limit-test=40",
+                ""
+            ]
+        );
+        // Ten of each class, of which the last is held out.
+        assert_eq!(["train_images", "val_images", "test_images"].map(|field| number(row, field)), [90.0, 10.0, 40.0]);
+    }
+    for row in &runs.rows[..2] {
+        let (top1, epoch) = (number(row, "final_top1"), epochs.rows_with(&[("activation", &row["activation"])])[0]);
+        assert_eq!(top1, number(epoch, "test_top1"));
+        assert_eq!(top1, (top1 * 40.0).round() / 40.0, "a share of 40 images");
+        assert_eq!(row["status"], if top1 < 0.2 { "died" } else { "finished" });
+        assert!(number(row, "train_seconds") > 0.0);
+    }
+}
+
+/// The files may hold only what the same command gives again on another machine.
+#[test]
+fn the_files_hold_no_paths() {
+    let place = Place::new();
+    write_cifar100(&place.path("my-photos"), 80, 20);
+    let command =
+        place.command("table1 --epochs 1 --seeds 0 --activations relu --threads 2 --out my/new/folder --quiet");
+    Ran::of(with_data(command, place.path("my-photos"))).succeeded();
+    for name in ["table1.csv", "table1_epochs.csv"] {
+        let text = fs::read_to_string(place.path("my/new/folder").join(name)).unwrap();
+        for word in ["/", "\\", "my-photos", "threads"] {
+            assert!(!text.contains(word), "{word}: {text}");
+        }
+    }
+}
+
+#[test]
+fn quiet_leaves_stderr_empty() {
+    let ran =
+        Place::new().run("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu --quiet").succeeded();
+    assert_eq!(ran.stderr, "");
+    assert!(ran.stdout.starts_with("Table 1"), "{ran:?}");
+}
+
+#[test]
+fn summaries_are_those_of_the_runs() {
+    let place = Place::new();
+    write_cifar100(&place.path("data"), 48, 20);
+    // The last activation comes after the one it is compared to, the first before it.
+    let ran = place
+        .run("table2 --preset quick --epochs 2 --batch-size 8 --seeds 4,0,2 --activations prelu,relu,pvlu")
+        .succeeded();
+    assert!(ran.stdout.starts_with("Table 2"), "{ran:?}");
+    assert!(ran.stderr.contains("CIFAR-100 from data\n"), "{ran:?}");
+    let runs = place.csv("table2.csv");
+    assert_eq!(runs.rows.len(), 3 * 3 + 3 * 2);
+    let of = |activation: &str, seed: &str| runs.rows_with(&[("activation", activation), ("seed", seed)])[0].clone();
+    let seeds = ["4", "0", "2"];
+    for activation in ["prelu", "relu", "pvlu"] {
+        for seed in seeds {
+            let (run, relu) = (of(activation, seed), of("relu", seed));
+            assert_eq!(run["status"], "finished", "easy images: {run:?}");
+            let epochs = place.csv("table2_epochs.csv");
+            let epochs = epochs.rows_with(&[("activation", activation), ("seed", seed)]);
+            assert_eq!(epochs.iter().map(|row| row["epoch"].as_str()).collect::<Vec<_>>(), ["1", "2"]);
+            let best = if number(epochs[1], "val_top1") > number(epochs[0], "val_top1") { 1 } else { 0 };
+            assert_eq!(number(&run, "val_selected_epoch"), best as f64 + 1.0);
+            assert_eq!(run["val_selected_top1"], epochs[best]["test_top1"]);
+            assert_eq!(run["final_top1"], epochs[1]["test_top1"]);
+            assert_eq!(number(&run, "peak_top1"), number(epochs[0], "test_top1").max(number(epochs[1], "test_top1")));
+            let (error, relu_error) =
+                (1.0 - number(&run, "val_selected_top1"), 1.0 - number(&relu, "val_selected_top1"));
+            if relu_error > 0.0 {
+                assert!(
+                    (number(&run, "rel_error_decrease") - (relu_error - error) / relu_error).abs() < 1e-6,
+                    "{run:?}"
+                );
+            } else {
+                assert_eq!(run["rel_error_decrease"], "", "{run:?}");
+            }
+        }
+        let (mean, error) = (of(activation, "mean"), of(activation, "standard_error"));
+        for row in [&mean, &error] {
+            assert_eq!(["status", "runs", "died"].map(|field| row[field].as_str()), ["summary", "3", "0"]);
+        }
+        for column in ["final_top1", "val_selected_top1", "peak_top1"] {
+            let values = seeds.map(|seed| number(&of(activation, seed), column));
+            let expected = values.iter().sum::<f64>() / 3.0;
+            let variance = values.iter().map(|value| (value - expected).powi(2)).sum::<f64>() / 2.0;
+            assert!((number(&mean, column) - expected).abs() < 1e-6, "{activation} {column}: {values:?}");
+            assert!(
+                (number(&error, column) - (variance / 3.0).sqrt()).abs() < 1e-6,
+                "{activation} {column}: {values:?}"
+            );
+        }
+    }
+    // As the paper prints them.
+    assert_eq!(number(&of("relu", "mean"), "paper_top1"), 0.618);
+    assert_eq!(number(&of("pvlu", "mean"), "paper_rel_error_decrease"), 0.113);
+}
+
+/// A network that knows the training images and none of the classes of the test images has died by the paper's measure.
+#[test]
+fn a_dead_run_stays_in_the_file_and_out_of_the_mean() {
+    let place = Place::new();
+    write_cifar100(&place.path("data"), 80, 20);
+    let test = place.path("data/test.bin");
+    let mut bytes = fs::read(&test).unwrap();
+    bytes.chunks_exact_mut(crate::support::RECORD).for_each(|record| record[1] += 1);
+    fs::write(&test, bytes).unwrap();
+    // Small batches: enough steps to tell the classes of training from the others.
+    let ran = place.run("table1 --epochs 1 --seeds 0,1 --activations relu --batch-size 4").succeeded();
+    let runs = place.csv("table1.csv");
+    assert_eq!(runs.rows.len(), 4);
+    for row in &runs.rows[..2] {
+        assert_eq!([row["status"].as_str(), row["rel_error_decrease"].as_str()], ["died", ""], "{row:?}");
+        assert!(number(row, "final_top1") < 0.02, "{row:?}");
+    }
+    for row in &runs.rows[2..] {
+        let fields = ["runs", "died", "final_top1", "val_selected_top1", "peak_top1"];
+        assert_eq!(fields.map(|field| row[field].as_str()), ["0", "2", "", "", ""], "{row:?}");
+    }
+    assert!(ran.stdout.contains("relu             0     2"), "{ran:?}");
+}
+
+#[test]
+fn the_papers_preset_has_its_classes_and_batch_on_procedural_images() {
+    let place = Place::new();
+    // Two of each class: one to train on, one held out.
+    place
+        .run("table1 --preset paper --limit-train 200 --limit-test 20 --epochs 1 --seeds 7 --activations elu")
+        .succeeded();
+    let runs = place.csv("table1.csv");
+    let fields = ["preset", "classes", "train_images", "val_images", "test_images", "batch_size", "paper_top1"];
+    assert_eq!(fields.map(|field| runs.rows[0][field].as_str()), ["paper", "100", "100", "100", "20", "128", ""]);
+}
