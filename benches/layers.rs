@@ -33,10 +33,7 @@ fn layer() -> Act {
 }
 
 /// max(0, x) + alpha sin(beta x), of dfdx's operations.
-fn composed<T: Tape<f32, Cpu>>(layer: &Act, x: &Tensor<Images, f32, Cpu>) -> Tensor<Images, f32, Cpu, T>
-where
-    T: Merge<T>,
-{
+fn composed<T: Tape<f32, Cpu> + Merge<T>>(layer: &Act, x: &Tensor<Images, f32, Cpu>) -> Tensor<Images, f32, Cpu, T> {
     let alpha = layer.alpha().retaped::<T>().broadcast::<Images, Axes3<0, 2, 3>>();
     let beta = layer.beta().retaped::<T>().broadcast::<Images, Axes3<0, 2, 3>>();
     x.retaped::<T>().relu() + alpha * (beta * x.retaped::<T>()).sin()

@@ -5,11 +5,10 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use pvlu::kernel::cpu::Layout;
 use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, backward, backward_running, batch_statistics, normalize};
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use pvlu::kernel::cpu::{add, cross_entropy, dropout, optimizer};
+use pvlu::kernel::cpu::{Layout, add, cross_entropy, dropout, optimizer};
 use rayon::prelude::*;
 
 fn main() {

@@ -14,9 +14,10 @@ use crate::error::Error;
 /// implementation, which makes a wrong image size a compile error.
 #[diagnostic::on_unimplemented(
     message = "a window of {K} with stride {S} and padding {P} does not slide over a dimension of `{Self}`",
-    label = "no such window for this dimension",
-    note = "the window must fit into the dimension; sizes known at compile time go from 1 to 256 with kernel/stride/padding \
-            1/1/0, 1/2/0, 2/1/0, 2/2/0, 3/1/0, 3/1/1, 3/2/0, 3/2/1, 5/1/2, 5/2/2, 7/2/0 and 7/2/3; `usize` takes any window"
+    label = "the window does not fit, or there is none like it for sizes known at compile time",
+    note = "sizes known at compile time go from 1 to 256, with kernel/stride/padding 1/1/0, 1/2/0, 2/1/0, 2/2/0, 3/1/0, \
+            3/1/1, 3/2/0, 3/2/1, 5/1/2, 5/2/2, 7/2/0 and 7/2/3",
+    note = "`usize` takes any window and is checked at run time"
 )]
 pub trait Window<const K: usize, const S: usize, const P: usize>: Dim {
     /// The dimension of the result.

@@ -40,7 +40,7 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Tr
             let grad = grads.get_or_alloc_mut(&logits_ghost)?;
             for (i, &g) in grad_logits.iter().enumerate() {
                 let at = offsets.as_ref().map_or(i, |offsets| offsets[i]);
-                grad[at] = grad[at] + g * cotangent;
+                grad[at] += g * cotangent;
             }
             Ok(())
         });

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
 use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
-use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+use dfdx::tensor::{Cpu, HasErr, Storage, Tape, Tensor};
 
 use super::contiguous::contiguous;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
@@ -86,6 +86,9 @@ where
 /// The largest number of parameters that a layer can build.
 const MAX_PARAMS: usize = 4;
 
+/// Fills a tensor in place.
+type Start<const C: usize, E, D> = fn(&mut Tensor<Rank1<C>, E, D>) -> Result<(), <D as HasErr>::Err>;
+
 /// Fills parameter `I` with its start value. dfdx takes a function without captures, hence the const parameter.
 fn start<A: Activation, const I: usize, const C: usize, E: Dtype, D: Device<E>>(
     tensor: &mut Tensor<Rank1<C>, E, D>,
@@ -101,7 +104,7 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, 
 
     fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
         const { assert!(<A::Params<()> as ParamArray<()>>::LEN <= MAX_PARAMS, "an activation has at most 4 parameters") };
-        let starts: [fn(&mut Tensor<Rank1<C>, E, D>) -> Result<(), D::Err>; MAX_PARAMS] =
+        let starts: [Start<C, E, D>; MAX_PARAMS] =
             [start::<A, 0, C, E, D>, start::<A, 1, C, E, D>, start::<A, 2, C, E, D>, start::<A, 3, C, E, D>];
         let fields: Vec<_> = A::PARAMS
             .as_slice()

@@ -2,7 +2,7 @@
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::prelude::{PutTape, SplitTape};
-use dfdx::shapes::{Const, Dim, Dtype};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
 
 use super::contiguous::contiguous;
@@ -12,7 +12,6 @@ use crate::dim::Is;
 use crate::error::Error;
 use crate::kernel::{Element, view};
 use crate::tape::Track;
-use dfdx::shapes::HasShape;
 
 /// Lays images of `C` channels, `H` rows and `W` columns out as `WIDTH = C * H * W` features, channel by channel.
 ///
@@ -22,7 +21,7 @@ use dfdx::shapes::HasShape;
 pub struct Flatten2D<const C: usize, const H: usize, const W: usize, const WIDTH: usize>;
 
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> Flatten2D<C, H, W, WIDTH> {
-    const WIDTH_IS_THE_PRODUCT: () = assert!(C * H * W == WIDTH, "Flatten2D<C, H, W, WIDTH>: WIDTH must be C * H * W");
+    const WIDTH_IS_THE_PRODUCT: () = assert!(C * H * W == WIDTH);
 }
 
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> ZeroSizedModule for Flatten2D<C, H, W, WIDTH> {}
@@ -45,7 +44,7 @@ where
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<C>, Height, Width), E, Cpu, T>) -> Result<Self::Output, Error> {
-        const { Self::WIDTH_IS_THE_PRODUCT };
+        let () = Self::WIDTH_IS_THE_PRODUCT;
         let x = contiguous(x)?;
         let (batch, _, height, width) = *x.shape();
         height.try_is()?;
@@ -58,7 +57,7 @@ where
                 let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
                 let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
                 for (g, &c) in grad_x.iter_mut().zip(&cotangent) {
-                    *g = *g + c;
+                    *g += c;
                 }
                 Ok(())
             });

@@ -1,7 +1,7 @@
 //! Typed layers: dfdx modules whose channel counts, windows and image sizes the compiler checks.
 //!
 //! Every layer takes images `(batch, Const<C>, height, width)` where batch, height and width are each `usize` or
-//! `Const`, in `f32` or `f64`, on [`Cpu`](dfdx::tensor::Cpu), with any tape: `NoneTape`, dfdx's `OwnedTape`, or
+//! `Const`, in `f32` or `f64`, on [`Cpu`], with any tape: `NoneTape`, dfdx's `OwnedTape`, or
 //! [`GradTape`](crate::tape::GradTape), which skips what nobody wants a gradient of.
 //!
 //! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves

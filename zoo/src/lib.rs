@@ -38,3 +38,8 @@ pub mod model;
 pub mod registry;
 pub mod sequential;
 pub mod train;
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

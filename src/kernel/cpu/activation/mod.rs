@@ -96,7 +96,7 @@ pub fn backward<F: Formula, E: Element>(
 fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
     check::<F, E>(layout, x, params);
     assert_eq!(y.len(), layout.len());
-    if layout.len() == 0 {
+    if layout.is_empty() {
         return;
     }
     if layout.is_planar() {
@@ -122,7 +122,7 @@ fn backward_at<F: Formula, E: Element>(
     if let InputGradient::Overwrite(grad) | InputGradient::Accumulate(grad) = &grad_x {
         assert_eq!(grad.len(), layout.len());
     }
-    if layout.len() == 0 {
+    if layout.is_empty() {
         return;
     }
 
