@@ -1,5 +1,5 @@
 //! Throughput of the convolution and linear kernels, beside that of a large square
-//! matrix product on the same threads.
+//! matrix product on the same threads: two, unless `RAYON_NUM_THREADS` says otherwise.
 //!
 //! `cargo bench -p pvlu --bench convolution [-- PART]` runs the cases whose name contains `PART`.
 //! Each line is the median of interleaved repetitions, in GFLOP/s (two for each
@@ -102,6 +102,9 @@ fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
 }
 
 fn main() {
+    if std::env::var_os("RAYON_NUM_THREADS").is_none() {
+        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
+    }
     let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let conv = |c: usize, side: usize, o: usize, kernel: usize, stride: usize, padding: usize| {
         let shape = ConvShape {

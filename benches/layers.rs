@@ -1,35 +1,60 @@
-//! Whole layers: PVLU against the same formula composed of dfdx's operations, and what reading tensors by copy costs.
+//! PVLU on a batch of 64x64x32x32 `f32`: the fused kernels and layers against a plain copy and against the same formula
+//! composed of dfdx's operations; and what reading tensors by copy costs.
 //!
-//! Forward and backward include allocation and the tape, as a network pays them. Two threads unless
+//! `cargo bench -p pvlu --bench layers`. Rounds are interleaved, so that a disturbance hits all lines alike; each line is
+//! the median, in bytes that must be read and written once, as a share of the copy's bandwidth. Two threads unless
 //! `RAYON_NUM_THREADS` says otherwise.
 
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
 use dfdx::prelude::*;
-use divan::counter::BytesCount;
-use divan::{Bencher, black_box};
-use pvlu::activation::Pvlu;
+use pvlu::activation::{FusedElement, Pvlu};
+use pvlu::kernel::cpu::Layout;
+use pvlu::kernel::cpu::activation::InputGradient;
 use pvlu::kernel::view;
 use pvlu::layer::builder;
 use pvlu::tape::{TrackExt, try_backward};
 use rayon::prelude::*;
 
-fn main() {
-    if std::env::var_os("RAYON_NUM_THREADS").is_none() {
-        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
-    }
-    divan::main();
-}
-
 type Images = Rank4<64, 64, 32, 32>;
 type Act = <builder::Act<Pvlu, 64> as BuildOnDevice<Cpu, f32>>::Built;
 
 const ELEMENTS: usize = 64 * 64 * 32 * 32;
+const LAYOUT: Layout = Layout { outer: 64, channels: 64, inner: 32 * 32 };
+const ROUNDS: usize = 31;
 
-fn images() -> Tensor<Images, f32, Cpu> {
-    Cpu::seed_from_u64(0).sample_normal()
+/// One line of the report.
+struct Case {
+    name: &'static str,
+    /// Tensors that must be read or written once.
+    tensors: usize,
+    /// Run in every n-th round: the slow ones less often.
+    every: usize,
+    work: Box<dyn FnMut()>,
+    times: Vec<Duration>,
 }
 
-fn layer() -> Act {
-    Cpu::default().build_module::<builder::Act<Pvlu, 64>, f32>()
+impl Case {
+    fn new(name: &'static str, tensors: usize, every: usize, work: impl FnMut() + 'static) -> Self {
+        Self { name, tensors, every, work: Box::new(work), times: Vec::new() }
+    }
+
+    fn run(&mut self) {
+        let start = Instant::now();
+        (self.work)();
+        self.times.push(start.elapsed());
+    }
+
+    fn median(&self) -> f64 {
+        let mut times = self.times.clone();
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    }
+
+    fn bandwidth(&self) -> f64 {
+        (self.tensors * ELEMENTS * size_of::<f32>()) as f64 / self.median()
+    }
 }
 
 /// max(0, x) + alpha sin(beta x), of dfdx's operations.
@@ -39,63 +64,83 @@ fn composed<T: Tape<f32, Cpu> + Merge<T>>(layer: &Act, x: &Tensor<Images, f32, C
     x.retaped::<T>().relu() + alpha * (beta * x.retaped::<T>()).sin()
 }
 
-/// The yardstick: a copy by the same threads into pages touched before.
-#[divan::bench]
-fn copy(bencher: Bencher) {
-    let (x, mut y) = (vec![1.0_f32; ELEMENTS], vec![0.5_f32; ELEMENTS]);
-    bencher.counter(BytesCount::of_many::<f32>(2 * ELEMENTS)).bench_local(|| {
-        y.par_chunks_mut(32 * 1024).zip(black_box(&x).par_chunks(32 * 1024)).for_each(|(y, x)| y.copy_from_slice(x));
+fn cases() -> Vec<Case> {
+    let kernels = f32::kernels::<Pvlu>();
+    let x: Tensor<Images, f32, Cpu> = Cpu::seed_from_u64(0).sample_normal();
+    let layer = Cpu::default().build_module::<builder::Act<Pvlu, 64>, f32>();
+    let values = x.as_vec();
+    let (alpha, beta) = (vec![0.5_f32; 64], vec![1.0_f32; 64]);
+
+    // Destinations whose pages were touched before.
+    let (from, mut to) = (values.clone(), vec![0.5_f32; ELEMENTS]);
+    let copy = Case::new("copy, two threads", 2, 1, move || {
+        to.par_chunks_mut(32 * 1024)
+            .zip(black_box(&from).par_chunks(32 * 1024))
+            .for_each(|(y, x)| y.copy_from_slice(x));
     });
+    let (from, mut to, params) = (values.clone(), vec![0.5_f32; ELEMENTS], [alpha.clone(), beta.clone()]);
+    let forward = Case::new("kernel forward", 2, 1, move || {
+        (kernels.forward)(LAYOUT, black_box(&from), &[&params[0], &params[1]], &mut to);
+    });
+    let (from, mut to, mut sums) = (values.clone(), vec![0.5_f32; ELEMENTS], [vec![0.0_f32; 64], vec![0.0_f32; 64]]);
+    let backward = Case::new("kernel backward: x, alpha, beta", 3, 1, move || {
+        let [grad_alpha, grad_beta] = &mut sums;
+        let sums = &mut [Some(&mut grad_alpha[..]), Some(&mut grad_beta[..])];
+        let target = InputGradient::Overwrite(&mut to);
+        (kernels.backward)(LAYOUT, black_box(&from), &[&alpha, &beta], black_box(&values), target, sums);
+    });
+
+    let (l, y) = (layer.clone(), x.clone());
+    let layer_forward = Case::new("layer forward", 2, 1, move || drop(l.forward(black_box(y.clone()))));
+    let (l, y) = (layer.clone(), x.clone());
+    let composed_forward =
+        Case::new("dfdx composed forward", 2, 4, move || drop(composed::<NoneTape>(&l, black_box(&y))));
+    let (l, y) = (layer.clone(), x.clone());
+    let layer_both = Case::new("layer forward + backward", 5, 1, move || {
+        drop(try_backward(l.forward(black_box(y.clone()).track_input()).sum()));
+    });
+    let (l, y) = (layer, x.clone());
+    let composed_both = Case::new("dfdx composed forward + backward", 5, 8, move || {
+        drop(composed::<OwnedTape<f32, Cpu>>(&l, black_box(&y)).sum::<Rank0, _>().backward());
+    });
+    let y = x.clone();
+    let loss = Case::new("the loss of the two above alone", 2, 1, move || {
+        drop(try_backward(black_box(y.clone()).track_input().sum()));
+    });
+    let y = x.clone();
+    let viewed = Case::new("view of a tensor", 0, 1, move || assert_eq!(view::read(black_box(&y)).len(), ELEMENTS));
+    let copied = Case::new("copy of a tensor (safe-views)", 2, 1, move || assert_eq!(x.as_vec().len(), ELEMENTS));
+    vec![copy, forward, backward, layer_forward, composed_forward, layer_both, composed_both, loss, viewed, copied]
 }
 
-#[divan::bench]
-fn pvlu_forward_fused(bencher: Bencher) {
-    let (layer, x) = (layer(), images());
-    bencher.counter(BytesCount::of_many::<f32>(2 * ELEMENTS)).bench_local(|| layer.forward(black_box(x.clone())));
-}
-
-#[divan::bench(sample_count = 10)]
-fn pvlu_forward_composed(bencher: Bencher) {
-    let (layer, x) = (layer(), images());
-    bencher
-        .counter(BytesCount::of_many::<f32>(2 * ELEMENTS))
-        .bench_local(|| composed::<NoneTape>(&layer, black_box(&x)));
-}
-
-/// Forward, a sum as loss, backward: gradients of the input, alpha and beta.
-#[divan::bench]
-fn pvlu_forward_backward_fused(bencher: Bencher) {
-    let (layer, x) = (layer(), images());
-    bencher
-        .counter(BytesCount::of_many::<f32>(5 * ELEMENTS))
-        .bench_local(|| try_backward(layer.forward(black_box(x.clone()).track_input()).sum()));
-}
-
-#[divan::bench(sample_count = 5)]
-fn pvlu_forward_backward_composed(bencher: Bencher) {
-    let (layer, x) = (layer(), images());
-    bencher
-        .counter(BytesCount::of_many::<f32>(5 * ELEMENTS))
-        .bench_local(|| composed::<OwnedTape<f32, Cpu>>(&layer, black_box(&x)).sum::<Rank0, _>().backward());
-}
-
-/// The loss and its backward alone, which the two above have in common.
-#[divan::bench]
-fn sum_forward_backward(bencher: Bencher) {
-    let x = images();
-    bencher.bench_local(|| try_backward(black_box(x.clone()).track_input().sum()));
-}
-
-/// A contiguous tensor as a slice: a few addresses, or with the feature `safe-views` a copy.
-#[divan::bench]
-fn view_read(bencher: Bencher) {
-    let x = images();
-    bencher.bench_local(|| view::read(black_box(&x)).len());
-}
-
-/// What a view by copy costs: dfdx's own way to the elements.
-#[divan::bench]
-fn view_as_vec(bencher: Bencher) {
-    let x = images();
-    bencher.counter(BytesCount::of_many::<f32>(2 * ELEMENTS)).bench_local(|| black_box(&x).as_vec());
+fn main() {
+    if std::env::var_os("RAYON_NUM_THREADS").is_none() {
+        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
+    }
+    let mut cases = cases();
+    for round in 0..=ROUNDS {
+        for case in &mut cases {
+            if round % case.every == 0 {
+                case.run();
+            }
+        }
+        if round == 0 {
+            // The first round warms up.
+            cases.iter_mut().for_each(|case| case.times.clear());
+        }
+    }
+    let copy = cases[0].bandwidth();
+    println!("{:<34} {:>12} {:>9} {:>14}", "", "median", "GB/s", "share of copy");
+    for case in &cases {
+        let (milliseconds, bandwidth) = (1e3 * case.median(), case.bandwidth());
+        println!(
+            "{:<34} {milliseconds:>9.4} ms {:>9.1} {:>13.0} %",
+            case.name,
+            bandwidth / 1e9,
+            100.0 * bandwidth / copy
+        );
+    }
+    let ratio = |fused: usize, composed: usize| cases[composed].median() / cases[fused].median();
+    println!("\nforward: the layer is {:.1} times as fast as dfdx's operations", ratio(3, 4));
+    println!("forward + backward: {:.1} times", ratio(5, 6));
 }

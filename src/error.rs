@@ -26,6 +26,12 @@ pub enum Error {
         /// What the tensor has.
         found: usize,
     },
+    /// A parameter that was replaced by a permuted or broadcast tensor. Its gradient would be laid out like the storage that
+    /// it shares.
+    ParameterLayout {
+        /// Name of the parameter in its layer.
+        name: &'static str,
+    },
     /// The number of labels is not the number of rows of the logits.
     LabelCount {
         /// Rows of the logits.
@@ -58,6 +64,9 @@ impl std::fmt::Display for Error {
                 "a window of {kernel} with stride {stride} and padding {padding} does not slide over {size} elements"
             ),
             Error::Shape { expected, found } => write!(f, "expected a dimension of {expected}, found {found}"),
+            Error::ParameterLayout { name } => {
+                write!(f, "parameter {name} is permuted or broadcast: expected a contiguous tensor of its own")
+            }
             Error::LabelCount { rows, labels } => {
                 write!(f, "expected {rows} labels, one a row of logits, found {labels}")
             }

@@ -69,7 +69,7 @@ impl<E: 'static, D: Storage<E>> Track<E, D> for OwnedTape<E, D> {
 pub struct GradTape<E, D: Storage<E>> {
     tape: OwnedTape<E, D>,
     requires_grad: bool,
-    /// Parameters that an operation on the tape gives a gradient.
+    /// Parameters that an operation on the tape gives a gradient, and traced inputs.
     reached: Vec<UniqueId>,
     /// Whether an operation of dfdx's own is on the tape, whose parameters we do not learn.
     opaque: bool,
@@ -147,14 +147,16 @@ pub trait TrackExt<E, D: Storage<E>>: Sized {
     fn track_input(self) -> Self::Tracked;
 }
 
-impl<S: Shape, E: 'static, D: Storage<E>> TrackExt<E, D> for Tensor<S, E, D> {
+impl<S: Shape, E: dfdx::shapes::Unit, D: Storage<E>> TrackExt<E, D> for Tensor<S, E, D> {
     type Tracked = Tensor<S, E, D, GradTape<E, D>>;
 
     fn track(self) -> Self::Tracked {
         self.put_tape(GradTape::new(false))
     }
     fn track_input(self) -> Self::Tracked {
-        self.put_tape(GradTape::new(true))
+        let mut tape = GradTape::new(true);
+        tape.reached.push(id(&self));
+        self.put_tape(tape)
     }
 }
 

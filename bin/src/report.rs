@@ -113,6 +113,8 @@ pub struct Report<'a> {
     epochs: CsvFile,
     runs: CsvFile,
     results: Vec<RunResult>,
+    /// Whether a row was written.
+    begun: bool,
 }
 
 /// Mean and standard error (sample deviation over the root of the count).
@@ -148,6 +150,7 @@ impl<'a> Report<'a> {
             epochs: CsvFile::new(folder.join(format!("{name}_epochs.csv")), &EPOCH_COLUMNS)?,
             runs: CsvFile::new(folder.join(format!("{name}.csv")), &RUN_COLUMNS)?,
             results: Vec::new(),
+            begun: false,
         })
     }
 
@@ -166,7 +169,13 @@ impl<'a> Report<'a> {
             number(record.test.top5),
             format!("{:.3}", record.seconds),
         ]);
-        self.epochs.add([row])
+        self.epochs.add([row])?;
+        if !self.begun {
+            // The runs of an earlier command do not stay beside the epochs of this one.
+            self.begun = true;
+            self.runs.replace::<[Vec<String>; 0], String>([])?;
+        }
+        Ok(())
     }
 
     /// Adds one finished run.
@@ -180,7 +189,7 @@ impl<'a> Report<'a> {
 
     fn run_row(&self, result: &RunResult) -> Vec<String> {
         let plan = self.plan;
-        let published = plan.table.published(&result.activation);
+        let published = plan.published(&result.activation);
         let paper_top1 = published
             .and_then(|published| published.by_seed.get(usize::try_from(result.seed).ok()?))
             .copied()
@@ -241,7 +250,7 @@ impl<'a> Report<'a> {
                 .filter(|decrease| !decrease.is_nan())
                 .collect();
             let decrease = summarize(&decreases);
-            let published = plan.table.published(activation);
+            let published = plan.published(activation);
             let paper = Summary {
                 mean: published.map_or(f64::NAN, |published| published.mean),
                 standard_error: published.map_or(f64::NAN, |published| published.standard_error),

@@ -14,7 +14,7 @@ use crate::interrupt;
 use crate::output::{prepare_folder, print};
 use crate::progress::Progress;
 use crate::report::{Report, RunResult, Status};
-use crate::table::{self, TABLE1, TABLE2, Table, quick};
+use crate::table::{self, Published, TABLE1, TABLE2, Table, quick};
 
 /// Everything that decides the numbers of a table.
 #[derive(Clone, Debug)]
@@ -49,6 +49,13 @@ pub struct Plan {
     pub normalization: Normalization,
 }
 
+impl Plan {
+    /// What the paper prints of an activation: numbers of CIFAR-100, to be held against those alone.
+    pub fn published(&self, activation: &str) -> Option<&'static Published> {
+        if self.data == "cifar100" { self.table.published(activation) } else { None }
+    }
+}
+
 /// Runs the command.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     let (table, args) = match &cli.command {
@@ -71,6 +78,13 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     let mut report = Report::new(&plan, &args.out)?;
     let progress = Progress::new(args.quiet);
     notes.iter().for_each(|line| progress.note(line));
+    progress.note(&format!(
+        "preset {}: {} runs of {} epochs over {} images",
+        plan.preset.name(),
+        plan.seeds.len() * plan.activations.len(),
+        plan.epochs,
+        plan.train.len()
+    ));
     for seed in &plan.seeds {
         for activation in &plan.activations {
             run_one(&plan, activation, *seed, &mut report, &progress).inspect_err(|_| progress.finish())?;
@@ -181,7 +195,7 @@ fn run_one(plan: &Plan, activation: &str, seed: u64, report: &mut Report, progre
 }
 
 fn splits(plan: &Plan, seed: u64) -> Result<Splits, CliError> {
-    let in_order = LoaderConfig::evaluation(plan.batch_size.max(EVALUATION_BATCH), plan.normalization);
+    let in_order = LoaderConfig::evaluation(EVALUATION_BATCH, plan.normalization);
     let augmentation = if plan.table.augmented {
         Augmentation { flip: true, shift: table::SHIFT, cutout: None }
     } else {
@@ -195,7 +209,7 @@ fn splits(plan: &Plan, seed: u64) -> Result<Splits, CliError> {
     })
 }
 
-/// Images in an evaluation batch, at least. Results do not depend on it.
+/// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
 
 impl RunResult {

@@ -79,7 +79,7 @@ pub mod quick {
 /// Table 1.
 pub const TABLE1: Table = Table {
     name: "table1",
-    title: "Table 1: six-convolution network on CIFAR-100, without augmentation",
+    title: "Table 1: six-convolution network without augmentation",
     model: "sequential6conv",
     activations: &["relu", "leaky_relu", "elu", "prelu", "pvlu"],
     seeds: &[0, 1, 2, 3, 4],
@@ -119,7 +119,7 @@ pub const TABLE1: Table = Table {
 /// Table 2.
 pub const TABLE2: Table = Table {
     name: "table2",
-    title: "Table 2: six-convolution network on CIFAR-100, with augmentation",
+    title: "Table 2: six-convolution network with augmentation",
     model: "sequential6conv",
     activations: &["relu", "prelu", "pvlu"],
     seeds: &[0, 1, 2],

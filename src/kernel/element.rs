@@ -4,9 +4,18 @@ use num_traits::{Float, FromPrimitive, ToPrimitive};
 
 use super::cpu::simd::{Lane, Simd};
 
-/// A floating-point element of a tensor: `f32` or `f64`.
+mod sealed {
+    /// What only this crate implements: kernels rely on what the types are.
+    pub trait Sealed {}
+}
+pub(crate) use sealed::Sealed;
+
+impl Sealed for f32 {}
+impl Sealed for f64 {}
+
+/// A floating-point element of a tensor: `f32` or `f64`. Sealed.
 pub trait Element:
-    Float + FromPrimitive + ToPrimitive + Default + Send + Sync + std::fmt::Debug + std::iter::Sum + 'static
+    Sealed + Float + FromPrimitive + ToPrimitive + Default + Send + Sync + std::fmt::Debug + std::iter::Sum + 'static
 {
     /// The vector register of these elements at instruction set `S`.
     type Lane<S: Simd>: Lane<Elem = Self>;

@@ -34,7 +34,7 @@ fn strides<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> Option<S::Con
 }
 
 /// Whether the elements lie in row-major order without gaps. An empty tensor does.
-fn is_contiguous<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> bool {
+pub(crate) fn is_contiguous<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> bool {
     let Some(strides) = strides(tensor) else { return true };
     let sizes = tensor.shape().concrete();
     let mut expected = 1;

@@ -9,7 +9,7 @@ use dfdx::tensor::{Cpu, HasErr, Storage, Tape, Tensor};
 
 use super::contiguous::contiguous;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{take, tensor};
+use super::{parameter, take, tensor};
 use crate::activation::{Activation, FusedElement, Param, ParamArray, Pvlu};
 use crate::error::Error;
 use crate::kernel::cpu::Layout;
@@ -153,7 +153,9 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype> Act<A, C, E, Cpu> {
         let values = view::read(&x);
         let mut y = vec![E::default(); values.len()];
         {
-            let params: Vec<_> = self.params.iter().map(view::read).collect();
+            let specs = A::PARAMS;
+            let named = specs.as_slice().iter().zip(&self.params);
+            let params: Vec<_> = named.map(|(spec, tensor)| parameter(spec.name, tensor)).collect::<Result<_, _>>()?;
             let params: Vec<&[E]> = params.iter().map(AsRef::as_ref).collect();
             (kernels.forward)(layout, &values, &params, &mut y);
         }

@@ -10,7 +10,7 @@ use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
 use super::contiguous::contiguous;
 use super::switches::Mode;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{take, tensor};
+use super::{parameter, take, tensor};
 use crate::error::Error;
 use crate::kernel::cpu::Layout;
 use crate::kernel::cpu::batch_norm::{self, Correction, Gradients, Scaling, Statistics};
@@ -194,8 +194,9 @@ impl<const C: usize, P, E: Element + Dtype> BatchNorm2D<C, P, E, Cpu> {
         let inv_std = statistics.inv_std(self.switches.epsilon);
         let mut y = vec![E::default(); values.len()];
         {
-            let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &view::read(&self.scale) };
-            batch_norm::normalize(layout, &values, scaling, &view::read(&self.shift), &mut y);
+            let (gamma, beta) = (parameter("scale", &self.scale)?, parameter("shift", &self.shift)?);
+            let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &gamma };
+            batch_norm::normalize(layout, &values, scaling, &beta, &mut y);
         }
         drop(values);
         let y = tensor(x.device(), y, out_shape)?;

@@ -8,7 +8,7 @@ use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
 use super::contiguous::contiguous;
 use super::init::HeNormal;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{take, tensor};
+use super::{parameter, take, tensor};
 use crate::dim::Window;
 use crate::error::Error;
 use crate::kernel::cpu::conv2d::{self, ConvShape};
@@ -151,8 +151,8 @@ where
         let (x, mut tape) = x.split_tape();
         let mut y = vec![E::default(); shape.output_len()];
         {
-            let bias = self.bias.as_ref().map(view::read);
-            conv2d::forward(&shape, &view::read(&x), &view::read(&self.weight), bias.as_deref(), &mut y);
+            let bias = self.bias.as_ref().map(|bias| parameter("bias", bias)).transpose()?;
+            conv2d::forward(&shape, &view::read(&x), &parameter("weight", &self.weight)?, bias.as_deref(), &mut y);
         }
         let y = tensor(x.device(), y, out_shape)?;
 

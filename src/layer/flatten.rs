@@ -10,6 +10,7 @@ use super::walk::nothing_to_walk;
 use super::{take, tensor};
 use crate::dim::Is;
 use crate::error::Error;
+use crate::kernel::cpu::add::add_assign;
 use crate::kernel::{Element, view};
 use crate::tape::Track;
 
@@ -55,10 +56,7 @@ where
             let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
             tape.record(&[], move |grads| {
                 let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
-                for (g, &c) in grad_x.iter_mut().zip(&cotangent) {
-                    *g += c;
-                }
+                add_assign(grads.get_or_alloc_mut(&x_ghost)?, &cotangent);
                 Ok(())
             });
         }

@@ -8,7 +8,7 @@ use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
 use super::contiguous::contiguous;
 use super::init::HeNormal;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{take, tensor};
+use super::{parameter, take, tensor};
 use crate::error::Error;
 use crate::kernel::cpu::linear;
 use crate::kernel::{Element, view};
@@ -92,8 +92,8 @@ where
         let rows = batch.size();
         let (x, mut tape) = x.split_tape();
         let mut y = vec![E::default(); rows * O];
-        let bias = view::read(&self.bias);
-        linear::forward(rows, I, O, &view::read(&x), &view::read(&self.weight), Some(&bias), &mut y);
+        let bias = parameter("bias", &self.bias)?;
+        linear::forward(rows, I, O, &view::read(&x), &parameter("weight", &self.weight)?, Some(&bias), &mut y);
         let y = tensor(x.device(), y, (batch, Const))?;
 
         let (train, wants_grad_x) = (!self.frozen, tape.requires_grad());

@@ -43,14 +43,22 @@ pub mod builder {
     pub use super::{AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 }
 
+use std::borrow::Cow;
+
 use dfdx::shapes::{Shape, Unit};
 use dfdx::tensor::{Cpu, Storage, Tensor, TensorFromVec};
 
 use crate::error::Error;
+use crate::kernel::view;
 
 /// Moves values that a kernel wrote into a tensor.
 fn tensor<S: Shape, E: Unit>(device: &Cpu, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error> {
     Ok(device.try_tensor_from_vec(values, shape)?)
+}
+
+/// The values of a parameter; [`Error::ParameterLayout`] if they do not lie in row-major order, as kernels write gradients.
+fn parameter<'t, S: Shape, E: Unit>(name: &'static str, tensor: &'t Tensor<S, E, Cpu>) -> Result<Cow<'t, [E]>, Error> {
+    if view::is_contiguous(tensor) { Ok(view::read(tensor)) } else { Err(Error::ParameterLayout { name }) }
 }
 
 /// Moves a gradient out of dfdx's storage, which frees it after use.

@@ -34,15 +34,13 @@ pub struct ZeroPaddedMaxPool2D<const K: usize, const S: usize, const P: usize>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AvgPool2D<const K: usize, const S: usize, const P: usize = 0>;
 
-/// Sizes of one application, or [`Error::Window`] where the padding is more than half the window, so that a window could
-/// lie wholly in it.
+/// Sizes of one application.
 fn pool_shape<const K: usize, const S: usize, const P: usize>(
     (batch, channels, height, width): (usize, usize, usize, usize),
-) -> Result<PoolShape, Error> {
-    if 2 * P > K || K > pool2d::MAX_KERNEL {
-        return Err(Error::Window { size: height, kernel: K, stride: S, padding: P });
-    }
-    Ok(PoolShape { batch, channels, in_height: height, in_width: width, kernel: K, stride: S, padding: P })
+) -> PoolShape {
+    const { assert!(K <= pool2d::MAX_KERNEL, "a pool's window has at most 15 rows and columns") };
+    const { assert!(2 * P <= K, "a pool's padding is at most half its window, or a window could lie wholly in it") };
+    PoolShape { batch, channels, in_height: height, in_width: width, kernel: K, stride: S, padding: P }
 }
 
 /// What is made of each window.
@@ -73,7 +71,7 @@ macro_rules! pool {
             fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
                 let (batch, channels, height, width) = *x.shape();
                 let out_shape = (batch, channels, height.try_slide()?, width.try_slide()?);
-                let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()))?;
+                let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()));
                 apply(x, out_shape, shape, $pool)
             }
         }

@@ -37,6 +37,7 @@ fn images_are_read_from_the_folder_or_its_parent() {
             fields.map(|field| row[field].as_str()),
             ["cifar100", "paper", "100", "180", "20", "60", "finished"]
         );
+        assert_eq!(row["paper_top1"], "0.007000", "seed 0 of the paper's ReLU");
         for count in ["200 images", "60 images"] {
             assert!(row["data_warnings"].contains(count), "{row:?}");
         }

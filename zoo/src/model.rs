@@ -58,7 +58,8 @@ pub trait Model: Send {
 
     /// Applies a rule to every trained parameter.
     ///
-    /// [`Error::MissingGradient`], naming the parameter, if one got no gradient; then nothing is changed.
+    /// [`Error::MissingGradient`], naming the parameter, if one got no gradient; then nothing is changed. See
+    /// [`LeafGradients::reached`] for what an operation of dfdx's own hides.
     fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error>;
 
     /// Hands out the switches of every layer.

@@ -1,7 +1,7 @@
 //! A checked, safe face on the matrix product of the `gemm` crate.
 //!
-//! This is the only file of the CPU kernels with `unsafe` in it. Every index that
-//! the product can touch is proved to lie inside the given slices first.
+//! Every index that the product can touch is proved to lie inside the given slices
+//! first.
 //!
 //! The product runs on the calling thread. The kernels above split their work
 //! themselves, by sizes only, so that the numbers never depend on the number of

@@ -28,7 +28,13 @@ fn run(net: &Built) -> (Vec<(String, Vec<f64>)>, Vec<f64>) {
 
 #[test]
 fn frozen_parameters_get_no_gradient_and_the_others_the_same() {
+    frozen_parameters(Mode::Eval);
+    frozen_parameters(Mode::Train);
+}
+
+fn frozen_parameters(mode: Mode) {
     let mut net = shaken::<Net>(3);
+    net.set_mode(mode);
     let (all, grad_x) = run(&net);
     let paths = |found: &[(String, Vec<f64>)]| found.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(
@@ -42,14 +48,17 @@ fn frozen_parameters_get_no_gradient_and_the_others_the_same() {
     assert_eq!(paths(&some), ["1.scale", "1.shift", "2.alpha", "2.beta", "4.alpha", "4.beta"]);
     assert!(some.iter().all(|entry| all.contains(entry)));
 
-    net.freeze_batch_norm(true, true);
+    net.freeze_batch_norm(true, false);
     let (some, _) = run(&net);
     assert_eq!(paths(&some), ["2.alpha", "2.beta", "4.alpha", "4.beta"]);
     assert!(some.iter().all(|entry| all.contains(entry)));
 
+    // Batch norm alone, with nothing trained below it: its gradients do not need that of its input.
     net.freeze_activations(true);
-    net.freeze_batch_norm(false, true);
-    assert_eq!(paths(&run(&net).0), ["1.scale", "1.shift"]);
+    net.freeze_batch_norm(false, false);
+    let (some, _) = run(&net);
+    assert_eq!(paths(&some), ["1.scale", "1.shift"]);
+    assert!(some.iter().all(|entry| all.contains(entry)));
 }
 
 #[test]
@@ -116,4 +125,40 @@ fn a_relu_network_has_no_activation_parameters() {
     let layer = shaken::<builder::Act<Relu, 3>>(10);
     let y = layer.forward(random::<Rank4<1, 3, 2, 2>, f64>(Default::default(), 11).track());
     assert!(!y.split_tape().1.requires_grad());
+}
+
+#[test]
+fn a_batch_norm_may_come_first() {
+    for mode in [Mode::Eval, Mode::Train] {
+        let mut layer = shaken::<builder::BatchNorm2D<2>>(12);
+        layer.set_mode(mode);
+        let x = random::<Rank4<3, 2, 2, 2>, f64>(Default::default(), 13);
+        let gradients = |y: Tracked<Rank4<3, 2, 2, 2>>| {
+            let mut gradients = try_backward(weigh(y, &noise::<f64>(24, 14))).unwrap();
+            gradients_of(&layer, &mut gradients)
+        };
+        let alone = gradients(layer.forward(x.clone().track()));
+        assert_eq!(alone, gradients(layer.forward(x.track_input())));
+    }
+}
+
+#[test]
+fn parameters_that_share_storage_are_refused() {
+    use dfdx::prelude::{Axes2, Axes4, BroadcastTo, PermuteTo};
+    use dfdx::shapes::{Rank1, Rank2};
+    let refused = |name| Error::ParameterLayout { name };
+    let x = random::<Rank4<1, 2, 4, 4>, f64>(Default::default(), 15);
+    let mut conv = shaken::<builder::Conv2D<2, 3, 3, 1, 1>>(16);
+    conv.weight = random::<Rank4<3, 3, 2, 3>, f64>(Default::default(), 17).permute::<_, Axes4<3, 2, 0, 1>>();
+    assert_eq!(conv.try_forward(x.clone()).unwrap_err(), refused("weight"));
+    let mut act = shaken::<builder::Act<Pvlu, 2>>(18);
+    let one = random::<(), f64>((), 19);
+    *act.param_mut("alpha").unwrap() = one.clone().broadcast::<Rank1<2>, _>();
+    assert_eq!(act.try_forward(x.clone()).unwrap_err(), refused("alpha"));
+    let mut norm = shaken::<builder::BatchNorm2D<2>>(20);
+    norm.shift = one.broadcast::<Rank1<2>, _>();
+    assert_eq!(norm.try_forward(x).unwrap_err(), refused("shift"));
+    let mut linear = shaken::<builder::Linear<4, 3>>(21);
+    linear.weight = random::<Rank2<4, 3>, f64>(Default::default(), 22).permute::<_, Axes2<1, 0>>();
+    assert_eq!(linear.try_forward(random::<Rank2<1, 4>, f64>(Default::default(), 23)).unwrap_err(), refused("weight"));
 }

@@ -112,9 +112,7 @@ fn empty_batches_and_misfits_are_handled() {
     assert_eq!(GlobalAvgPool2D.forward(empty).shape().concrete(), [0, 2]);
     let small = zeros((1, Const::<2>, 1, 4));
     assert_eq!(
-        MaxPool2D::<2, 2>.try_forward(small.clone()).unwrap_err(),
+        MaxPool2D::<2, 2>.try_forward(small).unwrap_err(),
         Error::Window { size: 1, kernel: 2, stride: 2, padding: 0 }
     );
-    // Padding of more than half a window would make windows of nothing but padding.
-    assert!(MaxPool2D::<2, 2, 2>.try_forward(small).is_err());
 }

@@ -9,34 +9,45 @@ use pvlu::tape::LeafGradients;
 
 use crate::model::Model;
 
-/// Which optimiser, and its constants. The learning rate in it is a base that each update is given anew.
+/// Which optimiser, and its constants but the learning rate, which each update is given.
 ///
 /// Weight decay applies to the weights of convolutions and linear layers alone: not to biases, batch norm or the
 /// parameters of activations, whose size carries meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OptimizerConfig {
-    /// Stochastic gradient descent with momentum, as `torch.optim.SGD`.
-    Sgd(Sgd),
-    /// Adam, or AdamW where the decay is decoupled, as in torch.
-    Adam(Adam),
+    /// Stochastic gradient descent, as `torch.optim.SGD`.
+    Sgd {
+        /// Share of the last velocity that is kept.
+        momentum: f64,
+        /// Nesterov's momentum in the place of the classical one.
+        nesterov: bool,
+        /// Share of the weight that is added to its gradient.
+        weight_decay: f64,
+    },
+    /// Adam (Kingma and Ba 2015), or AdamW where the decay is decoupled, as in torch.
+    Adam {
+        /// Share of the last first moment that is kept.
+        beta1: f64,
+        /// Share of the last second moment that is kept.
+        beta2: f64,
+        /// Added to the root of the second moment.
+        epsilon: f64,
+        /// Share of the weight that is added to its gradient, or taken off the weight itself if decoupled.
+        weight_decay: f64,
+        /// Decoupled decay (Loshchilov and Hutter 2019).
+        decoupled: bool,
+    },
 }
 
 impl OptimizerConfig {
-    /// Adam with the constants of Kingma and Ba 2015, without weight decay.
+    /// Adam with the constants of its paper, without weight decay.
     pub fn adam() -> Self {
-        OptimizerConfig::Adam(Adam {
-            learning_rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            decoupled: false,
-        })
+        OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false }
     }
 
     /// SGD with momentum.
     pub fn sgd(momentum: f64, nesterov: bool, weight_decay: f64) -> Self {
-        OptimizerConfig::Sgd(Sgd { learning_rate: 1e-2, momentum, nesterov, weight_decay })
+        OptimizerConfig::Sgd { momentum, nesterov, weight_decay }
     }
 }
 
@@ -64,7 +75,8 @@ impl Optimizer {
 
     /// One update of every trained parameter.
     ///
-    /// [`Error::MissingGradient`], naming the parameter, if a trained one got no gradient; then nothing is changed.
+    /// [`Error::MissingGradient`], naming the parameter, if a trained one got no gradient; then nothing is changed. (Not if
+    /// an operation of dfdx's own ran on the tape: which parameters it reached is not known, and all count as reached.)
     pub fn update(
         &mut self,
         model: &mut dyn Model,
@@ -81,13 +93,14 @@ impl Optimizer {
             moments.first.resize(values.len(), 0.0);
             let decay = |weight_decay| if slot.role.decays() { weight_decay } else { 0.0 };
             match *config {
-                OptimizerConfig::Sgd(base) => {
-                    let rule = Sgd { learning_rate, weight_decay: decay(base.weight_decay), ..base };
+                OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {
+                    let rule = Sgd { learning_rate, momentum, nesterov, weight_decay: decay(weight_decay) };
                     sgd(values, gradient, &mut moments.first, rule);
                 }
-                OptimizerConfig::Adam(base) => {
+                OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
                     moments.second.resize(values.len(), 0.0);
-                    let rule = Adam { learning_rate, weight_decay: decay(base.weight_decay), ..base };
+                    let weight_decay = decay(weight_decay);
+                    let rule = Adam { learning_rate, beta1, beta2, epsilon, weight_decay, decoupled };
                     adam(values, gradient, &mut moments.first, &mut moments.second, moments.steps, rule);
                 }
             }

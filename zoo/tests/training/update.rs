@@ -4,7 +4,6 @@ use dfdx::nn::{DeviceBuildExt, Module, NonMutableModule};
 use dfdx::shapes::Const;
 use dfdx::tensor::{Cpu, Tensor};
 use pvlu::Error;
-use pvlu::kernel::cpu::optimizer::Adam;
 use pvlu::layer::builder;
 use pvlu::layer::{Flatten2D, Linear, Mode, Path, Role, Switches, Walk, Walker, WalkerMut};
 use pvlu::tape::Track;
@@ -33,8 +32,7 @@ fn freeze_weights(model: &mut dyn Model, freeze: bool) {
 }
 
 fn adam(weight_decay: f64, decoupled: bool) -> OptimizerConfig {
-    let OptimizerConfig::Adam(base) = OptimizerConfig::adam() else { unreachable!("it is called Adam") };
-    OptimizerConfig::Adam(Adam { weight_decay, decoupled, ..base })
+    OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay, decoupled }
 }
 
 #[test]

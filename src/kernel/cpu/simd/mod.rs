@@ -19,8 +19,10 @@ pub use real::{Lane, Real};
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
+use crate::kernel::element::Sealed;
+
 /// One instruction set: the registers that hold `f32` and `f64` elements.
-pub trait Simd: Copy + Debug + Send + Sync + 'static {
+pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     /// Register of `f32`.
     type F32: Lane<Elem = f32>;
     /// Register of `f64`.
@@ -30,6 +32,8 @@ pub trait Simd: Copy + Debug + Send + Sync + 'static {
 /// No vector instructions beyond what the compiler's baseline gives: a register is one element.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable;
+
+impl Sealed for Portable {}
 
 impl Simd for Portable {
     type F32 = portable::Scalar<f32>;

@@ -5,11 +5,14 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::real::{Lane, Real};
 use super::sine::{self, Parts};
 use crate::kernel::Element;
+use crate::kernel::element::Sealed;
 
 /// A register of one element.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct Scalar<E>(pub E);
+
+impl<E> Sealed for Scalar<E> {}
 
 macro_rules! operator {
     ($trait:ident, $method:ident) => {

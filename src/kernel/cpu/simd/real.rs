@@ -4,12 +4,14 @@ use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::kernel::Element;
+use crate::kernel::element::Sealed;
 
 /// A real number, or a register full of them, in which a formula is written once.
 ///
 /// Comparisons are elementwise. Every function propagates NaN. The trait is sealed: kernels choose the type.
 pub trait Real:
-    Copy
+    Sealed
+    + Copy
     + Debug
     + Send
     + Sync
@@ -27,7 +29,7 @@ pub trait Real:
     /// `if self > 0 { positive } else { other }`; a NaN takes `other`.
     fn if_positive(self, positive: Self, other: Self) -> Self;
     /// Sine and cosine together. In `f32` at most 2 ulp off the true value for |x| up to 1e4, correctly reduced (and
-    /// slower) beyond; NaN for an infinite x.
+    /// slower) beyond; NaN for an infinite x. A register takes the slower way, and its last bits, as a whole.
     fn sin_cos(self) -> (Self, Self);
     /// `e^x`.
     fn exp(self) -> Self;

@@ -51,6 +51,9 @@ fn map<E: Element>(level: Level, function: impl Function<E>, x: &[E]) -> Vec<E> 
 
 /// Distance of an `f32` from the true value, in units of the true value's last place.
 fn ulps(found: f32, truth: f64) -> f64 {
+    if found.is_nan() != truth.is_nan() {
+        return f64::INFINITY;
+    }
     let rounded = truth as f32;
     if found == rounded || (found.is_nan() && truth.is_nan()) {
         return 0.0;

@@ -10,10 +10,13 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::real::{Lane, Real, tree_sum};
 use super::sine::{self, Parts};
 use super::{Kernel, Level, Portable, Simd};
+use crate::kernel::element::Sealed;
 
 /// AVX2 and FMA: registers of 32 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2;
+
+impl Sealed for Avx2 {}
 
 impl Simd for Avx2 {
     type F32 = F32x8;
@@ -23,6 +26,8 @@ impl Simd for Avx2 {
 /// AVX-512 F, DQ, BW and VL: registers of 64 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx512;
+
+impl Sealed for Avx512 {}
 
 impl Simd for Avx512 {
     type F32 = F32x16;
@@ -89,6 +94,8 @@ macro_rules! register {
                 Self(intrinsic!($xor(self.0, $set1(-0.0))))
             }
         }
+
+        impl Sealed for $name {}
 
         impl Real for $name {
             #[inline(always)]
