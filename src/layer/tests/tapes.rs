@@ -21,14 +21,11 @@ enum Branch {
 }
 
 /// `g(f(x) + x)`, where the sum is dfdx's.
-fn residual<T: Track<f64, Cpu>>(
+fn residual<T: Track<f64, Cpu> + Merge<T>>(
     net: &Built,
     x: Tensor<Images, f64, Cpu, T>,
     branch: Branch,
-) -> Tensor<Images, f64, Cpu, T>
-where
-    T: Merge<T>,
-{
+) -> Tensor<Images, f64, Cpu, T> {
     let branch = match branch {
         Branch::Fork => {
             let (x, tape) = x.split_tape();
