@@ -64,6 +64,7 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     };
     args.check()?;
     interrupt::install();
+    pvlu::kernel::memory::keep_freed_memory();
     if let Some(threads) = args.threads {
         let threads = usize::from(threads);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

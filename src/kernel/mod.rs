@@ -1,12 +1,14 @@
 //! Plain kernels: slices and sizes in, slices out.
 //!
 //! Nothing here knows a tensor type, a tape or a layer. [`cpu`] holds the arithmetic; [`view`] is the one window into
-//! dfdx's storage through which layers reach it. `unsafe` lives in three places below, and nowhere else: the view, the
-//! vector registers and the face of the matrix product.
+//! dfdx's storage through which layers reach it. `unsafe` lives in four places below, and nowhere else: the view, the
+//! vector registers, the face of the matrix product and a setting of the allocator.
 
 pub mod cpu;
 pub mod element;
 pub mod formula;
+#[allow(unsafe_code)]
+pub mod memory;
 #[allow(unsafe_code)]
 pub mod view;
 
