@@ -5,7 +5,6 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank0};
 use dfdx::tensor::{Cpu, Tape, Tensor, TensorFromVec};
 
 use crate::error::Error;
-use crate::kernel::cpu::cross_entropy;
 use crate::kernel::{Element, view};
 use crate::tape::Track;
 
@@ -30,7 +29,7 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Tr
     let (logits, mut tape) = logits.split_tape();
     let values = view::read(&logits);
     let mut grad_logits = vec![E::default(); values.len()];
-    let loss = cross_entropy::cross_entropy(&values, CLASSES, labels, &mut grad_logits);
+    let loss = (E::cpu().cross_entropy)(&values, CLASSES, labels, &mut grad_logits);
     drop(values);
     let loss: Tensor<Rank0, E, Cpu> = logits.device().try_tensor_from_vec(vec![E::of(loss)], ())?;
     if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {

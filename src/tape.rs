@@ -174,7 +174,12 @@ pub struct LeafGradients<E, D: Storage<E>> {
 impl<E: dfdx::shapes::Unit, D: Storage<E>> LeafGradients<E, D> {
     /// Whether the pass gave this parameter a gradient. Always true where one of dfdx's own operations was on the tape.
     pub fn reached<S: Shape>(&self, parameter: &Tensor<S, E, D>) -> bool {
-        self.opaque || self.reached.contains(&id(parameter))
+        self.reached_id(id(parameter))
+    }
+
+    /// As [`reached`](Self::reached), for the parameter of this identity.
+    pub fn reached_id(&self, parameter: UniqueId) -> bool {
+        self.opaque || self.reached.contains(&parameter)
     }
 
     /// The gradient of a parameter that the pass reached, in dfdx's storage.

@@ -3,19 +3,20 @@
 use std::marker::PhantomData;
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
-use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
-use dfdx::tensor::{Cpu, HasErr, Storage, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, HasErr, Storage, Tensor};
 
-use super::contiguous::contiguous;
+use super::any_tensor::Host;
+use super::apply::{Operation, Parameter, Pass, apply};
+use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{parameter, take, tensor};
 use crate::activation::{Activation, FusedElement, Param, ParamArray, Pvlu};
 use crate::error::Error;
+use crate::kernel::Element;
 use crate::kernel::cpu::Layout;
-use crate::kernel::cpu::activation::InputGradient;
-use crate::kernel::view;
-use crate::tape::{Track, id};
+use crate::kernel::cpu::activation::{InputGradient, Kernels};
+use crate::tape::Track;
 
 pub mod builder {
     //! What networks are written in.
@@ -62,6 +63,18 @@ impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Act<A, C, E, D> {
 
     fn role(param: &Param) -> Role {
         if param.trained { Role::Activation } else { Role::Hyperparameter }
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> Act<A, C, E, D> {
+    /// The layer at the values that it takes the place of another activation with; see [`Param::swapped`].
+    pub(super) fn try_swapped_on(device: &D) -> Result<Self, Error> {
+        let one = |param: &Param| {
+            let value = E::from_f64(param.swapped).unwrap_or_default();
+            device.try_tensor_from_vec(vec![value; C], (Const,)).map_err(|error| Error::Device(error.to_string()))
+        };
+        let params = A::PARAMS.as_slice().iter().map(one).collect::<Result<_, _>>()?;
+        Ok(Self { params, frozen: false, activation: PhantomData })
     }
 }
 
@@ -121,20 +134,26 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, 
     }
 }
 
-impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Walk<E, D> for Act<A, C, E, D> {
-    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Walk<E, D> for Act<A, C, E, D> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
         for (param, tensor) in A::PARAMS.as_slice().iter().zip(&self.params) {
             show(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
         }
         Ok(())
     }
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         let switches = Switches::Activation { name: A::NAME, channels: C, frozen: &mut self.frozen };
         walker.switches(path.as_str(), switches)?;
         for (param, tensor) in A::PARAMS.as_slice().iter().zip(&mut self.params) {
             hand_out(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
         }
         Ok(())
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let kind = LayerKind::Activation { name: A::NAME, parameters: self.params.len() };
+        let output = input.expect_channels(C)?;
+        show(LayerOutline { path: path.as_str(), kind, input, output });
+        Ok(output)
     }
 }
 
@@ -147,55 +166,54 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype> Act<A, C, E, Cpu> {
         x: Tensor<S, E, Cpu, T>,
         layout: Layout,
     ) -> Result<Tensor<S, E, Cpu, T>, Error> {
-        let x = contiguous(x)?;
-        let kernels = E::kernels::<A>();
-        let (x, mut tape) = x.split_tape();
-        let values = view::read(&x);
-        let mut y = vec![E::default(); values.len()];
-        {
-            let specs = A::PARAMS;
-            let named = specs.as_slice().iter().zip(&self.params);
-            let params: Vec<_> = named.map(|(spec, tensor)| parameter(spec.name, tensor)).collect::<Result<_, _>>()?;
-            let params: Vec<&[E]> = params.iter().map(AsRef::as_ref).collect();
-            (kernels.forward)(layout, &values, &params, &mut y);
-        }
-        drop(values);
-        let y = tensor(x.device(), y, *x.shape())?;
+        let out_shape = *x.shape();
+        let specs = A::PARAMS;
+        let named = specs.as_slice().iter().zip(&self.params);
+        let parameter = |(spec, tensor): (&Param, _)| Parameter::new(spec.name, tensor, spec.trained && !self.frozen);
+        let parameters = named.map(parameter).collect();
+        apply(x, out_shape, Box::new(Activate { kernels: E::kernels::<A>(), layout, parameters }))
+    }
+}
 
-        let trains: Vec<bool> = A::PARAMS.as_slice().iter().map(|param| param.trained && !self.frozen).collect();
-        let wants_grad_x = tape.requires_grad();
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants_grad_x || trains.contains(&true)) {
-            let trained: Vec<_> =
-                self.params.iter().zip(&trains).filter(|(_, train)| **train).map(|(tensor, _)| id(tensor)).collect();
-            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-            let params = self.params.clone();
-            tape.record(&trained, move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                // Moved out and back in, because only one gradient can be borrowed at a time.
-                let mut grad_params = Vec::with_capacity(params.len());
-                for (tensor, &train) in params.iter().zip(&trains) {
-                    grad_params.push(if train { Some(take(grads.get_or_alloc_mut(tensor)?)) } else { None });
-                }
-                {
-                    let values: Vec<_> = params.iter().map(view::read).collect();
-                    let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
-                    let mut slots: Vec<_> = grad_params.iter_mut().map(Option::as_deref_mut).collect();
-                    let grad_x = if wants_grad_x {
-                        InputGradient::Accumulate(grads.get_or_alloc_mut(&x_ghost)?)
-                    } else {
-                        InputGradient::Skip
-                    };
-                    (kernels.backward)(layout, &view::read(&x), &values, &cotangent, grad_x, &mut slots);
-                }
-                for (tensor, gradient) in params.iter().zip(grad_params) {
-                    if let Some(gradient) = gradient {
-                        **grads.get_or_alloc_mut(tensor)? = gradient;
-                    }
-                }
-                Ok(())
-            });
+/// One application.
+struct Activate<E: Element + Dtype> {
+    kernels: Kernels<E>,
+    layout: Layout,
+    parameters: Vec<Parameter<E>>,
+}
+
+impl<E: Element + Dtype> Operation<E> for Activate<E> {
+    fn output_len(&self) -> usize {
+        self.layout.len()
+    }
+    fn parameters(&self) -> &[Parameter<E>] {
+        &self.parameters
+    }
+    fn keeps_input(&self) -> bool {
+        true
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
+        let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
+        (self.kernels.forward)(self.layout, x, &values, y);
+    }
+    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+        let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
+        let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
+        let mut taken = Vec::with_capacity(values.len());
+        for parameter in &self.parameters {
+            taken.push(parameter.take_gradient(gradients)?);
         }
-        Ok(y.put_tape(tape))
+        {
+            let mut slots: Vec<_> = taken.iter_mut().map(Option::as_deref_mut).collect();
+            let grad_x = match input {
+                Some(input) => InputGradient::Accumulate(input.gradient(gradients)?),
+                None => InputGradient::Skip,
+            };
+            (self.kernels.backward)(self.layout, x, &values, &cotangent, grad_x, &mut slots);
+        }
+        let mut pairs = self.parameters.iter().zip(taken);
+        pairs.try_for_each(|(parameter, gradient)| parameter.put_gradient(gradient, gradients))
     }
 }
 

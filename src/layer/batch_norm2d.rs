@@ -3,19 +3,21 @@
 use std::marker::PhantomData;
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection, TensorOptions};
-use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1};
-use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
+use super::any_tensor::Host;
+use super::apply::{Operation, Parameter, Pass, apply};
 use super::contiguous::contiguous;
+use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{parameter, take, tensor};
 use crate::error::Error;
 use crate::kernel::cpu::Layout;
 use crate::kernel::cpu::batch_norm::{self, Correction, Gradients, Scaling, Statistics};
 use crate::kernel::{Element, view};
-use crate::tape::{Track, id};
+use crate::tape::Track;
 
 pub mod builder {
     //! What networks are written in.
@@ -51,6 +53,16 @@ pub struct Keras;
 
 impl BatchNormDefaults for Keras {
     const EPSILON: f64 = 1e-3;
+    const MOMENTUM: f64 = 0.01;
+    const CORRECTION: Correction = Correction::Biased;
+}
+
+/// The ResNets of `keras.applications`: as [`Keras`], with eps 1.001e-5.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KerasResNet;
+
+impl BatchNormDefaults for KerasResNet {
+    const EPSILON: f64 = 1.001e-5;
     const MOMENTUM: f64 = 0.01;
     const CORRECTION: Correction = Correction::Biased;
 }
@@ -151,21 +163,26 @@ impl<const C: usize, P: BatchNormDefaults, E: Dtype, D: Device<E>> TensorCollect
     }
 }
 
-impl<const C: usize, P, E: Dtype, D: Storage<E>> Walk<E, D> for BatchNorm2D<C, P, E, D> {
-    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+impl<const C: usize, P, E: Dtype, D: Host<E>> Walk<E, D> for BatchNorm2D<C, P, E, D> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
         let frozen = self.switches.affine_frozen;
         show(path, walker, ("scale", Role::Scale, frozen), &self.scale)?;
         show(path, walker, ("shift", Role::Shift, frozen), &self.shift)?;
         show(path, walker, ("running_mean", Role::RunningMean, true), &self.running_mean)?;
         show(path, walker, ("running_var", Role::RunningVariance, true), &self.running_var)
     }
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         walker.switches(path.as_str(), Switches::BatchNorm(&mut self.switches))?;
         let frozen = self.switches.affine_frozen;
         hand_out(path, walker, ("scale", Role::Scale, frozen), &mut self.scale)?;
         hand_out(path, walker, ("shift", Role::Shift, frozen), &mut self.shift)?;
         hand_out(path, walker, ("running_mean", Role::RunningMean, true), &mut self.running_mean)?;
         hand_out(path, walker, ("running_var", Role::RunningVariance, true), &mut self.running_var)
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let (kind, output) = (LayerKind::BatchNorm2D, input.expect_channels(C)?);
+        show(LayerOutline { path: path.as_str(), kind, input, output });
+        Ok(output)
     }
 }
 
@@ -185,55 +202,58 @@ impl<const C: usize, P, E: Element + Dtype> BatchNorm2D<C, P, E, Cpu> {
         let out_shape = *x.shape();
         let (batch, _, height, width) = out_shape;
         let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
-        let (x, mut tape) = x.split_tape();
-
         let uses_batch = self.switches.uses_batch();
-        let values = view::read(&x);
-        let statistics =
-            if uses_batch { batch_norm::batch_statistics(layout, &values) } else { self.running_statistics() };
+        let batch_statistics = uses_batch.then(|| (E::cpu().batch_statistics)(layout, &view::read(&x)));
+        let statistics = batch_statistics.clone().unwrap_or_else(|| self.running_statistics());
+        let trained = !self.switches.affine_frozen;
+        let parameters = [Parameter::new("scale", &self.scale, trained), Parameter::new("shift", &self.shift, trained)];
         let inv_std = statistics.inv_std(self.switches.epsilon);
-        let mut y = vec![E::default(); values.len()];
-        {
-            let (gamma, beta) = (parameter("scale", &self.scale)?, parameter("shift", &self.shift)?);
-            let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &gamma };
-            batch_norm::normalize(layout, &values, scaling, &beta, &mut y);
-        }
-        drop(values);
-        let y = tensor(x.device(), y, out_shape)?;
+        let operation = Normalize { layout, mean: statistics.mean, inv_std, uses_batch, parameters };
+        Ok((apply(x, out_shape, Box::new(operation))?, batch_statistics))
+    }
+}
 
-        let (train, wants_grad_x) = (!self.switches.affine_frozen, tape.requires_grad());
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && (train || wants_grad_x) {
-            let trained = if train { vec![id(&self.scale), id(&self.shift)] } else { Vec::new() };
-            let (x_ghost, y_ghost, shift_ghost) = (x.ghost(), y.ghost(), self.shift.ghost());
-            // With constant statistics and a frozen affine part the gradient is a multiple: the input is not kept.
-            let kept_x = (train || uses_batch).then_some(x);
-            let (scale, mean) = (self.scale.clone(), statistics.mean.clone());
-            tape.record(&trained, move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                let x = kept_x.as_ref().map(view::read).unwrap_or_default();
-                // Moved out and back in, because only one gradient can be borrowed at a time.
-                let mut grad_affine = if train {
-                    Some((take(grads.get_or_alloc_mut(&scale)?), take(grads.get_or_alloc_mut(&shift_ghost)?)))
-                } else {
-                    None
-                };
-                let (gamma, beta) = grad_affine.as_mut().map(|(gamma, beta)| (&mut gamma[..], &mut beta[..])).unzip();
-                let x_slot = if wants_grad_x { Some(&mut grads.get_or_alloc_mut(&x_ghost)?[..]) } else { None };
-                let gradients = Gradients { x: x_slot, gamma, beta };
-                let scaling = Scaling { mean: &mean, inv_std: &inv_std, gamma: &view::read(&scale) };
-                if uses_batch {
-                    batch_norm::backward(layout, &x, scaling, &cotangent, gradients);
-                } else {
-                    batch_norm::backward_running(layout, &x, scaling, &cotangent, gradients);
-                }
-                if let Some((grad_scale, grad_shift)) = grad_affine {
-                    **grads.get_or_alloc_mut(&scale)? = grad_scale;
-                    **grads.get_or_alloc_mut(&shift_ghost)? = grad_shift;
-                }
-                Ok(())
-            });
+/// One application.
+struct Normalize<E: Element + Dtype> {
+    layout: Layout,
+    mean: Vec<f64>,
+    inv_std: Vec<f64>,
+    /// Whether mean and deviation are those of the input.
+    uses_batch: bool,
+    /// Scale and shift.
+    parameters: [Parameter<E>; 2],
+}
+
+impl<E: Element + Dtype> Operation<E> for Normalize<E> {
+    fn output_len(&self) -> usize {
+        self.layout.len()
+    }
+    fn parameters(&self) -> &[Parameter<E>] {
+        &self.parameters
+    }
+    fn keeps_input(&self) -> bool {
+        // With constant statistics and a frozen affine part the gradient is a multiple of the cotangent.
+        self.uses_batch || self.parameters[0].trained
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        let [scale, shift] = &self.parameters;
+        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
+        (E::cpu().normalize)(self.layout, x, scaling, &shift.read(), y);
+    }
+    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+        let [scale, shift] = &self.parameters;
+        let (mut gamma, mut beta) = (scale.take_gradient(gradients)?, shift.take_gradient(gradients)?);
+        {
+            let x_slot = input.map(|input| input.gradient(gradients)).transpose()?.map(Vec::as_mut_slice);
+            let slots = Gradients { x: x_slot, gamma: gamma.as_deref_mut(), beta: beta.as_deref_mut() };
+            let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
+            let kernels = E::cpu();
+            let backward =
+                if self.uses_batch { kernels.batch_norm_backward } else { kernels.batch_norm_backward_running };
+            backward(self.layout, x, scaling, &cotangent, slots);
         }
-        Ok((y.put_tape(tape), uses_batch.then_some(statistics)))
+        scale.put_gradient(gamma, gradients)?;
+        shift.put_gradient(beta, gradients)
     }
 }
 

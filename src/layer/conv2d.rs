@@ -1,19 +1,20 @@
 //! Two-dimensional convolution.
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
-use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4};
-use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
-use super::contiguous::contiguous;
+use super::any_tensor::Host;
+use super::apply::{Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
+use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{parameter, take, tensor};
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::cpu::conv2d::{self, ConvShape};
-use crate::kernel::{Element, view};
-use crate::tape::{Track, id};
+use crate::kernel::Element;
+use crate::kernel::cpu::conv2d::ConvShape;
+use crate::tape::Track;
 
 pub mod builder {
     //! What networks are written in.
@@ -101,16 +102,22 @@ impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: us
     for Conv2D<I, O, K, S, P, BIAS, E, D>
 where
     E: Dtype,
-    D: Storage<E>,
+    D: Host<E>,
 {
-    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
         show(path, walker, ("weight", Role::Weight, self.frozen), &self.weight)?;
         self.bias.iter().try_for_each(|bias| show(path, walker, ("bias", Role::Bias, self.frozen), bias))
     }
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen })?;
         hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
         self.bias.iter_mut().try_for_each(|bias| hand_out(path, walker, ("bias", Role::Bias, self.frozen), bias))
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let kind = LayerKind::Conv2D { kernel: K, stride: S, padding: P, bias: BIAS };
+        let output = input.expect_channels(I)?.slide::<K, S, P>()?.with_channels(O);
+        show(LayerOutline { path: path.as_str(), kind, input, output });
+        Ok(output)
     }
 }
 
@@ -135,7 +142,6 @@ where
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
-        let x = contiguous(x)?;
         let (batch, _, height, width) = *x.shape();
         let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
         let shape = ConvShape {
@@ -148,41 +154,44 @@ where
             stride: S,
             padding: P,
         };
-        let (x, mut tape) = x.split_tape();
-        let mut y = vec![E::default(); shape.output_len()];
-        {
-            let bias = self.bias.as_ref().map(|bias| parameter("bias", bias)).transpose()?;
-            conv2d::forward(&shape, &view::read(&x), &parameter("weight", &self.weight)?, bias.as_deref(), &mut y);
-        }
-        let y = tensor(x.device(), y, out_shape)?;
+        let mut parameters = vec![Parameter::new("weight", &self.weight, !self.frozen)];
+        parameters.extend(self.bias.iter().map(|bias| Parameter::new("bias", bias, !self.frozen)));
+        apply(x, out_shape, Box::new(Convolve { shape, parameters }))
+    }
+}
 
-        let (train, wants_grad_x) = (!self.frozen, tape.requires_grad());
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && (train || wants_grad_x) {
-            let mut trained = Vec::new();
-            if train {
-                trained.push(id(&self.weight));
-                trained.extend(self.bias.iter().map(id));
-            }
-            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-            let kept_x = train.then_some(x);
-            let weight = self.weight.clone();
-            let bias_ghost = self.bias.as_ref().map(Tensor::ghost);
-            tape.record(&trained, move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                if let Some(x) = kept_x {
-                    let grad_weight = grads.get_or_alloc_mut(&weight)?;
-                    conv2d::backward_weight(&shape, &view::read(&x), &cotangent, grad_weight);
-                    if let Some(bias_ghost) = bias_ghost {
-                        conv2d::backward_bias(&shape, &cotangent, grads.get_or_alloc_mut(&bias_ghost)?);
-                    }
-                }
-                if wants_grad_x {
-                    let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
-                    conv2d::backward_input(&shape, &view::read(&weight), &cotangent, grad_x);
-                }
-                Ok(())
-            });
+/// One application.
+struct Convolve<E: Element + Dtype> {
+    shape: ConvShape,
+    /// Weight, and bias if there is one.
+    parameters: Vec<Parameter<E>>,
+}
+
+impl<E: Element + Dtype> Operation<E> for Convolve<E> {
+    fn output_len(&self) -> usize {
+        self.shape.output_len()
+    }
+    fn parameters(&self) -> &[Parameter<E>] {
+        &self.parameters
+    }
+    fn keeps_input(&self) -> bool {
+        self.parameters[0].trained
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        let bias = self.parameters.get(1).map(Parameter::read);
+        (E::cpu().conv2d)(&self.shape, x, &self.parameters[0].read(), bias.as_deref(), y);
+    }
+    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+        let weight = &self.parameters[0];
+        if weight.trained {
+            (E::cpu().conv2d_backward_weight)(&self.shape, x, &cotangent, weight.gradient(gradients)?);
         }
-        Ok(y.put_tape(tape))
+        if let Some(bias) = self.parameters.get(1).filter(|bias| bias.trained) {
+            (E::cpu().conv2d_backward_bias)(&self.shape, &cotangent, bias.gradient(gradients)?);
+        }
+        if let Some(input) = input {
+            (E::cpu().conv2d_backward_input)(&self.shape, &weight.read(), &cotangent, input.gradient(gradients)?);
+        }
+        Ok(())
     }
 }

@@ -1,17 +1,16 @@
 //! Dropout.
 
 use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
-use dfdx::prelude::{Device, PutTape, SplitTape};
-use dfdx::shapes::{Dtype, HasShape, Shape};
-use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+use dfdx::prelude::Device;
+use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
+use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
-use super::contiguous::contiguous;
+use super::apply::{Operation, Pass, apply};
+use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
 use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
-use super::{take, tensor};
 use crate::error::Error;
-use crate::kernel::cpu::dropout;
-use crate::kernel::{Element, view};
+use crate::kernel::Element;
 use crate::tape::Track;
 
 /// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
@@ -75,12 +74,17 @@ impl<const PERCENT: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Dr
     }
 }
 
-impl<const PERCENT: usize, E, D: Storage<E>> Walk<E, D> for Dropout<PERCENT> {
-    fn walk<V: Walker<E, D>>(&self, _: &mut Path, _: &mut V) -> Result<(), Error> {
+impl<const PERCENT: usize, E: Unit, D: Storage<E>> Walk<E, D> for Dropout<PERCENT> {
+    fn walk(&self, _: &mut Path, _: &mut dyn Walker<E, D>) -> Result<(), Error> {
         Ok(())
     }
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         walker.switches(path.as_str(), Switches::Dropout(&mut self.state))
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let (kind, output) = (LayerKind::Dropout { percent: PERCENT }, input);
+        show(LayerOutline { path: path.as_str(), kind, input, output });
+        Ok(output)
     }
 }
 
@@ -96,22 +100,33 @@ impl<const PERCENT: usize, S: Shape, E: Element + Dtype, T: Track<E, Cpu>> Modul
             return Ok(x);
         }
         let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
-        let x = contiguous(x)?;
-        let (x, mut tape) = x.split_tape();
-        let values = view::read(&x);
-        let mut y = vec![E::default(); values.len()];
-        dropout::apply(key, p, &values, &mut y);
-        drop(values);
-        let y = tensor(x.device(), y, *x.shape())?;
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
-            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-            tape.record(&[], move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                dropout::apply_accumulate(key, p, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
-                Ok(())
-            });
+        let out_shape = *x.shape();
+        apply(x, out_shape, Box::new(Mask { key, p, elements: out_shape.num_elements() }))
+    }
+}
+
+/// One application.
+struct Mask {
+    key: u64,
+    p: f64,
+    elements: usize,
+}
+
+impl<E: Element + Dtype> Operation<E> for Mask {
+    fn output_len(&self) -> usize {
+        self.elements
+    }
+    fn keeps_input(&self) -> bool {
+        false
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        (E::cpu().dropout)(self.key, self.p, x, y);
+    }
+    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+        if let Some(input) = input {
+            (E::cpu().dropout_accumulate)(self.key, self.p, &cotangent, input.gradient(gradients)?);
         }
-        Ok(y.put_tape(tape))
+        Ok(())
     }
 }
 

@@ -1,17 +1,15 @@
 //! From images to features.
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
-use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
-use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, Tensor};
 
-use super::contiguous::contiguous;
+use super::apply::{Operation, Pass, apply};
+use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
-use super::{take, tensor};
 use crate::dim::Is;
 use crate::error::Error;
-use crate::kernel::cpu::add::add_assign;
-use crate::kernel::{Element, view};
+use crate::kernel::Element;
 use crate::tape::Track;
 
 /// Lays images of `C` channels, `H` rows and `W` columns out as `WIDTH = C * H * W` features, channel by channel.
@@ -30,7 +28,15 @@ impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> NonMuta
     for Flatten2D<C, H, W, WIDTH>
 {
 }
-nothing_to_walk!([const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>);
+nothing_to_walk!(
+    [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
+    |input: Extent| {
+        let found = input.elements();
+        let fits = input == Extent::image(C, H, W);
+        let output = if fits { Ok(Extent::features(WIDTH)) } else { Err(Error::Shape { expected: WIDTH, found }) };
+        (LayerKind::Flatten, output)
+    }
+);
 
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize, B, Height, Width, E, T>
     Module<Tensor<(B, Const<C>, Height, Width), E, Cpu, T>> for Flatten2D<C, H, W, WIDTH>
@@ -46,20 +52,32 @@ where
 
     fn try_forward(&self, x: Tensor<(B, Const<C>, Height, Width), E, Cpu, T>) -> Result<Self::Output, Error> {
         let () = Self::WIDTH_IS_THE_PRODUCT;
-        let x = contiguous(x)?;
         let (batch, _, height, width) = *x.shape();
         height.try_is()?;
         width.try_is()?;
-        let (x, mut tape) = x.split_tape();
-        let y = tensor(x.device(), view::read(&x).into_owned(), (batch, Const))?;
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
-            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-            tape.record(&[], move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                add_assign(grads.get_or_alloc_mut(&x_ghost)?, &cotangent);
-                Ok(())
-            });
+        apply(x, (batch, Const), Box::new(Relabel { elements: batch.size() * WIDTH }))
+    }
+}
+
+/// One application.
+struct Relabel {
+    elements: usize,
+}
+
+impl<E: Element + Dtype> Operation<E> for Relabel {
+    fn output_len(&self) -> usize {
+        self.elements
+    }
+    fn keeps_input(&self) -> bool {
+        false
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        y.copy_from_slice(x);
+    }
+    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+        if let Some(input) = input {
+            (E::cpu().add_assign)(input.gradient(gradients)?, &cotangent);
         }
-        Ok(y.put_tape(tape))
+        Ok(())
     }
 }

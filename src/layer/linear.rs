@@ -1,18 +1,18 @@
 //! Fully connected layer.
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
-use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2};
-use dfdx::tensor::{Cpu, Storage, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
-use super::contiguous::contiguous;
+use super::any_tensor::Host;
+use super::apply::{Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
+use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use super::{parameter, take, tensor};
 use crate::error::Error;
-use crate::kernel::cpu::linear;
-use crate::kernel::{Element, view};
-use crate::tape::{Track, id};
+use crate::kernel::Element;
+use crate::tape::Track;
 
 pub mod builder {
     //! What networks are written in.
@@ -63,15 +63,20 @@ impl<const I: usize, const O: usize, E: Dtype, D: Device<E>> TensorCollection<E,
     }
 }
 
-impl<const I: usize, const O: usize, E: Dtype, D: Storage<E>> Walk<E, D> for Linear<I, O, E, D> {
-    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Walk<E, D> for Linear<I, O, E, D> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
         show(path, walker, ("weight", Role::Weight, self.frozen), &self.weight)?;
         show(path, walker, ("bias", Role::Bias, self.frozen), &self.bias)
     }
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen })?;
         hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
         hand_out(path, walker, ("bias", Role::Bias, self.frozen), &mut self.bias)
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let (kind, output) = (LayerKind::Linear, input.expect_channels(I)?.with_channels(O));
+        show(LayerOutline { path: path.as_str(), kind, input, output });
+        Ok(output)
     }
 }
 
@@ -87,35 +92,46 @@ where
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<I>), E, Cpu, T>) -> Result<Self::Output, Error> {
-        let x = contiguous(x)?;
         let (batch, _) = *x.shape();
-        let rows = batch.size();
-        let (x, mut tape) = x.split_tape();
-        let mut y = vec![E::default(); rows * O];
-        let bias = parameter("bias", &self.bias)?;
-        linear::forward(rows, I, O, &view::read(&x), &parameter("weight", &self.weight)?, Some(&bias), &mut y);
-        let y = tensor(x.device(), y, (batch, Const))?;
+        let (weight, bias) = (&self.weight, &self.bias);
+        let parameters = [Parameter::new("weight", weight, !self.frozen), Parameter::new("bias", bias, !self.frozen)];
+        apply(x, (batch, Const), Box::new(Transform { rows: batch.size(), inputs: I, outputs: O, parameters }))
+    }
+}
 
-        let (train, wants_grad_x) = (!self.frozen, tape.requires_grad());
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && (train || wants_grad_x) {
-            let trained = if train { vec![id(&self.weight), id(&self.bias)] } else { Vec::new() };
-            let (x_ghost, y_ghost, bias_ghost) = (x.ghost(), y.ghost(), self.bias.ghost());
-            let kept_x = train.then_some(x);
-            let weight = self.weight.clone();
-            tape.record(&trained, move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                if let Some(x) = kept_x {
-                    let grad_weight = grads.get_or_alloc_mut(&weight)?;
-                    linear::backward_weight(rows, I, O, &view::read(&x), &cotangent, grad_weight);
-                    linear::backward_bias(rows, O, &cotangent, grads.get_or_alloc_mut(&bias_ghost)?);
-                }
-                if wants_grad_x {
-                    let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
-                    linear::backward_input(rows, I, O, &view::read(&weight), &cotangent, grad_x);
-                }
-                Ok(())
-            });
+/// One application.
+struct Transform<E: Element + Dtype> {
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    /// Weight and bias.
+    parameters: [Parameter<E>; 2],
+}
+
+impl<E: Element + Dtype> Operation<E> for Transform<E> {
+    fn output_len(&self) -> usize {
+        self.rows * self.outputs
+    }
+    fn parameters(&self) -> &[Parameter<E>] {
+        &self.parameters
+    }
+    fn keeps_input(&self) -> bool {
+        self.parameters[0].trained
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        let [weight, bias] = &self.parameters;
+        (E::cpu().linear)(self.rows, self.inputs, self.outputs, x, &weight.read(), Some(&bias.read()), y);
+    }
+    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+        let (Self { rows, inputs, outputs, parameters: [weight, bias] }, kernels) = (self, E::cpu());
+        if weight.trained {
+            (kernels.linear_backward_weight)(*rows, *inputs, *outputs, x, &cotangent, weight.gradient(gradients)?);
+            (kernels.linear_backward_bias)(*rows, *outputs, &cotangent, bias.gradient(gradients)?);
         }
-        Ok(y.put_tape(tape))
+        if let Some(input) = input {
+            let grad_x = input.gradient(gradients)?;
+            (kernels.linear_backward_input)(*rows, *inputs, *outputs, &weight.read(), &cotangent, grad_x);
+        }
+        Ok(())
     }
 }

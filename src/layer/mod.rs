@@ -11,26 +11,39 @@
 //! dfdx's `to_device` and `to_dtype` return a module with the switches as built.
 
 mod act;
+mod any_tensor;
+mod apply;
 mod batch_norm2d;
+mod build;
 mod contiguous;
 mod conv2d;
 mod dropout;
 mod flatten;
 mod init;
 mod linear;
+mod outline;
 mod pool2d;
 mod pool_global;
+mod residual;
+mod subsample;
+mod swap;
 mod switches;
 mod walk;
 
 pub use act::Act;
-pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, Torch};
+pub use any_tensor::{AnyTensor, Host};
+pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, KerasResNet, Torch};
+pub use build::try_build_unfilled;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
 pub use linear::Linear;
+pub use outline::{Extent, LayerKind, LayerOutline};
 pub use pool_global::GlobalAvgPool2D;
 pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
+pub use residual::{ProjectedResidual, Residual};
+pub use subsample::SubsamplePad2D;
+pub use swap::SwapActivation;
 pub use switches::{Mode, Switch};
 pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
@@ -40,25 +53,20 @@ pub mod builder {
     pub use super::batch_norm2d::builder::BatchNorm2D;
     pub use super::conv2d::builder::Conv2D;
     pub use super::linear::builder::Linear;
-    pub use super::{AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
+    pub use super::{
+        AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, ProjectedResidual, Residual, SubsamplePad2D,
+        ZeroPaddedMaxPool2D,
+    };
 }
-
-use std::borrow::Cow;
 
 use dfdx::shapes::{Shape, Unit};
 use dfdx::tensor::{Cpu, Storage, Tensor, TensorFromVec};
 
 use crate::error::Error;
-use crate::kernel::view;
 
 /// Moves values that a kernel wrote into a tensor.
 fn tensor<S: Shape, E: Unit>(device: &Cpu, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error> {
     Ok(device.try_tensor_from_vec(values, shape)?)
-}
-
-/// The values of a parameter; [`Error::ParameterLayout`] if they do not lie in row-major order, as kernels write gradients.
-fn parameter<'t, S: Shape, E: Unit>(name: &'static str, tensor: &'t Tensor<S, E, Cpu>) -> Result<Cow<'t, [E]>, Error> {
-    if view::is_contiguous(tensor) { Ok(view::read(tensor)) } else { Err(Error::ParameterLayout { name }) }
 }
 
 /// Moves a gradient out of dfdx's storage, which frees it after use.

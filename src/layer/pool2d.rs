@@ -1,17 +1,16 @@
 //! Pooling over windows.
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
-use dfdx::prelude::{PutTape, SplitTape};
-use dfdx::shapes::{Const, Dim, Dtype, HasShape, Shape};
-use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape};
+use dfdx::tensor::{Cpu, CpuError, Tensor};
 
-use super::contiguous::contiguous;
+use super::apply::{Operation, Pass, apply};
+use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
-use super::{take, tensor};
 use crate::dim::Window;
 use crate::error::Error;
+use crate::kernel::Element;
 use crate::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use crate::kernel::{Element, view};
 use crate::tape::Track;
 
 /// The largest element of each `K x K` window; padding counts as minus infinity, as in torch.
@@ -54,7 +53,10 @@ macro_rules! pool {
     ($name:ident, $pool:expr) => {
         impl<const K: usize, const S: usize, const P: usize> ZeroSizedModule for $name<K, S, P> {}
         impl<const K: usize, const S: usize, const P: usize> NonMutableModule for $name<K, S, P> {}
-        nothing_to_walk!([const K: usize, const S: usize, const P: usize] $name<K, S, P>);
+        nothing_to_walk!([const K: usize, const S: usize, const P: usize] $name<K, S, P>, |input: Extent| {
+            let kind = LayerKind::Pool2D { name: stringify!($name), kernel: K, stride: S, padding: P };
+            (kind, input.slide::<K, S, P>())
+        });
 
         impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>
             Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for $name<K, S, P>
@@ -72,7 +74,7 @@ macro_rules! pool {
                 let (batch, channels, height, width) = *x.shape();
                 let out_shape = (batch, channels, height.try_slide()?, width.try_slide()?);
                 let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()));
-                apply(x, out_shape, shape, $pool)
+                apply(x, out_shape, Box::new(Pooling { shape, pool: $pool, argmax: Vec::new() }))
             }
         }
     };
@@ -81,39 +83,38 @@ pool!(MaxPool2D, Pool::Max(MaxPadding::NegativeInfinity));
 pool!(ZeroPaddedMaxPool2D, Pool::Max(MaxPadding::Zero));
 pool!(AvgPool2D, Pool::Average);
 
-fn apply<I: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
-    x: Tensor<I, E, Cpu, T>,
-    out_shape: O,
+/// One application.
+struct Pooling {
     shape: PoolShape,
     pool: Pool,
-) -> Result<Tensor<O, E, Cpu, T>, Error> {
-    let x = contiguous(x)?;
-    let (x, mut tape) = x.split_tape();
-    let wants_grad_x = <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad();
+    /// Where each largest element stood within its window: one byte instead of the whole input kept.
+    argmax: Vec<u8>,
+}
 
-    let mut y = vec![E::default(); shape.output_len()];
-    // Where each largest element stood within its window: one byte instead of the whole input kept.
-    let mut argmax = Vec::new();
-    match pool {
-        Pool::Max(padding) if wants_grad_x => {
-            argmax.resize(y.len(), 0);
-            pool2d::max_pool(shape, padding, &view::read(&x), &mut y, Some(&mut argmax));
-        }
-        Pool::Max(padding) => pool2d::max_pool(shape, padding, &view::read(&x), &mut y, None),
-        Pool::Average => pool2d::average_pool(shape, true, &view::read(&x), &mut y),
+impl<E: Element + Dtype> Operation<E> for Pooling {
+    fn output_len(&self) -> usize {
+        self.shape.output_len()
     }
-    let y = tensor(x.device(), y, out_shape)?;
-    if wants_grad_x {
-        let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-        tape.record(&[], move |grads| {
-            let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-            let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
-            match pool {
-                Pool::Max(_) => pool2d::max_pool_backward(shape, &argmax, &cotangent, grad_x),
-                Pool::Average => pool2d::average_pool_backward(shape, true, &cotangent, grad_x),
+    fn keeps_input(&self) -> bool {
+        false
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], differentiate: bool) {
+        match self.pool {
+            Pool::Max(padding) if differentiate => {
+                self.argmax.resize(y.len(), 0);
+                (E::cpu().max_pool)(self.shape, padding, x, y, Some(&mut self.argmax));
             }
-            Ok(())
-        });
+            Pool::Max(padding) => (E::cpu().max_pool)(self.shape, padding, x, y, None),
+            Pool::Average => (E::cpu().average_pool)(self.shape, true, x, y),
+        }
     }
-    Ok(y.put_tape(tape))
+    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+        let Some(input) = input else { return Ok(()) };
+        let grad_x = input.gradient(gradients)?;
+        match self.pool {
+            Pool::Max(_) => (E::cpu().max_pool_backward)(self.shape, &self.argmax, &cotangent, grad_x),
+            Pool::Average => (E::cpu().average_pool_backward)(self.shape, true, &cotangent, grad_x),
+        }
+        Ok(())
+    }
 }

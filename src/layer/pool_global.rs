@@ -1,16 +1,14 @@
 //! Pooling over the whole image.
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
-use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
-use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, Tensor};
 
-use super::contiguous::contiguous;
+use super::apply::{Operation, Pass, apply};
+use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
-use super::{take, tensor};
 use crate::error::Error;
-use crate::kernel::cpu::pool2d;
-use crate::kernel::{Element, view};
+use crate::kernel::Element;
 use crate::tape::Track;
 
 /// The mean of each channel over the image.
@@ -21,7 +19,9 @@ pub struct GlobalAvgPool2D;
 
 impl ZeroSizedModule for GlobalAvgPool2D {}
 impl NonMutableModule for GlobalAvgPool2D {}
-nothing_to_walk!([] GlobalAvgPool2D);
+nothing_to_walk!([] GlobalAvgPool2D, |input: Extent| {
+    (LayerKind::GlobalPool2D, Ok(Extent::features(input.channels())))
+});
 
 impl<B: Dim, const C: usize, H: Dim, W: Dim, E: Element + Dtype, T: Track<E, Cpu>>
     Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for GlobalAvgPool2D
@@ -30,21 +30,32 @@ impl<B: Dim, const C: usize, H: Dim, W: Dim, E: Element + Dtype, T: Track<E, Cpu
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
-        let x = contiguous(x)?;
         let (batch, _, height, width) = *x.shape();
-        let inner = height.size() * width.size();
-        let (x, mut tape) = x.split_tape();
-        let mut y = vec![E::default(); batch.size() * C];
-        pool2d::global_average_pool(inner, &view::read(&x), &mut y);
-        let y = tensor(x.device(), y, (batch, Const))?;
-        if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
-            let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-            tape.record(&[], move |grads| {
-                let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-                pool2d::global_average_pool_backward(inner, &cotangent, grads.get_or_alloc_mut(&x_ghost)?);
-                Ok(())
-            });
+        let (planes, pixels) = (batch.size() * C, height.size() * width.size());
+        apply(x, (batch, Const), Box::new(Mean { planes, pixels }))
+    }
+}
+
+/// One application.
+struct Mean {
+    planes: usize,
+    pixels: usize,
+}
+
+impl<E: Element + Dtype> Operation<E> for Mean {
+    fn output_len(&self) -> usize {
+        self.planes
+    }
+    fn keeps_input(&self) -> bool {
+        false
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        (E::cpu().global_average_pool)(self.pixels, x, y);
+    }
+    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+        if let Some(input) = input {
+            (E::cpu().global_average_pool_backward)(self.pixels, &cotangent, input.gradient(gradients)?);
         }
-        Ok(y.put_tape(tape))
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Switches over a whole network: train or eval, frozen or not, seeds.
 
+use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
 use super::walk::{Path, Switches, Walk, WalkerMut};
@@ -15,20 +16,25 @@ pub enum Mode {
 }
 
 /// Applies a function to the switches of every layer.
-struct Each<F>(F);
+struct Each<'a>(&'a mut dyn FnMut(&str, Switches<'_>));
 
-impl<E, D: Storage<E>, F: FnMut(Switches<'_>)> WalkerMut<E, D> for Each<F> {
-    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), crate::error::Error> {
-        (self.0)(switches);
+impl<E: Unit, D: Storage<E>> WalkerMut<E, D> for Each<'_> {
+    fn switches(&mut self, path: &str, switches: Switches<'_>) -> Result<(), crate::error::Error> {
+        (self.0)(path, switches);
         Ok(())
     }
 }
 
 /// Switches of a network, for everything that can be walked.
-pub trait Switch<E, D: Storage<E>>: Walk<E, D> + Sized {
+pub trait Switch<E: Unit, D: Storage<E>>: Walk<E, D> {
     /// Applies a function to the switches of every layer, in forward order.
-    fn each_switch(&mut self, change: impl FnMut(Switches<'_>)) {
-        self.walk_mut(&mut Path::root(), &mut Each(change)).expect("this walker returns no error");
+    fn each_switch(&mut self, mut change: impl FnMut(Switches<'_>)) {
+        self.each_switch_at(|_, switches| change(switches));
+    }
+
+    /// As [`each_switch`](Self::each_switch), with the path of each layer.
+    fn each_switch_at(&mut self, mut change: impl FnMut(&str, Switches<'_>)) {
+        self.walk_mut(&mut Path::root(), &mut Each(&mut change)).expect("this walker returns no error");
     }
 
     /// Puts dropouts and batch norms into a mode.
@@ -80,4 +86,4 @@ pub trait Switch<E, D: Storage<E>>: Walk<E, D> + Sized {
     }
 }
 
-impl<E, D: Storage<E>, M: Walk<E, D>> Switch<E, D> for M {}
+impl<E: Unit, D: Storage<E>, M: Walk<E, D> + ?Sized> Switch<E, D> for M {}

@@ -3,11 +3,15 @@
 //! dfdx's `TensorCollection` walks tensors; training also needs to know what each tensor is, whether it is trained, and
 //! to reach the switches (frozen or not, batch or running statistics, dropout on or off). Layers and containers
 //! implement [`Walk`]; optimisers, freezing, saving and counting are walkers.
+//!
+//! The traits are object safe: a network is instantiated once, however many walkers there are.
 
 use dfdx::nn::modules::Repeated;
-use dfdx::shapes::{Shape, Unit};
-use dfdx::tensor::{Storage, Tensor};
+use dfdx::shapes::Unit;
+use dfdx::tensor::Storage;
 
+use super::any_tensor::AnyTensor;
+use super::outline::{Extent, LayerOutline};
 use super::{BatchNormSwitches, DropoutState};
 use crate::error::Error;
 
@@ -80,15 +84,15 @@ pub enum Switches<'a> {
 }
 
 /// Sees every tensor of a network.
-pub trait Walker<E, D: Storage<E>> {
+pub trait Walker<E: Unit, D: Storage<E>> {
     /// One tensor.
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, E, D>) -> Result<(), Error>;
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error>;
 }
 
 /// Changes tensors and switches of a network.
-pub trait WalkerMut<E, D: Storage<E>> {
+pub trait WalkerMut<E: Unit, D: Storage<E>> {
     /// One tensor. Does nothing unless overridden.
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, E, D>) -> Result<(), Error> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
         let _ = (slot, tensor);
         Ok(())
     }
@@ -114,87 +118,152 @@ impl Path {
     }
     /// Goes one step down, to the child of this name, and comes back.
     pub fn step<R>(&mut self, name: impl std::fmt::Display, inside: impl FnOnce(&mut Self) -> R) -> R {
+        let here = self.enter(&name);
+        let result = inside(self);
+        self.leave(here);
+        result
+    }
+
+    /// Goes one step down; the answer is for [`leave`](Self::leave). What [`step`](Self::step) is made of, for code that is
+    /// instantiated often.
+    pub(crate) fn enter(&mut self, name: &dyn std::fmt::Display) -> usize {
         use std::fmt::Write;
-        let length = self.0.len();
-        if length > 0 {
+        let here = self.0.len();
+        if here > 0 {
             self.0.push('.');
         }
         write!(self.0, "{name}").expect("writing to a string does not fail");
-        let result = inside(self);
-        self.0.truncate(length);
-        result
+        here
+    }
+
+    /// Comes back from a step down.
+    pub(crate) fn leave(&mut self, here: usize) {
+        self.0.truncate(here);
     }
 }
 
-/// A module whose tensors and switches can be walked in forward order.
-pub trait Walk<E, D: Storage<E>> {
+/// A module whose tensors, switches and layers can be walked in forward order; of a residual block first the main branch,
+/// then the shortcut.
+pub trait Walk<E: Unit, D: Storage<E>> {
     /// Shows every tensor.
-    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error>;
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error>;
     /// Hands out every tensor and switch for changing.
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error>;
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error>;
+    /// Shows every layer with the sizes that an image of size `input` has before and after it; returns the last.
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error>;
 }
 
 /// Shows one tensor of a layer: the body that every [`Walk::walk`] of a layer is made of.
-pub(crate) fn show<S: Shape, E: Unit, D: Storage<E>, V: Walker<E, D>>(
+pub(crate) fn show<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    walker: &mut V,
+    walker: &mut dyn Walker<E, D>,
     (name, role, frozen): (&str, Role, bool),
-    tensor: &Tensor<S, E, D>,
+    tensor: &dyn AnyTensor<E, D>,
 ) -> Result<(), Error> {
     let trained = role.is_parameter() && !frozen;
-    path.step(name, |path| walker.tensor(Slot { path: path.as_str(), role, trained }, tensor))
+    let here = path.enter(&name);
+    let result = walker.tensor(Slot { path: path.as_str(), role, trained }, tensor);
+    path.leave(here);
+    result
 }
 
 /// As [`show`], for changing.
-pub(crate) fn hand_out<S: Shape, E: Unit, D: Storage<E>, V: WalkerMut<E, D>>(
+pub(crate) fn hand_out<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    walker: &mut V,
+    walker: &mut dyn WalkerMut<E, D>,
     (name, role, frozen): (&str, Role, bool),
-    tensor: &mut Tensor<S, E, D>,
+    tensor: &mut dyn AnyTensor<E, D>,
 ) -> Result<(), Error> {
     let trained = role.is_parameter() && !frozen;
-    path.step(name, |path| walker.tensor(Slot { path: path.as_str(), role, trained }, tensor))
+    let here = path.enter(&name);
+    let result = walker.tensor(Slot { path: path.as_str(), role, trained }, tensor);
+    path.leave(here);
+    result
 }
 
-/// Layers without tensors or switches.
+/// Layers without tensors or switches, each with what it makes of an [`Extent`]: a kind of layer and the extent after it.
 macro_rules! nothing_to_walk {
-    ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
-        impl<E, D: ::dfdx::tensor::Storage<E>, $($generics)*> $crate::layer::Walk<E, D> for $layer {
-            fn walk<V: $crate::layer::Walker<E, D>>(
+    ($([$($generics:tt)*] $layer:ty, $outline:expr);* $(;)?) => {$(
+        impl<E: ::dfdx::shapes::Unit, D: ::dfdx::tensor::Storage<E>, $($generics)*> $crate::layer::Walk<E, D> for $layer {
+            fn walk(
                 &self,
                 _: &mut $crate::layer::Path,
-                _: &mut V,
+                _: &mut dyn $crate::layer::Walker<E, D>,
             ) -> Result<(), $crate::error::Error> {
                 Ok(())
             }
-            fn walk_mut<V: $crate::layer::WalkerMut<E, D>>(
+            fn walk_mut(
                 &mut self,
                 _: &mut $crate::layer::Path,
-                _: &mut V,
+                _: &mut dyn $crate::layer::WalkerMut<E, D>,
             ) -> Result<(), $crate::error::Error> {
                 Ok(())
+            }
+            fn outline(
+                &self,
+                path: &mut $crate::layer::Path,
+                input: $crate::layer::Extent,
+                show: &mut dyn FnMut($crate::layer::LayerOutline<'_>),
+            ) -> Result<$crate::layer::Extent, $crate::error::Error> {
+                let (kind, output): ($crate::layer::LayerKind, Result<$crate::layer::Extent, $crate::error::Error>) =
+                    $outline(input);
+                let output = output?;
+                show($crate::layer::LayerOutline { path: path.as_str(), kind, input, output });
+                Ok(output)
             }
         }
     )*};
 }
 pub(crate) use nothing_to_walk;
 
-nothing_to_walk!([]());
-
+/// Containers with fields that run one after the other.
 macro_rules! walk_fields {
     ([$($generics:tt)*] $container:ty, $($field:tt: $module:ident),+) => {
-        impl<E, D: Storage<E>, $($generics)*> Walk<E, D> for $container {
-            fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
-                $(path.step(stringify!($field), |path| self.$field.walk(path, walker))?;)+
+        impl<E: Unit, D: Storage<E>, $($generics)*> Walk<E, D> for $container {
+            fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+                $(
+                    let here = path.enter(&stringify!($field));
+                    self.$field.walk(path, walker)?;
+                    path.leave(here);
+                )+
                 Ok(())
             }
-            fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
-                $(path.step(stringify!($field), |path| self.$field.walk_mut(path, walker))?;)+
+            fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+                $(
+                    let here = path.enter(&stringify!($field));
+                    self.$field.walk_mut(path, walker)?;
+                    path.leave(here);
+                )+
                 Ok(())
+            }
+            fn outline(
+                &self,
+                path: &mut Path,
+                extent: Extent,
+                show: &mut dyn FnMut(LayerOutline<'_>),
+            ) -> Result<Extent, Error> {
+                $(
+                    let here = path.enter(&stringify!($field));
+                    let extent = self.$field.outline(path, extent, show)?;
+                    path.leave(here);
+                )+
+                Ok(extent)
             }
         }
     };
 }
+impl<E: Unit, D: Storage<E>> Walk<E, D> for () {
+    fn walk(&self, _: &mut Path, _: &mut dyn Walker<E, D>) -> Result<(), Error> {
+        Ok(())
+    }
+    fn walk_mut(&mut self, _: &mut Path, _: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+        Ok(())
+    }
+    fn outline(&self, _: &mut Path, input: Extent, _: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        Ok(input)
+    }
+}
+
 walk_fields!([A: Walk<E, D>] (A,), 0: A);
 walk_fields!([A: Walk<E, D>, B: Walk<E, D>] (A, B), 0: A, 1: B);
 walk_fields!([A: Walk<E, D>, B: Walk<E, D>, C: Walk<E, D>] (A, B, C), 0: A, 1: B, 2: C);
@@ -210,14 +279,18 @@ walk_fields!(
     (A, B, C, F, G, H), 0: A, 1: B, 2: C, 3: F, 4: G, 5: H
 );
 
-impl<E, D: Storage<E>, A: Walk<E, D>, const N: usize> Walk<E, D> for Repeated<A, N> {
-    fn walk<V: Walker<E, D>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+impl<E: Unit, D: Storage<E>, A: Walk<E, D>, const N: usize> Walk<E, D> for Repeated<A, N> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
         self.modules.iter().enumerate().try_for_each(|(i, module)| path.step(i, |path| module.walk(path, walker)))
     }
-    fn walk_mut<V: WalkerMut<E, D>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         self.modules
             .iter_mut()
             .enumerate()
             .try_for_each(|(i, module)| path.step(i, |path| module.walk_mut(path, walker)))
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let mut modules = self.modules.iter().enumerate();
+        modules.try_fold(input, |extent, (i, module)| path.step(i, |path| module.outline(path, extent, show)))
     }
 }

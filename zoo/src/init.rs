@@ -6,13 +6,14 @@
 //! with ReLU's; under an activation with a larger second moment the signal would grow: for PVLU with alpha = 0.5 and
 //! beta = 1, where E[f(z)^2] is 0.91, by 82 % a layer.
 
-use dfdx::shapes::Shape;
-use dfdx::tensor::{Cpu, Tensor};
+use dfdx::tensor::Cpu;
 use pvlu::Error;
 use pvlu::activation::{Activation, FusedElement, ParamArray};
 use pvlu::kernel::cpu::Layout;
-use pvlu::kernel::view;
-use pvlu::layer::{Path, Role, Slot, Walk, WalkerMut};
+use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, WalkerMut};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// `E[f(z)^2]` for a standard normal z and the activation's start values, to about 1e-6.
 pub fn second_moment<A: Activation>() -> f64 {
@@ -30,18 +31,41 @@ pub fn second_moment<A: Activation>() -> f64 {
     z.iter().zip(&f).map(|(&z, f)| f * f * density(z) * STEP).sum()
 }
 
-/// Scales the weights of a network as built, with variance 2 / n, to suit activation `A`. Leaves them alone under ReLU.
-pub fn he<A: Activation>(net: &mut impl Walk<f32, Cpu>) -> Result<(), Error> {
-    let factor = (0.5 / second_moment::<A>()).sqrt();
-    net.walk_mut(&mut Path::root(), &mut Scale(factor as f32))
+/// Draws the weights of a network in forward order: normal, with the variance that suits activation `A`; 2 / n under ReLU.
+///
+/// For networks built with [`pvlu::layer::try_build_unfilled`]. Under ReLU these are the weights that dfdx's
+/// `build_module` draws on a device with that seed.
+pub fn he<A: Activation>(net: &mut dyn Walk<f32, Cpu>, seed: u64) -> Result<(), Error> {
+    he_under(net, seed, (0.5 / second_moment::<A>()).sqrt(), &|_| true)
 }
 
-struct Scale(f32);
+/// Draws the weights that `chosen` picks by their path, with ReLU's variance; for heads that no file has.
+pub fn he_of(net: &mut dyn Walk<f32, Cpu>, seed: u64, chosen: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+    he_under(net, seed, 1.0, chosen)
+}
 
-impl WalkerMut<f32, Cpu> for Scale {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, f32, Cpu>) -> Result<(), Error> {
-        if slot.role == Role::Weight {
-            view::with_mut(tensor, |values| values.iter_mut().for_each(|value| *value *= self.0))?;
+fn he_under(net: &mut dyn Walk<f32, Cpu>, seed: u64, factor: f64, chosen: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+    let random = StdRng::seed_from_u64(seed);
+    net.walk_mut(&mut Path::root(), &mut Draw { random, factor: factor as f32, chosen })
+}
+
+struct Draw<'a> {
+    random: StdRng,
+    factor: f32,
+    chosen: &'a dyn Fn(&str) -> bool,
+}
+
+impl WalkerMut<f32, Cpu> for Draw<'_> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        if slot.role == Role::Weight && (self.chosen)(slot.path) {
+            let fan_in: usize = tensor.dims().iter().skip(1).product();
+            let deviation = (2.0 / fan_in as f64).sqrt();
+            tensor.with_mut(&mut |values| {
+                for value in values {
+                    let normal: f64 = StandardNormal.sample(&mut self.random);
+                    *value = (normal * deviation) as f32 * self.factor;
+                }
+            })?;
         }
         Ok(())
     }

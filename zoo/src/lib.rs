@@ -35,9 +35,13 @@
 pub mod data;
 pub mod init;
 pub mod model;
+pub mod names;
 pub mod registry;
+pub mod resnet;
 pub mod sequential;
 pub mod train;
+pub mod transfer;
+pub mod vgg;
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

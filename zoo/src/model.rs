@@ -1,11 +1,15 @@
 //! Networks behind one object-safe trait, so that training and tools are compiled once and not for each network.
 
 use dfdx::nn::{Module, ModuleMut};
-use dfdx::shapes::{Const, Dim, HasShape, Shape};
+use dfdx::shapes::{Const, Dim};
 use dfdx::tensor::{Cpu, NoneTape, Tensor, TensorFromVec};
 use pvlu::Error;
+use pvlu::activation::Activation;
 use pvlu::kernel::view;
-use pvlu::layer::{Mode, Path, Slot, Switch, Switches, Walk, Walker, WalkerMut};
+use pvlu::layer::{
+    AnyTensor, Extent, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
+    WalkerMut,
+};
 use pvlu::loss::try_cross_entropy;
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
@@ -40,12 +44,12 @@ pub struct TensorView<'a> {
 pub type UpdateRule<'a> = dyn FnMut(Slot<'_>, &mut [f32], &[f32]) -> Result<(), Error> + 'a;
 
 /// An image classifier in `f32` on the CPU.
-pub trait Model: Send {
+pub trait Model: Send + Sync {
     /// Number of classes.
     fn classes(&self) -> usize;
 
-    /// Values of one image: channels, height and width multiplied.
-    fn image_len(&self) -> usize;
+    /// Height and width of an image.
+    fn image(&self) -> (usize, usize);
 
     /// Logits `[batch, classes]` of images `[batch, 3, height, width]`, by [`Mode::Eval`] or as the switches stand.
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error>;
@@ -53,23 +57,64 @@ pub trait Model: Send {
     /// Forward and backward over one batch. Running statistics and dropout counts move on; parameters do not.
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
+    /// The network.
+    fn net(&self) -> &dyn Walk<f32, Cpu>;
+
+    /// The network, for changing.
+    fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu>;
+
+    /// The same network with another activation, at the type level; see [`pvlu::layer::SwapActivation`]. Every other
+    /// tensor is moved. [`SwapError::Unknown`] if it was not built with that one among its swaps.
+    fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError>;
+
+    /// Values of one image: channels, height and width multiplied.
+    fn image_len(&self) -> usize {
+        let (height, width) = self.image();
+        3 * height * width
+    }
+
+    /// Name of the activation, if there is one.
+    fn activation(&self) -> Option<&'static str> {
+        let (height, width) = self.image();
+        let mut found = None;
+        let mut find = |layer: LayerOutline<'_>| {
+            if let LayerKind::Activation { name, .. } = layer.kind {
+                found = Some(name);
+            }
+        };
+        // An error only means that the image does not fit the head, which comes last.
+        let _ = self.net().outline(&mut Path::root(), Extent::image(3, height, width), &mut find);
+        found
+    }
+
     /// Shows every tensor in forward order.
-    fn tensors(&self, show: &mut dyn FnMut(TensorView<'_>)) -> Result<(), Error>;
+    fn tensors(&self, show: &mut dyn FnMut(TensorView<'_>)) -> Result<(), Error> {
+        self.net().walk(&mut Path::root(), &mut Show(show))
+    }
 
     /// Applies a rule to every trained parameter.
     ///
     /// [`Error::MissingGradient`], naming the parameter, if one got no gradient; then nothing is changed. See
     /// [`LeafGradients::reached`] for what an operation of dfdx's own hides.
-    fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error>;
+    fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
+        self.net().walk(&mut Path::root(), &mut Reached(gradients))?;
+        self.net_mut().walk_mut(&mut Path::root(), &mut Update { gradients, rule })
+    }
 
     /// Hands out the switches of every layer.
-    fn switches(&mut self, change: &mut dyn FnMut(Switches<'_>));
+    fn switches(&mut self, change: &mut dyn FnMut(Switches<'_>)) {
+        self.net_mut().each_switch(change);
+    }
 
     /// Puts dropouts and batch norms into a mode.
-    fn set_mode(&mut self, mode: Mode);
+    fn set_mode(&mut self, mode: Mode) {
+        self.net_mut().set_mode(mode);
+    }
 
     /// Seeds the dropouts.
-    fn seed_dropout(&mut self, seed: u64);
+    fn seed_dropout(&mut self, seed: u64) {
+        self.net_mut().seed_dropout(seed);
+    }
 
     /// Trained parameters, in elements.
     fn trained_parameters(&self) -> Result<usize, Error> {
@@ -83,13 +128,40 @@ pub trait Model: Send {
     }
 }
 
+/// A swap that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SwapError {
+    /// Not one of those that the model can be swapped to.
+    #[error("cannot swap the activation to {to:?}; possible are {}", known.join(", "))]
+    Unknown {
+        /// The activation asked for.
+        to: String,
+        /// Those that can be had.
+        known: Vec<&'static str>,
+    },
+    /// The device refused.
+    #[error(transparent)]
+    Device(#[from] Error),
+}
+
+/// Makes a model of a classifier with another activation.
+pub type Swap<N, H, W, const CLASSES: usize> = fn(Classifier<N, H, W, CLASSES>) -> Result<Box<dyn Model>, Error>;
+
+/// Activations that a classifier can be swapped to.
+pub type Swaps<N, H, W, const CLASSES: usize> = &'static [(&'static str, Swap<N, H, W, CLASSES>)];
+
 /// A typed network as a [`Model`], with the image size that it is used at.
 #[derive(Clone, Debug)]
-pub struct Classifier<N, H, W, const CLASSES: usize> {
+pub struct Classifier<N, H: 'static, W: 'static, const CLASSES: usize>
+where
+    N: 'static,
+{
     /// The network.
     pub net: N,
     height: H,
     width: W,
+    swaps: Swaps<N, H, W, CLASSES>,
 }
 
 /// What a network must do to be a [`Classifier`]; every network of the zoo does.
@@ -98,6 +170,8 @@ pub trait Network<H: Dim, W: Dim, const CLASSES: usize>:
     + Module<Images<H, W>, Output = Logits<CLASSES>, Error = Error>
     + ModuleMut<Images<H, W, GradTape<f32, Cpu>>, Output = Logits<CLASSES, GradTape<f32, Cpu>>, Error = Error>
     + Send
+    + Sync
+    + 'static
 {
 }
 
@@ -106,6 +180,8 @@ impl<N, H: Dim, W: Dim, const CLASSES: usize> Network<H, W, CLASSES> for N where
         + Module<Images<H, W>, Output = Logits<CLASSES>, Error = Error>
         + ModuleMut<Images<H, W, GradTape<f32, Cpu>>, Output = Logits<CLASSES, GradTape<f32, Cpu>>, Error = Error>
         + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -115,7 +191,7 @@ where
 {
     /// A network for 32x32 images, checked at compile time.
     pub fn cifar(net: N) -> Self {
-        Self { net, height: Const, width: Const }
+        Self::new(net, Const, Const)
     }
 }
 
@@ -125,12 +201,27 @@ where
 {
     /// A network for images of the given size, each side `Const` or `usize`.
     pub fn new(net: N, height: H, width: W) -> Self {
-        Self { net, height, width }
+        Self { net, height, width, swaps: &[] }
+    }
+
+    /// The same, with the activations that it can be swapped to as a [`Model`].
+    #[must_use]
+    pub fn with_swaps(self, swaps: Swaps<N, H, W, CLASSES>) -> Self {
+        Self { swaps, ..self }
+    }
+
+    /// The same network with activation `B`, at the type level.
+    pub fn try_swap_activation<B: Activation>(self) -> Result<Classifier<N::Swapped<B>, H, W, CLASSES>, Error>
+    where
+        N: SwapActivation<f32, Cpu>,
+        N::Swapped<B>: Network<H, W, CLASSES>,
+    {
+        Ok(Classifier::new(self.net.try_swap_activation()?, self.height, self.width))
     }
 
     /// A batch from its values; [`Error::Shape`] if they are not whole images.
     fn images(&self, values: Vec<f32>) -> Result<Images<H, W>, Error> {
-        let image = 3 * self.height.size() * self.width.size();
+        let image = self.image_len();
         if image == 0 || !values.len().is_multiple_of(image) {
             return Err(Error::Shape { expected: image, found: values.len() });
         }
@@ -142,13 +233,15 @@ where
 impl<N, H: Dim, W: Dim, const CLASSES: usize> Model for Classifier<N, H, W, CLASSES>
 where
     N: Network<H, W, CLASSES>,
+    H: Send + Sync + 'static,
+    W: Send + Sync + 'static,
 {
     fn classes(&self) -> usize {
         CLASSES
     }
 
-    fn image_len(&self) -> usize {
-        3 * self.height.size() * self.width.size()
+    fn image(&self) -> (usize, usize) {
+        (self.height.size(), self.width.size())
     }
 
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
@@ -165,34 +258,30 @@ where
         Ok(Step { loss: value, logits: values, gradients: try_backward(loss)? })
     }
 
-    fn tensors(&self, show: &mut dyn FnMut(TensorView<'_>)) -> Result<(), Error> {
-        self.net.walk(&mut Path::root(), &mut Show(show))
+    fn net(&self) -> &dyn Walk<f32, Cpu> {
+        &self.net
     }
 
-    fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
-        self.net.walk(&mut Path::root(), &mut Reached(gradients))?;
-        self.net.walk_mut(&mut Path::root(), &mut Update { gradients, rule })
+    fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu> {
+        &mut self.net
     }
 
-    fn switches(&mut self, change: &mut dyn FnMut(Switches<'_>)) {
-        self.net.each_switch(change);
-    }
-
-    fn set_mode(&mut self, mode: Mode) {
-        self.net.set_mode(mode);
-    }
-
-    fn seed_dropout(&mut self, seed: u64) {
-        self.net.seed_dropout(seed);
+    fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError> {
+        match self.swaps.iter().find(|(name, _)| *name == activation) {
+            Some((_, swap)) => Ok(swap(*self)?),
+            None => {
+                let known = self.swaps.iter().map(|(name, _)| *name).collect();
+                Err(SwapError::Unknown { to: activation.to_owned(), known })
+            }
+        }
     }
 }
 
 struct Show<'a>(&'a mut dyn FnMut(TensorView<'_>));
 
 impl Walker<f32, Cpu> for Show<'_> {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, f32, Cpu>) -> Result<(), Error> {
-        let values = view::read(tensor);
-        (self.0)(TensorView { slot, shape: tensor.shape().concrete().as_ref(), values: &values });
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        (self.0)(TensorView { slot, shape: &tensor.dims(), values: &tensor.read()? });
         Ok(())
     }
 }
@@ -201,8 +290,8 @@ impl Walker<f32, Cpu> for Show<'_> {
 struct Reached<'a>(&'a LeafGradients<f32, Cpu>);
 
 impl Walker<f32, Cpu> for Reached<'_> {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, f32, Cpu>) -> Result<(), Error> {
-        if slot.trained && !self.0.reached(tensor) {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        if slot.trained && !self.0.reached_id(tensor.id()) {
             return Err(Error::MissingGradient { path: slot.path.to_owned() });
         }
         Ok(())
@@ -215,14 +304,15 @@ struct Update<'a, 'b> {
 }
 
 impl WalkerMut<f32, Cpu> for Update<'_, '_> {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, f32, Cpu>) -> Result<(), Error> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         if !slot.trained {
             return Ok(());
         }
-        let Some(gradient) = self.gradients.get_mut(tensor) else {
+        let Some(gradient) = tensor.gradient(self.gradients)? else {
             return Err(Error::MissingGradient { path: slot.path.to_owned() });
         };
-        let gradient = gradient?;
-        view::with_mut(tensor, |values| (self.rule)(slot, values, gradient))?
+        let mut result = Ok(());
+        tensor.with_mut(&mut |values| result = (self.rule)(slot, values, gradient))?;
+        result
     }
 }

@@ -1,40 +1,141 @@
 //! Models by name: the only place that instantiates networks for every activation and class count, so that each is
 //! compiled once.
 
-use dfdx::nn::{BuildOnDevice, DeviceBuildExt};
-use dfdx::shapes::Const;
-use dfdx::tensor::Cpu;
+mod typed;
+
 use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
 
-use crate::init;
-use crate::model::{Classifier, Model, Network};
-use crate::sequential::Sequential6Conv;
-
-/// Names of the models.
-pub const MODELS: [&str; 1] = ["sequential6conv"];
+use crate::model::Model;
+use crate::names::LayerNames;
+use crate::resnet::{cifar, v1, v2};
+use crate::{sequential, vgg};
 
 /// Names of the activations, in the order of the paper's first table, then the others.
 pub const ACTIVATIONS: [&str; 8] =
     [Relu::NAME, LeakyRelu::NAME, Elu::NAME, PRelu::NAME, SineRelu::NAME, Swish::NAME, Vlu::NAME, Pvlu::NAME];
 
+/// Those of the CIFAR ResNets.
+const FOUR: [&str; 4] = [Relu::NAME, PRelu::NAME, Vlu::NAME, Pvlu::NAME];
+
+/// Those of the ImageNet models.
+const TWO: [&str; 2] = [Relu::NAME, Pvlu::NAME];
+
 /// Class counts that models are instantiated for.
-pub const CLASSES: [usize; 2] = [10, 100];
+pub const CLASSES: [usize; 3] = [10, 100, 1000];
+
+/// Image sides that a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// Any, of at least this many pixels.
+    Any {
+        /// The smallest.
+        least: usize,
+        /// The original's.
+        default: usize,
+    },
+    /// These alone, square. The first is the original's.
+    Square(&'static [usize]),
+}
+
+/// An architecture that networks are built of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Sequential6Conv,
+    Vgg { convolutions: [usize; 5], batch_norm: bool },
+    KerasV1([usize; 4]),
+    TorchV1([usize; 4]),
+    V2([usize; 4]),
+    Cifar { blocks: usize, projection: bool },
+}
+
+/// One model.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name.
+    pub name: &'static str,
+    /// Activations that it is instantiated with.
+    pub activations: &'static [&'static str],
+    family: Family,
+    build: typed::Build,
+}
+
+/// Every model, in the order in which they are listed.
+pub static MODELS: [Entry; 21] = [
+    Entry::new("sequential6conv", &ACTIVATIONS, Family::Sequential6Conv, typed::sequential6conv),
+    Entry::vgg("vgg16", vgg::CONVOLUTIONS_16, false, typed::vgg16),
+    Entry::vgg("vgg19", vgg::CONVOLUTIONS_19, false, typed::vgg19),
+    Entry::vgg("vgg16_bn", vgg::CONVOLUTIONS_16, true, typed::vgg16_bn),
+    Entry::vgg("vgg19_bn", vgg::CONVOLUTIONS_19, true, typed::vgg19_bn),
+    Entry::new("resnet50", &TWO, Family::KerasV1(v1::BLOCKS_50), typed::resnet50),
+    Entry::new("resnet50_v1_5", &TWO, Family::TorchV1(v1::BLOCKS_50_V1_5), typed::resnet50_v1_5),
+    Entry::new("resnet101_v1_5", &TWO, Family::TorchV1(v1::BLOCKS_101_V1_5), typed::resnet101_v1_5),
+    Entry::new("resnet50v2", &TWO, Family::V2(v2::BLOCKS_50), typed::resnet50v2),
+    Entry::new("resnet101v2", &TWO, Family::V2(v2::BLOCKS_101), typed::resnet101v2),
+    Entry::new("resnet152v2", &TWO, Family::V2(v2::BLOCKS_152), typed::resnet152v2),
+    Entry::cifar("cifar_resnet20", 3, false, typed::cifar_resnet20),
+    Entry::cifar("cifar_resnet32", 5, false, typed::cifar_resnet32),
+    Entry::cifar("cifar_resnet44", 7, false, typed::cifar_resnet44),
+    Entry::cifar("cifar_resnet56", 9, false, typed::cifar_resnet56),
+    Entry::cifar("cifar_resnet110", 18, false, typed::cifar_resnet110),
+    Entry::cifar("cifar_resnet20_b", 3, true, typed::cifar_resnet20_b),
+    Entry::cifar("cifar_resnet32_b", 5, true, typed::cifar_resnet32_b),
+    Entry::cifar("cifar_resnet44_b", 7, true, typed::cifar_resnet44_b),
+    Entry::cifar("cifar_resnet56_b", 9, true, typed::cifar_resnet56_b),
+    Entry::cifar("cifar_resnet110_b", 18, true, typed::cifar_resnet110_b),
+];
+
+/// The names of all models.
+pub fn model_names() -> Vec<&'static str> {
+    MODELS.iter().map(|entry| entry.name).collect()
+}
+
+/// The model of this name; [`RegistryError::Model`] if there is none.
+pub fn find(model: &str) -> Result<&'static Entry, RegistryError> {
+    MODELS.iter().find(|entry| entry.name == model).ok_or_else(|| RegistryError::Model { name: model.to_owned() })
+}
+
+/// What a model is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    /// Name of the activation.
+    pub activation: &'a str,
+    /// Number of classes.
+    pub classes: usize,
+    /// Height and width of the images; the original's if not given.
+    pub image: Option<(usize, usize)>,
+    /// Where the weights come from.
+    pub weights: Start,
+}
+
+/// Where the weights of a new model come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to the
+    /// scale that suits it.
+    Seed(u64),
+    /// Zero, to be loaded. Other tensors have their start values.
+    Unfilled,
+}
 
 /// A model that cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
     /// No model of this name.
-    #[error("unknown model {name:?}; known are {}", MODELS.join(", "))]
+    #[error("unknown model {name:?}; known are {}", model_names().join(", "))]
     Model {
         /// The name asked for.
         name: String,
     },
-    /// No activation of this name.
-    #[error("unknown activation {name:?}; known are {}", ACTIVATIONS.join(", "))]
+    /// No activation of this name, or not with this model.
+    #[error("{model} has no instance with activation {name:?}; there are instances with {}", known.join(", "))]
     Activation {
+        /// The model.
+        model: &'static str,
         /// The name asked for.
         name: String,
+        /// Those that can be had.
+        known: &'static [&'static str],
     },
     /// Not instantiated for this class count.
     #[error("{model} has no instance for {classes} classes; there are instances for {CLASSES:?}")]
@@ -44,48 +145,109 @@ pub enum RegistryError {
         /// The class count asked for.
         classes: usize,
     },
+    /// An image size that the model does not take.
+    #[error("{model} does not take images of {height}x{width}; it takes {takes}")]
+    Image {
+        /// The model.
+        model: &'static str,
+        /// Rows asked for.
+        height: usize,
+        /// Columns asked for.
+        width: usize,
+        /// What it takes.
+        takes: Sides,
+    },
     /// The device refused.
     #[error("building the model: {0}")]
-    Device(String),
+    Device(#[from] pvlu::Error),
 }
 
-/// Builds a model with start values drawn from `seed`. Equal seeds give equal weights under every activation, up to
-/// the scale that suits it (see [`init`]), because activations draw nothing.
+impl std::fmt::Display for Sides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Sides::Any { least, .. } => write!(f, "any size from {least}x{least}"),
+            Sides::Square(sides) => {
+                let sides: Vec<String> = sides.iter().map(|side| format!("{side}x{side}")).collect();
+                f.write_str(&sides.join(" and "))
+            }
+        }
+    }
+}
+
+impl Entry {
+    const fn new(
+        name: &'static str,
+        activations: &'static [&'static str],
+        family: Family,
+        build: typed::Build,
+    ) -> Self {
+        Self { name, activations, family, build }
+    }
+
+    const fn vgg(name: &'static str, convolutions: [usize; 5], batch_norm: bool, build: typed::Build) -> Self {
+        Self::new(name, &TWO, Family::Vgg { convolutions, batch_norm }, build)
+    }
+
+    const fn cifar(name: &'static str, blocks: usize, projection: bool, build: typed::Build) -> Self {
+        Self::new(name, &FOUR, Family::Cifar { blocks, projection }, build)
+    }
+
+    /// Image sizes that it takes.
+    pub fn sides(&self) -> Sides {
+        match self.family {
+            Family::Sequential6Conv => Sides::Square(&[32]),
+            Family::Vgg { .. } => Sides::Square(&[224, 32]),
+            Family::KerasV1(_) | Family::TorchV1(_) | Family::V2(_) => Sides::Any { least: 32, default: 224 },
+            Family::Cifar { .. } => Sides::Any { least: 8, default: 32 },
+        }
+    }
+
+    /// Height and width of the original's images.
+    pub fn image(&self) -> (usize, usize) {
+        let side = match self.sides() {
+            Sides::Any { default, .. } => default,
+            Sides::Square(sides) => sides[0],
+        };
+        (side, side)
+    }
+
+    /// Number of classes of the original.
+    pub fn classes(&self) -> usize {
+        match self.family {
+            Family::Sequential6Conv => 100,
+            Family::Cifar { .. } => 10,
+            _ => 1000,
+        }
+    }
+
+    /// Names of the layers for images of this size, in the order of a walk.
+    pub fn names(&self, image: (usize, usize)) -> Vec<LayerNames> {
+        match self.family {
+            Family::Sequential6Conv => sequential::names(),
+            Family::Vgg { convolutions, batch_norm } => vgg::names(convolutions, batch_norm, image == (32, 32)),
+            Family::KerasV1(blocks) => v1::keras_names(blocks),
+            Family::TorchV1(blocks) => v1::torch_names(blocks),
+            Family::V2(blocks) => v2::names(blocks),
+            Family::Cifar { blocks, projection } => cifar::names(blocks, projection),
+        }
+    }
+
+    /// Builds the model.
+    pub fn build(&'static self, options: &Options<'_>) -> Result<Box<dyn Model>, RegistryError> {
+        let (height, width) = options.image.unwrap_or(self.image());
+        let takes = self.sides();
+        let fits = match takes {
+            Sides::Any { least, .. } => height.min(width) >= least,
+            Sides::Square(sides) => height == width && sides.contains(&height),
+        };
+        if !fits {
+            return Err(RegistryError::Image { model: self.name, height, width, takes });
+        }
+        (self.build)(self, options, (height, width))
+    }
+}
+
+/// Builds a model with start values drawn from `seed`, for images of its original's size.
 pub fn build(model: &str, activation: &str, classes: usize, seed: u64) -> Result<Box<dyn Model>, RegistryError> {
-    if model != MODELS[0] {
-        return Err(RegistryError::Model { name: model.to_owned() });
-    }
-    match activation {
-        Relu::NAME => sequential::<Relu>(classes, seed),
-        LeakyRelu::NAME => sequential::<LeakyRelu>(classes, seed),
-        Elu::NAME => sequential::<Elu>(classes, seed),
-        PRelu::NAME => sequential::<PRelu>(classes, seed),
-        SineRelu::NAME => sequential::<SineRelu>(classes, seed),
-        Swish::NAME => sequential::<Swish>(classes, seed),
-        Vlu::NAME => sequential::<Vlu>(classes, seed),
-        Pvlu::NAME => sequential::<Pvlu>(classes, seed),
-        other => Err(RegistryError::Activation { name: other.to_owned() }),
-    }
-}
-
-fn sequential<A: Activation>(classes: usize, seed: u64) -> Result<Box<dyn Model>, RegistryError> {
-    match classes {
-        10 => cifar::<A, Sequential6Conv<A, 10>, 10>(seed),
-        100 => cifar::<A, Sequential6Conv<A, 100>, 100>(seed),
-        _ => Err(RegistryError::Classes { model: MODELS[0], classes }),
-    }
-}
-
-/// A network for 32x32 images.
-fn cifar<A: Activation, N, const CLASSES: usize>(seed: u64) -> Result<Box<dyn Model>, RegistryError>
-where
-    N: BuildOnDevice<Cpu, f32>,
-    N::Built: Network<Const<32>, Const<32>, CLASSES> + 'static,
-{
-    let device = Cpu::seed_from_u64(seed);
-    let mut net = device.try_build_module::<N, f32>().map_err(|error| RegistryError::Device(error.to_string()))?;
-    init::he::<A>(&mut net).map_err(|error| RegistryError::Device(error.to_string()))?;
-    let mut model = Classifier::cifar(net);
-    model.seed_dropout(seed);
-    Ok(Box::new(model))
+    find(model)?.build(&Options { activation, classes, image: None, weights: Start::Seed(seed) })
 }

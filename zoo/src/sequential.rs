@@ -5,6 +5,7 @@
 //! the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and dropout
 //! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
+use crate::names::LayerNames;
 use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
 
 /// A 3x3 convolution that keeps the image size, and its activation.
@@ -12,6 +13,10 @@ pub type ConvAct<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Ac
 
 /// Two convolutions with activations, a pool that halves the image, and dropout.
 pub type Stage<A, const I: usize, const O: usize> = (ConvAct<A, I, O>, ConvAct<A, O, O>, MaxPool2D<2, 2>, Dropout<25>);
+
+/// Three stages: images `(B, 3, 32, 32)` to feature maps `(B, C3, 4, 4)`.
+pub type Trunk<A, const C1: usize, const C2: usize, const C3: usize> =
+    (Stage<A, 3, C1>, Stage<A, C1, C2>, Stage<A, C2, C3>);
 
 /// Dense layers on the flattened 4x4 image.
 pub type Head<A, const CHANNELS: usize, const FLAT: usize, const DENSE: usize, const CLASSES: usize> =
@@ -28,4 +33,11 @@ pub type Sequential6Conv<
     const C3: usize = 128,
     const FLAT: usize = 2048,
     const DENSE: usize = 512,
-> = (Stage<A, 3, C1>, Stage<A, C1, C2>, Stage<A, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>);
+> = (Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>);
+
+/// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
+pub fn names() -> Vec<LayerNames> {
+    let convolutions = (1..=6).map(|i| LayerNames::torch(format!("conv{i}")));
+    let dense = [LayerNames::torch("dense1"), LayerNames::torch("dense2").in_head()];
+    convolutions.chain(dense).collect()
+}

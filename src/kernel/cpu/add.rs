@@ -10,6 +10,30 @@ pub fn add_assign<E: Element>(y: &mut [E], x: &[E]) {
     tasks::for_each(Level::current(), y.chunks_mut(TASK).zip(x.chunks(TASK)).map(|(y, x)| AddAssign { y, x }));
 }
 
+/// `y = a + b`.
+pub fn add<E: Element>(a: &[E], b: &[E], y: &mut [E]) {
+    assert!(a.len() == y.len() && b.len() == y.len());
+    let inputs = a.chunks(TASK).zip(b.chunks(TASK));
+    tasks::for_each(Level::current(), y.chunks_mut(TASK).zip(inputs).map(|(y, (a, b))| Add { a, b, y }));
+}
+
+struct Add<'a, E> {
+    a: &'a [E],
+    b: &'a [E],
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Add<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for ((y, &a), &b) in self.y.iter_mut().zip(self.a).zip(self.b) {
+            *y = a + b;
+        }
+    }
+}
+
 struct AddAssign<'a, E> {
     y: &'a mut [E],
     x: &'a [E],
@@ -35,7 +59,10 @@ mod tests {
         for n in [0, 1, 17, TASK, 2 * TASK + 3] {
             let x: Vec<f32> = (0..n).map(|i| (i % 1000) as f32).collect();
             let mut y: Vec<f32> = (0..n).map(|i| (i % 7) as f32).collect();
+            let mut sum = vec![0.0; n];
+            add(&y, &x, &mut sum);
             add_assign(&mut y, &x);
+            assert_eq!(sum, y);
             for (i, y) in y.iter().enumerate() {
                 assert_eq!(*y, (i % 7) as f32 + (i % 1000) as f32);
             }

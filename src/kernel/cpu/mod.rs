@@ -19,10 +19,13 @@ pub mod optimizer;
 pub mod pool2d;
 mod scratch;
 pub mod simd;
+pub mod subsample;
 mod sums;
+mod table;
 mod tasks;
 
 pub use layout::Layout;
+pub use table::Table;
 
 #[cfg(test)]
 mod testing;

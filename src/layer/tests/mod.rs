@@ -63,15 +63,19 @@ struct Collect<'a, E: Element + Unit> {
 }
 
 impl<E: Element + Unit> Walker<E, Cpu> for Collect<'_, E> {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, E, Cpu>) -> Result<(), Error> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
         if slot.trained {
-            let gradient = self.gradients.get_mut(tensor).unwrap_or_else(|| panic!("{} got no gradient", slot.path))?;
+            let gradient = tensor.gradient(self.gradients)?.unwrap_or_else(|| panic!("{} got no gradient", slot.path));
             self.found.push((slot.path.to_owned(), gradient.to_vec()));
         } else {
             // After an operation of dfdx's own every tensor counts as reached, this stranger too.
             let stranger: Tensor<Rank0, E, Cpu> = Cpu::default().zeros();
             let knows = !self.gradients.reached(&stranger);
-            assert!(!knows || !self.gradients.reached(tensor), "{} is not trained but got a gradient", slot.path);
+            assert!(
+                !knows || tensor.gradient(self.gradients)?.is_none(),
+                "{} is not trained but got a gradient",
+                slot.path
+            );
         }
         Ok(())
     }
@@ -95,9 +99,9 @@ struct Nudge<'a> {
 }
 
 impl<E: Element + Unit> WalkerMut<E, Cpu> for Nudge<'_> {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, E, Cpu>) -> Result<(), Error> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
         if slot.path == self.path {
-            view::with_mut(tensor, |values| values[self.element] = values[self.element] + E::of(self.by))?;
+            tensor.with_mut(&mut |values| values[self.element] = values[self.element] + E::of(self.by))?;
         }
         Ok(())
     }
@@ -167,12 +171,11 @@ where
 {
     struct Shake(u64);
     impl WalkerMut<f64, Cpu> for Shake {
-        fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &mut Tensor<S, f64, Cpu>) -> Result<(), Error> {
+        fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
             self.0 += 1;
-            let noise: Vec<f64> = noise(tensor.shape().num_elements(), self.0);
+            let noise: Vec<f64> = noise(tensor.dims().into_iter().product(), self.0);
             let scale = if slot.role == Role::RunningVariance { 0.5 } else { 0.3 };
-            view::with_mut(tensor, |values| values.iter_mut().zip(noise).for_each(|(v, n)| *v += scale * n))?;
-            Ok(())
+            tensor.with_mut(&mut |values| values.iter_mut().zip(&noise).for_each(|(v, n)| *v += scale * n))
         }
     }
     let mut module = M::build_on_device(&Cpu::seed_from_u64(seed));

@@ -9,8 +9,8 @@ use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Linear};
 struct Roles(BTreeMap<String, (Role, bool, Vec<usize>)>);
 
 impl Walker<f64, Cpu> for Roles {
-    fn tensor<S: Shape>(&mut self, slot: Slot<'_>, tensor: &Tensor<S, f64, Cpu>) -> Result<(), Error> {
-        let shape = tensor.shape().concrete().into();
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+        let shape = tensor.dims();
         assert!(self.0.insert(slot.path.to_owned(), (slot.role, slot.trained, shape)).is_none(), "{}", slot.path);
         Ok(())
     }
@@ -48,7 +48,7 @@ fn a_walk_names_every_tensor_and_what_it_is() {
 fn an_error_of_a_walker_ends_the_walk() {
     struct Stop(usize);
     impl Walker<f64, Cpu> for Stop {
-        fn tensor<S: Shape>(&mut self, slot: Slot<'_>, _: &Tensor<S, f64, Cpu>) -> Result<(), Error> {
+        fn tensor(&mut self, slot: Slot<'_>, _: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
             self.0 += 1;
             if slot.role == Role::Bias { Err(Error::MissingGradient { path: slot.path.to_owned() }) } else { Ok(()) }
         }

@@ -5,7 +5,7 @@ use dfdx::shapes::Const;
 use dfdx::tensor::{Cpu, Tensor};
 use pvlu::Error;
 use pvlu::layer::builder;
-use pvlu::layer::{Flatten2D, Linear, Mode, Path, Role, Switches, Walk, Walker, WalkerMut};
+use pvlu::layer::{Extent, Flatten2D, LayerOutline, Linear, Mode, Path, Role, Switches, Walk, Walker, WalkerMut};
 use pvlu::tape::Track;
 use pvlu_zoo::data::{Augmentation, Batch};
 use pvlu_zoo::model::{Classifier, Images, Logits, Model};
@@ -114,13 +114,21 @@ struct Forgetful {
 }
 
 impl Walk<f32, Cpu> for Forgetful {
-    fn walk<V: Walker<f32, Cpu>>(&self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<f32, Cpu>) -> Result<(), Error> {
         path.step("used", |path| self.used.walk(path, walker))?;
         path.step("forgotten", |path| self.forgotten.walk(path, walker))
     }
-    fn walk_mut<V: WalkerMut<f32, Cpu>>(&mut self, path: &mut Path, walker: &mut V) -> Result<(), Error> {
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<f32, Cpu>) -> Result<(), Error> {
         path.step("used", |path| self.used.walk_mut(path, walker))?;
         path.step("forgotten", |path| self.forgotten.walk_mut(path, walker))
+    }
+    fn outline(
+        &self,
+        path: &mut Path,
+        _: Extent,
+        show: &mut dyn FnMut(LayerOutline<'_>),
+    ) -> Result<Extent, Error> {
+        path.step("used", |path| Walk::<f32, Cpu>::outline(&self.used, path, Extent::features(3072), show))
     }
 }
 

@@ -1,0 +1,60 @@
+//! The kernels of one element type behind function pointers.
+//!
+//! A generic kernel is compiled in the crate that names its element type. Layers are instantiated in the user's crate; going
+//! through this table they find the kernels compiled, once, here.
+
+use super::Layout;
+use super::batch_norm::{self, Gradients, Scaling, Statistics};
+use super::conv2d::{self, ConvShape};
+use super::pool2d::{self, MaxPadding, PoolShape};
+use super::subsample::{self, Subsample};
+use super::{add, cross_entropy, dropout, linear};
+use crate::kernel::Element;
+
+type Unary<E, S> = fn(S, &[E], &mut [E]);
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $kernel:path;)*) => {
+        /// The kernels that layers call; each field is documented where the function is.
+        #[derive(Debug)]
+        #[allow(missing_docs)]
+        pub struct Table<E: 'static> {
+            $($(#[$doc])* pub $name: $type,)*
+        }
+
+        impl<E: Element> Table<E> {
+            /// The kernels in `E`, compiled in the crate that calls this with a concrete `E`.
+            pub(crate) const fn new() -> Self {
+                Self { $($name: $kernel,)* }
+            }
+        }
+    };
+}
+table! {
+    add: fn(&[E], &[E], &mut [E]) = add::add;
+    add_assign: fn(&mut [E], &[E]) = add::add_assign;
+    conv2d: fn(&ConvShape, &[E], &[E], Option<&[E]>, &mut [E]) = conv2d::forward;
+    conv2d_backward_input: fn(&ConvShape, &[E], &[E], &mut [E]) = conv2d::backward_input;
+    conv2d_backward_weight: fn(&ConvShape, &[E], &[E], &mut [E]) = conv2d::backward_weight;
+    conv2d_backward_bias: fn(&ConvShape, &[E], &mut [E]) = conv2d::backward_bias;
+    linear: fn(usize, usize, usize, &[E], &[E], Option<&[E]>, &mut [E]) = linear::forward;
+    linear_backward_input: fn(usize, usize, usize, &[E], &[E], &mut [E]) = linear::backward_input;
+    linear_backward_weight: fn(usize, usize, usize, &[E], &[E], &mut [E]) = linear::backward_weight;
+    linear_backward_bias: fn(usize, usize, &[E], &mut [E]) = linear::backward_bias;
+    batch_statistics: fn(Layout, &[E]) -> Statistics = batch_norm::batch_statistics;
+    normalize: fn(Layout, &[E], Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize;
+    batch_norm_backward: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) = batch_norm::backward;
+    batch_norm_backward_running: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) =
+        batch_norm::backward_running;
+    max_pool: fn(PoolShape, MaxPadding, &[E], &mut [E], Option<&mut [u8]>) = pool2d::max_pool;
+    max_pool_backward: fn(PoolShape, &[u8], &[E], &mut [E]) = pool2d::max_pool_backward;
+    average_pool: fn(PoolShape, bool, &[E], &mut [E]) = pool2d::average_pool;
+    average_pool_backward: fn(PoolShape, bool, &[E], &mut [E]) = pool2d::average_pool_backward;
+    global_average_pool: Unary<E, usize> = pool2d::global_average_pool;
+    global_average_pool_backward: Unary<E, usize> = pool2d::global_average_pool_backward;
+    subsample: Unary<E, Subsample> = subsample::forward;
+    subsample_backward: Unary<E, Subsample> = subsample::backward;
+    dropout: fn(u64, f64, &[E], &mut [E]) = dropout::apply;
+    dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
+    cross_entropy: fn(&[E], usize, &[usize], &mut [E]) -> f64 = cross_entropy::cross_entropy;
+}

@@ -1,0 +1,180 @@
+//! How a layer runs: at its door the shape is taken off the tensors, so that what it does is compiled once for an element
+//! type and not once for a shape.
+
+use std::borrow::Cow;
+
+use dfdx::prelude::{PutTape, SplitTape};
+use dfdx::shapes::{Dtype, Shape, Unit};
+use dfdx::tensor::{Cpu, CpuError, Gradients, Tape, Tensor, UniqueId};
+
+use super::contiguous::contiguous;
+use super::tensor;
+use crate::error::Error;
+use crate::kernel::{Element, view};
+use crate::tape::{Track, id};
+
+/// Finds a gradient.
+type Find<E> = dyn Fn(&mut Gradients<E, Cpu>) -> Result<&mut Vec<E>, CpuError>;
+
+/// The place of a tensor's gradient, without the tensor.
+pub(super) struct Place<E: Unit>(Box<Find<E>>);
+
+impl<E: Unit> Place<E> {
+    /// The place of the gradient of a tensor.
+    pub fn of<S: Shape>(tensor: &Tensor<S, E, Cpu>) -> Self {
+        let ghost = tensor.ghost();
+        Self(Box::new(move |gradients| Ok(&mut *gradients.get_or_alloc_mut(&ghost)?)))
+    }
+
+    /// The gradient, zero where nothing was added to it yet.
+    pub fn gradient<'g>(&self, gradients: &'g mut Gradients<E, Cpu>) -> Result<&'g mut Vec<E>, CpuError> {
+        (self.0)(gradients)
+    }
+}
+
+/// A tensor of any shape.
+pub(super) trait Buffer<E: Unit> {
+    /// The elements in row-major order.
+    fn read(&self) -> Cow<'_, [E]>;
+    /// Whether they lie so.
+    fn is_contiguous(&self) -> bool;
+    /// See [`id`].
+    fn id(&self) -> UniqueId;
+    /// The gradient, zero where nothing was added to it yet.
+    fn gradient<'g>(&self, gradients: &'g mut Gradients<E, Cpu>) -> Result<&'g mut Vec<E>, CpuError>;
+}
+
+impl<S: Shape, E: Unit> Buffer<E> for Tensor<S, E, Cpu> {
+    fn read(&self) -> Cow<'_, [E]> {
+        view::read(self)
+    }
+    fn is_contiguous(&self) -> bool {
+        view::is_contiguous(self)
+    }
+    fn id(&self) -> UniqueId {
+        id(self)
+    }
+    fn gradient<'g>(&self, gradients: &'g mut Gradients<E, Cpu>) -> Result<&'g mut Vec<E>, CpuError> {
+        Ok(&mut *gradients.get_or_alloc_mut(self)?)
+    }
+}
+
+/// A parameter of a layer, as its operation holds it.
+pub(super) struct Parameter<E: Unit> {
+    name: &'static str,
+    tensor: Box<dyn Buffer<E>>,
+    /// Whether it wants a gradient.
+    pub trained: bool,
+}
+
+impl<E: Unit> Parameter<E> {
+    /// A parameter of this name. Its buffer is shared, not copied.
+    pub fn new<S: Shape>(name: &'static str, tensor: &Tensor<S, E, Cpu>, trained: bool) -> Self {
+        Self { name, tensor: Box::new(tensor.clone()), trained }
+    }
+
+    /// The elements.
+    pub fn read(&self) -> Cow<'_, [E]> {
+        self.tensor.read()
+    }
+
+    /// [`Error::ParameterLayout`] if the elements do not lie in row-major order, as kernels write gradients.
+    fn check(&self) -> Result<(), Error> {
+        if self.tensor.is_contiguous() { Ok(()) } else { Err(Error::ParameterLayout { name: self.name }) }
+    }
+
+    /// Takes the gradient out, if it is wanted: only one can be borrowed at a time.
+    pub fn take_gradient(&self, gradients: &mut Gradients<E, Cpu>) -> Result<Option<Vec<E>>, CpuError> {
+        if self.trained { Ok(Some(std::mem::take(self.tensor.gradient(gradients)?))) } else { Ok(None) }
+    }
+
+    /// Puts the gradient back.
+    pub fn put_gradient(&self, gradient: Option<Vec<E>>, gradients: &mut Gradients<E, Cpu>) -> Result<(), CpuError> {
+        if let Some(gradient) = gradient {
+            *self.tensor.gradient(gradients)? = gradient;
+        }
+        Ok(())
+    }
+
+    /// The gradient, in place.
+    pub fn gradient<'g>(&self, gradients: &'g mut Gradients<E, Cpu>) -> Result<&'g mut Vec<E>, CpuError> {
+        self.tensor.gradient(gradients)
+    }
+}
+
+/// What a backward pass hands an operation.
+pub(super) struct Pass<'a, E: Unit> {
+    /// The input; empty unless the operation keeps it.
+    pub x: &'a [E],
+    /// The gradient of the output.
+    pub cotangent: Vec<E>,
+    /// Where the gradient of the input is added, if anyone wants it.
+    pub input: Option<&'a Place<E>>,
+    /// All gradients.
+    pub gradients: &'a mut Gradients<E, Cpu>,
+}
+
+/// One application of a layer, free of shapes.
+pub(super) trait Operation<E: Element + Unit> {
+    /// Elements of the output.
+    fn output_len(&self) -> usize;
+    /// The parameters.
+    fn parameters(&self) -> &[Parameter<E>] {
+        &[]
+    }
+    /// Whether the backward pass reads the input.
+    fn keeps_input(&self) -> bool;
+    /// Writes the output, which starts as zeros. With `differentiate` a gradient of the input will be asked for.
+    fn forward(&mut self, x: &[E], y: &mut [E], differentiate: bool);
+    /// Adds the gradients of parameters and input.
+    fn backward(&self, pass: Pass<'_, E>) -> Result<(), CpuError>;
+}
+
+/// Applies an operation to a tensor, and records it on the tensor's tape if anyone wants a gradient.
+pub(super) fn apply<S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
+    x: Tensor<S, E, Cpu, T>,
+    out: O,
+    mut operation: Box<dyn Operation<E>>,
+) -> Result<Tensor<O, E, Cpu, T>, Error> {
+    let (x, mut tape) = contiguous(x)?.split_tape();
+    let wants_input = <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad();
+    let y = tensor(x.device(), run(&mut *operation, &x, wants_input)?, out)?;
+    let trained: Vec<_> = operation.parameters().iter().filter(|p| p.trained).map(|p| p.tensor.id()).collect();
+    if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants_input || !trained.is_empty()) {
+        let (input, output) = (Place::of(&x), Place::of(&y));
+        let kept: Option<Box<dyn Buffer<E>>> = if operation.keeps_input() { Some(Box::new(x)) } else { None };
+        let recorded = Recorded { operation, input, kept, wants_input, output };
+        tape.record(&trained, move |gradients| recorded.backward(gradients));
+    }
+    Ok(y.put_tape(tape))
+}
+
+fn run<E: Element + Unit>(
+    operation: &mut dyn Operation<E>,
+    x: &dyn Buffer<E>,
+    differentiate: bool,
+) -> Result<Vec<E>, Error> {
+    operation.parameters().iter().try_for_each(Parameter::check)?;
+    let mut y = vec![E::default(); operation.output_len()];
+    operation.forward(&x.read(), &mut y, differentiate);
+    Ok(y)
+}
+
+/// An operation on a tape.
+struct Recorded<E: Element + Unit> {
+    operation: Box<dyn Operation<E>>,
+    input: Place<E>,
+    kept: Option<Box<dyn Buffer<E>>>,
+    wants_input: bool,
+    output: Place<E>,
+}
+
+impl<E: Element + Unit> Recorded<E> {
+    /// Takes the gradient of the output, which is then freed, and adds those of the input and the parameters.
+    fn backward(self, gradients: &mut Gradients<E, Cpu>) -> Result<(), CpuError> {
+        let cotangent = std::mem::take(self.output.gradient(gradients)?);
+        let x = self.kept.as_ref().map(|kept| kept.read()).unwrap_or_default();
+        let input = self.wants_input.then_some(&self.input);
+        self.operation.backward(Pass { x: &x, cotangent, input, gradients })
+    }
+}

@@ -1,0 +1,230 @@
+//! Blocks whose branches are added.
+
+use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
+use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
+use dfdx::tensor::{Cpu, CpuError, Gradients, Merge, Storage, Tape, Tensor};
+
+use super::apply::{Buffer, Place};
+use super::contiguous::contiguous;
+use super::outline::{Extent, LayerKind, LayerOutline};
+use super::tensor;
+use super::walk::{Path, Walk, Walker, WalkerMut};
+use crate::error::Error;
+use crate::kernel::Element;
+use crate::tape::Track;
+
+/// `y = F(x) + x` (He et al. 2016).
+///
+/// Shapes: those that `F` keeps.
+#[derive(Clone, Debug, Default)]
+pub struct Residual<F> {
+    /// The main branch.
+    pub main: F,
+}
+
+/// `y = F(x) + R(x)`: a residual block whose shortcut changes the shape.
+///
+/// Shapes: those of `F` and `R`, which must give the same.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectedResidual<F, R> {
+    /// The main branch.
+    pub main: F,
+    /// The shortcut branch.
+    pub shortcut: R,
+}
+
+/// The sum of two branches, recorded once.
+fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
+    main: Tensor<S, E, Cpu, T>,
+    shortcut: Tensor<S, E, Cpu, T>,
+) -> Result<Tensor<S, E, Cpu, T>, Error> {
+    let (main, shortcut) = (contiguous(main)?, contiguous(shortcut)?);
+    if main.shape() != shortcut.shape() {
+        return Err(unequal(&main.shape().concrete(), &shortcut.shape().concrete()));
+    }
+    let ((main, main_tape), (shortcut, shortcut_tape)) = (main.split_tape(), shortcut.split_tape());
+    let wants = (main_tape.requires_grad(), shortcut_tape.requires_grad());
+    let mut tape = main_tape.merge(shortcut_tape);
+    let y = tensor(main.device(), add(&main, &shortcut), *main.shape())?;
+    if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1) {
+        let branches = [wants.0.then(|| Place::of(&main)), wants.1.then(|| Place::of(&shortcut))];
+        let sum = Place::of(&y);
+        tape.record(&[], move |gradients| backward(&sum, branches, gradients));
+    }
+    Ok(y.put_tape(tape))
+}
+
+fn add<E: Element + Dtype>(main: &dyn Buffer<E>, shortcut: &dyn Buffer<E>) -> Vec<E> {
+    let (main, shortcut) = (main.read(), shortcut.read());
+    let mut y = vec![E::default(); main.len()];
+    (E::cpu().add)(&main, &shortcut, &mut y);
+    y
+}
+
+/// Both branches get the gradient of the sum.
+fn backward<E: Element + Dtype>(
+    sum: &Place<E>,
+    branches: [Option<Place<E>>; 2],
+    gradients: &mut Gradients<E, Cpu>,
+) -> Result<(), CpuError> {
+    let cotangent = std::mem::take(sum.gradient(gradients)?);
+    for branch in branches.into_iter().flatten() {
+        (E::cpu().add_assign)(branch.gradient(gradients)?, &cotangent);
+    }
+    Ok(())
+}
+
+/// The first dimension in which two shapes of run-time sizes differ.
+fn unequal<C: Clone + IntoIterator<Item = usize>>(main: &C, shortcut: &C) -> Error {
+    let mut pairs = main.clone().into_iter().zip(shortcut.clone());
+    let (expected, found) = pairs.find(|(main, shortcut)| main != shortcut).unwrap_or_default();
+    Error::Shape { expected, found }
+}
+
+/// The sum's line of the outline.
+fn outline_sum(
+    path: &Path,
+    (main, shortcut): (Extent, Extent),
+    show: &mut dyn FnMut(LayerOutline<'_>),
+) -> Result<Extent, Error> {
+    if main != shortcut {
+        return Err(Error::Shape { expected: main.elements(), found: shortcut.elements() });
+    }
+    show(LayerOutline { path: path.as_str(), kind: LayerKind::Add, input: main, output: main });
+    Ok(main)
+}
+
+impl<F: BuildOnDevice<D, E>, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for Residual<F>
+where
+    Residual<F::Built>: dfdx::nn::BuildModule<D, E>,
+{
+    type Built = Residual<F::Built>;
+}
+
+impl<F: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D> for Residual<F> {
+    type To<E2: Dtype, D2: Device<E2>> = Residual<F::To<E2, D2>>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        visitor.visit_fields(Self::module("main", |s| &s.main, |s| &mut s.main), |main| Residual { main })
+    }
+}
+
+impl<F: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for Residual<F> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+        path.step("main", |path| self.main.walk(path, walker))
+    }
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+        path.step("main", |path| self.main.walk_mut(path, walker))
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let main = path.step("main", |path| self.main.outline(path, input, show))?;
+        outline_sum(path, (main, input), show)
+    }
+}
+
+impl<F, S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> Module<Tensor<S, E, Cpu, T>> for Residual<F>
+where
+    F: Module<Tensor<S, E, Cpu, T>, Output = Tensor<S, E, Cpu, T>, Error = Error>,
+{
+    type Output = Tensor<S, E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+        let (x, shortcut) = fork(x);
+        sum(self.main.try_forward(x)?, shortcut)
+    }
+}
+
+impl<F, S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> ModuleMut<Tensor<S, E, Cpu, T>> for Residual<F>
+where
+    F: ModuleMut<Tensor<S, E, Cpu, T>, Output = Tensor<S, E, Cpu, T>, Error = Error>,
+{
+    type Output = Tensor<S, E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward_mut(&mut self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+        let (x, shortcut) = fork(x);
+        sum(self.main.try_forward_mut(x)?, shortcut)
+    }
+}
+
+/// The tensor twice, the second with an empty tape of its own. Both stand for the same gradient.
+#[allow(clippy::type_complexity)]
+fn fork<S: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
+    x: Tensor<S, E, Cpu, T>,
+) -> (Tensor<S, E, Cpu, T>, Tensor<S, E, Cpu, T>) {
+    let (x, tape) = x.split_tape();
+    let fork = tape.fork();
+    (x.clone().put_tape(tape), x.put_tape(fork))
+}
+
+impl<F: BuildOnDevice<D, E>, R: BuildOnDevice<D, E>, E: Dtype, D: Device<E>> BuildOnDevice<D, E>
+    for ProjectedResidual<F, R>
+where
+    ProjectedResidual<F::Built, R::Built>: dfdx::nn::BuildModule<D, E>,
+{
+    type Built = ProjectedResidual<F::Built, R::Built>;
+}
+
+impl<F: TensorCollection<E, D>, R: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D>
+    for ProjectedResidual<F, R>
+{
+    type To<E2: Dtype, D2: Device<E2>> = ProjectedResidual<F::To<E2, D2>, R::To<E2, D2>>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        visitor.visit_fields(
+            (
+                Self::module("main", |s| &s.main, |s| &mut s.main),
+                Self::module("shortcut", |s| &s.shortcut, |s| &mut s.shortcut),
+            ),
+            |(main, shortcut)| ProjectedResidual { main, shortcut },
+        )
+    }
+}
+
+impl<F: Walk<E, D>, R: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for ProjectedResidual<F, R> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+        path.step("main", |path| self.main.walk(path, walker))?;
+        path.step("shortcut", |path| self.shortcut.walk(path, walker))
+    }
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+        path.step("main", |path| self.main.walk_mut(path, walker))?;
+        path.step("shortcut", |path| self.shortcut.walk_mut(path, walker))
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let main = path.step("main", |path| self.main.outline(path, input, show))?;
+        let shortcut = path.step("shortcut", |path| self.shortcut.outline(path, input, show))?;
+        outline_sum(path, (main, shortcut), show)
+    }
+}
+
+impl<F, R, S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> Module<Tensor<S, E, Cpu, T>>
+    for ProjectedResidual<F, R>
+where
+    F: Module<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
+    R: Module<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
+{
+    type Output = Tensor<O, E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+        let (x, shortcut) = fork(x);
+        sum(self.main.try_forward(x)?, self.shortcut.try_forward(shortcut)?)
+    }
+}
+
+impl<F, R, S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> ModuleMut<Tensor<S, E, Cpu, T>>
+    for ProjectedResidual<F, R>
+where
+    F: ModuleMut<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
+    R: ModuleMut<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
+{
+    type Output = Tensor<O, E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward_mut(&mut self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+        let (x, shortcut) = fork(x);
+        sum(self.main.try_forward_mut(x)?, self.shortcut.try_forward_mut(shortcut)?)
+    }
+}

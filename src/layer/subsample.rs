@@ -1,0 +1,78 @@
+//! The shortcut without parameters.
+
+use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape};
+use dfdx::tensor::{Cpu, CpuError, Tensor};
+
+use super::apply::{Operation, Pass, apply};
+use super::outline::{Extent, LayerKind};
+use super::walk::nothing_to_walk;
+use crate::dim::Window;
+use crate::error::Error;
+use crate::kernel::Element;
+use crate::kernel::cpu::subsample::Subsample;
+use crate::tape::Track;
+
+/// Takes every `S`-th row and column, and adds channels of zeros, half of them before the given ones and half after:
+/// shortcut A of He et al. 2015 (section 3.3) as in Idelbayev's `pytorch_resnet_cifar10`.
+///
+/// Shapes: `(B, I, H, W)` to `(B, O, H', W')` with `H' = (H - 1) / S + 1`, rounded down. `O - I` is even and not negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubsamplePad2D<const I: usize, const O: usize, const S: usize>;
+
+impl<const I: usize, const O: usize, const S: usize> SubsamplePad2D<I, O, S> {
+    const CHANNELS_ARE_ADDED_IN_HALVES: () = assert!(O >= I && (O - I) % 2 == 0);
+}
+
+impl<const I: usize, const O: usize, const S: usize> ZeroSizedModule for SubsamplePad2D<I, O, S> {}
+impl<const I: usize, const O: usize, const S: usize> NonMutableModule for SubsamplePad2D<I, O, S> {}
+nothing_to_walk!([const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>, |input: Extent| {
+    let output = input.expect_channels(I).and_then(|input| Ok(input.slide::<1, S, 0>()?.with_channels(O)));
+    (LayerKind::Subsample { stride: S }, output)
+});
+
+impl<const I: usize, const O: usize, const S: usize, B, H, W, E, T> Module<Tensor<(B, Const<I>, H, W), E, Cpu, T>>
+    for SubsamplePad2D<I, O, S>
+where
+    B: Dim,
+    H: Window<1, S, 0>,
+    W: Window<1, S, 0>,
+    E: Element + Dtype,
+    T: Track<E, Cpu>,
+{
+    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, Cpu, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+        let () = Self::CHANNELS_ARE_ADDED_IN_HALVES;
+        let (batch, _, height, width) = *x.shape();
+        let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
+        let shape = Subsample {
+            batch: batch.size(),
+            in_channels: I,
+            out_channels: O,
+            height: height.size(),
+            width: width.size(),
+            stride: S,
+        };
+        apply(x, out_shape, Box::new(shape))
+    }
+}
+
+impl<E: Element + Dtype> Operation<E> for Subsample {
+    fn output_len(&self) -> usize {
+        Subsample::output_len(self)
+    }
+    fn keeps_input(&self) -> bool {
+        false
+    }
+    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+        (E::cpu().subsample)(*self, x, y);
+    }
+    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+        if let Some(input) = input {
+            (E::cpu().subsample_backward)(*self, &cotangent, input.gradient(gradients)?);
+        }
+        Ok(())
+    }
+}

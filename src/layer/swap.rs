@@ -1,0 +1,123 @@
+//! Another activation in the same network.
+
+use dfdx::nn::modules::Repeated;
+use dfdx::prelude::Device;
+use dfdx::shapes::Dtype;
+
+use super::{
+    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual,
+    Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
+};
+use crate::activation::Activation;
+use crate::error::Error;
+
+/// Replaces every activation of a network, at the type level: `net.swap_activation::<Pvlu>()` makes a
+/// `ResNet101V2<Pvlu>` of a `ResNet101V2<Relu>`.
+///
+/// Every other tensor is moved, not copied, and keeps its identity, its switches and its optimiser state. The new
+/// activations start at the values that [`Param::swapped`](crate::activation::Param::swapped) gives, at which PVLU
+/// (alpha = 0, beta = 1) is ReLU; other values are set afterwards, through a walk.
+pub trait SwapActivation<E: Dtype, D: Device<E>>: Sized {
+    /// The network with activation `B`.
+    type Swapped<B: Activation>;
+
+    /// Swaps; [`Error::Device`] if the device cannot make the new activations' parameters.
+    fn try_swap_activation_on<B: Activation>(self, device: &D) -> Result<Self::Swapped<B>, Error>;
+
+    /// As [`try_swap_activation_on`](Self::try_swap_activation_on), on the default device.
+    fn try_swap_activation<B: Activation>(self) -> Result<Self::Swapped<B>, Error> {
+        self.try_swap_activation_on(&D::default())
+    }
+
+    /// As [`try_swap_activation`](Self::try_swap_activation), panicking on an error.
+    fn swap_activation<B: Activation>(self) -> Self::Swapped<B> {
+        self.try_swap_activation().unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> SwapActivation<E, D> for Act<A, C, E, D> {
+    type Swapped<B: Activation> = Act<B, C, E, D>;
+
+    fn try_swap_activation_on<B: Activation>(self, device: &D) -> Result<Act<B, C, E, D>, Error> {
+        Act::try_swapped_on(device)
+    }
+}
+
+/// Layers without an activation: moved as they are.
+macro_rules! without_activation {
+    ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
+        impl<E: Dtype, D: Device<E>, $($generics)*> SwapActivation<E, D> for $layer {
+            type Swapped<Other: Activation> = Self;
+
+            fn try_swap_activation_on<Other: Activation>(self, _: &D) -> Result<Self, Error> {
+                Ok(self)
+            }
+        }
+    )*};
+}
+without_activation!(
+    [] (),
+    [const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool]
+        Conv2D<I, O, K, S, P, BIAS, E, D>,
+    [const I: usize, const O: usize] Linear<I, O, E, D>,
+    [const C: usize, P] BatchNorm2D<C, P, E, D>,
+    [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
+    [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
+    [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,
+    [] GlobalAvgPool2D,
+    [const PERCENT: usize] Dropout<PERCENT>,
+    [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
+    [const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>,
+);
+
+/// Containers: every module in them is swapped.
+macro_rules! swap_fields {
+    ($($module:ident $field:tt),+) => {
+        impl<E: Dtype, D: Device<E>, $($module: SwapActivation<E, D>),+> SwapActivation<E, D> for ($($module,)+) {
+            type Swapped<Other: Activation> = ($($module::Swapped<Other>,)+);
+
+            fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
+                Ok(($(self.$field.try_swap_activation_on::<Other>(device)?,)+))
+            }
+        }
+    };
+}
+swap_fields!(M0 0);
+swap_fields!(M0 0, M1 1);
+swap_fields!(M0 0, M1 1, M2 2);
+swap_fields!(M0 0, M1 1, M2 2, M3 3);
+swap_fields!(M0 0, M1 1, M2 2, M3 3, M4 4);
+swap_fields!(M0 0, M1 1, M2 2, M3 3, M4 4, M5 5);
+
+impl<E: Dtype, D: Device<E>, M: SwapActivation<E, D>, const N: usize> SwapActivation<E, D> for Repeated<M, N> {
+    type Swapped<Other: Activation> = Repeated<M::Swapped<Other>, N>;
+
+    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
+        let swap = |module: M| module.try_swap_activation_on::<Other>(device);
+        let modules = self.modules.into_iter().map(swap).collect::<Result<_, _>>()?;
+        Ok(Repeated { modules })
+    }
+}
+
+impl<E: Dtype, D: Device<E>, F: SwapActivation<E, D>> SwapActivation<E, D> for Residual<F> {
+    type Swapped<Other: Activation> = Residual<F::Swapped<Other>>;
+
+    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
+        Ok(Residual { main: self.main.try_swap_activation_on::<Other>(device)? })
+    }
+}
+
+impl<E, D, F, R> SwapActivation<E, D> for ProjectedResidual<F, R>
+where
+    E: Dtype,
+    D: Device<E>,
+    F: SwapActivation<E, D>,
+    R: SwapActivation<E, D>,
+{
+    type Swapped<Other: Activation> = ProjectedResidual<F::Swapped<Other>, R::Swapped<Other>>;
+
+    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
+        let main = self.main.try_swap_activation_on::<Other>(device)?;
+        Ok(ProjectedResidual { main, shortcut: self.shortcut.try_swap_activation_on::<Other>(device)? })
+    }
+}

@@ -1,0 +1,131 @@
+//! The typed instances behind the names.
+
+use dfdx::nn::BuildOnDevice;
+use dfdx::tensor::Cpu;
+use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::layer::{SwapActivation, try_build_unfilled};
+
+use super::{Entry, Options, RegistryError, Start};
+use crate::init;
+use crate::model::{Classifier, Model, Network, Swaps};
+use crate::resnet::{cifar, v1, v2};
+use crate::{sequential, vgg};
+
+/// Builds a model for images of the given height and width, which were checked.
+pub type Build = fn(&'static Entry, &Options<'_>, (usize, usize)) -> Result<Box<dyn Model>, RegistryError>;
+
+/// One network, with start values as asked for.
+fn network<A: Activation, N, const CLASSES: usize>(
+    options: &Options<'_>,
+    (height, width): (usize, usize),
+    swaps: Swaps<N::Built, usize, usize, CLASSES>,
+) -> Result<Box<dyn Model>, RegistryError>
+where
+    N: BuildOnDevice<Cpu, f32>,
+    N::Built: Network<usize, usize, CLASSES>,
+{
+    let mut net = try_build_unfilled::<N, f32, Cpu>(&Cpu::default())?;
+    if let Start::Seed(seed) = options.weights {
+        init::he::<A>(&mut net, seed)?;
+    }
+    let mut model = Classifier::new(net, height, width).with_swaps(swaps);
+    if let Start::Seed(seed) = options.weights {
+        model.seed_dropout(seed);
+    }
+    Ok(Box::new(model))
+}
+
+/// A swap as a [`Model`].
+fn swap<N, B: Activation, const CLASSES: usize>(
+    model: Classifier<N, usize, usize, CLASSES>,
+) -> Result<Box<dyn Model>, pvlu::Error>
+where
+    N: Network<usize, usize, CLASSES> + SwapActivation<f32, Cpu>,
+    N::Swapped<B>: Network<usize, usize, CLASSES>,
+{
+    Ok(Box::new(model.try_swap_activation::<B>()?))
+}
+
+/// The instances of a network for all class counts and the given activations. Swaps start from ReLU, the first.
+macro_rules! instances {
+    ($($build:ident: $net:path, [$first:ident $(, $more:ident)*];)*) => {$(
+        pub fn $build(
+            entry: &'static Entry,
+            options: &Options<'_>,
+            image: (usize, usize),
+        ) -> Result<Box<dyn Model>, RegistryError> {
+            use $net as Net;
+            fn instance<const CLASSES: usize>(
+                entry: &'static Entry,
+                options: &Options<'_>,
+                image: (usize, usize),
+            ) -> Result<Box<dyn Model>, RegistryError> {
+                match options.activation {
+                    $first::NAME => network::<$first, Net<$first, CLASSES>, CLASSES>(
+                        options,
+                        image,
+                        &[$(($more::NAME, swap::<_, $more, CLASSES>)),*],
+                    ),
+                    $($more::NAME => network::<$more, Net<$more, CLASSES>, CLASSES>(options, image, &[]),)*
+                    other => Err(RegistryError::Activation {
+                        model: entry.name,
+                        name: other.to_owned(),
+                        known: entry.activations,
+                    }),
+                }
+            }
+            match options.classes {
+                10 => instance::<10>(entry, options, image),
+                100 => instance::<100>(entry, options, image),
+                1000 => instance::<1000>(entry, options, image),
+                classes => Err(RegistryError::Classes { model: entry.name, classes }),
+            }
+        }
+    )*};
+}
+instances! {
+    sequential6conv: sequential::Sequential6Conv, [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu];
+    vgg16_large: vgg::Vgg16, [Relu, Pvlu];
+    vgg16_small: vgg::Vgg16Small, [Relu, Pvlu];
+    vgg19_large: vgg::Vgg19, [Relu, Pvlu];
+    vgg19_small: vgg::Vgg19Small, [Relu, Pvlu];
+    vgg16_bn_large: vgg::Vgg16Bn, [Relu, Pvlu];
+    vgg16_bn_small: vgg::Vgg16BnSmall, [Relu, Pvlu];
+    vgg19_bn_large: vgg::Vgg19Bn, [Relu, Pvlu];
+    vgg19_bn_small: vgg::Vgg19BnSmall, [Relu, Pvlu];
+    resnet50: v1::ResNet50, [Relu, Pvlu];
+    resnet50_v1_5: v1::ResNet50V1_5, [Relu, Pvlu];
+    resnet101_v1_5: v1::ResNet101V1_5, [Relu, Pvlu];
+    resnet50v2: v2::ResNet50V2, [Relu, Pvlu];
+    resnet101v2: v2::ResNet101V2, [Relu, Pvlu];
+    resnet152v2: v2::ResNet152V2, [Relu, Pvlu];
+    cifar_resnet20: cifar::ResNet20, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet32: cifar::ResNet32, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet44: cifar::ResNet44, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet56: cifar::ResNet56, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet110: cifar::ResNet110, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet20_b: cifar::ResNet20B, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet32_b: cifar::ResNet32B, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet44_b: cifar::ResNet44B, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet56_b: cifar::ResNet56B, [Relu, PRelu, Vlu, Pvlu];
+    cifar_resnet110_b: cifar::ResNet110B, [Relu, PRelu, Vlu, Pvlu];
+}
+
+/// VGG networks: the ImageNet head for 224x224, the small one for 32x32.
+macro_rules! two_heads {
+    ($($build:ident: $large:ident, $small:ident;)*) => {$(
+        pub fn $build(
+            entry: &'static Entry,
+            options: &Options<'_>,
+            image: (usize, usize),
+        ) -> Result<Box<dyn Model>, RegistryError> {
+            if image == (32, 32) { $small(entry, options, image) } else { $large(entry, options, image) }
+        }
+    )*};
+}
+two_heads! {
+    vgg16: vgg16_large, vgg16_small;
+    vgg19: vgg19_large, vgg19_small;
+    vgg16_bn: vgg16_bn_large, vgg16_bn_small;
+    vgg19_bn: vgg19_bn_large, vgg19_bn_small;
+}

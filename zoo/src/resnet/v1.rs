@@ -1,0 +1,159 @@
+//! ResNets (He et al. 2015) with bottlenecks, as `keras.applications` and torchvision build them.
+//!
+//! The two differ in what a file of weights does not show. Keras' ResNet50 is the paper's (v1): the stride is on the first
+//! 1x1 convolution of a stage, every convolution has a bias, and the stem's pool pads with zeros, which count. torchvision's
+//! is "v1.5": the stride is on the 3x3 convolution, no convolution has a bias, and the pool pads with minus infinity.
+
+use dfdx::nn::modules::Repeated;
+use pvlu::layer::builder::{
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual, Residual, ZeroPaddedMaxPool2D,
+};
+use pvlu::layer::{KerasResNet, Torch};
+
+use crate::names::LayerNames;
+
+/// A convolution and its batch norm, with the constants `N`.
+pub type ConvNorm<N, const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool> =
+    (Conv2D<I, O, K, S, P, BIAS>, BatchNorm2D<O, N>);
+
+/// From `I` to `O` channels by way of `C`, with stride `S1` on the first convolution and `S2` on the second.
+pub type Bottleneck<
+    A,
+    N,
+    const I: usize,
+    const C: usize,
+    const O: usize,
+    const S1: usize,
+    const S2: usize,
+    const BIAS: bool,
+> = (
+    ConvNorm<N, I, C, 1, S1, 0, BIAS>,
+    Act<A, C>,
+    ConvNorm<N, C, C, 3, S2, 1, BIAS>,
+    Act<A, C>,
+    ConvNorm<N, C, O, 1, 1, 0, BIAS>,
+);
+
+/// The first block of a stage, which changes the channels and, with stride `S = S1 * S2`, the image size.
+pub type FirstBlock<
+    A,
+    N,
+    const I: usize,
+    const C: usize,
+    const O: usize,
+    const S: usize,
+    const S1: usize,
+    const S2: usize,
+    const BIAS: bool,
+> = (ProjectedResidual<Bottleneck<A, N, I, C, O, S1, S2, BIAS>, ConvNorm<N, I, O, 1, S, 0, BIAS>>, Act<A, O>);
+
+/// A block that keeps the shape.
+pub type Block<A, N, const C: usize, const O: usize, const BIAS: bool> =
+    (Residual<Bottleneck<A, N, O, C, O, 1, 1, BIAS>>, Act<A, O>);
+
+/// A stage whose first block has stride `S = S1 * S2`; `MORE` blocks follow it.
+pub type Stage<
+    A,
+    N,
+    const I: usize,
+    const C: usize,
+    const O: usize,
+    const S: usize,
+    const S1: usize,
+    const S2: usize,
+    const BIAS: bool,
+    const MORE: usize,
+> = (FirstBlock<A, N, I, C, O, S, S1, S2, BIAS>, Repeated<Block<A, N, C, O, BIAS>, MORE>);
+
+/// Stem, with the pool `Pool`, and four stages: images `(B, 3, H, W)` to feature maps `(B, 2048, H / 32, W / 32)`. From the
+/// second stage on, the first block of a stage has stride `S1` on its first and `S2` on its second convolution.
+pub type Trunk<
+    A,
+    N,
+    Pool,
+    const S1: usize,
+    const S2: usize,
+    const BIAS: bool,
+    const M2: usize,
+    const M3: usize,
+    const M4: usize,
+    const M5: usize,
+> = (
+    (ConvNorm<N, 3, 64, 7, 2, 3, BIAS>, Act<A, 64>, Pool),
+    Stage<A, N, 64, 64, 256, 1, 1, 1, BIAS, M2>,
+    Stage<A, N, 256, 128, 512, 2, S1, S2, BIAS, M3>,
+    Stage<A, N, 512, 256, 1024, 2, S1, S2, BIAS, M4>,
+    Stage<A, N, 1024, 512, 2048, 2, S1, S2, BIAS, M5>,
+);
+
+/// As in `keras.applications`.
+pub type KerasTrunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: usize> =
+    Trunk<A, KerasResNet, ZeroPaddedMaxPool2D<3, 2, 1>, 2, 1, true, M2, M3, M4, M5>;
+
+/// As in torchvision.
+pub type TorchTrunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: usize> =
+    Trunk<A, Torch, MaxPool2D<3, 2, 1>, 1, 2, false, M2, M3, M4, M5>;
+
+/// Mean over the image, and logits.
+pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
+
+/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
+macro_rules! depths {
+    ($(
+        $(#[$doc:meta])*
+        $trunk:ident $net:ident $blocks:ident = $kind:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];
+    )*) => {$(
+        $(#[$doc])*
+        pub type $net<A, const CLASSES: usize = 1000> = ($trunk<A>, Head<CLASSES>);
+
+        #[doc = concat!("[`", stringify!($net), "`] without its head.")]
+        pub type $trunk<A> = $kind<A, { $b2 - 1 }, { $b3 - 1 }, { $b4 - 1 }, { $b5 - 1 }>;
+
+        #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
+        pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+    )*};
+}
+depths! {
+    /// ResNet50 of `keras.applications`: 25,636,712 parameters with 1000 classes and ReLU, 49 activation sites.
+    ResNet50Trunk ResNet50 BLOCKS_50 = KerasTrunk [3, 4, 6, 3];
+    /// `resnet50` of torchvision: 25,557,032 parameters with 1000 classes and ReLU, 49 activation sites.
+    ResNet50V1_5Trunk ResNet50V1_5 BLOCKS_50_V1_5 = TorchTrunk [3, 4, 6, 3];
+    /// `resnet101` of torchvision: 44,549,160 parameters with 1000 classes and ReLU, 100 activation sites.
+    ResNet101V1_5Trunk ResNet101V1_5 BLOCKS_101_V1_5 = TorchTrunk [3, 4, 23, 3];
+}
+
+/// Names of the layers of a Keras depth, in the order of a walk.
+pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {
+    let mut names = vec![LayerNames::keras("conv1_conv", 0), LayerNames::keras("conv1_bn", 1)];
+    let mut rank = 2;
+    for (stage, blocks) in (2..).zip(blocks) {
+        for block in 1..=blocks {
+            // Keras makes the projection before the third convolution; a walk meets it after the main branch.
+            let main = [("1_conv", 0), ("1_bn", 1), ("2_conv", 2), ("2_bn", 3), ("3_conv", 5), ("3_bn", 7)];
+            let projection = [("0_conv", 4), ("0_bn", 6)].into_iter().filter(|_| block == 1);
+            let layers = main.into_iter().chain(projection);
+            names.extend(
+                layers.map(|(layer, at)| LayerNames::keras(format!("conv{stage}_block{block}_{layer}"), rank + at)),
+            );
+            rank += 8;
+        }
+    }
+    names.push(LayerNames::keras("predictions", rank).in_head());
+    names
+}
+
+/// Names of the layers of a torchvision depth, in the order of a walk. timm calls them the same.
+pub fn torch_names(blocks: [usize; 4]) -> Vec<LayerNames> {
+    let named = |name: String| LayerNames::torch(name.clone()).timm(name);
+    let mut names = vec![named("conv1".to_owned()), named("bn1".to_owned())];
+    for (stage, blocks) in (1..).zip(blocks) {
+        for block in 0..blocks {
+            let main = ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3"];
+            let projection = ["downsample.0", "downsample.1"].into_iter().filter(|_| block == 0);
+            names
+                .extend(main.into_iter().chain(projection).map(|layer| named(format!("layer{stage}.{block}.{layer}"))));
+        }
+    }
+    names.push(named("fc".to_owned()).in_head());
+    names
+}

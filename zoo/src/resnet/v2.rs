@@ -1,0 +1,98 @@
+//! ResNets with pre-activation (He et al. 2016), as `keras.applications.resnet_v2` builds them.
+//!
+//! What a reader of the paper would not expect: the stride is in the *last* block of the second to fourth stage, whose
+//! shortcut is a 1x1 max pool with that stride; a projection reads the pre-activated tensor while the identity reads the
+//! raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which count; stem, projections and
+//! third convolutions have biases, the other convolutions do not.
+
+use crate::names::LayerNames;
+use dfdx::nn::modules::Repeated;
+use pvlu::layer::KerasResNet;
+use pvlu::layer::builder::{
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual, Residual, ZeroPaddedMaxPool2D,
+};
+
+/// Batch norm and activation.
+pub type PreAct<A, const C: usize> = (BatchNorm2D<C, KerasResNet>, Act<A, C>);
+
+/// From `I` to `O` channels by way of `C`, with stride `S` on the 3x3 convolution.
+pub type Bottleneck<A, const I: usize, const C: usize, const O: usize, const S: usize> =
+    (Conv2D<I, C, 1, 1, 0, false>, PreAct<A, C>, Conv2D<C, C, 3, S, 1, false>, PreAct<A, C>, Conv2D<C, O, 1>);
+
+/// The first block of a stage: its projection reads the pre-activated tensor.
+pub type FirstBlock<A, const I: usize, const C: usize, const O: usize> =
+    (PreAct<A, I>, ProjectedResidual<Bottleneck<A, I, C, O, 1>, Conv2D<I, O, 1>>);
+
+/// A block that keeps the shape.
+pub type Block<A, const C: usize, const O: usize> = Residual<(PreAct<A, O>, Bottleneck<A, O, C, O, 1>)>;
+
+/// A block that halves the image.
+pub type LastBlock<A, const C: usize, const O: usize> =
+    ProjectedResidual<(PreAct<A, O>, Bottleneck<A, O, C, O, 2>), MaxPool2D<1, 2>>;
+
+/// A stage that halves the image in its last block; `MIDDLE` blocks lie between the first and the last.
+pub type Stage<A, const I: usize, const C: usize, const O: usize, const MIDDLE: usize> =
+    (FirstBlock<A, I, C, O>, Repeated<Block<A, C, O>, MIDDLE>, LastBlock<A, C, O>);
+
+/// The last stage, which keeps the image size; `MORE` blocks follow the first.
+pub type LastStage<A, const I: usize, const C: usize, const O: usize, const MORE: usize> =
+    (FirstBlock<A, I, C, O>, Repeated<Block<A, C, O>, MORE>);
+
+/// A quarter of the image's sides, 64 channels.
+pub type Stem = (Conv2D<3, 64, 7, 2, 3>, ZeroPaddedMaxPool2D<3, 2, 1>);
+
+/// Stem, four stages and the closing activation: images `(B, 3, H, W)` to feature maps `(B, 2048, H / 32, W / 32)`.
+pub type Trunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: usize> = (
+    Stem,
+    Stage<A, 64, 64, 256, M2>,
+    Stage<A, 256, 128, 512, M3>,
+    Stage<A, 512, 256, 1024, M4>,
+    LastStage<A, 1024, 512, 2048, M5>,
+    PreAct<A, 2048>,
+);
+
+/// Mean over the image, and logits.
+pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
+
+/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
+macro_rules! depths {
+    ($($(#[$doc:meta])* $trunk:ident $net:ident $blocks:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];)*) => {$(
+        $(#[$doc])*
+        pub type $net<A, const CLASSES: usize = 1000> = ($trunk<A>, Head<CLASSES>);
+
+        #[doc = concat!("[`", stringify!($net), "`] without its head.")]
+        pub type $trunk<A> = Trunk<A, { $b2 - 2 }, { $b3 - 2 }, { $b4 - 2 }, { $b5 - 1 }>;
+
+        #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
+        pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+    )*};
+}
+depths! {
+    /// ResNet50V2 of `keras.applications`: 25,613,800 parameters with 1000 classes and ReLU, 49 activation sites.
+    ResNet50V2Trunk ResNet50V2 BLOCKS_50 [3, 4, 6, 3];
+    /// ResNet101V2 of `keras.applications`: 44,675,560 parameters with 1000 classes and ReLU, 100 activation sites.
+    ResNet101V2Trunk ResNet101V2 BLOCKS_101 [3, 4, 23, 3];
+    /// ResNet152V2 of `keras.applications`: 60,380,648 parameters with 1000 classes and ReLU, 151 activation sites.
+    ResNet152V2Trunk ResNet152V2 BLOCKS_152 [3, 8, 36, 3];
+}
+
+/// Names of the layers of a depth, in the order of a walk.
+pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {
+    let mut names = vec![LayerNames::keras("conv1_conv", 0)];
+    let mut rank = 1;
+    for (stage, blocks) in (2..).zip(blocks) {
+        for block in 1..=blocks {
+            // Keras makes the projection before the third convolution; a walk meets it after the main branch.
+            let main = [("preact_bn", 0), ("1_conv", 1), ("1_bn", 2), ("2_conv", 3), ("2_bn", 4), ("3_conv", 6)];
+            let projection = (block == 1).then_some(("0_conv", 5));
+            let layers = main.into_iter().chain(projection);
+            names.extend(
+                layers.map(|(layer, at)| LayerNames::keras(format!("conv{stage}_block{block}_{layer}"), rank + at)),
+            );
+            rank += 7;
+        }
+    }
+    names.push(LayerNames::keras("post_bn", rank));
+    names.push(LayerNames::keras("predictions", rank + 1).in_head());
+    names
+}

@@ -1,0 +1,121 @@
+//! Fine-tuning: which tensors of a pretrained network are trained.
+//!
+//! The activation itself is replaced by [`SwapActivation`](pvlu::layer::SwapActivation), re-exported here.
+
+use dfdx::tensor::Cpu;
+use pvlu::Error;
+use pvlu::kernel::Element;
+use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker};
+
+pub use pvlu::layer::SwapActivation;
+
+/// The step to the head in every network of the zoo, which are all `(trunk, head)`.
+pub const HEAD: &str = "1";
+
+/// Which tensors are trained. Hyperparameters of activations never are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreezePolicy {
+    /// Weights and biases of the trunk's convolutions.
+    pub weights: bool,
+    /// Weights and biases of the head's linear layers.
+    pub head: bool,
+    /// Parameters of the activations, in trunk and head.
+    pub activations: bool,
+    /// Scale and shift of the batch norms.
+    pub batch_norm_affine: bool,
+    /// Running statistics of the batch norms: if not, they normalise in training as they do in evaluation, and stay.
+    pub batch_norm_statistics: bool,
+}
+
+impl FreezePolicy {
+    /// Everything is trained.
+    pub const ALL: Self =
+        Self { weights: true, head: true, activations: true, batch_norm_affine: true, batch_norm_statistics: true };
+    /// Nothing is trained.
+    pub const NONE: Self = Self {
+        weights: false,
+        head: false,
+        activations: false,
+        batch_norm_affine: false,
+        batch_norm_statistics: false,
+    };
+    /// The activations' parameters alone, on running statistics: how the paper tunes PVLU in its tables 3 and 4.
+    pub const ACTIVATIONS: Self = Self { activations: true, ..Self::NONE };
+    /// The head alone, on running statistics.
+    pub const HEAD: Self = Self { head: true, ..Self::NONE };
+
+    /// Sets the switches of a network accordingly.
+    pub fn apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
+        net.each_switch_at(|path, switches| match switches {
+            Switches::Weights { frozen } => *frozen = !if in_head(path) { self.head } else { self.weights },
+            Switches::Activation { frozen, .. } => *frozen = !self.activations,
+            Switches::BatchNorm(batch_norm) => {
+                batch_norm.affine_frozen = !self.batch_norm_affine;
+                batch_norm.statistics_frozen = !self.batch_norm_statistics;
+            }
+            _ => {}
+        });
+    }
+}
+
+/// Whether a path leads into the head.
+pub fn in_head(path: &str) -> bool {
+    path.split('.').next() == Some(HEAD)
+}
+
+/// One kind of tensors of a network, and whether it is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// What the tensors are.
+    pub role: Role,
+    /// Whether they are in the head.
+    pub in_head: bool,
+    /// Whether they are trained.
+    pub trained: bool,
+    /// Number of tensors.
+    pub tensors: usize,
+    /// Elements of them all.
+    pub elements: usize,
+}
+
+/// The tensors of a network by kind, in the order in which a walk meets the first of each kind.
+pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result<Vec<Group>, Error> {
+    struct Groups(Vec<Group>);
+    impl<E: Element + dfdx::shapes::Unit> Walker<E, Cpu> for Groups {
+        fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
+            let (role, in_head, trained) = (slot.role, in_head(slot.path), slot.trained);
+            let elements = tensor.dims().iter().product::<usize>();
+            match self.0.iter_mut().find(|g| (g.role, g.in_head, g.trained) == (role, in_head, trained)) {
+                Some(group) => (group.tensors, group.elements) = (group.tensors + 1, group.elements + elements),
+                None => self.0.push(Group { role, in_head, trained, tensors: 1, elements }),
+            }
+            Ok(())
+        }
+    }
+    let mut groups = Groups(Vec::new());
+    net.walk(&mut Path::root(), &mut groups)?;
+    Ok(groups.0)
+}
+
+/// The table of trained and frozen tensors, one line a kind.
+pub fn table(groups: &[Group]) -> String {
+    let mut lines = vec![format!("{:<10}{:<18}{:>8}{:>14}  {}", "part", "kind", "tensors", "elements", "state")];
+    for group in groups {
+        let part = if group.in_head { "head" } else { "trunk" };
+        let kind = match group.role {
+            Role::Weight => "weight",
+            Role::Bias => "bias",
+            Role::Scale => "scale",
+            Role::Shift => "shift",
+            Role::RunningMean => "running mean",
+            Role::RunningVariance => "running variance",
+            Role::Activation => "activation",
+            Role::Hyperparameter => "hyperparameter",
+        };
+        let state = if group.trained { "trained" } else { "frozen" };
+        lines.push(format!("{part:<10}{kind:<18}{:>8}{:>14}  {state}", group.tensors, group.elements));
+    }
+    let sum = |trained| groups.iter().filter(|g| g.trained == trained).map(|g| g.elements).sum::<usize>();
+    lines.push(format!("{} elements trained, {} not", sum(true), sum(false)));
+    lines.join("\n")
+}

@@ -1,0 +1,107 @@
+//! VGG networks (Simonyan and Zisserman 2015, configurations D and E), plain and with batch norm, as torchvision builds them;
+//! Keras' are the same but for dropout in the head, which acts in training alone.
+
+use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
+
+use crate::names::{LayerNames, WeightLayout};
+
+/// A 3x3 convolution and its activation.
+pub type Plain<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
+
+/// A 3x3 convolution, batch norm and activation.
+pub type Normed<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, BatchNorm2D<O>, Act<A, O>);
+
+/// The ImageNet head on 7x7 feature maps, those of 224x224 images.
+pub type Head<A, const CLASSES: usize> = (
+    Flatten2D<512, 7, 7, 25088>,
+    (Linear<25088, 4096>, Act<A, 4096>, Dropout<50>),
+    (Linear<4096, 4096>, Act<A, 4096>, Dropout<50>),
+    Linear<4096, CLASSES>,
+);
+
+/// The project's head on 1x1 feature maps, those of 32x32 images: for fine-tuning on CIFAR.
+pub type SmallHead<A, const CLASSES: usize> =
+    (Flatten2D<512, 1, 1, 512>, Linear<512, 512>, Act<A, 512>, Linear<512, CLASSES>);
+
+/// A depth with one kind of convolution block: its stages, each ending in a 2x2 pool.
+macro_rules! depths {
+    ($($(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident [$deep3:ident, $deep4:ident, $deep5:ident];)*) => {$(
+        $(#[$doc])*
+        pub type $net<A, const CLASSES: usize = 1000> = ($trunk<A>, Head<A, CLASSES>);
+
+        #[doc = concat!("[`", stringify!($net), "`]'s trunk with the head for 32x32 images.")]
+        pub type $small<A, const CLASSES: usize = 10> = ($trunk<A>, SmallHead<A, CLASSES>);
+
+        #[doc = concat!("[`", stringify!($net), "`] without its head: images `(B, 3, H, W)` to feature maps ")]
+        #[doc = "`(B, 512, H / 32, W / 32)`."]
+        pub type $trunk<A> = (
+            ($block<A, 3, 64>, $block<A, 64, 64>, MaxPool2D<2, 2>),
+            ($block<A, 64, 128>, $block<A, 128, 128>, MaxPool2D<2, 2>),
+            $deep3!($block, A, 128, 256),
+            $deep4!($block, A, 256, 512),
+            $deep5!($block, A, 512, 512),
+        );
+    )*};
+}
+macro_rules! three {
+    ($block:ident, $a:ident, $i:literal, $o:literal) => {
+        ($block<$a, $i, $o>, $block<$a, $o, $o>, $block<$a, $o, $o>, MaxPool2D<2, 2>)
+    };
+}
+macro_rules! four {
+    ($block:ident, $a:ident, $i:literal, $o:literal) => {
+        ($block<$a, $i, $o>, $block<$a, $o, $o>, $block<$a, $o, $o>, $block<$a, $o, $o>, MaxPool2D<2, 2>)
+    };
+}
+depths! {
+    /// VGG16: 138,357,544 parameters with 1000 classes and ReLU, 15 activation sites.
+    Vgg16 Vgg16Small Vgg16Trunk = Plain [three, three, three];
+    /// VGG19: 143,667,240 parameters with 1000 classes and ReLU, 18 activation sites.
+    Vgg19 Vgg19Small Vgg19Trunk = Plain [four, four, four];
+    /// VGG16 with batch norm: 138,365,992 parameters with 1000 classes and ReLU, 15 activation sites.
+    Vgg16Bn Vgg16BnSmall Vgg16BnTrunk = Normed [three, three, three];
+    /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
+    Vgg19Bn Vgg19BnSmall Vgg19BnTrunk = Normed [four, four, four];
+}
+
+/// Convolutions in the stages of configuration D.
+pub const CONVOLUTIONS_16: [usize; 5] = [2, 2, 3, 3, 3];
+/// Convolutions in the stages of configuration E.
+pub const CONVOLUTIONS_19: [usize; 5] = [2, 2, 4, 4, 4];
+
+/// Names of the layers of the trunk with the ImageNet head or the small one, in the order of a walk.
+pub fn names(convolutions: [usize; 5], batch_norm: bool, small_head: bool) -> Vec<LayerNames> {
+    let mut names = Vec::new();
+    // torchvision and timm number every module of the trunk; Keras has the plain networks alone.
+    let mut index = 0;
+    for (stage, convolutions) in (1..).zip(convolutions) {
+        for convolution in 1..=convolutions {
+            let features =
+                |index: usize| LayerNames::torch(format!("features.{index}")).timm(format!("features.{index}"));
+            let keras = (!batch_norm).then(|| format!("block{stage}_conv{convolution}"));
+            names.push(LayerNames { keras, keras_rank: names.len(), ..features(index) });
+            if batch_norm {
+                names.push(features(index + 1));
+            }
+            index += if batch_norm { 3 } else { 2 };
+        }
+        index += 1;
+    }
+    if small_head {
+        names.extend(["classifier.0", "classifier.2"].map(|name| LayerNames::torch(name).in_head()));
+        return names;
+    }
+    let flattened = WeightLayout::FlattenedImage { channels: 512, side: 7 };
+    let convolution = WeightLayout::FlattenedImage { channels: 4096, side: 1 };
+    for (torch, timm, keras, layout) in [
+        ("classifier.0", "pre_logits.fc1", "fc1", flattened),
+        ("classifier.3", "pre_logits.fc2", "fc2", convolution),
+        ("classifier.6", "head.fc", "predictions", WeightLayout::Usual),
+    ] {
+        let keras = (!batch_norm).then(|| keras.to_owned());
+        let layer = LayerNames { keras, keras_rank: names.len(), layout, ..LayerNames::torch(torch).timm(timm) };
+        // Only the last layer depends on the number of classes.
+        names.push(LayerNames { head: torch == "classifier.6", ..layer });
+    }
+    names
+}
