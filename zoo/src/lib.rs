@@ -42,6 +42,7 @@ pub mod sequential;
 pub mod train;
 pub mod transfer;
 pub mod vgg;
+pub mod weights;
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -1,0 +1,77 @@
+//! The bytes of a file, read by position.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::WeightsError;
+
+/// Bytes that can be read from any position: a file's, or some in memory. The length is that at opening; a file that is cut
+/// while it is open gives an error when it is read.
+#[derive(Debug)]
+pub(super) struct FileBytes {
+    path: PathBuf,
+    len: u64,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    // Positioned reads need a call of their own on each system; a seek and a read under a lock are the same on all.
+    File(Mutex<File>),
+    Memory(Arc<[u8]>),
+}
+
+impl FileBytes {
+    /// Opens a regular file.
+    pub(super) fn open(path: &Path) -> Result<Self, WeightsError> {
+        let io = |source| WeightsError::Io { path: path.to_owned(), source };
+        // Looked at first: opening a pipe would wait for its other end.
+        let metadata = fs::metadata(path).map_err(io)?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() { "a folder" } else { "a pipe, a device or the like" };
+            return Err(WeightsError::NotAFile { path: path.to_owned(), found });
+        }
+        let file = File::open(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        Ok(Self { path: path.to_owned(), len, kind: Kind::File(Mutex::new(file)) })
+    }
+
+    /// Reads from memory; `name` stands for the path in messages.
+    pub(super) fn memory(name: PathBuf, bytes: Arc<[u8]>) -> Self {
+        Self { path: name, len: bytes.len() as u64, kind: Kind::Memory(bytes) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Fills `buffer` from `position` on.
+    pub(super) fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let end = position.checked_add(buffer.len() as u64).filter(|end| *end <= self.len);
+        if end.is_none() {
+            let message = format!("{} bytes at {position} are beyond the end at {}", buffer.len(), self.len);
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        match &self.kind {
+            Kind::File(file) => {
+                // Every read seeks first, so a panic in another thread leaves nothing behind that matters.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(position))?;
+                file.read_exact(buffer)
+            }
+            Kind::Memory(bytes) => {
+                let start = usize::try_from(position).map_err(io::Error::other)?;
+                let part = bytes.get(start..).and_then(|rest| rest.get(..buffer.len()));
+                buffer.copy_from_slice(part.ok_or(ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Everything that can go wrong between a file of weights and a model.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::mismatch::Mismatch;
+use super::name::shown;
+
+/// Error of the weights module. A message names the file, the key, what was expected and what was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// Opening, reading or writing failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A regular file was expected, something else has its name.
+    #[error("{}: expected a file, found {found}", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// The file is in no format that is read here.
+    #[error("{}: expected a safetensors or HDF5 file, found {found}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// The structure of the file is damaged, cut short or not what its format allows.
+    #[error("{}: {what}: expected {expected}, found {found}", path.display())]
+    Structure {
+        /// The file.
+        path: PathBuf,
+        /// Which part.
+        what: String,
+        /// What the format allows there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A tensor cannot be decoded.
+    #[error("{}: {}: expected {expected}, found {found}", path.display(), shown(key))]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor in the file.
+        key: String,
+        /// What can be read.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A finite number of the file is infinite in the type of the model, or the other way round.
+    #[error("{}: {}: element {index}: expected a number within {dtype}, found {value:e}", path.display(), shown(key))]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor in the file.
+        key: String,
+        /// Position in the tensor, row-major.
+        index: usize,
+        /// The number.
+        value: f64,
+        /// Type that it does not fit into.
+        dtype: &'static str,
+    },
+    /// The tensors of the file are not those of the model. Nothing was loaded.
+    #[error("{}: {mismatch}", path.display())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Every tensor that does not fit.
+        mismatch: Mismatch,
+    },
+    /// A tensor given to the [`Writer`](super::Writer) is not the one declared next.
+    #[error("{}: expected tensor {expected}, found {found}", path.display())]
+    Order {
+        /// The file.
+        path: PathBuf,
+        /// The tensor declared, or that there is none left.
+        expected: String,
+        /// The tensor given, or that there is none.
+        found: String,
+    },
+}

@@ -1,0 +1,161 @@
+//! One face for every format.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pvlu::kernel::Element;
+
+use super::bytes::FileBytes;
+use super::hdf5::Hdf5File;
+use super::name::{elements, shape};
+use super::read::{self, Target};
+use super::safetensors::SafetensorsFile;
+use super::{Dtype, WeightsError};
+
+/// How a file names and stores its tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Safetensors: any names.
+    Safetensors,
+    /// HDF5 as Keras 1 and 2 wrote weights, and Keras 3 writes a whole model to `.h5`: `conv1_conv/kernel`.
+    KerasLegacy,
+    /// HDF5 as Keras 3 writes `.weights.h5`: `layers/conv2d/vars/0`.
+    Keras3,
+}
+
+/// Type and shape of a tensor in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Type of its elements.
+    pub dtype: Dtype,
+    /// Its dimensions as stored, row-major; none for a scalar.
+    pub shape: Vec<usize>,
+}
+
+/// An open file of named tensors.
+///
+/// Opening reads what the file says of itself and checks it: that every tensor has as many bytes as its type and shape
+/// take, that none overlaps another, and that the file has them all. Values are read afterwards, by position and in pieces,
+/// straight into a slice of the caller. The file is never mapped or held in memory.
+///
+/// Memory: while opening, a small multiple of what the file takes to describe its tensors; while reading, a fixed
+/// [`PIECE`](TensorFile::PIECE) or one chunk of a chunked HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK).
+#[derive(Debug)]
+pub struct TensorFile {
+    path: PathBuf,
+    format: Format,
+    entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Safetensors(SafetensorsFile),
+    Hdf5(Box<Hdf5File>),
+}
+
+impl TensorFile {
+    /// Bytes read at a time.
+    pub const PIECE: usize = read::PIECE;
+    /// Bytes accepted in a chunk of an HDF5 dataset, decoded. Those of h5py have at most 1 MiB unless asked for.
+    pub const MAX_CHUNK: usize = super::hdf5::MAX_CHUNK;
+
+    /// Opens a safetensors or HDF5 file; which of them is seen from its first bytes, not from its name.
+    ///
+    /// # Errors
+    ///
+    /// A path that is no file, a failed read, bytes in neither format, a damaged or cut file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
+        Self::new(FileBytes::open(path.as_ref())?)
+    }
+
+    /// Opens a file that is in memory. `name` stands for its path in messages.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Result<Self, WeightsError> {
+        Self::new(FileBytes::memory(name.into(), bytes.into()))
+    }
+
+    fn new(source: FileBytes) -> Result<Self, WeightsError> {
+        let path = source.path().to_owned();
+        if super::sniff::is_hdf5(&source)? {
+            let (file, format, (entries, metadata)) = Hdf5File::new(source)?;
+            Ok(Self { path, format, entries, metadata, reader: Reader::Hdf5(Box::new(file)) })
+        } else {
+            super::sniff::expect_safetensors(&source)?;
+            let (file, (entries, metadata)) = SafetensorsFile::new(source)?;
+            Ok(Self { path, format: Format::Safetensors, entries, metadata, reader: Reader::Safetensors(file) })
+        }
+    }
+
+    /// The path or name it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How it names and stores its tensors.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The tensors, by name.
+    #[must_use]
+    pub fn entries(&self) -> &BTreeMap<String, Entry> {
+        &self.entries
+    }
+
+    /// What else the file says: the `__metadata__` of a safetensors file, `backend` and `keras_version` of a legacy HDF5
+    /// file.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Reads a tensor into `values`, row-major as stored, converted to `E` by rounding to nearest.
+    ///
+    /// # Errors
+    ///
+    /// A name that is not there, a tensor of another type than a float, another number of elements than `values` has, a
+    /// failed read, a chunk that cannot be decoded, a finite number that is infinite in `E`. `values` may then be written
+    /// in part.
+    pub fn read_into<E: Element>(&self, name: &str, values: &mut [E]) -> Result<(), WeightsError> {
+        let entry = self.entries.get(name).ok_or_else(|| read::missing(&self.path, name))?;
+        let problem = |expected: String, found: String| WeightsError::Tensor {
+            path: self.path.clone(),
+            key: name.to_owned(),
+            expected,
+            found,
+        };
+        if entry.dtype.float().is_none() {
+            return Err(problem(Dtype::FLOATS.to_owned(), entry.dtype.to_string()));
+        }
+        if elements(&entry.shape) != Some(values.len()) {
+            return Err(problem(format!("{} elements", values.len()), shape(&entry.shape).to_string()));
+        }
+        self.read(name, entry, Target::Slice(values))
+    }
+
+    /// Reads and converts every tensor of the file once and keeps nothing, so that a read that would fail half-way is known
+    /// before a model is changed. Tensors of other types than floats are read and not converted.
+    ///
+    /// # Errors
+    ///
+    /// The first failed read, undecodable chunk or number out of range, as for [`read_into`](Self::read_into).
+    pub fn verify<E: Element>(&self) -> Result<(), WeightsError> {
+        self.entries.iter().try_for_each(|(name, entry)| self.read::<E>(name, entry, Target::Check))
+    }
+
+    fn read<E: Element>(&self, name: &str, entry: &Entry, target: Target<'_, E>) -> Result<(), WeightsError> {
+        match &self.reader {
+            Reader::Safetensors(file) => file.read(name, entry, target),
+            Reader::Hdf5(file) => file.read(name, entry, target),
+        }
+    }
+}

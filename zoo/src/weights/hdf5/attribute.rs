@@ -1,0 +1,72 @@
+//! Attributes that hold strings.
+
+use hdf5_reader::error::{Error, Result};
+use hdf5_reader::group::Group;
+use hdf5_reader::messages::attribute::AttributeMessage;
+use hdf5_reader::{Datatype, RawAttribute, StringSize, VarLenKind};
+
+/// Bytes accepted in the strings of an attribute together.
+const MAX_STRINGS: usize = 1 << 20;
+
+/// The strings of the attribute `name`, or of its parts `name0`, `name1` and so on, into which Keras splits one that does
+/// not fit into 64 KiB. `None` if there is neither.
+pub(super) fn strings(group: &Group, attributes: &[RawAttribute], name: &str) -> Result<Option<Vec<String>>> {
+    if let Some(attribute) = find(attributes, name) {
+        return decode(group, attribute).map(Some);
+    }
+    let mut parts = None;
+    for index in 0.. {
+        let Some(attribute) = find(attributes, &format!("{name}{index}")) else { break };
+        parts.get_or_insert_with(Vec::new).extend(decode(group, attribute)?);
+    }
+    Ok(parts)
+}
+
+fn find<'a>(attributes: &'a [RawAttribute], name: &str) -> Option<&'a AttributeMessage> {
+    attributes.iter().map(RawAttribute::message).find(|message| message.name == name)
+}
+
+/// Strings of fixed length, padded with zeros or spaces, or of any length, in the global heap. An empty list of anything is
+/// a list of strings too: h5py writes an empty Python list as one of numbers.
+fn decode(group: &Group, attribute: &AttributeMessage) -> Result<Vec<String>> {
+    let count = usize::try_from(attribute.dataspace.num_elements()?).unwrap_or(usize::MAX);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let wrong = |problem: &str| Error::InvalidData(format!("attribute '{}': {problem}", attribute.name));
+    let raw = attribute.raw_data.as_slice();
+    match &attribute.datatype {
+        Datatype::String { size: StringSize::Fixed(width), .. } => {
+            let width = *width as usize;
+            if width == 0 || count.checked_mul(width) != Some(raw.len()) {
+                return Err(wrong("its length is not that of its strings"));
+            }
+            raw.chunks_exact(width).map(|bytes| text(bytes).ok_or_else(|| wrong("not UTF-8"))).collect()
+        }
+        Datatype::String { size: StringSize::Variable, .. } | Datatype::VarLen { kind: VarLenKind::String, .. } => {
+            let width = 8 + usize::from(group.offset_size());
+            if count.checked_mul(width) != Some(raw.len()) {
+                return Err(wrong("its length is not that of its strings"));
+            }
+            // Many references may lead to the same long string.
+            let mut left = MAX_STRINGS;
+            let mut strings = Vec::with_capacity(count);
+            for reference in raw.chunks_exact(width) {
+                // A reference begins with the length in bytes.
+                let length = reference.first_chunk().map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
+                left = left.checked_sub(length as usize).ok_or_else(|| wrong("longer than accepted"))?;
+                let bytes = group.resolve_vlen_reference_bytes(reference, 1)?;
+                strings.push(text(&bytes).ok_or_else(|| wrong("not UTF-8"))?);
+            }
+            Ok(strings)
+        }
+        _ => Err(wrong("not of strings")),
+    }
+}
+
+/// A padded string.
+fn text(bytes: &[u8]) -> Option<String> {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let text = str::from_utf8(&bytes[..end]).ok()?;
+    Some(text.trim_end_matches(' ').to_owned())
+}

@@ -1,0 +1,225 @@
+//! Where Keras puts its tensors, and what this crate calls them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use hdf5_reader::error::{Error, Result};
+use hdf5_reader::group::Group;
+use hdf5_reader::{Dataset, Hdf5File as Decoder, RawAttribute};
+
+use super::attribute::strings;
+use super::structure;
+use crate::weights::WeightsError;
+use crate::weights::file::Format;
+use crate::weights::name::shown;
+
+/// Groups within groups that are followed. Keras nests a model in a model in five.
+const MAX_DEPTH: usize = 16;
+
+/// A dataset and where it is.
+pub(super) struct Found {
+    pub(super) path: String,
+    pub(super) dataset: Dataset,
+}
+
+/// All datasets of a file that hold weights.
+pub(super) struct Weights {
+    pub(super) format: Format,
+    pub(super) datasets: BTreeMap<String, Found>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// Finds the weights in either layout. A file has the legacy one if it says what its layers are called, itself or in the
+/// group `model_weights` of a whole model.
+pub(super) fn find(decoder: &Decoder, path: &Path) -> std::result::Result<Weights, WeightsError> {
+    let root = decoder.root_group().map_err(|error| structure(path, "root group", &error))?;
+    let finder = Finder { path, seen: HashSet::new(), datasets: BTreeMap::new() };
+    let (attributes, layers) = finder.layers(&root)?;
+    if let Some(layers) = layers {
+        return finder.legacy(&root, "", &attributes, &layers);
+    }
+    if finder.is_group(&root, "model_weights")? {
+        let inner = finder.fine("model_weights", root.group("model_weights"))?;
+        let (attributes, layers) = finder.layers(&inner)?;
+        if let Some(layers) = layers {
+            return finder.legacy(&inner, "model_weights/", &attributes, &layers);
+        }
+    }
+    finder.keras3(root)
+}
+
+struct Finder<'a> {
+    path: &'a Path,
+    /// Addresses of the objects met. Each belongs to one name: a second way to one is a cycle or a shared tensor.
+    seen: HashSet<u64>,
+    datasets: BTreeMap<String, Found>,
+}
+
+impl Finder<'_> {
+    fn fine<T>(&self, what: &str, result: Result<T>) -> std::result::Result<T, WeightsError> {
+        result.map_err(|error| structure(self.path, &shown(what).to_string(), &error))
+    }
+
+    fn wrong(&self, what: &str, expected: &str, found: &str) -> WeightsError {
+        WeightsError::Structure {
+            path: self.path.to_owned(),
+            what: shown(what).to_string(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }
+    }
+
+    fn visit(&mut self, what: &str, address: u64) -> std::result::Result<(), WeightsError> {
+        if self.seen.insert(address) {
+            return Ok(());
+        }
+        Err(self.wrong(what, "an object of its own", "another name for one met before"))
+    }
+
+    fn is_group(&self, group: &Group, name: &str) -> std::result::Result<bool, WeightsError> {
+        let (groups, _) = self.fine(name, group.member_names())?;
+        Ok(groups.iter().any(|group| group == name))
+    }
+
+    fn layers(&self, group: &Group) -> std::result::Result<(Vec<RawAttribute>, Option<Vec<String>>), WeightsError> {
+        let attributes = self.fine("attributes", group.raw_attributes())?;
+        let layers = self.fine("layer_names", strings(group, &attributes, "layer_names"))?;
+        Ok((attributes, layers))
+    }
+
+    /// The layout of Keras 1 and 2: a group for each layer in `layer_names`, in which `weight_names` are paths.
+    fn legacy(
+        mut self,
+        root: &Group,
+        prefix: &str,
+        attributes: &[RawAttribute],
+        layers: &[String],
+    ) -> std::result::Result<Weights, WeightsError> {
+        let mut metadata = BTreeMap::new();
+        for key in ["backend", "keras_version"] {
+            let value = self.fine(key, strings(root, attributes, key))?;
+            if let Some([value]) = value.as_deref() {
+                metadata.insert(key.to_owned(), value.clone());
+            }
+        }
+        for layer in layers {
+            let group = self.fine(layer, descend(root, layer))?;
+            self.visit(layer, group.address())?;
+            let attributes = self.fine(layer, group.raw_attributes())?;
+            let weights = self.fine(layer, strings(&group, &attributes, "weight_names"))?;
+            let weights = weights.ok_or_else(|| self.wrong(layer, "the attribute weight_names", "none"))?;
+            for weight in weights {
+                let path = format!("{prefix}{layer}/{weight}");
+                let (parent, leaf) = weight.rsplit_once('/').unwrap_or(("", &weight));
+                let parent = self.fine(&path, descend(&group, parent))?;
+                let dataset = self.fine(&path, parent.dataset(leaf))?;
+                self.add(canonical(layer, &weight), path, dataset)?;
+            }
+        }
+        Ok(Weights { format: Format::KerasLegacy, datasets: self.datasets, metadata })
+    }
+
+    /// The layout of Keras 3, and any other: every dataset by its path. The `layers` of a model were called
+    /// `_layer_checkpoint_dependencies` by TensorFlow 2.13.
+    fn keras3(mut self, root: Group) -> std::result::Result<Weights, WeightsError> {
+        self.visit("/", root.address())?;
+        let mut open = vec![(root, String::new(), 0)];
+        while let Some((group, prefix, depth)) = open.pop() {
+            let (groups, datasets) = self.fine(&prefix, group.member_names())?;
+            for name in datasets {
+                let path = format!("{prefix}{name}");
+                let dataset = self.fine(&path, group.dataset(&name))?;
+                let key = match path.strip_prefix("_layer_checkpoint_dependencies/") {
+                    Some(rest) => format!("layers/{rest}"),
+                    None => path.clone(),
+                };
+                self.add(key, path, dataset)?;
+            }
+            for name in groups {
+                let path = format!("{prefix}{name}");
+                if depth == MAX_DEPTH {
+                    return Err(self.wrong(&path, "groups within groups to a depth of 16", "more"));
+                }
+                let inner = self.fine(&path, group.group(&name))?;
+                self.visit(&path, inner.address())?;
+                open.push((inner, format!("{path}/"), depth + 1));
+            }
+        }
+        Ok(Weights { format: Format::Keras3, datasets: self.datasets, metadata: BTreeMap::new() })
+    }
+
+    fn add(&mut self, key: String, path: String, dataset: Dataset) -> std::result::Result<(), WeightsError> {
+        self.visit(&path, dataset.address())?;
+        if self.datasets.contains_key(&key) {
+            return Err(self.wrong(&path, "one tensor of a name", &format!("a second {}", shown(&key))));
+        }
+        self.datasets.insert(key, Found { path, dataset });
+        Ok(())
+    }
+}
+
+/// The group at a path whose steps are separated by `/`.
+fn descend(group: &Group, path: &str) -> Result<Group> {
+    let mut steps = path.split('/').filter(|step| !step.is_empty()).peekable();
+    if steps.peek().is_none() {
+        return Ok(group.clone());
+    }
+    let mut inner = group.clone();
+    for (depth, step) in steps.enumerate() {
+        if depth == MAX_DEPTH {
+            return Err(Error::InvalidData("a path of too many steps".into()));
+        }
+        inner = inner.group(step)?;
+    }
+    Ok(inner)
+}
+
+/// Leaves of the names of Keras 2 and 3, and what Keras 1 called them. Its `running_std` held a variance.
+const LEAVES: [(&str, &str); 6] = [
+    ("kernel", "W"),
+    ("bias", "b"),
+    ("gamma", "gamma"),
+    ("beta", "beta"),
+    ("moving_mean", "running_mean"),
+    ("moving_variance", "running_std"),
+];
+
+/// What a weight of a legacy file is called here: its layer and what it is. `conv1_conv/conv1_conv/kernel:0` of Keras 2,
+/// `conv1_conv/model/conv1_conv/kernel` of Keras 3 and `conv1_conv/conv1_conv_W_1:0` of Keras 1 are all
+/// `conv1_conv/kernel`. A leaf that is none of the known ones keeps its name.
+fn canonical(layer: &str, weight: &str) -> String {
+    let leaf = weight.rsplit_once('/').map_or(weight, |(_, leaf)| leaf);
+    let leaf = without_number(leaf, ':');
+    let keras1 = leaf.strip_prefix(layer).and_then(|leaf| leaf.strip_prefix('_')).map(|leaf| without_number(leaf, '_'));
+    let known = LEAVES.iter().find(|(name, old)| leaf == *name || keras1 == Some(*old));
+    format!("{layer}/{}", known.map_or(leaf, |(name, _)| name))
+}
+
+/// `kernel` of `kernel:0`.
+fn without_number(name: &str, separator: char) -> &str {
+    match name.rsplit_once(separator) {
+        Some((rest, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn names_of_every_version_of_keras_become_layer_and_leaf() {
+        for (layer, weight, key) in [
+            ("conv1_conv", "conv1_conv/kernel:0", "conv1_conv/kernel"),
+            ("conv1_conv", "conv1_conv_1/kernel:0", "conv1_conv/kernel"),
+            ("conv1_bn", "resnet50/conv1_bn/moving_variance", "conv1_bn/moving_variance"),
+            ("block1_conv1", "block1_conv1_W_1:0", "block1_conv1/kernel"),
+            ("fc1", "fc1_b_1:0", "fc1/bias"),
+            ("bn_1", "bn_1_running_std:0", "bn_1/moving_variance"),
+            ("act", "act/alpha:0", "act/alpha"),
+            ("beta", "beta/beta:0", "beta/beta"),
+        ] {
+            assert_eq!(canonical(layer, weight), key, "{weight}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! HDF5: the format of Keras' published weights.
+//!
+//! Decoded in Rust by the crate `hdf5-reader`; no C library. Keras stores every tensor as one run of bytes, which is read
+//! by position like those of any other file; chunked and compressed datasets go through the decoder, one chunk at a time.
+
+mod attribute;
+mod chunks;
+mod dataset;
+mod keras;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use hdf5_reader::error::Error;
+use hdf5_reader::{Hdf5File as Decoder, OpenOptions};
+use pvlu::kernel::Element;
+
+use self::chunks::Chunked;
+pub use self::chunks::MAX_CHUNK;
+use self::dataset::{Place, Stored};
+use self::storage::Metered;
+use super::bytes::FileBytes;
+use super::file::Format;
+use super::name::printable;
+use super::read::{self, Target};
+use super::safetensors::Contents;
+use super::{Entry, WeightsError};
+
+/// Bytes accepted in the description of one object. Keras keeps each attribute below 64 KiB.
+const MAX_OBJECT_HEADER: usize = 1 << 20;
+
+/// An open HDF5 file whose datasets have been looked up.
+#[derive(Debug)]
+pub(super) struct Hdf5File {
+    source: Arc<FileBytes>,
+    datasets: BTreeMap<String, Stored>,
+}
+
+impl Hdf5File {
+    pub(super) fn new(source: FileBytes) -> Result<(Self, Format, Contents), WeightsError> {
+        let source = Arc::new(source);
+        let path = source.path();
+        // Names and shapes are a small part of a file of weights, read a few times over.
+        let decoder = decoder(&source, 16)?;
+        let superblock = decoder.superblock();
+        let end = superblock.base_address.saturating_add(superblock.eof_address);
+        if end > source.len() {
+            let (expected, found) = (format!("{end} bytes"), format!("{}", source.len()));
+            return Err(WeightsError::Structure {
+                path: path.to_owned(),
+                what: "length of the file".into(),
+                expected,
+                found,
+            });
+        }
+        let found = keras::find(&decoder, path)?;
+        let mut datasets = BTreeMap::new();
+        let mut entries = BTreeMap::new();
+        for (name, dataset) in found.datasets {
+            let (entry, stored) = dataset::describe(&decoder, &dataset, path, &name)?;
+            entries.insert(name.clone(), entry);
+            datasets.insert(name, stored);
+        }
+        dataset::check_places(&datasets, &source)?;
+        Ok((Self { source, datasets }, found.format, (entries, found.metadata)))
+    }
+
+    /// Reads a tensor, in pieces of bounded size.
+    pub(super) fn read<E: Element>(
+        &self,
+        name: &str,
+        entry: &Entry,
+        target: Target<'_, E>,
+    ) -> Result<(), WeightsError> {
+        let path = self.source.path();
+        let Some(stored) = self.datasets.get(name) else { return Err(read::missing(path, name)) };
+        let (float, endian) = (entry.dtype.float(), stored.endian);
+        match &stored.place {
+            Place::Run(range) => read::contiguous(&self.source, name, range.clone(), float, endian, target),
+            Place::Inline(bytes) => {
+                let inline = FileBytes::memory(path.to_owned(), bytes.clone());
+                read::contiguous(&inline, name, 0..inline.len(), float, endian, target)
+            }
+            Place::Chunks { dataset, count } => {
+                // A decoder of its own: it keeps the index of every chunked dataset that it has seen.
+                let decoder = decoder(&self.source, 4)?;
+                let tensor = Chunked { path, name, shape: &entry.shape, float, endian, count: *count };
+                tensor.read(&decoder, dataset, target)
+            }
+            Place::Refused { expected, found } => Err(WeightsError::Tensor {
+                path: path.to_owned(),
+                key: name.to_owned(),
+                expected: (*expected).to_owned(),
+                found: found.clone(),
+            }),
+        }
+    }
+}
+
+/// A decoder that may read `times` the length of the file and a little.
+fn decoder(source: &Arc<FileBytes>, times: u64) -> Result<Decoder, WeightsError> {
+    let budget = source.len().saturating_mul(times).saturating_add(1 << 20);
+    // Deflate packs at most 1,032 bytes into one.
+    let packed = usize::try_from(source.len().saturating_mul(1032)).unwrap_or(usize::MAX);
+    let options = OpenOptions::default()
+        .with_chunk_cache_bytes(0)
+        .with_max_chunk_bytes(MAX_CHUNK.min(packed))
+        .with_max_read_bytes(0)
+        .with_max_object_header_bytes(MAX_OBJECT_HEADER);
+    Decoder::from_storage_with_options(Arc::new(Metered::new(source.clone(), budget)), options)
+        .map_err(|error| structure(source.path(), "superblock", &error))
+}
+
+/// An error of the decoder about a part of the file that is no tensor.
+fn structure(path: &Path, what: &str, error: &Error) -> WeightsError {
+    WeightsError::Structure {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        expected: "valid HDF5".into(),
+        found: printable(&error.to_string()),
+    }
+}
+
+/// An error of the decoder about a tensor.
+fn tensor(path: &Path, name: &str, error: &Error) -> WeightsError {
+    WeightsError::Tensor {
+        path: path.to_owned(),
+        key: name.to_owned(),
+        expected: "a dataset that can be decoded".into(),
+        found: printable(&error.to_string()),
+    }
+}

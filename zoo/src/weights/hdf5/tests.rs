@@ -1,0 +1,138 @@
+use crate::weights::testing::{fixture, fixture_path, open, read, refusal, values};
+use crate::weights::{Dtype, Format, TensorFile};
+
+fn names(file: &TensorFile) -> Vec<&str> {
+    file.entries().keys().map(String::as_str).collect()
+}
+
+fn assert_values(file: &TensorFile) {
+    for (name, entry) in file.entries() {
+        assert_eq!(read(file, name).unwrap(), values(name, entry.shape.iter().product()), "{name}");
+    }
+}
+
+/// Names of the weights of a `.weights.h5` and what the model called them.
+const KERAS3: [(&str, &str); 13] = [
+    ("layers/batch_normalization/vars/0", "conv1_bn/gamma"),
+    ("layers/batch_normalization/vars/1", "conv1_bn/beta"),
+    ("layers/batch_normalization/vars/2", "conv1_bn/moving_mean"),
+    ("layers/batch_normalization/vars/3", "conv1_bn/moving_variance"),
+    ("layers/batch_normalization_1/vars/0", "conv2_bn/gamma"),
+    ("layers/batch_normalization_1/vars/1", "conv2_bn/beta"),
+    ("layers/batch_normalization_1/vars/2", "conv2_bn/moving_mean"),
+    ("layers/batch_normalization_1/vars/3", "conv2_bn/moving_variance"),
+    ("layers/conv2d/vars/0", "conv1_conv/kernel"),
+    ("layers/conv2d/vars/1", "conv1_conv/bias"),
+    ("layers/conv2d_1/vars/0", "conv2_conv/kernel"),
+    ("layers/dense/vars/0", "predictions/kernel"),
+    ("layers/dense/vars/1", "predictions/bias"),
+];
+
+#[test]
+fn weights_of_keras_3_are_read_in_every_type_it_writes() {
+    for (name, dtype) in [
+        ("keras3.weights.h5", Dtype::F32),
+        ("keras3_bfloat16.weights.h5", Dtype::BF16),
+        ("keras3_float16.weights.h5", Dtype::F16),
+    ] {
+        let file = TensorFile::open(fixture_path(name)).unwrap();
+        assert_eq!(file.format(), Format::Keras3);
+        assert_eq!(names(&file), KERAS3.map(|(name, _)| name));
+        for (name, original) in KERAS3 {
+            let entry = &file.entries()[name];
+            // Batch norms keep their statistics and scales in single precision whatever the policy, by Keras' choice.
+            assert!(entry.dtype == dtype || entry.dtype == Dtype::F32, "{name}: {}", entry.dtype);
+            assert_eq!(read(&file, name).unwrap(), values(original, entry.shape.iter().product()), "{name}");
+        }
+        assert_eq!(file.entries()["layers/conv2d/vars/0"].dtype, dtype);
+        file.verify::<f32>().unwrap();
+    }
+}
+
+#[test]
+fn a_whole_model_of_keras_3_gives_its_weights_and_no_state_of_the_optimizer() {
+    let file = open(fixture("keras3_whole_model.h5")).unwrap();
+    assert_eq!(file.format(), Format::KerasLegacy);
+    let mut expected = KERAS3.map(|(_, name)| name);
+    expected.sort_unstable();
+    assert_eq!(names(&file), expected);
+    assert_eq!(file.metadata()["backend"], "jax");
+    assert_values(&file);
+}
+
+#[test]
+fn every_layout_of_keras_1_and_2_gives_the_same_names() {
+    for name in ["keras1.h5", "keras2.h5", "keras2_split_names.h5"] {
+        let file = open(fixture(name)).unwrap();
+        assert_eq!(file.format(), Format::KerasLegacy);
+        assert_eq!(
+            names(&file),
+            [
+                "conv1_bn/beta",
+                "conv1_bn/gamma",
+                "conv1_bn/moving_mean",
+                "conv1_bn/moving_variance",
+                "conv1_conv/bias",
+                "conv1_conv/kernel",
+                "predictions/bias",
+                "predictions/kernel",
+            ],
+            "{name}"
+        );
+        assert_eq!(file.metadata()["keras_version"], "2.2.4");
+        assert_eq!(file.entries()["conv1_conv/kernel"].shape, [3, 3, 2, 3]);
+        assert_values(&file);
+    }
+}
+
+#[test]
+fn every_storage_of_hdf5_gives_the_same_values() {
+    for name in ["storage_earliest.h5", "storage_latest.h5"] {
+        let file = open(fixture(name)).unwrap();
+        assert_eq!(file.entries().len(), 9, "{name}");
+        assert!(file.entries()["layers/dense_7/vars/0"].shape.is_empty());
+        assert_eq!(file.entries()["layers/dense_8/vars/0"].shape, [0, 3]);
+        file.verify::<f32>().unwrap();
+        assert_values(&file);
+    }
+}
+
+#[test]
+fn what_is_no_weight_or_not_all_there_is_refused_by_name() {
+    let file = open(fixture("refused.h5")).unwrap();
+    for (layer, expected) in [
+        ("integers", "expected F16, BF16, F32 or F64, found I32"),
+        ("lzf", "expected no filter, or deflate, shuffle and fletcher32, found filter 32000 lzf"),
+        ("scaled", "expected F16, BF16, F32 or F64, found I32"),
+        ("unwritten", "expected values within the file, found 48 bytes at 0xffffffffffffffff"),
+        ("unwritten_chunks", "expected every chunk once, found 1 of 3"),
+        ("text", "expected F16, BF16, F32 or F64, found strings or lists"),
+        ("external", "expected values in this file, found values in another file"),
+        ("null", "expected a value, found a null dataspace"),
+        ("wide_chunk", "expected a dataset that can be decoded, found"),
+    ] {
+        let name = format!("layers/{layer}/vars/0");
+        let error = read(&file, &name).unwrap_err().to_string();
+        assert!(error.contains(&name) && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_dataset_larger_than_the_file_takes_no_memory() {
+    let error = refusal(fixture("refused_huge.h5"));
+    assert!(error.contains("chunks: expected at most") && error.contains("found 1048576"), "{error}");
+}
+
+#[test]
+fn a_second_name_for_a_dataset_or_a_group_is_refused() {
+    for name in ["refused_soft_link.h5", "refused_cycle.h5"] {
+        let error = refusal(fixture(name));
+        assert!(error.contains("another name for one met before"), "{error}");
+    }
+}
+
+#[test]
+fn a_link_to_another_file_is_not_followed() {
+    let file = open(fixture("external_link.h5")).unwrap();
+    assert_eq!(names(&file), ["layers/dense/vars/0"]);
+}

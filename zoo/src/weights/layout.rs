@@ -1,0 +1,135 @@
+//! Order of the elements of a tensor in a file and in a model.
+//!
+//! A model has a convolution's weight as (output, input, row, column) and a linear layer's as (output, input), as torch
+//! has them. Keras turns both round: (row, column, input, output) and (input, output). Seen as three axes, with all
+//! positions (row, column) as one, every one of these changes is the reversal (a, b, c) -> (c, b, a), and so is its way
+//! back.
+
+use rayon::prelude::*;
+
+/// How a tensor of a file is laid out, seen from the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// As in the model. Its shape may be another: timm stores the linear layers of VGG as convolutions, `[4096, 512, 7, 7]`
+    /// for `[4096, 25088]`.
+    #[default]
+    Same,
+    /// A convolution's weight, (row, column, input, output) in the file: Keras.
+    Hwio,
+    /// A linear layer's weight, (input, output) in the file: Keras.
+    InOut,
+    /// The weight of a linear layer behind a flattened image of `channels` x `pixels`. Keras flattens all channels of a
+    /// pixel one after the other, the models here all pixels of a channel, as torch does. (pixel, channel, output) in the
+    /// file, for (output, channel, pixel) in the model: the first linear layer of Keras' VGG.
+    FlattenedInOut {
+        /// Channels of the image.
+        channels: usize,
+        /// Its rows times its columns.
+        pixels: usize,
+    },
+}
+
+impl Layout {
+    /// The shape in the file of a tensor of `shape` in the model; `None` if the layout is not one of such a tensor.
+    #[must_use]
+    pub fn file_shape(self, shape: &[usize]) -> Option<Vec<usize>> {
+        match (self, shape) {
+            (Self::Same, shape) => Some(shape.to_vec()),
+            (Self::Hwio, [output, input, rows, columns]) => Some(vec![*rows, *columns, *input, *output]),
+            (Self::InOut, [output, input]) => Some(vec![*input, *output]),
+            (Self::FlattenedInOut { channels, pixels }, [output, input]) => {
+                (channels.checked_mul(pixels) == Some(*input)).then(|| vec![*input, *output])
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the elements are in the same order, so that a tensor can be read in place.
+    #[must_use]
+    pub fn is_same(self) -> bool {
+        self == Self::Same
+    }
+
+    /// The axis of the file's tensor that counts outputs, of a tensor with `rank` axes.
+    #[must_use]
+    pub fn output_axis(self, rank: usize) -> usize {
+        if self.is_same() { 0 } else { rank.saturating_sub(1) }
+    }
+
+    /// Brings the elements of a file's tensor of `file_shape` into the order of the model.
+    ///
+    /// # Panics
+    ///
+    /// If `file` and `model` do not both have as many elements as `file_shape`, or if the layout is not one of such a shape.
+    pub fn to_model<E: Copy + Send + Sync>(self, file_shape: &[usize], file: &[E], model: &mut [E]) {
+        match self.axes(file_shape) {
+            None => model.copy_from_slice(file),
+            Some(axes) => reverse(axes, file, model),
+        }
+    }
+
+    /// Brings the elements of a model's tensor into the order of a file's of `file_shape`.
+    ///
+    /// # Panics
+    ///
+    /// As for [`to_model`](Self::to_model).
+    pub fn to_file<E: Copy + Send + Sync>(self, file_shape: &[usize], model: &[E], file: &mut [E]) {
+        match self.axes(file_shape) {
+            None => file.copy_from_slice(model),
+            Some([a, b, c]) => reverse([c, b, a], model, file),
+        }
+    }
+
+    /// The three axes of the file's tensor that are reversed; `None` if none are.
+    fn axes(self, file_shape: &[usize]) -> Option<[usize; 3]> {
+        match (self, file_shape) {
+            (Self::Same, _) => None,
+            (Self::Hwio, [rows, columns, input, output]) => Some([rows * columns, *input, *output]),
+            (Self::InOut, [input, output]) => Some([1, *input, *output]),
+            (Self::FlattenedInOut { channels, pixels }, [_, output]) => Some([pixels, channels, *output]),
+            _ => panic!("{self:?} is no layout of a tensor of {} dimensions", file_shape.len()),
+        }
+    }
+}
+
+/// Elements of an axis of a tile. Two tiles of 16 x 16 rows of a 3x3 kernel, or so, lie in the first-level cache.
+const TILE: usize = 16;
+/// Elements from which threads help.
+const PARALLEL: usize = 1 << 16;
+
+/// `to[c][b][a] = from[a][b][c]`, both row-major, `axes` being those of `from`.
+fn reverse<E: Copy + Send + Sync>(axes: [usize; 3], from: &[E], to: &mut [E]) {
+    let [a, b, c] = axes;
+    assert_eq!(Some(from.len()), a.checked_mul(b).and_then(|ab| ab.checked_mul(c)), "elements of the source");
+    assert_eq!(from.len(), to.len(), "elements of the destination");
+    if to.is_empty() {
+        return;
+    }
+    // A block of `to` is a run of whole planes (b, a).
+    let block = |index: usize, to: &mut [E]| {
+        let first = index * TILE;
+        let planes = to.len() / (a * b);
+        for b0 in (0..b).step_by(TILE) {
+            let b1 = b.min(b0 + TILE);
+            for a0 in (0..a).step_by(TILE) {
+                let a1 = a.min(a0 + TILE);
+                for y in b0..b1 {
+                    for x in a0..a1 {
+                        let row = &from[(x * b + y) * c + first..][..planes];
+                        for (plane, value) in row.iter().enumerate() {
+                            to[(plane * b + y) * a + x] = *value;
+                        }
+                    }
+                }
+            }
+        }
+    };
+    if to.len() < PARALLEL {
+        to.chunks_mut(TILE * a * b).enumerate().for_each(|(index, to)| block(index, to));
+    } else {
+        to.par_chunks_mut(TILE * a * b).enumerate().for_each(|(index, to)| block(index, to));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Which tensor of a file is which tensor of a model: all or nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file::Format;
+use super::mismatch::{Mismatch, Problem};
+use super::report::{LoadReport, Source};
+use super::{Dtype, Entry, Layout, TensorFile, WeightsError};
+
+/// A tensor that a model takes from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Its name in a file of this source; the one that messages use.
+    pub key: String,
+    /// Other names it may have.
+    pub aliases: Vec<String>,
+    /// Its shape in the file.
+    pub shape: Vec<usize>,
+    /// How its elements are ordered in the file.
+    pub layout: Layout,
+    /// Its path in the model.
+    pub path: String,
+    /// When it may be absent.
+    pub excuse: Excuse,
+}
+
+/// When a tensor may keep the values that the model has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Excuse {
+    /// Never.
+    #[default]
+    Never,
+    /// Part of the head. It may if the caller allows a fresh head, and the file has none or one of another number of
+    /// classes.
+    FreshHead,
+    /// Parameter of an activation. It may if the file has none of any activation: then it is the file of a model without.
+    ActivationParameter,
+}
+
+/// What a caller allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MatchOptions {
+    /// Keeps the head of the model if the file has none or one of another number of classes.
+    pub fresh_head: bool,
+}
+
+/// Every tensor of a model with its name in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched<'a> {
+    /// The tensors to read and what each is called in the file, in the order of the model.
+    pub tensors: Vec<(&'a Expected, String)>,
+    /// What will have been loaded once they are read.
+    pub report: LoadReport,
+}
+
+/// Finds the tensors of a model in a file. Each tensor of the file has to be one of the model, and each of the model in the
+/// file, with its shape and a type of float; but for what [`Excuse`] says, and for what no model has: the
+/// `num_batches_tracked` of torch (an int64 scalar each), and in a `.weights.h5` the states of an optimiser and of random
+/// generators.
+///
+/// # Errors
+///
+/// [`WeightsError::Mismatch`] with every tensor that does not fit.
+pub fn match_tensors<'a>(
+    file: &TensorFile,
+    expected: &'a [Expected],
+    source: Source,
+    options: MatchOptions,
+) -> Result<Matched<'a>, WeightsError> {
+    let mut rest: BTreeMap<&str, &Entry> = file.entries().iter().map(|(name, entry)| (name.as_str(), entry)).collect();
+    let found: Vec<Option<(&str, &Entry)>> =
+        expected.iter().map(|tensor| names(tensor).find_map(|name| rest.remove_entry(name))).collect();
+    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored: Vec::new() };
+    let mut matched = Matched { tensors: Vec::new(), report };
+    let mut problems = Vec::new();
+
+    let fresh_head = options.fresh_head && is_head_replaceable(expected, &found);
+    let is_activation = |tensor: &Expected| tensor.excuse == Excuse::ActivationParameter;
+    let no_activations = !expected.iter().zip(&found).any(|(tensor, found)| is_activation(tensor) && found.is_some());
+    for (tensor, found) in expected.iter().zip(&found) {
+        let excused = match tensor.excuse {
+            Excuse::Never => false,
+            Excuse::FreshHead => fresh_head,
+            Excuse::ActivationParameter => no_activations,
+        };
+        match found {
+            _ if excused => {
+                matched.report.fresh.push(tensor.path.clone());
+                matched.report.ignored.extend(found.map(|(name, _)| name.to_owned()));
+            }
+            Some((name, entry)) => match problem(tensor, name, entry) {
+                Some(problem) => problems.push(problem),
+                None => {
+                    matched.report.loaded.push(tensor.path.clone());
+                    matched.tensors.push((tensor, (*name).to_owned()));
+                }
+            },
+            None => {
+                problems.push(Problem::Missing { key: tensor.key.clone(), shape: tensor.shape.clone(), close: None });
+            }
+        }
+    }
+    for (name, entry) in rest {
+        match ignorable(file.format(), name, entry) {
+            Ignorable::Yes => matched.report.ignored.push(name.to_owned()),
+            Ignorable::No => problems.push(Problem::Unexpected {
+                key: name.to_owned(),
+                dtype: entry.dtype.clone(),
+                shape: entry.shape.clone(),
+                close: None,
+            }),
+            Ignorable::But(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(matched);
+    }
+    suggest(&mut problems);
+    Err(WeightsError::Mismatch { path: file.path().to_owned(), mismatch: Mismatch { problems } })
+}
+
+fn names(tensor: &Expected) -> impl Iterator<Item = &str> {
+    std::iter::once(&tensor.key).chain(&tensor.aliases).map(String::as_str)
+}
+
+/// What is wrong with a tensor that has the right name.
+fn problem(tensor: &Expected, name: &str, entry: &Entry) -> Option<Problem> {
+    let key = name.to_owned();
+    if entry.dtype.float().is_none() {
+        return Some(Problem::Dtype { key, expected: Dtype::FLOATS, found: entry.dtype.clone() });
+    }
+    if entry.shape == tensor.shape {
+        return None;
+    }
+    let classes = tensor.excuse == Excuse::FreshHead && other_classes(tensor, entry).is_some();
+    Some(Problem::Shape { key, expected: tensor.shape.clone(), found: entry.shape.clone(), classes })
+}
+
+/// Whether the file has no head at all, or a whole one that differs in nothing but the number of classes.
+fn is_head_replaceable(expected: &[Expected], found: &[Option<(&str, &Entry)>]) -> bool {
+    let head = || expected.iter().zip(found).filter(|(tensor, _)| tensor.excuse == Excuse::FreshHead);
+    if head().all(|(_, found)| found.is_none()) {
+        return true;
+    }
+    let classes: Option<BTreeSet<usize>> =
+        head().map(|(tensor, found)| found.and_then(|(_, entry)| other_classes(tensor, entry))).collect();
+    classes.is_some_and(|classes| classes.len() == 1)
+}
+
+/// The number of classes of a tensor of a head that fits but for them.
+fn other_classes(tensor: &Expected, entry: &Entry) -> Option<usize> {
+    let axis = tensor.layout.output_axis(tensor.shape.len());
+    let mut shape = tensor.shape.clone();
+    let classes = *entry.shape.get(axis)?;
+    let known = std::mem::replace(shape.get_mut(axis)?, classes);
+    (known != classes && shape == entry.shape && entry.dtype.float().is_some()).then_some(classes)
+}
+
+/// What becomes of a tensor that the model does not have.
+enum Ignorable {
+    Yes,
+    No,
+    But(Problem),
+}
+
+fn ignorable(format: Format, name: &str, entry: &Entry) -> Ignorable {
+    if name.rsplit('.').next() == Some("num_batches_tracked") {
+        let key = name.to_owned();
+        return match entry {
+            Entry { dtype: Dtype::I64, shape } if shape.is_empty() => Ignorable::Yes,
+            Entry { dtype: Dtype::I64, shape } => {
+                Ignorable::But(Problem::Shape { key, expected: vec![], found: shape.clone(), classes: false })
+            }
+            Entry { dtype, .. } => Ignorable::But(Problem::Dtype { key, expected: "I64", found: dtype.clone() }),
+        };
+    }
+    let state = name.starts_with("optimizer/") || name.contains("/seed_generator/");
+    if format == Format::Keras3 && state { Ignorable::Yes } else { Ignorable::No }
+}
+
+/// Bytes of the longest names that are compared, and how many of them: comparing takes the product of the lengths, and a
+/// file may have a million names.
+const COMPARED_BYTES: usize = 100;
+const COMPARED: usize = 200;
+
+/// Gives missing and unexpected tensors that are called alike each other's names.
+fn suggest(problems: &mut [Problem]) {
+    let comparable = |key: &&String| key.len() <= COMPARED_BYTES;
+    let missing: Vec<String> = problems
+        .iter()
+        .filter_map(|problem| if let Problem::Missing { key, .. } = problem { Some(key) } else { None })
+        .filter(comparable)
+        .take(COMPARED)
+        .cloned()
+        .collect();
+    let unexpected: Vec<String> = problems
+        .iter()
+        .filter_map(|problem| if let Problem::Unexpected { key, .. } = problem { Some(key) } else { None })
+        .filter(comparable)
+        .take(COMPARED)
+        .cloned()
+        .collect();
+    for problem in problems {
+        match problem {
+            Problem::Missing { key, close, .. } if missing.contains(key) => *close = closest(key, &unexpected),
+            Problem::Unexpected { key, close, .. } if unexpected.contains(key) => *close = closest(key, &missing),
+            _ => {}
+        }
+    }
+}
+
+/// The name that takes the fewest edits, if they change less than a third of it.
+fn closest(key: &str, candidates: &[String]) -> Option<String> {
+    let distance = |candidate: &String| strsim::levenshtein(key, candidate);
+    let (close, distance) =
+        candidates.iter().map(|name| (name, distance(name))).min_by_key(|(_, distance)| *distance)?;
+    (distance * 3 < key.chars().count()).then(|| close.clone())
+}
+
+#[cfg(test)]
+mod tests;

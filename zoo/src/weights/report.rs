@@ -1,0 +1,55 @@
+//! What a load did.
+
+use std::fmt;
+
+/// Whose names and layouts a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// torchvision: `layer1.0.conv1.weight`.
+    Torchvision,
+    /// timm: as torchvision, but for VGG's linear layers and head.
+    Timm,
+    /// Keras: `conv2_block1_1_conv/kernel`, last axis first.
+    Keras,
+    /// This crate: the names and layouts of the model's own original.
+    Native,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Torchvision => "torchvision",
+            Self::Timm => "timm",
+            Self::Keras => "keras",
+            Self::Native => "native",
+        })
+    }
+}
+
+/// Which tensors were loaded, and which were not and why. Whatever is in neither list was an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Whose names the file has.
+    pub source: Source,
+    /// Paths in the model of the tensors that the file gave.
+    pub loaded: Vec<String>,
+    /// Paths in the model of the tensors that kept their values: a fresh head, activation parameters.
+    pub fresh: Vec<String>,
+    /// Names in the file of the tensors that no model has or needs: counters, states of optimisers and random generators,
+    /// the head of another number of classes.
+    pub ignored: Vec<String>,
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} tensors loaded with {} names, {} kept as they were, {} of the file ignored",
+            self.loaded.len(),
+            self.source,
+            self.fresh.len(),
+            self.ignored.len()
+        )
+    }
+}
