@@ -88,7 +88,7 @@ pub fn names(convolutions: [usize; 5], batch_norm: bool, small_head: bool) -> Ve
         index += 1;
     }
     if small_head {
-        names.extend(["classifier.0", "classifier.2"].map(|name| LayerNames::torch(name).in_head()));
+        names.extend(["head.0", "head.2"].map(|name| LayerNames::torch(name).in_head()));
         return names;
     }
     let flattened = WeightLayout::FlattenedImage { channels: 512, side: 7 };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::mismatch::Mismatch;
 use super::name::shown;
+use super::report::Source;
 
 /// Error of the weights module. A message names the file, the key, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,25 @@ pub enum WeightsError {
         /// Every tensor that does not fit.
         mismatch: Mismatch,
     },
+    /// A source that has no names for the model.
+    #[error("the model has no {found} names; it has those of {}", known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Names {
+        /// The source asked for.
+        found: Source,
+        /// Those that have names for it.
+        known: Vec<Source>,
+    },
+    /// A model whose layers are not those of its list of names.
+    #[error("{path}: the model has other layers than the {named} that have names")]
+    Layers {
+        /// Path of the tensor without a name.
+        path: String,
+        /// Layers that have names.
+        named: usize,
+    },
+    /// The device refused.
+    #[error(transparent)]
+    Device(#[from] pvlu::Error),
     /// A tensor given to the [`Writer`](super::Writer) is not the one declared next.
     #[error("{}: expected tensor {expected}, found {found}", path.display())]
     Order {

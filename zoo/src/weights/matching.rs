@@ -38,10 +38,12 @@ pub enum Excuse {
 }
 
 /// What a caller allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MatchOptions {
     /// Keeps the head of the model if the file has none or one of another number of classes.
     pub fresh_head: bool,
+    /// Layers of the file that the model does not have and need not have.
+    pub ignored: BTreeSet<String>,
 }
 
 /// Every tensor of a model with its name in the file.
@@ -65,7 +67,7 @@ pub fn match_tensors<'a>(
     file: &TensorFile,
     expected: &'a [Expected],
     source: Source,
-    options: MatchOptions,
+    options: &MatchOptions,
 ) -> Result<Matched<'a>, WeightsError> {
     let mut rest: BTreeMap<&str, &Entry> = file.entries().iter().map(|(name, entry)| (name.as_str(), entry)).collect();
     let found: Vec<Option<(&str, &Entry)>> =
@@ -101,6 +103,11 @@ pub fn match_tensors<'a>(
         }
     }
     for (name, entry) in rest {
+        let layer = name.rsplit_once(['.', '/']).map_or(name, |(layer, _)| layer);
+        if options.ignored.contains(layer) {
+            matched.report.ignored.push(name.to_owned());
+            continue;
+        }
         match ignorable(file.format(), name, entry) {
             Ignorable::Yes => matched.report.ignored.push(name.to_owned()),
             Ignorable::No => problems.push(Problem::Unexpected {

@@ -5,12 +5,14 @@
 //! | [`TensorFile`] | one face for safetensors and Keras' HDF5: names, types, shapes, reading in place |
 //! | [`Layout`] | the order of elements in a file and in a model |
 //! | [`match_tensors`] | which tensor of a file is which of a model, all or nothing; [`LoadReport`] |
+//! | [`load`], [`save`] | a file into a model and back, by the names that an architecture supplies |
 //! | [`Writer`] | a safetensors file, tensor by tensor, whole or not there |
 //!
 //! Files are not trusted. A damaged or hostile one gives an error that names the file, the tensor, what was expected and
 //! what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. What no reader can see is a flipped
 //! bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
 
+mod binding;
 mod bytes;
 mod dtype;
 mod error;
@@ -19,6 +21,7 @@ mod hdf5;
 mod layout;
 mod matching;
 mod mismatch;
+mod model;
 mod name;
 mod read;
 mod report;
@@ -33,5 +36,6 @@ pub use file::{Entry, Format, TensorFile};
 pub use layout::Layout;
 pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};
+pub use model::{LoadOptions, load, save};
 pub use report::{LoadReport, Source};
 pub use safetensors::{Declared, MAX_HEADER, Writer};

@@ -113,7 +113,10 @@ fn equal_seeds_give_equal_weights_up_to_a_factor() {
 fn unknown_names_are_errors_that_list_the_known_ones() {
     let error = |model, activation, classes| build(model, activation, classes, 0).err().unwrap();
     let unknown = error("alexnet", "relu", 10);
-    assert!(matches!(unknown, RegistryError::Model { .. }) && unknown.to_string().contains(MODELS[0].name), "{unknown}");
+    assert!(
+        matches!(unknown, RegistryError::Model { .. }) && unknown.to_string().contains(MODELS[0].name),
+        "{unknown}"
+    );
     let unknown = error("sequential6conv", "gelu", 10);
     assert!(ACTIVATIONS.iter().all(|name| unknown.to_string().contains(name)), "{unknown}");
     let unknown = error("sequential6conv", "relu", 11);

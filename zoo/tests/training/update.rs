@@ -122,12 +122,7 @@ impl Walk<f32, Cpu> for Forgetful {
         path.step("used", |path| self.used.walk_mut(path, walker))?;
         path.step("forgotten", |path| self.forgotten.walk_mut(path, walker))
     }
-    fn outline(
-        &self,
-        path: &mut Path,
-        _: Extent,
-        show: &mut dyn FnMut(LayerOutline<'_>),
-    ) -> Result<Extent, Error> {
+    fn outline(&self, path: &mut Path, _: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
         path.step("used", |path| Walk::<f32, Cpu>::outline(&self.used, path, Extent::features(3072), show))
     }
 }

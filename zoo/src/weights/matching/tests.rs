@@ -49,10 +49,10 @@ fn zeros(tensors: &[(&str, &[usize])]) -> TensorFile {
     open(std::fs::read(&path).unwrap()).unwrap()
 }
 
-const FRESH: MatchOptions = MatchOptions { fresh_head: true };
-const STRICT: MatchOptions = MatchOptions { fresh_head: false };
+const FRESH: MatchOptions = MatchOptions { fresh_head: true, ignored: BTreeSet::new() };
+const STRICT: MatchOptions = MatchOptions { fresh_head: false, ignored: BTreeSet::new() };
 
-fn problems(file: &TensorFile, expected: &[Expected], options: MatchOptions) -> Vec<String> {
+fn problems(file: &TensorFile, expected: &[Expected], options: &MatchOptions) -> Vec<String> {
     match match_tensors(file, expected, Source::Torchvision, options) {
         Err(WeightsError::Mismatch { mismatch, .. }) => mismatch.problems.iter().map(ToString::to_string).collect(),
         other => panic!("{other:?}"),
@@ -62,7 +62,7 @@ fn problems(file: &TensorFile, expected: &[Expected], options: MatchOptions) -> 
 #[test]
 fn a_file_of_the_model_matches_and_its_counters_are_ignored() {
     let (file, expected) = (torch_file(), torch());
-    let matched = match_tensors(&file, &expected, Source::Torchvision, STRICT).unwrap();
+    let matched = match_tensors(&file, &expected, Source::Torchvision, &STRICT).unwrap();
     assert_eq!(matched.tensors.len(), 7);
     assert_eq!(matched.report.loaded.len(), 7);
     assert_eq!(matched.report.fresh, ["0.act0.alpha", "0.act0.beta"]);
@@ -77,7 +77,7 @@ fn everything_that_does_not_fit_is_in_one_error() {
     expected[2].key = "1.baas".into();
     expected.push(tensor("4.running_mean_of_something_else", &[9], Excuse::Never));
     let file = torch_file();
-    let error = match_tensors(&file, &expected, Source::Torchvision, STRICT).unwrap_err().to_string();
+    let error = match_tensors(&file, &expected, Source::Torchvision, &STRICT).unwrap_err().to_string();
     assert_eq!(
         error,
         "test: 4 tensors that do not fit the model, nothing was loaded:\n  \
@@ -92,10 +92,10 @@ fn everything_that_does_not_fit_is_in_one_error() {
 fn an_alias_names_the_same_tensor_and_a_second_name_is_one_too_many() {
     let expected = [tensor("a", &[2], Excuse::Never)];
     let file = zeros(&[("model.a", &[2])]);
-    let matched = match_tensors(&file, &expected, Source::Timm, STRICT).unwrap();
+    let matched = match_tensors(&file, &expected, Source::Timm, &STRICT).unwrap();
     assert_eq!(matched.tensors[0].1, "model.a");
     let file = zeros(&[("a", &[2]), ("model.a", &[2])]);
-    assert_eq!(problems(&file, &expected, STRICT), ["model.a: expected none, found F32 of [2]"]);
+    assert_eq!(problems(&file, &expected, &STRICT), ["model.a: expected none, found F32 of [2]"]);
 }
 
 #[test]
@@ -105,13 +105,13 @@ fn a_head_of_other_classes_fits_only_as_a_fresh_one() {
     expected[8].shape = vec![10];
     let file = torch_file();
     assert_eq!(
-        problems(&file, &expected, STRICT),
+        problems(&file, &expected, &STRICT),
         [
             "3.weight: expected [10, 12], found [5, 12]; another number of classes: only a fresh head fits",
             "3.bias: expected [10], found [5]; another number of classes: only a fresh head fits",
         ]
     );
-    let matched = match_tensors(&file, &expected, Source::Torchvision, FRESH).unwrap();
+    let matched = match_tensors(&file, &expected, Source::Torchvision, &FRESH).unwrap();
     assert_eq!(matched.report.fresh, ["0.act0.alpha", "0.act0.beta", "0.3.weight", "0.3.bias"]);
     assert_eq!(matched.report.ignored, ["3.weight", "3.bias", "1.num_batches_tracked"]);
     assert_eq!(matched.report.loaded.len(), 5);
@@ -120,7 +120,7 @@ fn a_head_of_other_classes_fits_only_as_a_fresh_one() {
 #[test]
 fn a_head_of_the_same_classes_is_loaded_even_if_a_fresh_one_would_do() {
     let (file, expected) = (torch_file(), torch());
-    assert_eq!(match_tensors(&file, &expected, Source::Torchvision, FRESH).unwrap().report.loaded.len(), 7);
+    assert_eq!(match_tensors(&file, &expected, Source::Torchvision, &FRESH).unwrap().report.loaded.len(), 7);
 }
 
 #[test]
@@ -131,11 +131,11 @@ fn a_missing_head_may_be_fresh_and_half_of_one_may_not() {
         tensor("head/bias", &[10], Excuse::FreshHead),
     ];
     let file = zeros(&[("a", &[2])]);
-    assert_eq!(match_tensors(&file, &expected, Source::Keras, FRESH).unwrap().report.fresh.len(), 2);
-    assert_eq!(problems(&file, &expected, STRICT).len(), 2);
+    assert_eq!(match_tensors(&file, &expected, Source::Keras, &FRESH).unwrap().report.fresh.len(), 2);
+    assert_eq!(problems(&file, &expected, &STRICT).len(), 2);
     for (name, shape) in [("head/kernel", [4, 10].as_slice()), ("head/bias", &[10]), ("head/bias", &[7])] {
         let file = zeros(&[("a", &[2]), (name, shape)]);
-        assert!(!problems(&file, &expected, FRESH).is_empty(), "{name}");
+        assert!(!problems(&file, &expected, &FRESH).is_empty(), "{name}");
     }
 }
 
@@ -145,10 +145,10 @@ fn a_head_that_differs_in_more_than_its_classes_is_refused() {
     // Keras counts classes last: here the features differ.
     for (kernel, bias) in [([5, 10], 10), ([4, 7], 8), ([5, 7], 7)] {
         let file = zeros(&[("head/kernel", &kernel), ("head/bias", &[bias])]);
-        assert!(!problems(&file, &expected, FRESH).is_empty(), "{kernel:?} {bias}");
+        assert!(!problems(&file, &expected, &FRESH).is_empty(), "{kernel:?} {bias}");
     }
     let file = zeros(&[("head/kernel", &[4, 7]), ("head/bias", &[7])]);
-    assert_eq!(match_tensors(&file, &expected, Source::Keras, FRESH).unwrap().report.fresh.len(), 2);
+    assert_eq!(match_tensors(&file, &expected, Source::Keras, &FRESH).unwrap().report.fresh.len(), 2);
 }
 
 #[test]
@@ -159,23 +159,23 @@ fn activation_parameters_are_all_in_the_file_or_none_is() {
         tensor("act0.beta", &[2], Excuse::ActivationParameter),
     ];
     let all = zeros(&[("a", &[2]), ("act0.alpha", &[2]), ("act0.beta", &[2])]);
-    assert_eq!(match_tensors(&all, &expected, Source::Native, STRICT).unwrap().report.loaded.len(), 3);
+    assert_eq!(match_tensors(&all, &expected, Source::Native, &STRICT).unwrap().report.loaded.len(), 3);
     // What a PReLU model holds is not half of what a PVLU model takes.
     let some = zeros(&[("a", &[2]), ("act0.alpha", &[2])]);
     let missing = "act0.beta: expected [2], found none";
-    assert_eq!(problems(&some, &expected, STRICT), [missing]);
+    assert_eq!(problems(&some, &expected, &STRICT), [missing]);
     let beside = zeros(&[("a", &[2]), ("act0.gamma", &[2])]);
-    assert_eq!(problems(&beside, &expected, STRICT), ["act0.gamma: expected none, found F32 of [2]"]);
+    assert_eq!(problems(&beside, &expected, &STRICT), ["act0.gamma: expected none, found F32 of [2]"]);
 }
 
 #[test]
 fn a_counter_of_another_type_or_shape_and_a_weight_of_integers_are_refused() {
     let file = zeros(&[("bn.num_batches_tracked", &[])]);
-    assert_eq!(problems(&file, &[], STRICT), ["bn.num_batches_tracked: expected I64, found F32"]);
+    assert_eq!(problems(&file, &[], &STRICT), ["bn.num_batches_tracked: expected I64, found F32"]);
     let file = open(fixture("foreign_types.safetensors")).unwrap();
     let expected = [tensor("a", &[2, 2], Excuse::Never), tensor("b", &[3], Excuse::Never)];
     assert_eq!(
-        problems(&file, &expected, STRICT),
+        problems(&file, &expected, &STRICT),
         ["b: expected F16, BF16, F32 or F64, found I32", "c: expected none, found F8_E4M3 of [4]"]
     );
 }

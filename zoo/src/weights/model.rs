@@ -1,0 +1,179 @@
+//! From a file into a model, and back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dfdx::shapes::Unit;
+use dfdx::tensor::Cpu;
+use pvlu::kernel::Element;
+use pvlu::layer::{AnyTensor, Path, Slot, Walk, Walker, WalkerMut};
+
+use super::binding::{expected, sources};
+use super::{
+    Declared, Dtype, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
+    match_tensors,
+};
+use crate::names::LayerNames;
+
+/// How a file is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Whose names the file has; recognised from them if not given.
+    pub source: Option<Source>,
+    /// Keeps the model's head where the file has none, one of another number of classes, or one of `other_heads`.
+    pub fresh_head: bool,
+    /// Layers of heads that the file may have and the model does not.
+    pub other_heads: Vec<LayerNames>,
+}
+
+/// Loads a file into a model whose layers have these names.
+///
+/// All or nothing: every tensor of the file is matched, read and converted once before the first tensor of the model is
+/// changed. Memory: where the file has the layout of the model, a fixed piece (see [`TensorFile`]); else the largest tensor.
+///
+/// # Errors
+///
+/// [`WeightsError::Mismatch`] with every tensor that does not fit, [`WeightsError::Names`] for a source that has no names for
+/// the model, and whatever a damaged file gives.
+pub fn load<E: Element + Unit>(
+    net: &mut dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    file: &TensorFile,
+    options: &LoadOptions,
+) -> Result<LoadReport, WeightsError> {
+    let source = match options.source {
+        Some(source) => source,
+        None => recognise(net, names, file)?,
+    };
+    let tensors = expected(net, names, source, file.format())?;
+    let match_options = MatchOptions {
+        fresh_head: options.fresh_head,
+        ignored: if options.fresh_head { layers_of(&options.other_heads) } else { BTreeSet::new() },
+    };
+    let matched = match_tensors(file, &tensors, source, &match_options)?;
+    file.verify::<E>()?;
+    let tensors = matched.tensors.iter().map(|(tensor, key)| (tensor.path.as_str(), (*tensor, key.as_str()))).collect();
+    let mut read = Read { file, tensors, buffer: Vec::new(), error: None };
+    let walked = net.walk_mut(&mut Path::root(), &mut read);
+    match read.error {
+        Some(error) => Err(error),
+        None => Ok(walked.map(|()| matched.report)?),
+    }
+}
+
+/// Every name that a framework gives these layers.
+fn layers_of(names: &[LayerNames]) -> BTreeSet<String> {
+    names.iter().flat_map(|layer| [&layer.torchvision, &layer.timm, &layer.keras]).flatten().cloned().collect()
+}
+
+/// The source most of whose names the file has; the model's own where none is better.
+fn recognise<E: Element + Unit>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    file: &TensorFile,
+) -> Result<Source, WeightsError> {
+    if file.format() != Format::Safetensors {
+        return Ok(Source::Keras);
+    }
+    let mut best = (0, Source::Native);
+    for source in sources(names) {
+        let keys = expected(net, names, source, Format::Safetensors)?;
+        let hits = keys.iter().filter(|tensor| file.entries().contains_key(&tensor.key)).count();
+        if hits > best.0 {
+            best = (hits, source);
+        }
+    }
+    Ok(best.1)
+}
+
+/// Reads every tensor into its place.
+struct Read<'a, E> {
+    file: &'a TensorFile,
+    tensors: BTreeMap<&'a str, (&'a Expected, &'a str)>,
+    /// A tensor in the order of the file.
+    buffer: Vec<E>,
+    error: Option<WeightsError>,
+}
+
+impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
+        let Some(&(expected, key)) = self.tensors.get(slot.path) else { return Ok(()) };
+        if self.error.is_some() {
+            return Ok(());
+        }
+        let Self { file, buffer, error, .. } = self;
+        tensor.with_mut(&mut |values| {
+            let read = if expected.layout.is_same() {
+                file.read_into(key, values)
+            } else {
+                buffer.resize(values.len(), E::default());
+                let read = file.read_into(key, buffer);
+                if read.is_ok() {
+                    expected.layout.to_model(&expected.shape, buffer, values);
+                }
+                read
+            };
+            *error = read.err();
+        })
+    }
+}
+
+/// Saves a model under the names and in the layouts of a source, with activation parameters as `act{site}.{name}`. The file
+/// is whole or not there.
+///
+/// # Errors
+///
+/// [`WeightsError::Names`] for a source that has no names for the model; a failed write.
+pub fn save<E: Element + Unit>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    path: impl AsRef<std::path::Path>,
+    source: Source,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), WeightsError> {
+    let tensors = expected(net, names, source, Format::Safetensors)?;
+    let declared = tensors
+        .iter()
+        .map(|tensor| Declared { name: tensor.key.clone(), dtype: Dtype::of::<E>(), shape: tensor.shape.clone() })
+        .collect();
+    let writer = Writer::create(path, declared, metadata)?;
+    let mut write = Write { writer, tensors: tensors.iter(), buffer: Vec::new(), error: None };
+    let walked = net.walk(&mut Path::root(), &mut write);
+    match write.error {
+        Some(error) => Err(error),
+        None => {
+            walked?;
+            write.writer.finish()
+        }
+    }
+}
+
+/// Writes every tensor in the order of the walk.
+struct Write<'a, E> {
+    writer: Writer,
+    tensors: std::slice::Iter<'a, Expected>,
+    /// A tensor in the order of the file.
+    buffer: Vec<E>,
+    error: Option<WeightsError>,
+}
+
+impl<E: Element + Unit> Walker<E, Cpu> for Write<'_, E> {
+    fn tensor(&mut self, _: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
+        let Some(expected) = self.tensors.next() else { return Ok(()) };
+        if self.error.is_some() {
+            return Ok(());
+        }
+        let values = tensor.read()?;
+        let written = if expected.layout.is_same() {
+            self.writer.write(&expected.key, &values)
+        } else {
+            self.buffer.resize(values.len(), E::default());
+            expected.layout.to_file(&expected.shape, &values, &mut self.buffer);
+            self.writer.write(&expected.key, &self.buffer)
+        };
+        self.error = written.err();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
