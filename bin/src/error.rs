@@ -52,6 +52,29 @@ pub enum CliError {
         /// Why.
         source: rayon::ThreadPoolBuildError,
     },
+    /// A model could not be opened or saved.
+    #[error(transparent)]
+    Checkpoint(#[from] pvlu_zoo::checkpoint::CheckpointError),
+    /// A file of tensors could not be read or written.
+    #[error(transparent)]
+    Weights(#[from] pvlu_zoo::weights::WeightsError),
+    /// An activation could not be swapped.
+    #[error(transparent)]
+    Swap(#[from] pvlu_zoo::model::SwapError),
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(#[from] pvlu_zoo::image::ImageError),
+    /// A model failed to run.
+    #[error("{model}: {source}")]
+    Model {
+        /// The model.
+        model: &'static str,
+        /// Why.
+        source: pvlu::Error,
+    },
+    /// Ctrl-C, with nothing to keep.
+    #[error("interrupted; nothing was saved")]
+    Stopped,
     /// Options that contradict each other or the data.
     #[error("{0}")]
     Usage(String),
@@ -68,7 +91,7 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Usage(_) => ExitCode::from(2),
-            CliError::Interrupted { .. } => ExitCode::from(130),
+            CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }
     }

@@ -34,6 +34,15 @@ pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
     fs::remove_file(&probe).map_err(failed)
 }
 
+/// Makes sure that a file can be written at a path, before any work is done, and leaves nothing there.
+pub fn write_probe(path: &Path) -> Result<(), CliError> {
+    if path.is_dir() {
+        return Err(CliError::Write { path: path.to_owned(), source: ErrorKind::IsADirectory.into() });
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    prepare_folder(folder.unwrap_or(Path::new(".")))
+}
+
 /// Writes a file beside its place and renames it.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };

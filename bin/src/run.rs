@@ -8,6 +8,7 @@ use pvlu_zoo::registry;
 use pvlu_zoo::train::{Event, FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits, fit};
 
 use crate::args::{Cli, Command, Preset, TableArgs};
+use crate::command::start_threads;
 use crate::dataset::{Chosen, choose};
 use crate::error::CliError;
 use crate::interrupt;
@@ -65,11 +66,7 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     args.check()?;
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
-    if let Some(threads) = args.threads {
-        let threads = usize::from(threads);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        pool.map_err(|source| CliError::Threads { threads, source })?;
-    }
+    start_threads(args.threads)?;
     prepare_folder(&args.out)?;
     let chosen = choose(args)?;
     let notes: Vec<String> = std::iter::once(chosen.note.clone())

@@ -32,8 +32,12 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+pub mod checkpoint;
 pub mod data;
+pub mod image;
 pub mod init;
+pub mod labels;
+pub mod metadata;
 pub mod model;
 pub mod names;
 pub mod registry;

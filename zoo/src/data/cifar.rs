@@ -123,7 +123,7 @@ fn open(dir: &Path, layout: &'static Layout) -> Result<Dataset, DataError> {
             format!("{} {part}: {} images, the official set has {official}", layout.name, split.len())
         })
         .collect();
-    Ok(Dataset { name: layout.name, classes: layout.classes, train, test, warnings })
+    Ok(Dataset { name: layout.name, classes: layout.classes, train, test, warnings, class_names: Vec::new() })
 }
 
 /// The images read so far, from one file or several.

@@ -124,6 +124,35 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
+    /// A folder of images, or of classes, holds none.
+    #[error("{}: expected {expected}, found nothing", path.display())]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// Something lies where it does not belong in a folder of images.
+    #[error("{}: does not belong here: expected {expected}", path.display())]
+    StrayFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// The class folders are not the expected ones.
+    #[error("{}: other classes than expected: missing {}; unexpected {}", path.display(), list(missing), list(unexpected))]
+    Classes {
+        /// The folder.
+        path: PathBuf,
+        /// Classes without a folder, sorted, at most [`DataError::LISTED`] names.
+        missing: Vec<String>,
+        /// Folders that are no class, sorted, at most [`DataError::LISTED`] names.
+        unexpected: Vec<String>,
+    },
+    /// An image file cannot be read.
+    #[error(transparent)]
+    Image(#[from] crate::image::ImageError),
     /// Parts given to [`Split::new`](super::Split::new) do not fit together.
     #[error("{what}: expected {expected}, found {found}")]
     Length {
@@ -179,6 +208,15 @@ impl DataError {
     pub(crate) fn setting(name: &'static str, expected: &'static str, found: impl ToString) -> Self {
         Self::Setting { name, expected, found: found.to_string() }
     }
+}
+
+/// At most [`DataError::LISTED`] names, the last one `...` if there are more.
+pub(super) fn shortened(mut names: Vec<String>) -> Vec<String> {
+    if names.len() > DataError::LISTED {
+        names.truncate(DataError::LISTED - 1);
+        names.push("...".to_owned());
+    }
+    names
 }
 
 fn list(names: &[String]) -> String {

@@ -51,7 +51,7 @@ impl LoaderConfig {
 /// Some images, ready for a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// `[n, 3, 32, 32]`, normalised.
+    /// `[n, 3, height, width]`, normalised; 32x32 from a [`Loader`].
     pub images: Vec<f32>,
     /// `n` labels.
     pub labels: Vec<usize>,
@@ -64,7 +64,7 @@ impl Batch {
         self.labels.len()
     }
 
-    /// Whether there is no image; never for a batch of a [`Loader`].
+    /// Whether there is no image; never for a batch of a [`Loader`] or a folder.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Split`], [`Dataset`] | images in memory, one byte a value |
 //! | [`Dataset::open_cifar10`], [`Dataset::open_cifar100`] | the standard binary files of CIFAR |
+//! | [`ImageFolder`], [`Dataset::open_folder`] | folders of image files, one for each class |
 //! | [`Dataset::procedural`] | a built-in set, drawn from a seed, for when there is nothing to download |
 //! | [`labels`] | official class names |
 //! | [`Normalization`], [`Augmentation`] | bytes to `f32`, flips, shifts and cutout |
@@ -14,6 +15,7 @@
 
 mod cifar;
 mod error;
+mod folder;
 pub mod labels;
 mod loader;
 mod procedural;
@@ -23,6 +25,7 @@ mod transform;
 
 pub use cifar::MAX_RECORDS;
 pub use error::DataError;
+pub use folder::{FolderBatches, FolderParts, ImageFolder};
 pub use loader::{Batch, Epoch, Loader, LoaderConfig};
 pub use split::Split;
 pub use transform::{Augmentation, Normalization};
@@ -39,7 +42,7 @@ pub const IMAGE_LEN: usize = CHANNELS * PLANE;
 /// A training and a test set over the same classes.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// `cifar10`, `cifar100` or `procedural`.
+    /// `cifar10`, `cifar100`, `procedural` or `folder`.
     pub name: &'static str,
     /// Number of classes; every label is below it.
     pub classes: usize,
@@ -49,16 +52,19 @@ pub struct Dataset {
     pub test: Split,
     /// What a person should know before quoting a result, e.g. that the set is not the official one. One line each.
     pub warnings: Vec<String>,
+    /// Names of the class folders, in label order; empty for the other sets, whose names are known.
+    pub class_names: Vec<String>,
 }
 
 impl Dataset {
-    /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set. `None` for a class
-    /// that the set does not have.
+    /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set, that of the folder
+    /// for a folder. `None` for a class that the set does not have.
     #[must_use]
     pub fn class_name(&self, class: usize) -> Option<String> {
         match (self.name, self.classes) {
             ("cifar10", 10) => labels::CIFAR10.get(class).map(ToString::to_string),
             ("cifar100", 100) => labels::CIFAR100_FINE.get(class).map(ToString::to_string),
+            ("folder", _) => self.class_names.get(class).cloned(),
             ("procedural", classes) => procedural::class_name(class, classes),
             _ => None,
         }

@@ -48,6 +48,7 @@ impl Dataset {
             train: draw(classes, train_count, seed, train, "procedural train")?,
             test: draw(classes, test_count, seed, test, "procedural test")?,
             warnings: Vec::new(),
+            class_names: Vec::new(),
         })
     }
 }

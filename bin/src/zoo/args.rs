@@ -1,0 +1,295 @@
+//! Command-line arguments of `zoo`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pvlu_zoo::weights::Source;
+
+/// The models of the zoo: what they are, what they answer, and fine-tuning them.
+#[derive(Debug, Parser)]
+#[command(name = "zoo", version, arg_required_else_help = true)]
+pub struct Zoo {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Worker threads; results do not depend on it [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the models
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Describe a model: parameters, activation sites, shapes, multiply-adds, memory, where weights come from
+    Info(InfoArgs),
+    /// Compute logits of inputs as they are
+    Logits(LogitsArgs),
+    /// Name what is in images
+    Predict(PredictArgs),
+    /// Measure accuracy on a data set
+    Eval(EvalArgs),
+    /// Rewrite a file of weights as safetensors under other names
+    Convert(ConvertArgs),
+    /// Fine-tune a pretrained model, with another activation if wanted
+    Finetune(FinetuneArgs),
+}
+
+/// Whose names and layouts a file of weights has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SourceName {
+    /// torchvision, and what follows its names
+    Torchvision,
+    /// timm
+    Timm,
+    /// Keras
+    Keras,
+    /// This program: the names of the model's original
+    Native,
+}
+
+impl From<SourceName> for Source {
+    fn from(name: SourceName) -> Self {
+        match name {
+            SourceName::Torchvision => Source::Torchvision,
+            SourceName::Timm => Source::Timm,
+            SourceName::Keras => Source::Keras,
+            SourceName::Native => Source::Native,
+        }
+    }
+}
+
+/// Data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DataName {
+    /// CIFAR-10, the binary files
+    Cifar10,
+    /// CIFAR-100, the binary files
+    Cifar100,
+    /// A folder of images with a folder for each class
+    Folder,
+}
+
+/// Options of `info`.
+#[derive(Args, Debug)]
+pub struct InfoArgs {
+    /// The model
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// The activation
+    #[arg(long, default_value = "relu", value_name = "NAME")]
+    pub activation: String,
+    /// Number of classes [default: the original's]
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+    /// Height and width of the images [default: the original's]
+    #[arg(long, value_name = "PIXELS")]
+    pub image: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A model with its weights.
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// The model [default: the one that the file is of]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// File of weights: safetensors or Keras HDF5
+    #[arg(long, value_name = "FILE")]
+    pub weights: PathBuf,
+    /// The activation; another than the file's is swapped in [default: the file's, else relu]
+    #[arg(long, value_name = "NAME")]
+    pub activation: Option<String>,
+    /// Number of classes [default: the file's]
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+    /// Whose names the file has [default: recognised from them]
+    #[arg(long, value_enum)]
+    pub source: Option<SourceName>,
+}
+
+/// Options of `logits`.
+#[derive(Args, Debug)]
+pub struct LogitsArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Safetensors file with a tensor `input` of [N, 3, height, width], taken as it is
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Safetensors file for a tensor `logits` of [N, classes]
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Options of `predict`.
+#[derive(Args, Debug)]
+pub struct PredictArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// PNG, JPEG or WebP files
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which images, and how they are normalised.
+#[derive(Args, Debug)]
+pub struct DataArgs {
+    /// The data set
+    #[arg(long, value_enum)]
+    pub dataset: DataName,
+    /// Its folder, or the parent of that
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Mean of the pixels in [0, 1], by channel [default: the model's]
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation of the pixels in [0, 1], by channel [default: the model's]
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
+    pub std: Option<Vec<f32>>,
+    /// Height and width that images are given to the model with [default: 32 for CIFAR, else the model's]
+    #[arg(long, value_name = "PIXELS")]
+    pub image: Option<usize>,
+}
+
+/// Options of `eval`.
+#[derive(Args, Debug)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Use only the first N test images
+    #[arg(long, value_name = "N")]
+    pub limit: Option<NonZeroUsize>,
+    /// Images evaluated at once
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub batch_size: NonZeroUsize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `convert`.
+#[derive(Args, Debug)]
+pub struct ConvertArgs {
+    /// File to read
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// Safetensors file to write
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// The model [default: the one that the file is of]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Whose names the file has [default: recognised from them]
+    #[arg(long, value_enum)]
+    pub source: Option<SourceName>,
+    /// Whose names to write
+    #[arg(long, value_enum, default_value = "native")]
+    pub to: SourceName,
+}
+
+/// Kinds of tensors that can be trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Parameters of the activations
+    Activations,
+    /// Scale and shift of the batch norms
+    BatchNorm,
+    /// Running statistics of the batch norms
+    Statistics,
+    /// Linear layers of the head
+    Head,
+    /// Convolutions
+    Weights,
+    /// Everything
+    All,
+    /// Nothing: measure only
+    None,
+}
+
+/// How the learning rate changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScheduleName {
+    /// It does not
+    Constant,
+    /// A half cosine from the learning rate to zero
+    Cosine,
+}
+
+/// Options of `finetune`.
+#[derive(Args, Debug)]
+pub struct FinetuneArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// What is trained
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "activations")]
+    pub train: Vec<Part>,
+    /// Passes over the training images
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub epochs: u64,
+    /// Passes before that, which train the head alone; a head that the file does not have is drawn anew
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub head_epochs: u64,
+    /// Learning rate of Adam
+    #[arg(long, value_name = "RATE", default_value = "0.001", value_parser = positive)]
+    pub learning_rate: f64,
+    /// How it changes
+    #[arg(long, value_enum, default_value = "constant")]
+    pub schedule: ScheduleName,
+    /// Weight decay, of the weights of convolutions and linear layers
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = not_negative)]
+    pub weight_decay: f64,
+    /// Images in a training step
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub batch_size: NonZeroUsize,
+    /// Seed of the order of images, of augmentation and of a new head
+    #[arg(long, value_name = "SEED", default_value = "0")]
+    pub seed: u64,
+    /// Flip and shift the training images
+    #[arg(long)]
+    pub augment: bool,
+    /// Use only the first N training images
+    #[arg(long, value_name = "N")]
+    pub limit_train: Option<NonZeroUsize>,
+    /// Use only the first N test images
+    #[arg(long, value_name = "N")]
+    pub limit_test: Option<NonZeroUsize>,
+    /// File for the tuned model, safetensors
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// No progress and no notes on stderr, only errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err("expected a positive number".to_owned()),
+    }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err("expected a number that is not negative".to_owned()),
+    }
+}

@@ -1,0 +1,17 @@
+//! `zoo convert`.
+
+use pvlu_zoo::checkpoint::{Wanted, open, save_model};
+use pvlu_zoo::weights::Source;
+
+use super::args::ConvertArgs;
+use crate::error::CliError;
+use crate::output::print;
+
+/// Reads a file of weights of any source and writes it under the names of another.
+pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
+    let wanted = Wanted { model: args.model.as_deref(), source: args.source.map(Source::from), ..Wanted::default() };
+    let opened = open(&args.input, &wanted)?;
+    let preprocessing = opened.description.preprocessing.as_deref();
+    save_model(opened.model.as_ref(), opened.entry, &args.output, args.to.into(), preprocessing)?;
+    print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.output.display()))
+}

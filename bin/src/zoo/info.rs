@@ -1,0 +1,207 @@
+//! `zoo list` and `zoo info`.
+
+use pvlu::layer::{Extent, LayerKind, Path, Role};
+use pvlu_zoo::metadata::{self, Card};
+use pvlu_zoo::registry::{self, MODELS, Options, Start};
+use serde_json::{Value, json};
+
+use super::args::InfoArgs;
+use crate::error::CliError;
+use crate::output::print;
+
+/// Prints one line a model.
+pub fn list(as_json: bool) -> Result<(), CliError> {
+    if as_json {
+        let models: Vec<Value> = MODELS
+            .iter()
+            .map(|entry| {
+                json!({
+                    "model": entry.name,
+                    "about": metadata::find(entry.name).map(|card| card.about),
+                    "activations": entry.activations,
+                    "classes": registry::CLASSES,
+                    "images": entry.sides().to_string(),
+                })
+            })
+            .collect();
+        return print(&pretty(&Value::Array(models)));
+    }
+    let line = |name: &str, activations: &str, images: &str, about: &str| {
+        format!("{name:<19}{activations:<26}{images:<24}{about}").trim_end().to_owned()
+    };
+    let mut lines = vec![line("MODEL", "ACTIVATIONS", "IMAGES", "")];
+    for entry in &MODELS {
+        let activations = match entry.activations.len() {
+            8 => "all eight".to_owned(),
+            _ => entry.activations.join(", "),
+        };
+        let about = metadata::find(entry.name).map_or("", |card| card.about);
+        lines.push(line(entry.name, &activations, &entry.sides().to_string(), about));
+    }
+    lines.push(format!("\nall eight: {}", registry::ACTIVATIONS.join(", ")));
+    lines.push(format!("classes: {}", registry::CLASSES.map(|count| count.to_string()).join(", ")));
+    print(&lines.join("\n"))
+}
+
+/// What is known of a model without running it.
+struct Facts {
+    parameters: usize,
+    statistics: usize,
+    hyperparameters: usize,
+    sites: usize,
+    site_channels: usize,
+    stages: Vec<(String, Extent)>,
+    multiply_adds: u64,
+    /// Elements of all outputs, which a training step keeps.
+    outputs: usize,
+    /// Elements of the largest input and output of a layer, which inference needs at once.
+    widest: usize,
+}
+
+/// Describes a model.
+pub fn info(args: &InfoArgs) -> Result<(), CliError> {
+    let entry = registry::find(&args.model)?;
+    let (height, width) = args.image.map_or(entry.image(), |side| (side, side));
+    let classes = args.classes.unwrap_or(entry.classes());
+    let options =
+        Options { activation: &args.activation, classes, image: Some((height, width)), weights: Start::Unfilled };
+    let model = entry.build(&options)?;
+    let failed = |source| CliError::Model { model: entry.name, source };
+    let mut facts = Facts {
+        parameters: 0,
+        statistics: 0,
+        hyperparameters: 0,
+        sites: 0,
+        site_channels: 0,
+        stages: Vec::new(),
+        multiply_adds: 0,
+        outputs: 0,
+        widest: 0,
+    };
+    let mut count = |tensor: pvlu_zoo::model::TensorView<'_>| {
+        let elements = match tensor.slot.role {
+            Role::RunningMean | Role::RunningVariance => &mut facts.statistics,
+            Role::Hyperparameter => &mut facts.hyperparameters,
+            _ => &mut facts.parameters,
+        };
+        *elements += tensor.values.len();
+    };
+    model.tensors(&mut count).map_err(failed)?;
+    let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
+        if matches!(layer.kind, LayerKind::Activation { .. }) {
+            facts.sites += 1;
+            facts.site_channels += layer.output.channels();
+        }
+        facts.multiply_adds += layer.multiply_adds();
+        facts.outputs += layer.output.elements();
+        facts.widest = facts.widest.max(layer.input.elements() + layer.output.elements());
+        // A stage is a part of the trunk, and the head is one.
+        let depth = if layer.path.starts_with("0.") { 2 } else { 1 };
+        let stage = layer.path.split('.').take(depth).collect::<Vec<_>>().join(".");
+        match facts.stages.last_mut() {
+            Some((last, output)) if *last == stage => *output = layer.output,
+            _ => facts.stages.push((stage, layer.output)),
+        }
+    };
+    let input = Extent::image(3, height, width);
+    model.net().outline(&mut Path::root(), input, &mut show).map_err(failed)?;
+    let card = metadata::find(entry.name);
+    let title = (entry.name, args.activation.as_str(), classes, input);
+    print(&if args.json { as_json(title, &facts, card) } else { as_text(title, &facts, card) })
+}
+
+type Title<'a> = (&'a str, &'a str, usize, Extent);
+
+fn stage_name(path: &str) -> String {
+    match path.strip_prefix("0.") {
+        Some(number) => format!("trunk {number}"),
+        None => "head".to_owned(),
+    }
+}
+
+fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: Option<&Card>) -> String {
+    let stages: Vec<Value> = facts
+        .stages
+        .iter()
+        .map(|(path, output)| json!({ "stage": stage_name(path), "output": output.to_string() }))
+        .collect();
+    let weights: Vec<Value> = card
+        .map_or(&[][..], |card| card.weights)
+        .iter()
+        .map(|weights| {
+            json!({
+                "from": weights.origin.name(),
+                "file": weights.file(),
+                "url": weights.url(),
+                "licence": weights.licence,
+                "top1": weights.top1,
+                "preprocessing": weights.preprocessing.to_string(),
+            })
+        })
+        .collect();
+    pretty(&json!({
+        "model": model,
+        "about": card.map(|card| card.about),
+        "citation": card.map(citation),
+        "activation": activation,
+        "classes": classes,
+        "input": input.to_string(),
+        "parameters": facts.parameters,
+        "running_statistics": facts.statistics,
+        "hyperparameters": facts.hyperparameters,
+        "sites": facts.sites,
+        "site_channels": facts.site_channels,
+        "stages": stages,
+        "multiply_adds": facts.multiply_adds,
+        "weights_bytes": bytes(facts.parameters + facts.statistics + facts.hyperparameters),
+        "inference_bytes_per_image": bytes(facts.widest),
+        "training_bytes_per_image": bytes(facts.outputs),
+        "preprocessing": card.map(|card| card.preprocessing.to_string()),
+        "weights": weights,
+    }))
+}
+
+fn as_text((model, activation, classes, input): Title<'_>, facts: &Facts, card: Option<&Card>) -> String {
+    let mut lines = vec![format!("{model}<{activation}, {classes}> on {input}")];
+    let mut line = |name: &str, value: String| lines.push(format!("  {name:<20}{value}"));
+    if let Some(card) = card {
+        line("about", card.about.to_owned());
+        line("citation", citation(card));
+    }
+    line("parameters", facts.parameters.to_string());
+    line("running statistics", facts.statistics.to_string());
+    line("activation sites", format!("{} ({} channels)", facts.sites, facts.site_channels));
+    line("multiply-adds", format!("{:.2} G an image", facts.multiply_adds as f64 / 1e9));
+    let weights = bytes(facts.parameters + facts.statistics + facts.hyperparameters);
+    line("memory", format!("{} of weights", megabytes(weights)));
+    line("", format!("{} an image in inference, at the widest layer", megabytes(bytes(facts.widest))));
+    line("", format!("{} an image in training, all outputs", megabytes(bytes(facts.outputs))));
+    for (path, output) in &facts.stages {
+        line(&stage_name(path), output.to_string());
+    }
+    for weights in card.map_or(&[][..], |card| card.weights) {
+        line("weights", format!("{}, {}", weights.origin.name(), weights.url()));
+        line("", format!("file {}, licence {}", weights.file(), weights.licence.unwrap_or("not stated")));
+        line("", weights.preprocessing.to_string());
+    }
+    lines.join("\n")
+}
+
+fn citation(card: &Card) -> String {
+    let paper = &card.paper;
+    let arxiv = paper.arxiv.map_or(String::new(), |id| format!(", arXiv:{id}"));
+    format!("{}, {:?}, {}{arxiv}", paper.authors, paper.title, paper.year)
+}
+
+fn bytes(elements: usize) -> usize {
+    elements * size_of::<f32>()
+}
+
+fn megabytes(bytes: usize) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// JSON over several lines.
+pub fn pretty(value: &Value) -> String {
+    format!("{value:#}")
+}

@@ -1,0 +1,33 @@
+//! The binary `zoo`: one file a command.
+
+mod args;
+mod convert;
+mod eval;
+mod finetune;
+mod info;
+mod logits;
+mod predict;
+mod prepare;
+
+pub use args::Zoo;
+
+use args::Command;
+
+use crate::error::CliError;
+use crate::{command, interrupt};
+
+/// Runs the command.
+pub fn run(cli: &Zoo) -> Result<(), CliError> {
+    interrupt::install();
+    pvlu::kernel::memory::keep_freed_memory();
+    command::start_threads(cli.threads)?;
+    match &cli.command {
+        Command::List { json } => info::list(*json),
+        Command::Info(args) => info::info(args),
+        Command::Logits(args) => logits::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Finetune(args) => finetune::run(args),
+    }
+}

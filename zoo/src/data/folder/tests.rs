@@ -1,0 +1,208 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::data::{Loader, LoaderConfig};
+use crate::image::Fit;
+
+/// A file of `tests/fixtures/images`.
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/images")).join(name)
+}
+
+/// A folder with copies of fixtures: `(path in it, fixture)`.
+fn tree(files: &[(&str, &str)]) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    for (path, name) in files {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(fixture(name), path).unwrap();
+    }
+    dir
+}
+
+fn two_classes() -> TempDir {
+    tree(&[
+        ("cat/b.PNG", "wide.png"),
+        ("cat/a.jpg", "lossy.jpg"),
+        ("ape/x.JPEG", "turned.JPEG"),
+        ("ape/y.webp", "lossy.webp"),
+        ("ape/.hidden.txt", "gen.py"),
+        ("README.md", "README.md"),
+        (".git/c.png", "wide.png"),
+    ])
+}
+
+fn names(folder: &ImageFolder) -> Vec<(String, usize)> {
+    folder.files().map(|(path, label)| (path.file_name().unwrap().to_str().unwrap().to_owned(), label)).collect()
+}
+
+fn refusal(result: Result<impl std::fmt::Debug, DataError>) -> String {
+    let message = result.unwrap_err().to_string();
+    assert!(!message.contains('\n'), "{message}");
+    message
+}
+
+#[test]
+fn classes_and_files_are_sorted_and_hidden_ones_ignored() {
+    let dir = two_classes();
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    assert_eq!(folder.classes(), ["ape", "cat"]);
+    let expected = [("x.JPEG", 0), ("y.webp", 0), ("a.jpg", 1), ("b.PNG", 1)];
+    assert_eq!(names(&folder), expected.map(|(name, label)| (name.to_owned(), label)));
+}
+
+#[test]
+fn what_does_not_belong_is_named() {
+    let message = |files: &[(&str, &str)]| {
+        let dir = tree(files);
+        refusal(ImageFolder::open(dir.path())).replace(&dir.path().display().to_string(), "DIR")
+    };
+    let text = message(&[("cat/a.png", "wide.png"), ("cat/notes.txt", "README.md")]);
+    assert_eq!(text, "DIR/cat/notes.txt: does not belong here: expected nothing but .png, .jpg, .jpeg and .webp files");
+    assert!(message(&[("cat/more/a.png", "wide.png")]).starts_with("DIR/cat/more: does not belong"));
+    assert!(message(&[("cat/more.png/a.png", "wide.png")]).starts_with("DIR/cat/more.png: does not belong"));
+    assert!(
+        message(&[("a.png", "wide.png")]).starts_with("DIR/a.png: does not belong here: expected images in a folder")
+    );
+    assert_eq!(message(&[("README.md", "README.md")]), "DIR: expected a folder for each class, found nothing");
+    assert_eq!(message(&[("cat/.keep", "README.md")]), "DIR/cat: expected images, found nothing");
+}
+
+#[test]
+fn a_folder_that_is_none_is_an_error() {
+    let dir = two_classes();
+    assert!(refusal(ImageFolder::open(dir.path().join("none"))).ends_with("no such folder"));
+    assert!(refusal(ImageFolder::open(dir.path().join("README.md"))).ends_with("expected a folder, found a file"));
+}
+
+#[test]
+fn batches_are_the_images_in_order_for_any_number_of_threads() {
+    let dir = two_classes();
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let preprocessing = Preprocessing::TORCHVISION.with_input((24, 24)).unwrap();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| folder.batches(preprocessing, 3).unwrap().collect::<Result<Vec<_>, _>>().unwrap())
+    };
+    let batches = run(1);
+    assert_eq!(batches.iter().map(|batch| batch.labels.clone()).collect::<Vec<_>>(), [vec![0, 0, 1], vec![1]]);
+    let images: Vec<f32> = batches.iter().flat_map(|batch| batch.images.clone()).collect();
+    let opened: Vec<Image> = folder.files().map(|(path, _)| Image::open(path).unwrap()).collect();
+    assert_eq!(images, preprocessing.apply(&opened));
+    assert_eq!(run(4), batches);
+    assert_eq!(folder.batches(preprocessing, 3).unwrap().len(), 2);
+    assert!(folder.batches(preprocessing, 0).is_err());
+}
+
+#[test]
+fn the_first_file_that_is_no_image_is_named_and_the_next_batch_follows() {
+    let dir =
+        tree(&[("a/1.png", "wide.png"), ("a/2.png", "README.md"), ("a/3.png", "gen.py"), ("a/4.png", "wide.png")]);
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let preprocessing = Preprocessing::small(Normalization::NONE);
+    let batches: Vec<_> = folder.batches(preprocessing, 3).unwrap().collect();
+    assert_eq!(batches.len(), 2);
+    let error = batches[0].as_ref().unwrap_err().to_string();
+    assert!(error.contains("2.png: expected a PNG, JPEG or WebP image"), "{error}");
+    assert!(batches[1].is_ok());
+    assert!(refusal(folder.split()).contains("2.png"));
+}
+
+#[test]
+fn a_split_gives_the_batches_of_the_folder_at_32x32() {
+    let dir = tree(&[("a/1.png", "square32.png"), ("b/2.png", "wide.png"), ("b/3.png", "one_pixel.png")]);
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let split = folder.split().unwrap();
+    assert_eq!((split.len(), split.labels(), split.classes()), (3, [0, 1, 1].as_slice(), 2));
+    // 32x32 images are not touched.
+    let image = Image::open(fixture("square32.png")).unwrap();
+    let red: Vec<u8> = image.pixels().iter().step_by(3).copied().collect();
+    assert_eq!(split.image(0)[..1024], red);
+
+    let normalization = Normalization::CIFAR10;
+    let loader = Loader::new(split.into(), LoaderConfig::evaluation(3, normalization)).unwrap();
+    let lazily = folder.batches(Preprocessing::small(normalization), 3).unwrap().next().unwrap().unwrap();
+    assert_eq!(loader.epoch(0).next().unwrap(), lazily);
+}
+
+#[test]
+fn a_folder_may_be_divided() {
+    for second in ["test", "val"] {
+        let dir = tree(&[
+            ("train/ape/1.png", "wide.png"),
+            ("train/cat/1.png", "tall.png"),
+            (&format!("{second}/ape/2.png"), "wide.png"),
+            (&format!("{second}/cat/2.png"), "tall.png"),
+            ("README.md", "README.md"),
+        ]);
+        let FolderParts::Divided { train, test } = FolderParts::open(dir.path()).unwrap() else { panic!() };
+        assert_eq!((train.len(), test.len()), (2, 2));
+        assert_eq!(test.path(), dir.path().join(second));
+        let set = Dataset::open_folder(dir.path(), 0.0).unwrap();
+        assert_eq!((set.name, set.classes, set.train.len(), set.test.len()), ("folder", 2, 2, 2));
+        assert_eq!((set.class_name(1).as_deref(), set.class_name(2)), (Some("cat"), None));
+        assert!(set.warnings.is_empty());
+    }
+}
+
+#[test]
+fn parts_with_other_classes_are_refused() {
+    let dir = tree(&[
+        ("train/ape/1.png", "wide.png"),
+        ("train/cat/1.png", "wide.png"),
+        ("test/ape/1.png", "wide.png"),
+        ("test/dog/1.png", "wide.png"),
+    ]);
+    let message = refusal(FolderParts::open(dir.path()));
+    assert!(message.ends_with("other classes than expected: missing cat; unexpected dog"), "{message}");
+}
+
+#[test]
+fn a_class_may_be_called_train() {
+    let dir = tree(&[("train/1.png", "wide.png"), ("bus/1.png", "wide.png")]);
+    let FolderParts::Whole(folder) = FolderParts::open(dir.path()).unwrap() else { panic!() };
+    assert_eq!(folder.classes(), ["bus", "train"]);
+}
+
+#[test]
+fn an_undivided_folder_is_divided_with_a_warning() {
+    let dir =
+        tree(&[("a/1.png", "wide.png"), ("a/2.png", "tall.png"), ("b/1.png", "wide.png"), ("b/2.png", "tall.png")]);
+    let set = Dataset::open_folder(dir.path(), 0.5).unwrap();
+    assert_eq!((set.train.len(), set.test.len(), set.warnings.len()), (2, 2, 1));
+    assert!(set.warnings[0].ends_with("the last 2 of 4 are held out"), "{}", set.warnings[0]);
+    assert!(Dataset::open_folder(dir.path(), 0.0).is_err());
+}
+
+#[test]
+fn a_lone_part_is_for_what_it_is_called() {
+    let dir = tree(&[("val/a/1.png", "wide.png")]);
+    assert_eq!(FolderParts::open(dir.path()).unwrap().to_evaluate().len(), 1);
+    assert!(refusal(Dataset::open_folder(dir.path(), 0.5)).ends_with("train: no such folder"));
+}
+
+#[test]
+fn labels_follow_a_networks_names() {
+    let dir = tree(&[("n01443537/1.png", "wide.png"), ("n15075141/1.png", "wide.png")]);
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let labelled = folder.clone().with_labels_of(crate::labels::imagenet_ids()).unwrap();
+    assert_eq!(labelled.files().map(|(_, label)| label).collect::<Vec<_>>(), [1, 999]);
+    assert_eq!(labelled.classes().len(), 1000);
+    let message = refusal(folder.with_labels_of(&["n01443537"]));
+    assert!(message.ends_with("missing nothing; unexpected n15075141"), "{message}");
+}
+
+#[test]
+fn a_limit_takes_all_classes_in_turn() {
+    let dir = two_classes();
+    let folder = ImageFolder::open(dir.path()).unwrap().limit(3);
+    assert_eq!(names(&folder).iter().map(|(_, label)| *label).collect::<Vec<_>>(), [0, 0, 1]);
+    assert_eq!(ImageFolder::open(dir.path()).unwrap().limit(99).len(), 4);
+}
+
+#[test]
+fn small_images_are_fitted_by_their_shorter_side() {
+    assert_eq!(Preprocessing::small(Normalization::NONE).fit(), Fit::Crop { shorter: SIDE });
+}

@@ -1,0 +1,62 @@
+//! Image files as a network reads them.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`Image`] | a decoded PNG, JPEG or WebP file: RGB, one byte a value |
+//! | [`Interpolation`] | resizing, bit for bit as Pillow does |
+//! | [`Preprocessing`] | resizing, cropping and scaling as the framework did that trained a network; a line of text |
+//!
+//! Files are not trusted: a damaged or hostile one gives an [`ImageError`] that names it, within the bounds stated at
+//! [`Image::open`].
+
+mod decode;
+mod error;
+mod jpeg;
+mod preprocessing;
+mod resize;
+mod text;
+
+pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
+pub use error::ImageError;
+pub use preprocessing::{Channels, Fit, Interpolation, MAX_INPUT, Preprocessing};
+pub use text::PreprocessingError;
+
+/// An RGB image: one byte a value, the three values of a pixel side by side, rows from the top (HWC).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Image {
+    /// An image of `3 * width * height` bytes. `None` unless there are exactly as many, at least one pixel, and at most
+    /// [`MAX_PIXELS`].
+    #[must_use]
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Option<Self> {
+        let count = width.checked_mul(height)?;
+        let fits = (1..=MAX_PIXELS).contains(&count) && pixels.len() == 3 * count;
+        fits.then_some(Self { width, height, pixels })
+    }
+
+    /// Pixels in a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The bytes: red, green and blue of the first pixel of the first row, and so on.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! What happens to an image before it reaches a network.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Image;
+use super::resize::{Window, resize};
+use super::text::PreprocessingError;
+use crate::data::Normalization;
+
+/// The largest side of an input.
+pub const MAX_INPUT: usize = 4096;
+
+/// How an image gets the size of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// Both sides are resized, whatever the proportions, as Keras' `load_img` does.
+    Squash,
+    /// The shorter side is resized to this many pixels and the longer one in proportion, rounded down; then the centre is
+    /// cut out. As torchvision's `Resize` and `CenterCrop` do, and timm's in its mode `center`.
+    Crop {
+        /// Pixels, not less than the longer side of the input.
+        shorter: usize,
+    },
+}
+
+/// How a pixel between pixels is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The nearest pixel, without antialiasing.
+    Nearest,
+    /// A triangle over two pixels, or over as many more as the image shrinks.
+    Bilinear,
+    /// Keys' cubic with `a = -1/2` over four pixels, or over as many more as the image shrinks.
+    Bicubic,
+}
+
+/// Order of the colour planes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red: the order of Caffe, whose weights Keras ported.
+    Bgr,
+}
+
+/// From an image to the input of a network: a fit, then for each channel `c` in order `(byte / divisor - mean[c]) / std[c]`,
+/// in `f32`.
+///
+/// Its [`Display`](std::fmt::Display) is one line, which [`FromStr`](std::str::FromStr) reads back to the same bits:
+///
+/// ```
+/// use pvlu_zoo::image::Preprocessing;
+///
+/// let line = "input=224x224 fit=crop:256 interpolation=bilinear channels=rgb divisor=255 mean=0.485,0.456,0.406 \
+///             std=0.229,0.224,0.225";
+/// assert_eq!(line.parse::<Preprocessing>()?, Preprocessing::TORCHVISION);
+/// assert_eq!(Preprocessing::TORCHVISION.to_string(), line);
+/// # Ok::<(), pvlu_zoo::image::PreprocessingError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preprocessing {
+    pub(crate) input: (usize, usize),
+    pub(crate) fit: Fit,
+    pub(crate) interpolation: Interpolation,
+    pub(crate) channels: Channels,
+    pub(crate) divisor: f32,
+    pub(crate) mean: [f32; 3],
+    pub(crate) std: [f32; 3],
+}
+
+impl Preprocessing {
+    /// torchvision's weights `IMAGENET1K_V1` and timm's `tv_in1k`: shorter side 256, bilinear, centre 224x224, mean and
+    /// standard deviation of ImageNet.
+    pub const TORCHVISION: Self = Self {
+        input: (224, 224),
+        fit: Fit::Crop { shorter: 256 },
+        interpolation: Interpolation::Bilinear,
+        channels: Channels::Rgb,
+        divisor: 255.0,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    };
+    /// torchvision's weights `IMAGENET1K_V2`: as [`TORCHVISION`](Self::TORCHVISION) with shorter side 232. timm says the
+    /// same of `tv2_in1k`: a crop of 0.965.
+    pub const TORCHVISION_V2: Self = Self { fit: Fit::Crop { shorter: 232 }, ..Self::TORCHVISION };
+    /// Keras' mode `caffe`, that of VGG and ResNet50: blue, green, red, minus the mean of ImageNet. `load_img` squashes to
+    /// 224x224 with nearest neighbours unless told otherwise.
+    pub const KERAS_CAFFE: Self = Self {
+        input: (224, 224),
+        fit: Fit::Squash,
+        interpolation: Interpolation::Nearest,
+        channels: Channels::Bgr,
+        divisor: 1.0,
+        mean: [103.939, 116.779, 123.68],
+        std: [1.0; 3],
+    };
+    /// Keras' mode `tf`, that of the ResNets V2: `byte / 127.5 - 1`. Resized as [`KERAS_CAFFE`](Self::KERAS_CAFFE).
+    pub const KERAS_TF: Self = Self { channels: Channels::Rgb, divisor: 127.5, mean: [1.0; 3], ..Self::KERAS_CAFFE };
+    /// For 32x32 images, which it does not resize: the normalisation of [`Normalization::CIFAR10`]. Other images are fitted
+    /// as torchvision would, without a margin around the crop.
+    pub const CIFAR10: Self = Self::small(Normalization::CIFAR10);
+    /// As [`CIFAR10`](Self::CIFAR10) with [`Normalization::CIFAR100`].
+    pub const CIFAR100: Self = Self::small(Normalization::CIFAR100);
+
+    /// 32x32 images normalised as a [`Loader`](crate::data::Loader) does, to the same bits.
+    #[must_use]
+    pub const fn small(normalization: Normalization) -> Self {
+        Self {
+            input: (32, 32),
+            fit: Fit::Crop { shorter: 32 },
+            mean: normalization.mean,
+            std: normalization.std,
+            ..Self::TORCHVISION
+        }
+    }
+
+    /// With these settings; `input` is height and width.
+    ///
+    /// # Errors
+    ///
+    /// [`PreprocessingError`] if a side of the input is not within 1 to [`MAX_INPUT`], the shorter side of a crop does not
+    /// cover the input or exceeds `2 *` [`MAX_INPUT`], a mean is not finite, or the divisor or a standard deviation is not a
+    /// positive, normal number.
+    pub fn new(
+        input: (usize, usize),
+        fit: Fit,
+        interpolation: Interpolation,
+        channels: Channels,
+        divisor: f32,
+        mean: [f32; 3],
+        std: [f32; 3],
+    ) -> Result<Self, PreprocessingError> {
+        let error = |key, expected, found: String| Err(PreprocessingError::Value { key, expected, found });
+        let (height, width) = input;
+        if !(1..=MAX_INPUT).contains(&height) || !(1..=MAX_INPUT).contains(&width) {
+            return error("input", "sides of 1 to 4096 pixels", format!("{height}x{width}"));
+        }
+        if let Fit::Crop { shorter } = fit
+            && !(height.max(width)..=2 * MAX_INPUT).contains(&shorter)
+        {
+            let expected = "a shorter side that covers the input, at most 8192";
+            return error("fit", expected, format!("{shorter} for {height}x{width}"));
+        }
+        let positive = |value: f32| value.is_normal() && value > 0.0;
+        if !positive(divisor) {
+            return error("divisor", "a positive, finite number", divisor.to_string());
+        }
+        if !mean.iter().all(|mean| mean.is_finite()) {
+            return error("mean", "finite numbers", format!("{mean:?}"));
+        }
+        if !std.iter().all(|&std| positive(std)) {
+            return error("std", "positive, finite numbers", format!("{std:?}"));
+        }
+        Ok(Self { input, fit, interpolation, channels, divisor, mean, std })
+    }
+
+    /// The same for inputs of another height and width; the margin around a crop stays in proportion to the longer side,
+    /// rounded down.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_input(self, input: (usize, usize)) -> Result<Self, PreprocessingError> {
+        let fit = match self.fit {
+            Fit::Squash => Fit::Squash,
+            Fit::Crop { shorter } => {
+                // Bounded by `new` on the one side; on the other a product that overflows is out of bounds anyway.
+                let (old, new) = (self.input.0.max(self.input.1), input.0.max(input.1));
+                Fit::Crop { shorter: shorter.saturating_mul(new) / old }
+            }
+        };
+        Self::new(input, fit, self.interpolation, self.channels, self.divisor, self.mean, self.std)
+    }
+
+    /// Height and width of the input.
+    #[must_use]
+    pub fn input(&self) -> (usize, usize) {
+        self.input
+    }
+
+    /// How an image gets the size of the input.
+    #[must_use]
+    pub fn fit(&self) -> Fit {
+        self.fit
+    }
+
+    /// How a pixel between pixels is computed.
+    #[must_use]
+    pub fn interpolation(&self) -> Interpolation {
+        self.interpolation
+    }
+
+    /// Order of the colour planes.
+    #[must_use]
+    pub fn channels(&self) -> Channels {
+        self.channels
+    }
+
+    /// What a byte is divided by.
+    #[must_use]
+    pub fn divisor(&self) -> f32 {
+        self.divisor
+    }
+
+    /// By channel, in their order: what is subtracted then.
+    #[must_use]
+    pub fn mean(&self) -> [f32; 3] {
+        self.mean
+    }
+
+    /// By channel, in their order: what the difference is divided by.
+    #[must_use]
+    pub fn std(&self) -> [f32; 3] {
+        self.std
+    }
+
+    /// Values of one input: `3 * height * width`.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        3 * self.input.0 * self.input.1
+    }
+
+    /// Never.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The image at the size of the input, still in RGB bytes.
+    #[must_use]
+    pub fn fitted(&self, image: &Image) -> Image {
+        let (height, width) = self.input;
+        let window = match self.fit {
+            Fit::Squash => Window { size: [height, width], part: [0..height, 0..width] },
+            Fit::Crop { shorter } => {
+                let short = image.height().min(image.width());
+                // torchvision computes `int(shorter * long / short)` in floats; at these sizes no quotient that is not whole
+                // rounds to a whole number.
+                let size = [image.height(), image.width()].map(|side| shorter * side / short);
+                Window { size, part: [centre(size[0], height), centre(size[1], width)] }
+            }
+        };
+        resize(image, &window, self.interpolation)
+    }
+
+    /// Writes the input made of `image` to `out`: `[3, height, width]`.
+    ///
+    /// # Panics
+    ///
+    /// If `out` does not have [`len`](Self::len) values.
+    pub fn apply_into(&self, image: &Image, out: &mut [f32]) {
+        assert_eq!(out.len(), self.len(), "values of an input");
+        let image = self.fitted(image);
+        let (height, width) = self.input;
+        for (channel, plane) in out.chunks_exact_mut(height * width).enumerate() {
+            let colour = match self.channels {
+                Channels::Rgb => channel,
+                Channels::Bgr => 2 - channel,
+            };
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            let table: [f32; 256] = std::array::from_fn(|byte| (byte as f32 / self.divisor - mean) / std);
+            for (value, pixel) in plane.iter_mut().zip(image.pixels().chunks_exact(3)) {
+                *value = table[usize::from(pixel[colour])];
+            }
+        }
+    }
+
+    /// The inputs made of `images`, which may differ in size: `[n, 3, height, width]`. The images are shared out to the
+    /// threads of the pool; the result does not depend on them.
+    #[must_use]
+    pub fn apply(&self, images: &[Image]) -> Vec<f32> {
+        let mut out = vec![0.0; images.len() * self.len()];
+        out.par_chunks_exact_mut(self.len()).zip(images).for_each(|(out, image)| self.apply_into(image, out));
+        out
+    }
+}
+
+/// The middle `part` of `whole`, as torchvision's `CenterCrop` rounds: halves to even.
+fn centre(whole: usize, part: usize) -> Range<usize> {
+    let margin = whole.saturating_sub(part);
+    let start = margin / 2 + usize::from(margin % 4 == 3);
+    start..start + part
+}

@@ -1,0 +1,162 @@
+//! Resizing bit for bit as Pillow does, since that is what pretrained networks were measured with.
+//!
+//! Along each axis an output pixel is a weighted mean of input pixels. When the image shrinks, the filter is stretched by the
+//! same factor, so that no input pixel is left out (what torchvision calls antialiasing). Pillow works in integers: weights
+//! are multiples of 2^-22, and the rows are rounded to bytes before the columns are summed (`Resample.c`).
+
+use std::ops::Range;
+
+use super::{Image, Interpolation};
+
+/// Fractional bits of a weight.
+const BITS: u32 = 22;
+
+/// Size of an image and the part of it that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    /// Height and width of the whole.
+    pub(super) size: [usize; 2],
+    /// Rows and columns.
+    pub(super) part: [Range<usize>; 2],
+}
+
+/// The wanted part of `image` resized to the size of the whole. What lies outside is not computed, so memory is bounded by
+/// the image and the part: `3 * (width of the part) * (height of the image)` bytes and the weights.
+pub(super) fn resize(image: &Image, window: &Window, interpolation: Interpolation) -> Image {
+    let [rows, columns] = &window.part;
+    let [height, width] = window.size;
+    let pixels = match interpolation {
+        Interpolation::Nearest => {
+            let y = nearest(image.height, height, rows);
+            let x = nearest(image.width, width, columns);
+            let row = |y| &image.pixels[3 * image.width * y..];
+            y.iter().flat_map(|&y| x.iter().flat_map(move |&x| [0, 1, 2].map(|c| row(y)[3 * x + c]))).collect()
+        }
+        Interpolation::Bilinear => filtered(image, window, 1.0, |x| 1.0 - x),
+        Interpolation::Bicubic => filtered(image, window, 2.0, |x| {
+            // Keys 1981 with a = -1/2, in the form that Pillow evaluates.
+            const A: f64 = -0.5;
+            if x < 1.0 { ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0 } else { (((x - 5.0) * x + 8.0) * x - 4.0) * A }
+        }),
+    };
+    Image { width: columns.len(), height: rows.len(), pixels }
+}
+
+/// The input pixel of each wanted output pixel: that under its centre. Pillow adds up the step, whose rounding is part of
+/// the result.
+fn nearest(input: usize, output: usize, wanted: &Range<usize>) -> Vec<usize> {
+    let step = input as f64 / output as f64;
+    let mut centre = step * 0.5;
+    let mut places = Vec::with_capacity(wanted.len());
+    for index in 0..wanted.end {
+        if wanted.contains(&index) {
+            places.push((centre as usize).min(input - 1));
+        }
+        centre += step;
+    }
+    places
+}
+
+/// The weights of one output pixel.
+struct Taps {
+    first: usize,
+    weights: Range<usize>,
+}
+
+/// The weights of the wanted output pixels along one axis.
+struct Axis {
+    taps: Vec<Taps>,
+    weights: Vec<i32>,
+}
+
+impl Axis {
+    /// `filter` is a function of the distance, which is 0 from `support` on.
+    fn new(input: usize, output: usize, wanted: &Range<usize>, support: f64, filter: impl Fn(f64) -> f64) -> Self {
+        let scale = input as f64 / output as f64;
+        let stretch = scale.max(1.0);
+        let reach = support * stretch;
+        let squeeze = 1.0 / stretch;
+        let mut axis = Self { taps: Vec::with_capacity(wanted.len()), weights: Vec::new() };
+        let mut exact = Vec::new();
+        for index in wanted.clone() {
+            let centre = (index as f64 + 0.5) * scale;
+            // Casts cut towards zero, and negative numbers to zero, as Pillow does by a cast and a comparison.
+            let first = (centre - reach + 0.5) as usize;
+            let end = ((centre + reach + 0.5) as usize).min(input);
+            exact.clear();
+            exact.extend((first..end).map(|place| {
+                let distance = ((place as f64 - centre + 0.5) * squeeze).abs();
+                if distance < support { filter(distance) } else { 0.0 }
+            }));
+            // In this order: a sum in another one may round otherwise.
+            let sum: f64 = exact.iter().fold(0.0, |sum, weight| sum + weight);
+            let start = axis.weights.len();
+            axis.weights.extend(exact.iter().map(|weight| {
+                let weight = if sum == 0.0 { *weight } else { weight / sum };
+                (weight * f64::from(1 << BITS) + if weight < 0.0 { -0.5 } else { 0.5 }) as i32
+            }));
+            axis.taps.push(Taps { first, weights: start..axis.weights.len() });
+        }
+        axis
+    }
+
+    /// Input pixels that the outputs read.
+    fn reads(&self) -> Range<usize> {
+        let first = self.taps.iter().map(|taps| taps.first).min().unwrap_or(0);
+        let end = self.taps.iter().map(|taps| taps.first + taps.weights.len()).max().unwrap_or(0);
+        first..end
+    }
+}
+
+fn filtered(image: &Image, window: &Window, support: f64, filter: impl Fn(f64) -> f64 + Copy) -> Vec<u8> {
+    let [rows, columns] = &window.part;
+    let [height, width] = window.size;
+    let vertical = Axis::new(image.height, height, rows, support, filter);
+    let horizontal = Axis::new(image.width, width, columns, support, filter);
+
+    // Pillow leaves out a pass that keeps the size.
+    let read = if height == image.height { rows.clone() } else { vertical.reads() };
+    let mut narrow = vec![0; 3 * columns.len() * read.len()];
+    for (y, out) in read.clone().zip(narrow.chunks_exact_mut(3 * columns.len())) {
+        let row = &image.pixels[3 * image.width * y..][..3 * image.width];
+        if width == image.width {
+            out.copy_from_slice(&row[3 * columns.start..3 * columns.end]);
+            continue;
+        }
+        for (taps, out) in horizontal.taps.iter().zip(out.chunks_exact_mut(3)) {
+            let mut sums = [1 << (BITS - 1); 3];
+            let weights = &horizontal.weights[taps.weights.clone()];
+            for (pixel, weight) in row[3 * taps.first..].chunks_exact(3).zip(weights) {
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += i32::from(*value) * weight;
+                }
+            }
+            out.copy_from_slice(&sums.map(byte));
+        }
+    }
+    if height == image.height {
+        return narrow;
+    }
+
+    let stride = 3 * columns.len();
+    let mut pixels = vec![0; stride * rows.len()];
+    let mut sums = vec![0; stride];
+    for (taps, out) in vertical.taps.iter().zip(pixels.chunks_exact_mut(stride)) {
+        sums.fill(1 << (BITS - 1));
+        let weights = &vertical.weights[taps.weights.clone()];
+        for (row, weight) in narrow[stride * (taps.first - read.start)..].chunks_exact(stride).zip(weights) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += i32::from(*value) * weight;
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(&sums) {
+            *out = byte(*sum);
+        }
+    }
+    pixels
+}
+
+/// The weights of a pixel sum to 2^22 and bicubic ones exceed it by less than a quarter, so the sums fit 32 bits.
+fn byte(sum: i32) -> u8 {
+    (sum >> BITS).clamp(0, 255) as u8
+}

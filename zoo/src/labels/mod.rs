@@ -1,0 +1,53 @@
+//! Class names in label order.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use crate::data::labels::{CIFAR10, CIFAR100_FINE};
+
+/// The classes that a network tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LabelSet {
+    /// The 1000 classes of ILSVRC 2012 in the order of their WordNet ids, that of torchvision, timm and Keras; the names are
+    /// torchvision's, which are all different (`torchvision.models._meta._IMAGENET_CATEGORIES`).
+    ImageNet,
+    /// See [`CIFAR10`].
+    Cifar10,
+    /// See [`CIFAR100_FINE`].
+    Cifar100,
+}
+
+/// A WordNet id and a name in each line.
+static IMAGENET: LazyLock<[Vec<&'static str>; 2]> = LazyLock::new(|| {
+    let (ids, names) = include_str!("imagenet.txt").lines().filter_map(|line| line.split_once(' ')).unzip();
+    [ids, names]
+});
+
+/// The names of a set.
+#[must_use]
+pub fn of(set: LabelSet) -> &'static [&'static str] {
+    match set {
+        LabelSet::ImageNet => &IMAGENET[1],
+        LabelSet::Cifar10 => &CIFAR10,
+        LabelSet::Cifar100 => &CIFAR100_FINE,
+    }
+}
+
+/// The WordNet ids of ImageNet's classes, by which its folders are named: `n01440764` is the tench.
+#[must_use]
+pub fn imagenet_ids() -> &'static [&'static str] {
+    &IMAGENET[0]
+}
+
+impl fmt::Display for LabelSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ImageNet => "ImageNet",
+            Self::Cifar10 => "CIFAR-10",
+            Self::Cifar100 => "CIFAR-100",
+        })
+    }
+}

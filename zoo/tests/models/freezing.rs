@@ -1,0 +1,73 @@
+//! What is frozen stays to the last bit, and the rest moves.
+
+use std::collections::BTreeMap;
+
+use pvlu::layer::{Mode, Role};
+use pvlu_zoo::registry::{Start, find};
+use pvlu_zoo::train::{Optimizer, OptimizerConfig};
+use pvlu_zoo::transfer::{FreezePolicy, groups, in_head, table};
+
+use crate::{bits, images, small};
+
+/// Every combination of the five switches.
+fn policies() -> impl Iterator<Item = FreezePolicy> {
+    (0..32_u32).map(|switches| {
+        let on = |bit: u32| switches >> bit & 1 == 1;
+        FreezePolicy {
+            weights: on(0),
+            head: on(1),
+            activations: on(2),
+            batch_norm_affine: on(3),
+            batch_norm_statistics: on(4),
+        }
+    })
+}
+
+fn is_trained(policy: &FreezePolicy, role: Role, path: &str) -> bool {
+    match role {
+        Role::Weight | Role::Bias if in_head(path) => policy.head,
+        Role::Weight | Role::Bias => policy.weights,
+        Role::Scale | Role::Shift => policy.batch_norm_affine,
+        Role::RunningMean | Role::RunningVariance => policy.batch_norm_statistics,
+        Role::Activation => policy.activations,
+        Role::Hyperparameter => false,
+    }
+}
+
+#[test]
+fn frozen_tensors_are_the_same_after_twenty_steps_under_every_policy() {
+    let entry = find("cifar_resnet20_b").unwrap();
+    for policy in policies() {
+        let mut model = small(entry, "pvlu", Start::Seed(7));
+        policy.apply(model.net_mut());
+        model.set_mode(Mode::Train);
+        let mut roles = BTreeMap::new();
+        model.tensors(&mut |tensor| drop(roles.insert(tensor.slot.path.to_owned(), tensor.slot.role))).unwrap();
+        let before = bits(&*model);
+        let mut optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.01));
+        for _ in 0..20 {
+            let mut step = model.step(images(2), &[3, 8]).unwrap();
+            optimizer.update(model.as_mut(), &mut step.gradients, 1e-3).unwrap();
+        }
+        for ((path, before), (_, after)) in before.iter().zip(&bits(&*model)) {
+            let trained = is_trained(&policy, roles[path], path);
+            assert_eq!(before != after, trained, "{policy:?}: {path}");
+        }
+    }
+}
+
+#[test]
+fn the_table_counts_what_is_trained() {
+    let entry = find("cifar_resnet20").unwrap();
+    let mut model = small(entry, "pvlu", Start::Unfilled);
+    FreezePolicy::ACTIVATIONS.apply(model.net_mut());
+    let groups = groups(model.net()).unwrap();
+    let trained: usize = groups.iter().filter(|group| group.trained).map(|group| group.elements).sum();
+    assert_eq!(trained, 2 * 688);
+    assert_eq!(model.trained_parameters().unwrap(), 2 * 688);
+    let all: usize = groups.iter().map(|group| group.elements).sum();
+    assert_eq!(all, 269_722 + 1_376 + 2 * 688);
+    let table = table(&groups);
+    assert!(table.contains("trunk     activation") && table.contains("head      weight"), "{table}");
+    assert!(table.ends_with("1376 elements trained, 271098 not"), "{table}");
+}

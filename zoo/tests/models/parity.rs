@@ -1,0 +1,85 @@
+//! Training steps of every model, and PVLU in the place of ReLU.
+
+use pvlu::layer::{Mode, Path, Switch};
+use pvlu_zoo::registry::{MODELS, Start};
+
+use crate::{images, small};
+
+#[test]
+fn pvlu_at_alpha_zero_is_relu_to_the_last_bit_in_every_model() {
+    for entry in &MODELS {
+        let relu = small(entry, "relu", Start::Seed(11));
+        let expected = relu.logits(images(2)).unwrap();
+        assert_eq!(expected.len(), 2 * 10);
+        assert!(expected.iter().all(|logit| logit.is_finite()) && expected.iter().any(|logit| *logit != expected[0]));
+        let pvlu = relu.swap_activation("pvlu").unwrap();
+        assert_eq!(pvlu.activation(), Some("pvlu"));
+        let found = pvlu.logits(images(2)).unwrap();
+        let bits = |logits: &[f32]| logits.iter().map(|logit| logit.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found), bits(&expected), "{}", entry.name);
+    }
+}
+
+#[test]
+fn a_step_of_every_model_reaches_every_parameter() {
+    for entry in &MODELS {
+        let mut model = small(entry, "pvlu", Start::Seed(5));
+        model.set_mode(Mode::Train);
+        let mut step = model.step(images(2), &[3, 8]).unwrap();
+        assert!(step.loss.is_finite() && step.logits.iter().all(|logit| logit.is_finite()), "{}", entry.name);
+        let (mut parameters, mut moving) = (0, 0);
+        let mut look = |_: pvlu::layer::Slot<'_>, _: &mut [f32], gradient: &[f32]| {
+            assert!(gradient.iter().all(|g| g.is_finite()));
+            parameters += 1;
+            moving += usize::from(gradient.iter().any(|g| *g != 0.0));
+            Ok(())
+        };
+        model.update(&mut step.gradients, &mut look).unwrap();
+        let trained = model.net().tensor_count_trained();
+        assert_eq!(parameters, trained, "{}", entry.name);
+        // Biases before batch statistics have gradients of rounding noise or exactly zero.
+        assert!(moving * 10 > parameters * 7, "{}: {moving} of {parameters} gradients are not zero", entry.name);
+    }
+}
+
+/// Counts the trained tensors.
+trait CountTrained {
+    fn tensor_count_trained(&self) -> usize;
+}
+
+impl CountTrained for dyn pvlu::layer::Walk<f32, dfdx::tensor::Cpu> + '_ {
+    fn tensor_count_trained(&self) -> usize {
+        struct Count(usize);
+        impl pvlu::layer::Walker<f32, dfdx::tensor::Cpu> for Count {
+            fn tensor(
+                &mut self,
+                slot: pvlu::layer::Slot<'_>,
+                _: &dyn pvlu::layer::AnyTensor<f32, dfdx::tensor::Cpu>,
+            ) -> Result<(), pvlu::Error> {
+                self.0 += usize::from(slot.trained);
+                Ok(())
+            }
+        }
+        let mut count = Count(0);
+        self.walk(&mut Path::root(), &mut count).unwrap();
+        count.0
+    }
+}
+
+#[test]
+fn a_swap_keeps_switches_and_every_other_tensor() {
+    let entry = pvlu_zoo::registry::find("cifar_resnet20").unwrap();
+    let mut relu = small(entry, "relu", Start::Seed(2));
+    relu.net_mut().freeze_batch_norm(true, true);
+    let before = crate::bits(&*relu);
+    let pvlu = relu.swap_activation("pvlu").unwrap();
+    let after = crate::bits(&*pvlu);
+    assert_eq!(after.len(), before.len() + 2 * 19);
+    assert!(before.iter().all(|tensor| after.contains(tensor)));
+    let mut trained = Vec::new();
+    pvlu.tensors(&mut |tensor| trained.extend(tensor.slot.trained.then(|| tensor.slot.role))).unwrap();
+    assert!(!trained.contains(&pvlu::layer::Role::Scale), "batch norms are still frozen");
+
+    let error = small(entry, "relu", Start::Unfilled).swap_activation("elu").err().unwrap();
+    assert_eq!(error.to_string(), "cannot swap the activation to \"elu\"; possible are prelu, vlu, pvlu");
+}
