@@ -92,42 +92,43 @@ impl Layout {
     }
 }
 
-/// Elements of an axis of a tile. Two tiles of 16 x 16 rows of a 3x3 kernel, or so, lie in the first-level cache.
-const TILE: usize = 16;
+/// Sides of a tile. It is turned round in a buffer of its own, so that each cache line of either side is touched once, even
+/// where rows lie a power of two apart and would evict each other. Wide, because each row of a tile is another page.
+const ROWS: usize = 16;
+const COLUMNS: usize = 512;
 /// Elements from which threads help.
 const PARALLEL: usize = 1 << 16;
 
 /// `to[c][b][a] = from[a][b][c]`, both row-major, `axes` being those of `from`.
+///
+/// With `j` for (b, a) that is `to[c][j] = from[row(j)][c]`: a transposition of rows taken in another order.
 fn reverse<E: Copy + Send + Sync>(axes: [usize; 3], from: &[E], to: &mut [E]) {
     let [a, b, c] = axes;
     assert_eq!(Some(from.len()), a.checked_mul(b).and_then(|ab| ab.checked_mul(c)), "elements of the source");
     assert_eq!(from.len(), to.len(), "elements of the destination");
-    if to.is_empty() {
-        return;
-    }
-    // A block of `to` is a run of whole planes (b, a).
-    let block = |index: usize, to: &mut [E]| {
-        let first = index * TILE;
-        let planes = to.len() / (a * b);
-        for b0 in (0..b).step_by(TILE) {
-            let b1 = b.min(b0 + TILE);
-            for a0 in (0..a).step_by(TILE) {
-                let a1 = a.min(a0 + TILE);
-                for y in b0..b1 {
-                    for x in a0..a1 {
-                        let row = &from[(x * b + y) * c + first..][..planes];
-                        for (plane, value) in row.iter().enumerate() {
-                            to[(plane * b + y) * a + x] = *value;
-                        }
-                    }
+    let Some(any) = from.first() else { return };
+    let rows = a * b;
+    let strip = |index: usize, to: &mut [E]| {
+        let first = index * COLUMNS;
+        let mut tile = [*any; ROWS * COLUMNS];
+        for start in (0..rows).step_by(ROWS) {
+            let height = ROWS.min(rows - start);
+            for r in 0..height {
+                let j = start + r;
+                let row = &from[((j % a) * b + j / a) * c + first..][..to.len() / rows];
+                for (value, column) in row.iter().zip(tile.chunks_exact_mut(ROWS)) {
+                    column[r] = *value;
                 }
+            }
+            for (to, column) in to.chunks_exact_mut(rows).zip(tile.chunks_exact(ROWS)) {
+                to[start..start + height].copy_from_slice(&column[..height]);
             }
         }
     };
     if to.len() < PARALLEL {
-        to.chunks_mut(TILE * a * b).enumerate().for_each(|(index, to)| block(index, to));
+        to.chunks_mut(COLUMNS * rows).enumerate().for_each(|(index, to)| strip(index, to));
     } else {
-        to.par_chunks_mut(TILE * a * b).enumerate().for_each(|(index, to)| block(index, to));
+        to.par_chunks_mut(COLUMNS * rows).enumerate().for_each(|(index, to)| strip(index, to));
     }
 }
 
