@@ -26,12 +26,19 @@ pub(super) fn shown(name: &str) -> impl fmt::Display {
     Shown(name)
 }
 
-/// Shows a shape: `[64, 3, 7, 7]`, or `a scalar`.
-pub(super) fn shape(dims: &[usize]) -> impl fmt::Display {
-    struct Shape<'a>(&'a [usize]);
-    impl fmt::Display for Shape<'_> {
+/// Dimensions of a shape that are shown at most.
+const RANK: usize = 8;
+
+/// Shows a shape: `[64, 3, 7, 7]`, or `a scalar`. One of very many dimensions is cut.
+pub(super) fn shape<T: fmt::Debug>(dims: &[T]) -> impl fmt::Display {
+    struct Shape<'a, T>(&'a [T]);
+    impl<T: fmt::Debug> fmt::Display for Shape<'_, T> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            if self.0.is_empty() { f.write_str("a scalar") } else { write!(f, "{:?}", self.0) }
+            match self.0 {
+                [] => f.write_str("a scalar"),
+                dims if dims.len() <= RANK => write!(f, "{dims:?}"),
+                dims => write!(f, "{:?} and {} dimensions more", &dims[..RANK], dims.len() - RANK),
+            }
         }
     }
     Shape(dims)
@@ -42,7 +49,17 @@ pub(super) fn elements(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1_usize, |product, dim| product.checked_mul(*dim))
 }
 
-/// Text that another crate made, perhaps out of bytes of the file, with control characters escaped.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+/// Characters of a message of another crate that are shown at most.
+const QUOTED: usize = 500;
+
+/// A message that another crate made, perhaps out of bytes of the file: on one line, and cut if it is very long.
+pub(super) fn printable(message: &str) -> String {
+    let mut text = String::new();
+    for c in message.chars().take(QUOTED) {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    if message.chars().nth(QUOTED).is_some() {
+        text.push_str("...");
+    }
+    text
 }

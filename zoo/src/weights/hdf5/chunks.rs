@@ -9,6 +9,7 @@ use pvlu::kernel::Element;
 use super::tensor;
 use crate::weights::WeightsError;
 use crate::weights::dtype::{Endian, Float, Overflow};
+use crate::weights::name::shape;
 use crate::weights::read::{Target, length, overflow};
 
 /// Bytes accepted in a chunk, decoded. h5py makes chunks of at most 1 MiB unless asked for others.
@@ -43,8 +44,8 @@ impl Chunked<'_> {
             let chunk = chunk.map_err(decoded)?;
             match grid.position(chunk.offsets()).and_then(|position| seen.get_mut(position)) {
                 Some(seen) if !*seen => *seen = true,
-                Some(_) => return Err(self.wrong(&format!("two at {:?}", chunk.offsets()))),
-                None => return Err(self.wrong(&format!("one at {:?}", chunk.offsets()))),
+                Some(_) => return Err(self.wrong(&format!("two at {}", shape(chunk.offsets())))),
+                None => return Err(self.wrong(&format!("one at {}", shape(chunk.offsets())))),
             }
             let Some(float) = self.float else { continue };
             for row in grid.rows(chunk.offsets()) {
@@ -59,7 +60,7 @@ impl Chunked<'_> {
                 let values = values.ok_or_else(|| length(self.path, self.name, row.elements.end))?;
                 let start = row.within * float.size();
                 let bytes = chunk.bytes().get(start..start + count * float.size());
-                let bytes = bytes.ok_or_else(|| self.wrong(&format!("a short one at {:?}", chunk.offsets())))?;
+                let bytes = bytes.ok_or_else(|| self.wrong(&format!("a short one at {}", shape(chunk.offsets()))))?;
                 float.decode(self.endian, bytes, values).map_err(|lost| {
                     let lost = Overflow { index: row.elements.start + lost.index, ..lost };
                     overflow::<E>(self.path, self.name, lost)

@@ -13,7 +13,7 @@ use super::keras::Found;
 use super::tensor;
 use crate::weights::bytes::FileBytes;
 use crate::weights::dtype::{Endian, Float};
-use crate::weights::name::{elements, shown};
+use crate::weights::name::{self, elements, shown};
 use crate::weights::{Dtype, Entry, WeightsError};
 
 /// How to get the values of a dataset.
@@ -54,14 +54,15 @@ pub(super) fn describe(
 
     let shape: Option<Vec<usize>> = dataset.shape().iter().map(|dim| usize::try_from(*dim).ok()).collect();
     let shape = shape.filter(|shape| elements(shape).is_some_and(|count| count.checked_mul(8).is_some()));
-    let shape = shape.ok_or_else(|| wrong("a shape that fits into memory", format!("{:?}", dataset.shape())))?;
+    let shape =
+        shape.ok_or_else(|| wrong("a shape that fits into memory", name::shape(dataset.shape()).to_string()))?;
     let (dtype, endian, width) = dtype(dataset).map_err(decoded)?;
     let count = dataset.num_elements().map_err(decoded)?;
     let place = match count.checked_mul(width) {
         // A dataspace of no dimensions has one element or, if it is null, none.
         _ if count == 0 && shape.is_empty() => refused("a value", "a null dataspace"),
         Some(bytes) => place(decoder, found, bytes).map_err(decoded)?,
-        None => return Err(wrong("a shape that fits into memory", format!("{shape:?}"))),
+        None => return Err(wrong("a shape that fits into memory", name::shape(&shape).to_string())),
     };
     Ok((Entry { dtype, shape }, Stored { endian, place }))
 }

@@ -15,7 +15,7 @@ use ::safetensors::tensor::TensorInfo;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::weights::bytes::FileBytes;
-use crate::weights::name::{elements, shown};
+use crate::weights::name::{elements, printable, shape, shown};
 use crate::weights::{Dtype, Entry, WeightsError};
 
 /// Bytes accepted in a header. That of a ResNet-152 has 0.1 MB.
@@ -61,7 +61,8 @@ impl Header {
         if json.first() != Some(&b'{') {
             return Err(fail("header", "JSON that begins with {".into(), "something else".into()));
         }
-        let raw = parse(&json).map_err(|error| fail("header", "JSON of a safetensors header".into(), error))?;
+        let raw =
+            parse(&json).map_err(|error| fail("header", "JSON of a safetensors header".into(), printable(&error)))?;
         drop(json);
 
         let start = 8 + length;
@@ -76,7 +77,7 @@ impl Header {
             }
             let expected = bytes(info.dtype, &info.shape);
             if expected != Some(range.end - range.start) {
-                let shape = crate::weights::name::shape(&info.shape);
+                let shape = shape(&info.shape);
                 let expected = match expected {
                     Some(bytes) => format!("{bytes} bytes for {} of shape {shape}", info.dtype),
                     None => format!("a number of bytes that exists, for {} of shape {shape}", info.dtype),

@@ -91,6 +91,7 @@ fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
 fn a_hostile_header_is_refused_with_the_reason() {
     let deep = format!(r#"{{"a":{{"x":{}1{}}}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let long = format!("{{{}:0}}", format_args!("\"{}\\u001b[31m\"", "a".repeat(1000)));
+    let wide = format!(r#"{{"a":{{"dtype":"{}","shape":[2],"data_offsets":[0,8]}}}}"#, "x".repeat(5_000));
     for (header, expected) in [
         (r#"[]"#, "found neither"),
         (r#"{"a":1}"#, "a: invalid type: integer"),
@@ -110,6 +111,11 @@ fn a_hostile_header_is_refused_with_the_reason() {
         ),
         (r#"{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,8]}}"#, "expected a number of bytes that exists"),
         (r#"{"a":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}}"#, "a: unknown variant `F33`"),
+        (
+            "{\"a\":{\"dtype\":\"\\u001b[31m\\n\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+            r"unknown variant `\u{1b}[31m\n`",
+        ),
+        (&wide, "unknown variant `xxx"),
         (r#"{"a":{"dtype":"F32","shape":[2]}}"#, "a: missing field `data_offsets`"),
         (r#"{"a":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}"#, "a: duplicate field `shape`"),
         (
