@@ -42,6 +42,8 @@ pub struct Entry {
 ///
 /// Memory: while opening, a small multiple of what the file takes to describe its tensors; while reading, a fixed
 /// [`PIECE`](TensorFile::PIECE) or one chunk of a chunked HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK).
+/// The HDF5 decoder also sets aside, for a moment and untouched, room for as many parts as a type or an object header says it
+/// has: in a hostile file up to 190 MB of addresses.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,

@@ -1,0 +1,95 @@
+//! What a fuzz target does with its input. `cargo test` does the same with the files in `corpus/`.
+
+// Each program that includes this uses a part of it.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+
+use peak_alloc::PeakAlloc;
+use pvlu_zoo::weights::{Dtype, TensorFile};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Elements of a tensor that is read; above it only the check is done, which needs no room for them.
+const ELEMENTS: usize = 1 << 20;
+
+/// Bytes of a message at most. What it quotes of a file is cut.
+const MESSAGE: usize = 10_000;
+
+/// Bytes that an open file of `len` bytes may keep, and opening it may take: room for what it says of its tensors.
+fn described(len: usize) -> usize {
+    (64 << 10) + 64 * len
+}
+
+/// Bytes that hdf5-reader may set aside for a moment on top of that, untouched: room for as many parts as a type says it has
+/// (65,535 of 72 bytes, in 33 levels) or an object header (65,535 of 240 bytes, and those of one that it refers to).
+const SET_ASIDE: usize = 192 << 20;
+
+/// Opens `bytes`, checks and reads every tensor. Whatever they are, nothing panics, no message breaks its line or is endless,
+/// no more memory is taken than `bytes` justify, and what the check found readable is.
+pub fn read(bytes: &[u8]) {
+    let len = bytes.len();
+    let set_aside = if bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
+
+    let shared: Arc<[u8]> = bytes.into();
+    let (file, memory) = measured(|| TensorFile::from_bytes("input", shared));
+    assert!(memory.peak <= described(len) + set_aside, "{} bytes to open {len}", memory.peak);
+    assert!(memory.kept <= described(len), "{} bytes kept of {len}", memory.kept);
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => return assert_readable(&error.to_string()),
+    };
+
+    // A piece and its values, or a chunk and what it is decoded by way of. Deflate packs at most 1,032 bytes into one.
+    let decoded = 4 * TensorFile::MAX_CHUNK.min(1032 * len);
+    let (checked, memory) = measured(|| file.verify::<f32>());
+    assert!(memory.peak <= described(len) + decoded + set_aside, "{} bytes to check {len}", memory.peak);
+    if let Err(error) = &checked {
+        assert_readable(&error.to_string());
+    }
+
+    for (name, entry) in file.entries() {
+        let count = entry.shape.iter().try_fold(1_usize, |count, dim| count.checked_mul(*dim));
+        let Some(count) = count.filter(|count| *count <= ELEMENTS) else { continue };
+        let is_float = !matches!(entry.dtype, Dtype::I64 | Dtype::Other(_));
+        match file.read_into(name, &mut vec![0_f64; count]) {
+            Ok(()) => assert!(is_float, "{name}: {} was read", entry.dtype),
+            Err(error) => {
+                assert_readable(&error.to_string());
+                assert!(checked.is_err() || !is_float, "checked, and then: {error}");
+            }
+        }
+    }
+}
+
+/// Reads `input` as a file and as the header of a file, so that no mutation has to guess a length.
+pub fn safetensors(input: &[u8]) {
+    read(input);
+    let mut framed = (input.len() as u64).to_le_bytes().to_vec();
+    framed.extend_from_slice(input);
+    framed.extend_from_slice(&[0x3c; 64]);
+    read(&framed);
+}
+
+/// Bytes beyond those that there were before.
+struct Memory {
+    /// At the worst moment.
+    peak: usize,
+    /// At the end, for the result.
+    kept: usize,
+}
+
+/// What `work` takes of memory. Nothing else may run meanwhile.
+fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let result = work();
+    let beyond = |bytes: usize| bytes.saturating_sub(before);
+    (result, Memory { peak: beyond(ALLOCATOR.peak_usage()), kept: beyond(ALLOCATOR.current_usage()) })
+}
+
+fn assert_readable(message: &str) {
+    assert!(!message.contains(char::is_control), "{message:?}");
+    assert!(message.len() <= MESSAGE, "{} bytes: {message:.1000}", message.len());
+}
