@@ -16,3 +16,5 @@ mod repeats;
 mod support;
 #[path = "cli/tables.rs"]
 mod tables;
+#[path = "cli/zoo.rs"]
+mod zoo;

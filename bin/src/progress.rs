@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pvlu_zoo::train::{EpochRecord, Event};
+use pvlu_zoo::train::{EpochRecord, Evaluation, Event};
 
 use crate::output;
 
@@ -61,13 +61,17 @@ impl Progress {
 }
 
 fn epoch_line(run: &str, epochs: u64, record: &EpochRecord) -> String {
+    let measured = |what: &str, evaluation: &Evaluation| match evaluation.images {
+        0 => String::new(),
+        _ => format!(" {what} {:.1} %,", 100.0 * evaluation.top1),
+    };
     format!(
-        "{run}: epoch {}/{epochs}, loss {:.4}, train {:.1} %, held out {:.1} %, test {:.1} %, {:.1} s",
+        "{run}: epoch {}/{epochs}, loss {:.4}, train {:.1} %,{}{} {:.1} s",
         record.epoch,
         record.train_loss,
         100.0 * record.train_top1,
-        100.0 * record.validation.top1,
-        100.0 * record.test.top1,
+        measured("held out", &record.validation),
+        measured("test", &record.test),
         record.seconds
     )
 }

@@ -21,7 +21,7 @@ use crate::tape::Track;
 pub struct SubsamplePad2D<const I: usize, const O: usize, const S: usize>;
 
 impl<const I: usize, const O: usize, const S: usize> SubsamplePad2D<I, O, S> {
-    const CHANNELS_ARE_ADDED_IN_HALVES: () = assert!(O >= I && (O - I) % 2 == 0);
+    const CHANNELS_ARE_ADDED_IN_HALVES: () = assert!(O >= I && (O - I).is_multiple_of(2));
 }
 
 impl<const I: usize, const O: usize, const S: usize> ZeroSizedModule for SubsamplePad2D<I, O, S> {}

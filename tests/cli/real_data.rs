@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::{Place, Ran, number, with_data};
 
 /// The shared folder. Without it the test is skipped with a message, or fails if `PVLU_REQUIRE_SHARED` is 1.
-fn shared() -> Option<PathBuf> {
+pub fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     if folder.join("data/unpack.sh").is_file() {
         return Some(folder);

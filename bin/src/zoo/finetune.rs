@@ -63,10 +63,11 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let groups = transfer::groups(model.net()).map_err(failed)?;
     session.progress.note(&transfer::table(&groups));
     let trained: usize = groups.iter().filter(|group| group.trained).map(|group| group.elements).sum();
+    let mut after = before;
     if trained > 0 && args.epochs > 0 {
         session.tune(model.as_mut(), name, "tune", policy, args.epochs)?;
+        after = session.measure(model.as_mut(), name)?;
     }
-    let after = session.measure(model.as_mut(), name)?;
     session.progress.finish();
     if let Some(out) = &args.out {
         save_model(model.as_ref(), opened.entry, out, Source::Native, Some(&preprocessing.to_string()))?;
@@ -133,9 +134,9 @@ impl Session<'_> {
         let shuffled = LoaderConfig::training(batch, self.args.seed, self.normalization, augmentation);
         let splits = Splits {
             train: Loader::new(self.train.clone(), shuffled)?,
-            // Nothing is selected: the last epoch counts.
+            // Nothing is selected: the last epoch counts, and is measured at the end.
             validation: self.loader(&Arc::new(self.test.limit(0)))?,
-            test: self.loader(&self.test)?,
+            test: self.loader(&Arc::new(self.test.limit(0)))?,
         };
         let weight_decay = self.args.weight_decay;
         let OptimizerConfig::Adam { beta1, beta2, epsilon, .. } = OptimizerConfig::adam() else { return Ok(()) };

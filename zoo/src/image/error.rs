@@ -44,7 +44,7 @@ pub enum ImageError {
         found: String,
     },
     /// The file ends inside the image.
-    #[error("{}: the {format} image is cut short: it has {len} bytes and no end marker", path.display())]
+    #[error("{}: the {format} image is cut short after {len} bytes", path.display())]
     Cut {
         /// The file.
         path: PathBuf,

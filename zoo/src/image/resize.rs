@@ -2,7 +2,7 @@
 //!
 //! Along each axis an output pixel is a weighted mean of input pixels. When the image shrinks, the filter is stretched by the
 //! same factor, so that no input pixel is left out (what torchvision calls antialiasing). Pillow works in integers: weights
-//! are multiples of 2^-22, and the rows are rounded to bytes before the columns are summed (`Resample.c`).
+//! are multiples of 2^-22, and the result of the first axis is rounded to bytes before the second is summed (`Resample.c`).
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub(super) struct Window {
 }
 
 /// The wanted part of `image` resized to the size of the whole. What lies outside is not computed, so memory is bounded by
-/// the image and the part: `3 * (width of the part) * (height of the image)` bytes and the weights.
+/// the image and the part: at most `3 * (side of the part) * (side of the image)` bytes and the weights.
 pub(super) fn resize(image: &Image, window: &Window, interpolation: Interpolation) -> Image {
     let [rows, columns] = &window.part;
     let [height, width] = window.size;
@@ -111,49 +111,92 @@ impl Axis {
 fn filtered(image: &Image, window: &Window, support: f64, filter: impl Fn(f64) -> f64 + Copy) -> Vec<u8> {
     let [rows, columns] = &window.part;
     let [height, width] = window.size;
-    let vertical = Axis::new(image.height, height, rows, support, filter);
-    let horizontal = Axis::new(image.width, width, columns, support, filter);
-
     // Pillow leaves out a pass that keeps the size.
-    let read = if height == image.height { rows.clone() } else { vertical.reads() };
-    let mut narrow = vec![0; 3 * columns.len() * read.len()];
-    for (y, out) in read.clone().zip(narrow.chunks_exact_mut(3 * columns.len())) {
-        let row = &image.pixels[3 * image.width * y..][..3 * image.width];
-        if width == image.width {
-            out.copy_from_slice(&row[3 * columns.start..3 * columns.end]);
-            continue;
+    let down = (height != image.height).then(|| Axis::new(image.height, height, rows, support, filter));
+    let across = (width != image.width).then(|| Axis::new(image.width, width, columns, support, filter));
+    let whole = Plane { pixels: &image.pixels, width: image.width, top: 0, left: 0 };
+    if vertical_first([image.height, image.width], window.size) {
+        let read = across.as_ref().map_or(columns.clone(), Axis::reads);
+        let pixels = whole.down(down.as_ref(), rows, &read);
+        Plane { pixels: &pixels, width: read.len(), top: rows.start, left: read.start }.across(
+            across.as_ref(),
+            rows,
+            columns,
+        )
+    } else {
+        let read = down.as_ref().map_or(rows.clone(), Axis::reads);
+        let pixels = whole.across(across.as_ref(), &read, columns);
+        Plane { pixels: &pixels, width: columns.len(), top: read.start, left: columns.start }.down(
+            down.as_ref(),
+            rows,
+            columns,
+        )
+    }
+}
+
+/// Which pass Pillow 13 begins with: found by comparing both orders with its results for 5,930 random sizes, all of which
+/// this explains. Older versions always began with the horizontal pass. The order matters by a level, from the rounding in
+/// between.
+fn vertical_first([height, width]: [usize; 2], [new_height, new_width]: [usize; 2]) -> bool {
+    new_height < height && height - new_height + 2 * new_width > 2 * width
+}
+
+/// A part of an image: whole rows of `width` pixels, from row `top` and column `left` of the image on.
+struct Plane<'a> {
+    pixels: &'a [u8],
+    width: usize,
+    top: usize,
+    left: usize,
+}
+
+impl Plane<'_> {
+    fn row(&self, y: usize) -> &[u8] {
+        &self.pixels[3 * self.width * (y - self.top)..][..3 * self.width]
+    }
+
+    /// The given rows and new columns, resized from left to right.
+    fn across(&self, axis: Option<&Axis>, rows: &Range<usize>, columns: &Range<usize>) -> Vec<u8> {
+        let mut pixels = vec![0; 3 * columns.len() * rows.len()];
+        for (y, out) in rows.clone().zip(pixels.chunks_exact_mut(3 * columns.len())) {
+            let row = self.row(y);
+            let Some(axis) = axis else {
+                out.copy_from_slice(&row[3 * (columns.start - self.left)..][..3 * columns.len()]);
+                continue;
+            };
+            for (taps, out) in axis.taps.iter().zip(out.chunks_exact_mut(3)) {
+                let mut sums = [1 << (BITS - 1); 3];
+                let weights = &axis.weights[taps.weights.clone()];
+                for (pixel, weight) in row[3 * (taps.first - self.left)..].chunks_exact(3).zip(weights) {
+                    for (sum, value) in sums.iter_mut().zip(pixel) {
+                        *sum += i32::from(*value) * weight;
+                    }
+                }
+                out.copy_from_slice(&sums.map(byte));
+            }
         }
-        for (taps, out) in horizontal.taps.iter().zip(out.chunks_exact_mut(3)) {
-            let mut sums = [1 << (BITS - 1); 3];
-            let weights = &horizontal.weights[taps.weights.clone()];
-            for (pixel, weight) in row[3 * taps.first..].chunks_exact(3).zip(weights) {
-                for (sum, value) in sums.iter_mut().zip(pixel) {
+        pixels
+    }
+
+    /// The new rows and given columns, resized from top to bottom.
+    fn down(&self, axis: Option<&Axis>, rows: &Range<usize>, columns: &Range<usize>) -> Vec<u8> {
+        let stride = 3 * columns.len();
+        let part = |y| &self.row(y)[3 * (columns.start - self.left)..][..stride];
+        let Some(axis) = axis else { return rows.clone().flat_map(part).copied().collect() };
+        let mut pixels = vec![0; stride * rows.len()];
+        let mut sums = vec![0; stride];
+        for (taps, out) in axis.taps.iter().zip(pixels.chunks_exact_mut(stride)) {
+            sums.fill(1 << (BITS - 1));
+            for (y, weight) in (taps.first..).zip(&axis.weights[taps.weights.clone()]) {
+                for (sum, value) in sums.iter_mut().zip(part(y)) {
                     *sum += i32::from(*value) * weight;
                 }
             }
-            out.copy_from_slice(&sums.map(byte));
-        }
-    }
-    if height == image.height {
-        return narrow;
-    }
-
-    let stride = 3 * columns.len();
-    let mut pixels = vec![0; stride * rows.len()];
-    let mut sums = vec![0; stride];
-    for (taps, out) in vertical.taps.iter().zip(pixels.chunks_exact_mut(stride)) {
-        sums.fill(1 << (BITS - 1));
-        let weights = &vertical.weights[taps.weights.clone()];
-        for (row, weight) in narrow[stride * (taps.first - read.start)..].chunks_exact(stride).zip(weights) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(*value) * weight;
+            for (out, sum) in out.iter_mut().zip(&sums) {
+                *out = byte(*sum);
             }
         }
-        for (out, sum) in out.iter_mut().zip(&sums) {
-            *out = byte(*sum);
-        }
+        pixels
     }
-    pixels
 }
 
 /// The weights of a pixel sum to 2^22 and bicubic ones exceed it by less than a quarter, so the sums fit 32 bits.

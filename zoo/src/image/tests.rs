@@ -41,23 +41,18 @@ fn lossless_files_decode_to_pillows_bytes() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 17);
+    assert_eq!(compared, 18);
 }
 
-/// JPEG and lossy WebP leave rounding to the decoder, and the upsampling of colours too.
+/// JPEG leaves the rounding of its transform to the decoder, and the upsampling of colours too.
 #[test]
-fn lossy_files_decode_to_pillows_bytes_but_for_a_few_levels() {
-    for (name, levels) in [
-        ("lossy.jpg", 3),
-        ("named_png.png", 3),
-        ("turned.JPEG", 3),
-        ("grey.jpg", 1),
-        ("cmyk.jpg", 3),
-        ("lossy.webp", 3),
-    ] {
-        let difference = difference(&open(name), &open(&format!("decoded/{name}.png")));
-        println!("{name}: {difference}");
-        assert!(difference <= levels, "{name}: {difference}");
+fn jpeg_files_decode_to_pillows_bytes_but_for_a_few_levels() {
+    for name in ["lossy.jpg", "named_png.png", "turned.JPEG", "grey.jpg", "cmyk.jpg"] {
+        let (ours, pillows) = (open(name), open(&format!("decoded/{name}.png")));
+        let sum: u64 = ours.pixels().iter().zip(pillows.pixels()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        let mean = sum as f64 / ours.pixels().len() as f64;
+        println!("{name}: {mean:.3}, at most {}", difference(&ours, &pillows));
+        assert!(difference(&ours, &pillows) <= 4 && mean < 0.6, "{name}: {mean}, {}", difference(&ours, &pillows));
     }
 }
 
@@ -85,20 +80,19 @@ fn preprocessing_equals_torchvision_and_keras() {
             compared += 1;
         }
     }
-    assert!(compared >= 300, "{compared}");
+    assert!(compared == 306, "{compared}");
 }
 
 #[test]
 fn a_file_cut_anywhere_is_refused() {
-    // Pillow reads the last bytes of neither: the checksum and end chunk of a PNG, what pads a WebP.
+    // Of a PNG neither Pillow nor the decoder here miss its end chunk and the checksum before it.
     for (name, tail) in
         [("lossy.jpg", 1), ("named_png.png", 1), ("wide.png", 17), ("lossy.webp", 1), ("lossless.WEBP", 1)]
     {
         let whole = bytes(name);
         assert!(Image::decode(name, &whole).is_ok());
         for len in 0..=whole.len() - tail {
-            let error =
-                Image::decode(name, &whole[..len]).expect_err(&format!("{name} cut to {len} of {}", whole.len()));
+            let error = Image::decode(name, &whole[..len]).map(|_| format!("{name} of {len} bytes")).unwrap_err();
             assert!(error.to_string().starts_with(name) && !error.to_string().contains('\n'), "{error}");
         }
     }

@@ -1,4 +1,19 @@
 //! Residual networks: [`v1`] with bottlenecks, [`v2`] with pre-activation, [`cifar`] for 32x32 images.
+//!
+//! Every size is in the types; only the batch is open here:
+//!
+//! ```
+//! use dfdx::prelude::*;
+//! use pvlu::activation::Pvlu;
+//! use pvlu_zoo::resnet::ResNet101V2;
+//!
+//! let dev = Cpu::default();
+//! let net = pvlu::layer::try_build_unfilled::<ResNet101V2<Pvlu, 10>, f32, _>(&dev)?;
+//! let images: Tensor<(usize, Const<3>, Const<224>, Const<224>), f32, _> = dev.zeros_like(&(1, Const, Const, Const));
+//! let logits: Tensor<(usize, Const<10>), f32, _> = net.try_forward(images)?;
+//! assert_eq!(logits.shape().0, 1);
+//! # Ok::<(), pvlu::Error>(())
+//! ```
 
 pub mod cifar;
 pub mod v1;

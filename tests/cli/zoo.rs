@@ -1,0 +1,217 @@
+//! The program `zoo`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pvlu_zoo::checkpoint::save_model;
+use pvlu_zoo::registry::{Options, Start, find};
+use pvlu_zoo::weights::{Declared, Dtype, Source, TensorFile, Writer};
+
+use crate::real_data::shared;
+use crate::support::{Place, Ran};
+
+/// Runs `zoo ARGUMENTS` in a folder.
+fn zoo(place: &Place, arguments: &str) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zoo"));
+    command.args(arguments.split_whitespace()).current_dir(place.path("")).stdin(Stdio::null());
+    Ran::of(command)
+}
+
+/// A file of weights drawn from a seed.
+fn weights(path: &Path, model: &str, activation: &str, classes: usize) {
+    let entry = find(model).unwrap();
+    let options = Options { activation, classes, image: None, weights: Start::Seed(3) };
+    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, None).unwrap();
+}
+
+/// A file with one tensor.
+fn tensor(path: &Path, name: &str, shape: &[usize], values: &[f32]) {
+    let declared = Declared { name: name.to_owned(), dtype: Dtype::F32, shape: shape.to_vec() };
+    let mut writer = Writer::create(path, vec![declared], &BTreeMap::new()).unwrap();
+    writer.write(name, values).unwrap();
+    writer.finish().unwrap();
+}
+
+#[test]
+fn every_model_is_listed_and_described() {
+    let place = Place::new();
+    let listed = zoo(&place, "list").succeeded().stdout;
+    for entry in &pvlu_zoo::registry::MODELS {
+        assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(entry.name)), "{}", entry.name);
+        let info = zoo(&place, &format!("info {} --activation pvlu", entry.name)).succeeded().stdout;
+        assert!(info.contains("activation sites") && info.contains("multiply-adds"), "{info}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&zoo(&place, "info vgg16 --json").succeeded().stdout).unwrap();
+    assert_eq!(json["parameters"], 138_357_544);
+    assert_eq!(json["sites"], 15);
+    assert_eq!(json["multiply_adds"], 15_470_264_320_u64);
+    assert_eq!(json["stages"][4]["output"], "512x7x7");
+    let json: serde_json::Value = serde_json::from_str(&zoo(&place, "list --json").succeeded().stdout).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), pvlu_zoo::registry::MODELS.len());
+}
+
+#[test]
+fn unknown_names_are_one_line_that_lists_the_known_ones() {
+    let place = Place::new();
+    zoo(&place, "info alexnet").failed_in_one_line(1, &["unknown model \"alexnet\"", "cifar_resnet110_b"]);
+    zoo(&place, "info vgg16 --activation elu").failed_in_one_line(1, &["vgg16", "\"elu\"", "relu, pvlu"]);
+    zoo(&place, "info vgg16 --classes 11").failed_in_one_line(1, &["11 classes", "[10, 100, 1000]"]);
+    zoo(&place, "info vgg16 --image 64").failed_in_one_line(1, &["64x64", "224x224 and 32x32"]);
+    zoo(&place, "convert missing.safetensors out.safetensors").failed_in_one_line(1, &["missing.safetensors"]);
+}
+
+#[test]
+fn logits_are_those_of_the_library_and_of_the_swapped_model() {
+    let place = Place::new();
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let input: Vec<f32> = (0..2 * 3 * 32 * 32).map(|i| (i % 17) as f32 / 8.0 - 1.0).collect();
+    tensor(&place.path("x.safetensors"), "input", &[2, 3, 32, 32], &input);
+    let read = |name: &str| {
+        let mut values = vec![0.0_f32; 20];
+        let file = TensorFile::open(place.path(name)).unwrap();
+        assert_eq!(file.entries()["logits"].shape, [2, 10]);
+        file.read_into("logits", &mut values).unwrap();
+        values
+    };
+    zoo(&place, "logits --weights w.safetensors --input x.safetensors --output y.safetensors").succeeded();
+    let entry = find("cifar_resnet20").unwrap();
+    let options = Options { activation: "relu", classes: 10, image: None, weights: Start::Seed(3) };
+    assert_eq!(read("y.safetensors"), entry.build(&options).unwrap().logits(input).unwrap());
+    let pvlu = "logits --model cifar_resnet20 --activation pvlu --classes 10 --weights w.safetensors \
+                --source torchvision --input x.safetensors --output z.safetensors";
+    zoo(&place, pvlu).succeeded();
+    assert_eq!(read("z.safetensors"), read("y.safetensors"), "PVLU at alpha = 0 is ReLU");
+
+    tensor(&place.path("flat.safetensors"), "input", &[2, 3072], &vec![0.0; 2 * 3072]);
+    zoo(&place, "logits --weights w.safetensors --input flat.safetensors --output n.safetensors")
+        .failed_in_one_line(1, &["flat.safetensors", "input", "[2, 3072]"]);
+    zoo(&place, "logits --weights w.safetensors --classes 100 --input x.safetensors --output n.safetensors")
+        .failed(1, &["w.safetensors", "nothing was loaded"]);
+    zoo(&place, "logits --weights x.safetensors --input x.safetensors --output n.safetensors")
+        .failed_in_one_line(1, &["x.safetensors", "name the model"]);
+    assert!(!place.path("n.safetensors").exists());
+}
+
+#[test]
+fn the_other_resnet_50_is_refused_by_its_name() {
+    let place = Place::new();
+    weights(&place.path("keras.safetensors"), "resnet50", "relu", 10);
+    zoo(&place, "convert keras.safetensors out.safetensors --model resnet50_v1_5")
+        .failed_in_one_line(1, &["names of resnet50, not of resnet50_v1_5"]);
+    weights(&place.path("torch.safetensors"), "resnet50_v1_5", "relu", 10);
+    zoo(&place, "convert torch.safetensors out.safetensors --model resnet50")
+        .failed_in_one_line(1, &["names of resnet50_v1_5, not of resnet50"]);
+    assert!(!place.path("out.safetensors").exists());
+}
+
+#[test]
+fn a_file_is_converted_and_back() {
+    let place = Place::new();
+    weights(&place.path("a.safetensors"), "resnet50_v1_5", "pvlu", 10);
+    let said = zoo(&place, "convert a.safetensors b.safetensors --to timm").succeeded().stdout;
+    assert!(said.starts_with("resnet50_v1_5: "), "{said}");
+    zoo(&place, "convert b.safetensors c.safetensors").succeeded();
+    assert!(fs::read(place.path("a.safetensors")).unwrap() == fs::read(place.path("c.safetensors")).unwrap());
+    zoo(&place, "convert a.safetensors d.safetensors --to keras").failed_in_one_line(1, &["no keras names"]);
+}
+
+/// A folder of two classes of small PNG files.
+fn folder(place: &Place) {
+    for (class, value) in [("dark", 20_u8), ("light", 230)] {
+        for part in ["train", "test"] {
+            let folder = place.path(format!("images/{part}/{class}"));
+            fs::create_dir_all(&folder).unwrap();
+            for index in 0..4_u8 {
+                fs::write(folder.join(format!("{index}.png")), png(value + index)).unwrap();
+            }
+        }
+    }
+}
+
+/// A grey PNG file of 4x4 pixels, without compression.
+fn png(value: u8) -> Vec<u8> {
+    let crc = |bytes: &[u8]| {
+        !bytes.iter().fold(!0_u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+        })
+    };
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |kind: &[u8], data: &[u8]| {
+        file.extend((data.len() as u32).to_be_bytes());
+        let body = [kind, data].concat();
+        file.extend(&body);
+        file.extend(crc(&body).to_be_bytes());
+    };
+    chunk(b"IHDR", &[0, 0, 0, 4, 0, 0, 0, 4, 8, 0, 0, 0, 0]);
+    let rows: Vec<u8> = (0..4).flat_map(|_| [0, value, value, value, value]).collect();
+    let (mut low, mut high) = (1_u32, 0_u32);
+    for byte in &rows {
+        low = (low + u32::from(*byte)) % 65521;
+        high = (high + low) % 65521;
+    }
+    let length = (rows.len() as u16).to_le_bytes();
+    let complement = (!(rows.len() as u16)).to_le_bytes();
+    let adler = (high << 16 | low).to_be_bytes();
+    chunk(b"IDAT", &[&[0x78, 1, 1], &length[..], &complement[..], &rows, &adler[..]].concat());
+    chunk(b"IEND", &[]);
+    file
+}
+
+#[test]
+fn images_are_named_and_damaged_ones_refused() {
+    let place = Place::new();
+    folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let said = zoo(&place, "predict --weights w.safetensors images/test/dark/0.png").succeeded().stdout;
+    assert_eq!(said.lines().count(), 6, "{said}");
+    assert!(pvlu_zoo::data::labels::CIFAR10.iter().any(|label| said.lines().nth(1).unwrap().ends_with(label)));
+    fs::write(place.path("bad.png"), &png(9)[..40]).unwrap();
+    zoo(&place, "predict --weights w.safetensors bad.png").failed_in_one_line(1, &["bad.png"]);
+    zoo(&place, "predict --weights w.safetensors missing.png").failed_in_one_line(1, &["missing.png"]);
+}
+
+#[test]
+fn a_model_is_tuned_on_a_folder_and_saved() {
+    let place = Place::new();
+    folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    zoo(
+        &place,
+        "finetune --weights w.safetensors --classes 10 --dataset folder --data images --image 32 \
+                 --activation pvlu --train activations --epochs 2 --batch-size 4 --out t.safetensors --json --quiet",
+    )
+    .succeeded();
+    let [before, after] = ["w.safetensors", "t.safetensors"].map(|name| TensorFile::open(place.path(name)).unwrap());
+    assert_eq!(after.entries().len(), before.entries().len() + 2 * 19);
+    let read = |file: &TensorFile, key: &str| {
+        let mut values = vec![0.0_f32; file.entries()[key].shape.iter().product()];
+        file.read_into(key, &mut values).unwrap();
+        values
+    };
+    for key in before.entries().keys() {
+        assert_eq!(read(&before, key), read(&after, key), "{key} is frozen");
+    }
+    assert!(read(&after, "act0.alpha").iter().any(|alpha| *alpha != 0.0), "alpha is trained");
+    let evaluated = zoo(&place, "eval --weights t.safetensors --dataset folder --data images --json").succeeded();
+    let json: serde_json::Value = serde_json::from_str(&evaluated.stdout).unwrap();
+    assert_eq!((json["images"].as_u64(), json["activation"].as_str()), (Some(8), Some("pvlu")));
+    zoo(&place, "finetune --weights w.safetensors --dataset folder --data nowhere --out t.safetensors")
+        .failed_in_one_line(1, &["nowhere"]);
+}
+
+#[test]
+fn a_pretrained_resnet_is_as_accurate_as_it_was() {
+    let Some(shared) = shared() else { return };
+    let place = Place::new();
+    let unpacked = Command::new(shared.join("data/unpack.sh")).arg(place.path("images")).output().unwrap();
+    assert!(unpacked.status.success());
+    let weights: PathBuf = shared.join("weights/cifar10_resnet20.safetensors").canonicalize().unwrap();
+    let arguments = format!(
+        "eval --model cifar_resnet20 --weights {} --dataset cifar10 --data images --limit 1000 --json",
+        weights.display()
+    );
+    let json: serde_json::Value = serde_json::from_str(&zoo(&place, &arguments).succeeded().stdout).unwrap();
+    assert_eq!((json["top1"].as_f64(), json["images"].as_u64()), (Some(0.936), Some(1000)));
+}
