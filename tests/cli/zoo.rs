@@ -179,7 +179,7 @@ fn a_model_is_tuned_on_a_folder_and_saved() {
     weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
     zoo(
         &place,
-        "finetune --weights w.safetensors --classes 10 --dataset folder --data images --image 32 \
+        "finetune --weights w.safetensors --dataset folder --data images --image 32 \
                  --activation pvlu --train activations --epochs 2 --batch-size 4 --out t.safetensors --json --quiet",
     )
     .succeeded();

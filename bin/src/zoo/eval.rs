@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pvlu::kernel::cpu::cross_entropy::top_k_correct;
-use pvlu_zoo::data::{FolderParts, Loader, LoaderConfig};
+use pvlu_zoo::data::{FolderParts, ImageFolder, Loader, LoaderConfig};
 use pvlu_zoo::labels;
 use pvlu_zoo::train::evaluate;
 use serde_json::json;
@@ -27,12 +27,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let start = Instant::now();
     let (images, top1, top5) = if args.data.dataset == DataName::Folder {
         let folder = FolderParts::open(&args.data.data)?.to_evaluate();
-        // A folder of ImageNet's classes is in the order of its folders' names; the model's order is that of the labels.
-        let folder = if model.classes() == folder.classes().len() {
-            folder
-        } else {
-            folder.with_labels_of(labels::imagenet_ids())?
-        };
+        let folder = in_order_of(folder, model.classes())?;
         let folder = folder.limit(limit);
         let preprocessing = preprocessing
             .with_input(model.image())
@@ -75,4 +70,19 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
         })));
     }
     print(&format!("top1 {top1:.4}  top5 {top5:.4}  images {images}  seconds {seconds:.1}"))
+}
+
+/// Gives the classes of a folder the numbers that the model has for them: those of ImageNet where they are called so, else
+/// the order of their names, as `finetune` does.
+fn in_order_of(folder: ImageFolder, classes: usize) -> Result<ImageFolder, CliError> {
+    let ids = labels::imagenet_ids();
+    let found = folder.classes().len();
+    if classes == ids.len() && folder.classes().iter().all(|name| ids.contains(&name.as_str())) {
+        return Ok(folder.with_labels_of(ids)?);
+    }
+    if found > classes {
+        let path = folder.path().display();
+        return Err(CliError::Usage(format!("{path} has {found} classes, the model {classes}")));
+    }
+    Ok(folder)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pvlu_zoo::checkpoint::save_model;
 use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, Split};
 use pvlu_zoo::model::Model;
+use pvlu_zoo::registry;
 use pvlu_zoo::train::{Event, FitConfig, OptimizerConfig, Outcome, Schedule, Splits, evaluate, fit};
 use pvlu_zoo::transfer::{self, FreezePolicy};
 use pvlu_zoo::weights::Source;
@@ -34,10 +35,14 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         model: args.model.model.clone(),
         weights: args.model.weights.clone(),
         activation: None,
-        classes: Some(args.model.classes.unwrap_or(dataset.classes)),
+        classes: Some(args.model.classes.unwrap_or_else(|| instance_for(dataset.classes))),
         source: args.model.source,
     };
     let mut opened = pretrained.open(args.data.image(), seed)?;
+    if dataset.classes > opened.model.classes() {
+        let (found, classes) = (dataset.classes, opened.model.classes());
+        return Err(CliError::Usage(format!("{} has {found} classes, the model {classes}", args.data.data.display())));
+    }
     let preprocessing = args.data.preprocessing(&opened, &args.model.weights)?;
     let normalization = normalization(&preprocessing)?;
     let name = opened.entry.name;
@@ -85,6 +90,12 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         activation.unwrap_or("without activation"),
         args.epochs
     ))
+}
+
+/// The smallest number of classes that models have instances for and that a set fits into; the set's own if there is none,
+/// for the registry to refuse.
+fn instance_for(classes: usize) -> usize {
+    registry::CLASSES.into_iter().find(|instance| *instance >= classes).unwrap_or(classes)
 }
 
 fn policy(parts: &[Part]) -> FreezePolicy {

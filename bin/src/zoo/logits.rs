@@ -33,14 +33,13 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
     let classes = model.classes();
     let mut logits = Vec::with_capacity(images * classes);
     let image = 3 * height * width;
-    if image > 0 {
-        for batch in values.chunks((AT_ONCE / image).max(1) * image) {
-            if interrupt::interrupted() {
-                return Err(CliError::Stopped);
-            }
-            let failed = |source| CliError::Model { model: opened.entry.name, source };
-            logits.extend(model.logits(batch.to_vec()).map_err(failed)?);
+    // The registry builds no model for images without pixels.
+    for batch in values.chunks(AT_ONCE.checked_div(image).unwrap_or(1).max(1) * image.max(1)) {
+        if interrupt::interrupted() {
+            return Err(CliError::Stopped);
         }
+        let failed = |source| CliError::Model { model: opened.entry.name, source };
+        logits.extend(model.logits(batch.to_vec()).map_err(failed)?);
     }
     let declared = Declared { name: "logits".to_owned(), dtype: Dtype::F32, shape: vec![images, classes] };
     let mut writer = Writer::create(&args.output, vec![declared], &BTreeMap::new())?;

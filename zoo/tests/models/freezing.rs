@@ -42,7 +42,11 @@ fn frozen_tensors_are_the_same_after_twenty_steps_under_every_policy() {
         policy.apply(model.net_mut());
         model.set_mode(Mode::Train);
         let mut roles = BTreeMap::new();
-        model.tensors(&mut |tensor| drop(roles.insert(tensor.slot.path.to_owned(), tensor.slot.role))).unwrap();
+        model
+            .tensors(&mut |tensor| {
+                roles.insert(tensor.slot.path.to_owned(), tensor.slot.role);
+            })
+            .unwrap();
         let before = bits(&*model);
         let mut optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.01));
         for _ in 0..20 {

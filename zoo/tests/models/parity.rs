@@ -77,7 +77,7 @@ fn a_swap_keeps_switches_and_every_other_tensor() {
     assert_eq!(after.len(), before.len() + 2 * 19);
     assert!(before.iter().all(|tensor| after.contains(tensor)));
     let mut trained = Vec::new();
-    pvlu.tensors(&mut |tensor| trained.extend(tensor.slot.trained.then(|| tensor.slot.role))).unwrap();
+    pvlu.tensors(&mut |tensor| trained.extend(tensor.slot.trained.then_some(tensor.slot.role))).unwrap();
     assert!(!trained.contains(&pvlu::layer::Role::Scale), "batch norms are still frozen");
 
     let error = small(entry, "relu", Start::Unfilled).swap_activation("elu").err().unwrap();
