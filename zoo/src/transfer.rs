@@ -1,6 +1,6 @@
 //! Fine-tuning: which tensors of a pretrained network are trained.
 //!
-//! The activation itself is replaced by [`SwapActivation`](pvlu::layer::SwapActivation), re-exported here.
+//! The activation itself is replaced by [`SwapActivation`], re-exported here.
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
