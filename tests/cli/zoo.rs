@@ -110,10 +110,23 @@ fn the_other_resnet_50_is_refused_by_its_name() {
 fn a_file_is_converted_and_back() {
     let place = Place::new();
     weights(&place.path("a.safetensors"), "resnet50_v1_5", "pvlu", 10);
-    let said = zoo(&place, "convert a.safetensors b.safetensors --to timm").succeeded().stdout;
+    let said = zoo(&place, "convert a.safetensors native.safetensors").succeeded().stdout;
     assert!(said.starts_with("resnet50_v1_5: "), "{said}");
+    zoo(&place, "convert a.safetensors b.safetensors --to timm").succeeded();
     zoo(&place, "convert b.safetensors c.safetensors").succeeded();
-    assert!(fs::read(place.path("a.safetensors")).unwrap() == fs::read(place.path("c.safetensors")).unwrap());
+    let bytes = |name: &str| fs::read(place.path(name)).unwrap();
+    assert!(bytes("native.safetensors") == bytes("c.safetensors"));
+    let [from, to] = ["a.safetensors", "c.safetensors"].map(|name| TensorFile::open(place.path(name)).unwrap());
+    assert_eq!(from.entries().keys().collect::<Vec<_>>(), to.entries().keys().collect::<Vec<_>>());
+    for (key, entry) in from.entries() {
+        let mut values = [0, 1].map(|_| vec![0.0_f32; entry.shape.iter().product()]);
+        from.read_into(key, &mut values[0]).unwrap();
+        to.read_into(key, &mut values[1]).unwrap();
+        assert!(values[0] == values[1], "{key}");
+    }
+    // What the publisher of such weights says of images is written down where the file did not.
+    let usual = pvlu_zoo::image::Preprocessing::TORCHVISION.to_string();
+    assert_eq!(to.metadata().get("pvlu_zoo.preprocessing"), Some(&usual));
     zoo(&place, "convert a.safetensors d.safetensors --to keras").failed_in_one_line(1, &["no keras names"]);
 }
 

@@ -1,9 +1,11 @@
 //! `zoo convert`.
 
 use pvlu_zoo::checkpoint::{Wanted, open, save_model};
+use pvlu_zoo::labels;
 use pvlu_zoo::weights::Source;
 
 use super::args::ConvertArgs;
+use super::prepare::preprocessing;
 use crate::error::CliError;
 use crate::output::print;
 
@@ -11,7 +13,7 @@ use crate::output::print;
 pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
     let wanted = Wanted { model: args.model.as_deref(), source: args.source.map(Source::from), ..Wanted::default() };
     let opened = open(&args.input, &wanted)?;
-    let preprocessing = opened.description.preprocessing.as_deref();
-    save_model(opened.model.as_ref(), opened.entry, &args.output, args.to.into(), preprocessing)?;
+    let preprocessing = preprocessing(&opened, labels::usual(opened.model.classes()), &args.input)?.to_string();
+    save_model(opened.model.as_ref(), opened.entry, &args.output, args.to.into(), Some(&preprocessing))?;
     print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.output.display()))
 }

@@ -1,8 +1,7 @@
 //! `zoo predict`.
 
-use pvlu_zoo::data::labels as cifar;
 use pvlu_zoo::image::Image;
-use pvlu_zoo::labels::{self, LabelSet};
+use pvlu_zoo::labels;
 use serde_json::{Value, json};
 
 use super::args::PredictArgs;
@@ -18,14 +17,9 @@ const TOP: usize = 5;
 /// Names the five most likely classes of each image.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let opened = args.model.open(None, None)?;
-    let classes = opened.model.classes();
-    let set = match classes {
-        cifar if cifar == cifar::CIFAR10.len() => LabelSet::Cifar10,
-        cifar if cifar == cifar::CIFAR100_FINE.len() => LabelSet::Cifar100,
-        _ => LabelSet::ImageNet,
-    };
-    let names = labels::of(set);
-    let preprocessing = preprocessing(&opened, Some(set), &args.model.weights)?;
+    let set = labels::usual(opened.model.classes());
+    let names = set.map_or(&[][..], labels::of);
+    let preprocessing = preprocessing(&opened, set, &args.model.weights)?;
     let preprocessing = preprocessing
         .with_input(opened.model.image())
         .map_err(|error| CliError::Usage(format!("{}: {error}", args.model.weights.display())))?;

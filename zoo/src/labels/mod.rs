@@ -42,6 +42,12 @@ pub fn imagenet_ids() -> &'static [&'static str] {
     &IMAGENET[0]
 }
 
+/// The set that a network with this many classes is usually of.
+#[must_use]
+pub fn usual(classes: usize) -> Option<LabelSet> {
+    [LabelSet::Cifar10, LabelSet::Cifar100, LabelSet::ImageNet].into_iter().find(|set| of(*set).len() == classes)
+}
+
 impl fmt::Display for LabelSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -3,6 +3,14 @@ use std::collections::HashSet;
 use super::*;
 
 #[test]
+fn the_usual_set_is_found_by_its_size() {
+    assert_eq!(
+        [10, 100, 1000, 11].map(usual),
+        [Some(LabelSet::Cifar10), Some(LabelSet::Cifar100), Some(LabelSet::ImageNet), None]
+    );
+}
+
+#[test]
 fn every_set_has_its_classes_each_once() {
     for (set, count) in [(LabelSet::ImageNet, 1000), (LabelSet::Cifar10, 10), (LabelSet::Cifar100, 100)] {
         let names = of(set);
