@@ -16,5 +16,7 @@ mod repeats;
 mod support;
 #[path = "cli/tables.rs"]
 mod tables;
+#[path = "cli/tuning.rs"]
+mod tuning;
 #[path = "cli/zoo.rs"]
 mod zoo;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use pvlu_zoo::data::DataError;
 use pvlu_zoo::registry::RegistryError;
+use pvlu_zoo::train::TrainError;
 
-/// An error of a command. One line each.
+/// An error of a command. One line each, but for lists of tensors that do not fit.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
@@ -34,7 +35,13 @@ pub enum CliError {
         /// The run that failed.
         run: String,
         /// Why.
-        source: pvlu::Error,
+        source: TrainError,
+    },
+    /// The loss of a fine-tuning is not finite any more.
+    #[error("{run}: the loss is not finite any more; a smaller --learning-rate may help")]
+    Diverged {
+        /// The run that diverged.
+        run: String,
     },
     /// A file could not be written.
     #[error("{}: cannot write: {source}", path.display())]
@@ -55,6 +62,12 @@ pub enum CliError {
     /// A model could not be opened or saved.
     #[error(transparent)]
     Checkpoint(#[from] pvlu_zoo::checkpoint::CheckpointError),
+    /// A pretrained model whose head does not fit.
+    #[error("only a head drawn anew fits, to be trained by --head-epochs or with head in --train: {source}")]
+    Head {
+        /// What does not fit.
+        source: pvlu_zoo::checkpoint::CheckpointError,
+    },
     /// A file of tensors could not be read or written.
     #[error(transparent)]
     Weights(#[from] pvlu_zoo::weights::WeightsError),

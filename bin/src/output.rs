@@ -27,20 +27,49 @@ pub fn note(line: &str) {
 
 /// Creates the folder and makes sure that files can be written there, before any work is done.
 pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
-    let failed = |source| CliError::Write { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
-    let probe = folder.join(format!(".write-test-{}", std::process::id()));
-    File::create(&probe).map_err(failed)?;
-    fs::remove_file(&probe).map_err(failed)
+    let prepared = fs::create_dir_all(folder).and_then(|()| probe(folder));
+    prepared.map_err(|source| CliError::Write { path: folder.to_owned(), source })
 }
 
-/// Makes sure that a file can be written at a path, before any work is done, and leaves nothing there.
+/// Makes sure that a file can be written at a path, before any work is done, and leaves nothing there. Folders that are
+/// missing are left to [`write_in_folder`].
 pub fn write_probe(path: &Path) -> Result<(), CliError> {
-    if path.is_dir() {
-        return Err(CliError::Write { path: path.to_owned(), source: ErrorKind::IsADirectory.into() });
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    if path.is_dir() || path.file_name().is_none() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    prepare_folder(folder.unwrap_or(Path::new(".")))
+    let folder = folder_of(path);
+    probe(folder.ancestors().nth(missing(folder).count()).unwrap_or(folder)).map_err(failed)
+}
+
+/// Writes a file in a folder that is made for it if need be, and that does not stay if the file was not written.
+pub fn write_in_folder<T>(path: &Path, write: impl FnOnce() -> Result<T, CliError>) -> Result<T, CliError> {
+    let folder = folder_of(path);
+    let made: Vec<&Path> = missing(folder).collect();
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    let written = fs::create_dir_all(folder).map_err(failed).and_then(|()| write());
+    if written.is_err() {
+        // From the innermost on. One that is not empty is of use to somebody, and is not removed.
+        made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+    written
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Of a folder and those around it, from the innermost on, those that have to be made.
+fn missing(folder: &Path) -> impl Iterator<Item = &Path> {
+    folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+}
+
+/// Whether files can be written in a folder; the working folder for an empty path.
+fn probe(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".write-test-{}", std::process::id()));
+    File::create(&probe)?;
+    fs::remove_file(&probe)
 }
 
 /// Writes a file beside its place and renames it.
@@ -151,6 +180,23 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn folders_are_made_for_a_file_and_do_not_stay_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/x");
+        let entries = || fs::read_dir(folder.path()).unwrap().count();
+        write_probe(&path).unwrap();
+        assert_eq!(entries(), 0);
+        write_in_folder(&path, || Err::<(), _>(CliError::Stopped)).unwrap_err();
+        assert_eq!(entries(), 0);
+        write_in_folder(&path, || write_atomically(&path, b"x")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"x");
+        write_in_folder(&path.with_file_name("y"), || Err::<(), _>(CliError::Stopped)).unwrap_err();
+        assert!(path.exists());
+        assert!(write_probe(&path.with_file_name("")).is_err() && write_probe(&path.join("below")).is_err());
+        write_probe(Path::new("name-alone")).unwrap();
     }
 
     #[test]

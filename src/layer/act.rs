@@ -142,9 +142,11 @@ impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Walk<E, D> for Act<A, 
         Ok(())
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        let switches = Switches::Activation { name: A::NAME, channels: C, frozen: &mut self.frozen };
+        let params = A::PARAMS;
+        let params = params.as_slice();
+        let switches = Switches::Activation { name: A::NAME, channels: C, params, frozen: &mut self.frozen };
         walker.switches(path.as_str(), switches)?;
-        for (param, tensor) in A::PARAMS.as_slice().iter().zip(&mut self.params) {
+        for (param, tensor) in params.iter().zip(&mut self.params) {
             hand_out(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
         }
         Ok(())

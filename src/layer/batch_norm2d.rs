@@ -165,19 +165,19 @@ impl<const C: usize, P: BatchNormDefaults, E: Dtype, D: Device<E>> TensorCollect
 
 impl<const C: usize, P, E: Dtype, D: Host<E>> Walk<E, D> for BatchNorm2D<C, P, E, D> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        let frozen = self.switches.affine_frozen;
-        show(path, walker, ("scale", Role::Scale, frozen), &self.scale)?;
-        show(path, walker, ("shift", Role::Shift, frozen), &self.shift)?;
-        show(path, walker, ("running_mean", Role::RunningMean, true), &self.running_mean)?;
-        show(path, walker, ("running_var", Role::RunningVariance, true), &self.running_var)
+        let BatchNormSwitches { affine_frozen: affine, statistics_frozen: statistics, .. } = self.switches;
+        show(path, walker, ("scale", Role::Scale, affine), &self.scale)?;
+        show(path, walker, ("shift", Role::Shift, affine), &self.shift)?;
+        show(path, walker, ("running_mean", Role::RunningMean, statistics), &self.running_mean)?;
+        show(path, walker, ("running_var", Role::RunningVariance, statistics), &self.running_var)
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         walker.switches(path.as_str(), Switches::BatchNorm(&mut self.switches))?;
-        let frozen = self.switches.affine_frozen;
-        hand_out(path, walker, ("scale", Role::Scale, frozen), &mut self.scale)?;
-        hand_out(path, walker, ("shift", Role::Shift, frozen), &mut self.shift)?;
-        hand_out(path, walker, ("running_mean", Role::RunningMean, true), &mut self.running_mean)?;
-        hand_out(path, walker, ("running_var", Role::RunningVariance, true), &mut self.running_var)
+        let BatchNormSwitches { affine_frozen: affine, statistics_frozen: statistics, .. } = self.switches;
+        hand_out(path, walker, ("scale", Role::Scale, affine), &mut self.scale)?;
+        hand_out(path, walker, ("shift", Role::Shift, affine), &mut self.shift)?;
+        hand_out(path, walker, ("running_mean", Role::RunningMean, statistics), &mut self.running_mean)?;
+        hand_out(path, walker, ("running_var", Role::RunningVariance, statistics), &mut self.running_var)
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
         let (kind, output) = (LayerKind::BatchNorm2D, input.expect_channels(C)?);

@@ -13,6 +13,7 @@ use dfdx::tensor::Storage;
 use super::any_tensor::AnyTensor;
 use super::outline::{Extent, LayerOutline};
 use super::{BatchNormSwitches, DropoutState};
+use crate::activation::Param;
 use crate::error::Error;
 
 /// What a tensor is to its layer.
@@ -57,6 +58,15 @@ pub struct Slot<'a> {
     pub role: Role,
     /// Whether it is trained: a parameter that is not frozen.
     pub trained: bool,
+    /// Whether a training step moves it without a gradient: running statistics that are not frozen.
+    pub updated: bool,
+}
+
+impl<'a> Slot<'a> {
+    fn new(path: &'a str, role: Role, frozen: bool) -> Self {
+        let statistics = matches!(role, Role::RunningMean | Role::RunningVariance);
+        Self { path, role, trained: role.is_parameter() && !frozen, updated: statistics && !frozen }
+    }
 }
 
 /// The switches of one layer on the walk.
@@ -74,6 +84,8 @@ pub enum Switches<'a> {
         name: &'static str,
         /// Channels.
         channels: usize,
+        /// Its parameters, in the order in which their tensors follow.
+        params: &'a [Param],
         /// Frozen: no gradient is computed, and no optimiser changes it.
         frozen: &'a mut bool,
     },
@@ -160,9 +172,8 @@ pub(crate) fn show<E: Unit, D: Storage<E>>(
     (name, role, frozen): (&str, Role, bool),
     tensor: &dyn AnyTensor<E, D>,
 ) -> Result<(), Error> {
-    let trained = role.is_parameter() && !frozen;
     let here = path.enter(&name);
-    let result = walker.tensor(Slot { path: path.as_str(), role, trained }, tensor);
+    let result = walker.tensor(Slot::new(path.as_str(), role, frozen), tensor);
     path.leave(here);
     result
 }
@@ -174,9 +185,8 @@ pub(crate) fn hand_out<E: Unit, D: Storage<E>>(
     (name, role, frozen): (&str, Role, bool),
     tensor: &mut dyn AnyTensor<E, D>,
 ) -> Result<(), Error> {
-    let trained = role.is_parameter() && !frozen;
     let here = path.enter(&name);
-    let result = walker.tensor(Slot { path: path.as_str(), role, trained }, tensor);
+    let result = walker.tensor(Slot::new(path.as_str(), role, frozen), tensor);
     path.leave(here);
     result
 }

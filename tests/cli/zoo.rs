@@ -1,4 +1,4 @@
-//! The program `zoo`.
+//! The program `zoo`, but for tuning.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,22 +8,33 @@ use std::process::{Command, Stdio};
 use pvlu_zoo::checkpoint::save_model;
 use pvlu_zoo::registry::{Options, Start, find};
 use pvlu_zoo::weights::{Declared, Dtype, Source, TensorFile, Writer};
+use serde_json::Value;
 
 use crate::real_data::shared;
 use crate::support::{Place, Ran};
 
-/// Runs `zoo ARGUMENTS` in a folder.
-fn zoo(place: &Place, arguments: &str) -> Ran {
+/// `zoo ARGUMENTS` in a folder.
+pub fn command(place: &Place, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zoo"));
     command.args(arguments.split_whitespace()).current_dir(place.path("")).stdin(Stdio::null());
-    Ran::of(command)
+    command
+}
+
+/// Runs `zoo ARGUMENTS` in a folder.
+pub fn zoo(place: &Place, arguments: &str) -> Ran {
+    Ran::of(command(place, arguments))
+}
+
+/// What `zoo ARGUMENTS` prints as JSON.
+pub fn json(place: &Place, arguments: &str) -> Value {
+    serde_json::from_str(&zoo(place, arguments).succeeded().stdout).unwrap()
 }
 
 /// A file of weights drawn from a seed.
-fn weights(path: &Path, model: &str, activation: &str, classes: usize) {
+pub fn weights(path: &Path, model: &str, activation: &str, classes: usize) {
     let entry = find(model).unwrap();
     let options = Options { activation, classes, image: None, weights: Start::Seed(3) };
-    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, None).unwrap();
+    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, None, None).unwrap();
 }
 
 /// A file with one tensor.
@@ -43,13 +54,12 @@ fn every_model_is_listed_and_described() {
         let info = zoo(&place, &format!("info {} --activation pvlu", entry.name)).succeeded().stdout;
         assert!(info.contains("activation sites") && info.contains("multiply-adds"), "{info}");
     }
-    let json: serde_json::Value = serde_json::from_str(&zoo(&place, "info vgg16 --json").succeeded().stdout).unwrap();
-    assert_eq!(json["parameters"], 138_357_544);
-    assert_eq!(json["sites"], 15);
-    assert_eq!(json["multiply_adds"], 15_470_264_320_u64);
-    assert_eq!(json["stages"][4]["output"], "512x7x7");
-    let json: serde_json::Value = serde_json::from_str(&zoo(&place, "list --json").succeeded().stdout).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), pvlu_zoo::registry::MODELS.len());
+    let info = json(&place, "info vgg16 --json");
+    assert_eq!(info["parameters"], 138_357_544);
+    assert_eq!(info["sites"], 15);
+    assert_eq!(info["multiply_adds"], 15_470_264_320_u64);
+    assert_eq!(info["stages"][4]["output"], "512x7x7");
+    assert_eq!(json(&place, "list --json").as_array().unwrap().len(), pvlu_zoo::registry::MODELS.len());
 }
 
 #[test]
@@ -95,6 +105,47 @@ fn logits_are_those_of_the_library_and_of_the_swapped_model() {
 }
 
 #[test]
+fn sizes_that_no_machine_has_are_errors() {
+    let place = Place::new();
+    for side in ["4097", "4000000000", "18446744073709551615"] {
+        zoo(&place, &format!("info resnet50 --image {side}"))
+            .failed_in_one_line(1, &[side, "any size from 32x32 to 4096x4096"]);
+    }
+    let large = zoo(&place, "info resnet152v2 --image 4096").succeeded().stdout;
+    assert!(large.contains("on 3x4096x4096"), "{large}");
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    for (images, side) in [(0_u64, 1_u64 << 32), (1 << 40, 0)] {
+        let header =
+            format!(r#"{{"input":{{"dtype":"F32","shape":[{images},3,{side},{side}],"data_offsets":[0,0]}}}}"#);
+        let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+        fs::write(place.path("x.safetensors"), file).unwrap();
+        zoo(&place, "logits --weights w.safetensors --input x.safetensors --output y.safetensors")
+            .failed_in_one_line(1, &[&format!("{side}x{side}")]);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_found_before_the_work_and_no_folder_stays() {
+    let place = Place::new();
+    fs::write(place.path("file"), "mine").unwrap();
+    // None of the files to read is there, so whoever complains of the output looked at it first.
+    for arguments in [
+        "convert none.safetensors file/out.safetensors",
+        "logits --weights none.safetensors --input none.safetensors --output file/out.safetensors",
+        "finetune --weights none.safetensors --dataset folder --data none --out file/new/out.safetensors",
+    ] {
+        zoo(&place, arguments).failed_in_one_line(1, &["file/", "out.safetensors: cannot write"]);
+    }
+    zoo(&place, "convert none.safetensors new/deep/out.safetensors").failed_in_one_line(1, &["none.safetensors"]);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    // Fails while it writes.
+    zoo(&place, "convert w.safetensors new/deep/out.safetensors --to keras").failed_in_one_line(1, &["no keras names"]);
+    assert!(!place.path("new").exists());
+    zoo(&place, "convert w.safetensors new/deep/out.safetensors").succeeded();
+    assert_eq!(fs::read_dir(place.path("new/deep")).unwrap().count(), 1);
+}
+
+#[test]
 fn the_other_resnet_50_is_refused_by_its_name() {
     let place = Place::new();
     weights(&place.path("keras.safetensors"), "resnet50", "relu", 10);
@@ -130,21 +181,8 @@ fn a_file_is_converted_and_back() {
     zoo(&place, "convert a.safetensors d.safetensors --to keras").failed_in_one_line(1, &["no keras names"]);
 }
 
-/// A folder of two classes of small PNG files.
-fn folder(place: &Place) {
-    for (class, value) in [("dark", 20_u8), ("light", 230)] {
-        for part in ["train", "test"] {
-            let folder = place.path(format!("images/{part}/{class}"));
-            fs::create_dir_all(&folder).unwrap();
-            for index in 0..4_u8 {
-                fs::write(folder.join(format!("{index}.png")), png(value + index)).unwrap();
-            }
-        }
-    }
-}
-
-/// A grey PNG file of 4x4 pixels, without compression.
-fn png(value: u8) -> Vec<u8> {
+/// A PNG file, without compression.
+pub fn png(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Vec<u8> {
     let crc = |bytes: &[u8]| {
         !bytes.iter().fold(!0_u32, |crc, byte| {
             (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
@@ -157,61 +195,41 @@ fn png(value: u8) -> Vec<u8> {
         file.extend(&body);
         file.extend(crc(&body).to_be_bytes());
     };
-    chunk(b"IHDR", &[0, 0, 0, 4, 0, 0, 0, 4, 8, 0, 0, 0, 0]);
-    let rows: Vec<u8> = (0..4).flat_map(|_| [0, value, value, value, value]).collect();
+    chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat());
+    let mut rows = Vec::new();
+    for y in 0..height {
+        rows.push(0);
+        rows.extend((0..width).flat_map(|x| pixel(x, y)));
+    }
     let (mut low, mut high) = (1_u32, 0_u32);
     for byte in &rows {
         low = (low + u32::from(*byte)) % 65521;
         high = (high + low) % 65521;
     }
-    let length = (rows.len() as u16).to_le_bytes();
-    let complement = (!(rows.len() as u16)).to_le_bytes();
+    // One stored block, hence at most 64 KiB.
+    let length = u16::try_from(rows.len()).unwrap();
     let adler = (high << 16 | low).to_be_bytes();
-    chunk(b"IDAT", &[&[0x78, 1, 1], &length[..], &complement[..], &rows, &adler[..]].concat());
+    chunk(b"IDAT", &[&[0x78, 1, 1], &length.to_le_bytes()[..], &(!length).to_le_bytes(), &rows, &adler].concat());
     chunk(b"IEND", &[]);
     file
+}
+
+/// A grey image of 4x4 pixels.
+pub fn grey(value: u8) -> Vec<u8> {
+    png(4, 4, |_, _| [value; 3])
 }
 
 #[test]
 fn images_are_named_and_damaged_ones_refused() {
     let place = Place::new();
-    folder(&place);
     weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
-    let said = zoo(&place, "predict --weights w.safetensors images/test/dark/0.png").succeeded().stdout;
+    fs::write(place.path("dark.png"), grey(20)).unwrap();
+    let said = zoo(&place, "predict --weights w.safetensors dark.png").succeeded().stdout;
     assert_eq!(said.lines().count(), 6, "{said}");
     assert!(pvlu_zoo::data::labels::CIFAR10.iter().any(|label| said.lines().nth(1).unwrap().ends_with(label)));
-    fs::write(place.path("bad.png"), &png(9)[..40]).unwrap();
+    fs::write(place.path("bad.png"), &grey(9)[..40]).unwrap();
     zoo(&place, "predict --weights w.safetensors bad.png").failed_in_one_line(1, &["bad.png"]);
     zoo(&place, "predict --weights w.safetensors missing.png").failed_in_one_line(1, &["missing.png"]);
-}
-
-#[test]
-fn a_model_is_tuned_on_a_folder_and_saved() {
-    let place = Place::new();
-    folder(&place);
-    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
-    zoo(
-        &place,
-        "finetune --weights w.safetensors --dataset folder --data images --image 32 \
-                 --activation pvlu --train activations --epochs 2 --batch-size 4 --out t.safetensors --json --quiet",
-    )
-    .succeeded();
-    let [before, after] = ["w.safetensors", "t.safetensors"].map(|name| TensorFile::open(place.path(name)).unwrap());
-    assert_eq!(after.entries().len(), before.entries().len() + 2 * 19);
-    let read = |file: &TensorFile, key: &str| {
-        let mut values = vec![0.0_f32; file.entries()[key].shape.iter().product()];
-        file.read_into(key, &mut values).unwrap();
-        values
-    };
-    for key in before.entries().keys() {
-        assert_eq!(read(&before, key), read(&after, key), "{key} is frozen");
-    }
-    assert!(read(&after, "act0.alpha").iter().any(|alpha| *alpha != 0.0), "alpha is trained");
-    let evaluated = zoo(&place, "eval --weights t.safetensors --dataset folder --data images --json").succeeded();
-    let json: serde_json::Value = serde_json::from_str(&evaluated.stdout).unwrap();
-    assert_eq!((json["images"].as_u64(), json["activation"].as_str()), (Some(8), Some("pvlu")));
-    zoo(&place, "finetune --weights w.safetensors --dataset folder --data nowhere --out t.safetensors")
-        .failed_in_one_line(1, &["nowhere"]);
 }
 
 #[test]
@@ -225,6 +243,6 @@ fn a_pretrained_resnet_is_as_accurate_as_it_was() {
         "eval --model cifar_resnet20 --weights {} --dataset cifar10 --data images --limit 1000 --json",
         weights.display()
     );
-    let json: serde_json::Value = serde_json::from_str(&zoo(&place, &arguments).succeeded().stdout).unwrap();
-    assert_eq!((json["top1"].as_f64(), json["images"].as_u64()), (Some(0.936), Some(1000)));
+    let said = json(&place, &arguments);
+    assert_eq!((said["top1"].as_f64(), said["images"].as_u64()), (Some(0.936), Some(1000)));
 }

@@ -1,23 +1,31 @@
 //! Whole models on disk: a file of weights, and what it says of the model that it belongs to.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod recognise;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pvlu::activation::{Activation, PRelu, Pvlu, Relu, Vlu};
+use pvlu::activation::{Activation, Relu};
+
+pub use self::recognise::models_of;
+use self::recognise::{activation_of, classes_of};
 
 use crate::model::{Model, SwapError};
-use crate::names::LayerNames;
-use crate::registry::{self, Entry, MODELS, Options, RegistryError, Start};
-use crate::weights::{LoadOptions, LoadReport, Source, TensorFile, WeightsError, load, save};
+use crate::names::{LayerNames, Part};
+use crate::registry::{self, Entry, Options, RegistryError, Start};
+use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, load, save};
 
 /// Keys of the metadata of a file saved here.
 mod key {
     pub const VERSION: &str = "pvlu_zoo.version";
     pub const MODEL: &str = "pvlu_zoo.model";
-    pub const ACTIVATION: &str = "pvlu_zoo.activation";
+    pub const ACTIVATION: &str = super::ACTIVATION_KEY;
     pub const CLASSES: &str = "pvlu_zoo.classes";
     pub const IMAGE: &str = "pvlu_zoo.image";
     pub const PREPROCESSING: &str = "pvlu_zoo.preprocessing";
+    pub const LABELS: &str = "pvlu_zoo.labels";
 }
 
 /// A model that cannot be opened or saved.
@@ -33,6 +41,29 @@ pub enum CheckpointError {
     /// The activation cannot take the place of the file's.
     #[error(transparent)]
     Swap(#[from] SwapError),
+    /// The activation of the file is none that another one can take the place of.
+    #[error(
+        "{}: its activation is {found}: only files with relu can be opened with another activation, here {wanted}",
+        path.display()
+    )]
+    NotRelu {
+        /// The file.
+        path: PathBuf,
+        /// Its activation.
+        found: String,
+        /// The one asked for.
+        wanted: String,
+    },
+    /// The file says that it is of a model that there is not.
+    #[error("{}: {what}: {source}", path.display())]
+    Said {
+        /// The file.
+        path: PathBuf,
+        /// Where it says so: a key of the metadata, or tensors.
+        what: String,
+        /// What is wrong with it.
+        source: RegistryError,
+    },
     /// The file is one of another model's.
     #[error(
         "{}: its tensors have the names of {}, not of {expected}: load it as that model; nothing was loaded",
@@ -82,6 +113,8 @@ pub struct Description {
     pub image: Option<(usize, usize)>,
     /// How images are made into inputs.
     pub preprocessing: Option<String>,
+    /// Names of the classes, in label order; the last ones may have none.
+    pub labels: Option<Vec<String>>,
 }
 
 /// Reads what a file says of its model.
@@ -105,23 +138,19 @@ pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
         .get(key::IMAGE)
         .map(|text| side(text).ok_or_else(|| wrong(key::IMAGE, "height x width", text)))
         .transpose()?;
+    // Names of folders may hold anything, which JSON escapes.
+    let labels = metadata
+        .get(key::LABELS)
+        .map(|text| serde_json::from_str(text).map_err(|_| wrong(key::LABELS, "a JSON array of names", text)))
+        .transpose()?;
     Ok(Description {
         model: metadata.get(key::MODEL).cloned(),
         activation: metadata.get(key::ACTIVATION).cloned().or_else(|| activation_of(file).map(str::to_owned)),
         classes,
         image,
         preprocessing: metadata.get(key::PREPROCESSING).cloned(),
+        labels,
     })
-}
-
-/// The activation whose parameters a file has.
-fn activation_of(file: &TensorFile) -> Option<&'static str> {
-    let has = |name: &str| file.entries().contains_key(&format!("act0.{name}"));
-    if has("beta") {
-        return Some(if has("alpha") { Pvlu::NAME } else { Vlu::NAME });
-    }
-    let known = [(PRelu::NAME, PRelu::PARAMS.map(|param| param.name))];
-    known.into_iter().find_map(|(activation, params)| params.iter().all(|name| has(name)).then_some(activation))
 }
 
 /// What a file is opened as; what is `None` is taken from the file.
@@ -159,31 +188,49 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// An unknown model, activation or class count; a file that is damaged or of another model.
+/// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that is not
+/// ReLU; a file that is damaged or of another model.
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
     let file = TensorFile::open(path)?;
     let description = describe(&file)?;
-    let entry = match wanted.model.or(description.model.as_deref()) {
-        Some(name) => registry::find(name)?,
-        None => the_model_of(&file)?,
+    // What is wrong with what the file says, where that decided.
+    let said = |key: &str, tensors: &str, source| {
+        let named = file.metadata().contains_key(key);
+        let what = if named { format!("metadata {key}") } else { tensors.to_owned() };
+        CheckpointError::Said { path: file.path().to_owned(), what, source }
     };
+    let entry = match (wanted.model, &description.model) {
+        (Some(name), _) => registry::find(name)?,
+        (None, Some(name)) => registry::find(name).map_err(|error| said(key::MODEL, "model", error))?,
+        (None, None) => the_model_of(&file)?,
+    };
+    wanted.activation.map_or(Ok(()), |name| entry.check_activation(name))?;
     let activation = description.activation.as_deref().unwrap_or(Relu::NAME);
+    entry.check_activation(activation).map_err(|error| said(key::ACTIVATION, "parameters of activations", error))?;
+    let swap = wanted.activation.filter(|wanted| *wanted != activation);
+    if let Some(wanted) = swap.filter(|_| activation != Relu::NAME) {
+        let (path, found) = (file.path().to_owned(), activation.to_owned());
+        return Err(CheckpointError::NotRelu { path, found, wanted: wanted.to_owned() });
+    }
     let image = wanted.image.or(description.image).unwrap_or(entry.image());
-    let names = entry.names(image);
+    let (names, original) = (entry.names(image), entry.names(entry.image()));
     let classes = wanted
         .classes
         .or(description.classes)
-        .or_else(|| classes_of(&file, &entry.names(entry.image())))
+        .or_else(|| classes_of(&file, &original))
+        .or_else(|| classes_of(&file, &names))
         .unwrap_or(entry.classes());
     let options = Options { activation, classes, image: Some(image), weights: Start::Unfilled };
-    let mut model = entry.build(&options)?;
-    let other_heads = if image == entry.image() {
-        Vec::new()
-    } else {
-        // The head of the original follows its trunk.
-        let trunk = names.iter().filter(|layer| !layer.head).count();
-        entry.names(entry.image()).split_off(trunk.min(names.len()))
-    };
+    let mut model = entry.build(&options).map_err(|error| match error {
+        RegistryError::Classes { .. } if wanted.classes.is_none() => {
+            said(key::CLASSES, "last layer of the head", error)
+        }
+        RegistryError::Image { .. } if wanted.image.is_none() => said(key::IMAGE, "image", error),
+        error => error.into(),
+    })?;
+    // The original's head, where this one is another.
+    let head = |layer: &LayerNames| layer.part != Part::Trunk;
+    let other_heads = if names == original { Vec::new() } else { original.into_iter().filter(head).collect() };
     let load_options = LoadOptions { source: wanted.source, fresh_head: wanted.fresh_head.is_some(), other_heads };
     let loaded = load(model.net_mut(), &names, &file, &load_options);
     let report = loaded.map_err(|error| explain(error, entry, &file))?;
@@ -191,19 +238,21 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         let fresh = |path: &str| report.fresh.iter().any(|fresh| fresh == path);
         crate::init::he_of(model.net_mut(), seed, &fresh).map_err(WeightsError::Device)?;
     }
-    if let Some(wanted) = wanted.activation.filter(|wanted| *wanted != activation) {
-        model = model.swap_activation(wanted)?;
+    if let Some(activation) = swap {
+        model = model.swap_activation(activation)?;
     }
     Ok(Opened { model, entry, report, description })
 }
 
-/// Saves a model under the names of a source, with what [`describe`] reads. The file is whole or not there.
+/// Saves a model under the names of a source, with what [`describe`] reads: its preprocessing, and the names of its classes.
+/// The file is whole or not there. Which tensors are frozen is not saved.
 pub fn save_model(
     model: &dyn Model,
     entry: &Entry,
     path: impl AsRef<Path>,
     source: Source,
     preprocessing: Option<&str>,
+    labels: Option<&[String]>,
 ) -> Result<(), CheckpointError> {
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
@@ -216,57 +265,8 @@ pub fn save_model(
     ]);
     metadata.extend(model.activation().map(|name| (key::ACTIVATION.to_owned(), name.to_owned())));
     metadata.extend(preprocessing.map(|text| (key::PREPROCESSING.to_owned(), text.to_owned())));
+    metadata.extend(labels.map(|names| (key::LABELS.to_owned(), serde_json::json!(names).to_string())));
     Ok(save(model.net(), &entry.names((height, width)), path, source, &metadata)?)
-}
-
-/// The number of classes of the head in a file, found by the names of its last layer.
-fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usize> {
-    let head = names.last()?;
-    let aliases = head.aliases.iter().map(|alias| format!("{alias}.bias"));
-    let torch = [&head.torchvision, &head.timm].into_iter().flatten().map(|name| format!("{name}.bias"));
-    let keras = head.keras.iter().map(|name| format!("{name}/bias"));
-    // In a `.weights.h5` the head is the dense layer with the highest count.
-    let dense = names.iter().filter(|layer| is_dense(layer)).count();
-    let counted = match dense {
-        0 | 1 => "layers/dense/vars/1".to_owned(),
-        count => format!("layers/dense_{}/vars/1", count - 1),
-    };
-    let entry = torch.chain(aliases).chain(keras).chain([counted]).find_map(|key| file.entries().get(&key))?;
-    match entry.shape[..] {
-        [classes] => Some(classes),
-        _ => None,
-    }
-}
-
-fn is_dense(layer: &LayerNames) -> bool {
-    layer.keras.as_deref().is_some_and(|name| matches!(name, "fc1" | "fc2" | "predictions"))
-}
-
-/// Names of the models whose layers, heads aside, are exactly those of a file.
-pub fn models_of(file: &TensorFile) -> Vec<&'static str> {
-    let layers: BTreeSet<&str> = file
-        .entries()
-        .keys()
-        .filter_map(|key| key.rsplit_once(['.', '/']).map(|(layer, _)| layer))
-        .filter(|layer| !layer.starts_with("act"))
-        .collect();
-    let fits = |names: &[LayerNames]| {
-        let of = |pick: fn(&LayerNames) -> Option<&String>| {
-            let mut trunk = names.iter().filter(|layer| !layer.head);
-            let trunk = trunk.try_fold(BTreeSet::new(), |mut all, layer| {
-                all.insert(pick(layer)?.as_str());
-                Some(all)
-            });
-            let mut heads: BTreeSet<&str> =
-                names.iter().filter(|layer| layer.head).filter_map(pick).map(String::as_str).collect();
-            heads.extend(names.iter().flat_map(|layer| layer.aliases));
-            trunk.is_some_and(|trunk| {
-                trunk.is_subset(&layers) && layers.iter().all(|layer| trunk.contains(layer) || heads.contains(layer))
-            })
-        };
-        of(|layer| layer.torchvision.as_ref()) || of(|layer| layer.timm.as_ref()) || of(|layer| layer.keras.as_ref())
-    };
-    MODELS.iter().filter(|entry| fits(&entry.names(entry.image()))).map(|entry| entry.name).collect()
 }
 
 fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {

@@ -4,6 +4,8 @@
 //! a walk. What the tensors of a layer are called follows from their role and the framework; activations have no names
 //! elsewhere, and are `act{site}` in ours.
 
+use std::collections::BTreeMap;
+
 /// One layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerNames {
@@ -15,12 +17,24 @@ pub struct LayerNames {
     pub keras: Option<String>,
     /// Position among the model's Keras layers, which numbers the layers of a `.weights.h5` file by class.
     pub keras_rank: usize,
-    /// Other names that are taken for the torchvision one.
+    /// Other names that are taken for it, whatever the source.
     pub aliases: &'static [&'static str],
-    /// Whether it belongs to the head, which another class count replaces.
-    pub head: bool,
+    /// Which part of the network it is in.
+    pub part: Part,
     /// How its weight differs from what the layer's kind says.
     pub layout: WeightLayout,
+}
+
+/// Parts of a network, by what a file may lack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The trunk, which every file has.
+    #[default]
+    Trunk,
+    /// The head but for its last layer. A file without a head, as Keras calls it `notop`, lacks it.
+    Head,
+    /// The last layer of the head, which another number of classes replaces.
+    Classifier,
 }
 
 /// Layouts of a weight that do not follow from the framework and the kind of layer.
@@ -59,6 +73,49 @@ impl LayerNames {
     /// The same layer, as part of the head.
     #[must_use]
     pub fn in_head(self) -> Self {
-        Self { head: true, ..self }
+        Self { part: Part::Head, ..self }
     }
+
+    /// The same layer, as the last of the head.
+    #[must_use]
+    pub fn as_classifier(self) -> Self {
+        Self { part: Part::Classifier, ..self }
+    }
+
+    /// What Keras' class of the layer is called where it numbers them. `keras.applications` names its layers by what they
+    /// are, and so do the heads that are only ours.
+    fn keras_class(&self) -> Option<&'static str> {
+        let name = self.keras.as_deref()?;
+        Some(match name {
+            _ if name.ends_with("bn") => "batch_normalization",
+            _ if name.contains("conv") => "conv2d",
+            _ => "dense",
+        })
+    }
+}
+
+/// Ways of calling layers: torchvision's, timm's, Keras' and that of a `.weights.h5`.
+pub(crate) const KINDS: usize = 4;
+
+/// What the layers are called in each way; the names of a layer's tensors in a file begin with it.
+pub(crate) fn called(names: &[LayerNames]) -> [Vec<Option<String>>; KINDS] {
+    let each = |name: fn(&LayerNames) -> &Option<String>| names.iter().map(|layer| name(layer).clone()).collect();
+    [each(|layer| &layer.torchvision), each(|layer| &layer.timm), each(|layer| &layer.keras), keras_counters(names)]
+}
+
+/// What the layers are called in a `.weights.h5`: `layers/conv2d_1/vars`, by their class and, from the second of a class on,
+/// how many of it come before in Keras' order. `None` for layers that Keras does not have.
+pub(crate) fn keras_counters(names: &[LayerNames]) -> Vec<Option<String>> {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|&layer| names[layer].keras_rank);
+    let mut counts = BTreeMap::new();
+    let mut counters = vec![None; names.len()];
+    for layer in order {
+        counters[layer] = names[layer].keras_class().map(|class| {
+            let count: &mut usize = counts.entry(class).or_default();
+            *count += 1;
+            if *count == 1 { format!("layers/{class}/vars") } else { format!("layers/{class}_{}/vars", *count - 1) }
+        });
+    }
+    counters
 }

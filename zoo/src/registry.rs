@@ -5,6 +5,7 @@ mod typed;
 
 use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
 
+use crate::image::MAX_INPUT;
 use crate::model::Model;
 use crate::names::LayerNames;
 use crate::resnet::{cifar, v1, v2};
@@ -26,7 +27,7 @@ pub const CLASSES: [usize; 3] = [10, 100, 1000];
 /// Image sides that a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sides {
-    /// Any, of at least this many pixels.
+    /// Any, of at least this many pixels and at most [`MAX_INPUT`].
     Any {
         /// The smallest.
         least: usize,
@@ -165,11 +166,21 @@ pub enum RegistryError {
 impl std::fmt::Display for Sides {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Sides::Any { least, .. } => write!(f, "any size from {least}x{least}"),
+            Sides::Any { least, .. } => write!(f, "any size from {least}x{least} to {MAX_INPUT}x{MAX_INPUT}"),
             Sides::Square(sides) => {
                 let sides: Vec<String> = sides.iter().map(|side| format!("{side}x{side}")).collect();
                 f.write_str(&sides.join(" and "))
             }
+        }
+    }
+}
+
+impl Sides {
+    /// A side for each head that the model has: all that it takes, or the original's.
+    pub fn of_heads(self) -> Vec<usize> {
+        match self {
+            Sides::Any { default, .. } => vec![default],
+            Sides::Square(sides) => sides.to_vec(),
         }
     }
 }
@@ -232,12 +243,21 @@ impl Entry {
         }
     }
 
+    /// [`RegistryError::Activation`] if it is not instantiated with this one.
+    pub fn check_activation(&self, activation: &str) -> Result<(), RegistryError> {
+        if self.activations.contains(&activation) {
+            return Ok(());
+        }
+        Err(RegistryError::Activation { model: self.name, name: activation.to_owned(), known: self.activations })
+    }
+
     /// Builds the model.
     pub fn build(&'static self, options: &Options<'_>) -> Result<Box<dyn Model>, RegistryError> {
         let (height, width) = options.image.unwrap_or(self.image());
         let takes = self.sides();
         let fits = match takes {
-            Sides::Any { least, .. } => height.min(width) >= least,
+            // Larger ones are refused, so that no number of elements overflows.
+            Sides::Any { least, .. } => height.min(width) >= least && height.max(width) <= MAX_INPUT,
             Sides::Square(sides) => height == width && sides.contains(&height),
         };
         if !fits {

@@ -38,6 +38,6 @@ pub type Sequential6Conv<
 /// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
 pub fn names() -> Vec<LayerNames> {
     let convolutions = (1..=6).map(|i| LayerNames::torch(format!("conv{i}")));
-    let dense = [LayerNames::torch("dense1"), LayerNames::torch("dense2").in_head()];
+    let dense = [LayerNames::torch("dense1").in_head(), LayerNames::torch("dense2").as_classifier()];
     convolutions.chain(dense).collect()
 }

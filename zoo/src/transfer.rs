@@ -4,6 +4,7 @@
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
+use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Param, Pvlu, Relu, SineRelu, Swish, Vlu};
 use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker};
 
@@ -63,7 +64,7 @@ pub fn in_head(path: &str) -> bool {
     path.split('.').next() == Some(HEAD)
 }
 
-/// One kind of tensors of a network, and whether it is trained.
+/// One kind of tensors of a network, and what training does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     /// What the tensors are.
@@ -72,6 +73,8 @@ pub struct Group {
     pub in_head: bool,
     /// Whether they are trained.
     pub trained: bool,
+    /// Whether training moves them without a gradient; see [`Slot::updated`].
+    pub updated: bool,
     /// Number of tensors.
     pub tensors: usize,
     /// Elements of them all.
@@ -83,12 +86,15 @@ pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result
     struct Groups(Vec<Group>);
     impl<E: Element + dfdx::shapes::Unit> Walker<E, Cpu> for Groups {
         fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
-            let (role, in_head, trained) = (slot.role, in_head(slot.path), slot.trained);
-            let elements = tensor.dims().iter().product::<usize>();
-            match self.0.iter_mut().find(|g| (g.role, g.in_head, g.trained) == (role, in_head, trained)) {
-                Some(group) => (group.tensors, group.elements) = (group.tensors + 1, group.elements + elements),
-                None => self.0.push(Group { role, in_head, trained, tensors: 1, elements }),
-            }
+            let Slot { role, trained, updated, .. } = slot;
+            let new = Group { role, in_head: in_head(slot.path), trained, updated, tensors: 0, elements: 0 };
+            let same = |group: &Group| Group { tensors: 0, elements: 0, ..*group } == new;
+            let at = self.0.iter().position(same).unwrap_or_else(|| {
+                self.0.push(new);
+                self.0.len() - 1
+            });
+            self.0[at].tensors += 1;
+            self.0[at].elements += tensor.dims().iter().product::<usize>();
             Ok(())
         }
     }
@@ -97,7 +103,7 @@ pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result
     Ok(groups.0)
 }
 
-/// The table of trained and frozen tensors, one line a kind.
+/// The table of trained, updated and frozen tensors, one line a kind.
 pub fn table(groups: &[Group]) -> String {
     let mut lines = vec![format!("{:<10}{:<18}{:>8}{:>14}  {}", "part", "kind", "tensors", "elements", "state")];
     for group in groups {
@@ -112,10 +118,41 @@ pub fn table(groups: &[Group]) -> String {
             Role::Activation => "activation",
             Role::Hyperparameter => "hyperparameter",
         };
-        let state = if group.trained { "trained" } else { "frozen" };
+        let state = match (group.trained, group.updated) {
+            (true, _) => "trained",
+            (_, true) => "updated",
+            _ => "frozen",
+        };
         lines.push(format!("{part:<10}{kind:<18}{:>8}{:>14}  {state}", group.tensors, group.elements));
     }
-    let sum = |trained| groups.iter().filter(|g| g.trained == trained).map(|g| g.elements).sum::<usize>();
-    lines.push(format!("{} elements trained, {} not", sum(true), sum(false)));
+    let all: usize = groups.iter().map(|group| group.elements).sum();
+    let (trained, updated) = (trained(groups), updated(groups));
+    lines.push(format!("{trained} elements trained, {updated} updated, {} frozen", all - trained - updated));
     lines.join("\n")
+}
+
+/// Elements that are trained.
+pub fn trained(groups: &[Group]) -> usize {
+    groups.iter().filter(|group| group.trained).map(|group| group.elements).sum()
+}
+
+/// Elements that training moves without a gradient.
+pub fn updated(groups: &[Group]) -> usize {
+    groups.iter().filter(|group| group.updated).map(|group| group.elements).sum()
+}
+
+/// Whether an activation has parameters that are trained; `None` if there is none of this name.
+pub fn has_parameters(activation: &str) -> Option<bool> {
+    let all: [(&str, &[Param]); 8] = [
+        (Relu::NAME, &Relu::PARAMS),
+        (LeakyRelu::NAME, &LeakyRelu::PARAMS),
+        (Elu::NAME, &Elu::PARAMS),
+        (PRelu::NAME, &PRelu::PARAMS),
+        (SineRelu::NAME, &SineRelu::PARAMS),
+        (Swish::NAME, &Swish::PARAMS),
+        (Vlu::NAME, &Vlu::PARAMS),
+        (Pvlu::NAME, &Pvlu::PARAMS),
+    ];
+    let (_, params) = all.into_iter().find(|(name, _)| *name == activation)?;
+    Some(params.iter().any(|param| param.trained))
 }

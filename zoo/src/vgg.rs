@@ -3,7 +3,7 @@
 
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
 
-use crate::names::{LayerNames, WeightLayout};
+use crate::names::{LayerNames, Part, WeightLayout};
 
 /// A 3x3 convolution and its activation.
 pub type Plain<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
@@ -70,38 +70,41 @@ pub const CONVOLUTIONS_16: [usize; 5] = [2, 2, 3, 3, 3];
 pub const CONVOLUTIONS_19: [usize; 5] = [2, 2, 4, 4, 4];
 
 /// Names of the layers of the trunk with the ImageNet head or the small one, in the order of a walk.
+///
+/// torchvision and timm number every module of the trunk; Keras has the plain networks alone. The small head is the
+/// project's own and has the same names everywhere, so that it goes with the trunk of any source.
 pub fn names(convolutions: [usize; 5], batch_norm: bool, small_head: bool) -> Vec<LayerNames> {
+    let layer = |torch: &str, timm: &str, keras: &str, keras_rank: usize| LayerNames {
+        keras: (!batch_norm).then(|| keras.to_owned()),
+        keras_rank,
+        ..LayerNames::torch(torch).timm(timm)
+    };
     let mut names = Vec::new();
-    // torchvision and timm number every module of the trunk; Keras has the plain networks alone.
     let mut index = 0;
     for (stage, convolutions) in (1..).zip(convolutions) {
         for convolution in 1..=convolutions {
-            let features =
-                |index: usize| LayerNames::torch(format!("features.{index}")).timm(format!("features.{index}"));
-            let keras = (!batch_norm).then(|| format!("block{stage}_conv{convolution}"));
-            names.push(LayerNames { keras, keras_rank: names.len(), ..features(index) });
+            let features = format!("features.{index}");
+            names.push(layer(&features, &features, &format!("block{stage}_conv{convolution}"), names.len()));
             if batch_norm {
-                names.push(features(index + 1));
+                let features = format!("features.{}", index + 1);
+                names.push(LayerNames::torch(features.clone()).timm(features));
             }
             index += if batch_norm { 3 } else { 2 };
         }
         index += 1;
     }
-    if small_head {
-        names.extend(["head.0", "head.2"].map(|name| LayerNames::torch(name).in_head()));
-        return names;
-    }
-    let flattened = WeightLayout::FlattenedImage { channels: 512, side: 7 };
-    let convolution = WeightLayout::FlattenedImage { channels: 4096, side: 1 };
-    for (torch, timm, keras, layout) in [
-        ("classifier.0", "pre_logits.fc1", "fc1", flattened),
-        ("classifier.3", "pre_logits.fc2", "fc2", convolution),
-        ("classifier.6", "head.fc", "predictions", WeightLayout::Usual),
-    ] {
-        let keras = (!batch_norm).then(|| keras.to_owned());
-        let layer = LayerNames { keras, keras_rank: names.len(), layout, ..LayerNames::torch(torch).timm(timm) };
-        // Only the last layer depends on the number of classes.
-        names.push(LayerNames { head: torch == "classifier.6", ..layer });
+    let head: &[(&str, &str, &str, WeightLayout)] = if small_head {
+        &[("head.0", "head.0", "head.0", WeightLayout::Usual), ("head.2", "head.2", "head.2", WeightLayout::Usual)]
+    } else {
+        &[
+            ("classifier.0", "pre_logits.fc1", "fc1", WeightLayout::FlattenedImage { channels: 512, side: 7 }),
+            ("classifier.3", "pre_logits.fc2", "fc2", WeightLayout::FlattenedImage { channels: 4096, side: 1 }),
+            ("classifier.6", "head.fc", "predictions", WeightLayout::Usual),
+        ]
+    };
+    for (position, &(torch, timm, keras, layout)) in (1..).zip(head) {
+        let part = if position == head.len() { Part::Classifier } else { Part::Head };
+        names.push(LayerNames { part, layout, ..layer(torch, timm, keras, names.len()) });
     }
     names
 }

@@ -152,13 +152,14 @@ pub struct DataArgs {
     /// Its folder, or the parent of that
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Mean of the pixels in [0, 1], by channel [default: the model's]
+    /// Mean of the pixels in [0, 1], in this order whatever that of the model [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub mean: Option<Vec<f32>>,
-    /// Standard deviation of the pixels in [0, 1], by channel [default: the model's]
+    /// Standard deviation of the pixels in [0, 1], likewise [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub std: Option<Vec<f32>>,
-    /// Height and width that images are given to the model with [default: 32 for CIFAR, else the model's]
+    /// Height and width that images are given to the model with, resized to it if they have others [default: to evaluate,
+    /// the file's; else 32 for CIFAR and the model's for a folder]
     #[arg(long, value_name = "PIXELS")]
     pub image: Option<usize>,
 }
@@ -208,7 +209,7 @@ pub enum Part {
     Activations,
     /// Scale and shift of the batch norms
     BatchNorm,
-    /// Running statistics of the batch norms
+    /// Running statistics of the batch norms, which training updates
     Statistics,
     /// Linear layers of the head
     Head,
@@ -216,7 +217,7 @@ pub enum Part {
     Weights,
     /// Everything
     All,
-    /// Nothing: measure only
+    /// Nothing: measure, after training a new head if there is one
     None,
 }
 
@@ -236,7 +237,7 @@ pub struct FinetuneArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
-    /// What is trained
+    /// What is trained; a head that the file does not have is drawn anew if it is among it
     #[arg(long, value_enum, value_delimiter = ',', default_value = "activations")]
     pub train: Vec<Part>,
     /// Passes over the training images
@@ -260,7 +261,7 @@ pub struct FinetuneArgs {
     /// Seed of the order of images, of augmentation and of a new head
     #[arg(long, value_name = "SEED", default_value = "0")]
     pub seed: u64,
-    /// Flip and shift the training images
+    /// Flip the training images and shift them by up to an eighth of their side
     #[arg(long)]
     pub augment: bool,
     /// Use only the first N training images

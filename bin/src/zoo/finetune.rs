@@ -1,59 +1,61 @@
 //! `zoo finetune`.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use pvlu_zoo::checkpoint::save_model;
-use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, Split};
+use pvlu::activation::{Activation, Relu};
+use pvlu::layer::Role;
+use pvlu_zoo::checkpoint::{CheckpointError, Opened, describe, save_model};
+use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
+use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{Event, FitConfig, OptimizerConfig, Outcome, Schedule, Splits, evaluate, fit};
 use pvlu_zoo::transfer::{self, FreezePolicy};
-use pvlu_zoo::weights::Source;
+use pvlu_zoo::weights::{Source, TensorFile};
 use serde_json::json;
 
 use super::args::{FinetuneArgs, ModelArgs, Part, ScheduleName};
+use super::classes::Order;
+use super::data::{Images, TuningSet};
 use super::info::pretty;
-use super::prepare::normalization;
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{print, write_probe};
+use crate::output::{print, write_in_folder, write_probe};
 use crate::progress::Progress;
 
-/// Pixels that augmentation shifts images by, at most.
-const SHIFT: usize = 4;
+/// Augmentation shifts images by this share of their side, at most: 4 pixels of 32.
+const SHIFT: usize = 8;
 
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if let Some(out) = &args.out {
         write_probe(out)?;
     }
-    let dataset = args.data.open()?;
-    let seed = (args.head_epochs > 0).then_some(args.seed);
-    // The head is trained under the activation of the file; the other one is swapped in afterwards.
-    let pretrained = ModelArgs {
-        model: args.model.model.clone(),
-        weights: args.model.weights.clone(),
-        activation: None,
-        classes: Some(args.model.classes.unwrap_or_else(|| instance_for(dataset.classes))),
-        source: args.model.source,
-    };
-    let mut opened = pretrained.open(args.data.image(), seed)?;
-    if dataset.classes > opened.model.classes() {
-        let (found, classes) = (dataset.classes, opened.model.classes());
-        return Err(CliError::Usage(format!("{} has {found} classes, the model {classes}", args.data.data.display())));
-    }
-    let preprocessing = args.data.preprocessing(&opened, &args.model.weights)?;
-    let normalization = normalization(&preprocessing)?;
+    let set = args.data.open_to_tune()?;
+    let weights = &args.model.weights;
+    let policy = policy(&args.train);
+    let mut opened = open_pretrained(args, &set, policy)?;
     let name = opened.entry.name;
     let failed = |source| CliError::Model { model: name, source };
+    check_train(args, policy, &mut opened)?;
+    let order = Order::of((&args.data.data, &set.classes), &opened, weights, true)?;
+    let preprocessing = args.data.preprocessing(&opened, weights)?;
     let progress = Progress::new(args.quiet);
-    dataset.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
+    set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
+    order.warning.iter().for_each(|warning| progress.note(warning));
     progress.note(&format!("{name}: {}", opened.report));
 
-    let train = Arc::new(dataset.train.limit(args.limit_train.map_or(usize::MAX, usize::from)));
-    let test = Arc::new(dataset.test.limit(args.limit_test.map_or(usize::MAX, usize::from)));
-    let session = Session { args, train, test, normalization, progress };
+    let part = |images: Images, limit: Option<std::num::NonZeroUsize>| {
+        Ok::<_, CliError>(images.labelled(&order)?.limit(limit.map_or(usize::MAX, usize::from)))
+    };
+    let (train, test) = (part(set.train, args.limit_train)?, part(set.test, args.limit_test)?);
+    for (images, part) in [(&train, "to train on"), (&test, "to measure with")] {
+        if images.len() == 0 {
+            let data = args.data.dataset.name();
+            return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
+        }
+    }
+    let session = Session { args, train, test, preprocessing, progress };
     if args.head_epochs > 0 {
         session.tune(opened.model.as_mut(), name, "head", FreezePolicy::HEAD, args.head_epochs)?;
     }
@@ -63,39 +65,93 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         model = model.swap_activation(activation)?;
     }
     let before = session.measure(model.as_mut(), name)?;
-    let policy = policy(&args.train);
     policy.apply(model.net_mut());
     let groups = transfer::groups(model.net()).map_err(failed)?;
     session.progress.note(&transfer::table(&groups));
-    let trained: usize = groups.iter().filter(|group| group.trained).map(|group| group.elements).sum();
+    let (trained, updated) = (transfer::trained(&groups), transfer::updated(&groups));
     let mut after = before;
-    if trained > 0 && args.epochs > 0 {
+    if trained + updated > 0 && args.epochs > 0 {
         session.tune(model.as_mut(), name, "tune", policy, args.epochs)?;
         after = session.measure(model.as_mut(), name)?;
     }
     session.progress.finish();
     if let Some(out) = &args.out {
-        save_model(model.as_ref(), opened.entry, out, Source::Native, Some(&preprocessing.to_string()))?;
+        let (preprocessing, names) = (session.preprocessing.to_string(), Some(&order.names[..]));
+        write_in_folder(out, || {
+            Ok(save_model(model.as_ref(), opened.entry, out, Source::Native, Some(&preprocessing), names)?)
+        })?;
     }
     let activation = model.activation();
     if args.json {
         return print(&pretty(&json!({
-            "model": name, "activation": activation, "trained_elements": trained, "epochs": args.epochs,
-            "head_epochs": args.head_epochs, "train_images": session.train.len(), "test_images": session.test.len(),
+            "model": name, "activation": activation, "trained_elements": trained, "updated_elements": updated,
+            "epochs": args.epochs, "head_epochs": args.head_epochs,
+            "train_images": session.train.len(), "test_images": session.test.len(),
             "top1_before": before, "top1": after, "seed": args.seed,
         })));
     }
     print(&format!(
-        "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements",
+        "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated {updated}",
         activation.unwrap_or("without activation"),
         args.epochs
     ))
+}
+
+/// Opens the model with a head for the classes of the set, drawn anew only if it will be trained.
+fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -> Result<Opened, CliError> {
+    let ModelArgs { model, weights, classes, source, .. } = &args.model;
+    // A file whose names are those of the set keeps its head, else the smallest one is taken that the set fits into.
+    let knows = |labels: Option<Vec<String>>| {
+        labels.is_some_and(|labels| set.classes.iter().all(|class| labels.contains(class)))
+    };
+    let classes = match classes {
+        Some(classes) => Some(*classes),
+        None if knows(describe(&TensorFile::open(weights)?)?.labels) => None,
+        None => Some(instance_for(set.classes.len())),
+    };
+    // The head is trained under the activation of the file; the other one is swapped in afterwards.
+    let (model, weights, source) = (model.clone(), weights.clone(), *source);
+    let pretrained = ModelArgs { model, weights, activation: None, classes, source };
+    let image = args.data.image_to_tune();
+    let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
+    match pretrained.open(image, seed) {
+        Err(CliError::Checkpoint(source)) if seed.is_none() && pretrained.open(image, Some(args.seed)).is_ok() => {
+            Err(CliError::Head { source })
+        }
+        opened => opened,
+    }
 }
 
 /// The smallest number of classes that models have instances for and that a set fits into; the set's own if there is none,
 /// for the registry to refuse.
 fn instance_for(classes: usize) -> usize {
     registry::CLASSES.into_iter().find(|instance| *instance >= classes).unwrap_or(classes)
+}
+
+/// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the user
+/// said that nothing is to be.
+fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
+    let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
+    let name = args.model.activation.as_deref().unwrap_or(from);
+    opened.entry.check_activation(name)?;
+    if name != from && from != Relu::NAME {
+        let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
+        return Err(CheckpointError::NotRelu { path, found, wanted }.into());
+    }
+    if args.epochs == 0 || args.train.contains(&Part::None) {
+        return Ok(());
+    }
+    policy.apply(opened.model.net_mut());
+    let groups = transfer::groups(opened.model.net()).map_err(|source| CliError::Model { model, source })?;
+    // The activation is swapped in later.
+    let others = groups.iter().any(|group| group.role != Role::Activation && (group.trained || group.updated));
+    if others || policy.activations && transfer::has_parameters(name) != Some(false) {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or none to \
+         measure only"
+    )))
 }
 
 fn policy(parts: &[Part]) -> FreezePolicy {
@@ -117,16 +173,16 @@ fn policy(parts: &[Part]) -> FreezePolicy {
 /// What both parts of the tuning share.
 struct Session<'a> {
     args: &'a FinetuneArgs,
-    train: Arc<Split>,
-    test: Arc<Split>,
-    normalization: Normalization,
+    train: Images,
+    test: Images,
+    preprocessing: Preprocessing,
     progress: Progress,
 }
 
 impl Session<'_> {
-    fn loader(&self, split: &Arc<Split>) -> Result<Loader, CliError> {
-        let config = LoaderConfig::evaluation(self.args.batch_size.get(), self.normalization);
-        Ok(Loader::new(split.clone(), config)?)
+    /// Images in order, as they are.
+    fn loader(&self, images: &Images) -> Result<Box<dyn Batches>, CliError> {
+        images.loader(LoaderConfig::evaluation(self.args.batch_size.get(), self.preprocessing))
     }
 
     fn tune(
@@ -139,15 +195,17 @@ impl Session<'_> {
     ) -> Result<(), CliError> {
         policy.apply(model.net_mut());
         model.seed_dropout(self.args.seed);
-        let augmentation = Augmentation { flip: true, shift: SHIFT, cutout: None };
+        let (height, width) = self.preprocessing.input();
+        let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
         let augmentation = if self.args.augment { augmentation } else { Augmentation::NONE };
         let batch = self.args.batch_size.get();
-        let shuffled = LoaderConfig::training(batch, self.args.seed, self.normalization, augmentation);
+        let shuffled = LoaderConfig::training(batch, self.args.seed, self.preprocessing, augmentation);
+        // Nothing is selected: the last epoch counts, and is measured at the end.
+        let nothing = self.test.clone().limit(0);
         let splits = Splits {
-            train: Loader::new(self.train.clone(), shuffled)?,
-            // Nothing is selected: the last epoch counts, and is measured at the end.
-            validation: self.loader(&Arc::new(self.test.limit(0)))?,
-            test: self.loader(&Arc::new(self.test.limit(0)))?,
+            train: self.train.loader(shuffled)?,
+            validation: self.loader(&nothing)?,
+            test: self.loader(&nothing)?,
         };
         let weight_decay = self.args.weight_decay;
         let OptimizerConfig::Adam { beta1, beta2, epsilon, .. } = OptimizerConfig::adam() else { return Ok(()) };
@@ -166,14 +224,13 @@ impl Session<'_> {
             self.progress.observe(&run, epochs, event);
             if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let history = fit(model, &splits, &config, &mut observe);
-        let history = history.map_err(|source| CliError::Model { model: name, source })?;
-        match history.outcome {
-            Outcome::Interrupted => Err(CliError::Stopped),
-            Outcome::Diverged => Err(CliError::Usage(format!(
-                "{run}: the loss is not finite any more; a smaller --learning-rate may help"
-            ))),
-            Outcome::Finished => Ok(()),
+        match fit(model, &splits, &config, &mut observe) {
+            Err(source) => Err(CliError::Training { run, source }),
+            Ok(history) => match history.outcome {
+                Outcome::Interrupted => Err(CliError::Stopped),
+                Outcome::Diverged => Err(CliError::Diverged { run }),
+                Outcome::Finished => Ok(()),
+            },
         }
     }
 
@@ -181,7 +238,7 @@ impl Session<'_> {
     fn measure(&self, model: &mut dyn Model, name: &'static str) -> Result<f64, CliError> {
         let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let evaluation = evaluate(model, &self.loader(&self.test)?, &mut stop);
-        let evaluation = evaluation.map_err(|source| CliError::Model { model: name, source })?;
+        let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;
         evaluation.map(|evaluation| evaluation.top1).ok_or(CliError::Stopped)
     }
 }

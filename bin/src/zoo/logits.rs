@@ -7,12 +7,14 @@ use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 use super::args::LogitsArgs;
 use crate::error::CliError;
 use crate::interrupt;
+use crate::output::{write_in_folder, write_probe};
 
 /// Elements of images that are run at once.
 const AT_ONCE: usize = 1 << 22;
 
 /// Reads the inputs, runs the model and writes the logits.
 pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
+    write_probe(&args.output)?;
     let file = TensorFile::open(&args.input)?;
     let wrong = |found: String| WeightsError::Tensor {
         path: args.input.clone(),
@@ -24,17 +26,15 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
     let [images, 3, height, width] = entry.shape[..] else {
         return Err(wrong(format!("{:?}", entry.shape)).into());
     };
+    // Bounds the sides, and refuses images without pixels. So what follows is in proportion to the size of the file.
     let opened = args.model.open(Some((height, width)), None)?;
-    let elements = entry.shape.iter().product();
-    let mut values = vec![0.0_f32; elements];
+    let model = opened.model;
+    let (image, classes) = (model.image_len(), model.classes());
+    let mut values = vec![0.0_f32; images * image];
     file.read_into("input", &mut values)?;
 
-    let model = opened.model;
-    let classes = model.classes();
     let mut logits = Vec::with_capacity(images * classes);
-    let image = 3 * height * width;
-    // The registry builds no model for images without pixels.
-    for batch in values.chunks(AT_ONCE.checked_div(image).unwrap_or(1).max(1) * image.max(1)) {
+    for batch in values.chunks((AT_ONCE / image).max(1) * image) {
         if interrupt::interrupted() {
             return Err(CliError::Stopped);
         }
@@ -42,7 +42,9 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
         logits.extend(model.logits(batch.to_vec()).map_err(failed)?);
     }
     let declared = Declared { name: "logits".to_owned(), dtype: Dtype::F32, shape: vec![images, classes] };
-    let mut writer = Writer::create(&args.output, vec![declared], &BTreeMap::new())?;
-    writer.write("logits", &logits)?;
-    Ok(writer.finish()?)
+    write_in_folder(&args.output, || {
+        let mut writer = Writer::create(&args.output, vec![declared], &BTreeMap::new())?;
+        writer.write("logits", &logits)?;
+        Ok(writer.finish()?)
+    })
 }

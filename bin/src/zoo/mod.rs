@@ -1,7 +1,9 @@
 //! The binary `zoo`: one file a command.
 
 mod args;
+mod classes;
 mod convert;
+mod data;
 mod eval;
 mod finetune;
 mod info;

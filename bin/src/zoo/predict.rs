@@ -5,6 +5,7 @@ use pvlu_zoo::labels;
 use serde_json::{Value, json};
 
 use super::args::PredictArgs;
+use super::classes;
 use super::info::pretty;
 use super::prepare::preprocessing;
 use crate::error::CliError;
@@ -17,9 +18,8 @@ const TOP: usize = 5;
 /// Names the five most likely classes of each image.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let opened = args.model.open(None, None)?;
-    let set = labels::usual(opened.model.classes());
-    let names = set.map_or(&[][..], labels::of);
-    let preprocessing = preprocessing(&opened, set, &args.model.weights)?;
+    let names = classes::names(&opened, &args.model.weights)?;
+    let preprocessing = preprocessing(&opened, labels::usual(opened.model.classes()), &args.model.weights)?;
     let preprocessing = preprocessing
         .with_input(opened.model.image())
         .map_err(|error| CliError::Usage(format!("{}: {error}", args.model.weights.display())))?;
@@ -33,7 +33,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         let failed = |source| CliError::Model { model: opened.entry.name, source };
         let logits = opened.model.logits(input).map_err(failed)?;
         let top: Vec<(usize, f64)> = most_likely(&logits);
-        let name = |class: usize| names.get(class).copied().unwrap_or("");
+        let name = |class: usize| names.get(class).map_or("", String::as_str);
         if args.json {
             let classes: Vec<Value> = top
                 .iter()

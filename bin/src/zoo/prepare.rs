@@ -1,16 +1,14 @@
-//! What commands share: opening a model, and the images that it is given.
+//! What commands share: opening a model, and how it wants its images.
 
 use std::path::Path;
 
 use pvlu_zoo::checkpoint::{self, Opened, Wanted};
-use pvlu_zoo::data::{Dataset, Normalization};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
-use pvlu_zoo::metadata;
-use pvlu_zoo::registry::Entry;
-use pvlu_zoo::weights::{LoadReport, Source};
+use pvlu_zoo::metadata::{self, Origin};
+use pvlu_zoo::weights::Source;
 
-use super::args::{DataArgs, DataName, ModelArgs};
+use super::args::ModelArgs;
 use crate::error::CliError;
 
 impl ModelArgs {
@@ -34,72 +32,34 @@ pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) 
         let wrong = |error| CliError::Usage(format!("{}: preprocessing {text:?}: {error}", weights.display()));
         return text.parse().map_err(wrong);
     }
-    Ok(usual(opened.entry, &opened.report, labels))
+    Ok(usual(opened.entry.name, opened.report.source, labels))
 }
 
-/// The publisher's preprocessing.
-fn usual(entry: &Entry, report: &LoadReport, labels: Option<LabelSet>) -> Preprocessing {
-    let Some(card) = metadata::find(entry.name) else { return Preprocessing::TORCHVISION };
-    let of_source = |weights: &&metadata::Weights| match report.source {
-        Source::Keras => weights.origin.format() == "keras",
-        _ => true,
-    };
-    let fits = |weights: &&metadata::Weights| labels.is_none_or(|labels| weights.labels == labels);
-    let published = card.weights.iter().filter(fits).find(of_source);
+/// The preprocessing of the publisher of such a file; if there are several, of the one with these classes.
+fn usual(model: &str, source: Source, labels: Option<LabelSet>) -> Preprocessing {
+    let Some(card) = metadata::find(model) else { return Preprocessing::TORCHVISION };
+    // Keras' files want their images otherwise than torch's of the same model.
+    let of_source =
+        card.weights.iter().filter(|weights| (weights.origin == Origin::Keras) == (source == Source::Keras));
+    let fits = |weights: &&metadata::Weights| labels.is_some_and(|labels| weights.labels == labels);
+    let published = of_source.clone().find(fits).or(of_source.clone().next());
     published.map_or(card.preprocessing, |weights| weights.preprocessing)
 }
 
-impl DataName {
-    /// The classes of the set, where they are known.
-    pub fn labels(self) -> Option<LabelSet> {
-        match self {
-            DataName::Cifar10 => Some(LabelSet::Cifar10),
-            DataName::Cifar100 => Some(LabelSet::Cifar100),
-            DataName::Folder => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_keras_wants_its_images_as_keras_does() {
+        for labels in [None, Some(LabelSet::ImageNet), Some(LabelSet::Cifar10)] {
+            assert_eq!(usual("vgg16", Source::Keras, labels), Preprocessing::KERAS_CAFFE);
+            assert_eq!(usual("vgg16", Source::Timm, labels), Preprocessing::TORCHVISION);
+            assert_eq!(usual("resnet50", Source::Native, labels), Preprocessing::KERAS_CAFFE);
+            assert_eq!(usual("resnet50v2", Source::Keras, labels), Preprocessing::KERAS_TF);
         }
+        let [ten, hundred] = [LabelSet::Cifar10, LabelSet::Cifar100]
+            .map(|labels| usual("cifar_resnet56_b", Source::Torchvision, Some(labels)).mean());
+        assert_eq!([ten[0], hundred[0]], [0.4914, 0.507]);
     }
-}
-
-impl DataArgs {
-    /// Height and width that images are given to the model with, if that is said.
-    pub fn image(&self) -> Option<(usize, usize)> {
-        let usual = if self.dataset == DataName::Folder { None } else { Some(32) };
-        self.image.or(usual).map(|side| (side, side))
-    }
-
-    /// Reads the set at 32x32.
-    pub fn open(&self) -> Result<Dataset, CliError> {
-        Ok(match self.dataset {
-            DataName::Cifar10 => Dataset::open_cifar10(&self.data)?,
-            DataName::Cifar100 => Dataset::open_cifar100(&self.data)?,
-            DataName::Folder => Dataset::open_folder(&self.data, 0.1)?,
-        })
-    }
-
-    /// The model's preprocessing with the mean and deviation that the user gave.
-    pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
-        let usual = preprocessing(opened, self.dataset.labels(), weights)?;
-        if self.mean.is_none() && self.std.is_none() {
-            return Ok(usual);
-        }
-        let three = |name: &str, values: &Option<Vec<f32>>, otherwise: [f32; 3]| match values {
-            None => Ok(otherwise),
-            Some(values) => <[f32; 3]>::try_from(values.as_slice())
-                .map_err(|_| CliError::Usage(format!("{name}: expected 3 numbers, found {}", values.len()))),
-        };
-        let (mean, std) = (three("--mean", &self.mean, usual.mean())?, three("--std", &self.std, usual.std())?);
-        Preprocessing::new(usual.input(), usual.fit(), usual.interpolation(), usual.channels(), 255.0, mean, std)
-            .map_err(|error| CliError::Usage(error.to_string()))
-    }
-}
-
-/// The normalisation of images in memory; an error for a preprocessing that is more than that.
-pub fn normalization(preprocessing: &Preprocessing) -> Result<Normalization, CliError> {
-    let normalization = Normalization { mean: preprocessing.mean(), std: preprocessing.std() };
-    if preprocessing.divisor() != 255.0 || preprocessing.channels() != pvlu_zoo::image::Channels::Rgb {
-        return Err(CliError::Usage(format!(
-            "the model wants images as {preprocessing}: for 32x32 images give --mean and --std instead"
-        )));
-    }
-    Ok(normalization)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Batch, DataError, Dataset, IMAGE_LEN, Normalization, SIDE, Split};
+use super::{DataError, Dataset, IMAGE_LEN, Normalization, Split, split};
 use crate::image::{Image, Preprocessing};
 
 /// The images of a folder with a folder for each class. Only names are in memory; files are decoded when they are asked for.
@@ -73,6 +73,30 @@ impl FolderParts {
             Self::Divided { test, .. } => test,
         }
     }
+
+    /// The images to learn from, those to measure with, and what a person should know of the division. A folder that is not
+    /// divided is, by [`ImageFolder::split_validation`].
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::MissingFolder`] if there is `test` and no `train`; [`DataError::Setting`] if the folder is to be divided
+    /// and `held_out` is not between 0 and 1.
+    pub fn to_train(self, held_out: f64) -> Result<(ImageFolder, ImageFolder, Vec<String>), DataError> {
+        match self {
+            Self::Divided { train, test } => Ok((train, test, Vec::new())),
+            Self::Whole(folder) | Self::Train(folder) => {
+                let (train, test) = folder.split_validation(held_out)?;
+                let warning = format!(
+                    "{}: no folder of test images, so the last {} of {} are held out",
+                    folder.path.display(),
+                    test.len(),
+                    folder.len()
+                );
+                Ok((train, test, vec![warning]))
+            }
+            Self::Test(folder) => Err(DataError::MissingFolder { path: folder.path.with_file_name("train") }),
+        }
+    }
 }
 
 impl ImageFolder {
@@ -99,13 +123,13 @@ impl ImageFolder {
         &self.classes
     }
 
-    /// Number of images, at least 1.
+    /// Number of images, at least 1 in a folder as it was opened.
     #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Never.
+    /// Whether nothing was left by [`limit`](Self::limit) or [`split_validation`](Self::split_validation).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -114,6 +138,17 @@ impl ImageFolder {
     /// The files with their labels, in order.
     pub fn files(&self) -> impl ExactSizeIterator<Item = (&Path, usize)> {
         self.files.iter().map(|(path, label)| (path.as_path(), usize::from(*label)))
+    }
+
+    /// File `index` with its label.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`len`](Self::len), as indexing a slice does.
+    #[must_use]
+    pub fn file(&self, index: usize) -> (&Path, usize) {
+        let (path, label) = &self.files[index];
+        (path, usize::from(*label))
     }
 
     /// The first `count` images, of all classes in turn: their first ones, then their second ones. Labels stay.
@@ -127,7 +162,7 @@ impl ImageFolder {
         };
         let mut turns: Vec<_> = self.files.into_iter().map(turn).collect();
         turns.sort();
-        turns.truncate(count.max(1));
+        turns.truncate(count);
         turns.sort_by_key(|(turn, label, _)| (*label, *turn));
         self.files = turns.into_iter().map(|(_, label, path)| (path, label)).collect();
         self
@@ -166,18 +201,20 @@ impl ImageFolder {
         if missing.is_empty() && unexpected.is_empty() { Ok(()) } else { Err(classes(&self.path, missing, unexpected)) }
     }
 
-    /// Batches of `batch_size` images for a network, in order; the last one holds what is left. The images of a batch are
-    /// decoded when it is asked for, shared out to the threads of the pool, so at most one image a thread is in memory beside
-    /// the batch. The result does not depend on the threads.
+    /// Splits into `(train, held_out)` as [`Split::split_validation`] does: of each class the last files are held out.
     ///
     /// # Errors
     ///
-    /// [`DataError::Setting`] if `batch_size` is 0.
-    pub fn batches(&self, preprocessing: Preprocessing, batch_size: usize) -> Result<FolderBatches<'_>, DataError> {
-        if batch_size == 0 {
-            return Err(DataError::setting("batch size", "at least 1", batch_size));
-        }
-        Ok(FolderBatches { files: &self.files, preprocessing, batch_size })
+    /// [`DataError::Setting`] unless `0 < fraction < 1`.
+    pub fn split_validation(&self, fraction: f64) -> Result<(Self, Self), DataError> {
+        let labels: Vec<u16> = self.files.iter().map(|(_, label)| *label).collect();
+        let (kept, held) = split::divide(&labels, self.classes.len(), fraction)?;
+        let part = |indices: Vec<usize>| Self {
+            path: self.path.clone(),
+            classes: self.classes.clone(),
+            files: indices.into_iter().map(|index| self.files[index].clone()).collect(),
+        };
+        Ok((part(kept), part(held)))
     }
 
     /// All images at 32x32, in memory: a bilinear resize of the shorter side and the centre, as
@@ -195,87 +232,28 @@ impl ImageFolder {
         pixels.try_reserve_exact(bytes).map_err(|_| refused())?;
         pixels.resize(bytes, 0_u8);
         let decoded = self.files.par_iter().zip(pixels.par_chunks_exact_mut(IMAGE_LEN)).map(|((path, _), out)| {
-            let image = fit.fitted(&Image::open(path)?);
-            for (channel, plane) in out.chunks_exact_mut(SIDE * SIDE).enumerate() {
-                for (value, pixel) in plane.iter_mut().zip(image.pixels().chunks_exact(3)) {
-                    *value = pixel[channel];
-                }
-            }
+            out.copy_from_slice(&fit.fitted(&Image::open(path)?).planes());
             Ok(())
         });
-        first_error(decoded.collect())?;
+        // The error of the first file, whatever thread was the first.
+        decoded.collect::<Vec<_>>().into_iter().collect::<Result<(), DataError>>()?;
         let labels = self.files.iter().map(|(_, label)| *label).collect();
         Split::new(pixels, labels, None, self.classes.len())
     }
 }
 
 impl Dataset {
-    /// Reads a folder of images at 32x32, see [`FolderParts::open`] and [`ImageFolder::split`]. A folder that is not divided
-    /// is, by [`Split::split_validation`] with `held_out`, and gets a line in [`warnings`](Self::warnings).
+    /// Reads a folder of images at 32x32, see [`FolderParts::open`], [`FolderParts::to_train`] and [`ImageFolder::split`].
+    /// That a folder was divided is a line in [`warnings`](Self::warnings).
     ///
     /// # Errors
     ///
-    /// As those two; [`DataError::MissingFolder`] if there is `test` and no `train`; [`DataError::Setting`] if the folder is
-    /// to be divided and `held_out` is not between 0 and 1.
+    /// As those three.
     pub fn open_folder(dir: impl AsRef<Path>, held_out: f64) -> Result<Self, DataError> {
-        let dir = dir.as_ref();
-        let (names, train, test, warnings) = match FolderParts::open(dir)? {
-            FolderParts::Divided { train, test } => (train.classes.clone(), train.split()?, test.split()?, Vec::new()),
-            FolderParts::Whole(folder) | FolderParts::Train(folder) => {
-                let (train, test) = folder.split()?.split_validation(held_out)?;
-                let warning = format!(
-                    "{}: no folder of test images, so the last {} of {} are held out",
-                    dir.display(),
-                    test.len(),
-                    folder.len()
-                );
-                (folder.classes, train, test, vec![warning])
-            }
-            FolderParts::Test(_) => return Err(DataError::MissingFolder { path: dir.join("train") }),
-        };
+        let (train, test, warnings) = FolderParts::open(dir)?.to_train(held_out)?;
+        let (names, train, test) = (train.classes.clone(), train.split()?, test.split()?);
         Ok(Self { name: "folder", classes: names.len(), train, test, warnings, class_names: names })
     }
-}
-
-/// The batches of a folder, in order; see [`ImageFolder::batches`]. After an error comes the next batch.
-#[derive(Clone, Debug)]
-pub struct FolderBatches<'a> {
-    files: &'a [(PathBuf, u16)],
-    preprocessing: Preprocessing,
-    batch_size: usize,
-}
-
-impl Iterator for FolderBatches<'_> {
-    type Item = Result<Batch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.files.is_empty() {
-            return None;
-        }
-        let (files, rest) = self.files.split_at(self.batch_size.min(self.files.len()));
-        self.files = rest;
-        let mut images = vec![0.0; files.len() * self.preprocessing.len()];
-        let decoded =
-            files.par_iter().zip(images.par_chunks_exact_mut(self.preprocessing.len())).map(|((path, _), out)| {
-                self.preprocessing.apply_into(&Image::open(path)?, out);
-                Ok(())
-            });
-        let labels = files.iter().map(|(_, label)| usize::from(*label)).collect();
-        Some(first_error(decoded.collect()).map(|()| Batch { images, labels }))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.files.len().div_ceil(self.batch_size);
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for FolderBatches<'_> {}
-impl std::iter::FusedIterator for FolderBatches<'_> {}
-
-/// Of the first file, whatever thread was the first.
-fn first_error(results: Vec<Result<(), DataError>>) -> Result<(), DataError> {
-    results.into_iter().collect()
 }
 
 fn classes(path: &Path, missing: Vec<String>, unexpected: Vec<String>) -> DataError {

@@ -1,17 +1,21 @@
 //! Batches, prepared on other threads, in order.
 //!
-//! Worker `w` of `n` prepares the batches `w`, `w + n`, `w + 2n`, ... of an epoch and puts them in a channel of its own; the
-//! reader takes from the channels in turn. So the order needs no sorting, and since an image depends on its index and the
-//! epoch alone, the batches are the same bit for bit for every number of workers.
+//! Since an image depends on its index and the epoch alone, the batches are the same bit for bit for every number of workers.
 
-use std::io;
+mod ahead;
+
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::{self, JoinHandle};
+
+use rayon::prelude::*;
 
 use super::rng::{KeyedRng, Purpose};
-use super::transform::Change;
-use super::{Augmentation, CHANNELS, DataError, IMAGE_LEN, Normalization, Split};
+use super::transform::{Change, Planes};
+use super::{Augmentation, CHANNELS, DataError, ImageFolder, Normalization, SIDE, Split};
+use crate::image::{Image, Preprocessing};
+
+pub use ahead::Epoch;
 
 /// How a [`Loader`] makes batches.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +26,8 @@ pub struct LoaderConfig {
     pub shuffle: Option<u64>,
     /// Random changes of the images and the seed of their draws. `None` for evaluation.
     pub augmentation: Option<(Augmentation, u64)>,
-    /// Bytes to numbers.
-    pub normalization: Normalization,
+    /// From an image to the input of a network.
+    pub preprocessing: Preprocessing,
     /// Threads that prepare batches. 0 prepares each batch on the calling thread when it is asked for.
     pub workers: usize,
     /// Batches that are ready or being made ahead of the reader, at most, at least 1. It also limits the workers.
@@ -31,27 +35,33 @@ pub struct LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Shuffled, augmented, one worker, three batches in flight.
+    /// Shuffled, augmented, one worker, three batches in flight. A [`Normalization`] is the preprocessing of 32x32 images.
     #[must_use]
-    pub fn training(batch_size: usize, seed: u64, normalization: Normalization, augmentation: Augmentation) -> Self {
+    pub fn training(
+        batch_size: usize,
+        seed: u64,
+        preprocessing: impl Into<Preprocessing>,
+        augmentation: Augmentation,
+    ) -> Self {
         Self {
             shuffle: Some(seed),
             augmentation: Some((augmentation, seed)),
-            ..Self::evaluation(batch_size, normalization)
+            ..Self::evaluation(batch_size, preprocessing)
         }
     }
 
     /// File order, no augmentation, one worker, three batches in flight.
     #[must_use]
-    pub fn evaluation(batch_size: usize, normalization: Normalization) -> Self {
-        Self { batch_size, shuffle: None, augmentation: None, normalization, workers: 1, in_flight: 3 }
+    pub fn evaluation(batch_size: usize, preprocessing: impl Into<Preprocessing>) -> Self {
+        let preprocessing = preprocessing.into();
+        Self { batch_size, shuffle: None, augmentation: None, preprocessing, workers: 1, in_flight: 3 }
     }
 }
 
 /// Some images, ready for a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// `[n, 3, height, width]`, normalised; 32x32 from a [`Loader`].
+    /// `[n, 3, height, width]`, normalised.
     pub images: Vec<f32>,
     /// `n` labels.
     pub labels: Vec<usize>,
@@ -64,54 +74,117 @@ impl Batch {
         self.labels.len()
     }
 
-    /// Whether there is no image; never for a batch of a [`Loader`] or a folder.
+    /// Whether there is no image; never for a batch of a [`Loader`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 }
 
-/// Makes the batches of any epoch of one split.
-#[derive(Clone, Debug)]
-pub struct Loader {
-    split: Arc<Split>,
-    config: LoaderConfig,
-    table: Arc<[[f32; 256]; CHANNELS]>,
+/// Where a [`Loader`] has its images from: memory ([`Split`]) or files ([`ImageFolder`]).
+pub trait Images: Send + Sync + 'static {
+    /// Why an image cannot be had.
+    type Error: Send;
+    /// Whether an image takes so long that those of a batch are shared out to the threads of the pool.
+    const SLOW: bool;
+    /// Number of images.
+    fn count(&self) -> usize;
+    /// Label of an image.
+    fn label(&self, index: usize) -> usize;
+    /// The bytes of an image at the size of the input, by planes: red, green, blue.
+    fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, Self::Error>;
 }
 
-impl Loader {
+impl Images for Split {
+    type Error = Infallible;
+    const SLOW: bool = false;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn label(&self, index: usize) -> usize {
+        self.label(index)
+    }
+    fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, Infallible> {
+        let image = self.image(index);
+        if preprocessing.keeps((SIDE, SIDE)) {
+            return Ok(image.into());
+        }
+        Ok(preprocessing.fitted(&Image::from_planes(SIDE, SIDE, image)).planes().into())
+    }
+}
+
+impl Images for ImageFolder {
+    type Error = DataError;
+    const SLOW: bool = true;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn label(&self, index: usize) -> usize {
+        self.file(index).1
+    }
+    fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, DataError> {
+        Ok(preprocessing.fitted(&Image::open(self.file(index).0)?).planes().into())
+    }
+}
+
+/// Makes the batches of any epoch of some images.
+#[derive(Debug)]
+pub struct Loader<S = Split> {
+    images: Arc<S>,
+    config: LoaderConfig,
+    tables: Arc<[[f32; 256]; CHANNELS]>,
+}
+
+impl<S> Clone for Loader<S> {
+    fn clone(&self) -> Self {
+        Self { images: Arc::clone(&self.images), config: self.config.clone(), tables: Arc::clone(&self.tables) }
+    }
+}
+
+impl<S: Images> Loader<S> {
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`DataError::Setting`] if `batch_size` or `in_flight` is 0, a standard deviation is not a positive number, or a setting
     /// of the augmentation is outside its range.
-    pub fn new(split: Arc<Split>, config: LoaderConfig) -> Result<Self, DataError> {
+    pub fn new(images: Arc<S>, config: LoaderConfig) -> Result<Self, DataError> {
         for (name, value) in [("batch size", config.batch_size), ("batches in flight", config.in_flight)] {
             if value == 0 {
                 return Err(DataError::setting(name, "at least 1", value));
             }
         }
-        config.normalization.check()?;
+        let preprocessing = &config.preprocessing;
+        Normalization { mean: preprocessing.mean(), std: preprocessing.std() }.check()?;
         if let Some((augmentation, _)) = &config.augmentation {
-            augmentation.check()?;
+            augmentation.check(preprocessing.input())?;
         }
-        let table = Arc::new(config.normalization.table());
-        Ok(Self { split, config, table })
-    }
-
-    /// The split the batches are made of.
-    #[must_use]
-    pub fn split(&self) -> &Split {
-        &self.split
+        let tables = Arc::new(preprocessing.tables());
+        Ok(Self { images, config, tables })
     }
 
     /// Number of batches in an epoch.
     #[must_use]
     pub fn batches(&self) -> usize {
-        self.split.len().div_ceil(self.config.batch_size)
+        self.images.count().div_ceil(self.config.batch_size)
     }
 
+    fn maker(&self, epoch: u64) -> Maker<S> {
+        let mut order: Vec<usize> = (0..self.images.count()).collect();
+        if let Some(seed) = self.config.shuffle {
+            KeyedRng::new(Purpose::EpochOrder, seed, epoch, 0).shuffle(&mut order);
+        }
+        Maker { loader: self.clone(), order: order.into(), epoch }
+    }
+
+    fn ahead<T: Send + 'static>(&self, make: impl Fn(usize) -> T + Clone + Send + 'static) -> Epoch<T> {
+        Epoch::new(make, self.batches(), (self.config.workers, self.config.in_flight))
+    }
+}
+
+impl Loader {
     /// All batches of epoch `epoch`, each image once. Epochs are independent: one can be repeated, or started at, to resume a
     /// training. The threads live until the iterator is dropped, and dropping it early waits for a batch in the making at
     /// most.
@@ -125,153 +198,101 @@ impl Loader {
     /// `begin` is told the index of each batch that a worker begins; the tests count with it.
     fn epoch_with(&self, epoch: u64, begin: impl Fn(usize) + Clone + Send + 'static) -> Epoch {
         let maker = self.maker(epoch);
-        let workers = self.config.workers.min(self.config.in_flight).min(self.batches());
-        let spawned: io::Result<Vec<Worker>> =
-            (0..workers).map(|first| self.spawn(&maker, first, workers, begin.clone())).collect();
-        let source = match spawned {
-            Ok(workers) if !workers.is_empty() => Source::Threads(workers),
-            _ => Source::Here(maker),
-        };
-        Epoch { source, next: 0, batches: self.batches() }
+        self.ahead(move |index| {
+            begin(index);
+            let Ok(batch) = maker.make(index);
+            batch
+        })
     }
+}
 
-    fn maker(&self, epoch: u64) -> Maker {
-        let mut order: Vec<usize> = (0..self.split.len()).collect();
-        if let Some(seed) = self.config.shuffle {
-            KeyedRng::new(Purpose::EpochOrder, seed, epoch, 0).shuffle(&mut order);
-        }
-        Maker {
-            split: Arc::clone(&self.split),
-            table: Arc::clone(&self.table),
-            order: order.into(),
-            batch_size: self.config.batch_size,
-            augmentation: self.config.augmentation,
-            epoch,
-        }
+impl Loader<ImageFolder> {
+    /// As [`Loader::epoch`] of images in memory. A batch with a file that is no image is an error that names the first such
+    /// file; after it comes the next batch.
+    #[must_use]
+    pub fn epoch(&self, epoch: u64) -> Epoch<Result<Batch, DataError>> {
+        let maker = self.maker(epoch);
+        self.ahead(move |index| maker.make(index))
     }
+}
 
-    fn spawn(
-        &self,
-        maker: &Maker,
-        first: usize,
-        workers: usize,
-        begin: impl Fn(usize) + Send + 'static,
-    ) -> io::Result<Worker> {
-        let in_flight = self.config.in_flight;
-        let share = in_flight / workers + usize::from(first < in_flight % workers);
-        // One batch of the share is in the hands of the worker. No channel needs room for more than the epoch.
-        let (sender, batches) = sync_channel((share - 1).min(self.batches()));
-        let (maker, count) = (maker.clone(), self.batches());
-        let thread = thread::Builder::new().name(format!("batches-{first}")).spawn(move || {
-            for index in (first..count).step_by(workers) {
-                begin(index);
-                // The reader is gone: nobody wants the rest.
-                if sender.send(maker.make(index)).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Worker { batches: Some(batches), thread: Some(thread) })
+/// What training and evaluation need to know of a loader, wherever its images are.
+pub trait Batches: Send + Sync {
+    /// Number of batches in an epoch.
+    fn batches(&self) -> usize;
+    /// All batches of an epoch, each image once.
+    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>>;
+}
+
+impl Batches for Loader {
+    fn batches(&self) -> usize {
+        self.batches()
+    }
+    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        Box::new(self.epoch(epoch).map(Ok))
+    }
+}
+
+impl Batches for Loader<ImageFolder> {
+    fn batches(&self) -> usize {
+        self.batches()
+    }
+    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        Box::new(self.epoch(epoch))
+    }
+}
+
+impl<B: Batches + ?Sized> Batches for Box<B> {
+    fn batches(&self) -> usize {
+        (**self).batches()
+    }
+    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        (**self).epoch(epoch)
     }
 }
 
 /// Makes any batch of one epoch.
-#[derive(Clone)]
-struct Maker {
-    split: Arc<Split>,
-    table: Arc<[[f32; 256]; CHANNELS]>,
+struct Maker<S> {
+    loader: Loader<S>,
     order: Arc<[usize]>,
-    batch_size: usize,
-    augmentation: Option<(Augmentation, u64)>,
     epoch: u64,
 }
 
-impl Maker {
-    fn make(&self, batch: usize) -> Batch {
+impl<S> Clone for Maker<S> {
+    fn clone(&self) -> Self {
+        Self { loader: self.loader.clone(), order: Arc::clone(&self.order), epoch: self.epoch }
+    }
+}
+
+impl<S: Images> Maker<S> {
+    fn make(&self, batch: usize) -> Result<Batch, S::Error> {
+        let Loader { images: source, config, tables } = &self.loader;
         // Cannot overflow: `batch` is below the number of batches.
-        let start = batch * self.batch_size;
-        let end = start.saturating_add(self.batch_size).min(self.order.len());
+        let start = batch * config.batch_size;
+        let end = start.saturating_add(config.batch_size).min(self.order.len());
         let indices = &self.order[start..end];
-        let mut images = vec![0.0; indices.len() * IMAGE_LEN];
-        for (&index, out) in indices.iter().zip(images.chunks_exact_mut(IMAGE_LEN)) {
-            let change = match &self.augmentation {
-                Some((augmentation, seed)) => augmentation.draw(*seed, self.epoch, index),
+        let (size, len) = (config.preprocessing.input(), config.preprocessing.len());
+        let mut images = vec![0.0; indices.len() * len];
+        let one = |(&index, out): (&usize, &mut [f32])| {
+            let bytes = source.fitted(index, &config.preprocessing)?;
+            let change = match &config.augmentation {
+                Some((augmentation, seed)) => augmentation.draw(*seed, self.epoch, index, size),
                 None => Change::NONE,
             };
-            change.apply(self.split.image(index), &self.table, out);
+            let planes = Planes { bytes: &bytes, size, channels: config.preprocessing.channels() };
+            change.apply(planes, tables, out);
+            Ok(())
+        };
+        if S::SLOW {
+            let made: Vec<_> = indices.par_iter().zip(images.par_chunks_exact_mut(len)).map(one).collect();
+            // The error of the first image, whatever thread was the first.
+            made.into_iter().collect::<Result<(), _>>()?;
+        } else {
+            indices.iter().zip(images.chunks_exact_mut(len)).try_for_each(one)?;
         }
-        Batch { images, labels: indices.iter().map(|&index| self.split.label(index)).collect() }
+        Ok(Batch { images, labels: indices.iter().map(|&index| source.label(index)).collect() })
     }
 }
-
-/// The batches of one epoch, in order. See [`Loader::epoch`].
-pub struct Epoch {
-    source: Source,
-    next: usize,
-    batches: usize,
-}
-
-enum Source {
-    Here(Maker),
-    Threads(Vec<Worker>),
-}
-
-struct Worker {
-    batches: Option<Receiver<Batch>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Worker {
-    fn receive(&mut self) -> Batch {
-        if let Some(Ok(batch)) = self.batches.as_ref().map(Receiver::recv) {
-            return batch;
-        }
-        // A worker leaves before its last batch only by a panic. To end the epoch here would train on a part of the images
-        // without a word, so the panic goes on in this thread.
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            _ => unreachable!("a worker sends all its batches"),
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // First the receiver, so that a worker that waits to send wakes up and leaves.
-        drop(self.batches.take());
-        if let Some(thread) = self.thread.take() {
-            // Its panic, if any, concerns batches that nobody asked for.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Iterator for Epoch {
-    type Item = Batch;
-
-    fn next(&mut self) -> Option<Batch> {
-        if self.next == self.batches {
-            return None;
-        }
-        let index = self.next;
-        self.next += 1;
-        Some(match &mut self.source {
-            Source::Here(maker) => maker.make(index),
-            Source::Threads(workers) => {
-                let worker = index % workers.len();
-                workers[worker].receive()
-            }
-        })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.batches - self.next;
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Epoch {}
-impl std::iter::FusedIterator for Epoch {}
 
 #[cfg(test)]
 mod tests;

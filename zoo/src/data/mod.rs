@@ -8,7 +8,7 @@
 //! | [`Dataset::procedural`] | a built-in set, drawn from a seed, for when there is nothing to download |
 //! | [`labels`] | official class names |
 //! | [`Normalization`], [`Augmentation`] | bytes to `f32`, flips, shifts and cutout |
-//! | [`Loader`] | batches, prepared ahead on other threads |
+//! | [`Loader`] | batches from memory or from files, prepared ahead on other threads |
 //!
 //! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and the
 //! index of the image. The number of threads and the size of a batch change no bit of any image.
@@ -25,8 +25,8 @@ mod transform;
 
 pub use cifar::MAX_RECORDS;
 pub use error::DataError;
-pub use folder::{FolderBatches, FolderParts, ImageFolder};
-pub use loader::{Batch, Epoch, Loader, LoaderConfig};
+pub use folder::{FolderParts, ImageFolder};
+pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig};
 pub use split::Split;
 pub use transform::{Augmentation, Normalization};
 

@@ -135,22 +135,25 @@ impl Split {
     ///
     /// [`DataError::Setting`] unless `0 < fraction < 1`.
     pub fn split_validation(&self, fraction: f64) -> Result<(Self, Self), DataError> {
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(DataError::setting("fraction held out", "a number between 0 and 1, both excluded", fraction));
-        }
-        let mut counts = vec![0_usize; self.classes];
-        for &label in &self.labels {
-            counts[usize::from(label)] += 1;
-        }
-        let mut to_keep: Vec<usize> = counts.iter().map(|&count| count - held_out(count, fraction)).collect();
-        let (train, held): (Vec<usize>, Vec<usize>) = (0..self.len()).partition(|&index| {
-            let left = &mut to_keep[self.label(index)];
-            let keep = *left > 0;
-            *left = left.saturating_sub(1);
-            keep
-        });
+        let (train, held) = divide(&self.labels, self.classes, fraction)?;
         Ok((self.subset(&train)?, self.subset(&held)?))
     }
+}
+
+/// Which images [`Split::split_validation`] keeps, and which it holds out.
+pub(super) fn divide(labels: &[u16], classes: usize, fraction: f64) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    if !(fraction > 0.0 && fraction < 1.0) {
+        return Err(DataError::setting("fraction held out", "a number between 0 and 1, both excluded", fraction));
+    }
+    let mut counts = vec![0_usize; classes];
+    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    let mut to_keep: Vec<usize> = counts.iter().map(|&count| count - held_out(count, fraction)).collect();
+    Ok((0..labels.len()).partition(|&index| {
+        let left = &mut to_keep[usize::from(labels[index])];
+        let keep = *left > 0;
+        *left = left.saturating_sub(1);
+        keep
+    }))
 }
 
 fn held_out(count: usize, fraction: f64) -> usize {

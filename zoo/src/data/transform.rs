@@ -1,7 +1,8 @@
 //! From bytes to what a network reads: augmentation, then normalisation.
 
 use super::rng::{KeyedRng, Purpose};
-use super::{CHANNELS, DataError, IMAGE_LEN, PLANE, SIDE, Split};
+use super::{CHANNELS, DataError, IMAGE_LEN, PLANE, Split};
+use crate::image::Channels;
 
 /// Maps a byte `p` of channel `c` to `(p / 255 - mean[c]) / std[c]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,13 +63,6 @@ impl Normalization {
         }
         Ok(())
     }
-
-    /// The 256 values of each channel: a table costs one load a pixel in place of a division.
-    pub(super) fn table(&self) -> [[f32; 256]; CHANNELS] {
-        std::array::from_fn(|channel| {
-            std::array::from_fn(|byte| (byte as f32 / 255.0 - self.mean[channel]) / self.std[channel])
-        })
-    }
 }
 
 /// Random changes of a training image. All are off in [`Augmentation::NONE`], the default.
@@ -81,9 +75,9 @@ pub struct Augmentation {
     /// Mirror left and right with probability 1/2.
     pub flip: bool,
     /// Move by a whole number of pixels, uniform in `-shift..=shift`, down and to the right independently. This is the
-    /// random crop from an image padded by `shift`. At most 31.
+    /// random crop from an image padded by `shift`. Less than a side of the input.
     pub shift: usize,
-    /// Erase one square with sides of this many pixels, 1 to 32. Its centre is uniform over the image and the part
+    /// Erase one square with sides of this many pixels, from 1 to the input's shorter side. Its centre is uniform over the image and the part
     /// outside of the image is lost (DeVries & Taylor 2017, arXiv:1708.04552). A square of even side `s` begins `s / 2`
     /// before its centre, as in their code.
     pub cutout: Option<usize>,
@@ -95,35 +89,46 @@ impl Augmentation {
     /// Flips and shifts by up to 4 pixels, the usual choice for CIFAR (He et al. 2015, section 4.2).
     pub const STANDARD: Self = Self { flip: true, shift: 4, cutout: None };
 
-    pub(super) fn check(&self) -> Result<(), DataError> {
-        if self.shift >= SIDE {
-            return Err(DataError::setting("shift", "0 to 31 pixels", self.shift));
+    pub(super) fn check(&self, (height, width): (usize, usize)) -> Result<(), DataError> {
+        let side = height.min(width);
+        if self.shift >= side {
+            return Err(DataError::setting("shift", "fewer pixels than a side of the input has", self.shift));
         }
         match self.cutout {
-            Some(side) if side == 0 || side > SIDE => {
-                Err(DataError::setting("side of the cutout", "1 to 32 pixels", side))
+            Some(cut) if cut == 0 || cut > side => {
+                Err(DataError::setting("side of the cutout", "1 pixel to as many as a side of the input has", cut))
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) fn draw(&self, seed: u64, epoch: u64, index: usize) -> Change {
+    pub(super) fn draw(&self, seed: u64, epoch: u64, index: usize, (height, width): (usize, usize)) -> Change {
         let mut rng = KeyedRng::new(Purpose::Augment, seed, epoch, index as u64);
         // Always the same number of draws in the same order, see the type.
         let coin = rng.coin();
         let [down, right] = [rng.below(2 * self.shift + 1), rng.below(2 * self.shift + 1)];
-        let centre = [rng.below(SIDE), rng.below(SIDE)];
+        let [row, column] = [rng.below(height), rng.below(width)];
         Change {
             flip: self.flip && coin,
             shift: [down, right].map(|step| step as isize - self.shift as isize),
-            hole: self.cutout.map(|side| centre.map(|centre| square(centre, side))),
+            hole: self.cutout.map(|side| [square(row, side, height), square(column, side, width)]),
         }
     }
 }
 
 /// First row of the square (or column) and the one after its last, clipped to the image.
-fn square(centre: usize, side: usize) -> [usize; 2] {
-    [centre.saturating_sub(side / 2), (centre + side).saturating_sub(side / 2).min(SIDE)]
+fn square(centre: usize, side: usize, image: usize) -> [usize; 2] {
+    [centre.saturating_sub(side / 2), (centre + side).saturating_sub(side / 2).min(image)]
+}
+
+/// The bytes of an image at the size of the input, by planes: red, green, blue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planes<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Height and width.
+    pub(super) size: (usize, usize),
+    /// The order that the planes come out in.
+    pub(super) channels: Channels,
 }
 
 /// What happens to one image.
@@ -139,27 +144,30 @@ pub(super) struct Change {
 impl Change {
     pub(super) const NONE: Self = Self { flip: false, shift: [0, 0], hole: None };
 
-    /// Writes the changed, normalised `image` to `out`. Both have [`IMAGE_LEN`] values; `out` holds zeros.
-    pub(super) fn apply(&self, image: &[u8], table: &[[f32; 256]; CHANNELS], out: &mut [f32]) {
-        debug_assert_eq!((image.len(), out.len()), (IMAGE_LEN, IMAGE_LEN));
-        let [rows, columns] = self.shift.map(overlap);
-        let planes = image.chunks_exact(PLANE).zip(out.chunks_exact_mut(PLANE));
-        for ((from, to), table) in planes.zip(table) {
+    /// Writes the changed, normalised `image` to `out`, which has as many values and holds zeros. The tables are in the order
+    /// of `out`.
+    pub(super) fn apply(&self, image: Planes<'_>, tables: &[[f32; 256]; CHANNELS], out: &mut [f32]) {
+        let Planes { bytes, size: (height, width), channels } = image;
+        let plane = height * width;
+        debug_assert_eq!((bytes.len(), out.len()), (CHANNELS * plane, CHANNELS * plane));
+        let (rows, columns) = (overlap(self.shift[0], height), overlap(self.shift[1], width));
+        for ((channel, to), table) in out.chunks_exact_mut(plane).enumerate().zip(tables) {
+            let from = &bytes[channels.colour(channel) * plane..][..plane];
             for row in rows.to.clone() {
-                let source = &from[(row + rows.from - rows.to.start) * SIDE..][..SIDE];
-                let target = &mut to[row * SIDE..][..SIDE][columns.to.clone()];
-                let width = target.len();
+                let source = &from[(row + rows.from - rows.to.start) * width..][..width];
+                let target = &mut to[row * width..][..width][columns.to.clone()];
+                let count = target.len();
                 if self.flip {
-                    // Column `x` of the mirror image is column `SIDE - 1 - x`.
-                    let source = &source[SIDE - columns.from - width..][..width];
+                    // Column `x` of the mirror image is column `width - 1 - x`.
+                    let source = &source[width - columns.from - count..][..count];
                     normalise(source.iter().rev(), table, target);
                 } else {
-                    normalise(source[columns.from..][..width].iter(), table, target);
+                    normalise(source[columns.from..][..count].iter(), table, target);
                 }
             }
             if let Some([rows, [left, right]]) = self.hole {
                 for row in rows[0]..rows[1] {
-                    to[row * SIDE..][left..right].fill(0.0);
+                    to[row * width..][left..right].fill(0.0);
                 }
             }
         }
@@ -174,9 +182,9 @@ struct Overlap {
     to: std::ops::Range<usize>,
 }
 
-fn overlap(shift: isize) -> Overlap {
+fn overlap(shift: isize, side: usize) -> Overlap {
     let length = shift.unsigned_abs();
-    if shift < 0 { Overlap { from: length, to: 0..SIDE - length } } else { Overlap { from: 0, to: length..SIDE } }
+    if shift < 0 { Overlap { from: length, to: 0..side - length } } else { Overlap { from: 0, to: length..side } }
 }
 
 fn normalise<'a>(from: impl Iterator<Item = &'a u8>, table: &[f32; 256], to: &mut [f32]) {

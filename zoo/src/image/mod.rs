@@ -39,6 +39,18 @@ impl Image {
         fits.then_some(Self { width, height, pixels })
     }
 
+    /// An image of three planes, red, green and blue (CHW), of `width * height` bytes each.
+    pub(crate) fn from_planes(width: usize, height: usize, planes: &[u8]) -> Self {
+        let plane = width * height;
+        let pixels = (0..plane).flat_map(|at| [0, 1, 2].map(|colour| planes[colour * plane + at])).collect();
+        Self { width, height, pixels }
+    }
+
+    /// The bytes by planes, red, green and blue (CHW).
+    pub(crate) fn planes(&self) -> Vec<u8> {
+        (0..3).flat_map(|colour| self.pixels.iter().skip(colour).step_by(3).copied()).collect()
+    }
+
     /// Pixels in a row.
     #[must_use]
     pub fn width(&self) -> usize {

@@ -45,6 +45,16 @@ pub enum Channels {
     Bgr,
 }
 
+impl Channels {
+    /// Which of red, green and blue, from 0, is in this place.
+    pub(crate) fn colour(self, place: usize) -> usize {
+        match self {
+            Self::Rgb => place,
+            Self::Bgr => 2 - place,
+        }
+    }
+}
+
 /// From an image to the input of a network: a fit, then for each channel `c` in order `(byte / divisor - mean[c]) / std[c]`,
 /// in `f32`.
 ///
@@ -174,6 +184,48 @@ impl Preprocessing {
         Self::new(input, fit, self.interpolation, self.channels, self.divisor, self.mean, self.std)
     }
 
+    /// The same for inputs of another height and width and small images that show nothing but their object, as CIFAR's do:
+    /// without a margin around the crop, and bilinear. An image of the size of the input stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn whole(self, input: (usize, usize)) -> Result<Self, PreprocessingError> {
+        let fit = Fit::Crop { shorter: input.0.max(input.1) };
+        Self::new(input, fit, Interpolation::Bilinear, self.channels, self.divisor, self.mean, self.std)
+    }
+
+    /// The same with another mean or standard deviation, which are those of red, green and blue pixels in [0, 1] whatever the
+    /// order of the channels and the divisor were; what is `None` stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_statistics(self, mean: Option<[f32; 3]>, std: Option<[f32; 3]>) -> Result<Self, PreprocessingError> {
+        // `(byte / d - mean) / std` is `(byte / 255 - mean d / 255) / (std d / 255)`; without a rounding where `d` is 255.
+        let kept = |values: [f32; 3]| values.map(|value| value * (self.divisor / 255.0));
+        let given = |rgb: [f32; 3]| [0, 1, 2].map(|place| rgb[self.channels.colour(place)]);
+        let (mean, std) = (mean.map_or(kept(self.mean), given), std.map_or(kept(self.std), given));
+        Self::new(self.input, self.fit, self.interpolation, self.channels, 255.0, mean, std)
+    }
+
+    /// Whether an image of this size is only normalised.
+    pub(crate) fn keeps(&self, (height, width): (usize, usize)) -> bool {
+        let fits = match self.fit {
+            Fit::Squash => true,
+            Fit::Crop { shorter } => shorter == height.min(width),
+        };
+        fits && self.input == (height, width)
+    }
+
+    /// The 256 values of each channel, in their order: a table costs one load a pixel in place of a division.
+    pub(crate) fn tables(&self) -> [[f32; 256]; 3] {
+        std::array::from_fn(|channel| {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            std::array::from_fn(|byte| (byte as f32 / self.divisor - mean) / std)
+        })
+    }
+
     /// Height and width of the input.
     #[must_use]
     pub fn input(&self) -> (usize, usize) {
@@ -254,13 +306,8 @@ impl Preprocessing {
         assert_eq!(out.len(), self.len(), "values of an input");
         let image = self.fitted(image);
         let (height, width) = self.input;
-        for (channel, plane) in out.chunks_exact_mut(height * width).enumerate() {
-            let colour = match self.channels {
-                Channels::Rgb => channel,
-                Channels::Bgr => 2 - channel,
-            };
-            let (mean, std) = (self.mean[channel], self.std[channel]);
-            let table: [f32; 256] = std::array::from_fn(|byte| (byte as f32 / self.divisor - mean) / std);
+        for ((channel, plane), table) in out.chunks_exact_mut(height * width).enumerate().zip(self.tables()) {
+            let colour = self.channels.colour(channel);
             for (value, pixel) in plane.iter_mut().zip(image.pixels().chunks_exact(3)) {
                 *value = table[usize::from(pixel[colour])];
             }
@@ -274,6 +321,13 @@ impl Preprocessing {
         let mut out = vec![0.0; images.len() * self.len()];
         out.par_chunks_exact_mut(self.len()).zip(images).for_each(|(out, image)| self.apply_into(image, out));
         out
+    }
+}
+
+/// As [`Preprocessing::small`].
+impl From<Normalization> for Preprocessing {
+    fn from(normalization: Normalization) -> Self {
+        Self::small(normalization)
     }
 }
 

@@ -85,7 +85,7 @@ pub fn names(blocks: usize, projection: bool) -> Vec<LayerNames> {
     // Idelbayev calls the head `linear`, Chen calls it `fc`.
     names.push(
         LayerNames { aliases: &["linear", "fc"], ..LayerNames::torch(if projection { "fc" } else { "linear" }) }
-            .in_head(),
+            .as_classifier(),
     );
     names
 }

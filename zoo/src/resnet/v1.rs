@@ -138,8 +138,14 @@ pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {
             rank += 8;
         }
     }
-    names.push(LayerNames::keras("predictions", rank).in_head());
+    names.push(keras_classifier(rank));
     names
+}
+
+/// The last layer of Keras' ResNets. Their files were published by version 1.0.8 of `keras_applications`, which called it
+/// `probs`.
+pub(super) fn keras_classifier(rank: usize) -> LayerNames {
+    LayerNames { aliases: &["probs"], ..LayerNames::keras("predictions", rank).as_classifier() }
 }
 
 /// Names of the layers of a torchvision depth, in the order of a walk. timm calls them the same.
@@ -154,6 +160,6 @@ pub fn torch_names(blocks: [usize; 4]) -> Vec<LayerNames> {
                 .extend(main.into_iter().chain(projection).map(|layer| named(format!("layer{stage}.{block}.{layer}"))));
         }
     }
-    names.push(named("fc".to_owned()).in_head());
+    names.push(named("fc".to_owned()).as_classifier());
     names
 }

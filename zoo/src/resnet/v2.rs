@@ -93,6 +93,6 @@ pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {
         }
     }
     names.push(LayerNames::keras("post_bn", rank));
-    names.push(LayerNames::keras("predictions", rank + 1).in_head());
+    names.push(super::v1::keras_classifier(rank + 1));
     names
 }

@@ -1,4 +1,4 @@
-//! Evaluation over a whole split.
+//! Evaluation over all images of a set.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,8 @@ use pvlu::Error;
 use pvlu::kernel::cpu::cross_entropy::{cross_entropy, top_k_correct};
 use pvlu::layer::Mode;
 
-use crate::data::Loader;
+use super::TrainError;
+use crate::data::Batches;
 use crate::model::Model;
 
 /// How well a model does on a split.
@@ -22,18 +23,26 @@ pub struct Evaluation {
     pub loss: f64,
 }
 
-/// Evaluates a model on every image that the loader gives, in [`Mode::Eval`]. `None` if `interrupted` said so.
+/// Evaluates a model on every image that a loader gives, in [`Mode::Eval`]. `None` if `interrupted` said so.
+///
+/// # Errors
+///
+/// An image that cannot be read, a label that is no class of the model, and whatever the model gives.
 pub fn evaluate(
     model: &mut dyn Model,
-    loader: &Loader,
+    loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-) -> Result<Option<Evaluation>, Error> {
+) -> Result<Option<Evaluation>, TrainError> {
     model.set_mode(Mode::Eval);
     let classes = model.classes();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
     for batch in loader.epoch(0) {
         if interrupted().is_break() {
             return Ok(None);
+        }
+        let batch = batch?;
+        if let Some((index, &label)) = batch.labels.iter().enumerate().find(|(_, label)| **label >= classes) {
+            return Err(Error::Label { index, label, classes }.into());
         }
         let count = batch.labels.len();
         let logits = model.logits(batch.images)?;

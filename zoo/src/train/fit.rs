@@ -3,25 +3,25 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use pvlu::Error;
 use pvlu::kernel::cpu::cross_entropy::top_k_correct;
 use pvlu::layer::Mode;
 
+use super::TrainError;
 use super::evaluate::{Evaluation, evaluate};
 use super::optimizer::{Optimizer, OptimizerConfig};
 use super::schedule::Schedule;
-use crate::data::Loader;
+use crate::data::{Batches, Loader};
 use crate::model::Model;
 
-/// What a run trains on, selects by, and is judged on.
+/// What a run trains on, selects by, and is judged on; `Box<dyn Batches>` where it is not known where the images are.
 #[derive(Debug)]
-pub struct Splits {
+pub struct Splits<B = Loader> {
     /// Training images, shuffled and augmented.
-    pub train: Loader,
+    pub train: B,
     /// Images held out of training, in file order: the epoch is selected by these.
-    pub validation: Loader,
+    pub validation: B,
     /// Test images, in file order: reported, never selected by.
-    pub test: Loader,
+    pub test: B,
 }
 
 /// How a run trains.
@@ -115,26 +115,31 @@ impl History {
 }
 
 /// Trains a model and evaluates it after every epoch.
-pub fn fit(
+///
+/// # Errors
+///
+/// An image that cannot be read, and whatever the model gives.
+pub fn fit<B: Batches>(
     model: &mut dyn Model,
-    splits: &Splits,
+    splits: &Splits<B>,
     config: &FitConfig,
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-) -> Result<History, Error> {
+) -> Result<History, TrainError> {
+    let Splits { train, validation, test } = splits;
     let mut history = History { epochs: Vec::new(), outcome: Outcome::Finished };
     let mut optimizer = Optimizer::new(config.optimizer);
     for epoch in 1..=config.epochs {
         let start = Instant::now();
-        let Some(trained) = train_epoch(model, &mut optimizer, splits, config, epoch, observe)? else {
+        let Some(trained) = train_epoch(model, &mut optimizer, train, config, epoch, observe)? else {
             history.outcome = Outcome::Interrupted;
             break;
         };
         let mut evaluating = || observe(Event::Evaluating);
-        let Some(validation) = evaluate(model, &splits.validation, &mut evaluating)? else {
+        let Some(validation) = evaluate(model, validation, &mut evaluating)? else {
             history.outcome = Outcome::Interrupted;
             break;
         };
-        let Some(test) = evaluate(model, &splits.test, &mut evaluating)? else {
+        let Some(test) = evaluate(model, test, &mut evaluating)? else {
             history.outcome = Outcome::Interrupted;
             break;
         };
@@ -172,18 +177,19 @@ struct Trained {
 fn train_epoch(
     model: &mut dyn Model,
     optimizer: &mut Optimizer,
-    splits: &Splits,
+    loader: &dyn Batches,
     config: &FitConfig,
     epoch: u64,
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-) -> Result<Option<Trained>, Error> {
+) -> Result<Option<Trained>, TrainError> {
     model.set_mode(Mode::Train);
     let classes = model.classes();
-    let steps = splits.train.batches() as u64;
+    let steps = loader.batches() as u64;
     let total = steps.saturating_mul(config.epochs);
     let mut trained = Trained { learning_rate: config.learning_rate, loss: 0.0, top1: 0.0 };
     let mut images = 0;
-    for (step, batch) in (1..).zip(splits.train.epoch(epoch)) {
+    for (step, batch) in (1..).zip(loader.epoch(epoch)) {
+        let batch = batch?;
         let done = (epoch - 1) * steps + step - 1;
         trained.learning_rate = config.learning_rate * config.schedule.factor(done, steps, total);
         let mut result = model.step(batch.images, &batch.labels)?;

@@ -1,6 +1,6 @@
 //! What the tensors of a model are called in a file, and how they lie in it.
 
-use std::collections::BTreeMap;
+use std::path::Path as FilePath;
 
 use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
@@ -8,7 +8,7 @@ use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, Walker};
 
 use super::{Excuse, Expected, Format, Layout, Source, WeightsError};
-use crate::names::{LayerNames, WeightLayout};
+use crate::names::{LayerNames, Part, WeightLayout, keras_counters};
 
 /// Whose names and layouts are meant, once `Native` is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +31,15 @@ pub(super) fn sources(names: &[LayerNames]) -> Vec<Source> {
     known.into_iter().filter_map(|(source, known)| known.then_some(source)).collect()
 }
 
-/// The tensors of a model as a file of this source and format has them, in the order of the walk.
+/// The tensors of a model as a file of this source and format has them, in the order of the walk. The path of the file is for
+/// messages.
 ///
 /// [`WeightsError::Names`] if the source has no names for the model.
 pub(super) fn expected<E: Element + Unit>(
     net: &dyn Walk<E, Cpu>,
     names: &[LayerNames],
     source: Source,
-    format: Format,
+    (path, format): (&FilePath, Format),
 ) -> Result<Vec<Expected>, WeightsError> {
     let known = sources(names);
     let original = *known.first().unwrap_or(&Source::Native);
@@ -50,11 +51,10 @@ pub(super) fn expected<E: Element + Unit>(
         _ => Naming::Torchvision,
     };
     if !known.contains(&source) {
-        return Err(WeightsError::Names { found: source, known });
+        return Err(WeightsError::Names { path: path.to_owned(), found: source, known });
     }
-    let tensors = tensors(net)?;
-    let counters = if naming == Naming::KerasCounters { counters(names, &tensors) } else { BTreeMap::new() };
-    tensors.iter().map(|tensor| tensor.expected(names, naming, &counters)).collect()
+    let counters = if naming == Naming::KerasCounters { keras_counters(names) } else { Vec::new() };
+    tensors(net)?.iter().map(|tensor| tensor.expected(names, naming, &counters)).collect()
 }
 
 /// A tensor of a model and the layer or activation site that it belongs to.
@@ -96,7 +96,7 @@ impl Tensor {
         &self,
         names: &[LayerNames],
         naming: Naming,
-        counters: &BTreeMap<usize, String>,
+        counters: &[Option<String>],
     ) -> Result<Expected, WeightsError> {
         let (path, mut shape, mut layout) = (self.path.clone(), self.shape.clone(), Layout::Same);
         let leaf = self.path.rsplit('.').next().unwrap_or_default();
@@ -111,7 +111,7 @@ impl Tensor {
             Naming::Torchvision => layer.torchvision.as_ref(),
             Naming::Timm => layer.timm.as_ref(),
             Naming::Keras => layer.keras.as_ref(),
-            Naming::KerasCounters => counters.get(&self.owner),
+            Naming::KerasCounters => counters.get(self.owner).and_then(Option::as_ref),
         };
         let name = name.ok_or_else(unnamed)?;
         let keras = matches!(naming, Naming::Keras | Naming::KerasCounters);
@@ -133,35 +133,18 @@ impl Tensor {
         let key = |name: &str| match naming {
             Naming::Torchvision | Naming::Timm => format!("{name}.{}", torch_leaf(self.role)),
             Naming::Keras => format!("{name}/{}", keras_leaf(self.role)),
-            Naming::KerasCounters => format!("layers/{name}/vars/{}", keras_variable(self.role)),
+            Naming::KerasCounters => format!("{name}/{}", keras_variable(self.role)),
         };
-        let aliases = layer.aliases.iter().filter(|alias| **alias != name.as_str() && !keras).map(|alias| key(alias));
-        let excuse = if layer.head { Excuse::FreshHead } else { Excuse::Never };
+        // A counter is no name that could be another.
+        let aliases = layer.aliases.iter().filter(|alias| **alias != name && naming != Naming::KerasCounters);
+        let aliases = aliases.map(|alias| key(alias));
+        let excuse = match layer.part {
+            Part::Trunk => Excuse::Never,
+            Part::Head => Excuse::Head,
+            Part::Classifier => Excuse::Classifier,
+        };
         Ok(Expected { key: key(name), aliases: aliases.collect(), shape, layout, path, excuse })
     }
-}
-
-/// Names of Keras' layers by class and count: `batch_normalization_10`.
-fn counters(names: &[LayerNames], tensors: &[Tensor]) -> BTreeMap<usize, String> {
-    let class = |tensor: &Tensor| match (tensor.role, tensor.shape.len()) {
-        (Role::Weight, 4) => Some("conv2d"),
-        (Role::Weight, _) => Some("dense"),
-        (Role::Scale, _) => Some("batch_normalization"),
-        _ => None,
-    };
-    let mut layers: Vec<_> = tensors
-        .iter()
-        .filter_map(|tensor| Some((names.get(tensor.owner)?.keras_rank, class(tensor)?, tensor.owner)))
-        .collect();
-    layers.sort_unstable();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let name = |(_, class, owner)| {
-        let count = counts.entry(class).or_default();
-        let name = if *count == 0 { class.to_owned() } else { format!("{class}_{count}") };
-        *count += 1;
-        (owner, name)
-    };
-    layers.into_iter().map(name).collect()
 }
 
 fn torch_leaf(role: Role) -> &'static str {

@@ -82,8 +82,10 @@ pub enum WeightsError {
         mismatch: Mismatch,
     },
     /// A source that has no names for the model.
-    #[error("the model has no {found} names; it has those of {}", known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("{}: the model has no {found} names; it has those of {}", path.display(), known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Names {
+        /// The file read or to be written.
+        path: PathBuf,
         /// The source asked for.
         found: Source,
         /// Those that have names for it.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::Format;
 use super::mismatch::{Mismatch, Problem};
+use super::name::layer_of;
 use super::report::{LoadReport, Source};
 use super::{Dtype, Entry, Layout, TensorFile, WeightsError};
 
@@ -30,20 +31,25 @@ pub enum Excuse {
     /// Never.
     #[default]
     Never,
-    /// Part of the head. It may if the caller allows a fresh head, and the file has none or one of another number of
-    /// classes.
-    FreshHead,
-    /// Parameter of an activation. It may if the file has none of any activation: then it is the file of a model without.
+    /// Part of the head but not of its last layer. It may if the caller allows a fresh head and the file has none.
+    Head,
+    /// Part of the last layer of the head. It may if the caller allows a fresh head, and the file has no such layer or one
+    /// of another number of classes.
+    Classifier,
+    /// Parameter of an activation. It may if the file has none of any activation and does not say that it should: then it is
+    /// the file of a model without.
     ActivationParameter,
 }
 
 /// What a caller allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MatchOptions {
-    /// Keeps the head of the model if the file has none or one of another number of classes.
+    /// Keeps the head of the model if the file has none, and its last layer if that is one of another number of classes.
     pub fresh_head: bool,
-    /// Layers of the file that the model does not have and need not have.
+    /// Layers of the file that are none of the model, whatever they are called.
     pub ignored: BTreeSet<String>,
+    /// Whether the file says that it is of a model with parameters of activations, so that none may be missing.
+    pub activations: bool,
 }
 
 /// Every tensor of a model with its name in the file.
@@ -69,21 +75,29 @@ pub fn match_tensors<'a>(
     source: Source,
     options: &MatchOptions,
 ) -> Result<Matched<'a>, WeightsError> {
-    let mut rest: BTreeMap<&str, &Entry> = file.entries().iter().map(|(name, entry)| (name.as_str(), entry)).collect();
+    let entries = file.entries().iter().map(|(name, entry)| (name.as_str(), entry));
+    let (ignored, mut rest): (BTreeMap<&str, &Entry>, BTreeMap<&str, &Entry>) =
+        entries.partition(|(name, _)| options.ignored.contains(layer_of(name)));
     let found: Vec<Option<(&str, &Entry)>> =
         expected.iter().map(|tensor| names(tensor).find_map(|name| rest.remove_entry(name))).collect();
-    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored: Vec::new() };
+    let ignored = ignored.into_keys().map(str::to_owned).collect();
+    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored };
     let mut matched = Matched { tensors: Vec::new(), report };
     let mut problems = Vec::new();
 
-    let fresh_head = options.fresh_head && is_head_replaceable(expected, &found);
-    let is_activation = |tensor: &Expected| tensor.excuse == Excuse::ActivationParameter;
-    let no_activations = !expected.iter().zip(&found).any(|(tensor, found)| is_activation(tensor) && found.is_some());
+    let has_none = |excuses: &[Excuse]| {
+        !expected.iter().zip(&found).any(|(tensor, found)| excuses.contains(&tensor.excuse) && found.is_some())
+    };
+    let fresh_head = options.fresh_head && has_none(&[Excuse::Head, Excuse::Classifier]);
+    let fresh_classifier =
+        options.fresh_head && (has_none(&[Excuse::Classifier]) || has_other_classes(expected, &found));
+    let fresh_activations = !options.activations && has_none(&[Excuse::ActivationParameter]);
     for (tensor, found) in expected.iter().zip(&found) {
         let excused = match tensor.excuse {
             Excuse::Never => false,
-            Excuse::FreshHead => fresh_head,
-            Excuse::ActivationParameter => no_activations,
+            Excuse::Head => fresh_head,
+            Excuse::Classifier => fresh_classifier,
+            Excuse::ActivationParameter => fresh_activations,
         };
         match found {
             _ if excused => {
@@ -103,11 +117,6 @@ pub fn match_tensors<'a>(
         }
     }
     for (name, entry) in rest {
-        let layer = name.rsplit_once(['.', '/']).map_or(name, |(layer, _)| layer);
-        if options.ignored.contains(layer) {
-            matched.report.ignored.push(name.to_owned());
-            continue;
-        }
         match ignorable(file.format(), name, entry) {
             Ignorable::Yes => matched.report.ignored.push(name.to_owned()),
             Ignorable::No => problems.push(Problem::Unexpected {
@@ -139,22 +148,19 @@ fn problem(tensor: &Expected, name: &str, entry: &Entry) -> Option<Problem> {
     if entry.shape == tensor.shape {
         return None;
     }
-    let classes = tensor.excuse == Excuse::FreshHead && other_classes(tensor, entry).is_some();
+    let classes = tensor.excuse == Excuse::Classifier && other_classes(tensor, entry).is_some();
     Some(Problem::Shape { key, expected: tensor.shape.clone(), found: entry.shape.clone(), classes })
 }
 
-/// Whether the file has no head at all, or a whole one that differs in nothing but the number of classes.
-fn is_head_replaceable(expected: &[Expected], found: &[Option<(&str, &Entry)>]) -> bool {
-    let head = || expected.iter().zip(found).filter(|(tensor, _)| tensor.excuse == Excuse::FreshHead);
-    if head().all(|(_, found)| found.is_none()) {
-        return true;
-    }
+/// Whether the file has the whole last layer of the head, which differs in nothing but the number of classes.
+fn has_other_classes(expected: &[Expected], found: &[Option<(&str, &Entry)>]) -> bool {
+    let classifier = expected.iter().zip(found).filter(|(tensor, _)| tensor.excuse == Excuse::Classifier);
     let classes: Option<BTreeSet<usize>> =
-        head().map(|(tensor, found)| found.and_then(|(_, entry)| other_classes(tensor, entry))).collect();
+        classifier.map(|(tensor, found)| found.and_then(|(_, entry)| other_classes(tensor, entry))).collect();
     classes.is_some_and(|classes| classes.len() == 1)
 }
 
-/// The number of classes of a tensor of a head that fits but for them.
+/// The number of classes of a tensor of a last layer that fits but for them.
 fn other_classes(tensor: &Expected, entry: &Entry) -> Option<usize> {
     let axis = tensor.layout.output_axis(tensor.shape.len());
     let mut shape = tensor.shape.clone();
@@ -181,8 +187,12 @@ fn ignorable(format: Format, name: &str, entry: &Entry) -> Ignorable {
             Entry { dtype, .. } => Ignorable::But(Problem::Dtype { key, expected: "I64", found: dtype.clone() }),
         };
     }
-    let state = name.starts_with("optimizer/") || name.contains("/seed_generator/");
-    if format == Format::Keras3 && state { Ignorable::Yes } else { Ignorable::No }
+    if is_state(format, name) { Ignorable::Yes } else { Ignorable::No }
+}
+
+/// Whether a tensor of a `.weights.h5` is the state of an optimiser or of a random generator.
+pub(crate) fn is_state(format: Format, name: &str) -> bool {
+    format == Format::Keras3 && (name.starts_with("optimizer/") || name.contains("/seed_generator/"))
 }
 
 /// Bytes of the longest names that are compared, and how many of them: comparing takes the product of the lengths, and a

@@ -4,24 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
+use pvlu::activation::{Activation, Param, Relu};
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Path, Slot, Walk, Walker, WalkerMut};
+use pvlu::layer::{AnyTensor, Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
 use super::binding::{expected, sources};
+use super::name::layer_of;
 use super::{
     Declared, Dtype, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
     match_tensors,
 };
-use crate::names::LayerNames;
+use crate::names::{KINDS, LayerNames, Part, called};
+
+/// Key of the metadata under which a file names its activation.
+pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
 
 /// How a file is loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     /// Whose names the file has; recognised from them if not given.
     pub source: Option<Source>,
-    /// Keeps the model's head where the file has none, one of another number of classes, or one of `other_heads`.
+    /// Keeps the model's head where the file has none, or has one of `other_heads`, and the last layer of the head where that
+    /// of the file is for another number of classes.
     pub fresh_head: bool,
-    /// Layers of heads that the file may have and the model does not.
+    /// The layers of another head than the model's that the file may have in its place; all of them, or none. Of no use
+    /// where both have the same names.
     pub other_heads: Vec<LayerNames>,
 }
 
@@ -29,6 +36,13 @@ pub struct LoadOptions {
 ///
 /// All or nothing: every tensor of the file is matched, read and converted once before the first tensor of the model is
 /// changed. Memory: where the file has the layout of the model, a fixed piece (see [`TensorFile`]); else the largest tensor.
+///
+/// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation. That
+/// then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1, PReLU a slope
+/// of 0, at which both are ReLU. A file whose metadata says under [`ACTIVATION_KEY`] that its activation is another one than
+/// ReLU is not such a file.
+///
+/// Which tensors are frozen is no part of a file: apply a [`FreezePolicy`](crate::transfer::FreezePolicy) after loading.
 ///
 /// # Errors
 ///
@@ -44,15 +58,17 @@ pub fn load<E: Element + Unit>(
         Some(source) => source,
         None => recognise(net, names, file)?,
     };
-    let tensors = expected(net, names, source, file.format())?;
+    let tensors = expected(net, names, source, (file.path(), file.format()))?;
     let match_options = MatchOptions {
         fresh_head: options.fresh_head,
-        ignored: if options.fresh_head { layers_of(&options.other_heads) } else { BTreeSet::new() },
+        ignored: if options.fresh_head { other_head(names, &options.other_heads, file) } else { BTreeSet::new() },
+        activations: file.metadata().get(ACTIVATION_KEY).is_some_and(|activation| activation != Relu::NAME),
     };
     let matched = match_tensors(file, &tensors, source, &match_options)?;
     file.verify::<E>()?;
     let tensors = matched.tensors.iter().map(|(tensor, key)| (tensor.path.as_str(), (*tensor, key.as_str()))).collect();
-    let mut read = Read { file, tensors, buffer: Vec::new(), error: None };
+    let fresh = matched.report.fresh.iter().map(String::as_str).collect();
+    let mut read = Read { file, tensors, fresh, params: Vec::new(), buffer: Vec::new(), error: None };
     let walked = net.walk_mut(&mut Path::root(), &mut read);
     match read.error {
         Some(error) => Err(error),
@@ -60,9 +76,19 @@ pub fn load<E: Element + Unit>(
     }
 }
 
-/// Every name that a framework gives these layers.
-fn layers_of(names: &[LayerNames]) -> BTreeSet<String> {
-    names.iter().flat_map(|layer| [&layer.torchvision, &layer.timm, &layer.keras]).flatten().cloned().collect()
+/// The layers of another head that the file has, as it calls them. A part of one is not a head.
+fn other_head(names: &[LayerNames], other: &[LayerNames], file: &TensorFile) -> BTreeSet<String> {
+    if other.is_empty() {
+        return BTreeSet::new();
+    }
+    // With the trunk before it, so that counters begin where the trunk's end.
+    let trunk = names.iter().filter(|layer| layer.part == Part::Trunk);
+    let whole: Vec<LayerNames> = trunk.chain(other).cloned().collect();
+    let heads: [Option<BTreeSet<String>>; KINDS] =
+        called(&whole).map(|mut called| called.split_off(whole.len() - other.len()).into_iter().collect());
+    let layers: BTreeSet<&str> = file.entries().keys().map(|key| layer_of(key)).collect();
+    let is_there = |head: &BTreeSet<String>| head.iter().all(|layer| layers.contains(layer.as_str()));
+    heads.into_iter().flatten().find(is_there).unwrap_or_default()
 }
 
 /// The source most of whose names the file has; the model's own where none is better.
@@ -76,7 +102,7 @@ fn recognise<E: Element + Unit>(
     }
     let mut best = (0, Source::Native);
     for source in sources(names) {
-        let keys = expected(net, names, source, Format::Safetensors)?;
+        let keys = expected(net, names, source, (file.path(), Format::Safetensors))?;
         let hits = keys.iter().filter(|tensor| file.entries().contains_key(&tensor.key)).count();
         if hits > best.0 {
             best = (hits, source);
@@ -85,17 +111,32 @@ fn recognise<E: Element + Unit>(
     Ok(best.1)
 }
 
-/// Reads every tensor into its place.
+/// Reads every tensor into its place, and makes of fresh parameters of activations those of a swap.
 struct Read<'a, E> {
     file: &'a TensorFile,
     tensors: BTreeMap<&'a str, (&'a Expected, &'a str)>,
+    fresh: BTreeSet<&'a str>,
+    /// Parameters of the last activation met.
+    params: Vec<Param>,
     /// A tensor in the order of the file.
     buffer: Vec<E>,
     error: Option<WeightsError>,
 }
 
 impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
+    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), pvlu::Error> {
+        if let Switches::Activation { params, .. } = switches {
+            self.params = params.to_vec();
+        }
+        Ok(())
+    }
+
     fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
+        if matches!(slot.role, Role::Activation | Role::Hyperparameter) && self.fresh.contains(slot.path) {
+            let name = slot.path.rsplit('.').next();
+            let swapped = self.params.iter().find(|param| Some(param.name) == name).map(|param| E::of(param.swapped));
+            return swapped.map_or(Ok(()), |value| tensor.with_mut(&mut |values| values.fill(value)));
+        }
         let Some(&(expected, key)) = self.tensors.get(slot.path) else { return Ok(()) };
         if self.error.is_some() {
             return Ok(());
@@ -130,7 +171,8 @@ pub fn save<E: Element + Unit>(
     source: Source,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), WeightsError> {
-    let tensors = expected(net, names, source, Format::Safetensors)?;
+    let path = path.as_ref();
+    let tensors = expected(net, names, source, (path, Format::Safetensors))?;
     let declared = tensors
         .iter()
         .map(|tensor| Declared { name: tensor.key.clone(), dtype: Dtype::of::<E>(), shape: tensor.shape.clone() })

@@ -26,6 +26,11 @@ pub(super) fn shown(name: &str) -> impl fmt::Display {
     Shown(name)
 }
 
+/// The layer that a tensor of a file belongs to: `conv1` of `conv1.weight` and of `conv1/kernel`.
+pub(crate) fn layer_of(key: &str) -> &str {
+    key.rsplit_once(['.', '/']).map_or(key, |(layer, _)| layer)
+}
+
 /// Dimensions of a shape that are shown at most.
 const RANK: usize = 8;
 

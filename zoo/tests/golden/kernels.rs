@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use pvlu::kernel::Element;
 use pvlu::layer::{Extent, LayerKind, Path};
-use pvlu_zoo::registry::{MODELS, Options, Sides, Start};
+use pvlu_zoo::registry::{CLASSES, MODELS, Options, Start};
 
 use crate::models::ONE_AT_A_TIME;
 
@@ -56,18 +56,19 @@ impl<E: Element> Output<E> {
 fn cases() -> BTreeMap<String, (Case, &'static str)> {
     let mut cases = BTreeMap::new();
     for entry in &MODELS {
-        let sides: &[usize] = match entry.sides() {
-            Sides::Any { default, .. } => &[default],
-            Sides::Square(sides) => sides,
-        };
-        for (&activation, &side) in entry.activations.iter().flat_map(|a| sides.iter().map(move |side| (a, side))) {
-            let (classes, image) = (entry.classes(), Some((side, side)));
-            let model = entry.build(&Options { activation, classes, image, weights: Start::Unfilled }).unwrap();
-            let mut add = |layer: pvlu::layer::LayerOutline<'_>| {
-                let case = Case { kind: layer.kind, input: layer.input, output: layer.output };
-                cases.entry(format!("{case:?}")).or_insert((case, entry.name));
-            };
-            model.net().outline(&mut Path::root(), Extent::image(3, side, side), &mut add).unwrap();
+        for side in entry.sides().of_heads() {
+            // Only the last layer, behind which there is no activation, depends on the number of classes.
+            let heads = CLASSES.into_iter().map(|classes| (entry.activations[0], classes));
+            let others = entry.activations.iter().skip(1).map(|activation| (*activation, entry.classes()));
+            for (activation, classes) in heads.chain(others) {
+                let options = Options { activation, classes, image: Some((side, side)), weights: Start::Unfilled };
+                let model = entry.build(&options).unwrap();
+                let mut add = |layer: pvlu::layer::LayerOutline<'_>| {
+                    let case = Case { kind: layer.kind, input: layer.input, output: layer.output };
+                    cases.entry(format!("{case:?}")).or_insert((case, entry.name));
+                };
+                model.net().outline(&mut Path::root(), Extent::image(3, side, side), &mut add).unwrap();
+            }
         }
     }
     cases

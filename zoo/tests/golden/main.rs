@@ -5,6 +5,7 @@ mod cifar;
 mod compare;
 mod file;
 mod formula;
+mod heads;
 mod kernels;
 mod models;
 mod naming;

@@ -1,7 +1,7 @@
 //! Parameters, sites and channels, against numbers from elsewhere.
 
 use pvlu::layer::{Extent, LayerKind, Path, Role};
-use pvlu_zoo::registry::{MODELS, Options, Start};
+use pvlu_zoo::registry::{Entry, MODELS, Options, Start};
 
 /// Parameters and running statistics with ReLU, activation sites, and the sum of their channels.
 ///
@@ -25,38 +25,92 @@ const EXPECTED: [(&str, usize, usize, usize, usize, usize); 15] = [
     ("cifar_resnet56_b", 100, 861_620, 4_064 + 2 * (32 + 64), 55, 2_032),
 ];
 
+/// What the tensors and the outline of a model say of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    parameters: usize,
+    statistics: usize,
+    sites: usize,
+    channels: usize,
+}
+
+/// Counts a model twice, by its tensors and by its outline, and asserts that both agree.
+fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -> Counts {
+    let what = format!("{} with {activation} at {side}x{side}", entry.name);
+    let options = Options { activation, classes, image: Some((side, side)), weights: Start::Unfilled };
+    let model = entry.build(&options).unwrap();
+    assert_eq!(
+        (model.classes(), model.image(), model.activation()),
+        (classes, (side, side), Some(activation)),
+        "{what}"
+    );
+    let mut counts = Counts::default();
+    // The first tensor of each site, by its path without the last step.
+    let (mut tensors, mut sites) = (0, std::collections::BTreeMap::new());
+    let mut see = |tensor: pvlu_zoo::model::TensorView<'_>| {
+        tensors += tensor.values.len();
+        match tensor.slot.role {
+            Role::RunningMean | Role::RunningVariance => counts.statistics += tensor.values.len(),
+            _ => counts.parameters += tensor.values.len(),
+        }
+        if matches!(tensor.slot.role, Role::Activation | Role::Hyperparameter) {
+            let (site, _) = tensor.slot.path.rsplit_once('.').unwrap();
+            let parameters: &mut (usize, usize) = sites.entry(site.to_owned()).or_insert((0, tensor.values.len()));
+            assert_eq!(parameters.1, tensor.values.len(), "{what}: {site}");
+            parameters.0 += 1;
+        }
+    };
+    model.tensors(&mut see).unwrap();
+
+    let mut outlined = 0;
+    let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
+        outlined += layer.tensor_elements();
+        if let LayerKind::Activation { name, parameters } = layer.kind {
+            assert_eq!(name, activation, "{what}: no activation is another one");
+            counts.sites += 1;
+            counts.channels += layer.output.channels();
+            let expected = (parameters > 0).then_some((parameters, layer.output.channels()));
+            assert_eq!(sites.remove(layer.path), expected, "{what}: {}", layer.path);
+        }
+    };
+    let output = model.net().outline(&mut Path::root(), Extent::image(3, side, side), &mut show).unwrap();
+    assert_eq!(output, Extent::features(classes), "{what}");
+    assert_eq!(outlined, tensors, "{what}");
+    assert!(sites.is_empty(), "{what}: {sites:?} are no sites");
+    counts
+}
+
 #[test]
 fn parameters_and_sites_are_those_of_the_originals() {
     for (name, classes, parameters, statistics, sites, channels) in EXPECTED {
         let entry = pvlu_zoo::registry::find(name).unwrap();
         for activation in ["relu", "pvlu"] {
-            let options = Options { activation, classes, image: None, weights: Start::Unfilled };
-            let model = entry.build(&options).unwrap();
-            let mut found = (0, 0);
-            let mut count = |tensor: pvlu_zoo::model::TensorView<'_>| match tensor.slot.role {
-                Role::RunningMean | Role::RunningVariance => found.1 += tensor.values.len(),
-                _ => found.0 += tensor.values.len(),
-            };
-            model.tensors(&mut count).unwrap();
             let of_activations = if activation == "pvlu" { 2 * channels } else { 0 };
-            assert_eq!(found, (parameters + of_activations, statistics), "{name} {activation}");
-
-            let (height, width) = entry.image();
-            let mut outlined = (0, 0, 0);
-            let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
-                outlined.2 += layer.tensor_elements();
-                if let LayerKind::Activation { name, .. } = layer.kind {
-                    assert_eq!(name, activation, "no activation is another one");
-                    outlined = (outlined.0 + 1, outlined.1 + layer.output.channels(), outlined.2);
-                }
-            };
-            let input = Extent::image(3, height, width);
-            let output = model.net().outline(&mut Path::root(), input, &mut show).unwrap();
-            assert_eq!(output, Extent::features(classes), "{name}");
-            assert_eq!(outlined, (sites, channels, found.0 + found.1), "{name} {activation}");
-            assert_eq!(model.activation(), Some(activation));
+            let expected = Counts { parameters: parameters + of_activations, statistics, sites, channels };
+            assert_eq!(count(entry, activation, classes, entry.image().0), expected, "{name} {activation}");
         }
     }
+}
+
+#[test]
+fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_activation() {
+    for entry in &MODELS {
+        for side in entry.sides().of_heads() {
+            let relu = count(entry, "relu", 10, side);
+            for &activation in entry.activations {
+                let found = count(entry, activation, 10, side);
+                let of_activations = found.parameters - relu.parameters;
+                assert_eq!(of_activations % relu.channels, 0, "{} {activation}", entry.name);
+                assert_eq!(Counts { parameters: relu.parameters, ..found }, relu, "{} {activation}", entry.name);
+            }
+        }
+    }
+    // The small head of VGG: 512 x 512 and 512 x 10, with biases, and one site.
+    let [large, small] = [224, 32].map(|side| count(&MODELS[1], "relu", 10, side));
+    let trunk = 14_714_688;
+    assert_eq!(small.parameters, trunk + 512 * 513 + 513 * 10);
+    assert_eq!(large.parameters, trunk + 25_089 * 4096 + 4097 * 4096 + 4097 * 10);
+    assert_eq!((small.sites, small.channels), (14, large.channels - 2 * 4096 + 512));
 }
 
 #[test]
@@ -75,5 +129,8 @@ fn images_that_a_model_does_not_take_are_errors_that_say_which_it_takes() {
     };
     assert_eq!(error("vgg16", (64, 64)), "vgg16 does not take images of 64x64; it takes 224x224 and 32x32");
     assert_eq!(error("vgg16", (32, 224)), "vgg16 does not take images of 32x224; it takes 224x224 and 32x32");
-    assert_eq!(error("resnet50", (31, 64)), "resnet50 does not take images of 31x64; it takes any size from 32x32");
+    assert_eq!(
+        error("resnet50", (31, 64)),
+        "resnet50 does not take images of 31x64; it takes any size from 32x32 to 4096x4096"
+    );
 }

@@ -1,9 +1,10 @@
 use std::fs;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Loader, LoaderConfig};
+use crate::data::{Augmentation, Batch, Batches, Loader, LoaderConfig, SIDE};
 use crate::image::Fit;
 
 /// A file of `tests/fixtures/images`.
@@ -77,23 +78,58 @@ fn a_folder_that_is_none_is_an_error() {
     assert!(refusal(ImageFolder::open(dir.path().join("README.md"))).ends_with("expected a folder, found a file"));
 }
 
+/// The batches of an epoch.
+fn batches(folder: &ImageFolder, config: LoaderConfig, epoch: u64) -> Vec<Result<Batch, DataError>> {
+    Loader::new(Arc::new(folder.clone()), config).unwrap().epoch(epoch).collect()
+}
+
+fn whole(batches: Vec<Result<Batch, DataError>>) -> Vec<Batch> {
+    batches.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
 #[test]
 fn batches_are_the_images_in_order_for_any_number_of_threads() {
     let dir = two_classes();
     let folder = ImageFolder::open(dir.path()).unwrap();
-    let preprocessing = Preprocessing::TORCHVISION.with_input((24, 24)).unwrap();
+    let preprocessing = Preprocessing::KERAS_CAFFE.with_input((24, 28)).unwrap();
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| folder.batches(preprocessing, 3).unwrap().collect::<Result<Vec<_>, _>>().unwrap())
+        let here = LoaderConfig { workers: 0, ..LoaderConfig::evaluation(3, preprocessing) };
+        pool.install(|| whole(batches(&folder, here, 0)))
     };
-    let batches = run(1);
-    assert_eq!(batches.iter().map(|batch| batch.labels.clone()).collect::<Vec<_>>(), [vec![0, 0, 1], vec![1]]);
-    let images: Vec<f32> = batches.iter().flat_map(|batch| batch.images.clone()).collect();
+    let expected = run(1);
+    assert_eq!(expected.iter().map(|batch| batch.labels.clone()).collect::<Vec<_>>(), [vec![0, 0, 1], vec![1]]);
+    let images: Vec<f32> = expected.iter().flat_map(|batch| batch.images.clone()).collect();
     let opened: Vec<Image> = folder.files().map(|(path, _)| Image::open(path).unwrap()).collect();
     assert_eq!(images, preprocessing.apply(&opened));
-    assert_eq!(run(4), batches);
-    assert_eq!(folder.batches(preprocessing, 3).unwrap().len(), 2);
-    assert!(folder.batches(preprocessing, 0).is_err());
+    assert_eq!(run(4), expected);
+    let ahead = LoaderConfig { workers: 2, ..LoaderConfig::evaluation(3, preprocessing) };
+    assert_eq!(whole(batches(&folder, ahead, 0)), expected);
+    let loader = Loader::new(Arc::new(folder), LoaderConfig::evaluation(3, preprocessing)).unwrap();
+    assert_eq!(whole(Batches::epoch(&loader, 0).collect()), expected);
+}
+
+#[test]
+fn training_batches_are_shuffled_and_changed_by_the_seed_alone() {
+    let dir = two_classes();
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let config = |seed, augmentation| {
+        let preprocessing = Preprocessing::TORCHVISION.with_input((40, 40)).unwrap();
+        LoaderConfig::training(3, seed, preprocessing, augmentation)
+    };
+    let augmentation = Augmentation { flip: true, shift: 5, cutout: None };
+    let run = |seed, epoch| whole(batches(&folder, config(seed, augmentation), epoch));
+    assert_eq!(run(1, 1), run(1, 1));
+    assert_ne!(run(1, 1), run(2, 1));
+    assert_ne!(run(1, 1), run(1, 2));
+    let labels = |batches: &[Batch]| batches.iter().flat_map(|batch| batch.labels.clone()).collect::<Vec<_>>();
+    let orders: Vec<Vec<usize>> = (0..8).map(|epoch| labels(&run(1, epoch))).collect();
+    assert!(orders.iter().any(|order| *order != orders[0]), "{orders:?}");
+    for mut order in orders {
+        order.sort_unstable();
+        assert_eq!(order, [0, 0, 1, 1]);
+    }
+    assert_ne!(run(1, 1), whole(batches(&folder, config(1, Augmentation::NONE), 1)));
 }
 
 #[test]
@@ -101,13 +137,32 @@ fn the_first_file_that_is_no_image_is_named_and_the_next_batch_follows() {
     let dir =
         tree(&[("a/1.png", "wide.png"), ("a/2.png", "README.md"), ("a/3.png", "gen.py"), ("a/4.png", "wide.png")]);
     let folder = ImageFolder::open(dir.path()).unwrap();
-    let preprocessing = Preprocessing::small(Normalization::NONE);
-    let batches: Vec<_> = folder.batches(preprocessing, 3).unwrap().collect();
+    let batches = batches(&folder, LoaderConfig::evaluation(3, Normalization::NONE), 0);
     assert_eq!(batches.len(), 2);
     let error = batches[0].as_ref().unwrap_err().to_string();
     assert!(error.contains("2.png: expected a PNG, JPEG or WebP image"), "{error}");
     assert!(batches[1].is_ok());
     assert!(refusal(folder.split()).contains("2.png"));
+}
+
+#[test]
+fn the_last_files_of_each_class_are_held_out() {
+    let dir = tree(&[
+        ("a/1.png", "wide.png"),
+        ("a/2.png", "wide.png"),
+        ("a/3.png", "wide.png"),
+        ("b/1.png", "wide.png"),
+        ("b/2.png", "wide.png"),
+        ("c/1.png", "wide.png"),
+    ]);
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let (train, held) = folder.split_validation(0.1).unwrap();
+    let expected = |names: &[(&str, usize)]| names.iter().map(|(n, l)| ((*n).to_owned(), *l)).collect::<Vec<_>>();
+    assert_eq!(names(&train), expected(&[("1.png", 0), ("2.png", 0), ("1.png", 1), ("1.png", 2)]));
+    assert_eq!(names(&held), expected(&[("3.png", 0), ("2.png", 1)]));
+    assert_eq!(held.classes(), folder.classes());
+    assert!(held.limit(0).is_empty());
+    assert!(folder.split_validation(1.0).is_err());
 }
 
 #[test]
@@ -122,9 +177,9 @@ fn a_split_gives_the_batches_of_the_folder_at_32x32() {
     assert_eq!(split.image(0)[..1024], red);
 
     let normalization = Normalization::CIFAR10;
-    let loader = Loader::new(split.into(), LoaderConfig::evaluation(3, normalization)).unwrap();
-    let lazily = folder.batches(Preprocessing::small(normalization), 3).unwrap().next().unwrap().unwrap();
-    assert_eq!(loader.epoch(0).next().unwrap(), lazily);
+    let loader = Loader::new(Arc::new(split), LoaderConfig::evaluation(3, normalization)).unwrap();
+    let lazily = whole(batches(&folder, LoaderConfig::evaluation(3, normalization), 0));
+    assert_eq!(loader.epoch(0).collect::<Vec<_>>(), lazily);
 }
 
 #[test]

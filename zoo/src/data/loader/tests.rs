@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::data::IMAGE_LEN;
 
 const COUNT: usize = 103;
 
@@ -104,12 +106,31 @@ fn settings_are_checked() {
     let fails = |config| matches!(Loader::new(split(), config), Err(DataError::Setting { .. }));
     assert!(fails(LoaderConfig { batch_size: 0, ..training() }));
     assert!(fails(LoaderConfig { in_flight: 0, ..training() }));
-    assert!(fails(LoaderConfig {
-        normalization: Normalization { std: [0.0; 3], ..Normalization::NONE },
-        ..training()
-    }));
+    let preprocessing = Normalization { std: [0.0; 3], ..Normalization::NONE }.into();
+    assert!(fails(LoaderConfig { preprocessing, ..training() }));
     let augmentation = Some((Augmentation { shift: 32, ..Augmentation::NONE }, 0));
     assert!(fails(LoaderConfig { augmentation, ..training() }));
+}
+
+#[test]
+fn any_preprocessing_is_applied_to_images_in_memory() {
+    let pixels: Vec<u8> = (0..2 * IMAGE_LEN).map(|i| (i * 7 % 251) as u8).collect();
+    let split = Arc::new(Split::new(pixels, vec![0, 1], None, 2).unwrap());
+    let images: Vec<Image> = (0..2).map(|index| Image::from_planes(SIDE, SIDE, split.image(index))).collect();
+    for (of, image) in images.iter().enumerate() {
+        assert_eq!(image.planes(), split.image(of));
+    }
+    let at = |preprocessing: Preprocessing, input| preprocessing.whole(input).unwrap();
+    for preprocessing in [
+        at(Preprocessing::KERAS_CAFFE, (32, 32)),
+        at(Preprocessing::KERAS_TF, (32, 32)),
+        at(Preprocessing::TORCHVISION, (64, 64)),
+        Preprocessing::KERAS_CAFFE,
+        Preprocessing::TORCHVISION.with_input((32, 32)).unwrap(),
+    ] {
+        let loader = Loader::new(Arc::clone(&split), LoaderConfig::evaluation(2, preprocessing)).unwrap();
+        assert_eq!(loader.epoch(0).next().unwrap().images, preprocessing.apply(&images), "{preprocessing}");
+    }
 }
 
 /// Fails instead of hanging: `work` runs on a thread that is given ten seconds.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::Normalization;
+use crate::image::Preprocessing;
 
 fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
@@ -100,7 +101,7 @@ fn linear_accuracy(set: &Dataset, epochs: usize, rate: f32, decay: f32) -> f64 {
     const BATCH: usize = 50;
     const MOMENTUM: f32 = 0.9;
     let classes = set.classes;
-    let table = Normalization::measured(&set.train).unwrap().table();
+    let table = Preprocessing::small(Normalization::measured(&set.train).unwrap()).tables();
     let floats = |split: &Split| -> Vec<f32> {
         let at = |(i, &byte): (usize, &u8)| table[i % IMAGE_LEN / (IMAGE_LEN / 3)][usize::from(byte)];
         split.pixels().iter().enumerate().map(at).collect()

@@ -1,4 +1,8 @@
 use super::*;
+use crate::data::SIDE;
+use crate::image::Preprocessing;
+
+const SIZE: (usize, usize) = (SIDE, SIDE);
 
 /// Distinct values within each row and column of a plane.
 fn image() -> Vec<u8> {
@@ -6,12 +10,12 @@ fn image() -> Vec<u8> {
 }
 
 fn table() -> [[f32; 256]; CHANNELS] {
-    Normalization::CIFAR10.table()
+    Preprocessing::CIFAR10.tables()
 }
 
 fn apply(change: Change) -> Vec<f32> {
     let mut out = vec![0.0; IMAGE_LEN];
-    change.apply(&image(), &table(), &mut out);
+    change.apply(Planes { bytes: &image(), size: SIZE, channels: Channels::Rgb }, &table(), &mut out);
     out
 }
 
@@ -53,6 +57,31 @@ fn every_change_is_its_definition() {
             }
         }
     }
+}
+
+#[test]
+fn an_image_of_any_size_is_changed_and_its_planes_come_in_any_order() {
+    // 2 rows of 3 columns.
+    let bytes: Vec<u8> = (0..18).collect();
+    let tables = std::array::from_fn(|channel| std::array::from_fn(|byte| (100 * channel + byte) as f32));
+    let apply = |change: Change, channels| {
+        let mut out = vec![0.0; 18];
+        change.apply(Planes { bytes: &bytes, size: (2, 3), channels }, &tables, &mut out);
+        out
+    };
+    let change = Change { flip: true, shift: [1, -1], hole: None };
+    let zeros = [0.0; 3];
+    assert_eq!(
+        apply(change, Channels::Rgb),
+        [zeros, [1.0, 0.0, 0.0], zeros, [107.0, 106.0, 0.0], zeros, [213.0, 212.0, 0.0]].concat()
+    );
+    assert_eq!(
+        apply(change, Channels::Bgr),
+        [zeros, [13.0, 12.0, 0.0], zeros, [107.0, 106.0, 0.0], zeros, [201.0, 200.0, 0.0]].concat()
+    );
+    let augmentation = Augmentation { flip: true, shift: 28, cutout: Some(60) };
+    assert!(augmentation.check((224, 224)).is_ok() && augmentation.check((224, 28)).is_err());
+    assert_eq!(square(220, 60, 224), [190, 224]);
 }
 
 #[test]
@@ -99,11 +128,11 @@ fn measuring_needs_images_that_differ() {
 #[test]
 fn settings_are_checked() {
     let standard = Augmentation::STANDARD;
-    assert!(standard.check().is_ok());
-    assert!(Augmentation { shift: 31, cutout: Some(32), ..standard }.check().is_ok());
-    assert!(Augmentation { shift: 32, ..standard }.check().is_err());
-    assert!(Augmentation { cutout: Some(0), ..standard }.check().is_err());
-    assert!(Augmentation { cutout: Some(33), ..standard }.check().is_err());
+    assert!(standard.check(SIZE).is_ok());
+    assert!(Augmentation { shift: 31, cutout: Some(32), ..standard }.check(SIZE).is_ok());
+    assert!(Augmentation { shift: 32, ..standard }.check(SIZE).is_err());
+    assert!(Augmentation { cutout: Some(0), ..standard }.check(SIZE).is_err());
+    assert!(Augmentation { cutout: Some(33), ..standard }.check(SIZE).is_err());
     for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert!(Normalization { std: [1.0, 1.0, std], ..Normalization::NONE }.check().is_err(), "{std}");
     }
@@ -112,19 +141,19 @@ fn settings_are_checked() {
 
 #[test]
 fn squares_are_clipped() {
-    assert_eq!(square(16, 16), [8, 24]);
-    assert_eq!(square(0, 16), [0, 8]);
-    assert_eq!(square(31, 16), [23, 32]);
-    assert_eq!(square(5, 1), [5, 6]);
-    assert_eq!(square(5, 3), [4, 7]);
-    assert_eq!(square(0, 1), [0, 1]);
-    assert_eq!(square(16, 32), [0, 32]);
+    assert_eq!(square(16, 16, SIDE), [8, 24]);
+    assert_eq!(square(0, 16, SIDE), [0, 8]);
+    assert_eq!(square(31, 16, SIDE), [23, 32]);
+    assert_eq!(square(5, 1, SIDE), [5, 6]);
+    assert_eq!(square(5, 3, SIDE), [4, 7]);
+    assert_eq!(square(0, 1, SIDE), [0, 1]);
+    assert_eq!(square(16, 32, SIDE), [0, 32]);
 }
 
 #[test]
 fn draws_cover_their_range_evenly() {
     let augmentation = Augmentation { flip: true, shift: 2, cutout: Some(4) };
-    let changes: Vec<Change> = (0..10_000).map(|index| augmentation.draw(7, 3, index)).collect();
+    let changes: Vec<Change> = (0..10_000).map(|index| augmentation.draw(7, 3, index, SIZE)).collect();
     let count = |f: &dyn Fn(&Change) -> bool| changes.iter().filter(|change| f(change)).count();
     // Five standard deviations: 250 and 200.
     assert!(count(&|c| c.flip).abs_diff(5000) < 250);
@@ -142,11 +171,11 @@ fn draws_are_keyed_and_independent_of_each_other() {
     let all = Augmentation { flip: true, shift: 4, cutout: Some(16) };
     let without = Augmentation { cutout: None, ..all };
     let keys = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2)];
-    let changes = keys.map(|(seed, epoch, index)| all.draw(seed, epoch, index));
+    let changes = keys.map(|(seed, epoch, index)| all.draw(seed, epoch, index, SIZE));
     for (i, &(seed, epoch, index)) in keys.iter().enumerate() {
-        assert_eq!(all.draw(seed, epoch, index), changes[i]);
-        assert_eq!(without.draw(seed, epoch, index), Change { hole: None, ..changes[i] });
+        assert_eq!(all.draw(seed, epoch, index, SIZE), changes[i]);
+        assert_eq!(without.draw(seed, epoch, index, SIZE), Change { hole: None, ..changes[i] });
         assert!(changes[..i].iter().all(|change| *change != changes[i]));
     }
-    assert!((0..50).all(|index| Augmentation::NONE.draw(1, 1, index) == Change::NONE));
+    assert!((0..50).all(|index| Augmentation::NONE.draw(1, 1, index, SIZE) == Change::NONE));
 }

@@ -26,7 +26,7 @@ fn names_of(model: &str, source: Source, format: Format) -> BTreeMap<String, Vec
     let options = Options { activation: "relu", classes: 1000, image: None, weights: Start::Unfilled };
     let built = entry.build(&options).unwrap();
     let net: &dyn Walk<f32, Cpu> = built.net();
-    let tensors = expected(net, &entry.names(entry.image()), source, format).unwrap();
+    let tensors = expected(net, &entry.names(entry.image()), source, ("x".as_ref(), format)).unwrap();
     tensors.into_iter().map(|tensor| (tensor.key, tensor.shape)).collect()
 }
 
@@ -67,7 +67,8 @@ fn activation_parameters_are_numbered_by_site() {
     let entry = registry::find("cifar_resnet20").unwrap();
     let options = Options { activation: "pvlu", classes: 10, image: None, weights: Start::Unfilled };
     let built = entry.build(&options).unwrap();
-    let tensors = expected(built.net(), &entry.names((32, 32)), Source::Native, Format::Safetensors).unwrap();
+    let tensors =
+        expected(built.net(), &entry.names((32, 32)), Source::Native, ("x".as_ref(), Format::Safetensors)).unwrap();
     let sites: Vec<_> = tensors.iter().filter(|tensor| tensor.key.starts_with("act")).collect();
     assert_eq!(sites.len(), 2 * 19);
     assert_eq!((sites[0].key.as_str(), sites[1].key.as_str()), ("act0.alpha", "act0.beta"));
@@ -81,6 +82,7 @@ fn a_source_without_names_for_the_model_is_an_error() {
     let entry = registry::find("cifar_resnet20").unwrap();
     let options = Options { activation: "relu", classes: 10, image: None, weights: Start::Unfilled };
     let built = entry.build(&options).unwrap();
-    let error = expected(built.net(), &entry.names((32, 32)), Source::Keras, Format::Safetensors).unwrap_err();
-    assert_eq!(error.to_string(), "the model has no keras names; it has those of torchvision");
+    let error =
+        expected(built.net(), &entry.names((32, 32)), Source::Keras, ("x".as_ref(), Format::KerasLegacy)).unwrap_err();
+    assert_eq!(error.to_string(), "x: the model has no keras names; it has those of torchvision");
 }

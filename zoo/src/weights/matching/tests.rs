@@ -26,8 +26,8 @@ fn torch() -> Vec<Expected> {
         tensor("1.running_var", &[3], Excuse::Never),
         tensor("act0.alpha", &[3], Excuse::ActivationParameter),
         tensor("act0.beta", &[3], Excuse::ActivationParameter),
-        tensor("3.weight", &[5, 12], Excuse::FreshHead),
-        tensor("3.bias", &[5], Excuse::FreshHead),
+        tensor("3.weight", &[5, 12], Excuse::Classifier),
+        tensor("3.bias", &[5], Excuse::Classifier),
     ]
 }
 
@@ -49,8 +49,8 @@ fn zeros(tensors: &[(&str, &[usize])]) -> TensorFile {
     open(std::fs::read(&path).unwrap()).unwrap()
 }
 
-const FRESH: MatchOptions = MatchOptions { fresh_head: true, ignored: BTreeSet::new() };
-const STRICT: MatchOptions = MatchOptions { fresh_head: false, ignored: BTreeSet::new() };
+const STRICT: MatchOptions = MatchOptions { fresh_head: false, ignored: BTreeSet::new(), activations: false };
+const FRESH: MatchOptions = MatchOptions { fresh_head: true, ignored: BTreeSet::new(), activations: false };
 
 fn problems(file: &TensorFile, expected: &[Expected], options: &MatchOptions) -> Vec<String> {
     match match_tensors(file, expected, Source::Torchvision, options) {
@@ -127,8 +127,8 @@ fn a_head_of_the_same_classes_is_loaded_even_if_a_fresh_one_would_do() {
 fn a_missing_head_may_be_fresh_and_half_of_one_may_not() {
     let expected = [
         tensor("a", &[2], Excuse::Never),
-        tensor("head/kernel", &[4, 10], Excuse::FreshHead),
-        tensor("head/bias", &[10], Excuse::FreshHead),
+        tensor("head/kernel", &[4, 10], Excuse::Classifier),
+        tensor("head/bias", &[10], Excuse::Classifier),
     ];
     let file = zeros(&[("a", &[2])]);
     assert_eq!(match_tensors(&file, &expected, Source::Keras, &FRESH).unwrap().report.fresh.len(), 2);
@@ -140,8 +140,40 @@ fn a_missing_head_may_be_fresh_and_half_of_one_may_not() {
 }
 
 #[test]
+fn layers_of_the_head_before_the_last_may_be_missing_only_with_it() {
+    let expected = [
+        tensor("a", &[2], Excuse::Never),
+        tensor("fc1.weight", &[8, 2], Excuse::Head),
+        tensor("fc2.weight", &[10, 8], Excuse::Classifier),
+    ];
+    let fresh = |tensors: &[(&str, &[usize])]| {
+        let file = zeros(tensors);
+        match_tensors(&file, &expected, Source::Timm, &FRESH).map(|matched| matched.report.fresh)
+    };
+    assert_eq!(fresh(&[("a", &[2])]).unwrap(), ["0.fc1.weight", "0.fc2.weight"]);
+    assert_eq!(fresh(&[("a", &[2]), ("fc1.weight", &[8, 2])]).unwrap(), ["0.fc2.weight"]);
+    assert_eq!(fresh(&[("a", &[2]), ("fc1.weight", &[8, 2]), ("fc2.weight", &[7, 8])]).unwrap(), ["0.fc2.weight"]);
+    let error = fresh(&[("a", &[2]), ("fc2.weight", &[7, 8])]).unwrap_err().to_string();
+    assert!(error.ends_with("fc1.weight: expected [8, 2], found none"), "{error}");
+    let error = fresh(&[("a", &[2]), ("fc1.weight", &[9, 2]), ("fc2.weight", &[7, 8])]).unwrap_err().to_string();
+    assert!(error.ends_with("fc1.weight: expected [8, 2], found [9, 2]"), "{error}");
+}
+
+#[test]
+fn layers_that_are_none_of_the_model_are_left_out_even_if_it_has_their_names() {
+    let expected = [tensor("a", &[2], Excuse::Never), tensor("dense/0", &[3], Excuse::Classifier)];
+    let file = zeros(&[("a", &[2]), ("dense/0", &[5, 5]), ("dense_1/0", &[5])]);
+    let ignored = BTreeSet::from(["dense".to_owned(), "dense_1".to_owned()]);
+    let options = MatchOptions { ignored, ..FRESH };
+    let report = match_tensors(&file, &expected, Source::Keras, &options).unwrap().report;
+    assert_eq!((report.loaded, report.fresh), (vec!["0.a".to_owned()], vec!["0.dense/0".to_owned()]));
+    assert_eq!(report.ignored, ["dense/0", "dense_1/0"]);
+}
+
+#[test]
 fn a_head_that_differs_in_more_than_its_classes_is_refused() {
-    let expected = [tensor("head/kernel", &[4, 10], Excuse::FreshHead), tensor("head/bias", &[10], Excuse::FreshHead)];
+    let expected =
+        [tensor("head/kernel", &[4, 10], Excuse::Classifier), tensor("head/bias", &[10], Excuse::Classifier)];
     // Keras counts classes last: here the features differ.
     for (kernel, bias) in [([5, 10], 10), ([4, 7], 8), ([5, 7], 7)] {
         let file = zeros(&[("head/kernel", &kernel), ("head/bias", &[bias])]);
@@ -160,6 +192,11 @@ fn activation_parameters_are_all_in_the_file_or_none_is() {
     ];
     let all = zeros(&[("a", &[2]), ("act0.alpha", &[2]), ("act0.beta", &[2])]);
     assert_eq!(match_tensors(&all, &expected, Source::Native, &STRICT).unwrap().report.loaded.len(), 3);
+    // The file of a model without, unless it says otherwise.
+    let none = zeros(&[("a", &[2])]);
+    assert_eq!(match_tensors(&none, &expected, Source::Native, &STRICT).unwrap().report.fresh.len(), 2);
+    let says = MatchOptions { activations: true, ..STRICT };
+    assert_eq!(problems(&none, &expected, &says).len(), 2);
     // What a PReLU model holds is not half of what a PVLU model takes.
     let some = zeros(&[("a", &[2]), ("act0.alpha", &[2])]);
     let missing = "act0.beta: expected [2], found none";

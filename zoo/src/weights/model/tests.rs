@@ -38,6 +38,8 @@ fn what_was_saved_under_any_names_loads_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     for (name, source) in [
         ("vgg16", Source::Torchvision),
+        ("vgg16", Source::Timm),
+        ("vgg16", Source::Keras),
         ("vgg16_bn", Source::Native),
         ("resnet50", Source::Keras),
         ("resnet50_v1_5", Source::Timm),
@@ -50,13 +52,6 @@ fn what_was_saved_under_any_names_loads_as_it_was() {
         let model = counted(entry, "pvlu", 10);
         let path = folder.path().join(name);
         let metadata = BTreeMap::from([("model".to_owned(), name.to_owned())]);
-        if name == "vgg16" {
-            // The small head is the project's own: timm and Keras have no name for it.
-            assert!(matches!(
-                save(model.net(), &names, &path, Source::Timm, &metadata),
-                Err(WeightsError::Names { found: Source::Timm, .. })
-            ));
-        }
         save(model.net(), &names, &path, source, &metadata).unwrap();
         let file = TensorFile::open(&path).unwrap();
         assert_eq!(file.metadata(), &metadata);
@@ -91,12 +86,12 @@ fn a_head_of_other_classes_is_kept_fresh_only_if_allowed() {
     let activations = report.fresh.iter().filter(|path| path.ends_with(".alpha") || path.ends_with(".beta")).count();
     assert_eq!((activations, report.fresh.len()), (38, 40));
     let after = values(&*ten);
-    let is_fresh = |path: &String| report.fresh.contains(path);
-    for (((path, after), (_, before)), loaded) in after.iter().zip(&before).zip(std::iter::repeat(&hundred)) {
-        if is_fresh(path) {
+    let loaded = values(&*hundred);
+    for ((path, after), (_, before)) in after.iter().zip(&before) {
+        if kept.contains(&path.as_str()) {
             assert_eq!(after, before, "{path}");
-        } else {
-            assert!(values(&**loaded).iter().any(|(_, values)| values == after), "{path}");
+        } else if !report.fresh.contains(path) {
+            assert!(loaded.iter().any(|(_, values)| values == after), "{path}");
         }
     }
 }
@@ -118,6 +113,35 @@ fn the_trunk_of_an_imagenet_file_fits_under_the_small_head() {
     assert_eq!((report.loaded.len(), report.fresh.len(), report.ignored.len()), (26, 4, 6));
     let strict = load(small.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap_err();
     assert!(strict.to_string().contains("pre_logits.fc1.weight: expected none"), "{strict}");
+}
+
+#[test]
+fn the_file_of_a_relu_network_makes_every_activation_what_a_swap_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = registry::find("sequential6conv").unwrap();
+    let path = folder.path().join("file");
+    let relu = counted(entry, "relu", 10);
+    let saved = |says: Option<&str>| {
+        let metadata = says.map(|activation| (ACTIVATION_KEY.to_owned(), activation.to_owned())).into_iter().collect();
+        save(relu.net(), &entry.names((32, 32)), &path, Source::Native, &metadata).unwrap();
+        TensorFile::open(&path).unwrap()
+    };
+    for activation in registry::ACTIVATIONS.into_iter().filter(|activation| *activation != "relu") {
+        let swapped = counted(entry, "relu", 10).swap_activation(activation).unwrap();
+        for says in [None, Some("relu")] {
+            // Whatever values the parameters had.
+            let mut model = counted(entry, activation, 10);
+            let report = load(model.net_mut(), &entry.names((32, 32)), &saved(says), &LoadOptions::default()).unwrap();
+            assert!(values(&*model) == values(&*swapped), "{activation}");
+            assert_eq!(report.fresh.len() + report.loaded.len(), values(&*swapped).len());
+        }
+        let mut model = counted(entry, activation, 10);
+        let before = values(&*model);
+        let file = saved(Some(activation));
+        let error = load(model.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("act6."), "{error}");
+        assert!(values(&*model) == before, "an error leaves the model untouched");
+    }
 }
 
 #[test]

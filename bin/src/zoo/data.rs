@@ -1,0 +1,173 @@
+//! The images of a command, wherever they are.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pvlu_zoo::checkpoint::{Opened, describe};
+use pvlu_zoo::data::{Batches, Dataset, FolderParts, ImageFolder, Loader, LoaderConfig, Split};
+use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::labels::{self, LabelSet};
+use pvlu_zoo::weights::TensorFile;
+
+use super::args::{DataArgs, DataName};
+use super::classes::Order;
+use super::prepare::preprocessing;
+use crate::error::CliError;
+
+/// Share of an undivided folder that is measured with.
+const HELD_OUT: f64 = 0.1;
+
+/// Height and width of CIFAR's images.
+const CIFAR: (usize, usize) = (32, 32);
+
+/// Images in memory, or their files.
+#[derive(Clone, Debug)]
+pub enum Images {
+    /// 32x32 images.
+    Memory(Arc<Split>),
+    /// Files of any size.
+    Files(Arc<ImageFolder>),
+}
+
+impl Images {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Memory(split) => split.len(),
+            Self::Files(folder) => folder.len(),
+        }
+    }
+
+    /// The first ones: of a set in its order, of a folder of all classes in turn.
+    #[must_use]
+    pub fn limit(self, count: usize) -> Self {
+        match self {
+            Self::Memory(split) if count < split.len() => Self::Memory(Arc::new(split.limit(count))),
+            Self::Memory(split) => Self::Memory(split),
+            Self::Files(folder) => Self::Files(Arc::new(Arc::unwrap_or_clone(folder).limit(count))),
+        }
+    }
+
+    /// With the numbers of the classes that a model has for them.
+    pub fn labelled(self, order: &Order) -> Result<Self, CliError> {
+        if order.is_kept() {
+            return Ok(self);
+        }
+        Ok(match self {
+            Self::Memory(split) => {
+                let labels = split.labels().iter().map(|&label| order.place(label)).collect();
+                Self::Memory(Arc::new(Split::new(split.pixels().to_vec(), labels, None, order.folders().len())?))
+            }
+            Self::Files(folder) => {
+                Self::Files(Arc::new(Arc::unwrap_or_clone(folder).with_labels_of(&order.folders())?))
+            }
+        })
+    }
+
+    /// Makes batches of them.
+    pub fn loader(&self, config: LoaderConfig) -> Result<Box<dyn Batches>, CliError> {
+        Ok(match self {
+            Self::Memory(split) => Box::new(Loader::new(Arc::clone(split), config)?),
+            Self::Files(folder) => Box::new(Loader::new(Arc::clone(folder), config)?),
+        })
+    }
+}
+
+/// What a model is tuned on.
+#[derive(Debug)]
+pub struct TuningSet {
+    /// Names of the classes, in label order.
+    pub classes: Vec<String>,
+    /// Images to learn from.
+    pub train: Images,
+    /// Images to measure with.
+    pub test: Images,
+    /// What a person should know before quoting a result.
+    pub warnings: Vec<String>,
+}
+
+impl DataName {
+    /// Name of the set.
+    pub fn name(self) -> &'static str {
+        match self {
+            DataName::Cifar10 => "cifar10",
+            DataName::Cifar100 => "cifar100",
+            DataName::Folder => "folder",
+        }
+    }
+
+    /// The classes of the set, where they are known.
+    fn labels(self) -> Option<LabelSet> {
+        match self {
+            DataName::Cifar10 => Some(LabelSet::Cifar10),
+            DataName::Cifar100 => Some(LabelSet::Cifar100),
+            DataName::Folder => None,
+        }
+    }
+}
+
+impl DataArgs {
+    /// Height and width that a model is tuned at, if that is said.
+    pub fn image_to_tune(&self) -> Option<(usize, usize)> {
+        let cifar = (self.dataset != DataName::Folder).then_some(CIFAR);
+        self.image.map(|side| (side, side)).or(cifar)
+    }
+
+    /// Height and width that a model is evaluated at, if that is said: a file of weights may say it too.
+    pub fn image_to_evaluate(&self, weights: &Path) -> Result<Option<(usize, usize)>, CliError> {
+        if self.image.is_none() && self.dataset != DataName::Folder {
+            return Ok(describe(&TensorFile::open(weights)?)?.image.or(Some(CIFAR)));
+        }
+        Ok(self.image.map(|side| (side, side)))
+    }
+
+    /// The images to measure with, and the names of their classes.
+    pub fn open_to_evaluate(&self) -> Result<(Images, Vec<String>), CliError> {
+        if self.dataset == DataName::Folder {
+            let folder = FolderParts::open(&self.data)?.to_evaluate();
+            let classes = folder.classes().to_vec();
+            return Ok((Images::Files(Arc::new(folder)), classes));
+        }
+        let set = self.open_to_tune()?;
+        Ok((set.test, set.classes))
+    }
+
+    /// The images to learn from and to measure with.
+    pub fn open_to_tune(&self) -> Result<TuningSet, CliError> {
+        let set = match self.dataset {
+            DataName::Cifar10 => Dataset::open_cifar10(&self.data)?,
+            DataName::Cifar100 => Dataset::open_cifar100(&self.data)?,
+            DataName::Folder => {
+                let (train, test, warnings) = FolderParts::open(&self.data)?.to_train(HELD_OUT)?;
+                let classes = train.classes().to_vec();
+                let [train, test] = [train, test].map(|folder| Images::Files(Arc::new(folder)));
+                return Ok(TuningSet { classes, train, test, warnings });
+            }
+        };
+        let classes = (0..set.classes).filter_map(|class| set.class_name(class)).collect();
+        let [train, test] = [set.train, set.test].map(|split| Images::Memory(Arc::new(split)));
+        Ok(TuningSet { classes, train, test, warnings: set.warnings })
+    }
+
+    /// How images of the set are made into inputs of the model: as the model wants its images, with the mean and deviation
+    /// that the user gave. CIFAR's show nothing but their object, so nothing is cut off them.
+    pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
+        let set = self.dataset.labels().or_else(|| labels::usual(opened.model.classes()));
+        let usual = preprocessing(opened, set, weights)?;
+        let three = |name: &str, values: &Option<Vec<f32>>| {
+            let exact = |values: &Vec<f32>| {
+                <[f32; 3]>::try_from(values.as_slice())
+                    .map_err(|_| CliError::Usage(format!("{name}: expected 3 numbers, found {}", values.len())))
+            };
+            values.as_ref().map(exact).transpose()
+        };
+        let (mean, std) = (three("--mean", &self.mean)?, three("--std", &self.std)?);
+        let chosen = if mean.is_some() || std.is_some() { usual.with_statistics(mean, std) } else { Ok(usual) };
+        let image = opened.model.image();
+        let fitted = |chosen: Preprocessing| match self.dataset {
+            DataName::Folder => chosen.with_input(image),
+            DataName::Cifar10 | DataName::Cifar100 => chosen.whole(image),
+        };
+        chosen.and_then(fitted).map_err(|error| CliError::Usage(error.to_string()))
+    }
+}

@@ -1,0 +1,142 @@
+use super::*;
+
+/// A file of a model at 32x32, drawn from a seed.
+fn saved(folder: &Path, name: &str, activation: &str) -> (PathBuf, Box<dyn Model>) {
+    let entry = registry::find(name).unwrap();
+    let options = Options { activation, classes: 10, image: Some((32, 32)), weights: Start::Seed(7) };
+    let model = entry.build(&options).unwrap();
+    let path = folder.join(format!("{name}.safetensors"));
+    save_model(&*model, entry, &path, Source::Native, None, None).unwrap();
+    (path, model)
+}
+
+/// The same file with other metadata.
+fn saying(path: &Path, metadata: &[(&str, &str)]) -> PathBuf {
+    let file = TensorFile::open(path).unwrap();
+    let entries = file.entries().iter();
+    let declared = entries.map(|(name, entry)| crate::weights::Declared {
+        name: name.clone(),
+        dtype: entry.dtype.clone(),
+        shape: entry.shape.clone(),
+    });
+    let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let other = path.with_extension("other");
+    let mut writer = crate::weights::Writer::create(&other, declared.collect(), &metadata).unwrap();
+    for (name, entry) in file.entries() {
+        let mut values = vec![0.0_f32; entry.shape.iter().product()];
+        file.read_into(name, &mut values).unwrap();
+        writer.write(name, &values).unwrap();
+    }
+    writer.finish().unwrap();
+    other
+}
+
+fn refusal(path: &Path, wanted: &Wanted<'_>) -> String {
+    open(path, wanted).err().expect("it was opened").to_string()
+}
+
+#[test]
+fn what_a_file_says_that_is_not_so_is_an_error_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");
+    for (key, value, expected) in [
+        ("model", "foo", "metadata pvlu_zoo.model: unknown model \"foo\"; known are sequential6conv, "),
+        ("activation", "foo", "metadata pvlu_zoo.activation: cifar_resnet20 has no instance with activation \"foo\""),
+        ("classes", "7", "metadata pvlu_zoo.classes: cifar_resnet20 has no instance for 7 classes"),
+        ("classes", "ten", "metadata pvlu_zoo.classes: expected a number of classes, found \"ten\""),
+        ("image", "99999999999x3", "metadata pvlu_zoo.image: cifar_resnet20 does not take images of 99999999999x3"),
+        ("image", "99999999999x99999999999", "metadata pvlu_zoo.image: cifar_resnet20 does not take images"),
+        ("image", "32", "metadata pvlu_zoo.image: expected height x width, found \"32\""),
+    ] {
+        let other = saying(&path, &[(&format!("pvlu_zoo.{key}"), value)]);
+        let error = refusal(&other, &Wanted::default());
+        assert!(error.starts_with(&format!("{}: {expected}", other.display())), "{error}");
+    }
+    // What the caller says is no error of the file, and goes before what the file says.
+    let other = saying(&path, &[("pvlu_zoo.classes", "7")]);
+    let wanted = Wanted { classes: Some(10), ..Wanted::default() };
+    assert_eq!(open(&other, &wanted).unwrap().model.classes(), 10);
+    let error = refusal(&path, &Wanted { classes: Some(7), ..Wanted::default() });
+    assert!(error.starts_with("cifar_resnet20 has no instance for 7 classes"), "{error}");
+}
+
+#[test]
+fn only_relu_is_swapped_and_only_for_what_the_model_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let (relu, model) = saved(folder.path(), "cifar_resnet20", "relu");
+    let wanted = |activation| Wanted { activation: Some(activation), ..Wanted::default() };
+    let opened = open(&relu, &wanted("pvlu")).unwrap();
+    assert_eq!(opened.model.activation(), Some("pvlu"));
+    let images = vec![0.5; 3 * 32 * 32];
+    assert_eq!(opened.model.logits(images.clone()).unwrap(), model.logits(images).unwrap());
+
+    // Before anything is loaded, so that a file that does not fit gives the same error.
+    let none =
+        "cifar_resnet20 has no instance with activation \"elu\"; there are instances with relu, prelu, vlu, pvlu";
+    assert_eq!(refusal(&relu, &wanted("elu")), none);
+    let (pvlu, _) = saved(folder.path(), "cifar_resnet32", "pvlu");
+    let error = refusal(&pvlu, &wanted("relu"));
+    let only = "its activation is pvlu: only files with relu can be opened with another activation, here relu";
+    assert_eq!(error, format!("{}: {only}", pvlu.display()));
+    assert_eq!(open(&pvlu, &wanted("pvlu")).unwrap().model.activation(), Some("pvlu"));
+    // Without metadata the parameters say it.
+    let bare = saying(&pvlu, &[]);
+    assert!(refusal(&bare, &wanted("prelu")).contains("its activation is pvlu"));
+    assert_eq!(open(&bare, &Wanted::default()).unwrap().model.activation(), Some("pvlu"));
+}
+
+#[test]
+fn every_activation_is_known_by_its_parameters() {
+    let folder = tempfile::tempdir().unwrap();
+    for activation in registry::ACTIVATIONS {
+        let (path, _) = saved(folder.path(), "sequential6conv", activation);
+        let found = describe(&TensorFile::open(saying(&path, &[])).unwrap()).unwrap().activation;
+        let expected = match activation {
+            "relu" => None,
+            // They have one parameter of the same name; metadata, which files saved here have, tells them apart.
+            "elu" => Some("prelu"),
+            other => Some(other),
+        };
+        assert_eq!(found.as_deref(), expected);
+        assert_eq!(open(&path, &Wanted::default()).unwrap().model.activation(), Some(activation));
+    }
+}
+
+#[test]
+fn a_file_that_says_an_activation_has_its_parameters() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");
+    for activation in ["pvlu", "prelu", "vlu"] {
+        let other = saying(&path, &[(ACTIVATION_KEY, activation)]);
+        let error = refusal(&other, &Wanted::default());
+        assert!(error.contains("act18.") && error.contains("nothing was loaded"), "{error}");
+    }
+}
+
+#[test]
+fn files_are_named_in_errors_about_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, model) = saved(folder.path(), "cifar_resnet20", "relu");
+    let error = refusal(&path, &Wanted { source: Some(Source::Keras), ..Wanted::default() });
+    assert_eq!(error, format!("{}: the model has no keras names; it has those of torchvision", path.display()));
+    let out = folder.path().join("out.safetensors");
+    let entry = registry::find("cifar_resnet20").unwrap();
+    let error = save_model(&*model, entry, &out, Source::Keras, None, None).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: the model has no keras names", out.display())), "{error}");
+}
+
+#[test]
+fn a_small_head_is_recognised_and_its_classes_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, model) = saved(folder.path(), "vgg16", "relu");
+    assert_eq!(models_of(&TensorFile::open(&path).unwrap()), ["vgg16"]);
+    let bare = saying(&path, &[]);
+    let wanted = Wanted { image: Some((32, 32)), ..Wanted::default() };
+    let opened = open(&bare, &wanted).unwrap();
+    assert_eq!((opened.entry.name, opened.model.classes()), ("vgg16", 10));
+    let images = vec![0.5; 3 * 32 * 32];
+    assert_eq!(opened.model.logits(images.clone()).unwrap(), model.logits(images).unwrap());
+    // For another number of classes the last layer alone is another.
+    let wanted = Wanted { classes: Some(100), fresh_head: Some(1), ..wanted };
+    assert_eq!(open(&bare, &wanted).unwrap().report.fresh, ["1.3.weight", "1.3.bias"]);
+}

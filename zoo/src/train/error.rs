@@ -1,0 +1,22 @@
+//! What ends training or evaluation early.
+
+use crate::data::DataError;
+
+/// Error of training or evaluation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] pvlu::Error),
+    /// An image could not be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+/// Whether it is this error of the model.
+impl PartialEq<pvlu::Error> for TrainError {
+    fn eq(&self, other: &pvlu::Error) -> bool {
+        matches!(self, Self::Model(error) if error == other)
+    }
+}

@@ -1,0 +1,11 @@
+//! What the compiler says where a network of the zoo does not fit; see `tests/compile.rs` of `pvlu`.
+
+#[path = "../../../tests/compile/compiler.rs"]
+mod compiler;
+
+#[test]
+fn networks_that_do_not_fit_do_not_compile() {
+    if compiler::is_that_of_the_messages() {
+        trybuild::TestCases::new().compile_fail("tests/compile/wrong_*.rs");
+    }
+}
