@@ -1,5 +1,8 @@
 //! Copies in the shapes that the kernels need.
 
+use super::simd::{Kernel, Simd, dispatch};
+use crate::kernel::element::Element;
+
 /// Copies `from` to `to`, fast for short runs. The rows of small images are shorter
 /// than the call of a general copy is worth.
 ///
@@ -32,13 +35,70 @@ fn copy_head<'a, E: Copy, const N: usize>(from: &'a [E], to: &'a mut [E]) -> (&'
     (from, to)
 }
 
+/// The rows of a matrix that is written in pieces.
+pub trait Rows<E> {
+    /// Row `index`.
+    fn row(&mut self, index: usize) -> &mut [E];
+}
+
+/// Rows that start `stride` elements apart.
+#[derive(Debug)]
+pub struct Strided<'a, E> {
+    /// The matrix, and what lies between its rows.
+    pub data: &'a mut [E],
+    /// Distance between the starts of rows.
+    pub stride: usize,
+}
+
+impl<E> Rows<E> for Strided<'_, E> {
+    #[inline(always)]
+    fn row(&mut self, index: usize) -> &mut [E] {
+        &mut self.data[index * self.stride..]
+    }
+}
+
+impl<E> Rows<E> for [&mut [E]] {
+    #[inline(always)]
+    fn row(&mut self, index: usize) -> &mut [E] {
+        self[index]
+    }
+}
+
 /// `to[j, i] = from[i, j]` for a `rows x cols` matrix whose rows start `stride`
 /// elements apart in `from`. The rows of `to` are packed.
 ///
 /// # Panics
 ///
 /// If `from` or `to` is too short.
-pub fn transpose<E: Copy + Default>(from: &[E], stride: usize, rows: usize, cols: usize, to: &mut [E]) {
+pub fn transpose<E: Element>(from: &[E], stride: usize, rows: usize, cols: usize, to: &mut [E]) {
+    struct Transpose<'a, E>(&'a [E], usize, [usize; 2], &'a mut [E]);
+    impl<E: Element> Kernel for Transpose<'_, E> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            let Self(from, stride, [rows, cols], data) = self;
+            transpose_into::<S, E>(from, stride, rows, cols, &mut Strided { data, stride: rows }, |to, from| {
+                *to = from
+            });
+        }
+    }
+    dispatch(Transpose(from, stride, [rows, cols], to));
+}
+
+/// The same with rows that lie anywhere, and `put` in the place of an assignment.
+///
+/// # Panics
+///
+/// If `from` or a row of `to` is too short.
+#[inline(always)]
+pub fn transpose_into<S: Simd, E: Element>(
+    from: &[E],
+    stride: usize,
+    rows: usize,
+    cols: usize,
+    to: &mut (impl Rows<E> + ?Sized),
+    put: impl Fn(&mut E, E) + Copy,
+) {
     // Squares that fit in registers and use each cache line whole.
     const SIDE: usize = 8;
     for row in (0..rows).step_by(SIDE) {
@@ -50,14 +110,17 @@ pub fn transpose<E: Copy + Default>(from: &[E], stride: usize, rows: usize, cols
                 for (i, line) in square.iter_mut().enumerate() {
                     line.copy_from_slice(&from[(row + i) * stride + col..][..SIDE]);
                 }
-                for j in 0..SIDE {
-                    let line: [E; SIDE] = std::array::from_fn(|i| square[i][j]);
-                    to[(col + j) * rows + row..][..SIDE].copy_from_slice(&line);
+                for (j, line) in E::transposed::<S>(&square).into_iter().enumerate() {
+                    let to = &mut to.row(col + j)[row..][..SIDE];
+                    for (to, from) in to.iter_mut().zip(line) {
+                        put(to, from);
+                    }
                 }
             } else {
                 for j in col..col + width {
-                    for i in row..row + height {
-                        to[j * rows + i] = from[i * stride + j];
+                    let to = &mut to.row(j)[row..][..height];
+                    for (i, to) in to.iter_mut().enumerate() {
+                        put(to, from[(row + i) * stride + j]);
                     }
                 }
             }

@@ -5,7 +5,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::ConvShape;
+use super::crop::Crop;
 use super::unfold::{PatchLayout, Tiling, gather, unfold};
+use super::winograd;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
@@ -39,6 +41,15 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     assert_eq!(grad_weight.len(), shape.weight_len(), "length of grad_weight");
     if x.is_empty() || cotangent.is_empty() {
         return;
+    }
+    if let Some(crop) = Crop::of(shape) {
+        // Sums of the part, which are added where they belong.
+        let mut part = vec![E::zero(); crop.shape.weight_len()];
+        backward_weight(&crop.shape, x, cotangent, &mut part);
+        return crop.add(&part, grad_weight);
+    }
+    if let Some(tile) = winograd::choose(shape) {
+        return winograd::backward_weight(tile, shape, x, cotangent, grad_weight);
     }
     let window = shape.kernel * shape.kernel;
     let tiling = Tiling::new(shape, TILE);

@@ -18,7 +18,9 @@
 //!
 //! # Method
 //!
-//! All but the bias run on matrix products over tiles of output pixels. The input of
+//! What of a kernel never meets the image is left out (`crop.rs`). A 3x3 kernel with
+//! stride one is computed by minimal filtering where that is less work (`winograd/`).
+//! Everything else runs on matrix products over tiles of output pixels. The input of
 //! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each
 //! pair of channel and kernel column `(c, v)`, one column for each pixel. A step down
 //! the kernel is then a shift of the columns, so one unfolded tile serves all `K`
@@ -31,20 +33,24 @@
 //!
 //! The split into tasks depends on the sizes only, and each sum has a fixed order:
 //! the results are the same bit for bit for any number of threads. NaN and infinities
-//! propagate. Padding takes part in the products as zeros, so an infinite or NaN
+//! propagate; under minimal filtering either makes NaN of the whole tile that sees it,
+//! up to four pixels further. Padding takes part in the products as zeros, so an infinite or NaN
 //! weight gives NaN where it meets padding.
 
 mod backward_input;
 mod backward_weight;
+mod crop;
 mod forward;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
 mod unfold;
+mod winograd;
 
 use rayon::prelude::*;
 
+use self::crop::Crop;
 use self::forward::Start;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::element::Element;
@@ -161,6 +167,12 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
         }
         return;
     }
+    if let Some(crop) = Crop::of(shape) {
+        return with_part(crop, weight, |part| forward(&crop.shape, x, part, bias, y));
+    }
+    if let Some(tile) = winograd::choose(shape) {
+        return winograd::forward(tile, shape, x, weight, bias, y);
+    }
     with_kept(|packed: &mut Buffer<E>| {
         let packed = packed.take(weight.len());
         forward::pack_weight(shape, weight, packed);
@@ -186,6 +198,12 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
     if cotangent.is_empty() || grad_x.is_empty() {
         return;
     }
+    if let Some(crop) = Crop::of(shape) {
+        return with_part(crop, weight, |part| backward_input(&crop.shape, part, cotangent, grad_x));
+    }
+    if let Some(tile) = winograd::choose(shape) {
+        return winograd::backward_input(tile, shape, weight, cotangent, grad_x);
+    }
     if shape.stride == 1 && shape.padding < shape.kernel {
         let adjoint = ConvShape {
             in_channels: shape.out_channels,
@@ -203,6 +221,19 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
     } else {
         backward_input::accumulate(shape, weight, cotangent, grad_x);
     }
+}
+
+/// The part of a kernel in a buffer of its own.
+#[derive(Debug, Default)]
+struct Part<E>(Buffer<E>);
+
+/// Runs `work` with the needed part of a weight.
+fn with_part<E: Element>(crop: Crop, weight: &[E], work: impl FnOnce(&[E])) {
+    with_kept(|part: &mut Part<E>| {
+        let part = part.0.take(crop.shape.weight_len());
+        crop.take(weight, part);
+        work(part);
+    });
 }
 
 /// `grad_bias += sum over images and pixels of cotangent`, summed in `f64` in a fixed

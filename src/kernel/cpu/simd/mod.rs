@@ -14,12 +14,12 @@ mod sine;
 #[allow(unsafe_code)]
 mod x86;
 
-pub use real::{Lane, Real};
+pub use real::{Lane, MAX_WIDTH, Real};
 
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
-use crate::kernel::element::Sealed;
+use crate::kernel::element::{Sealed, plain_transposed};
 
 /// One instruction set: the registers that hold `f32` and `f64` elements.
 pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
@@ -27,6 +27,12 @@ pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     type F32: Lane<Elem = f32>;
     /// Register of `f64`.
     type F64: Lane<Elem = f64>;
+
+    /// A square of `f32` with its axes swapped.
+    #[inline(always)]
+    fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
+        plain_transposed(square)
+    }
 }
 
 /// No vector instructions beyond what the compiler's baseline gives: a register is one element.

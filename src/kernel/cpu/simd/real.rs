@@ -98,7 +98,7 @@ pub trait Lane: Real {
 }
 
 /// Elements in the widest register.
-pub(super) const MAX_WIDTH: usize = 16;
+pub const MAX_WIDTH: usize = 16;
 
 /// Adds up a power-of-two number of elements as a balanced tree.
 #[inline(always)]

@@ -21,6 +21,11 @@ impl Sealed for Avx2 {}
 impl Simd for Avx2 {
     type F32 = F32x8;
     type F64 = F64x4;
+
+    #[inline(always)]
+    fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
+        transposed(square)
+    }
 }
 
 /// AVX-512 F, DQ, BW and VL: registers of 64 bytes.
@@ -32,6 +37,11 @@ impl Sealed for Avx512 {}
 impl Simd for Avx512 {
     type F32 = F32x16;
     type F64 = F64x8;
+
+    #[inline(always)]
+    fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
+        transposed(square)
+    }
 }
 
 /// Runs the kernel at `level` if the machine has it, else at the baseline.
@@ -67,6 +77,43 @@ macro_rules! intrinsic {
         // pointers come from slices whose length is checked first.
         unsafe { $call }
     };
+}
+
+/// Swaps the axes of a square: pairs of elements, pairs of pairs, then halves of registers.
+#[inline(always)]
+fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
+    let [a, b, c, d, e, f, g, h] = square.map(|line| intrinsic!(_mm256_loadu_ps(line.as_ptr())));
+    let lines = intrinsic!({
+        let low =
+            [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d), _mm256_unpacklo_ps(e, f), _mm256_unpacklo_ps(g, h)];
+        let high =
+            [_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d), _mm256_unpackhi_ps(e, f), _mm256_unpackhi_ps(g, h)];
+        let quads = [
+            _mm256_shuffle_ps::<0x44>(low[0], low[1]),
+            _mm256_shuffle_ps::<0xee>(low[0], low[1]),
+            _mm256_shuffle_ps::<0x44>(high[0], high[1]),
+            _mm256_shuffle_ps::<0xee>(high[0], high[1]),
+            _mm256_shuffle_ps::<0x44>(low[2], low[3]),
+            _mm256_shuffle_ps::<0xee>(low[2], low[3]),
+            _mm256_shuffle_ps::<0x44>(high[2], high[3]),
+            _mm256_shuffle_ps::<0xee>(high[2], high[3]),
+        ];
+        [
+            _mm256_permute2f128_ps::<0x20>(quads[0], quads[4]),
+            _mm256_permute2f128_ps::<0x20>(quads[1], quads[5]),
+            _mm256_permute2f128_ps::<0x20>(quads[2], quads[6]),
+            _mm256_permute2f128_ps::<0x20>(quads[3], quads[7]),
+            _mm256_permute2f128_ps::<0x31>(quads[0], quads[4]),
+            _mm256_permute2f128_ps::<0x31>(quads[1], quads[5]),
+            _mm256_permute2f128_ps::<0x31>(quads[2], quads[6]),
+            _mm256_permute2f128_ps::<0x31>(quads[3], quads[7]),
+        ]
+    });
+    let mut to = [[0.0; 8]; 8];
+    for (to, line) in to.iter_mut().zip(lines) {
+        intrinsic!(_mm256_storeu_ps(to.as_mut_ptr(), line));
+    }
+    to
 }
 
 macro_rules! register {

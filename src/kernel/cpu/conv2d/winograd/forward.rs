@@ -1,0 +1,265 @@
+//! The convolution, and the gradient of the input, which is the convolution of the cotangent with the adjoint filter.
+//!
+//! In rounds of as many blocks of tiles as fit in the last cache level: first every block is transformed, then each task
+//! takes a band of output channels, transforms its filters, multiplies, and transforms back.
+
+use std::marker::PhantomData;
+
+use rayon::prelude::*;
+
+use super::Problem;
+use super::product::{MAX_BAND, apart, band, rows_by_band};
+use super::scheme::Scheme;
+use super::tiles::Tiling;
+use super::transform::{Input, TransformFilter, TransformTiles, output};
+use crate::kernel::cpu::conv2d::forward::Start;
+use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
+use crate::kernel::cpu::scratch::{Buffer, with_kept};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::element::Element;
+
+/// Tiles of a block.
+const TILES: usize = 32;
+/// Bytes of transformed input that lie between the two halves of a round: as many as those of the transformed filters,
+/// which each round reads, but at least what fits in the second cache level of two cores and at most a part of the last
+/// level.
+const BETWEEN: std::ops::RangeInclusive<usize> = (1 << 20)..=(6 << 20);
+/// Tasks below which the blocks of a round are split too.
+const TASKS: usize = 8;
+
+/// What tasks read.
+#[derive(Debug, Default)]
+struct Shared<E> {
+    /// The transformed input of a round.
+    points: Buffer<E>,
+    filters: Buffer<E>,
+}
+
+/// The working memory of a task.
+#[derive(Debug, Default)]
+struct Scratch<E> {
+    filter: Buffer<E>,
+    turned: Buffer<E>,
+    products: Buffer<E>,
+    pixels: Buffer<E>,
+}
+
+/// The places of a block and a band of channels in `y`: one slice for each image and channel, or, where the block holds
+/// whole images, one for each image.
+type Target<'a, E> = Vec<&'a mut [E]>;
+
+/// A band of output channels of some blocks.
+struct Task<'a, E> {
+    band: usize,
+    /// Index in the tiling, and place in `y`.
+    blocks: Vec<(usize, Target<'a, E>)>,
+}
+
+/// `y = conv(x, filter) + bias`, or `y += conv(x, filter)`.
+pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
+    problem: &Problem<'_, E>,
+    start: Start<'_, E>,
+    y: &mut [E],
+) {
+    let level = Level::current();
+    let band = super::band_at::<E>(level);
+    let bands = problem.filter.outputs.div_ceil(band);
+    let tiling = Tiling::new(problem.batch, problem.output(), M, TILES);
+    let stride = problem.x.channels.next_multiple_of(band);
+    let block_len = P * P * apart(tiling.capacity() * stride);
+    let filter_len = P * P * apart(problem.filter.inputs * band);
+    let between = (bands * filter_len * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
+    let at_once = (between / (block_len * size_of::<E>())).clamp(1, tiling.blocks());
+    let share = at_once.div_ceil(TASKS.div_ceil(bands));
+    // Where each is used once they are transformed by who uses them, and do not leave the cache.
+    let once = at_once == tiling.blocks() && share == at_once;
+
+    let mut targets = targets(y, &tiling, problem, band).into_iter();
+    with_kept(|Shared { points, filters }: &mut Shared<E>| {
+        let points = points.take(at_once * block_len);
+        let filters = if once { &mut [] } else { filters.take(bands * filter_len) };
+        filters.par_chunks_mut(filter_len).enumerate().for_each(|(index, to)| {
+            with_kept(|scratch: &mut Buffer<E>| {
+                let (scheme, filter, first) = (PhantomData::<C>, problem.filter, index * band);
+                dispatch_at(level, TransformFilter::<_, _, M, P> { scheme, filter, first, to, scratch });
+            });
+        });
+        let filters = &*filters;
+        for first in (0..tiling.blocks()).step_by(at_once) {
+            let count = at_once.min(tiling.blocks() - first);
+            let points = &mut points[..count * block_len];
+            points.par_chunks_mut(block_len).enumerate().with_max_len(1).for_each(|(offset, to)| {
+                with_kept(|scratch: &mut Buffer<E>| {
+                    let work = TransformTiles::<_, Input<C, M>, P, P> {
+                        transform: PhantomData,
+                        planes: problem.x,
+                        block: tiling.block(first + offset),
+                        side: M,
+                        padding: problem.padding,
+                        group: stride,
+                        capacity: tiling.capacity(),
+                        to,
+                        scratch,
+                    };
+                    dispatch_at(level, work);
+                });
+            });
+            let numbers = (0..count.div_ceil(share) * bands).map(|number| number % bands);
+            let mut tasks: Vec<_> = numbers.map(|band| Task { band, blocks: Vec::new() }).collect();
+            for (offset, targets) in targets.by_ref().take(count).enumerate() {
+                for (band, target) in targets.into_iter().enumerate() {
+                    tasks[offset / share * bands + band].blocks.push((first + offset, target));
+                }
+            }
+            let points = &*points;
+            tasks.into_par_iter().with_max_len(1).for_each(|task| {
+                with_kept(|scratch: &mut Scratch<E>| {
+                    let scheme = PhantomData::<C>;
+                    let work = Multiply::<_, _, M, P> {
+                        scheme,
+                        problem,
+                        tiling,
+                        stride,
+                        points,
+                        filters,
+                        first,
+                        start,
+                        task,
+                        scratch,
+                    };
+                    dispatch_at(level, work);
+                });
+            });
+        }
+    });
+}
+
+/// The places in `y` of each block and band.
+fn targets<'a, E>(y: &'a mut [E], tiling: &Tiling, problem: &Problem<'_, E>, band: usize) -> Vec<Vec<Target<'a, E>>> {
+    let (height, width) = problem.output();
+    let (plane, outputs) = (height * width, problem.filter.outputs);
+    let empty = || (0..outputs.div_ceil(band)).map(|_| Vec::new()).collect();
+    let mut targets: Vec<Vec<Target<'a, E>>> = (0..tiling.blocks()).map(|_| empty()).collect();
+    for (image, y) in y.chunks_exact_mut(outputs * plane).enumerate() {
+        let first = image / tiling.images_in_block() * tiling.bands();
+        if tiling.bands() == 1 {
+            for (band, y) in y.chunks_mut(band * plane).enumerate() {
+                targets[first][band].push(y);
+            }
+        } else {
+            for (channel, y) in y.chunks_exact_mut(plane).enumerate() {
+                for (index, y) in y.chunks_mut(tiling.pixel_rows_in_block() * width).enumerate() {
+                    targets[first + index][channel / band].push(y);
+                }
+            }
+        }
+    }
+    targets
+}
+
+/// Multiplies and transforms back.
+struct Multiply<'a, 'y, E, C, const M: usize, const P: usize> {
+    scheme: PhantomData<C>,
+    problem: &'a Problem<'a, E>,
+    tiling: Tiling,
+    stride: usize,
+    points: &'a [E],
+    /// Those of all bands, or none, to be transformed here.
+    filters: &'a [E],
+    /// The block that `points` starts with.
+    first: usize,
+    start: Start<'a, E>,
+    task: Task<'y, E>,
+    scratch: &'a mut Scratch<E>,
+}
+
+impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Multiply<'_, '_, E, C, M, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { scheme, problem, tiling, stride, points, filters, first, start, task, scratch } = self;
+        let Scratch { filter, turned, products, pixels } = scratch;
+        let lanes = E::Lane::<S>::WIDTH;
+        let band = band::<E::Lane<S>>();
+        let (inputs, outputs, capacity) = (problem.filter.inputs, problem.filter.outputs, tiling.capacity());
+        let (height, width) = problem.output();
+        let first_channel = task.band * band;
+        let present = band.min(outputs - first_channel);
+
+        let filter_len = P * P * apart(inputs * band);
+        let filter = if filters.is_empty() {
+            let to = filter.take(filter_len);
+            let work = TransformFilter::<_, _, M, P> {
+                scheme,
+                filter: problem.filter,
+                first: first_channel,
+                to: &mut *to,
+                scratch: turned,
+            };
+            work.run::<S>();
+            &*to
+        } else {
+            &filters[task.band * filter_len..][..filter_len]
+        };
+
+        let mut bias = [E::zero(); MAX_BAND];
+        if let Start::Replace(Some(from)) = start {
+            bias[..present].copy_from_slice(&from[first_channel..][..present]);
+        }
+        let products = products.take(P * P * apart(capacity * band));
+        for (index, mut target) in task.blocks {
+            let block = tiling.block(index);
+            let points = &points[(index - first) * P * P * apart(capacity * stride)..];
+            for point in 0..P * P {
+                rows_by_band::<S, E>(
+                    (&points[point * apart(capacity * stride)..], stride),
+                    &filter[point * apart(inputs * band)..][..inputs * band],
+                    &mut products[point * apart(capacity * band)..],
+                    block.tiles(),
+                );
+            }
+            let rows = block.pixel_rows(M, M, 0, height);
+            let area = rows.len() * width;
+            let pixels = pixels.take(area * band);
+            for image in 0..block.images {
+                for tile in 0..block.rows * block.cols {
+                    let (row, col) = (tile / block.cols * M, tile % block.cols * M);
+                    let at = (image * block.rows * block.cols + tile) * band;
+                    for lane in (0..band).step_by(lanes) {
+                        let values = output::<E::Lane<S>, C, M, P>(&products[at + lane..], apart(capacity * band));
+                        let bias = E::Lane::<S>::load(&bias[lane..]);
+                        for (r, values) in values.into_iter().enumerate().take(rows.len() - row) {
+                            for (k, value) in values.into_iter().enumerate().take(width - col) {
+                                (value + bias).store(&mut pixels[((row + r) * width + col + k) * band + lane..]);
+                            }
+                        }
+                    }
+                }
+                let (sizes, add) = ((area, present), matches!(start, Start::Add));
+                if tiling.bands() == 1 {
+                    deposit::<S, E>(pixels, band, sizes, add, &mut Strided { data: &mut *target[image], stride: area });
+                } else {
+                    deposit::<S, E>(pixels, band, sizes, add, target.as_mut_slice());
+                }
+            }
+        }
+    }
+}
+
+/// Turns `[pixel, channel]` into planes, or adds it to them.
+#[inline(always)]
+fn deposit<S: Simd, E: Element>(
+    pixels: &[E],
+    band: usize,
+    sizes: (usize, usize),
+    add: bool,
+    to: &mut (impl Rows<E> + ?Sized),
+) {
+    let (area, channels) = sizes;
+    if add {
+        transpose_into::<S, E>(pixels, band, area, channels, to, |to, from| *to = *to + from);
+    } else {
+        transpose_into::<S, E>(pixels, band, area, channels, to, |to, from| *to = from);
+    }
+}

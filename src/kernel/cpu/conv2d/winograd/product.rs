@@ -1,0 +1,176 @@
+//! The matrix products between the transforms, on registers.
+//!
+//! Each is `c[j, lane] = sum over k of b[j, k] a[k, lane]` for a band of two registers of lanes. `a` is read in order and
+//! an element of `b` serves the whole band, so nothing is packed: the transforms write both factors as they are read here.
+
+use crate::kernel::cpu::simd::{Lane, MAX_WIDTH, Simd};
+use crate::kernel::element::Element;
+
+/// Registers in a band.
+const REGISTERS: usize = 2;
+
+/// Output channels of a band at an instruction set.
+pub const fn band<V: Lane>() -> usize {
+    REGISTERS * V::WIDTH
+}
+
+/// Elements of the widest band.
+pub const MAX_BAND: usize = REGISTERS * MAX_WIDTH;
+
+/// The distance between points that have `len` elements each: a cache line more, so that the points of one tile do not
+/// fall on the same few lines of the first cache level.
+pub const fn apart(len: usize) -> usize {
+    len + 16
+}
+
+/// Rows of `c` that are computed at once: what fits in registers, 32 of them with AVX-512, 16 without.
+const fn rows_at_once<V: Lane>() -> usize {
+    if V::WIDTH * size_of::<V::Elem>() >= 64 { 12 } else { 6 }
+}
+
+/// Calls `$run::<V, N>(row)` for pieces of `$rows` rows, as many at once as is best.
+macro_rules! in_pieces {
+    ($lane:ty, $rows:expr, |$row:ident, $n:ident| $run:expr) => {{
+        let rows: usize = $rows;
+        let mut $row = 0;
+        while $row < rows {
+            let left = rows - $row;
+            // Eight are better done as twice four than as six and two.
+            let best = if rows_at_once::<$lane>() == 12 {
+                if left >= 12 && left != 16 { 12 } else { left.min(8) }
+            } else if left >= 6 && left != 8 {
+                6
+            } else {
+                left.min(4)
+            };
+            match best {
+                12 if rows_at_once::<$lane>() == 12 => {
+                    const $n: usize = 12;
+                    $run;
+                    $row += $n;
+                }
+                8 if rows_at_once::<$lane>() == 12 => {
+                    const $n: usize = 8;
+                    $run;
+                    $row += $n;
+                }
+                6.. => {
+                    const $n: usize = 6;
+                    $run;
+                    $row += $n;
+                }
+                4.. => {
+                    const $n: usize = 4;
+                    $run;
+                    $row += $n;
+                }
+                2.. => {
+                    const $n: usize = 2;
+                    $run;
+                    $row += $n;
+                }
+                _ => {
+                    const $n: usize = 1;
+                    $run;
+                    $row += $n;
+                }
+            }
+        }
+    }};
+}
+
+/// `c[j] = sum over k of b[j, k] a[k]`, rows of `b` being `b_stride` apart, and the band `a` packed.
+#[inline(always)]
+pub fn rows_by_band<S: Simd, E: Element>((b, b_stride): (&[E], usize), a: &[E], c: &mut [E], rows: usize) {
+    let depth = a.len() / band::<E::Lane<S>>();
+    let band = band::<E::Lane<S>>();
+    in_pieces!(E::Lane<S>, rows, |row, N| {
+        some_rows::<E::Lane<S>, N>(&b[row * b_stride..], b_stride, a, depth, &mut c[row * band..])
+    });
+}
+
+/// A row of a band.
+#[inline(always)]
+fn registers<V: Lane>(a: &[V::Elem]) -> [V; REGISTERS] {
+    [V::load(a), V::load(&a[V::WIDTH..])]
+}
+
+#[inline(always)]
+fn some_rows<V: Lane, const ROWS: usize>(
+    b: &[V::Elem],
+    b_stride: usize,
+    a: &[V::Elem],
+    depth: usize,
+    c: &mut [V::Elem],
+) {
+    let b: [&[V::Elem]; ROWS] = std::array::from_fn(|j| &b[j * b_stride..][..depth]);
+    let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
+    for (k, a) in (0..depth).zip(a.chunks_exact(band::<V>())) {
+        let a = registers::<V>(a);
+        for (sums, b) in sums.iter_mut().zip(&b) {
+            let b = V::splat(b[k]);
+            for (sum, a) in sums.iter_mut().zip(a) {
+                *sum = b.mul_add(a, *sum);
+            }
+        }
+    }
+    for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
+        for (r, sum) in sums.into_iter().enumerate() {
+            sum.store(&mut c[r * V::WIDTH..]);
+        }
+    }
+}
+
+/// One of several stretches of the depth of [`columns_by_band`].
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a, E> {
+    /// `[depth, b_stride]`.
+    pub b: &'a [E],
+    /// `[depth, band]`.
+    pub a: &'a [E],
+    /// Length.
+    pub depth: usize,
+}
+
+/// `c[j] += sum over k of b[k, j] a[k]` for `columns` columns of `b`, over several stretches of `k` one after another.
+/// Rows of `b` are `b_stride` apart, the band `a` is packed.
+#[inline(always)]
+pub fn columns_by_band<'a, S: Simd, E: Element>(
+    stretches: impl Iterator<Item = Stretch<'a, E>> + Clone,
+    b_stride: usize,
+    c: &mut [E],
+    columns: usize,
+) {
+    let band = band::<E::Lane<S>>();
+    in_pieces!(E::Lane<S>, columns, |column, N| {
+        some_columns::<E::Lane<S>, N>(stretches.clone(), column, b_stride, &mut c[column * band..])
+    });
+}
+
+#[inline(always)]
+fn some_columns<'a, V: Lane, const COLUMNS: usize>(
+    stretches: impl Iterator<Item = Stretch<'a, V::Elem>>,
+    column: usize,
+    b_stride: usize,
+    c: &mut [V::Elem],
+) {
+    let mut sums = [[V::of(0.0); REGISTERS]; COLUMNS];
+    for Stretch { b, a, depth } in stretches {
+        for (b, a) in b.chunks_exact(b_stride).zip(a.chunks_exact(band::<V>())).take(depth) {
+            let a = registers::<V>(a);
+            let b = b[column..].first_chunk::<COLUMNS>().expect("as many columns");
+            for (sums, &b) in sums.iter_mut().zip(b) {
+                let b = V::splat(b);
+                for (sum, a) in sums.iter_mut().zip(a) {
+                    *sum = b.mul_add(a, *sum);
+                }
+            }
+        }
+    }
+    for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
+        for (r, sum) in sums.into_iter().enumerate() {
+            let c = &mut c[r * V::WIDTH..];
+            (V::load(c) + sum).store(c);
+        }
+    }
+}
