@@ -31,6 +31,7 @@ pub mod error;
 pub mod kernel;
 pub mod layer;
 pub mod loss;
+pub mod profile;
 pub mod tape;
 
 pub use error::Error;

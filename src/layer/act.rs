@@ -185,6 +185,9 @@ struct Activate<E: Element + Dtype> {
 }
 
 impl<E: Element + Dtype> Operation<E> for Activate<E> {
+    fn kind(&self) -> &'static str {
+        "activation"
+    }
     fn output_len(&self) -> usize {
         self.layout.len()
     }

@@ -11,6 +11,7 @@ use super::contiguous::contiguous;
 use super::tensor;
 use crate::error::Error;
 use crate::kernel::{Element, view};
+use crate::profile::{Direction, measure};
 use crate::tape::{Track, id};
 
 /// Finds a gradient.
@@ -116,6 +117,8 @@ pub(super) struct Pass<'a, E: Unit> {
 
 /// One application of a layer, free of shapes.
 pub(super) trait Operation<E: Element + Unit> {
+    /// What it is, for the profile.
+    fn kind(&self) -> &'static str;
     /// Elements of the output.
     fn output_len(&self) -> usize;
     /// The parameters.
@@ -155,9 +158,11 @@ fn run<E: Element + Unit>(
     differentiate: bool,
 ) -> Result<Vec<E>, Error> {
     operation.parameters().iter().try_for_each(Parameter::check)?;
-    let mut y = vec![E::default(); operation.output_len()];
-    operation.forward(&x.read(), &mut y, differentiate);
-    Ok(y)
+    Ok(measure(operation.kind(), Direction::Forward, || {
+        let mut y = vec![E::default(); operation.output_len()];
+        operation.forward(&x.read(), &mut y, differentiate);
+        y
+    }))
 }
 
 /// An operation on a tape.
@@ -175,6 +180,8 @@ impl<E: Element + Unit> Recorded<E> {
         let cotangent = std::mem::take(self.output.gradient(gradients)?);
         let x = self.kept.as_ref().map(|kept| kept.read()).unwrap_or_default();
         let input = self.wants_input.then_some(&self.input);
-        self.operation.backward(Pass { x: &x, cotangent, input, gradients })
+        let kind = self.operation.kind();
+        let pass = Pass { x: &x, cotangent, input, gradients };
+        measure(kind, Direction::Backward, || self.operation.backward(pass))
     }
 }

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::kernel::cpu::Layout;
 use crate::kernel::cpu::batch_norm::{self, Correction, Gradients, Scaling, Statistics};
 use crate::kernel::{Element, view};
+use crate::profile::{Direction, measure};
 use crate::tape::Track;
 
 pub mod builder {
@@ -203,7 +204,9 @@ impl<const C: usize, P, E: Element + Dtype> BatchNorm2D<C, P, E, Cpu> {
         let (batch, _, height, width) = out_shape;
         let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
         let uses_batch = self.switches.uses_batch();
-        let batch_statistics = uses_batch.then(|| (E::cpu().batch_statistics)(layout, &view::read(&x)));
+        let batch_statistics = uses_batch.then(|| {
+            measure("batch norm", Direction::Forward, || (E::cpu().batch_statistics)(layout, &view::read(&x)))
+        });
         let statistics = batch_statistics.clone().unwrap_or_else(|| self.running_statistics());
         let trained = !self.switches.affine_frozen;
         let parameters = [Parameter::new("scale", &self.scale, trained), Parameter::new("shift", &self.shift, trained)];
@@ -225,6 +228,9 @@ struct Normalize<E: Element + Dtype> {
 }
 
 impl<E: Element + Dtype> Operation<E> for Normalize<E> {
+    fn kind(&self) -> &'static str {
+        "batch norm"
+    }
     fn output_len(&self) -> usize {
         self.layout.len()
     }

@@ -168,6 +168,9 @@ struct Convolve<E: Element + Dtype> {
 }
 
 impl<E: Element + Dtype> Operation<E> for Convolve<E> {
+    fn kind(&self) -> &'static str {
+        "convolution"
+    }
     fn output_len(&self) -> usize {
         self.shape.output_len()
     }

@@ -113,6 +113,9 @@ struct Mask {
 }
 
 impl<E: Element + Dtype> Operation<E> for Mask {
+    fn kind(&self) -> &'static str {
+        "dropout"
+    }
     fn output_len(&self) -> usize {
         self.elements
     }

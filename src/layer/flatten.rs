@@ -65,6 +65,9 @@ struct Relabel {
 }
 
 impl<E: Element + Dtype> Operation<E> for Relabel {
+    fn kind(&self) -> &'static str {
+        "flatten"
+    }
     fn output_len(&self) -> usize {
         self.elements
     }

@@ -109,6 +109,9 @@ struct Transform<E: Element + Dtype> {
 }
 
 impl<E: Element + Dtype> Operation<E> for Transform<E> {
+    fn kind(&self) -> &'static str {
+        "linear"
+    }
     fn output_len(&self) -> usize {
         self.rows * self.outputs
     }

@@ -92,6 +92,9 @@ struct Pooling {
 }
 
 impl<E: Element + Dtype> Operation<E> for Pooling {
+    fn kind(&self) -> &'static str {
+        "pool"
+    }
     fn output_len(&self) -> usize {
         self.shape.output_len()
     }

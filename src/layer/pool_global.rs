@@ -43,6 +43,9 @@ struct Mean {
 }
 
 impl<E: Element + Dtype> Operation<E> for Mean {
+    fn kind(&self) -> &'static str {
+        "global pool"
+    }
     fn output_len(&self) -> usize {
         self.planes
     }

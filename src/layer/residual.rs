@@ -12,6 +12,7 @@ use super::tensor;
 use super::walk::{Path, Walk, Walker, WalkerMut};
 use crate::error::Error;
 use crate::kernel::Element;
+use crate::profile::{Direction, measure};
 use crate::tape::Track;
 
 /// `y = F(x) + x` (He et al. 2016).
@@ -46,11 +47,12 @@ fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
     let ((main, main_tape), (shortcut, shortcut_tape)) = (main.split_tape(), shortcut.split_tape());
     let wants = (main_tape.requires_grad(), shortcut_tape.requires_grad());
     let mut tape = main_tape.merge(shortcut_tape);
-    let y = tensor(main.device(), add(&main, &shortcut), *main.shape())?;
+    let values = measure("add", Direction::Forward, || add(&main, &shortcut));
+    let y = tensor(main.device(), values, *main.shape())?;
     if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1) {
         let branches = [wants.0.then(|| Place::of(&main)), wants.1.then(|| Place::of(&shortcut))];
         let sum = Place::of(&y);
-        tape.record(&[], move |gradients| backward(&sum, branches, gradients));
+        tape.record(&[], move |gradients| measure("add", Direction::Backward, || backward(&sum, branches, gradients)));
     }
     Ok(y.put_tape(tape))
 }

@@ -60,6 +60,9 @@ where
 }
 
 impl<E: Element + Dtype> Operation<E> for Subsample {
+    fn kind(&self) -> &'static str {
+        "subsample"
+    }
     fn output_len(&self) -> usize {
         Subsample::output_len(self)
     }

@@ -38,6 +38,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Rewrite a file of weights as safetensors under other names
     Convert(ConvertArgs),
+    /// Measure how long a step takes on this machine
+    Bench(super::bench::BenchArgs),
     /// Fine-tune a pretrained model, with another activation if wanted
     Finetune(FinetuneArgs),
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod classes;
+mod bench;
 mod convert;
 mod data;
 mod eval;
@@ -30,6 +31,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
         Command::Predict(args) => predict::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Finetune(args) => finetune::run(args),
     }
 }

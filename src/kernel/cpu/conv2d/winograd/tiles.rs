@@ -44,11 +44,6 @@ impl Tiling {
         Self { batch, side, rows, cols, images_in_block, rows_in_block }
     }
 
-    /// Tiles in all.
-    pub fn tiles(&self) -> usize {
-        self.batch * self.rows * self.cols
-    }
-
     /// The most tiles of a block.
     pub fn capacity(&self) -> usize {
         self.images_in_block * self.rows_in_block * self.cols

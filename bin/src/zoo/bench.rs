@@ -1,0 +1,259 @@
+//! `zoo bench`: how long a step of a model takes on this machine.
+
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use pvlu::layer::{Extent, Mode, Path};
+use pvlu::profile::{self, Direction, Profile};
+use pvlu_zoo::model::Model;
+use pvlu_zoo::registry::{self, Entry, Options, Start};
+use pvlu_zoo::train::{Optimizer, OptimizerConfig};
+use pvlu_zoo::transfer::FreezePolicy;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::info::pretty;
+use crate::error::CliError;
+use crate::interrupt;
+use crate::output::print;
+
+/// What a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchMode {
+    /// Logits of a batch
+    Infer,
+    /// Forward, backward and update, everything trained, batch norm on the batch's statistics
+    Train,
+    /// The same with nothing trained but the activations' parameters, batch norm on running statistics
+    Finetune,
+}
+
+/// Options of `bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// The model
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// The activation
+    #[arg(long, default_value = "relu", value_name = "NAME")]
+    activation: String,
+    /// Images in a step
+    #[arg(long, default_value = "32", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: u32,
+    /// Height and width of the images [default: the original's]
+    #[arg(long, value_name = "PIXELS")]
+    image: Option<usize>,
+    /// What a step is
+    #[arg(long, value_enum, default_value = "infer")]
+    mode: BenchMode,
+    /// Number of classes [default: 100 for sequential6conv, 10 for CIFAR ResNets and for VGG on 32x32, else 1000]
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
+    /// Steps that are measured, after two that are not
+    #[arg(long, default_value = "11", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    steps: u32,
+    /// Also print the time of each kind of layer, measured in further steps
+    #[arg(long)]
+    profile: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A model under test.
+struct Bench {
+    model: Box<dyn Model>,
+    optimizer: Optimizer,
+    mode: BenchMode,
+    images: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+impl Bench {
+    /// One step; the time in seconds, without that of copying the images.
+    fn step(&mut self) -> Result<f64, pvlu::Error> {
+        let images = self.images.clone();
+        let begin = Instant::now();
+        if self.mode == BenchMode::Infer {
+            self.model.logits(images)?;
+        } else {
+            let mut step = self.model.step(images, &self.labels)?;
+            self.optimizer.update(self.model.as_mut(), &mut step.gradients, 1e-4)?;
+        }
+        Ok(begin.elapsed().as_secs_f64())
+    }
+}
+
+/// Measures.
+pub fn run(args: &BenchArgs) -> Result<(), CliError> {
+    let entry = registry::find(&args.model)?;
+    let (height, width) = args.image.map_or(entry.image(), |side| (side, side));
+    let classes = args.classes.unwrap_or(usual_classes(entry, height));
+    let options =
+        Options { activation: &args.activation, classes, image: Some((height, width)), weights: Start::Seed(0) };
+    let mut model = entry.build(&options)?;
+    let failed = |source| CliError::Model { model: entry.name, source };
+    let macs = multiply_adds(model.as_ref()).map_err(failed)?;
+    model.set_mode(if args.mode == BenchMode::Infer { Mode::Eval } else { Mode::Train });
+    if args.mode == BenchMode::Finetune {
+        FreezePolicy::ACTIVATIONS.apply(model.net_mut());
+        if model.trained_parameters().map_err(failed)? == 0 {
+            return Err(CliError::Usage(format!(
+                "--mode finetune trains the parameters of activations, and {} has none",
+                args.activation
+            )));
+        }
+    }
+    let batch = args.batch as usize;
+    let images: Vec<f32> = (0..batch * 3 * height * width).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
+    let labels = (0..batch).map(|i| i % classes).collect();
+    let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));
+    let mut bench = Bench { model, optimizer, mode: args.mode, images, labels };
+
+    let before = peak_product();
+    reset_peak_memory();
+    let mut seconds = Vec::new();
+    for step in 0..args.steps + 2 {
+        if interrupt::interrupted() {
+            return Err(CliError::Stopped);
+        }
+        let time = bench.step().map_err(failed)?;
+        if step >= 2 {
+            seconds.push(time);
+        }
+    }
+    let memory = peak_memory();
+    let peak = before.max(peak_product());
+    seconds.sort_by(f64::total_cmp);
+    let median = seconds[seconds.len() / 2];
+    // Backward costs a convolution for the input and, where the weights are trained, one for them.
+    let passes = match args.mode {
+        BenchMode::Infer => 1.0,
+        BenchMode::Finetune => 2.0,
+        BenchMode::Train => 3.0,
+    };
+    let rate = 2.0 * passes * macs as f64 * batch as f64 / median;
+    let profile = if args.profile { Some(profiled(&mut bench).map_err(failed)?) } else { None };
+
+    let milliseconds = |at: usize| 1e3 * seconds[at];
+    let quartiles = [seconds.len() / 4, (3 * seconds.len() / 4).min(seconds.len() - 1)].map(milliseconds);
+    if args.json {
+        let layers = profile.as_ref().map(|(profile, total)| {
+            lines(profile, *total)
+                .map(|(kind, pass, ms, calls)| json!({ "layer": kind, "pass": pass, "ms": ms, "calls": calls }))
+                .collect::<Vec<Value>>()
+        });
+        return print(&pretty(&json!({
+            "model": entry.name, "activation": args.activation, "classes": classes, "batch": batch,
+            "image": [height, width], "mode": format!("{:?}", args.mode).to_lowercase(),
+            "threads": rayon::current_num_threads(), "steps": seconds.len(),
+            "median_ms": 1e3 * median, "min_ms": milliseconds(0), "max_ms": milliseconds(seconds.len() - 1),
+            "quartile_ms": quartiles, "images_per_second": batch as f64 / median,
+            "gflops": rate / 1e9, "peak_gflops": peak / 1e9, "share_of_peak": rate / peak,
+            "peak_memory_bytes": memory, "profile": layers,
+        })));
+    }
+    let mut text = vec![format!(
+        "{} {} {:?}, batch {batch}, {height}x{width}, {classes} classes, {} threads",
+        entry.name,
+        args.activation,
+        args.mode,
+        rayon::current_num_threads()
+    )];
+    text.push(format!(
+        "median {:.2} ms a step ({:.2} to {:.2} for the middle half), {:.1} images/s",
+        1e3 * median,
+        quartiles[0],
+        quartiles[1],
+        batch as f64 / median
+    ));
+    text.push(format!(
+        "{:.1} GFLOP/s of plain convolutions, {:.0} % of {:.1} in a matrix product",
+        rate / 1e9,
+        100.0 * rate / peak,
+        peak / 1e9
+    ));
+    if let Some(bytes) = memory {
+        text.push(format!("peak memory {:.1} MB", bytes as f64 / 1e6));
+    }
+    if let Some((profile, total)) = &profile {
+        let rows = lines(profile, *total);
+        text.extend(
+            rows.map(|(kind, pass, ms, calls)| format!("  {kind:<14}{pass:<10}{ms:>10.2} ms {calls:>6} calls")),
+        );
+    }
+    print(&text.join("\n"))
+}
+
+/// Classes of a model that was not told how many.
+fn usual_classes(entry: &Entry, side: usize) -> usize {
+    let small_head = matches!(entry.sides(), registry::Sides::Square(sides) if sides.len() > 1) && side == 32;
+    if small_head { 10 } else { entry.classes() }
+}
+
+/// Multiply-adds of one image.
+fn multiply_adds(model: &dyn Model) -> Result<u64, pvlu::Error> {
+    let (height, width) = model.image();
+    let mut sum = 0;
+    let mut add = |layer: pvlu::layer::LayerOutline<'_>| sum += layer.multiply_adds();
+    model.net().outline(&mut Path::root(), Extent::image(3, height, width), &mut add)?;
+    Ok(sum)
+}
+
+/// Operations a second of a square matrix product on all threads: the best of a few.
+fn peak_product() -> f64 {
+    const SIDE: usize = 768;
+    let threads = rayon::current_num_threads();
+    let data = vec![0.5_f32; SIDE * SIDE];
+    let mut products = vec![0.0_f32; threads * SIDE * SIDE];
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let begin = Instant::now();
+        products.par_chunks_exact_mut(SIDE * SIDE).for_each(|to| {
+            let sizes = Sizes { rows: SIDE, cols: SIDE, depth: SIDE };
+            let factor = Factor::new(&data, Layout::columns(0, SIDE));
+            product(sizes, Write::Replace, 1.0, factor, factor, to, Layout::columns(0, SIDE));
+        });
+        best = best.min(begin.elapsed().as_secs_f64());
+    }
+    2.0 * (threads * SIDE * SIDE * SIDE) as f64 / best
+}
+
+/// Means over a few steps, and the mean of the whole step, in seconds.
+fn profiled(bench: &mut Bench) -> Result<(Profile, f64), pvlu::Error> {
+    const STEPS: u32 = 5;
+    profile::start();
+    let mut total = 0.0;
+    for _ in 0..STEPS {
+        total += bench.step()?;
+    }
+    let mut profile = profile::stop();
+    for (time, calls) in profile.values_mut() {
+        (*time, *calls) = (*time / STEPS, *calls / STEPS as usize);
+    }
+    Ok((profile, total / f64::from(STEPS)))
+}
+
+/// Kind, direction, milliseconds and calls, and what no layer accounts for.
+fn lines(profile: &Profile, total: f64) -> impl Iterator<Item = (&'static str, &'static str, f64, usize)> {
+    let measured: f64 = profile.values().map(|(time, _)| time.as_secs_f64()).sum();
+    let rows = profile.iter().map(|(&(kind, direction), &(time, calls))| {
+        let direction = if direction == Direction::Forward { "forward" } else { "backward" };
+        (kind, direction, 1e3 * time.as_secs_f64(), calls)
+    });
+    rows.chain([("everything else", "", 1e3 * (total - measured), 0)])
+}
+
+/// Forgets the peak so far, where the system can.
+fn reset_peak_memory() {
+    // Not on every system, and not an error: the peak then includes building the model.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The most memory that the process had, in bytes, where the system says.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
