@@ -27,6 +27,26 @@ pub enum Start<'a, E> {
     Replace(Option<&'a [E]>),
 }
 
+/// The weight as the products read it.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight<'a, E> {
+    /// In the order of [`pack_weight`]; a weight of 1x1 already is.
+    Packed(&'a [E]),
+    /// A weight of 1x1 with its channel axes swapped, `[C, O]`.
+    Swapped(&'a [E]),
+}
+
+impl<'a, E: Element> Weight<'a, E> {
+    /// The columns of the output channels from `first` on, at the taps of a kernel row.
+    fn columns(self, shape: &ConvShape, first: usize, kernel_row: usize) -> Factor<'a, E> {
+        let (fan_in, taps) = (shape.fan_in(), shape.in_channels * shape.kernel);
+        match self {
+            Weight::Packed(data) => Factor::new(data, Layout::columns(first * fan_in + kernel_row * taps, fan_in)),
+            Weight::Swapped(data) => Factor::new(data, Layout::rows(first, shape.out_channels)),
+        }
+    }
+}
+
 /// Writes an OIHW weight in the order `[O, K (row), C, K (column)]`, that of the
 /// patches.
 pub fn pack_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
@@ -62,9 +82,9 @@ pub fn pack_adjoint<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E
     });
 }
 
-/// `y = conv(x, weight) + bias` or `y += conv(x, weight)` for a packed weight, parallel
+/// `y = conv(x, weight) + bias` or `y += conv(x, weight)`, parallel
 /// over groups of images and blocks of channels. `y` is not empty.
-pub fn run<E: Element>(shape: &ConvShape, x: &[E], packed: &[E], start: Start<'_, E>, y: &mut [E]) {
+pub fn run<E: Element>(shape: &ConvShape, x: &[E], weight: Weight<'_, E>, start: Start<'_, E>, y: &mut [E]) {
     let plane = shape.out_pixels();
     let tiling = Tiling::new(shape, TILE);
     let groups = shape.batch.div_ceil(tiling.images);
@@ -81,7 +101,7 @@ pub fn run<E: Element>(shape: &ConvShape, x: &[E], packed: &[E], start: Start<'_
         with_kept(|scratch: &mut Scratch<E>| {
             let images = block.row..block.row + block.rows.len();
             for tile in tiling.tiles(shape, images) {
-                run_tile(shape, &tile, x, packed, start, &mut block, scratch);
+                run_tile(shape, &tile, x, weight, start, &mut block, scratch);
             }
         });
     });
@@ -92,14 +112,13 @@ fn run_tile<E: Element>(
     shape: &ConvShape,
     tile: &Tile,
     x: &[E],
-    packed: &[E],
+    weight: Weight<'_, E>,
     start: Start<'_, E>,
     block: &mut Block<'_, E>,
     scratch: &mut Scratch<E>,
 ) {
     let plane = shape.out_pixels();
     let (first, channels) = (block.col / plane, block.width() / plane);
-    let fan_in = shape.fan_in();
     let layout = PatchLayout::new(shape, tile, shape.in_channels);
 
     // One image of a pointwise convolution already is its own unfolding.
@@ -128,14 +147,12 @@ fn run_tile<E: Element>(
     for part in layout.products() {
         let write = if one || part.kernel_row > 0 { Write::Add } else { Write::Replace };
         let depth = part.depth;
-        let taps = shape.in_channels * shape.kernel;
-        let weight = Layout::columns(first * fan_in + part.kernel_row * taps, fan_in);
         product(
             Sizes { rows: pixels, cols: channels, depth },
             write,
             E::one(),
             Factor::new(patches, Layout::columns(offset + part.start, row_stride)),
-            Factor::new(packed, weight),
+            weight.columns(shape, first, part.kernel_row),
             to,
             to_layout,
         );

@@ -51,7 +51,7 @@ mod winograd;
 use rayon::prelude::*;
 
 use self::crop::Crop;
-use self::forward::Start;
+use self::forward::{Start, Weight};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::element::Element;
 
@@ -173,10 +173,14 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     if let Some(tile) = winograd::choose(shape) {
         return winograd::forward(tile, shape, x, weight, bias, y);
     }
+    let start = Start::Replace(bias);
+    if shape.kernel == 1 {
+        return forward::run(shape, x, Weight::Packed(weight), start, y);
+    }
     with_kept(|packed: &mut Buffer<E>| {
         let packed = packed.take(weight.len());
         forward::pack_weight(shape, weight, packed);
-        forward::run(shape, x, packed, Start::Replace(bias), y);
+        forward::run(shape, x, Weight::Packed(packed), start, y);
     });
 }
 
@@ -213,10 +217,13 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
             padding: shape.kernel - 1 - shape.padding,
             ..*shape
         };
+        if shape.kernel == 1 {
+            return forward::run(&adjoint, cotangent, Weight::Swapped(weight), Start::Add, grad_x);
+        }
         with_kept(|packed: &mut Buffer<E>| {
             let packed = packed.take(weight.len());
             forward::pack_adjoint(shape, weight, packed);
-            forward::run(&adjoint, cotangent, packed, Start::Add, grad_x);
+            forward::run(&adjoint, cotangent, Weight::Packed(packed), Start::Add, grad_x);
         });
     } else {
         backward_input::accumulate(shape, weight, cotangent, grad_x);
