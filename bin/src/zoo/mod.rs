@@ -1,8 +1,8 @@
 //! The binary `zoo`: one file a command.
 
 mod args;
-mod classes;
 mod bench;
+mod classes;
 mod convert;
 mod data;
 mod eval;

@@ -232,9 +232,9 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
                         *tap = E::Lane::<S>::load(&taps[index * band + lane..]);
                     }
                     let [a, b, c, d, e, f, g, h, i] = tap;
-                    let lines = [C::filter([a, b, c]), C::filter([d, e, f]), C::filter([g, h, i])];
-                    for k in 0..P {
-                        let column = C::filter([lines[0][k], lines[1][k], lines[2][k]]);
+                    let lines = C::filter([a, b, c]).into_iter().zip(C::filter([d, e, f])).zip(C::filter([g, h, i]));
+                    for (k, ((first, second), third)) in lines.enumerate() {
+                        let column = C::filter([first, second, third]);
                         for (r, value) in column.into_iter().enumerate() {
                             let at = (r * P + k) * apart(inputs * band) + (start + input) * band;
                             value.store(&mut to[at + lane..]);
