@@ -125,7 +125,8 @@ impl<E: Element> At<'_, E> {
         lane: usize,
     ) -> [[V; P]; P] {
         let (row, col) = (self.row.wrapping_sub(self.padding), self.col.wrapping_sub(self.padding));
-        let inside = |first: usize, end: usize, at: usize| at >= first && at + I <= end && at.checked_add(I).is_some();
+        let inside =
+            |first: usize, end: usize, at: usize| at >= first && at.checked_add(I).is_some_and(|last| last <= end);
         let zero = V::of(0.0);
         let mut lines = [[zero; P]; I];
         if inside(self.rows.0, self.rows.1, row) && inside(0, self.width, col) {
