@@ -63,6 +63,40 @@ fn every_model_is_listed_and_described() {
 }
 
 #[test]
+fn steps_are_timed_and_attributed_to_layers() {
+    let place = Place::new();
+    let bench = "bench --model cifar_resnet20 --activation pvlu --batch 2 --steps 3 --profile --json";
+    for (mode, backward) in [("infer", 0), ("train", 1), ("finetune", 1)] {
+        let found = json(&place, &format!("{bench} --mode {mode}"));
+        for key in ["median_ms", "images_per_second", "gflops", "peak_gflops", "share_of_peak"] {
+            assert!(found[key].as_f64().unwrap() > 0.0, "{mode} {key}");
+        }
+        assert_eq!(
+            (&found["mode"], found["classes"].as_u64(), found["steps"].as_u64()),
+            (&mode.into(), Some(10), Some(3))
+        );
+        let calls = |layer: &str, pass: &str| {
+            let rows = found["profile"].as_array().unwrap();
+            let row = rows.iter().find(|row| row["layer"] == layer && row["pass"] == pass);
+            row.map_or(0, |row| row["calls"].as_u64().unwrap())
+        };
+        assert_eq!(calls("convolution", "forward"), 19, "{mode}");
+        assert_eq!(calls("activation", "forward"), 19, "{mode}");
+        assert_eq!(calls("activation", "backward"), 19 * backward, "{mode}");
+        // With frozen weights nothing lies below the first convolution that is trained.
+        let convolutions = if mode == "finetune" { 18 } else { 19 * backward };
+        assert_eq!(calls("convolution", "backward"), convolutions, "{mode}");
+        assert_eq!(calls("add", "backward"), 9 * backward, "{mode}");
+    }
+    let said = zoo(&place, "bench --model cifar_resnet20 --batch 2 --steps 1").succeeded().stdout;
+    assert!(said.contains("ms a step") && said.contains("GFLOP/s"), "{said}");
+    zoo(&place, "bench --model cifar_resnet20 --mode finetune").failed_in_one_line(2, &["finetune", "relu has none"]);
+    zoo(&place, "bench --model alexnet").failed_in_one_line(1, &["unknown model \"alexnet\""]);
+    zoo(&place, "bench --model resnet50 --image 4096 --batch 65536 --classes 10").failed_in_one_line(2, &["at most"]);
+    zoo(&place, "bench --model cifar_resnet20 --batch 0").failed(2, &["--batch"]);
+}
+
+#[test]
 fn unknown_names_are_one_line_that_lists_the_known_ones() {
     let place = Place::new();
     zoo(&place, "info alexnet").failed_in_one_line(1, &["unknown model \"alexnet\"", "cifar_resnet110_b"]);

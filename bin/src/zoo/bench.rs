@@ -61,6 +61,9 @@ pub struct BenchArgs {
     json: bool,
 }
 
+/// Values of a batch at most: what would not fit in memory is an error and not the end of the process.
+const MAX_VALUES: usize = 1 << 31;
+
 /// A model under test.
 struct Bench {
     model: Box<dyn Model>,
@@ -106,6 +109,12 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         }
     }
     let batch = args.batch as usize;
+    if batch * 3 * height * width > MAX_VALUES {
+        return Err(CliError::Usage(format!(
+            "{batch} images of {height}x{width}: expected at most {MAX_VALUES} values, found {}",
+            batch * 3 * height * width
+        )));
+    }
     let images: Vec<f32> = (0..batch * 3 * height * width).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
     let labels = (0..batch).map(|i| i % classes).collect();
     let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));

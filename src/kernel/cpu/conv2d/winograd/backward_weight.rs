@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::product::{Stretch, apart, band, columns_by_band};
 use super::scheme::Scheme;
 use super::tiles::Tiling;
-use super::transform::{Cotangent, Input, Planes, TAPS, TransformTiles, filter_gradient};
+use super::transform::{Cotangent, FilterGradient, Input, Planes, TAPS, TransformTiles, transform};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
@@ -85,7 +85,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 let block = tiling.block(first + offset);
                 let capacity = tiling.capacity();
                 with_kept(|scratch: &mut Buffer<E>| {
-                    let work = TransformTiles::<_, Input<C, M>, P, P> {
+                    let work = TransformTiles::<_, Input<C, M, P>, P, P> {
                         transform: PhantomData,
                         planes: x,
                         block,
@@ -97,7 +97,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                         scratch,
                     };
                     dispatch_at(level, work);
-                    let work = TransformTiles::<_, Cotangent<C, M>, M, P> {
+                    let work = TransformTiles::<_, Cotangent<C, M, P>, M, P> {
                         transform: PhantomData,
                         planes: cotangent,
                         block,
@@ -179,7 +179,8 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Add
         let taps = scratch.taps.take(channels * TAPS * band);
         for channel in 0..channels {
             for lane in (0..band).step_by(E::Lane::<S>::WIDTH) {
-                let values = filter_gradient::<E::Lane<S>, C, M, P>(&sums[channel * band + lane..], step);
+                let values =
+                    transform::<E::Lane<S>, FilterGradient<C, M, P>, P, 3>(&sums[channel * band + lane..], step);
                 for (tap, value) in values.as_flattened().iter().enumerate() {
                     value.store(&mut taps[(channel * TAPS + tap) * band + lane..]);
                 }

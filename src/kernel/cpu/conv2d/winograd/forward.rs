@@ -11,7 +11,7 @@ use super::Problem;
 use super::product::{MAX_BAND, apart, band, rows_by_band};
 use super::scheme::Scheme;
 use super::tiles::Tiling;
-use super::transform::{Input, TransformFilter, TransformTiles, output};
+use super::transform::{Input, Output, TransformFilter, TransformTiles, transform};
 use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
@@ -90,7 +90,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             let points = &mut points[..count * block_len];
             points.par_chunks_mut(block_len).enumerate().with_max_len(1).for_each(|(offset, to)| {
                 with_kept(|scratch: &mut Buffer<E>| {
-                    let work = TransformTiles::<_, Input<C, M>, P, P> {
+                    let work = TransformTiles::<_, Input<C, M, P>, P, P> {
                         transform: PhantomData,
                         planes: problem.x,
                         block: tiling.block(first + offset),
@@ -227,7 +227,8 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Mul
                     let (row, col) = (tile / block.cols * M, tile % block.cols * M);
                     let at = (image * block.rows * block.cols + tile) * band;
                     for lane in (0..band).step_by(lanes) {
-                        let values = output::<E::Lane<S>, C, M, P>(&products[at + lane..], apart(capacity * band));
+                        let step = apart(capacity * band);
+                        let values = transform::<E::Lane<S>, Output<C, M, P>, P, M>(&products[at + lane..], step);
                         let bias = E::Lane::<S>::load(&bias[lane..]);
                         for (r, values) in values.into_iter().enumerate().take(rows.len() - row) {
                             for (k, value) in values.into_iter().enumerate().take(width - col) {

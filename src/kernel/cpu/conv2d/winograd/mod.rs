@@ -62,8 +62,8 @@ fn band_at<E: Element>(level: Level) -> usize {
 /// Work is counted in multiply-adds of registers that are full. The plain product has `9 C O` for each pixel. With tiles of
 /// `M x M` a point of a tile has `C O`, a little dearer since the products are smaller, and what the transforms take: to
 /// turn, transform and store a channel of the input, to load, transform and turn back one of the output. The filters are
-/// transformed once. The three weights were measured for 3 to 512 channels on images of 1 to 56 pixels (AVX2, two threads),
-/// and what they choose was the fastest or within a tenth of it.
+/// transformed once. The constants were fitted to timings of 25 shapes with 3 to 512 channels on images of 1 to 56 pixels (AVX2,
+/// two threads); where two methods take about as long, either may be chosen.
 ///
 /// Without vector instructions the transforms, which are written for registers, have no advantage.
 pub fn choose(shape: &ConvShape) -> Option<Tile> {

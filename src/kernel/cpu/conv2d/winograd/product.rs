@@ -28,53 +28,36 @@ const fn rows_at_once<V: Lane>() -> usize {
     if V::WIDTH * size_of::<V::Elem>() >= 64 { 12 } else { 6 }
 }
 
-/// Calls `$run::<V, N>(row)` for pieces of `$rows` rows, as many at once as is best.
+/// How many of the rows that are left are computed next.
+const fn next_rows<V: Lane>(left: usize) -> usize {
+    match (rows_at_once::<V>(), left) {
+        // As many would go into two pieces, and these are of one size.
+        (12, 16) => 8,
+        (6, 8) => 4,
+        (most, _) if left >= most => most,
+        (_, 8..) => 8,
+        (_, 6..) => 6,
+        (_, 4..) => 4,
+        (_, 2..) => 2,
+        _ => 1,
+    }
+}
+
+/// Runs a block for pieces of rows, with the index of the first row and, as a constant, the number of rows.
 macro_rules! in_pieces {
-    ($lane:ty, $rows:expr, |$row:ident, $n:ident| $run:expr) => {{
-        let rows: usize = $rows;
-        let mut $row = 0;
+    ($lane:ty, $rows:expr, |$row:ident, $n:ident| $run:expr) => {
+        in_pieces!(@sizes [12, 8, 6, 4, 2, 1] $lane, $rows, |$row, $n| $run)
+    };
+    (@sizes [$($size:literal),*] $lane:ty, $rows:expr, |$row:ident, $n:ident| $run:expr) => {{
+        let (mut $row, rows): (usize, usize) = (0, $rows);
         while $row < rows {
-            let left = rows - $row;
-            // Eight are better done as twice four than as six and two.
-            let best = if rows_at_once::<$lane>() == 12 {
-                if left >= 12 && left != 16 { 12 } else { left.min(8) }
-            } else if left >= 6 && left != 8 {
-                6
-            } else {
-                left.min(4)
-            };
-            match best {
-                12 if rows_at_once::<$lane>() == 12 => {
-                    const $n: usize = 12;
-                    $run;
-                    $row += $n;
-                }
-                8 if rows_at_once::<$lane>() == 12 => {
-                    const $n: usize = 8;
-                    $run;
-                    $row += $n;
-                }
-                6.. => {
-                    const $n: usize = 6;
-                    $run;
-                    $row += $n;
-                }
-                4.. => {
-                    const $n: usize = 4;
-                    $run;
-                    $row += $n;
-                }
-                2.. => {
-                    const $n: usize = 2;
-                    $run;
-                    $row += $n;
-                }
-                _ => {
-                    const $n: usize = 1;
-                    $run;
-                    $row += $n;
-                }
-            }
+            let piece = next_rows::<$lane>(rows - $row);
+            // What has no room in the registers is left out at compile time.
+            $(if $size <= rows_at_once::<$lane>() && piece == $size {
+                const $n: usize = $size;
+                $run;
+            })*
+            $row += piece;
         }
     }};
 }

@@ -15,31 +15,72 @@ use super::tiles::TileBlock;
 /// Channels that are turned at once.
 pub const CHANNELS: usize = 32;
 
-/// A transform of a square of `I x I` pixels to `P x P` points, one dimension at a time.
-pub trait Square<const I: usize, const P: usize>: Send + Sync {
-    fn line<V: Real>(line: [V; I]) -> [V; P];
+/// A transform of a square of `I x I` values to one of `O x O`, one dimension at a time.
+pub trait Square<const I: usize, const O: usize>: Send + Sync {
+    fn line<V: Real>(line: [V; I]) -> [V; O];
 }
 
-/// [`Scheme::input`].
-#[derive(Clone, Copy, Debug)]
-pub struct Input<S, const M: usize>(PhantomData<S>);
+/// The transforms of a scheme as [`Square`]s.
+macro_rules! squares {
+    ($($(#[$doc:meta])* $name:ident: $from:tt => $to:tt by $line:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name<S, const M: usize, const P: usize>(PhantomData<S>);
 
-/// [`Scheme::cotangent`].
-#[derive(Clone, Copy, Debug)]
-pub struct Cotangent<S, const M: usize>(PhantomData<S>);
-
-impl<S: Scheme<M, P>, const M: usize, const P: usize> Square<P, P> for Input<S, M> {
-    #[inline(always)]
-    fn line<V: Real>(line: [V; P]) -> [V; P] {
-        S::input(line)
-    }
+        impl<S: Scheme<M, P>, const M: usize, const P: usize> Square<$from, $to> for $name<S, M, P> {
+            #[inline(always)]
+            fn line<V: Real>(line: [V; $from]) -> [V; $to] {
+                S::$line(line)
+            }
+        }
+    )*};
+}
+squares! {
+    /// [`Scheme::input`].
+    Input: P => P by input;
+    /// [`Scheme::filter`].
+    FilterTaps: 3 => P by filter;
+    /// [`Scheme::output`].
+    Output: P => M by output;
+    /// [`Scheme::cotangent`].
+    Cotangent: M => P by cotangent;
+    /// [`Scheme::filter_gradient`].
+    FilterGradient: P => 3 by filter_gradient;
 }
 
-impl<S: Scheme<M, P>, const M: usize, const P: usize> Square<M, P> for Cotangent<S, M> {
-    #[inline(always)]
-    fn line<V: Real>(line: [V; M]) -> [V; P] {
-        S::cotangent(line)
+/// The second dimension of a transform, along the columns of lines that are transformed already.
+#[inline(always)]
+fn columns<V: Real, T: Square<I, O>, const I: usize, const O: usize>(lines: &[[V; O]; I]) -> [[V; O]; O] {
+    let zero = V::of(0.0);
+    let mut square = [[zero; O]; O];
+    for k in 0..O {
+        let mut column = [zero; I];
+        for (value, line) in column.iter_mut().zip(lines) {
+            *value = line[k];
+        }
+        for (line, value) in square.iter_mut().zip(T::line(column)) {
+            line[k] = value;
+        }
     }
+    square
+}
+
+/// The transform of a square whose values lie `stride` apart, a register of channels wide.
+#[inline(always)]
+pub fn transform<V: Lane, T: Square<I, O>, const I: usize, const O: usize>(
+    values: &[V::Elem],
+    stride: usize,
+) -> [[V; O]; O] {
+    let zero = V::of(0.0);
+    let mut lines = [[zero; O]; I];
+    for (r, transformed) in lines.iter_mut().enumerate() {
+        let mut line = [zero; I];
+        for (k, value) in line.iter_mut().enumerate() {
+            *value = V::load(&values[(r * I + k) * stride..]);
+        }
+        *transformed = T::line(line);
+    }
+    columns::<V, T, I, O>(&lines)
 }
 
 /// Planes `[batch, channels, height, width]`.
@@ -156,17 +197,7 @@ impl<E: Element> At<'_, E> {
                 *transformed = T::line(values);
             }
         }
-        let mut points = [[zero; P]; P];
-        for k in 0..P {
-            let mut column = [zero; I];
-            for (value, line) in column.iter_mut().zip(&lines) {
-                *value = line[k];
-            }
-            for (line, value) in points.iter_mut().zip(T::line(column)) {
-                line[k] = value;
-            }
-        }
-        points
+        columns::<V, T, I, P>(&lines)
     }
 }
 
@@ -227,19 +258,13 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
             }
             for (input, taps) in turned.chunks_exact(TAPS * band).enumerate().take(count) {
                 for lane in (0..band).step_by(E::Lane::<S>::WIDTH) {
-                    let mut tap = [E::Lane::<S>::of(0.0); TAPS];
-                    for (index, tap) in tap.iter_mut().enumerate() {
-                        let index = if adjoint { TAPS - 1 - index } else { index };
-                        *tap = E::Lane::<S>::load(&taps[index * band + lane..]);
-                    }
-                    let [a, b, c, d, e, f, g, h, i] = tap;
-                    let lines = C::filter([a, b, c]).into_iter().zip(C::filter([d, e, f])).zip(C::filter([g, h, i]));
-                    for (k, ((first, second), third)) in lines.enumerate() {
-                        let column = C::filter([first, second, third]);
-                        for (r, value) in column.into_iter().enumerate() {
-                            let at = (r * P + k) * apart(inputs * band) + (start + input) * band;
-                            value.store(&mut to[at + lane..]);
-                        }
+                    let points = if adjoint {
+                        turned_around::<E::Lane<S>, FilterTaps<C, M, P>, P>(&taps[lane..], band)
+                    } else {
+                        transform::<E::Lane<S>, FilterTaps<C, M, P>, 3, P>(&taps[lane..], band)
+                    };
+                    for (point, value) in points.as_flattened().iter().enumerate() {
+                        value.store(&mut to[point * apart(inputs * band) + (start + input) * band + lane..]);
                     }
                 }
             }
@@ -247,58 +272,17 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
     }
 }
 
-/// The inverse transform of a tile, a register of channels wide: `M x M` pixels of `P x P` points that lie `stride` apart.
+/// [`transform`] of nine taps from the last to the first.
 #[inline(always)]
-pub fn output<V: Lane, C: Scheme<M, P>, const M: usize, const P: usize>(
-    points: &[V::Elem],
-    stride: usize,
-) -> [[V; M]; M] {
+fn turned_around<V: Lane, T: Square<3, P>, const P: usize>(taps: &[V::Elem], stride: usize) -> [[V; P]; P] {
     let zero = V::of(0.0);
-    let mut lines = [[zero; M]; P];
-    for (r, line) in lines.iter_mut().enumerate() {
-        let mut values = [zero; P];
-        for (k, value) in values.iter_mut().enumerate() {
-            *value = V::load(&points[(r * P + k) * stride..]);
+    let mut lines = [[zero; P]; 3];
+    for (row, transformed) in lines.iter_mut().enumerate() {
+        let mut line = [zero; 3];
+        for (col, value) in line.iter_mut().enumerate() {
+            *value = V::load(&taps[(TAPS - 1 - (3 * row + col)) * stride..]);
         }
-        *line = C::output(values);
+        *transformed = T::line(line);
     }
-    let mut pixels = [[zero; M]; M];
-    for k in 0..M {
-        let mut column = [zero; P];
-        for (value, line) in column.iter_mut().zip(&lines) {
-            *value = line[k];
-        }
-        for (line, value) in pixels.iter_mut().zip(C::output(column)) {
-            line[k] = value;
-        }
-    }
-    pixels
-}
-
-/// The gradient of nine taps from that of `P x P` points, a register of channels wide.
-#[inline(always)]
-pub fn filter_gradient<V: Lane, C: Scheme<M, P>, const M: usize, const P: usize>(
-    points: &[V::Elem],
-    stride: usize,
-) -> [[V; 3]; 3] {
-    let zero = V::of(0.0);
-    let mut lines = [[zero; 3]; P];
-    for (r, line) in lines.iter_mut().enumerate() {
-        let mut values = [zero; P];
-        for (k, value) in values.iter_mut().enumerate() {
-            *value = V::load(&points[(r * P + k) * stride..]);
-        }
-        *line = C::filter_gradient(values);
-    }
-    let mut taps = [[zero; 3]; 3];
-    for k in 0..3 {
-        let mut column = [zero; P];
-        for (value, line) in column.iter_mut().zip(&lines) {
-            *value = line[k];
-        }
-        for (line, value) in taps.iter_mut().zip(C::filter_gradient(column)) {
-            line[k] = value;
-        }
-    }
-    taps
+    columns::<V, T, 3, P>(&lines)
 }
