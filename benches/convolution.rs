@@ -7,8 +7,9 @@
 
 use std::time::{Duration, Instant};
 
+use pvlu::kernel::cpu::Write;
 use pvlu::kernel::cpu::conv2d::{self, ConvShape};
-use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use pvlu::kernel::cpu::linear;
 use rayon::prelude::*;
 
@@ -75,7 +76,7 @@ fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
                 conv2d::forward(&shape, &x, &weight, Some(&bias), &mut y);
             }
             if all || part == "input" {
-                conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x);
+                conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x, Write::Replace);
             }
             if all || part == "weight" {
                 conv2d::backward_weight(&shape, &x, &cotangent, &mut grad_weight);
@@ -95,7 +96,7 @@ fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
             linear::forward(n, i, o, &x, &weight, None, &mut y);
         }),
         Case::new(format!("{name} backward"), 2 * n * i * o, move || {
-            linear::backward_input(n, i, o, &weight2, &cotangent, &mut grad_x);
+            linear::backward_input(n, i, o, &weight2, &cotangent, &mut grad_x, Write::Replace);
             linear::backward_weight(n, i, o, &x2, &cotangent, &mut grad_weight);
         }),
     ]

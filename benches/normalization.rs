@@ -8,7 +8,7 @@ use divan::counter::BytesCount;
 use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, backward, backward_running, batch_statistics, normalize};
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use pvlu::kernel::cpu::{Layout, add, cross_entropy, dropout, optimizer};
+use pvlu::kernel::cpu::{InputGradient, Layout, Write, add, cross_entropy, dropout, optimizer};
 use rayon::prelude::*;
 
 fn main() {
@@ -62,7 +62,7 @@ fn batch_norm_forward(bencher: Bencher, layout: Layout) {
     });
 }
 
-/// Two readings of input and cotangent, one of the gradient and one writing.
+/// Two readings of input and cotangent, one writing of the gradient.
 #[divan::bench(args = LAYOUTS)]
 fn batch_norm_backward(bencher: Bencher, layout: Layout) {
     let (x, cotangent) = (data(layout.len()), data(layout.len()));
@@ -72,13 +72,17 @@ fn batch_norm_backward(bencher: Bencher, layout: Layout) {
     let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &gamma };
     let mut grad_x = vec![0.0; x.len()];
     let (mut grad_gamma, mut grad_beta) = (vec![0.0; layout.channels], vec![0.0; layout.channels]);
-    bencher.counter(bytes(6 * x.len())).bench_local(|| {
-        let gradients = Gradients { x: Some(&mut grad_x), gamma: Some(&mut grad_gamma), beta: Some(&mut grad_beta) };
+    bencher.counter(bytes(5 * x.len())).bench_local(|| {
+        let gradients = Gradients {
+            x: InputGradient::Overwrite(&mut grad_x),
+            gamma: Some(&mut grad_gamma),
+            beta: Some(&mut grad_beta),
+        };
         backward(layout, &x, scaling, &cotangent, gradients);
     });
 }
 
-/// The input's gradient alone: one reading of the cotangent, one of the gradient and one writing.
+/// The input's gradient alone: one reading of the cotangent and one writing.
 #[divan::bench(args = LAYOUTS)]
 fn batch_norm_backward_running(bencher: Bencher, layout: Layout) {
     let (x, cotangent) = (data(layout.len()), data(layout.len()));
@@ -87,8 +91,8 @@ fn batch_norm_backward_running(bencher: Bencher, layout: Layout) {
     let inv_std = statistics.inv_std(1e-5);
     let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &gamma };
     let mut grad_x = vec![0.0; x.len()];
-    bencher.counter(bytes(3 * x.len())).bench_local(|| {
-        let gradients = Gradients { x: Some(&mut grad_x), gamma: None, beta: None };
+    bencher.counter(bytes(2 * x.len())).bench_local(|| {
+        let gradients = Gradients { x: InputGradient::Overwrite(&mut grad_x), gamma: None, beta: None };
         backward_running(layout, &x, scaling, &cotangent, gradients);
     });
 }
@@ -127,8 +131,8 @@ fn max_pool_backward(bencher: Bencher, (kernel, stride, padding): (usize, usize,
     let (mut y, mut argmax) = (vec![0.0; shape.output_len()], vec![0; shape.output_len()]);
     pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, Some(&mut argmax));
     let mut grad_x = vec![0.0; x.len()];
-    bencher.counter(BytesCount::new(8 * x.len() + 5 * y.len())).bench_local(|| {
-        pool2d::max_pool_backward(shape, &argmax, &y, &mut grad_x);
+    bencher.counter(BytesCount::new(4 * x.len() + 5 * y.len())).bench_local(|| {
+        pool2d::max_pool_backward(shape, &argmax, &y, &mut grad_x, Write::Replace);
     });
 }
 
@@ -145,8 +149,8 @@ fn average_pool_backward(bencher: Bencher, (kernel, stride, padding): (usize, us
     let shape = pool(kernel, stride, padding);
     let mut grad_x = data(shape.input_len());
     let y = data(shape.output_len());
-    bencher.counter(bytes(2 * grad_x.len() + y.len())).bench_local(|| {
-        pool2d::average_pool_backward(shape, true, &y, &mut grad_x);
+    bencher.counter(bytes(grad_x.len() + y.len())).bench_local(|| {
+        pool2d::average_pool_backward(shape, true, &y, &mut grad_x, Write::Replace);
     });
 }
 

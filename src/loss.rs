@@ -6,7 +6,8 @@ use dfdx::tensor::{Cpu, Tape, Tensor, TensorFromVec};
 
 use crate::error::Error;
 use crate::kernel::{Element, view};
-use crate::tape::Track;
+use crate::layer::contiguous::contiguous;
+use crate::tape::{Place, Track};
 
 /// Mean over the batch of `-log softmax(logits)[label]`, in natural units.
 ///
@@ -25,23 +26,18 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Tr
     if let Some((index, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= CLASSES) {
         return Err(Error::Label { index, label, classes: CLASSES });
     }
-    let offsets = view::offsets(&logits);
-    let (logits, mut tape) = logits.split_tape();
+    let (logits, mut tape) = contiguous(logits)?.split_tape();
     let values = view::read(&logits);
     let mut grad_logits = vec![E::default(); values.len()];
     let loss = (E::cpu().cross_entropy)(&values, CLASSES, labels, &mut grad_logits);
     drop(values);
     let loss: Tensor<Rank0, E, Cpu> = logits.device().try_tensor_from_vec(vec![E::of(loss)], ())?;
     if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
-        let (logits_ghost, loss_ghost) = (logits.ghost(), loss.ghost());
-        tape.record(&[], move |grads| {
-            let cotangent = grads.get_or_alloc_mut(&loss_ghost)?[0];
-            let grad = grads.get_or_alloc_mut(&logits_ghost)?;
-            for (i, &g) in grad_logits.iter().enumerate() {
-                let at = offsets.as_ref().map_or(i, |offsets| offsets[i]);
-                grad[at] += g * cotangent;
-            }
-            Ok(())
+        let (logits, total) = (Place::of(&logits), Place::of(&loss));
+        tape.record(&[], move |flow| {
+            let cotangent = total.take(flow)?[0];
+            grad_logits.iter_mut().for_each(|g| *g *= cotangent);
+            logits.hand_over(flow, grad_logits)
         });
     }
     Ok(loss.put_tape(tape))

@@ -1,4 +1,29 @@
-//! How the process keeps memory between tensors.
+//! How the process keeps memory between tensors, and memory that nobody filled.
+
+use super::Element;
+
+/// A vector of `len` elements of unspecified values, for a kernel to overwrite: filling it with zeros first would take as
+/// long as many a kernel. In a build with debug assertions it is filled with NaN, so that what is not overwritten shows.
+pub fn unspecified<E: Element>(len: usize) -> Vec<E> {
+    #[cfg(all(not(debug_assertions), any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let mut values = Vec::with_capacity(len);
+        let start: *mut E = values.as_mut_ptr();
+        // SAFETY: the vector has room for `len` elements, so the length is within its capacity. The assembly is handed
+        // the memory, may write to it as far as the compiler knows (there is no `readonly` or `nomem`), and so leaves
+        // whatever lies there as values written; it executes nothing, and the allocator, which is the system's, does not
+        // change memory that it handed out. Every pattern of bits is a value of `E`, which is `f32` or `f64`.
+        unsafe {
+            std::arch::asm!("/* {0} */", in(reg) start, options(nostack, preserves_flags));
+            values.set_len(len);
+        }
+        values
+    }
+    #[cfg(not(all(not(debug_assertions), any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    {
+        vec![if cfg!(debug_assertions) { E::nan() } else { E::zero() }; len]
+    }
+}
 
 /// Makes the allocator keep freed memory for the next tensor of that size, in the place of giving it back to the system.
 ///
@@ -21,6 +46,16 @@ pub fn keep_freed_memory() -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn unspecified_memory_is_as_long_as_asked_for() {
+        let mut values = super::unspecified::<f32>(1000);
+        assert_eq!(values.len(), 1000);
+        assert!(!cfg!(debug_assertions) || values.iter().all(|value| value.is_nan()));
+        values.fill(1.0);
+        assert_eq!(values.iter().sum::<f32>(), 1000.0);
+        assert!(super::unspecified::<f64>(0).is_empty());
+    }
+
     #[test]
     fn the_setting_is_taken_where_the_library_has_it() {
         assert_eq!(super::keep_freed_memory(), cfg!(all(target_os = "linux", target_env = "gnu")));

@@ -14,9 +14,9 @@ use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show}
 use crate::activation::{Activation, FusedElement, Param, ParamArray, Pvlu};
 use crate::error::Error;
 use crate::kernel::Element;
-use crate::kernel::cpu::Layout;
-use crate::kernel::cpu::activation::{InputGradient, Kernels};
-use crate::tape::Track;
+use crate::kernel::cpu::activation::Kernels;
+use crate::kernel::cpu::{InputGradient, Layout};
+use crate::tape::{Flow, Track};
 
 pub mod builder {
     //! What networks are written in.
@@ -202,23 +202,26 @@ impl<E: Element + Dtype> Operation<E> for Activate<E> {
         let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
         (self.kernels.forward)(self.layout, x, &values, y);
     }
-    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { x, cotangent, input } = pass;
         let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
         let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
         let mut taken = Vec::with_capacity(values.len());
         for parameter in &self.parameters {
-            taken.push(parameter.take_gradient(gradients)?);
+            taken.push(parameter.take_gradient(flow)?);
         }
         {
             let mut slots: Vec<_> = taken.iter_mut().map(Option::as_deref_mut).collect();
-            let grad_x = match input {
-                Some(input) => InputGradient::Accumulate(input.gradient(gradients)?),
-                None => InputGradient::Skip,
+            let mut run = |grad_x: InputGradient<'_, E>| {
+                (self.kernels.backward)(self.layout, x, &values, &cotangent, grad_x, &mut slots);
             };
-            (self.kernels.backward)(self.layout, x, &values, &cotangent, grad_x, &mut slots);
+            match input {
+                Some(input) => input.give(flow, |grad_x, write| run(InputGradient::of(grad_x, write)))?,
+                None => run(InputGradient::Skip),
+            }
         }
         let mut pairs = self.parameters.iter().zip(taken);
-        pairs.try_for_each(|(parameter, gradient)| parameter.put_gradient(gradient, gradients))
+        pairs.try_for_each(|(parameter, gradient)| parameter.put_gradient(gradient, flow))
     }
 }
 

@@ -10,28 +10,10 @@ use dfdx::tensor::{Cpu, CpuError, Gradients, Tape, Tensor, UniqueId};
 use super::contiguous::contiguous;
 use super::tensor;
 use crate::error::Error;
+use crate::kernel::memory::unspecified;
 use crate::kernel::{Element, view};
 use crate::profile::{Direction, measure};
-use crate::tape::{Track, id};
-
-/// Finds a gradient.
-type Find<E> = dyn Fn(&mut Gradients<E, Cpu>) -> Result<&mut Vec<E>, CpuError>;
-
-/// The place of a tensor's gradient, without the tensor.
-pub(super) struct Place<E: Unit>(Box<Find<E>>);
-
-impl<E: Unit> Place<E> {
-    /// The place of the gradient of a tensor.
-    pub fn of<S: Shape>(tensor: &Tensor<S, E, Cpu>) -> Self {
-        let ghost = tensor.ghost();
-        Self(Box::new(move |gradients| Ok(&mut *gradients.get_or_alloc_mut(&ghost)?)))
-    }
-
-    /// The gradient, zero where nothing was added to it yet.
-    pub fn gradient<'g>(&self, gradients: &'g mut Gradients<E, Cpu>) -> Result<&'g mut Vec<E>, CpuError> {
-        (self.0)(gradients)
-    }
-}
+use crate::tape::{Flow, Place, Track, id};
 
 /// A tensor of any shape.
 pub(super) trait Buffer<E: Unit> {
@@ -85,21 +67,21 @@ impl<E: Unit> Parameter<E> {
     }
 
     /// Takes the gradient out, if it is wanted: only one can be borrowed at a time.
-    pub fn take_gradient(&self, gradients: &mut Gradients<E, Cpu>) -> Result<Option<Vec<E>>, CpuError> {
-        if self.trained { Ok(Some(std::mem::take(self.tensor.gradient(gradients)?))) } else { Ok(None) }
+    pub fn take_gradient(&self, flow: &mut Flow<'_, E, Cpu>) -> Result<Option<Vec<E>>, CpuError> {
+        if self.trained { Ok(Some(std::mem::take(self.gradient(flow)?))) } else { Ok(None) }
     }
 
     /// Puts the gradient back.
-    pub fn put_gradient(&self, gradient: Option<Vec<E>>, gradients: &mut Gradients<E, Cpu>) -> Result<(), CpuError> {
+    pub fn put_gradient(&self, gradient: Option<Vec<E>>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
         if let Some(gradient) = gradient {
-            *self.tensor.gradient(gradients)? = gradient;
+            *self.gradient(flow)? = gradient;
         }
         Ok(())
     }
 
-    /// The gradient, in place.
-    pub fn gradient<'g>(&self, gradients: &'g mut Gradients<E, Cpu>) -> Result<&'g mut Vec<E>, CpuError> {
-        self.tensor.gradient(gradients)
+    /// The gradient, in place, for adding to.
+    pub fn gradient<'g>(&self, flow: &'g mut Flow<'_, E, Cpu>) -> Result<&'g mut Vec<E>, CpuError> {
+        self.tensor.gradient(flow.gradients())
     }
 }
 
@@ -109,10 +91,8 @@ pub(super) struct Pass<'a, E: Unit> {
     pub x: &'a [E],
     /// The gradient of the output.
     pub cotangent: Vec<E>,
-    /// Where the gradient of the input is added, if anyone wants it.
+    /// Where the gradient of the input goes, if anyone wants it.
     pub input: Option<&'a Place<E>>,
-    /// All gradients.
-    pub gradients: &'a mut Gradients<E, Cpu>,
 }
 
 /// One application of a layer, free of shapes.
@@ -127,10 +107,10 @@ pub(super) trait Operation<E: Element + Unit> {
     }
     /// Whether the backward pass reads the input.
     fn keeps_input(&self) -> bool;
-    /// Writes the output, which starts as zeros. With `differentiate` a gradient of the input will be asked for.
+    /// Writes the whole output, which starts as anything. With `differentiate` a gradient of the input will be asked for.
     fn forward(&mut self, x: &[E], y: &mut [E], differentiate: bool);
-    /// Adds the gradients of parameters and input.
-    fn backward(&self, pass: Pass<'_, E>) -> Result<(), CpuError>;
+    /// Gives parameters and input their gradients.
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError>;
 }
 
 /// Applies an operation to a tensor, and records it on the tensor's tape if anyone wants a gradient.
@@ -147,7 +127,7 @@ pub(super) fn apply<S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
         let (input, output) = (Place::of(&x), Place::of(&y));
         let kept: Option<Box<dyn Buffer<E>>> = if operation.keeps_input() { Some(Box::new(x)) } else { None };
         let recorded = Recorded { operation, input, kept, wants_input, output };
-        tape.record(&trained, move |gradients| recorded.backward(gradients));
+        tape.record(&trained, move |flow| recorded.backward(flow));
     }
     Ok(y.put_tape(tape))
 }
@@ -159,7 +139,7 @@ fn run<E: Element + Unit>(
 ) -> Result<Vec<E>, Error> {
     operation.parameters().iter().try_for_each(Parameter::check)?;
     Ok(measure(operation.kind(), Direction::Forward, || {
-        let mut y = vec![E::default(); operation.output_len()];
+        let mut y = unspecified(operation.output_len());
         operation.forward(&x.read(), &mut y, differentiate);
         y
     }))
@@ -175,13 +155,12 @@ struct Recorded<E: Element + Unit> {
 }
 
 impl<E: Element + Unit> Recorded<E> {
-    /// Takes the gradient of the output, which is then freed, and adds those of the input and the parameters.
-    fn backward(self, gradients: &mut Gradients<E, Cpu>) -> Result<(), CpuError> {
-        let cotangent = std::mem::take(self.output.gradient(gradients)?);
+    /// Takes the gradient of the output, which is then freed, and gives the input and the parameters theirs.
+    fn backward(self, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let cotangent = self.output.take(flow)?;
         let x = self.kept.as_ref().map(|kept| kept.read()).unwrap_or_default();
         let input = self.wants_input.then_some(&self.input);
         let kind = self.operation.kind();
-        let pass = Pass { x: &x, cotangent, input, gradients };
-        measure(kind, Direction::Backward, || self.operation.backward(pass))
+        measure(kind, Direction::Backward, || self.operation.backward(Pass { x: &x, cotangent, input }, flow))
     }
 }

@@ -14,11 +14,11 @@ use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
 use crate::error::Error;
-use crate::kernel::cpu::Layout;
 use crate::kernel::cpu::batch_norm::{self, Correction, Gradients, Scaling, Statistics};
+use crate::kernel::cpu::{InputGradient, Layout};
 use crate::kernel::{Element, view};
 use crate::profile::{Direction, measure};
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 pub mod builder {
     //! What networks are written in.
@@ -246,20 +246,26 @@ impl<E: Element + Dtype> Operation<E> for Normalize<E> {
         let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
         (E::cpu().normalize)(self.layout, x, scaling, &shift.read(), y);
     }
-    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { x, cotangent, input } = pass;
         let [scale, shift] = &self.parameters;
-        let (mut gamma, mut beta) = (scale.take_gradient(gradients)?, shift.take_gradient(gradients)?);
+        let (mut gamma, mut beta) = (scale.take_gradient(flow)?, shift.take_gradient(flow)?);
         {
-            let x_slot = input.map(|input| input.gradient(gradients)).transpose()?.map(Vec::as_mut_slice);
-            let slots = Gradients { x: x_slot, gamma: gamma.as_deref_mut(), beta: beta.as_deref_mut() };
             let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
             let kernels = E::cpu();
             let backward =
                 if self.uses_batch { kernels.batch_norm_backward } else { kernels.batch_norm_backward_running };
-            backward(self.layout, x, scaling, &cotangent, slots);
+            let mut run = |x_slot: InputGradient<'_, E>| {
+                let slots = Gradients { x: x_slot, gamma: gamma.as_deref_mut(), beta: beta.as_deref_mut() };
+                backward(self.layout, x, scaling, &cotangent, slots);
+            };
+            match input {
+                Some(input) => input.give(flow, |grad_x, write| run(InputGradient::of(grad_x, write)))?,
+                None => run(InputGradient::Skip),
+            }
         }
-        scale.put_gradient(gamma, gradients)?;
-        shift.put_gradient(beta, gradients)
+        scale.put_gradient(gamma, flow)?;
+        shift.put_gradient(beta, flow)
     }
 }
 

@@ -4,25 +4,26 @@ use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{Cpu, Tensor};
 
-use super::{take, tensor};
+use super::tensor;
 use crate::error::Error;
 use crate::kernel::{Element, view};
-use crate::tape::Track;
+use crate::tape::{Place, Track};
 
 /// The tensor itself where it is contiguous, else a contiguous copy of it.
 ///
 /// dfdx lays the gradient of a tensor out like its storage; the copy's gradient is added there, element by element.
-pub(super) fn contiguous<S: Shape, E: Element + dfdx::shapes::Unit, T: Track<E, Cpu>>(
+pub(crate) fn contiguous<S: Shape, E: Element + dfdx::shapes::Unit, T: Track<E, Cpu>>(
     x: Tensor<S, E, Cpu, T>,
 ) -> Result<Tensor<S, E, Cpu, T>, Error> {
     let Some(offsets) = view::offsets(&x) else { return Ok(x) };
     let (x, mut tape) = x.split_tape();
     let y = tensor(x.device(), view::read(&x).into_owned(), *x.shape())?;
     if T::OWNS_TAPE && tape.requires_grad() {
-        let (x_ghost, y_ghost) = (x.ghost(), y.ghost());
-        tape.record(&[], move |grads| {
-            let cotangent = take(grads.get_or_alloc_mut(&y_ghost)?);
-            let grad_x = grads.get_or_alloc_mut(&x_ghost)?;
+        let (x_ghost, place) = (x.ghost(), Place::of(&y));
+        tape.record(&[], move |flow| {
+            let cotangent = place.take(flow)?;
+            // A tensor that is not contiguous is a leaf or comes out of an operation of dfdx's own.
+            let grad_x = flow.gradients().get_or_alloc_mut(&x_ghost)?;
             for (&offset, &g) in offsets.iter().zip(&cotangent) {
                 grad_x[offset] = grad_x[offset] + g;
             }

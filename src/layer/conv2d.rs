@@ -14,7 +14,7 @@ use crate::dim::Window;
 use crate::error::Error;
 use crate::kernel::Element;
 use crate::kernel::cpu::conv2d::ConvShape;
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 pub mod builder {
     //! What networks are written in.
@@ -184,16 +184,19 @@ impl<E: Element + Dtype> Operation<E> for Convolve<E> {
         let bias = self.parameters.get(1).map(Parameter::read);
         (E::cpu().conv2d)(&self.shape, x, &self.parameters[0].read(), bias.as_deref(), y);
     }
-    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { x, cotangent, input } = pass;
         let weight = &self.parameters[0];
         if weight.trained {
-            (E::cpu().conv2d_backward_weight)(&self.shape, x, &cotangent, weight.gradient(gradients)?);
+            (E::cpu().conv2d_backward_weight)(&self.shape, x, &cotangent, weight.gradient(flow)?);
         }
         if let Some(bias) = self.parameters.get(1).filter(|bias| bias.trained) {
-            (E::cpu().conv2d_backward_bias)(&self.shape, &cotangent, bias.gradient(gradients)?);
+            (E::cpu().conv2d_backward_bias)(&self.shape, &cotangent, bias.gradient(flow)?);
         }
         if let Some(input) = input {
-            (E::cpu().conv2d_backward_input)(&self.shape, &weight.read(), &cotangent, input.gradient(gradients)?);
+            input.give(flow, |grad_x, write| {
+                (E::cpu().conv2d_backward_input)(&self.shape, &weight.read(), &cotangent, grad_x, write);
+            })?;
         }
         Ok(())
     }

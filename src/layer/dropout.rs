@@ -11,7 +11,8 @@ use super::switches::Mode;
 use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
 use crate::error::Error;
 use crate::kernel::Element;
-use crate::tape::Track;
+use crate::kernel::cpu::Write;
+use crate::tape::{Flow, Track};
 
 /// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
 /// position of the element alone, so it is the same on any number of threads, and a checkpoint can restore it.
@@ -125,9 +126,13 @@ impl<E: Element + Dtype> Operation<E> for Mask {
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         (E::cpu().dropout)(self.key, self.p, x, y);
     }
-    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { cotangent, input, .. } = pass;
         if let Some(input) = input {
-            (E::cpu().dropout_accumulate)(self.key, self.p, &cotangent, input.gradient(gradients)?);
+            input.give(flow, |grad_x, write| match write {
+                Write::Replace => (E::cpu().dropout)(self.key, self.p, &cotangent, grad_x),
+                Write::Add => (E::cpu().dropout_accumulate)(self.key, self.p, &cotangent, grad_x),
+            })?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::walk::nothing_to_walk;
 use crate::dim::Is;
 use crate::error::Error;
 use crate::kernel::Element;
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 /// Lays images of `C` channels, `H` rows and `W` columns out as `WIDTH = C * H * W` features, channel by channel.
 ///
@@ -77,9 +77,10 @@ impl<E: Element + Dtype> Operation<E> for Relabel {
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         y.copy_from_slice(x);
     }
-    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { cotangent, input, .. } = pass;
         if let Some(input) = input {
-            (E::cpu().add_assign)(input.gradient(gradients)?, &cotangent);
+            input.hand_over(flow, cotangent)?;
         }
         Ok(())
     }

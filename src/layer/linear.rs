@@ -12,7 +12,7 @@ use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
 use crate::error::Error;
 use crate::kernel::Element;
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 pub mod builder {
     //! What networks are written in.
@@ -125,15 +125,17 @@ impl<E: Element + Dtype> Operation<E> for Transform<E> {
         let [weight, bias] = &self.parameters;
         (E::cpu().linear)(self.rows, self.inputs, self.outputs, x, &weight.read(), Some(&bias.read()), y);
     }
-    fn backward(&self, Pass { x, cotangent, input, gradients }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { x, cotangent, input } = pass;
         let (Self { rows, inputs, outputs, parameters: [weight, bias] }, kernels) = (self, E::cpu());
         if weight.trained {
-            (kernels.linear_backward_weight)(*rows, *inputs, *outputs, x, &cotangent, weight.gradient(gradients)?);
-            (kernels.linear_backward_bias)(*rows, *outputs, &cotangent, bias.gradient(gradients)?);
+            (kernels.linear_backward_weight)(*rows, *inputs, *outputs, x, &cotangent, weight.gradient(flow)?);
+            (kernels.linear_backward_bias)(*rows, *outputs, &cotangent, bias.gradient(flow)?);
         }
         if let Some(input) = input {
-            let grad_x = input.gradient(gradients)?;
-            (kernels.linear_backward_input)(*rows, *inputs, *outputs, &weight.read(), &cotangent, grad_x);
+            input.give(flow, |grad_x, write| {
+                (kernels.linear_backward_input)(*rows, *inputs, *outputs, &weight.read(), &cotangent, grad_x, write);
+            })?;
         }
         Ok(())
     }

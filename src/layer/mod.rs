@@ -15,7 +15,7 @@ mod any_tensor;
 mod apply;
 mod batch_norm2d;
 mod build;
-mod contiguous;
+pub(crate) mod contiguous;
 mod conv2d;
 mod dropout;
 mod flatten;
@@ -60,18 +60,13 @@ pub mod builder {
 }
 
 use dfdx::shapes::{Shape, Unit};
-use dfdx::tensor::{Cpu, Storage, Tensor, TensorFromVec};
+use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use crate::error::Error;
 
 /// Moves values that a kernel wrote into a tensor.
 fn tensor<S: Shape, E: Unit>(device: &Cpu, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error> {
     Ok(device.try_tensor_from_vec(values, shape)?)
-}
-
-/// Moves a gradient out of dfdx's storage, which frees it after use.
-fn take<E: Unit>(gradient: &mut <Cpu as Storage<E>>::Vec) -> Vec<E> {
-    std::mem::take(&mut **gradient)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::dim::Window;
 use crate::error::Error;
 use crate::kernel::Element;
 use crate::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 /// The largest element of each `K x K` window; padding counts as minus infinity, as in torch.
 ///
@@ -111,13 +111,12 @@ impl<E: Element + Dtype> Operation<E> for Pooling {
             Pool::Average => (E::cpu().average_pool)(self.shape, true, x, y),
         }
     }
-    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { cotangent, input, .. } = pass;
         let Some(input) = input else { return Ok(()) };
-        let grad_x = input.gradient(gradients)?;
-        match self.pool {
-            Pool::Max(_) => (E::cpu().max_pool_backward)(self.shape, &self.argmax, &cotangent, grad_x),
-            Pool::Average => (E::cpu().average_pool_backward)(self.shape, true, &cotangent, grad_x),
-        }
-        Ok(())
+        input.give(flow, |grad_x, write| match self.pool {
+            Pool::Max(_) => (E::cpu().max_pool_backward)(self.shape, &self.argmax, &cotangent, grad_x, write),
+            Pool::Average => (E::cpu().average_pool_backward)(self.shape, true, &cotangent, grad_x, write),
+        })
     }
 }

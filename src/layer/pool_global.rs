@@ -9,7 +9,7 @@ use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
 use crate::error::Error;
 use crate::kernel::Element;
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 /// The mean of each channel over the image.
 ///
@@ -55,9 +55,12 @@ impl<E: Element + Dtype> Operation<E> for Mean {
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         (E::cpu().global_average_pool)(self.pixels, x, y);
     }
-    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { cotangent, input, .. } = pass;
         if let Some(input) = input {
-            (E::cpu().global_average_pool_backward)(self.pixels, &cotangent, input.gradient(gradients)?);
+            input.give(flow, |grad_x, write| {
+                (E::cpu().global_average_pool_backward)(self.pixels, &cotangent, grad_x, write);
+            })?;
         }
         Ok(())
     }

@@ -3,17 +3,19 @@
 use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
 use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
-use dfdx::tensor::{Cpu, CpuError, Gradients, Merge, Storage, Tape, Tensor};
+use dfdx::tensor::{Cpu, CpuError, Merge, Storage, Tape, Tensor};
 
-use super::apply::{Buffer, Place};
+use super::apply::Buffer;
 use super::contiguous::contiguous;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::tensor;
 use super::walk::{Path, Walk, Walker, WalkerMut};
 use crate::error::Error;
 use crate::kernel::Element;
+use crate::kernel::cpu::Write;
+use crate::kernel::memory::unspecified;
 use crate::profile::{Direction, measure};
-use crate::tape::Track;
+use crate::tape::{Flow, Place, Track};
 
 /// `y = F(x) + x` (He et al. 2016).
 ///
@@ -52,14 +54,14 @@ fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
     if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1) {
         let branches = [wants.0.then(|| Place::of(&main)), wants.1.then(|| Place::of(&shortcut))];
         let sum = Place::of(&y);
-        tape.record(&[], move |gradients| measure("add", Direction::Backward, || backward(&sum, branches, gradients)));
+        tape.record(&[], move |flow| measure("add", Direction::Backward, || backward(&sum, branches, flow)));
     }
     Ok(y.put_tape(tape))
 }
 
 fn add<E: Element + Dtype>(main: &dyn Buffer<E>, shortcut: &dyn Buffer<E>) -> Vec<E> {
     let (main, shortcut) = (main.read(), shortcut.read());
-    let mut y = vec![E::default(); main.len()];
+    let mut y = unspecified(main.len());
     (E::cpu().add)(&main, &shortcut, &mut y);
     y
 }
@@ -68,13 +70,21 @@ fn add<E: Element + Dtype>(main: &dyn Buffer<E>, shortcut: &dyn Buffer<E>) -> Ve
 fn backward<E: Element + Dtype>(
     sum: &Place<E>,
     branches: [Option<Place<E>>; 2],
-    gradients: &mut Gradients<E, Cpu>,
+    flow: &mut Flow<'_, E, Cpu>,
 ) -> Result<(), CpuError> {
-    let cotangent = std::mem::take(sum.gradient(gradients)?);
-    for branch in branches.into_iter().flatten() {
-        (E::cpu().add_assign)(branch.gradient(gradients)?, &cotangent);
+    let cotangent = sum.take(flow)?;
+    let (first, last) = match branches {
+        [Some(main), Some(shortcut)] => (Some(main), shortcut),
+        [Some(only), None] | [None, Some(only)] => (None, only),
+        [None, None] => return Ok(()),
+    };
+    if let Some(first) = first {
+        first.give(flow, |gradient, write| match write {
+            Write::Replace => (E::cpu().copy)(&cotangent, gradient),
+            Write::Add => (E::cpu().add_assign)(gradient, &cotangent),
+        })?;
     }
-    Ok(())
+    last.hand_over(flow, cotangent)
 }
 
 /// The first dimension in which two shapes of run-time sizes differ.

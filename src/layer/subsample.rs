@@ -11,7 +11,7 @@ use crate::dim::Window;
 use crate::error::Error;
 use crate::kernel::Element;
 use crate::kernel::cpu::subsample::Subsample;
-use crate::tape::Track;
+use crate::tape::{Flow, Track};
 
 /// Takes every `S`-th row and column, and adds channels of zeros, half of them before the given ones and half after:
 /// shortcut A of He et al. 2015 (section 3.3) as in Idelbayev's `pytorch_resnet_cifar10`.
@@ -72,9 +72,10 @@ impl<E: Element + Dtype> Operation<E> for Subsample {
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         (E::cpu().subsample)(*self, x, y);
     }
-    fn backward(&self, Pass { cotangent, input, gradients, .. }: Pass<'_, E>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+        let Pass { cotangent, input, .. } = pass;
         if let Some(input) = input {
-            (E::cpu().subsample_backward)(*self, &cotangent, input.gradient(gradients)?);
+            input.give(flow, |grad_x, write| (E::cpu().subsample_backward)(*self, &cotangent, grad_x, write))?;
         }
         Ok(())
     }

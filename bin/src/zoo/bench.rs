@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use pvlu::kernel::cpu::Write;
+use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
 use pvlu_zoo::model::Model;

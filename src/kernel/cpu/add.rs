@@ -17,6 +17,26 @@ pub fn add<E: Element>(a: &[E], b: &[E], y: &mut [E]) {
     tasks::for_each(Level::current(), y.chunks_mut(TASK).zip(inputs).map(|(y, (a, b))| Add { a, b, y }));
 }
 
+/// `y = x`.
+pub fn copy<E: Element>(x: &[E], y: &mut [E]) {
+    assert_eq!(y.len(), x.len());
+    tasks::for_each(Level::current(), y.chunks_mut(TASK).zip(x.chunks(TASK)).map(|(y, x)| Copy { x, y }));
+}
+
+struct Copy<'a, E> {
+    x: &'a [E],
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Copy<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        self.y.copy_from_slice(self.x);
+    }
+}
+
 struct Add<'a, E> {
     a: &'a [E],
     b: &'a [E],
@@ -62,6 +82,8 @@ mod tests {
             let mut sum = vec![0.0; n];
             add(&y, &x, &mut sum);
             add_assign(&mut y, &x);
+            assert_eq!(sum, y);
+            copy(&y, &mut sum[..]);
             assert_eq!(sum, y);
             for (i, y) in y.iter().enumerate() {
                 assert_eq!(*y, (i % 7) as f32 + (i % 1000) as f32);

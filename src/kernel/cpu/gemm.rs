@@ -7,6 +7,7 @@
 //! themselves, by sizes only, so that the numbers never depend on the number of
 //! threads. The crate picks the widest instruction set at run time.
 
+use super::write::Write;
 use crate::kernel::element::Element;
 
 /// Where the elements of a matrix lie in a slice: element `(i, j)` is at index
@@ -72,15 +73,6 @@ impl<'a, E> Factor<'a, E> {
     pub fn new(data: &'a [E], layout: Layout) -> Self {
         Self { data, layout }
     }
-}
-
-/// Whether a product replaces the destination or is added to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// `dst = alpha a b`. The old contents are not read, not even if NaN.
-    Replace,
-    /// `dst += alpha a b`.
-    Add,
 }
 
 /// The sizes of a product: `dst` is `rows x cols`, `a` is `rows x depth`, `b` is

@@ -14,8 +14,9 @@ use rayon::prelude::*;
 
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Most rows of a block.
@@ -44,15 +45,24 @@ pub fn forward<E: Element>(n: usize, i: usize, o: usize, x: &[E], weight: &[E], 
     add_product(o, i, x, weight, y);
 }
 
-/// `grad_x += cotangent weight`.
+/// `grad_x = cotangent weight` or `grad_x += cotangent weight`.
 ///
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_input<E: Element>(n: usize, i: usize, o: usize, weight: &[E], cotangent: &[E], grad_x: &mut [E]) {
+pub fn backward_input<E: Element>(
+    n: usize,
+    i: usize,
+    o: usize,
+    weight: &[E],
+    cotangent: &[E],
+    grad_x: &mut [E],
+    write: Write,
+) {
     assert_eq!(weight.len(), o * i, "length of weight");
     assert_eq!(cotangent.len(), n * o, "length of cotangent");
     assert_eq!(grad_x.len(), n * i, "length of grad_x");
+    write.start(grad_x);
     let cotangent = Factor::new(cotangent, Layout::rows(0, o));
     let weight = Factor::new(weight, Layout::rows(0, i));
     add_product(i, o, cotangent, weight, grad_x);

@@ -23,9 +23,11 @@ pub mod subsample;
 mod sums;
 mod table;
 mod tasks;
+mod write;
 
 pub use layout::Layout;
 pub use table::Table;
+pub use write::{InputGradient, Write};
 
 #[cfg(test)]
 mod testing;

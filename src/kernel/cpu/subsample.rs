@@ -1,5 +1,8 @@
 //! Every n-th row and column of an image, with channels of zeros around.
 
+use rayon::prelude::*;
+
+use super::write::Write;
 use crate::kernel::Element;
 
 /// Sizes of one application.
@@ -34,32 +37,49 @@ impl Subsample {
         self.batch * self.out_channels * self.out_plane()
     }
 
-    /// Calls `visit` with the position of each element taken, in the input and in the output.
+    /// Calls `visit` with the position of each element taken, in one image of the input and of the output.
     fn each(&self, mut visit: impl FnMut(usize, usize)) {
         let before = (self.out_channels - self.in_channels) / 2;
-        for image in 0..self.batch {
-            for channel in 0..self.in_channels {
-                let plane = (image * self.in_channels + channel) * self.height * self.width;
-                let mut out = (image * self.out_channels + before + channel) * self.out_plane();
-                for row in (0..self.height).step_by(self.stride) {
-                    for column in (0..self.width).step_by(self.stride) {
-                        visit(plane + row * self.width + column, out);
-                        out += 1;
-                    }
+        for channel in 0..self.in_channels {
+            let plane = channel * self.height * self.width;
+            let mut out = (before + channel) * self.out_plane();
+            for row in (0..self.height).step_by(self.stride) {
+                for column in (0..self.width).step_by(self.stride) {
+                    visit(plane + row * self.width + column, out);
+                    out += 1;
                 }
             }
         }
     }
+
+    /// Elements of an image of the input and of the output.
+    fn images(&self) -> (usize, usize) {
+        (self.in_channels * self.height * self.width, self.out_channels * self.out_plane())
+    }
 }
 
-/// `y[n, before + c, i, j] = x[n, c, stride i, stride j]` in a `y` of zeros.
+/// `y[n, before + c, i, j] = x[n, c, stride i, stride j]`, and zero in the other channels.
 pub fn forward<E: Element>(shape: Subsample, x: &[E], y: &mut [E]) {
     assert!(x.len() == shape.input_len() && y.len() == shape.output_len());
-    shape.each(|from, to| y[to] = x[from]);
+    if x.is_empty() {
+        return y.fill(E::zero());
+    }
+    let (from, to) = shape.images();
+    y.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(y, x)| {
+        y.fill(E::zero());
+        shape.each(|from, to| y[to] = x[from]);
+    });
 }
 
-/// Adds the gradient of the input to `grad_x`.
-pub fn backward<E: Element>(shape: Subsample, cotangent: &[E], grad_x: &mut [E]) {
+/// The gradient of the input, written to `grad_x` or added.
+pub fn backward<E: Element>(shape: Subsample, cotangent: &[E], grad_x: &mut [E], write: Write) {
     assert!(grad_x.len() == shape.input_len() && cotangent.len() == shape.output_len());
-    shape.each(|from, to| grad_x[from] = grad_x[from] + cotangent[to]);
+    if grad_x.is_empty() {
+        return;
+    }
+    let (from, to) = shape.images();
+    grad_x.par_chunks_mut(from).zip(cotangent.par_chunks(to)).for_each(|(grad_x, cotangent)| {
+        write.start(grad_x);
+        shape.each(|from, to| grad_x[from] = grad_x[from] + cotangent[to]);
+    });
 }

@@ -8,6 +8,7 @@ use super::batch_norm::{self, Gradients, Scaling, Statistics};
 use super::conv2d::{self, ConvShape};
 use super::pool2d::{self, MaxPadding, PoolShape};
 use super::subsample::{self, Subsample};
+use super::write::Write;
 use super::{add, cross_entropy, dropout, linear};
 use crate::kernel::Element;
 
@@ -33,12 +34,13 @@ macro_rules! table {
 table! {
     add: fn(&[E], &[E], &mut [E]) = add::add;
     add_assign: fn(&mut [E], &[E]) = add::add_assign;
+    copy: fn(&[E], &mut [E]) = add::copy;
     conv2d: fn(&ConvShape, &[E], &[E], Option<&[E]>, &mut [E]) = conv2d::forward;
-    conv2d_backward_input: fn(&ConvShape, &[E], &[E], &mut [E]) = conv2d::backward_input;
+    conv2d_backward_input: fn(&ConvShape, &[E], &[E], &mut [E], Write) = conv2d::backward_input;
     conv2d_backward_weight: fn(&ConvShape, &[E], &[E], &mut [E]) = conv2d::backward_weight;
     conv2d_backward_bias: fn(&ConvShape, &[E], &mut [E]) = conv2d::backward_bias;
     linear: fn(usize, usize, usize, &[E], &[E], Option<&[E]>, &mut [E]) = linear::forward;
-    linear_backward_input: fn(usize, usize, usize, &[E], &[E], &mut [E]) = linear::backward_input;
+    linear_backward_input: fn(usize, usize, usize, &[E], &[E], &mut [E], Write) = linear::backward_input;
     linear_backward_weight: fn(usize, usize, usize, &[E], &[E], &mut [E]) = linear::backward_weight;
     linear_backward_bias: fn(usize, usize, &[E], &mut [E]) = linear::backward_bias;
     batch_statistics: fn(Layout, &[E]) -> Statistics = batch_norm::batch_statistics;
@@ -47,13 +49,13 @@ table! {
     batch_norm_backward_running: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) =
         batch_norm::backward_running;
     max_pool: fn(PoolShape, MaxPadding, &[E], &mut [E], Option<&mut [u8]>) = pool2d::max_pool;
-    max_pool_backward: fn(PoolShape, &[u8], &[E], &mut [E]) = pool2d::max_pool_backward;
+    max_pool_backward: fn(PoolShape, &[u8], &[E], &mut [E], Write) = pool2d::max_pool_backward;
     average_pool: fn(PoolShape, bool, &[E], &mut [E]) = pool2d::average_pool;
-    average_pool_backward: fn(PoolShape, bool, &[E], &mut [E]) = pool2d::average_pool_backward;
+    average_pool_backward: fn(PoolShape, bool, &[E], &mut [E], Write) = pool2d::average_pool_backward;
     global_average_pool: Unary<E, usize> = pool2d::global_average_pool;
-    global_average_pool_backward: Unary<E, usize> = pool2d::global_average_pool_backward;
+    global_average_pool_backward: fn(usize, &[E], &mut [E], Write) = pool2d::global_average_pool_backward;
     subsample: Unary<E, Subsample> = subsample::forward;
-    subsample_backward: Unary<E, Subsample> = subsample::backward;
+    subsample_backward: fn(Subsample, &[E], &mut [E], Write) = subsample::backward;
     dropout: fn(u64, f64, &[E], &mut [E]) = dropout::apply;
     dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
     cross_entropy: fn(&[E], usize, &[usize], &mut [E]) -> f64 = cross_entropy::cross_entropy;

@@ -16,7 +16,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use super::*;
 use crate::kernel::{Element, view};
-use crate::tape::{GradTape, LeafGradients, Track, TrackExt, try_backward};
+use crate::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
 
 pub(super) type Tracked<S, E = f64> = Tensor<S, E, Cpu, GradTape<E, Cpu>>;
 
@@ -45,13 +45,11 @@ pub(super) fn weigh<S: Shape, E: Element + Unit>(y: Tracked<S, E>, cotangent: &[
     let total = values.iter().zip(cotangent).map(|(&y, &c)| y * c).sum();
     drop(values);
     let total: Tensor<Rank0, E, Cpu> = y.device().try_tensor_from_vec(vec![total], ()).unwrap();
-    let (y_ghost, total_ghost, cotangent) = (y.ghost(), total.ghost(), cotangent.to_vec());
-    tape.record(&[], move |grads| {
-        let scale = grads.get_or_alloc_mut(&total_ghost)?[0];
-        for (g, c) in grads.get_or_alloc_mut(&y_ghost)?.iter_mut().zip(cotangent) {
-            *g = *g + c * scale;
-        }
-        Ok(())
+    let (y_place, total_place) = (Place::of(&y), Place::of(&total));
+    let cotangent = cotangent.to_vec();
+    tape.record(&[], move |flow| {
+        let scale = total_place.take(flow)?[0];
+        y_place.hand_over(flow, cotangent.into_iter().map(|c| c * scale).collect())
     });
     total.put_tape(tape)
 }

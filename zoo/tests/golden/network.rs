@@ -7,7 +7,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 use pvlu::Error;
 use pvlu::kernel::view;
 use pvlu::layer::{Walk, try_build_unfilled};
-use pvlu::tape::{GradTape, LeafGradients, Track, TrackExt, try_backward};
+use pvlu::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
 
 type Tape = GradTape<f64, Cpu>;
 
@@ -71,12 +71,10 @@ fn weigh<const CLASSES: usize>(
     let (y, mut tape) = y.split_tape();
     let total = view::read(&y).iter().zip(cotangent).map(|(y, c)| y * c).sum();
     let total: Tensor<Rank0, f64, Cpu> = Cpu::default().try_tensor_from_vec(vec![total], ())?;
-    let (y, ghost, cotangent) = (y.ghost(), total.ghost(), cotangent.to_vec());
-    tape.record(&[], move |gradients| {
-        let scale = gradients.get_or_alloc_mut(&ghost)?[0];
-        let gradient = gradients.get_or_alloc_mut(&y)?;
-        gradient.iter_mut().zip(cotangent).for_each(|(gradient, c)| *gradient += c * scale);
-        Ok(())
+    let (y, sum, cotangent) = (Place::of(&y), Place::of(&total), cotangent.to_vec());
+    tape.record(&[], move |flow| {
+        let scale = sum.take(flow)?[0];
+        y.hand_over(flow, cotangent.into_iter().map(|c| c * scale).collect())
     });
     Ok(total.put_tape(tape))
 }

@@ -21,18 +21,8 @@ use rayon::prelude::*;
 
 use super::Layout;
 use super::simd::{Lane, Level};
+pub use super::write::InputGradient;
 use crate::kernel::{Element, Formula, ParamArray};
-
-/// What becomes of the gradient with respect to the input.
-#[derive(Debug)]
-pub enum InputGradient<'a, E> {
-    /// It is not computed.
-    Skip,
-    /// It replaces the contents of the slice: the input has no other consumer, or this is the first one.
-    Overwrite(&'a mut [E]),
-    /// It is added to the contents of the slice.
-    Accumulate(&'a mut [E]),
-}
 
 /// `(layout, x, parameters, y)`; overwrites y.
 pub type Forward<E> = fn(Layout, &[E], &[&[E]], &mut [E]);
@@ -119,9 +109,7 @@ fn backward_at<F: Formula, E: Element>(
     assert_eq!(cotangent.len(), layout.len());
     assert_eq!(grad_params.len(), F::PARAM_COUNT);
     assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
-    if let InputGradient::Overwrite(grad) | InputGradient::Accumulate(grad) = &grad_x {
-        assert_eq!(grad.len(), layout.len());
-    }
+    assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
     if layout.is_empty() {
         return;
     }

@@ -16,12 +16,13 @@ use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sums};
 use crate::kernel::cpu::tasks::{self, pieces};
+use crate::kernel::cpu::write::InputGradient;
 
-/// Where the gradients are added; what is `None` is not wanted and not computed.
+/// Where the gradients go; what is `None` is not wanted and not computed. Those of parameters are added.
 #[derive(Debug)]
 pub struct Gradients<'a, E> {
     /// Of the input, `[outer, channels, inner]`.
-    pub x: Option<&'a mut [E]>,
+    pub x: InputGradient<'a, E>,
     /// Of the scale, one a channel.
     pub gamma: Option<&'a mut [E]>,
     /// Of the shift, one a channel.
@@ -43,14 +44,16 @@ pub(crate) fn backward_at<E: Element>(
 ) {
     check(layout, x, scaling, cotangent, &gradients);
     let Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta } = gradients;
-    if layout.is_empty() || (grad_x.is_none() && grad_gamma.is_none() && grad_beta.is_none()) {
+    if layout.is_empty() || (grad_x.slice().is_none() && grad_gamma.is_none() && grad_beta.is_none()) {
         return;
     }
     let sums = sums(level, layout, x, scaling.mean, cotangent);
     add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
-    let Some(grad_x) = grad_x else { return };
+    if grad_x.slice().is_none() {
+        return;
+    }
 
-    // grad_x += a g + b x + c
+    // a g + b x + c
     let n = layout.count() as f64;
     let mut coefficients = [const { Vec::new() }; 3];
     for (channel, sums) in sums.iter().enumerate() {
@@ -63,7 +66,13 @@ pub(crate) fn backward_at<E: Element>(
         }
     }
     let coefficients = coefficients.each_ref().map(|values| &values[..]);
-    apply(level, layout, AddThroughStatistics, coefficients, [x, cotangent], grad_x);
+    match grad_x {
+        InputGradient::Skip => {}
+        InputGradient::Overwrite(to) => apply(level, layout, ThroughStatistics, coefficients, [x, cotangent], to),
+        InputGradient::Accumulate(to) => {
+            apply(level, layout, Added(ThroughStatistics), coefficients, [x, cotangent], to)
+        }
+    }
 }
 
 /// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone; it
@@ -96,40 +105,53 @@ pub(crate) fn backward_running_at<E: Element>(
         let sums = sums(level, layout, x, scaling.mean, cotangent);
         add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
     }
-    if let Some(grad_x) = grad_x {
-        let scale: Vec<E> =
-            scaling.gamma.iter().zip(scaling.inv_std).map(|(gamma, s)| E::of(gamma.wide() * s)).collect();
-        apply(level, layout, AddScaled, [&scale; 3], [cotangent; 2], grad_x);
+    let scales = scaling.gamma.iter().zip(scaling.inv_std);
+    let scale = || scales.map(|(gamma, s)| E::of(gamma.wide() * s)).collect::<Vec<E>>();
+    match grad_x {
+        InputGradient::Skip => {}
+        InputGradient::Overwrite(to) => apply(level, layout, Scaled, [&scale(); 3], [cotangent; 2], to),
+        InputGradient::Accumulate(to) => apply(level, layout, Added(Scaled), [&scale(); 3], [cotangent; 2], to),
     }
 }
 
 fn check<E>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradients: &Gradients<E>) {
     scaling.check(layout);
     assert_eq!((x.len(), cotangent.len()), (layout.len(), layout.len()));
-    assert!(gradients.x.as_ref().is_none_or(|grad| grad.len() == layout.len()));
+    assert!(gradients.x.slice().is_none_or(|grad| grad.len() == layout.len()));
     assert!(gradients.gamma.as_ref().is_none_or(|grad| grad.len() == layout.channels));
     assert!(gradients.beta.as_ref().is_none_or(|grad| grad.len() == layout.channels));
 }
 
-/// `out += a g + b x + c`.
+/// `out = a g + b x + c`.
 #[derive(Clone, Copy)]
-struct AddThroughStatistics;
+struct ThroughStatistics;
 
-impl<E: Element> Pointwise<E> for AddThroughStatistics {
+impl<E: Element> Pointwise<E> for ThroughStatistics {
     #[inline(always)]
-    fn at(self, out: E, x: E, g: E, [a, b, c]: [E; 3]) -> E {
-        out + (a * g + (b * x + c))
+    fn at(self, _: E, x: E, g: E, [a, b, c]: [E; 3]) -> E {
+        a * g + (b * x + c)
     }
 }
 
-/// `out += a g`.
+/// `out = a g`.
 #[derive(Clone, Copy)]
-struct AddScaled;
+struct Scaled;
 
-impl<E: Element> Pointwise<E> for AddScaled {
+impl<E: Element> Pointwise<E> for Scaled {
     #[inline(always)]
-    fn at(self, out: E, g: E, _: E, [a, _, _]: [E; 3]) -> E {
-        out + a * g
+    fn at(self, _: E, g: E, _: E, [a, _, _]: [E; 3]) -> E {
+        a * g
+    }
+}
+
+/// Another formula, added to what is there.
+#[derive(Clone, Copy)]
+struct Added<F>(F);
+
+impl<E: Element, F: Pointwise<E>> Pointwise<E> for Added<F> {
+    #[inline(always)]
+    fn at(self, out: E, first: E, second: E, coefficients: [E; 3]) -> E {
+        out + self.0.at(out, first, second, coefficients)
     }
 }
 

@@ -3,6 +3,7 @@ use super::backward::{backward_at, backward_running_at};
 use super::statistics::batch_statistics_at;
 use super::*;
 use crate::kernel::Element;
+use crate::kernel::cpu::InputGradient;
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::testing::{assert_close, bits, differences, dot, random, with_threads};
 
@@ -99,10 +100,11 @@ impl<E: Element> Case<E> {
         let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &self.gamma };
         let mut y = vec![E::nan(); self.x.len()];
         normalize_at(level, self.layout, &self.x, scaling, &self.beta, &mut y);
-        let mut x = vec![E::zero(); self.x.len()];
+        let mut x = vec![E::nan(); self.x.len()];
         let mut gamma = vec![E::zero(); self.gamma.len()];
         let mut beta = vec![E::zero(); self.gamma.len()];
-        let gradients = Gradients { x: Some(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
+        let gradients =
+            Gradients { x: InputGradient::Overwrite(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
         backward_at(level, self.layout, &self.x, scaling, &self.cotangent, gradients);
         [y, x, gamma, beta]
     }
@@ -110,10 +112,11 @@ impl<E: Element> Case<E> {
     /// The three gradients with constant statistics.
     fn infer(&self, level: Level, mean: &[f64], inv_std: &[f64]) -> [Vec<E>; 3] {
         let scaling = Scaling { mean, inv_std, gamma: &self.gamma };
-        let mut x = vec![E::zero(); self.x.len()];
+        let mut x = vec![E::nan(); self.x.len()];
         let mut gamma = vec![E::zero(); self.gamma.len()];
         let mut beta = vec![E::zero(); self.gamma.len()];
-        let gradients = Gradients { x: Some(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
+        let gradients =
+            Gradients { x: InputGradient::Overwrite(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
         backward_running_at(level, self.layout, &self.x, scaling, &self.cotangent, gradients);
         [x, gamma, beta]
     }
@@ -239,7 +242,11 @@ fn agrees_with_pytorch() {
     assert_close(&running_mean, &[0.2775, 0.3425], 1e-15, "running mean");
     assert_close(&running_variance, &[1.1395833333333334, 2.122916666666667], 1e-15, "running variance");
     let (mut grad_x, mut grad_gamma, mut grad_beta) = ([0.0; 8], [0.0; 2], [0.0; 2]);
-    let gradients = Gradients { x: Some(&mut grad_x), gamma: Some(&mut grad_gamma), beta: Some(&mut grad_beta) };
+    let gradients = Gradients {
+        x: InputGradient::Accumulate(&mut grad_x),
+        gamma: Some(&mut grad_gamma),
+        beta: Some(&mut grad_beta),
+    };
     backward(l, &x, scaling, &w, gradients);
     let truth = [
         0.3211064367439533,
@@ -305,11 +312,11 @@ fn gradients_accumulate_and_frozen_ones_are_skipped() {
             };
             let mut x = vec![1.0; case.x.len()];
             let (mut gamma, mut beta) = (vec![1.0; case.gamma.len()], vec![1.0; case.gamma.len()]);
-            run(Gradients { x: Some(&mut x), gamma: None, beta: None });
-            run(Gradients { x: None, gamma: Some(&mut gamma), beta: None });
-            run(Gradients { x: None, gamma: None, beta: Some(&mut beta) });
-            run(Gradients { x: None, gamma: None, beta: None });
-            run(Gradients { x: Some(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) });
+            run(Gradients { x: InputGradient::Accumulate(&mut x), gamma: None, beta: None });
+            run(Gradients { x: InputGradient::Skip, gamma: Some(&mut gamma), beta: None });
+            run(Gradients { x: InputGradient::Skip, gamma: None, beta: Some(&mut beta) });
+            run(Gradients { x: InputGradient::Skip, gamma: None, beta: None });
+            run(Gradients { x: InputGradient::Accumulate(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) });
             for (found, truth) in [&x, &gamma, &beta].into_iter().zip(truth) {
                 let truth: Vec<f64> = truth.iter().map(|truth| 1.0 + 2.0 * truth).collect();
                 assert_close(found, &truth, 1e-14, "twice");

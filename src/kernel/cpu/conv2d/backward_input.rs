@@ -6,8 +6,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tiling, fold, gather};
 use crate::kernel::cpu::blocks::{even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Buffer, Scratch, with_kept};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Output pixels of a tile.
@@ -17,18 +18,18 @@ const TASKS: usize = 8;
 /// Fewest input channels of a task.
 const MIN_CHANNELS: usize = 32;
 
-/// `grad_x += conv^T(cotangent)`, parallel over groups of images and blocks of input
+/// `grad_x = conv^T(cotangent)` or `grad_x += conv^T(cotangent)`, parallel over groups of images and blocks of input
 /// channels. The patches of the gradient are the product of the weight and the
 /// cotangent. The tiles of a task overlap in `grad_x` and are added in order.
-pub fn accumulate<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E]) {
+pub fn run<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E], write: Write) {
     with_kept(|buffer: &mut Buffer<E>| {
         let packed = buffer.take(weight.len());
         transpose_weight(shape, weight, packed);
-        add_all(shape, packed, cotangent, grad_x);
+        add_all(shape, packed, cotangent, grad_x, write);
     });
 }
 
-fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x: &mut [E]) {
+fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x: &mut [E], write: Write) {
     let (in_plane, out_plane) = (shape.in_pixels(), shape.out_pixels());
     let tiling = Tiling::new(shape, TILE);
     let groups = shape.batch.div_ceil(tiling.images);
@@ -40,6 +41,7 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
     blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
         let (first, channels) = (block.col / in_plane, block.width() / in_plane);
         let images = block.row..block.row + block.rows.len();
+        block.rows.iter_mut().for_each(|image| write.start(image));
         with_kept(|scratch: &mut Scratch<E>| {
             for tile in tiling.tiles(shape, images) {
                 let pixels = tile.pixels();

@@ -10,8 +10,9 @@ use super::unfold::{PatchLayout, Tiling, gather, unfold};
 use super::winograd;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Output pixels of a tile.

@@ -7,8 +7,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tile, Tiling, unfold};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::copy_run;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, Write, product};
+use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Output pixels of a tile.

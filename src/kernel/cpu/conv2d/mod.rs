@@ -53,6 +53,7 @@ use rayon::prelude::*;
 use self::crop::Crop;
 use self::forward::{Start, Weight};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 pub use backward_weight::backward_weight;
@@ -184,7 +185,7 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     });
 }
 
-/// `grad_x += conv^T(cotangent)`: adds the gradient of the input.
+/// `grad_x = conv^T(cotangent)` or `grad_x += conv^T(cotangent)`: the gradient of the input.
 ///
 /// Shapes: `weight` `[O, C, K, K]`, `cotangent` `[N, O, H', W']`,
 /// `grad_x` `[N, C, H, W]`.
@@ -195,18 +196,25 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E]) {
+pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E], write: Write) {
     assert_eq!(weight.len(), shape.weight_len(), "length of weight");
     assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
     assert_eq!(grad_x.len(), shape.input_len(), "length of grad_x");
-    if cotangent.is_empty() || grad_x.is_empty() {
+    if cotangent.is_empty() {
+        return write.start(grad_x);
+    }
+    if grad_x.is_empty() {
         return;
     }
     if let Some(crop) = Crop::of(shape) {
-        return with_part(crop, weight, |part| backward_input(&crop.shape, part, cotangent, grad_x));
+        return with_part(crop, weight, |part| backward_input(&crop.shape, part, cotangent, grad_x, write));
     }
+    let start = match write {
+        Write::Replace => Start::Replace(None),
+        Write::Add => Start::Add,
+    };
     if let Some(tile) = winograd::choose(shape) {
-        return winograd::backward_input(tile, shape, weight, cotangent, grad_x);
+        return winograd::backward_input(tile, shape, weight, cotangent, start, grad_x);
     }
     if shape.stride == 1 && shape.padding < shape.kernel {
         let adjoint = ConvShape {
@@ -218,15 +226,15 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
             ..*shape
         };
         if shape.kernel == 1 {
-            return forward::run(&adjoint, cotangent, Weight::Swapped(weight), Start::Add, grad_x);
+            return forward::run(&adjoint, cotangent, Weight::Swapped(weight), start, grad_x);
         }
         with_kept(|packed: &mut Buffer<E>| {
             let packed = packed.take(weight.len());
             forward::pack_adjoint(shape, weight, packed);
-            forward::run(&adjoint, cotangent, Weight::Packed(packed), Start::Add, grad_x);
+            forward::run(&adjoint, cotangent, Weight::Packed(packed), start, grad_x);
         });
     } else {
-        backward_input::accumulate(shape, weight, cotangent, grad_x);
+        backward_input::run(shape, weight, cotangent, grad_x, write);
     }
 }
 

@@ -48,7 +48,8 @@ fn sweep() -> Vec<ConvShape> {
     shapes
 }
 
-/// The results of every kernel: `y`, then the gradients added onto `start`.
+/// The results of every kernel: `y`, then the gradients added onto `start`; that of the input in the place of NaN where
+/// `start` is zero.
 fn run<E: Element>(shape: &ConvShape, start: f64) -> [Vec<E>; 4] {
     let x: Vec<E> = narrow(&values(shape.input_len(), 1));
     let weight: Vec<E> = narrow(&values(shape.weight_len(), 2));
@@ -56,10 +57,11 @@ fn run<E: Element>(shape: &ConvShape, start: f64) -> [Vec<E>; 4] {
     let cotangent: Vec<E> = narrow(&values(shape.output_len(), 4));
     let mut y = vec![E::nan(); shape.output_len()];
     forward(shape, &x, &weight, Some(&bias), &mut y);
-    let mut grad_x = vec![E::of(start); x.len()];
+    let (old, write) = if start == 0.0 { (E::nan(), Write::Replace) } else { (E::of(start), Write::Add) };
+    let mut grad_x = vec![old; x.len()];
     let mut grad_weight = vec![E::of(start); weight.len()];
     let mut grad_bias = vec![E::of(start); bias.len()];
-    backward_input(shape, &weight, &cotangent, &mut grad_x);
+    backward_input(shape, &weight, &cotangent, &mut grad_x, write);
     backward_weight(shape, &x, &cotangent, &mut grad_weight);
     backward_bias(shape, &cotangent, &mut grad_bias);
     [y, grad_x, grad_weight, grad_bias]
@@ -116,7 +118,7 @@ fn a_second_call_adds_the_same_again() {
         let want: Vec<f64> = once.iter().map(|v| 2.0 * v).collect();
         assert!(relative_l2(&twice, &want) < 1e-14);
     };
-    double(&|grad| backward_input(&shape, &weight, &cotangent, grad), x.len());
+    double(&|grad| backward_input(&shape, &weight, &cotangent, grad, Write::Add), x.len());
     double(&|grad| backward_weight(&shape, &x, &cotangent, grad), weight.len());
     double(&|grad| backward_bias(&shape, &cotangent, grad), shape.out_channels);
     // Forward overwrites instead.
@@ -142,7 +144,7 @@ fn an_empty_batch_does_nothing() {
     let weight = vec![f32::NAN; shape.weight_len()];
     let (mut grad_weight, mut grad_bias) = (vec![2.0; weight.len()], vec![3.0; 4]);
     forward(&shape, &[], &weight, Some(&[1.0; 4]), &mut []);
-    backward_input(&shape, &weight, &[], &mut []);
+    backward_input(&shape, &weight, &[], &mut [], Write::Add);
     backward_weight(&shape, &[], &[], &mut grad_weight);
     backward_bias(&shape, &[], &mut grad_bias);
     assert!(grad_weight.iter().all(|&v| v == 2.0) && grad_bias.iter().all(|&v| v == 3.0));
@@ -153,8 +155,10 @@ fn a_kernel_larger_than_the_image_has_no_output() {
     let shape = shape([2, 3, 2, 9, 4], [5, 1, 0]);
     assert_eq!((shape.out_height(), shape.out_width(), shape.output_len()), (0, 5, 0));
     let mut grad = vec![1.0f32; shape.input_len()];
-    backward_input(&shape, &vec![1.0; shape.weight_len()], &[], &mut grad);
+    backward_input(&shape, &vec![1.0; shape.weight_len()], &[], &mut grad, Write::Add);
     assert!(grad.iter().all(|&v| v == 1.0));
+    backward_input(&shape, &vec![1.0; shape.weight_len()], &[], &mut grad, Write::Replace);
+    assert!(grad.iter().all(|&v| v == 0.0));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn run<E: Element>(n: usize, i: usize, o: usize, start: &[f64]) -> [Vec<E>; 4] {
     let mut grad_x: Vec<E> = narrow(&start[..n * i]);
     let mut grad_weight: Vec<E> = narrow(&start[..o * i]);
     let mut grad_bias: Vec<E> = narrow(&start[..o]);
-    backward_input(n, i, o, &weight, &cotangent, &mut grad_x);
+    backward_input(n, i, o, &weight, &cotangent, &mut grad_x, Write::Add);
     backward_weight(n, i, o, &x, &cotangent, &mut grad_weight);
     backward_bias(n, o, &cotangent, &mut grad_bias);
     [y, grad_x, grad_weight, grad_bias]
@@ -89,7 +89,7 @@ fn an_empty_batch_leaves_the_gradients() {
     let weight = vec![f32::NAN; o * i];
     let (mut grad_weight, mut grad_bias) = (vec![2.0; o * i], vec![3.0; o]);
     forward(0, i, o, &[], &weight, None, &mut []);
-    backward_input(0, i, o, &weight, &[], &mut []);
+    backward_input(0, i, o, &weight, &[], &mut [], Write::Add);
     backward_weight(0, i, o, &[], &[], &mut grad_weight);
     backward_bias(0, o, &[], &mut grad_bias);
     assert!(grad_weight.iter().all(|&v| v == 2.0) && grad_bias.iter().all(|&v| v == 3.0));

@@ -5,6 +5,7 @@ use super::{Columns, PoolShape};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, TASK};
+use crate::kernel::cpu::write::Write;
 
 /// `y[n, c, i, j] = sum x[n, c, stride i + k - padding, stride j + l - padding] / divisor` over `0 <= k, l < kernel`.
 ///
@@ -35,9 +36,15 @@ pub(crate) fn average_pool_at<E: Element>(
     );
 }
 
-/// Adds `cotangent / divisor` to the gradient of each element of the window.
-pub fn average_pool_backward<E: Element>(shape: PoolShape, count_include_pad: bool, cotangent: &[E], grad_x: &mut [E]) {
-    average_pool_backward_at(Level::current(), shape, count_include_pad, cotangent, grad_x);
+/// The gradient of each element, written or added: `cotangent / divisor` of each window that it lies in.
+pub fn average_pool_backward<E: Element>(
+    shape: PoolShape,
+    count_include_pad: bool,
+    cotangent: &[E],
+    grad_x: &mut [E],
+    write: Write,
+) {
+    average_pool_backward_at(Level::current(), shape, count_include_pad, cotangent, grad_x, write);
 }
 
 pub(crate) fn average_pool_backward_at<E: Element>(
@@ -46,16 +53,18 @@ pub(crate) fn average_pool_backward_at<E: Element>(
     count_include_pad: bool,
     cotangent: &[E],
     grad_x: &mut [E],
+    write: Write,
 ) {
     shape.check(grad_x.len(), cotangent.len());
     if cotangent.is_empty() {
-        return;
+        return write.start(grad_x);
     }
     // Windows of a plane may overlap, planes do not.
     let planes = (TASK / shape.in_plane()).max(1);
     let (columns, divisors) = (&shape.columns()[..], &Divisors::new(shape, count_include_pad));
     let parts = cotangent.chunks(planes * shape.out_plane()).zip(grad_x.chunks_mut(planes * shape.in_plane()));
-    tasks::for_each(level, parts.map(|(cotangent, grad_x)| Backward { shape, columns, divisors, cotangent, grad_x }));
+    let parts = parts.map(|(cotangent, grad_x)| Backward { shape, columns, divisors, cotangent, grad_x, write });
+    tasks::for_each(level, parts);
 }
 
 /// The number of elements counted in a window, as the product of one count a row and one a column of the output.
@@ -128,6 +137,7 @@ struct Backward<'a, E> {
     divisors: &'a Divisors<E>,
     cotangent: &'a [E],
     grad_x: &'a mut [E],
+    write: Write,
 }
 
 impl<E: Element> Kernel for Backward<'_, E> {
@@ -140,6 +150,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
         let mut shares = vec![E::zero(); width];
         let planes = self.cotangent.chunks(shape.out_plane()).zip(self.grad_x.chunks_mut(shape.in_plane()));
         for (cotangent, grad_x) in planes {
+            self.write.start(grad_x);
             for (row, (cotangent, &count)) in cotangent.chunks(width).zip(&self.divisors.rows).enumerate() {
                 for ((share, &g), &columns) in shares.iter_mut().zip(cotangent).zip(&self.divisors.columns) {
                     *share = g / (count * columns);

@@ -4,6 +4,7 @@ use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::sum;
 use crate::kernel::cpu::tasks::{self, TASK};
+use crate::kernel::cpu::write::Write;
 
 /// `y[i] = mean x[i, ..]`, with `x` of `[y.len(), inner]`; NaN for planes without elements.
 pub fn global_average_pool<E: Element>(inner: usize, x: &[E], y: &mut [E]) {
@@ -19,9 +20,9 @@ pub(crate) fn global_average_pool_at<E: Element>(level: Level, inner: usize, x: 
     tasks::for_each(level, x.chunks(planes * inner).zip(y.chunks_mut(planes)).map(|(x, y)| Forward { inner, x, y }));
 }
 
-/// `grad_x[i, ..] += cotangent[i] / inner`.
-pub fn global_average_pool_backward<E: Element>(inner: usize, cotangent: &[E], grad_x: &mut [E]) {
-    global_average_pool_backward_at(Level::current(), inner, cotangent, grad_x);
+/// `grad_x[i, ..] = cotangent[i] / inner`, or adds it.
+pub fn global_average_pool_backward<E: Element>(inner: usize, cotangent: &[E], grad_x: &mut [E], write: Write) {
+    global_average_pool_backward_at(Level::current(), inner, cotangent, grad_x, write);
 }
 
 pub(crate) fn global_average_pool_backward_at<E: Element>(
@@ -29,6 +30,7 @@ pub(crate) fn global_average_pool_backward_at<E: Element>(
     inner: usize,
     cotangent: &[E],
     grad_x: &mut [E],
+    write: Write,
 ) {
     assert_eq!(grad_x.len(), cotangent.len() * inner);
     if inner == 0 {
@@ -36,7 +38,7 @@ pub(crate) fn global_average_pool_backward_at<E: Element>(
     }
     let planes = (TASK / inner).max(1);
     let parts = cotangent.chunks(planes).zip(grad_x.chunks_mut(planes * inner));
-    tasks::for_each(level, parts.map(|(cotangent, grad_x)| Backward { inner, cotangent, grad_x }));
+    tasks::for_each(level, parts.map(|(cotangent, grad_x)| Backward { inner, cotangent, grad_x, write }));
 }
 
 struct Forward<'a, E> {
@@ -60,6 +62,7 @@ struct Backward<'a, E> {
     inner: usize,
     cotangent: &'a [E],
     grad_x: &'a mut [E],
+    write: Write,
 }
 
 impl<E: Element> Kernel for Backward<'_, E> {
@@ -70,8 +73,9 @@ impl<E: Element> Kernel for Backward<'_, E> {
         let count = E::of(self.inner as f64);
         for (&g, grad_x) in self.cotangent.iter().zip(self.grad_x.chunks_exact_mut(self.inner)) {
             let share = g / count;
-            for grad_x in grad_x {
-                *grad_x = *grad_x + share;
+            match self.write {
+                Write::Replace => grad_x.fill(share),
+                Write::Add => grad_x.iter_mut().for_each(|grad_x| *grad_x = *grad_x + share),
             }
         }
     }

@@ -2,14 +2,15 @@
 //!
 //! A window is read row by row. The first of equal maxima wins, and a NaN wins over everything before it, as in PyTorch.
 
-use super::PoolShape;
 use std::ops::Range;
 
+use super::PoolShape;
 use super::max2x2::Forward2x2;
 use super::phases::{Phases, band_rows, bands};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, TASK};
+use crate::kernel::cpu::write::Write;
 
 /// What the padding holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,9 +182,9 @@ fn mark_padding(shape: PoolShape, row: usize, argmax: &mut [u8]) {
     }
 }
 
-/// Adds each window's cotangent to the gradient of the element that won it; `argmax` is [`max_pool`]'s.
-pub fn max_pool_backward<E: Element>(shape: PoolShape, argmax: &[u8], cotangent: &[E], grad_x: &mut [E]) {
-    max_pool_backward_at(Level::current(), shape, argmax, cotangent, grad_x);
+/// The gradient of each element, written or added: the cotangents of the windows that it won; `argmax` is [`max_pool`]'s.
+pub fn max_pool_backward<E: Element>(shape: PoolShape, argmax: &[u8], cotangent: &[E], grad_x: &mut [E], write: Write) {
+    max_pool_backward_at(Level::current(), shape, argmax, cotangent, grad_x, write);
 }
 
 pub(crate) fn max_pool_backward_at<E: Element>(
@@ -192,17 +193,21 @@ pub(crate) fn max_pool_backward_at<E: Element>(
     argmax: &[u8],
     cotangent: &[E],
     grad_x: &mut [E],
+    write: Write,
 ) {
     shape.check(grad_x.len(), cotangent.len());
     assert_eq!(argmax.len(), cotangent.len());
     if cotangent.is_empty() {
-        return;
+        return write.start(grad_x);
     }
     // Windows of a plane may overlap, planes do not.
     let planes = (TASK / shape.in_plane()).max(1);
     let outputs = argmax.chunks(planes * shape.out_plane()).zip(cotangent.chunks(planes * shape.out_plane()));
     let parts = outputs.zip(grad_x.chunks_mut(planes * shape.in_plane()));
-    tasks::for_each(level, parts.map(|((argmax, cotangent), grad_x)| Backward { shape, argmax, cotangent, grad_x }));
+    tasks::for_each(
+        level,
+        parts.map(|((argmax, cotangent), grad_x)| Backward { shape, argmax, cotangent, grad_x, write }),
+    );
 }
 
 struct Backward<'a, E> {
@@ -210,6 +215,7 @@ struct Backward<'a, E> {
     argmax: &'a [u8],
     cotangent: &'a [E],
     grad_x: &'a mut [E],
+    write: Write,
 }
 
 impl<E: Element> Kernel for Backward<'_, E> {
@@ -226,6 +232,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
         }
         let outputs = self.argmax.chunks(shape.out_plane()).zip(self.cotangent.chunks(shape.out_plane()));
         for ((argmax, cotangent), grad_x) in outputs.zip(self.grad_x.chunks_mut(shape.in_plane())) {
+            self.write.start(grad_x);
             for (row, (argmax, cotangent)) in argmax.chunks(width).zip(cotangent.chunks(width)).enumerate() {
                 for (column, (&mark, &g)) in argmax.iter().zip(cotangent).enumerate() {
                     if mark == PADDING_WON {

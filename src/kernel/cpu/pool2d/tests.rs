@@ -3,6 +3,7 @@ use super::global::{global_average_pool_at, global_average_pool_backward_at};
 use super::max::{max_pool_at, max_pool_backward_at};
 use super::*;
 use crate::kernel::Element;
+use crate::kernel::cpu::Write;
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::testing::{assert_close, bits, differences, dot, random, wide, with_threads};
 
@@ -108,10 +109,11 @@ fn max_follows_the_definition<E: Element>() {
                 y.fill(E::nan());
                 max_pool_at(level, shape, padding, &x, &mut y, None);
                 assert_eq!(wide(&y), truth, "{shape:?} {padding:?} {level:?} without marks");
-                // Twice, onto ones.
-                let mut grad_x = vec![E::one(); x.len()];
-                max_pool_backward_at(level, shape, &argmax, &cotangent, &mut grad_x);
-                max_pool_backward_at(level, shape, &argmax, &cotangent, &mut grad_x);
+                // Once in the place of what is there, and once more onto ones and that.
+                let mut grad_x = vec![E::nan(); x.len()];
+                max_pool_backward_at(level, shape, &argmax, &cotangent, &mut grad_x, Write::Replace);
+                grad_x.iter_mut().for_each(|grad| *grad = *grad + E::one());
+                max_pool_backward_at(level, shape, &argmax, &cotangent, &mut grad_x, Write::Add);
                 let bound = 10.0 * E::epsilon().wide();
                 assert_close(&grad_x, &gradient, bound, &format!("{shape:?} {padding:?} {level:?} backward"));
             }
@@ -204,7 +206,7 @@ fn max_gradients_are_the_slopes_of_the_loss() {
             let mut y = vec![0.0; cotangent.len()];
             max_pool(shape, padding, &x, &mut y, Some(&mut argmax));
             let mut grad_x = vec![0.0; n];
-            max_pool_backward(shape, &argmax, &cotangent, &mut grad_x);
+            max_pool_backward(shape, &argmax, &cotangent, &mut grad_x, Write::Add);
             let slopes = differences(&x, |x| dot(&plain_max(shape, padding, x).0, &cotangent));
             assert_close(&grad_x, &slopes, 1e-6, &format!("{shape:?}"));
         }
@@ -240,8 +242,8 @@ fn average_follows_the_definition<E: Element>(bound: f64) {
                 average_pool_at(level, shape, include, &x, &mut y);
                 assert_close(&y, &truth, bound, &what);
                 let mut grad_x = vec![E::one(); x.len()];
-                average_pool_backward_at(level, shape, include, &cotangent, &mut grad_x);
-                average_pool_backward_at(level, shape, include, &cotangent, &mut grad_x);
+                average_pool_backward_at(level, shape, include, &cotangent, &mut grad_x, Write::Add);
+                average_pool_backward_at(level, shape, include, &cotangent, &mut grad_x, Write::Add);
                 assert_close(&grad_x, &twice, bound, &what);
             }
         }
@@ -265,7 +267,7 @@ fn average_gradients_are_the_slopes_of_the_loss() {
         let cotangent: Vec<f64> = random(2, shape.output_len());
         for include in [true, false] {
             let mut grad_x = vec![0.0; x.len()];
-            average_pool_backward(shape, include, &cotangent, &mut grad_x);
+            average_pool_backward(shape, include, &cotangent, &mut grad_x, Write::Add);
             let mut y = vec![0.0; cotangent.len()];
             let slopes = differences(&x, |x| {
                 average_pool(shape, include, x, &mut y);
@@ -288,8 +290,8 @@ fn global_follows_the_definition<E: Element>(bound: f64) {
             global_average_pool_at(level, inner, &x, &mut y);
             assert_close(&y, &truth, bound, &format!("{planes} {inner} {level:?}"));
             let mut grad_x = vec![E::one(); planes * inner];
-            global_average_pool_backward_at(level, inner, &cotangent, &mut grad_x);
-            global_average_pool_backward_at(level, inner, &cotangent, &mut grad_x);
+            global_average_pool_backward_at(level, inner, &cotangent, &mut grad_x, Write::Add);
+            global_average_pool_backward_at(level, inner, &cotangent, &mut grad_x, Write::Add);
             assert_close(&grad_x, &gradient, bound, &format!("{planes} {inner} {level:?}"));
         }
     }
@@ -307,7 +309,7 @@ fn global_average_gradients_are_the_slopes_of_the_loss() {
     let x: Vec<f64> = random(1, planes * inner);
     let cotangent: Vec<f64> = random(2, planes);
     let mut grad_x = vec![0.0; planes * inner];
-    global_average_pool_backward(inner, &cotangent, &mut grad_x);
+    global_average_pool_backward(inner, &cotangent, &mut grad_x, Write::Add);
     let mut y = vec![0.0; planes];
     let slopes = differences(&x, |x| {
         global_average_pool(inner, x, &mut y);
@@ -321,7 +323,7 @@ fn planes_without_elements_have_no_mean() {
     let mut y = [0.0_f32; 2];
     global_average_pool(0, &[], &mut y);
     assert!(y.iter().all(|y| y.is_nan()));
-    global_average_pool_backward(0, &y, &mut []);
+    global_average_pool_backward(0, &y, &mut [], Write::Add);
 }
 
 #[test]
@@ -345,10 +347,10 @@ fn threads_change_no_bit() {
             let (mut y, mut argmax) = (vec![0.0; cotangent.len()], vec![0; cotangent.len()]);
             let mut grad_x = vec![0.0; x.len()];
             max_pool(shape, MaxPadding::Zero, &x, &mut y, Some(&mut argmax));
-            max_pool_backward(shape, &argmax, &cotangent, &mut grad_x);
+            max_pool_backward(shape, &argmax, &cotangent, &mut grad_x, Write::Add);
             let mut all = bits(&y);
             average_pool(shape, false, &x, &mut y);
-            average_pool_backward(shape, false, &cotangent, &mut grad_x);
+            average_pool_backward(shape, false, &cotangent, &mut grad_x, Write::Add);
             all.extend(bits(&y));
             let mut means = vec![0.0; 45];
             global_average_pool(x.len() / 45, &x[..x.len() / 45 * 45], &mut means);

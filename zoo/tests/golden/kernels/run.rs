@@ -2,12 +2,11 @@
 
 use pvlu::activation::{Activation, Elu, FusedElement, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
 use pvlu::kernel::Element;
-use pvlu::kernel::cpu::Layout;
-use pvlu::kernel::cpu::activation::InputGradient;
 use pvlu::kernel::cpu::batch_norm::{Correction, Gradients, Scaling, update_running, update_running_variance};
 use pvlu::kernel::cpu::conv2d::ConvShape;
 use pvlu::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use pvlu::kernel::cpu::subsample::Subsample;
+use pvlu::kernel::cpu::{InputGradient, Layout, Write};
 use pvlu::layer::{Extent, LayerKind};
 
 use super::{Case, Output};
@@ -85,7 +84,7 @@ fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> V
     let (mut y, mut grad_x) = (zeros(shape.output_len()), zeros(shape.input_len()));
     let (mut grad_weight, mut grad_bias) = (zeros(shape.weight_len()), zeros(shape.out_channels));
     (E::cpu().conv2d)(shape, &x, &weight, with_bias.then_some(&bias[..]), &mut y);
-    (E::cpu().conv2d_backward_input)(shape, &weight, &cotangent, &mut grad_x);
+    (E::cpu().conv2d_backward_input)(shape, &weight, &cotangent, &mut grad_x, Write::Add);
     (E::cpu().conv2d_backward_weight)(shape, &x, &cotangent, &mut grad_weight);
     (E::cpu().conv2d_backward_bias)(shape, &cotangent, &mut grad_bias);
     vec![
@@ -102,7 +101,7 @@ fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (mut y, mut grad_x) = (zeros(n * o), zeros(n * i));
     let (mut grad_weight, mut grad_bias) = (zeros(o * i), zeros(o));
     (E::cpu().linear)(n, i, o, &x, &weight, Some(&bias(case)), &mut y);
-    (E::cpu().linear_backward_input)(n, i, o, &weight, &cotangent, &mut grad_x);
+    (E::cpu().linear_backward_input)(n, i, o, &weight, &cotangent, &mut grad_x, Write::Add);
     drop(weight);
     (E::cpu().linear_backward_weight)(n, i, o, &x, &cotangent, &mut grad_weight);
     (E::cpu().linear_backward_bias)(n, o, &cotangent, &mut grad_bias);
@@ -139,7 +138,7 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &gamma };
     (E::cpu().normalize)(layout, &x, scaling, &beta, &mut y);
     let [grad_x, grad_gamma, grad_beta] = &mut grads;
-    let gradients = Gradients { x: Some(grad_x), gamma: Some(grad_gamma), beta: Some(grad_beta) };
+    let gradients = Gradients { x: InputGradient::Overwrite(grad_x), gamma: Some(grad_gamma), beta: Some(grad_beta) };
     (E::cpu().batch_norm_backward)(layout, &x, scaling, &cotangent, gradients);
     let [grad_x, grad_gamma, grad_beta] = grads;
 
@@ -149,7 +148,8 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (mut y_running, mut grads) = (zeros(layout.len()), [zeros(layout.len()), zeros(channels), zeros(channels)]);
     (E::cpu().normalize)(layout, &x, scaling, &beta, &mut y_running);
     let [x_running, gamma_running, beta_running] = &mut grads;
-    let gradients = Gradients { x: Some(x_running), gamma: Some(gamma_running), beta: Some(beta_running) };
+    let gradients =
+        Gradients { x: InputGradient::Overwrite(x_running), gamma: Some(gamma_running), beta: Some(beta_running) };
     (E::cpu().batch_norm_backward_running)(layout, &x, scaling, &cotangent, gradients);
     let [x_running, gamma_running, beta_running] = grads;
 
@@ -221,7 +221,7 @@ fn pool<E: Element>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<E>>
     (E::cpu().max_pool)(shape, padding, &x, &mut without_argmax, None);
     assert_eq!(y, without_argmax);
     let mut grad_x = zeros(shape.input_len());
-    (E::cpu().max_pool_backward)(shape, &argmax, &cotangent(case), &mut grad_x);
+    (E::cpu().max_pool_backward)(shape, &argmax, &cotangent(case), &mut grad_x, Write::Add);
     vec![Output::new("max pool", y), Output::new("max pool, gradient", grad_x)]
 }
 
@@ -229,7 +229,7 @@ fn global_pool<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (x, inner) = (input::<E>(case), case.input.plane());
     let (mut y, mut grad_x) = (zeros(x.len() / inner), zeros(x.len()));
     (E::cpu().global_average_pool)(inner, &x, &mut y);
-    (E::cpu().global_average_pool_backward)(inner, &cotangent(case), &mut grad_x);
+    (E::cpu().global_average_pool_backward)(inner, &cotangent(case), &mut grad_x, Write::Add);
     vec![Output::new("global pool", y), Output::new("global pool, gradient", grad_x)]
 }
 
@@ -254,6 +254,6 @@ fn subsample<E: Element>(case: &Case, stride: usize) -> Vec<Output<E>> {
     let shape = Subsample { batch, in_channels, out_channels: case.output.channels(), height, width, stride };
     let (mut y, mut grad_x) = (zeros(shape.output_len()), zeros(shape.input_len()));
     (E::cpu().subsample)(shape, &input::<E>(case), &mut y);
-    (E::cpu().subsample_backward)(shape, &cotangent(case), &mut grad_x);
+    (E::cpu().subsample_backward)(shape, &cotangent(case), &mut grad_x, Write::Add);
     vec![Output::new("subsample", y), Output::new("subsample, gradient", grad_x)]
 }

@@ -95,12 +95,19 @@ pub fn forward<E: Element>(tile: Tile, shape: &ConvShape, x: &[E], weight: &[E],
 }
 
 /// See [`conv2d::backward_input`](super::backward_input()).
-pub fn backward_input<E: Element>(tile: Tile, shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E]) {
+pub fn backward_input<E: Element>(
+    tile: Tile,
+    shape: &ConvShape,
+    weight: &[E],
+    cotangent: &[E],
+    start: Start<'_, E>,
+    grad_x: &mut [E],
+) {
     let filter = Filter { data: weight, outputs: shape.in_channels, inputs: shape.out_channels, adjoint: true };
     let (height, width) = (shape.out_height(), shape.out_width());
     let x = Planes { data: cotangent, channels: shape.out_channels, height, width };
     let problem = Problem { batch: shape.batch, x, padding: 2 - shape.padding, filter };
-    run(tile, &problem, Start::Add, grad_x);
+    run(tile, &problem, start, grad_x);
 }
 
 /// See [`conv2d::backward_weight`](super::backward_weight()).

@@ -46,7 +46,7 @@ fn check<E: Element>(bound: f64) {
             let error = relative_l2(&y, &want);
             assert!(error < bound, "{tile:?} forward {error:e} {shape:?}");
             let mut grad_x = vec![E::of(0.5); x.len()];
-            backward_input(tile, &shape, &weight, &cotangent, &mut grad_x);
+            backward_input(tile, &shape, &weight, &cotangent, Start::Add, &mut grad_x);
             let error = relative_l2(&grad_x, &want_x);
             assert!(error < bound, "{tile:?} input {error:e} {shape:?}");
             let mut grad_weight = vec![E::of(0.5); weight.len()];

@@ -5,6 +5,13 @@
 //! to differentiate and records an operation only once a trained parameter lies below it. Layers of this crate take
 //! either tape; dfdx's own operations run on both too.
 
+mod place;
+
+pub use place::Place;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::{Backward, PutTape, SplitTape};
 use dfdx::shapes::{Rank0, Shape};
@@ -32,7 +39,7 @@ pub trait Track<E, D: Storage<E>>: Tape<E, D> {
     /// input.
     fn record<F>(&mut self, trained: &[UniqueId], operation: F)
     where
-        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>;
+        F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>;
 }
 
 impl<E, D: Storage<E>> Track<E, D> for NoneTape {
@@ -44,7 +51,7 @@ impl<E, D: Storage<E>> Track<E, D> for NoneTape {
     }
     fn record<F>(&mut self, _: &[UniqueId], _: F)
     where
-        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+        F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>,
     {
     }
 }
@@ -58,21 +65,66 @@ impl<E: 'static, D: Storage<E>> Track<E, D> for OwnedTape<E, D> {
     }
     fn record<F>(&mut self, _: &[UniqueId], operation: F)
     where
-        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+        F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>,
     {
-        self.add_backward_op(operation);
+        self.add_backward_op(|gradients| operation(&mut Flow { gradients, between: None }));
     }
 }
 
-/// A tape that records only what some trained parameter, or a traced input, lies below.
+/// The gradients on their way back through the layers.
+///
+/// dfdx starts every gradient as zeros and adds to it. On a tape with layers of this crate alone, the first contribution to
+/// the gradient of a feature map is written in the place of zeros, and what is in between the leaves is not kept by dfdx.
 #[derive(Debug)]
+pub struct Flow<'g, E, D: Storage<E>> {
+    gradients: &'g mut Gradients<E, D>,
+    between: Option<&'g mut Between<E>>,
+}
+
+/// Gradients of what is no leaf.
+#[derive(Debug)]
+struct Between<E> {
+    gradients: BTreeMap<UniqueId, Vec<E>>,
+    leaves: Vec<UniqueId>,
+}
+
+impl<E, D: Storage<E>> Flow<'_, E, D> {
+    /// dfdx's own collection: the gradients of leaves, and of everything where it takes part itself. Those of feature maps
+    /// are reached through their [`Place`].
+    pub fn gradients(&mut self) -> &mut Gradients<E, D> {
+        self.gradients
+    }
+
+    /// The gradients of feature maps, if that of this tensor is kept among them and not in [`gradients`](Self::gradients).
+    fn between(&mut self, tensor: UniqueId) -> Option<&mut BTreeMap<UniqueId, Vec<E>>> {
+        let between = self.between.as_deref_mut()?;
+        if between.leaves.contains(&tensor) { None } else { Some(&mut between.gradients) }
+    }
+}
+
+/// A recorded operation.
+type Operation<E, D> = Box<dyn FnOnce(&mut Flow<'_, E, D>) -> Result<(), <D as dfdx::tensor::HasErr>::Err>>;
+
+/// A tape that records only what some trained parameter, or a traced input, lies below.
 pub struct GradTape<E, D: Storage<E>> {
-    tape: OwnedTape<E, D>,
+    /// With the time of recording, which orders the operations of merged tapes.
+    operations: Vec<(u64, Operation<E, D>)>,
     requires_grad: bool,
     /// Parameters that an operation on the tape gives a gradient, and traced inputs.
     reached: Vec<UniqueId>,
     /// Whether an operation of dfdx's own is on the tape, whose parameters we do not learn.
     opaque: bool,
+}
+
+impl<E, D: Storage<E>> std::fmt::Debug for GradTape<E, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GradTape")
+            .field("operations", &self.operations.len())
+            .field("requires_grad", &self.requires_grad)
+            .field("reached", &self.reached)
+            .field("opaque", &self.opaque)
+            .finish()
+    }
 }
 
 /// The tape that dfdx's own modules make for a branch, not knowing better: everything below wants a gradient. This costs
@@ -85,7 +137,12 @@ impl<E, D: Storage<E>> Default for GradTape<E, D> {
 
 impl<E, D: Storage<E>> GradTape<E, D> {
     fn new(requires_grad: bool) -> Self {
-        Self { tape: OwnedTape::default(), requires_grad, reached: Vec::new(), opaque: false }
+        Self { operations: Vec::new(), requires_grad, reached: Vec::new(), opaque: false }
+    }
+
+    fn push(&mut self, operation: Operation<E, D>) {
+        static TIME: AtomicU64 = AtomicU64::new(0);
+        self.operations.push((TIME.fetch_add(1, Ordering::Relaxed), operation));
     }
 }
 
@@ -98,7 +155,7 @@ impl<E: 'static, D: Storage<E>> Tape<E, D> for GradTape<E, D> {
     {
         self.requires_grad = true;
         self.opaque = true;
-        self.tape.add_backward_op(operation);
+        self.push(Box::new(|flow| operation(flow.gradients)));
     }
 }
 
@@ -111,8 +168,9 @@ impl<E, D: Storage<E>> Merge<NoneTape> for GradTape<E, D> {
 impl<E, D: Storage<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
     fn merge(mut self, mut other: Self) -> Self {
         self.reached.append(&mut other.reached);
+        self.operations.append(&mut other.operations);
         Self {
-            tape: self.tape.merge(other.tape),
+            operations: self.operations,
             requires_grad: self.requires_grad || other.requires_grad,
             reached: self.reached,
             opaque: self.opaque || other.opaque,
@@ -129,11 +187,11 @@ impl<E: 'static, D: Storage<E>> Track<E, D> for GradTape<E, D> {
     }
     fn record<F>(&mut self, trained: &[UniqueId], operation: F)
     where
-        F: 'static + FnOnce(&mut Gradients<E, D>) -> Result<(), D::Err>,
+        F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>,
     {
         self.requires_grad = true;
         self.reached.extend(trained);
-        self.tape.add_backward_op(operation);
+        self.push(Box::new(operation));
     }
 }
 
@@ -200,7 +258,19 @@ where
     D: Storage<E>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
 {
-    let (loss, GradTape { tape, reached, opaque, .. }) = loss.split_tape();
+    let (loss, GradTape { mut operations, reached, opaque, .. }) = loss.split_tape();
+    operations.sort_unstable_by_key(|(time, _)| *time);
+    // dfdx starts its own tape with the gradient of the loss, one; ours runs as the only operation on it.
+    let mut tape = OwnedTape::default();
+    let leaves = reached.clone();
+    tape.add_backward_op(move |gradients| {
+        let mut between = Between { gradients: BTreeMap::new(), leaves };
+        for (_, operation) in operations.into_iter().rev() {
+            // An operation of dfdx's own finds gradients in dfdx's collection alone.
+            operation(&mut Flow { gradients, between: if opaque { None } else { Some(&mut between) } })?;
+        }
+        Ok(())
+    });
     let gradients = loss.put_tape(tape).try_backward().map_err(|error| Error::Device(error.to_string()))?;
     Ok(LeafGradients { gradients, reached, opaque })
 }

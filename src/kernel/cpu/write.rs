@@ -1,0 +1,51 @@
+//! Whether a kernel replaces what it writes to, or adds to it.
+
+use crate::kernel::Element;
+
+/// What becomes of the old contents of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// They are replaced, and not read, not even if NaN.
+    Replace,
+    /// They are added to.
+    Add,
+}
+
+impl Write {
+    /// Readies a destination for adding: old contents that are to be replaced become zeros.
+    #[inline(always)]
+    pub fn start<E: Element>(self, to: &mut [E]) {
+        if self == Write::Replace {
+            to.fill(E::zero());
+        }
+    }
+}
+
+/// What becomes of the gradient with respect to the input.
+#[derive(Debug)]
+pub enum InputGradient<'a, E> {
+    /// It is not computed.
+    Skip,
+    /// It replaces the contents of the slice: the input has no other consumer, or this is the first one.
+    Overwrite(&'a mut [E]),
+    /// It is added to the contents of the slice.
+    Accumulate(&'a mut [E]),
+}
+
+impl<'a, E> InputGradient<'a, E> {
+    /// A wanted gradient.
+    pub fn of(gradient: &'a mut [E], write: Write) -> Self {
+        match write {
+            Write::Replace => InputGradient::Overwrite(gradient),
+            Write::Add => InputGradient::Accumulate(gradient),
+        }
+    }
+
+    /// The slice, if the gradient is wanted.
+    pub fn slice(&self) -> Option<&[E]> {
+        match self {
+            InputGradient::Skip => None,
+            InputGradient::Overwrite(gradient) | InputGradient::Accumulate(gradient) => Some(gradient),
+        }
+    }
+}
