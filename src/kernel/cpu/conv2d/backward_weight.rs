@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::ConvShape;
 use super::crop::Crop;
 use super::unfold::{PatchLayout, Tiling, gather, unfold};
-use super::winograd;
+use super::{pointwise, winograd};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
@@ -48,6 +48,9 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
         let mut part = vec![E::zero(); crop.shape.weight_len()];
         backward_weight(&crop.shape, x, cotangent, &mut part);
         return crop.add(&part, grad_weight);
+    }
+    if pointwise::applies(shape) {
+        return pointwise::backward_weight(shape, x, cotangent, grad_weight);
     }
     if let Some(tile) = winograd::choose(shape) {
         return winograd::backward_weight(tile, shape, x, cotangent, grad_weight);

@@ -41,6 +41,8 @@ mod backward_input;
 mod backward_weight;
 mod crop;
 mod forward;
+mod pointwise;
+mod product;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -171,6 +173,9 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     if let Some(crop) = Crop::of(shape) {
         return with_part(crop, weight, |part| forward(&crop.shape, x, part, bias, y));
     }
+    if pointwise::applies(shape) {
+        return pointwise::forward(shape, x, weight, bias, y);
+    }
     if let Some(tile) = winograd::choose(shape) {
         return winograd::forward(tile, shape, x, weight, bias, y);
     }
@@ -213,6 +218,9 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
         Write::Replace => Start::Replace(None),
         Write::Add => Start::Add,
     };
+    if pointwise::applies(shape) {
+        return pointwise::backward_input(shape, weight, cotangent, start, grad_x);
+    }
     if let Some(tile) = winograd::choose(shape) {
         return winograd::backward_input(tile, shape, weight, cotangent, start, grad_x);
     }

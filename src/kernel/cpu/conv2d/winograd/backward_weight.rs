@@ -7,11 +7,11 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::product::{Stretch, apart, band, columns_by_band};
 use super::scheme::Scheme;
 use super::tiles::Tiling;
 use super::transform::{Cotangent, FilterGradient, Input, Planes, TAPS, TransformTiles, transform};
 use crate::kernel::cpu::blocks::{Block, grid};
+use crate::kernel::cpu::conv2d::product::{Stretch, apart, band, band_at, columns_by_band};
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
@@ -52,7 +52,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     grad_weight: &mut [E],
 ) {
     let level = Level::current();
-    let band = super::band_at::<E>(level);
+    let band = band_at::<E>(level);
     let tiling = Tiling::new(batch, (cotangent.height, cotangent.width), M, TILES);
     let steps = (
         apart(x.channels.next_multiple_of(INPUTS) * tiling.capacity()),

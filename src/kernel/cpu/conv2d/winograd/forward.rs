@@ -8,11 +8,11 @@ use std::marker::PhantomData;
 use rayon::prelude::*;
 
 use super::Problem;
-use super::product::{MAX_BAND, apart, band, rows_by_band};
 use super::scheme::Scheme;
 use super::tiles::Tiling;
 use super::transform::{Input, Output, TransformFilter, TransformTiles, transform};
 use crate::kernel::cpu::conv2d::forward::Start;
+use crate::kernel::cpu::conv2d::product::{MAX_BAND, apart, band, band_at, rows_by_band};
 use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
@@ -62,7 +62,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     y: &mut [E],
 ) {
     let level = Level::current();
-    let band = super::band_at::<E>(level);
+    let band = band_at::<E>(level);
     let bands = problem.filter.outputs.div_ceil(band);
     let tiling = Tiling::new(problem.batch, problem.output(), M, TILES);
     let stride = problem.x.channels.next_multiple_of(band);

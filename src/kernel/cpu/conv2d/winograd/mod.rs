@@ -6,7 +6,6 @@
 
 mod backward_weight;
 mod forward;
-mod product;
 mod scheme;
 #[cfg(test)]
 mod tests;
@@ -17,7 +16,7 @@ use self::scheme::{F2, F4};
 use self::transform::{Filter, Planes};
 use super::ConvShape;
 use super::forward::Start;
-use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
+use crate::kernel::cpu::simd::Level;
 use crate::kernel::element::Element;
 
 /// A convolution of stride one with a filter of 3x3.
@@ -42,19 +41,6 @@ impl<E> Problem<'_, E> {
 pub enum Tile {
     Two,
     Four,
-}
-
-/// Channels that are computed at once at an instruction set.
-fn band_at<E: Element>(level: Level) -> usize {
-    struct Band<E>(std::marker::PhantomData<E>);
-    impl<E: Element> Kernel for Band<E> {
-        type Output = usize;
-        #[inline(always)]
-        fn run<S: Simd>(self) -> usize {
-            product::band::<E::Lane<S>>()
-        }
-    }
-    dispatch_at(level, Band::<E>(std::marker::PhantomData))
 }
 
 /// The tile with which a convolution is fastest, if any is faster than the plain product.

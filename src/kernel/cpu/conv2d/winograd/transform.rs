@@ -8,9 +8,9 @@ use crate::kernel::cpu::scratch::Buffer;
 use crate::kernel::cpu::simd::{Kernel, Lane, Real, Simd};
 use crate::kernel::element::Element;
 
-use super::product::{apart, band};
 use super::scheme::Scheme;
 use super::tiles::TileBlock;
+use crate::kernel::cpu::conv2d::product::{apart, band};
 
 /// Channels that are turned at once.
 pub const CHANNELS: usize = 32;

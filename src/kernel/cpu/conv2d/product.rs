@@ -1,17 +1,34 @@
-//! The matrix products between the transforms, on registers.
+//! Matrix products on registers.
 //!
 //! Each is `c[j, lane] = sum over k of b[j, k] a[k, lane]` for a band of two registers of lanes. `a` is read in order and
-//! an element of `b` serves the whole band, so nothing is packed: the transforms write both factors as they are read here.
+//! an element of `b` serves the whole band, so that only `a` must be packed, and in minimal filtering nothing: there the
+//! transforms write both factors as they are read here.
 
-use crate::kernel::cpu::simd::{Lane, MAX_WIDTH, Simd};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
 use crate::kernel::element::Element;
 
 /// Registers in a band.
-const REGISTERS: usize = 2;
+pub const REGISTERS: usize = 2;
 
-/// Output channels of a band at an instruction set.
+/// Steps of a sum that are written out one after another.
+const STEPS: usize = 4;
+
+/// Lanes of a band at an instruction set.
 pub const fn band<V: Lane>() -> usize {
     REGISTERS * V::WIDTH
+}
+
+/// [`band`] at an instruction set.
+pub fn band_at<E: Element>(level: Level) -> usize {
+    struct Band<E>(std::marker::PhantomData<E>);
+    impl<E: Element> Kernel for Band<E> {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Simd>(self) -> usize {
+            band::<E::Lane<S>>()
+        }
+    }
+    dispatch_at(level, Band::<E>(std::marker::PhantomData))
 }
 
 /// Elements of the widest band.
@@ -24,12 +41,12 @@ pub const fn apart(len: usize) -> usize {
 }
 
 /// Rows of `c` that are computed at once: what fits in registers, 32 of them with AVX-512, 16 without.
-const fn rows_at_once<V: Lane>() -> usize {
+pub const fn rows_at_once<V: Lane>() -> usize {
     if V::WIDTH * size_of::<V::Elem>() >= 64 { 12 } else { 6 }
 }
 
 /// How many of the rows that are left are computed next.
-const fn next_rows<V: Lane>(left: usize) -> usize {
+pub const fn next_rows<V: Lane>(left: usize) -> usize {
     match (rows_at_once::<V>(), left) {
         // As many would go into two pieces, and these are of one size.
         (12, 16) => 8,
@@ -51,9 +68,9 @@ macro_rules! in_pieces {
     (@sizes [$($size:literal),*] $lane:ty, $rows:expr, |$row:ident, $n:ident| $run:expr) => {{
         let (mut $row, rows): (usize, usize) = (0, $rows);
         while $row < rows {
-            let piece = next_rows::<$lane>(rows - $row);
+            let piece = $crate::kernel::cpu::conv2d::product::next_rows::<$lane>(rows - $row);
             // What has no room in the registers is left out at compile time.
-            $(if $size <= rows_at_once::<$lane>() && piece == $size {
+            $(if $size <= $crate::kernel::cpu::conv2d::product::rows_at_once::<$lane>() && piece == $size {
                 const $n: usize = $size;
                 $run;
             })*
@@ -61,6 +78,8 @@ macro_rules! in_pieces {
         }
     }};
 }
+
+pub(super) use in_pieces;
 
 /// `c[j] = sum over k of b[j, k] a[k]`, rows of `b` being `b_stride` apart, and the band `a` packed.
 #[inline(always)]
@@ -78,6 +97,45 @@ fn registers<V: Lane>(a: &[V::Elem]) -> [V; REGISTERS] {
     [V::load(a), V::load(&a[V::WIDTH..])]
 }
 
+/// The sums of some rows, in registers.
+pub type Sums<V, const ROWS: usize> = [[V; REGISTERS]; ROWS];
+
+/// `sum over k of b[j, k] a[k]` for `ROWS` rows of `b`, which are `b_stride` apart.
+#[inline(always)]
+pub fn row_sums<V: Lane, const ROWS: usize>(
+    b: &[V::Elem],
+    b_stride: usize,
+    a: &[V::Elem],
+    depth: usize,
+) -> Sums<V, ROWS> {
+    // Some steps at a time, so that what the compiler checks and counts is shared by several.
+    let rows: [_; ROWS] = std::array::from_fn(|j| b[j * b_stride..][..depth].as_chunks::<STEPS>());
+    let (whole, rest) = a.split_at(depth / STEPS * STEPS * band::<V>());
+    let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
+    for (at, a) in whole.chunks_exact(STEPS * band::<V>()).enumerate() {
+        let b: [&[V::Elem; STEPS]; ROWS] = std::array::from_fn(|j| &rows[j].0[at]);
+        for k in 0..STEPS {
+            let a = registers::<V>(&a[k * band::<V>()..]);
+            add_step(&mut sums, a, |j| b[j][k]);
+        }
+    }
+    for (k, a) in (0..depth % STEPS).zip(rest.chunks_exact(band::<V>())) {
+        add_step(&mut sums, registers::<V>(a), |j| rows[j].1[k]);
+    }
+    sums
+}
+
+/// Adds `b[j] a` to each row.
+#[inline(always)]
+fn add_step<V: Lane, const ROWS: usize>(sums: &mut Sums<V, ROWS>, a: [V; REGISTERS], b: impl Fn(usize) -> V::Elem) {
+    for (j, sums) in sums.iter_mut().enumerate() {
+        let b = V::splat(b(j));
+        for (sum, a) in sums.iter_mut().zip(a) {
+            *sum = b.mul_add(a, *sum);
+        }
+    }
+}
+
 #[inline(always)]
 fn some_rows<V: Lane, const ROWS: usize>(
     b: &[V::Elem],
@@ -86,17 +144,7 @@ fn some_rows<V: Lane, const ROWS: usize>(
     depth: usize,
     c: &mut [V::Elem],
 ) {
-    let b: [&[V::Elem]; ROWS] = std::array::from_fn(|j| &b[j * b_stride..][..depth]);
-    let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
-    for (k, a) in (0..depth).zip(a.chunks_exact(band::<V>())) {
-        let a = registers::<V>(a);
-        for (sums, b) in sums.iter_mut().zip(&b) {
-            let b = V::splat(b[k]);
-            for (sum, a) in sums.iter_mut().zip(a) {
-                *sum = b.mul_add(a, *sum);
-            }
-        }
-    }
+    let sums = row_sums::<V, ROWS>(b, b_stride, a, depth);
     for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
         for (r, sum) in sums.into_iter().enumerate() {
             sum.store(&mut c[r * V::WIDTH..]);
@@ -130,6 +178,24 @@ pub fn columns_by_band<'a, S: Simd, E: Element>(
     });
 }
 
+/// `sum over k of b[k, column + j] a[k]` for `COLUMNS` columns of `b`.
+#[inline(always)]
+pub fn column_sums<'a, V: Lane, const COLUMNS: usize>(
+    stretches: impl Iterator<Item = Stretch<'a, V::Elem>>,
+    column: usize,
+    b_stride: usize,
+) -> Sums<V, COLUMNS> {
+    let mut sums = [[V::of(0.0); REGISTERS]; COLUMNS];
+    for Stretch { b, a, depth } in stretches {
+        let (b, a) = (&b[..depth * b_stride], &a[..depth * band::<V>()]);
+        for (b, a) in b.chunks_exact(b_stride).zip(a.chunks_exact(band::<V>())) {
+            let b = b[column..].first_chunk::<COLUMNS>().expect("as many columns");
+            add_step(&mut sums, registers::<V>(a), |j| b[j]);
+        }
+    }
+    sums
+}
+
 #[inline(always)]
 fn some_columns<'a, V: Lane, const COLUMNS: usize>(
     stretches: impl Iterator<Item = Stretch<'a, V::Elem>>,
@@ -137,19 +203,7 @@ fn some_columns<'a, V: Lane, const COLUMNS: usize>(
     b_stride: usize,
     c: &mut [V::Elem],
 ) {
-    let mut sums = [[V::of(0.0); REGISTERS]; COLUMNS];
-    for Stretch { b, a, depth } in stretches {
-        for (b, a) in b.chunks_exact(b_stride).zip(a.chunks_exact(band::<V>())).take(depth) {
-            let a = registers::<V>(a);
-            let b = b[column..].first_chunk::<COLUMNS>().expect("as many columns");
-            for (sums, &b) in sums.iter_mut().zip(b) {
-                let b = V::splat(b);
-                for (sum, a) in sums.iter_mut().zip(a) {
-                    *sum = b.mul_add(a, *sum);
-                }
-            }
-        }
-    }
+    let sums = column_sums::<V, COLUMNS>(stretches, column, b_stride);
     for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
         for (r, sum) in sums.into_iter().enumerate() {
             let c = &mut c[r * V::WIDTH..];

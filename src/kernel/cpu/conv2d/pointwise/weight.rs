@@ -1,0 +1,161 @@
+//! The gradient of the weight: `dw[o, c] += sum over pixels of cotangent[o, q] x[c, q]`.
+//!
+//! In rounds of as many pixels as leave both factors in a shared cache: each is turned to bands of channels, `[pixel, channel]`,
+//! and then each task adds up a block of the gradient.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::pixels::{PixelMap, Run, Source};
+use crate::kernel::cpu::blocks::{Block, grid};
+use crate::kernel::cpu::conv2d::product::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces};
+use crate::kernel::cpu::copy::{Strided, transpose_into};
+use crate::kernel::cpu::scratch::{Buffer, with_kept};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::element::Element;
+
+/// Bytes of the factors of a round, and the fewest pixels: the gradient is read and written once a round.
+const BYTES: usize = 1 << 20;
+const FEWEST: usize = 512;
+/// Output channels of a group, a multiple of every piece of rows that is computed at once.
+const OUTPUTS: usize = 48;
+/// Pixels that are added up at once: both factors stay in the first cache level.
+const PIXELS: usize = 128;
+/// Bands of input channels of a task.
+const BANDS: usize = 4;
+
+/// Input or cotangent.
+pub type Planes<'a, E> = Source<'a, E>;
+
+/// The factors of a round.
+#[derive(Debug, Default)]
+struct Shared<E> {
+    inputs: Buffer<E>,
+    cotangents: Buffer<E>,
+}
+
+/// Adds the gradient of `pixels` pixels, counted through all images.
+pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_, E>, grad_weight: &mut [E]) {
+    let level = Level::current();
+    let lanes = band_at::<E>(level);
+    let (inputs, outputs) = (input.channels.next_multiple_of(lanes), cotangent.channels.next_multiple_of(OUTPUTS));
+    let round = (BYTES / ((inputs + outputs) * size_of::<E>())).max(FEWEST).min(pixels);
+    let mut blocks = grid(grad_weight, input.channels, OUTPUTS, BANDS * lanes);
+    with_kept(|Shared { inputs: x, cotangents: g }: &mut Shared<E>| {
+        let (x, g) = (x.take(inputs * round), g.take(outputs * round));
+        for first in (0..pixels).step_by(round) {
+            let range = first..pixels.min(first + round);
+            turn(level, input, range.clone(), lanes, round, x);
+            turn(level, cotangent, range.clone(), OUTPUTS, round, g);
+            let (x, g, depth) = (&*x, &*g, range.len());
+            blocks.par_iter_mut().with_max_len(1).for_each(|block| {
+                dispatch_at(level, AddUp { x, g, depth, round, block });
+            });
+        }
+    });
+}
+
+/// `to[group, pixel, channel]`, with room for `round` pixels; channels that there are not are zero.
+fn turn<E: Element>(
+    level: Level,
+    planes: Planes<'_, E>,
+    pixels: Range<usize>,
+    group: usize,
+    round: usize,
+    to: &mut [E],
+) {
+    to.par_chunks_mut(group * round).enumerate().for_each(|(index, to)| {
+        with_kept(|runs: &mut Vec<Run>| {
+            // The runs are cut at images and rows alone.
+            planes.map.runs(pixels.clone(), pixels.len(), runs);
+            dispatch_at(level, Turn { planes, first: index * group, group, runs, to });
+        });
+    });
+}
+
+struct Turn<'a, E> {
+    planes: Planes<'a, E>,
+    /// The first channel.
+    first: usize,
+    group: usize,
+    runs: &'a [Run],
+    to: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Turn<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { planes: Source { data, channels, map: PixelMap { plane, step, .. } }, first, group, runs, to } =
+            self;
+        let present = group.min(channels - first);
+        if present < group {
+            to.fill(E::zero());
+        }
+        for run in runs {
+            let from = &data[(run.image * channels + first) * plane + run.start..];
+            let to = &mut to[run.lane * group..];
+            if step != 1 {
+                for (pixel, to) in to.chunks_exact_mut(group).enumerate().take(run.len) {
+                    let from = from[pixel * step..].iter().step_by(plane);
+                    to.iter_mut().zip(from).take(present).for_each(|(to, &from)| *to = from);
+                }
+            } else if plane == 1 {
+                to[..present].copy_from_slice(&from[..present]);
+            } else {
+                let mut to = Strided { data: to, stride: group };
+                transpose_into::<S, E>(from, plane, present, run.len, &mut to, |to, from| *to = from);
+            }
+        }
+    }
+}
+
+/// Adds a round to a block of the gradient.
+struct AddUp<'a, 'w, E> {
+    x: &'a [E],
+    g: &'a [E],
+    /// Pixels of this round, and those that there is room for.
+    depth: usize,
+    round: usize,
+    block: &'a mut Block<'w, E>,
+}
+
+impl<E: Element> Kernel for AddUp<'_, '_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { x, g, depth, round, block } = self;
+        let lanes = band::<E::Lane<S>>();
+        let b = &g[block.row / OUTPUTS * OUTPUTS * round..][..OUTPUTS * round];
+        let (rows, width) = (block.rows.len(), block.width());
+        for pixel in (0..depth).step_by(PIXELS) {
+            let (b, depth) = (&b[pixel * OUTPUTS..], PIXELS.min(depth - pixel));
+            for first in (0..width).step_by(lanes) {
+                let a = &x[(block.col + first) * round + pixel * lanes..];
+                let stretch = Stretch { b, a, depth };
+                in_pieces!(E::Lane<S>, rows, |row, N| {
+                    let sums = column_sums::<E::Lane<S>, N>(std::iter::once(stretch), row, OUTPUTS);
+                    for (to, sums) in block.rows[row..].iter_mut().zip(sums) {
+                        for (r, sum) in sums.into_iter().enumerate().take(REGISTERS) {
+                            let at = first + r * <E::Lane<S> as Lane>::WIDTH;
+                            add(sum, to.get_mut(at..).unwrap_or_default());
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Adds a register to what is there, up to the end.
+#[inline(always)]
+fn add<V: Lane>(sum: V, to: &mut [V::Elem]) {
+    if to.len() >= V::WIDTH {
+        (V::load(to) + sum).store(to);
+    } else {
+        (V::load_partial(to) + sum).store_partial(to);
+    }
+}
