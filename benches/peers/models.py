@@ -48,12 +48,15 @@ def with_activation(module, activation, channels=3):
 
 def vgg(depth, batch_norm=False):
     def build(side, classes, activation):
-        name = f"vgg{depth}" + ("_bn" if batch_norm else "")
-        model = getattr(torchvision.models, name)(num_classes=classes)
-        trunk = SmallVgg(model.features, classes, activation) if side == 32 else model
+        if side == 32:
+            # Without the head for large images, whose weights alone would take half a gigabyte.
+            features = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[{16: "D", 19: "E"}[depth]], batch_norm)
+            model = SmallVgg(features, classes, activation)
+        else:
+            model = getattr(torchvision.models, f"vgg{depth}" + ("_bn" if batch_norm else ""))(num_classes=classes)
         if activation is not relu:
-            with_activation(trunk, activation)
-        return trunk
+            with_activation(model, activation)
+        return model
 
     return build
 

@@ -124,11 +124,12 @@ def main():
 
     torch.set_num_threads(args.threads)
     if args.memory is not None:
+        import models  # noqa: F401  What the libraries take is not the step's.
+
         before = peak_memory()
         peer = Peer(WORK[args.memory], args.channels_last)
         for _ in range(3):
             peer.step()
-        # What the interpreter and the libraries took is not the step's.
         print(peak_memory() - before)
         return
     print(f"PyTorch {torch.__version__}, {args.threads} threads, {args.rounds} rounds of {args.steps} steps, medians\n")
