@@ -9,7 +9,7 @@ mod place;
 
 pub use place::Place;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dfdx::optim::UnusedTensors;
@@ -85,7 +85,7 @@ pub struct Flow<'g, E, D: Storage<E>> {
 #[derive(Debug)]
 struct Between<E> {
     gradients: BTreeMap<UniqueId, Vec<E>>,
-    leaves: Vec<UniqueId>,
+    leaves: BTreeSet<UniqueId>,
 }
 
 impl<E, D: Storage<E>> Flow<'_, E, D> {
@@ -262,7 +262,7 @@ where
     operations.sort_unstable_by_key(|(time, _)| *time);
     // dfdx starts its own tape with the gradient of the loss, one; ours runs as the only operation on it.
     let mut tape = OwnedTape::default();
-    let leaves = reached.clone();
+    let leaves = reached.iter().copied().collect();
     tape.add_backward_op(move |gradients| {
         let mut between = Between { gradients: BTreeMap::new(), leaves };
         for (_, operation) in operations.into_iter().rev() {

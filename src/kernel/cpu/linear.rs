@@ -62,7 +62,7 @@ pub fn backward_input<E: Element>(
     assert_eq!(weight.len(), o * i, "length of weight");
     assert_eq!(cotangent.len(), n * o, "length of cotangent");
     assert_eq!(grad_x.len(), n * i, "length of grad_x");
-    write.start(grad_x);
+    write.prepare(grad_x);
     let cotangent = Factor::new(cotangent, Layout::rows(0, o));
     let weight = Factor::new(weight, Layout::rows(0, i));
     add_product(i, o, cotangent, weight, grad_x);

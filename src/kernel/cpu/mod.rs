@@ -1,7 +1,7 @@
 //! CPU kernels, multi-threaded with rayon's current pool and vectorised for the machine they run on.
 //!
-//! Work is split by sizes only and every reduction has a fixed order, so that results do not depend on the number of
-//! threads.
+//! Every reduction has an order that depends on sizes only, however the work is split, so that results do not depend on the
+//! number of threads.
 
 pub mod activation;
 pub mod add;

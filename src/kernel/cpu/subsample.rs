@@ -79,7 +79,7 @@ pub fn backward<E: Element>(shape: Subsample, cotangent: &[E], grad_x: &mut [E],
     }
     let (from, to) = shape.images();
     grad_x.par_chunks_mut(from).zip(cotangent.par_chunks(to)).for_each(|(grad_x, cotangent)| {
-        write.start(grad_x);
+        write.prepare(grad_x);
         shape.each(|from, to| grad_x[from] = grad_x[from] + cotangent[to]);
     });
 }

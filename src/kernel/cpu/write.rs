@@ -14,7 +14,7 @@ pub enum Write {
 impl Write {
     /// Readies a destination for adding: old contents that are to be replaced become zeros.
     #[inline(always)]
-    pub fn start<E: Element>(self, to: &mut [E]) {
+    pub fn prepare<E: Element>(self, to: &mut [E]) {
         if self == Write::Replace {
             to.fill(E::zero());
         }

@@ -41,7 +41,7 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
     blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
         let (first, channels) = (block.col / in_plane, block.width() / in_plane);
         let images = block.row..block.row + block.rows.len();
-        block.rows.iter_mut().for_each(|image| write.start(image));
+        block.rows.iter_mut().for_each(|image| write.prepare(image));
         with_kept(|scratch: &mut Scratch<E>| {
             for tile in tiling.tiles(shape, images) {
                 let pixels = tile.pixels();

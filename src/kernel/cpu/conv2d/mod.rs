@@ -18,8 +18,10 @@
 //!
 //! # Method
 //!
-//! What of a kernel never meets the image is left out (`crop.rs`). A 3x3 kernel with
-//! stride one is computed by minimal filtering where that is less work (`winograd/`).
+//! What of a kernel never meets the image is left out (`crop.rs`). A 1x1 kernel is a
+//! product over channels (`pointwise/`). A 3x3 kernel with stride one is computed by
+//! minimal filtering where that is less work (`winograd/`). Both run on the register
+//! products of `product.rs`, and neither where there are no vector instructions.
 //! Everything else runs on matrix products over tiles of output pixels. The input of
 //! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each
 //! pair of channel and kernel column `(c, v)`, one column for each pixel. A step down
@@ -31,8 +33,8 @@
 //!
 //! # Guarantees
 //!
-//! The split into tasks depends on the sizes only, and each sum has a fixed order:
-//! the results are the same bit for bit for any number of threads. NaN and infinities
+//! Each sum has an order that depends on the sizes only, however the work is split into
+//! tasks: the results are the same bit for bit for any number of threads. NaN and infinities
 //! propagate; under minimal filtering either makes NaN of the whole tile that sees it,
 //! up to four pixels further. Padding takes part in the products as zeros, so an infinite or NaN
 //! weight gives NaN where it meets padding.
@@ -206,7 +208,7 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
     assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
     assert_eq!(grad_x.len(), shape.input_len(), "length of grad_x");
     if cotangent.is_empty() {
-        return write.start(grad_x);
+        return write.prepare(grad_x);
     }
     if grad_x.is_empty() {
         return;

@@ -42,6 +42,12 @@ fn sweep() -> Vec<ConvShape> {
         shape([2, 3, 50, 50, 10], [7, 2, 3]),
         shape([2, 130, 23, 23, 70], [1, 1, 0]),
         shape([2, 65, 11, 9, 70], [1, 2, 0]),
+        // 1x1: more channels and more pixels than are packed at once, one image, images of a pixel, other strides.
+        shape([3, 300, 4, 4, 50], [1, 1, 0]),
+        shape([1, 520, 3, 3, 7], [1, 1, 0]),
+        shape([1, 17, 20, 30, 19], [1, 1, 0]),
+        shape([70, 5, 1, 1, 3], [1, 1, 0]),
+        shape([5, 9, 7, 8, 97], [1, 3, 0]),
         shape([2, 3, 11, 11, 2], [2, 5, 1]),
         shape([2, 30, 2, 3, 4], [3, 2, 7]),
     ]);

@@ -57,7 +57,7 @@ pub(crate) fn average_pool_backward_at<E: Element>(
 ) {
     shape.check(grad_x.len(), cotangent.len());
     if cotangent.is_empty() {
-        return write.start(grad_x);
+        return write.prepare(grad_x);
     }
     // Windows of a plane may overlap, planes do not.
     let planes = (TASK / shape.in_plane()).max(1);
@@ -150,7 +150,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
         let mut shares = vec![E::zero(); width];
         let planes = self.cotangent.chunks(shape.out_plane()).zip(self.grad_x.chunks_mut(shape.in_plane()));
         for (cotangent, grad_x) in planes {
-            self.write.start(grad_x);
+            self.write.prepare(grad_x);
             for (row, (cotangent, &count)) in cotangent.chunks(width).zip(&self.divisors.rows).enumerate() {
                 for ((share, &g), &columns) in shares.iter_mut().zip(cotangent).zip(&self.divisors.columns) {
                     *share = g / (count * columns);

@@ -198,7 +198,7 @@ pub(crate) fn max_pool_backward_at<E: Element>(
     shape.check(grad_x.len(), cotangent.len());
     assert_eq!(argmax.len(), cotangent.len());
     if cotangent.is_empty() {
-        return write.start(grad_x);
+        return write.prepare(grad_x);
     }
     // Windows of a plane may overlap, planes do not.
     let planes = (TASK / shape.in_plane()).max(1);
@@ -232,7 +232,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
         }
         let outputs = self.argmax.chunks(shape.out_plane()).zip(self.cotangent.chunks(shape.out_plane()));
         for ((argmax, cotangent), grad_x) in outputs.zip(self.grad_x.chunks_mut(shape.in_plane())) {
-            self.write.start(grad_x);
+            self.write.prepare(grad_x);
             for (row, (argmax, cotangent)) in argmax.chunks(width).zip(cotangent.chunks(width)).enumerate() {
                 for (column, (&mark, &g)) in argmax.iter().zip(cotangent).enumerate() {
                     if mark == PADDING_WON {

@@ -17,6 +17,11 @@ pub fn tensor<E: Element>(name: &str, kind: Kind, len: usize) -> Vec<E> {
     formula::tensor(name, kind, len).into_iter().map(|value| E::of(f64::from(value))).collect()
 }
 
+/// A destination that a kernel replaces.
+fn unwritten<E: Element>(len: usize) -> Vec<E> {
+    vec![E::nan(); len]
+}
+
 fn zeros<E: Element>(len: usize) -> Vec<E> {
     vec![E::default(); len]
 }
@@ -81,10 +86,10 @@ pub fn bias<E: Element>(case: &Case) -> Vec<E> {
 fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> Vec<Output<E>> {
     let (x, cotangent, bias) = (input::<E>(case), cotangent::<E>(case), bias::<E>(case));
     let weight = weight::<E>(shape.fan_in(), shape.out_channels);
-    let (mut y, mut grad_x) = (zeros(shape.output_len()), zeros(shape.input_len()));
+    let (mut y, mut grad_x) = (unwritten(shape.output_len()), unwritten(shape.input_len()));
     let (mut grad_weight, mut grad_bias) = (zeros(shape.weight_len()), zeros(shape.out_channels));
     (E::cpu().conv2d)(shape, &x, &weight, with_bias.then_some(&bias[..]), &mut y);
-    (E::cpu().conv2d_backward_input)(shape, &weight, &cotangent, &mut grad_x, Write::Add);
+    (E::cpu().conv2d_backward_input)(shape, &weight, &cotangent, &mut grad_x, Write::Replace);
     (E::cpu().conv2d_backward_weight)(shape, &x, &cotangent, &mut grad_weight);
     (E::cpu().conv2d_backward_bias)(shape, &cotangent, &mut grad_bias);
     vec![
@@ -98,10 +103,10 @@ fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> V
 fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (n, i, o) = (case.batch(), case.input.elements(), case.output.elements());
     let (x, cotangent, weight) = (input::<E>(case), cotangent::<E>(case), weight::<E>(i, o));
-    let (mut y, mut grad_x) = (zeros(n * o), zeros(n * i));
+    let (mut y, mut grad_x) = (unwritten(n * o), unwritten(n * i));
     let (mut grad_weight, mut grad_bias) = (zeros(o * i), zeros(o));
     (E::cpu().linear)(n, i, o, &x, &weight, Some(&bias(case)), &mut y);
-    (E::cpu().linear_backward_input)(n, i, o, &weight, &cotangent, &mut grad_x, Write::Add);
+    (E::cpu().linear_backward_input)(n, i, o, &weight, &cotangent, &mut grad_x, Write::Replace);
     drop(weight);
     (E::cpu().linear_backward_weight)(n, i, o, &x, &cotangent, &mut grad_weight);
     (E::cpu().linear_backward_bias)(n, o, &cotangent, &mut grad_bias);
@@ -199,7 +204,7 @@ fn activate<A: Activation, E: FusedElement>(case: &Case) -> Vec<Output<E>> {
         })
         .collect();
     let params: Vec<&[E]> = params.iter().map(Vec::as_slice).collect();
-    let (mut y, mut grad_x) = (zeros(layout.len()), zeros(layout.len()));
+    let (mut y, mut grad_x) = (unwritten(layout.len()), zeros(layout.len()));
     let mut grads: Vec<Vec<E>> = params.iter().map(|_| zeros(channels)).collect();
     (kernels.forward)(layout, &x, &params, &mut y);
     let mut slots: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
@@ -220,22 +225,22 @@ fn pool<E: Element>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<E>>
     let mut without_argmax = zeros(shape.output_len());
     (E::cpu().max_pool)(shape, padding, &x, &mut without_argmax, None);
     assert_eq!(y, without_argmax);
-    let mut grad_x = zeros(shape.input_len());
-    (E::cpu().max_pool_backward)(shape, &argmax, &cotangent(case), &mut grad_x, Write::Add);
+    let mut grad_x = unwritten(shape.input_len());
+    (E::cpu().max_pool_backward)(shape, &argmax, &cotangent(case), &mut grad_x, Write::Replace);
     vec![Output::new("max pool", y), Output::new("max pool, gradient", grad_x)]
 }
 
 fn global_pool<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (x, inner) = (input::<E>(case), case.input.plane());
-    let (mut y, mut grad_x) = (zeros(x.len() / inner), zeros(x.len()));
+    let (mut y, mut grad_x) = (unwritten(x.len() / inner), unwritten(x.len()));
     (E::cpu().global_average_pool)(inner, &x, &mut y);
-    (E::cpu().global_average_pool_backward)(inner, &cotangent(case), &mut grad_x, Write::Add);
+    (E::cpu().global_average_pool_backward)(inner, &cotangent(case), &mut grad_x, Write::Replace);
     vec![Output::new("global pool", y), Output::new("global pool, gradient", grad_x)]
 }
 
 fn dropout<E: Element>(case: &Case, p: f64) -> Vec<Output<E>> {
     let x = input::<E>(case);
-    let (mut y, mut grad_x) = (zeros(x.len()), zeros(x.len()));
+    let (mut y, mut grad_x) = (unwritten(x.len()), zeros(x.len()));
     (E::cpu().dropout)(7, p, &x, &mut y);
     (E::cpu().dropout_accumulate)(7, p, &cotangent(case), &mut grad_x);
     vec![Output::new("dropout", y), Output::new("dropout, gradient", grad_x)]
@@ -252,8 +257,8 @@ fn add<E: Element>(case: &Case) -> Vec<Output<E>> {
 fn subsample<E: Element>(case: &Case, stride: usize) -> Vec<Output<E>> {
     let (batch, (in_channels, height, width)) = (case.batch(), image(case.input));
     let shape = Subsample { batch, in_channels, out_channels: case.output.channels(), height, width, stride };
-    let (mut y, mut grad_x) = (zeros(shape.output_len()), zeros(shape.input_len()));
+    let (mut y, mut grad_x) = (unwritten(shape.output_len()), unwritten(shape.input_len()));
     (E::cpu().subsample)(shape, &input::<E>(case), &mut y);
-    (E::cpu().subsample_backward)(shape, &cotangent(case), &mut grad_x, Write::Add);
+    (E::cpu().subsample_backward)(shape, &cotangent(case), &mut grad_x, Write::Replace);
     vec![Output::new("subsample", y), Output::new("subsample, gradient", grad_x)]
 }

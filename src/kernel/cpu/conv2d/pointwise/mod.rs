@@ -10,7 +10,7 @@ mod pixels;
 mod weight;
 
 use self::multiply::{Factor, Problem};
-use self::pixels::PixelMap;
+use self::pixels::{PixelMap, Source};
 use super::ConvShape;
 use super::forward::Start;
 use crate::kernel::cpu::simd::Level;
@@ -53,7 +53,7 @@ pub fn backward_input<E: Element>(
 /// See [`conv2d::backward_weight`](super::backward_weight()).
 pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
     let (from, to) = maps(shape);
-    let input = weight::Planes { data: x, channels: shape.in_channels, map: from };
-    let cotangent = weight::Planes { data: cotangent, channels: shape.out_channels, map: to };
+    let input = Source { data: x, channels: shape.in_channels, map: from };
+    let cotangent = Source { data: cotangent, channels: shape.out_channels, map: to };
     weight::run(shape.batch * to.pixels, input, cotangent, grad_weight);
 }

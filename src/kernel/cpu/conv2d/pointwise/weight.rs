@@ -25,9 +25,6 @@ const PIXELS: usize = 128;
 /// Bands of input channels of a task.
 const BANDS: usize = 4;
 
-/// Input or cotangent.
-pub type Planes<'a, E> = Source<'a, E>;
-
 /// The factors of a round.
 #[derive(Debug, Default)]
 struct Shared<E> {
@@ -36,7 +33,7 @@ struct Shared<E> {
 }
 
 /// Adds the gradient of `pixels` pixels, counted through all images.
-pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_, E>, grad_weight: &mut [E]) {
+pub fn run<E: Element>(pixels: usize, input: Source<'_, E>, cotangent: Source<'_, E>, grad_weight: &mut [E]) {
     let level = Level::current();
     let lanes = band_at::<E>(level);
     let (inputs, outputs) = (input.channels.next_multiple_of(lanes), cotangent.channels.next_multiple_of(OUTPUTS));
@@ -59,7 +56,7 @@ pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_
 /// `to[group, pixel, channel]`, with room for `round` pixels; channels that there are not are zero.
 fn turn<E: Element>(
     level: Level,
-    planes: Planes<'_, E>,
+    planes: Source<'_, E>,
     pixels: Range<usize>,
     group: usize,
     round: usize,
@@ -75,7 +72,7 @@ fn turn<E: Element>(
 }
 
 struct Turn<'a, E> {
-    planes: Planes<'a, E>,
+    planes: Source<'a, E>,
     /// The first channel.
     first: usize,
     group: usize,
