@@ -6,8 +6,8 @@
     python3 benches/peers/run.py [--only PART] [--rounds 3] [--steps 5] [--compile]
 
 Each round runs some steps of ours (`zoo bench`, a process of its own) and then some of PyTorch's in both memory formats;
-the medians over all rounds are compared, PyTorch's in its better format. A peer's peak memory is that of a process of its
-own, `--memory`, in the same format.
+the medians over all rounds are compared, PyTorch's in its better format. Memory is what a process gains by the model and its
+steps, at its peak; PyTorch's is that of a process of its own, `--memory`, in the same format.
 """
 
 import argparse
@@ -152,7 +152,7 @@ def main():
         for _ in range(args.rounds):
             found = ours(args.zoo, work, args.steps, args.threads)
             times["ours"].append(found["median_ms"])
-            memory = max(memory, found["peak_memory_bytes"] or 0)
+            memory = max(memory, found["step_memory_bytes"] or 0)
             for key, peer in peers.items():
                 times[key].append(statistics.median(peer.step() for _ in range(args.steps)))
         medians = {key: statistics.median(values) for key, values in times.items()}

@@ -110,6 +110,10 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Names, start values and kinds of the parameters, in the order of [`Activation::Params`].
     const PARAMS: Self::Params<Param>;
 
+    /// Whether the derivatives at f(x) are those at x, as for ReLU, where both depend on the sign alone. A layer then keeps its
+    /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
+    const DIFFERENTIATES_FROM_OUTPUT: bool = false;
+
     /// f(x).
     fn value<R: Real>(x: R, params: Self::Params<R>) -> R;
 

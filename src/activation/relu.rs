@@ -18,6 +18,7 @@ impl Activation for Relu {
     const NAME: &'static str = "relu";
     type Params<T: Copy> = [T; 0];
     const PARAMS: [Param; 0] = [];
+    const DIFFERENTIATES_FROM_OUTPUT: bool = true;
 
     #[inline(always)]
     fn value<R: Real>(x: R, []: [R; 0]) -> R {

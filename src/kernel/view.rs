@@ -131,6 +131,23 @@ fn borrow_mut<S: Shape, E: Unit>(tensor: &mut Tensor<S, E, Cpu>) -> &mut [E] {
     unsafe { std::slice::from_raw_parts_mut(base, count) }
 }
 
+/// The elements of a contiguous tensor for writing, if no other tensor shares them. If one does, and with `safe-views`,
+/// nothing, and the tensor may have got a buffer of its own with the same elements.
+pub(crate) fn exclusive<S: Shape, E: Unit>(tensor: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {
+    #[cfg(feature = "safe-views")]
+    {
+        let _ = tensor;
+        None
+    }
+    #[cfg(not(feature = "safe-views"))]
+    {
+        // dfdx does not say whether a buffer is shared, but a mutable access copies one that is.
+        let before = borrow(tensor).as_ptr();
+        let values = borrow_mut(tensor);
+        (std::ptr::from_ref(&*values).cast() == before).then_some(values)
+    }
+}
+
 /// Where each element of a permuted or broadcast tensor lies in its buffer, in row-major order of the indices; `None`
 /// for a contiguous tensor, whose element i lies at i.
 ///

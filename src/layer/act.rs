@@ -8,7 +8,7 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
 use dfdx::tensor::{Cpu, CpuError, HasErr, Storage, Tensor};
 
 use super::any_tensor::Host;
-use super::apply::{Operation, Parameter, Pass, apply};
+use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
 use crate::activation::{Activation, FusedElement, Param, ParamArray, Pvlu};
@@ -168,12 +168,12 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype> Act<A, C, E, Cpu> {
         x: Tensor<S, E, Cpu, T>,
         layout: Layout,
     ) -> Result<Tensor<S, E, Cpu, T>, Error> {
-        let out_shape = *x.shape();
         let specs = A::PARAMS;
         let named = specs.as_slice().iter().zip(&self.params);
         let parameter = |(spec, tensor): (&Param, _)| Parameter::new(spec.name, tensor, spec.trained && !self.frozen);
         let parameters = named.map(parameter).collect();
-        apply(x, out_shape, Box::new(Activate { kernels: E::kernels::<A>(), layout, parameters }))
+        let keep = if A::DIFFERENTIATES_FROM_OUTPUT { Keep::Output } else { Keep::Input };
+        apply_in_place(x, Box::new(Activate { kernels: E::kernels::<A>(), layout, parameters, keep }))
     }
 }
 
@@ -182,6 +182,15 @@ struct Activate<E: Element + Dtype> {
     kernels: Kernels<E>,
     layout: Layout,
     parameters: Vec<Parameter<E>>,
+    keep: Keep,
+}
+
+impl<E: Element + Dtype> Activate<E> {
+    /// Calls `run` with the parameters.
+    fn with_parameters(&self, run: impl FnOnce(&[&[E]])) {
+        let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
+        run(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    }
 }
 
 impl<E: Element + Dtype> Operation<E> for Activate<E> {
@@ -194,30 +203,31 @@ impl<E: Element + Dtype> Operation<E> for Activate<E> {
     fn parameters(&self) -> &[Parameter<E>] {
         &self.parameters
     }
-    fn keeps_input(&self) -> bool {
-        true
+    fn keeps(&self) -> Keep {
+        self.keep
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
-        let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
-        let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
-        (self.kernels.forward)(self.layout, x, &values, y);
+        self.with_parameters(|values| (self.kernels.forward)(self.layout, x, values, y));
+    }
+    fn forward_in_place(&mut self, x: &mut [E]) {
+        self.with_parameters(|values| (self.kernels.forward_in_place)(self.layout, values, x));
     }
     fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { x, cotangent, input } = pass;
-        let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
-        let values: Vec<&[E]> = values.iter().map(AsRef::as_ref).collect();
-        let mut taken = Vec::with_capacity(values.len());
+        let Pass { kept, cotangent, input } = pass;
+        let mut taken = Vec::with_capacity(self.parameters.len());
         for parameter in &self.parameters {
             taken.push(parameter.take_gradient(flow)?);
         }
         {
             let mut slots: Vec<_> = taken.iter_mut().map(Option::as_deref_mut).collect();
-            let mut run = |grad_x: InputGradient<'_, E>| {
-                (self.kernels.backward)(self.layout, x, &values, &cotangent, grad_x, &mut slots);
+            let mut run = |cotangent: &[E], grad_x: InputGradient<'_, E>| {
+                self.with_parameters(|values| {
+                    (self.kernels.backward)(self.layout, kept, values, cotangent, grad_x, &mut slots);
+                });
             };
             match input {
-                Some(input) => input.give(flow, |grad_x, write| run(InputGradient::of(grad_x, write)))?,
-                None => run(InputGradient::Skip),
+                Some(input) => input.pull(flow, cotangent, run)?,
+                None => run(&cotangent, InputGradient::Skip),
             }
         }
         let mut pairs = self.parameters.iter().zip(taken);

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use dfdx::prelude::{PutTape, SplitTape};
-use dfdx::shapes::{Dtype, Shape, Unit};
+use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Cpu, CpuError, Gradients, Tape, Tensor, UniqueId};
 
 use super::contiguous::contiguous;
@@ -87,8 +87,8 @@ impl<E: Unit> Parameter<E> {
 
 /// What a backward pass hands an operation.
 pub(super) struct Pass<'a, E: Unit> {
-    /// The input; empty unless the operation keeps it.
-    pub x: &'a [E],
+    /// What the operation [keeps](Operation::keeps): the input, the output, or nothing.
+    pub kept: &'a [E],
     /// The gradient of the output.
     pub cotangent: Vec<E>,
     /// Where the gradient of the input goes, if anyone wants it.
@@ -105,12 +105,34 @@ pub(super) trait Operation<E: Element + Unit> {
     fn parameters(&self) -> &[Parameter<E>] {
         &[]
     }
-    /// Whether the backward pass reads the input.
-    fn keeps_input(&self) -> bool;
+    /// What the backward pass reads.
+    fn keeps(&self) -> Keep;
     /// Writes the whole output, which starts as anything. With `differentiate` a gradient of the input will be asked for.
     fn forward(&mut self, x: &[E], y: &mut [E], differentiate: bool);
+    /// Writes the output over the input, for [`apply_in_place`].
+    fn forward_in_place(&mut self, _: &mut [E]) {
+        unreachable!("{} was not handed to `apply_in_place`", self.kind());
+    }
     /// Gives parameters and input their gradients.
     fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError>;
+}
+
+/// What an operation on a tape holds until its backward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Nothing but its parameters.
+    Nothing,
+    /// The input.
+    Input,
+    /// The output, which the next layer mostly keeps anyway: one buffer then does for both.
+    Output,
+}
+
+impl Keep {
+    /// The input, under a condition.
+    pub fn input_if(needed: bool) -> Self {
+        if needed { Keep::Input } else { Keep::Nothing }
+    }
 }
 
 /// Applies an operation to a tensor, and records it on the tensor's tape if anyone wants a gradient.
@@ -125,11 +147,36 @@ pub(super) fn apply<S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
     let trained: Vec<_> = operation.parameters().iter().filter(|p| p.trained).map(|p| p.tensor.id()).collect();
     if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants_input || !trained.is_empty()) {
         let (input, output) = (Place::of(&x), Place::of(&y));
-        let kept: Option<Box<dyn Buffer<E>>> = if operation.keeps_input() { Some(Box::new(x)) } else { None };
+        let kept: Option<Box<dyn Buffer<E>>> = match operation.keeps() {
+            Keep::Nothing => None,
+            Keep::Input => Some(Box::new(x)),
+            Keep::Output => Some(Box::new(y.clone())),
+        };
         let recorded = Recorded { operation, input, kept, wants_input, output };
         tape.record(&trained, move |flow| recorded.backward(flow));
     }
     Ok(y.put_tape(tape))
+}
+
+/// As [`apply`] for an operation that keeps the shape: where nothing is recorded and nobody else holds the input, the output
+/// is written over it.
+///
+/// The output then has the identity of the input, which nobody can ask for a gradient any more.
+pub(super) fn apply_in_place<S: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
+    x: Tensor<S, E, Cpu, T>,
+    mut operation: Box<dyn Operation<E>>,
+) -> Result<Tensor<S, E, Cpu, T>, Error> {
+    let (mut x, tape) = contiguous(x)?.split_tape();
+    let recorded = tape.requires_grad() || operation.parameters().iter().any(|parameter| parameter.trained);
+    if !(<T as Tape<E, Cpu>>::OWNS_TAPE && recorded)
+        && let Some(values) = view::exclusive(&mut x)
+    {
+        operation.parameters().iter().try_for_each(Parameter::check)?;
+        measure(operation.kind(), Direction::Forward, || operation.forward_in_place(values));
+        return Ok(x.put_tape(tape));
+    }
+    let shape = *x.shape();
+    apply(x.put_tape(tape), shape, operation)
 }
 
 fn run<E: Element + Unit>(
@@ -158,9 +205,9 @@ impl<E: Element + Unit> Recorded<E> {
     /// Takes the gradient of the output, which is then freed, and gives the input and the parameters theirs.
     fn backward(self, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
         let cotangent = self.output.take(flow)?;
-        let x = self.kept.as_ref().map(|kept| kept.read()).unwrap_or_default();
+        let kept = self.kept.as_ref().map(|kept| kept.read()).unwrap_or_default();
         let input = self.wants_input.then_some(&self.input);
         let kind = self.operation.kind();
-        measure(kind, Direction::Backward, || self.operation.backward(Pass { x: &x, cotangent, input }, flow))
+        measure(kind, Direction::Backward, || self.operation.backward(Pass { kept: &kept, cotangent, input }, flow))
     }
 }

@@ -8,7 +8,7 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1};
 use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
 use super::any_tensor::Host;
-use super::apply::{Operation, Parameter, Pass, apply};
+use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::contiguous::contiguous;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
@@ -200,8 +200,7 @@ impl<const C: usize, P, E: Element + Dtype> BatchNorm2D<C, P, E, Cpu> {
         x: Tensor<(B, Const<C>, H, W), E, Cpu, T>,
     ) -> Result<(Tensor<(B, Const<C>, H, W), E, Cpu, T>, Option<Statistics>), Error> {
         let x = contiguous(x)?;
-        let out_shape = *x.shape();
-        let (batch, _, height, width) = out_shape;
+        let (batch, _, height, width) = *x.shape();
         let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
         let uses_batch = self.switches.uses_batch();
         let batch_statistics = uses_batch.then(|| {
@@ -212,7 +211,7 @@ impl<const C: usize, P, E: Element + Dtype> BatchNorm2D<C, P, E, Cpu> {
         let parameters = [Parameter::new("scale", &self.scale, trained), Parameter::new("shift", &self.shift, trained)];
         let inv_std = statistics.inv_std(self.switches.epsilon);
         let operation = Normalize { layout, mean: statistics.mean, inv_std, uses_batch, parameters };
-        Ok((apply(x, out_shape, Box::new(operation))?, batch_statistics))
+        Ok((apply_in_place(x, Box::new(operation))?, batch_statistics))
     }
 }
 
@@ -237,17 +236,22 @@ impl<E: Element + Dtype> Operation<E> for Normalize<E> {
     fn parameters(&self) -> &[Parameter<E>] {
         &self.parameters
     }
-    fn keeps_input(&self) -> bool {
+    fn keeps(&self) -> Keep {
         // With constant statistics and a frozen affine part the gradient is a multiple of the cotangent.
-        self.uses_batch || self.parameters[0].trained
+        Keep::input_if(self.uses_batch || self.parameters[0].trained)
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         let [scale, shift] = &self.parameters;
         let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
         (E::cpu().normalize)(self.layout, x, scaling, &shift.read(), y);
     }
+    fn forward_in_place(&mut self, x: &mut [E]) {
+        let [scale, shift] = &self.parameters;
+        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
+        (E::cpu().normalize_in_place)(self.layout, scaling, &shift.read(), x);
+    }
     fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { x, cotangent, input } = pass;
+        let Pass { kept: x, cotangent, input } = pass;
         let [scale, shift] = &self.parameters;
         let (mut gamma, mut beta) = (scale.take_gradient(flow)?, shift.take_gradient(flow)?);
         {
@@ -255,13 +259,13 @@ impl<E: Element + Dtype> Operation<E> for Normalize<E> {
             let kernels = E::cpu();
             let backward =
                 if self.uses_batch { kernels.batch_norm_backward } else { kernels.batch_norm_backward_running };
-            let mut run = |x_slot: InputGradient<'_, E>| {
-                let slots = Gradients { x: x_slot, gamma: gamma.as_deref_mut(), beta: beta.as_deref_mut() };
-                backward(self.layout, x, scaling, &cotangent, slots);
+            let mut run = |cotangent: &[E], grad_x: InputGradient<'_, E>| {
+                let slots = Gradients { x: grad_x, gamma: gamma.as_deref_mut(), beta: beta.as_deref_mut() };
+                backward(self.layout, x, scaling, cotangent, slots);
             };
             match input {
-                Some(input) => input.give(flow, |grad_x, write| run(InputGradient::of(grad_x, write)))?,
-                None => run(InputGradient::Skip),
+                Some(input) => input.pull(flow, cotangent, run)?,
+                None => run(&cotangent, InputGradient::Skip),
             }
         }
         scale.put_gradient(gamma, flow)?;

@@ -6,7 +6,7 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4};
 use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
 use super::any_tensor::Host;
-use super::apply::{Operation, Parameter, Pass, apply};
+use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
@@ -177,15 +177,15 @@ impl<E: Element + Dtype> Operation<E> for Convolve<E> {
     fn parameters(&self) -> &[Parameter<E>] {
         &self.parameters
     }
-    fn keeps_input(&self) -> bool {
-        self.parameters[0].trained
+    fn keeps(&self) -> Keep {
+        Keep::input_if(self.parameters[0].trained)
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         let bias = self.parameters.get(1).map(Parameter::read);
         (E::cpu().conv2d)(&self.shape, x, &self.parameters[0].read(), bias.as_deref(), y);
     }
     fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { x, cotangent, input } = pass;
+        let Pass { kept: x, cotangent, input } = pass;
         let weight = &self.parameters[0];
         if weight.trained {
             (E::cpu().conv2d_backward_weight)(&self.shape, x, &cotangent, weight.gradient(flow)?);

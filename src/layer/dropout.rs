@@ -5,7 +5,7 @@ use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
-use super::apply::{Operation, Pass, apply};
+use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
 use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
@@ -120,8 +120,8 @@ impl<E: Element + Dtype> Operation<E> for Mask {
     fn output_len(&self) -> usize {
         self.elements
     }
-    fn keeps_input(&self) -> bool {
-        false
+    fn keeps(&self) -> Keep {
+        Keep::Nothing
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         (E::cpu().dropout)(self.key, self.p, x, y);

@@ -6,7 +6,7 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2};
 use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
 
 use super::any_tensor::Host;
-use super::apply::{Operation, Parameter, Pass, apply};
+use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
@@ -118,15 +118,15 @@ impl<E: Element + Dtype> Operation<E> for Transform<E> {
     fn parameters(&self) -> &[Parameter<E>] {
         &self.parameters
     }
-    fn keeps_input(&self) -> bool {
-        self.parameters[0].trained
+    fn keeps(&self) -> Keep {
+        Keep::input_if(self.parameters[0].trained)
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         let [weight, bias] = &self.parameters;
         (E::cpu().linear)(self.rows, self.inputs, self.outputs, x, &weight.read(), Some(&bias.read()), y);
     }
     fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { x, cotangent, input } = pass;
+        let Pass { kept: x, cotangent, input } = pass;
         let (Self { rows, inputs, outputs, parameters: [weight, bias] }, kernels) = (self, E::cpu());
         if weight.trained {
             (kernels.linear_backward_weight)(*rows, *inputs, *outputs, x, &cotangent, weight.gradient(flow)?);

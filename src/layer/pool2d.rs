@@ -4,7 +4,7 @@ use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::{Cpu, CpuError, Tensor};
 
-use super::apply::{Operation, Pass, apply};
+use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
 use crate::dim::Window;
@@ -98,8 +98,8 @@ impl<E: Element + Dtype> Operation<E> for Pooling {
     fn output_len(&self) -> usize {
         self.shape.output_len()
     }
-    fn keeps_input(&self) -> bool {
-        false
+    fn keeps(&self) -> Keep {
+        Keep::Nothing
     }
     fn forward(&mut self, x: &[E], y: &mut [E], differentiate: bool) {
         match self.pool {

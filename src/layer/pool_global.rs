@@ -4,7 +4,7 @@ use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::{Cpu, CpuError, Tensor};
 
-use super::apply::{Operation, Pass, apply};
+use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
 use crate::error::Error;
@@ -49,8 +49,8 @@ impl<E: Element + Dtype> Operation<E> for Mean {
     fn output_len(&self) -> usize {
         self.planes
     }
-    fn keeps_input(&self) -> bool {
-        false
+    fn keeps(&self) -> Keep {
+        Keep::Nothing
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         (E::cpu().global_average_pool)(self.pixels, x, y);

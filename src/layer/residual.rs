@@ -11,9 +11,9 @@ use super::outline::{Extent, LayerKind, LayerOutline};
 use super::tensor;
 use super::walk::{Path, Walk, Walker, WalkerMut};
 use crate::error::Error;
-use crate::kernel::Element;
 use crate::kernel::cpu::Write;
 use crate::kernel::memory::unspecified;
+use crate::kernel::{Element, view};
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Place, Track};
 
@@ -49,9 +49,15 @@ fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
     let ((main, main_tape), (shortcut, shortcut_tape)) = (main.split_tape(), shortcut.split_tape());
     let wants = (main_tape.requires_grad(), shortcut_tape.requires_grad());
     let mut tape = main_tape.merge(shortcut_tape);
+    let recorded = <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1);
+    let mut main = main;
+    if !recorded && let Some(values) = view::exclusive(&mut main) {
+        measure("add", Direction::Forward, || (E::cpu().add_assign)(values, &view::read(&shortcut)));
+        return Ok(main.put_tape(tape));
+    }
     let values = measure("add", Direction::Forward, || add(&main, &shortcut));
     let y = tensor(main.device(), values, *main.shape())?;
-    if <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1) {
+    if recorded {
         let branches = [wants.0.then(|| Place::of(&main)), wants.1.then(|| Place::of(&shortcut))];
         let sum = Place::of(&y);
         tape.record(&[], move |flow| measure("add", Direction::Backward, || backward(&sum, branches, flow)));

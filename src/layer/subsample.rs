@@ -4,7 +4,7 @@ use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::{Cpu, CpuError, Tensor};
 
-use super::apply::{Operation, Pass, apply};
+use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
 use crate::dim::Window;
@@ -66,8 +66,8 @@ impl<E: Element + Dtype> Operation<E> for Subsample {
     fn output_len(&self) -> usize {
         Subsample::output_len(self)
     }
-    fn keeps_input(&self) -> bool {
-        false
+    fn keeps(&self) -> Keep {
+        Keep::Nothing
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         (E::cpu().subsample)(*self, x, y);

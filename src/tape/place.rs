@@ -8,7 +8,7 @@ use dfdx::tensor::{Cpu, CpuError, Gradients, Tensor, UniqueId};
 
 use super::{Flow, id};
 use crate::kernel::Element;
-use crate::kernel::cpu::Write;
+use crate::kernel::cpu::{InputGradient, Write};
 use crate::kernel::memory::unspecified;
 
 /// Finds a gradient.
@@ -48,6 +48,22 @@ impl<E: Element + Unit> Place<E> {
                 Entry::Vacant(place) => write(place.insert(unspecified(self.len)), Write::Replace),
             },
             None => write((self.find)(flow.gradients())?, Write::Add),
+        }
+        Ok(())
+    }
+
+    /// Lets `pull` turn the cotangent of an output of the same shape into a contribution, in place if it is the first one. It is
+    /// handed the cotangent, and where the contribution goes.
+    pub fn pull(
+        &self,
+        flow: &mut Flow<'_, E, Cpu>,
+        cotangent: Vec<E>,
+        pull: impl FnOnce(&[E], InputGradient<'_, E>),
+    ) -> Result<(), CpuError> {
+        match flow.between(self.tensor).map(|gradients| gradients.entry(self.tensor)) {
+            Some(Entry::Vacant(place)) => pull(&[], InputGradient::InPlace(place.insert(cotangent))),
+            Some(Entry::Occupied(mut found)) => pull(&cotangent, InputGradient::Accumulate(found.get_mut())),
+            None => pull(&cotangent, InputGradient::Accumulate((self.find)(flow.gradients())?)),
         }
         Ok(())
     }

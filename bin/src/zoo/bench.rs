@@ -96,6 +96,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let classes = args.classes.unwrap_or(usual_classes(entry, height));
     let options =
         Options { activation: &args.activation, classes, image: Some((height, width)), weights: Start::Seed(0) };
+    let program = memory("VmRSS");
     let mut model = entry.build(&options)?;
     let failed = |source| CliError::Model { model: entry.name, source };
     let macs = multiply_adds(model.as_ref()).map_err(failed)?;
@@ -133,7 +134,9 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             seconds.push(time);
         }
     }
-    let memory = peak_memory();
+    let whole = memory("VmHWM");
+    // Of the model and its step, without the program and its libraries.
+    let memory = whole.zip(program).map(|(whole, program)| whole.saturating_sub(program));
     let peak = before.max(peak_product());
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
@@ -161,7 +164,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             "median_ms": 1e3 * median, "min_ms": milliseconds(0), "max_ms": milliseconds(seconds.len() - 1),
             "quartile_ms": quartiles, "images_per_second": batch as f64 / median,
             "gflops": rate / 1e9, "peak_gflops": peak / 1e9, "share_of_peak": rate / peak,
-            "peak_memory_bytes": memory, "profile": layers,
+            "peak_memory_bytes": whole, "step_memory_bytes": memory, "profile": layers,
         })));
     }
     let mut text = vec![format!(
@@ -185,7 +188,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         peak / 1e9
     ));
     if let Some(bytes) = memory {
-        text.push(format!("peak memory {:.1} MB", bytes as f64 / 1e6));
+        text.push(format!("peak memory of the model and its step {:.1} MB", bytes as f64 / 1e6));
     }
     if let Some((profile, total)) = &profile {
         let rows = lines(profile, *total);
@@ -261,9 +264,9 @@ fn reset_peak_memory() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// The most memory that the process had, in bytes, where the system says.
-fn peak_memory() -> Option<u64> {
+/// The memory that the process has (`VmRSS`), or the most that it had (`VmHWM`), in bytes, where the system says.
+fn memory(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }

@@ -45,6 +45,7 @@ table! {
     linear_backward_bias: fn(usize, usize, &[E], &mut [E]) = linear::backward_bias;
     batch_statistics: fn(Layout, &[E]) -> Statistics = batch_norm::batch_statistics;
     normalize: fn(Layout, &[E], Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize;
+    normalize_in_place: fn(Layout, Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize_in_place;
     batch_norm_backward: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) = batch_norm::backward;
     batch_norm_backward_running: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) =
         batch_norm::backward_running;

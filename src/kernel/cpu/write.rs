@@ -30,6 +30,8 @@ pub enum InputGradient<'a, E> {
     Overwrite(&'a mut [E]),
     /// It is added to the contents of the slice.
     Accumulate(&'a mut [E]),
+    /// The slice holds the cotangent, and the gradient replaces it. What the kernel is handed as cotangent is not read.
+    InPlace(&'a mut [E]),
 }
 
 impl<'a, E> InputGradient<'a, E> {
@@ -45,7 +47,14 @@ impl<'a, E> InputGradient<'a, E> {
     pub fn slice(&self) -> Option<&[E]> {
         match self {
             InputGradient::Skip => None,
-            InputGradient::Overwrite(gradient) | InputGradient::Accumulate(gradient) => Some(gradient),
+            InputGradient::Overwrite(gradient)
+            | InputGradient::Accumulate(gradient)
+            | InputGradient::InPlace(gradient) => Some(gradient),
         }
+    }
+
+    /// The cotangent: the slice, or the one that lies apart.
+    pub fn cotangent<'c>(&'c self, apart: &'c [E]) -> &'c [E] {
+        if let InputGradient::InPlace(cotangent) = self { cotangent } else { apart }
     }
 }

@@ -4,6 +4,7 @@ mod activations;
 mod batch_norm;
 mod convolution;
 mod frozen;
+mod in_place;
 mod networks;
 mod others;
 mod pools;

@@ -27,6 +27,9 @@ use crate::kernel::{Element, Formula, ParamArray};
 /// `(layout, x, parameters, y)`; overwrites y.
 pub type Forward<E> = fn(Layout, &[E], &[&[E]], &mut [E]);
 
+/// `(layout, parameters, x)`; overwrites x by y.
+pub type ForwardInPlace<E> = fn(Layout, &[&[E]], &mut [E]);
+
 /// `(layout, x, parameters, cotangent, gradient of x, gradient of each parameter)`.
 ///
 /// The gradients of parameters are added to what the slices hold; `None` for one that is not wanted.
@@ -36,6 +39,8 @@ pub type Backward<E> = fn(Layout, &[E], &[&[E]], &[E], InputGradient<'_, E>, &mu
 pub struct Kernels<E: 'static> {
     /// [`forward`].
     pub forward: Forward<E>,
+    /// [`forward_in_place`].
+    pub forward_in_place: ForwardInPlace<E>,
     /// [`backward`].
     pub backward: Backward<E>,
 }
@@ -43,7 +48,7 @@ pub struct Kernels<E: 'static> {
 impl<E: Element> Kernels<E> {
     /// The kernels of formula `F`, compiled in the crate that calls this with a concrete `F`.
     pub fn of<F: Formula>() -> Self {
-        Kernels { forward: forward::<F, E>, backward: backward::<F, E> }
+        Kernels { forward: forward::<F, E>, forward_in_place: forward_in_place::<F, E>, backward: backward::<F, E> }
     }
 }
 
@@ -65,10 +70,19 @@ impl<E> Debug for Kernels<E> {
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
 pub fn forward<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
-    forward_at::<F, E>(Level::current(), layout, x, params, y);
+    assert_eq!(x.len(), layout.len());
+    forward_at::<F, E>(Level::current(), layout, Some(x), params, y);
 }
 
-/// Adds the gradients of the parameters (see the module's formulas), and overwrites, adds or skips that of the input.
+/// As [`forward`], from and to the same place.
+///
+/// # Panics
+/// If a length does not match the layout or the number of parameters.
+pub fn forward_in_place<F: Formula, E: Element>(layout: Layout, params: &[&[E]], x: &mut [E]) {
+    forward_at::<F, E>(Level::current(), layout, None, params, x);
+}
+
+/// Adds the gradients of the parameters (see the module's formulas), and writes, adds or skips that of the input.
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
@@ -83,9 +97,9 @@ pub fn backward<F: Formula, E: Element>(
     backward_at::<F, E>(Level::current(), layout, x, params, cotangent, grad_x, grad_params);
 }
 
-fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
-    check::<F, E>(layout, x, params);
-    assert_eq!(y.len(), layout.len());
+/// From `x`, or from what `y` holds.
+fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
+    check::<F, E>(layout, y, params);
     if layout.is_empty() {
         return;
     }
@@ -106,7 +120,7 @@ fn backward_at<F: Formula, E: Element>(
     grad_params: &mut [Option<&mut [E]>],
 ) {
     check::<F, E>(layout, x, params);
-    assert_eq!(cotangent.len(), layout.len());
+    assert_eq!(grad_x.cotangent(cotangent).len(), layout.len());
     assert_eq!(grad_params.len(), F::PARAM_COUNT);
     assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
     assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
@@ -115,10 +129,12 @@ fn backward_at<F: Formula, E: Element>(
     }
 
     let wanted = grad_params.iter().any(Option::is_some);
-    let (grad_x, accumulate) = match grad_x {
-        InputGradient::Skip => (None, false),
-        InputGradient::Overwrite(grad) => (Some(grad), false),
-        InputGradient::Accumulate(grad) => (Some(grad), true),
+    let cotangent = Some(cotangent);
+    let (cotangent, grad_x, accumulate) = match grad_x {
+        InputGradient::Skip => (cotangent, None, false),
+        InputGradient::Overwrite(grad) => (cotangent, Some(grad), false),
+        InputGradient::Accumulate(grad) => (cotangent, Some(grad), true),
+        InputGradient::InPlace(grad) => (None, Some(grad), false),
     };
     let pass = Pass { level, layout, x, params, cotangent, accumulate };
     let sums = match (grad_x, wanted) {
@@ -147,7 +163,8 @@ struct Pass<'a, E> {
     layout: Layout,
     x: &'a [E],
     params: &'a [&'a [E]],
-    cotangent: &'a [E],
+    /// Unless the gradient of x takes its place.
+    cotangent: Option<&'a [E]>,
     /// Whether the gradient of x is added to what is there.
     accumulate: bool,
 }
@@ -209,6 +226,16 @@ fn pieces<T>(slice: &mut [T], size: usize, count: usize) -> Vec<&mut [T]> {
         return std::iter::repeat_with(Default::default).take(count).collect();
     }
     slice.chunks_mut(size).collect()
+}
+
+/// Pieces of `size` elements of an input, without end; nothing for each where there is none.
+fn sources<E>(x: Option<&[E]>, size: usize) -> impl Iterator<Item = Option<&[E]>> {
+    let mut rest = x;
+    std::iter::repeat_with(move || {
+        let (piece, after) = rest?.split_at(size.min(rest?.len()));
+        rest = Some(after);
+        Some(piece)
+    })
 }
 
 /// Runs the tasks with their numbers, on the calling thread if there is only one.

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, store};
+use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::{Element, Formula, ParamArray};
 
@@ -14,10 +14,16 @@ fn planes_per_task(layout: Layout) -> usize {
     (TASK / layout.inner).max(1)
 }
 
-pub(super) fn forward<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+pub(super) fn forward<F: Formula, E: Element>(
+    level: Level,
+    layout: Layout,
+    x: Option<&[E]>,
+    params: &[&[E]],
+    y: &mut [E],
+) {
     let planes = planes_per_task(layout);
     let size = planes * layout.inner;
-    let tasks = x.chunks(size).zip(y.chunks_mut(size)).collect();
+    let tasks = sources(x, size).zip(y.chunks_mut(size)).collect();
     for_each_task(tasks, |task, (x, y)| {
         dispatch_at(level, Forward::<F, E> { layout, first: task * planes, x, params, y, formula: PhantomData });
     });
@@ -37,7 +43,7 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
     let count = x.len().div_ceil(size);
     let tasks = x
         .chunks(size)
-        .zip(cotangent.chunks(size))
+        .zip(sources(cotangent, size))
         .zip(pieces(grad_x, size, count))
         .zip(pieces(&mut partials, planes * F::PARAM_COUNT, count))
         .collect();
@@ -65,11 +71,11 @@ fn splat<F: Formula, V: Lane>(params: &[&[V::Elem]], channel: usize) -> F::Param
     ParamArray::from_fn(|i| V::splat(params[i][channel]))
 }
 
-/// Planes from number `first` on.
+/// Planes from number `first` on; without `x` from what `y` holds.
 struct Forward<'a, F, E> {
     layout: Layout,
     first: usize,
-    x: &'a [E],
+    x: Option<&'a [E]>,
     params: &'a [&'a [E]],
     y: &'a mut [E],
     formula: PhantomData<F>,
@@ -81,17 +87,19 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Layout { channels, inner, .. } = self.layout;
-        for (plane, (x, y)) in self.x.chunks_exact(inner).zip(self.y.chunks_exact_mut(inner)).enumerate() {
+        for (plane, y) in self.y.chunks_exact_mut(inner).enumerate() {
             let params = splat::<F, E::Lane<S>>(self.params, (self.first + plane) % channels);
+            let x = self.x.map(|x| &x[plane * inner..][..inner]);
             plane_forward::<F, E::Lane<S>>(x, params, y);
         }
     }
 }
 
 #[inline(always)]
-fn plane_forward<F: Formula, V: Lane>(x: &[V::Elem], params: F::Params<V>, y: &mut [V::Elem]) {
-    for at in (0..x.len()).step_by(V::WIDTH) {
-        store(F::f(load::<V>(x, at), params), y, at);
+fn plane_forward<F: Formula, V: Lane>(x: Option<&[V::Elem]>, params: F::Params<V>, y: &mut [V::Elem]) {
+    for at in (0..y.len()).step_by(V::WIDTH) {
+        let x = load::<V>(x.unwrap_or(y), at);
+        store(F::f(x, params), y, at);
     }
 }
 
@@ -111,7 +119,8 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Pass { layout: Layout { channels, inner, .. }, x, params, cotangent, accumulate, .. } = self.pass;
-        for (plane, (x, cotangent)) in x.chunks_exact(inner).zip(cotangent.chunks_exact(inner)).enumerate() {
+        for (plane, x) in x.chunks_exact(inner).enumerate() {
+            let cotangent = cotangent.map(|cotangent| &cotangent[plane * inner..][..inner]);
             let params = splat::<F, E::Lane<S>>(params, (self.first + plane) % channels);
             let grad_x = if INPUT { &mut self.grad_x[plane * inner..][..inner] } else { &mut [][..] };
             let partials = if PARAMS { &mut self.partials[plane * F::PARAM_COUNT..] } else { &mut [][..] };
@@ -125,7 +134,7 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
 fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     x: &[V::Elem],
     params: F::Params<V>,
-    cotangent: &[V::Elem],
+    cotangent: Option<&[V::Elem]>,
     accumulate: bool,
     grad_x: &mut [V::Elem],
     partials: &mut [f64],
@@ -134,7 +143,7 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     for start in (0..x.len()).step_by(span) {
         let mut sums: F::Params<V> = ParamArray::from_fn(|_| V::of(0.0));
         for at in (start..x.len().min(start + span)).step_by(V::WIDTH) {
-            let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent, at), params);
+            let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
             if INPUT {
                 deposit(dx, grad_x, at, accumulate);
             }

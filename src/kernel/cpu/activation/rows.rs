@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, store};
+use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::{Element, Formula, ParamArray};
 
@@ -64,9 +64,15 @@ impl<E: Element> Tile<E> {
     }
 }
 
-pub(super) fn forward<F: Formula, E: Element>(level: Level, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+pub(super) fn forward<F: Formula, E: Element>(
+    level: Level,
+    layout: Layout,
+    x: Option<&[E]>,
+    params: &[&[E]],
+    y: &mut [E],
+) {
     let tile = &Tile::new(layout, params);
-    let tasks = x.chunks(tile.task()).zip(y.chunks_mut(tile.task())).collect();
+    let tasks = sources(x, tile.task()).zip(y.chunks_mut(tile.task())).collect();
     for_each_task(tasks, |_, (x, y)| dispatch_at(level, Forward::<F, E> { tile, x, y, formula: PhantomData }));
 }
 
@@ -85,7 +91,7 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
 
     let tasks = x
         .chunks(task)
-        .zip(cotangent.chunks(task))
+        .zip(sources(cotangent, task))
         .zip(pieces(grad_x, task, count))
         .zip(pieces(&mut partials, sums, count))
         .collect();
@@ -131,10 +137,10 @@ fn fold<E: Element>(sums: &[E], inner: usize, partials: &mut [f64]) {
     }
 }
 
-/// Tiles one after the other; the last may be cut short.
+/// Tiles one after the other; the last may be cut short. Without `x` from what `y` holds.
 struct Forward<'a, F, E> {
     tile: &'a Tile<E>,
-    x: &'a [E],
+    x: Option<&'a [E]>,
     y: &'a mut [E],
     formula: PhantomData<F>,
 }
@@ -144,16 +150,17 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for (x, y) in self.x.chunks(self.tile.len).zip(self.y.chunks_mut(self.tile.len)) {
+        for (x, y) in sources(self.x, self.tile.len).zip(self.y.chunks_mut(self.tile.len)) {
             tile_forward::<F, E::Lane<S>>(self.tile, x, y);
         }
     }
 }
 
 #[inline(always)]
-fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: &[V::Elem], y: &mut [V::Elem]) {
-    for at in (0..x.len()).step_by(V::WIDTH) {
-        store(F::f(load::<V>(x, at), tile.load::<F, V>(x.len(), at)), y, at);
+fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: Option<&[V::Elem]>, y: &mut [V::Elem]) {
+    for at in (0..y.len()).step_by(V::WIDTH) {
+        let x = load::<V>(x.unwrap_or(y), at);
+        store(F::f(x, tile.load::<F, V>(y.len(), at)), y, at);
     }
 }
 
@@ -162,7 +169,7 @@ fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: &[V::Elem], y: &mu
 struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
     tile: &'a Tile<E>,
     x: &'a [E],
-    cotangent: &'a [E],
+    cotangent: Option<&'a [E]>,
     accumulate: bool,
     grad_x: &'a mut [E],
     sums: &'a mut [E],
@@ -176,7 +183,7 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
     fn run<S: Simd>(self) {
         let Backward { tile, accumulate, grad_x, sums, .. } = self;
         let mut start = 0;
-        for (x, cotangent) in self.x.chunks(tile.len).zip(self.cotangent.chunks(tile.len)) {
+        for (x, cotangent) in self.x.chunks(tile.len).zip(sources(self.cotangent, tile.len)) {
             let grad_x = if INPUT { &mut grad_x[start..][..x.len()] } else { &mut [][..] };
             tile_backward::<F, E::Lane<S>, INPUT, PARAMS>(tile, x, cotangent, accumulate, grad_x, sums);
             start += tile.len;
@@ -189,14 +196,14 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
 fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     tile: &Tile<V::Elem>,
     x: &[V::Elem],
-    cotangent: &[V::Elem],
+    cotangent: Option<&[V::Elem]>,
     accumulate: bool,
     grad_x: &mut [V::Elem],
     sums: &mut [V::Elem],
 ) {
     for at in (0..x.len()).step_by(V::WIDTH) {
         let params = tile.load::<F, V>(x.len(), at);
-        let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent, at), params);
+        let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
         if INPUT {
             deposit(dx, grad_x, at, accumulate);
         }

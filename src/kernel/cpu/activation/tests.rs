@@ -89,6 +89,12 @@ fn every_kernel_agrees_with_the_formula() {
                     // A sum can cancel: its error is measured against the sum of the magnitudes.
                     assert_close(grad, &expected, |i| truth.magnitudes[param][i].max(1.0), &what);
                 }
+
+                let mut over_cotangent = problem.cotangent.clone();
+                let mut others = vec![vec![start; channels]; A::PARAM_COUNT];
+                problem.backward::<A>(level, InputGradient::InPlace(&mut over_cotangent), &mut others, |_| true);
+                assert_close(&over_cotangent, &truth.grad_x, scale, &what);
+                assert_eq!(others, grads, "{what}");
             }
         }
     }
@@ -131,6 +137,32 @@ fn what_is_not_wanted_is_not_touched() {
         }
     }
     for_all!(check);
+}
+
+/// What [`Activation::DIFFERENTIATES_FROM_OUTPUT`] promises.
+#[test]
+fn derivatives_are_those_at_the_output_where_said_so() {
+    fn check<A: Activation, E: FusedElement>() {
+        if !A::DIFFERENTIATES_FROM_OUTPUT {
+            return;
+        }
+        for (outer, channels, inner) in [(5, 3, 3), (3, 4, 37)] {
+            let mut problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
+            let special = [E::zero(), -E::zero(), E::min_positive_value(), -E::min_positive_value(), E::infinity()];
+            problem.x[..5].copy_from_slice(&special);
+            for level in Level::available() {
+                let gradient = |problem: &Problem<E>| {
+                    let mut grad_x = vec![E::nan(); problem.x.len()];
+                    problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), &mut [], |_| true);
+                    grad_x
+                };
+                let output = Problem { x: problem.forward::<A>(level), ..problem.clone() };
+                assert_eq!(gradient(&output), gradient(&problem), "{}", A::NAME);
+            }
+        }
+    }
+    for_all!(check);
+    assert!(Relu::DIFFERENTIATES_FROM_OUTPUT && !Pvlu::DIFFERENTIATES_FROM_OUTPUT);
 }
 
 #[test]
@@ -227,7 +259,7 @@ fn elu_is_finite_where_its_exponential_overflows() {
     let (x, alpha, g) = ([1000.0_f32, f32::INFINITY], [1.0], [1.0; 2]);
     for level in Level::available() {
         let (mut y, mut grad_x, mut grad) = ([0.0; 2], [0.0; 2], [0.0]);
-        forward_at::<Elu, f32>(level, layout, &x, &[&alpha], &mut y);
+        forward_at::<Elu, f32>(level, layout, Some(&x), &[&alpha], &mut y);
         let target = InputGradient::Overwrite(&mut grad_x);
         backward_at::<Elu, f32>(level, layout, &x, &[&alpha], &g, target, &mut [Some(&mut grad)]);
         assert_eq!((y, grad_x, grad), (x, [1.0; 2], [0.0]));
@@ -346,7 +378,7 @@ fn a_users_activation_gets_the_fused_kernels() {
     };
     let problem = Problem::<f64>::new::<Snake>(Layout { outer: 4, channels: 3, inner: 40 });
     let truth = problem.truth(truth);
-    let Kernels { forward, backward } = <f64 as FusedElement>::kernels::<Snake>();
+    let Kernels { forward, backward, .. } = <f64 as FusedElement>::kernels::<Snake>();
     let params: Vec<&[f64]> = problem.params.iter().map(Vec::as_slice).collect();
     let (mut y, mut grad_x, mut grad) = (vec![0.0; 480], vec![0.0; 480], vec![0.0; 3]);
     forward(problem.layout, &problem.x, &params, &mut y);

@@ -6,19 +6,19 @@ use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
 
-/// What becomes of an element of the output.
-pub(super) trait Pointwise<E>: Copy + Send + Sync {
-    /// The new output, from the old one, the elements at the same place of two inputs, and the channel's coefficients.
-    fn at(self, out: E, first: E, second: E, coefficients: [E; 3]) -> E;
+/// What becomes of an element of the output, given `N` inputs.
+pub(super) trait Pointwise<E, const N: usize>: Copy + Send + Sync {
+    /// The new output, from the old one, the elements at the same place of the inputs, and the channel's coefficients.
+    fn at(self, out: E, inputs: [E; N], coefficients: [E; 3]) -> E;
 }
 
-/// Applies a formula to a tensor. One that needs a single input is given it twice.
-pub(super) fn apply<E: Element, F: Pointwise<E>>(
+/// Applies a formula of the old output and `N` inputs to a tensor.
+pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
     level: Level,
     layout: Layout,
     formula: F,
     coefficients: [&[E]; 3],
-    inputs: [&[E]; 2],
+    inputs: [&[E]; N],
     out: &mut [E],
 ) {
     if layout.is_empty() {
@@ -66,54 +66,53 @@ fn expand<E: Element>(layout: Layout, line: usize, values: &[E]) -> Vec<E> {
     row.cycle().take(line).collect()
 }
 
-struct Planes<'a, E, F> {
+struct Planes<'a, E, F, const N: usize> {
     formula: F,
     coefficients: [&'a [E]; 3],
     /// The first plane.
     plane: usize,
     inner: usize,
-    inputs: [&'a [E]; 2],
+    inputs: [&'a [E]; N],
     out: &'a mut [E],
 }
 
-impl<E: Element, F: Pointwise<E>> Kernel for Planes<'_, E, F> {
+impl<E: Element, F: Pointwise<E, N>, const N: usize> Kernel for Planes<'_, E, F, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let [a, b, c] = self.coefficients;
-        let inputs = self.inputs[0].chunks(self.inner).zip(self.inputs[1].chunks(self.inner));
-        for (i, (out, (first, second))) in self.out.chunks_mut(self.inner).zip(inputs).enumerate() {
+        for (i, out) in self.out.chunks_mut(self.inner).enumerate() {
             let channel = (self.plane + i) % a.len();
             let coefficients = [a[channel], b[channel], c[channel]];
-            for ((out, &first), &second) in out.iter_mut().zip(first).zip(second) {
-                *out = self.formula.at(*out, first, second, coefficients);
+            let inputs = self.inputs.map(|x| &x[i * self.inner..][..out.len()]);
+            for (j, out) in out.iter_mut().enumerate() {
+                *out = self.formula.at(*out, inputs.map(|x| x[j]), coefficients);
             }
         }
     }
 }
 
-struct Rows<'a, E, F> {
+struct Rows<'a, E, F, const N: usize> {
     formula: F,
     /// For each column, from the piece's first.
     coefficients: [&'a [E]; 3],
     line: usize,
-    inputs: [&'a [E]; 2],
+    inputs: [&'a [E]; N],
     out: &'a mut [E],
 }
 
-impl<E: Element, F: Pointwise<E>> Kernel for Rows<'_, E, F> {
+impl<E: Element, F: Pointwise<E, N>, const N: usize> Kernel for Rows<'_, E, F, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let [a, b, c] = self.coefficients;
-        let inputs = self.inputs[0].chunks(self.line).zip(self.inputs[1].chunks(self.line));
-        for (out, (first, second)) in self.out.chunks_mut(self.line).zip(inputs) {
-            let inputs = first.iter().zip(second);
+        for (i, out) in self.out.chunks_mut(self.line).enumerate() {
+            let inputs = self.inputs.map(|x| &x[i * self.line..][..out.len()]);
             let coefficients = a.iter().zip(b).zip(c);
-            for ((out, (&first, &second)), ((&a, &b), &c)) in out.iter_mut().zip(inputs).zip(coefficients) {
-                *out = self.formula.at(*out, first, second, [a, b, c]);
+            for (j, (out, ((&a, &b), &c))) in out.iter_mut().zip(coefficients).enumerate() {
+                *out = self.formula.at(*out, inputs.map(|x| x[j]), [a, b, c]);
             }
         }
     }
@@ -123,9 +122,16 @@ impl<E: Element, F: Pointwise<E>> Kernel for Rows<'_, E, F> {
 #[derive(Clone, Copy)]
 struct ScaleAndShift;
 
-impl<E: Element> Pointwise<E> for ScaleAndShift {
+impl<E: Element> Pointwise<E, 1> for ScaleAndShift {
     #[inline(always)]
-    fn at(self, _: E, x: E, _: E, [scale, shift, _]: [E; 3]) -> E {
+    fn at(self, _: E, [x]: [E; 1], [scale, shift, _]: [E; 3]) -> E {
+        x * scale + shift
+    }
+}
+
+impl<E: Element> Pointwise<E, 0> for ScaleAndShift {
+    #[inline(always)]
+    fn at(self, x: E, []: [E; 0], [scale, shift, _]: [E; 3]) -> E {
         x * scale + shift
     }
 }
@@ -135,23 +141,34 @@ impl<E: Element> Pointwise<E> for ScaleAndShift {
 /// Mean, variance and parameters fold into a scale and a shift a channel, computed in `f64`. The error against the
 /// formula is a few roundings of `x gamma inv_std`, which is what a rounding of `x` itself costs.
 pub fn normalize<E: Element>(layout: Layout, x: &[E], scaling: Scaling<E>, beta: &[E], y: &mut [E]) {
-    normalize_at(Level::current(), layout, x, scaling, beta, y);
+    assert_eq!(x.len(), layout.len());
+    normalize_at(Level::current(), layout, Some(x), scaling, beta, y);
 }
 
+/// As [`normalize`], from and to the same place.
+pub fn normalize_in_place<E: Element>(layout: Layout, scaling: Scaling<E>, beta: &[E], x: &mut [E]) {
+    normalize_at(Level::current(), layout, None, scaling, beta, x);
+}
+
+/// From `x`, or from what `y` holds.
 pub(crate) fn normalize_at<E: Element>(
     level: Level,
     layout: Layout,
-    x: &[E],
+    x: Option<&[E]>,
     scaling: Scaling<E>,
     beta: &[E],
     y: &mut [E],
 ) {
     scaling.check(layout);
     assert_eq!(beta.len(), layout.channels, "a beta a channel");
-    assert_eq!((x.len(), y.len()), (layout.len(), layout.len()));
+    assert_eq!(y.len(), layout.len());
     let scale: Vec<f64> = scaling.gamma.iter().zip(scaling.inv_std).map(|(gamma, s)| gamma.wide() * s).collect();
     let shift: Vec<E> =
         scale.iter().zip(scaling.mean).zip(beta).map(|((s, mean), beta)| E::of(beta.wide() - s * mean)).collect();
     let scale: Vec<E> = scale.into_iter().map(E::of).collect();
-    apply(level, layout, ScaleAndShift, [&scale, &shift, &shift], [x, x], y);
+    let coefficients = [&scale[..], &shift, &shift];
+    match x {
+        Some(x) => apply(level, layout, ScaleAndShift, coefficients, [x], y),
+        None => apply(level, layout, ScaleAndShift, coefficients, [], y),
+    }
 }

@@ -47,7 +47,7 @@ pub(crate) fn backward_at<E: Element>(
     if layout.is_empty() || (grad_x.slice().is_none() && grad_gamma.is_none() && grad_beta.is_none()) {
         return;
     }
-    let sums = sums(level, layout, x, scaling.mean, cotangent);
+    let sums = sums(level, layout, x, scaling.mean, grad_x.cotangent(cotangent));
     add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
     if grad_x.slice().is_none() {
         return;
@@ -72,6 +72,7 @@ pub(crate) fn backward_at<E: Element>(
         InputGradient::Accumulate(to) => {
             apply(level, layout, Added(ThroughStatistics), coefficients, [x, cotangent], to)
         }
+        InputGradient::InPlace(to) => apply(level, layout, ThroughStatistics, coefficients, [x], to),
     }
 }
 
@@ -96,27 +97,28 @@ pub(crate) fn backward_running_at<E: Element>(
     gradients: Gradients<E>,
 ) {
     let reads_x = gradients.gamma.is_some() || gradients.beta.is_some();
-    check(layout, if reads_x { x } else { cotangent }, scaling, cotangent, &gradients);
+    check(layout, if reads_x { x } else { gradients.x.cotangent(cotangent) }, scaling, cotangent, &gradients);
     let Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta } = gradients;
     if layout.is_empty() {
         return;
     }
     if grad_gamma.is_some() || grad_beta.is_some() {
-        let sums = sums(level, layout, x, scaling.mean, cotangent);
+        let sums = sums(level, layout, x, scaling.mean, grad_x.cotangent(cotangent));
         add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
     }
     let scales = scaling.gamma.iter().zip(scaling.inv_std);
     let scale = || scales.map(|(gamma, s)| E::of(gamma.wide() * s)).collect::<Vec<E>>();
     match grad_x {
         InputGradient::Skip => {}
-        InputGradient::Overwrite(to) => apply(level, layout, Scaled, [&scale(); 3], [cotangent; 2], to),
-        InputGradient::Accumulate(to) => apply(level, layout, Added(Scaled), [&scale(); 3], [cotangent; 2], to),
+        InputGradient::Overwrite(to) => apply(level, layout, Scaled, [&scale(); 3], [cotangent], to),
+        InputGradient::Accumulate(to) => apply(level, layout, Added(Scaled), [&scale(); 3], [cotangent], to),
+        InputGradient::InPlace(to) => apply(level, layout, Scaled, [&scale(); 3], [], to),
     }
 }
 
 fn check<E>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradients: &Gradients<E>) {
     scaling.check(layout);
-    assert_eq!((x.len(), cotangent.len()), (layout.len(), layout.len()));
+    assert_eq!((x.len(), gradients.x.cotangent(cotangent).len()), (layout.len(), layout.len()));
     assert!(gradients.x.slice().is_none_or(|grad| grad.len() == layout.len()));
     assert!(gradients.gamma.as_ref().is_none_or(|grad| grad.len() == layout.channels));
     assert!(gradients.beta.as_ref().is_none_or(|grad| grad.len() == layout.channels));
@@ -126,9 +128,17 @@ fn check<E>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradi
 #[derive(Clone, Copy)]
 struct ThroughStatistics;
 
-impl<E: Element> Pointwise<E> for ThroughStatistics {
+impl<E: Element> Pointwise<E, 2> for ThroughStatistics {
     #[inline(always)]
-    fn at(self, _: E, x: E, g: E, [a, b, c]: [E; 3]) -> E {
+    fn at(self, _: E, [x, g]: [E; 2], [a, b, c]: [E; 3]) -> E {
+        a * g + (b * x + c)
+    }
+}
+
+/// Over the cotangent.
+impl<E: Element> Pointwise<E, 1> for ThroughStatistics {
+    #[inline(always)]
+    fn at(self, g: E, [x]: [E; 1], [a, b, c]: [E; 3]) -> E {
         a * g + (b * x + c)
     }
 }
@@ -137,9 +147,17 @@ impl<E: Element> Pointwise<E> for ThroughStatistics {
 #[derive(Clone, Copy)]
 struct Scaled;
 
-impl<E: Element> Pointwise<E> for Scaled {
+impl<E: Element> Pointwise<E, 1> for Scaled {
     #[inline(always)]
-    fn at(self, _: E, g: E, _: E, [a, _, _]: [E; 3]) -> E {
+    fn at(self, _: E, [g]: [E; 1], [a, _, _]: [E; 3]) -> E {
+        a * g
+    }
+}
+
+/// Over the cotangent.
+impl<E: Element> Pointwise<E, 0> for Scaled {
+    #[inline(always)]
+    fn at(self, g: E, []: [E; 0], [a, _, _]: [E; 3]) -> E {
         a * g
     }
 }
@@ -148,10 +166,10 @@ impl<E: Element> Pointwise<E> for Scaled {
 #[derive(Clone, Copy)]
 struct Added<F>(F);
 
-impl<E: Element, F: Pointwise<E>> Pointwise<E> for Added<F> {
+impl<E: Element, F: Pointwise<E, N>, const N: usize> Pointwise<E, N> for Added<F> {
     #[inline(always)]
-    fn at(self, out: E, first: E, second: E, coefficients: [E; 3]) -> E {
-        out + self.0.at(out, first, second, coefficients)
+    fn at(self, out: E, inputs: [E; N], coefficients: [E; 3]) -> E {
+        out + self.0.at(out, inputs, coefficients)
     }
 }
 

@@ -16,7 +16,7 @@ mod running;
 mod statistics;
 mod tiles;
 
-pub use apply::normalize;
+pub use apply::{normalize, normalize_in_place};
 pub use backward::{Gradients, backward, backward_running};
 pub use running::{Correction, update_running, update_running_variance};
 pub use statistics::{Statistics, batch_statistics};

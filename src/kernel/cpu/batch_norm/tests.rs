@@ -64,6 +64,11 @@ mod plain {
     }
 }
 
+/// Equal, or both NaN.
+fn same<E: Element>(found: &[E], expected: &[E]) -> bool {
+    found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+}
+
 struct Case<E> {
     layout: Layout,
     x: Vec<E>,
@@ -99,13 +104,20 @@ impl<E: Element> Case<E> {
         let inv_std = statistics.inv_std(EPSILON);
         let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &self.gamma };
         let mut y = vec![E::nan(); self.x.len()];
-        normalize_at(level, self.layout, &self.x, scaling, &self.beta, &mut y);
+        normalize_at(level, self.layout, Some(&self.x), scaling, &self.beta, &mut y);
+        let mut in_place = self.x.clone();
+        normalize_at(level, self.layout, None, scaling, &self.beta, &mut in_place);
+        assert!(same(&in_place, &y));
         let mut x = vec![E::nan(); self.x.len()];
         let mut gamma = vec![E::zero(); self.gamma.len()];
         let mut beta = vec![E::zero(); self.gamma.len()];
         let gradients =
             Gradients { x: InputGradient::Overwrite(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
         backward_at(level, self.layout, &self.x, scaling, &self.cotangent, gradients);
+        let mut in_place = self.cotangent.clone();
+        let gradients = Gradients { x: InputGradient::InPlace(&mut in_place), gamma: None, beta: None };
+        backward_at(level, self.layout, &self.x, scaling, &[], gradients);
+        assert!(same(&in_place, &x));
         [y, x, gamma, beta]
     }
 
@@ -118,6 +130,10 @@ impl<E: Element> Case<E> {
         let gradients =
             Gradients { x: InputGradient::Overwrite(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
         backward_running_at(level, self.layout, &self.x, scaling, &self.cotangent, gradients);
+        let mut in_place = self.cotangent.clone();
+        let gradients = Gradients { x: InputGradient::InPlace(&mut in_place), gamma: None, beta: None };
+        backward_running_at(level, self.layout, &[], scaling, &[], gradients);
+        assert!(same(&in_place, &x));
         [x, gamma, beta]
     }
 }

@@ -115,7 +115,10 @@ impl<E: Element> Problem<E> {
 
     pub(super) fn forward<A: Activation>(&self, level: Level) -> Vec<E> {
         let mut y = vec![E::nan(); self.x.len()];
-        forward_at::<A, E>(level, self.layout, &self.x, &self.params(), &mut y);
+        forward_at::<A, E>(level, self.layout, Some(&self.x), &self.params(), &mut y);
+        let mut in_place = self.x.clone();
+        forward_at::<A, E>(level, self.layout, None, &self.params(), &mut in_place);
+        assert!(in_place.iter().zip(&y).all(|(a, b)| a == b || (a.is_nan() && b.is_nan())), "{}", A::NAME);
         y
     }
 
@@ -128,6 +131,7 @@ impl<E: Element> Problem<E> {
     ) {
         let mut grads: Vec<Option<&mut [E]>> =
             grads.iter_mut().enumerate().map(|(param, grad)| wanted(param).then_some(&mut grad[..])).collect();
-        backward_at::<A, E>(level, self.layout, &self.x, &self.params(), &self.cotangent, grad_x, &mut grads);
+        let cotangent: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.cotangent };
+        backward_at::<A, E>(level, self.layout, &self.x, &self.params(), cotangent, grad_x, &mut grads);
     }
 }
