@@ -14,7 +14,7 @@ use pvlu::kernel::cpu::Layout;
 use pvlu::kernel::cpu::activation::InputGradient;
 use pvlu::kernel::view;
 use pvlu::layer::builder;
-use pvlu::tape::{TrackExt, try_backward};
+use pvlu::tape::{LeafGradients, Place, Track, TrackExt, id, try_backward};
 use rayon::prelude::*;
 
 type Images = Rank4<64, 64, 32, 32>;
@@ -31,19 +31,28 @@ struct Case {
     tensors: usize,
     /// Run in every n-th round: the slow ones less often.
     every: usize,
-    work: Box<dyn FnMut()>,
+    /// Returns how long it took.
+    work: Box<dyn FnMut() -> Duration>,
     times: Vec<Duration>,
 }
 
 impl Case {
-    fn new(name: &'static str, tensors: usize, every: usize, work: impl FnMut() + 'static) -> Self {
+    fn new(name: &'static str, tensors: usize, every: usize, mut work: impl FnMut() + 'static) -> Self {
+        Self::timed(name, tensors, every, move || {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        })
+    }
+
+    /// Work that takes the time itself.
+    fn timed(name: &'static str, tensors: usize, every: usize, work: impl FnMut() -> Duration + 'static) -> Self {
         Self { name, tensors, every, work: Box::new(work), times: Vec::new() }
     }
 
     fn run(&mut self) {
-        let start = Instant::now();
-        (self.work)();
-        self.times.push(start.elapsed());
+        let time = (self.work)();
+        self.times.push(time);
     }
 
     fn median(&self) -> f64 {
@@ -62,6 +71,18 @@ fn composed<T: Tape<f32, Cpu> + Merge<T>>(layer: &Act, x: &Tensor<Images, f32, C
     let alpha = layer.alpha().retaped::<T>().broadcast::<Images, Axes3<0, 2, 3>>();
     let beta = layer.beta().retaped::<T>().broadcast::<Images, Axes3<0, 2, 3>>();
     x.retaped::<T>().relu() + alpha * (beta * x.retaped::<T>()).sin()
+}
+
+/// Forward and backward between a layer below, which takes the gradient of x, and one above, which hands in the cotangent.
+fn both_passes(layer: &Act, x: &Tensor<Images, f32, Cpu>, cotangent: Vec<f32>) -> LeafGradients<f32, Cpu> {
+    let (x, mut tape) = x.clone().track().split_tape();
+    let below = Place::of(&x);
+    tape.record(&[id(layer.alpha())], move |flow| below.take(flow).map(drop));
+    let (y, mut tape) = layer.forward(x.put_tape(tape)).split_tape();
+    let loss: Tensor<Rank0, f32, Cpu> = Cpu::default().zeros();
+    let above = Place::of(&y);
+    tape.record(&[], move |flow| above.hand_over(flow, cotangent));
+    try_backward(loss.put_tape(tape)).expect("a backward pass")
 }
 
 fn cases() -> Vec<Case> {
@@ -99,6 +120,14 @@ fn cases() -> Vec<Case> {
     let layer_both = Case::new("layer forward + backward", 5, 1, move || {
         drop(try_backward(l.forward(black_box(y.clone()).track_input()).sum()));
     });
+    let (l, y) = (layer.clone(), x.clone());
+    let between = Case::timed("layer in a network, both passes", 5, 1, move || {
+        // Made before: in a network the layer above has it.
+        let cotangent = y.as_vec();
+        let start = Instant::now();
+        black_box(both_passes(&l, &y, cotangent));
+        start.elapsed()
+    });
     let (l, y) = (layer, x.clone());
     let composed_both = Case::new("dfdx composed forward + backward", 5, 8, move || {
         drop(composed::<OwnedTape<f32, Cpu>>(&l, black_box(&y)).sum::<Rank0, _>().backward());
@@ -110,7 +139,8 @@ fn cases() -> Vec<Case> {
     let y = x.clone();
     let viewed = Case::new("view of a tensor", 0, 1, move || assert_eq!(view::read(black_box(&y)).len(), ELEMENTS));
     let copied = Case::new("copy of a tensor (safe-views)", 2, 1, move || assert_eq!(x.as_vec().len(), ELEMENTS));
-    vec![copy, forward, backward, layer_forward, composed_forward, layer_both, composed_both, loss, viewed, copied]
+    let layers = [layer_forward, composed_forward, layer_both, composed_both, loss, between];
+    [copy, forward, backward].into_iter().chain(layers).chain([viewed, copied]).collect()
 }
 
 fn main() {

@@ -131,6 +131,11 @@ fn borrow_mut<S: Shape, E: Unit>(tensor: &mut Tensor<S, E, Cpu>) -> &mut [E] {
     unsafe { std::slice::from_raw_parts_mut(base, count) }
 }
 
+/// Where the first element lies; 0 for an empty tensor.
+pub(crate) fn address<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> usize {
+    if tensor.shape().num_elements() == 0 { 0 } else { std::ptr::from_ref(&tensor[S::Concrete::default()]).addr() }
+}
+
 /// The elements of a contiguous tensor for writing, if no other tensor shares them. If one does, and with `safe-views`,
 /// nothing, and the tensor may have got a buffer of its own with the same elements.
 pub(crate) fn exclusive<S: Shape, E: Unit>(tensor: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {

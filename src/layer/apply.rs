@@ -8,7 +8,7 @@ use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Cpu, CpuError, Gradients, Tape, Tensor, UniqueId};
 
 use super::contiguous::contiguous;
-use super::tensor;
+use super::{fresh, tensor};
 use crate::error::Error;
 use crate::kernel::memory::unspecified;
 use crate::kernel::{Element, view};
@@ -159,7 +159,7 @@ pub(super) fn apply<S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
 }
 
 /// As [`apply`] for an operation that keeps the shape: where nothing is recorded and nobody else holds the input, the output
-/// is written over it.
+/// is written over it, if it is [fresh].
 ///
 /// The output then has the identity of the input, which nobody can ask for a gradient any more.
 pub(super) fn apply_in_place<S: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
@@ -169,7 +169,7 @@ pub(super) fn apply_in_place<S: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
     let (mut x, tape) = contiguous(x)?.split_tape();
     let recorded = tape.requires_grad() || operation.parameters().iter().any(|parameter| parameter.trained);
     if !(<T as Tape<E, Cpu>>::OWNS_TAPE && recorded)
-        && let Some(values) = view::exclusive(&mut x)
+        && let Some(values) = exclusive(&mut x)
     {
         operation.parameters().iter().try_for_each(Parameter::check)?;
         measure(operation.kind(), Direction::Forward, || operation.forward_in_place(values));
@@ -177,6 +177,11 @@ pub(super) fn apply_in_place<S: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
     }
     let shape = *x.shape();
     apply(x.put_tape(tape), shape, operation)
+}
+
+/// The elements of a tensor for writing over, if they are the output of one of the last layers and nobody else holds them.
+pub(super) fn exclusive<S: Shape, E: Unit>(x: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {
+    if fresh::is(view::address(x)) { view::exclusive(x) } else { None }
 }
 
 fn run<E: Element + Unit>(

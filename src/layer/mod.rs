@@ -19,6 +19,7 @@ pub(crate) mod contiguous;
 mod conv2d;
 mod dropout;
 mod flatten;
+mod fresh;
 mod init;
 mod linear;
 mod outline;
@@ -66,6 +67,7 @@ use crate::error::Error;
 
 /// Moves values that a kernel wrote into a tensor.
 fn tensor<S: Shape, E: Unit>(device: &Cpu, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error> {
+    fresh::note(values.as_ptr().addr());
     Ok(device.try_tensor_from_vec(values, shape)?)
 }
 

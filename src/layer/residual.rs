@@ -5,7 +5,7 @@ use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Cpu, CpuError, Merge, Storage, Tape, Tensor};
 
-use super::apply::Buffer;
+use super::apply::{Buffer, exclusive};
 use super::contiguous::contiguous;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::tensor;
@@ -51,7 +51,7 @@ fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
     let mut tape = main_tape.merge(shortcut_tape);
     let recorded = <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1);
     let mut main = main;
-    if !recorded && let Some(values) = view::exclusive(&mut main) {
+    if !recorded && let Some(values) = exclusive(&mut main) {
         measure("add", Direction::Forward, || (E::cpu().add_assign)(values, &view::read(&shortcut)));
         return Ok(main.put_tape(tape));
     }

@@ -122,7 +122,6 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));
     let mut bench = Bench { model, optimizer, mode: args.mode, images, labels };
 
-    let before = peak_product();
     reset_peak_memory();
     let mut seconds = Vec::new();
     for step in 0..args.steps + 2 {
@@ -137,7 +136,8 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let whole = memory("VmHWM");
     // Of the model and its step, without the program and its libraries.
     let memory = whole.zip(program).map(|(whole, program)| whole.saturating_sub(program));
-    let peak = before.max(peak_product());
+    // Afterwards, for its buffers are no part of a step.
+    let peak = peak_product();
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
     // Backward costs a convolution for the input and, where the weights are trained, one for them.
@@ -221,7 +221,7 @@ fn peak_product() -> f64 {
     let data = vec![0.5_f32; SIDE * SIDE];
     let mut products = vec![0.0_f32; threads * SIDE * SIDE];
     let mut best = f64::INFINITY;
-    for _ in 0..5 {
+    for _ in 0..10 {
         let begin = Instant::now();
         products.par_chunks_exact_mut(SIDE * SIDE).for_each(|to| {
             let sizes = Sizes { rows: SIDE, cols: SIDE, depth: SIDE };

@@ -24,10 +24,19 @@ fn check(forward: impl Fn(Tensor<Images, f64, Cpu>) -> Tensor<Images, f64, Cpu>)
 
     let expected = held.as_vec();
     assert_ne!(expected, before);
+    // A tensor from elsewhere is mostly held by somebody, and not tried; the output of a layer is.
     let at = address(&x);
-    let moved = forward(x);
+    assert_ne!(address(&forward(x)), at);
+    let output = || super::super::tensor(&Cpu::default(), before.clone(), Images::default()).unwrap();
+    let moved = output();
+    let at = address(&moved);
+    let moved = forward(moved);
     assert_eq!(moved.as_vec(), expected);
     assert_eq!(address(&moved) == at, cfg!(not(feature = "safe-views")));
+    // Held by somebody all the same.
+    let output = output();
+    assert_eq!(forward(output.clone()).as_vec(), expected);
+    assert_eq!(output.as_vec(), before);
 }
 
 #[test]
