@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pvlu_zoo::registry::ACTIVATIONS;
+use pvlu_zoo::registry::{self, ACTIVATIONS};
 
 use crate::error::CliError;
+use crate::tuning::ARMS;
 
 /// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
@@ -30,6 +31,14 @@ pub enum Command {
     Table1(TableArgs),
     /// Table 2: the same with augmentation
     Table2(TableArgs),
+    /// Table 3: pretrained VGG on CIFAR-10, everything frozen but the activations' parameters
+    Table3(TuningArgs),
+    /// Table 4: the same on blurred images
+    Table4(TuningArgs),
+    /// Table 5: pretrained ResNets on CIFAR-10, batch norm trained
+    Table5(TuningArgs),
+    /// Table 6: the same on CIFAR-100
+    Table6(TuningArgs),
 }
 
 /// How much work a run does.
@@ -51,9 +60,9 @@ impl Preset {
     }
 }
 
-/// Options of a table.
+/// Options of every table.
 #[derive(Args, Clone, Debug)]
-pub struct TableArgs {
+pub struct CommonArgs {
     /// Folder with the CIFAR binary files, or its parent [default: $PVLU_ZOO_DATA, else ./data, else the built-in
     /// procedural images]
     #[arg(long, value_name = "DIR")]
@@ -63,17 +72,9 @@ pub struct TableArgs {
     #[arg(long, value_enum)]
     pub preset: Option<Preset>,
 
-    /// Passes over the training images
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
-    pub epochs: Option<u64>,
-
     /// Seeds, one run each
     #[arg(long, value_name = "SEED,...", value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
-
-    /// Activations, one run each and seed
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
-    pub activations: Option<Vec<String>>,
 
     /// Use only the first N training images, in file order; the last tenth of each class is held out of them
     #[arg(long, value_name = "N")]
@@ -100,17 +101,83 @@ pub struct TableArgs {
     pub quiet: bool,
 }
 
+/// Options of a table of networks trained from scratch.
+#[derive(Args, Clone, Debug)]
+pub struct TableArgs {
+    /// Options of every table.
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// Passes over the training images
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    pub epochs: Option<u64>,
+
+    /// Activations, one run each and seed
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
+    pub activations: Option<Vec<String>>,
+}
+
+/// Options of a table of pretrained networks.
+#[derive(Args, Clone, Debug)]
+pub struct TuningArgs {
+    /// Options of every table.
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// Models, as `zoo list` names them [default: the paper's; under the quick preset smaller ones]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub models: Option<Vec<String>>,
+
+    /// Arms of the comparison, one run each, model and seed [default: all that a model can be had with]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ARMS))]
+    pub arms: Option<Vec<String>>,
+
+    /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
+    /// networks are trained on the procedural images first]
+    #[arg(long, value_name = "PATH")]
+    pub weights: Option<PathBuf>,
+
+    /// Passes over the training images with ReLU, before the arms part
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    pub first_epochs: Option<u64>,
+
+    /// Passes over the training images of each arm
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    pub epochs: Option<u64>,
+
+    /// Adam's learning rate at the start of both phases
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    pub learning_rate: Option<f64>,
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if rate.is_normal() && rate > 0.0 { Ok(rate) } else { Err("expected a positive number".to_owned()) }
+}
+
 impl TableArgs {
     /// What can be said against the options before anything is read or written: runs that are asked for twice.
     pub fn check(&self) -> Result<(), CliError> {
-        let repeated = [
-            ("--seeds", self.seeds.as_deref().and_then(repeated).map(u64::to_string)),
-            ("--activations", self.activations.as_deref().and_then(repeated).cloned()),
-        ];
-        match repeated.into_iter().find_map(|(name, value)| Some((name, value?))) {
-            Some((name, value)) => Err(CliError::Usage(format!("{name} has {value} twice"))),
-            None => Ok(()),
-        }
+        refuse_repeated("--seeds", self.common.seeds.as_deref())?;
+        refuse_repeated("--activations", self.activations.as_deref())
+    }
+}
+
+impl TuningArgs {
+    /// As [`TableArgs::check`], and models that there are not.
+    pub fn check(&self) -> Result<(), CliError> {
+        refuse_repeated("--seeds", self.common.seeds.as_deref())?;
+        refuse_repeated("--models", self.models.as_deref())?;
+        refuse_repeated("--arms", self.arms.as_deref())?;
+        let unknown = |error: pvlu_zoo::registry::RegistryError| CliError::Usage(format!("--models: {error}"));
+        self.models.iter().flatten().try_for_each(|model| registry::find(model).map(drop).map_err(unknown))
+    }
+}
+
+fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<&[T]>) -> Result<(), CliError> {
+    match values.and_then(repeated) {
+        Some(value) => Err(CliError::Usage(format!("{name} has {value} twice"))),
+        None => Ok(()),
     }
 }
 

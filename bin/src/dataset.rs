@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pvlu_zoo::data::{DataError, Dataset};
 
-use crate::args::{Preset, TableArgs};
+use crate::args::{CommonArgs, Preset};
 use crate::error::CliError;
 use crate::table::{PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED, quick};
 
@@ -22,20 +22,54 @@ pub struct Chosen {
     pub note: String,
 }
 
-/// CIFAR-100 from `--data`, `$PVLU_ZOO_DATA` or `./data`, else the procedural images.
+/// A data set of the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// CIFAR-10.
+    Cifar10,
+    /// CIFAR-100.
+    Cifar100,
+}
+
+impl Set {
+    /// For a person.
+    pub fn title(self) -> &'static str {
+        match self {
+            Set::Cifar10 => "CIFAR-10",
+            Set::Cifar100 => "CIFAR-100",
+        }
+    }
+
+    /// In names of files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Set::Cifar10 => "cifar10",
+            Set::Cifar100 => "cifar100",
+        }
+    }
+
+    fn open(self, folder: &Path) -> Result<Dataset, DataError> {
+        match self {
+            Set::Cifar10 => Dataset::open_cifar10(folder),
+            Set::Cifar100 => Dataset::open_cifar100(folder),
+        }
+    }
+}
+
+/// The set from `--data`, `$PVLU_ZOO_DATA` or `./data`, else the procedural images.
 ///
 /// A folder that was asked for must have the files; `./data` may be anything else that the user keeps there, and is
 /// taken only if it has them. If it has them and they are damaged, that is an error too: numbers of the procedural images
 /// in the place of CIFAR's are not what the user waits for.
-pub fn choose(args: &TableArgs) -> Result<Chosen, CliError> {
+pub fn choose(set: Set, args: &CommonArgs) -> Result<Chosen, CliError> {
     // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
     let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = args.data.clone().or_else(variable) {
-        return Ok(cifar(&folder, args.preset)?);
+        return Ok(cifar(set, &folder, args.preset)?);
     }
     let here = Path::new("data");
     if here.is_dir() {
-        match cifar(here, args.preset) {
+        match cifar(set, here, args.preset) {
             Ok(chosen) => return Ok(chosen),
             Err(DataError::MissingFile { .. }) => {}
             // The folder of another set; a file of another set has the name of one that is wanted.
@@ -43,27 +77,29 @@ pub fn choose(args: &TableArgs) -> Result<Chosen, CliError> {
             Err(error) => return Err(error.into()),
         }
     }
-    procedural(args)
+    procedural(set, args)
 }
 
-fn cifar(folder: &Path, preset: Option<Preset>) -> Result<Chosen, DataError> {
-    let dataset = Dataset::open_cifar100(folder)?;
-    let note = format!("data: CIFAR-100 from {}", folder.display());
+fn cifar(set: Set, folder: &Path, preset: Option<Preset>) -> Result<Chosen, DataError> {
+    let dataset = set.open(folder)?;
+    let note = format!("data: {} from {}", set.title(), folder.display());
     Ok(Chosen { dataset, preset: preset.unwrap_or(Preset::Paper), note })
 }
 
-fn procedural(args: &TableArgs) -> Result<Chosen, CliError> {
+fn procedural(set: Set, args: &CommonArgs) -> Result<Chosen, CliError> {
     let preset = args.preset.unwrap_or(Preset::Quick);
-    let (classes, train, test) = match preset {
-        Preset::Quick => (quick::CLASSES, quick::TRAIN, quick::TEST),
-        Preset::Paper => (100, PAPER_TRAIN, PAPER_TEST),
+    let (classes, train, test) = match (preset, set) {
+        (Preset::Quick, _) => (quick::CLASSES, quick::TRAIN, quick::TEST),
+        (Preset::Paper, Set::Cifar10) => (10, PAPER_TRAIN, PAPER_TEST),
+        (Preset::Paper, Set::Cifar100) => (100, PAPER_TRAIN, PAPER_TEST),
     };
     // A smaller set is the beginning of the larger one, so images beyond a limit need not be drawn.
     let train = args.limit_train.map_or(train, |limit| limit.get().min(train));
     let test = args.limit_test.map_or(test, |limit| limit.get().min(test));
     let note = format!(
-        "data: no CIFAR-100 given (--data, ${DATA_VARIABLE} or ./data), so the built-in procedural images are used: \
-         {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR"
+        "data: no {} given (--data, ${DATA_VARIABLE} or ./data), so the built-in procedural images are used: \
+         {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR",
+        set.title()
     );
     Ok(Chosen { dataset: Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?, preset, note })
 }

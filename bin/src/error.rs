@@ -43,6 +43,27 @@ pub enum CliError {
         /// The run that diverged.
         run: String,
     },
+    /// A file or folder could not be read.
+    #[error("{}: cannot read: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No pretrained weights of a model.
+    #[error("{folder}: no pretrained weights of {model}: expected {expected}, or .h5")]
+    NoWeights {
+        /// The model.
+        model: String,
+        /// Where they were looked for.
+        folder: String,
+        /// Names that were looked for.
+        expected: String,
+    },
+    /// The values of a model could not be taken over.
+    #[error(transparent)]
+    Snapshot(#[from] pvlu_zoo::snapshot::SnapshotError),
     /// A file could not be written.
     #[error("{}: cannot write: {source}", path.display())]
     Write {

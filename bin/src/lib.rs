@@ -12,5 +12,7 @@ pub mod output;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod statistics;
 pub mod table;
+pub mod tuning;
 pub mod zoo;

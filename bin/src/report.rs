@@ -11,6 +11,7 @@ use pvlu_zoo::train::EpochRecord;
 use crate::error::CliError;
 use crate::output::CsvFile;
 use crate::run::Plan;
+use crate::statistics::{Summary, number, percent, rel_error_decrease, summarize};
 use crate::table::LEARNING_RATE;
 
 const EPOCH_COLUMNS: [&str; 16] = [
@@ -115,30 +116,6 @@ pub struct Report<'a> {
     results: Vec<RunResult>,
     /// Whether a row was written.
     begun: bool,
-}
-
-/// Mean and standard error (sample deviation over the root of the count).
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Summary {
-    mean: f64,
-    standard_error: f64,
-}
-
-fn summarize(values: &[f64]) -> Summary {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    Summary { mean, standard_error: (variance / n).sqrt() }
-}
-
-/// `(e0 - e) / e0`, where e is an error rate and e0 that of ReLU; NaN if ReLU makes no errors.
-fn rel_error_decrease(relu_top1: f64, top1: f64) -> f64 {
-    if relu_top1 < 1.0 { (top1 - relu_top1) / (1.0 - relu_top1) } else { f64::NAN }
-}
-
-/// A number for the CSV; nothing for one that does not exist.
-fn number(value: f64) -> String {
-    if value.is_nan() { String::new() } else { format!("{value:.6}") }
 }
 
 impl<'a> Report<'a> {
@@ -317,37 +294,5 @@ impl<'a> Report<'a> {
             plan.warnings.clone(),
             seconds.to_owned(),
         ]
-    }
-}
-
-/// Mean and standard error in percent; nothing where there is none.
-fn percent(summary: &Summary) -> String {
-    match (summary.mean.is_nan(), summary.standard_error.is_nan()) {
-        (true, _) => "-".to_owned(),
-        (false, true) => format!("{:.2}", 100.0 * summary.mean),
-        (false, false) => format!("{:.2} +- {:.2}", 100.0 * summary.mean, 100.0 * summary.standard_error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_summary_is_mean_and_standard_error_of_the_mean() {
-        // The paper's PVLU column of table 1: 56.9 and 0.2 as printed.
-        let summary = summarize(&[0.566, 0.566, 0.578, 0.567, 0.567]);
-        assert!((summary.mean - 0.5688).abs() < 1e-12);
-        assert!((summary.standard_error - 0.002_310_844).abs() < 1e-8);
-        assert!(summarize(&[0.5]).standard_error.is_nan());
-        assert!(summarize(&[]).mean.is_nan());
-    }
-
-    #[test]
-    fn the_relative_decrease_is_that_of_the_error_rate() {
-        // The paper's table 3: VGG-16 from 86.95 % to 88.19 %, 9.5 %.
-        assert!((rel_error_decrease(0.8695, 0.8819) - 0.095).abs() < 1e-4);
-        assert!(rel_error_decrease(0.9, 0.8) < 0.0);
-        assert!(rel_error_decrease(1.0, 0.9).is_nan());
     }
 }

@@ -9,13 +9,14 @@ use pvlu_zoo::train::{Event, FitConfig, History, OptimizerConfig, Outcome, Sched
 
 use crate::args::{Cli, Command, Preset, TableArgs};
 use crate::command::start_threads;
-use crate::dataset::{Chosen, choose};
+use crate::dataset::{Chosen, Set, choose};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{prepare_folder, print};
 use crate::progress::Progress;
 use crate::report::{Report, RunResult, Status};
 use crate::table::{self, Published, TABLE1, TABLE2, Table, quick};
+use crate::tuning;
 
 /// Everything that decides the numbers of a table.
 #[derive(Clone, Debug)]
@@ -59,22 +60,30 @@ impl Plan {
 
 /// Runs the command.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
-    let (table, args) = match &cli.command {
-        Command::Table1(args) => (&TABLE1, args),
-        Command::Table2(args) => (&TABLE2, args),
-    };
+    match &cli.command {
+        Command::Table1(args) => from_scratch(&TABLE1, args),
+        Command::Table2(args) => from_scratch(&TABLE2, args),
+        Command::Table3(args) => tuning::run(&tuning::TABLE3, args),
+        Command::Table4(args) => tuning::run(&tuning::TABLE4, args),
+        Command::Table5(args) => tuning::run(&tuning::TABLE5, args),
+        Command::Table6(args) => tuning::run(&tuning::TABLE6, args),
+    }
+}
+
+/// Runs a table of networks that are trained from scratch.
+fn from_scratch(table: &'static Table, args: &TableArgs) -> Result<(), CliError> {
     args.check()?;
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
-    start_threads(args.threads)?;
-    prepare_folder(&args.out)?;
-    let chosen = choose(args)?;
+    start_threads(args.common.threads)?;
+    prepare_folder(&args.common.out)?;
+    let chosen = choose(Set::Cifar100, &args.common)?;
     let notes: Vec<String> = std::iter::once(chosen.note.clone())
         .chain(chosen.dataset.warnings.iter().map(|warning| format!("warning: {warning}")))
         .collect();
     let plan = plan(table, args, chosen)?;
-    let mut report = Report::new(&plan, &args.out)?;
-    let progress = Progress::new(args.quiet);
+    let mut report = Report::new(&plan, &args.common.out)?;
+    let progress = Progress::new(args.common.quiet);
     notes.iter().for_each(|line| progress.note(line));
     progress.note(&format!(
         "preset {}: {} runs of {} epochs over {} images",
@@ -88,7 +97,7 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
             run_one(&plan, activation, *seed, &mut report, &progress).inspect_err(|_| progress.finish())?;
             if interrupt::interrupted() {
                 progress.finish();
-                return Err(CliError::Interrupted { out: args.out.clone() });
+                return Err(CliError::Interrupted { out: args.common.out.clone() });
             }
         }
     }
@@ -102,15 +111,15 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
     let is_quick = preset == Preset::Quick;
     let is_procedural = dataset.name == "procedural";
     let default_limit = |quick_limit| if is_quick && !is_procedural { quick_limit } else { usize::MAX };
-    let limit_train = args.limit_train.map_or(default_limit(quick::TRAIN), |limit| limit.get());
-    let limit_test = args.limit_test.map_or(default_limit(quick::TEST), |limit| limit.get());
+    let limit_train = args.common.limit_train.map_or(default_limit(quick::TRAIN), |limit| limit.get());
+    let limit_test = args.common.limit_test.map_or(default_limit(quick::TEST), |limit| limit.get());
     let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT)?;
     let test = dataset.test.limit(limit_test);
     for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
         if split.is_empty() {
             let (data, train, test) = (dataset.name, dataset.train.len().min(limit_train), test.len());
             let error = CliError::TooFewImages { data, part, train, test };
-            let limited = args.limit_train.is_some() || args.limit_test.is_some();
+            let limited = args.common.limit_train.is_some() || args.common.limit_test.is_some();
             return Err(if limited {
                 CliError::Usage(format!("{error}: raise --limit-train or --limit-test"))
             } else {
@@ -118,7 +127,7 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
             });
         }
     }
-    let seeds = args.seeds.clone().unwrap_or_else(|| if is_quick { quick::SEEDS } else { table.seeds }.to_vec());
+    let seeds = args.common.seeds.clone().unwrap_or_else(|| if is_quick { quick::SEEDS } else { table.seeds }.to_vec());
     let activations = args
         .activations
         .clone()
@@ -137,6 +146,7 @@ fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan,
         seeds,
         activations,
         batch_size: args
+            .common
             .batch_size
             .map_or(if is_quick { quick::BATCH_SIZE } else { table::BATCH_SIZE }, |size| size.get()),
         overridden: overridden(args),
@@ -152,9 +162,9 @@ fn overridden(args: &TableArgs) -> String {
     let mut changed = Vec::new();
     let mut note = |name: &str, value: Option<String>| changed.extend(value.map(|value| format!("{name}={value}")));
     note("epochs", args.epochs.map(|n| n.to_string()));
-    note("limit-train", args.limit_train.map(|n| n.to_string()));
-    note("limit-test", args.limit_test.map(|n| n.to_string()));
-    note("batch-size", args.batch_size.map(|n| n.to_string()));
+    note("limit-train", args.common.limit_train.map(|n| n.to_string()));
+    note("limit-test", args.common.limit_test.map(|n| n.to_string()));
+    note("batch-size", args.common.batch_size.map(|n| n.to_string()));
     changed.join(" ")
 }
 

@@ -36,7 +36,8 @@ pub mod builder {
 /// Shapes: `(B, I, H, W)` to `(B, O, H', W')` with `H' = (H + 2 P - K) / S + 1`, rounded down; the padding is zero.
 /// Start values: weight normal with variance `2 / (I K K)` (He et al. 2015), bias zero.
 ///
-/// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is.
+/// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is. The bias can be trained
+/// alone.
 #[derive(Clone, Debug)]
 pub struct Conv2D<
     const I: usize,
@@ -54,6 +55,8 @@ pub struct Conv2D<
     pub bias: Option<Tensor<Rank1<O>, E, D>>,
     /// Whether weight and bias are frozen.
     pub frozen: bool,
+    /// Whether the bias is trained all the same.
+    pub bias_trained: bool,
 }
 
 impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D>
@@ -94,7 +97,19 @@ where
             weight,
             bias: bias.into_iter().next(),
             frozen: false,
+            bias_trained: false,
         })
+    }
+}
+
+impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D>
+    Conv2D<I, O, K, S, P, BIAS, E, D>
+where
+    E: Dtype,
+    D: Storage<E>,
+{
+    fn bias_is_frozen(&self) -> bool {
+        self.frozen && !self.bias_trained
     }
 }
 
@@ -106,12 +121,15 @@ where
 {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
         show(path, walker, ("weight", Role::Weight, self.frozen), &self.weight)?;
-        self.bias.iter().try_for_each(|bias| show(path, walker, ("bias", Role::Bias, self.frozen), bias))
+        let frozen = self.bias_is_frozen();
+        self.bias.iter().try_for_each(|bias| show(path, walker, ("bias", Role::Bias, frozen), bias))
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen })?;
+        let bias_trained = if BIAS { Some(&mut self.bias_trained) } else { None };
+        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained })?;
         hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
-        self.bias.iter_mut().try_for_each(|bias| hand_out(path, walker, ("bias", Role::Bias, self.frozen), bias))
+        let frozen = self.bias_is_frozen();
+        self.bias.iter_mut().try_for_each(|bias| hand_out(path, walker, ("bias", Role::Bias, frozen), bias))
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
         let kind = LayerKind::Conv2D { kernel: K, stride: S, padding: P, bias: BIAS };
@@ -155,7 +173,7 @@ where
             padding: P,
         };
         let mut parameters = vec![Parameter::new("weight", &self.weight, !self.frozen)];
-        parameters.extend(self.bias.iter().map(|bias| Parameter::new("bias", bias, !self.frozen)));
+        parameters.extend(self.bias.iter().map(|bias| Parameter::new("bias", bias, !self.bias_is_frozen())));
         apply(x, out_shape, Box::new(Convolve { shape, parameters }))
     }
 }

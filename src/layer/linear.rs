@@ -69,7 +69,7 @@ impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Walk<E, D> for Linear
         show(path, walker, ("bias", Role::Bias, self.frozen), &self.bias)
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen })?;
+        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained: None })?;
         hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
         hand_out(path, walker, ("bias", Role::Bias, self.frozen), &mut self.bias)
     }

@@ -60,7 +60,7 @@ pub trait Switch<E: Unit, D: Storage<E>>: Walk<E, D> {
     /// Freezes or releases the weights and biases of convolutions and linear layers.
     fn freeze_weights(&mut self, freeze: bool) {
         self.each_switch(|switches| {
-            if let Switches::Weights { frozen } = switches {
+            if let Switches::Weights { frozen, .. } = switches {
                 *frozen = freeze;
             }
         });

@@ -77,6 +77,8 @@ pub enum Switches<'a> {
     Weights {
         /// Frozen: no gradient is computed, and no optimiser changes it.
         frozen: &'a mut bool,
+        /// Whether the bias is trained all the same; of convolutions that have one.
+        bias_trained: Option<&'a mut bool>,
     },
     /// An activation: whether its parameters are frozen.
     Activation {

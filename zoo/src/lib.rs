@@ -43,6 +43,7 @@ pub mod names;
 pub mod registry;
 pub mod resnet;
 pub mod sequential;
+pub mod snapshot;
 pub mod train;
 pub mod transfer;
 pub mod vgg;

@@ -18,7 +18,10 @@ pub const ACTIVATIONS: [&str; 8] =
 /// Those of the CIFAR ResNets.
 const FOUR: [&str; 4] = [Relu::NAME, PRelu::NAME, Vlu::NAME, Pvlu::NAME];
 
-/// Those of the ImageNet models.
+/// Those of VGG: PReLU is what a trained VGG's ReLU is fairly compared to.
+const THREE: [&str; 3] = [Relu::NAME, PRelu::NAME, Pvlu::NAME];
+
+/// Those of the other ImageNet models.
 const TWO: [&str; 2] = [Relu::NAME, Pvlu::NAME];
 
 /// Class counts that models are instantiated for.
@@ -196,7 +199,7 @@ impl Entry {
     }
 
     const fn vgg(name: &'static str, convolutions: [usize; 5], batch_norm: bool, build: typed::Build) -> Self {
-        Self::new(name, &TWO, Family::Vgg { convolutions, batch_norm }, build)
+        Self::new(name, &THREE, Family::Vgg { convolutions, batch_norm }, build)
     }
 
     const fn cifar(name: &'static str, blocks: usize, projection: bool, build: typed::Build) -> Self {

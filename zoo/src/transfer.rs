@@ -18,6 +18,8 @@ pub const HEAD: &str = "1";
 pub struct FreezePolicy {
     /// Weights and biases of the trunk's convolutions.
     pub weights: bool,
+    /// Biases of the trunk's convolutions, whatever becomes of their weights.
+    pub biases: bool,
     /// Weights and biases of the head's linear layers.
     pub head: bool,
     /// Parameters of the activations, in trunk and head.
@@ -30,11 +32,18 @@ pub struct FreezePolicy {
 
 impl FreezePolicy {
     /// Everything is trained.
-    pub const ALL: Self =
-        Self { weights: true, head: true, activations: true, batch_norm_affine: true, batch_norm_statistics: true };
+    pub const ALL: Self = Self {
+        weights: true,
+        biases: true,
+        head: true,
+        activations: true,
+        batch_norm_affine: true,
+        batch_norm_statistics: true,
+    };
     /// Nothing is trained.
     pub const NONE: Self = Self {
         weights: false,
+        biases: false,
         head: false,
         activations: false,
         batch_norm_affine: false,
@@ -48,7 +57,12 @@ impl FreezePolicy {
     /// Sets the switches of a network accordingly.
     pub fn apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
         net.each_switch_at(|path, switches| match switches {
-            Switches::Weights { frozen } => *frozen = !if in_head(path) { self.head } else { self.weights },
+            Switches::Weights { frozen, bias_trained } => {
+                *frozen = !if in_head(path) { self.head } else { self.weights };
+                if let Some(bias_trained) = bias_trained {
+                    *bias_trained = self.biases && !in_head(path);
+                }
+            }
             Switches::Activation { frozen, .. } => *frozen = !self.activations,
             Switches::BatchNorm(batch_norm) => {
                 batch_norm.affine_frozen = !self.batch_norm_affine;

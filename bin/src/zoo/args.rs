@@ -217,6 +217,8 @@ pub enum Part {
     Head,
     /// Convolutions
     Weights,
+    /// Biases of the convolutions, without their weights
+    Biases,
     /// Everything
     All,
     /// Nothing: measure, after training a new head if there is one

@@ -163,6 +163,7 @@ fn policy(parts: &[Part]) -> FreezePolicy {
             Part::Statistics => policy.batch_norm_statistics = true,
             Part::Head => policy.head = true,
             Part::Weights => policy.weights = true,
+            Part::Biases => policy.biases = true,
             Part::All => policy = FreezePolicy::ALL,
             Part::None => {}
         }

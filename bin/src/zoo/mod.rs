@@ -13,6 +13,7 @@ mod predict;
 mod prepare;
 
 pub use args::Zoo;
+pub(crate) use prepare::preprocessing;
 
 use args::Command;
 

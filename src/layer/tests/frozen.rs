@@ -48,6 +48,15 @@ fn frozen_parameters(mode: Mode) {
     assert_eq!(paths(&some), ["1.scale", "1.shift", "2.alpha", "2.beta", "4.alpha", "4.beta"]);
     assert!(some.iter().all(|entry| all.contains(entry)));
 
+    net.0.bias_trained = true;
+    net.3.bias_trained = true;
+    let (biased, _) = run(&net);
+    assert_eq!(biased.len(), some.len() + 2);
+    assert!(paths(&biased).contains(&"0.bias".to_owned()) && paths(&biased).contains(&"3.bias".to_owned()));
+    assert!(biased.iter().all(|entry| all.contains(entry)));
+    net.0.bias_trained = false;
+    net.3.bias_trained = false;
+
     net.freeze_batch_norm(true, false);
     let (some, _) = run(&net);
     assert_eq!(paths(&some), ["2.alpha", "2.beta", "4.alpha", "4.beta"]);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::rng::{KeyedRng, Purpose};
 use super::transform::{Change, Planes};
-use super::{Augmentation, CHANNELS, DataError, ImageFolder, Normalization, SIDE, Split};
+use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalization, SIDE, Split};
 use crate::image::{Image, Preprocessing};
 
 pub use ahead::Epoch;
@@ -26,6 +26,8 @@ pub struct LoaderConfig {
     pub shuffle: Option<u64>,
     /// Random changes of the images and the seed of their draws. `None` for evaluation.
     pub augmentation: Option<(Augmentation, u64)>,
+    /// A filter over the image at the size of the input, before it is changed and normalised.
+    pub filter: Option<Gaussian>,
     /// From an image to the input of a network.
     pub preprocessing: Preprocessing,
     /// Threads that prepare batches. 0 prepares each batch on the calling thread when it is asked for.
@@ -54,7 +56,7 @@ impl LoaderConfig {
     #[must_use]
     pub fn evaluation(batch_size: usize, preprocessing: impl Into<Preprocessing>) -> Self {
         let preprocessing = preprocessing.into();
-        Self { batch_size, shuffle: None, augmentation: None, preprocessing, workers: 1, in_flight: 3 }
+        Self { batch_size, shuffle: None, augmentation: None, filter: None, preprocessing, workers: 1, in_flight: 3 }
     }
 }
 
@@ -149,7 +151,7 @@ impl<S: Images> Loader<S> {
     /// # Errors
     ///
     /// [`DataError::Setting`] if `batch_size` or `in_flight` is 0, a standard deviation is not a positive number, or a setting
-    /// of the augmentation is outside its range.
+    /// of the augmentation or of the filter is outside its range.
     pub fn new(images: Arc<S>, config: LoaderConfig) -> Result<Self, DataError> {
         for (name, value) in [("batch size", config.batch_size), ("batches in flight", config.in_flight)] {
             if value == 0 {
@@ -161,6 +163,7 @@ impl<S: Images> Loader<S> {
         if let Some((augmentation, _)) = &config.augmentation {
             augmentation.check(preprocessing.input())?;
         }
+        config.filter.as_ref().map_or(Ok(()), Gaussian::check)?;
         let tables = Arc::new(preprocessing.tables());
         Ok(Self { images, config, tables })
     }
@@ -279,8 +282,16 @@ impl<S: Images> Maker<S> {
                 Some((augmentation, seed)) => augmentation.draw(*seed, self.epoch, index, size),
                 None => Change::NONE,
             };
-            let planes = Planes { bytes: &bytes, size, channels: config.preprocessing.channels() };
-            change.apply(planes, tables, out);
+            let channels = config.preprocessing.channels();
+            if let Some(filter) = &config.filter {
+                let (divisor, mean, std) =
+                    (config.preprocessing.divisor(), config.preprocessing.mean(), config.preprocessing.std());
+                let normalize = |channel: usize, value: f32| (value / divisor - mean[channel]) / std[channel];
+                change.apply(Planes { pixels: &filter.apply(&bytes, size), size, channels }, normalize, out);
+            } else {
+                let look_up = |channel: usize, byte: u8| tables[channel][usize::from(byte)];
+                change.apply(Planes { pixels: &bytes, size, channels }, look_up, out);
+            }
             Ok(())
         };
         if S::SLOW {

@@ -8,6 +8,7 @@
 //! | [`Dataset::procedural`] | a built-in set, drawn from a seed, for when there is nothing to download |
 //! | [`labels`] | official class names |
 //! | [`Normalization`], [`Augmentation`] | bytes to `f32`, flips, shifts and cutout |
+//! | [`Gaussian`] | blurred images |
 //! | [`Loader`] | batches from memory or from files, prepared ahead on other threads |
 //!
 //! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and the
@@ -15,6 +16,7 @@
 
 mod cifar;
 mod error;
+mod filter;
 mod folder;
 pub mod labels;
 mod loader;
@@ -25,6 +27,7 @@ mod transform;
 
 pub use cifar::MAX_RECORDS;
 pub use error::DataError;
+pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
 pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig};
 pub use split::Split;

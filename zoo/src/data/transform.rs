@@ -121,10 +121,11 @@ fn square(centre: usize, side: usize, image: usize) -> [usize; 2] {
     [centre.saturating_sub(side / 2), (centre + side).saturating_sub(side / 2).min(image)]
 }
 
-/// The bytes of an image at the size of the input, by planes: red, green, blue.
+/// An image at the size of the input, by planes: red, green, blue.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Planes<'a> {
-    pub(super) bytes: &'a [u8],
+pub(super) struct Planes<'a, P> {
+    /// Bytes, or values from 0 to 255 that are not rounded.
+    pub(super) pixels: &'a [P],
     /// Height and width.
     pub(super) size: (usize, usize),
     /// The order that the planes come out in.
@@ -144,15 +145,16 @@ pub(super) struct Change {
 impl Change {
     pub(super) const NONE: Self = Self { flip: false, shift: [0, 0], hole: None };
 
-    /// Writes the changed, normalised `image` to `out`, which has as many values and holds zeros. The tables are in the order
-    /// of `out`.
-    pub(super) fn apply(&self, image: Planes<'_>, tables: &[[f32; 256]; CHANNELS], out: &mut [f32]) {
-        let Planes { bytes, size: (height, width), channels } = image;
+    /// Writes the changed `image`, normalised by `normalize`, to `out`, which has as many values and holds zeros. The channels
+    /// that `normalize` is told are in the order of `out`.
+    pub(super) fn apply<P: Copy>(&self, image: Planes<'_, P>, normalize: impl Fn(usize, P) -> f32, out: &mut [f32]) {
+        let Planes { pixels, size: (height, width), channels } = image;
         let plane = height * width;
-        debug_assert_eq!((bytes.len(), out.len()), (CHANNELS * plane, CHANNELS * plane));
+        debug_assert_eq!((pixels.len(), out.len()), (CHANNELS * plane, CHANNELS * plane));
         let (rows, columns) = (overlap(self.shift[0], height), overlap(self.shift[1], width));
-        for ((channel, to), table) in out.chunks_exact_mut(plane).enumerate().zip(tables) {
-            let from = &bytes[channels.colour(channel) * plane..][..plane];
+        for (channel, to) in out.chunks_exact_mut(plane).enumerate() {
+            let normalize = |pixel| normalize(channel, pixel);
+            let from = &pixels[channels.colour(channel) * plane..][..plane];
             for row in rows.to.clone() {
                 let source = &from[(row + rows.from - rows.to.start) * width..][..width];
                 let target = &mut to[row * width..][..width][columns.to.clone()];
@@ -160,9 +162,9 @@ impl Change {
                 if self.flip {
                     // Column `x` of the mirror image is column `width - 1 - x`.
                     let source = &source[width - columns.from - count..][..count];
-                    normalise(source.iter().rev(), table, target);
+                    write(source.iter().rev(), normalize, target);
                 } else {
-                    normalise(source[columns.from..][..count].iter(), table, target);
+                    write(source[columns.from..][..count].iter(), normalize, target);
                 }
             }
             if let Some([rows, [left, right]]) = self.hole {
@@ -187,9 +189,9 @@ fn overlap(shift: isize, side: usize) -> Overlap {
     if shift < 0 { Overlap { from: length, to: 0..side - length } } else { Overlap { from: 0, to: length..side } }
 }
 
-fn normalise<'a>(from: impl Iterator<Item = &'a u8>, table: &[f32; 256], to: &mut [f32]) {
-    for (value, &byte) in to.iter_mut().zip(from) {
-        *value = table[usize::from(byte)];
+fn write<'a, P: Copy + 'a>(from: impl Iterator<Item = &'a P>, normalize: impl Fn(P) -> f32, to: &mut [f32]) {
+    for (value, &pixel) in to.iter_mut().zip(from) {
+        *value = normalize(pixel);
     }
 }
 

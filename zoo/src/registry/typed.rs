@@ -85,14 +85,14 @@ macro_rules! instances {
 }
 instances! {
     sequential6conv: sequential::Sequential6Conv, [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu];
-    vgg16_large: vgg::Vgg16, [Relu, Pvlu];
-    vgg16_small: vgg::Vgg16Small, [Relu, Pvlu];
-    vgg19_large: vgg::Vgg19, [Relu, Pvlu];
-    vgg19_small: vgg::Vgg19Small, [Relu, Pvlu];
-    vgg16_bn_large: vgg::Vgg16Bn, [Relu, Pvlu];
-    vgg16_bn_small: vgg::Vgg16BnSmall, [Relu, Pvlu];
-    vgg19_bn_large: vgg::Vgg19Bn, [Relu, Pvlu];
-    vgg19_bn_small: vgg::Vgg19BnSmall, [Relu, Pvlu];
+    vgg16_large: vgg::Vgg16, [Relu, PRelu, Pvlu];
+    vgg16_small: vgg::Vgg16Small, [Relu, PRelu, Pvlu];
+    vgg19_large: vgg::Vgg19, [Relu, PRelu, Pvlu];
+    vgg19_small: vgg::Vgg19Small, [Relu, PRelu, Pvlu];
+    vgg16_bn_large: vgg::Vgg16Bn, [Relu, PRelu, Pvlu];
+    vgg16_bn_small: vgg::Vgg16BnSmall, [Relu, PRelu, Pvlu];
+    vgg19_bn_large: vgg::Vgg19Bn, [Relu, PRelu, Pvlu];
+    vgg19_bn_small: vgg::Vgg19BnSmall, [Relu, PRelu, Pvlu];
     resnet50: v1::ResNet50, [Relu, Pvlu];
     resnet50_v1_5: v1::ResNet50V1_5, [Relu, Pvlu];
     resnet101_v1_5: v1::ResNet101V1_5, [Relu, Pvlu];

@@ -9,7 +9,7 @@ use pvlu_zoo::transfer::{FreezePolicy, groups, in_head, table};
 
 use crate::{bits, images, small};
 
-/// Every combination of the five switches.
+/// Every combination of the other switches.
 fn policies() -> impl Iterator<Item = FreezePolicy> {
     (0..32_u32).map(|switches| {
         let on = |bit: u32| switches >> bit & 1 == 1;
@@ -19,6 +19,8 @@ fn policies() -> impl Iterator<Item = FreezePolicy> {
             activations: on(2),
             batch_norm_affine: on(3),
             batch_norm_statistics: on(4),
+            // Of these convolutions none has a bias.
+            biases: false,
         }
     })
 }
@@ -58,6 +60,20 @@ fn frozen_tensors_are_the_same_after_twenty_steps_under_every_policy() {
             assert_eq!(before != after, trained, "{policy:?}: {path}");
         }
     }
+}
+
+#[test]
+fn biases_are_trained_alone() {
+    let mut model = pvlu_zoo::registry::build("sequential6conv", "relu", 10, 7).unwrap();
+    FreezePolicy { biases: true, ..FreezePolicy::NONE }.apply(model.net_mut());
+    model.set_mode(Mode::Train);
+    let before = bits(&*model);
+    let mut step = model.step(images(2), &[3, 8]).unwrap();
+    Optimizer::new(OptimizerConfig::adam()).update(model.as_mut(), &mut step.gradients, 1e-3).unwrap();
+    for ((path, before), (_, after)) in before.iter().zip(&bits(&*model)) {
+        assert_eq!(before != after, path.ends_with("bias") && !in_head(path), "{path}");
+    }
+    assert_eq!(model.trained_parameters().unwrap(), 2 * (32 + 64 + 128));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn train(model: &mut dyn Model, optimizer: &mut Optimizer, batch: &Batch) {
 
 fn freeze_weights(model: &mut dyn Model, freeze: bool) {
     model.switches(&mut |switches| {
-        if let Switches::Weights { frozen } = switches {
+        if let Switches::Weights { frozen, .. } = switches {
             *frozen = freeze;
         }
     });
@@ -97,7 +97,7 @@ fn a_network_with_nothing_to_train_is_left_alone() {
     let mut model = build::<Small>(3);
     model.set_mode(Mode::Train);
     model.switches(&mut |switches| match switches {
-        Switches::Weights { frozen } | Switches::Activation { frozen, .. } => *frozen = true,
+        Switches::Weights { frozen, .. } | Switches::Activation { frozen, .. } => *frozen = true,
         Switches::BatchNorm(batch_norm) => (batch_norm.affine_frozen, batch_norm.statistics_frozen) = (true, true),
         _ => {}
     });

@@ -15,7 +15,9 @@ fn table() -> [[f32; 256]; CHANNELS] {
 
 fn apply(change: Change) -> Vec<f32> {
     let mut out = vec![0.0; IMAGE_LEN];
-    change.apply(Planes { bytes: &image(), size: SIZE, channels: Channels::Rgb }, &table(), &mut out);
+    let (image, table) = (image(), table());
+    let planes = Planes { pixels: &image[..], size: SIZE, channels: Channels::Rgb };
+    change.apply(planes, |channel, byte: u8| table[channel][usize::from(byte)], &mut out);
     out
 }
 
@@ -66,7 +68,8 @@ fn an_image_of_any_size_is_changed_and_its_planes_come_in_any_order() {
     let tables = std::array::from_fn(|channel| std::array::from_fn(|byte| (100 * channel + byte) as f32));
     let apply = |change: Change, channels| {
         let mut out = vec![0.0; 18];
-        change.apply(Planes { bytes: &bytes, size: (2, 3), channels }, &tables, &mut out);
+        let look_up = |channel: usize, byte: u8| tables[channel][usize::from(byte)];
+        change.apply(Planes { pixels: &bytes[..], size: (2, 3), channels }, look_up, &mut out);
         out
     };
     let change = Change { flip: true, shift: [1, -1], hole: None };

@@ -1,0 +1,272 @@
+//! What tables 3 to 6 of the paper are: one line a value. "paper" marks what the text says, "chosen" what the project decided
+//! where the text is silent.
+
+use pvlu_zoo::transfer::FreezePolicy;
+
+use crate::dataset::Set;
+
+/// A table of pretrained networks.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// Name of the subcommand and of the files.
+    pub name: &'static str,
+    /// What the table shows.
+    pub title: &'static str,
+    /// The data set. Paper.
+    pub set: Set,
+    /// The models. Paper.
+    pub models: &'static [&'static str],
+    /// The models of the quick preset. Chosen.
+    pub quick_models: &'static [&'static str],
+    /// Whether the trunk comes from another data set, and the head is drawn anew. Paper.
+    pub transfer: bool,
+    /// What is trained with ReLU before the arms part.
+    pub first: First,
+    /// Whether the arms train batch norm beside what is their own, where the network has it. Paper.
+    pub batch_norm: bool,
+    /// Whether the arms see images under a Gaussian filter, in training and testing. Paper.
+    pub filtered: bool,
+    /// Whether training images are flipped, shifted, and have a square cut out. Paper: the square; chosen: the rest.
+    pub augmented: bool,
+    /// The comparison. Paper: `relu` and `pvlu`; chosen: the controls.
+    pub arms: &'static [Arm],
+    /// Published top-1, by model. Paper.
+    pub published: &'static [Published],
+}
+
+/// What the first phase trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// The head alone.
+    Head,
+    /// Batch norm, and the head if it is drawn anew.
+    BatchNorm,
+}
+
+/// One arm of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arm {
+    /// Name.
+    pub name: &'static str,
+    /// The activation.
+    pub activation: &'static str,
+    /// Whether it is trained at all in the second phase.
+    pub trained: bool,
+    /// Whether it trains the affine part of batch norm, or, in a network without, the biases of the convolutions.
+    pub affine: bool,
+}
+
+/// What the paper prints of one model.
+#[derive(Clone, Copy, Debug)]
+pub struct Published {
+    /// The model.
+    pub model: &'static str,
+    /// Top-1 with ReLU.
+    pub relu: f64,
+    /// Top-1 with PVLU.
+    pub pvlu: f64,
+    /// Relative error decrease as printed.
+    pub rel_error_decrease: f64,
+}
+
+impl Protocol {
+    /// What an arm trains in the second phase; `None` for one that is measured only.
+    pub fn policy(&self, arm: &Arm, has_batch_norm: bool) -> Option<FreezePolicy> {
+        arm.trained.then_some(FreezePolicy {
+            activations: true,
+            batch_norm_affine: self.batch_norm || arm.affine,
+            batch_norm_statistics: self.batch_norm,
+            biases: arm.affine && !has_batch_norm,
+            ..FreezePolicy::NONE
+        })
+    }
+
+    /// What the first phase trains.
+    pub fn first_policy(&self, fresh_head: bool) -> FreezePolicy {
+        match self.first {
+            First::Head => FreezePolicy::HEAD,
+            First::BatchNorm => FreezePolicy {
+                batch_norm_affine: true,
+                batch_norm_statistics: true,
+                head: fresh_head,
+                ..FreezePolicy::NONE
+            },
+        }
+    }
+
+    /// What the paper prints of a model.
+    pub fn published(&self, model: &str) -> Option<&'static Published> {
+        self.published.iter().find(|published| published.model == model)
+    }
+}
+
+/// ReLU as the first phase left it.
+const RELU: Arm = Arm { name: "relu", activation: "relu", trained: false, affine: false };
+/// ReLU with as much training as the others: what a gain of theirs over [`RELU`] may be due to.
+const RELU_AFFINE: Arm = Arm { name: "relu_affine", activation: "relu", trained: true, affine: true };
+/// ReLU that goes on with what the first phase trained.
+const RELU_MORE: Arm = Arm { name: "relu", activation: "relu", trained: true, affine: false };
+/// One more parameter a channel, from slope 0, where it equals ReLU.
+const PRELU: Arm = Arm { name: "prelu", activation: "prelu", trained: true, affine: false };
+/// The sine without training of its own.
+const VLU: Arm = Arm { name: "vlu", activation: "vlu", trained: true, affine: false };
+/// The paper's, from alpha 0 and beta 1, where it equals ReLU.
+const PVLU: Arm = Arm { name: "pvlu", activation: "pvlu", trained: true, affine: false };
+
+/// Names of all arms.
+pub const ARMS: [&str; 5] = ["relu", "relu_affine", "prelu", "vlu", "pvlu"];
+
+/// Epochs of the first phase. Paper for tables 5 and 6; chosen for 3 and 4: "final convergence".
+pub const FIRST_EPOCHS: u64 = 15;
+/// Epochs of an arm. Paper for tables 5 and 6; chosen for 3 and 4.
+pub const EPOCHS: u64 = 15;
+/// Images in a step. Chosen.
+pub const BATCH_SIZE: usize = 128;
+/// Adam's learning rate at the start of both phases, which falls to zero over a half cosine. Chosen.
+pub const LEARNING_RATE: f64 = 1e-3;
+/// Seeds. Chosen; the paper gives one number.
+pub const SEEDS: &[u64] = &[0, 1, 2];
+/// Share of the side that images are shifted by, at most: 4 pixels of 32. Chosen.
+pub const SHIFT: usize = 8;
+/// Deviation of the Gaussian filter and its radius, in pixels. Chosen.
+pub const FILTER: pvlu_zoo::data::Gaussian = pvlu_zoo::data::Gaussian { sigma: 1.0, radius: 4 };
+/// Side of ImageNet's ResNets. Chosen; VGG and the CIFAR ResNets take CIFAR's images as they are.
+pub const LARGE: usize = 224;
+
+impl Set {
+    /// Side of the square that is cut out of a 32x32 image (DeVries and Taylor 2017). Chosen.
+    pub fn cutout(self) -> usize {
+        match self {
+            Set::Cifar10 => 16,
+            Set::Cifar100 => 8,
+        }
+    }
+}
+
+/// The quick preset: each table within a few minutes on two cores.
+pub mod quick {
+    /// Training images, of which a tenth is held out.
+    pub const TRAIN: usize = 800;
+    /// Test images.
+    pub const TEST: usize = 400;
+    /// Images that networks are trained on where no pretrained weights were found.
+    pub const PRETRAIN: usize = 1_500;
+    /// Passes over them.
+    pub const PRETRAIN_EPOCHS: u64 = 6;
+    /// Adam's learning rate for them at the start.
+    pub const PRETRAIN_RATE: f64 = 1e-3;
+    /// Seed of the images.
+    pub const PRETRAIN_SEED: u64 = 7;
+    /// Epochs of the first phase.
+    pub const FIRST_EPOCHS: u64 = 3;
+    /// Epochs of an arm.
+    pub const EPOCHS: u64 = 3;
+    /// Images in a step.
+    pub const BATCH_SIZE: usize = 32;
+    /// Seeds.
+    pub const SEEDS: &[u64] = &[0];
+}
+
+/// Table 3.
+pub const TABLE3: Protocol = Protocol {
+    name: "table3",
+    title: "Table 3: pretrained VGG on CIFAR-10, frozen but for the parameters of the activations",
+    set: Set::Cifar10,
+    models: &["vgg16", "vgg19"],
+    quick_models: &["vgg16_bn"],
+    transfer: true,
+    first: First::Head,
+    batch_norm: false,
+    filtered: false,
+    augmented: false,
+    arms: &[RELU, RELU_AFFINE, PRELU, PVLU],
+    published: &[
+        Published { model: "vgg16", relu: 0.8695, pvlu: 0.8819, rel_error_decrease: 0.095 },
+        Published { model: "vgg19", relu: 0.8998, pvlu: 0.9106, rel_error_decrease: 0.107 },
+    ],
+};
+
+/// Table 4.
+pub const TABLE4: Protocol = Protocol {
+    name: "table4",
+    title: "Table 4: the same on Gaussian-filtered CIFAR-10",
+    batch_norm: true,
+    filtered: true,
+    published: &[
+        Published { model: "vgg16", relu: 0.8489, pvlu: 0.8630, rel_error_decrease: 0.093 },
+        Published { model: "vgg19", relu: 0.8234, pvlu: 0.8405, rel_error_decrease: 0.097 },
+    ],
+    ..TABLE3
+};
+
+/// Table 5.
+pub const TABLE5: Protocol = Protocol {
+    name: "table5",
+    title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the activations",
+    set: Set::Cifar10,
+    models: &["resnet50", "resnet101v2", "resnet152v2"],
+    quick_models: &["cifar_resnet20"],
+    transfer: false,
+    first: First::BatchNorm,
+    batch_norm: true,
+    filtered: false,
+    augmented: true,
+    arms: &[RELU_MORE, PRELU, VLU, PVLU],
+    published: &[
+        Published { model: "resnet50", relu: 0.9546, pvlu: 0.9582, rel_error_decrease: 0.079 },
+        Published { model: "resnet101v2", relu: 0.9571, pvlu: 0.9620, rel_error_decrease: 0.112 },
+        Published { model: "resnet152v2", relu: 0.9639, pvlu: 0.9649, rel_error_decrease: 0.028 },
+    ],
+};
+
+/// Table 6.
+pub const TABLE6: Protocol = Protocol {
+    name: "table6",
+    title: "Table 6: the same on CIFAR-100",
+    set: Set::Cifar100,
+    published: &[
+        Published { model: "resnet50", relu: 0.799, pvlu: 0.807, rel_error_decrease: 0.041 },
+        Published { model: "resnet101v2", relu: 0.8066, pvlu: 0.8129, rel_error_decrease: 0.033 },
+        Published { model: "resnet152v2", relu: 0.8166, pvlu: 0.8252, rel_error_decrease: 0.047 },
+    ],
+    ..TABLE5
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLES: [Protocol; 4] = [TABLE3, TABLE4, TABLE5, TABLE6];
+
+    #[test]
+    fn arms_and_published_numbers_fit() {
+        for table in TABLES {
+            assert!(table.arms.iter().all(|arm| ARMS.contains(&arm.name)));
+            assert_eq!(table.arms[0].name, "relu");
+            assert!(table.published.iter().map(|published| published.model).eq(table.models.iter().copied()));
+            for published in table.published {
+                let decrease = crate::statistics::rel_error_decrease(published.relu, published.pvlu);
+                // Printed accuracies are rounded.
+                assert!((decrease - published.rel_error_decrease).abs() < 3e-3, "{} {}", table.name, published.model);
+            }
+        }
+    }
+
+    #[test]
+    fn arms_train_what_is_theirs() {
+        let trained = |table: &Protocol, name: &str, has_batch_norm: bool| {
+            let arm = table.arms.iter().find(|arm| arm.name == name).unwrap();
+            table.policy(arm, has_batch_norm)
+        };
+        assert_eq!(trained(&TABLE3, "relu", false), None);
+        assert_eq!(trained(&TABLE3, "pvlu", true), Some(FreezePolicy::ACTIVATIONS));
+        let biases = FreezePolicy { biases: true, batch_norm_affine: true, ..FreezePolicy::ACTIVATIONS };
+        assert_eq!(trained(&TABLE3, "relu_affine", false), Some(biases));
+        let batch_norm =
+            FreezePolicy { batch_norm_affine: true, batch_norm_statistics: true, ..FreezePolicy::ACTIVATIONS };
+        for name in ["relu", "prelu", "vlu", "pvlu"] {
+            assert_eq!(trained(&TABLE6, name, true), Some(batch_norm));
+        }
+        assert_eq!(trained(&TABLE4, "pvlu", true), Some(batch_norm));
+    }
+}
