@@ -8,6 +8,8 @@ mod bad_data;
 mod failures;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[path = "cli/pretrained.rs"]
+mod pretrained;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/repeats.rs"]

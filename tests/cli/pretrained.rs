@@ -1,0 +1,74 @@
+//! `reproduce table3` to `table6`, on a network with drawn weights, whose numbers say nothing but are the same each time.
+
+use crate::support::{Csv, Place, number};
+use crate::zoo::weights;
+
+const SMALL: &str = "--limit-train 40 --limit-test 20 --first-epochs 1 --epochs 2 --batch-size 20 --quiet";
+
+/// The two files of a table of `cifar_resnet20`.
+fn files(table: &str, options: &str) -> [Csv; 2] {
+    let place = Place::new();
+    weights(&place.path("cifar10_resnet20.safetensors"), "cifar_resnet20", "relu", 10);
+    place.run(&format!("{table} {SMALL} --models cifar_resnet20 --weights . {options}")).succeeded();
+    [format!("{table}.csv"), format!("{table}_epochs.csv")].map(|name| place.csv(&name))
+}
+
+#[test]
+fn every_arm_goes_on_from_the_same_network() {
+    for (table, arms, measured_only) in [
+        ("table3", ["relu", "relu_affine", "prelu", "pvlu"], true),
+        ("table4", ["relu", "relu_affine", "prelu", "pvlu"], true),
+        ("table5", ["relu", "prelu", "vlu", "pvlu"], false),
+    ] {
+        let [runs, epochs] = files(table, "");
+        let rows: Vec<_> = runs.rows.iter().filter(|row| row["status"] == "finished").collect();
+        assert!(rows.iter().map(|row| row["arm"].as_str()).eq(arms), "{table}");
+        for row in &rows {
+            assert_eq!(row["pretrained"], "cifar10_resnet20.safetensors");
+            assert_eq!(row["run_id"], format!("{table}/cifar_resnet20/{}/0", row["arm"]));
+            assert_eq!(row["before_top1"], rows[0]["before_top1"]);
+            assert_eq!(row["paper_top1"], "", "numbers of other images");
+            let difference = number(row, "val_selected_top1") - number(rows[0], "val_selected_top1");
+            assert!((number(row, "difference") - difference).abs() < 2e-6);
+        }
+        // 688 channels of activations, as many of batch norm.
+        let trained = |arm: &str| rows.iter().find(|row| row["arm"] == arm).unwrap()["trained_parameters"].as_str();
+        let batch_norm = if table == "table3" { 0 } else { 2 * 688 };
+        assert_eq!(trained("pvlu"), (2 * 688 + batch_norm).to_string());
+        assert_eq!(trained("prelu"), (688 + batch_norm).to_string());
+        assert_eq!(trained("relu"), if measured_only { "0" } else { "1376" });
+        assert_eq!(runs.rows_with(&[("status", "summary")]).len(), 2 * arms.len());
+        assert_eq!(epochs.rows.len(), 2 * (arms.len() - usize::from(measured_only)));
+    }
+}
+
+#[test]
+fn numbers_depend_on_neither_threads_nor_other_seeds() {
+    let [one, one_epochs] = files("table4", "--arms relu,pvlu --threads 1 --seeds 1");
+    let [two, two_epochs] = files("table4", "--arms relu,pvlu --threads 2 --seeds 1");
+    assert_eq!(one.lasting(), two.lasting());
+    assert_eq!(one_epochs.lasting(), two_epochs.lasting());
+    let [both, _] = files("table4", "--arms relu,pvlu --seeds 0,1");
+    let of = |csv: &Csv| -> Vec<String> {
+        csv.rows_with(&[("seed", "1")]).iter().map(|row| row["final_top1"].clone() + &row["run_id"]).collect()
+    };
+    assert_eq!((of(&one).len(), of(&one)), (2, of(&both)));
+    // The interval needs two seeds.
+    let mean = |csv: &Csv| csv.rows_with(&[("seed", "mean"), ("arm", "pvlu")])[0]["difference_low"].clone();
+    assert!(mean(&one).is_empty() && !mean(&both).is_empty());
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_said_in_a_line() {
+    let place = Place::new();
+    place.run("table5 --preset paper --limit-train 40").failed_in_one_line(1, &["resnet50", "no --weights"]);
+    std::fs::create_dir(place.path("empty")).unwrap();
+    place
+        .run("table3 --models cifar_resnet20 --weights empty")
+        .failed_in_one_line(1, &["empty", "cifar_resnet20", "cifar100_resnet20*.safetensors"]);
+    place.run("table3 --models vgg17").failed_in_one_line(2, &["--models", "vgg17"]);
+    place.run("table3 --arms gelu").failed(2, &["gelu"]);
+    place.run("table3 --models vgg16,vgg16").failed_in_one_line(2, &["vgg16 twice"]);
+    place.run("table6 --learning-rate -1").failed(2, &["learning-rate"]);
+    assert!(place.results().is_empty());
+}
