@@ -162,7 +162,7 @@ fn derivatives_are_those_at_the_output_where_said_so() {
         }
     }
     for_all!(check);
-    assert!(Relu::DIFFERENTIATES_FROM_OUTPUT && !Pvlu::DIFFERENTIATES_FROM_OUTPUT);
+    const { assert!(Relu::DIFFERENTIATES_FROM_OUTPUT && !Pvlu::DIFFERENTIATES_FROM_OUTPUT) };
 }
 
 #[test]

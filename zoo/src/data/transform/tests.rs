@@ -65,7 +65,8 @@ fn every_change_is_its_definition() {
 fn an_image_of_any_size_is_changed_and_its_planes_come_in_any_order() {
     // 2 rows of 3 columns.
     let bytes: Vec<u8> = (0..18).collect();
-    let tables = std::array::from_fn(|channel| std::array::from_fn(|byte| (100 * channel + byte) as f32));
+    let tables: [[f32; 256]; CHANNELS] =
+        std::array::from_fn(|channel| std::array::from_fn(|byte| (100 * channel + byte) as f32));
     let apply = |change: Change, channels| {
         let mut out = vec![0.0; 18];
         let look_up = |channel: usize, byte: u8| tables[channel][usize::from(byte)];
