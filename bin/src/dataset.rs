@@ -6,7 +6,7 @@ use pvlu_zoo::data::{DataError, Dataset};
 
 use crate::args::{CommonArgs, Preset};
 use crate::error::CliError;
-use crate::table::{PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED, quick};
+use crate::table::{self, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
 
 /// Environment variable with the folder of the CIFAR files.
 pub const DATA_VARIABLE: &str = "PVLU_ZOO_DATA";
@@ -61,7 +61,9 @@ impl Set {
 /// A folder that was asked for must have the files; `./data` may be anything else that the user keeps there, and is
 /// taken only if it has them. If it has them and they are damaged, that is an error too: numbers of the procedural images
 /// in the place of CIFAR's are not what the user waits for.
-pub fn choose(set: Set, args: &CommonArgs) -> Result<Chosen, CliError> {
+///
+/// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
+pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
     // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
     let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = args.data.clone().or_else(variable) {
@@ -77,7 +79,7 @@ pub fn choose(set: Set, args: &CommonArgs) -> Result<Chosen, CliError> {
             Err(error) => return Err(error.into()),
         }
     }
-    procedural(set, args)
+    procedural(set, args, quick)
 }
 
 fn cifar(set: Set, folder: &Path, preset: Option<Preset>) -> Result<Chosen, DataError> {
@@ -86,10 +88,10 @@ fn cifar(set: Set, folder: &Path, preset: Option<Preset>) -> Result<Chosen, Data
     Ok(Chosen { dataset, preset: preset.unwrap_or(Preset::Paper), note })
 }
 
-fn procedural(set: Set, args: &CommonArgs) -> Result<Chosen, CliError> {
+fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
     let preset = args.preset.unwrap_or(Preset::Quick);
     let (classes, train, test) = match (preset, set) {
-        (Preset::Quick, _) => (quick::CLASSES, quick::TRAIN, quick::TEST),
+        (Preset::Quick, _) => (table::quick::CLASSES, quick.0, quick.1),
         (Preset::Paper, Set::Cifar10) => (10, PAPER_TRAIN, PAPER_TEST),
         (Preset::Paper, Set::Cifar100) => (100, PAPER_TRAIN, PAPER_TEST),
     };

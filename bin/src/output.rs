@@ -148,6 +148,50 @@ impl CsvFile {
     }
 }
 
+/// The CSV files of a table in the making: one of its epochs, one of its runs.
+#[derive(Debug)]
+pub struct TableFiles {
+    epochs: CsvFile,
+    runs: CsvFile,
+    /// Whether a row was written.
+    begun: bool,
+}
+
+impl TableFiles {
+    /// `NAME_epochs.csv` and `NAME.csv` in a folder; they appear with their first row.
+    pub fn new(folder: &Path, name: &str, epoch_columns: &[&str], run_columns: &[&str]) -> Result<Self, CliError> {
+        Ok(Self {
+            epochs: CsvFile::new(folder.join(format!("{name}_epochs.csv")), epoch_columns)?,
+            runs: CsvFile::new(folder.join(format!("{name}.csv")), run_columns)?,
+            begun: false,
+        })
+    }
+
+    /// Adds an epoch. With the first one the runs of an earlier command go, which do not belong beside it.
+    pub fn add_epoch(&mut self, row: Vec<String>) -> Result<(), CliError> {
+        self.epochs.add([row])?;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.runs.replace::<[Vec<String>; 0], String>([])?;
+        }
+        Ok(())
+    }
+
+    /// Writes the runs that there are so far, all of them: a later one may give an earlier one something to compare to.
+    pub fn write_runs(&mut self, rows: Vec<Vec<String>>) -> Result<(), CliError> {
+        if !std::mem::replace(&mut self.begun, true) {
+            // Runs without epochs: those of an earlier command go.
+            self.epochs.replace::<[Vec<String>; 0], String>([])?;
+        }
+        self.runs.replace(rows)
+    }
+
+    /// Adds the summary below the runs, and returns the line that says where everything is.
+    pub fn finish(mut self, summary: Vec<Vec<String>>) -> Result<String, CliError> {
+        self.runs.add(summary)?;
+        Ok(format!("written: {}, {}", self.runs.path().display(), self.epochs.path().display()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

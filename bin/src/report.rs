@@ -9,7 +9,7 @@ use std::path::Path;
 use pvlu_zoo::train::EpochRecord;
 
 use crate::error::CliError;
-use crate::output::CsvFile;
+use crate::output::TableFiles;
 use crate::run::Plan;
 use crate::statistics::{Summary, number, percent, rel_error_decrease, summarize};
 use crate::table::LEARNING_RATE;
@@ -111,24 +111,15 @@ impl RunResult {
 #[derive(Debug)]
 pub struct Report<'a> {
     plan: &'a Plan,
-    epochs: CsvFile,
-    runs: CsvFile,
+    files: TableFiles,
     results: Vec<RunResult>,
-    /// Whether a row was written.
-    begun: bool,
 }
 
 impl<'a> Report<'a> {
     /// A report without rows; files appear with their first row.
     pub fn new(plan: &'a Plan, folder: &Path) -> Result<Self, CliError> {
-        let name = plan.table.name;
-        Ok(Self {
-            plan,
-            epochs: CsvFile::new(folder.join(format!("{name}_epochs.csv")), &EPOCH_COLUMNS)?,
-            runs: CsvFile::new(folder.join(format!("{name}.csv")), &RUN_COLUMNS)?,
-            results: Vec::new(),
-            begun: false,
-        })
+        let files = TableFiles::new(folder, plan.table.name, &EPOCH_COLUMNS, &RUN_COLUMNS)?;
+        Ok(Self { plan, files, results: Vec::new() })
     }
 
     /// Adds one epoch.
@@ -146,13 +137,7 @@ impl<'a> Report<'a> {
             number(record.test.top5),
             format!("{:.3}", record.seconds),
         ]);
-        self.epochs.add([row])?;
-        if !self.begun {
-            // The runs of an earlier command do not stay beside the epochs of this one.
-            self.begun = true;
-            self.runs.replace::<[Vec<String>; 0], String>([])?;
-        }
-        Ok(())
+        self.files.add_epoch(row)
     }
 
     /// Adds one finished run.
@@ -161,7 +146,7 @@ impl<'a> Report<'a> {
     pub fn add_run(&mut self, result: RunResult) -> Result<(), CliError> {
         self.results.push(result);
         let rows: Vec<_> = self.results.iter().map(|result| self.run_row(result)).collect();
-        self.runs.replace(rows)
+        self.files.write_runs(rows)
     }
 
     fn run_row(&self, result: &RunResult) -> Vec<String> {
@@ -194,7 +179,7 @@ impl<'a> Report<'a> {
     }
 
     /// Adds the summary rows, and returns the table for stdout.
-    pub fn finish(mut self) -> Result<String, CliError> {
+    pub fn finish(self) -> Result<String, CliError> {
         let mut rows = Vec::new();
         let mut text = String::new();
         let plan = self.plan;
@@ -257,14 +242,12 @@ impl<'a> Report<'a> {
             }
             let _ = writeln!(text, " {:>12} {:>12}", percent(&paper), percent(&decrease));
         }
-        self.runs.add(rows)?;
+        let written = self.files.finish(rows)?;
         let _ = write!(
             text,
             "\nselected: at the epoch that is best on held-out training images. peak: the best epoch by the test images, \
              as the paper reports.\nrel. error: decrease of the error rate against ReLU with the same seed, by the \
-             selected epoch.\nwritten: {}, {}",
-            self.runs.path().display(),
-            self.epochs.path().display()
+             selected epoch.\n{written}"
         );
         Ok(text)
     }

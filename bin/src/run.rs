@@ -77,7 +77,7 @@ fn from_scratch(table: &'static Table, args: &TableArgs) -> Result<(), CliError>
     pvlu::kernel::memory::keep_freed_memory();
     start_threads(args.common.threads)?;
     prepare_folder(&args.common.out)?;
-    let chosen = choose(Set::Cifar100, &args.common)?;
+    let chosen = choose(Set::Cifar100, &args.common, (quick::TRAIN, quick::TEST))?;
     let notes: Vec<String> = std::iter::once(chosen.note.clone())
         .chain(chosen.dataset.warnings.iter().map(|warning| format!("warning: {warning}")))
         .collect();

@@ -71,7 +71,7 @@ pub fn run(protocol: &'static Protocol, args: &TuningArgs) -> Result<(), CliErro
     pvlu::kernel::memory::keep_freed_memory();
     start_threads(args.common.threads)?;
     prepare_folder(&args.common.out)?;
-    let chosen = choose(protocol.set, &args.common)?;
+    let chosen = choose(protocol.set, &args.common, (protocol::quick::TRAIN, protocol::quick::TEST))?;
     let mut notes = vec![chosen.note.clone()];
     notes.extend(chosen.dataset.warnings.iter().map(|warning| format!("warning: {warning}")));
     let plan = plan(protocol, args, chosen)?;
@@ -190,6 +190,8 @@ struct Base {
     snapshot: Snapshot,
     preprocessing: Preprocessing,
     has_batch_norm: bool,
+    /// Test accuracy on the images of the arms.
+    before: f64,
 }
 
 impl Runner<'_> {
@@ -247,7 +249,8 @@ impl Runner<'_> {
         let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| has_batch_norm |= tensor.slot.role == Role::Scale;
         network.tensors(&mut look).map_err(|source| self.failed(model, source))?;
         let snapshot = Snapshot::of(network.as_ref()).map_err(|source| self.failed(model, source))?;
-        Ok(Some(Base { snapshot, preprocessing, has_batch_norm }))
+        let Some(before) = self.measure(network.as_mut(), preprocessing, &run)? else { return Ok(None) };
+        Ok(Some(Base { snapshot, preprocessing, has_batch_norm, before: before.top1 }))
     }
 
     /// One arm from where the first phase ended.
@@ -262,28 +265,25 @@ impl Runner<'_> {
     ) -> Result<Option<RunResult>, CliError> {
         let plan = self.plan;
         let run = format!("{} {model} {} seed {seed}", plan.protocol.name, arm.name);
-        let mut network = pretrained::build(model, plan.classes, Start::Unfilled)?;
-        base.snapshot.restore(network.as_mut())?;
-        let filtered = plan.protocol.filtered;
-        let Some(before) = self.measure(network.as_mut(), base.preprocessing, filtered, &run)? else {
-            return Ok(None);
-        };
-        if arm.activation != "relu" {
-            network = network.swap_activation(arm.activation)?;
-        }
         let mut result = RunResult {
             model: model.to_owned(),
             origin: origin.name(),
             arm,
             seed,
             trained: 0,
-            before: before.top1,
+            before: base.before,
             ended: Ended::Unchanged,
         };
         let Some(policy) = plan.protocol.policy(arm, base.has_batch_norm) else { return Ok(Some(result)) };
+        let mut network = pretrained::build(model, plan.classes, Start::Unfilled)?;
+        base.snapshot.restore(network.as_mut())?;
+        if arm.activation != "relu" {
+            network = network.swap_activation(arm.activation)?;
+        }
         policy.apply(network.net_mut());
         result.trained = network.trained_parameters().map_err(|source| self.failed(model, source))?;
-        let tuning = Tuning { run: &run, seed, epochs: plan.epochs, policy, filtered, measured: true };
+        let tuning =
+            Tuning { run: &run, seed, epochs: plan.epochs, policy, filtered: plan.protocol.filtered, measured: true };
         let mut record = |epoch: &_| report.add_epoch(model, arm, seed, epoch);
         let history = self.tune(network.as_mut(), base.preprocessing, &tuning, &mut record)?;
         if history.outcome == Outcome::Interrupted {
@@ -356,15 +356,14 @@ impl Runner<'_> {
         })
     }
 
-    /// A network on the test images.
+    /// A network on the test images of the arms.
     fn measure(
         &self,
         model: &mut dyn Model,
         preprocessing: Preprocessing,
-        filtered: bool,
         run: &str,
     ) -> Result<Option<Evaluation>, CliError> {
-        let splits = self.splits(preprocessing, 0, filtered, true)?;
+        let splits = self.splits(preprocessing, 0, self.plan.protocol.filtered, true)?;
         let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         evaluate(model, &splits.test, &mut go_on).map_err(|source| CliError::Training { run: run.to_owned(), source })
     }

@@ -11,7 +11,7 @@ use pvlu_zoo::train::{EpochRecord, History, Outcome};
 use super::Plan;
 use super::protocol::Arm;
 use crate::error::CliError;
-use crate::output::CsvFile;
+use crate::output::TableFiles;
 use crate::statistics::{number, paired, percent, rel_error_decrease, summarize};
 
 const EPOCH_COLUMNS: [&str; 16] = [
@@ -104,28 +104,27 @@ impl RunResult {
         matches!(&self.ended, Ended::Trained(history) if history.outcome == Outcome::Diverged)
     }
 
-    /// Test accuracy after the last epoch.
-    fn last(&self) -> f64 {
+    /// What `pick` takes of the second phase; of an arm without one what the first phase left.
+    fn top1(&self, pick: impl FnOnce(&History) -> Option<f64>) -> f64 {
         match &self.ended {
             Ended::Unchanged => self.before,
-            Ended::Trained(history) => history.final_top1().unwrap_or(f64::NAN),
+            Ended::Trained(history) => pick(history).unwrap_or(f64::NAN),
         }
+    }
+
+    /// Test accuracy after the last epoch.
+    fn last(&self) -> f64 {
+        self.top1(History::final_top1)
     }
 
     /// Test accuracy after the epoch that is best on the held-out images.
     fn selected(&self) -> f64 {
-        match &self.ended {
-            Ended::Unchanged => self.before,
-            Ended::Trained(history) => history.selected().map_or(f64::NAN, |epoch| epoch.test.top1),
-        }
+        self.top1(|history| Some(history.selected()?.test.top1))
     }
 
     /// The best test accuracy after any epoch, as the paper reports.
     fn peak(&self) -> f64 {
-        match &self.ended {
-            Ended::Unchanged => self.before,
-            Ended::Trained(history) => history.peak_top1().unwrap_or(f64::NAN),
-        }
+        self.top1(History::peak_top1)
     }
 
     fn selected_epoch(&self) -> u64 {
@@ -147,24 +146,15 @@ impl RunResult {
 #[derive(Debug)]
 pub struct Report<'a> {
     plan: &'a Plan,
-    epochs: CsvFile,
-    runs: CsvFile,
+    files: TableFiles,
     results: Vec<RunResult>,
-    /// Whether a row was written.
-    begun: bool,
 }
 
 impl<'a> Report<'a> {
     /// A report without rows; files appear with their first row.
     pub fn new(plan: &'a Plan, folder: &Path) -> Result<Self, CliError> {
-        let name = plan.protocol.name;
-        Ok(Self {
-            plan,
-            epochs: CsvFile::new(folder.join(format!("{name}_epochs.csv")), &EPOCH_COLUMNS)?,
-            runs: CsvFile::new(folder.join(format!("{name}.csv")), &RUN_COLUMNS)?,
-            results: Vec::new(),
-            begun: false,
-        })
+        let files = TableFiles::new(folder, plan.protocol.name, &EPOCH_COLUMNS, &RUN_COLUMNS)?;
+        Ok(Self { plan, files, results: Vec::new() })
     }
 
     /// Adds one epoch of an arm.
@@ -186,24 +176,14 @@ impl<'a> Report<'a> {
             .chain([record.validation, record.test].map(|evaluation| (evaluation.loss, evaluation.top1)));
         row.extend(evaluations.flat_map(|(loss, top1)| [number(loss), number(top1)]));
         row.push(format!("{:.3}", record.seconds));
-        self.epochs.add([row])?;
-        self.begin()
-    }
-
-    /// The runs of an earlier command do not stay beside those of this one.
-    fn begin(&mut self) -> Result<(), CliError> {
-        if !std::mem::replace(&mut self.begun, true) {
-            self.runs.replace::<[Vec<String>; 0], String>([])?;
-        }
-        Ok(())
+        self.files.add_epoch(row)
     }
 
     /// Adds one finished run.
     pub fn add_run(&mut self, result: RunResult) -> Result<(), CliError> {
-        self.begin()?;
         self.results.push(result);
         let rows: Vec<_> = self.results.iter().map(|result| self.run_row(result)).collect();
-        self.runs.replace(rows)
+        self.files.write_runs(rows)
     }
 
     fn run_row(&self, run: &RunResult) -> Vec<String> {
@@ -232,7 +212,7 @@ impl<'a> Report<'a> {
     }
 
     /// Adds the summary rows, and returns the table for stdout.
-    pub fn finish(mut self) -> Result<String, CliError> {
+    pub fn finish(self) -> Result<String, CliError> {
         let plan = self.plan;
         let mut rows = Vec::new();
         let mut text = format!(
@@ -305,14 +285,12 @@ impl<'a> Report<'a> {
                 );
             }
         }
-        self.runs.add(rows)?;
+        let written = self.files.finish(rows)?;
         let _ = write!(
             text,
             "\ntrained: parameters that the second phase trains. before: after the first phase, with ReLU. selected: at the epoch \
              that is best on\nheld-out training images. peak: the best epoch by the test images. rel. error, difference: against \
-             the arm relu with the same seed,\nby the selected epoch.\nwritten: {}, {}",
-            self.runs.path().display(),
-            self.epochs.path().display()
+             the arm relu with the same seed,\nby the selected epoch.\n{written}"
         );
         Ok(text)
     }

@@ -35,14 +35,6 @@ pub enum InputGradient<'a, E> {
 }
 
 impl<'a, E> InputGradient<'a, E> {
-    /// A wanted gradient.
-    pub fn of(gradient: &'a mut [E], write: Write) -> Self {
-        match write {
-            Write::Replace => InputGradient::Overwrite(gradient),
-            Write::Add => InputGradient::Accumulate(gradient),
-        }
-    }
-
     /// The slice, if the gradient is wanted.
     pub fn slice(&self) -> Option<&[E]> {
         match self {
