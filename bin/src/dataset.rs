@@ -1,12 +1,13 @@
 //! Which images a table is run on.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use pvlu_zoo::data::{DataError, Dataset};
+use pvlu_zoo::data::{DataError, Dataset, Split};
 
 use crate::args::{CommonArgs, Preset};
 use crate::error::CliError;
-use crate::table::{self, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
+use crate::table::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
 
 /// Environment variable with the folder of the CIFAR files.
 pub const DATA_VARIABLE: &str = "PVLU_ZOO_DATA";
@@ -20,6 +21,41 @@ pub struct Chosen {
     pub preset: Preset,
     /// What to tell the user about the choice.
     pub note: String,
+}
+
+/// The images of a table.
+#[derive(Debug)]
+pub struct Parts {
+    /// Trained on.
+    pub train: Split,
+    /// Held out of training, which pick the epoch.
+    pub validation: Split,
+    /// Tested on.
+    pub test: Split,
+}
+
+impl Chosen {
+    /// The images that a table uses: as many as `quick` says under the quick preset, unless the user said otherwise.
+    pub fn parts(&self, args: &CommonArgs, quick: (usize, usize)) -> Result<Parts, CliError> {
+        let usual = |quick| if self.preset == Preset::Quick { quick } else { usize::MAX };
+        let limit_train = args.limit_train.map_or(usual(quick.0), NonZeroUsize::get);
+        let limit_test = args.limit_test.map_or(usual(quick.1), NonZeroUsize::get);
+        let (train, validation) = self.dataset.train.limit(limit_train).split_validation(HELD_OUT)?;
+        let test = self.dataset.test.limit(limit_test);
+        for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
+            if split.is_empty() {
+                let (data, train, test) = (self.dataset.name, self.dataset.train.len().min(limit_train), test.len());
+                let error = CliError::TooFewImages { data, part, train, test };
+                let limited = args.limit_train.is_some() || args.limit_test.is_some();
+                return Err(if limited {
+                    CliError::Usage(format!("{error}: raise --limit-train or --limit-test"))
+                } else {
+                    error
+                });
+            }
+        }
+        Ok(Parts { train, validation, test })
+    }
 }
 
 /// A data set of the paper.

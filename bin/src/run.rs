@@ -9,7 +9,7 @@ use pvlu_zoo::train::{Event, FitConfig, History, OptimizerConfig, Outcome, Sched
 
 use crate::args::{Cli, Command, Preset, TableArgs};
 use crate::command::start_threads;
-use crate::dataset::{Chosen, Set, choose};
+use crate::dataset::{Chosen, Parts, Set, choose};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{prepare_folder, print};
@@ -107,26 +107,9 @@ fn from_scratch(table: &'static Table, args: &TableArgs) -> Result<(), CliError>
 
 /// Fills in what the user left open.
 fn plan(table: &'static Table, args: &TableArgs, chosen: Chosen) -> Result<Plan, CliError> {
+    let Parts { train, validation, test } = chosen.parts(&args.common, (quick::TRAIN, quick::TEST))?;
     let Chosen { dataset, preset, .. } = chosen;
     let is_quick = preset == Preset::Quick;
-    let is_procedural = dataset.name == "procedural";
-    let default_limit = |quick_limit| if is_quick && !is_procedural { quick_limit } else { usize::MAX };
-    let limit_train = args.common.limit_train.map_or(default_limit(quick::TRAIN), |limit| limit.get());
-    let limit_test = args.common.limit_test.map_or(default_limit(quick::TEST), |limit| limit.get());
-    let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT)?;
-    let test = dataset.test.limit(limit_test);
-    for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
-        if split.is_empty() {
-            let (data, train, test) = (dataset.name, dataset.train.len().min(limit_train), test.len());
-            let error = CliError::TooFewImages { data, part, train, test };
-            let limited = args.common.limit_train.is_some() || args.common.limit_test.is_some();
-            return Err(if limited {
-                CliError::Usage(format!("{error}: raise --limit-train or --limit-test"))
-            } else {
-                error
-            });
-        }
-    }
     let seeds = args.common.seeds.clone().unwrap_or_else(|| if is_quick { quick::SEEDS } else { table.seeds }.to_vec());
     let activations = args
         .activations

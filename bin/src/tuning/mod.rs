@@ -27,17 +27,20 @@ use self::protocol::{Arm, Protocol};
 use self::report::{Ended, Report, RunResult};
 use crate::args::{Preset, TuningArgs};
 use crate::command::start_threads;
-use crate::dataset::{Chosen, choose};
+use crate::dataset::{Chosen, Parts, choose};
 use crate::error::CliError;
+use crate::interrupt;
 use crate::output::{prepare_folder, print};
 use crate::progress::Progress;
-use crate::{interrupt, table};
 
 /// A table by its subcommand.
 pub use self::protocol::{TABLE3, TABLE4, TABLE5, TABLE6};
 
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
+
+/// Images of the quick preset, for training and for testing.
+const QUICK_IMAGES: (usize, usize) = (protocol::quick::TRAIN, protocol::quick::TEST);
 
 /// Everything that decides the numbers of a table.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ pub fn run(protocol: &'static Protocol, args: &TuningArgs) -> Result<(), CliErro
     pvlu::kernel::memory::keep_freed_memory();
     start_threads(args.common.threads)?;
     prepare_folder(&args.common.out)?;
-    let chosen = choose(protocol.set, &args.common, (protocol::quick::TRAIN, protocol::quick::TEST))?;
+    let chosen = choose(protocol.set, &args.common, QUICK_IMAGES)?;
     let mut notes = vec![chosen.note.clone()];
     notes.extend(chosen.dataset.warnings.iter().map(|warning| format!("warning: {warning}")));
     let plan = plan(protocol, args, chosen)?;
@@ -101,20 +104,10 @@ pub fn run(protocol: &'static Protocol, args: &TuningArgs) -> Result<(), CliErro
 
 /// Fills in what the user left open.
 fn plan(protocol: &'static Protocol, args: &TuningArgs, chosen: Chosen) -> Result<Plan, CliError> {
-    let Chosen { dataset, preset, .. } = chosen;
     let TuningArgs { common, .. } = args;
+    let Parts { train, validation, test } = chosen.parts(common, QUICK_IMAGES)?;
+    let Chosen { dataset, preset, .. } = chosen;
     let is_quick = preset == Preset::Quick;
-    let limit = |quick: usize| if is_quick { quick } else { usize::MAX };
-    let limit_train = common.limit_train.map_or(limit(protocol::quick::TRAIN), |limit| limit.get());
-    let limit_test = common.limit_test.map_or(limit(protocol::quick::TEST), |limit| limit.get());
-    let (train, validation) = dataset.train.limit(limit_train).split_validation(table::HELD_OUT)?;
-    let test = dataset.test.limit(limit_test);
-    for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
-        if split.is_empty() {
-            let (data, train, test) = (dataset.name, dataset.train.len().min(limit_train), test.len());
-            return Err(CliError::TooFewImages { data, part, train, test });
-        }
-    }
     let usual = if is_quick { protocol.quick_models } else { protocol.models };
     let names = args.models.clone().unwrap_or_else(|| usual.iter().map(|&model| model.to_owned()).collect());
     let mut models = Vec::new();
