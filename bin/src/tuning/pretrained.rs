@@ -49,14 +49,15 @@ impl Origin {
 }
 
 /// Extensions of files of weights.
-const EXTENSIONS: [&str; 3] = ["safetensors", "h5", "keras.h5"];
+const EXTENSIONS: [&str; 2] = ["safetensors", "h5"];
 
 /// The beginnings of the names that a model's files have: those of torchvision, timm and Keras, and, of a CIFAR ResNet, of the
 /// data set that it was trained on. The best comes first.
 fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
     let Some(depth) = model.strip_prefix("cifar_resnet") else {
-        let torch = model.replace("_v1_5", "");
-        return vec![model.to_owned(), torch.clone(), format!("tf_{torch}")];
+        // torchvision does not say in the name that its ResNets are v1.5.
+        let of_torch = model.strip_suffix("_v1_5");
+        return std::iter::once(model).chain(of_torch).map(str::to_owned).collect();
     };
     let depth = depth.trim_end_matches("_b");
     let own = protocol.set.name();
