@@ -145,7 +145,11 @@ pub struct TuningArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
     pub epochs: Option<u64>,
 
-    /// Adam's learning rate at the start of both phases
+    /// Adam's learning rate at the start of the phase with ReLU
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    pub first_learning_rate: Option<f64>,
+
+    /// Adam's learning rate at the start of each arm
     #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub learning_rate: Option<f64>,
 }

@@ -58,6 +58,7 @@ struct Plan {
     arms: Option<Vec<String>>,
     first_epochs: u64,
     epochs: u64,
+    first_learning_rate: f64,
     learning_rate: f64,
     batch_size: usize,
     /// Values that the user set in the place of the preset's.
@@ -133,6 +134,7 @@ fn plan(protocol: &'static Protocol, args: &TuningArgs, chosen: Chosen) -> Resul
             protocol::FIRST_EPOCHS
         }),
         epochs: args.epochs.unwrap_or(if is_quick { protocol::quick::EPOCHS } else { protocol::EPOCHS }),
+        first_learning_rate: args.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
         learning_rate: args.learning_rate.unwrap_or(protocol::LEARNING_RATE),
         batch_size: common
             .batch_size
@@ -150,6 +152,7 @@ fn overridden(args: &TuningArgs) -> String {
     let values = [
         ("first-epochs", args.first_epochs.map(|n| n.to_string())),
         ("epochs", args.epochs.map(|n| n.to_string())),
+        ("first-learning-rate", args.first_learning_rate.map(|rate| format!("{rate:e}"))),
         ("learning-rate", args.learning_rate.map(|rate| format!("{rate:e}"))),
         ("limit-train", common.limit_train.map(|n| n.to_string())),
         ("limit-test", common.limit_test.map(|n| n.to_string())),
@@ -231,7 +234,15 @@ impl Runner<'_> {
         let Pretrained { model: mut network, preprocessing, fresh_head } = pretrained;
         let run = format!("{} {model} seed {seed}, first phase", plan.protocol.name);
         let policy = plan.protocol.first_policy(fresh_head);
-        let tuned = Tuning { run: &run, seed, epochs: plan.first_epochs, policy, filtered: false, measured: false };
+        let tuned = Tuning {
+            run: &run,
+            seed,
+            epochs: plan.first_epochs,
+            learning_rate: plan.first_learning_rate,
+            policy,
+            filtered: false,
+            measured: false,
+        };
         let history = self.tune(network.as_mut(), preprocessing, &tuned, &mut |_| Ok(()))?;
         match history.outcome {
             Outcome::Interrupted => return Ok(None),
@@ -275,8 +286,15 @@ impl Runner<'_> {
         }
         policy.apply(network.net_mut());
         result.trained = network.trained_parameters().map_err(|source| self.failed(model, source))?;
-        let tuning =
-            Tuning { run: &run, seed, epochs: plan.epochs, policy, filtered: plan.protocol.filtered, measured: true };
+        let tuning = Tuning {
+            run: &run,
+            seed,
+            epochs: plan.epochs,
+            learning_rate: plan.learning_rate,
+            policy,
+            filtered: plan.protocol.filtered,
+            measured: true,
+        };
         let mut record = |epoch: &_| report.add_epoch(model, arm, seed, epoch);
         let history = self.tune(network.as_mut(), base.preprocessing, &tuning, &mut record)?;
         if history.outcome == Outcome::Interrupted {
@@ -294,16 +312,12 @@ impl Runner<'_> {
         tuning: &Tuning<'_>,
         record: &mut dyn FnMut(&pvlu_zoo::train::EpochRecord) -> Result<(), CliError>,
     ) -> Result<History, CliError> {
-        let Tuning { run, seed, epochs, policy, filtered, measured } = *tuning;
+        let Tuning { run, seed, epochs, learning_rate, policy, filtered, measured } = *tuning;
         policy.apply(model.net_mut());
         model.seed_dropout(seed);
         let splits = self.splits(preprocessing, seed, filtered, measured)?;
-        let config = FitConfig {
-            epochs,
-            optimizer: OptimizerConfig::adam(),
-            learning_rate: self.plan.learning_rate,
-            schedule: Schedule::Cosine,
-        };
+        let config =
+            FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
         self.progress.start_run(run, epochs);
         let mut failure = None;
         let mut observe = |event: Event<'_>| {
@@ -372,6 +386,7 @@ struct Tuning<'a> {
     run: &'a str,
     seed: u64,
     epochs: u64,
+    learning_rate: f64,
     policy: FreezePolicy,
     /// Whether images are filtered.
     filtered: bool,

@@ -43,6 +43,16 @@ pub enum First {
     BatchNorm,
 }
 
+impl First {
+    /// Adam's learning rate at the start, which falls to zero over a half cosine.
+    pub fn learning_rate(self) -> f64 {
+        match self {
+            First::Head => HEAD_LEARNING_RATE,
+            First::BatchNorm => LEARNING_RATE,
+        }
+    }
+}
+
 /// One arm of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arm {
@@ -122,8 +132,10 @@ pub const FIRST_EPOCHS: u64 = 15;
 pub const EPOCHS: u64 = 15;
 /// Images in a step. Chosen.
 pub const BATCH_SIZE: usize = 128;
-/// Adam's learning rate at the start of both phases, which falls to zero over a half cosine. Chosen.
+/// Adam's learning rate at the start of an arm, which falls to zero over a half cosine. Chosen.
 pub const LEARNING_RATE: f64 = 1e-3;
+/// The same of a first phase that trains a head alone: at a tenth of it a new head is far from convergence. Chosen.
+pub const HEAD_LEARNING_RATE: f64 = 1e-2;
 /// Seeds. Chosen; the paper gives one number.
 pub const SEEDS: &[u64] = &[0, 1, 2];
 /// Share of the side that images are shifted by, at most: 4 pixels of 32. Chosen.

@@ -33,7 +33,7 @@ const EPOCH_COLUMNS: [&str; 16] = [
     "epoch_seconds",
 ];
 
-const RUN_COLUMNS: [&str; 35] = [
+const RUN_COLUMNS: [&str; 36] = [
     "run_id",
     "table",
     "model",
@@ -65,6 +65,7 @@ const RUN_COLUMNS: [&str; 35] = [
     "batch_size",
     "first_epochs",
     "epochs",
+    "first_learning_rate",
     "learning_rate",
     "overridden",
     "data_warnings",
@@ -338,7 +339,7 @@ impl<'a> Report<'a> {
     }
 
     /// The last columns, which say under which circumstances.
-    fn circumstances(&self, seconds: &str) -> [String; 11] {
+    fn circumstances(&self, seconds: &str) -> [String; 12] {
         let plan = self.plan;
         [
             plan.classes.to_string(),
@@ -348,6 +349,7 @@ impl<'a> Report<'a> {
             plan.batch_size.to_string(),
             plan.first_epochs.to_string(),
             plan.epochs.to_string(),
+            format!("{:e}", plan.first_learning_rate),
             format!("{:e}", plan.learning_rate),
             plan.overridden.clone(),
             plan.warnings.clone(),
