@@ -209,13 +209,13 @@ fn a_panic_of_a_worker_reaches_the_reader() {
 fn filtered_images_are_normalised_and_changed_as_others_are() {
     let pixels: Vec<u8> = (0..2 * IMAGE_LEN).map(|i| (i * 89 % 253) as u8).collect();
     let split = Arc::new(Split::new(pixels.clone(), vec![0, 1], None, 2).unwrap());
-    let filter = Some(Gaussian { sigma: 1.0, radius: 4 });
+    let filter = Gaussian { sigma: 1.0, radius: 4 };
     let images = |config: LoaderConfig| -> Vec<f32> {
         Loader::new(Arc::clone(&split), config).unwrap().epoch(0).flat_map(|batch| batch.images).collect()
     };
     let plain = LoaderConfig::evaluation(2, Normalization::CIFAR10);
-    let found = images(LoaderConfig { filter, ..plain.clone() });
-    let blurred = pixels.chunks_exact(IMAGE_LEN).flat_map(|image| filter.unwrap().apply(image, (SIDE, SIDE)));
+    let found = images(LoaderConfig { filter: Some(filter), ..plain.clone() });
+    let blurred = pixels.chunks_exact(IMAGE_LEN).flat_map(|image| filter.apply(image, (SIDE, SIDE)));
     let Normalization { mean, std } = Normalization::CIFAR10;
     for (at, (found, value)) in found.iter().zip(blurred).enumerate() {
         let channel = at / (SIDE * SIDE) % CHANNELS;
