@@ -30,6 +30,7 @@ pub mod dim;
 pub mod error;
 pub mod kernel;
 pub mod layer;
+pub mod liveness;
 pub mod loss;
 pub mod profile;
 pub mod tape;

@@ -4,8 +4,12 @@
 mod arguments;
 #[path = "cli/bad_data.rs"]
 mod bad_data;
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/failures.rs"]
 mod failures;
+#[path = "cli/figures.rs"]
+mod figures;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
 #[path = "cli/pretrained.rs"]
@@ -14,6 +18,8 @@ mod pretrained;
 mod real_data;
 #[path = "cli/repeats.rs"]
 mod repeats;
+#[path = "cli/resume.rs"]
+mod resume;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/tables.rs"]

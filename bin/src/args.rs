@@ -24,7 +24,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The tables that can be reproduced.
+/// What can be reproduced.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Table 1: the six-convolution network on CIFAR-100, without augmentation
@@ -39,6 +39,39 @@ pub enum Command {
     Table5(TuningArgs),
     /// Table 6: the same on CIFAR-100
     Table6(TuningArgs),
+    /// Figure 1: VLU and its derivative
+    Figure1(FigureArgs),
+    /// Figure 2: test accuracy by epoch of table 1
+    Figure2(FigureArgs),
+    /// Figure 3: the same of table 2
+    Figure3(FigureArgs),
+    /// Figure 4: images before and after the Gaussian filter
+    Figure4(FigureArgs),
+    /// All tables, one after the other, then all figures and the report
+    All(AllArgs),
+    /// Every table that there is beside the paper's, with all figures, as a page and as Markdown
+    Report(ReportArgs),
+    /// The runs of tables, by their addresses, for --only
+    Plan(PlanArgs),
+    /// Tables from the finished runs of several output folders
+    Merge(MergeArgs),
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum TableName {
+    /// Six convolutions on CIFAR-100.
+    Table1,
+    /// The same with augmentation.
+    Table2,
+    /// VGG on CIFAR-10.
+    Table3,
+    /// The same on blurred images.
+    Table4,
+    /// ResNets on CIFAR-10.
+    Table5,
+    /// The same on CIFAR-100.
+    Table6,
 }
 
 /// How much work a run does.
@@ -51,6 +84,11 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// What the preset takes of two values.
+    pub fn pick<T>(self, quick: T, paper: T) -> T {
+        if self == Preset::Quick { quick } else { paper }
+    }
+
     /// Name in the CSV.
     pub fn name(self) -> &'static str {
         match self {
@@ -88,11 +126,35 @@ pub struct CommonArgs {
     #[arg(long, value_name = "N")]
     pub batch_size: Option<NonZeroUsize>,
 
+    /// Passes over the training images; in tables 3 to 6 of each arm
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    pub epochs: Option<u64>,
+
+    /// Do these runs alone, by their addresses: see `reproduce plan`
+    #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+
+    /// Go on with what an earlier command left in the output folder: finished runs count, unfinished ones go on
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Seconds between two checkpoints of a run; one is written at Ctrl-C in any case
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub checkpoint_every: u64,
+
+    /// Save the network of each run in the folder `weights` of the output folder
+    #[arg(long)]
+    pub save_weights: bool,
+
+    /// Print what would be run, with its steps and an estimate of the time, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
     /// Worker threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: Option<u16>,
 
-    /// Folder for the CSV files
+    /// Folder for the tables, and for runs under way
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,
 
@@ -107,10 +169,6 @@ pub struct TableArgs {
     /// Options of every table.
     #[command(flatten)]
     pub common: CommonArgs,
-
-    /// Passes over the training images
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
-    pub epochs: Option<u64>,
 
     /// Activations, one run each and seed
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
@@ -141,10 +199,6 @@ pub struct TuningArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
     pub first_epochs: Option<u64>,
 
-    /// Passes over the training images of each arm
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
-    pub epochs: Option<u64>,
-
     /// Adam's learning rate at the start of the phase with ReLU
     #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub first_learning_rate: Option<f64>,
@@ -154,9 +208,129 @@ pub struct TuningArgs {
     pub learning_rate: Option<f64>,
 }
 
+/// Options of all tables.
+#[derive(Args, Clone, Debug)]
+pub struct AllArgs {
+    /// Options of tables 3 to 6, and of every table.
+    #[command(flatten)]
+    pub tuning: TuningArgs,
+
+    /// Activations of tables 1 and 2, one run each and seed
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
+    pub activations: Option<Vec<String>>,
+}
+
+/// Options of the plan.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// Tables [default: all]
+    #[arg(value_enum)]
+    pub tables: Vec<TableName>,
+
+    /// Print JSON: addresses, steps and configurations
+    #[arg(long)]
+    pub json: bool,
+
+    /// Options that decide which runs there are.
+    #[command(flatten)]
+    pub all: AllArgs,
+}
+
+/// Options of a merge.
+#[derive(Args, Clone, Debug)]
+pub struct MergeArgs {
+    /// Output folders of commands whose runs belong together
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+
+    /// Folder for the tables
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+
+    /// Put together what there is, though planned runs are missing
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// Options of a figure.
+#[derive(Args, Clone, Debug)]
+pub struct FigureArgs {
+    /// Folder with the CSV files that it is drawn from; those of figures 1 and 4 are made there if they are missing
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub from: PathBuf,
+
+    /// Folder for the SVG and the PNG file [default: the same]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Folder with the CIFAR binary files, for figure 4 [default: $PVLU_ZOO_DATA, else ./data, else procedural images]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Options of the report.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Folder with the CSV files of the tables
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub from: PathBuf,
+
+    /// Folder for the page, the Markdown file and the figures [default: the same]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
 fn learning_rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     if rate.is_normal() && rate > 0.0 { Ok(rate) } else { Err("expected a positive number".to_owned()) }
+}
+
+impl CommonArgs {
+    /// The options that change numbers, as given; `others` are those of the table alone.
+    pub fn overridden(&self, others: &[(&str, Option<String>)]) -> String {
+        let common = [
+            ("epochs", self.epochs.map(|n| n.to_string())),
+            ("limit-train", self.limit_train.map(|n| n.to_string())),
+            ("limit-test", self.limit_test.map(|n| n.to_string())),
+            ("batch-size", self.batch_size.map(|n| n.to_string())),
+        ];
+        let all = others.iter().chain(&common);
+        let given = all.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        given.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl AllArgs {
+    /// Those of one of the tables 1 and 2.
+    pub fn of_scratch(args: &TableArgs) -> Self {
+        let TableArgs { common, activations } = args.clone();
+        let tuning = TuningArgs {
+            common,
+            models: None,
+            arms: None,
+            weights: None,
+            first_epochs: None,
+            first_learning_rate: None,
+            learning_rate: None,
+        };
+        Self { tuning, activations }
+    }
+
+    /// Those of one of the tables 3 to 6.
+    pub fn of_tuning(args: &TuningArgs) -> Self {
+        Self { tuning: args.clone(), activations: None }
+    }
+
+    /// What tables 1 and 2 take of them.
+    pub fn scratch(&self) -> TableArgs {
+        TableArgs { common: self.tuning.common.clone(), activations: self.activations.clone() }
+    }
+
+    /// What can be said against them before anything is read or written.
+    pub fn check(&self) -> Result<(), CliError> {
+        self.scratch().check()?;
+        self.tuning.check()
+    }
 }
 
 impl TableArgs {

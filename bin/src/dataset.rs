@@ -2,11 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pvlu_zoo::data::{DataError, Dataset, Split};
+use sha2::{Digest, Sha256};
 
 use crate::args::{CommonArgs, Preset};
 use crate::error::CliError;
+use crate::runs::config::{Config, hexadecimal};
 use crate::table::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
 
 /// Environment variable with the folder of the CIFAR files.
@@ -27,11 +30,24 @@ pub struct Chosen {
 #[derive(Debug)]
 pub struct Parts {
     /// Trained on.
-    pub train: Split,
+    pub train: Arc<Split>,
     /// Held out of training, which pick the epoch.
-    pub validation: Split,
+    pub validation: Arc<Split>,
     /// Tested on.
-    pub test: Split,
+    pub test: Arc<Split>,
+}
+
+impl Parts {
+    /// SHA-256 over all images and labels, in hexadecimal.
+    fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for split in [&self.train, &self.validation, &self.test] {
+            hasher.update((split.len() as u64).to_le_bytes());
+            (0..split.len()).for_each(|index| hasher.update(split.image(index)));
+            split.labels().iter().for_each(|label| hasher.update(label.to_le_bytes()));
+        }
+        hexadecimal(&hasher.finalize())
+    }
 }
 
 impl Chosen {
@@ -54,7 +70,27 @@ impl Chosen {
                 });
             }
         }
-        Ok(Parts { train, validation, test })
+        Ok(Parts { train: Arc::new(train), validation: Arc::new(validation), test: Arc::new(test) })
+    }
+
+    /// What to tell the user: how the images were chosen, and what there is to know of them.
+    pub fn notes(&self) -> Vec<String> {
+        let warnings = self.dataset.warnings.iter().map(|warning| format!("warning: {warning}"));
+        std::iter::once(self.note.clone()).chain(warnings).collect()
+    }
+
+    /// The part of a run's configuration that is about its images.
+    pub fn config(&self, parts: &Parts) -> Config {
+        Config::default()
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("data", self.dataset.name)
+            .with("data_sha256", parts.hash())
+            .with("data_warnings", self.dataset.warnings.join("; "))
+            .with("preset", self.preset.name())
+            .with("classes", self.dataset.classes)
+            .with("train_images", parts.train.len())
+            .with("val_images", parts.validation.len())
+            .with("test_images", parts.test.len())
     }
 }
 
@@ -100,28 +136,39 @@ impl Set {
 ///
 /// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
 pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
-    // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
-    let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = args.data.clone().or_else(variable) {
-        return Ok(cifar(set, &folder, args.preset)?);
-    }
-    let here = Path::new("data");
-    if here.is_dir() {
-        match cifar(set, here, args.preset) {
-            Ok(chosen) => return Ok(chosen),
-            Err(DataError::MissingFile { .. }) => {}
-            // The folder of another set; a file of another set has the name of one that is wanted.
-            Err(DataError::WrongSet { path, .. }) if path.is_dir() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    procedural(set, args, quick)
+    let Some((dataset, folder)) = cifar(set, args.data.as_deref())? else { return procedural(set, args, quick) };
+    let note = format!("data: {} from {}", set.title(), folder.display());
+    Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note })
 }
 
-fn cifar(set: Set, folder: &Path, preset: Option<Preset>) -> Result<Chosen, DataError> {
-    let dataset = set.open(folder)?;
-    let note = format!("data: {} from {}", set.title(), folder.display());
-    Ok(Chosen { dataset, preset: preset.unwrap_or(Preset::Paper), note })
+/// Images to look at, chosen as for a table, and what to tell the user; of the procedural ones `count` for testing.
+pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
+    if let Some((dataset, folder)) = cifar(set, data)? {
+        let note = format!("data: {} from {}", set.title(), folder.display());
+        return Ok((dataset, note));
+    }
+    let dataset = Dataset::procedural(table::quick::CLASSES, 1, count, PROCEDURAL_SEED)?;
+    Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title())))
+}
+
+/// The set from the folder that was asked for, or from `./data`; `None` where it is not.
+fn cifar(set: Set, data: Option<&Path>) -> Result<Option<(Dataset, PathBuf)>, DataError> {
+    // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
+    let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = data.map(Path::to_owned).or_else(variable) {
+        return Ok(Some((set.open(&folder)?, folder)));
+    }
+    let here = Path::new("data");
+    if !here.is_dir() {
+        return Ok(None);
+    }
+    match set.open(here) {
+        Ok(dataset) => Ok(Some((dataset, here.to_owned()))),
+        Err(DataError::MissingFile { .. }) => Ok(None),
+        // The folder of another set; a file of another set has the name of one that is wanted.
+        Err(DataError::WrongSet { path, .. }) if path.is_dir() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {

@@ -7,6 +7,8 @@ use pvlu_zoo::data::DataError;
 use pvlu_zoo::registry::RegistryError;
 use pvlu_zoo::train::TrainError;
 
+use crate::runs::config::Difference;
+
 /// An error of a command. One line each, but for lists of tensors that do not fit.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,8 +114,35 @@ pub enum CliError {
     /// Options that contradict each other or the data.
     #[error("{0}")]
     Usage(String),
-    /// Ctrl-C. What was finished is kept.
-    #[error("interrupted; finished runs and epochs are kept in {}", out.display())]
+    /// A file that this program wrote, and that it cannot have written so.
+    #[error("{}: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A run that was kept is not the one that the command would go on with.
+    #[error(
+        "{}: of another command: there {} is {}, here {}: choose another --out, or leave out --resume to start anew",
+        path.display(), difference.key, difference.kept, difference.here
+    )]
+    OtherConfiguration {
+        /// The record or checkpoint.
+        path: PathBuf,
+        /// What differs.
+        difference: Difference,
+    },
+    /// Runs that were planned and are in no folder.
+    #[error("merge: {table} lacks {missing}; --partial puts the others together")]
+    Gaps {
+        /// The table.
+        table: String,
+        /// The runs.
+        missing: String,
+    },
+    /// Ctrl-C. What was done is kept.
+    #[error("interrupted; finished runs and the one under way are kept in {}: the same command with --resume goes on", out.display())]
     Interrupted {
         /// The output folder.
         out: PathBuf,
@@ -124,7 +153,7 @@ impl CliError {
     /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it), else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Usage(_) => ExitCode::from(2),
+            CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
             CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }

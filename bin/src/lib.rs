@@ -1,18 +1,27 @@
 //! The command-line tools of `pvlu_zoo`, as a library that their `main` functions call.
 //!
-//! `reproduce` writes the tables of the PVLU paper: [`table`] says what each is, [`run`] trains it, [`report`] writes CSV.
-//! `zoo` is in [`zoo`].
+//! `reproduce` writes the tables of the PVLU paper. [`table`] and [`tuning`] say what each is, [`scratch`] and [`tuning`] do its
+//! runs, [`runs`] plans, keeps and merges them, [`report`] writes them as CSV. `zoo` is in [`zoo`].
 
 pub mod args;
 pub mod command;
 pub mod dataset;
 pub mod error;
+pub mod figure;
+pub mod figures;
+pub mod inspect;
 pub mod interrupt;
+pub mod machine;
 pub mod output;
+pub mod page;
 pub mod progress;
+pub mod published;
 pub mod report;
 pub mod run;
+pub mod runs;
+pub mod scratch;
 pub mod statistics;
 pub mod table;
 pub mod tuning;
+pub mod values;
 pub mod zoo;

@@ -90,106 +90,21 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A CSV file that is complete, up to the last row added, at any moment.
-#[derive(Debug)]
-pub struct CsvFile {
-    path: PathBuf,
-    columns: usize,
-    /// Bytes of the header.
-    header: usize,
-    contents: Vec<u8>,
-}
-
-impl CsvFile {
-    /// A file of which nothing is written before the first row. Refuses a path that the first row could not be written to
-    /// because a folder is there.
-    pub fn new(path: PathBuf, header: &[&str]) -> Result<Self, CliError> {
-        if path.is_dir() {
-            return Err(CliError::Write { path, source: ErrorKind::IsADirectory.into() });
-        }
-        let mut file = Self { path, columns: header.len(), header: 0, contents: Vec::new() };
-        file.append(header.iter())?;
-        file.header = file.contents.len();
-        Ok(file)
-    }
-
-    /// Adds rows and writes the file.
-    pub fn add<R, F>(&mut self, rows: R) -> Result<(), CliError>
-    where
-        R: IntoIterator<Item = Vec<F>>,
-        F: AsRef<[u8]>,
-    {
-        for row in rows {
-            debug_assert_eq!(row.len(), self.columns);
-            self.append(row)?;
-        }
-        write_atomically(&self.path, &self.contents)
-    }
-
-    /// Replaces all rows below the header and writes the file.
-    pub fn replace<R, F>(&mut self, rows: R) -> Result<(), CliError>
-    where
-        R: IntoIterator<Item = Vec<F>>,
-        F: AsRef<[u8]>,
-    {
-        self.contents.truncate(self.header);
-        self.add(rows)
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn append<F: AsRef<[u8]>>(&mut self, row: impl IntoIterator<Item = F>) -> Result<(), CliError> {
-        let mut writer = csv::Writer::from_writer(&mut self.contents);
-        let written = writer.write_record(row).and_then(|()| Ok(writer.flush()?));
-        written.map_err(|error| CliError::Write { path: self.path.clone(), source: error.into() })
-    }
-}
-
-/// The CSV files of a table in the making: one of its epochs, one of its runs.
-#[derive(Debug)]
-pub struct TableFiles {
-    epochs: CsvFile,
-    runs: CsvFile,
-    /// Whether a row was written.
-    begun: bool,
-}
-
-impl TableFiles {
-    /// `NAME_epochs.csv` and `NAME.csv` in a folder; they appear with their first row.
-    pub fn new(folder: &Path, name: &str, epoch_columns: &[&str], run_columns: &[&str]) -> Result<Self, CliError> {
-        Ok(Self {
-            epochs: CsvFile::new(folder.join(format!("{name}_epochs.csv")), epoch_columns)?,
-            runs: CsvFile::new(folder.join(format!("{name}.csv")), run_columns)?,
-            begun: false,
-        })
-    }
-
-    /// Adds an epoch. With the first one the runs of an earlier command go, which do not belong beside it.
-    pub fn add_epoch(&mut self, row: Vec<String>) -> Result<(), CliError> {
-        self.epochs.add([row])?;
-        if !std::mem::replace(&mut self.begun, true) {
-            self.runs.replace::<[Vec<String>; 0], String>([])?;
-        }
-        Ok(())
-    }
-
-    /// Writes the runs that there are so far, all of them: a later one may give an earlier one something to compare to.
-    pub fn write_runs(&mut self, rows: Vec<Vec<String>>) -> Result<(), CliError> {
-        if !std::mem::replace(&mut self.begun, true) {
-            // Runs without epochs: those of an earlier command go.
-            self.epochs.replace::<[Vec<String>; 0], String>([])?;
-        }
-        self.runs.replace(rows)
-    }
-
-    /// Adds the summary below the runs, and returns the line that says where everything is.
-    pub fn finish(mut self, summary: Vec<Vec<String>>) -> Result<String, CliError> {
-        self.runs.add(summary)?;
-        Ok(format!("written: {}, {}", self.runs.path().display(), self.epochs.path().display()))
-    }
+/// Writes a CSV file, whole or not at all.
+pub fn write_csv<F: AsRef<[u8]>>(
+    path: &Path,
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<F>>,
+) -> Result<(), CliError> {
+    let mut contents = Vec::new();
+    let mut writer = csv::Writer::from_writer(&mut contents);
+    let written = writer.write_record(header).and_then(|()| {
+        rows.into_iter().try_for_each(|row| writer.write_record(row))?;
+        Ok(writer.flush()?)
+    });
+    drop(writer);
+    written.map_err(|error| CliError::Write { path: path.to_owned(), source: error.into() })?;
+    write_atomically(path, &contents)
 }
 
 #[cfg(test)]
@@ -197,15 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_there_as_soon_as_they_are_added_and_nothing_is_left_beside() {
+    fn a_file_holds_its_rows_and_nothing_is_left_beside() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
-        let mut file = CsvFile::new(path.clone(), &["a", "b"]).unwrap();
-        assert!(!path.exists());
-        file.add([vec!["1", "with, comma"]]).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,\"with, comma\"\n");
-        file.add([vec!["2", ""]]).unwrap();
+        write_csv(&path, &["a", "b"], [vec!["1", "with, comma"], vec!["2", ""]]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,\"with, comma\"\n2,\n");
+        write_csv(&path, &["a", "b"], [] as [Vec<&str>; 0]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n");
+        // A row of another length is a mistake of the program, and no reason to write it.
+        assert!(write_csv(&path, &["a", "b"], [vec!["1"]]).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -213,13 +129,12 @@ mod tests {
     fn a_full_disk_leaves_the_last_version() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
-        let mut file = CsvFile::new(path.clone(), &["a"]).unwrap();
-        file.add([vec!["1"]]).unwrap();
+        write_csv(&path, &["a"], [vec!["1"]]).unwrap();
         // A device that is always full, in the place of the file beside.
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("/dev/full", folder.path().join("x.csv.part")).unwrap();
-            let error = file.add([vec!["2"]]).unwrap_err();
+            let error = write_csv(&path, &["a"], [vec!["2"]]).unwrap_err();
             assert!(error.to_string().contains("x.csv"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

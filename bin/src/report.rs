@@ -1,22 +1,28 @@
-//! The CSV files of a table, and the table on stdout.
+//! The files of a table, and the table on stdout, from the records of its runs.
 //!
-//! Everything but columns that end in `_seconds` is the same, byte for byte, whenever the same command is run: no paths,
-//! thread counts or timestamps.
+//! CSV files hold the same, byte for byte but for columns that end in `_seconds`, whenever the same command is run: no paths,
+//! thread counts or dates. What is not so is in `NAME.json`.
 
-use std::fmt::Write;
+mod text;
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use pvlu_zoo::train::EpochRecord;
+use serde_json::json;
 
 use crate::error::CliError;
-use crate::output::TableFiles;
-use crate::run::Plan;
-use crate::statistics::{Summary, number, percent, rel_error_decrease, summarize};
-use crate::table::LEARNING_RATE;
+use crate::output::{write_atomically, write_csv};
+use crate::published::{self, Paper};
+use crate::runs::config::Config;
+use crate::runs::record::Record;
+use crate::statistics::{Paired, Summary, number, paired, rel_error_decrease, summarize};
 
-const EPOCH_COLUMNS: [&str; 16] = [
+const EPOCH_COLUMNS: [&str; 18] = [
+    "run_id",
     "table",
     "model",
+    "arm",
     "activation",
     "seed",
     "data",
@@ -33,21 +39,28 @@ const EPOCH_COLUMNS: [&str; 16] = [
     "epoch_seconds",
 ];
 
-const RUN_COLUMNS: [&str; 26] = [
+const RUN_COLUMNS: [&str; 36] = [
+    "run_id",
     "table",
     "model",
+    "arm",
     "activation",
     "seed",
     "data",
     "preset",
-    "epochs",
+    "pretrained",
     "status",
+    "trained_parameters",
+    "before_top1",
     "final_top1",
     "val_selected_top1",
     "peak_top1",
     "paper_top1",
     "rel_error_decrease",
     "paper_rel_error_decrease",
+    "difference",
+    "difference_low",
+    "difference_high",
     "val_selected_epoch",
     "runs",
     "died",
@@ -56,75 +69,232 @@ const RUN_COLUMNS: [&str; 26] = [
     "val_images",
     "test_images",
     "batch_size",
+    "first_epochs",
+    "epochs",
+    "first_learning_rate",
     "learning_rate",
     "overridden",
     "data_warnings",
     "train_seconds",
 ];
 
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// All epochs, with an accuracy above a guess.
-    Finished,
-    /// A loss that is not finite, or a final test accuracy below twice chance.
-    Died,
-}
+const PARAMETER_COLUMNS: [&str; 15] = [
+    "run_id",
+    "table",
+    "model",
+    "arm",
+    "seed",
+    "layer",
+    "order",
+    "parameter",
+    "channels",
+    "minimum",
+    "first_quartile",
+    "median",
+    "third_quartile",
+    "maximum",
+    "mean",
+];
 
-impl Status {
-    fn name(self) -> &'static str {
-        match self {
-            Status::Finished => "finished",
-            Status::Died => "died",
+const UNIT_COLUMNS: [&str; 10] =
+    ["run_id", "table", "model", "arm", "seed", "layer", "order", "units", "dead", "share"];
+
+/// The CSV files of a table: what their names end in, and their columns.
+const FILES: [(&str, &[&str]); 4] =
+    [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
+
+/// Makes sure, before anything is trained, that no folder is in the place of a file.
+pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
+    let csv = FILES.iter().map(|(end, _)| format!("{table}{end}.csv"));
+    for name in csv.chain([format!("{table}.json")]) {
+        let path = out.join(name);
+        if path.is_dir() {
+            return Err(CliError::Write { path, source: ErrorKind::IsADirectory.into() });
         }
     }
+    Ok(())
 }
 
-/// The numbers of one run.
-#[derive(Clone, Debug)]
-pub struct RunResult {
-    /// The activation.
-    pub activation: String,
-    /// The seed.
-    pub seed: u64,
-    /// How it ended.
-    pub status: Status,
-    /// Test accuracy after the last epoch.
-    pub final_top1: f64,
-    /// The epoch that is best on the held-out images.
-    pub val_selected_epoch: u64,
-    /// Test accuracy after that epoch.
-    pub val_selected_top1: f64,
-    /// Best test accuracy after any epoch, as the paper reports.
-    pub peak_top1: f64,
-    /// Time of all epochs.
-    pub seconds: f64,
-}
-
-impl RunResult {
-    fn counts(&self) -> bool {
-        self.status == Status::Finished
+/// Writes the files of one table, and returns the table for stdout. The table itself comes last.
+pub fn write(records: &[Record], out: &Path) -> Result<String, CliError> {
+    let report = Report::of(records);
+    let Some(first) = records.first() else { return Ok("no runs".to_owned()) };
+    let table = first.config.get("table");
+    let rows: [Vec<Vec<String>>; 4] = [
+        records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),
+        records.iter().flat_map(epoch_rows).collect(),
+        records.iter().flat_map(|run| keyed(run, &run.parameters)).collect(),
+        records.iter().flat_map(|run| keyed(run, &run.units)).collect(),
+    ];
+    let mut written = Vec::new();
+    for ((end, columns), rows) in FILES.iter().zip(rows).rev() {
+        // Of networks without parameters in their activations there is nothing to say.
+        if rows.is_empty() && *end != "_epochs" {
+            continue;
+        }
+        let path = out.join(format!("{table}{end}.csv"));
+        write_csv(&path, columns, rows)?;
+        written.push(path.display().to_string());
     }
+    let path = out.join(format!("{table}.json"));
+    write_atomically(&path, format!("{:#}\n", circumstances(records)).as_bytes())?;
+    written.reverse();
+    written.push(path.display().to_string());
+    Ok(format!("{}\nwritten: {}", report.text(), written.join(", ")))
 }
 
-/// The files of a table in the making.
-#[derive(Debug)]
-pub struct Report<'a> {
-    plan: &'a Plan,
-    files: TableFiles,
-    results: Vec<RunResult>,
+/// The runs of a table, to be compared to each other.
+struct Report<'a> {
+    records: &'a [Record],
+    /// Models and arms, in the order of the table.
+    groups: Vec<(&'a str, &'a str)>,
+}
+
+/// Means over the runs of an arm that lived.
+struct Group<'a> {
+    first: &'a Record,
+    all: usize,
+    lived: usize,
+    before: Summary,
+    last: Summary,
+    selected: Summary,
+    peak: Summary,
+    decrease: Summary,
+    difference: Paired,
+    paper: Paper,
 }
 
 impl<'a> Report<'a> {
-    /// A report without rows; files appear with their first row.
-    pub fn new(plan: &'a Plan, folder: &Path) -> Result<Self, CliError> {
-        let files = TableFiles::new(folder, plan.table.name, &EPOCH_COLUMNS, &RUN_COLUMNS)?;
-        Ok(Self { plan, files, results: Vec::new() })
+    fn of(records: &'a [Record]) -> Self {
+        let mut groups: Vec<(&str, &str)> = Vec::new();
+        for record in records {
+            let group = (record.config.get("model"), record.config.get("arm"));
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        // All arms of a model together, in the order in which they came.
+        let models: Vec<&str> = groups.iter().map(|(model, _)| *model).collect();
+        groups.sort_by_key(|(model, _)| models.iter().position(|other| other == model));
+        Self { records, groups }
     }
 
-    /// Adds one epoch.
-    pub fn add_epoch(&mut self, activation: &str, seed: u64, record: &EpochRecord) -> Result<(), CliError> {
-        let mut row = self.key(activation, &seed.to_string());
+    fn group(&self, model: &str, arm: &str) -> Option<Group<'a>> {
+        let of_arm = |run: &&Record| run.config.get("model") == model && run.config.get("arm") == arm;
+        let all: Vec<&Record> = self.records.iter().filter(of_arm).collect();
+        let lived: Vec<&Record> = all.iter().copied().filter(|run| run.lived()).collect();
+        let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
+        let pairs: Vec<(f64, f64)> = lived
+            .iter()
+            .filter_map(|run| Some((self.relu(run)?.selected(), run.selected())))
+            .filter(|_| arm != "relu")
+            .collect();
+        let decreases = pairs.iter().map(|(relu, top1)| rel_error_decrease(*relu, *top1));
+        let first = *all.first()?;
+        Some(Group {
+            first,
+            all: all.len(),
+            lived: lived.len(),
+            before: summary(|run| run.before_top1),
+            last: summary(Record::last),
+            selected: summary(Record::selected),
+            peak: summary(Record::peak),
+            decrease: summarize(&decreases.filter(|decrease| !decrease.is_nan()).collect::<Vec<_>>()),
+            difference: paired(&pairs.iter().map(|(relu, top1)| top1 - relu).collect::<Vec<_>>()),
+            paper: published::of(&first.config),
+        })
+    }
+
+    /// The arm `relu` of the same model and seed, if it lived.
+    fn relu(&self, run: &Record) -> Option<&'a Record> {
+        let same = |other: &&Record| {
+            let [model, seed] = ["model", "seed"].map(|key| other.config.get(key) == run.config.get(key));
+            other.config.get("arm") == "relu" && model && seed
+        };
+        self.records.iter().find(same).filter(|relu| relu.lived())
+    }
+
+    fn run_row(&self, run: &Record) -> Vec<String> {
+        let relu = self.relu(run).map_or(f64::NAN, Record::selected);
+        let selected = if run.lived() { run.selected() } else { f64::NAN };
+        let paper = published::of(&run.config);
+        let mut row = key(run, run.config.get("seed"), run.status.name());
+        row.extend([
+            run.trained_parameters.to_string(),
+            number(run.before_top1),
+            number(run.last()),
+            number(run.selected()),
+            number(run.peak()),
+            number(paper.of_seed(run.config.get("seed"))),
+            number(rel_error_decrease(relu, selected)),
+            String::new(),
+            number(selected - relu),
+            String::new(),
+            String::new(),
+            run.selected_epoch().to_string(),
+            String::new(),
+            String::new(),
+        ]);
+        row.extend(settings(&run.config, &format!("{:.3}", run.seconds())));
+        row
+    }
+
+    /// Two rows for each arm: means and standard errors.
+    fn summary_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = Vec::new();
+        for group in self.groups.iter().filter_map(|(model, arm)| self.group(model, arm)) {
+            for (name, is_mean) in [("mean", true), ("standard_error", false)] {
+                let pick = |summary: &Summary| number(if is_mean { summary.mean } else { summary.standard_error });
+                let of_mean = |value: f64| if is_mean { number(value) } else { String::new() };
+                let Group { before, last, selected, peak, decrease, difference, paper, .. } = &group;
+                let mut row = key(group.first, name, "summary");
+                row.push(group.first.trained_parameters.to_string());
+                row.extend([before, last, selected, peak].map(pick));
+                row.extend([pick(&paper.top1), pick(decrease), of_mean(paper.rel_error_decrease)]);
+                row.extend([difference.mean, difference.low, difference.high].map(of_mean));
+                row.extend([String::new(), group.lived.to_string(), (group.all - group.lived).to_string()]);
+                row.extend(settings(&group.first.config, ""));
+                rows.push(row);
+            }
+        }
+        rows
+    }
+}
+
+/// The first columns of the table, which say which row it is.
+fn key(run: &Record, seed: &str, status: &str) -> Vec<String> {
+    let config = &run.config;
+    let mut key = vec![config.clone().with("seed", seed).id()];
+    key.extend(["table", "model", "arm", "activation"].map(|name| config.get(name).to_owned()));
+    key.push(seed.to_owned());
+    key.extend(["data", "preset", "pretrained"].map(|name| config.get(name).to_owned()));
+    key.push(status.to_owned());
+    key
+}
+
+/// The last columns of the table, which say under which settings.
+fn settings(config: &Config, seconds: &str) -> Vec<String> {
+    const SETTINGS: [&str; 11] = [
+        "classes",
+        "train_images",
+        "val_images",
+        "test_images",
+        "batch_size",
+        "first_epochs",
+        "epochs",
+        "first_learning_rate",
+        "learning_rate",
+        "overridden",
+        "data_warnings",
+    ];
+    SETTINGS.iter().map(|name| config.get(name)).chain([seconds]).map(str::to_owned).collect()
+}
+
+fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
+    let of = |name: &str| run.config.get(name).to_owned();
+    let row = |record: &pvlu_zoo::train::EpochRecord| {
+        let mut row = vec![run.config.id()];
+        row.extend(["table", "model", "arm", "activation", "seed", "data", "preset"].map(of));
         row.extend([
             record.epoch.to_string(),
             format!("{:e}", record.learning_rate),
@@ -137,145 +307,40 @@ impl<'a> Report<'a> {
             number(record.test.top5),
             format!("{:.3}", record.seconds),
         ]);
-        self.files.add_epoch(row)
-    }
-
-    /// Adds one finished run.
-    ///
-    /// The rows of the other runs are written anew with it: a ReLU run gives those with its seed something to compare to.
-    pub fn add_run(&mut self, result: RunResult) -> Result<(), CliError> {
-        self.results.push(result);
-        let rows: Vec<_> = self.results.iter().map(|result| self.run_row(result)).collect();
-        self.files.write_runs(rows)
-    }
-
-    fn run_row(&self, result: &RunResult) -> Vec<String> {
-        let plan = self.plan;
-        let published = plan.published(&result.activation);
-        let paper_top1 = published
-            .and_then(|published| published.by_seed.get(usize::try_from(result.seed).ok()?))
-            .copied()
-            .unwrap_or(f64::NAN);
-        let decrease = match self.relu(result.seed) {
-            Some(relu) if result.counts() => rel_error_decrease(relu.val_selected_top1, result.val_selected_top1),
-            _ => f64::NAN,
-        };
-        let mut row = self.key(&result.activation, &result.seed.to_string());
-        row.extend([
-            plan.epochs.to_string(),
-            result.status.name().to_owned(),
-            number(result.final_top1),
-            number(result.val_selected_top1),
-            number(result.peak_top1),
-            number(paper_top1),
-            number(decrease),
-            String::new(),
-            result.val_selected_epoch.to_string(),
-            String::new(),
-            String::new(),
-        ]);
-        row.extend(self.circumstances(&format!("{:.3}", result.seconds)));
         row
-    }
-
-    /// Adds the summary rows, and returns the table for stdout.
-    pub fn finish(self) -> Result<String, CliError> {
-        let mut rows = Vec::new();
-        let mut text = String::new();
-        let plan = self.plan;
-        let _ = writeln!(text, "{}", plan.table.title);
-        let _ = writeln!(
-            text,
-            "data {}, preset {}, {} epochs, {} seeds; test accuracy in %, mean and standard error over runs that lived\n",
-            plan.data,
-            plan.preset.name(),
-            plan.epochs,
-            plan.seeds.len()
-        );
-        let _ = writeln!(
-            text,
-            "{:<12} {:>5} {:>5} {:>15} {:>15} {:>15} {:>12} {:>12}",
-            "activation", "runs", "died", "final", "selected", "peak", "paper (peak)", "rel. error"
-        );
-        for activation in &plan.activations {
-            let lived: Vec<&RunResult> =
-                self.results.iter().filter(|result| result.activation == *activation && result.counts()).collect();
-            let died = plan.seeds.len() - lived.len();
-            let summary = |of: fn(&RunResult) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
-            let columns =
-                [summary(|run| run.final_top1), summary(|run| run.val_selected_top1), summary(|run| run.peak_top1)];
-            let decreases: Vec<f64> = lived
-                .iter()
-                .filter_map(|run| {
-                    Some(rel_error_decrease(self.relu(run.seed)?.val_selected_top1, run.val_selected_top1))
-                })
-                .filter(|decrease| !decrease.is_nan())
-                .collect();
-            let decrease = summarize(&decreases);
-            let published = plan.published(activation);
-            let paper = Summary {
-                mean: published.map_or(f64::NAN, |published| published.mean),
-                standard_error: published.map_or(f64::NAN, |published| published.standard_error),
-            };
-            let paper_decrease = published.and_then(|published| published.rel_error_decrease).unwrap_or(f64::NAN);
-            type Pick = fn(&Summary) -> f64;
-            let kinds: [(&str, Pick, f64); 2] =
-                [("mean", |s| s.mean, paper_decrease), ("standard_error", |s| s.standard_error, f64::NAN)];
-            for (name, pick, paper_decrease) in kinds {
-                let mut row = self.key(activation, name);
-                row.extend([plan.epochs.to_string(), "summary".to_owned()]);
-                row.extend(columns.iter().map(|summary| number(pick(summary))));
-                row.extend([
-                    number(pick(&paper)),
-                    number(pick(&decrease)),
-                    number(paper_decrease),
-                    String::new(),
-                    lived.len().to_string(),
-                    died.to_string(),
-                ]);
-                row.extend(self.circumstances(""));
-                rows.push(row);
-            }
-            let _ = write!(text, "{activation:<12} {:>5} {died:>5}", lived.len());
-            for summary in &columns {
-                let _ = write!(text, " {:>15}", percent(summary));
-            }
-            let _ = writeln!(text, " {:>12} {:>12}", percent(&paper), percent(&decrease));
-        }
-        let written = self.files.finish(rows)?;
-        let _ = write!(
-            text,
-            "\nselected: at the epoch that is best on held-out training images. peak: the best epoch by the test images, \
-             as the paper reports.\nrel. error: decrease of the error rate against ReLU with the same seed, by the \
-             selected epoch.\n{written}"
-        );
-        Ok(text)
-    }
-
-    /// The ReLU run with this seed, if it lived.
-    fn relu(&self, seed: u64) -> Option<&RunResult> {
-        self.results.iter().find(|run| run.activation == "relu" && run.seed == seed && run.counts())
-    }
-
-    /// The first columns, which say which row it is.
-    fn key(&self, activation: &str, seed: &str) -> Vec<String> {
-        let plan = self.plan;
-        [plan.table.name, plan.table.model, activation, seed, plan.data, plan.preset.name()].map(str::to_owned).to_vec()
-    }
-
-    /// The last columns, which say under which circumstances.
-    fn circumstances(&self, seconds: &str) -> [String; 9] {
-        let plan = self.plan;
-        [
-            plan.classes.to_string(),
-            plan.train.len().to_string(),
-            plan.validation.len().to_string(),
-            plan.test.len().to_string(),
-            plan.batch_size.to_string(),
-            format!("{LEARNING_RATE:e}"),
-            plan.overridden.clone(),
-            plan.warnings.clone(),
-            seconds.to_owned(),
-        ]
-    }
+    };
+    run.epochs.iter().map(row).collect()
 }
+
+/// Rows of a run with what says whose they are before them.
+fn keyed(run: &Record, rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    let of = |name: &str| run.config.get(name).to_owned();
+    let key = || [run.config.id()].into_iter().chain(["table", "model", "arm", "seed"].map(of));
+    rows.iter().map(|row| key().chain(row.iter().cloned()).collect()).collect()
+}
+
+/// What a table was made with: what all runs have in common, machines, seconds.
+fn circumstances(records: &[Record]) -> serde_json::Value {
+    let mut common: BTreeMap<&str, &str> =
+        records.first().map_or_else(BTreeMap::new, |run| run.config.entries().collect());
+    common.retain(|key, value| records.iter().all(|run| run.config.get(key) == *value));
+    let mut machines: Vec<&BTreeMap<String, String>> = Vec::new();
+    for record in records {
+        if !machines.contains(&&record.machine) {
+            machines.push(&record.machine);
+        }
+    }
+    let hashes: BTreeMap<String, String> = records.iter().map(|run| (run.config.id(), run.config.hash())).collect();
+    json!({
+        "table": common.get("table"),
+        "configuration": common,
+        "runs": hashes,
+        "versions": { "pvlu_zoo": env!("CARGO_PKG_VERSION"), "rust": env!("CARGO_PKG_RUST_VERSION") },
+        "machine": machines.first(),
+        "machines": machines,
+        "seconds": records.iter().map(Record::seconds).sum::<f64>(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

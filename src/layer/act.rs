@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::kernel::Element;
 use crate::kernel::cpu::activation::Kernels;
 use crate::kernel::cpu::{InputGradient, Layout};
+use crate::liveness;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
@@ -208,9 +209,11 @@ impl<E: Element + Dtype> Operation<E> for Activate<E> {
     }
     fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
         self.with_parameters(|values| (self.kernels.forward)(self.layout, x, values, y));
+        liveness::note(self.layout, y);
     }
     fn forward_in_place(&mut self, x: &mut [E]) {
         self.with_parameters(|values| (self.kernels.forward_in_place)(self.layout, values, x));
+        liveness::note(self.layout, x);
     }
     fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
         let Pass { kept, cotangent, input } = pass;

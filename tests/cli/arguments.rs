@@ -32,6 +32,11 @@ fn help_and_version_are_results() {
         "--threads",
         "--out",
         "--quiet",
+        "--only",
+        "--resume",
+        "--dry-run",
+        "--save-weights",
+        "--checkpoint-every",
     ] {
         assert!(help.contains(option), "{option}: {help}");
     }

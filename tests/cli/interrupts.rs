@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// More than the test waits for.
 const LONG: &str = "table1 --limit-train 40 --limit-test 20 --epochs 5000 --activations relu";
+/// The same with a checkpoint after each step.
+const KEPT: &str = "table1 --limit-train 40 --limit-test 20 --epochs 5000 --activations relu --checkpoint-every 0";
 
 /// A running program, which does not outlive the test.
 struct Running(Child);
@@ -60,76 +62,86 @@ impl Drop for Running {
     }
 }
 
+/// The checkpoint of the only run of [`LONG`].
+const CHECKPOINT: &str = "results/runs/table1-sequential6conv-relu-0.safetensors";
+
 #[test]
-fn finished_epochs_are_kept() {
+fn an_interrupt_keeps_the_run_under_way_and_the_earlier_table() {
     let place = Place::new();
-    // The runs of an earlier command do not stay beside the epochs of this one.
     place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu").succeeded();
-    std::fs::remove_file(place.path("results/table1_epochs.csv")).unwrap();
-    let mut running =
-        Running::start(place.command("table1 --limit-train 200 --limit-test 20 --epochs 5000 --activations pvlu"));
-    running.wait_until(|| place.path("results/table1_epochs.csv").exists());
+    let old = place.csv("table1.csv").text;
+    let mut running = Running::start(place.command(LONG));
+    // Long after the first epoch, and without a checkpoint: the first one comes after a minute.
+    running.wait_until(|| place.results().contains(&"runs".to_owned()));
+    std::thread::sleep(Duration::from_millis(700));
     running.send("-INT");
     let (_, ran) = running.end();
-    let ran = ran.failed(130, &["interrupted", "results"]);
-    assert_eq!(place.results(), ["table1.csv", "table1_epochs.csv"], "nothing is half written");
-    assert!(place.csv("table1.csv").rows.is_empty(), "no run was finished");
-    let epochs = place.csv("table1_epochs.csv");
-    let numbers: Vec<u64> = epochs.rows.iter().map(|row| row["epoch"].parse().unwrap()).collect();
-    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
-    assert_eq!(ran.stderr.matches("pvlu seed 0: epoch ").count(), numbers.len(), "{ran:?}");
-    assert!(epochs.rows.iter().all(|row| row.values().all(|value| !value.is_empty())), "{}", epochs.text);
+    let ran = ran.failed(130, &["interrupted", "results", "--resume"]);
+    assert!(place.path(CHECKPOINT).exists());
+    assert_eq!(place.csv("table1.csv").text, old, "replaced only by a whole one");
+    let seen = ran.stderr.matches("relu seed 0: epoch ").count();
+    // It goes on where it was, and not from the beginning.
+    let running = Running::start(place.command(&format!("{LONG} --resume --checkpoint-every 0")));
+    std::thread::sleep(Duration::from_millis(700));
+    running.send("-INT");
+    let (_, ran) = running.end();
+    assert!(ran.stderr.contains(&format!("goes on after {seen} epochs")), "{seen}: {ran:?}");
+    assert!(!ran.stderr.contains("relu seed 0: epoch 1/"), "{ran:?}");
 }
 
 #[test]
 fn finished_runs_are_kept() {
     let place = Place::new();
     let seeds = (0..500).map(|seed| seed.to_string()).collect::<Vec<_>>().join(",");
-    let mut running = Running::start(place.command(&format!(
-        "table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu,pvlu --quiet --seeds {seeds}"
-    )));
-    // Two rows and the header.
-    let lines = || std::fs::read_to_string(place.path("results/table1.csv")).map_or(0, |text| text.lines().count());
-    running.wait_until(|| lines() > 2);
+    let arguments =
+        format!("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu,pvlu --quiet --seeds {seeds}");
+    let mut running = Running::start(place.command(&arguments));
+    let records = || {
+        let entries = std::fs::read_dir(place.path("results/runs")).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json")).count()
+    };
+    running.wait_until(|| records() > 2);
     running.send("-INT");
     let (_, ran) = running.end();
     ran.failed_in_one_line(130, &["interrupted"]);
-    assert_eq!(place.results(), ["table1.csv", "table1_epochs.csv"]);
+    assert!((3..1000).contains(&records()));
+    // What is there can be put together, and is known to be a part.
+    place.run("merge results").failed_in_one_line(1, &["lacks", "table1/sequential6conv/pvlu/499"]);
+    place.run("merge results --partial").succeeded();
     let (runs, epochs) = (place.csv("table1.csv"), place.csv("table1_epochs.csv"));
-    assert!((2..1000).contains(&runs.rows.len()));
-    assert!(runs.rows.iter().all(|row| row["status"] == "finished" || row["status"] == "died"), "{}", runs.text);
-    // A run that was interrupted between its last epoch and its row may have an epoch more.
-    assert!((0..=1).contains(&(epochs.rows.len() - runs.rows.len())));
+    assert_eq!(runs.rows.iter().filter(|row| row["status"] != "summary").count(), records());
+    assert_eq!(epochs.rows.len(), records());
 }
 
 #[test]
 fn other_signals_end_the_program_as_usual() {
     use std::os::unix::process::ExitStatusExt;
     let place = Place::new();
-    let mut running = Running::start(place.command(LONG));
-    running.wait_until(|| place.path("results/table1_epochs.csv").exists());
+    let mut running = Running::start(place.command(KEPT));
+    running.wait_until(|| place.path(CHECKPOINT).exists());
     running.send("-TERM");
     let (status, _) = running.end();
     assert_eq!(status.signal(), Some(15));
-    assert!(!place.csv("table1_epochs.csv").rows.is_empty());
+    assert!(place.path(CHECKPOINT).exists());
 }
 
 /// What `nohup` does: the program starts with the signal ignored, and must leave it so.
 #[test]
 fn an_ignored_hangup_stays_ignored() {
     let place = Place::new();
-    let reproduce = place.command(LONG);
+    let reproduce = place.command(KEPT);
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(reproduce.get_program()).args(reproduce.get_args());
     command.current_dir(place.path("")).env_remove("PVLU_ZOO_DATA");
     let mut running = Running::start(command);
-    let epochs =
-        || std::fs::read_to_string(place.path("results/table1_epochs.csv")).map_or(0, |text| text.lines().count());
-    running.wait_until(|| epochs() > 1);
+    let written = || std::fs::metadata(place.path(CHECKPOINT)).and_then(|file| file.modified()).ok();
+    running.wait_until(|| written().is_some());
     running.send("-HUP");
-    // An orderly end would come within an epoch.
-    let then = epochs();
-    running.wait_until(|| epochs() > then + 2);
+    // An orderly end would come within a step.
+    for _ in 0..3 {
+        let then = written();
+        running.wait_until(|| written() > then);
+    }
     running.send("-INT");
     assert_eq!(running.end().1.code, Some(130));
 }

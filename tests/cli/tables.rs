@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::support::{Place, Ran, Row, number, with_data, write_cifar100};
 
-const FIRST_COLUMNS: &str = "table,model,activation,seed,data,preset,epochs,status,final_top1,val_selected_top1,peak_top1,\
-                             paper_top1,rel_error_decrease,";
+const FIRST_COLUMNS: &str = "run_id,table,model,arm,activation,seed,data,preset,pretrained,status,trained_parameters,\
+                             before_top1,final_top1,val_selected_top1,peak_top1,paper_top1,rel_error_decrease,";
 
 #[test]
 fn procedural_images_are_the_default_and_said_to_be() {
@@ -19,10 +19,13 @@ fn procedural_images_are_the_default_and_said_to_be() {
     }
     // No terminal, no bar: a bar returns to the start of its line.
     assert!(!ran.stderr.contains('\r') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
-    assert_eq!(place.results(), ["table1.csv", "table1_epochs.csv"]);
+    assert_eq!(
+        place.results(),
+        ["runs", "table1.csv", "table1.json", "table1_epochs.csv", "table1_parameters.csv", "table1_units.csv"]
+    );
 
     let epochs = place.csv("table1_epochs.csv");
-    assert!(epochs.text.starts_with("table,model,activation,seed,data,preset,epoch,"), "{}", epochs.text);
+    assert!(epochs.text.starts_with("run_id,table,model,arm,activation,seed,data,preset,epoch,"), "{}", epochs.text);
     let names =
         |rows: &[Row]| rows.iter().map(|row| [row["activation"].clone(), row["seed"].clone()]).collect::<Vec<_>>();
     assert_eq!(names(&epochs.rows), [["relu", "0"], ["pvlu", "0"]]);
@@ -53,6 +56,17 @@ fn procedural_images_are_the_default_and_said_to_be() {
         // Ten of each class, of which the last is held out.
         assert_eq!(["train_images", "val_images", "test_images"].map(|field| number(row, field)), [90.0, 10.0, 40.0]);
     }
+    // 1,259,008 weights and biases and 10 classes; 960 channels of activations with two parameters each.
+    let trained = |row: &Row| number(row, "trained_parameters");
+    assert_eq!(trained(&runs.rows[1]) - trained(&runs.rows[0]), 2.0 * 960.0);
+    let parameters = place.csv("table1_parameters.csv");
+    assert!(parameters.rows.iter().all(|row| row["arm"] == "pvlu" && number(row, "minimum") <= number(row, "median")));
+    assert_eq!(parameters.rows.iter().map(|row| number(row, "channels")).sum::<f64>(), 2.0 * 960.0);
+    let units = place.csv("table1_units.csv");
+    assert_eq!(units.rows.iter().map(|row| number(row, "units")).sum::<f64>(), 2.0 * 960.0);
+    for row in units.rows_with(&[("arm", "pvlu")]) {
+        assert_eq!(number(row, "dead"), 0.0, "a sine is nowhere zero for long: {row:?}");
+    }
     for row in &runs.rows[..2] {
         let (top1, epoch) = (number(row, "final_top1"), epochs.rows_with(&[("activation", &row["activation"])])[0]);
         assert_eq!(top1, number(epoch, "test_top1"));
@@ -72,7 +86,7 @@ fn the_files_hold_no_paths() {
     Ran::of(with_data(command, place.path("my-photos"))).succeeded();
     for name in ["table1.csv", "table1_epochs.csv"] {
         let text = fs::read_to_string(place.path("my/new/folder").join(name)).unwrap();
-        for word in ["/", "\\", "my-photos", "threads"] {
+        for word in ["my/new", "\\", "my-photos", "threads"] {
             assert!(!text.contains(word), "{word}: {text}");
         }
     }
@@ -182,7 +196,7 @@ fn a_dead_run_stays_in_the_file_and_out_of_the_mean() {
         let fields = ["runs", "died", "final_top1", "val_selected_top1", "peak_top1"];
         assert_eq!(fields.map(|field| row[field].as_str()), ["0", "2", "", "", ""], "{row:?}");
     }
-    assert!(ran.stdout.contains("relu             0     2"), "{ran:?}");
+    assert!(ran.stdout.contains("relu            0    2"), "{ran:?}");
 }
 
 #[test]

@@ -39,6 +39,16 @@ impl Snapshot {
         Ok(Self(values))
     }
 
+    /// A snapshot of values by path.
+    pub(crate) fn from_values(values: BTreeMap<String, Vec<f32>>) -> Self {
+        Self(values)
+    }
+
+    /// The values by path.
+    pub(crate) fn values(&self) -> &BTreeMap<String, Vec<f32>> {
+        &self.0
+    }
+
     /// Writes the values into another model of the same kind: as many tensors, of the same paths and sizes.
     pub fn restore(&self, model: &mut dyn Model) -> Result<(), SnapshotError> {
         let mut wrong = None;

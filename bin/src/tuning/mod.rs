@@ -4,37 +4,36 @@
 //! held-out images, never by the test images.
 
 mod pretrained;
-mod protocol;
-mod report;
+pub mod protocol;
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pvlu::layer::Role;
-use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, Split};
+use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, SIDE, Split};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Start};
 use pvlu_zoo::snapshot::Snapshot;
-use pvlu_zoo::train::{
-    Evaluation, Event, FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits, evaluate, fit,
-};
+use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits, evaluate};
 use pvlu_zoo::transfer::FreezePolicy;
 
 use self::pretrained::{Origin, Pretrained};
 pub use self::protocol::ARMS;
 use self::protocol::{Arm, Protocol};
-use self::report::{Ended, Report, RunResult};
 use crate::args::{Preset, TuningArgs};
-use crate::command::start_threads;
 use crate::dataset::{Chosen, Parts, choose};
 use crate::error::CliError;
+use crate::inspect;
 use crate::interrupt;
-use crate::output::{prepare_folder, print};
-use crate::progress::Progress;
+use crate::runs::config::Config;
+use crate::runs::record::{Record, Status};
+use crate::runs::store::Job;
+use crate::runs::{Context, Planned, Work};
 
 /// A table by its subcommand.
-pub use self::protocol::{TABLE3, TABLE4, TABLE5, TABLE6};
+pub use self::protocol::{FILTER, TABLE3, TABLE4, TABLE5, TABLE6};
 
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
@@ -42,147 +41,33 @@ const EVALUATION_BATCH: usize = 128;
 /// Images of the quick preset, for training and for testing.
 const QUICK_IMAGES: (usize, usize) = (protocol::quick::TRAIN, protocol::quick::TEST);
 
-/// Everything that decides the numbers of a table.
-#[derive(Debug)]
-struct Plan {
+/// Name of the first phase, in the place of an arm.
+const FIRST: &str = "first";
+/// Name of the training on procedural images, in the place of an arm.
+const PRETRAIN: &str = "pretrain";
+
+/// A table of pretrained networks.
+pub struct Tuning {
     protocol: &'static Protocol,
-    preset: Preset,
-    /// Name of the data set.
-    data: &'static str,
     classes: usize,
-    warnings: String,
-    /// Models, and where their weights come from.
-    models: Vec<(String, Origin)>,
-    seeds: Vec<u64>,
-    /// Names of the arms that were asked for.
-    arms: Option<Vec<String>>,
     first_epochs: u64,
     epochs: u64,
     first_learning_rate: f64,
     learning_rate: f64,
     batch_size: usize,
-    /// Values that the user set in the place of the preset's.
-    overridden: String,
-    train: Arc<Split>,
-    validation: Arc<Split>,
-    test: Arc<Split>,
-}
-
-/// Runs a table.
-pub fn run(protocol: &'static Protocol, args: &TuningArgs) -> Result<(), CliError> {
-    args.check()?;
-    interrupt::install();
-    pvlu::kernel::memory::keep_freed_memory();
-    start_threads(args.common.threads)?;
-    prepare_folder(&args.common.out)?;
-    let chosen = choose(protocol.set, &args.common, QUICK_IMAGES)?;
-    let mut notes = vec![chosen.note.clone()];
-    notes.extend(chosen.dataset.warnings.iter().map(|warning| format!("warning: {warning}")));
-    let plan = plan(protocol, args, chosen)?;
-    for (model, origin) in &plan.models {
-        notes.push(match origin {
-            Origin::File(path) => format!("weights: {model} from {}", path.display()),
-            Origin::Procedural => format!(
-                "weights: no pretrained {model} given (--weights), so it is trained on {} procedural images first",
-                protocol::quick::PRETRAIN
-            ),
-        });
-        let left_out: Vec<&str> = plan.wanted_arms().filter(|arm| !plan.has(model, arm)).map(|arm| arm.name).collect();
-        if !left_out.is_empty() {
-            notes.push(format!("arms: {model} has no instance for {}", left_out.join(", ")));
-        }
-    }
-    let mut report = Report::new(&plan, &args.common.out)?;
-    let progress = Progress::new(args.common.quiet);
-    notes.iter().for_each(|line| progress.note(line));
-    let done = Runner { plan: &plan, progress: &progress }.all(&mut report);
-    progress.finish();
-    match done? {
-        Some(()) => print(&report.finish()?),
-        None => Err(CliError::Interrupted { out: args.common.out.clone() }),
-    }
-}
-
-/// Fills in what the user left open.
-fn plan(protocol: &'static Protocol, args: &TuningArgs, chosen: Chosen) -> Result<Plan, CliError> {
-    let TuningArgs { common, .. } = args;
-    let Parts { train, validation, test } = chosen.parts(common, QUICK_IMAGES)?;
-    let Chosen { dataset, preset, .. } = chosen;
-    let is_quick = preset == Preset::Quick;
-    let usual = if is_quick { protocol.quick_models } else { protocol.models };
-    let names = args.models.clone().unwrap_or_else(|| usual.iter().map(|&model| model.to_owned()).collect());
-    let mut models = Vec::new();
-    for name in names {
-        let origin = pretrained::find(protocol, &name, args.weights.as_deref(), is_quick)?;
-        models.push((name, origin));
-    }
-    Ok(Plan {
-        protocol,
-        preset,
-        data: dataset.name,
-        classes: dataset.classes,
-        warnings: dataset.warnings.join("; "),
-        models,
-        seeds: common
-            .seeds
-            .clone()
-            .unwrap_or_else(|| if is_quick { protocol::quick::SEEDS } else { protocol::SEEDS }.to_vec()),
-        arms: args.arms.clone(),
-        first_epochs: args.first_epochs.unwrap_or(if is_quick {
-            protocol::quick::FIRST_EPOCHS
-        } else {
-            protocol::FIRST_EPOCHS
-        }),
-        epochs: args.epochs.unwrap_or(if is_quick { protocol::quick::EPOCHS } else { protocol::EPOCHS }),
-        first_learning_rate: args.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
-        learning_rate: args.learning_rate.unwrap_or(protocol::LEARNING_RATE),
-        batch_size: common
-            .batch_size
-            .map_or(if is_quick { protocol::quick::BATCH_SIZE } else { protocol::BATCH_SIZE }, |size| size.get()),
-        overridden: overridden(args),
-        train: Arc::new(train),
-        validation: Arc::new(validation),
-        test: Arc::new(test),
-    })
-}
-
-/// The options that change numbers, as given.
-fn overridden(args: &TuningArgs) -> String {
-    let common = &args.common;
-    let values = [
-        ("first-epochs", args.first_epochs.map(|n| n.to_string())),
-        ("epochs", args.epochs.map(|n| n.to_string())),
-        ("first-learning-rate", args.first_learning_rate.map(|rate| format!("{rate:e}"))),
-        ("learning-rate", args.learning_rate.map(|rate| format!("{rate:e}"))),
-        ("limit-train", common.limit_train.map(|n| n.to_string())),
-        ("limit-test", common.limit_test.map(|n| n.to_string())),
-        ("batch-size", common.batch_size.map(|n| n.to_string())),
-    ];
-    let changed = values.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-    changed.collect::<Vec<_>>().join(" ")
-}
-
-impl Plan {
-    /// The arms that were asked for, in the order of the table.
-    fn wanted_arms(&self) -> impl Iterator<Item = &'static Arm> {
-        let wanted = |arm: &&Arm| self.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
-        self.protocol.arms.iter().filter(wanted)
-    }
-
-    /// Whether a model has an instance for an arm.
-    fn has(&self, model: &str, arm: &Arm) -> bool {
-        registry::find(model).is_ok_and(|entry| entry.check_activation(arm.activation).is_ok())
-    }
-}
-
-/// Runs what is planned. `None` is an interruption.
-struct Runner<'a> {
-    plan: &'a Plan,
-    progress: &'a Progress,
+    parts: Parts,
+    /// Models, and where their weights come from.
+    models: Vec<(String, Origin)>,
+    notes: Vec<String>,
+    planned: Vec<Planned>,
+    /// The network that the last run went on from.
+    base: Option<Base>,
 }
 
 /// A network after the first phase, which the arms go on from.
 struct Base {
+    /// The first phase.
+    config: Config,
     snapshot: Snapshot,
     preprocessing: Preprocessing,
     has_batch_norm: bool,
@@ -190,149 +75,211 @@ struct Base {
     before: f64,
 }
 
-impl Runner<'_> {
-    fn all(&self, report: &mut Report<'_>) -> Result<Option<()>, CliError> {
-        for (model, origin) in &self.plan.models {
-            for &seed in &self.plan.seeds {
-                let Some(base) = self.first_phase(model, origin, seed)? else { return Ok(None) };
-                for arm in self.plan.wanted_arms().filter(|arm| self.plan.has(model, arm)) {
-                    let Some(result) = self.arm(model, origin, seed, arm, &base, report)? else { return Ok(None) };
-                    report.add_run(result)?;
-                    if interrupt::interrupted() {
-                        return Ok(None);
-                    }
+/// How a network is trained.
+struct Phase<'a> {
+    title: &'a str,
+    config: &'a Config,
+    epochs: u64,
+    learning_rate: f64,
+    policy: FreezePolicy,
+    /// Whether images are filtered.
+    filtered: bool,
+    /// Whether each epoch is measured on held-out and test images.
+    measured: bool,
+}
+
+impl Tuning {
+    /// Finds images and weights, and fills in what the user left open.
+    pub fn new(protocol: &'static Protocol, args: &TuningArgs) -> Result<Self, CliError> {
+        args.check()?;
+        let common = &args.common;
+        let chosen = choose(protocol.set, common, QUICK_IMAGES)?;
+        let parts = chosen.parts(common, QUICK_IMAGES)?;
+        let Chosen { dataset, preset, .. } = &chosen;
+        let is_quick = *preset == Preset::Quick;
+        let names = match &args.models {
+            Some(models) => models.clone(),
+            None => preset.pick(protocol.quick_models, protocol.models).iter().map(|&model| model.to_owned()).collect(),
+        };
+        let mut models = Vec::new();
+        for name in names {
+            let origin = pretrained::find(protocol, &name, args.weights.as_deref(), is_quick)?;
+            models.push((name, origin));
+        }
+        let seeds =
+            common.seeds.clone().unwrap_or_else(|| preset.pick(protocol::quick::SEEDS, protocol::SEEDS).to_vec());
+        let mut tuning = Self {
+            protocol,
+            classes: dataset.classes,
+            first_epochs: args
+                .first_epochs
+                .unwrap_or(preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)),
+            epochs: common.epochs.unwrap_or(preset.pick(protocol::quick::EPOCHS, protocol::EPOCHS)),
+            first_learning_rate: args.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
+            learning_rate: args.learning_rate.unwrap_or(protocol::LEARNING_RATE),
+            batch_size: common
+                .batch_size
+                .map_or(preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE), NonZeroUsize::get),
+            parts,
+            models,
+            notes: chosen.notes(),
+            planned: Vec::new(),
+            base: None,
+        };
+        tuning.plan(args, &chosen, &seeds)?;
+        Ok(tuning)
+    }
+
+    /// Lists the runs, and tells of weights and of arms that there are not.
+    fn plan(&mut self, args: &TuningArgs, chosen: &Chosen, seeds: &[u64]) -> Result<(), CliError> {
+        let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:e}"));
+        let table = chosen
+            .config(&self.parts)
+            .with("table", self.protocol.name)
+            .with("first_epochs", self.first_epochs)
+            .with("epochs", self.epochs)
+            .with("first_learning_rate", format!("{:e}", self.first_learning_rate))
+            .with("learning_rate", format!("{:e}", self.learning_rate))
+            .with("batch_size", self.batch_size)
+            .with(
+                "overridden",
+                args.common.overridden(&[
+                    ("first-epochs", args.first_epochs.map(|n| n.to_string())),
+                    ("first-learning-rate", rate(args.first_learning_rate)),
+                    ("learning-rate", rate(args.learning_rate)),
+                ]),
+            );
+        let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
+        for (model, origin) in &self.models {
+            self.notes.push(match origin {
+                Origin::File(path) => format!("weights: {model} from {}", path.display()),
+                Origin::Procedural => format!(
+                    "weights: no pretrained {model} given (--weights), so it is trained on {} procedural images first",
+                    protocol::quick::PRETRAIN
+                ),
+            });
+            let config = table
+                .clone()
+                .with("model", model)
+                .with("pretrained", origin.name())
+                .with("pretrained_sha256", origin.hash()?);
+            let has =
+                |arm: &Arm| registry::find(model).is_ok_and(|entry| entry.check_activation(arm.activation).is_ok());
+            let (arms, left_out): (Vec<&Arm>, Vec<&Arm>) =
+                self.protocol.arms.iter().filter(wanted).partition(|arm| has(arm));
+            if !left_out.is_empty() {
+                let names: Vec<&str> = left_out.iter().map(|arm| arm.name).collect();
+                self.notes.push(format!("arms: {model} has no instance for {}", names.join(", ")));
+            }
+            for &seed in seeds {
+                let first = config.clone().with("seed", seed).with("arm", FIRST);
+                let mut after = vec![(first.clone(), self.first_epochs)];
+                if *origin == Origin::Procedural {
+                    after.insert(0, (pretraining(&first), protocol::quick::PRETRAIN_EPOCHS));
                 }
+                self.planned.extend(arms.iter().map(|arm| Planned {
+                    config: config.clone().with("seed", seed).with("arm", arm.name).with("activation", arm.activation),
+                    epochs: if arm.trained { self.epochs } else { 0 },
+                    after: after.clone(),
+                }));
             }
         }
-        Ok(Some(()))
+        let (runs, epochs) = (self.planned.len(), self.epochs);
+        self.notes.push(format!(
+            "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
+            chosen.preset.name(),
+            self.first_epochs,
+            self.parts.train.len()
+        ));
+        Ok(())
+    }
+
+    fn arm(&self, config: &Config) -> Result<&'static Arm, CliError> {
+        let arm = self.protocol.arms.iter().find(|arm| arm.name == config.get("arm"));
+        arm.ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
+    }
+
+    /// The network of a run's model and seed after the first phase; `None` if interrupted.
+    fn base(&mut self, first: &Config, context: &Context<'_>) -> Result<Option<&Base>, CliError> {
+        if self.base.as_ref().is_none_or(|base| base.config != *first) {
+            self.base = None;
+            self.base = self.first_phase(first, context)?;
+        }
+        Ok(self.base.as_ref())
     }
 
     /// The pretrained network, tuned with ReLU.
-    fn first_phase(&self, model: &str, origin: &Origin, seed: u64) -> Result<Option<Base>, CliError> {
-        let plan = self.plan;
-        let pretrained = match origin {
-            Origin::File(path) => pretrained::open_file(plan.protocol, model, path, plan.classes, seed)?,
-            Origin::Procedural => {
-                let Some(mut network) = pretrained::train(model, plan.classes, seed, self.progress)? else {
-                    return Ok(None);
-                };
-                if plan.protocol.transfer {
-                    let in_head = |path: &str| pvlu_zoo::transfer::in_head(path);
-                    pvlu_zoo::init::he_of(network.net_mut(), seed, &in_head)
-                        .map_err(|source| self.failed(model, source))?;
-                }
-                let preprocessing = Preprocessing::small(Normalization::measured(&plan.train)?);
-                let (height, width) = network.image();
-                let preprocessing = preprocessing.whole((height, width));
-                Pretrained {
-                    model: network,
-                    preprocessing: preprocessing.map_err(|error| CliError::Usage(error.to_string()))?,
-                    fresh_head: plan.protocol.transfer,
-                }
-            }
-        };
+    fn first_phase(&self, first: &Config, context: &Context<'_>) -> Result<Option<Base>, CliError> {
+        let (name, seed) = (first.get("model"), seed_of(first));
+        let Some(pretrained) = self.pretrained(first, context)? else { return Ok(None) };
         let Pretrained { model: mut network, preprocessing, fresh_head } = pretrained;
-        let run = format!("{} {model} seed {seed}, first phase", plan.protocol.name);
-        let policy = plan.protocol.first_policy(fresh_head);
-        let tuned = Tuning {
-            run: &run,
-            seed,
-            epochs: plan.first_epochs,
-            learning_rate: plan.first_learning_rate,
-            policy,
+        let title = format!("{} {name} seed {seed}, first phase", self.protocol.name);
+        let phase = Phase {
+            title: &title,
+            config: first,
+            epochs: self.first_epochs,
+            learning_rate: self.first_learning_rate,
+            policy: self.protocol.first_policy(fresh_head),
             filtered: false,
             measured: false,
         };
-        let history = self.tune(network.as_mut(), preprocessing, &tuned, &mut |_| Ok(()))?;
-        match history.outcome {
-            Outcome::Interrupted => return Ok(None),
-            Outcome::Diverged => return Err(CliError::Diverged { run }),
-            Outcome::Finished => {}
+        let Some(history) = self.tune(network.as_mut(), preprocessing, &phase, context)? else { return Ok(None) };
+        if history.outcome == Outcome::Diverged {
+            return Err(CliError::Diverged { run: title });
         }
         let mut has_batch_norm = false;
         let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| has_batch_norm |= tensor.slot.role == Role::Scale;
-        network.tensors(&mut look).map_err(|source| self.failed(model, source))?;
-        let snapshot = Snapshot::of(network.as_ref()).map_err(|source| self.failed(model, source))?;
-        let Some(before) = self.measure(network.as_mut(), preprocessing, &run)? else { return Ok(None) };
-        Ok(Some(Base { snapshot, preprocessing, has_batch_norm, before: before.top1 }))
+        network.tensors(&mut look).map_err(|source| failed(name, source))?;
+        let snapshot = Snapshot::of(network.as_ref()).map_err(|source| failed(name, source))?;
+        let splits = self.splits(preprocessing, 0, self.protocol.filtered, true)?;
+        let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let before = evaluate(network.as_mut(), &splits.test, &mut go_on)
+            .map_err(|source| CliError::Training { run: title, source })?;
+        let Some(before) = before else { return Ok(None) };
+        Ok(Some(Base { config: first.clone(), snapshot, preprocessing, has_batch_norm, before: before.top1 }))
     }
 
-    /// One arm from where the first phase ended.
-    fn arm(
-        &self,
-        model: &str,
-        origin: &Origin,
-        seed: u64,
-        arm: &'static Arm,
-        base: &Base,
-        report: &mut Report<'_>,
-    ) -> Result<Option<RunResult>, CliError> {
-        let plan = self.plan;
-        let run = format!("{} {model} {} seed {seed}", plan.protocol.name, arm.name);
-        let mut result = RunResult {
-            model: model.to_owned(),
-            origin: origin.name(),
-            arm,
-            seed,
-            trained: 0,
-            before: base.before,
-            ended: Ended::Unchanged,
-        };
-        let Some(policy) = plan.protocol.policy(arm, base.has_batch_norm) else { return Ok(Some(result)) };
-        let mut network = pretrained::build(model, plan.classes, Start::Unfilled)?;
-        base.snapshot.restore(network.as_mut())?;
-        if arm.activation != "relu" {
-            network = network.swap_activation(arm.activation)?;
+    /// The network as it comes: from a file, or from a training on procedural images; `None` if interrupted.
+    fn pretrained(&self, first: &Config, context: &Context<'_>) -> Result<Option<Pretrained>, CliError> {
+        let (name, seed) = (first.get("model"), seed_of(first));
+        match self.models.iter().find(|(model, _)| model == name) {
+            Some((_, Origin::File(path))) => {
+                Ok(Some(pretrained::open_file(self.protocol, name, path, self.classes, seed)?))
+            }
+            _ => {
+                let Some(mut network) = pretrained::train(&pretraining(first), self.classes, context)? else {
+                    return Ok(None);
+                };
+                if self.protocol.transfer {
+                    let in_head = |path: &str| pvlu_zoo::transfer::in_head(path);
+                    pvlu_zoo::init::he_of(network.net_mut(), seed, &in_head).map_err(|source| failed(name, source))?;
+                }
+                let preprocessing = Preprocessing::small(Normalization::measured(&self.parts.train)?);
+                let (height, width) = network.image();
+                let preprocessing = preprocessing.whole((height, width));
+                Ok(Some(Pretrained {
+                    model: network,
+                    preprocessing: preprocessing.map_err(|error| CliError::Usage(error.to_string()))?,
+                    fresh_head: self.protocol.transfer,
+                }))
+            }
         }
-        policy.apply(network.net_mut());
-        result.trained = network.trained_parameters().map_err(|source| self.failed(model, source))?;
-        let tuning = Tuning {
-            run: &run,
-            seed,
-            epochs: plan.epochs,
-            learning_rate: plan.learning_rate,
-            policy,
-            filtered: plan.protocol.filtered,
-            measured: true,
-        };
-        let mut record = |epoch: &_| report.add_epoch(model, arm, seed, epoch);
-        let history = self.tune(network.as_mut(), base.preprocessing, &tuning, &mut record)?;
-        if history.outcome == Outcome::Interrupted {
-            return Ok(None);
-        }
-        result.ended = Ended::Trained(history);
-        Ok(Some(result))
     }
 
-    /// Trains a network; `record` is told each epoch.
+    /// Trains a network.
     fn tune(
         &self,
         model: &mut dyn Model,
         preprocessing: Preprocessing,
-        tuning: &Tuning<'_>,
-        record: &mut dyn FnMut(&pvlu_zoo::train::EpochRecord) -> Result<(), CliError>,
-    ) -> Result<History, CliError> {
-        let Tuning { run, seed, epochs, learning_rate, policy, filtered, measured } = *tuning;
+        phase: &Phase<'_>,
+        context: &Context<'_>,
+    ) -> Result<Option<History>, CliError> {
+        let Phase { title, config, epochs, learning_rate, policy, filtered, measured } = *phase;
         policy.apply(model.net_mut());
-        model.seed_dropout(seed);
+        let seed = seed_of(config);
+        let fit = FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
         let splits = self.splits(preprocessing, seed, filtered, measured)?;
-        let config =
-            FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
-        self.progress.start_run(run, epochs);
-        let mut failure = None;
-        let mut observe = |event: Event<'_>| {
-            self.progress.observe(run, epochs, event);
-            if let Event::Epoch(epoch) = event
-                && let Err(error) = record(epoch)
-            {
-                failure = Some(error);
-                return ControlFlow::Break(());
-            }
-            if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let history = fit(model, &splits, &config, &mut observe)
-            .map_err(|source| CliError::Training { run: run.to_owned(), source })?;
-        failure.map_or(Ok(history), Err)
+        context.store.train(&Job { title, config, fit, splits, seed }, model, context.progress)
     }
 
     fn splits(
@@ -342,54 +289,109 @@ impl Runner<'_> {
         filtered: bool,
         measured: bool,
     ) -> Result<Splits, CliError> {
-        let plan = self.plan;
         let (height, width) = preprocessing.input();
         let side = height.min(width);
-        let augmentation = if plan.protocol.augmented {
+        let augmentation = if self.protocol.augmented {
             // The square is measured on CIFAR's images.
-            let cutout = plan.protocol.set.cutout() * side / pvlu_zoo::data::SIDE;
+            let cutout = self.protocol.set.cutout() * side / SIDE;
             Augmentation { flip: true, shift: side / protocol::SHIFT, cutout: Some(cutout) }
         } else {
             Augmentation::NONE
         };
         let filter = filtered.then_some(protocol::FILTER);
-        let shuffled = LoaderConfig::training(plan.batch_size, seed, preprocessing, augmentation);
+        let shuffled = LoaderConfig::training(self.batch_size, seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };
         let part = |split: &Arc<Split>| if measured { Arc::clone(split) } else { Arc::new(split.limit(0)) };
         Ok(Splits {
-            train: Loader::new(Arc::clone(&plan.train), LoaderConfig { filter, ..shuffled })?,
-            validation: Loader::new(part(&plan.validation), in_order())?,
-            test: Loader::new(part(&plan.test), in_order())?,
+            train: Loader::new(Arc::clone(&self.parts.train), LoaderConfig { filter, ..shuffled })?,
+            validation: Loader::new(part(&self.parts.validation), in_order())?,
+            test: Loader::new(part(&self.parts.test), in_order())?,
         })
     }
 
-    /// A network on the test images of the arms.
-    fn measure(
-        &self,
-        model: &mut dyn Model,
-        preprocessing: Preprocessing,
-        run: &str,
-    ) -> Result<Option<Evaluation>, CliError> {
-        let splits = self.splits(preprocessing, 0, self.plan.protocol.filtered, true)?;
-        let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        evaluate(model, &splits.test, &mut go_on).map_err(|source| CliError::Training { run: run.to_owned(), source })
-    }
-
-    fn failed(&self, model: &str, source: pvlu::Error) -> CliError {
-        CliError::Model { model: registry::find(model).map_or("model", |entry| entry.name), source }
+    /// A network of an arm, with the values of the first phase where they are given.
+    fn arm_network(&self, model: &str, arm: &Arm, values: Option<&Snapshot>) -> Result<Box<dyn Model>, CliError> {
+        let start = if values.is_some() { Start::Unfilled } else { Start::Seed(0) };
+        let mut network = pretrained::build(model, self.classes, start)?;
+        values.map_or(Ok(()), |values| values.restore(network.as_mut()))?;
+        if arm.activation != "relu" {
+            network = network.swap_activation(arm.activation)?;
+        }
+        Ok(network)
     }
 }
 
-/// How a network is trained.
-#[derive(Clone, Copy)]
-struct Tuning<'a> {
-    run: &'a str,
-    seed: u64,
-    epochs: u64,
-    learning_rate: f64,
-    policy: FreezePolicy,
-    /// Whether images are filtered.
-    filtered: bool,
-    /// Whether each epoch is measured on held-out and test images.
-    measured: bool,
+impl Work for Tuning {
+    fn name(&self) -> &'static str {
+        self.protocol.name
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn planned(&self) -> &[Planned] {
+        &self.planned
+    }
+
+    fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
+        let arm = self.arm(&planned.config)?;
+        let name = planned.config.get("model");
+        let mut network = self.arm_network(name, arm, None)?;
+        let mut has_batch_norm = false;
+        let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| has_batch_norm |= tensor.slot.role == Role::Scale;
+        network.tensors(&mut look).map_err(|source| failed(name, source))?;
+        if let Some(policy) = self.protocol.policy(arm, has_batch_norm) {
+            policy.apply(network.net_mut());
+        }
+        Ok(network)
+    }
+
+    fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError> {
+        let config = &planned.config;
+        let (name, seed, arm) = (config.get("model"), seed_of(config), self.arm(config)?);
+        let Some((first, _)) = planned.after.last() else { return Ok(None) };
+        let Some(base) = self.base(first, context)? else { return Ok(None) };
+        let (preprocessing, has_batch_norm, before_top1) = (base.preprocessing, base.has_batch_norm, base.before);
+        let snapshot = base.snapshot.clone();
+        let mut network = self.arm_network(name, arm, Some(&snapshot))?;
+        let title = format!("{} {name} {} seed {seed}", self.protocol.name, arm.name);
+        let mut record = Record { before_top1, ..context.record(config) };
+        let policy = self.protocol.policy(arm, has_batch_norm);
+        if let Some(policy) = policy {
+            let phase = Phase {
+                title: &title,
+                config,
+                epochs: self.epochs,
+                learning_rate: self.learning_rate,
+                policy,
+                filtered: self.protocol.filtered,
+                measured: true,
+            };
+            let Some(history) = self.tune(network.as_mut(), preprocessing, &phase, context)? else { return Ok(None) };
+            record.status = if history.outcome == Outcome::Diverged { Status::Died } else { Status::Finished };
+            record.epochs = history.epochs;
+        } else {
+            FreezePolicy::NONE.apply(network.net_mut());
+        }
+        let test = self.splits(preprocessing, seed, self.protocol.filtered, true)?.test;
+        let Some(inspected) = inspect::inspect(network.as_mut(), &test, &title)? else { return Ok(None) };
+        context.store.save_weights(config, network.as_ref(), &preprocessing.to_string())?;
+        record.trained_parameters = inspected.trained;
+        (record.parameters, record.units) = (inspected.parameters, inspected.units);
+        Ok(Some(record))
+    }
+}
+
+/// The configuration of the training on procedural images before a first phase.
+fn pretraining(first: &Config) -> Config {
+    first.clone().with("arm", PRETRAIN).with("train_images", protocol::quick::PRETRAIN)
+}
+
+fn seed_of(config: &Config) -> u64 {
+    config.get("seed").parse().unwrap_or(0)
+}
+
+fn failed(model: &str, source: pvlu::Error) -> CliError {
+    CliError::Model { model: registry::find(model).map_or("model", |entry| entry.name), source }
 }

@@ -1,6 +1,6 @@
 //! Where the weights of a pretrained network come from.
 
-use std::ops::ControlFlow;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +10,15 @@ use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Entry, Options, Start};
-use pvlu_zoo::train::{Event, FitConfig, OptimizerConfig, Outcome, Schedule, Splits, fit};
+use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
 use pvlu_zoo::weights::TensorFile;
+use sha2::{Digest, Sha256};
 
 use super::protocol::{LARGE, Protocol, quick};
 use crate::error::CliError;
-use crate::interrupt;
-use crate::progress::Progress;
+use crate::runs::Context;
+use crate::runs::config::{Config, hexadecimal};
+use crate::runs::store::Job;
 use crate::zoo::preprocessing;
 
 /// A pretrained network with ReLU, and how it wants its images.
@@ -44,6 +46,21 @@ impl Origin {
         match self {
             Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             Origin::Procedural => "procedural".to_owned(),
+        }
+    }
+
+    /// SHA-256 of the file, in hexadecimal; nothing for a training.
+    pub fn hash(&self) -> Result<String, CliError> {
+        let Origin::File(path) = self else { return Ok(String::new()) };
+        let failed = |source| CliError::Read { path: path.clone(), source };
+        let mut hasher = Sha256::new();
+        let mut file = std::fs::File::open(path).map_err(failed)?;
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut piece).map_err(failed)? {
+                0 => return Ok(hexadecimal(&hasher.finalize())),
+                read => hasher.update(&piece[..read]),
+            }
         }
     }
 }
@@ -151,10 +168,10 @@ pub fn open_file(
     Ok(Pretrained { model: opened.model, preprocessing, fresh_head: protocol.transfer || !opened_head })
 }
 
-/// A network trained on procedural images, which a user without weights has; `None` if interrupted.
-pub fn train(model: &str, classes: usize, seed: u64, progress: &Progress) -> Result<Option<Box<dyn Model>>, CliError> {
-    let run = format!("{model} seed {seed}, before the table");
-    let failed = |source| CliError::Training { run: run.clone(), source };
+/// A network trained on procedural images, which a user without weights has; `None` if interrupted. `config` is the training's.
+pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<Option<Box<dyn Model>>, CliError> {
+    let (model, seed) = (config.get("model"), config.get("seed").parse().unwrap_or(0));
+    let title = format!("{model} seed {seed}, before the table");
     let mut network = build(model, classes, Start::Seed(seed))?;
     let images = Dataset::procedural(classes, quick::PRETRAIN, 1, quick::PRETRAIN_SEED)?;
     let normalization = Normalization::measured(&images.train)?;
@@ -167,22 +184,17 @@ pub fn train(model: &str, classes: usize, seed: u64, progress: &Progress) -> Res
         validation: Loader::new(Arc::clone(&nothing), in_order.clone())?,
         test: Loader::new(nothing, in_order)?,
     };
-    let config = FitConfig {
+    let fit = FitConfig {
         epochs: quick::PRETRAIN_EPOCHS,
         optimizer: OptimizerConfig::adam(),
         learning_rate: quick::PRETRAIN_RATE,
         schedule: Schedule::Cosine,
     };
-    progress.start_run(&run, config.epochs);
-    let mut observe = |event: Event<'_>| {
-        progress.observe(&run, config.epochs, event);
-        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let history = fit(network.as_mut(), &splits, &config, &mut observe).map_err(failed)?;
+    let job = Job { title: &title, config, fit, splits, seed };
+    let Some(history) = context.store.train(&job, network.as_mut(), context.progress)? else { return Ok(None) };
     match history.outcome {
-        Outcome::Finished => Ok(Some(network)),
-        Outcome::Interrupted => Ok(None),
-        Outcome::Diverged => Err(CliError::Diverged { run }),
+        Outcome::Diverged => Err(CliError::Diverged { run: title }),
+        _ => Ok(Some(network)),
     }
 }
 

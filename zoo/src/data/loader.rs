@@ -182,8 +182,10 @@ impl<S: Images> Loader<S> {
         Maker { loader: self.clone(), order: order.into(), epoch }
     }
 
-    fn ahead<T: Send + 'static>(&self, make: impl Fn(usize) -> T + Clone + Send + 'static) -> Epoch<T> {
-        Epoch::new(make, self.batches(), (self.config.workers, self.config.in_flight))
+    /// Batches from `first` on.
+    fn ahead<T: Send + 'static>(&self, first: usize, make: impl Fn(usize) -> T + Clone + Send + 'static) -> Epoch<T> {
+        let left = self.batches().saturating_sub(first);
+        Epoch::new(move |index| make(first + index), left, (self.config.workers, self.config.in_flight))
     }
 }
 
@@ -195,13 +197,13 @@ impl Loader {
     /// If the system refuses a thread, the batches are prepared on the calling thread; they are the same.
     #[must_use]
     pub fn epoch(&self, epoch: u64) -> Epoch {
-        self.epoch_with(epoch, |_| ())
+        self.epoch_with(epoch, 0, |_| ())
     }
 
     /// `begin` is told the index of each batch that a worker begins; the tests count with it.
-    fn epoch_with(&self, epoch: u64, begin: impl Fn(usize) + Clone + Send + 'static) -> Epoch {
+    fn epoch_with(&self, epoch: u64, first: usize, begin: impl Fn(usize) + Clone + Send + 'static) -> Epoch {
         let maker = self.maker(epoch);
-        self.ahead(move |index| {
+        self.ahead(first, move |index| {
             begin(index);
             let Ok(batch) = maker.make(index);
             batch
@@ -214,8 +216,12 @@ impl Loader<ImageFolder> {
     /// file; after it comes the next batch.
     #[must_use]
     pub fn epoch(&self, epoch: u64) -> Epoch<Result<Batch, DataError>> {
+        self.epoch_at(epoch, 0)
+    }
+
+    fn epoch_at(&self, epoch: u64, first: usize) -> Epoch<Result<Batch, DataError>> {
         let maker = self.maker(epoch);
-        self.ahead(move |index| maker.make(index))
+        self.ahead(first, move |index| maker.make(index))
     }
 }
 
@@ -223,16 +229,22 @@ impl Loader<ImageFolder> {
 pub trait Batches: Send + Sync {
     /// Number of batches in an epoch.
     fn batches(&self) -> usize;
+    /// The batches of an epoch from batch `first` on, each image once: from 0 all of them; from another one those that are
+    /// left of an epoch that was interrupted.
+    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>>;
+
     /// All batches of an epoch, each image once.
-    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>>;
+    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        self.epoch_from(epoch, 0)
+    }
 }
 
 impl Batches for Loader {
     fn batches(&self) -> usize {
         self.batches()
     }
-    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
-        Box::new(self.epoch(epoch).map(Ok))
+    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        Box::new(self.epoch_with(epoch, first, |_| ()).map(Ok))
     }
 }
 
@@ -240,8 +252,8 @@ impl Batches for Loader<ImageFolder> {
     fn batches(&self) -> usize {
         self.batches()
     }
-    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
-        Box::new(self.epoch(epoch))
+    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        Box::new(self.epoch_at(epoch, first))
     }
 }
 
@@ -249,8 +261,8 @@ impl<B: Batches + ?Sized> Batches for Box<B> {
     fn batches(&self) -> usize {
         (**self).batches()
     }
-    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
-        (**self).epoch(epoch)
+    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        (**self).epoch_from(epoch, first)
     }
 }
 

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use pvlu::kernel::cpu::cross_entropy::top_k_correct;
-use pvlu::layer::Mode;
+use pvlu::layer::{Mode, Switches};
 
 use super::TrainError;
 use super::evaluate::{Evaluation, evaluate};
-use super::optimizer::{Optimizer, OptimizerConfig};
+use super::optimizer::OptimizerConfig;
 use super::schedule::Schedule;
+use super::state::{FitState, Sums};
 use crate::data::{Batches, Loader};
 use crate::model::Model;
 
@@ -114,6 +115,17 @@ impl History {
     }
 }
 
+/// A moment of a training at which it can be kept, to go on from it later.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// The network.
+    pub model: &'a dyn Model,
+    /// Everything else that the rest of the training depends on.
+    pub state: &'a FitState,
+    /// Whether the training ends here because the caller said so: the last moment to keep it.
+    pub last: bool,
+}
+
 /// Trains a model and evaluates it after every epoch.
 ///
 /// # Errors
@@ -125,91 +137,142 @@ pub fn fit<B: Batches>(
     config: &FitConfig,
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<History, TrainError> {
-    let Splits { train, validation, test } = splits;
-    let mut history = History { epochs: Vec::new(), outcome: Outcome::Finished };
-    let mut optimizer = Optimizer::new(config.optimizer);
-    for epoch in 1..=config.epochs {
-        let start = Instant::now();
-        let Some(trained) = train_epoch(model, &mut optimizer, train, config, epoch, observe)? else {
-            history.outcome = Outcome::Interrupted;
-            break;
-        };
-        let mut evaluating = || observe(Event::Evaluating);
-        let Some(validation) = evaluate(model, validation, &mut evaluating)? else {
-            history.outcome = Outcome::Interrupted;
-            break;
-        };
-        let Some(test) = evaluate(model, test, &mut evaluating)? else {
-            history.outcome = Outcome::Interrupted;
-            break;
-        };
-        let record = EpochRecord {
-            epoch,
-            learning_rate: trained.learning_rate,
-            train_loss: trained.loss,
-            train_top1: trained.top1,
-            validation,
-            test,
-            seconds: start.elapsed().as_secs_f64(),
-        };
-        history.epochs.push(record);
-        let stop = observe(Event::Epoch(&record)).is_break();
-        if !trained.loss.is_finite() {
-            history.outcome = Outcome::Diverged;
-            break;
+    fit_from(model, splits, config, FitState::new(config.optimizer), observe, &mut |_| ControlFlow::Continue(()))
+}
+
+/// As [`fit`], from where another training of the same settings and images was: with the network and the state of one of its
+/// moments the rest is the same, bit for bit.
+///
+/// The caller seeds the dropouts as at the beginning; their counts are moved on here. `keep` is shown every moment at which
+/// the training can be kept: after every step and every epoch, and where it ends because `observe` said `Break`. Its own
+/// `Break` ends the training too.
+///
+/// # Errors
+///
+/// As for [`fit`].
+pub fn fit_from<B: Batches>(
+    model: &mut dyn Model,
+    splits: &Splits<B>,
+    config: &FitConfig,
+    state: FitState,
+    observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    keep: &mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
+) -> Result<History, TrainError> {
+    let mut fit = Fit { model, config, steps: splits.train.batches() as u64, state, observe, keep };
+    let done = fit.state.epochs.len() as u64 * fit.steps + fit.state.steps;
+    fit.model.switches(&mut |switches| {
+        if let Switches::Dropout(dropout) = switches {
+            dropout.passes += done;
         }
-        if stop && epoch < config.epochs {
-            history.outcome = Outcome::Interrupted;
-            break;
+    });
+    let ended = |outcome, state: FitState| Ok(History { epochs: state.epochs, outcome });
+    if fit.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite()) {
+        return ended(Outcome::Diverged, fit.state);
+    }
+    while (fit.state.epochs.len() as u64) < config.epochs {
+        match fit.epoch(splits)? {
+            Some(loss) if loss.is_finite() => {}
+            Some(_) => return ended(Outcome::Diverged, fit.state),
+            None => return ended(Outcome::Interrupted, fit.state),
         }
     }
-    Ok(history)
+    ended(Outcome::Finished, fit.state)
 }
 
-/// Means over one epoch of training.
-struct Trained {
-    learning_rate: f64,
-    loss: f64,
-    top1: f64,
+/// A training under way.
+struct Fit<'a> {
+    model: &'a mut dyn Model,
+    config: &'a FitConfig,
+    /// Steps in an epoch.
+    steps: u64,
+    state: FitState,
+    observe: &'a mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    keep: &'a mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
 }
 
-/// One pass over the training images; `None` if interrupted.
-fn train_epoch(
-    model: &mut dyn Model,
-    optimizer: &mut Optimizer,
-    loader: &dyn Batches,
-    config: &FitConfig,
-    epoch: u64,
-    observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-) -> Result<Option<Trained>, TrainError> {
-    model.set_mode(Mode::Train);
-    let classes = model.classes();
-    let steps = loader.batches() as u64;
-    let total = steps.saturating_mul(config.epochs);
-    let mut trained = Trained { learning_rate: config.learning_rate, loss: 0.0, top1: 0.0 };
-    let mut images = 0;
-    for (step, batch) in (1..).zip(loader.epoch(epoch)) {
-        let batch = batch?;
-        let done = (epoch - 1) * steps + step - 1;
-        trained.learning_rate = config.learning_rate * config.schedule.factor(done, steps, total);
-        let mut result = model.step(batch.images, &batch.labels)?;
-        if result.loss.is_finite() {
-            optimizer.update(model, &mut result.gradients, trained.learning_rate)?;
-        }
-        let count = batch.labels.len();
-        trained.loss += result.loss * count as f64;
-        trained.top1 += top_k_correct(&result.logits, classes, &batch.labels, 1) as f64;
-        images += count;
-        if observe(Event::Step { epoch, step, steps, loss: result.loss }).is_break() {
+impl Fit<'_> {
+    /// One epoch, or what is left of it, and its training loss; `None` if interrupted.
+    fn epoch<B: Batches>(&mut self, splits: &Splits<B>) -> Result<Option<f64>, TrainError> {
+        let start = Instant::now();
+        let before = self.state.seconds;
+        if self.train(&splits.train, start, before)?.is_break() {
             return Ok(None);
         }
-        if !result.loss.is_finite() {
-            break;
+        let mut evaluations = [None; 2];
+        for (loader, evaluation) in [&splits.validation, &splits.test].into_iter().zip(&mut evaluations) {
+            *evaluation = evaluate(self.model, loader, &mut || (self.observe)(Event::Evaluating))?;
+            if evaluation.is_none() {
+                self.state.seconds = before + start.elapsed().as_secs_f64();
+                let _ = self.moment(true);
+                return Ok(None);
+            }
         }
+        let [Some(validation), Some(test)] = evaluations else { return Ok(None) };
+        let Sums { learning_rate, loss, correct, images } = self.state.sums;
+        let record = EpochRecord {
+            epoch: self.state.epochs.len() as u64 + 1,
+            learning_rate,
+            train_loss: loss / images as f64,
+            train_top1: correct as f64 / images as f64,
+            validation,
+            test,
+            seconds: before + start.elapsed().as_secs_f64(),
+        };
+        self.state.epochs.push(record);
+        (self.state.steps, self.state.sums, self.state.seconds) = (0, Sums::default(), 0.0);
+        let stop = (self.observe)(Event::Epoch(&record)).is_break();
+        // After the last epoch there is nothing left to interrupt.
+        let stop = stop && (self.state.epochs.len() as u64) < self.config.epochs;
+        let stop = stop && record.train_loss.is_finite();
+        let kept = self.moment(stop);
+        Ok((!stop && kept.is_continue()).then_some(record.train_loss))
     }
-    trained.loss /= images as f64;
-    trained.top1 /= images as f64;
-    Ok(Some(trained))
+
+    /// What is left of one pass over the training images.
+    fn train(&mut self, loader: &dyn Batches, start: Instant, before: f64) -> Result<ControlFlow<()>, TrainError> {
+        self.model.set_mode(Mode::Train);
+        let Self { config, steps, .. } = *self;
+        let classes = self.model.classes();
+        let total = steps.saturating_mul(config.epochs);
+        let epoch = self.state.epochs.len() as u64 + 1;
+        if self.state.sums.images == 0 {
+            self.state.sums.learning_rate = config.learning_rate;
+        }
+        // Kept after a step that diverged, before the evaluation.
+        if !self.state.sums.loss.is_finite() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        for batch in loader.epoch_from(epoch, usize::try_from(self.state.steps).unwrap_or(usize::MAX)) {
+            let batch = batch?;
+            let done = (epoch - 1) * steps + self.state.steps;
+            let learning_rate = config.learning_rate * config.schedule.factor(done, steps, total);
+            let mut result = self.model.step(batch.images, &batch.labels)?;
+            if result.loss.is_finite() {
+                self.state.optimizer.update(self.model, &mut result.gradients, learning_rate)?;
+            }
+            let count = batch.labels.len();
+            let sums = &mut self.state.sums;
+            sums.learning_rate = learning_rate;
+            sums.loss += result.loss * count as f64;
+            sums.correct += top_k_correct(&result.logits, classes, &batch.labels, 1) as u64;
+            sums.images += count as u64;
+            self.state.steps += 1;
+            self.state.seconds = before + start.elapsed().as_secs_f64();
+            let event = Event::Step { epoch, step: self.state.steps, steps, loss: result.loss };
+            let stop = (self.observe)(event).is_break();
+            if self.moment(stop).is_break() || stop {
+                return Ok(ControlFlow::Break(()));
+            }
+            if !result.loss.is_finite() {
+                break;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn moment(&mut self, last: bool) -> ControlFlow<()> {
+        (self.keep)(Moment { model: self.model, state: &self.state, last })
+    }
 }
 
 #[cfg(test)]

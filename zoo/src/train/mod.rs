@@ -3,11 +3,15 @@
 mod error;
 mod evaluate;
 mod fit;
+mod liveness;
 mod optimizer;
 mod schedule;
+mod state;
 
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
-pub use fit::{EpochRecord, Event, FitConfig, History, Outcome, Splits, fit};
+pub use fit::{EpochRecord, Event, FitConfig, History, Moment, Outcome, Splits, fit, fit_from};
+pub use liveness::{LayerLiveness, liveness};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use schedule::Schedule;
+pub use state::{FitState, Kept};

@@ -52,25 +52,35 @@ impl OptimizerConfig {
 }
 
 /// An optimiser with its state, kept by the path of each parameter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Optimizer {
     config: OptimizerConfig,
-    state: BTreeMap<String, State>,
+    state: BTreeMap<String, Moments>,
 }
 
 /// Moments of one parameter: the velocity for SGD, first and second moment for Adam.
-#[derive(Clone, Debug, Default)]
-struct State {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Moments {
     /// Updates so far. Counted for each parameter, because a parameter may be released in the middle of a run.
-    steps: u64,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    pub steps: u64,
+    pub first: Vec<f32>,
+    pub second: Vec<f32>,
 }
 
 impl Optimizer {
     /// An optimiser without history.
     pub fn new(config: OptimizerConfig) -> Self {
-        Self { config, state: BTreeMap::new() }
+        Self::with(config, BTreeMap::new())
+    }
+
+    /// An optimiser with the history that another one had.
+    pub(super) fn with(config: OptimizerConfig, state: BTreeMap<String, Moments>) -> Self {
+        Self { config, state }
+    }
+
+    /// The history, by the path of each parameter.
+    pub(super) fn state(&self) -> &BTreeMap<String, Moments> {
+        &self.state
     }
 
     /// One update of every trained parameter.
@@ -86,7 +96,7 @@ impl Optimizer {
         let Self { config, state } = self;
         model.update(gradients, &mut |slot, values, gradient| {
             if !state.contains_key(slot.path) {
-                state.insert(slot.path.to_owned(), State::default());
+                state.insert(slot.path.to_owned(), Moments::default());
             }
             let Some(moments) = state.get_mut(slot.path) else { return Ok(()) };
             moments.steps += 1;

@@ -170,7 +170,7 @@ fn workers_stop_at_the_bound() {
             let config = LoaderConfig { batch_size: 1, workers, in_flight, ..training() };
             let loader = Loader::new(split(), config).unwrap();
             let (sender, made) = channel();
-            let mut batches = loader.epoch_with(0, move |batch| sender.send(batch).unwrap());
+            let mut batches = loader.epoch_with(0, 0, move |batch| sender.send(batch).unwrap());
             let settle = |expected: usize| {
                 let until = Instant::now() + Duration::from_secs(5);
                 let mut count = 0;
@@ -192,7 +192,7 @@ fn a_panic_of_a_worker_reaches_the_reader() {
     in_time(|| {
         let config = LoaderConfig { workers: 2, ..training() };
         let loader = Loader::new(split(), config).unwrap();
-        let mut batches = loader.epoch_with(0, |batch| {
+        let mut batches = loader.epoch_with(0, 0, |batch| {
             if batch == 5 {
                 // Without the message and the trace that a panic prints.
                 std::panic::resume_unwind(Box::new("broken"));

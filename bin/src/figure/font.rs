@@ -1,0 +1,141 @@
+//! The font of the figures: it is built in, so that a figure is the same on every machine.
+
+use std::sync::LazyLock;
+
+use tiny_skia::{Path, PathBuilder};
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
+
+static FACE: LazyLock<Face<'static>> =
+    LazyLock::new(|| Face::parse(dejavu::sans::regular(), 0).expect("the font that is built in is one"));
+
+/// What an SVG asks for: the font itself, else one as wide.
+pub const FAMILY: &str = "DejaVu Sans, Verdana, Geneva, sans-serif";
+
+/// What is put in the place of the end of a text that is too long.
+const CUT: char = '…';
+
+/// Width of a text in pixels.
+pub fn width(text: &str, size: f64) -> f64 {
+    text.chars().map(|letter| f64::from(advance(glyph(letter)))).sum::<f64>() * scale(size)
+}
+
+/// The text, cut where it would be wider than it may be.
+pub fn fit(text: &str, size: f64, widest: f64) -> String {
+    if width(text, size) <= widest {
+        return text.to_owned();
+    }
+    let mut used = f64::from(advance(glyph(CUT))) * scale(size);
+    let mut cut: String = text
+        .chars()
+        .take_while(|letter| {
+            used += f64::from(advance(glyph(*letter))) * scale(size);
+            used <= widest
+        })
+        .collect();
+    cut.push(CUT);
+    cut
+}
+
+/// Lines of whole words that are no wider than they may be; none of an empty text.
+pub fn wrap(text: &str, size: f64, widest: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let word = fit(word, size, widest);
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size) <= widest => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+/// The outlines of a text that begins at the origin and stands on the x axis; `None` of one without ink.
+pub fn outline(text: &str, size: f64) -> Option<Path> {
+    let mut pen = Pen { path: PathBuilder::new(), scale: scale(size) as f32, x: 0.0 };
+    for letter in text.chars() {
+        let glyph = glyph(letter);
+        FACE.outline_glyph(glyph, &mut pen);
+        pen.x += f32::from(advance(glyph)) * pen.scale;
+    }
+    pen.path.finish()
+}
+
+/// The glyph of a letter: that of a missing one where the font has none.
+fn glyph(letter: char) -> GlyphId {
+    FACE.glyph_index(letter).unwrap_or_default()
+}
+
+fn advance(glyph: GlyphId) -> u16 {
+    FACE.glyph_hor_advance(glyph).unwrap_or(0)
+}
+
+fn scale(size: f64) -> f64 {
+    size / f64::from(FACE.units_per_em())
+}
+
+struct Pen {
+    path: PathBuilder,
+    scale: f32,
+    x: f32,
+}
+
+impl Pen {
+    /// A point of a glyph, whose y axis points up, on the page.
+    fn at(&self, x: f32, y: f32) -> (f32, f32) {
+        (self.x + x * self.scale, -y * self.scale)
+    }
+}
+
+impl OutlineBuilder for Pen {
+    fn move_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.move_to(x, y);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.line_to(x, y);
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        let ((x1, y1), (x, y)) = (self.at(x1, y1), self.at(x, y));
+        self.path.quad_to(x1, y1, x, y);
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        let ((x1, y1), (x2, y2), (x, y)) = (self.at(x1, y1), self.at(x2, y2), self.at(x, y));
+        self.path.cubic_to(x1, y1, x2, y2, x, y);
+    }
+
+    fn close(&mut self) {
+        self.path.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_and_wrapped_to_its_width() {
+        let long = "leaky_relu ".repeat(40);
+        let cut = fit(&long, 12.0, 100.0);
+        assert!(cut.ends_with(CUT) && width(&cut, 12.0) <= 100.0, "{cut}");
+        assert_eq!(fit("short", 12.0, 100.0), "short");
+        let lines = wrap(&long, 12.0, 200.0);
+        assert!(lines.len() > 5 && lines.iter().all(|line| width(line, 12.0) <= 200.0));
+        assert_eq!(lines.join(" "), long.trim());
+        assert!(wrap("", 12.0, 100.0).is_empty());
+    }
+
+    #[test]
+    fn letters_have_outlines_and_spaces_have_none() {
+        let bounds = outline("αβ x", 20.0).unwrap().bounds();
+        assert!(bounds.right() > 30.0 && f64::from(bounds.right()) <= width("αβ x", 20.0) + 1.0, "{bounds:?}");
+        assert!(bounds.top() < -10.0 && bounds.bottom() < 8.0, "{bounds:?}");
+        assert!(outline("  ", 20.0).is_none());
+    }
+}

@@ -1,0 +1,107 @@
+//! `reproduce figure1` to `figure4` and `reproduce report`: what is drawn beside what is trained.
+
+use std::path::Path;
+
+use pvlu::activation::{FusedElement, Vlu};
+use pvlu::kernel::cpu::{InputGradient, Layout};
+use pvlu_zoo::data::{Dataset, SIDE};
+
+use crate::args::{FigureArgs, ReportArgs};
+use crate::dataset::{Set, choose_images};
+use crate::error::CliError;
+use crate::figure::{self, Figure, figure1_rows};
+use crate::output::{note, prepare_folder, print, write_csv};
+use crate::runs::config::hexadecimal;
+use crate::{page, tuning, values};
+
+/// Images of figure 4.
+const SAMPLES: usize = 8;
+
+/// Draws a figure.
+pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
+    let out = args.out.as_ref().unwrap_or(&args.from);
+    prepare_folder(out)?;
+    if !args.from.join(figure.input()).exists() {
+        match figure {
+            Figure::Figure1 => formula(&args.from)?,
+            Figure::Figure4 => note(&samples(&args.from, args.data.as_deref())?),
+            _ => {}
+        }
+    }
+    let drawn = figure::draw(figure, &args.from, out)?;
+    print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
+}
+
+/// Draws what there is to draw of a table, and returns what to tell the user.
+pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
+    let of_table =
+        |figure: &&Figure| figure.input().strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '_']));
+    let available = figure::available(out);
+    let mut drawn = Vec::new();
+    for figure in available.iter().filter(of_table) {
+        drawn.extend(figure::draw(*figure, out, out)?);
+    }
+    Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
+}
+
+/// Writes the report.
+pub fn report(args: &ReportArgs) -> Result<(), CliError> {
+    let out = args.out.as_ref().unwrap_or(&args.from);
+    if !args.from.is_dir() {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(CliError::Read { path: args.from.clone(), source });
+    }
+    prepare_folder(out)?;
+    write_report(&args.from, out)
+}
+
+/// The same of a folder that is known to be there.
+fn write_report(from: &Path, out: &Path) -> Result<(), CliError> {
+    let values = values::list();
+    let values: Vec<_> = values.iter().map(|(what, value, source)| (what.as_str(), value.as_str(), *source)).collect();
+    let [html, markdown] = page::write(from, out, &values)?;
+    print(&format!("written: {}, {}", html.display(), markdown.display()))
+}
+
+/// Figures 1 and 4, which no table makes, and the report.
+pub fn finish(out: &Path, data: Option<&Path>) -> Result<(), CliError> {
+    formula(out)?;
+    samples(out, data)?;
+    write_report(out, out)
+}
+
+/// Writes `figure1.csv`: what the kernels compute.
+fn formula(out: &Path) -> Result<(), CliError> {
+    let kernels = f64::kernels::<Vlu>();
+    let layout = Layout { outer: 1, channels: 1, inner: 1 };
+    let rows = figure1_rows(|a, b, x| {
+        let (parameters, mut value, mut derivative): ([&[f64]; 2], _, _) = ([&[a], &[b]], [0.0], [0.0]);
+        (kernels.forward)(layout, &[x], &parameters, &mut value);
+        let gradient = InputGradient::Overwrite(&mut derivative);
+        (kernels.backward)(layout, &[x], &parameters, &[1.0], gradient, &mut [None, None]);
+        (value[0], derivative[0])
+    });
+    prepare_folder(out)?;
+    write_csv(&out.join("figure1.csv"), &["a", "b", "x", "value", "derivative"], rows)
+}
+
+/// Writes `figure4.csv`: the first test images, before and after the filter. Returns where they are from.
+fn samples(out: &Path, data: Option<&Path>) -> Result<String, CliError> {
+    let (dataset, from): (Dataset, String) = choose_images(Set::Cifar10, data, SAMPLES)?;
+    let images = &dataset.test;
+    let mut rows = Vec::new();
+    for index in 0..images.len().min(SAMPLES) {
+        let label = dataset.class_name(images.label(index)).unwrap_or_default();
+        let before = images.image(index).to_vec();
+        let filtered = tuning::FILTER.apply(&before, (SIDE, SIDE));
+        let after: Vec<u8> = filtered.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
+        for (stage, pixels) in [("before", before), ("after", after)] {
+            let side = SIDE.to_string();
+            let row = [index.to_string(), label.clone(), stage.to_owned(), side.clone(), side, hexadecimal(&pixels)];
+            rows.push(row.to_vec());
+        }
+    }
+    prepare_folder(out)?;
+    write_csv(&out.join("figure4.csv"), &["image", "label", "stage", "width", "height", "pixels"], rows)?;
+    Ok(from)
+}

@@ -1,0 +1,120 @@
+//! The report: every table that there is beside the paper's numbers, and every figure, as a page and as Markdown.
+
+mod comparison;
+mod details;
+mod html;
+mod markdown;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::CliError;
+use crate::figure::records::Records;
+use crate::figure::{Drawing, Figure, available};
+use crate::output::write_atomically;
+use comparison::Comparison;
+use details::Details;
+
+/// The tables of the paper.
+const TABLES: [u8; 6] = [1, 2, 3, 4, 5, 6];
+
+const HEADING: &str = "Reproduction of the tables on PVLU";
+
+/// What the columns of the tables mean.
+const EXPLANATIONS: [&str; 2] = [
+    "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that the test \
+     images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the paper's numbers are \
+     to be compared with these.",
+    "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. Differences are in \
+     percentage points; their intervals are over the differences between runs with the same seed. A dash: no such number.",
+];
+
+/// A value of the protocol: what it is of, the value, and whether it is the paper's or chosen.
+pub type Value<'a> = (&'a str, &'a str, &'a str);
+
+/// All that a report says, before it is HTML or Markdown. All texts are as they are in the files.
+struct Report<'a> {
+    heading: &'static str,
+    /// What a reader has to know before any number.
+    notices: Vec<String>,
+    tables: Vec<Table>,
+    /// Figures of no table.
+    figures: Vec<Drawing>,
+    values: Grid<'a>,
+}
+
+/// A table of the paper.
+struct Table {
+    name: String,
+    heading: String,
+    comparison: Comparison,
+    details: Option<Details>,
+    figures: Vec<Drawing>,
+}
+
+/// Rows of text below headings, the first ones of a row saying what it is of.
+struct Grid<'a> {
+    caption: String,
+    headings: Vec<&'a str>,
+    /// Cells at the beginning of a row that say what the row is of.
+    names: usize,
+    rows: Vec<Vec<String>>,
+}
+
+/// Writes `report.html` and `report.md`, and the figures that they show, from the files in a folder.
+///
+/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are those of the protocol.
+pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2], CliError> {
+    let report = Report::read(from, values)?;
+    for drawing in report.tables.iter().flat_map(|table| &table.figures).chain(&report.figures) {
+        drawing.write(to)?;
+    }
+    let [page, text] = ["report.html", "report.md"].map(|name| to.join(name));
+    write_atomically(&page, html::page(&report).as_bytes())?;
+    write_atomically(&text, markdown::text(&report).as_bytes())?;
+    Ok([page, text])
+}
+
+impl<'a> Report<'a> {
+    fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
+        let mut notices = Vec::new();
+        let mut tables = Vec::new();
+        let mut missing = Vec::new();
+        let mut figures = Vec::new();
+        for figure in available(from) {
+            figures.push(Drawing::of(figure, from)?);
+        }
+        for number in TABLES {
+            let (name, heading) = (format!("table{number}"), format!("Table {number}"));
+            let path = from.join(format!("{name}.csv"));
+            let records = if path.exists() { Some(Records::read(&path)?) } else { None };
+            let Some(records) = records.filter(|records| records.rows().next().is_some()) else {
+                missing.push(number.to_string());
+                continue;
+            };
+            let comparison = Comparison::of(&records, &heading)?;
+            notices.extend(comparison.notices.iter().map(|notice| format!("{heading}: {notice}")));
+            let details = Details::read(&from.join(format!("{name}.json")))?;
+            let (its, others) = figures.into_iter().partition(|drawing| belongs(drawing.figure, &name));
+            figures = others;
+            tables.push(Table { name, heading, comparison, details, figures: its });
+        }
+        if !missing.is_empty() {
+            notices.insert(0, format!("Missing, because not run: table {}.", missing.join(", table ")));
+        }
+        let rows = values.iter().map(|(what, value, source)| [*what, *value, *source].map(str::to_owned).to_vec());
+        let values = Grid {
+            caption: "Values of the protocol: the paper's, and those chosen where it is silent".to_owned(),
+            headings: vec!["value of", "value", "source"],
+            names: 1,
+            rows: rows.collect(),
+        };
+        Ok(Self { heading: HEADING, notices, tables, figures, values })
+    }
+}
+
+/// Whether a figure is drawn from a file of a table.
+fn belongs(figure: Figure, table: &str) -> bool {
+    figure.input().strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '_']))
+}

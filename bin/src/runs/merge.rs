@@ -1,0 +1,174 @@
+//! Runs of several machines as one table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::record::Record;
+use crate::error::CliError;
+
+/// The records of some output folders, by table; the same run twice is one.
+///
+/// # Errors
+///
+/// A folder that cannot be read or has no runs, a damaged record, two records of a run that differ in more than their times,
+/// two of a table that were planned differently, and, unless `partial`, a run that was planned and is not there.
+pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Vec<Record>>, CliError> {
+    let mut found: BTreeMap<String, (PathBuf, Record)> = BTreeMap::new();
+    for folder in folders {
+        for path in records_of(folder)? {
+            let record = Record::read(&path)?;
+            let id = record.config.id();
+            match found.get(&id) {
+                Some((other, same)) if same.lasting() != record.lasting() => {
+                    let what = match record.config.difference(&same.config) {
+                        Some(difference) => {
+                            format!("{} is {}, there {}", difference.key, difference.here, difference.kept)
+                        }
+                        None => "its numbers differ".to_owned(),
+                    };
+                    return Err(CliError::Damaged {
+                        path,
+                        what: format!("{id} is in {} too: {what}", other.display()),
+                    });
+                }
+                Some(_) => {}
+                None => drop(found.insert(id, (path, record))),
+            }
+        }
+    }
+    let mut tables: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    for (_, record) in found.values() {
+        tables.entry(record.config.get("table").to_owned()).or_default().push(record.clone());
+    }
+    for (table, records) in &mut tables {
+        check(table, records, partial)?;
+    }
+    Ok(tables)
+}
+
+/// Makes sure that the runs of a table belong together and are all there, and brings them in its order.
+fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliError> {
+    let Some(first) = records.first() else { return Ok(()) };
+    let planned = first.planned.clone();
+    if let Some(other) = records.iter().find(|record| record.planned != planned) {
+        return Err(CliError::Usage(format!(
+            "merge: {} and {} are of commands that planned other runs of {table}: the same --models, --arms or --activations, \
+             and --seeds belong to each",
+            first.config.id(),
+            other.config.id()
+        )));
+    }
+    // What all runs of a table have in common.
+    const SHARED: [&str; 10] = [
+        "data_sha256",
+        "epochs",
+        "first_epochs",
+        "batch_size",
+        "learning_rate",
+        "first_learning_rate",
+        "preset",
+        "classes",
+        "overridden",
+        "version",
+    ];
+    for record in records.iter() {
+        for key in SHARED {
+            let (here, there) = (record.config.get(key), first.config.get(key));
+            if here != there {
+                let (id, other) = (record.config.id(), first.config.id());
+                return Err(CliError::Usage(format!("merge: {id} has {key} {here}, {other} has {there}")));
+            }
+        }
+    }
+    let ids: BTreeSet<String> = records.iter().map(|record| record.config.id()).collect();
+    let missing: Vec<&str> = planned.iter().filter(|id| !ids.contains(*id)).map(String::as_str).collect();
+    if !missing.is_empty() && !partial {
+        return Err(CliError::Gaps { table: table.to_owned(), missing: missing.join(", ") });
+    }
+    records.sort_by_key(|record| planned.iter().position(|id| *id == record.config.id()));
+    Ok(())
+}
+
+/// The records in an output folder.
+fn records_of(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let runs = folder.join("runs");
+    let failed = |source| CliError::Read { path: runs.clone(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(&runs).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(CliError::Damaged { path: runs, what: "no finished run is there".to_owned() });
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    /// An output folder with some runs of a plan.
+    fn folder(planned: &[(&str, u64)], runs: &[Record]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("runs")).unwrap();
+        for record in runs {
+            let planned = planned.iter().map(|(arm, seed)| format!("table3/vgg16/{arm}/{seed}")).collect();
+            let record = Record { planned, ..record.clone() };
+            record.write(&folder.path().join("runs").join(format!("{}.json", record.config.stem()))).unwrap();
+        }
+        folder
+    }
+
+    const PLAN: [(&str, u64); 3] = [("relu", 0), ("pvlu", 0), ("pvlu", 1)];
+
+    fn merged(folders: &[&tempfile::TempDir], partial: bool) -> Result<Vec<String>, String> {
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.path().to_owned()).collect();
+        let tables = collect(&folders, partial).map_err(|error| error.to_string())?;
+        Ok(tables.values().flatten().map(|record| record.config.id()).collect())
+    }
+
+    #[test]
+    fn runs_of_several_folders_are_one_table_in_its_order() {
+        let one = folder(&PLAN, &[record("pvlu", 1, &[(0.5, 0.5)]), record("relu", 0, &[])]);
+        let two = folder(&PLAN, &[record("pvlu", 0, &[(0.5, 0.25)])]);
+        let ids = ["table3/vgg16/relu/0", "table3/vgg16/pvlu/0", "table3/vgg16/pvlu/1"];
+        assert_eq!(merged(&[&one, &two], false).unwrap(), ids);
+        assert_eq!(merged(&[&two, &one], false).unwrap(), ids);
+        let error = merged(&[&one], false).unwrap_err();
+        assert!(error.contains("table3/vgg16/pvlu/0") && !error.contains("relu/0"), "{error}");
+        assert_eq!(merged(&[&one], true).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_same_run_twice_is_one_and_two_that_differ_are_an_error() {
+        let all: Vec<Record> = PLAN.iter().map(|(arm, seed)| record(arm, *seed, &[(0.5, 0.5)])).collect();
+        let mut slower = all[0].clone();
+        slower.epochs[0].seconds = 9.0;
+        slower.machine.clear();
+        let (one, two) = (folder(&PLAN, &all), folder(&PLAN, &[slower]));
+        assert_eq!(merged(&[&one, &two], false).unwrap().len(), 3);
+        let three = folder(&PLAN, &[record("relu", 0, &[(0.5, 0.75)])]);
+        assert!(merged(&[&one, &three], false).unwrap_err().contains("numbers differ"));
+        let mut other = all[0].clone();
+        other.config = other.config.with("learning_rate", "0.5");
+        let error = merged(&[&one, &folder(&PLAN, &[other])], false).unwrap_err();
+        assert!(error.contains("learning_rate is 0.5"), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_refused() {
+        let one = folder(&PLAN, &[record("relu", 0, &[])]);
+        let two = folder(&PLAN[..2], &[record("pvlu", 0, &[])]);
+        assert!(merged(&[&one, &two], false).unwrap_err().contains("planned other runs"));
+        let mut other = record("pvlu", 0, &[]);
+        other.config = other.config.with("epochs", 9);
+        assert!(merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err().contains("epochs 9"));
+        let empty = tempfile::tempdir().unwrap();
+        assert!(merged(&[&empty], false).is_err());
+    }
+}

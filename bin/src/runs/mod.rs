@@ -1,0 +1,178 @@
+//! Tables as runs: planned, done one by one, kept, and put together.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`config`] | what decides the numbers of a run |
+//! | [`record`] | a finished run |
+//! | [`store`] | both on disk, and trainings that can be interrupted |
+//! | [`plan`] | what a command would do, and how long it would take |
+//! | [`merge`] | runs of several machines as one table |
+
+pub mod config;
+pub mod merge;
+pub mod plan;
+pub mod record;
+pub mod store;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use pvlu_zoo::model::Model;
+
+use self::config::Config;
+use self::record::Record;
+use self::store::Store;
+use crate::args::CommonArgs;
+use crate::command::start_threads;
+use crate::error::CliError;
+use crate::figures;
+use crate::interrupt;
+use crate::machine;
+use crate::output::{prepare_folder, print};
+use crate::progress::Progress;
+use crate::report;
+
+/// A run that is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// What decides its numbers.
+    pub config: Config,
+    /// Passes over the training images; 0 where the network is only measured.
+    pub epochs: u64,
+    /// The trainings that it goes on from, in order, with their epochs: runs with the same ones share them.
+    pub after: Vec<(Config, u64)>,
+}
+
+/// A table whose images and weights are found.
+pub trait Work {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// Where images and weights come from, and what a person should know of them.
+    fn notes(&self) -> &[String];
+    /// Its runs, in the order of the table.
+    fn planned(&self) -> &[Planned];
+    /// The network that a run trains, in the state in which it does, but for the values of its weights.
+    fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError>;
+    /// Does a run; `None` if it was interrupted.
+    fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError>;
+}
+
+/// What a run is done with.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Where it is kept.
+    pub store: &'a Store,
+    /// What the user sees of it.
+    pub progress: &'a Progress,
+    /// Addresses of all runs of the table.
+    pub planned: Vec<String>,
+}
+
+impl Context<'_> {
+    /// A record without results.
+    pub fn record(&self, config: &Config) -> Record {
+        Record {
+            config: config.clone(),
+            status: record::Status::Finished,
+            epochs: Vec::new(),
+            before_top1: f64::NAN,
+            trained_parameters: 0,
+            parameters: Vec::new(),
+            units: Vec::new(),
+            planned: self.planned.clone(),
+            machine: machine::describe(),
+        }
+    }
+}
+
+/// What is done once for a command, before any work.
+pub fn prepare(args: &CommonArgs) -> Result<(), CliError> {
+    interrupt::install();
+    pvlu::kernel::memory::keep_freed_memory();
+    start_threads(args.threads)?;
+    if args.dry_run { Ok(()) } else { prepare_folder(&args.out) }
+}
+
+/// Does what the user asked for of a table: plans it, or runs it and writes its files.
+pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
+    let chosen = select(work.as_ref(), args.only.as_deref())?;
+    let progress = Progress::new(args.quiet);
+    work.notes().iter().for_each(|line| progress.note(line));
+    if args.dry_run {
+        let text = plan::estimate(work.as_ref(), &chosen)?;
+        progress.finish();
+        return print(&text);
+    }
+    report::check(&args.out, work.name())?;
+    let store = Store::new(&args.out, args.resume, Duration::from_secs(args.checkpoint_every), args.save_weights)?;
+    let context = Context {
+        store: &store,
+        progress: &progress,
+        planned: work.planned().iter().map(|run| run.config.id()).collect(),
+    };
+    let done = all(work.as_mut(), &chosen, &context);
+    progress.finish();
+    let Some(mut records) = done? else {
+        return Err(CliError::Interrupted { out: args.out.clone() });
+    };
+    if args.only.is_some() {
+        records = with_others(work.as_ref(), &args.out, records)?;
+    }
+    let text = report::write(&records, &args.out)?;
+    for run in &chosen {
+        run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
+    }
+    print(&format!("{text}\n{}", figures::of_table(work.name(), &args.out)?))
+}
+
+/// The runs that were asked for.
+fn select(work: &dyn Work, only: Option<&[String]>) -> Result<Vec<Planned>, CliError> {
+    let Some(only) = only else { return Ok(work.planned().to_vec()) };
+    let ids: Vec<String> = work.planned().iter().map(|run| run.config.id()).collect();
+    if let Some(unknown) = only.iter().find(|id| !ids.contains(id)) {
+        return Err(CliError::Usage(format!("--only: no run {unknown}: there are {}", ids.join(", "))));
+    }
+    let wanted = |run: &&Planned| only.contains(&run.config.id());
+    Ok(work.planned().iter().filter(wanted).cloned().collect())
+}
+
+/// Does runs in order; `None` if interrupted.
+fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<Option<Vec<Record>>, CliError> {
+    let mut records = Vec::new();
+    // Before anything is trained: a record of another configuration is an error at once.
+    let finished: Vec<Option<Record>> =
+        runs.iter().map(|run| context.store.finished(&run.config)).collect::<Result<_, _>>()?;
+    let done = finished.iter().flatten().count();
+    if done > 0 {
+        context.progress.note(&format!("{done} of {} runs were finished before", runs.len()));
+    }
+    for (run, finished) in runs.iter().zip(finished) {
+        let record = match finished {
+            Some(record) => record,
+            None => {
+                let Some(record) = work.perform(run, context)? else { return Ok(None) };
+                context.store.finish(&record)?;
+                record
+            }
+        };
+        records.push(record);
+        if interrupt::interrupted() && records.len() < runs.len() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(records))
+}
+
+/// The same records and those of the other runs of the table that are finished in the same folder, in the order of the table.
+fn with_others(work: &dyn Work, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
+    let mut by_id: BTreeMap<String, Record> = records.into_iter().map(|record| (record.config.id(), record)).collect();
+    let store = Store::new(out, true, Duration::MAX, false)?;
+    for run in work.planned() {
+        // One of another configuration is no run of this table.
+        if let Ok(Some(record)) = store.finished(&run.config) {
+            by_id.entry(run.config.id()).or_insert(record);
+        }
+    }
+    Ok(work.planned().iter().filter_map(|run| by_id.remove(&run.config.id())).collect())
+}

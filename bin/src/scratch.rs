@@ -1,0 +1,154 @@
+//! Tables 1 and 2: networks trained from scratch, every activation with every seed.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::model::Model;
+use pvlu_zoo::registry;
+use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits};
+
+use crate::args::TableArgs;
+use crate::dataset::{Chosen, Parts, Set, choose};
+use crate::error::CliError;
+use crate::inspect;
+use crate::runs::config::Config;
+use crate::runs::record::{Record, Status};
+use crate::runs::store::Job;
+use crate::runs::{Context, Planned, Work};
+use crate::table::{self, Table, quick};
+
+/// Images in an evaluation batch.
+const EVALUATION_BATCH: usize = 128;
+
+/// A table of networks trained from scratch.
+#[derive(Debug)]
+pub struct Scratch {
+    table: &'static Table,
+    classes: usize,
+    epochs: u64,
+    batch_size: usize,
+    parts: Parts,
+    /// Mean and deviation that images are normalised by.
+    normalization: Normalization,
+    notes: Vec<String>,
+    planned: Vec<Planned>,
+}
+
+impl Scratch {
+    /// Finds the images, and fills in what the user left open.
+    pub fn new(table: &'static Table, args: &TableArgs) -> Result<Self, CliError> {
+        args.check()?;
+        let chosen = choose(Set::Cifar100, &args.common, (quick::TRAIN, quick::TEST))?;
+        let mut notes = chosen.notes();
+        let parts = chosen.parts(&args.common, (quick::TRAIN, quick::TEST))?;
+        let Chosen { dataset, preset, .. } = &chosen;
+        let seeds = args.common.seeds.clone().unwrap_or_else(|| preset.pick(quick::SEEDS, table.seeds).to_vec());
+        let activations = match &args.activations {
+            Some(activations) => activations.clone(),
+            None => table.activations.iter().map(|&activation| activation.to_owned()).collect(),
+        };
+        let normalization = match dataset.name {
+            "cifar100" => Normalization::CIFAR100,
+            _ => Normalization::measured(&parts.train)?,
+        };
+        let epochs = args.common.epochs.unwrap_or(preset.pick(quick::EPOCHS, table::EPOCHS));
+        let batch_size =
+            args.common.batch_size.map_or(preset.pick(quick::BATCH_SIZE, table::BATCH_SIZE), NonZeroUsize::get);
+        let config = chosen
+            .config(&parts)
+            .with("table", table.name)
+            .with("model", table.model)
+            .with("epochs", epochs)
+            .with("batch_size", batch_size)
+            .with("learning_rate", format!("{:e}", table::LEARNING_RATE))
+            .with("overridden", args.common.overridden(&[]));
+        let run = |seed: &u64, activation: &String| Planned {
+            config: config.clone().with("arm", activation).with("activation", activation).with("seed", seed),
+            epochs,
+            after: Vec::new(),
+        };
+        let planned: Vec<Planned> =
+            seeds.iter().flat_map(|seed| activations.iter().map(move |activation| run(seed, activation))).collect();
+        notes.push(format!(
+            "preset {}: {} runs of {epochs} epochs over {} images",
+            preset.name(),
+            planned.len(),
+            parts.train.len()
+        ));
+        let classes = dataset.classes;
+        Ok(Self { table, classes, epochs, batch_size, parts, normalization, notes, planned })
+    }
+
+    fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
+        let seed = config.get("seed").parse().unwrap_or(0);
+        Ok((registry::build(self.table.model, config.get("activation"), self.classes, seed)?, seed))
+    }
+
+    fn splits(&self, seed: u64) -> Result<Splits, CliError> {
+        let in_order = LoaderConfig::evaluation(EVALUATION_BATCH, self.normalization);
+        let augmentation = if self.table.augmented {
+            Augmentation { flip: true, shift: table::SHIFT, cutout: None }
+        } else {
+            Augmentation::NONE
+        };
+        let shuffled = LoaderConfig::training(self.batch_size, seed, self.normalization, augmentation);
+        let Parts { train, validation, test } = &self.parts;
+        Ok(Splits {
+            train: Loader::new(Arc::clone(train), shuffled)?,
+            validation: Loader::new(Arc::clone(validation), in_order.clone())?,
+            test: Loader::new(Arc::clone(test), in_order)?,
+        })
+    }
+}
+
+impl Work for Scratch {
+    fn name(&self) -> &'static str {
+        self.table.name
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn planned(&self) -> &[Planned] {
+        &self.planned
+    }
+
+    fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
+        Ok(self.build(&planned.config)?.0)
+    }
+
+    fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError> {
+        let config = &planned.config;
+        let (mut model, seed) = self.build(config)?;
+        let title = format!("{} {} seed {seed}", self.table.name, config.get("activation"));
+        let fit = FitConfig {
+            epochs: self.epochs,
+            optimizer: OptimizerConfig::adam(),
+            learning_rate: table::LEARNING_RATE,
+            schedule: Schedule::Constant,
+        };
+        let job = Job { title: &title, config, fit, splits: self.splits(seed)?, seed };
+        let Some(history) = context.store.train(&job, model.as_mut(), context.progress)? else { return Ok(None) };
+        let Some(inspected) = inspect::inspect(model.as_mut(), &job.splits.test, &title)? else { return Ok(None) };
+        let preprocessing = Preprocessing::small(self.normalization).to_string();
+        context.store.save_weights(config, model.as_ref(), &preprocessing)?;
+        Ok(Some(Record {
+            status: status(&history, self.classes),
+            trained_parameters: inspected.trained,
+            parameters: inspected.parameters,
+            units: inspected.units,
+            epochs: history.epochs,
+            ..context.record(config)
+        }))
+    }
+}
+
+/// The paper: "ReLU dies several times in our trials". Its dead networks have the accuracy of a guess.
+pub fn status(history: &History, classes: usize) -> Status {
+    let last = history.final_top1().unwrap_or(f64::NAN);
+    let died = history.outcome == Outcome::Diverged || last.is_nan() || last < 2.0 / classes as f64;
+    if died { Status::Died } else { Status::Finished }
+}
