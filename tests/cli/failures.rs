@@ -9,7 +9,19 @@ use crate::support::{Place, Ran};
 const TINY: &str = "table1 --epochs 1 --seeds 0 --activations relu --limit-train 40 --limit-test 10";
 
 /// What it leaves: ReLU has no parameters to tell of.
-const FILES: [&str; 5] = ["runs", "table1.csv", "table1.json", "table1_epochs.csv", "table1_units.csv"];
+const FILES: [&str; 11] = [
+    "figure2.png",
+    "figure2.svg",
+    "runs",
+    "table1.csv",
+    "table1.json",
+    "table1.png",
+    "table1.svg",
+    "table1_epochs.csv",
+    "table1_units.csv",
+    "table1_units.png",
+    "table1_units.svg",
+];
 
 /// A device on which every write fails, as on a full disk; where there is none, the test says so.
 #[cfg(unix)]
@@ -44,7 +56,7 @@ fn a_folder_in_the_place_of_a_file_is_found_before_anything_is_trained() {
     for name in ["table1.csv", "table1_epochs.csv"] {
         let place = Place::new();
         fs::create_dir_all(place.path("results").join(name)).unwrap();
-        place.run(TINY).failed_in_one_line(1, &[name, "cannot write", "directory"]);
+        place.run(TINY).failed(1, &[name, "cannot write", "directory"]);
         assert_eq!(place.results(), [name]);
     }
 }
@@ -67,6 +79,23 @@ fn a_full_disk_leaves_the_old_files() {
         if name == "table1_epochs.csv" {
             assert_eq!(place.csv(name).text, old[1]);
         }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_leaves_the_table_without_its_record_and_a_plot_without_its_successor() {
+    let Some(device) = full_device() else { return };
+    let place = Place::new();
+    place.run(TINY).succeeded();
+    for (full, kept) in [("runs/table1-sequential6conv-relu-0.json", "table1.csv"), ("table1.svg", "table1.svg")] {
+        let read = || fs::read(place.path("results").join(kept)).unwrap();
+        let old = read();
+        let part = place.path("results").join(format!("{full}.part"));
+        std::os::unix::fs::symlink(device, &part).unwrap();
+        place.run(TINY).failed(1, &[full, "cannot write", "No space left"]);
+        assert!(read() == old, "{kept}");
+        assert!(!part.exists());
     }
 }
 

@@ -19,10 +19,13 @@ fn procedural_images_are_the_default_and_said_to_be() {
     }
     // No terminal, no bar: a bar returns to the start of its line.
     assert!(!ran.stderr.contains('\r') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+    let plots = |name: &str| name.ends_with(".svg") || name.ends_with(".png");
+    let (plots, files): (Vec<_>, Vec<_>) = place.results().into_iter().partition(|name| plots(name));
     assert_eq!(
-        place.results(),
+        files,
         ["runs", "table1.csv", "table1.json", "table1_epochs.csv", "table1_parameters.csv", "table1_units.csv"]
     );
+    assert_eq!(plots.len(), 2 * 4);
 
     let epochs = place.csv("table1_epochs.csv");
     assert!(epochs.text.starts_with("run_id,table,model,arm,activation,seed,data,preset,epoch,"), "{}", epochs.text);

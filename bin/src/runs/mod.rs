@@ -139,6 +139,10 @@ fn select(work: &dyn Work, only: Option<&[String]>) -> Result<Vec<Planned>, CliE
 
 /// Does runs in order; `None` if interrupted.
 fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<Option<Vec<Record>>, CliError> {
+    let begun = runs.iter().flat_map(|run| run.after.iter().map(|(config, _)| config).chain([&run.config]));
+    if context.store.begin_anew(begun) > 0 {
+        context.progress.note("runs of an earlier command are given up; --resume would go on with them");
+    }
     let mut records = Vec::new();
     // Before anything is trained: a record of another configuration is an error at once.
     let finished: Vec<Option<Record>> =

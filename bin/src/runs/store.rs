@@ -4,6 +4,7 @@
 //! whole or not there, so that a command can be killed at any moment. Trainings that runs go on from have checkpoints too,
 //! which stay until the table is finished.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,6 +36,9 @@ pub struct Store {
     every: Duration,
     /// Where the weights of finished runs go, if they are wanted.
     weights: Option<PathBuf>,
+    /// What an earlier command left of the runs of this one, which begins anew. It goes with the first thing that this
+    /// command keeps, so that a command that comes to nothing costs nothing.
+    given_up: RefCell<Vec<PathBuf>>,
 }
 
 /// A training.
@@ -58,7 +62,28 @@ impl Store {
         prepare_folder(&folder)?;
         let weights = save_weights.then(|| out.join("weights"));
         weights.as_deref().map_or(Ok(()), prepare_folder)?;
-        Ok(Self { folder, resume, every, weights })
+        Ok(Self { folder, resume, every, weights, given_up: RefCell::default() })
+    }
+
+    /// Without `resume`: notes what there is of these runs, and of trainings that they go on from, as given up, and returns how many
+    /// files that are.
+    pub fn begin_anew<'a>(&self, configs: impl IntoIterator<Item = &'a Config>) -> usize {
+        let mut given_up = self.given_up.borrow_mut();
+        if !self.resume {
+            let paths = configs.into_iter().flat_map(|config| [self.record_path(config), self.checkpoint_path(config)]);
+            given_up.extend(paths.filter(|path| path.exists()));
+            given_up.sort();
+            given_up.dedup();
+        }
+        given_up.len()
+    }
+
+    /// Removes what was given up, but for the file that has just been written in the place of one.
+    fn take_over(&self, written: &Path) {
+        for path in self.given_up.borrow_mut().drain(..).filter(|path| path != written) {
+            // If it stays, --resume will refuse it by its name.
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     fn record_path(&self, config: &Config) -> PathBuf {
@@ -82,7 +107,9 @@ impl Store {
 
     /// Keeps a finished run. Its checkpoint is of no use any more.
     pub fn finish(&self, record: &Record) -> Result<(), CliError> {
-        record.write(&self.record_path(&record.config))?;
+        let path = self.record_path(&record.config);
+        record.write(&path)?;
+        self.take_over(&path);
         self.forget(&record.config)
     }
 
@@ -148,6 +175,7 @@ impl Store {
             let metadata = [(CONFIG.to_owned(), Value::from(config).to_string())];
             match moment.state.save(moment.model, &path, metadata) {
                 Ok(()) => {
+                    self.take_over(&path);
                     saved = Instant::now();
                     ControlFlow::Continue(())
                 }
