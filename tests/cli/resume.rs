@@ -13,12 +13,12 @@ const SCRATCH: &str = "table1 --limit-train 150 --limit-test 50 --epochs 7 --act
 const TUNED: &str = "table5 --limit-train 150 --limit-test 50 --first-epochs 2 --epochs 2 --batch-size 40 --arms relu,pvlu \
                      --models cifar_resnet20 --weights . --save-weights --checkpoint-every 0";
 
-/// What a table leaves: its CSV files without times, and its weights.
-fn left(place: &Place, table: &str) -> (Vec<Vec<Vec<String>>>, Vec<(String, Vec<u8>)>) {
-    let csv = ["", "_epochs", "_parameters", "_units"].map(|end| {
-        let csv = place.csv(&format!("{table}{end}.csv"));
-        csv.lasting().iter().map(|row| row.iter().map(ToString::to_string).collect()).collect()
-    });
+/// Rows of a CSV file, but for times.
+type Rows = Vec<Vec<String>>;
+
+/// What a table leaves: its CSV files, and its weights by name.
+fn left(place: &Place, table: &str) -> (Vec<Rows>, Vec<(String, Vec<u8>)>) {
+    let csv = ["", "_epochs", "_parameters", "_units"].map(|end| lasting(&place.csv(&format!("{table}{end}.csv"))));
     let mut weights: Vec<(String, Vec<u8>)> = fs::read_dir(place.path("results/weights"))
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -91,7 +91,7 @@ fn killed_at_any_moment_it_ends_as_if_it_was_not() {
 const SMALL: &str =
     "table1 --limit-train 40 --limit-test 20 --epochs 2 --batch-size 20 --activations relu,pvlu --quiet";
 
-fn lasting(csv: &Csv) -> Vec<Vec<String>> {
+fn lasting(csv: &Csv) -> Rows {
     csv.lasting().iter().map(|row| row.iter().map(ToString::to_string).collect()).collect()
 }
 
@@ -181,4 +181,59 @@ fn a_dry_run_tells_the_plan_and_writes_nothing() {
         }
         assert!(!place.path("results").exists());
     }
+}
+
+/// The lines between ```` ```sh ```` and ```` ``` ```` after a heading of the page on many machines.
+fn documented(heading: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/many-machines.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once(heading).unwrap();
+    section.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0.to_owned()
+}
+
+/// Runs a script with `reproduce` in the path.
+fn shell(place: &Place, script: &str, variables: &[(&str, &str)]) -> crate::support::Ran {
+    let programs = Path::new(env!("CARGO_BIN_EXE_reproduce")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-e", "-c", script]).current_dir(place.path("")).env_remove("PVLU_ZOO_DATA");
+    command.env("PATH", format!("{}:{path}", programs.display())).envs(variables.iter().copied());
+    crate::support::Ran::of(command)
+}
+
+const TINY: &str = "--preset quick --limit-train 40 --limit-test 20 --epochs 1 --activations relu,pvlu";
+
+#[test]
+#[cfg(unix)]
+fn the_line_for_parallel_is_as_documented() {
+    let place = Place::new();
+    if shell(&place, "command -v parallel", &[]).code != Some(0) {
+        println!("skipped: GNU parallel is not installed");
+        return;
+    }
+    let script = documented("## GNU parallel");
+    assert!(script.contains("parallel --jobs 2 reproduce table1"), "{script}");
+    let ran = shell(&place, &script.replace("--preset quick", TINY), &[]).succeeded();
+    assert!(ran.stdout.contains("Table 1"), "{ran:?}");
+    assert_eq!(fs::read_dir(place.path("parts")).unwrap().count(), 2);
+    let rows = place.csv("table1.csv");
+    assert_eq!(rows.rows.iter().filter(|row| row["status"] != "summary").count(), 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_script_for_slurm_is_as_documented() {
+    let place = Place::new();
+    let script = documented("## Slurm").replace("table5", "table1");
+    let options = TINY;
+    for task in ["0", "1"] {
+        let variables = [("SLURM_ARRAY_TASK_ID", task), ("SLURM_CPUS_PER_TASK", "1"), ("OPTIONS", options)];
+        shell(&place, &script, &variables).succeeded();
+        // Requeued after its end.
+        shell(&place, &script, &variables).succeeded();
+    }
+    let part = Csv::read(&place.path("parts/1/table1.csv"));
+    assert_eq!(part.rows[0]["run_id"], "table1/sequential6conv/pvlu/0");
+    shell(&place, "reproduce merge parts/* --out results", &[]).succeeded();
+    assert_eq!(place.csv("table1.csv").rows.iter().filter(|row| row["status"] != "summary").count(), 2);
 }
