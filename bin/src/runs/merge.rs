@@ -167,7 +167,8 @@ mod tests {
         assert!(merged(&[&one, &two], false).unwrap_err().contains("planned other runs"));
         let mut other = record("pvlu", 0, &[]);
         other.config = other.config.with("epochs", 9);
-        assert!(merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err().contains("epochs 9"));
+        let error = merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err();
+        assert!(error.contains("epochs") && error.contains("has 9"), "{error}");
         let empty = tempfile::tempdir().unwrap();
         assert!(merged(&[&empty], false).is_err());
     }
