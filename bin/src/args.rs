@@ -130,6 +130,10 @@ pub struct CommonArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
     pub epochs: Option<u64>,
 
+    /// Adam's learning rate; in tables 3 to 6 at the start of each arm
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    pub learning_rate: Option<f64>,
+
     /// Do these runs alone, by their addresses: see `reproduce plan`
     #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
@@ -202,10 +206,6 @@ pub struct TuningArgs {
     /// Adam's learning rate at the start of the phase with ReLU
     #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub first_learning_rate: Option<f64>,
-
-    /// Adam's learning rate at the start of each arm
-    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
-    pub learning_rate: Option<f64>,
 }
 
 /// Options of all tables.
@@ -290,6 +290,7 @@ impl CommonArgs {
     pub fn overridden(&self, others: &[(&str, Option<String>)]) -> String {
         let common = [
             ("epochs", self.epochs.map(|n| n.to_string())),
+            ("learning-rate", self.learning_rate.map(|rate| format!("{rate:e}"))),
             ("limit-train", self.limit_train.map(|n| n.to_string())),
             ("limit-test", self.limit_test.map(|n| n.to_string())),
             ("batch-size", self.batch_size.map(|n| n.to_string())),
@@ -311,7 +312,6 @@ impl AllArgs {
             weights: None,
             first_epochs: None,
             first_learning_rate: None,
-            learning_rate: None,
         };
         Self { tuning, activations }
     }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pvlu::kernel::cpu::simd::Level;
 use pvlu_zoo::data::{DataError, Dataset, Split};
 use sha2::{Digest, Sha256};
 
@@ -83,6 +84,8 @@ impl Chosen {
     pub fn config(&self, parts: &Parts) -> Config {
         Config::default()
             .with("version", env!("CARGO_PKG_VERSION"))
+            // Instruction sets round differently.
+            .with("simd", format!("{:?}", Level::current()).to_lowercase())
             .with("data", self.dataset.name)
             .with("data_sha256", parts.hash())
             .with("data_warnings", self.dataset.warnings.join("; "))

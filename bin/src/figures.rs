@@ -9,7 +9,7 @@ use pvlu_zoo::data::{Dataset, SIDE};
 use crate::args::{FigureArgs, ReportArgs};
 use crate::dataset::{Set, choose_images};
 use crate::error::CliError;
-use crate::figure::{self, Figure, figure1_rows};
+use crate::figure::{self, Drawing, Figure, figure1_rows};
 use crate::output::{note, prepare_folder, print, write_csv};
 use crate::runs::config::hexadecimal;
 use crate::{page, tuning, values};
@@ -20,15 +20,15 @@ const SAMPLES: usize = 8;
 /// Draws a figure.
 pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     let out = args.out.as_ref().unwrap_or(&args.from);
-    prepare_folder(out)?;
-    if !args.from.join(figure.input()).exists() {
-        match figure {
-            Figure::Figure1 => formula(&args.from)?,
-            Figure::Figure4 => note(&samples(&args.from, args.data.as_deref())?),
-            _ => {}
-        }
+    let missing = !args.from.join(figure.input()).exists();
+    match figure {
+        Figure::Figure1 if missing => formula(&args.from)?,
+        Figure::Figure4 if missing || args.data.is_some() => note(&samples(&args.from, args.data.as_deref())?),
+        _ => {}
     }
-    let drawn = figure::draw(figure, &args.from, out)?;
+    let drawing = Drawing::of(figure, &args.from)?;
+    prepare_folder(out)?;
+    let drawn = drawing.write(out)?;
     print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
 

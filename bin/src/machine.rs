@@ -1,4 +1,5 @@
-//! What a result was computed on. No number but a time depends on it.
+//! What a result was computed on. Of this only the processor's instruction set changes a number but a time, and that is part of
+//! a run's configuration.
 
 use std::collections::BTreeMap;
 

@@ -74,20 +74,32 @@ fn probe(folder: &Path) -> io::Result<()> {
 
 /// Writes a file beside its place and renames it.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
-    let failed = |source| CliError::Write { path: path.to_owned(), source };
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = PathBuf::from(beside);
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(contents)?;
-        file.sync_all()
-    });
-    if let Err(source) = written.and_then(|()| fs::rename(&beside, path)) {
+    write_together(&[(path.to_owned(), contents.to_vec())])
+}
+
+/// Writes files beside their places, and renames them when all are on disk: a disk that is full leaves all as they were.
+pub fn write_together(files: &[(PathBuf, Vec<u8>)]) -> Result<(), CliError> {
+    let beside = |path: &Path| {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".part");
+        PathBuf::from(beside)
+    };
+    let write = |(path, contents): &(PathBuf, Vec<u8>)| {
+        let written = File::create(beside(path)).and_then(|mut file| {
+            file.write_all(contents)?;
+            file.sync_all()
+        });
+        written.map_err(|source| CliError::Write { path: path.clone(), source })
+    };
+    let rename = |(path, _): &(PathBuf, Vec<u8>)| {
+        fs::rename(beside(path), path).map_err(|source| CliError::Write { path: path.clone(), source })
+    };
+    let done = files.iter().try_for_each(write).and_then(|()| files.iter().try_for_each(rename));
+    if done.is_err() {
         // What could be written is no use to anyone; failing to remove it changes nothing.
-        let _ = fs::remove_file(&beside);
-        return Err(failed(source));
+        files.iter().for_each(|(path, _)| drop(fs::remove_file(beside(path))));
     }
-    Ok(())
+    done
 }
 
 /// Writes a CSV file, whole or not at all.
@@ -96,6 +108,15 @@ pub fn write_csv<F: AsRef<[u8]>>(
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<F>>,
 ) -> Result<(), CliError> {
+    write_atomically(path, &csv_bytes(path, header, rows)?)
+}
+
+/// What a CSV file holds; the path is for the error.
+pub fn csv_bytes<F: AsRef<[u8]>>(
+    path: &Path,
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<F>>,
+) -> Result<Vec<u8>, CliError> {
     let mut contents = Vec::new();
     let mut writer = csv::Writer::from_writer(&mut contents);
     let written = writer.write_record(header).and_then(|()| {
@@ -104,7 +125,7 @@ pub fn write_csv<F: AsRef<[u8]>>(
     });
     drop(writer);
     written.map_err(|error| CliError::Write { path: path.to_owned(), source: error.into() })?;
-    write_atomically(path, &contents)
+    Ok(contents)
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::error::CliError;
-use crate::output::{write_atomically, write_csv};
+use crate::output::{csv_bytes, write_together};
 use crate::published::{self, Paper};
 use crate::runs::config::Config;
 use crate::runs::record::Record;
 use crate::statistics::{Paired, Summary, number, paired, rel_error_decrease, summarize};
 
-const EPOCH_COLUMNS: [&str; 18] = [
+const EPOCH_COLUMNS: [&str; 19] = [
     "run_id",
     "table",
     "model",
@@ -27,6 +27,7 @@ const EPOCH_COLUMNS: [&str; 18] = [
     "seed",
     "data",
     "preset",
+    "pretrained",
     "epoch",
     "learning_rate",
     "train_loss",
@@ -78,12 +79,15 @@ const RUN_COLUMNS: [&str; 36] = [
     "train_seconds",
 ];
 
-const PARAMETER_COLUMNS: [&str; 15] = [
+const PARAMETER_COLUMNS: [&str; 18] = [
     "run_id",
     "table",
     "model",
     "arm",
     "seed",
+    "data",
+    "preset",
+    "pretrained",
     "layer",
     "order",
     "parameter",
@@ -96,8 +100,21 @@ const PARAMETER_COLUMNS: [&str; 15] = [
     "mean",
 ];
 
-const UNIT_COLUMNS: [&str; 10] =
-    ["run_id", "table", "model", "arm", "seed", "layer", "order", "units", "dead", "share"];
+const UNIT_COLUMNS: [&str; 13] = [
+    "run_id",
+    "table",
+    "model",
+    "arm",
+    "seed",
+    "data",
+    "preset",
+    "pretrained",
+    "layer",
+    "order",
+    "units",
+    "dead",
+    "share",
+];
 
 /// The CSV files of a table: what their names end in, and their columns.
 const FILES: [(&str, &[&str]); 4] =
@@ -115,7 +132,7 @@ pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes the files of one table, and returns the table for stdout. The table itself comes last.
+/// Writes the files of one table, all or none, and returns the table for stdout.
 pub fn write(records: &[Record], out: &Path) -> Result<String, CliError> {
     let report = Report::of(records);
     let Some(first) = records.first() else { return Ok("no runs".to_owned()) };
@@ -126,21 +143,33 @@ pub fn write(records: &[Record], out: &Path) -> Result<String, CliError> {
         records.iter().flat_map(|run| keyed(run, &run.parameters)).collect(),
         records.iter().flat_map(|run| keyed(run, &run.units)).collect(),
     ];
-    let mut written = Vec::new();
-    for ((end, columns), rows) in FILES.iter().zip(rows).rev() {
+    let mut files = Vec::new();
+    for ((end, columns), rows) in FILES.iter().zip(rows) {
+        let path = out.join(format!("{table}{end}.csv"));
         // Of networks without parameters in their activations there is nothing to say.
         if rows.is_empty() && *end != "_epochs" {
+            remove_with_plots(&path)?;
             continue;
         }
-        let path = out.join(format!("{table}{end}.csv"));
-        write_csv(&path, columns, rows)?;
-        written.push(path.display().to_string());
+        let contents = csv_bytes(&path, columns, rows)?;
+        files.push((path, contents));
     }
-    let path = out.join(format!("{table}.json"));
-    write_atomically(&path, format!("{:#}\n", circumstances(records)).as_bytes())?;
-    written.reverse();
-    written.push(path.display().to_string());
+    let json = format!("{:#}\n", circumstances(records));
+    files.push((out.join(format!("{table}.json")), json.into_bytes()));
+    write_together(&files)?;
+    let written: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
     Ok(format!("{}\nwritten: {}", report.text(), written.join(", ")))
+}
+
+/// Removes a file of an earlier command, and what was drawn from it.
+fn remove_with_plots(path: &Path) -> Result<(), CliError> {
+    for path in ["csv", "svg", "png"].map(|extension| path.with_extension(extension)) {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => return Err(CliError::Write { path, source }),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The runs of a table, to be compared to each other.
@@ -294,7 +323,7 @@ fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
     let of = |name: &str| run.config.get(name).to_owned();
     let row = |record: &pvlu_zoo::train::EpochRecord| {
         let mut row = vec![run.config.id()];
-        row.extend(["table", "model", "arm", "activation", "seed", "data", "preset"].map(of));
+        row.extend(["table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"].map(of));
         row.extend([
             record.epoch.to_string(),
             format!("{:e}", record.learning_rate),
@@ -315,7 +344,9 @@ fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
 /// Rows of a run with what says whose they are before them.
 fn keyed(run: &Record, rows: &[Vec<String>]) -> Vec<Vec<String>> {
     let of = |name: &str| run.config.get(name).to_owned();
-    let key = || [run.config.id()].into_iter().chain(["table", "model", "arm", "seed"].map(of));
+    let key = || {
+        [run.config.id()].into_iter().chain(["table", "model", "arm", "seed", "data", "preset", "pretrained"].map(of))
+    };
     rows.iter().map(|row| key().chain(row.iter().cloned()).collect()).collect()
 }
 
@@ -335,7 +366,7 @@ fn circumstances(records: &[Record]) -> serde_json::Value {
         "table": common.get("table"),
         "configuration": common,
         "runs": hashes,
-        "versions": { "pvlu_zoo": env!("CARGO_PKG_VERSION"), "rust": env!("CARGO_PKG_RUST_VERSION") },
+        "versions": { "pvlu_zoo": env!("CARGO_PKG_VERSION"), "compiler": env!("PVLU_ZOO_COMPILER") },
         "machine": machines.first(),
         "machines": machines,
         "seconds": records.iter().map(Record::seconds).sum::<f64>(),

@@ -1,11 +1,14 @@
 //! `reproduce`: from its arguments to the work.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 
 use crate::args::{AllArgs, Cli, Command, MergeArgs, PlanArgs, TableName};
 use crate::error::CliError;
 use crate::figure::Figure;
 use crate::output::{prepare_folder, print};
+use crate::runs::store::Store;
 use crate::runs::{self, Work, merge, plan};
 use crate::scratch::Scratch;
 use crate::table::{TABLE1, TABLE2};
@@ -35,7 +38,7 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
 fn one(table: TableName, args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
     runs::prepare(&args.tuning.common)?;
-    runs::run(work(table, args)?, &args.tuning.common)
+    all_of(&[table], args)
 }
 
 /// A table with its images and weights.
@@ -56,21 +59,27 @@ fn work(table: TableName, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
 fn all(args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
     runs::prepare(&args.tuning.common)?;
-    // Before any work, so that what is missing for the last one does not come after the first.
-    let works = TableName::value_variants().iter().map(|table| work(*table, args)).collect::<Result<Vec<_>, _>>()?;
+    all_of(TableName::value_variants(), args)?;
     let common = &args.tuning.common;
-    works.into_iter().try_for_each(|work| runs::run(work, common))?;
     if common.dry_run { Ok(()) } else { figures::finish(&common.out, common.data.as_deref()) }
+}
+
+fn all_of(tables: &[TableName], args: &AllArgs) -> Result<(), CliError> {
+    // Before any work, so that what is missing for the last one does not come after the first.
+    let works = tables.iter().map(|table| work(*table, args)).collect::<Result<Vec<_>, _>>()?;
+    let common = &args.tuning.common;
+    runs::check_only(&works, common.only.as_deref())?;
+    works.into_iter().try_for_each(|work| runs::run(work, common))
 }
 
 /// The runs that there would be.
 fn planned(args: &PlanArgs) -> Result<(), CliError> {
     args.all.check()?;
     let tables = if args.tables.is_empty() { TableName::value_variants() } else { &args.tables };
-    let mut runs = Vec::new();
-    for table in tables {
-        runs.extend_from_slice(work(*table, &args.all)?.planned());
-    }
+    let works = tables.iter().map(|table| work(*table, &args.all)).collect::<Result<Vec<_>, _>>()?;
+    let only = args.all.tuning.common.only.as_deref();
+    runs::check_only(&works, only)?;
+    let runs: Vec<_> = works.iter().flat_map(|work| runs::select(work.planned(), only)).collect();
     if args.json {
         return print(&format!("{:#}", plan::json(&runs)));
     }
@@ -79,12 +88,15 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
 
 /// Tables from the runs of several folders.
 fn merged(args: &MergeArgs) -> Result<(), CliError> {
-    prepare_folder(&args.out)?;
     let tables = merge::collect(&args.folders, args.partial)?;
+    prepare_folder(&args.out)?;
     for table in tables.keys() {
         report::check(&args.out, table)?;
     }
     for (table, records) in &tables {
+        // So that the folder is one like any other: --resume, --only and a further merge work in it.
+        let store = Store::new(&args.out, true, Duration::MAX, false)?;
+        records.iter().try_for_each(|record| store.finish(record))?;
         let text = report::write(records, &args.out)?;
         print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))?;
     }

@@ -29,6 +29,7 @@ pub struct Scratch {
     classes: usize,
     epochs: u64,
     batch_size: usize,
+    learning_rate: f64,
     parts: Parts,
     /// Mean and deviation that images are normalised by.
     normalization: Normalization,
@@ -56,13 +57,14 @@ impl Scratch {
         let epochs = args.common.epochs.unwrap_or(preset.pick(quick::EPOCHS, table::EPOCHS));
         let batch_size =
             args.common.batch_size.map_or(preset.pick(quick::BATCH_SIZE, table::BATCH_SIZE), NonZeroUsize::get);
+        let learning_rate = args.common.learning_rate.unwrap_or(table::LEARNING_RATE);
         let config = chosen
             .config(&parts)
             .with("table", table.name)
             .with("model", table.model)
             .with("epochs", epochs)
             .with("batch_size", batch_size)
-            .with("learning_rate", format!("{:e}", table::LEARNING_RATE))
+            .with("learning_rate", format!("{learning_rate:e}"))
             .with("overridden", args.common.overridden(&[]));
         let run = |seed: &u64, activation: &String| Planned {
             config: config.clone().with("arm", activation).with("activation", activation).with("seed", seed),
@@ -78,7 +80,7 @@ impl Scratch {
             parts.train.len()
         ));
         let classes = dataset.classes;
-        Ok(Self { table, classes, epochs, batch_size, parts, normalization, notes, planned })
+        Ok(Self { table, classes, epochs, batch_size, learning_rate, parts, normalization, notes, planned })
     }
 
     fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
@@ -127,7 +129,7 @@ impl Work for Scratch {
         let fit = FitConfig {
             epochs: self.epochs,
             optimizer: OptimizerConfig::adam(),
-            learning_rate: table::LEARNING_RATE,
+            learning_rate: self.learning_rate,
             schedule: Schedule::Constant,
         };
         let job = Job { title: &title, config, fit, splits: self.splits(seed)?, seed };

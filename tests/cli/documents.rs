@@ -1,7 +1,7 @@
 //! The measured numbers of README and docs are those of the committed CSV files.
 //!
 //! What is between `<!-- numbers from FILE -->` and `<!-- end -->` is checked: every number with a decimal point is, in percent and
-//! rounded as printed, a value of the CSV file.
+//! rounded as printed, an accuracy or a difference of accuracies of the CSV file, with its sign if it has one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,9 +39,9 @@ fn blocks(text: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// Numbers with a decimal point, without signs, as printed.
+/// Numbers with a decimal point, as printed.
 fn numbers(text: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_ascii_digit() || c == '.';
+    let is_part = |c: char| c.is_ascii_digit() || ['.', '+', '-'].contains(&c);
     let words = text.split(|c: char| !is_part(c)).map(|word| word.trim_matches('.'));
     words.filter(|word| word.contains('.') && word.parse::<f64>().is_ok()).map(str::to_owned).collect()
 }
@@ -49,9 +49,19 @@ fn numbers(text: &str) -> Vec<String> {
 /// All values of a CSV file in percent, rounded to the decimals of `like`.
 fn values(path: &Path, decimals: usize) -> BTreeSet<String> {
     let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let columns = reader.headers().unwrap().clone();
+    let counts = |column: &str| column.ends_with("top1") || column.starts_with("difference");
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    let fields = rows.iter().flat_map(|row| row.iter().filter_map(|field| field.parse::<f64>().ok()));
-    fields.map(|value| format!("{:.decimals$}", 100.0 * value.abs())).collect()
+    let fields = rows.iter().flat_map(|row| columns.iter().zip(row.iter()));
+    let values = fields.filter(|(column, _)| counts(column)).filter_map(|(_, field)| field.parse::<f64>().ok());
+    values
+        .flat_map(|value| {
+            let value = 100.0 * value;
+            let signed = format!("{value:+.decimals$}");
+            // A number without a sign is no negative one.
+            if value < 0.0 { vec![signed] } else { vec![signed.clone(), signed[1..].to_owned()] }
+        })
+        .collect()
 }
 
 fn unknown(file: &str, block: &str) -> Vec<String> {

@@ -126,6 +126,9 @@ fn what_is_of_another_command_or_damaged_is_refused_by_name() {
     let text = fs::read_to_string(&record).unwrap();
     fs::write(&record, &text[..text.len() / 2]).unwrap();
     place.run(&format!("{SMALL} --resume")).failed_in_one_line(1, &["table1-sequential6conv-pvlu-0.json"]);
+    // A digit that is another one.
+    fs::write(&record, text.replacen("\"epoch\": 1", "\"epoch\": 2", 1)).unwrap();
+    place.run(&format!("{SMALL} --resume")).failed_in_one_line(1, &["pvlu-0.json", "checksum"]);
     fs::remove_file(&record).unwrap();
     let checkpoint = record.with_extension("safetensors");
     fs::write(&checkpoint, "no weights").unwrap();
@@ -157,6 +160,14 @@ fn runs_done_apart_are_the_same_table() {
         let whole = Csv::read(&place.path("whole").join(name));
         assert_eq!(lasting(&place.csv(name)), lasting(&whole), "{name}");
     }
+    // The merged folder is one like any other: a run done again there does not make the table smaller.
+    place.run(&format!("{both} --only {}", ids[1])).succeeded();
+    assert_eq!(lasting(&place.csv("table1.csv")), lasting(&Csv::read(&place.path("whole/table1.csv"))));
+    // Folders that two commands made together, and one whose command has not come far.
+    fs::create_dir(place.path("empty")).unwrap();
+    place.run(&format!("{SMALL} --seeds 7 --out other")).succeeded();
+    let more = place.run("merge empty whole other --out more").succeeded();
+    assert!(more.stdout.contains("3 seeds"), "{more:?}");
     // In b are all but one.
     assert_eq!(
         Csv::read(Path::new(&place.path("b/table1.csv"))).rows_with(&[("status", "finished")]).len()
@@ -181,6 +192,29 @@ fn a_dry_run_tells_the_plan_and_writes_nothing() {
         }
         assert!(!place.path("results").exists());
     }
+    place.run(&format!("{SMALL} --dry-run").replace("--batch-size 20", "--batch-size 9223372036854775807")).succeeded();
+}
+
+#[test]
+fn weights_that_are_wanted_later_are_made_then() {
+    let place = Place::new();
+    place.run(SMALL).succeeded();
+    place.run(&format!("{SMALL} --resume --save-weights")).succeeded();
+    assert_eq!(fs::read_dir(place.path("results/weights")).unwrap().count(), 2);
+}
+
+#[test]
+fn one_run_of_all_tables_is_done_alone() {
+    let place = Place::new();
+    let small = "all --preset quick --limit-train 40 --limit-test 20 --epochs 1 --quiet";
+    let ran = place.run(&format!("{small} --only table2/sequential6conv/relu/0")).succeeded();
+    assert!(ran.stdout.starts_with("Table 2"), "{ran:?}");
+    assert!(place.results().contains(&"report.html".to_owned()));
+    assert!(!place.results().contains(&"table1.csv".to_owned()));
+    let nobody = "table2/sequential6conv/relu/9";
+    place.run(&format!("{small} --only {nobody}")).failed_in_one_line(2, &[nobody]);
+    let plan = place.run("plan table1 table2 --only table2/sequential6conv/relu/0").succeeded();
+    assert_eq!(plan.stdout, "table2/sequential6conv/relu/0\n");
 }
 
 /// The lines between ```` ```sh ```` and ```` ``` ```` after a heading of the page on many machines.

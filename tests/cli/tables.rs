@@ -79,6 +79,17 @@ fn procedural_images_are_the_default_and_said_to_be() {
     }
 }
 
+#[test]
+fn what_an_earlier_command_learned_does_not_stay() {
+    let place = Place::new();
+    let small = "table1 --limit-train 40 --limit-test 20 --epochs 1 --quiet --activations";
+    place.run(&format!("{small} relu,pvlu")).succeeded();
+    let learned = |place: &Place| place.results().iter().filter(|name| name.starts_with("table1_parameters")).count();
+    assert_eq!(learned(&place), 3);
+    place.run(&format!("{small} relu")).succeeded();
+    assert_eq!(learned(&place), 0);
+}
+
 /// The files may hold only what the same command gives again on another machine.
 #[test]
 fn the_files_hold_no_paths() {

@@ -10,8 +10,8 @@ use crate::error::CliError;
 ///
 /// # Errors
 ///
-/// A folder that cannot be read or has no runs, a damaged record, two records of a run that differ in more than their times,
-/// two of a table that were planned differently, and, unless `partial`, a run that was planned and is not there.
+/// A folder that cannot be read, no finished run in any, a damaged record, two records of a run that differ in more than their
+/// times, runs of a table that are of other settings or images, and, unless `partial`, a run that was planned and is not there.
 pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Vec<Record>>, CliError> {
     let mut found: BTreeMap<String, (PathBuf, Record)> = BTreeMap::new();
     for folder in folders {
@@ -19,7 +19,7 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
             let record = Record::read(&path)?;
             let id = record.config.id();
             match found.get(&id) {
-                Some((other, same)) if same.lasting() != record.lasting() => {
+                Some((other, same)) if !same.says_the_same(&record) => {
                     let what = match record.config.difference(&same.config) {
                         Some(difference) => {
                             format!("{} is {}, there {}", difference.key, difference.here, difference.kept)
@@ -36,6 +36,10 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
             }
         }
     }
+    if found.is_empty() {
+        let path = folders.first().cloned().unwrap_or_default();
+        return Err(CliError::Damaged { path, what: "no finished run is there, nor in the others".to_owned() });
+    }
     let mut tables: BTreeMap<String, Vec<Record>> = BTreeMap::new();
     for (_, record) in found.values() {
         tables.entry(record.config.get("table").to_owned()).or_default().push(record.clone());
@@ -49,36 +53,27 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
 /// Makes sure that the runs of a table belong together and are all there, and brings them in its order.
 fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliError> {
     let Some(first) = records.first() else { return Ok(()) };
-    let planned = first.planned.clone();
-    if let Some(other) = records.iter().find(|record| record.planned != planned) {
-        return Err(CliError::Usage(format!(
-            "merge: {} and {} are of commands that planned other runs of {table}: the same --models, --arms or --activations, \
-             and --seeds belong to each",
-            first.config.id(),
-            other.config.id()
-        )));
-    }
-    // What all runs of a table have in common.
-    const SHARED: [&str; 10] = [
-        "data_sha256",
-        "epochs",
-        "first_epochs",
-        "batch_size",
-        "learning_rate",
-        "first_learning_rate",
-        "preset",
-        "classes",
-        "overridden",
-        "version",
-    ];
     for record in records.iter() {
-        for key in SHARED {
-            let (here, there) = (record.config.get(key), first.config.get(key));
-            if here != there {
-                let (id, other) = (record.config.id(), first.config.id());
-                return Err(CliError::Usage(format!("merge: {id} has {key} {here}, {other} has {there}")));
+        let of_model = records.iter().find(|other| other.config.get("model") == record.config.get("model"));
+        for (key, value) in record.config.entries() {
+            // What makes a run another one of the table; weights are those of a model.
+            let other = match key {
+                "model" | "arm" | "activation" | "seed" => continue,
+                "pretrained" | "pretrained_sha256" => of_model.unwrap_or(first),
+                _ => first,
+            };
+            let there = other.config.get(key);
+            if value != there {
+                let (id, other) = (record.config.id(), other.config.id());
+                return Err(CliError::Usage(format!("merge: {id} has {key} {value}, {other} has {there}")));
             }
         }
+    }
+    // Commands may have planned different runs: other seeds, other arms.
+    let mut planned: Vec<String> = Vec::new();
+    for record in records.iter() {
+        let new: Vec<String> = record.planned.iter().filter(|id| !planned.contains(id)).cloned().collect();
+        planned.extend(new);
     }
     let ids: BTreeSet<String> = records.iter().map(|record| record.config.id()).collect();
     let missing: Vec<&str> = planned.iter().filter(|id| !ids.contains(*id)).map(String::as_str).collect();
@@ -92,16 +87,17 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
 /// The records in an output folder.
 fn records_of(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let runs = folder.join("runs");
-    let failed = |source| CliError::Read { path: runs.clone(), source };
+    let failed = |source| CliError::Read { path: folder.to_owned(), source };
+    // A folder without is that of a command that has not finished a run.
+    if folder.is_dir() && !runs.exists() {
+        return Ok(Vec::new());
+    }
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(&runs).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             paths.push(path);
         }
-    }
-    if paths.is_empty() {
-        return Err(CliError::Damaged { path: runs, what: "no finished run is there".to_owned() });
     }
     paths.sort();
     Ok(paths)
@@ -152,6 +148,11 @@ mod tests {
         slower.machine.clear();
         let (one, two) = (folder(&PLAN, &all), folder(&PLAN, &[slower]));
         assert_eq!(merged(&[&one, &two], false).unwrap().len(), 3);
+        // From scratch, which has no accuracy before.
+        let mut scratch = all[1].clone();
+        scratch.before_top1 = f64::NAN;
+        let both = [folder(&PLAN, &[scratch.clone()]), folder(&PLAN, &[scratch])];
+        assert_eq!(merged(&[&both[0], &both[1]], true).unwrap().len(), 1);
         let three = folder(&PLAN, &[record("relu", 0, &[(0.5, 0.75)])]);
         assert!(merged(&[&one, &three], false).unwrap_err().contains("numbers differ"));
         let mut other = all[0].clone();
@@ -163,8 +164,13 @@ mod tests {
     #[test]
     fn what_does_not_belong_together_is_refused() {
         let one = folder(&PLAN, &[record("relu", 0, &[])]);
-        let two = folder(&PLAN[..2], &[record("pvlu", 0, &[])]);
-        assert!(merged(&[&one, &two], false).unwrap_err().contains("planned other runs"));
+        // Planned by two commands, whose runs belong together all the same.
+        let two = folder(&[("pvlu", 5)], &[record("pvlu", 5, &[])]);
+        assert_eq!(merged(&[&one, &two], true).unwrap().len(), 2);
+        assert!(merged(&[&one, &two], false).unwrap_err().contains("table3/vgg16/pvlu/1"));
+        let mut others = record("pvlu", 0, &[]);
+        others.config = others.config.with("pretrained_sha256", "abc");
+        assert!(merged(&[&one, &folder(&PLAN, &[others])], true).unwrap_err().contains("pretrained_sha256"));
         let mut other = record("pvlu", 0, &[]);
         other.config = other.config.with("epochs", 9);
         let error = merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err();

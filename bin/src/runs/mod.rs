@@ -94,15 +94,27 @@ pub fn prepare(args: &CommonArgs) -> Result<(), CliError> {
     if args.dry_run { Ok(()) } else { prepare_folder(&args.out) }
 }
 
-/// Does what the user asked for of a table: plans it, or runs it and writes its files.
+/// Makes sure that every run that was asked for is one of these tables'.
+pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<(), CliError> {
+    let ids: Vec<String> = works.iter().flat_map(|work| work.planned()).map(|run| run.config.id()).collect();
+    match only.unwrap_or_default().iter().find(|id| !ids.contains(id)) {
+        Some(unknown) => Err(CliError::Usage(format!("--only: no run {unknown}: there are {}", ids.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+/// Does what the user asked for of a table: plans it, or runs it and writes its files. Nothing if no run of it was asked for.
 pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
-    let chosen = select(work.as_ref(), args.only.as_deref())?;
+    let chosen = select(work.planned(), args.only.as_deref());
+    if chosen.is_empty() {
+        return Ok(());
+    }
     let progress = Progress::new(args.quiet);
     work.notes().iter().for_each(|line| progress.note(line));
     if args.dry_run {
-        let text = plan::estimate(work.as_ref(), &chosen)?;
+        let text = plan::estimate(work.as_ref(), &chosen);
         progress.finish();
-        return print(&text);
+        return print(&text?);
     }
     report::check(&args.out, work.name())?;
     let store = Store::new(&args.out, args.resume, Duration::from_secs(args.checkpoint_every), args.save_weights)?;
@@ -127,14 +139,9 @@ pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
 }
 
 /// The runs that were asked for.
-fn select(work: &dyn Work, only: Option<&[String]>) -> Result<Vec<Planned>, CliError> {
-    let Some(only) = only else { return Ok(work.planned().to_vec()) };
-    let ids: Vec<String> = work.planned().iter().map(|run| run.config.id()).collect();
-    if let Some(unknown) = only.iter().find(|id| !ids.contains(id)) {
-        return Err(CliError::Usage(format!("--only: no run {unknown}: there are {}", ids.join(", "))));
-    }
-    let wanted = |run: &&Planned| only.contains(&run.config.id());
-    Ok(work.planned().iter().filter(wanted).cloned().collect())
+pub fn select(planned: &[Planned], only: Option<&[String]>) -> Vec<Planned> {
+    let wanted = |run: &&Planned| only.is_none_or(|only| only.contains(&run.config.id()));
+    planned.iter().filter(wanted).cloned().collect()
 }
 
 /// Does runs in order; `None` if interrupted.
@@ -144,9 +151,13 @@ fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<O
         context.progress.note("runs of an earlier command are given up; --resume would go on with them");
     }
     let mut records = Vec::new();
-    // Before anything is trained: a record of another configuration is an error at once.
+    // Before anything is trained: a record or checkpoint of another configuration is an error at once.
     let finished: Vec<Option<Record>> =
         runs.iter().map(|run| context.store.finished(&run.config)).collect::<Result<_, _>>()?;
+    for (run, _) in runs.iter().zip(&finished).filter(|(_, finished)| finished.is_none()) {
+        let configs = run.after.iter().map(|(config, _)| config).chain([&run.config]);
+        configs.into_iter().try_for_each(|config| context.store.check(config))?;
+    }
     let done = finished.iter().flatten().count();
     if done > 0 {
         context.progress.note(&format!("{done} of {} runs were finished before", runs.len()));

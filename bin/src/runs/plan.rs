@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 use super::config::Config;
 use super::{Planned, Work};
 use crate::error::CliError;
+use crate::interrupt;
 
-/// Images of the evaluation that is timed.
-const EVALUATED: usize = 32;
+/// Images that are timed at once: few, because some networks take a second for one.
+const TIMED: usize = 8;
 
-/// Seconds of a step and of evaluating an image.
+/// Seconds of training on an image and of evaluating one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
-    step: f64,
+    training: f64,
     evaluation: f64,
 }
 
@@ -40,11 +41,6 @@ fn number(config: &Config, key: &str) -> u64 {
     config.get(key).parse().unwrap_or(0)
 }
 
-/// Images in a step.
-fn batch(config: &Config) -> f64 {
-    number(config, "batch_size") as f64
-}
-
 /// Steps of an epoch.
 fn steps(config: &Config) -> u64 {
     number(config, "train_images").div_ceil(number(config, "batch_size").max(1))
@@ -60,8 +56,10 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
         let key = (config.get("model").to_owned(), config.get("arm").to_owned());
         if !costs.contains_key(&key) {
             let mut model = work.sample(run)?;
-            let batch = usize::try_from(number(config, "batch_size")).unwrap_or(1);
-            costs.insert(key.clone(), measure(model.as_mut(), batch, run.epochs > 0, &key.0)?);
+            costs.insert(key.clone(), measure(model.as_mut(), run.epochs > 0, &key.0)?);
+            if interrupt::interrupted() {
+                return Err(CliError::Stopped);
+            }
         }
         let cost = costs.get(&key).copied().unwrap_or_default();
         let images = (number(config, "val_images") + number(config, "test_images")) as f64;
@@ -72,12 +70,13 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
             begun.push(before.clone());
             // It trains other layers than the run: about as long, where the run trains at all. Its network is measured once.
             let steps = epochs * steps(before);
-            let seconds =
-                steps as f64 * cost.step.max(3.0 * batch(before) * cost.evaluation) + images * cost.evaluation;
+            let trained = *epochs as f64 * number(before, "train_images") as f64;
+            let seconds = trained * cost.training.max(3.0 * cost.evaluation) + images * cost.evaluation;
             total += seconds;
             let _ = writeln!(text, "{:<48} {epochs:>7} {steps:>9} {:>10}", before.id(), duration(seconds));
         }
-        let seconds = run.epochs as f64 * (steps(config) as f64 * cost.step + images * cost.evaluation);
+        let trained = number(config, "train_images") as f64;
+        let seconds = run.epochs as f64 * (trained * cost.training + images * cost.evaluation);
         total += seconds;
         let steps = run.epochs * steps(config);
         let _ = writeln!(text, "{:<48} {:>7} {steps:>9} {:>10}", config.id(), run.epochs, duration(seconds));
@@ -86,23 +85,23 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// Times the second step and the second evaluation.
-fn measure(model: &mut dyn Model, batch: usize, trained: bool, name: &str) -> Result<Cost, CliError> {
+/// Times the second step and the second evaluation of a few images.
+fn measure(model: &mut dyn Model, trained: bool, name: &str) -> Result<Cost, CliError> {
     let failed =
         |source| CliError::Training { run: name.to_owned(), source: pvlu_zoo::train::TrainError::Model(source) };
     let mut cost = Cost::default();
     for _ in 0..2 {
         if trained {
-            let labels: Vec<usize> = (0..batch).map(|index| index % model.classes()).collect();
+            let labels: Vec<usize> = (0..TIMED).map(|index| index % model.classes()).collect();
             model.set_mode(Mode::Train);
             let begin = Instant::now();
-            model.step(images(model, batch), &labels).map_err(failed)?;
-            cost.step = begin.elapsed().as_secs_f64();
+            model.step(images(model, TIMED), &labels).map_err(failed)?;
+            cost.training = begin.elapsed().as_secs_f64() / TIMED as f64;
         }
         model.set_mode(Mode::Eval);
         let begin = Instant::now();
-        model.logits(images(model, EVALUATED)).map_err(failed)?;
-        cost.evaluation = begin.elapsed().as_secs_f64() / EVALUATED as f64;
+        model.logits(images(model, TIMED)).map_err(failed)?;
+        cost.evaluation = begin.elapsed().as_secs_f64() / TIMED as f64;
     }
     Ok(cost)
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use pvlu_zoo::train::{EpochRecord, History, Outcome};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
-use super::config::Config;
+use super::config::{Config, hexadecimal};
 use crate::error::CliError;
 use crate::output::write_atomically;
 
@@ -95,8 +96,8 @@ impl Record {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
     }
 
-    /// The numbers, without times, machines and what else was planned: the same of two runs of one configuration.
-    pub fn lasting(&self) -> Self {
+    /// The numbers, without times, machines and what else was planned.
+    fn lasting(&self) -> Self {
         let mut lasting = self.clone();
         lasting.machine.clear();
         lasting.planned.clear();
@@ -104,26 +105,39 @@ impl Record {
         lasting
     }
 
-    /// Writes it, whole or not at all.
+    /// Whether two records say the same but for times and machines. Numbers that are NaN in both are the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.lasting().to_json() == other.lasting().to_json()
+    }
+
+    /// Writes it, whole or not at all, with a checksum, so that a digit that has changed is seen.
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
+        let mut record = self.to_json();
+        record["sha256"] = checksum(&record).into();
+        write_atomically(path, format!("{record:#}\n").as_bytes())
+    }
+
+    fn to_json(&self) -> Value {
         let config: Map<String, Value> =
             self.config.entries().map(|(key, value)| (key.to_owned(), value.into())).collect();
-        let record = json!({
+        json!({
             "id": self.config.id(), "config": config, "hash": self.config.hash(), "status": self.status.name(),
             "before_top1": self.before_top1.to_string(), "trained_parameters": self.trained_parameters,
             "epochs": self.epochs.iter().map(EpochRecord::to_json).collect::<Vec<_>>(),
             "parameters": self.parameters, "units": self.units, "planned": self.planned, "machine": self.machine,
-        });
-        let mut text = format!("{record:#}");
-        text.push('\n');
-        write_atomically(path, text.as_bytes())
+        })
     }
 
     /// Reads what [`write`](Self::write) wrote.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let text = std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
         let damaged = |what: &str| CliError::Damaged { path: path.to_owned(), what: what.to_owned() };
-        let value: Value = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        let mut value: Value = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        let said = value.as_object_mut().and_then(|record| record.remove("sha256"));
+        // Those of the first version had none.
+        if said.is_some_and(|said| said != checksum(&value)) {
+            return Err(damaged("its checksum is another one: it was changed after it was written"));
+        }
         let config = value["config"].as_object().and_then(|entries| {
             let entry = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
             entries.iter().map(entry).collect::<Option<Vec<_>>>()
@@ -157,8 +171,12 @@ impl Record {
     }
 }
 
+/// SHA-256 of a record's text, in hexadecimal.
+fn checksum(record: &Value) -> String {
+    hexadecimal(&Sha256::digest(record.to_string()))
+}
+
 #[cfg(test)]
-#[allow(missing_docs)]
 pub(crate) mod tests {
     use pvlu_zoo::train::Evaluation;
 
@@ -223,6 +241,7 @@ pub(crate) mod tests {
             text.replace("vgg16", "vgg19"),
             text.replace("\"0.9\"", "\"x\""),
             text.replace("finished", "ended"),
+            text.replace("\"0.9\"", "\"0.8\""),
             "{}".to_owned(),
         ] {
             std::fs::write(&path, damaged).unwrap();

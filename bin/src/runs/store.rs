@@ -94,15 +94,25 @@ impl Store {
         self.folder.join(format!("{}.safetensors", config.stem()))
     }
 
-    /// The record of a run, if it is finished and finished runs count.
+    fn weights_path(&self, config: &Config) -> Option<PathBuf> {
+        Some(self.weights.as_ref()?.join(format!("{}.safetensors", config.stem())))
+    }
+
+    /// The record of a run, if it is finished and finished runs count. Where weights are wanted, one without is not finished.
     pub fn finished(&self, config: &Config) -> Result<Option<Record>, CliError> {
         let path = self.record_path(config);
-        if !self.resume || !path.exists() {
+        let lacks_weights = self.weights_path(config).is_some_and(|weights| !weights.exists());
+        if !self.resume || lacks_weights || !path.exists() {
             return Ok(None);
         }
         let record = Record::read(&path)?;
         same(&path, config, &record.config)?;
         Ok(Some(record))
+    }
+
+    /// Makes sure that a checkpoint, if there is one that counts, is of this configuration.
+    pub fn check(&self, config: &Config) -> Result<(), CliError> {
+        self.opened(config).map(drop)
     }
 
     /// Keeps a finished run. Its checkpoint is of no use any more.
@@ -126,21 +136,22 @@ impl Store {
     /// Removes what a process that was killed left of a checkpoint that it wrote.
     fn sweep(&self, config: &Config) {
         let begin = format!(".{}.safetensors.", config.stem());
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(&begin) && name.ends_with(".tmp") {
-                // Of no use, and in nobody's way if it stays.
-                let _ = std::fs::remove_file(entry.path());
+        for folder in [Some(&self.folder), self.weights.as_ref()].into_iter().flatten() {
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            for entry in entries.flatten() {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if name.starts_with(&begin) && name.ends_with(".tmp") {
+                    // Of no use, and in nobody's way if it stays.
+                    let _ = std::fs::remove_file(entry.path());
+                }
             }
         }
     }
 
     /// Saves the network of a run that is about to be finished, if weights are wanted.
     pub fn save_weights(&self, config: &Config, model: &dyn Model, preprocessing: &str) -> Result<(), CliError> {
-        let Some(folder) = &self.weights else { return Ok(()) };
-        let path = folder.join(format!("{}.safetensors", config.stem()));
+        let Some(path) = self.weights_path(config) else { return Ok(()) };
         let entry = registry::find(config.get("model"))?;
         Ok(save_model(model, entry, path, Source::Native, Some(preprocessing), None)?)
     }
@@ -166,7 +177,8 @@ impl Store {
         let mut failure = None;
         let mut saved = Instant::now();
         let mut keep = |moment: Moment<'_>| {
-            let ended = moment.state.epochs.len() as u64 >= fit.epochs;
+            let diverged = moment.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite());
+            let ended = diverged || moment.state.epochs.len() as u64 >= fit.epochs;
             if !(moment.last || ended || saved.elapsed() >= self.every) {
                 return ControlFlow::Continue(());
             }
@@ -193,22 +205,28 @@ impl Store {
         Ok((history.outcome != pvlu_zoo::train::Outcome::Interrupted).then_some(history))
     }
 
-    /// Where a training begins: at its checkpoint, whose values go into the network, or at the beginning.
-    fn state(&self, job: &Job<'_>, model: &mut dyn Model, progress: &Progress) -> Result<FitState, CliError> {
-        let path = self.checkpoint_path(job.config);
+    /// The checkpoint of a training, if there is one that counts.
+    fn opened(&self, config: &Config) -> Result<Option<Kept>, CliError> {
+        let path = self.checkpoint_path(config);
         if !self.resume || !path.exists() {
-            return Ok(FitState::new(job.fit.optimizer));
+            return Ok(None);
         }
         let kept = Kept::open(&path)?;
-        let config = kept.metadata().get(CONFIG).and_then(|text| {
+        let found = kept.metadata().get(CONFIG).and_then(|text| {
             let entries: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
             let entry = |(key, value): (String, Value)| Some((key, value.as_str()?.to_owned()));
             Some(Config::of(entries.into_iter().map(entry).collect::<Option<Vec<_>>>()?))
         });
-        let Some(config) = config else {
+        let Some(found) = found else {
             return Err(CliError::Damaged { path, what: "expected the configuration of a run".to_owned() });
         };
-        same(&path, job.config, &config)?;
+        same(&path, config, &found)?;
+        Ok(Some(kept))
+    }
+
+    /// Where a training begins: at its checkpoint, whose values go into the network, or at the beginning.
+    fn state(&self, job: &Job<'_>, model: &mut dyn Model, progress: &Progress) -> Result<FitState, CliError> {
+        let Some(kept) = self.opened(job.config)? else { return Ok(FitState::new(job.fit.optimizer)) };
         let state = kept.restore(model, job.fit.optimizer)?;
         let (epoch, steps) = (state.epochs.len(), job.splits.train.batches());
         progress.note(&format!("{}: goes on after {epoch} epochs and {} of {steps} steps", job.title, state.steps));

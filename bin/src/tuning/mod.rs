@@ -103,7 +103,11 @@ impl Tuning {
         };
         let mut models = Vec::new();
         for name in names {
-            let origin = pretrained::find(protocol, &name, args.weights.as_deref(), is_quick)?;
+            let origin = match pretrained::find(protocol, &name, args.weights.as_deref(), is_quick) {
+                // Networks that nobody named are not the user's concern.
+                Err(CliError::NoWeights { .. }) if is_quick && args.models.is_none() => Origin::Procedural,
+                found => found?,
+            };
             models.push((name, origin));
         }
         let seeds =
@@ -116,7 +120,7 @@ impl Tuning {
                 .unwrap_or(preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)),
             epochs: common.epochs.unwrap_or(preset.pick(protocol::quick::EPOCHS, protocol::EPOCHS)),
             first_learning_rate: args.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
-            learning_rate: args.learning_rate.unwrap_or(protocol::LEARNING_RATE),
+            learning_rate: common.learning_rate.unwrap_or(protocol::LEARNING_RATE),
             batch_size: common
                 .batch_size
                 .map_or(preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE), NonZeroUsize::get),
@@ -127,6 +131,14 @@ impl Tuning {
             base: None,
         };
         tuning.plan(args, &chosen, &seeds)?;
+        if tuning.planned.is_empty() {
+            let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
+            return Err(CliError::Usage(format!(
+                "--arms: {} has {}, if its models do",
+                protocol.name,
+                arms.join(", ")
+            )));
+        }
         Ok(tuning)
     }
 
@@ -146,7 +158,6 @@ impl Tuning {
                 args.common.overridden(&[
                     ("first-epochs", args.first_epochs.map(|n| n.to_string())),
                     ("first-learning-rate", rate(args.first_learning_rate)),
-                    ("learning-rate", rate(args.learning_rate)),
                 ]),
             );
         let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
@@ -154,7 +165,7 @@ impl Tuning {
             self.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
                 Origin::Procedural => format!(
-                    "weights: no pretrained {model} given (--weights), so it is trained on {} procedural images first",
+                    "weights: no pretrained {model} given or found (--weights), so it is trained on {} procedural images first",
                     protocol::quick::PRETRAIN
                 ),
             });
@@ -385,7 +396,8 @@ impl Work for Tuning {
 
 /// The configuration of the training on procedural images before a first phase.
 fn pretraining(first: &Config) -> Config {
-    first.clone().with("arm", PRETRAIN).with("train_images", protocol::quick::PRETRAIN)
+    let quick = (protocol::quick::PRETRAIN, protocol::quick::BATCH_SIZE);
+    first.clone().with("arm", PRETRAIN).with("train_images", quick.0).with("batch_size", quick.1)
 }
 
 fn seed_of(config: &Config) -> u64 {

@@ -68,15 +68,15 @@ impl FitState {
         let updates: BTreeMap<&str, u64> =
             moments.iter().map(|(path, moments)| (path.as_str(), moments.steps)).collect();
         let Sums { learning_rate, loss, correct, images } = self.sums;
-        let text = json!({
+        let mut text = json!({
             "epochs": self.epochs.iter().map(EpochRecord::to_json).collect::<Vec<_>>(),
             "steps": self.steps,
             "learning_rate": learning_rate.to_string(), "loss": loss.to_string(), "correct": correct, "images": images,
             "seconds": self.seconds.to_string(),
             "updates": updates,
-            "crc32": checksum(tensors.iter().map(|(_, values)| values.as_slice())),
         });
         let mut said: BTreeMap<String, String> = metadata.into_iter().collect();
+        text["crc32"] = checksum(&text, &said, tensors.iter().map(|(_, values)| values.as_slice())).into();
         said.insert(STATE.to_owned(), text.to_string());
         let declare = |(name, values): &(String, &Vec<f32>)| Declared {
             name: name.clone(),
@@ -96,9 +96,14 @@ const SECOND: &str = "second.";
 /// Key of the metadata that holds the state.
 const STATE: &str = "pvlu_zoo.training";
 
-/// CRC-32 of values as a file has them: safetensors itself would not notice a flipped bit.
-fn checksum<'a>(tensors: impl Iterator<Item = &'a [f32]>) -> u32 {
+/// CRC-32 of a state, what is beside it, and values as a file has them: safetensors itself would not notice a flipped bit.
+fn checksum<'a>(state: &Value, metadata: &BTreeMap<String, String>, tensors: impl Iterator<Item = &'a [f32]>) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
+    hasher.update(state.to_string().as_bytes());
+    for (key, value) in metadata {
+        hasher.update(key.as_bytes());
+        hasher.update(value.as_bytes());
+    }
     let mut bytes = Vec::new();
     for values in tensors {
         for piece in values.chunks(1 << 14) {
@@ -144,7 +149,8 @@ impl Kept {
         let file = &self.file;
         let unclear = |what: &str| damaged(file, what, "what this crate writes", "something else");
         let text = file.metadata().get(STATE).map_or("", String::as_str);
-        let text: Value = serde_json::from_str(text).map_err(|_| unclear(STATE))?;
+        let mut text: Value = serde_json::from_str(text).map_err(|_| unclear(STATE))?;
+        let said = text.as_object_mut().and_then(|text| text.remove("crc32")).and_then(|crc| crc.as_u64());
         let whole = |name: &str| text[name].as_u64().ok_or_else(|| unclear(name));
         let real =
             |name: &str| text[name].as_str().and_then(|text| text.parse::<f64>().ok()).ok_or_else(|| unclear(name));
@@ -168,9 +174,12 @@ impl Kept {
         let ordered = [MODEL, FIRST, SECOND].map(|prefix| {
             read.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(_, tensor)| tensor.as_slice())
         });
-        let (expected, found) = (whole("crc32")?, u64::from(checksum(ordered.into_iter().flatten())));
+        let mut metadata = file.metadata().clone();
+        metadata.remove(STATE);
+        let found = u64::from(checksum(&text, &metadata, ordered.into_iter().flatten()));
+        let expected = said.ok_or_else(|| unclear("crc32"))?;
         if expected != found {
-            return Err(damaged(file, "tensors", &format!("checksum {expected:08x}"), &format!("{found:08x}")));
+            return Err(damaged(file, "checksum", &format!("{expected:08x}"), &format!("{found:08x}")));
         }
         for (name, tensor) in read {
             if let Some(path) = name.strip_prefix(MODEL) {
@@ -341,9 +350,12 @@ mod tests {
             bytes[at] ^= 1;
             bytes
         };
+        // A digit of the state, and of what is beside it: `me` becomes `mf`.
+        let place = |of: &[u8]| bytes.windows(of.len()).position(|window| window == of).unwrap() + of.len() - 1;
+        let (digit, letter) = (place(br#"\"images\":3"#), place(b"me"));
         // A bit of a weight, one of the moments, half of the file, nothing.
-        let halves = [flip(bytes.len() / 2), flip(bytes.len() - 5), bytes[..bytes.len() / 2].to_vec(), Vec::new()];
-        for damaged in halves {
+        let all = [flip(bytes.len() / 2), flip(bytes.len() - 5), bytes[..bytes.len() / 2].to_vec(), Vec::new()];
+        for damaged in all.into_iter().chain([flip(digit), flip(letter)]) {
             std::fs::write(&path, damaged).unwrap();
             let found = Kept::open(&path).and_then(|kept| kept.restore(other.as_mut(), OptimizerConfig::adam()));
             let error = found.unwrap_err().to_string();
