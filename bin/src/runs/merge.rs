@@ -55,14 +55,15 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
     let Some(first) = records.first() else { return Ok(()) };
     for record in records.iter() {
         let of_model = records.iter().find(|other| other.config.get("model") == record.config.get("model"));
-        for (key, value) in record.config.entries() {
+        let keys = record.config.entries().chain(first.config.entries()).map(|(key, _)| key);
+        for key in keys {
             // What makes a run another one of the table; weights are those of a model.
             let other = match key {
                 "model" | "arm" | "activation" | "seed" => continue,
                 "pretrained" | "pretrained_sha256" => of_model.unwrap_or(first),
                 _ => first,
             };
-            let there = other.config.get(key);
+            let (value, there) = (record.config.get(key), other.config.get(key));
             if value != there {
                 let (id, other) = (record.config.id(), other.config.id());
                 return Err(CliError::Usage(format!("merge: {id} has {key} {value}, {other} has {there}")));
