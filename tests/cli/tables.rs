@@ -28,7 +28,11 @@ fn procedural_images_are_the_default_and_said_to_be() {
     assert_eq!(plots.len(), 2 * 4);
 
     let epochs = place.csv("table1_epochs.csv");
-    assert!(epochs.text.starts_with("run_id,table,model,arm,activation,seed,data,preset,pretrained,epoch,"), "{}", epochs.text);
+    assert!(
+        epochs.text.starts_with("run_id,table,model,arm,activation,seed,data,preset,pretrained,epoch,"),
+        "{}",
+        epochs.text
+    );
     let names =
         |rows: &[Row]| rows.iter().map(|row| [row["activation"].clone(), row["seed"].clone()]).collect::<Vec<_>>();
     assert_eq!(names(&epochs.rows), [["relu", "0"], ["pvlu", "0"]]);
