@@ -10,7 +10,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
-use crate::figure::records::Records;
+use crate::figure::records::{Records, slot};
 use crate::figure::{Drawing, Figure, available};
 use crate::output::write_atomically;
 use comparison::Comparison;
@@ -79,7 +79,8 @@ pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2
 
 impl<'a> Report<'a> {
     fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
-        let mut notices = Vec::new();
+        // What is to be told, and of which tables.
+        let mut told: Vec<(String, Vec<String>)> = Vec::new();
         let mut tables = Vec::new();
         let mut missing = Vec::new();
         let mut figures = Vec::new();
@@ -95,14 +96,21 @@ impl<'a> Report<'a> {
                 continue;
             };
             let comparison = Comparison::of(&records, &heading)?;
-            notices.extend(comparison.notices.iter().map(|notice| format!("{heading}: {notice}")));
+            for notice in &comparison.notices {
+                slot(&mut told, notice.clone()).push(number.to_string());
+            }
             let details = Details::read(&from.join(format!("{name}.json")))?;
             let (its, others) = figures.into_iter().partition(|drawing| belongs(drawing.figure, &name));
             figures = others;
             tables.push(Table { name, heading, comparison, details, figures: its });
         }
+        let mut notices = Vec::new();
         if !missing.is_empty() {
-            notices.insert(0, format!("Missing, because not run: table {}.", missing.join(", table ")));
+            notices.push(format!("Missing, because not run: table {}.", missing.join(", table ")));
+        }
+        for (notice, numbers) in told {
+            let tables = if numbers.len() == 1 { "Table" } else { "Tables" };
+            notices.push(format!("{tables} {}: {notice}", numbers.join(", ")));
         }
         let rows = values.iter().map(|(what, value, source)| [*what, *value, *source].map(str::to_owned).to_vec());
         let values = Grid {

@@ -20,9 +20,10 @@ impl Report<'_> {
         let title = published::title(config.get("table"));
         let (data, preset) = (config.get("data"), config.get("preset"));
         let mut text = format!(
-            "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seeds; test accuracy in %, mean and standard error over \
+            "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seed{}; test accuracy in %, mean and standard error over \
              runs that lived\n\n",
-            seeds.len()
+            seeds.len(),
+            if seeds.len() == 1 { "" } else { "s" }
         );
         let _ = writeln!(
             text,
