@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use pvlu::kernel::cpu::simd::Level;
 use pvlu_zoo::data::{DataError, Dataset, Split};
-use sha2::{Digest, Sha256};
 
 use crate::args::{CommonArgs, Preset};
+use crate::digest;
 use crate::error::CliError;
-use crate::runs::config::{Config, hexadecimal};
+use crate::runs::config::Config;
 use crate::table::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
 
 /// Environment variable with the folder of the CIFAR files.
@@ -39,15 +39,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// SHA-256 over all images and labels, in hexadecimal.
+    /// SHA-256 over all images and labels.
     fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
-        for split in [&self.train, &self.validation, &self.test] {
-            hasher.update((split.len() as u64).to_le_bytes());
-            (0..split.len()).for_each(|index| hasher.update(split.image(index)));
-            split.labels().iter().for_each(|label| hasher.update(label.to_le_bytes()));
-        }
-        hexadecimal(&hasher.finalize())
+        let splits = [&self.train, &self.validation, &self.test];
+        let labels =
+            splits.map(|split| split.labels().iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<u8>>());
+        let images = splits.into_iter().flat_map(|split| (0..split.len()).map(|index| split.image(index)));
+        digest::of_parts(images.chain(labels.iter().map(Vec::as_slice)))
     }
 }
 

@@ -8,10 +8,10 @@ use pvlu_zoo::data::{Dataset, SIDE};
 
 use crate::args::{FigureArgs, ReportArgs};
 use crate::dataset::{Set, choose_images};
+use crate::digest::hexadecimal;
 use crate::error::CliError;
 use crate::figure::{self, Drawing, Figure, figure1_rows};
 use crate::output::{note, prepare_folder, print, write_csv};
-use crate::runs::config::hexadecimal;
 use crate::{page, tuning, values};
 
 /// Images of figure 4.
@@ -34,11 +34,9 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
 
 /// Draws what there is to draw of a table, and returns what to tell the user.
 pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
-    let of_table =
-        |figure: &&Figure| figure.input().strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '_']));
     let available = figure::available(out);
     let mut drawn = Vec::new();
-    for figure in available.iter().filter(of_table) {
+    for figure in available.iter().filter(|figure| figure.is_of(table)) {
         drawn.extend(figure::draw(*figure, out, out)?);
     }
     Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))

@@ -74,25 +74,25 @@ fn probe(folder: &Path) -> io::Result<()> {
 
 /// Writes a file beside its place and renames it.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
-    write_together(&[(path.to_owned(), contents.to_vec())])
+    write_together(&[(path, contents)])
 }
 
 /// Writes files beside their places, and renames them when all are on disk: a disk that is full leaves all as they were.
-pub fn write_together(files: &[(PathBuf, Vec<u8>)]) -> Result<(), CliError> {
+pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), CliError> {
     let beside = |path: &Path| {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
         PathBuf::from(beside)
     };
-    let write = |(path, contents): &(PathBuf, Vec<u8>)| {
+    let write = |&(path, contents): &(&Path, &[u8])| {
         let written = File::create(beside(path)).and_then(|mut file| {
             file.write_all(contents)?;
             file.sync_all()
         });
-        written.map_err(|source| CliError::Write { path: path.clone(), source })
+        written.map_err(|source| CliError::Write { path: path.to_owned(), source })
     };
-    let rename = |(path, _): &(PathBuf, Vec<u8>)| {
-        fs::rename(beside(path), path).map_err(|source| CliError::Write { path: path.clone(), source })
+    let rename = |&(path, _): &(&Path, &[u8])| {
+        fs::rename(beside(path), path).map_err(|source| CliError::Write { path: path.to_owned(), source })
     };
     let done = files.iter().try_for_each(write).and_then(|()| files.iter().try_for_each(rename));
     if done.is_err() {

@@ -2,8 +2,8 @@
 
 use crate::runs::config::Config;
 use crate::statistics::Summary;
-use crate::table::{TABLE1, TABLE2};
-use crate::tuning::{TABLE3, TABLE4, TABLE5, TABLE6};
+use crate::table;
+use crate::tuning::protocol;
 
 /// Numbers of the paper; NaN where it has none.
 #[derive(Clone, Copy, Debug)]
@@ -32,23 +32,22 @@ impl Paper {
 
 /// The title of a table.
 pub fn title(table: &str) -> &'static str {
-    let scratch = [&TABLE1, &TABLE2].map(|table| (table.name, table.title));
-    let tuning = [&TABLE3, &TABLE4, &TABLE5, &TABLE6].map(|table| (table.name, table.title));
+    let scratch = table::TABLES.map(|table| (table.name, table.title));
+    let tuning = protocol::TABLES.map(|table| (table.name, table.title));
     scratch.into_iter().chain(tuning).find(|(name, _)| *name == table).map_or("", |(_, title)| title)
 }
 
 /// What the paper prints of the arm of a run.
 pub fn of(config: &Config) -> Paper {
     let [table, model, arm, data] = ["table", "model", "arm", "data"].map(|key| config.get(key));
-    if let Some(table) = [&TABLE1, &TABLE2].into_iter().find(|of| of.name == table && data == "cifar100") {
+    if let Some(table) = table::TABLES.into_iter().find(|of| of.name == table && data == "cifar100") {
         return table.published(arm).map_or(NOTHING, |published| Paper {
             top1: Summary { mean: published.mean, standard_error: published.standard_error },
             by_seed: published.by_seed,
             rel_error_decrease: published.rel_error_decrease.unwrap_or(f64::NAN),
         });
     }
-    let tuning = [&TABLE3, &TABLE4, &TABLE5, &TABLE6];
-    let table = tuning.into_iter().find(|of| of.name == table && data == of.set.name());
+    let table = protocol::TABLES.into_iter().find(|of| of.name == table && data == of.set.name());
     let one = |mean, rel_error_decrease| Paper {
         top1: Summary { mean, standard_error: f64::NAN },
         by_seed: &[],

@@ -7,8 +7,9 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use pvlu_zoo::train::EpochRecord;
 use serde_json::json;
 
 use crate::error::CliError;
@@ -18,38 +19,11 @@ use crate::runs::config::Config;
 use crate::runs::record::Record;
 use crate::statistics::{Paired, Summary, number, paired, rel_error_decrease, summarize};
 
-const EPOCH_COLUMNS: [&str; 19] = [
-    "run_id",
-    "table",
-    "model",
-    "arm",
-    "activation",
-    "seed",
-    "data",
-    "preset",
-    "pretrained",
-    "epoch",
-    "learning_rate",
-    "train_loss",
-    "train_top1",
-    "val_loss",
-    "val_top1",
-    "test_loss",
-    "test_top1",
-    "test_top5",
-    "epoch_seconds",
-];
+/// The first columns of every file, which say whose a row is.
+const KEY: [&str; 9] = ["run_id", "table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"];
 
-const RUN_COLUMNS: [&str; 36] = [
-    "run_id",
-    "table",
-    "model",
-    "arm",
-    "activation",
-    "seed",
-    "data",
-    "preset",
-    "pretrained",
+/// The other columns of the table. One that a row gives no value is taken from the configuration of the run.
+const RUN_COLUMNS: [&str; 27] = [
     "status",
     "trained_parameters",
     "before_top1",
@@ -79,15 +53,21 @@ const RUN_COLUMNS: [&str; 36] = [
     "train_seconds",
 ];
 
-const PARAMETER_COLUMNS: [&str; 18] = [
-    "run_id",
-    "table",
-    "model",
-    "arm",
-    "seed",
-    "data",
-    "preset",
-    "pretrained",
+const EPOCH_COLUMNS: [&str; 10] = [
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "train_top1",
+    "val_loss",
+    "val_top1",
+    "test_loss",
+    "test_top1",
+    "test_top5",
+    "epoch_seconds",
+];
+
+/// The rows of [`crate::inspect`].
+const PARAMETER_COLUMNS: [&str; 10] = [
     "layer",
     "order",
     "parameter",
@@ -99,24 +79,9 @@ const PARAMETER_COLUMNS: [&str; 18] = [
     "maximum",
     "mean",
 ];
+const UNIT_COLUMNS: [&str; 5] = ["layer", "order", "units", "dead", "share"];
 
-const UNIT_COLUMNS: [&str; 13] = [
-    "run_id",
-    "table",
-    "model",
-    "arm",
-    "seed",
-    "data",
-    "preset",
-    "pretrained",
-    "layer",
-    "order",
-    "units",
-    "dead",
-    "share",
-];
-
-/// The CSV files of a table: what their names end in, and their columns.
+/// The CSV files of a table: what their names end in, and their columns after [`KEY`].
 const FILES: [(&str, &[&str]); 4] =
     [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
 
@@ -132,18 +97,16 @@ pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes the files of one table, all or none, and returns the table for stdout.
-pub fn write(records: &[Record], out: &Path) -> Result<String, CliError> {
+/// Writes the files of a table, all or none, and returns the table for stdout.
+pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliError> {
     let report = Report::of(records);
-    let Some(first) = records.first() else { return Ok("no runs".to_owned()) };
-    let table = first.config.get("table");
     let rows: [Vec<Vec<String>>; 4] = [
         records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),
         records.iter().flat_map(epoch_rows).collect(),
-        records.iter().flat_map(|run| keyed(run, &run.parameters)).collect(),
-        records.iter().flat_map(|run| keyed(run, &run.units)).collect(),
+        records.iter().flat_map(|run| inspected_rows(run, &run.parameters)).collect(),
+        records.iter().flat_map(|run| inspected_rows(run, &run.units)).collect(),
     ];
-    let mut files = Vec::new();
+    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for ((end, columns), rows) in FILES.iter().zip(rows) {
         let path = out.join(format!("{table}{end}.csv"));
         // Of networks without parameters in their activations there is nothing to say.
@@ -151,12 +114,12 @@ pub fn write(records: &[Record], out: &Path) -> Result<String, CliError> {
             remove_with_plots(&path)?;
             continue;
         }
-        let contents = csv_bytes(&path, columns, rows)?;
+        let contents = csv_bytes(&path, &[&KEY, *columns].concat(), rows)?;
         files.push((path, contents));
     }
     let json = format!("{:#}\n", circumstances(records));
     files.push((out.join(format!("{table}.json")), json.into_bytes()));
-    write_together(&files)?;
+    write_together(&files.iter().map(|(path, contents)| (path.as_path(), contents.as_slice())).collect::<Vec<_>>())?;
     let written: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
     Ok(format!("{}\nwritten: {}", report.text(), written.join(", ")))
 }
@@ -246,108 +209,96 @@ impl<'a> Report<'a> {
     fn run_row(&self, run: &Record) -> Vec<String> {
         let relu = self.relu(run).map_or(f64::NAN, Record::selected);
         let selected = if run.lived() { run.selected() } else { f64::NAN };
-        let paper = published::of(&run.config);
-        let mut row = key(run, run.config.get("seed"), run.status.name());
-        row.extend([
-            run.trained_parameters.to_string(),
-            number(run.before_top1),
-            number(run.last()),
-            number(run.selected()),
-            number(run.peak()),
-            number(paper.of_seed(run.config.get("seed"))),
-            number(rel_error_decrease(relu, selected)),
-            String::new(),
-            number(selected - relu),
-            String::new(),
-            String::new(),
-            run.selected_epoch().to_string(),
-            String::new(),
-            String::new(),
-        ]);
-        row.extend(settings(&run.config, &format!("{:.3}", run.seconds())));
-        row
+        let seed = run.config.get("seed");
+        row(
+            &RUN_COLUMNS,
+            &run.config,
+            &[
+                ("status", run.status.name().to_owned()),
+                ("trained_parameters", run.trained_parameters.to_string()),
+                ("before_top1", number(run.before_top1)),
+                ("final_top1", number(run.last())),
+                ("val_selected_top1", number(run.selected())),
+                ("peak_top1", number(run.peak())),
+                ("paper_top1", number(published::of(&run.config).of_seed(seed))),
+                ("rel_error_decrease", number(rel_error_decrease(relu, selected))),
+                ("difference", number(selected - relu)),
+                ("val_selected_epoch", run.selected_epoch().to_string()),
+                ("train_seconds", format!("{:.3}", run.seconds())),
+            ],
+        )
     }
 
     /// Two rows for each arm: means and standard errors.
     fn summary_rows(&self) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
         for group in self.groups.iter().filter_map(|(model, arm)| self.group(model, arm)) {
-            for (name, is_mean) in [("mean", true), ("standard_error", false)] {
+            for (seed, is_mean) in [("mean", true), ("standard_error", false)] {
                 let pick = |summary: &Summary| number(if is_mean { summary.mean } else { summary.standard_error });
                 let of_mean = |value: f64| if is_mean { number(value) } else { String::new() };
-                let Group { before, last, selected, peak, decrease, difference, paper, .. } = &group;
-                let mut row = key(group.first, name, "summary");
-                row.push(group.first.trained_parameters.to_string());
-                row.extend([before, last, selected, peak].map(pick));
-                row.extend([pick(&paper.top1), pick(decrease), of_mean(paper.rel_error_decrease)]);
-                row.extend([difference.mean, difference.low, difference.high].map(of_mean));
-                row.extend([String::new(), group.lived.to_string(), (group.all - group.lived).to_string()]);
-                row.extend(settings(&group.first.config, ""));
-                rows.push(row);
+                let config = group.first.config.clone().with("seed", seed);
+                rows.push(row(
+                    &RUN_COLUMNS,
+                    &config,
+                    &[
+                        ("status", "summary".to_owned()),
+                        ("trained_parameters", group.first.trained_parameters.to_string()),
+                        ("before_top1", pick(&group.before)),
+                        ("final_top1", pick(&group.last)),
+                        ("val_selected_top1", pick(&group.selected)),
+                        ("peak_top1", pick(&group.peak)),
+                        ("paper_top1", pick(&group.paper.top1)),
+                        ("rel_error_decrease", pick(&group.decrease)),
+                        ("paper_rel_error_decrease", of_mean(group.paper.rel_error_decrease)),
+                        ("difference", of_mean(group.difference.mean)),
+                        ("difference_low", of_mean(group.difference.low)),
+                        ("difference_high", of_mean(group.difference.high)),
+                        ("runs", group.lived.to_string()),
+                        ("died", (group.all - group.lived).to_string()),
+                    ],
+                ));
             }
         }
         rows
     }
 }
 
-/// The first columns of the table, which say which row it is.
-fn key(run: &Record, seed: &str, status: &str) -> Vec<String> {
-    let config = &run.config;
-    let mut key = vec![config.clone().with("seed", seed).id()];
-    key.extend(["table", "model", "arm", "activation"].map(|name| config.get(name).to_owned()));
-    key.push(seed.to_owned());
-    key.extend(["data", "preset", "pretrained"].map(|name| config.get(name).to_owned()));
-    key.push(status.to_owned());
-    key
-}
-
-/// The last columns of the table, which say under which settings.
-fn settings(config: &Config, seconds: &str) -> Vec<String> {
-    const SETTINGS: [&str; 11] = [
-        "classes",
-        "train_images",
-        "val_images",
-        "test_images",
-        "batch_size",
-        "first_epochs",
-        "epochs",
-        "first_learning_rate",
-        "learning_rate",
-        "overridden",
-        "data_warnings",
-    ];
-    SETTINGS.iter().map(|name| config.get(name)).chain([seconds]).map(str::to_owned).collect()
+/// A row: the values of a run, and what its configuration says where it has none.
+fn row(columns: &[&str], config: &Config, values: &[(&str, String)]) -> Vec<String> {
+    let value = |column: &&str| match values.iter().find(|(name, _)| name == column) {
+        Some((_, value)) => value.clone(),
+        None if *column == "run_id" => config.id(),
+        None => config.get(column).to_owned(),
+    };
+    KEY.iter().chain(columns).map(value).collect()
 }
 
 fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
-    let of = |name: &str| run.config.get(name).to_owned();
-    let row = |record: &pvlu_zoo::train::EpochRecord| {
-        let mut row = vec![run.config.id()];
-        row.extend(["table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"].map(of));
-        row.extend([
-            record.epoch.to_string(),
-            format!("{:e}", record.learning_rate),
-            number(record.train_loss),
-            number(record.train_top1),
-            number(record.validation.loss),
-            number(record.validation.top1),
-            number(record.test.loss),
-            number(record.test.top1),
-            number(record.test.top5),
-            format!("{:.3}", record.seconds),
-        ]);
-        row
+    let one = |record: &EpochRecord| {
+        row(
+            &EPOCH_COLUMNS,
+            &run.config,
+            &[
+                ("epoch", record.epoch.to_string()),
+                ("learning_rate", format!("{:e}", record.learning_rate)),
+                ("train_loss", number(record.train_loss)),
+                ("train_top1", number(record.train_top1)),
+                ("val_loss", number(record.validation.loss)),
+                ("val_top1", number(record.validation.top1)),
+                ("test_loss", number(record.test.loss)),
+                ("test_top1", number(record.test.top1)),
+                ("test_top5", number(record.test.top5)),
+                ("epoch_seconds", format!("{:.3}", record.seconds)),
+            ],
+        )
     };
-    run.epochs.iter().map(row).collect()
+    run.epochs.iter().map(one).collect()
 }
 
-/// Rows of a run with what says whose they are before them.
-fn keyed(run: &Record, rows: &[Vec<String>]) -> Vec<Vec<String>> {
-    let of = |name: &str| run.config.get(name).to_owned();
-    let key = || {
-        [run.config.id()].into_iter().chain(["table", "model", "arm", "seed", "data", "preset", "pretrained"].map(of))
-    };
-    rows.iter().map(|row| key().chain(row.iter().cloned()).collect()).collect()
+/// What was seen in a network.
+fn inspected_rows(run: &Record, seen: &[Vec<String>]) -> Vec<Vec<String>> {
+    let key = row(&[], &run.config, &[]);
+    seen.iter().map(|values| [key.as_slice(), values].concat()).collect()
 }
 
 /// What a table was made with: what all runs have in common, machines, seconds.
@@ -363,11 +314,9 @@ fn circumstances(records: &[Record]) -> serde_json::Value {
     }
     let hashes: BTreeMap<String, String> = records.iter().map(|run| (run.config.id(), run.config.hash())).collect();
     json!({
-        "table": common.get("table"),
         "configuration": common,
         "runs": hashes,
         "versions": { "pvlu_zoo": env!("CARGO_PKG_VERSION"), "compiler": env!("PVLU_ZOO_COMPILER") },
-        "machine": machines.first(),
         "machines": machines,
         "seconds": records.iter().map(Record::seconds).sum::<f64>(),
     })

@@ -1,7 +1,5 @@
 //! `reproduce`: from its arguments to the work.
 
-use std::time::Duration;
-
 use clap::ValueEnum;
 
 use crate::args::{AllArgs, Cli, Command, MergeArgs, PlanArgs, TableName};
@@ -79,7 +77,7 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
     let works = tables.iter().map(|table| work(*table, &args.all)).collect::<Result<Vec<_>, _>>()?;
     let only = args.all.tuning.common.only.as_deref();
     runs::check_only(&works, only)?;
-    let runs: Vec<_> = works.iter().flat_map(|work| runs::select(work.planned(), only)).collect();
+    let runs: Vec<_> = works.iter().flat_map(|work| work.plan().chosen(only)).collect();
     if args.json {
         return print(&format!("{:#}", plan::json(&runs)));
     }
@@ -95,9 +93,9 @@ fn merged(args: &MergeArgs) -> Result<(), CliError> {
     }
     for (table, records) in &tables {
         // So that the folder is one like any other: --resume, --only and a further merge work in it.
-        let store = Store::new(&args.out, true, Duration::MAX, false)?;
+        let store = Store::of(&args.out)?;
         records.iter().try_for_each(|record| store.finish(record))?;
-        let text = report::write(records, &args.out)?;
+        let text = report::write(table, records, &args.out)?;
         print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))?;
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::inspect;
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
-use crate::runs::{Context, Planned, Work};
+use crate::runs::{Context, Plan, Planned, Work};
 use crate::table::{self, Table, quick};
 
 /// Images in an evaluation batch.
@@ -33,14 +33,12 @@ pub struct Scratch {
     parts: Parts,
     /// Mean and deviation that images are normalised by.
     normalization: Normalization,
-    notes: Vec<String>,
-    planned: Vec<Planned>,
+    plan: Plan,
 }
 
 impl Scratch {
     /// Finds the images, and fills in what the user left open.
     pub fn new(table: &'static Table, args: &TableArgs) -> Result<Self, CliError> {
-        args.check()?;
         let chosen = choose(Set::Cifar100, &args.common, (quick::TRAIN, quick::TEST))?;
         let mut notes = chosen.notes();
         let parts = chosen.parts(&args.common, (quick::TRAIN, quick::TEST))?;
@@ -71,16 +69,17 @@ impl Scratch {
             epochs,
             after: Vec::new(),
         };
-        let planned: Vec<Planned> =
+        let runs: Vec<Planned> =
             seeds.iter().flat_map(|seed| activations.iter().map(move |activation| run(seed, activation))).collect();
         notes.push(format!(
             "preset {}: {} runs of {epochs} epochs over {} images",
             preset.name(),
-            planned.len(),
+            runs.len(),
             parts.train.len()
         ));
         let classes = dataset.classes;
-        Ok(Self { table, classes, epochs, batch_size, learning_rate, parts, normalization, notes, planned })
+        let plan = Plan { table: table.name, notes, runs };
+        Ok(Self { table, classes, epochs, batch_size, learning_rate, parts, normalization, plan })
     }
 
     fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
@@ -106,16 +105,8 @@ impl Scratch {
 }
 
 impl Work for Scratch {
-    fn name(&self) -> &'static str {
-        self.table.name
-    }
-
-    fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    fn planned(&self) -> &[Planned] {
-        &self.planned
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {

@@ -149,5 +149,8 @@ pub const TABLE2: Table = Table {
     ],
 };
 
+/// The tables of networks trained from scratch.
+pub const TABLES: [&Table; 2] = [&TABLE1, &TABLE2];
+
 #[cfg(test)]
 mod tests;

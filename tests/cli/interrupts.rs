@@ -70,23 +70,31 @@ fn an_interrupt_keeps_the_run_under_way_and_the_earlier_table() {
     let place = Place::new();
     place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu").succeeded();
     let old = place.csv("table1.csv").text;
-    let mut running = Running::start(place.command(LONG));
-    // Long after the first epoch, and without a checkpoint: the first one comes after a minute.
-    running.wait_until(|| place.results().contains(&"runs".to_owned()));
-    std::thread::sleep(Duration::from_millis(700));
+    // What it says goes to a file, which can be read while it runs.
+    let start = |arguments: &str, name: &str| {
+        let mut command = place.command(arguments);
+        command.stdout(Stdio::null()).stderr(std::fs::File::create(place.path(name)).unwrap());
+        Running(command.spawn().unwrap())
+    };
+    let said = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    // No checkpoint is due before a minute has passed.
+    let mut running = start(LONG, "first");
+    running.wait_until(|| said("first").contains("epoch 2/"));
     running.send("-INT");
-    let (_, ran) = running.end();
-    let ran = ran.failed(130, &["interrupted", "results", "--resume"]);
+    assert_eq!(running.0.wait().unwrap().code(), Some(130));
+    let first = said("first");
+    assert!(first.lines().last().unwrap().starts_with("error: interrupted") && first.contains("--resume"), "{first}");
     assert!(place.path(CHECKPOINT).exists());
     assert_eq!(place.csv("table1.csv").text, old, "replaced only by a whole one");
-    let seen = ran.stderr.matches("relu seed 0: epoch ").count();
     // It goes on where it was, and not from the beginning.
-    let running = Running::start(place.command(&format!("{LONG} --resume --checkpoint-every 0")));
-    std::thread::sleep(Duration::from_millis(700));
+    let seen = first.matches("relu seed 0: epoch ").count();
+    let mut running = start(&format!("{LONG} --resume"), "second");
+    running.wait_until(|| said("second").contains(&format!("epoch {}/", seen + 1)));
     running.send("-INT");
-    let (_, ran) = running.end();
-    assert!(ran.stderr.contains(&format!("goes on after {seen} epochs")), "{seen}: {ran:?}");
-    assert!(!ran.stderr.contains("relu seed 0: epoch 1/"), "{ran:?}");
+    assert_eq!(running.0.wait().unwrap().code(), Some(130));
+    let second = said("second");
+    assert!(second.contains(&format!("goes on after {seen} epochs")), "{seen}: {second}");
+    assert!(!second.contains("relu seed 0: epoch 1/"), "{second}");
 }
 
 #[test]

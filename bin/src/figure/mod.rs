@@ -108,6 +108,11 @@ impl Figure {
         self.sheet().title
     }
 
+    /// Whether it is drawn from a file of a table.
+    pub fn is_of(self, table: &str) -> bool {
+        self.input().strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '_']))
+    }
+
     /// Whether a row is drawn, or is damaged.
     fn shows(self, row: &records::Row<'_>) -> bool {
         let arms = self.sheet().arms;

@@ -216,7 +216,7 @@ pub fn all(folder: &Path) {
     let rows: Vec<String> = super::figure1_rows(vlu).into_iter().map(|row| row.join(",")).collect();
     file(folder, "figure1.csv", "a,b,x,value,derivative", &rows);
     let details = r#"{"configuration": {"preset": "paper", "<b>": "a | b"}, "versions": {"pvlu": "0.1.0"},
-        "machine": {"cores": 2}, "seconds": 12.5}"#;
+        "machines": [{"cores": 2}], "seconds": 12.5}"#;
     fs::write(folder.join("table1.json"), details).unwrap();
 }
 

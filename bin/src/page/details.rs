@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::CliError;
 
 /// The parts that are shown.
-const SHOWN: [&str; 4] = ["configuration", "versions", "machine", "seconds"];
+const SHOWN: [&str; 4] = ["configuration", "versions", "machines", "seconds"];
 
 /// Names and their values, in the order in which they are shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +42,7 @@ fn flatten(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
         Value::Object(parts) => {
             parts.iter().for_each(|(part, value)| flatten(&format!("{name}, {part}"), value, found));
         }
+        Value::Array(values) => values.iter().for_each(|value| flatten(name, value, found)),
         Value::Null => {}
         Value::String(text) => found.push((name.to_owned(), text.clone())),
         other => found.push((name.to_owned(), other.to_string())),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
 use crate::figure::records::{Records, slot};
-use crate::figure::{Drawing, Figure, available};
+use crate::figure::{Drawing, available};
 use crate::output::write_atomically;
 use comparison::Comparison;
 use details::Details;
@@ -100,7 +100,7 @@ impl<'a> Report<'a> {
                 slot(&mut told, notice.clone()).push(number.to_string());
             }
             let details = Details::read(&from.join(format!("{name}.json")))?;
-            let (its, others) = figures.into_iter().partition(|drawing| belongs(drawing.figure, &name));
+            let (its, others) = figures.into_iter().partition(|drawing| drawing.figure.is_of(&name));
             figures = others;
             tables.push(Table { name, heading, comparison, details, figures: its });
         }
@@ -123,9 +123,4 @@ impl<'a> Report<'a> {
         };
         Ok(Self { heading: HEADING, notices, tables, figures, values })
     }
-}
-
-/// Whether a figure is drawn from a file of a table.
-fn belongs(figure: Figure, table: &str) -> bool {
-    figure.input().strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '_']))
 }

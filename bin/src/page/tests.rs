@@ -126,7 +126,7 @@ fn the_same_files_give_the_same_report() {
     sample::all(folder.path());
     let first = written(folder.path());
     assert_eq!(first, written(folder.path()));
-    assert!(first[0].contains("<dt>machine, cores</dt><dd>2</dd>") && first[1].contains("- seconds: 12.5\n"));
+    assert!(first[0].contains("<dt>machines, cores</dt><dd>2</dd>") && first[1].contains("- seconds: 12.5\n"));
     assert!(first[1].contains("- configuration, &lt;b&gt;: a \\| b\n"), "{}", first[1]);
 }
 

@@ -17,7 +17,7 @@ fn records() -> Vec<Record> {
 }
 
 fn column(name: &str) -> usize {
-    RUN_COLUMNS.iter().position(|column| *column == name).unwrap()
+    KEY.iter().chain(&RUN_COLUMNS).position(|column| *column == name).unwrap()
 }
 
 fn read(folder: &Path, name: &str) -> Vec<Vec<String>> {
@@ -28,7 +28,7 @@ fn read(folder: &Path, name: &str) -> Vec<Vec<String>> {
 #[test]
 fn rows_are_those_of_the_records() {
     let folder = tempfile::tempdir().unwrap();
-    let text = write(&records(), folder.path()).unwrap();
+    let text = write("table3", &records(), folder.path()).unwrap();
     let rows = read(folder.path(), "table3.csv");
     assert_eq!(rows.len(), 6 + 3 * 2);
     let of = |row: usize, name: &str| rows[row][column(name)].as_str();

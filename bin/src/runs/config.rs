@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fmt::Write as _;
 
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value};
+
+use crate::digest;
 
 /// The configuration of a run. How many threads work, where files go and what is printed is no part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,21 +50,20 @@ impl Config {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Of keys and values.
-    pub fn of(entries: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(entries.into_iter().collect())
+    /// As a JSON object.
+    pub fn to_json(&self) -> Value {
+        self.entries().map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
     }
 
-    /// SHA-256 over all keys and values, in hexadecimal.
+    /// What [`to_json`](Self::to_json) made; `None` of anything else.
+    pub fn of_json(value: &Value) -> Option<Self> {
+        let entry = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        Some(Self(value.as_object()?.iter().map(entry).collect::<Option<_>>()?))
+    }
+
+    /// SHA-256 over all keys and values.
     pub fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
-        for (key, value) in self.entries() {
-            hasher.update((key.len() as u64).to_le_bytes());
-            hasher.update(key);
-            hasher.update((value.len() as u64).to_le_bytes());
-            hasher.update(value);
-        }
-        hexadecimal(&hasher.finalize())
+        digest::of_bytes(self.to_json().to_string())
     }
 
     /// The first difference to a configuration that was kept.
@@ -75,14 +75,6 @@ impl Config {
         let shown = |of: &Self| of.0.get(key).cloned().unwrap_or_else(|| "nothing".to_owned());
         Some(Difference { key: key.clone(), here: shown(self), kept: shown(kept) })
     }
-}
-
-/// Bytes in hexadecimal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
@@ -111,5 +103,7 @@ mod tests {
         // Where a value ends counts.
         assert_ne!(Config::default().with("a", "bc").hash(), Config::default().with("ab", "c").hash());
         assert_eq!(here.hash().len(), 64);
+        assert_eq!(Config::of_json(&here.to_json()), Some(here));
+        assert_eq!(Config::of_json(&serde_json::json!({"epochs": 3})), None);
     }
 }

@@ -44,14 +44,34 @@ pub struct Planned {
     pub after: Vec<(Config, u64)>,
 }
 
+/// What is to be done for a table.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Where images and weights come from, and what a person should know of them.
+    pub notes: Vec<String>,
+    /// Its runs, in the order of the table.
+    pub runs: Vec<Planned>,
+}
+
+impl Plan {
+    /// Addresses of its runs.
+    pub fn ids(&self) -> Vec<String> {
+        self.runs.iter().map(|run| run.config.id()).collect()
+    }
+
+    /// The runs that were asked for; all without a choice.
+    pub fn chosen(&self, only: Option<&[String]>) -> Vec<Planned> {
+        let wanted = |run: &&Planned| only.is_none_or(|only| only.contains(&run.config.id()));
+        self.runs.iter().filter(wanted).cloned().collect()
+    }
+}
+
 /// A table whose images and weights are found.
 pub trait Work {
-    /// Its name.
-    fn name(&self) -> &'static str;
-    /// Where images and weights come from, and what a person should know of them.
-    fn notes(&self) -> &[String];
-    /// Its runs, in the order of the table.
-    fn planned(&self) -> &[Planned];
+    /// What is to be done.
+    fn plan(&self) -> &Plan;
     /// The network that a run trains, in the state in which it does, but for the values of its weights.
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError>;
     /// Does a run; `None` if it was interrupted.
@@ -96,7 +116,7 @@ pub fn prepare(args: &CommonArgs) -> Result<(), CliError> {
 
 /// Makes sure that every run that was asked for is one of these tables'.
 pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<(), CliError> {
-    let ids: Vec<String> = works.iter().flat_map(|work| work.planned()).map(|run| run.config.id()).collect();
+    let ids: Vec<String> = works.iter().flat_map(|work| work.plan().ids()).collect();
     match only.unwrap_or_default().iter().find(|id| !ids.contains(id)) {
         Some(unknown) => Err(CliError::Usage(format!("--only: no run {unknown}: there are {}", ids.join(", ")))),
         None => Ok(()),
@@ -105,43 +125,34 @@ pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<()
 
 /// Does what the user asked for of a table: plans it, or runs it and writes its files. Nothing if no run of it was asked for.
 pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
-    let chosen = select(work.planned(), args.only.as_deref());
+    let chosen = work.plan().chosen(args.only.as_deref());
     if chosen.is_empty() {
         return Ok(());
     }
     let progress = Progress::new(args.quiet);
-    work.notes().iter().for_each(|line| progress.note(line));
+    work.plan().notes.iter().for_each(|line| progress.note(line));
     if args.dry_run {
         let text = plan::estimate(work.as_ref(), &chosen);
         progress.finish();
         return print(&text?);
     }
-    report::check(&args.out, work.name())?;
+    let table = work.plan().table;
+    report::check(&args.out, table)?;
     let store = Store::new(&args.out, args.resume, Duration::from_secs(args.checkpoint_every), args.save_weights)?;
-    let context = Context {
-        store: &store,
-        progress: &progress,
-        planned: work.planned().iter().map(|run| run.config.id()).collect(),
-    };
+    let context = Context { store: &store, progress: &progress, planned: work.plan().ids() };
     let done = all(work.as_mut(), &chosen, &context);
     progress.finish();
     let Some(mut records) = done? else {
         return Err(CliError::Interrupted { out: args.out.clone() });
     };
     if args.only.is_some() {
-        records = with_others(work.as_ref(), &args.out, records)?;
+        records = with_others(work.plan(), &args.out, records)?;
     }
-    let text = report::write(&records, &args.out)?;
+    let text = report::write(table, &records, &args.out)?;
     for run in &chosen {
         run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
     }
-    print(&format!("{text}\n{}", figures::of_table(work.name(), &args.out)?))
-}
-
-/// The runs that were asked for.
-pub fn select(planned: &[Planned], only: Option<&[String]>) -> Vec<Planned> {
-    let wanted = |run: &&Planned| only.is_none_or(|only| only.contains(&run.config.id()));
-    planned.iter().filter(wanted).cloned().collect()
+    print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))
 }
 
 /// Does runs in order; `None` if interrupted.
@@ -180,14 +191,16 @@ fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<O
 }
 
 /// The same records and those of the other runs of the table that are finished in the same folder, in the order of the table.
-fn with_others(work: &dyn Work, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
+fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
     let mut by_id: BTreeMap<String, Record> = records.into_iter().map(|record| (record.config.id(), record)).collect();
-    let store = Store::new(out, true, Duration::MAX, false)?;
-    for run in work.planned() {
-        // One of another configuration is no run of this table.
-        if let Ok(Some(record)) = store.finished(&run.config) {
-            by_id.entry(run.config.id()).or_insert(record);
+    let store = Store::of(out)?;
+    for run in &plan.runs {
+        match store.finished(&run.config) {
+            Ok(Some(record)) => drop(by_id.entry(run.config.id()).or_insert(record)),
+            // One of another configuration is no run of this table.
+            Ok(None) | Err(CliError::OtherConfiguration { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(work.planned().iter().filter_map(|run| by_id.remove(&run.config.id())).collect())
+    Ok(plan.runs.iter().filter_map(|run| by_id.remove(&run.config.id())).collect())
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pvlu_zoo::train::{EpochRecord, History, Outcome};
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Value, json};
 
-use super::config::{Config, hexadecimal};
+use super::config::Config;
+use crate::digest;
 use crate::error::CliError;
 use crate::output::write_atomically;
 
@@ -113,15 +113,13 @@ impl Record {
     /// Writes it, whole or not at all, with a checksum, so that a digit that has changed is seen.
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
         let mut record = self.to_json();
-        record["sha256"] = checksum(&record).into();
+        record["sha256"] = digest::of_bytes(record.to_string()).into();
         write_atomically(path, format!("{record:#}\n").as_bytes())
     }
 
     fn to_json(&self) -> Value {
-        let config: Map<String, Value> =
-            self.config.entries().map(|(key, value)| (key.to_owned(), value.into())).collect();
         json!({
-            "id": self.config.id(), "config": config, "hash": self.config.hash(), "status": self.status.name(),
+            "id": self.config.id(), "config": self.config.to_json(), "hash": self.config.hash(), "status": self.status.name(),
             "before_top1": self.before_top1.to_string(), "trained_parameters": self.trained_parameters,
             "epochs": self.epochs.iter().map(EpochRecord::to_json).collect::<Vec<_>>(),
             "parameters": self.parameters, "units": self.units, "planned": self.planned, "machine": self.machine,
@@ -134,18 +132,10 @@ impl Record {
         let damaged = |what: &str| CliError::Damaged { path: path.to_owned(), what: what.to_owned() };
         let mut value: Value = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
         let said = value.as_object_mut().and_then(|record| record.remove("sha256"));
-        // Those of the first version had none.
-        if said.is_some_and(|said| said != checksum(&value)) {
+        if said.is_none_or(|said| said != digest::of_bytes(value.to_string())) {
             return Err(damaged("its checksum is another one: it was changed after it was written"));
         }
-        let config = value["config"].as_object().and_then(|entries| {
-            let entry = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-            entries.iter().map(entry).collect::<Option<Vec<_>>>()
-        });
-        let config = Config::of(config.ok_or_else(|| damaged("no configuration"))?);
-        if value["hash"] != config.hash() {
-            return Err(damaged("the hash of the configuration is not the one that it says"));
-        }
+        let config = Config::of_json(&value["config"]).ok_or_else(|| damaged("expected a configuration"))?;
         let texts = |value: &Value| -> Option<Vec<String>> {
             value.as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
         };
@@ -169,11 +159,6 @@ impl Record {
         };
         read().ok_or_else(|| damaged("expected the record of a run"))
     }
-}
-
-/// SHA-256 of a record's text, in hexadecimal.
-fn checksum(record: &Value) -> String {
-    hexadecimal(&Sha256::digest(record.to_string()))
 }
 
 #[cfg(test)]

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 use pvlu_zoo::checkpoint::save_model;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{Event, FitConfig, FitState, History, Kept, Moment, Splits, fit_from};
+use pvlu_zoo::train::{Event, FitConfig, FitState, History, Moment, Outcome, SavedFit, Splits, fit_from};
 use pvlu_zoo::weights::Source;
-use serde_json::Value;
 
 use super::config::Config;
 use super::record::Record;
@@ -56,7 +55,12 @@ pub struct Job<'a> {
 }
 
 impl Store {
-    /// The runs of an output folder.
+    /// The runs of an output folder, to be read and put there.
+    pub fn of(out: &Path) -> Result<Self, CliError> {
+        Self::new(out, true, Duration::MAX, false)
+    }
+
+    /// The runs of an output folder, to be done.
     pub fn new(out: &Path, resume: bool, every: Duration, save_weights: bool) -> Result<Self, CliError> {
         let folder = out.join("runs");
         prepare_folder(&folder)?;
@@ -182,9 +186,7 @@ impl Store {
             if !(moment.last || ended || saved.elapsed() >= self.every) {
                 return ControlFlow::Continue(());
             }
-            let config: serde_json::Map<String, Value> =
-                config.entries().map(|(key, value)| (key.to_owned(), value.into())).collect();
-            let metadata = [(CONFIG.to_owned(), Value::from(config).to_string())];
+            let metadata = [(CONFIG.to_owned(), config.to_json().to_string())];
             match moment.state.save(moment.model, &path, metadata) {
                 Ok(()) => {
                     self.take_over(&path);
@@ -202,21 +204,18 @@ impl Store {
             return Err(error.into());
         }
         let history = history.map_err(|source| CliError::Training { run: (*title).to_owned(), source })?;
-        Ok((history.outcome != pvlu_zoo::train::Outcome::Interrupted).then_some(history))
+        Ok((history.outcome != Outcome::Interrupted).then_some(history))
     }
 
     /// The checkpoint of a training, if there is one that counts.
-    fn opened(&self, config: &Config) -> Result<Option<Kept>, CliError> {
+    fn opened(&self, config: &Config) -> Result<Option<SavedFit>, CliError> {
         let path = self.checkpoint_path(config);
         if !self.resume || !path.exists() {
             return Ok(None);
         }
-        let kept = Kept::open(&path)?;
-        let found = kept.metadata().get(CONFIG).and_then(|text| {
-            let entries: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
-            let entry = |(key, value): (String, Value)| Some((key, value.as_str()?.to_owned()));
-            Some(Config::of(entries.into_iter().map(entry).collect::<Option<Vec<_>>>()?))
-        });
+        let kept = SavedFit::open(&path)?;
+        let text = kept.metadata().get(CONFIG);
+        let found = text.and_then(|text| Config::of_json(&serde_json::from_str(text).ok()?));
         let Some(found) = found else {
             return Err(CliError::Damaged { path, what: "expected the configuration of a run".to_owned() });
         };

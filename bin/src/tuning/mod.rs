@@ -30,7 +30,7 @@ use crate::interrupt;
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
-use crate::runs::{Context, Planned, Work};
+use crate::runs::{Context, Plan, Planned, Work};
 
 /// A table by its subcommand.
 pub use self::protocol::{FILTER, TABLE3, TABLE4, TABLE5, TABLE6};
@@ -58,8 +58,7 @@ pub struct Tuning {
     parts: Parts,
     /// Models, and where their weights come from.
     models: Vec<(String, Origin)>,
-    notes: Vec<String>,
-    planned: Vec<Planned>,
+    plan: Plan,
     /// The network that the last run went on from.
     base: Option<Base>,
 }
@@ -91,7 +90,6 @@ struct Phase<'a> {
 impl Tuning {
     /// Finds images and weights, and fills in what the user left open.
     pub fn new(protocol: &'static Protocol, args: &TuningArgs) -> Result<Self, CliError> {
-        args.check()?;
         let common = &args.common;
         let chosen = choose(protocol.set, common, QUICK_IMAGES)?;
         let parts = chosen.parts(common, QUICK_IMAGES)?;
@@ -126,12 +124,11 @@ impl Tuning {
                 .map_or(preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE), NonZeroUsize::get),
             parts,
             models,
-            notes: chosen.notes(),
-            planned: Vec::new(),
+            plan: Plan { table: protocol.name, notes: chosen.notes(), runs: Vec::new() },
             base: None,
         };
-        tuning.plan(args, &chosen, &seeds)?;
-        if tuning.planned.is_empty() {
+        tuning.list_runs(args, &chosen, &seeds)?;
+        if tuning.plan.runs.is_empty() {
             let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
             return Err(CliError::Usage(format!(
                 "--arms: {} has {}, if its models do",
@@ -143,7 +140,7 @@ impl Tuning {
     }
 
     /// Lists the runs, and tells of weights and of arms that there are not.
-    fn plan(&mut self, args: &TuningArgs, chosen: &Chosen, seeds: &[u64]) -> Result<(), CliError> {
+    fn list_runs(&mut self, args: &TuningArgs, chosen: &Chosen, seeds: &[u64]) -> Result<(), CliError> {
         let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:e}"));
         let table = chosen
             .config(&self.parts)
@@ -162,7 +159,7 @@ impl Tuning {
             );
         let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
         for (model, origin) in &self.models {
-            self.notes.push(match origin {
+            self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
                 Origin::Procedural => format!(
                     "weights: no pretrained {model} given or found (--weights), so it is trained on {} procedural images first",
@@ -180,7 +177,7 @@ impl Tuning {
                 self.protocol.arms.iter().filter(wanted).partition(|arm| has(arm));
             if !left_out.is_empty() {
                 let names: Vec<&str> = left_out.iter().map(|arm| arm.name).collect();
-                self.notes.push(format!("arms: {model} has no instance for {}", names.join(", ")));
+                self.plan.notes.push(format!("arms: {model} has no instance for {}", names.join(", ")));
             }
             for &seed in seeds {
                 let first = config.clone().with("seed", seed).with("arm", FIRST);
@@ -188,15 +185,15 @@ impl Tuning {
                 if *origin == Origin::Procedural {
                     after.insert(0, (pretraining(&first), protocol::quick::PRETRAIN_EPOCHS));
                 }
-                self.planned.extend(arms.iter().map(|arm| Planned {
+                self.plan.runs.extend(arms.iter().map(|arm| Planned {
                     config: config.clone().with("seed", seed).with("arm", arm.name).with("activation", arm.activation),
                     epochs: if arm.trained { self.epochs } else { 0 },
                     after: after.clone(),
                 }));
             }
         }
-        let (runs, epochs) = (self.planned.len(), self.epochs);
-        self.notes.push(format!(
+        let (runs, epochs) = (self.plan.runs.len(), self.epochs);
+        self.plan.notes.push(format!(
             "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
             chosen.preset.name(),
             self.first_epochs,
@@ -208,15 +205,6 @@ impl Tuning {
     fn arm(&self, config: &Config) -> Result<&'static Arm, CliError> {
         let arm = self.protocol.arms.iter().find(|arm| arm.name == config.get("arm"));
         arm.ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
-    }
-
-    /// The network of a run's model and seed after the first phase; `None` if interrupted.
-    fn base(&mut self, first: &Config, context: &Context<'_>) -> Result<Option<&Base>, CliError> {
-        if self.base.as_ref().is_none_or(|base| base.config != *first) {
-            self.base = None;
-            self.base = self.first_phase(first, context)?;
-        }
-        Ok(self.base.as_ref())
     }
 
     /// The pretrained network, tuned with ReLU.
@@ -238,9 +226,7 @@ impl Tuning {
         if history.outcome == Outcome::Diverged {
             return Err(CliError::Diverged { run: title });
         }
-        let mut has_batch_norm = false;
-        let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| has_batch_norm |= tensor.slot.role == Role::Scale;
-        network.tensors(&mut look).map_err(|source| failed(name, source))?;
+        let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         let snapshot = Snapshot::of(network.as_ref()).map_err(|source| failed(name, source))?;
         let splits = self.splits(preprocessing, 0, self.protocol.filtered, true)?;
         let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -333,25 +319,15 @@ impl Tuning {
 }
 
 impl Work for Tuning {
-    fn name(&self) -> &'static str {
-        self.protocol.name
-    }
-
-    fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    fn planned(&self) -> &[Planned] {
-        &self.planned
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
         let arm = self.arm(&planned.config)?;
         let name = planned.config.get("model");
         let mut network = self.arm_network(name, arm, None)?;
-        let mut has_batch_norm = false;
-        let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| has_batch_norm |= tensor.slot.role == Role::Scale;
-        network.tensors(&mut look).map_err(|source| failed(name, source))?;
+        let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         if let Some(policy) = self.protocol.policy(arm, has_batch_norm) {
             policy.apply(network.net_mut());
         }
@@ -362,13 +338,17 @@ impl Work for Tuning {
         let config = &planned.config;
         let (name, seed, arm) = (config.get("model"), seed_of(config), self.arm(config)?);
         let Some((first, _)) = planned.after.last() else { return Ok(None) };
-        let Some(base) = self.base(first, context)? else { return Ok(None) };
-        let (preprocessing, has_batch_norm, before_top1) = (base.preprocessing, base.has_batch_norm, base.before);
-        let snapshot = base.snapshot.clone();
-        let mut network = self.arm_network(name, arm, Some(&snapshot))?;
+        // Runs of one model and seed follow each other, and share it.
+        if self.base.as_ref().is_none_or(|base| base.config != *first) {
+            self.base = None;
+            self.base = self.first_phase(first, context)?;
+        }
+        let Some(base) = &self.base else { return Ok(None) };
+        let (preprocessing, before_top1) = (base.preprocessing, base.before);
+        let mut network = self.arm_network(name, arm, Some(&base.snapshot))?;
         let title = format!("{} {name} {} seed {seed}", self.protocol.name, arm.name);
         let mut record = Record { before_top1, ..context.record(config) };
-        let policy = self.protocol.policy(arm, has_batch_norm);
+        let policy = self.protocol.policy(arm, base.has_batch_norm);
         if let Some(policy) = policy {
             let phase = Phase {
                 title: &title,
@@ -392,6 +372,12 @@ impl Work for Tuning {
         (record.parameters, record.units) = (inspected.parameters, inspected.units);
         Ok(Some(record))
     }
+}
+
+fn has_batch_norm(model: &dyn Model) -> Result<bool, pvlu::Error> {
+    let mut found = false;
+    model.tensors(&mut |tensor| found |= tensor.slot.role == Role::Scale)?;
+    Ok(found)
 }
 
 /// The configuration of the training on procedural images before a first phase.

@@ -1,6 +1,5 @@
 //! Where the weights of a pretrained network come from.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +11,12 @@ use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Entry, Options, Start};
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
 use pvlu_zoo::weights::TensorFile;
-use sha2::{Digest, Sha256};
 
 use super::protocol::{LARGE, Protocol, quick};
+use crate::digest;
 use crate::error::CliError;
 use crate::runs::Context;
-use crate::runs::config::{Config, hexadecimal};
+use crate::runs::config::Config;
 use crate::runs::store::Job;
 use crate::zoo::preprocessing;
 
@@ -49,18 +48,11 @@ impl Origin {
         }
     }
 
-    /// SHA-256 of the file, in hexadecimal; nothing for a training.
+    /// SHA-256 of the file; nothing for a training.
     pub fn hash(&self) -> Result<String, CliError> {
-        let Origin::File(path) = self else { return Ok(String::new()) };
-        let failed = |source| CliError::Read { path: path.clone(), source };
-        let mut hasher = Sha256::new();
-        let mut file = std::fs::File::open(path).map_err(failed)?;
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut piece).map_err(failed)? {
-                0 => return Ok(hexadecimal(&hasher.finalize())),
-                read => hasher.update(&piece[..read]),
-            }
+        match self {
+            Origin::File(path) => digest::of_file(path),
+            Origin::Procedural => Ok(String::new()),
         }
     }
 }

@@ -244,11 +244,12 @@ pub const TABLE6: Protocol = Protocol {
     ..TABLE5
 };
 
+/// The tables of pretrained networks.
+pub const TABLES: [&Protocol; 4] = [&TABLE3, &TABLE4, &TABLE5, &TABLE6];
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TABLES: [Protocol; 4] = [TABLE3, TABLE4, TABLE5, TABLE6];
 
     #[test]
     fn arms_and_published_numbers_fit() {

@@ -14,4 +14,4 @@ pub use fit::{EpochRecord, Event, FitConfig, History, Moment, Outcome, Splits, f
 pub use liveness::{LayerLiveness, liveness};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use schedule::Schedule;
-pub use state::{FitState, Kept};
+pub use state::{FitState, SavedFit};

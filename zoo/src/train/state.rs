@@ -117,11 +117,11 @@ fn checksum<'a>(state: &Value, metadata: &BTreeMap<String, String>, tensors: imp
 
 /// A training on disk.
 #[derive(Debug)]
-pub struct Kept {
+pub struct SavedFit {
     file: TensorFile,
 }
 
-impl Kept {
+impl SavedFit {
     /// Opens a file of [`FitState::save`]'s.
     ///
     /// # Errors
@@ -325,7 +325,7 @@ mod tests {
                 assert_eq!(stopped.outcome, Outcome::Interrupted);
                 // Other values, which are overwritten.
                 let mut model = build(name, activation, 10, 2).unwrap();
-                let kept = Kept::open(&path).unwrap();
+                let kept = SavedFit::open(&path).unwrap();
                 assert_eq!(kept.metadata()["who"], "me");
                 let state = kept.restore(model.as_mut(), OptimizerConfig::adam()).unwrap();
                 assert_eq!((state.epochs.len(), state.steps > 0), (stop_at / 8, stop_at != 8), "{stop_at}");
@@ -357,12 +357,12 @@ mod tests {
         let all = [flip(bytes.len() / 2), flip(bytes.len() - 5), bytes[..bytes.len() / 2].to_vec(), Vec::new()];
         for damaged in all.into_iter().chain([flip(digit), flip(letter)]) {
             std::fs::write(&path, damaged).unwrap();
-            let found = Kept::open(&path).and_then(|kept| kept.restore(other.as_mut(), OptimizerConfig::adam()));
+            let found = SavedFit::open(&path).and_then(|kept| kept.restore(other.as_mut(), OptimizerConfig::adam()));
             let error = found.unwrap_err().to_string();
             assert!(error.contains("kept.safetensors") && !error.contains('\n'), "{error}");
         }
         std::fs::write(&path, &bytes).unwrap();
-        let kept = Kept::open(&path).unwrap();
+        let kept = SavedFit::open(&path).unwrap();
         let mut larger = build("cifar_resnet32", "relu", 10, 2).unwrap();
         assert!(kept.restore(larger.as_mut(), OptimizerConfig::adam()).is_err());
         assert!(Snapshot::of(other.as_ref()).unwrap() == before);
