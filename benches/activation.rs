@@ -54,7 +54,7 @@ fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout, train
     let backward = f32::kernels::<A>().backward;
     bencher.counter(BytesCount::of_many::<f32>(3 * x.len())).bench_local(|| {
         let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| train.then_some(&mut grad[..])).collect();
-        let target = InputGradient::Overwrite(&mut grad_x);
+        let target = InputGradient::Overwrite(&mut grad_x[..]);
         backward(layout, black_box(&x), &params, black_box(&cotangent), target, &mut grads);
     });
 }

@@ -107,7 +107,7 @@ fn cases() -> Vec<Case> {
     let backward = Case::new("kernel backward: x, alpha, beta", 3, 1, move || {
         let [grad_alpha, grad_beta] = &mut sums;
         let sums = &mut [Some(&mut grad_alpha[..]), Some(&mut grad_beta[..])];
-        let target = InputGradient::Overwrite(&mut to);
+        let target = InputGradient::Overwrite(&mut to[..]);
         (kernels.backward)(LAYOUT, black_box(&from), &[&alpha, &beta], black_box(&values), target, sums);
     });
 

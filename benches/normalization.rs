@@ -74,7 +74,7 @@ fn batch_norm_backward(bencher: Bencher, layout: Layout) {
     let (mut grad_gamma, mut grad_beta) = (vec![0.0; layout.channels], vec![0.0; layout.channels]);
     bencher.counter(bytes(5 * x.len())).bench_local(|| {
         let gradients = Gradients {
-            x: InputGradient::Overwrite(&mut grad_x),
+            x: InputGradient::Overwrite(&mut grad_x[..]),
             gamma: Some(&mut grad_gamma),
             beta: Some(&mut grad_beta),
         };
@@ -92,7 +92,7 @@ fn batch_norm_backward_running(bencher: Bencher, layout: Layout) {
     let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma: &gamma };
     let mut grad_x = vec![0.0; x.len()];
     bencher.counter(bytes(2 * x.len())).bench_local(|| {
-        let gradients = Gradients { x: InputGradient::Overwrite(&mut grad_x), gamma: None, beta: None };
+        let gradients = Gradients { x: InputGradient::Overwrite(&mut grad_x[..]), gamma: None, beta: None };
         backward_running(layout, &x, scaling, &cotangent, gradients);
     });
 }

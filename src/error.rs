@@ -8,6 +8,11 @@ use dfdx::tensor::CpuError;
 pub enum Error {
     /// The device could not provide memory, or refused a tensor.
     Device(String),
+    /// The device has no kernels of an activation that another crate brought.
+    NoKernel {
+        /// Name of the activation.
+        activation: &'static str,
+    },
     /// A window does not fit into a dimension known at run time.
     Window {
         /// Elements of the dimension.
@@ -59,6 +64,12 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Error::Device(message) => write!(f, "device: {message}"),
+            Error::NoKernel { activation } => {
+                write!(
+                    f,
+                    "activation {activation} has no kernels on this device: expected one of this crate, or the CPU"
+                )
+            }
             Error::Window { size, kernel, stride, padding } => write!(
                 f,
                 "a window of {kernel} with stride {stride} and padding {padding} does not slide over {size} elements"
@@ -81,6 +92,13 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// What a device says.
+    pub(crate) fn device(error: impl std::fmt::Display) -> Self {
+        Error::Device(error.to_string())
+    }
+}
 
 impl From<CpuError> for Error {
     fn from(error: CpuError) -> Self {

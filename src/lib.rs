@@ -26,6 +26,7 @@
 //! ```
 
 pub mod activation;
+pub mod backend;
 pub mod dim;
 pub mod error;
 pub mod kernel;

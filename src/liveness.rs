@@ -19,6 +19,12 @@ pub fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Vec<bool>>) {
     (result, seen.unwrap_or_default())
 }
 
+/// Whether somebody watches.
+#[cfg(feature = "cuda")]
+pub(crate) fn is_watched() -> bool {
+    SEEN.with_borrow(Option::is_some)
+}
+
 /// Notes the output of an activation, if somebody watches.
 pub(crate) fn note<E: Element>(layout: Layout, output: &[E]) {
     SEEN.with_borrow_mut(|seen| {

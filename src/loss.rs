@@ -2,11 +2,10 @@
 
 use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank0};
-use dfdx::tensor::{Cpu, Tape, Tensor, TensorFromVec};
+use dfdx::tensor::{Tape, Tensor};
 
+use crate::backend::Backend;
 use crate::error::Error;
-use crate::kernel::{Element, view};
-use crate::layer::contiguous::contiguous;
 use crate::tape::{Place, Track};
 
 /// Mean over the batch of `-log softmax(logits)[label]`, in natural units.
@@ -15,10 +14,10 @@ use crate::tape::{Place, Track};
 /// loss of an empty batch is 0; logits that are not finite give a loss that is not finite.
 ///
 /// Errors: [`Error::LabelCount`], [`Error::Label`].
-pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Track<E, Cpu>>(
-    logits: Tensor<(B, Const<CLASSES>), E, Cpu, T>,
+pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, Const<CLASSES>), E, D, T>,
     labels: &[usize],
-) -> Result<Tensor<Rank0, E, Cpu, T>, Error> {
+) -> Result<Tensor<Rank0, E, D, T>, Error> {
     let rows = logits.shape().0.size();
     if labels.len() != rows {
         return Err(Error::LabelCount { rows, labels: labels.len() });
@@ -26,17 +25,20 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Tr
     if let Some((index, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= CLASSES) {
         return Err(Error::Label { index, label, classes: CLASSES });
     }
-    let (logits, mut tape) = contiguous(logits)?.split_tape();
-    let values = view::read(&logits);
-    let mut grad_logits = vec![E::default(); values.len()];
-    let loss = (E::cpu().cross_entropy)(&values, CLASSES, labels, &mut grad_logits);
-    drop(values);
-    let loss: Tensor<Rank0, E, Cpu> = logits.device().try_tensor_from_vec(vec![E::of(loss)], ())?;
-    if <T as Tape<E, Cpu>>::OWNS_TAPE && tape.requires_grad() {
+    let (logits, mut tape) = D::try_contiguous(logits)?.split_tape();
+    let device = logits.device();
+    let mut grad_logits = device.try_unspecified(rows * CLASSES).map_err(Error::device)?;
+    let gradient = D::memory_mut(&mut grad_logits);
+    let loss = device.cross_entropy(D::view(&D::read(&logits)), CLASSES, labels, gradient).map_err(Error::device)?;
+    // Both element types that a device has kernels for hold it, rounded once.
+    let loss = E::from_f64(loss).unwrap_or_default();
+    let loss: Tensor<Rank0, E, D> = device.try_tensor_from_vec(vec![loss], ()).map_err(Error::device)?;
+    if <T as Tape<E, D>>::OWNS_TAPE && tape.requires_grad() {
         let (logits, total) = (Place::of(&logits), Place::of(&loss));
         tape.record(&[], move |flow| {
-            let cotangent = total.take(flow)?[0];
-            grad_logits.iter_mut().for_each(|g| *g *= cotangent);
+            let device = total.device();
+            let cotangent = device.try_to_host(D::memory(&total.take(flow)?))?[0];
+            device.scale(D::memory_mut(&mut grad_logits), cotangent)?;
             logits.hand_over(flow, grad_logits)
         });
     }
@@ -44,9 +46,9 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Tr
 }
 
 /// [`try_cross_entropy`] that panics on an error.
-pub fn cross_entropy<B: Dim, const CLASSES: usize, E: Element + Dtype, T: Track<E, Cpu>>(
-    logits: Tensor<(B, Const<CLASSES>), E, Cpu, T>,
+pub fn cross_entropy<B: Dim, const CLASSES: usize, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, Const<CLASSES>), E, D, T>,
     labels: &[usize],
-) -> Tensor<Rank0, E, Cpu, T> {
+) -> Tensor<Rank0, E, D, T> {
     try_cross_entropy(logits, labels).unwrap_or_else(|error| panic!("cross entropy: {error}"))
 }

@@ -75,7 +75,7 @@ fn formula(out: &Path) -> Result<(), CliError> {
     let rows = figure1_rows(|a, b, x| {
         let (parameters, mut value, mut derivative): ([&[f64]; 2], _, _) = ([&[a], &[b]], [0.0], [0.0]);
         (kernels.forward)(layout, &[x], &parameters, &mut value);
-        let gradient = InputGradient::Overwrite(&mut derivative);
+        let gradient = InputGradient::Overwrite(&mut derivative[..]);
         (kernels.backward)(layout, &[x], &parameters, &[1.0], gradient, &mut [None, None]);
         (value[0], derivative[0])
     });

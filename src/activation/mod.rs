@@ -114,6 +114,10 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
+    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is: those of this crate are, another
+    /// activation runs on the CPU alone.
+    const CUDA: Option<&'static str> = None;
+
     /// f(x).
     fn value<R: Real>(x: R, params: Self::Params<R>) -> R;
 
@@ -162,11 +166,29 @@ impl FusedElement for f64 {
     }
 }
 
-/// Overrides the provided methods by themselves. A method of a concrete type is compiled here, once; a provided one
+/// The kernels of an activation in one element type, wherever they run.
+#[derive(Clone, Copy, Debug)]
+pub struct Fused<E: 'static> {
+    /// Those of the CPU.
+    pub cpu: Kernels<E>,
+    /// [`Activation::CUDA`].
+    pub cuda: Option<&'static str>,
+}
+
+impl<E: FusedElement> Fused<E> {
+    /// The kernels of an activation.
+    pub fn of<A: Activation>() -> Self {
+        Self { cpu: E::kernels::<A>(), cuda: A::CUDA }
+    }
+}
+
+/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too. A method of a concrete type is compiled here, once; a provided one
 /// would be instantiated, and its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body
 /// that could be inlined elsewhere would name the kernels there.
 macro_rules! compiled_here {
     () => {
+        const CUDA: Option<&'static str> = Some(<Self as $crate::activation::Activation>::NAME);
+
         #[inline(never)]
         fn kernels_f32() -> $crate::activation::Kernels<f32> {
             $crate::activation::Kernels::of::<Self>()

@@ -5,6 +5,8 @@
 //! vector registers, the face of the matrix product, and memory (a setting of the allocator, and vectors that nobody filled).
 
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod element;
 pub mod formula;
 #[allow(unsafe_code)]

@@ -189,7 +189,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(t.as_vec(), before.iter().map(|v| v + 1.0).collect::<Vec<_>>());
-        assert_eq!(sum, t.as_vec().iter().sum());
+        assert_eq!(sum, t.as_vec().iter().sum::<f32>());
     }
 
     #[test]

@@ -5,18 +5,15 @@ use std::marker::PhantomData;
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
-use dfdx::tensor::{Cpu, CpuError, HasErr, Storage, Tensor};
+use dfdx::tensor::{HasErr, Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use crate::activation::{Activation, FusedElement, Param, ParamArray, Pvlu};
+use crate::activation::{Activation, Fused, FusedElement, Param, ParamArray, Pvlu};
+use crate::backend::{Backend, InputGradient, Layout};
 use crate::error::Error;
-use crate::kernel::Element;
-use crate::kernel::cpu::activation::Kernels;
-use crate::kernel::cpu::{InputGradient, Layout};
-use crate::liveness;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
@@ -162,102 +159,104 @@ impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Walk<E, D> for Act<A, 
 
 impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> NonMutableModule for Act<A, C, E, D> {}
 
-impl<A: Activation, const C: usize, E: FusedElement + Dtype> Act<A, C, E, Cpu> {
+impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<A, C, E, D> {
     /// Applies the activation to a tensor whose elements lie as `layout` says.
-    fn apply<S: Shape, T: Track<E, Cpu>>(
+    fn apply<S: Shape, T: Track<E, D>>(
         &self,
-        x: Tensor<S, E, Cpu, T>,
+        x: Tensor<S, E, D, T>,
         layout: Layout,
-    ) -> Result<Tensor<S, E, Cpu, T>, Error> {
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        let activation = Fused::of::<A>();
+        if !D::has_activation(&activation) {
+            return Err(Error::NoKernel { activation: A::NAME });
+        }
         let specs = A::PARAMS;
         let named = specs.as_slice().iter().zip(&self.params);
         let parameter = |(spec, tensor): (&Param, _)| Parameter::new(spec.name, tensor, spec.trained && !self.frozen);
         let parameters = named.map(parameter).collect();
         let keep = if A::DIFFERENTIATES_FROM_OUTPUT { Keep::Output } else { Keep::Input };
-        apply_in_place(x, Box::new(Activate { kernels: E::kernels::<A>(), layout, parameters, keep }))
+        apply_in_place(x, Box::new(Activate { activation, layout, parameters, keep }))
     }
 }
 
 /// One application.
-struct Activate<E: Element + Dtype> {
-    kernels: Kernels<E>,
+struct Activate<E: Dtype, D: Backend<E>> {
+    activation: Fused<E>,
     layout: Layout,
-    parameters: Vec<Parameter<E>>,
+    parameters: Vec<Parameter<E, D>>,
     keep: Keep,
 }
 
-impl<E: Element + Dtype> Activate<E> {
+impl<E: Dtype, D: Backend<E>> Activate<E, D> {
     /// Calls `run` with the parameters.
-    fn with_parameters(&self, run: impl FnOnce(&[&[E]])) {
+    fn with_parameters(&self, run: impl FnOnce(&[D::View<'_>]) -> Result<(), D::Err>) -> Result<(), D::Err> {
         let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
-        run(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        run(&values.iter().map(|values| D::view(values)).collect::<Vec<_>>())
     }
 }
 
-impl<E: Element + Dtype> Operation<E> for Activate<E> {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Activate<E, D> {
     fn kind(&self) -> &'static str {
         "activation"
     }
-    fn output_len(&self) -> usize {
-        self.layout.len()
-    }
-    fn parameters(&self) -> &[Parameter<E>] {
+    fn parameters(&self) -> &[Parameter<E, D>] {
         &self.parameters
     }
     fn keeps(&self) -> Keep {
         self.keep
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
-        self.with_parameters(|values| (self.kernels.forward)(self.layout, x, values, y));
-        liveness::note(self.layout, y);
+    fn forward(&mut self, device: &D, x: D::View<'_>, mut y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
+        let to = D::reborrow(&mut y);
+        self.with_parameters(|values| device.activation(&self.activation, self.layout, x, values, to))?;
+        device.note_liveness(self.layout, D::frozen(&y))
     }
-    fn forward_in_place(&mut self, x: &mut [E]) {
-        self.with_parameters(|values| (self.kernels.forward_in_place)(self.layout, values, x));
-        liveness::note(self.layout, x);
+    fn forward_in_place(&mut self, device: &D, mut x: D::ViewMut<'_>) -> Result<(), D::Err> {
+        let to = D::reborrow(&mut x);
+        self.with_parameters(|values| device.activation_in_place(&self.activation, self.layout, values, to))?;
+        device.note_liveness(self.layout, D::frozen(&x))
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { kept, cotangent, input } = pass;
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, kept, cotangent, input } = pass;
         let mut taken = Vec::with_capacity(self.parameters.len());
         for parameter in &self.parameters {
-            taken.push(parameter.take_gradient(flow)?);
+            taken.push(parameter.take_gradient(device, flow)?);
         }
-        {
-            let mut slots: Vec<_> = taken.iter_mut().map(Option::as_deref_mut).collect();
-            let mut run = |cotangent: &[E], grad_x: InputGradient<'_, E>| {
-                self.with_parameters(|values| {
-                    (self.kernels.backward)(self.layout, kept, values, cotangent, grad_x, &mut slots);
-                });
-            };
-            match input {
-                Some(input) => input.pull(flow, cotangent, run)?,
-                None => run(&cotangent, InputGradient::Skip),
-            }
+        let slots = taken.iter_mut().map(|slot| slot.as_mut().map(D::memory_mut)).collect();
+        let run = |cotangent: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
+            let Self { activation, layout, .. } = self;
+            self.with_parameters(|values| {
+                device.activation_backward(activation, *layout, kept, values, cotangent, grad_x, slots)
+            })
+        };
+        match input {
+            Some(input) => input.pull(flow, cotangent, run)?,
+            None => run(D::memory(&cotangent), InputGradient::Skip)?,
         }
         let mut pairs = self.parameters.iter().zip(taken);
         pairs.try_for_each(|(parameter, gradient)| parameter.put_gradient(gradient, flow))
     }
 }
 
-impl<A: Activation, const C: usize, B: Dim, H: Dim, W: Dim, E: FusedElement + Dtype, T: Track<E, Cpu>>
-    Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for Act<A, C, E, Cpu>
+impl<A: Activation, const C: usize, B: Dim, H: Dim, W: Dim, E: FusedElement + Dtype, D: Backend<E>, T: Track<E, D>>
+    Module<Tensor<(B, Const<C>, H, W), E, D, T>> for Act<A, C, E, D>
 {
-    type Output = Tensor<(B, Const<C>, H, W), E, Cpu, T>;
+    type Output = Tensor<(B, Const<C>, H, W), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let (batch, _, height, width) = *x.shape();
         let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
         self.apply(x, layout)
     }
 }
 
-impl<A: Activation, const C: usize, B: Dim, E: FusedElement + Dtype, T: Track<E, Cpu>>
-    Module<Tensor<(B, Const<C>), E, Cpu, T>> for Act<A, C, E, Cpu>
+impl<A: Activation, const C: usize, B: Dim, E: FusedElement + Dtype, D: Backend<E>, T: Track<E, D>>
+    Module<Tensor<(B, Const<C>), E, D, T>> for Act<A, C, E, D>
 {
-    type Output = Tensor<(B, Const<C>), E, Cpu, T>;
+    type Output = Tensor<(B, Const<C>), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<C>), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<C>), E, D, T>) -> Result<Self::Output, Error> {
         let layout = Layout { outer: x.shape().0.size(), channels: C, inner: 1 };
         self.apply(x, layout)
     }

@@ -5,7 +5,14 @@ use std::borrow::Cow;
 use dfdx::shapes::{HasShape, Shape, Unit};
 use dfdx::tensor::{Cpu, Storage, Tensor, UniqueId};
 
+#[cfg(feature = "cuda")]
+use dfdx::tensor::{Cuda, TensorFromVec};
+
+#[cfg(feature = "cuda")]
+use crate::backend::Backend;
 use crate::error::Error;
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::CudaElement;
 use crate::kernel::view;
 use crate::tape::{LeafGradients, id};
 
@@ -25,6 +32,25 @@ impl<E: Unit> Host<E> for Cpu {
 
     fn with_mut<S: Shape>(tensor: &mut Tensor<S, E, Cpu>, write: &mut dyn FnMut(&mut [E])) -> Result<(), Error> {
         Ok(view::with_mut(tensor, write)?)
+    }
+}
+
+/// Through copies on the host.
+#[cfg(feature = "cuda")]
+impl<E: CudaElement> Host<E> for Cuda {
+    fn read<S: Shape>(tensor: &Tensor<S, E, Cuda>) -> Result<Cow<'_, [E]>, Error> {
+        Ok(Cow::Owned(tensor.as_vec()))
+    }
+
+    fn with_mut<S: Shape>(tensor: &mut Tensor<S, E, Cuda>, write: &mut dyn FnMut(&mut [E])) -> Result<(), Error> {
+        let mut values = tensor.as_vec();
+        write(&mut values);
+        if Cuda::is_contiguous(tensor)? {
+            tensor.copy_from(&values);
+        } else {
+            *tensor = tensor.device().try_tensor_from_vec(values, *tensor.shape()).map_err(Error::device)?;
+        }
+        Ok(())
     }
 }
 

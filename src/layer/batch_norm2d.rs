@@ -3,20 +3,18 @@
 use std::marker::PhantomData;
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection, TensorOptions};
-use dfdx::prelude::Device;
+use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1};
-use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
+use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
-use super::contiguous::contiguous;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use crate::backend::{Backend, InputGradient, Layout, Scaling};
 use crate::error::Error;
-use crate::kernel::cpu::batch_norm::{self, Correction, Gradients, Scaling, Statistics};
-use crate::kernel::cpu::{InputGradient, Layout};
-use crate::kernel::{Element, view};
+use crate::kernel::cpu::batch_norm::Correction;
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Track};
 
@@ -187,122 +185,129 @@ impl<const C: usize, P, E: Dtype, D: Host<E>> Walk<E, D> for BatchNorm2D<C, P, E
     }
 }
 
-impl<const C: usize, P, E: Element + Dtype> BatchNorm2D<C, P, E, Cpu> {
-    fn running_statistics(&self) -> Statistics {
-        let widen = |tensor| view::read(tensor).iter().map(|&value: &E| value.wide()).collect();
-        Statistics { mean: widen(&self.running_mean), variance: widen(&self.running_var) }
+/// Mean and variance of each channel.
+type Statistics<E, D> = [<D as Backend<E>>::Channels; 2];
+
+impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
+    fn running_statistics(&self, device: &D) -> Result<Statistics<E, D>, Error> {
+        let widened = |tensor| device.widened(D::view(&D::read(tensor))).map_err(Error::device);
+        Ok([widened(&self.running_mean)?, widened(&self.running_var)?])
     }
 
     /// Normalises, and returns the statistics of the batch if those were used.
     #[allow(clippy::type_complexity)]
-    fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, Cpu>>(
+    fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, D>>(
         &self,
-        x: Tensor<(B, Const<C>, H, W), E, Cpu, T>,
-    ) -> Result<(Tensor<(B, Const<C>, H, W), E, Cpu, T>, Option<Statistics>), Error> {
-        let x = contiguous(x)?;
+        x: Tensor<(B, Const<C>, H, W), E, D, T>,
+    ) -> Result<(Tensor<(B, Const<C>, H, W), E, D, T>, Option<Statistics<E, D>>), Error> {
+        let (x, tape) = D::try_contiguous(x)?.split_tape();
         let (batch, _, height, width) = *x.shape();
         let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
         let uses_batch = self.switches.uses_batch();
-        let batch_statistics = uses_batch.then(|| {
-            measure("batch norm", Direction::Forward, || (E::cpu().batch_statistics)(layout, &view::read(&x)))
-        });
-        let statistics = batch_statistics.clone().unwrap_or_else(|| self.running_statistics());
+        let device = x.device().clone();
+        let batch_statistics = if uses_batch {
+            let run = || device.batch_statistics(layout, D::view(&D::read(&x)));
+            Some(measure("batch norm", Direction::Forward, run).map_err(Error::device)?)
+        } else {
+            None
+        };
+        let [mean, variance] = match &batch_statistics {
+            Some(statistics) => statistics.clone(),
+            None => self.running_statistics(&device)?,
+        };
         let trained = !self.switches.affine_frozen;
         let parameters = [Parameter::new("scale", &self.scale, trained), Parameter::new("shift", &self.shift, trained)];
-        let inv_std = statistics.inv_std(self.switches.epsilon);
-        let operation = Normalize { layout, mean: statistics.mean, inv_std, uses_batch, parameters };
-        Ok((apply_in_place(x, Box::new(operation))?, batch_statistics))
+        let inv_std = device.inv_std(&variance, self.switches.epsilon).map_err(Error::device)?;
+        let operation = Normalize { layout, mean, inv_std, uses_batch, parameters };
+        Ok((apply_in_place(x.put_tape(tape), Box::new(operation))?, batch_statistics))
     }
 }
 
 /// One application.
-struct Normalize<E: Element + Dtype> {
+struct Normalize<E: Dtype, D: Backend<E>> {
     layout: Layout,
-    mean: Vec<f64>,
-    inv_std: Vec<f64>,
+    mean: D::Channels,
+    inv_std: D::Channels,
     /// Whether mean and deviation are those of the input.
     uses_batch: bool,
     /// Scale and shift.
-    parameters: [Parameter<E>; 2],
+    parameters: [Parameter<E, D>; 2],
 }
 
-impl<E: Element + Dtype> Operation<E> for Normalize<E> {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
     fn kind(&self) -> &'static str {
         "batch norm"
     }
-    fn output_len(&self) -> usize {
-        self.layout.len()
-    }
-    fn parameters(&self) -> &[Parameter<E>] {
+    fn parameters(&self) -> &[Parameter<E, D>] {
         &self.parameters
     }
     fn keeps(&self) -> Keep {
         // With constant statistics and a frozen affine part the gradient is a multiple of the cotangent.
         Keep::input_if(self.uses_batch || self.parameters[0].trained)
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
-        let [scale, shift] = &self.parameters;
-        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
-        (E::cpu().normalize)(self.layout, x, scaling, &shift.read(), y);
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
+        let [scale, shift] = self.parameters.each_ref().map(Parameter::read);
+        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&scale) };
+        device.normalize(self.layout, x, scaling, D::view(&shift), y)
     }
-    fn forward_in_place(&mut self, x: &mut [E]) {
-        let [scale, shift] = &self.parameters;
-        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
-        (E::cpu().normalize_in_place)(self.layout, scaling, &shift.read(), x);
+    fn forward_in_place(&mut self, device: &D, x: D::ViewMut<'_>) -> Result<(), D::Err> {
+        let [scale, shift] = self.parameters.each_ref().map(Parameter::read);
+        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&scale) };
+        device.normalize_in_place(self.layout, scaling, D::view(&shift), x)
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { kept: x, cotangent, input } = pass;
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, kept: x, cotangent, input } = pass;
         let [scale, shift] = &self.parameters;
-        let (mut gamma, mut beta) = (scale.take_gradient(flow)?, shift.take_gradient(flow)?);
-        {
-            let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: &scale.read() };
-            let kernels = E::cpu();
-            let backward =
-                if self.uses_batch { kernels.batch_norm_backward } else { kernels.batch_norm_backward_running };
-            let mut run = |cotangent: &[E], grad_x: InputGradient<'_, E>| {
-                let slots = Gradients { x: grad_x, gamma: gamma.as_deref_mut(), beta: beta.as_deref_mut() };
-                backward(self.layout, x, scaling, cotangent, slots);
-            };
-            match input {
-                Some(input) => input.pull(flow, cotangent, run)?,
-                None => run(&cotangent, InputGradient::Skip),
+        let (mut gamma, mut beta) = (scale.take_gradient(device, flow)?, shift.take_gradient(device, flow)?);
+        let slots = [gamma.as_mut().map(D::memory_mut), beta.as_mut().map(D::memory_mut)];
+        let run = |cotangent: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
+            let values = scale.read();
+            let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&values) };
+            if self.uses_batch {
+                device.batch_norm_backward(self.layout, x, scaling, cotangent, grad_x, slots)
+            } else {
+                device.batch_norm_backward_running(self.layout, x, scaling, cotangent, grad_x, slots)
             }
+        };
+        match input {
+            Some(input) => input.pull(flow, cotangent, run)?,
+            None => run(D::memory(&cotangent), InputGradient::Skip)?,
         }
         scale.put_gradient(gamma, flow)?;
         shift.put_gradient(beta, flow)
     }
 }
 
-impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Element + Dtype, T: Track<E, Cpu>>
-    Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for BatchNorm2D<C, P, E, Cpu>
+impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>
+    Module<Tensor<(B, Const<C>, H, W), E, D, T>> for BatchNorm2D<C, P, E, D>
 {
-    type Output = Tensor<(B, Const<C>, H, W), E, Cpu, T>;
+    type Output = Tensor<(B, Const<C>, H, W), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         Ok(self.normalize(x)?.0)
     }
 }
 
-impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Element + Dtype, T: Track<E, Cpu>>
-    ModuleMut<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for BatchNorm2D<C, P, E, Cpu>
+impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>
+    ModuleMut<Tensor<(B, Const<C>, H, W), E, D, T>> for BatchNorm2D<C, P, E, D>
 {
-    type Output = Tensor<(B, Const<C>, H, W), E, Cpu, T>;
+    type Output = Tensor<(B, Const<C>, H, W), E, D, T>;
     type Error = Error;
 
-    fn try_forward_mut(&mut self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward_mut(&mut self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let (batch, _, height, width) = *x.shape();
         let count = batch.size() * height.size() * width.size();
         let (y, statistics) = self.normalize(x)?;
         // An empty batch has no statistics to learn from.
-        if let Some(Statistics { mean, variance }) = statistics
+        if let Some([mean, variance]) = statistics
             && count > 0
         {
             let BatchNormSwitches { momentum, correction, .. } = self.switches;
-            view::with_mut(&mut self.running_mean, |running| batch_norm::update_running(running, &mean, momentum))?;
-            view::with_mut(&mut self.running_var, |running| {
-                batch_norm::update_running_variance(running, &variance, momentum, count, correction);
-            })?;
+            let device = y.device();
+            device.update_running(&mut self.running_mean, &mean, momentum, 1.0).map_err(Error::device)?;
+            let factor = correction.factor(count);
+            device.update_running(&mut self.running_var, &variance, momentum, factor).map_err(Error::device)?;
         }
         Ok(y)
     }

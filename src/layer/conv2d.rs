@@ -3,16 +3,16 @@
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4};
-use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
+use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::Element;
 use crate::kernel::cpu::conv2d::ConvShape;
 use crate::tape::{Flow, Track};
 
@@ -147,19 +147,20 @@ where
 {
 }
 
-impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, B, H, W, E, T>
-    Module<Tensor<(B, Const<I>, H, W), E, Cpu, T>> for Conv2D<I, O, K, S, P, BIAS, E, Cpu>
+impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, B, H, W, E, D, T>
+    Module<Tensor<(B, Const<I>, H, W), E, D, T>> for Conv2D<I, O, K, S, P, BIAS, E, D>
 where
     B: Dim,
     H: Window<K, S, P>,
     W: Window<K, S, P>,
-    E: Element + Dtype,
-    T: Track<E, Cpu>,
+    E: Dtype,
+    D: Backend<E>,
+    T: Track<E, D>,
 {
-    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, Cpu, T>;
+    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let (batch, _, height, width) = *x.shape();
         let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
         let shape = ConvShape {
@@ -179,41 +180,40 @@ where
 }
 
 /// One application.
-struct Convolve<E: Element + Dtype> {
+struct Convolve<E: Dtype, D: Backend<E>> {
     shape: ConvShape,
     /// Weight, and bias if there is one.
-    parameters: Vec<Parameter<E>>,
+    parameters: Vec<Parameter<E, D>>,
 }
 
-impl<E: Element + Dtype> Operation<E> for Convolve<E> {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Convolve<E, D> {
     fn kind(&self) -> &'static str {
         "convolution"
     }
-    fn output_len(&self) -> usize {
-        self.shape.output_len()
-    }
-    fn parameters(&self) -> &[Parameter<E>] {
+    fn parameters(&self) -> &[Parameter<E, D>] {
         &self.parameters
     }
     fn keeps(&self) -> Keep {
         Keep::input_if(self.parameters[0].trained)
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let bias = self.parameters.get(1).map(Parameter::read);
-        (E::cpu().conv2d)(&self.shape, x, &self.parameters[0].read(), bias.as_deref(), y);
+        let bias = bias.as_ref().map(|bias| D::view(bias));
+        device.conv2d(&self.shape, x, D::view(&self.parameters[0].read()), bias, y)
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { kept: x, cotangent, input } = pass;
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, kept: x, cotangent, input } = pass;
         let weight = &self.parameters[0];
         if weight.trained {
-            (E::cpu().conv2d_backward_weight)(&self.shape, x, &cotangent, weight.gradient(flow)?);
+            device.conv2d_backward_weight(&self.shape, x, D::memory(&cotangent), weight.gradient(flow)?)?;
         }
         if let Some(bias) = self.parameters.get(1).filter(|bias| bias.trained) {
-            (E::cpu().conv2d_backward_bias)(&self.shape, &cotangent, bias.gradient(flow)?);
+            device.conv2d_backward_bias(&self.shape, D::memory(&cotangent), bias.gradient(flow)?)?;
         }
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
-                (E::cpu().conv2d_backward_input)(&self.shape, &weight.read(), &cotangent, grad_x, write);
+                let weight = weight.read();
+                device.conv2d_backward_input(&self.shape, D::view(&weight), D::memory(&cotangent), grad_x, write)
             })?;
         }
         Ok(())

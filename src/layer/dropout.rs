@@ -3,15 +3,14 @@
 use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
-use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
+use dfdx::tensor::{Storage, Tensor};
 
 use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::switches::Mode;
 use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
+use crate::backend::{Backend, Write};
 use crate::error::Error;
-use crate::kernel::Element;
-use crate::kernel::cpu::Write;
 use crate::tape::{Flow, Track};
 
 /// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
@@ -89,20 +88,20 @@ impl<const PERCENT: usize, E: Unit, D: Storage<E>> Walk<E, D> for Dropout<PERCEN
     }
 }
 
-impl<const PERCENT: usize, S: Shape, E: Element + Dtype, T: Track<E, Cpu>> Module<Tensor<S, E, Cpu, T>>
+impl<const PERCENT: usize, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>> Module<Tensor<S, E, D, T>>
     for Dropout<PERCENT>
 {
-    type Output = Tensor<S, E, Cpu, T>;
+    type Output = Tensor<S, E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
         const { Self::PERCENT_IS_BELOW_100 };
         if self.state.mode == Mode::Eval || PERCENT == 0 {
             return Ok(x);
         }
         let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
         let out_shape = *x.shape();
-        apply(x, out_shape, Box::new(Mask { key, p, elements: out_shape.num_elements() }))
+        apply(x, out_shape, Box::new(Mask { key, p }))
     }
 }
 
@@ -110,41 +109,35 @@ impl<const PERCENT: usize, S: Shape, E: Element + Dtype, T: Track<E, Cpu>> Modul
 struct Mask {
     key: u64,
     p: f64,
-    elements: usize,
 }
 
-impl<E: Element + Dtype> Operation<E> for Mask {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Mask {
     fn kind(&self) -> &'static str {
         "dropout"
-    }
-    fn output_len(&self) -> usize {
-        self.elements
     }
     fn keeps(&self) -> Keep {
         Keep::Nothing
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
-        (E::cpu().dropout)(self.key, self.p, x, y);
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
+        device.dropout(self.key, self.p, x, y, Write::Replace)
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { cotangent, input, .. } = pass;
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, cotangent, input, .. } = pass;
         if let Some(input) = input {
-            input.give(flow, |grad_x, write| match write {
-                Write::Replace => (E::cpu().dropout)(self.key, self.p, &cotangent, grad_x),
-                Write::Add => (E::cpu().dropout_accumulate)(self.key, self.p, &cotangent, grad_x),
-            })?;
+            let cotangent = D::memory(&cotangent);
+            input.give(flow, |grad_x, write| device.dropout(self.key, self.p, cotangent, grad_x, write))?;
         }
         Ok(())
     }
 }
 
-impl<const PERCENT: usize, S: Shape, E: Element + Dtype, T: Track<E, Cpu>> ModuleMut<Tensor<S, E, Cpu, T>>
+impl<const PERCENT: usize, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>> ModuleMut<Tensor<S, E, D, T>>
     for Dropout<PERCENT>
 {
-    type Output = Tensor<S, E, Cpu, T>;
+    type Output = Tensor<S, E, D, T>;
     type Error = Error;
 
-    fn try_forward_mut(&mut self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward_mut(&mut self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
         let y = self.try_forward(x)?;
         if self.state.mode == Mode::Train {
             self.state.passes += 1;

@@ -2,14 +2,14 @@
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
-use dfdx::tensor::{Cpu, CpuError, Tensor};
+use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
+use crate::backend::Backend;
 use crate::dim::Is;
 use crate::error::Error;
-use crate::kernel::Element;
 use crate::tape::{Flow, Track};
 
 /// Lays images of `C` channels, `H` rows and `W` columns out as `WIDTH = C * H * W` features, channel by channel.
@@ -38,46 +38,42 @@ nothing_to_walk!(
     }
 );
 
-impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize, B, Height, Width, E, T>
-    Module<Tensor<(B, Const<C>, Height, Width), E, Cpu, T>> for Flatten2D<C, H, W, WIDTH>
+impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize, B, Height, Width, E, D, T>
+    Module<Tensor<(B, Const<C>, Height, Width), E, D, T>> for Flatten2D<C, H, W, WIDTH>
 where
     B: Dim,
     Height: Is<H>,
     Width: Is<W>,
-    E: Element + Dtype,
-    T: Track<E, Cpu>,
+    E: Dtype,
+    D: Backend<E>,
+    T: Track<E, D>,
 {
-    type Output = Tensor<(B, Const<WIDTH>), E, Cpu, T>;
+    type Output = Tensor<(B, Const<WIDTH>), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<C>, Height, Width), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<C>, Height, Width), E, D, T>) -> Result<Self::Output, Error> {
         let () = Self::WIDTH_IS_THE_PRODUCT;
         let (batch, _, height, width) = *x.shape();
         height.try_is()?;
         width.try_is()?;
-        apply(x, (batch, Const), Box::new(Relabel { elements: batch.size() * WIDTH }))
+        apply(x, (batch, Const), Box::new(Relabel))
     }
 }
 
 /// One application.
-struct Relabel {
-    elements: usize,
-}
+struct Relabel;
 
-impl<E: Element + Dtype> Operation<E> for Relabel {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Relabel {
     fn kind(&self) -> &'static str {
         "flatten"
-    }
-    fn output_len(&self) -> usize {
-        self.elements
     }
     fn keeps(&self) -> Keep {
         Keep::Nothing
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
-        y.copy_from_slice(x);
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
+        device.copy(x, y)
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let Pass { cotangent, input, .. } = pass;
         if let Some(input) = input {
             input.hand_over(flow, cotangent)?;

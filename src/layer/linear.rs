@@ -3,15 +3,15 @@
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2};
-use dfdx::tensor::{Cpu, CpuError, Storage, Tensor};
+use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use crate::backend::Backend;
 use crate::error::Error;
-use crate::kernel::Element;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
@@ -82,59 +82,57 @@ impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Walk<E, D> for Linear
 
 impl<const I: usize, const O: usize, E: Dtype, D: Storage<E>> NonMutableModule for Linear<I, O, E, D> {}
 
-impl<const I: usize, const O: usize, B, E, T> Module<Tensor<(B, Const<I>), E, Cpu, T>> for Linear<I, O, E, Cpu>
+impl<const I: usize, const O: usize, B, E, D, T> Module<Tensor<(B, Const<I>), E, D, T>> for Linear<I, O, E, D>
 where
     B: Dim,
-    E: Element + Dtype,
-    T: Track<E, Cpu>,
+    E: Dtype,
+    D: Backend<E>,
+    T: Track<E, D>,
 {
-    type Output = Tensor<(B, Const<O>), E, Cpu, T>;
+    type Output = Tensor<(B, Const<O>), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<I>), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<I>), E, D, T>) -> Result<Self::Output, Error> {
         let (batch, _) = *x.shape();
         let (weight, bias) = (&self.weight, &self.bias);
         let parameters = [Parameter::new("weight", weight, !self.frozen), Parameter::new("bias", bias, !self.frozen)];
-        apply(x, (batch, Const), Box::new(Transform { rows: batch.size(), inputs: I, outputs: O, parameters }))
+        apply(x, (batch, Const), Box::new(Transform { sizes: [batch.size(), I, O], parameters }))
     }
 }
 
 /// One application.
-struct Transform<E: Element + Dtype> {
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
+struct Transform<E: Dtype, D: Backend<E>> {
+    /// Rows, inputs and outputs.
+    sizes: [usize; 3],
     /// Weight and bias.
-    parameters: [Parameter<E>; 2],
+    parameters: [Parameter<E, D>; 2],
 }
 
-impl<E: Element + Dtype> Operation<E> for Transform<E> {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Transform<E, D> {
     fn kind(&self) -> &'static str {
         "linear"
     }
-    fn output_len(&self) -> usize {
-        self.rows * self.outputs
-    }
-    fn parameters(&self) -> &[Parameter<E>] {
+    fn parameters(&self) -> &[Parameter<E, D>] {
         &self.parameters
     }
     fn keeps(&self) -> Keep {
         Keep::input_if(self.parameters[0].trained)
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let [weight, bias] = &self.parameters;
-        (E::cpu().linear)(self.rows, self.inputs, self.outputs, x, &weight.read(), Some(&bias.read()), y);
+        device.linear(self.sizes, x, D::view(&weight.read()), D::view(&bias.read()), y)
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { kept: x, cotangent, input } = pass;
-        let (Self { rows, inputs, outputs, parameters: [weight, bias] }, kernels) = (self, E::cpu());
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, kept: x, cotangent, input } = pass;
+        let Self { sizes, parameters: [weight, bias] } = self;
         if weight.trained {
-            (kernels.linear_backward_weight)(*rows, *inputs, *outputs, x, &cotangent, weight.gradient(flow)?);
-            (kernels.linear_backward_bias)(*rows, *outputs, &cotangent, bias.gradient(flow)?);
+            device.linear_backward_weight(*sizes, x, D::memory(&cotangent), weight.gradient(flow)?)?;
+            device.linear_backward_bias(*sizes, D::memory(&cotangent), bias.gradient(flow)?)?;
         }
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
-                (kernels.linear_backward_input)(*rows, *inputs, *outputs, &weight.read(), &cotangent, grad_x, write);
+                let weight = weight.read();
+                device.linear_backward_input(*sizes, D::view(&weight), D::memory(&cotangent), grad_x, write)
             })?;
         }
         Ok(())

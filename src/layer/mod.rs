@@ -1,7 +1,7 @@
 //! Typed layers: dfdx modules whose channel counts, windows and image sizes the compiler checks.
 //!
 //! Every layer takes images `(batch, Const<C>, height, width)` where batch, height and width are each `usize` or
-//! `Const`, in `f32` or `f64`, on [`Cpu`], with any tape: `NoneTape`, dfdx's `OwnedTape`, or
+//! `Const`, in `f32` or `f64`, on any [`Backend`](crate::backend::Backend), with any tape: `NoneTape`, dfdx's `OwnedTape`, or
 //! [`GradTape`](crate::tape::GradTape), which skips what nobody wants a gradient of.
 //!
 //! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves
@@ -15,11 +15,9 @@ mod any_tensor;
 mod apply;
 mod batch_norm2d;
 mod build;
-pub(crate) mod contiguous;
 mod conv2d;
 mod dropout;
 mod flatten;
-mod fresh;
 mod init;
 mod linear;
 mod outline;
@@ -58,17 +56,6 @@ pub mod builder {
         AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, ProjectedResidual, Residual, SubsamplePad2D,
         ZeroPaddedMaxPool2D,
     };
-}
-
-use dfdx::shapes::{Shape, Unit};
-use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
-
-use crate::error::Error;
-
-/// Moves values that a kernel wrote into a tensor.
-fn tensor<S: Shape, E: Unit>(device: &Cpu, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error> {
-    fresh::note(values.as_ptr().addr());
-    Ok(device.try_tensor_from_vec(values, shape)?)
 }
 
 #[cfg(test)]

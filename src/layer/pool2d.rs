@@ -2,14 +2,14 @@
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
-use dfdx::tensor::{Cpu, CpuError, Tensor};
+use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
+use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::Element;
 use crate::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
 use crate::tape::{Flow, Track};
 
@@ -58,23 +58,24 @@ macro_rules! pool {
             (kind, input.slide::<K, S, P>())
         });
 
-        impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, T>
-            Module<Tensor<(B, Const<C>, H, W), E, Cpu, T>> for $name<K, S, P>
+        impl<const K: usize, const S: usize, const P: usize, B, const C: usize, H, W, E, D, T>
+            Module<Tensor<(B, Const<C>, H, W), E, D, T>> for $name<K, S, P>
         where
             B: Dim,
             H: Window<K, S, P>,
             W: Window<K, S, P>,
-            E: Element + Dtype,
-            T: Track<E, Cpu>,
+            E: Dtype,
+            D: Backend<E>,
+            T: Track<E, D>,
         {
-            type Output = Tensor<(B, Const<C>, H::Out, W::Out), E, Cpu, T>;
+            type Output = Tensor<(B, Const<C>, H::Out, W::Out), E, D, T>;
             type Error = Error;
 
-            fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+            fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
                 let (batch, channels, height, width) = *x.shape();
                 let out_shape = (batch, channels, height.try_slide()?, width.try_slide()?);
                 let shape = pool_shape::<K, S, P>((batch.size(), C, height.size(), width.size()));
-                apply(x, out_shape, Box::new(Pooling { shape, pool: $pool, argmax: Vec::new() }))
+                apply(x, out_shape, Box::new(Pooling::<E, D> { shape, pool: $pool, argmax: None }))
             }
         }
     };
@@ -84,39 +85,36 @@ pool!(ZeroPaddedMaxPool2D, Pool::Max(MaxPadding::Zero));
 pool!(AvgPool2D, Pool::Average);
 
 /// One application.
-struct Pooling {
+struct Pooling<E: Dtype, D: Backend<E>> {
     shape: PoolShape,
     pool: Pool,
     /// Where each largest element stood within its window: one byte instead of the whole input kept.
-    argmax: Vec<u8>,
+    argmax: Option<D::Bytes>,
 }
 
-impl<E: Element + Dtype> Operation<E> for Pooling {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Pooling<E, D> {
     fn kind(&self) -> &'static str {
         "pool"
-    }
-    fn output_len(&self) -> usize {
-        self.shape.output_len()
     }
     fn keeps(&self) -> Keep {
         Keep::Nothing
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], differentiate: bool) {
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, differentiate: bool) -> Result<(), D::Err> {
         match self.pool {
-            Pool::Max(padding) if differentiate => {
-                self.argmax.resize(y.len(), 0);
-                (E::cpu().max_pool)(self.shape, padding, x, y, Some(&mut self.argmax));
+            Pool::Max(padding) => {
+                self.argmax = device.max_pool(self.shape, padding, x, y, differentiate)?;
+                Ok(())
             }
-            Pool::Max(padding) => (E::cpu().max_pool)(self.shape, padding, x, y, None),
-            Pool::Average => (E::cpu().average_pool)(self.shape, true, x, y),
+            Pool::Average => device.average_pool(self.shape, x, y),
         }
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { cotangent, input, .. } = pass;
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, cotangent, input, .. } = pass;
         let Some(input) = input else { return Ok(()) };
-        input.give(flow, |grad_x, write| match self.pool {
-            Pool::Max(_) => (E::cpu().max_pool_backward)(self.shape, &self.argmax, &cotangent, grad_x, write),
-            Pool::Average => (E::cpu().average_pool_backward)(self.shape, true, &cotangent, grad_x, write),
+        let cotangent = D::memory(&cotangent);
+        input.give(flow, |grad_x, write| match &self.argmax {
+            Some(argmax) => device.max_pool_backward(self.shape, argmax, cotangent, grad_x, write),
+            None => device.average_pool_backward(self.shape, cotangent, grad_x, write),
         })
     }
 }

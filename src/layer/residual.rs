@@ -3,17 +3,13 @@
 use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
 use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
-use dfdx::tensor::{Cpu, CpuError, Merge, Storage, Tape, Tensor};
+use dfdx::tensor::{Merge, Storage, Tape, Tensor};
 
-use super::apply::{Buffer, exclusive};
-use super::contiguous::contiguous;
+use super::apply::Buffer;
 use super::outline::{Extent, LayerKind, LayerOutline};
-use super::tensor;
 use super::walk::{Path, Walk, Walker, WalkerMut};
+use crate::backend::{Backend, Write};
 use crate::error::Error;
-use crate::kernel::cpu::Write;
-use crate::kernel::memory::unspecified;
-use crate::kernel::{Element, view};
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Place, Track};
 
@@ -38,25 +34,30 @@ pub struct ProjectedResidual<F, R> {
 }
 
 /// The sum of two branches, recorded once.
-fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
-    main: Tensor<S, E, Cpu, T>,
-    shortcut: Tensor<S, E, Cpu, T>,
-) -> Result<Tensor<S, E, Cpu, T>, Error> {
-    let (main, shortcut) = (contiguous(main)?, contiguous(shortcut)?);
+fn sum<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>>(
+    main: Tensor<S, E, D, T>,
+    shortcut: Tensor<S, E, D, T>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (main, shortcut) = (D::try_contiguous(main)?, D::try_contiguous(shortcut)?);
     if main.shape() != shortcut.shape() {
         return Err(unequal(&main.shape().concrete(), &shortcut.shape().concrete()));
     }
-    let ((main, main_tape), (shortcut, shortcut_tape)) = (main.split_tape(), shortcut.split_tape());
+    let ((mut main, main_tape), (shortcut, shortcut_tape)) = (main.split_tape(), shortcut.split_tape());
     let wants = (main_tape.requires_grad(), shortcut_tape.requires_grad());
     let mut tape = main_tape.merge(shortcut_tape);
-    let recorded = <T as Tape<E, Cpu>>::OWNS_TAPE && (wants.0 || wants.1);
-    let mut main = main;
-    if !recorded && let Some(values) = exclusive(&mut main) {
-        measure("add", Direction::Forward, || (E::cpu().add_assign)(values, &view::read(&shortcut)));
-        return Ok(main.put_tape(tape));
+    let recorded = <T as Tape<E, D>>::OWNS_TAPE && (wants.0 || wants.1);
+    let device = shortcut.device();
+    if !recorded {
+        let add = |main| device.add_assign(main, D::view(&D::read(&shortcut)));
+        let add = |main| measure("add", Direction::Forward, || add(main));
+        if let Some(result) = D::exclusive(&mut main).map(add) {
+            result.map_err(Error::device)?;
+            return Ok(main.put_tape(tape));
+        }
     }
-    let values = measure("add", Direction::Forward, || add(&main, &shortcut));
-    let y = tensor(main.device(), values, *main.shape())?;
+    let y = device
+        .try_create(*main.shape(), &mut |y| measure("add", Direction::Forward, || add(device, &main, &shortcut, y)));
+    let y = y.map_err(Error::device)?;
     if recorded {
         let branches = [wants.0.then(|| Place::of(&main)), wants.1.then(|| Place::of(&shortcut))];
         let sum = Place::of(&y);
@@ -65,20 +66,22 @@ fn sum<S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>>(
     Ok(y.put_tape(tape))
 }
 
-fn add<E: Element + Dtype>(main: &dyn Buffer<E>, shortcut: &dyn Buffer<E>) -> Vec<E> {
-    let (main, shortcut) = (main.read(), shortcut.read());
-    let mut y = unspecified(main.len());
-    (E::cpu().add)(&main, &shortcut, &mut y);
-    y
+fn add<E: Dtype, D: Backend<E>>(
+    device: &D,
+    main: &dyn Buffer<E, D>,
+    shortcut: &dyn Buffer<E, D>,
+    y: D::ViewMut<'_>,
+) -> Result<(), D::Err> {
+    device.add(D::view(&main.read()), D::view(&shortcut.read()), y)
 }
 
 /// Both branches get the gradient of the sum.
-fn backward<E: Element + Dtype>(
-    sum: &Place<E>,
-    branches: [Option<Place<E>>; 2],
-    flow: &mut Flow<'_, E, Cpu>,
-) -> Result<(), CpuError> {
-    let cotangent = sum.take(flow)?;
+fn backward<E: Dtype, D: Backend<E>>(
+    sum: &Place<E, D>,
+    branches: [Option<Place<E, D>>; 2],
+    flow: &mut Flow<'_, E, D>,
+) -> Result<(), D::Err> {
+    let (device, cotangent) = (sum.device(), sum.take(flow)?);
     let (first, last) = match branches {
         [Some(main), Some(shortcut)] => (Some(main), shortcut),
         [Some(only), None] | [None, Some(only)] => (None, only),
@@ -86,8 +89,8 @@ fn backward<E: Element + Dtype>(
     };
     if let Some(first) = first {
         first.give(flow, |gradient, write| match write {
-            Write::Replace => (E::cpu().copy)(&cotangent, gradient),
-            Write::Add => (E::cpu().add_assign)(gradient, &cotangent),
+            Write::Replace => device.copy(D::memory(&cotangent), gradient),
+            Write::Add => device.add_assign(gradient, D::memory(&cotangent)),
         })?;
     }
     last.hand_over(flow, cotangent)
@@ -141,27 +144,27 @@ impl<F: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for Residual<F> {
     }
 }
 
-impl<F, S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> Module<Tensor<S, E, Cpu, T>> for Residual<F>
+impl<F, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>> Module<Tensor<S, E, D, T>> for Residual<F>
 where
-    F: Module<Tensor<S, E, Cpu, T>, Output = Tensor<S, E, Cpu, T>, Error = Error>,
+    F: Module<Tensor<S, E, D, T>, Output = Tensor<S, E, D, T>, Error = Error>,
 {
-    type Output = Tensor<S, E, Cpu, T>;
+    type Output = Tensor<S, E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
         let (x, shortcut) = fork(x);
         sum(self.main.try_forward(x)?, shortcut)
     }
 }
 
-impl<F, S: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> ModuleMut<Tensor<S, E, Cpu, T>> for Residual<F>
+impl<F, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>> ModuleMut<Tensor<S, E, D, T>> for Residual<F>
 where
-    F: ModuleMut<Tensor<S, E, Cpu, T>, Output = Tensor<S, E, Cpu, T>, Error = Error>,
+    F: ModuleMut<Tensor<S, E, D, T>, Output = Tensor<S, E, D, T>, Error = Error>,
 {
-    type Output = Tensor<S, E, Cpu, T>;
+    type Output = Tensor<S, E, D, T>;
     type Error = Error;
 
-    fn try_forward_mut(&mut self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward_mut(&mut self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
         let (x, shortcut) = fork(x);
         sum(self.main.try_forward_mut(x)?, shortcut)
     }
@@ -169,9 +172,9 @@ where
 
 /// The tensor twice, the second with an empty tape of its own. Both stand for the same gradient.
 #[allow(clippy::type_complexity)]
-fn fork<S: Shape, E: Element + Dtype, T: Track<E, Cpu>>(
-    x: Tensor<S, E, Cpu, T>,
-) -> (Tensor<S, E, Cpu, T>, Tensor<S, E, Cpu, T>) {
+fn fork<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    x: Tensor<S, E, D, T>,
+) -> (Tensor<S, E, D, T>, Tensor<S, E, D, T>) {
     let (x, tape) = x.split_tape();
     let fork = tape.fork();
     (x.clone().put_tape(tape), x.put_tape(fork))
@@ -217,31 +220,31 @@ impl<F: Walk<E, D>, R: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for Projec
     }
 }
 
-impl<F, R, S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> Module<Tensor<S, E, Cpu, T>>
+impl<F, R, S: Shape, O: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>> Module<Tensor<S, E, D, T>>
     for ProjectedResidual<F, R>
 where
-    F: Module<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
-    R: Module<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
+    F: Module<Tensor<S, E, D, T>, Output = Tensor<O, E, D, T>, Error = Error>,
+    R: Module<Tensor<S, E, D, T>, Output = Tensor<O, E, D, T>, Error = Error>,
 {
-    type Output = Tensor<O, E, Cpu, T>;
+    type Output = Tensor<O, E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
         let (x, shortcut) = fork(x);
         sum(self.main.try_forward(x)?, self.shortcut.try_forward(shortcut)?)
     }
 }
 
-impl<F, R, S: Shape, O: Shape, E: Element + Dtype, T: Track<E, Cpu> + Merge<T>> ModuleMut<Tensor<S, E, Cpu, T>>
+impl<F, R, S: Shape, O: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>> ModuleMut<Tensor<S, E, D, T>>
     for ProjectedResidual<F, R>
 where
-    F: ModuleMut<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
-    R: ModuleMut<Tensor<S, E, Cpu, T>, Output = Tensor<O, E, Cpu, T>, Error = Error>,
+    F: ModuleMut<Tensor<S, E, D, T>, Output = Tensor<O, E, D, T>, Error = Error>,
+    R: ModuleMut<Tensor<S, E, D, T>, Output = Tensor<O, E, D, T>, Error = Error>,
 {
-    type Output = Tensor<O, E, Cpu, T>;
+    type Output = Tensor<O, E, D, T>;
     type Error = Error;
 
-    fn try_forward_mut(&mut self, x: Tensor<S, E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward_mut(&mut self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
         let (x, shortcut) = fork(x);
         sum(self.main.try_forward_mut(x)?, self.shortcut.try_forward_mut(shortcut)?)
     }

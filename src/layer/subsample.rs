@@ -2,14 +2,14 @@
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
-use dfdx::tensor::{Cpu, CpuError, Tensor};
+use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
+use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::Element;
 use crate::kernel::cpu::subsample::Subsample;
 use crate::tape::{Flow, Track};
 
@@ -31,19 +31,20 @@ nothing_to_walk!([const I: usize, const O: usize, const S: usize] SubsamplePad2D
     (LayerKind::Subsample { stride: S }, output)
 });
 
-impl<const I: usize, const O: usize, const S: usize, B, H, W, E, T> Module<Tensor<(B, Const<I>, H, W), E, Cpu, T>>
+impl<const I: usize, const O: usize, const S: usize, B, H, W, E, D, T> Module<Tensor<(B, Const<I>, H, W), E, D, T>>
     for SubsamplePad2D<I, O, S>
 where
     B: Dim,
     H: Window<1, S, 0>,
     W: Window<1, S, 0>,
-    E: Element + Dtype,
-    T: Track<E, Cpu>,
+    E: Dtype,
+    D: Backend<E>,
+    T: Track<E, D>,
 {
-    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, Cpu, T>;
+    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>;
     type Error = Error;
 
-    fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, Cpu, T>) -> Result<Self::Output, Error> {
+    fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let () = Self::CHANNELS_ARE_ADDED_IN_HALVES;
         let (batch, _, height, width) = *x.shape();
         let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
@@ -59,23 +60,21 @@ where
     }
 }
 
-impl<E: Element + Dtype> Operation<E> for Subsample {
+impl<E: Dtype, D: Backend<E>> Operation<E, D> for Subsample {
     fn kind(&self) -> &'static str {
         "subsample"
-    }
-    fn output_len(&self) -> usize {
-        Subsample::output_len(self)
     }
     fn keeps(&self) -> Keep {
         Keep::Nothing
     }
-    fn forward(&mut self, x: &[E], y: &mut [E], _: bool) {
-        (E::cpu().subsample)(*self, x, y);
+    fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
+        device.subsample(*self, x, y)
     }
-    fn backward(&self, pass: Pass<'_, E>, flow: &mut Flow<'_, E, Cpu>) -> Result<(), CpuError> {
-        let Pass { cotangent, input, .. } = pass;
+    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        let Pass { device, cotangent, input, .. } = pass;
         if let Some(input) = input {
-            input.give(flow, |grad_x, write| (E::cpu().subsample_backward)(*self, &cotangent, grad_x, write))?;
+            let cotangent = D::memory(&cotangent);
+            input.give(flow, |grad_x, write| device.subsample_backward(*self, cotangent, grad_x, write))?;
         }
         Ok(())
     }

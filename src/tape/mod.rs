@@ -14,21 +14,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::{Backward, PutTape, SplitTape};
-use dfdx::shapes::{Rank0, Shape};
-use dfdx::tensor::{Gradients, Merge, NoneTape, OwnedTape, Storage, Tape, Tensor, UniqueId};
+use dfdx::shapes::{Rank0, Shape, Unit};
+use dfdx::tensor::{Gradients, HasErr, Merge, NoneTape, OwnedTape, Storage, Tape, Tensor, UniqueId};
 
+use crate::backend::Backend;
 use crate::error::Error;
 
 /// The identity under which dfdx keeps a tensor's gradient. The one public function that shows it is the collector of
 /// unused tensors of its optimisers.
-pub fn id<S: Shape, E: dfdx::shapes::Unit, D: Storage<E>, T>(tensor: &Tensor<S, E, D, T>) -> UniqueId {
+pub fn id<S: Shape, E: Unit, D: Storage<E>, T>(tensor: &Tensor<S, E, D, T>) -> UniqueId {
     let mut collector = UnusedTensors::default();
     collector.add(tensor);
     collector.ids[0]
 }
 
 /// A tape that a layer of this crate records on.
-pub trait Track<E, D: Storage<E>>: Tape<E, D> {
+pub trait Track<E: Unit, D: Backend<E>>: Tape<E, D> {
     /// Whether the tensor that carries the tape depends on anything that wants a gradient.
     fn requires_grad(&self) -> bool;
 
@@ -42,7 +43,7 @@ pub trait Track<E, D: Storage<E>>: Tape<E, D> {
         F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>;
 }
 
-impl<E, D: Storage<E>> Track<E, D> for NoneTape {
+impl<E: Unit, D: Backend<E>> Track<E, D> for NoneTape {
     fn requires_grad(&self) -> bool {
         false
     }
@@ -56,7 +57,7 @@ impl<E, D: Storage<E>> Track<E, D> for NoneTape {
     }
 }
 
-impl<E: 'static, D: Storage<E>> Track<E, D> for OwnedTape<E, D> {
+impl<E: Unit, D: Backend<E>> Track<E, D> for OwnedTape<E, D> {
     fn requires_grad(&self) -> bool {
         true
     }
@@ -76,19 +77,19 @@ impl<E: 'static, D: Storage<E>> Track<E, D> for OwnedTape<E, D> {
 /// dfdx starts every gradient as zeros and adds to it. On a tape with layers of this crate alone, the first contribution to
 /// the gradient of a feature map is written in the place of zeros, and what is in between the leaves is not kept by dfdx.
 #[derive(Debug)]
-pub struct Flow<'g, E, D: Storage<E>> {
+pub struct Flow<'g, E: Unit, D: Backend<E>> {
     gradients: &'g mut Gradients<E, D>,
-    between: Option<&'g mut Between<E>>,
+    between: Option<&'g mut Between<E, D>>,
 }
 
 /// Gradients of what is no leaf.
 #[derive(Debug)]
-struct Between<E> {
-    gradients: BTreeMap<UniqueId, Vec<E>>,
+struct Between<E: Unit, D: Backend<E>> {
+    gradients: BTreeMap<UniqueId, D::Memory>,
     leaves: BTreeSet<UniqueId>,
 }
 
-impl<E, D: Storage<E>> Flow<'_, E, D> {
+impl<E: Unit, D: Backend<E>> Flow<'_, E, D> {
     /// dfdx's own collection: the gradients of leaves, and of everything where it takes part itself. Those of feature maps
     /// are reached through their [`Place`].
     pub fn gradients(&mut self) -> &mut Gradients<E, D> {
@@ -96,17 +97,17 @@ impl<E, D: Storage<E>> Flow<'_, E, D> {
     }
 
     /// The gradients of feature maps, if that of this tensor is kept among them and not in [`gradients`](Self::gradients).
-    fn between(&mut self, tensor: UniqueId) -> Option<&mut BTreeMap<UniqueId, Vec<E>>> {
+    fn between(&mut self, tensor: UniqueId) -> Option<&mut BTreeMap<UniqueId, D::Memory>> {
         let between = self.between.as_deref_mut()?;
         if between.leaves.contains(&tensor) { None } else { Some(&mut between.gradients) }
     }
 }
 
 /// A recorded operation.
-type Operation<E, D> = Box<dyn FnOnce(&mut Flow<'_, E, D>) -> Result<(), <D as dfdx::tensor::HasErr>::Err>>;
+type Operation<E, D> = Box<dyn FnOnce(&mut Flow<'_, E, D>) -> Result<(), <D as HasErr>::Err>>;
 
 /// A tape that records only what some trained parameter, or a traced input, lies below.
-pub struct GradTape<E, D: Storage<E>> {
+pub struct GradTape<E: Unit, D: Backend<E>> {
     /// With the time of recording, which orders the operations of merged tapes.
     operations: Vec<(u64, Operation<E, D>)>,
     requires_grad: bool,
@@ -116,7 +117,7 @@ pub struct GradTape<E, D: Storage<E>> {
     opaque: bool,
 }
 
-impl<E, D: Storage<E>> std::fmt::Debug for GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> std::fmt::Debug for GradTape<E, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GradTape")
             .field("operations", &self.operations.len())
@@ -129,13 +130,13 @@ impl<E, D: Storage<E>> std::fmt::Debug for GradTape<E, D> {
 
 /// The tape that dfdx's own modules make for a branch, not knowing better: everything below wants a gradient. This costs
 /// time and is never wrong; [`TrackExt::track`] and [`Track::fork`] know more.
-impl<E, D: Storage<E>> Default for GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> Default for GradTape<E, D> {
     fn default() -> Self {
         Self::new(true)
     }
 }
 
-impl<E, D: Storage<E>> GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> GradTape<E, D> {
     fn new(requires_grad: bool) -> Self {
         Self { operations: Vec::new(), requires_grad, reached: Vec::new(), opaque: false }
     }
@@ -146,7 +147,7 @@ impl<E, D: Storage<E>> GradTape<E, D> {
     }
 }
 
-impl<E: 'static, D: Storage<E>> Tape<E, D> for GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> Tape<E, D> for GradTape<E, D> {
     const OWNS_TAPE: bool = true;
 
     fn add_backward_op<F>(&mut self, operation: F)
@@ -159,13 +160,13 @@ impl<E: 'static, D: Storage<E>> Tape<E, D> for GradTape<E, D> {
     }
 }
 
-impl<E, D: Storage<E>> Merge<NoneTape> for GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> Merge<NoneTape> for GradTape<E, D> {
     fn merge(self, _: NoneTape) -> Self {
         self
     }
 }
 
-impl<E, D: Storage<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
     fn merge(mut self, mut other: Self) -> Self {
         self.reached.append(&mut other.reached);
         self.operations.append(&mut other.operations);
@@ -178,7 +179,7 @@ impl<E, D: Storage<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
     }
 }
 
-impl<E: 'static, D: Storage<E>> Track<E, D> for GradTape<E, D> {
+impl<E: Unit, D: Backend<E>> Track<E, D> for GradTape<E, D> {
     fn requires_grad(&self) -> bool {
         self.requires_grad
     }
@@ -196,7 +197,7 @@ impl<E: 'static, D: Storage<E>> Track<E, D> for GradTape<E, D> {
 }
 
 /// Puts a [`GradTape`] on a tensor.
-pub trait TrackExt<E, D: Storage<E>>: Sized {
+pub trait TrackExt<E: Unit, D: Backend<E>>: Sized {
     /// The tensor with the tape.
     type Tracked;
     /// For training: the tensor itself gets no gradient.
@@ -205,7 +206,7 @@ pub trait TrackExt<E, D: Storage<E>>: Sized {
     fn track_input(self) -> Self::Tracked;
 }
 
-impl<S: Shape, E: dfdx::shapes::Unit, D: Storage<E>> TrackExt<E, D> for Tensor<S, E, D> {
+impl<S: Shape, E: Unit, D: Backend<E>> TrackExt<E, D> for Tensor<S, E, D> {
     type Tracked = Tensor<S, E, D, GradTape<E, D>>;
 
     fn track(self) -> Self::Tracked {
@@ -229,7 +230,7 @@ pub struct LeafGradients<E, D: Storage<E>> {
     opaque: bool,
 }
 
-impl<E: dfdx::shapes::Unit, D: Storage<E>> LeafGradients<E, D> {
+impl<E: Unit, D: Storage<E>> LeafGradients<E, D> {
     /// Whether the pass gave this parameter a gradient. Always true where one of dfdx's own operations was on the tape.
     pub fn reached<S: Shape>(&self, parameter: &Tensor<S, E, D>) -> bool {
         self.reached_id(id(parameter))
@@ -254,8 +255,8 @@ impl<E: dfdx::shapes::Unit, D: Storage<E>> LeafGradients<E, D> {
 /// Runs the backward pass from a loss.
 pub fn try_backward<E, D>(loss: Tensor<Rank0, E, D, GradTape<E, D>>) -> Result<LeafGradients<E, D>, Error>
 where
-    E: dfdx::shapes::Unit,
-    D: Storage<E>,
+    E: Unit,
+    D: Backend<E>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
 {
     let (loss, GradTape { mut operations, reached, opaque, .. }) = loss.split_tape();
@@ -271,6 +272,6 @@ where
         }
         Ok(())
     });
-    let gradients = loss.put_tape(tape).try_backward().map_err(|error| Error::Device(error.to_string()))?;
+    let gradients = loss.put_tape(tape).try_backward().map_err(Error::device)?;
     Ok(LeafGradients { gradients, reached, opaque })
 }

@@ -4,84 +4,102 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 
 use dfdx::shapes::{HasShape, Shape, Unit};
-use dfdx::tensor::{Cpu, CpuError, Gradients, Tensor, UniqueId};
+use dfdx::tensor::{Gradients, HasErr, Storage, Tensor, UniqueId};
 
 use super::{Flow, id};
-use crate::kernel::Element;
-use crate::kernel::cpu::{InputGradient, Write};
-use crate::kernel::memory::unspecified;
+use crate::backend::{Backend, InputGradient, Write};
 
 /// Finds a gradient.
-type Find<E> = dyn Fn(&mut Gradients<E, Cpu>) -> Result<&mut Vec<E>, CpuError>;
+type Find<E, D> = dyn Fn(&mut Gradients<E, D>) -> Result<&mut <D as Storage<E>>::Vec, <D as HasErr>::Err>;
 
 /// The place of a tensor's gradient, without the tensor: what an operation on a tape holds of its input and its output.
-pub struct Place<E: Unit> {
+pub struct Place<E: Unit, D: Backend<E>> {
     tensor: UniqueId,
     len: usize,
-    find: Box<Find<E>>,
+    device: D,
+    find: Box<Find<E, D>>,
 }
 
-impl<E: Element + Unit> Place<E> {
+impl<E: Unit, D: Backend<E>> Place<E, D> {
     /// The place of the gradient of a contiguous tensor.
-    pub fn of<S: Shape>(tensor: &Tensor<S, E, Cpu>) -> Self {
+    pub fn of<S: Shape>(tensor: &Tensor<S, E, D>) -> Self {
         let ghost = tensor.ghost();
         Self {
             tensor: id(tensor),
             len: tensor.shape().num_elements(),
-            find: Box::new(move |gradients| Ok(&mut *gradients.get_or_alloc_mut(&ghost)?)),
+            device: tensor.device().clone(),
+            find: Box::new(move |gradients| gradients.get_or_alloc_mut(&ghost)),
         }
     }
 
+    /// The device that it is on.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
     /// Takes the gradient out; zeros where nobody gave one.
-    pub fn take(&self, flow: &mut Flow<'_, E, Cpu>) -> Result<Vec<E>, CpuError> {
+    pub fn take(&self, flow: &mut Flow<'_, E, D>) -> Result<D::Memory, D::Err> {
         match flow.between(self.tensor).and_then(|gradients| gradients.remove(&self.tensor)) {
             Some(gradient) => Ok(gradient),
-            None => Ok(std::mem::take((self.find)(flow.gradients())?)),
+            None => self.device.try_take((self.find)(flow.gradients())?),
         }
     }
 
     /// Lets `write` give the gradient a contribution: the first one, or one to add.
-    pub fn give(&self, flow: &mut Flow<'_, E, Cpu>, write: impl FnOnce(&mut [E], Write)) -> Result<(), CpuError> {
+    pub fn give(
+        &self,
+        flow: &mut Flow<'_, E, D>,
+        write: impl FnOnce(D::ViewMut<'_>, Write) -> Result<(), D::Err>,
+    ) -> Result<(), D::Err> {
         match flow.between(self.tensor) {
             Some(gradients) => match gradients.entry(self.tensor) {
-                Entry::Occupied(mut found) => write(found.get_mut(), Write::Add),
-                Entry::Vacant(place) => write(place.insert(unspecified(self.len)), Write::Replace),
+                Entry::Occupied(mut found) => write(D::memory_mut(found.get_mut()), Write::Add),
+                Entry::Vacant(place) => {
+                    let memory = place.insert(self.device.try_unspecified(self.len)?);
+                    write(D::memory_mut(memory), Write::Replace)
+                }
             },
-            None => write((self.find)(flow.gradients())?, Write::Add),
+            None => write(D::gradient_mut((self.find)(flow.gradients())?), Write::Add),
         }
-        Ok(())
     }
 
     /// Lets `pull` turn the cotangent of an output of the same shape into a contribution, in place if it is the first one. It is
     /// handed the cotangent, and where the contribution goes.
     pub fn pull(
         &self,
-        flow: &mut Flow<'_, E, Cpu>,
-        cotangent: Vec<E>,
-        pull: impl FnOnce(&[E], InputGradient<'_, E>),
-    ) -> Result<(), CpuError> {
+        flow: &mut Flow<'_, E, D>,
+        cotangent: D::Memory,
+        pull: impl FnOnce(D::View<'_>, InputGradient<D::ViewMut<'_>>) -> Result<(), D::Err>,
+    ) -> Result<(), D::Err> {
         match flow.between(self.tensor).map(|gradients| gradients.entry(self.tensor)) {
-            Some(Entry::Vacant(place)) => pull(&[], InputGradient::InPlace(place.insert(cotangent))),
-            Some(Entry::Occupied(mut found)) => pull(&cotangent, InputGradient::Accumulate(found.get_mut())),
-            None => pull(&cotangent, InputGradient::Accumulate((self.find)(flow.gradients())?)),
+            Some(Entry::Vacant(place)) => {
+                pull(D::nothing(), InputGradient::InPlace(D::memory_mut(place.insert(cotangent))))
+            }
+            Some(Entry::Occupied(mut found)) => {
+                pull(D::memory(&cotangent), InputGradient::Accumulate(D::memory_mut(found.get_mut())))
+            }
+            None => {
+                let gradient = D::gradient_mut((self.find)(flow.gradients())?);
+                pull(D::memory(&cotangent), InputGradient::Accumulate(gradient))
+            }
         }
-        Ok(())
     }
 
     /// Gives the gradient a contribution that is there already.
-    pub fn hand_over(&self, flow: &mut Flow<'_, E, Cpu>, contribution: Vec<E>) -> Result<(), CpuError> {
+    pub fn hand_over(&self, flow: &mut Flow<'_, E, D>, contribution: D::Memory) -> Result<(), D::Err> {
+        let add = |gradient: D::ViewMut<'_>| self.device.add_assign(gradient, D::memory(&contribution));
         match flow.between(self.tensor).map(|gradients| gradients.entry(self.tensor)) {
             Some(Entry::Vacant(place)) => {
                 place.insert(contribution);
+                Ok(())
             }
-            Some(Entry::Occupied(mut found)) => (E::cpu().add_assign)(found.get_mut(), &contribution),
-            None => (E::cpu().add_assign)((self.find)(flow.gradients())?, &contribution),
+            Some(Entry::Occupied(mut found)) => add(D::memory_mut(found.get_mut())),
+            None => add(D::gradient_mut((self.find)(flow.gradients())?)),
         }
-        Ok(())
     }
 }
 
-impl<E: Unit> fmt::Debug for Place<E> {
+impl<E: Unit, D: Backend<E>> fmt::Debug for Place<E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place").field("tensor", &self.tensor).field("len", &self.len).finish_non_exhaustive()
     }

@@ -21,22 +21,22 @@ impl Write {
     }
 }
 
-/// What becomes of the gradient with respect to the input.
+/// What becomes of the gradient with respect to the input; `M` is a slice that kernels write, `&mut [E]` on the CPU.
 #[derive(Debug)]
-pub enum InputGradient<'a, E> {
+pub enum InputGradient<M> {
     /// It is not computed.
     Skip,
     /// It replaces the contents of the slice: the input has no other consumer, or this is the first one.
-    Overwrite(&'a mut [E]),
+    Overwrite(M),
     /// It is added to the contents of the slice.
-    Accumulate(&'a mut [E]),
+    Accumulate(M),
     /// The slice holds the cotangent, and the gradient replaces it. What the kernel is handed as cotangent is not read.
-    InPlace(&'a mut [E]),
+    InPlace(M),
 }
 
-impl<'a, E> InputGradient<'a, E> {
+impl<M> InputGradient<M> {
     /// The slice, if the gradient is wanted.
-    pub fn slice(&self) -> Option<&[E]> {
+    pub fn slice(&self) -> Option<&M> {
         match self {
             InputGradient::Skip => None,
             InputGradient::Overwrite(gradient)
@@ -44,7 +44,9 @@ impl<'a, E> InputGradient<'a, E> {
             | InputGradient::InPlace(gradient) => Some(gradient),
         }
     }
+}
 
+impl<E> InputGradient<&mut [E]> {
     /// The cotangent: the slice, or the one that lies apart.
     pub fn cotangent<'c>(&'c self, apart: &'c [E]) -> &'c [E] {
         if let InputGradient::InPlace(cotangent) = self { cotangent } else { apart }

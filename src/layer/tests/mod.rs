@@ -12,10 +12,11 @@ mod shapes;
 mod tapes;
 
 use dfdx::prelude::{PutTape, SplitTape, ZerosTensor};
-use dfdx::shapes::{HasShape, Rank0, Shape};
+use dfdx::shapes::{Dtype, HasShape, Rank0, Shape};
 use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use super::*;
+use crate::error::Error;
 use crate::kernel::{Element, view};
 use crate::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
 
@@ -34,12 +35,12 @@ pub(super) fn noise<E: Element>(count: usize, seed: u64) -> Vec<E> {
 }
 
 /// A tensor of noise.
-pub(super) fn random<S: Shape, E: Element + Unit>(shape: S, seed: u64) -> Tensor<S, E, Cpu> {
+pub(super) fn random<S: Shape, E: Element + Dtype>(shape: S, seed: u64) -> Tensor<S, E, Cpu> {
     Cpu::default().try_tensor_from_vec(noise(shape.num_elements(), seed), shape).unwrap()
 }
 
 /// `sum(y * cotangent)` as a scalar on the same tape.
-pub(super) fn weigh<S: Shape, E: Element + Unit>(y: Tracked<S, E>, cotangent: &[E]) -> Tracked<Rank0, E> {
+pub(super) fn weigh<S: Shape, E: Element + Dtype>(y: Tracked<S, E>, cotangent: &[E]) -> Tracked<Rank0, E> {
     let (y, mut tape) = y.split_tape();
     let values = view::read(&y);
     assert_eq!(values.len(), cotangent.len());
@@ -56,12 +57,12 @@ pub(super) fn weigh<S: Shape, E: Element + Unit>(y: Tracked<S, E>, cotangent: &[
 }
 
 /// Values and gradient of every trained tensor.
-struct Collect<'a, E: Element + Unit> {
+struct Collect<'a, E: Element + Dtype> {
     gradients: &'a mut LeafGradients<E, Cpu>,
     found: Vec<(String, Vec<E>)>,
 }
 
-impl<E: Element + Unit> Walker<E, Cpu> for Collect<'_, E> {
+impl<E: Element + Dtype> Walker<E, Cpu> for Collect<'_, E> {
     fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
         if slot.trained {
             let gradient = tensor.gradient(self.gradients)?.unwrap_or_else(|| panic!("{} got no gradient", slot.path));
@@ -81,7 +82,7 @@ impl<E: Element + Unit> Walker<E, Cpu> for Collect<'_, E> {
 }
 
 /// Gradients of the trained tensors of a network by path, in forward order.
-pub(super) fn gradients_of<E: Element + Unit>(
+pub(super) fn gradients_of<E: Element + Dtype>(
     net: &impl Walk<E, Cpu>,
     gradients: &mut LeafGradients<E, Cpu>,
 ) -> Vec<(String, Vec<E>)> {
@@ -97,10 +98,10 @@ struct Nudge<'a> {
     by: f64,
 }
 
-impl<E: Element + Unit> WalkerMut<E, Cpu> for Nudge<'_> {
+impl<E: Element + Dtype> WalkerMut<E, Cpu> for Nudge<'_> {
     fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
         if slot.path == self.path {
-            tensor.with_mut(&mut |values| values[self.element] = values[self.element] + E::of(self.by))?;
+            tensor.with_mut(&mut |values| values[self.element] += E::of(self.by))?;
         }
         Ok(())
     }

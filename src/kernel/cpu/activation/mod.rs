@@ -33,7 +33,7 @@ pub type ForwardInPlace<E> = fn(Layout, &[&[E]], &mut [E]);
 /// `(layout, x, parameters, cotangent, gradient of x, gradient of each parameter)`.
 ///
 /// The gradients of parameters are added to what the slices hold; `None` for one that is not wanted.
-pub type Backward<E> = fn(Layout, &[E], &[&[E]], &[E], InputGradient<'_, E>, &mut [Option<&mut [E]>]);
+pub type Backward<E> = fn(Layout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
 
 /// The kernels of one activation in one element type.
 pub struct Kernels<E: 'static> {
@@ -91,7 +91,7 @@ pub fn backward<F: Formula, E: Element>(
     x: &[E],
     params: &[&[E]],
     cotangent: &[E],
-    grad_x: InputGradient<'_, E>,
+    grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
     backward_at::<F, E>(Level::current(), layout, x, params, cotangent, grad_x, grad_params);
@@ -116,7 +116,7 @@ fn backward_at<F: Formula, E: Element>(
     x: &[E],
     params: &[&[E]],
     cotangent: &[E],
-    grad_x: InputGradient<'_, E>,
+    grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
     check::<F, E>(layout, x, params);

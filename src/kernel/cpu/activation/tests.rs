@@ -260,7 +260,7 @@ fn elu_is_finite_where_its_exponential_overflows() {
     for level in Level::available() {
         let (mut y, mut grad_x, mut grad) = ([0.0; 2], [0.0; 2], [0.0]);
         forward_at::<Elu, f32>(level, layout, Some(&x), &[&alpha], &mut y);
-        let target = InputGradient::Overwrite(&mut grad_x);
+        let target = InputGradient::Overwrite(&mut grad_x[..]);
         backward_at::<Elu, f32>(level, layout, &x, &[&alpha], &g, target, &mut [Some(&mut grad)]);
         assert_eq!((y, grad_x, grad), (x, [1.0; 2], [0.0]));
     }
@@ -382,7 +382,7 @@ fn a_users_activation_gets_the_fused_kernels() {
     let params: Vec<&[f64]> = problem.params.iter().map(Vec::as_slice).collect();
     let (mut y, mut grad_x, mut grad) = (vec![0.0; 480], vec![0.0; 480], vec![0.0; 3]);
     forward(problem.layout, &problem.x, &params, &mut y);
-    let target = InputGradient::Overwrite(&mut grad_x);
+    let target = InputGradient::Overwrite(&mut grad_x[..]);
     backward(problem.layout, &problem.x, &params, &problem.cotangent, target, &mut [Some(&mut grad)]);
     assert_close(&y, &truth.y, |_| 10.0, "snake");
     assert_close(&grad_x, &truth.grad_x, |_| 10.0, "snake");

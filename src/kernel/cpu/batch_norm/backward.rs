@@ -22,7 +22,7 @@ use crate::kernel::cpu::write::InputGradient;
 #[derive(Debug)]
 pub struct Gradients<'a, E> {
     /// Of the input, `[outer, channels, inner]`.
-    pub x: InputGradient<'a, E>,
+    pub x: InputGradient<&'a mut [E]>,
     /// Of the scale, one a channel.
     pub gamma: Option<&'a mut [E]>,
     /// Of the shift, one a channel.

@@ -18,8 +18,8 @@ mod tiles;
 
 pub use apply::{normalize, normalize_in_place};
 pub use backward::{Gradients, backward, backward_running};
-pub use running::{Correction, update_running, update_running_variance};
-pub use statistics::{Statistics, batch_statistics};
+pub use running::{Correction, update_running};
+pub use statistics::{Statistics, batch_statistics, inv_std};
 
 use super::Layout;
 

@@ -23,25 +23,11 @@ impl Correction {
     }
 }
 
-/// `running = (1 - momentum) running + momentum batch`, one value a channel.
+/// `running = (1 - momentum) running + momentum factor batch`, one value a channel.
 ///
-/// `momentum` is the weight of the new batch, as in PyTorch; Keras' momentum is one minus it.
-pub fn update_running<E: Element>(running: &mut [E], batch: &[f64], momentum: f64) {
-    scaled_update(running, batch, momentum, 1.0);
-}
-
-/// [`update_running`] for the variance: `variance` is the biased one of a batch with `count` elements a channel.
-pub fn update_running_variance<E: Element>(
-    running: &mut [E],
-    variance: &[f64],
-    momentum: f64,
-    count: usize,
-    correction: Correction,
-) {
-    scaled_update(running, variance, momentum, correction.factor(count));
-}
-
-fn scaled_update<E: Element>(running: &mut [E], batch: &[f64], momentum: f64, factor: f64) {
+/// `momentum` is the weight of the new batch, as in PyTorch; Keras' momentum is one minus it. `factor` is 1 for the mean, and
+/// for the variance, of which `batch` is the biased one, that of the [`Correction`].
+pub fn update_running<E: Element>(running: &mut [E], batch: &[f64], momentum: f64, factor: f64) {
     assert_eq!(running.len(), batch.len());
     for (running, batch) in running.iter_mut().zip(batch) {
         *running = E::of((1.0 - momentum) * running.wide() + momentum * factor * batch);

@@ -23,8 +23,13 @@ pub struct Statistics {
 impl Statistics {
     /// `1 / sqrt(variance + epsilon)` of each channel.
     pub fn inv_std(&self, epsilon: f64) -> Vec<f64> {
-        self.variance.iter().map(|variance| 1.0 / (variance + epsilon).sqrt()).collect()
+        inv_std(&self.variance, epsilon)
     }
+}
+
+/// `1 / sqrt(variance + epsilon)` of each channel.
+pub fn inv_std(variance: &[f64], epsilon: f64) -> Vec<f64> {
+    variance.iter().map(|variance| 1.0 / (variance + epsilon).sqrt()).collect()
 }
 
 /// Count, mean and sum of the squared deviations of some elements.

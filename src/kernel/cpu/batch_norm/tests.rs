@@ -253,8 +253,8 @@ fn agrees_with_pytorch() {
     ];
     assert_close(&y, &truth, 1e-14, "y");
     let (mut running_mean, mut running_variance) = ([0.1, 0.2], [1.0, 2.0]);
-    update_running(&mut running_mean, &statistics.mean, 0.1);
-    update_running_variance(&mut running_variance, &statistics.variance, 0.1, l.count(), Correction::Unbiased);
+    update_running(&mut running_mean, &statistics.mean, 0.1, 1.0);
+    update_running(&mut running_variance, &statistics.variance, 0.1, Correction::Unbiased.factor(l.count()));
     assert_close(&running_mean, &[0.2775, 0.3425], 1e-15, "running mean");
     assert_close(&running_variance, &[1.1395833333333334, 2.122916666666667], 1e-15, "running variance");
     let (mut grad_x, mut grad_gamma, mut grad_beta) = ([0.0; 8], [0.0; 2], [0.0; 2]);
@@ -377,10 +377,10 @@ fn running_variance_follows_pytorch_or_keras() {
     assert_eq!(Correction::Unbiased.factor(0), 1.0);
     assert_eq!(Correction::Biased.factor(5), 1.0);
     let mut running = [1.0_f32, 2.0];
-    update_running_variance(&mut running, &[2.0, 4.0], 0.5, 5, Correction::Unbiased);
+    update_running(&mut running, &[2.0, 4.0], 0.5, Correction::Unbiased.factor(5));
     assert_eq!(running, [1.75, 3.5]);
-    update_running_variance(&mut running, &[2.0, 4.0], 0.5, 5, Correction::Biased);
+    update_running(&mut running, &[2.0, 4.0], 0.5, Correction::Biased.factor(5));
     assert_eq!(running, [1.875, 3.75]);
-    update_running(&mut running, &[0.0, 0.0], 1.0);
+    update_running(&mut running, &[0.0, 0.0], 1.0, 1.0);
     assert_eq!(running, [0.0, 0.0]);
 }

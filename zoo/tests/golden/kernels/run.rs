@@ -2,7 +2,7 @@
 
 use pvlu::activation::{Activation, Elu, FusedElement, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
 use pvlu::kernel::Element;
-use pvlu::kernel::cpu::batch_norm::{Correction, Gradients, Scaling, update_running, update_running_variance};
+use pvlu::kernel::cpu::batch_norm::{Correction, Gradients, Scaling, update_running};
 use pvlu::kernel::cpu::conv2d::ConvShape;
 use pvlu::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use pvlu::kernel::cpu::subsample::Subsample;
@@ -159,8 +159,8 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     let [x_running, gamma_running, beta_running] = grads;
 
     let (variance, count) = (&statistics.variance, layout.count());
-    update_running(&mut running_mean, &statistics.mean, 0.1);
-    update_running_variance(&mut running_variance, variance, 0.1, count, Correction::Unbiased);
+    update_running(&mut running_mean, &statistics.mean, 0.1, 1.0);
+    update_running(&mut running_variance, variance, 0.1, Correction::Unbiased.factor(count));
     vec![
         Output::wide("batch norm, mean", statistics.mean),
         Output::wide("batch norm, variance", statistics.variance),

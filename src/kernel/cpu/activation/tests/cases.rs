@@ -125,7 +125,7 @@ impl<E: Element> Problem<E> {
     pub(super) fn backward<A: Activation>(
         &self,
         level: Level,
-        grad_x: InputGradient<'_, E>,
+        grad_x: InputGradient<&mut [E]>,
         grads: &mut [Vec<E>],
         wanted: impl Fn(usize) -> bool,
     ) {

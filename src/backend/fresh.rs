@@ -1,4 +1,4 @@
-//! The last outputs of layers on this thread.
+//! The last outputs of layers on this thread, on the CPU.
 //!
 //! To find out whether somebody else holds a buffer means to copy it if so ([`view::exclusive`](crate::kernel::view)). An output
 //! that was just made is mostly the next layer's alone, a tensor from elsewhere mostly its owner's: only the former are tried.
