@@ -1,0 +1,181 @@
+//! One layer on two devices.
+
+use dfdx::nn::{BuildOnDevice, DeviceBuildExt, ModuleMut, TensorCollection, ToDevice};
+use dfdx::prelude::{Device, PutTape, SplitTape};
+use dfdx::shapes::{Const, Dtype, HasShape, Rank0, Shape};
+use dfdx::tensor::{Cpu, Cuda, Merge, Tensor};
+use pvlu::Error;
+use pvlu::backend::{Backend, Write};
+use pvlu::kernel::Element;
+use pvlu::layer::{AnyTensor, Host, Mode, Path, Role, Slot, Switch, Switches, Walk, Walker, WalkerMut};
+use pvlu::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
+
+/// Images of sizes known at run time, in channels known at compile time.
+pub type Images<const C: usize> = (usize, Const<C>, usize, usize);
+
+/// Numbers in [-2, 2) that depend on the seed alone.
+pub fn noise<E: Element>(count: usize, seed: u64) -> Vec<E> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678_9ABC_DEF1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        E::of((state >> 11) as f64 / (1_u64 << 51) as f64 - 2.0)
+    };
+    (0..count + 8).map(|_| next()).skip(8).collect()
+}
+
+/// Everything that a layer computes, by name.
+pub type Results = Vec<(String, Vec<f64>)>;
+
+type Tracked<S, E, D> = Tensor<S, E, D, GradTape<E, D>>;
+
+/// A device of this test.
+pub trait Tested<E: Dtype>: Device<E> + Backend<E> + Host<E> {}
+impl<E: Dtype, D: Device<E> + Backend<E> + Host<E>> Tested<E> for D {}
+
+/// A layer, or some, that runs in training on a tape.
+pub trait Trained<S: Shape, O: Shape, E: Dtype, D: Tested<E>>:
+    ModuleMut<Tracked<S, E, D>, Output = Tracked<O, E, D>, Error = Error> + Walk<E, D>
+{
+}
+impl<N, S: Shape, O: Shape, E: Dtype, D: Tested<E>> Trained<S, O, E, D> for N where
+    N: ModuleMut<Tracked<S, E, D>, Output = Tracked<O, E, D>, Error = Error> + Walk<E, D>
+{
+}
+
+/// Builds a layer on the CPU, changes its switches, runs it on both devices and compares.
+pub fn check_with<E, N, S, O>(shape: S, switch: fn(Switches<'_>))
+where
+    E: Element + Dtype,
+    S: Shape,
+    O: Shape,
+    Cpu: Tested<E>,
+    Cuda: Tested<E>,
+    N: BuildOnDevice<Cpu, E>,
+    N::Built: Trained<S, O, E, Cpu>,
+    <N::Built as TensorCollection<E, Cpu>>::To<E, Cuda>: Trained<S, O, E, Cuda>,
+{
+    let (cpu, gpu) = (Cpu::default(), Cuda::default());
+    let mut layer = cpu.build_module::<N, E>();
+    layer.walk_mut(&mut Path::root(), &mut Shake(3)).unwrap();
+    let mut twin = layer.to_device(&gpu);
+    let launches = pvlu_cuda_host::launches();
+    let found = run(&gpu, &mut twin, shape, switch);
+    assert!(pvlu_cuda_host::launches() > launches, "kernels ran");
+    let expected = run(&cpu, &mut layer, shape, switch);
+    // Of `f64` what the order of a sum changes, in convolutions by minimal filtering too.
+    let tolerance = if size_of::<E>() == 4 { 1e-5 } else { 1e-11 };
+    compare(&format!("{} at {shape:?}", std::any::type_name::<N>()), &found, &expected, tolerance);
+}
+
+/// Other values than a layer is built with.
+struct Shake(u64);
+
+impl<E: Element + Dtype, D: Tested<E>> WalkerMut<E, D> for Shake {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
+        self.0 += 1;
+        tensor.with_mut(&mut |values| {
+            let values = values.iter_mut();
+            for (value, noise) in values.zip(noise::<f64>(10_000, self.0).into_iter().cycle()) {
+                let positive = matches!(slot.role, Role::RunningVariance | Role::Hyperparameter);
+                *value = E::of(if positive { 1.5 + noise / 2.0 } else { noise });
+            }
+        })
+    }
+}
+
+struct Change(fn(Switches<'_>));
+
+impl<E: Dtype, D: Tested<E>> WalkerMut<E, D> for Change {
+    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), Error> {
+        (self.0)(switches);
+        Ok(())
+    }
+}
+
+/// Applies a layer twice to one input, and weighs both outputs into a loss.
+fn run<E: Element + Dtype, D: Tested<E>, N: Trained<S, O, E, D>, S: Shape, O: Shape>(
+    device: &D,
+    layer: &mut N,
+    shape: S,
+    switch: fn(Switches<'_>),
+) -> Results {
+    layer.set_mode(Mode::Train);
+    layer.seed_dropout(7);
+    layer.walk_mut(&mut Path::root(), &mut Change(switch)).unwrap();
+    let x = device.tensor_from_vec(noise(shape.num_elements(), 1), shape);
+    let (x, tape) = x.track_input().split_tape();
+    let fork = tape.fork();
+    let first = layer.try_forward_mut(x.clone().put_tape(tape)).unwrap();
+    let second = layer.try_forward_mut(x.clone().put_tape(fork)).unwrap();
+    let ((first, tape), (second, fork)) = (first.split_tape(), second.split_tape());
+    let mut results = vec![("output".to_owned(), wide(&first)), ("second output".to_owned(), wide(&second))];
+
+    let mut tape = tape.merge(fork);
+    let loss = device.tensor_from_vec(vec![E::zero()], ());
+    let places = [Place::of(&first), Place::of(&second)];
+    let weights = [2, 3].map(|seed| device.tensor_from_vec(noise(first.shape().num_elements(), seed), *first.shape()));
+    let total = Place::of(&loss);
+    tape.record(&[], move |flow| {
+        total.take(flow)?;
+        for (place, weight) in places.iter().zip(&weights) {
+            place.give(flow, |gradient, write| {
+                assert_eq!(write, Write::Replace);
+                place.device().copy(D::view(&<D as Backend<E>>::read(weight)), gradient)
+            })?;
+        }
+        Ok(())
+    });
+    let loss: Tensor<Rank0, E, D> = loss;
+    let mut gradients = try_backward(loss.put_tape(tape)).unwrap();
+    let gradient = gradients.get_mut(&x).unwrap().unwrap();
+    let gradient = device.try_to_host(D::frozen(&D::gradient_mut(gradient))).unwrap();
+    results.push(("gradient of the input".to_owned(), gradient.into_iter().map(Element::wide).collect()));
+    layer.walk(&mut Path::root(), &mut Collect { device, gradients: &mut gradients, results: &mut results }).unwrap();
+    results
+}
+
+/// Every tensor of a network after a pass, and its gradient.
+pub struct Collect<'a, E: Dtype, D: Tested<E>> {
+    /// Where it is.
+    pub device: &'a D,
+    /// Of the pass.
+    pub gradients: &'a mut LeafGradients<E, D>,
+    /// Where they go.
+    pub results: &'a mut Results,
+}
+
+impl<E: Element + Dtype, D: Tested<E>> Walker<E, D> for Collect<'_, E, D> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error> {
+        let values = tensor.read()?.iter().map(|value| value.wide()).collect();
+        self.results.push((slot.path.to_owned(), values));
+        assert_eq!(slot.trained, self.gradients.reached_id(tensor.id()), "{}", slot.path);
+        if let Some(gradient) = tensor.gradient(self.gradients)? {
+            let gradient = self.device.try_to_host(D::frozen(&D::gradient_mut(gradient))).unwrap();
+            let gradient = gradient.into_iter().map(Element::wide).collect();
+            self.results.push((format!("gradient of {}", slot.path), gradient));
+        }
+        Ok(())
+    }
+}
+
+/// The elements on the host.
+pub fn wide<S: Shape, E: Element + Dtype, D: Tested<E>>(tensor: &Tensor<S, E, D>) -> Vec<f64> {
+    <D as Host<E>>::read(tensor).unwrap().iter().map(|value| value.wide()).collect()
+}
+
+/// Compares element by element, relative to the element, or to the root mean square where that is larger.
+pub fn compare(what: &str, found: &Results, expected: &Results, tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for ((name, found), (expected_name, expected)) in found.iter().zip(expected) {
+        assert_eq!(name, expected_name);
+        assert_eq!(found.len(), expected.len(), "{what}: {name}");
+        let typical = (expected.iter().map(|e| e * e).sum::<f64>() / expected.len().max(1) as f64).sqrt();
+        for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let error = (found - expected).abs();
+            let bound = tolerance * expected.abs().max(typical);
+            assert!(error <= bound, "{what}: {name}[{i}] is {found}, expected {expected}");
+        }
+    }
+}
