@@ -43,7 +43,7 @@ pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use residual::{ProjectedResidual, Residual};
 pub use subsample::SubsamplePad2D;
 pub use swap::SwapActivation;
-pub use switches::{Mode, Switch};
+pub use switches::{Mode, Switch, SwitchState};
 pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.

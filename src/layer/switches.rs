@@ -3,6 +3,8 @@
 use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
+use super::batch_norm2d::BatchNormSwitches;
+use super::dropout::DropoutState;
 use super::walk::{Path, Switches, Walk, WalkerMut};
 
 /// Whether layers that behave differently in training do so.
@@ -13,6 +15,48 @@ pub enum Mode {
     /// Dropout passes everything; batch norm normalises by its running statistics.
     #[default]
     Eval,
+}
+
+/// What the [`Switches`] of one layer stand at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SwitchState(State);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Weights { frozen: bool, bias_trained: Option<bool> },
+    Activation { frozen: bool },
+    BatchNorm(BatchNormSwitches),
+    Dropout(DropoutState),
+}
+
+impl Switches<'_> {
+    /// What they stand at.
+    pub fn state(&self) -> SwitchState {
+        SwitchState(match self {
+            Switches::Weights { frozen, bias_trained } => {
+                State::Weights { frozen: **frozen, bias_trained: bias_trained.as_ref().map(|trained| **trained) }
+            }
+            Switches::Activation { frozen, .. } => State::Activation { frozen: **frozen },
+            Switches::BatchNorm(switches) => State::BatchNorm(**switches),
+            Switches::Dropout(state) => State::Dropout(**state),
+        })
+    }
+
+    /// Puts them to what those of another layer stand at. Nothing happens if that was of another kind.
+    pub fn set(self, to: SwitchState) {
+        match (self, to.0) {
+            (Switches::Weights { frozen, bias_trained }, State::Weights { frozen: new, bias_trained: trained }) => {
+                *frozen = new;
+                if let (Some(bias_trained), Some(trained)) = (bias_trained, trained) {
+                    *bias_trained = trained;
+                }
+            }
+            (Switches::Activation { frozen, .. }, State::Activation { frozen: new }) => *frozen = new,
+            (Switches::BatchNorm(switches), State::BatchNorm(new)) => *switches = new,
+            (Switches::Dropout(state), State::Dropout(new)) => *state = new,
+            _ => {}
+        }
+    }
 }
 
 /// Applies a function to the switches of every layer.

@@ -231,6 +231,16 @@ pub struct LeafGradients<E, D: Storage<E>> {
 }
 
 impl<E: Unit, D: Storage<E>> LeafGradients<E, D> {
+    /// A collection in which no parameter was reached yet, for gradients that were computed elsewhere.
+    pub fn none(gradients: Gradients<E, D>) -> Self {
+        Self { gradients, reached: Vec::new(), opaque: false }
+    }
+
+    /// Notes that the parameter of this identity has a gradient, zero until it is [written](Self::get_mut).
+    pub fn reach(&mut self, parameter: UniqueId) {
+        self.reached.push(parameter);
+    }
+
     /// Whether the pass gave this parameter a gradient. Always true where one of dfdx's own operations was on the tape.
     pub fn reached<S: Shape>(&self, parameter: &Tensor<S, E, D>) -> bool {
         self.reached_id(id(parameter))

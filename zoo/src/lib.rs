@@ -34,6 +34,7 @@
 
 pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod image;
 pub mod init;
 pub mod labels;

@@ -1,22 +1,26 @@
 //! Networks behind one object-safe trait, so that training and tools are compiled once and not for each network.
 
 use dfdx::nn::{Module, ModuleMut};
-use dfdx::shapes::{Const, Dim};
-use dfdx::tensor::{Cpu, NoneTape, Tensor, TensorFromVec};
+use dfdx::prelude::{Backward, PutTape, SplitTape};
+use dfdx::shapes::{Const, Dim, Rank0};
+use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::activation::Activation;
+use pvlu::backend::Backend;
 use pvlu::kernel::view;
 use pvlu::layer::{
-    AnyTensor, Extent, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
+    AnyTensor, Extent, Host, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
     WalkerMut,
 };
 use pvlu::loss::try_cross_entropy;
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
+use crate::device::{Device, DeviceError};
+
 /// A batch of RGB images.
-pub type Images<H, W, T = NoneTape> = Tensor<(usize, Const<3>, H, W), f32, Cpu, T>;
+pub type Images<H, W, T = NoneTape, D = Cpu> = Tensor<(usize, Const<3>, H, W), f32, D, T>;
 /// A row of logits for each image.
-pub type Logits<const CLASSES: usize, T = NoneTape> = Tensor<(usize, Const<CLASSES>), f32, Cpu, T>;
+pub type Logits<const CLASSES: usize, T = NoneTape, D = Cpu> = Tensor<(usize, Const<CLASSES>), f32, D, T>;
 
 /// What one training step computed.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ pub struct TensorView<'a> {
 /// Changes one trained parameter, given its gradient.
 pub type UpdateRule<'a> = dyn FnMut(Slot<'_>, &mut [f32], &[f32]) -> Result<(), Error> + 'a;
 
-/// An image classifier in `f32` on the CPU.
+/// An image classifier in `f32`, seen from the host: wherever it computes, its tensors are here to be read and changed.
 pub trait Model: Send + Sync {
     /// Number of classes.
     fn classes(&self) -> usize;
@@ -66,6 +70,9 @@ pub trait Model: Send + Sync {
     /// The same network with another activation, at the type level; see [`pvlu::layer::SwapActivation`]. Every other
     /// tensor is moved. [`SwapError::Unknown`] if it was not built with that one among its swaps.
     fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError>;
+
+    /// The same network, to compute on this device.
+    fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError>;
 
     /// Values of one image: channels, height and width multiplied.
     fn image_len(&self) -> usize {
@@ -143,10 +150,17 @@ pub enum SwapError {
     /// The device refused.
     #[error(transparent)]
     Device(#[from] Error),
+    /// The swapped model cannot be moved to where this one is.
+    #[error(transparent)]
+    Move(#[from] DeviceError),
 }
 
 /// Makes a model of a classifier with another activation.
 pub type Swap<N, H, W, const CLASSES: usize> = fn(Classifier<N, H, W, CLASSES>) -> Result<Box<dyn Model>, Error>;
+
+/// Makes a model that computes on a device of a classifier.
+pub type Move<N, H, W, const CLASSES: usize> =
+    fn(Classifier<N, H, W, CLASSES>, Device) -> Result<Box<dyn Model>, DeviceError>;
 
 /// Activations that a classifier can be swapped to.
 pub type Swaps<N, H, W, const CLASSES: usize> = &'static [(&'static str, Swap<N, H, W, CLASSES>)];
@@ -162,23 +176,24 @@ where
     height: H,
     width: W,
     swaps: Swaps<N, H, W, CLASSES>,
+    moved: Option<Move<N, H, W, CLASSES>>,
 }
 
 /// What a network must do to be a [`Classifier`]; every network of the zoo does.
-pub trait Network<H: Dim, W: Dim, const CLASSES: usize>:
-    Walk<f32, Cpu>
-    + Module<Images<H, W>, Output = Logits<CLASSES>, Error = Error>
-    + ModuleMut<Images<H, W, GradTape<f32, Cpu>>, Output = Logits<CLASSES, GradTape<f32, Cpu>>, Error = Error>
+pub trait Network<H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32> = Cpu>:
+    Walk<f32, D>
+    + Module<Images<H, W, NoneTape, D>, Output = Logits<CLASSES, NoneTape, D>, Error = Error>
+    + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<CLASSES, GradTape<f32, D>, D>, Error = Error>
     + Send
     + Sync
     + 'static
 {
 }
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize> Network<H, W, CLASSES> for N where
-    N: Walk<f32, Cpu>
-        + Module<Images<H, W>, Output = Logits<CLASSES>, Error = Error>
-        + ModuleMut<Images<H, W, GradTape<f32, Cpu>>, Output = Logits<CLASSES, GradTape<f32, Cpu>>, Error = Error>
+impl<N, H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32>> Network<H, W, CLASSES, D> for N where
+    N: Walk<f32, D>
+        + Module<Images<H, W, NoneTape, D>, Output = Logits<CLASSES, NoneTape, D>, Error = Error>
+        + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<CLASSES, GradTape<f32, D>, D>, Error = Error>
         + Send
         + Sync
         + 'static
@@ -201,13 +216,19 @@ where
 {
     /// A network for images of the given size, each side `Const` or `usize`.
     pub fn new(net: N, height: H, width: W) -> Self {
-        Self { net, height, width, swaps: &[] }
+        Self { net, height, width, swaps: &[], moved: None }
     }
 
     /// The same, with the activations that it can be swapped to as a [`Model`].
     #[must_use]
     pub fn with_swaps(self, swaps: Swaps<N, H, W, CLASSES>) -> Self {
         Self { swaps, ..self }
+    }
+
+    /// The same, with how it is moved to another device as a [`Model`].
+    #[must_use]
+    pub fn with_move(self, moved: Move<N, H, W, CLASSES>) -> Self {
+        Self { moved: Some(moved), ..self }
     }
 
     /// The same network with activation `B`, at the type level.
@@ -219,15 +240,37 @@ where
         Ok(Classifier::new(self.net.try_swap_activation()?, self.height, self.width))
     }
 
-    /// A batch from its values; [`Error::Shape`] if they are not whole images.
-    fn images(&self, values: Vec<f32>) -> Result<Images<H, W>, Error> {
+    /// A batch on a device from its values; [`Error::Shape`] if they are not whole images.
+    pub(crate) fn images<D: Backend<f32>>(
+        &self,
+        device: &D,
+        values: Vec<f32>,
+    ) -> Result<Images<H, W, NoneTape, D>, Error> {
         let image = self.image_len();
         if image == 0 || !values.len().is_multiple_of(image) {
             return Err(Error::Shape { expected: image, found: values.len() });
         }
-        let batch = values.len() / image;
-        Ok(Cpu::default().try_tensor_from_vec(values, (batch, Const, self.height, self.width))?)
+        let shape = (values.len() / image, Const, self.height, self.width);
+        device.try_tensor_from_vec(values, shape).map_err(|error| Error::Device(error.to_string()))
     }
+}
+
+/// Forward and backward over one batch: its loss, its logits, and the gradients.
+pub(crate) fn train_step<N, H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32> + Host<f32>>(
+    net: &mut N,
+    images: Images<H, W, NoneTape, D>,
+    labels: &[usize],
+) -> Result<(f64, Vec<f32>, LeafGradients<f32, D>), Error>
+where
+    N: Network<H, W, CLASSES, D>,
+    Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
+{
+    let (logits, tape) = net.try_forward_mut(images.track())?.split_tape();
+    let values = <D as Host<f32>>::read(&logits)?.into_owned();
+    let loss = try_cross_entropy(logits.put_tape(tape), labels)?;
+    let (loss, tape) = loss.split_tape();
+    let value = f64::from(<D as Host<f32>>::read(&loss)?[0]);
+    Ok((value, values, try_backward(loss.put_tape(tape))?))
 }
 
 impl<N, H: Dim, W: Dim, const CLASSES: usize> Model for Classifier<N, H, W, CLASSES>
@@ -245,17 +288,14 @@ where
     }
 
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
-        let logits = self.net.try_forward(self.images(images)?)?;
+        let logits = self.net.try_forward(self.images(&Cpu::default(), images)?)?;
         Ok(view::read(&logits).into_owned())
     }
 
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
-        let images = self.images(images)?.track();
-        let logits = self.net.try_forward_mut(images)?;
-        let values = view::read(&logits).into_owned();
-        let loss = try_cross_entropy(logits, labels)?;
-        let value = f64::from(view::read(&loss)[0]);
-        Ok(Step { loss: value, logits: values, gradients: try_backward(loss)? })
+        let images = self.images(&Cpu::default(), images)?;
+        let (loss, logits, gradients) = train_step(&mut self.net, images, labels)?;
+        Ok(Step { loss, logits, gradients })
     }
 
     fn net(&self) -> &dyn Walk<f32, Cpu> {
@@ -273,6 +313,14 @@ where
                 let known = self.swaps.iter().map(|(name, _)| *name).collect();
                 Err(SwapError::Unknown { to: activation.to_owned(), known })
             }
+        }
+    }
+
+    fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
+        match (device, self.moved) {
+            (Device::Cpu, _) => Ok(self),
+            (_, Some(moved)) => moved(*self, device),
+            (_, None) => Err(DeviceError::NotBuilt),
         }
     }
 }

@@ -1,11 +1,18 @@
 //! The typed instances behind the names.
 
 use dfdx::nn::BuildOnDevice;
+#[cfg(feature = "cuda")]
+use dfdx::nn::TensorCollection;
 use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+use dfdx::tensor::Cuda;
 use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
 use pvlu::layer::{SwapActivation, try_build_unfilled};
 
 use super::{Entry, Options, RegistryError, Start};
+#[cfg(feature = "cuda")]
+use crate::device::Mirror;
+use crate::device::{Device, DeviceError};
 use crate::init;
 use crate::model::{Classifier, Model, Network, Swaps};
 use crate::resnet::{cifar, v1, v2};
@@ -13,6 +20,45 @@ use crate::{sequential, vgg};
 
 /// Builds a model for images of the given height and width, which were checked.
 pub type Build = fn(&'static Entry, &Options<'_>, (usize, usize)) -> Result<Box<dyn Model>, RegistryError>;
+
+/// A network that can be moved to every device that this crate is built for.
+#[cfg(not(feature = "cuda"))]
+pub trait Movable<const CLASSES: usize>: Network<usize, usize, CLASSES> {}
+#[cfg(not(feature = "cuda"))]
+impl<N: Network<usize, usize, CLASSES>, const CLASSES: usize> Movable<CLASSES> for N {}
+
+/// A network that can be moved to every device that this crate is built for.
+#[cfg(feature = "cuda")]
+pub trait Movable<const CLASSES: usize>:
+    Network<usize, usize, CLASSES> + TensorCollection<f32, Cpu, To<f32, Cuda>: Network<usize, usize, CLASSES, Cuda>>
+{
+}
+#[cfg(feature = "cuda")]
+impl<N, const CLASSES: usize> Movable<CLASSES> for N where
+    N: Network<usize, usize, CLASSES> + TensorCollection<f32, Cpu, To<f32, Cuda>: Network<usize, usize, CLASSES, Cuda>>
+{
+}
+
+/// Moves a model to a device other than the CPU.
+#[cfg(feature = "cuda")]
+fn moved<N: Movable<CLASSES>, const CLASSES: usize>(
+    model: Classifier<N, usize, usize, CLASSES>,
+    device: Device,
+) -> Result<Box<dyn Model>, DeviceError> {
+    let Device::Cuda(number) = device else { return Ok(Box::new(model)) };
+    let cuda = Cuda::try_build(number, 0);
+    let cuda = cuda.map_err(|error| DeviceError::Refused { device, message: error.to_string() })?;
+    Ok(Box::new(Mirror::try_new(model, cuda, device)?))
+}
+
+/// There is no other device.
+#[cfg(not(feature = "cuda"))]
+fn moved<N: Movable<CLASSES>, const CLASSES: usize>(
+    _: Classifier<N, usize, usize, CLASSES>,
+    device: Device,
+) -> Result<Box<dyn Model>, DeviceError> {
+    Err(DeviceError::NotCompiled(device))
+}
 
 /// One network, with start values as asked for.
 fn network<A: Activation, N, const CLASSES: usize>(
@@ -22,13 +68,13 @@ fn network<A: Activation, N, const CLASSES: usize>(
 ) -> Result<Box<dyn Model>, RegistryError>
 where
     N: BuildOnDevice<Cpu, f32>,
-    N::Built: Network<usize, usize, CLASSES>,
+    N::Built: Movable<CLASSES>,
 {
     let mut net = try_build_unfilled::<N, f32, Cpu>(&Cpu::default())?;
     if let Start::Seed(seed) = options.weights {
         init::he::<A>(&mut net, seed)?;
     }
-    let mut model = Classifier::new(net, height, width).with_swaps(swaps);
+    let mut model = Classifier::new(net, height, width).with_swaps(swaps).with_move(moved);
     if let Start::Seed(seed) = options.weights {
         model.seed_dropout(seed);
     }
@@ -41,9 +87,9 @@ fn swap<N, B: Activation, const CLASSES: usize>(
 ) -> Result<Box<dyn Model>, pvlu::Error>
 where
     N: Network<usize, usize, CLASSES> + SwapActivation<f32, Cpu>,
-    N::Swapped<B>: Network<usize, usize, CLASSES>,
+    N::Swapped<B>: Movable<CLASSES>,
 {
-    Ok(Box::new(model.try_swap_activation::<B>()?))
+    Ok(Box::new(model.try_swap_activation::<B>()?.with_move(moved)))
 }
 
 /// The instances of a network for all class counts and the given activations. Swaps start from ReLU, the first.

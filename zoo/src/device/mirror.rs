@@ -1,0 +1,227 @@
+//! A network that computes on another device, with its tensors on the host as well.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use dfdx::nn::{TensorCollection, ToDevice};
+use dfdx::prelude::{Backward, Device as DfdxDevice};
+use dfdx::shapes::{Dim, Rank0};
+use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
+use pvlu::Error;
+use pvlu::backend::Backend;
+use pvlu::layer::{AnyTensor, Extent, Host, LayerOutline, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut};
+use pvlu::tape::LeafGradients;
+
+use super::{Device, DeviceError};
+use crate::model::{Classifier, Model, Network, Step, SwapError, UpdateRule, train_step};
+
+/// A classifier whose network has a twin on the device `D`, which computes.
+///
+/// The tensors and switches on the host are what everybody sees and changes, so that loading, freezing, optimisers and
+/// checkpoints are the same for every device. A change is repeated on the twin at once; a training step brings back
+/// running statistics, counts of dropouts, and the gradients of what is trained. For fine-tuning, where little is
+/// trained, that is little; where everything is, the weights travel twice a step.
+#[derive(Debug)]
+pub struct Mirror<N: 'static, M, H: 'static, W: 'static, const CLASSES: usize, D> {
+    host: Classifier<N, H, W, CLASSES>,
+    twin: M,
+    device: D,
+    place: Device,
+    /// Why the twin is not what the host has: it could not be changed. Nothing is computed then.
+    broken: Option<Error>,
+}
+
+impl<N, H: Dim, W: Dim, const CLASSES: usize, D> Mirror<N, N::To<f32, D>, H, W, CLASSES, D>
+where
+    N: Network<H, W, CLASSES> + TensorCollection<f32, Cpu>,
+    N::To<f32, D>: Network<H, W, CLASSES, D>,
+    D: DfdxDevice<f32> + Backend<f32> + Host<f32>,
+{
+    /// Copies a classifier's network to a device, which is shown as `place`.
+    pub fn try_new(mut host: Classifier<N, H, W, CLASSES>, device: D, place: Device) -> Result<Self, DeviceError> {
+        let refused = |message: String| DeviceError::Refused { device: place, message };
+        let mut twin = host.net.try_to_device(&device).map_err(|error| refused(error.to_string()))?;
+        // dfdx moves tensors; switches are none.
+        copy(&mut host.net, &mut twin, |_| false).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { host, twin, device, place, broken: None })
+    }
+}
+
+impl<N, M, H, W, const CLASSES: usize, D> Mirror<N, M, H, W, CLASSES, D> {
+    /// Whether the twin is what the host has.
+    fn check(&self) -> Result<(), Error> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// What is copied from one network to another of the same layers.
+struct Contents {
+    switches: VecDeque<SwitchState>,
+    tensors: VecDeque<Vec<f32>>,
+    /// Which tensors.
+    wanted: fn(Slot<'_>) -> bool,
+}
+
+/// Copies the switches, and the wanted tensors.
+fn copy<A: Host<f32>, B: Host<f32>>(
+    from: &mut dyn Walk<f32, A>,
+    to: &mut dyn Walk<f32, B>,
+    wanted: fn(Slot<'_>) -> bool,
+) -> Result<(), Error> {
+    let mut contents = Contents { switches: VecDeque::new(), tensors: VecDeque::new(), wanted };
+    from.walk_mut(&mut Path::root(), &mut Take(&mut contents))?;
+    to.walk_mut(&mut Path::root(), &mut Give(&mut contents))
+}
+
+struct Take<'a>(&'a mut Contents);
+
+impl<D: Host<f32>> WalkerMut<f32, D> for Take<'_> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, D>) -> Result<(), Error> {
+        if (self.0.wanted)(slot) {
+            self.0.tensors.push_back(tensor.read()?.into_owned());
+        }
+        Ok(())
+    }
+    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), Error> {
+        self.0.switches.push_back(switches.state());
+        Ok(())
+    }
+}
+
+struct Give<'a>(&'a mut Contents);
+
+impl<D: Host<f32>> WalkerMut<f32, D> for Give<'_> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, D>) -> Result<(), Error> {
+        if !(self.0.wanted)(slot) {
+            return Ok(());
+        }
+        let Some(values) = self.0.tensors.pop_front() else { return Ok(()) };
+        tensor.with_mut(&mut |to| to.copy_from_slice(&values))
+    }
+    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), Error> {
+        if let Some(state) = self.0.switches.pop_front() {
+            switches.set(state);
+        }
+        Ok(())
+    }
+}
+
+/// The gradients of trained tensors, by path, on the host.
+struct Fetch<'a, D: Backend<f32>> {
+    device: &'a D,
+    gradients: &'a mut LeafGradients<f32, D>,
+    fetched: BTreeMap<String, Vec<f32>>,
+}
+
+impl<D: Backend<f32>> Walker<f32, D> for Fetch<'_, D> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, D>) -> Result<(), Error> {
+        if slot.trained
+            && let Some(gradient) = tensor.gradient(self.gradients)?
+        {
+            let gradient = D::gradient_mut(gradient);
+            let values = self.device.try_to_host(D::frozen(&gradient));
+            let values = values.map_err(|error| Error::Device(error.to_string()))?;
+            self.fetched.insert(slot.path.to_owned(), values);
+        }
+        Ok(())
+    }
+}
+
+/// Puts gradients to the tensors of their paths.
+struct Lay<'a> {
+    fetched: &'a BTreeMap<String, Vec<f32>>,
+    gradients: LeafGradients<f32, Cpu>,
+}
+
+impl Walker<f32, Cpu> for Lay<'_> {
+    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        let Some(values) = self.fetched.get(slot.path) else { return Ok(()) };
+        self.gradients.reach(tensor.id());
+        if let Some(gradient) = tensor.gradient(&mut self.gradients)? {
+            gradient.copy_from_slice(values);
+        }
+        Ok(())
+    }
+}
+
+impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Walk<f32, Cpu> for Mirror<N, M, H, W, CLASSES, D>
+where
+    N: Network<H, W, CLASSES>,
+    M: Network<H, W, CLASSES, D>,
+    D: Backend<f32> + Host<f32>,
+{
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<f32, Cpu>) -> Result<(), Error> {
+        self.host.net.walk(path, walker)
+    }
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<f32, Cpu>) -> Result<(), Error> {
+        let walked = self.host.net.walk_mut(path, walker);
+        // Even after an error, for some tensors may have been changed. One of the device is told where it matters: a walk
+        // on the host has no errors but its walker's.
+        self.broken = copy(&mut self.host.net, &mut self.twin, |_| true).err();
+        walked
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        self.host.net.outline(path, input, show)
+    }
+}
+
+impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Model for Mirror<N, M, H, W, CLASSES, D>
+where
+    N: Network<H, W, CLASSES>,
+    M: Network<H, W, CLASSES, D>,
+    H: Send + Sync + 'static,
+    W: Send + Sync + 'static,
+    D: Backend<f32> + Host<f32> + Send + Sync,
+    Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
+{
+    fn classes(&self) -> usize {
+        CLASSES
+    }
+
+    fn image(&self) -> (usize, usize) {
+        self.host.image()
+    }
+
+    fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
+        self.check()?;
+        let logits = self.twin.try_forward(self.host.images(&self.device, images)?)?;
+        Ok(<D as Host<f32>>::read(&logits)?.into_owned())
+    }
+
+    fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
+        self.check()?;
+        let images = self.host.images(&self.device, images)?;
+        let (loss, logits, mut gradients) = train_step(&mut self.twin, images, labels)?;
+        let mut fetch = Fetch { device: &self.device, gradients: &mut gradients, fetched: BTreeMap::new() };
+        self.twin.walk(&mut Path::root(), &mut fetch)?;
+        let mut lay = Lay { fetched: &fetch.fetched, gradients: LeafGradients::none(Gradients::leaky()) };
+        self.host.net.walk(&mut Path::root(), &mut lay)?;
+        let gradients = lay.gradients;
+        copy(&mut self.twin, &mut self.host.net, |slot| slot.updated)?;
+        Ok(Step { loss, logits, gradients })
+    }
+
+    fn net(&self) -> &dyn Walk<f32, Cpu> {
+        self
+    }
+
+    fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu> {
+        self
+    }
+
+    fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
+        // Not through `walk_mut`: what is not trained does not change, and stays where it is.
+        let updated = self.host.update(gradients, rule);
+        copy(&mut self.host.net, &mut self.twin, |slot| slot.trained).and(updated)
+    }
+
+    fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError> {
+        Ok(Box::new(self.host).swap_activation(activation)?.to_device(self.place)?)
+    }
+
+    fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
+        if device == self.place { Ok(self) } else { Box::new(self.host).to_device(device) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

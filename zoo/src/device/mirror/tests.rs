@@ -1,0 +1,91 @@
+//! The CPU as the other device: a model and its mirror train alike, bit for bit.
+
+use dfdx::nn::DeviceBuildExt;
+use dfdx::shapes::Const;
+use pvlu::activation::{Pvlu, Relu};
+use pvlu::layer::Mode;
+use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, GlobalAvgPool2D, Linear};
+
+use super::*;
+use crate::registry::build;
+use crate::snapshot::Snapshot;
+use crate::train::{Optimizer, OptimizerConfig};
+use crate::transfer::FreezePolicy;
+
+type Net<A> = (Conv2D<3, 8, 3, 1, 1>, BatchNorm2D<8>, Act<A, 8>, Dropout<25>, (GlobalAvgPool2D, Linear<8, 10>));
+type Small<N> = Classifier<N, Const<32>, Const<32>, 10>;
+
+fn images(batch: usize, seed: usize) -> Vec<f32> {
+    (0..batch * 3 * 32 * 32).map(|i| ((i * 7 + seed) as f32 * 0.37).sin()).collect()
+}
+
+/// A classifier, and a mirror of one that is equal.
+fn pair() -> [Box<dyn Model>; 2] {
+    let net = Cpu::seed_from_u64(3).build_module::<Net<Pvlu>, f32>();
+    let mirror = Mirror::try_new(Small::cifar(net.clone()), Cpu::default(), Device::Cuda(0)).unwrap();
+    [Box::new(Small::cifar(net)), Box::new(mirror)]
+}
+
+#[test]
+fn a_mirror_trains_as_its_original() {
+    let mut models = pair();
+    let mut optimizers = [0; 2].map(|_| Optimizer::new(OptimizerConfig::adam()));
+    for (step, policy) in [FreezePolicy::NONE, FreezePolicy::ACTIVATIONS, FreezePolicy::NONE].into_iter().enumerate() {
+        let mut seen = Vec::new();
+        for (model, optimizer) in models.iter_mut().zip(&mut optimizers) {
+            if step == 0 {
+                model.seed_dropout(9);
+            }
+            policy.apply(model.net_mut());
+            model.set_mode(Mode::Train);
+            let mut result = model.step(images(3, step), &[1, 7, 3]).unwrap();
+            optimizer.update(model.as_mut(), &mut result.gradients, 0.1).unwrap();
+            model.set_mode(Mode::Eval);
+            let logits = model.logits(images(2, 50)).unwrap();
+            seen.push((result.loss, result.logits, logits, Snapshot::of(model.as_ref()).unwrap()));
+        }
+        assert_eq!(seen[0], seen[1], "step {step}");
+    }
+}
+
+#[test]
+fn what_is_written_on_the_host_is_computed_with() {
+    let [original, mut mirror] = pair();
+    let other = Small::cifar(Cpu::seed_from_u64(4).build_module::<Net<Pvlu>, f32>());
+    Snapshot::of(&other).unwrap().restore(mirror.as_mut()).unwrap();
+    let logits = mirror.logits(images(2, 1)).unwrap();
+    assert_eq!(logits, other.logits(images(2, 1)).unwrap());
+    assert_ne!(logits, original.logits(images(2, 1)).unwrap());
+}
+
+#[test]
+fn an_unreached_parameter_has_no_gradient() {
+    let [mut original, mut mirror] = pair();
+    for model in [&mut original, &mut mirror] {
+        FreezePolicy::ACTIVATIONS.apply(model.net_mut());
+        model.set_mode(Mode::Train);
+        let gradients = model.step(images(1, 1), &[0]).unwrap().gradients;
+        let mut reached = Vec::new();
+        struct Reached<'a>(&'a LeafGradients<f32, Cpu>, &'a mut Vec<String>);
+        impl Walker<f32, Cpu> for Reached<'_> {
+            fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+                if self.0.reached_id(tensor.id()) {
+                    self.1.push(slot.path.to_owned());
+                }
+                Ok(())
+            }
+        }
+        model.net().walk(&mut Path::root(), &mut Reached(&gradients, &mut reached)).unwrap();
+        assert_eq!(reached, ["2.alpha", "2.beta"]);
+    }
+}
+
+#[test]
+fn a_model_without_the_device_says_so() {
+    let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
+    let error = model.to_device(Device::Cpu).unwrap().to_device(Device::Cuda(99)).err().expect("there is no such GPU");
+    assert!(error.to_string().starts_with("cuda:99: "), "{error}");
+    let net = Cpu::seed_from_u64(3).build_module::<Net<Relu>, f32>();
+    let error = Box::new(Small::cifar(net)).to_device(Device::Cuda(0)).err().expect("it has no way there");
+    assert!(error.to_string().contains("the CPU alone"), "{error}");
+}
