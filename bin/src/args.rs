@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pvlu_zoo::device::Device;
 use pvlu_zoo::registry::{self, ACTIVATIONS};
 
 use crate::error::CliError;
@@ -157,6 +158,10 @@ pub struct CommonArgs {
     /// Worker threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: Option<u16>,
+
+    /// Where models compute: cpu, cuda or cuda:N
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    pub device: Device,
 
     /// Folder for the tables, and for runs under way
     #[arg(long, value_name = "DIR", default_value = "results")]

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use pvlu::kernel::cpu::simd::Level;
 use pvlu_zoo::data::{DataError, Dataset, Split};
+use pvlu_zoo::device::Device;
 
 use crate::args::{CommonArgs, Preset};
+use crate::device;
 use crate::digest;
 use crate::error::CliError;
 use crate::runs::config::Config;
@@ -82,8 +84,8 @@ impl Chosen {
     pub fn config(&self, parts: &Parts) -> Config {
         Config::default()
             .with("version", env!("CARGO_PKG_VERSION"))
-            // Instruction sets round differently.
-            .with("simd", format!("{:?}", Level::current()).to_lowercase())
+            // Instruction sets and devices round differently.
+            .with("simd", arithmetic())
             .with("data", self.dataset.name)
             .with("data_sha256", parts.hash())
             .with("data_warnings", self.dataset.warnings.join("; "))
@@ -188,4 +190,11 @@ fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chos
         set.title()
     );
     Ok(Chosen { dataset: Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?, preset, note })
+}
+/// What rounds: the instruction set of the CPU, or the other device.
+fn arithmetic() -> String {
+    match device::chosen() {
+        Device::Cpu => format!("{:?}", Level::current()).to_lowercase(),
+        Device::Cuda(_) => "cuda".to_owned(),
+    }
 }

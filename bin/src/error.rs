@@ -82,6 +82,9 @@ pub enum CliError {
         /// Why.
         source: rayon::ThreadPoolBuildError,
     },
+    /// The device that models were to compute on.
+    #[error(transparent)]
+    Device(#[from] pvlu_zoo::device::DeviceError),
     /// A model could not be opened or saved.
     #[error(transparent)]
     Checkpoint(#[from] pvlu_zoo::checkpoint::CheckpointError),

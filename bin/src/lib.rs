@@ -6,6 +6,7 @@
 pub mod args;
 pub mod command;
 pub mod dataset;
+pub mod device;
 pub mod digest;
 pub mod error;
 pub mod figure;

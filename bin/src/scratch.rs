@@ -11,6 +11,7 @@ use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Sp
 
 use crate::args::TableArgs;
 use crate::dataset::{Chosen, Parts, Set, choose};
+use crate::device::placed;
 use crate::error::CliError;
 use crate::inspect;
 use crate::runs::config::Config;
@@ -84,7 +85,8 @@ impl Scratch {
 
     fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
         let seed = config.get("seed").parse().unwrap_or(0);
-        Ok((registry::build(self.table.model, config.get("activation"), self.classes, seed)?, seed))
+        let model = registry::build(self.table.model, config.get("activation"), self.classes, seed)?;
+        Ok((placed(model)?, seed))
     }
 
     fn splits(&self, seed: u64) -> Result<Splits, CliError> {

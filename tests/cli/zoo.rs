@@ -107,6 +107,18 @@ fn unknown_names_are_one_line_that_lists_the_known_ones() {
 }
 
 #[test]
+fn a_device_that_is_not_there_is_one_line() {
+    let place = Place::new();
+    let bench = "bench --model cifar_resnet20 --batch 1 --steps 1";
+    zoo(&place, &format!("{bench} --device cpu")).succeeded();
+    // Before any work, whatever it would be.
+    zoo(&place, &format!("{bench} --device cuda:7")).failed_in_one_line(1, &["cuda:7", "without the feature `cuda`"]);
+    place.run("table4 --device cuda").failed_in_one_line(1, &["cuda:0"]);
+    assert_eq!(place.results(), [""; 0]);
+    zoo(&place, &format!("{bench} --device tpu")).failed_in_one_line(2, &["expected cpu, cuda or cuda:N", "\"tpu\""]);
+}
+
+#[test]
 fn logits_are_those_of_the_library_and_of_the_swapped_model() {
     let place = Place::new();
     weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);

@@ -25,6 +25,7 @@ use self::record::Record;
 use self::store::Store;
 use crate::args::CommonArgs;
 use crate::command::start_threads;
+use crate::device;
 use crate::error::CliError;
 use crate::figures;
 use crate::interrupt;
@@ -111,6 +112,7 @@ pub fn prepare(args: &CommonArgs) -> Result<(), CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
     start_threads(args.threads)?;
+    device::choose(args.device)?;
     if args.dry_run { Ok(()) } else { prepare_folder(&args.out) }
 }
 

@@ -13,6 +13,7 @@ use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
 use pvlu_zoo::weights::TensorFile;
 
 use super::protocol::{LARGE, Protocol, quick};
+use crate::device::placed;
 use crate::digest;
 use crate::error::CliError;
 use crate::runs::Context;
@@ -148,7 +149,8 @@ pub fn open_file(
         source: None,
         fresh_head: Some(seed),
     };
-    let Opened { mut model, entry, report, description } = open(path, &wanted)?;
+    let Opened { model, entry, report, description } = open(path, &wanted)?;
+    let mut model = placed(model)?;
     let opened_head = report.fresh.is_empty();
     if protocol.transfer && opened_head {
         pvlu_zoo::init::he_of(model.net_mut(), seed, &|path| pvlu_zoo::transfer::in_head(path))
@@ -194,7 +196,7 @@ pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<O
 pub fn build(model: &str, classes: usize, weights: Start) -> Result<Box<dyn Model>, CliError> {
     let entry = registry::find(model)?;
     let side = side(entry);
-    Ok(entry.build(&Options { activation: "relu", classes, image: Some((side, side)), weights })?)
+    Ok(placed(entry.build(&Options { activation: "relu", classes, image: Some((side, side)), weights })?)?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
 /// The models of the zoo: what they are, what they answer, and fine-tuning them.
@@ -17,6 +18,10 @@ pub struct Zoo {
     /// Worker threads; results do not depend on it [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+
+    /// Where models compute: cpu, cuda or cuda:N
+    #[arg(long, global = true, default_value_t, value_name = "DEVICE")]
+    pub device: Device,
 }
 
 /// What can be done.

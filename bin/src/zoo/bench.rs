@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::info::pretty;
+use crate::device::placed;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::print;
@@ -97,7 +98,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let options =
         Options { activation: &args.activation, classes, image: Some((height, width)), weights: Start::Seed(0) };
     let program = memory("VmRSS");
-    let mut model = entry.build(&options)?;
+    let mut model = placed(entry.build(&options)?)?;
     let failed = |source| CliError::Model { model: entry.name, source };
     let macs = multiply_adds(model.as_ref()).map_err(failed)?;
     model.set_mode(if args.mode == BenchMode::Infer { Mode::Eval } else { Mode::Train });

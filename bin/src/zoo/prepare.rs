@@ -9,6 +9,7 @@ use pvlu_zoo::metadata::{self, Origin};
 use pvlu_zoo::weights::Source;
 
 use super::args::ModelArgs;
+use crate::device::placed;
 use crate::error::CliError;
 
 impl ModelArgs {
@@ -22,7 +23,9 @@ impl ModelArgs {
             source: self.source.map(Source::from),
             fresh_head,
         };
-        Ok(checkpoint::open(&self.weights, &wanted)?)
+        let mut opened = checkpoint::open(&self.weights, &wanted)?;
+        opened.model = placed(opened.model)?;
+        Ok(opened)
     }
 }
 

@@ -29,7 +29,7 @@ impl Layout {
     }
 
     /// Whether one channel of one sample fills registers: narrower ones would leave most of each register empty.
-    pub(super) fn is_planar(self) -> bool {
+    pub(crate) fn is_planar(self) -> bool {
         self.inner >= 32
     }
 }

@@ -4,11 +4,27 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use cudarc::cublas::CudaBlas;
-use cudarc::driver::{CudaDevice, CudaFunction, CudaSlice};
+use cudarc::driver::{CudaDevice, CudaFunction, CudaSlice, DeviceRepr, LaunchAsync, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 use dfdx::tensor::{Cuda, CudaError, Storage};
 
-use super::{CudaElement, View};
+use super::{CudaElement, View, ViewMut};
+
+/// Threads of a block.
+pub(super) const THREADS: u32 = 256;
+
+/// Most blocks of a launch: enough to fill any GPU many times over. Kernels stride by the whole grid.
+const BLOCKS: usize = 1 << 16;
+
+/// Blocks for so many threads. Depends on sizes only, as all geometry does.
+pub(super) fn blocks(threads: usize) -> u32 {
+    threads.div_ceil(THREADS as usize).clamp(1, BLOCKS) as u32
+}
+
+/// Blocks for a pass over so many elements, in vectors of sixteen bytes.
+pub(super) fn blocks_over<E>(elements: usize) -> u32 {
+    blocks(elements.div_ceil(16 / size_of::<E>()))
+}
 
 /// A device and its handle of cuBLAS.
 #[derive(Clone, Debug)]
@@ -51,13 +67,67 @@ impl Gpu {
         Ok(values)
     }
 
-    /// Bytes, zero.
+    /// Bytes, zero, and at least one: the driver allocates nothing less.
     pub fn bytes(&self, len: usize) -> Result<CudaSlice<u8>, CudaError> {
-        Ok(self.device.alloc_zeros(len)?)
+        Ok(self.device.alloc_zeros(len.max(1))?)
+    }
+
+    /// Elements that hold anything, and at least one. For kernels that write all that is read.
+    pub(super) fn unfilled<T: DeviceRepr>(&self, len: usize) -> Result<CudaSlice<T>, CudaError> {
+        // SAFETY: memory of the device, which nothing on the host reads before a kernel or a copy wrote it; every bit pattern
+        // is a value of the numbers that it holds.
+        Ok(unsafe { self.device.alloc(len.max(1)) }?)
+    }
+
+    /// Zeros.
+    pub(super) fn zero<E: CudaElement>(&self, mut x: ViewMut<'_, E>) -> Result<(), CudaError> {
+        if !x.is_empty() {
+            self.device.memset_zeros(&mut x)?;
+        }
+        Ok(())
+    }
+
+    /// Launches the kernel of this name in type `E`, with [`THREADS`] in each block, on the stream of the device.
+    ///
+    /// # Safety
+    /// The arguments are of the types of the kernel's parameters, and every element that it reads or writes for them lies in
+    /// the memory that a pointer among them points to, which nobody else uses meanwhile but on the same stream.
+    pub(super) unsafe fn launch<E: CudaElement, P>(
+        &self,
+        module: &Module,
+        kernel: &str,
+        blocks: u32,
+        arguments: P,
+    ) -> Result<(), CudaError>
+    where
+        CudaFunction: LaunchAsync<P>,
+    {
+        // SAFETY: the caller's.
+        unsafe { self.launch_named(module, &format!("{kernel}{}", E::SUFFIX), blocks, arguments) }
+    }
+
+    /// As [`launch`](Self::launch), by the whole name.
+    ///
+    /// # Safety
+    /// As there.
+    pub(super) unsafe fn launch_named<P>(
+        &self,
+        module: &Module,
+        kernel: &str,
+        blocks: u32,
+        arguments: P,
+    ) -> Result<(), CudaError>
+    where
+        CudaFunction: LaunchAsync<P>,
+    {
+        let config = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
+        let function = self.function(module, kernel)?;
+        // SAFETY: the caller's; the geometry is within what every kernel here is compiled for.
+        Ok(unsafe { function.launch(config, arguments) }?)
     }
 
     /// A kernel of a module, which is loaded first if it was not yet.
-    pub(super) fn function(&self, module: &Module, name: &str) -> Result<CudaFunction, CudaError> {
+    fn function(&self, module: &Module, name: &str) -> Result<CudaFunction, CudaError> {
         if !self.device.has_func(module.name, name) {
             self.device.load_ptx(Ptx::from_src(module.ptx), module.name, module.kernels)?;
         }
@@ -76,14 +146,13 @@ pub(super) struct Module {
     pub kernels: &'static [&'static str],
 }
 
-/// The module of the file of this name.
+/// The module of the file of this name: its kernels in both element types, and those in one type only, by their whole names.
 macro_rules! module {
-    ($file:literal, [$($kernel:literal),* $(,)?]) => {
+    ($file:literal, [$($kernel:literal),* $(,)?] $(, also [$($whole:literal),* $(,)?])?) => {
         $crate::kernel::cuda::gpu::Module {
             name: concat!("pvlu_", $file),
             ptx: include_str!(concat!(env!("OUT_DIR"), "/", $file, ".ptx")),
-            // Each in both element types.
-            kernels: &[$(concat!($kernel, "_f32"), concat!($kernel, "_f64"),)*],
+            kernels: &[$(concat!($kernel, "_f32"), concat!($kernel, "_f64"),)* $($($whole,)*)?],
         }
     };
 }

@@ -7,6 +7,7 @@
 
 use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use cudarc::driver::sys::CUdeviceptr;
 use cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut, DeviceSlice};
@@ -58,10 +59,22 @@ impl<'a, E> View<'a, E> {
         self.len == 0
     }
 
+    /// Some of the elements.
+    pub(super) fn part(&self, range: Range<usize>) -> View<'a, E> {
+        let (pointer, len) = part(self.pointer, self.len, range, size_of::<E>());
+        View { pointer, len, memory: PhantomData }
+    }
+
     /// Address of the first element, for a kernel.
     pub(super) fn pointer(&self) -> CUdeviceptr {
         self.pointer
     }
+}
+
+/// Address and number of some of the elements.
+fn part(pointer: CUdeviceptr, len: usize, range: Range<usize>, size: usize) -> (CUdeviceptr, usize) {
+    assert!(range.start <= range.end && range.end <= len, "a part of the elements");
+    (pointer + (range.start * size) as CUdeviceptr, range.len())
 }
 
 impl<'a, E> ViewMut<'a, E> {
@@ -88,6 +101,12 @@ impl<'a, E> ViewMut<'a, E> {
     /// The same elements for a shorter time.
     pub fn reborrow(&mut self) -> ViewMut<'_, E> {
         ViewMut { pointer: self.pointer, len: self.len, memory: PhantomData }
+    }
+
+    /// Some of the elements.
+    pub(super) fn part(&mut self, range: Range<usize>) -> ViewMut<'_, E> {
+        let (pointer, len) = part(self.pointer, self.len, range, size_of::<E>());
+        ViewMut { pointer, len, memory: PhantomData }
     }
 
     /// Address of the first element, for a kernel.

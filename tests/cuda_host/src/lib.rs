@@ -18,16 +18,11 @@
 //! compiles at run time (concat, stack, to_dtype, some reshapes) is out of reach, and so are its two convolutions, whose kernels
 //! have the same names.
 
-#![allow(unsafe_code)]
-
-use std::ffi::{CStr, c_char, c_int, c_uint};
-
-unsafe extern "C" {
-    fn pvlu_host_set_order(order: c_int, seed: c_uint);
-    fn pvlu_host_launches() -> usize;
-    fn pvlu_host_allocated() -> usize;
-    fn pvlu_host_last_error() -> *const c_char;
-}
+#[cfg(feature = "host")]
+#[allow(unsafe_code)]
+mod host;
+#[cfg(feature = "host")]
+pub use host::{allocated, last_error, launches, set_order};
 
 /// The order in which the threads of a block run from one barrier to the next, and the blocks of a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,31 +40,6 @@ impl Order {
     pub const SOME: [Self; 4] = [Self::Forward, Self::Reverse, Self::Shuffled(1), Self::Shuffled(2)];
 }
 
-/// Sets the order for launches by this thread. At first it is [`Order::Forward`].
-pub fn set_order(order: Order) {
-    let (order, seed) = match order {
-        Order::Forward => (0, 0),
-        Order::Reverse => (1, 0),
-        Order::Shuffled(seed) => (2, seed),
-    };
-    // SAFETY: stores two numbers of this thread, and the first names an order.
-    unsafe { pvlu_host_set_order(order, seed) }
-}
-
-/// The number of kernels that this thread launched, dfdx's included.
-pub fn launches() -> usize {
-    // SAFETY: reads a number of this thread.
-    unsafe { pvlu_host_launches() }
-}
-
-/// The bytes of device memory that this thread allocated and nobody freed; what dfdx's cache keeps is not freed.
-pub fn allocated() -> usize {
-    // SAFETY: takes the lock of the driver, which this thread does not hold, for no call into the driver calls back.
-    unsafe { pvlu_host_allocated() }
-}
-
-/// What went wrong last in a call of this thread into the driver; empty if nothing did.
-pub fn last_error() -> String {
-    // SAFETY: a text that ends with zero and that only calls of this thread change, none of which happens before the copy.
-    unsafe { CStr::from_ptr(pvlu_host_last_error()) }.to_string_lossy().into_owned()
-}
+/// A GPU has an order of its own.
+#[cfg(not(feature = "host"))]
+pub fn set_order(_: Order) {}

@@ -142,7 +142,7 @@ impl ConvShape {
     }
 
     /// Whether the convolution is a matrix product over channels, pixel by pixel.
-    fn is_pointwise(&self) -> bool {
+    pub(crate) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 }

@@ -61,7 +61,7 @@ impl PoolShape {
         if size == 0 || padded < self.kernel { 0 } else { (padded - self.kernel) / self.stride + 1 }
     }
 
-    fn planes(self) -> usize {
+    pub(crate) fn planes(self) -> usize {
         self.batch * self.channels
     }
 
@@ -74,7 +74,7 @@ impl PoolShape {
     }
 
     /// Asserts the contract of the kernels.
-    fn check(self, input: usize, output: usize) {
+    pub(crate) fn check(self, input: usize, output: usize) {
         assert!((1..=MAX_KERNEL).contains(&self.kernel), "windows are 1 to {MAX_KERNEL} wide");
         assert!(self.stride >= 1, "windows move");
         assert!(self.padding <= self.kernel / 2, "every window meets the image");

@@ -13,7 +13,7 @@ use pvlu::layer::builder::{
 };
 use pvlu::layer::{Keras, Switches};
 
-use pair::{Images, check_with};
+use pair::{Images, check_cross_entropy, check_with};
 
 /// Nothing is changed of a layer as built.
 fn as_built(_: Switches<'_>) {}
@@ -23,7 +23,7 @@ fn frozen(switches: Switches<'_>) {
     match switches {
         Switches::Weights { frozen, .. } | Switches::Activation { frozen, .. } => *frozen = true,
         Switches::BatchNorm(norm) => (norm.affine_frozen, norm.statistics_frozen) = (true, true),
-        Switches::Dropout(_) => {}
+        _ => {}
     }
 }
 
@@ -37,55 +37,56 @@ fn half_frozen(switches: Switches<'_>) {
             }
         }
         Switches::BatchNorm(norm) => norm.statistics_frozen = true,
-        Switches::Activation { .. } | Switches::Dropout(_) => {}
+        _ => {}
     }
 }
 
 /// Checks layers on images of odd sizes, on one pixel, and on an image larger than a block of threads.
 macro_rules! images {
-    ($($name:ident: $channels:literal, [$($layer:ty),* $(,)?], [$($switch:ident),*];)*) => {$(
+    ($($name:ident: $channels:literal, $layer:ty, $switch:ident;)*) => {$(
         #[test]
         fn $name() {
             let shapes: [Images<$channels>; 3] = [(3, Const, 7, 5), (1, Const, 3, 3), (2, Const, 33, 19)];
             for shape in shapes {
-                $($(check_with::<f32, $layer, _, _>(shape, $switch); check_with::<f64, $layer, _, _>(shape, $switch);)*)*
+                check_with::<f32, $layer, _, _>(shape, $switch);
+                check_with::<f64, $layer, _, _>(shape, $switch);
             }
         }
     )*};
 }
 images! {
-    relu: 5, [Act<Relu, 5>], [as_built];
-    leaky_relu: 5, [Act<LeakyRelu, 5>], [as_built];
-    elu: 5, [Act<Elu, 5>], [as_built];
-    prelu: 5, [Act<PRelu, 5>], [as_built];
-    sine_relu: 5, [Act<SineRelu, 5>], [as_built];
-    swish: 5, [Act<Swish, 5>], [as_built];
-    vlu: 5, [Act<Vlu, 5>], [as_built];
-    pvlu: 5, [Act<Pvlu, 5>], [as_built];
-    pvlu_frozen: 5, [Act<Pvlu, 5>], [frozen];
-    convolution_of_three_by_three: 5, [Conv2D<5, 7, 3, 1, 1>], [as_built];
-    convolution_half_frozen: 5, [Conv2D<5, 7, 3, 1, 1>], [half_frozen];
-    convolution_frozen: 5, [Conv2D<5, 7, 3, 1, 1>], [frozen];
-    convolution_of_one_pixel: 5, [Conv2D<5, 4, 1, 1, 0, false>], [as_built];
-    convolution_of_one_pixel_with_stride: 5, [Conv2D<5, 4, 1, 2, 0, false>], [as_built];
-    convolution_with_stride: 5, [Conv2D<5, 6, 3, 2, 1>], [as_built];
-    convolution_of_seven_by_seven: 3, [Conv2D<3, 4, 7, 2, 3>], [as_built];
-    convolution_without_padding: 1, [Conv2D<1, 1, 3>], [as_built];
-    batch_norm: 5, [BatchNorm2D<5>], [as_built];
-    batch_norm_of_keras: 5, [BatchNorm2D<5, Keras>], [as_built];
-    batch_norm_by_running_statistics: 5, [BatchNorm2D<5>], [half_frozen];
-    batch_norm_frozen: 5, [BatchNorm2D<5>], [frozen];
-    max_pool: 5, [MaxPool2D<3, 2, 1>], [as_built];
-    max_pool_of_two_by_two: 5, [MaxPool2D<2, 2>], [as_built];
-    max_pool_of_one_pixel: 5, [MaxPool2D<1, 2>], [as_built];
-    max_pool_padded_with_zeros: 5, [ZeroPaddedMaxPool2D<3, 2, 1>], [as_built];
-    average_pool: 5, [AvgPool2D<3, 2, 1>], [as_built];
-    global_pool: 5, [GlobalAvgPool2D], [as_built];
-    subsample: 4, [SubsamplePad2D<4, 10, 2>], [as_built];
-    dropout: 5, [Dropout<30>], [as_built];
-    residual: 5, [Residual<Conv2D<5, 5, 3, 1, 1>>], [as_built];
-    projected_residual: 5, [ProjectedResidual<Conv2D<5, 6, 3, 1, 1>, Conv2D<5, 6, 1>>], [as_built];
-    a_few_layers: 5, [(Conv2D<5, 6, 3, 1, 1, false>, BatchNorm2D<6>, Act<Pvlu, 6>, MaxPool2D<2, 1>)], [as_built];
+    relu: 5, Act<Relu, 5>, as_built;
+    leaky_relu: 5, Act<LeakyRelu, 5>, as_built;
+    elu: 5, Act<Elu, 5>, as_built;
+    prelu: 5, Act<PRelu, 5>, as_built;
+    sine_relu: 5, Act<SineRelu, 5>, as_built;
+    swish: 5, Act<Swish, 5>, as_built;
+    vlu: 5, Act<Vlu, 5>, as_built;
+    pvlu: 5, Act<Pvlu, 5>, as_built;
+    pvlu_frozen: 5, Act<Pvlu, 5>, frozen;
+    convolution_of_three_by_three: 5, Conv2D<5, 7, 3, 1, 1>, as_built;
+    convolution_half_frozen: 5, Conv2D<5, 7, 3, 1, 1>, half_frozen;
+    convolution_frozen: 5, Conv2D<5, 7, 3, 1, 1>, frozen;
+    convolution_of_one_pixel: 5, Conv2D<5, 4, 1, 1, 0, false>, as_built;
+    convolution_of_one_pixel_with_stride: 5, Conv2D<5, 4, 1, 2, 0, false>, as_built;
+    convolution_with_stride: 5, Conv2D<5, 6, 3, 2, 1>, as_built;
+    convolution_of_seven_by_seven: 3, Conv2D<3, 4, 7, 2, 3>, as_built;
+    convolution_without_padding: 1, Conv2D<1, 1, 3>, as_built;
+    batch_norm: 5, BatchNorm2D<5>, as_built;
+    batch_norm_of_keras: 5, BatchNorm2D<5, Keras>, as_built;
+    batch_norm_by_running_statistics: 5, BatchNorm2D<5>, half_frozen;
+    batch_norm_frozen: 5, BatchNorm2D<5>, frozen;
+    max_pool: 5, MaxPool2D<3, 2, 1>, as_built;
+    max_pool_of_two_by_two: 5, MaxPool2D<2, 2>, as_built;
+    max_pool_of_one_pixel: 5, MaxPool2D<1, 2>, as_built;
+    max_pool_padded_with_zeros: 5, ZeroPaddedMaxPool2D<3, 2, 1>, as_built;
+    average_pool: 5, AvgPool2D<3, 2, 1>, as_built;
+    global_pool: 5, GlobalAvgPool2D, as_built;
+    subsample: 4, SubsamplePad2D<4, 10, 2>, as_built;
+    dropout: 5, Dropout<30>, as_built;
+    residual: 5, Residual<Conv2D<5, 5, 3, 1, 1>>, as_built;
+    projected_residual: 5, ProjectedResidual<Conv2D<5, 6, 3, 1, 1>, Conv2D<5, 6, 1>>, as_built;
+    a_few_layers: 5, (Conv2D<5, 6, 3, 1, 1, false>, BatchNorm2D<6>, Act<Pvlu, 6>, MaxPool2D<2, 1>), as_built;
 }
 
 /// Checks layers on features.
@@ -122,4 +123,12 @@ fn the_results_are_the_same_in_whatever_order_threads_run() {
         check_with::<f32, (GlobalAvgPool2D, Linear<5, 300>), _, _>((70, Const::<5>, 9, 11), as_built);
     }
     pvlu_cuda_host::set_order(pvlu_cuda_host::Order::Forward);
+}
+
+#[test]
+fn cross_entropy() {
+    check_cross_entropy::<f32, 3>(1);
+    check_cross_entropy::<f64, 10>(70);
+    check_cross_entropy::<f32, 1000>(5);
+    check_cross_entropy::<f64, 1>(2);
 }

@@ -60,8 +60,10 @@ where
     let mut layer = cpu.build_module::<N, E>();
     layer.walk_mut(&mut Path::root(), &mut Shake(3)).unwrap();
     let mut twin = layer.to_device(&gpu);
+    #[cfg(feature = "host")]
     let launches = pvlu_cuda_host::launches();
     let found = run(&gpu, &mut twin, shape, switch);
+    #[cfg(feature = "host")]
     assert!(pvlu_cuda_host::launches() > launches, "kernels ran");
     let expected = run(&cpu, &mut layer, shape, switch);
     // Of `f64` what the order of a sum changes, in convolutions by minimal filtering too.
@@ -178,4 +180,28 @@ pub fn compare(what: &str, found: &Results, expected: &Results, tolerance: f64) 
             assert!(error <= bound, "{what}: {name}[{i}] is {found}, expected {expected}");
         }
     }
+}
+
+/// Compares the loss and the gradient of logits.
+pub fn check_cross_entropy<E: Element + Dtype, const CLASSES: usize>(rows: usize)
+where
+    Cpu: Tested<E>,
+    Cuda: Tested<E>,
+{
+    fn run<E: Element + Dtype, D: Tested<E>, const CLASSES: usize>(device: &D, rows: usize) -> Results {
+        let values = noise(rows * CLASSES, 5).into_iter().map(|x: E| x * E::of(4.0)).collect();
+        let logits = device.tensor_from_vec(values, (rows, Const::<CLASSES>));
+        let labels: Vec<_> = (0..rows).map(|row| (7 * row + 2) % CLASSES).collect();
+        let loss = pvlu::loss::try_cross_entropy(logits.clone().track_input(), &labels).unwrap();
+        let (loss, tape) = loss.split_tape();
+        let mut results = vec![("loss".to_owned(), wide(&loss))];
+        let mut gradients = try_backward(loss.put_tape(tape)).unwrap();
+        let gradient = gradients.get_mut(&logits).unwrap().unwrap();
+        let gradient = device.try_to_host(D::frozen(&D::gradient_mut(gradient))).unwrap();
+        results.push(("gradient".to_owned(), gradient.into_iter().map(Element::wide).collect()));
+        results
+    }
+    let tolerance = if size_of::<E>() == 4 { 1e-5 } else { 1e-11 };
+    let (found, expected) = (run::<E, _, CLASSES>(&Cuda::default(), rows), run::<E, _, CLASSES>(&Cpu::default(), rows));
+    compare(&format!("cross entropy of {CLASSES} classes"), &found, &expected, tolerance);
 }

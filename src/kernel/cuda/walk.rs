@@ -1,0 +1,31 @@
+//! What the kernels that go over whole tensors take.
+
+use cudarc::driver::DeviceRepr;
+
+use crate::kernel::cpu::{Layout, Write};
+
+/// The twin of `Layout` in `walk.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    outer: usize,
+    channels: usize,
+    inner: usize,
+}
+
+// SAFETY: three numbers, laid out as C does and the kernels expect.
+unsafe impl DeviceRepr for Sizes {}
+
+impl From<Layout> for Sizes {
+    fn from(Layout { outer, channels, inner }: Layout) -> Self {
+        Self { outer, channels, inner }
+    }
+}
+
+/// What kernels take for a [`Write`].
+pub fn mode(write: Write) -> i32 {
+    match write {
+        Write::Replace => 0,
+        Write::Add => 1,
+    }
+}
