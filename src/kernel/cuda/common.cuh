@@ -2,7 +2,8 @@
 // `PVLU_HOST` and its own ones, which check what a kernel does.
 //
 // Blocks are one-dimensional, of whole warps, at most 256 threads. Every loop over a tensor strides by the whole grid, so that
-// a kernel is correct at any number of blocks.
+// a kernel is correct at any number of blocks. Names of types that kernels take are not used twice: on the host all files are
+// one program.
 #pragma once
 
 #include <cstddef>

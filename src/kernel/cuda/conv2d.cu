@@ -2,15 +2,15 @@
 // the products make of several images into the order of tensors.
 #include "walk.cuh"
 
-// The twin of `Sizes` in `conv2d.rs`; `images`: those of one group.
-struct Sizes {
+// The twin of `ConvSizes` in `conv2d.rs`; `images`: those of one group.
+struct ConvSizes {
     size_t images, channels;
     int in_height, in_width, out_height, out_width, kernel, stride, padding;
 };
 
 // columns[c, u, v][n, i, j] = x[n, c, i S - P + u, j S - P + v], and zero outside of x. One thread writes all (u, v).
 template <typename T>
-DEVICE void unfold(Sizes sizes, Global<const T> x, Global<T> columns) {
+DEVICE void unfold(ConvSizes sizes, Global<const T> x, Global<T> columns) {
     const size_t pixels = size_t(sizes.out_height) * sizes.out_width, width = sizes.images * pixels;
     const size_t jobs = sizes.channels * width;
     for (size_t job = grid_thread(); job < jobs; job += grid_threads()) {
@@ -33,7 +33,7 @@ DEVICE void unfold(Sizes sizes, Global<const T> x, Global<T> columns) {
 // The adjoint: each element of the input adds up the columns' elements that were taken from it, in ascending order of the
 // pixels of the output.
 template <typename T>
-DEVICE void fold(Sizes sizes, Global<const T> columns, Global<T> grad_x, int mode) {
+DEVICE void fold(ConvSizes sizes, Global<const T> columns, Global<T> grad_x, int mode) {
     const size_t pixels = size_t(sizes.out_height) * sizes.out_width, width = sizes.images * pixels;
     const size_t len = sizes.images * sizes.channels * sizes.in_height * sizes.in_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
@@ -89,8 +89,8 @@ DEVICE void gather(Layout layout, Global<const T> y, Global<T> to) {
 }
 
 #define KERNELS(T, SUFFIX)                                                                                          \
-    KERNEL(conv2d_unfold##SUFFIX, (Sizes sizes, Global<const T> x, Global<T> columns)) { unfold<T>(sizes, x, columns); } \
-    KERNEL(conv2d_fold##SUFFIX, (Sizes sizes, Global<const T> columns, Global<T> grad_x, int mode)) {               \
+    KERNEL(conv2d_unfold##SUFFIX, (ConvSizes sizes, Global<const T> x, Global<T> columns)) { unfold<T>(sizes, x, columns); } \
+    KERNEL(conv2d_fold##SUFFIX, (ConvSizes sizes, Global<const T> columns, Global<T> grad_x, int mode)) {               \
         fold<T>(sizes, columns, grad_x, mode);                                                                      \
     }                                                                                                               \
     KERNEL(conv2d_spread##SUFFIX, (Layout layout, Global<const T> from, Global<const T> bias, Global<T> y)) {       \

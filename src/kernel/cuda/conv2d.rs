@@ -30,10 +30,10 @@ const WORKSPACE: usize = 256 << 20;
 /// Images of at least this many pixels are not grouped where they need no unfolding.
 const LARGE: usize = 256;
 
-/// The twin of `Sizes` in `conv2d.cu`.
+/// The twin of `ConvSizes` in `conv2d.cu`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
+struct ConvSizes {
     images: usize,
     channels: usize,
     in_height: i32,
@@ -46,9 +46,9 @@ struct Sizes {
 }
 
 // SAFETY: numbers, laid out as C does and the kernels expect.
-unsafe impl DeviceRepr for Sizes {}
+unsafe impl DeviceRepr for ConvSizes {}
 
-impl Sizes {
+impl ConvSizes {
     fn of(shape: &ConvShape, images: usize) -> Self {
         let size = |size: usize| i32::try_from(size).expect("an image has sides below 2^31");
         Self {
@@ -149,7 +149,7 @@ pub fn backward_input<E: CudaElement>(
         let mut columns = columns.part(0..shape.fan_in() * width);
         product(gpu, weight, pulled, columns.reborrow(), Write::Replace)?;
         let to = grad_x.part(inputs(shape, images));
-        let arguments = (Sizes::of(shape, count), columns.pointer(), to.pointer(), mode(write));
+        let arguments = (ConvSizes::of(shape, count), columns.pointer(), to.pointer(), mode(write));
         // SAFETY: columns and images of as many images as the sizes say.
         unsafe { gpu.launch::<E, _>(&MODULE, "conv2d_fold", blocks(to.len()), arguments) }?;
     }
@@ -255,7 +255,7 @@ fn unfold<E: CudaElement>(
 ) -> Result<(), CudaError> {
     let width = images * shape.out_pixels();
     assert!(x.len() == images * shape.in_channels * shape.in_pixels() && columns.len() == shape.fan_in() * width);
-    let arguments = (Sizes::of(shape, images), x.pointer(), columns.pointer());
+    let arguments = (ConvSizes::of(shape, images), x.pointer(), columns.pointer());
     // SAFETY: columns and images of as many images as the sizes say.
     unsafe { gpu.launch::<E, _>(&MODULE, "conv2d_unfold", blocks(shape.in_channels * width), arguments) }
 }

@@ -2,8 +2,8 @@
 // up what the windows that it lies in hand it, in ascending order of the windows.
 #include "reduce.cuh"
 
-// The twin of `Sizes` in `pool2d.rs`.
-struct Sizes {
+// The twin of `PoolSizes` in `pool2d.rs`.
+struct PoolSizes {
     size_t planes;
     int in_height, in_width, out_height, out_width, kernel, stride, padding;
 };
@@ -30,7 +30,7 @@ struct Windows {
     int first, last;
 };
 
-DEVICE Windows windows_over(Sizes sizes, int position, int count) {
+DEVICE Windows windows_over(PoolSizes sizes, int position, int count) {
     const int padded = position + sizes.padding, before = padded - sizes.kernel;
     const int last = padded / sizes.stride;
     return {before < 0 ? 0 : before / sizes.stride + 1, last < count ? last : count - 1};
@@ -39,7 +39,7 @@ DEVICE Windows windows_over(Sizes sizes, int position, int count) {
 // The winner's place in its window is kept, unless `argmax` is null. The first of equal maxima wins, and a NaN over everything
 // before it; a window that holds nothing above minus infinity is won by its first element on the image.
 template <typename T>
-DEVICE void max_pool(Sizes sizes, int padding, Global<const T> x, Global<T> y, Global<unsigned char> argmax) {
+DEVICE void max_pool(PoolSizes sizes, int padding, Global<const T> x, Global<T> y, Global<unsigned char> argmax) {
     const size_t len = sizes.planes * sizes.out_height * sizes.out_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const Place at = place_in(i, sizes.out_height, sizes.out_width);
@@ -64,7 +64,7 @@ DEVICE void max_pool(Sizes sizes, int padding, Global<const T> x, Global<T> y, G
 }
 
 template <typename T>
-DEVICE void max_pool_backward(Sizes sizes, Global<const unsigned char> argmax, Global<const T> cotangent,
+DEVICE void max_pool_backward(PoolSizes sizes, Global<const unsigned char> argmax, Global<const T> cotangent,
                               Global<T> grad_x, int mode) {
     const size_t len = sizes.planes * sizes.in_height * sizes.in_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
@@ -85,18 +85,18 @@ DEVICE void max_pool_backward(Sizes sizes, Global<const unsigned char> argmax, G
 }
 
 // The positions of a window along an axis that are counted: all, or those on the image.
-DEVICE int counted(Sizes sizes, int count_padding, int window, int size) {
+DEVICE int counted(PoolSizes sizes, int count_padding, int window, int size) {
     const int first = window * sizes.stride - sizes.padding, end = first + sizes.kernel;
     return count_padding ? sizes.kernel : (end < size ? end : size) - (first > 0 ? first : 0);
 }
 
 template <typename T>
-DEVICE T divisor(Sizes sizes, int count_padding, int row, int column) {
+DEVICE T divisor(PoolSizes sizes, int count_padding, int row, int column) {
     return T(counted(sizes, count_padding, row, sizes.in_height)) * T(counted(sizes, count_padding, column, sizes.in_width));
 }
 
 template <typename T>
-DEVICE void average_pool(Sizes sizes, int count_padding, Global<const T> x, Global<T> y) {
+DEVICE void average_pool(PoolSizes sizes, int count_padding, Global<const T> x, Global<T> y) {
     const size_t len = sizes.planes * sizes.out_height * sizes.out_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const Place at = place_in(i, sizes.out_height, sizes.out_width);
@@ -113,7 +113,7 @@ DEVICE void average_pool(Sizes sizes, int count_padding, Global<const T> x, Glob
 }
 
 template <typename T>
-DEVICE void average_pool_backward(Sizes sizes, int count_padding, Global<const T> cotangent, Global<T> grad_x, int mode) {
+DEVICE void average_pool_backward(PoolSizes sizes, int count_padding, Global<const T> cotangent, Global<T> grad_x, int mode) {
     const size_t len = sizes.planes * sizes.in_height * sizes.in_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const Place at = place_in(i, sizes.in_height, sizes.in_width);
@@ -155,18 +155,18 @@ DEVICE void global_average_pool_backward(Layout layout, Global<const T> cotangen
 
 #define KERNELS(T, SUFFIX)                                                                                              \
     KERNEL(pool2d_max##SUFFIX,                                                                                          \
-           (Sizes sizes, int padding, Global<const T> x, Global<T> y, Global<unsigned char> argmax)) {                  \
+           (PoolSizes sizes, int padding, Global<const T> x, Global<T> y, Global<unsigned char> argmax)) {                  \
         max_pool<T>(sizes, padding, x, y, argmax);                                                                      \
     }                                                                                                                   \
-    KERNEL(pool2d_max_backward##SUFFIX, (Sizes sizes, Global<const unsigned char> argmax, Global<const T> cotangent,    \
+    KERNEL(pool2d_max_backward##SUFFIX, (PoolSizes sizes, Global<const unsigned char> argmax, Global<const T> cotangent,    \
                                          Global<T> grad_x, int mode)) {                                                 \
         max_pool_backward<T>(sizes, argmax, cotangent, grad_x, mode);                                                   \
     }                                                                                                                   \
-    KERNEL(pool2d_average##SUFFIX, (Sizes sizes, int count_padding, Global<const T> x, Global<T> y)) {                  \
+    KERNEL(pool2d_average##SUFFIX, (PoolSizes sizes, int count_padding, Global<const T> x, Global<T> y)) {                  \
         average_pool<T>(sizes, count_padding, x, y);                                                                    \
     }                                                                                                                   \
     KERNEL(pool2d_average_backward##SUFFIX,                                                                             \
-           (Sizes sizes, int count_padding, Global<const T> cotangent, Global<T> grad_x, int mode)) {                   \
+           (PoolSizes sizes, int count_padding, Global<const T> cotangent, Global<T> grad_x, int mode)) {                   \
         average_pool_backward<T>(sizes, count_padding, cotangent, grad_x, mode);                                        \
     }                                                                                                                   \
     KERNEL(pool2d_global##SUFFIX, (size_t planes, size_t pixels, Global<const T> x, Global<T> y)) {                     \

@@ -21,10 +21,10 @@ const MODULE: Module = module!(
     ]
 );
 
-/// The twin of `Sizes` in `pool2d.cu`.
+/// The twin of `PoolSizes` in `pool2d.cu`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
+struct PoolSizes {
     planes: usize,
     in_height: i32,
     in_width: i32,
@@ -36,9 +36,9 @@ struct Sizes {
 }
 
 // SAFETY: numbers, laid out as C does and the kernels expect.
-unsafe impl DeviceRepr for Sizes {}
+unsafe impl DeviceRepr for PoolSizes {}
 
-impl From<PoolShape> for Sizes {
+impl From<PoolShape> for PoolSizes {
     fn from(shape: PoolShape) -> Self {
         let size = |size: usize| i32::try_from(size).expect("an image has sides below 2^31");
         Self {
@@ -76,7 +76,7 @@ pub fn max_pool<E: CudaElement>(
         MaxPadding::Zero => 1,
     };
     let argmax = argmax.map_or(0, |argmax| argmax.pointer());
-    let arguments = (Sizes::from(shape), padding, x.pointer(), y.pointer(), argmax);
+    let arguments = (PoolSizes::from(shape), padding, x.pointer(), y.pointer(), argmax);
     // SAFETY: the lengths are those of the shape; a null pointer is no destination.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_max", blocks(y.len()), arguments) }
 }
@@ -95,7 +95,7 @@ pub fn max_pool_backward<E: CudaElement>(
     if grad_x.is_empty() {
         return Ok(());
     }
-    let arguments = (Sizes::from(shape), argmax, cotangent.pointer(), grad_x.pointer(), mode(write));
+    let arguments = (PoolSizes::from(shape), argmax, cotangent.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_max_backward", blocks(grad_x.len()), arguments) }
 }
@@ -112,7 +112,7 @@ pub fn average_pool<E: CudaElement>(
     if y.is_empty() {
         return Ok(());
     }
-    let arguments = (Sizes::from(shape), i32::from(count_padding), x.pointer(), y.pointer());
+    let arguments = (PoolSizes::from(shape), i32::from(count_padding), x.pointer(), y.pointer());
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_average", blocks(y.len()), arguments) }
 }
@@ -130,7 +130,7 @@ pub fn average_pool_backward<E: CudaElement>(
     if grad_x.is_empty() {
         return Ok(());
     }
-    let sizes = Sizes::from(shape);
+    let sizes = PoolSizes::from(shape);
     let arguments = (sizes, i32::from(count_padding), cotangent.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_average_backward", blocks(grad_x.len()), arguments) }

@@ -1,13 +1,13 @@
 // Every n-th row and column of an image, with channels of zeros around.
 #include "common.cuh"
 
-// The twin of `Sizes` in `subsample.rs`. `before`: channels of zeros ahead of the given ones.
-struct Sizes {
+// The twin of `SubsampleSizes` in `subsample.rs`. `before`: channels of zeros ahead of the given ones.
+struct SubsampleSizes {
     size_t batch, in_channels, out_channels, before, height, width, stride, out_height, out_width;
 };
 
 template <typename T>
-DEVICE void forward(Sizes sizes, Global<const T> x, Global<T> y) {
+DEVICE void forward(SubsampleSizes sizes, Global<const T> x, Global<T> y) {
     const size_t len = sizes.batch * sizes.out_channels * sizes.out_height * sizes.out_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const size_t line = divide(i, sizes.out_width), column = i - line * sizes.out_width;
@@ -22,7 +22,7 @@ DEVICE void forward(Sizes sizes, Global<const T> x, Global<T> y) {
 }
 
 template <typename T>
-DEVICE void backward(Sizes sizes, Global<const T> cotangent, Global<T> grad_x, int mode) {
+DEVICE void backward(SubsampleSizes sizes, Global<const T> cotangent, Global<T> grad_x, int mode) {
     const size_t len = sizes.batch * sizes.in_channels * sizes.height * sizes.width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const size_t line = divide(i, sizes.width), column = i - line * sizes.width;
@@ -40,8 +40,8 @@ DEVICE void backward(Sizes sizes, Global<const T> cotangent, Global<T> grad_x, i
 }
 
 #define KERNELS(T, SUFFIX)                                                                                      \
-    KERNEL(subsample_forward##SUFFIX, (Sizes sizes, Global<const T> x, Global<T> y)) { forward<T>(sizes, x, y); } \
-    KERNEL(subsample_backward##SUFFIX, (Sizes sizes, Global<const T> cotangent, Global<T> grad_x, int mode)) {  \
+    KERNEL(subsample_forward##SUFFIX, (SubsampleSizes sizes, Global<const T> x, Global<T> y)) { forward<T>(sizes, x, y); } \
+    KERNEL(subsample_backward##SUFFIX, (SubsampleSizes sizes, Global<const T> cotangent, Global<T> grad_x, int mode)) {  \
         backward<T>(sizes, cotangent, grad_x, mode);                                                            \
     }
 FOR_EACH_TYPE(KERNELS)

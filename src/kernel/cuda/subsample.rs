@@ -11,10 +11,10 @@ use crate::kernel::cpu::subsample::Subsample;
 
 const MODULE: Module = module!("subsample", ["subsample_forward", "subsample_backward"]);
 
-/// The twin of `Sizes` in `subsample.cu`.
+/// The twin of `SubsampleSizes` in `subsample.cu`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
+struct SubsampleSizes {
     batch: usize,
     in_channels: usize,
     out_channels: usize,
@@ -27,9 +27,9 @@ struct Sizes {
 }
 
 // SAFETY: numbers, laid out as C does and the kernels expect.
-unsafe impl DeviceRepr for Sizes {}
+unsafe impl DeviceRepr for SubsampleSizes {}
 
-impl From<Subsample> for Sizes {
+impl From<Subsample> for SubsampleSizes {
     fn from(Subsample { batch, in_channels, out_channels, height, width, stride }: Subsample) -> Self {
         Self {
             batch,
@@ -56,7 +56,7 @@ pub fn forward<E: CudaElement>(
     if y.is_empty() {
         return Ok(());
     }
-    let arguments = (Sizes::from(shape), x.pointer(), y.pointer());
+    let arguments = (SubsampleSizes::from(shape), x.pointer(), y.pointer());
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "subsample_forward", blocks(y.len()), arguments) }
 }
@@ -73,7 +73,7 @@ pub fn backward<E: CudaElement>(
     if grad_x.is_empty() {
         return Ok(());
     }
-    let arguments = (Sizes::from(shape), cotangent.pointer(), grad_x.pointer(), mode(write));
+    let arguments = (SubsampleSizes::from(shape), cotangent.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "subsample_backward", blocks(grad_x.len()), arguments) }
 }
