@@ -179,24 +179,28 @@ where
     moved: Option<Move<N, H, W, CLASSES>>,
 }
 
-/// What a network must do to be a [`Classifier`]; every network of the zoo does.
-pub trait Network<H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32> = Cpu>:
+/// What a network must do to run on a device; every network of the zoo does.
+pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, const CLASSES: usize>:
     Walk<f32, D>
     + Module<Images<H, W, NoneTape, D>, Output = Logits<CLASSES, NoneTape, D>, Error = Error>
     + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<CLASSES, GradTape<f32, D>, D>, Error = Error>
-    + Send
-    + Sync
     + 'static
 {
 }
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32>> Network<H, W, CLASSES, D> for N where
+impl<N, D: Backend<f32>, H: Dim, W: Dim, const CLASSES: usize> NetworkOn<D, H, W, CLASSES> for N where
     N: Walk<f32, D>
         + Module<Images<H, W, NoneTape, D>, Output = Logits<CLASSES, NoneTape, D>, Error = Error>
         + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<CLASSES, GradTape<f32, D>, D>, Error = Error>
-        + Send
-        + Sync
         + 'static
+{
+}
+
+/// What a network must do to be a [`Classifier`]; every network of the zoo does.
+pub trait Network<H: Dim, W: Dim, const CLASSES: usize>: NetworkOn<Cpu, H, W, CLASSES> + Send + Sync {}
+
+impl<N, H: Dim, W: Dim, const CLASSES: usize> Network<H, W, CLASSES> for N where
+    N: NetworkOn<Cpu, H, W, CLASSES> + Send + Sync
 {
 }
 
@@ -225,6 +229,11 @@ where
         Self { swaps, ..self }
     }
 
+    /// Height and width of an image, as they are known.
+    pub(crate) fn size(&self) -> (H, W) {
+        (self.height, self.width)
+    }
+
     /// The same, with how it is moved to another device as a [`Model`].
     #[must_use]
     pub fn with_move(self, moved: Move<N, H, W, CLASSES>) -> Self {
@@ -239,20 +248,20 @@ where
     {
         Ok(Classifier::new(self.net.try_swap_activation()?, self.height, self.width))
     }
+}
 
-    /// A batch on a device from its values; [`Error::Shape`] if they are not whole images.
-    pub(crate) fn images<D: Backend<f32>>(
-        &self,
-        device: &D,
-        values: Vec<f32>,
-    ) -> Result<Images<H, W, NoneTape, D>, Error> {
-        let image = self.image_len();
-        if image == 0 || !values.len().is_multiple_of(image) {
-            return Err(Error::Shape { expected: image, found: values.len() });
-        }
-        let shape = (values.len() / image, Const, self.height, self.width);
-        device.try_tensor_from_vec(values, shape).map_err(|error| Error::Device(error.to_string()))
+/// A batch on a device from its values; [`Error::Shape`] if they are not whole images of this height and width.
+pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>>(
+    device: &D,
+    values: Vec<f32>,
+    (height, width): (H, W),
+) -> Result<Images<H, W, NoneTape, D>, Error> {
+    let image = 3 * height.size() * width.size();
+    if image == 0 || !values.len().is_multiple_of(image) {
+        return Err(Error::Shape { expected: image, found: values.len() });
     }
+    let shape = (values.len() / image, Const, height, width);
+    device.try_tensor_from_vec(values, shape).map_err(|error| Error::Device(error.to_string()))
 }
 
 /// Forward and backward over one batch: its loss, its logits, and the gradients.
@@ -262,7 +271,7 @@ pub(crate) fn train_step<N, H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32
     labels: &[usize],
 ) -> Result<(f64, Vec<f32>, LeafGradients<f32, D>), Error>
 where
-    N: Network<H, W, CLASSES, D>,
+    N: NetworkOn<D, H, W, CLASSES>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     let (logits, tape) = net.try_forward_mut(images.track())?.split_tape();
@@ -288,12 +297,12 @@ where
     }
 
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
-        let logits = self.net.try_forward(self.images(&Cpu::default(), images)?)?;
+        let logits = self.net.try_forward(batch(&Cpu::default(), images, self.size())?)?;
         Ok(view::read(&logits).into_owned())
     }
 
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
-        let images = self.images(&Cpu::default(), images)?;
+        let images = batch(&Cpu::default(), images, self.size())?;
         let (loss, logits, gradients) = train_step(&mut self.net, images, labels)?;
         Ok(Step { loss, logits, gradients })
     }

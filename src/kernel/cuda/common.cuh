@@ -12,9 +12,10 @@
 
 #ifndef PVLU_HOST
 
-// An exported kernel.
+// An exported kernel. Of the four blocks that a multiprocessor is to hold, each thread has up to 64 registers: without the
+// number, the assembler spills a value or two of some kernels to hold more blocks.
 #define KERNEL(name, params) KERNEL_NAMED(name, params)
-#define KERNEL_NAMED(name, params) extern "C" __global__ void __launch_bounds__(256) name params
+#define KERNEL_NAMED(name, params) extern "C" __global__ void __launch_bounds__(256, 4) name params
 
 #define DEVICE static __device__ __forceinline__
 

@@ -61,9 +61,17 @@ fn main() -> Done {
     // Zeros first, for dfdx fills what it allocates; then one pass reads and one writes.
     println!("| PVLU forward | {:.3} | {:.0} % of 3 passes |", forward * 1e3, 300.0 * bytes / forward / bandwidth);
     // Forward, the copied cotangent (with its zeros), then x and the cotangent read and the gradient written.
-    println!("| PVLU forward and backward | {:.3} | {:.0} % of 9 passes |", both * 1e3, 900.0 * bytes / both / bandwidth);
+    println!(
+        "| PVLU forward and backward | {:.3} | {:.0} % of 9 passes |",
+        both * 1e3,
+        900.0 * bytes / both / bandwidth
+    );
     let step = resnet(&device)?;
-    println!("| ResNet-50 training step, batch {BATCH}, 224 x 224 | {:.1} | {:.0} images/s |", step * 1e3, BATCH as f64 / step);
+    println!(
+        "| ResNet-50 training step, batch {BATCH}, 224 x 224 | {:.1} | {:.0} images/s |",
+        step * 1e3,
+        BATCH as f64 / step
+    );
     Ok(())
 }
 

@@ -46,8 +46,7 @@ where
 {
     net.set_mode(Mode::Train);
     net.seed_dropout(5);
-    let batch: Batch<D, _> =
-        device.tensor_from_vec(noise(images * 3 * side * side, 11), (images, Const, side, side));
+    let batch: Batch<D, _> = device.tensor_from_vec(noise(images * 3 * side * side, 11), (images, Const, side, side));
     let logits = net.try_forward_mut(batch.track()).unwrap();
     let (values, tape) = logits.split_tape();
     let mut results = vec![("logits".to_owned(), wide(&values))];

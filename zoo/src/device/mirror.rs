@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use dfdx::nn::{TensorCollection, ToDevice};
 use dfdx::prelude::{Backward, Device as DfdxDevice};
 use dfdx::shapes::{Dim, Rank0};
-use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
+use dfdx::tensor::{Cpu, Gradients, HasErr, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::layer::{AnyTensor, Extent, Host, LayerOutline, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut};
 use pvlu::tape::LeafGradients;
 
+use super::worker::Worker;
 use super::{Device, DeviceError};
-use crate::model::{Classifier, Model, Network, Step, SwapError, UpdateRule, train_step};
+use crate::model::{Classifier, Model, Network, NetworkOn, Step, SwapError, UpdateRule, batch, train_step};
 
 /// A classifier whose network has a twin on the device `D`, which computes.
 ///
@@ -20,29 +21,46 @@ use crate::model::{Classifier, Model, Network, Step, SwapError, UpdateRule, trai
 /// checkpoints are the same for every device. A change is repeated on the twin at once; a training step brings back
 /// running statistics, counts of dropouts, and the gradients of what is trained. For fine-tuning, where little is
 /// trained, that is little; where everything is, the weights travel twice a step.
+///
+/// The twin lives on a thread of its own, for a device is at home on one.
 #[derive(Debug)]
-pub struct Mirror<N: 'static, M, H: 'static, W: 'static, const CLASSES: usize, D> {
+pub struct Mirror<N: 'static, M: 'static, H: 'static, W: 'static, const CLASSES: usize, D: 'static> {
     host: Classifier<N, H, W, CLASSES>,
-    twin: M,
-    device: D,
+    twin: Worker<Twin<M, D>>,
     place: Device,
     /// Why the twin is not what the host has: it could not be changed. Nothing is computed then.
     broken: Option<Error>,
 }
 
+/// A network and its device.
+struct Twin<M, D> {
+    net: M,
+    device: D,
+}
+
 impl<N, H: Dim, W: Dim, const CLASSES: usize, D> Mirror<N, N::To<f32, D>, H, W, CLASSES, D>
 where
-    N: Network<H, W, CLASSES> + TensorCollection<f32, Cpu>,
-    N::To<f32, D>: Network<H, W, CLASSES, D>,
+    N: Network<H, W, CLASSES> + TensorCollection<f32, Cpu> + Clone,
+    N::To<f32, D>: NetworkOn<D, H, W, CLASSES>,
     D: DfdxDevice<f32> + Backend<f32> + Host<f32>,
 {
-    /// Copies a classifier's network to a device, which is shown as `place`.
-    pub fn try_new(mut host: Classifier<N, H, W, CLASSES>, device: D, place: Device) -> Result<Self, DeviceError> {
+    /// Copies a classifier's network to the device that `open` opens, and that is shown as `place`.
+    pub fn try_new<F>(mut host: Classifier<N, H, W, CLASSES>, place: Device, open: F) -> Result<Self, DeviceError>
+    where
+        F: FnOnce() -> Result<D, <D as HasErr>::Err> + Send + 'static,
+    {
         let refused = |message: String| DeviceError::Refused { device: place, message };
-        let mut twin = host.net.try_to_device(&device).map_err(|error| refused(error.to_string()))?;
+        let net = host.net.clone();
+        let make = move || {
+            let device = open().map_err(|error| error.to_string())?;
+            let net = net.try_to_device(&device).map_err(|error| error.to_string())?;
+            Ok(Twin { net, device })
+        };
+        let twin = Worker::start(make).map_err(refused)?;
         // dfdx moves tensors; switches are none.
-        copy(&mut host.net, &mut twin, |_| false).map_err(|error| refused(error.to_string()))?;
-        Ok(Self { host, twin, device, place, broken: None })
+        let contents = take(&mut host.net, |_| false).map_err(|error| refused(error.to_string()))?;
+        twin.run(move |twin| give(&mut twin.net, contents)).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { host, twin, place, broken: None })
     }
 }
 
@@ -61,14 +79,15 @@ struct Contents {
     wanted: fn(Slot<'_>) -> bool,
 }
 
-/// Copies the switches, and the wanted tensors.
-fn copy<A: Host<f32>, B: Host<f32>>(
-    from: &mut dyn Walk<f32, A>,
-    to: &mut dyn Walk<f32, B>,
-    wanted: fn(Slot<'_>) -> bool,
-) -> Result<(), Error> {
+/// The switches, and the wanted tensors, of a network.
+fn take<D: Host<f32>>(from: &mut dyn Walk<f32, D>, wanted: fn(Slot<'_>) -> bool) -> Result<Contents, Error> {
     let mut contents = Contents { switches: VecDeque::new(), tensors: VecDeque::new(), wanted };
     from.walk_mut(&mut Path::root(), &mut Take(&mut contents))?;
+    Ok(contents)
+}
+
+/// Changes a network to what was taken of another one of the same layers.
+fn give<D: Host<f32>>(to: &mut dyn Walk<f32, D>, mut contents: Contents) -> Result<(), Error> {
     to.walk_mut(&mut Path::root(), &mut Give(&mut contents))
 }
 
@@ -146,7 +165,7 @@ impl Walker<f32, Cpu> for Lay<'_> {
 impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Walk<f32, Cpu> for Mirror<N, M, H, W, CLASSES, D>
 where
     N: Network<H, W, CLASSES>,
-    M: Network<H, W, CLASSES, D>,
+    M: NetworkOn<D, H, W, CLASSES>,
     D: Backend<f32> + Host<f32>,
 {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<f32, Cpu>) -> Result<(), Error> {
@@ -156,7 +175,7 @@ where
         let walked = self.host.net.walk_mut(path, walker);
         // Even after an error, for some tensors may have been changed. One of the device is told where it matters: a walk
         // on the host has no errors but its walker's.
-        self.broken = copy(&mut self.host.net, &mut self.twin, |_| true).err();
+        self.broken = self.repeat(|_| true).err();
         walked
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
@@ -164,13 +183,56 @@ where
     }
 }
 
+impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Mirror<N, M, H, W, CLASSES, D>
+where
+    N: Network<H, W, CLASSES>,
+    M: NetworkOn<D, H, W, CLASSES>,
+    D: Backend<f32> + Host<f32>,
+{
+    /// Changes the twin as the host was.
+    fn repeat(&mut self, wanted: fn(Slot<'_>) -> bool) -> Result<(), Error> {
+        let contents = take(&mut self.host.net, wanted)?;
+        self.twin.run(move |twin| give(&mut twin.net, contents))
+    }
+}
+
+/// What a step of the twin brings back.
+struct Computed {
+    loss: f64,
+    logits: Vec<f32>,
+    gradients: BTreeMap<String, Vec<f32>>,
+    /// Running statistics, and counts of dropouts.
+    moved: Contents,
+}
+
+impl<M, D> Twin<M, D> {
+    fn step<H: Dim, W: Dim, const CLASSES: usize>(
+        &mut self,
+        images: Vec<f32>,
+        size: (H, W),
+        labels: &[usize],
+    ) -> Result<Computed, Error>
+    where
+        M: NetworkOn<D, H, W, CLASSES>,
+        D: Backend<f32> + Host<f32>,
+        Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
+    {
+        let images = batch(&self.device, images, size)?;
+        let (loss, logits, mut gradients) = train_step(&mut self.net, images, labels)?;
+        let mut fetch = Fetch { device: &self.device, gradients: &mut gradients, fetched: BTreeMap::new() };
+        self.net.walk(&mut Path::root(), &mut fetch)?;
+        let gradients = fetch.fetched;
+        Ok(Computed { loss, logits, gradients, moved: take(&mut self.net, |slot| slot.updated)? })
+    }
+}
+
 impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Model for Mirror<N, M, H, W, CLASSES, D>
 where
     N: Network<H, W, CLASSES>,
-    M: Network<H, W, CLASSES, D>,
+    M: NetworkOn<D, H, W, CLASSES>,
     H: Send + Sync + 'static,
     W: Send + Sync + 'static,
-    D: Backend<f32> + Host<f32> + Send + Sync,
+    D: Backend<f32> + Host<f32>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     fn classes(&self) -> usize {
@@ -183,20 +245,22 @@ where
 
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
         self.check()?;
-        let logits = self.twin.try_forward(self.host.images(&self.device, images)?)?;
-        Ok(<D as Host<f32>>::read(&logits)?.into_owned())
+        let size = self.host.size();
+        self.twin.run(move |twin| {
+            let logits = twin.net.try_forward(batch(&twin.device, images, size)?)?;
+            Ok(<D as Host<f32>>::read(&logits)?.into_owned())
+        })
     }
 
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
         self.check()?;
-        let images = self.host.images(&self.device, images)?;
-        let (loss, logits, mut gradients) = train_step(&mut self.twin, images, labels)?;
-        let mut fetch = Fetch { device: &self.device, gradients: &mut gradients, fetched: BTreeMap::new() };
-        self.twin.walk(&mut Path::root(), &mut fetch)?;
-        let mut lay = Lay { fetched: &fetch.fetched, gradients: LeafGradients::none(Gradients::leaky()) };
+        let (size, labels) = (self.host.size(), labels.to_vec());
+        let computed = self.twin.run(move |twin| twin.step(images, size, &labels))?;
+        let Computed { loss, logits, gradients, moved } = computed;
+        let mut lay = Lay { fetched: &gradients, gradients: LeafGradients::none(Gradients::leaky()) };
         self.host.net.walk(&mut Path::root(), &mut lay)?;
         let gradients = lay.gradients;
-        copy(&mut self.twin, &mut self.host.net, |slot| slot.updated)?;
+        give(&mut self.host.net, moved)?;
         Ok(Step { loss, logits, gradients })
     }
 
@@ -211,7 +275,7 @@ where
     fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
         // Not through `walk_mut`: what is not trained does not change, and stays where it is.
         let updated = self.host.update(gradients, rule);
-        copy(&mut self.host.net, &mut self.twin, |slot| slot.trained).and(updated)
+        self.repeat(|slot| slot.trained).and(updated)
     }
 
     fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError> {

@@ -1,6 +1,7 @@
 //! Where a model computes.
 
 mod mirror;
+mod worker;
 
 pub use mirror::Mirror;
 

@@ -14,6 +14,8 @@ use super::{Entry, Options, RegistryError, Start};
 use crate::device::Mirror;
 use crate::device::{Device, DeviceError};
 use crate::init;
+#[cfg(feature = "cuda")]
+use crate::model::NetworkOn;
 use crate::model::{Classifier, Model, Network, Swaps};
 use crate::resnet::{cifar, v1, v2};
 use crate::{sequential, vgg};
@@ -30,12 +32,15 @@ impl<N: Network<usize, usize, CLASSES>, const CLASSES: usize> Movable<CLASSES> f
 /// A network that can be moved to every device that this crate is built for.
 #[cfg(feature = "cuda")]
 pub trait Movable<const CLASSES: usize>:
-    Network<usize, usize, CLASSES> + TensorCollection<f32, Cpu, To<f32, Cuda>: Network<usize, usize, CLASSES, Cuda>>
+    Network<usize, usize, CLASSES>
+    + Clone
+    + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, CLASSES>>
 {
 }
 #[cfg(feature = "cuda")]
 impl<N, const CLASSES: usize> Movable<CLASSES> for N where
-    N: Network<usize, usize, CLASSES> + TensorCollection<f32, Cpu, To<f32, Cuda>: Network<usize, usize, CLASSES, Cuda>>
+    N: Network<usize, usize, CLASSES>
+        + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, CLASSES>>
 {
 }
 
@@ -46,9 +51,7 @@ fn moved<N: Movable<CLASSES>, const CLASSES: usize>(
     device: Device,
 ) -> Result<Box<dyn Model>, DeviceError> {
     let Device::Cuda(number) = device else { return Ok(Box::new(model)) };
-    let cuda = Cuda::try_build(number, 0);
-    let cuda = cuda.map_err(|error| DeviceError::Refused { device, message: error.to_string() })?;
-    Ok(Box::new(Mirror::try_new(model, cuda, device)?))
+    Ok(Box::new(Mirror::try_new(model, device, move || Cuda::try_build(number, 0))?))
 }
 
 /// There is no other device.

@@ -41,12 +41,15 @@ fn half_frozen(switches: Switches<'_>) {
     }
 }
 
-/// Checks layers on images of odd sizes, on one pixel, and on an image larger than a block of threads.
+/// Checks layers on images of several sizes.
 macro_rules! images {
     ($($name:ident: $channels:literal, $layer:ty, $switch:ident;)*) => {$(
         #[test]
         fn $name() {
-            let shapes: [Images<$channels>; 3] = [(3, Const, 7, 5), (1, Const, 3, 3), (2, Const, 33, 19)];
+            // Elements one by one, and in vectors (a multiple of four a plane); narrow channels, of one and of several
+            // slices of rows; wide ones of several slices.
+            let shapes: [Images<$channels>; 5] =
+                [(3, Const, 7, 5), (1, Const, 3, 3), (70, Const, 3, 3), (14, Const, 33, 19), (13, Const, 34, 20)];
             for shape in shapes {
                 check_with::<f32, $layer, _, _>(shape, $switch);
                 check_with::<f64, $layer, _, _>(shape, $switch);
@@ -86,7 +89,7 @@ images! {
     dropout: 5, Dropout<30>, as_built;
     residual: 5, Residual<Conv2D<5, 5, 3, 1, 1>>, as_built;
     projected_residual: 5, ProjectedResidual<Conv2D<5, 6, 3, 1, 1>, Conv2D<5, 6, 1>>, as_built;
-    a_few_layers: 5, (Conv2D<5, 6, 3, 1, 1, false>, BatchNorm2D<6>, Act<Pvlu, 6>, MaxPool2D<2, 1>), as_built;
+    a_few_layers: 5, (Conv2D<5, 6, 3, 1, 1, false>, BatchNorm2D<6>, Act<Pvlu, 6>, AvgPool2D<2, 1>), as_built;
 }
 
 /// Checks layers on features.
@@ -121,6 +124,7 @@ fn the_results_are_the_same_in_whatever_order_threads_run() {
         check_with::<f32, (BatchNorm2D<5>, Act<Pvlu, 5>), _, _>((3, Const::<5>, 33, 19), as_built);
         check_with::<f64, (Conv2D<5, 4, 3, 2, 1>, MaxPool2D<3, 2, 1>), _, _>((3, Const::<5>, 9, 11), as_built);
         check_with::<f32, (GlobalAvgPool2D, Linear<5, 300>), _, _>((70, Const::<5>, 9, 11), as_built);
+        check_cross_entropy::<f32, 1000>(5);
     }
     pvlu_cuda_host::set_order(pvlu_cuda_host::Order::Forward);
 }

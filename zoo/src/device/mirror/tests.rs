@@ -22,7 +22,7 @@ fn images(batch: usize, seed: usize) -> Vec<f32> {
 /// A classifier, and a mirror of one that is equal.
 fn pair() -> [Box<dyn Model>; 2] {
     let net = Cpu::seed_from_u64(3).build_module::<Net<Pvlu>, f32>();
-    let mirror = Mirror::try_new(Small::cifar(net.clone()), Cpu::default(), Device::Cuda(0)).unwrap();
+    let mirror = Mirror::try_new(Small::cifar(net.clone()), Device::Cuda(0), || Ok(Cpu::default())).unwrap();
     [Box::new(Small::cifar(net)), Box::new(mirror)]
 }
 
