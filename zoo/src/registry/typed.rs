@@ -40,6 +40,7 @@ pub trait Movable<const CLASSES: usize>:
 #[cfg(feature = "cuda")]
 impl<N, const CLASSES: usize> Movable<CLASSES> for N where
     N: Network<usize, usize, CLASSES>
+        + Clone
         + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, CLASSES>>
 {
 }
