@@ -264,12 +264,15 @@ pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>>(
     device.try_tensor_from_vec(values, shape).map_err(|error| Error::Device(error.to_string()))
 }
 
-/// Forward and backward over one batch: its loss, its logits, and the gradients.
+/// The loss of a batch, its logits, and the gradients.
+pub(crate) type Trained<D> = (f64, Vec<f32>, LeafGradients<f32, D>);
+
+/// Forward and backward over one batch.
 pub(crate) fn train_step<N, H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32> + Host<f32>>(
     net: &mut N,
     images: Images<H, W, NoneTape, D>,
     labels: &[usize],
-) -> Result<(f64, Vec<f32>, LeafGradients<f32, D>), Error>
+) -> Result<Trained<D>, Error>
 where
     N: NetworkOn<D, H, W, CLASSES>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,

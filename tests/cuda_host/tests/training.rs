@@ -1,8 +1,7 @@
 //! One training step of whole networks, in `f64`, on the device against the CPU: logits, every gradient, and every tensor after
 //! the step.
 
-#[path = "operations/pair.rs"]
-mod pair;
+mod support;
 
 // What it is linked to takes the place of the driver.
 use pvlu_cuda_host as _;
@@ -20,7 +19,7 @@ use pvlu_zoo::resnet::cifar::ResNet20;
 use pvlu_zoo::resnet::v2::ResNet50V2;
 use pvlu_zoo::sequential::Sequential6Conv;
 
-use pair::{Collect, Results, Tested, compare, noise, wide};
+use support::{Collect, Results, Tested, compare, noise, wide};
 
 type Batch<D, T> = Tensor<(usize, Const<3>, usize, usize), f64, D, T>;
 type Logits<D, T> = Tensor<(usize, Const<10>), f64, D, T>;

@@ -4,6 +4,8 @@
 //! are above a block of threads and no multiple of it, and odd; tolerances are relative.
 
 mod pair;
+#[path = "../support/mod.rs"]
+mod support;
 
 use dfdx::shapes::Const;
 use pvlu::activation::{Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
