@@ -1,7 +1,7 @@
 //! What the device is to a user: memory that can be read and written, models that move, errors that say what is missing.
 
 use dfdx::nn::{DeviceBuildExt, Module, ToDevice};
-use dfdx::prelude::{OnesTensor, SampleTensor, TensorFrom, TensorFromVec, ZerosTensor};
+use dfdx::prelude::{SampleTensor, TensorFrom, TensorFromVec, ZerosTensor};
 use dfdx::shapes::{Const, Rank0, Rank1, Rank3};
 use dfdx::tensor::{Cpu, Cuda, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, ReshapeTo};
@@ -9,8 +9,8 @@ use pvlu::Error;
 use pvlu::activation::{Activation, Param, Pvlu, Real};
 use pvlu::backend::Backend;
 use pvlu::kernel::cuda::{Gpu, view};
-use pvlu::layer::builder::{Act, Conv2D};
-use pvlu::layer::{AnyTensor, Mode, Path, Slot, Switch, Switches, Walk, WalkerMut};
+use pvlu::layer::builder::Act;
+use pvlu::layer::{AnyTensor, Mode, Path, Slot, Walk, WalkerMut};
 use pvlu::liveness;
 use pvlu_zoo::device::{Device, Mirror};
 use pvlu_zoo::model::{Classifier, Model};
@@ -105,6 +105,9 @@ fn dead_channels_are_seen() {
 #[cfg(feature = "host")]
 #[test]
 fn what_is_frozen_is_not_computed() {
+    use dfdx::prelude::OnesTensor;
+    use pvlu::layer::builder::Conv2D;
+    use pvlu::layer::{Switch, Switches};
     use pvlu::tape::{TrackExt, try_backward};
     let device = Cuda::default();
     let mut net = device.build_module::<(Conv2D<2, 3, 3, 1, 1>, Act<Pvlu, 3>, pvlu::layer::GlobalAvgPool2D), f32>();
