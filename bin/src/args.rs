@@ -13,6 +13,9 @@ use crate::tuning::ARMS;
 /// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
 
+/// Pixels of a shift or a square accepted: the side of CIFAR's images.
+const MAX_PIXELS: i64 = pvlu_zoo::data::SIDE as i64;
+
 /// Worker threads accepted: above the cores of any machine, and few enough that their stacks do not exhaust one.
 const MAX_THREADS: i64 = 1024;
 
@@ -132,8 +135,16 @@ pub struct CommonArgs {
     pub epochs: Option<u64>,
 
     /// Adam's learning rate; in tables 3 to 6 at the start of each arm
-    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
     pub learning_rate: Option<f64>,
+
+    /// Share of the training images of each class that is held out and picks the epoch [default: 0.1]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub held_out: Option<f64>,
+
+    /// Pixels of a 32x32 image by which images are shifted at most, in tables 2, 5 and 6 [default: 3 in table 2, else 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..MAX_PIXELS))]
+    pub shift: Option<u16>,
 
     /// Do these runs alone, by their addresses: see `reproduce plan`
     #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
@@ -209,8 +220,21 @@ pub struct TuningArgs {
     pub first_epochs: Option<u64>,
 
     /// Adam's learning rate at the start of the phase with ReLU
-    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
     pub first_learning_rate: Option<f64>,
+
+    /// Side, in pixels of a 32x32 image, of the square that tables 5 and 6 cut out; 0 for none [default: 16 in table 5, 8 in
+    /// table 6]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
+    pub cutout: Option<u16>,
+
+    /// Standard deviation of the Gaussian filter of table 4, in pixels [default: 1]
+    #[arg(long, value_name = "PIXELS", value_parser = positive)]
+    pub filter_sigma: Option<f64>,
+
+    /// Pixels to either side of the middle that the filter of table 4 reaches [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
+    pub filter_radius: Option<u16>,
 }
 
 /// Options of all tables.
@@ -285,9 +309,14 @@ pub struct ReportArgs {
     pub out: Option<PathBuf>,
 }
 
-fn learning_rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if rate.is_normal() && rate > 0.0 { Ok(rate) } else { Err("expected a positive number".to_owned()) }
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if number.is_normal() && number > 0.0 { Ok(number) } else { Err("expected a positive number".to_owned()) }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = positive(text)?;
+    if share < 1.0 { Ok(share) } else { Err("expected a number between 0 and 1".to_owned()) }
 }
 
 impl CommonArgs {
@@ -299,6 +328,8 @@ impl CommonArgs {
             ("limit-train", self.limit_train.map(|n| n.to_string())),
             ("limit-test", self.limit_test.map(|n| n.to_string())),
             ("batch-size", self.batch_size.map(|n| n.to_string())),
+            ("held-out", self.held_out.map(|share| share.to_string())),
+            ("shift", self.shift.map(|n| n.to_string())),
         ];
         let all = others.iter().chain(&common);
         let given = all.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
@@ -317,6 +348,9 @@ impl AllArgs {
             weights: None,
             first_epochs: None,
             first_learning_rate: None,
+            cutout: None,
+            filter_sigma: None,
+            filter_radius: None,
         };
         Self { tuning, activations }
     }

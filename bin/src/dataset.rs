@@ -57,7 +57,8 @@ impl Chosen {
         let usual = |quick| if self.preset == Preset::Quick { quick } else { usize::MAX };
         let limit_train = args.limit_train.map_or(usual(quick.0), NonZeroUsize::get);
         let limit_test = args.limit_test.map_or(usual(quick.1), NonZeroUsize::get);
-        let (train, validation) = self.dataset.train.limit(limit_train).split_validation(HELD_OUT)?;
+        let held_out = args.held_out.unwrap_or(HELD_OUT);
+        let (train, validation) = self.dataset.train.limit(limit_train).split_validation(held_out)?;
         let test = self.dataset.test.limit(limit_test);
         for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
             if split.is_empty() {

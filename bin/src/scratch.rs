@@ -31,6 +31,7 @@ pub struct Scratch {
     epochs: u64,
     batch_size: usize,
     learning_rate: f64,
+    augmentation: Augmentation,
     parts: Parts,
     /// Mean and deviation that images are normalised by.
     normalization: Normalization,
@@ -57,6 +58,12 @@ impl Scratch {
         let batch_size =
             args.common.batch_size.map_or(preset.pick(quick::BATCH_SIZE, table::BATCH_SIZE), NonZeroUsize::get);
         let learning_rate = args.common.learning_rate.unwrap_or(table::LEARNING_RATE);
+        let augmentation = if table.augmented {
+            let shift = args.common.shift.map_or(table::SHIFT, usize::from);
+            Augmentation { flip: true, shift, cutout: None }
+        } else {
+            Augmentation::NONE
+        };
         let config = chosen
             .config(&parts)
             .with("table", table.name)
@@ -80,7 +87,7 @@ impl Scratch {
         ));
         let classes = dataset.classes;
         let plan = Plan { table: table.name, notes, runs };
-        Ok(Self { table, classes, epochs, batch_size, learning_rate, parts, normalization, plan })
+        Ok(Self { table, classes, epochs, batch_size, learning_rate, augmentation, parts, normalization, plan })
     }
 
     fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
@@ -91,12 +98,7 @@ impl Scratch {
 
     fn splits(&self, seed: u64) -> Result<Splits, CliError> {
         let in_order = LoaderConfig::evaluation(EVALUATION_BATCH, self.normalization);
-        let augmentation = if self.table.augmented {
-            Augmentation { flip: true, shift: table::SHIFT, cutout: None }
-        } else {
-            Augmentation::NONE
-        };
-        let shuffled = LoaderConfig::training(self.batch_size, seed, self.normalization, augmentation);
+        let shuffled = LoaderConfig::training(self.batch_size, seed, self.normalization, self.augmentation);
         let Parts { train, validation, test } = &self.parts;
         Ok(Splits {
             train: Loader::new(Arc::clone(train), shuffled)?,

@@ -38,7 +38,7 @@ pub fn list() -> Vec<(String, String, &'static str)> {
         ),
         line(
             "tables 5 and 6: flips, and shifts by up to a share of the side",
-            format!("1/{}", protocol::SHIFT),
+            format!("1/{}", pvlu_zoo::data::SIDE / protocol::SHIFT),
             CHOSEN,
         ),
         line("tables 5 and 6: side of ImageNet's ResNets' images", protocol::LARGE.to_string(), CHOSEN),

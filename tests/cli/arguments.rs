@@ -69,6 +69,12 @@ fn values_that_are_no_counts_are_refused() {
     refused("table1 --limit-test many", &["'many'", "--limit-test"]);
     refused("table1 --threads 0", &["'0'", "--threads"]);
     refused("table1 --threads 100000", &["'100000'", "--threads"]);
+    refused("table1 --held-out 1", &["'1'", "--held-out", "between 0 and 1"]);
+    refused("table1 --held-out nan", &["'nan'", "--held-out"]);
+    refused("table2 --shift 32", &["'32'", "--shift"]);
+    refused("table5 --cutout 33", &["'33'", "--cutout"]);
+    refused("table4 --filter-sigma 0", &["'0'", "--filter-sigma"]);
+    refused("table4 --filter-radius=-1", &["'-1'", "--filter-radius"]);
     refused("table1 --preset slow", &["'slow'", "--preset"]);
     refused("table1 --out", &["--out"]);
 }

@@ -58,6 +58,26 @@ fn numbers_depend_on_neither_threads_nor_other_seeds() {
     assert!(mean(&one).is_empty() && !mean(&both).is_empty());
 }
 
+/// Each option that replaces a value of the protocol changes the numbers, and is named beside them.
+#[test]
+fn values_of_the_protocol_can_be_replaced() {
+    for (table, same, others) in [
+        ("table4", "--filter-sigma 1 --filter-radius 4", &["--filter-sigma 3", "--filter-radius 1"][..]),
+        ("table5", "--cutout 16 --shift 4 --held-out 0.1", &["--cutout 0", "--shift 0", "--held-out 0.5"]),
+    ] {
+        let of = |options: &str| files(table, &format!("--arms relu,pvlu {options}"));
+        let [_, usual] = of("");
+        let [_, given] = of(same);
+        assert_eq!(usual.lasting(), given.lasting(), "{table} {same}");
+        for other in others {
+            let [runs, epochs] = of(other);
+            assert_ne!(usual.lasting(), epochs.lasting(), "{table} {other}");
+            let named = other.trim_start_matches("--").replace(' ', "=");
+            assert!(runs.rows[0]["overridden"].contains(&named), "{named} in {}", runs.rows[0]["overridden"]);
+        }
+    }
+}
+
 #[test]
 fn what_is_missing_or_wrong_is_said_in_a_line() {
     let place = Place::new();

@@ -3,6 +3,7 @@
 //! Every arm of a model and seed goes on from the same values, which the first phase left. The epoch of an arm is selected by the
 //! held-out images, never by the test images.
 
+mod images;
 mod pretrained;
 pub mod protocol;
 
@@ -11,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pvlu::layer::Role;
-use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, SIDE, Split};
+use pvlu_zoo::data::{Augmentation, Gaussian, Loader, LoaderConfig, Normalization, SIDE, Split};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Start};
@@ -55,6 +56,10 @@ pub struct Tuning {
     first_learning_rate: f64,
     learning_rate: f64,
     batch_size: usize,
+    /// Of training images; shift and square in pixels of CIFAR's.
+    augmentation: Augmentation,
+    /// Of the arms' images.
+    filter: Option<Gaussian>,
     parts: Parts,
     /// Models, and where their weights come from.
     models: Vec<(String, Origin)>,
@@ -81,7 +86,7 @@ struct Phase<'a> {
     epochs: u64,
     learning_rate: f64,
     policy: FreezePolicy,
-    /// Whether images are filtered.
+    /// Whether images are filtered, if the table has a filter.
     filtered: bool,
     /// Whether each epoch is measured on held-out and test images.
     measured: bool,
@@ -122,6 +127,8 @@ impl Tuning {
             batch_size: common
                 .batch_size
                 .map_or(preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE), NonZeroUsize::get),
+            augmentation: images::augmentation(protocol, args),
+            filter: images::filter(protocol, args),
             parts,
             models,
             plan: Plan { table: protocol.name, notes: chosen.notes(), runs: Vec::new() },
@@ -155,6 +162,9 @@ impl Tuning {
                 args.common.overridden(&[
                     ("first-epochs", args.first_epochs.map(|n| n.to_string())),
                     ("first-learning-rate", rate(args.first_learning_rate)),
+                    ("cutout", args.cutout.map(|n| n.to_string())),
+                    ("filter-sigma", args.filter_sigma.map(|sigma| sigma.to_string())),
+                    ("filter-radius", args.filter_radius.map(|n| n.to_string())),
                 ]),
             );
         let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
@@ -228,7 +238,7 @@ impl Tuning {
         }
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         let snapshot = Snapshot::of(network.as_ref()).map_err(|source| failed(name, source))?;
-        let splits = self.splits(preprocessing, 0, self.protocol.filtered, true)?;
+        let splits = self.splits(preprocessing, 0, true, true)?;
         let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let before = evaluate(network.as_mut(), &splits.test, &mut go_on)
             .map_err(|source| CliError::Training { run: title, source })?;
@@ -288,14 +298,10 @@ impl Tuning {
     ) -> Result<Splits, CliError> {
         let (height, width) = preprocessing.input();
         let side = height.min(width);
-        let augmentation = if self.protocol.augmented {
-            // The square is measured on CIFAR's images.
-            let cutout = self.protocol.set.cutout() * side / SIDE;
-            Augmentation { flip: true, shift: side / protocol::SHIFT, cutout: Some(cutout) }
-        } else {
-            Augmentation::NONE
-        };
-        let filter = filtered.then_some(protocol::FILTER);
+        let scaled = |pixels: usize| pixels * side / SIDE;
+        let Augmentation { flip, shift, cutout } = self.augmentation;
+        let augmentation = Augmentation { flip, shift: scaled(shift), cutout: cutout.map(scaled) };
+        let filter = self.filter.filter(|_| filtered);
         let shuffled = LoaderConfig::training(self.batch_size, seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };
         let part = |split: &Arc<Split>| if measured { Arc::clone(split) } else { Arc::new(split.limit(0)) };
@@ -356,7 +362,7 @@ impl Work for Tuning {
                 epochs: self.epochs,
                 learning_rate: self.learning_rate,
                 policy,
-                filtered: self.protocol.filtered,
+                filtered: true,
                 measured: true,
             };
             let Some(history) = self.tune(network.as_mut(), preprocessing, &phase, context)? else { return Ok(None) };
@@ -365,7 +371,7 @@ impl Work for Tuning {
         } else {
             FreezePolicy::NONE.apply(network.net_mut());
         }
-        let test = self.splits(preprocessing, seed, self.protocol.filtered, true)?.test;
+        let test = self.splits(preprocessing, seed, true, true)?.test;
         let Some(inspected) = inspect::inspect(network.as_mut(), &test, &title)? else { return Ok(None) };
         context.store.save_weights(config, network.as_ref(), &preprocessing.to_string())?;
         record.trained_parameters = inspected.trained;

@@ -138,8 +138,8 @@ pub const LEARNING_RATE: f64 = 1e-3;
 pub const HEAD_LEARNING_RATE: f64 = 1e-2;
 /// Seeds. Chosen; the paper gives one number.
 pub const SEEDS: &[u64] = &[0, 1, 2];
-/// Share of the side that images are shifted by, at most: 4 pixels of 32. Chosen.
-pub const SHIFT: usize = 8;
+/// Pixels of a 32x32 image that images are shifted by, at most: an eighth of the side. Chosen.
+pub const SHIFT: usize = 4;
 /// Deviation of the Gaussian filter and its radius, in pixels. Chosen.
 pub const FILTER: pvlu_zoo::data::Gaussian = pvlu_zoo::data::Gaussian { sigma: 1.0, radius: 4 };
 /// Side of ImageNet's ResNets. Chosen; VGG and the CIFAR ResNets take CIFAR's images as they are.
