@@ -49,22 +49,28 @@ pub enum Tile {
 /// `M x M` a point of a tile has `C O`, a little dearer since the products are smaller, and what the transforms take: to
 /// turn, transform and store a channel of the input, to load, transform and turn back one of the output. The filters are
 /// transformed once. The constants were fitted to timings of 25 shapes with 3 to 512 channels on images of 1 to 56 pixels (AVX2,
-/// two threads); where two methods take about as long, either may be chosen.
+/// two threads), those of AVX-512 to 16 to 128 channels on images of 32 to 8: wider registers double the rate of the products,
+/// but not that of transforms, which load, shuffle and store, so that these cost nearly three times as many multiply-adds. Where
+/// two methods take about as long, either may be chosen.
 ///
 /// Without vector instructions the transforms, which are written for registers, have no advantage.
 pub fn choose(shape: &ConvShape) -> Option<Tile> {
     const PRODUCT: f64 = 1.3;
-    const INPUT: f64 = 12.0;
-    const OUTPUT: f64 = 16.0;
     const FILTER: f64 = 4.0;
-    if shape.kernel != 3 || shape.stride != 1 || shape.padding > 2 || Level::current() == Level::Portable {
+    // For a channel of the input, and for one of the output.
+    let [input, output] = match Level::current() {
+        Level::Portable => return None,
+        Level::Avx2 => [12.0, 16.0],
+        Level::Avx512 => [33.0, 45.0],
+    };
+    if shape.kernel != 3 || shape.stride != 1 || shape.padding > 2 {
         return None;
     }
     let (inputs, outputs, batch) = (shape.in_channels as f64, shape.out_channels as f64, shape.batch as f64);
     let work = |side: usize| {
         let points = ((side + 2) * (side + 2)) as f64;
         let tiles = (shape.out_height().div_ceil(side) * shape.out_width().div_ceil(side)) as f64;
-        let each = PRODUCT * inputs * outputs + INPUT * inputs + OUTPUT * outputs;
+        let each = PRODUCT * inputs * outputs + input * inputs + output * outputs;
         points * (batch * tiles * each + FILTER * inputs * outputs)
     };
     let plain = shape.multiply_adds() as f64;
