@@ -20,8 +20,9 @@
 //!
 //! What of a kernel never meets the image is left out (`crop.rs`). A 1x1 kernel is a
 //! product over channels (`pointwise/`). A 3x3 kernel with stride one is computed by
-//! minimal filtering where that is less work (`winograd/`). Both run on the register
-//! products of `product.rs`, and neither where there are no vector instructions.
+//! minimal filtering where that is less work (`winograd/`), or, with few channels and AVX-512,
+//! straight from padded planes (`direct.rs`). These run on the register
+//! products of `product.rs`, and none where there are no vector instructions.
 //! Everything else runs on matrix products over tiles of output pixels. The input of
 //! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each
 //! pair of channel and kernel column `(c, v)`, one column for each pixel. A step down
@@ -42,6 +43,7 @@
 mod backward_input;
 mod backward_weight;
 mod crop;
+mod direct;
 mod forward;
 mod pointwise;
 mod product;
@@ -57,6 +59,7 @@ use rayon::prelude::*;
 use self::crop::Crop;
 use self::forward::{Start, Weight};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
+use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -178,6 +181,9 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     if pointwise::applies(shape) {
         return pointwise::forward(shape, x, weight, bias, y);
     }
+    if direct::pays_forward::<E>(shape) {
+        return direct::forward(Level::current(), shape, x, weight, bias, y);
+    }
     if let Some(tile) = winograd::choose(shape) {
         return winograd::forward(tile, shape, x, weight, bias, y);
     }
@@ -222,6 +228,9 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
     };
     if pointwise::applies(shape) {
         return pointwise::backward_input(shape, weight, cotangent, start, grad_x);
+    }
+    if direct::pays_backward_input::<E>(shape) {
+        return direct::backward_input(Level::current(), shape, weight, cotangent, start, grad_x);
     }
     if let Some(tile) = winograd::choose(shape) {
         return winograd::backward_input(tile, shape, weight, cotangent, start, grad_x);

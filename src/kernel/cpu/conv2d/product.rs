@@ -127,7 +127,7 @@ pub fn row_sums<V: Lane, const ROWS: usize>(
 
 /// Adds `b[j] a` to each row.
 #[inline(always)]
-fn add_step<V: Lane, const ROWS: usize>(sums: &mut Sums<V, ROWS>, a: [V; REGISTERS], b: impl Fn(usize) -> V::Elem) {
+pub fn add_step<V: Lane, const ROWS: usize>(sums: &mut Sums<V, ROWS>, a: [V; REGISTERS], b: impl Fn(usize) -> V::Elem) {
     for (j, sums) in sums.iter_mut().enumerate() {
         let b = V::splat(b(j));
         for (sum, a) in sums.iter_mut().zip(a) {

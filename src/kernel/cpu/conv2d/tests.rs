@@ -40,6 +40,7 @@ fn sweep() -> Vec<ConvShape> {
         shape([9, 67, 2, 2, 66], [3, 1, 1]),
         shape([33, 40, 1, 1, 20], [3, 1, 1]),
         shape([2, 3, 50, 50, 10], [7, 2, 3]),
+        shape([3, 9, 16, 16, 16], [3, 1, 1]),
         shape([2, 130, 23, 23, 70], [1, 1, 0]),
         shape([2, 65, 11, 9, 70], [1, 2, 0]),
         // 1x1: more channels and more pixels than are packed at once, one image, images of a pixel, other strides.
