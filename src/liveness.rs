@@ -19,10 +19,18 @@ pub fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Vec<bool>>) {
     (result, seen.unwrap_or_default())
 }
 
-/// Whether somebody watches.
-#[cfg(feature = "cuda")]
-pub(crate) fn is_watched() -> bool {
+/// Whether somebody watches on this thread.
+pub fn is_watched() -> bool {
     SEEN.with_borrow(Option::is_some)
+}
+
+/// Adds what [`watch`] saw on another thread, which computed for this one, to what is seen here.
+pub fn seen_elsewhere(layers: Vec<Vec<bool>>) {
+    SEEN.with_borrow_mut(|seen| {
+        if let Some(seen) = seen {
+            seen.extend(layers);
+        }
+    });
 }
 
 /// Notes the output of an activation, if somebody watches.
@@ -74,5 +82,17 @@ mod tests {
         assert_eq!(seen, [[true, false, false]]);
         relu.try_forward(features).unwrap();
         assert!(watch(|| ()).1.is_empty());
+    }
+
+    #[test]
+    fn what_another_thread_saw_is_added_where_somebody_watches() {
+        let layers = vec![vec![true, false]];
+        seen_elsewhere(layers.clone());
+        assert!(!is_watched());
+        let (_, seen) = watch(|| {
+            assert!(is_watched());
+            seen_elsewhere(layers.clone());
+        });
+        assert_eq!(seen, layers);
     }
 }

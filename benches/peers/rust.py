@@ -54,7 +54,7 @@ def main():
             for who, line in (("ours", own), ("dfdx", dfdx)):
                 add(name, who, float(re.search(rf"^{re.escape(line)} +([\d.]+) ms", layers, re.M)[1]))
             add(name, "candle", float(output(args.candle, candle, args.steps)))
-    print(f"{args.threads} threads, {args.rounds} rounds of {args.steps} steps, medians\n")
+    print(f"{args.threads} threads, {args.rounds} rounds, medians\n")
     print("| | ours ms | candle ms | ratio | dfdx ms | ratio |\n|---|---|---|---|---|---|")
     for name, found in times.items():
         own, *theirs = (statistics.median(found[who]) if who in found else None for who in ("ours", "candle", "dfdx"))

@@ -118,7 +118,7 @@ pub struct CommonArgs {
     #[arg(long, value_name = "SEED,...", value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
 
-    /// Use only the first N training images, in file order; the last tenth of each class is held out of them
+    /// Use only the first N training images, in file order; the last of each class are held out of them
     #[arg(long, value_name = "N")]
     pub limit_train: Option<NonZeroUsize>,
 
@@ -329,12 +329,25 @@ impl CommonArgs {
             ("limit-test", self.limit_test.map(|n| n.to_string())),
             ("batch-size", self.batch_size.map(|n| n.to_string())),
             ("held-out", self.held_out.map(|share| share.to_string())),
-            ("shift", self.shift.map(|n| n.to_string())),
         ];
         let all = others.iter().chain(&common);
         let given = all.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
         given.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// An option as [`CommonArgs::overridden`] takes it. If it is given to a table that does not use it, it changes no number: it is
+/// left out, and a note says so.
+pub fn of_table<T: ToString>(
+    name: &'static str,
+    value: Option<T>,
+    (table, uses): (&str, bool),
+    notes: &mut Vec<String>,
+) -> (&'static str, Option<String>) {
+    if value.is_some() && !uses {
+        notes.push(format!("--{name}: {table} does not use it"));
+    }
+    (name, value.filter(|_| uses).map(|value| value.to_string()))
 }
 
 impl AllArgs {

@@ -9,7 +9,7 @@ use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits};
 
-use crate::args::TableArgs;
+use crate::args::{TableArgs, of_table};
 use crate::dataset::{Chosen, Parts, Set, choose};
 use crate::device::placed;
 use crate::error::CliError;
@@ -64,6 +64,7 @@ impl Scratch {
         } else {
             Augmentation::NONE
         };
+        let shift = of_table("shift", args.common.shift, (table.name, table.augmented), &mut notes);
         let config = chosen
             .config(&parts)
             .with("table", table.name)
@@ -71,7 +72,7 @@ impl Scratch {
             .with("epochs", epochs)
             .with("batch_size", batch_size)
             .with("learning_rate", format!("{learning_rate:e}"))
-            .with("overridden", args.common.overridden(&[]));
+            .with("overridden", args.common.overridden(&[shift]));
         let run = |seed: &u64, activation: &String| Planned {
             config: config.clone().with("arm", activation).with("activation", activation).with("seed", seed),
             epochs,

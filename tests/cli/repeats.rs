@@ -33,6 +33,36 @@ fn two_runs_and_two_threads_give_the_same_files() {
     }
 }
 
+/// As of tables 3 to 6, in `pretrained.rs`.
+#[test]
+fn values_of_the_protocol_can_be_replaced() {
+    let of = |table: &str, options: &str| files(table, &format!("--activations relu {options}"));
+    let [_, usual] = of("table2", "");
+    assert_eq!(usual.lasting(), of("table2", "--shift 3 --held-out 0.1")[1].lasting());
+    for other in ["--shift 0", "--held-out 0.5"] {
+        let [runs, epochs] = of("table2", other);
+        assert_ne!(usual.lasting(), epochs.lasting(), "{other}");
+        assert!(runs.rows[0]["overridden"].contains(&other[2..].replace(' ', "=")), "{other}");
+    }
+}
+
+/// What a table does not use changes nothing, is not written down as changed, and is said.
+#[test]
+fn an_option_that_a_table_does_not_use_is_said_to_be_none() {
+    let [plain, _] = files("table1", "--activations relu");
+    assert_eq!(plain.lasting(), files("table1", "--activations relu --shift 5")[0].lasting());
+    let place = Place::new();
+    for (arguments, option) in [
+        ("table1 --shift 5", "--shift"),
+        ("table3 --filter-sigma 3", "--filter-sigma"),
+        ("table5 --filter-radius 1", "--filter-radius"),
+        ("table4 --cutout 4", "--cutout"),
+    ] {
+        let ran = place.run(&format!("{arguments} --limit-train 40 --limit-test 20 --dry-run")).succeeded();
+        assert!(ran.stderr.contains(&format!("{option}: {} does not use it", &arguments[..6])), "{ran:?}");
+    }
+}
+
 #[test]
 fn a_run_does_not_depend_on_the_others() {
     let [runs, epochs] = files("table1", "--activations pvlu --seeds 1");

@@ -23,7 +23,7 @@ use pvlu_zoo::transfer::FreezePolicy;
 use self::pretrained::{Origin, Pretrained};
 pub use self::protocol::ARMS;
 use self::protocol::{Arm, Protocol};
-use crate::args::{Preset, TuningArgs};
+use crate::args::{Preset, TuningArgs, of_table};
 use crate::dataset::{Chosen, Parts, choose};
 use crate::error::CliError;
 use crate::inspect;
@@ -149,6 +149,12 @@ impl Tuning {
     /// Lists the runs, and tells of weights and of arms that there are not.
     fn list_runs(&mut self, args: &TuningArgs, chosen: &Chosen, seeds: &[u64]) -> Result<(), CliError> {
         let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:e}"));
+        let Protocol { name, augmented, filtered, .. } = *self.protocol;
+        let notes = &mut self.plan.notes;
+        let shift = of_table("shift", args.common.shift, (name, augmented), notes);
+        let cutout = of_table("cutout", args.cutout, (name, augmented), notes);
+        let sigma = of_table("filter-sigma", args.filter_sigma, (name, filtered), notes);
+        let radius = of_table("filter-radius", args.filter_radius, (name, filtered), notes);
         let table = chosen
             .config(&self.parts)
             .with("table", self.protocol.name)
@@ -162,9 +168,10 @@ impl Tuning {
                 args.common.overridden(&[
                     ("first-epochs", args.first_epochs.map(|n| n.to_string())),
                     ("first-learning-rate", rate(args.first_learning_rate)),
-                    ("cutout", args.cutout.map(|n| n.to_string())),
-                    ("filter-sigma", args.filter_sigma.map(|sigma| sigma.to_string())),
-                    ("filter-radius", args.filter_radius.map(|n| n.to_string())),
+                    shift,
+                    cutout,
+                    sigma,
+                    radius,
                 ]),
             );
         let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use cudarc::cublas::CudaBlas;
-use cudarc::driver::{CudaDevice, CudaFunction, CudaSlice, DeviceRepr, LaunchAsync, LaunchConfig};
+use cudarc::driver::{CudaDevice, CudaFunction, CudaSlice, DeviceRepr, DriverError, LaunchAsync, LaunchConfig, result};
 use cudarc::nvrtc::Ptx;
 use dfdx::tensor::{Cuda, CudaError, Storage};
 
@@ -24,6 +24,21 @@ pub(super) fn blocks(threads: usize) -> u32 {
 /// Blocks for a pass over so many elements, in vectors of sixteen bytes.
 pub(super) fn blocks_over<E>(elements: usize) -> u32 {
     blocks(elements.div_ceil(16 / size_of::<E>()))
+}
+
+/// dfdx's device of the GPU of this number, from 0, with the seed of its random numbers.
+///
+/// # Errors
+///
+/// [`Error::Device`](crate::Error::Device) without a GPU, or with none of this number, which dfdx's own constructor panics on.
+pub fn open(number: usize, seed: u64) -> Result<Cuda, crate::Error> {
+    let driver = |error: DriverError| crate::Error::device(error);
+    result::init().map_err(driver)?;
+    let count = result::device::get_count().map_err(driver)?;
+    if usize::try_from(count).is_ok_and(|count| number < count) {
+        return Cuda::try_build(number, seed).map_err(crate::Error::device);
+    }
+    Err(crate::Error::device(format_args!("there is no GPU of this number: the driver has {count}, numbered from 0")))
 }
 
 /// A device and its handle of cuBLAS.

@@ -36,5 +36,5 @@ pub mod view;
 mod walk;
 
 pub use element::CudaElement;
-pub use gpu::Gpu;
+pub use gpu::{Gpu, open};
 pub use view::{View, ViewMut};

@@ -8,7 +8,7 @@ use dfdx::tensor_ops::{BroadcastTo, ReshapeTo};
 use pvlu::Error;
 use pvlu::activation::{Activation, Param, Pvlu, Real};
 use pvlu::backend::Backend;
-use pvlu::kernel::cuda::{Gpu, view};
+use pvlu::kernel::cuda::{Gpu, open, view};
 use pvlu::layer::builder::Act;
 use pvlu::layer::{AnyTensor, Mode, Path, Slot, Walk, WalkerMut};
 use pvlu::liveness;
@@ -94,6 +94,14 @@ fn a_nan_stays_one() {
 }
 
 #[test]
+fn a_gpu_that_is_not_there_is_an_error() {
+    for number in [99, 1 << 32, usize::MAX] {
+        let error = open(number, 0).err().expect("there is no such GPU").to_string();
+        assert!(error.contains("no GPU of this number") && error.contains("numbered from 0"), "{error}");
+    }
+}
+
+#[test]
 fn dead_channels_are_seen() {
     let device = Cuda::default();
     let layer = device.build_module::<Act<pvlu::activation::Relu, 2>, f32>();
@@ -132,7 +140,7 @@ fn what_is_frozen_is_not_computed() {
 #[test]
 fn a_model_of_the_zoo_moves_to_the_device() {
     let net = Cpu::seed_from_u64(1).build_module::<ResNet20<Pvlu, 10>, f32>();
-    let mirror = Mirror::try_new(Classifier::cifar(net.clone()), Device::Cuda(0), || Cuda::try_build(0, 0)).unwrap();
+    let mirror = Mirror::try_new(Classifier::cifar(net.clone()), Device::Cuda(0), || open(0, 0)).unwrap();
     let mut models: [Box<dyn Model>; 2] = [Box::new(Classifier::cifar(net)), Box::new(mirror)];
     let images: Vec<f32> = (0..2 * 3 * 32 * 32).map(|i| (i as f32 * 0.37).sin()).collect();
     let mut seen = Vec::new();

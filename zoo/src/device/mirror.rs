@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use dfdx::nn::{TensorCollection, ToDevice};
 use dfdx::prelude::{Backward, Device as DfdxDevice};
 use dfdx::shapes::{Dim, Rank0};
-use dfdx::tensor::{Cpu, Gradients, HasErr, OwnedTape, Tensor};
+use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::layer::{AnyTensor, Extent, Host, LayerOutline, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut};
+use pvlu::liveness;
 use pvlu::tape::LeafGradients;
 
 use super::worker::Worker;
@@ -47,7 +48,7 @@ where
     /// Copies a classifier's network to the device that `open` opens, and that is shown as `place`.
     pub fn try_new<F>(mut host: Classifier<N, H, W, CLASSES>, place: Device, open: F) -> Result<Self, DeviceError>
     where
-        F: FnOnce() -> Result<D, <D as HasErr>::Err> + Send + 'static,
+        F: FnOnce() -> Result<D, Error> + Send + 'static,
     {
         let refused = |message: String| DeviceError::Refused { device: place, message };
         let net = host.net.clone();
@@ -59,7 +60,8 @@ where
         let twin = Worker::start(make).map_err(refused)?;
         // dfdx moves tensors; switches are none.
         let contents = take(&mut host.net, |_| false).map_err(|error| refused(error.to_string()))?;
-        twin.run(move |twin| give(&mut twin.net, contents)).map_err(|error| refused(error.to_string()))?;
+        let given = twin.run(move |twin| give(&mut twin.net, contents)).map_err(refused)?;
+        given.map_err(|error| refused(error.to_string()))?;
         Ok(Self { host, twin, place, broken: None })
     }
 }
@@ -192,8 +194,16 @@ where
     /// Changes the twin as the host was.
     fn repeat(&mut self, wanted: fn(Slot<'_>) -> bool) -> Result<(), Error> {
         let contents = take(&mut self.host.net, wanted)?;
-        self.twin.run(move |twin| give(&mut twin.net, contents))
+        on(&self.twin, move |twin| give(&mut twin.net, contents))
     }
+}
+
+/// Runs a job on the device's thread.
+fn on<T: 'static, R: Send + 'static>(
+    twin: &Worker<T>,
+    job: impl FnOnce(&mut T) -> Result<R, Error> + Send + 'static,
+) -> Result<R, Error> {
+    twin.run(job).map_err(Error::Device)?
 }
 
 /// What a step of the twin brings back.
@@ -246,16 +256,22 @@ where
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
         self.check()?;
         let size = self.host.size();
-        self.twin.run(move |twin| {
-            let logits = twin.net.try_forward(batch(&twin.device, images, size)?)?;
-            Ok(<D as Host<f32>>::read(&logits)?.into_owned())
-        })
+        let watched = liveness::is_watched();
+        let (logits, seen) = on(&self.twin, move |twin| {
+            let compute = || -> Result<_, Error> {
+                let logits = twin.net.try_forward(batch(&twin.device, images, size)?)?;
+                Ok(<D as Host<f32>>::read(&logits)?.into_owned())
+            };
+            Ok(if watched { liveness::watch(compute) } else { (compute(), Vec::new()) })
+        })?;
+        liveness::seen_elsewhere(seen);
+        logits
     }
 
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
         self.check()?;
         let (size, labels) = (self.host.size(), labels.to_vec());
-        let computed = self.twin.run(move |twin| twin.step(images, size, &labels))?;
+        let computed = on(&self.twin, move |twin| twin.step(images, size, &labels))?;
         let Computed { loss, logits, gradients, moved } = computed;
         let mut lay = Lay { fetched: &gradients, gradients: LeafGradients::none(Gradients::leaky()) };
         self.host.net.walk(&mut Path::root(), &mut lay)?;
@@ -275,15 +291,27 @@ where
     fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
         // Not through `walk_mut`: what is not trained does not change, and stays where it is.
         let updated = self.host.update(gradients, rule);
-        self.repeat(|slot| slot.trained).and(updated)
+        let repeated = self.repeat(|slot| slot.trained);
+        if let Err(error) = &repeated {
+            self.broken = Some(error.clone());
+        }
+        repeated.and(updated)
     }
 
     fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError> {
-        Ok(Box::new(self.host).swap_activation(activation)?.to_device(self.place)?)
+        let Self { host, twin, place, .. } = *self;
+        // Makes room on the device for the next one.
+        drop(twin);
+        Ok(Box::new(host).swap_activation(activation)?.to_device(place)?)
     }
 
     fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
-        if device == self.place { Ok(self) } else { Box::new(self.host).to_device(device) }
+        if device == self.place {
+            return Ok(self);
+        }
+        let Self { host, twin, .. } = *self;
+        drop(twin);
+        Box::new(host).to_device(device)
     }
 }
 

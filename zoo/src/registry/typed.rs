@@ -7,6 +7,8 @@ use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
 use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+#[cfg(feature = "cuda")]
+use pvlu::kernel::cuda::open;
 use pvlu::layer::{SwapActivation, try_build_unfilled};
 
 use super::{Entry, Options, RegistryError, Start};
@@ -52,7 +54,7 @@ fn moved<N: Movable<CLASSES>, const CLASSES: usize>(
     device: Device,
 ) -> Result<Box<dyn Model>, DeviceError> {
     let Device::Cuda(number) = device else { return Ok(Box::new(model)) };
-    Ok(Box::new(Mirror::try_new(model, device, move || Cuda::try_build(number, 0))?))
+    Ok(Box::new(Mirror::try_new(model, device, move || open(number, 0))?))
 }
 
 /// There is no other device.

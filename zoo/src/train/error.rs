@@ -12,6 +12,14 @@ pub enum TrainError {
     /// An image could not be had.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The model did not show what each of its activations gave.
+    #[error("expected to see {expected} layers of activations, found {found}")]
+    Unseen {
+        /// Layers of activations in the network.
+        expected: usize,
+        /// Layers that were seen.
+        found: usize,
+    },
 }
 
 /// Whether it is this error of the model.

@@ -31,7 +31,8 @@ impl LayerLiveness {
 ///
 /// # Errors
 ///
-/// An image that cannot be read, and whatever the model gives.
+/// An image that cannot be read, whatever the model gives, and [`TrainError::Unseen`] of a model that computes where
+/// [`watch`] does not see it.
 pub fn liveness(
     model: &mut dyn Model,
     loader: &dyn Batches,
@@ -45,6 +46,9 @@ pub fn liveness(
         }
         let (logits, seen) = watch(|| model.logits(batch?.images).map_err(TrainError::from));
         logits?;
+        if seen.len() != layers.len() {
+            return Err(TrainError::Unseen { expected: layers.len(), found: seen.len() });
+        }
         for (layer, alive) in layers.iter_mut().zip(seen) {
             layer.alive.iter_mut().zip(alive).for_each(|(ever, now)| *ever |= now);
         }

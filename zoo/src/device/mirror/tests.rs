@@ -81,6 +81,28 @@ fn an_unreached_parameter_has_no_gradient() {
 }
 
 #[test]
+fn channels_that_live_on_the_device_are_seen() {
+    let dataset = crate::data::Dataset::procedural(10, 8, 1, 5).unwrap();
+    let normalization = crate::data::Normalization::measured(&dataset.train).unwrap();
+    let config = crate::data::LoaderConfig::evaluation(3, normalization);
+    let loader = crate::data::Loader::new(std::sync::Arc::new(dataset.train), config).unwrap();
+    let [original, mirror] = pair().map(|mut model| {
+        crate::train::liveness(model.as_mut(), &loader, &mut || std::ops::ControlFlow::Continue(())).unwrap().unwrap()
+    });
+    assert_eq!(original, mirror);
+    assert!(mirror.iter().any(|layer| layer.dead() < layer.alive.len()));
+}
+
+/// The library of a device may panic where it fails.
+#[test]
+fn a_panic_on_the_device_is_an_error() {
+    let net = Cpu::seed_from_u64(3).build_module::<Net<Relu>, f32>();
+    let open = || -> Result<Cpu, Error> { panic!("no driver") };
+    let error = Mirror::try_new(Small::cifar(net), Device::Cuda(0), open).unwrap_err();
+    assert!(error.to_string().contains("no driver"), "{error}");
+}
+
+#[test]
 fn a_model_without_the_device_says_so() {
     let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
     let error = model.to_device(Device::Cpu).unwrap().to_device(Device::Cuda(99)).err().expect("there is no such GPU");
