@@ -96,7 +96,8 @@ fn a_nan_stays_one() {
 #[test]
 fn a_gpu_that_is_not_there_is_an_error() {
     for number in [99, 1 << 32, usize::MAX] {
-        let error = open(number, 0).err().expect("there is no such GPU").to_string();
+        let Err(error) = open(number, 0) else { panic!("there is no GPU {number}") };
+        let error = error.to_string();
         assert!(error.contains("no GPU of this number") && error.contains("numbered from 0"), "{error}");
     }
 }
