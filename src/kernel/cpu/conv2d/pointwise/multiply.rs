@@ -1,17 +1,26 @@
 //! The product of the weight and bands of pixels.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::pixels::{PixelMap, Run, Source, pack};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::conv2d::forward::Start;
-use crate::kernel::cpu::conv2d::product::{MAX_BAND, REGISTERS, Stretch, Sums, band, column_sums, in_pieces, row_sums};
+use crate::kernel::cpu::conv2d::product::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
+use crate::kernel::cpu::copy::{Strided, copy_run, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::tasks::TASK;
 use crate::kernel::element::Element;
 
 /// Pixels that are packed at once.
 const PIXELS: usize = 256;
+/// Pixels of a task at least, of several images where they are small: a band that is full of pixels of several wastes nothing.
+const GROUP: usize = 1024;
+/// Pixels below which weights are read where they lie: rows of them drive each other out of the first cache level, but packing
+/// takes longer.
+const WORTH_PACKING: usize = 256;
 /// Channels that are packed at once: with the pixels they stay in the second cache level.
 const DEPTH: usize = 256;
 
@@ -47,24 +56,123 @@ struct Scratch<E> {
     to: Vec<Run>,
 }
 
+/// The weights in the order in which they are read.
+#[derive(Debug, Default)]
+struct Packed<E>(Buffer<E>);
+
 /// Computes the product, in parallel over groups of images and, where those are few, over output channels: each sum is
 /// one task's, in the same order, however the channels are split.
 pub fn run<E: Element>(problem: &Problem<'_, E>, start: Start<'_, E>, y: &mut [E]) {
-    let Problem { batch, outputs, to, .. } = *problem;
+    let Problem { batch, inputs, outputs, weight, to, .. } = *problem;
     let level = Level::current();
-    let images = if to.pixels >= PIXELS { 1 } else { even_part(batch, PIXELS / to.pixels) };
+    let images = even_part(batch, GROUP / to.pixels);
     let (groups, threads) = (batch.div_ceil(images), rayon::current_num_threads());
     let parts = if groups % threads == 0 || groups >= 4 * threads { 1 } else { threads };
     let channels = outputs.div_ceil(parts);
-    let blocks = grid(y, outputs * to.plane, images, channels * to.plane);
-    blocks.into_par_iter().with_max_len(1).for_each(|block| {
-        with_kept(|scratch: &mut Scratch<E>| dispatch_at(level, Multiply { problem, start, block, scratch }));
+    let multiply = |weights: Weights<'_, E>, y: &mut [E]| {
+        let blocks = grid(y, outputs * to.plane, images, channels * to.plane);
+        blocks.into_par_iter().with_max_len(1).for_each(|block| {
+            with_kept(|scratch: &mut Scratch<E>| {
+                dispatch_at(level, Multiply { problem, weights, start, block, scratch });
+            });
+        });
+    };
+    if batch * to.pixels < WORTH_PACKING {
+        return multiply(Weights::InPlace(weight), y);
+    }
+    with_kept(|Packed(packed): &mut Packed<E>| {
+        let packed = packed.take(inputs * outputs);
+        pack_weights(level, weight, [inputs, outputs], channels, packed);
+        multiply(Weights::Packed(packed), y);
     });
+}
+
+/// The weights as products read them.
+#[derive(Clone, Copy, Debug)]
+enum Weights<'a, E> {
+    /// As they lie; columns are gathered for each piece of outputs.
+    InPlace(Factor<'a, E>),
+    /// For each piece of outputs that is computed at once, `[inputs, outputs of the piece]`.
+    Packed(&'a [E]),
+}
+
+/// Brings weights into the order of [`Weights::Packed`], for blocks of `channels` outputs.
+fn pack_weights<E: Element>(
+    level: Level,
+    weight: Factor<'_, E>,
+    [inputs, outputs]: [usize; 2],
+    channels: usize,
+    packed: &mut [E],
+) {
+    let blocks = packed.par_chunks_mut(channels * inputs).enumerate();
+    blocks.for_each(|(block, mut rest)| {
+        let mut pieces = Vec::new();
+        let mut first = 0;
+        for size in dispatch_at(level, Pieces::<E> { rows: rest.len() / inputs, element: PhantomData }) {
+            let (piece, after) = rest.split_at_mut(size * inputs);
+            pieces.push((block * channels + first, piece));
+            (first, rest) = (first + size, after);
+        }
+        let fewest = TASK.div_ceil(pieces[0].1.len());
+        pieces.into_par_iter().with_min_len(fewest).for_each(|(first, to)| {
+            dispatch_at(level, PackPiece { weight, inputs, outputs, first, to });
+        });
+    });
+}
+
+/// The sizes of the pieces that rows are computed in.
+struct Pieces<E> {
+    rows: usize,
+    element: PhantomData<E>,
+}
+
+impl<E: Element> Kernel for Pieces<E> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<usize> {
+        let mut pieces = Vec::new();
+        in_pieces!(E::Lane<S>, self.rows, |_row, N| pieces.push(N));
+        pieces
+    }
+}
+
+/// Packs the weights of some outputs from `first` on.
+struct PackPiece<'a, 'p, E> {
+    weight: Factor<'a, E>,
+    inputs: usize,
+    outputs: usize,
+    first: usize,
+    to: &'p mut [E],
+}
+
+impl<E: Element> Kernel for PackPiece<'_, '_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { weight, inputs, outputs, first, to } = self;
+        let count = to.len() / inputs;
+        match weight {
+            Factor::Rows(weight) => {
+                let mut to = Strided { data: to, stride: count };
+                transpose_into::<S, E>(&weight[first * inputs..], inputs, count, inputs, &mut to, |to, from| {
+                    *to = from
+                });
+            }
+            Factor::Columns(weight) => {
+                for (to, from) in to.chunks_exact_mut(count).zip(weight.chunks_exact(outputs)) {
+                    copy_run(&from[first..][..count], to);
+                }
+            }
+        }
+    }
 }
 
 /// The output channels and images of a block.
 struct Multiply<'a, 'y, E> {
     problem: &'a Problem<'a, E>,
+    weights: Weights<'a, E>,
     start: Start<'a, E>,
     block: Block<'y, E>,
     scratch: &'a mut Scratch<E>,
@@ -75,8 +183,8 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { problem, start, mut block, scratch } = self;
-        let Problem { inputs, outputs, weight, x, from, to, .. } = *problem;
+        let Self { problem, weights, start, mut block, scratch } = self;
+        let Problem { inputs, outputs, x, from, to, .. } = *problem;
         let lanes = band::<E::Lane<S>>();
         let (first_output, channels) = (block.col / to.plane, block.width() / to.plane);
         let total = block.rows.len() * to.pixels;
@@ -99,27 +207,25 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
                 in_pieces!(E::Lane<S>, channels, |row, N| {
                     // The weights of these channels stay in the first cache level, the bands come from the second.
                     let first = first_output + row;
-                    let own = match weight {
-                        Factor::Rows(weight) => &weight[first * inputs + k..],
-                        Factor::Columns(weight) => {
+                    let own = match weights {
+                        Weights::InPlace(Factor::Rows(weight)) => &weight[first * inputs + k..],
+                        Weights::InPlace(Factor::Columns(weight)) => {
                             let own = scratch.weights.take(depth * N);
-                            for (to, from) in
-                                own.as_chunks_mut::<N>().0.iter_mut().zip(weight[k * outputs..].chunks_exact(outputs))
-                            {
+                            let from = weight[k * outputs..].chunks_exact(outputs);
+                            for (to, from) in own.as_chunks_mut::<N>().0.iter_mut().zip(from) {
                                 *to = *from[first..].first_chunk().expect("as many columns");
                             }
                             own
                         }
+                        Weights::Packed(weight) => &weight[first * inputs + k * N..][..depth * N],
                     };
                     let mut runs = &scratch.to[..];
                     for (index, packed) in packed.chunks_exact(depth * lanes).enumerate() {
                         let (here, rest) = runs.split_at(runs.iter().take_while(|run| run.band == index).count());
                         runs = rest;
-                        let sums: Sums<E::Lane<S>, N> = match weight {
-                            Factor::Rows(_) => row_sums(own, inputs, packed, depth),
-                            Factor::Columns(_) => {
-                                column_sums(std::iter::once(Stretch { b: own, a: packed, depth }), 0, N)
-                            }
+                        let sums: Sums<E::Lane<S>, N> = match weights {
+                            Weights::InPlace(Factor::Rows(_)) => row_sums(own, inputs, packed, depth),
+                            _ => column_sums(std::iter::once(Stretch { b: own, a: packed, depth }), 0, N),
                         };
                         put::<E::Lane<S>, N>(sums, how, (first_output, row), here, to, &mut block.rows);
                     }
@@ -132,40 +238,56 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
 /// Writes the sums of `N` channels for a band of pixels, or adds them to what is there.
 #[inline(always)]
 fn put<V: Lane, const N: usize>(
-    sums: Sums<V, N>,
+    mut sums: Sums<V, N>,
     how: Start<'_, V::Elem>,
     (first_output, row): (usize, usize),
     runs: &[Run],
     map: PixelMap,
     images: &mut [&mut [V::Elem]],
 ) {
-    for (row, sums) in (row..).zip(sums) {
-        let sums = match how {
-            Start::Replace(Some(bias)) => {
-                let bias = V::splat(bias[first_output + row]);
-                sums.map(|sum| sum + bias)
-            }
-            _ => sums,
-        };
-        let add = matches!(how, Start::Add);
-        if let [Run { len, image, start, .. }] = *runs
-            && len == band::<V>()
-            && map.step == 1
-        {
-            let to = &mut images[image][row * map.plane + start..][..len];
-            for (r, sum) in sums.into_iter().enumerate() {
-                let to = &mut to[r * V::WIDTH..];
-                (if add { V::load(to) + sum } else { sum }).store(to);
+    if let Start::Replace(Some(bias)) = how {
+        let bias: &[_; N] = bias[first_output + row..].first_chunk().expect("as many outputs");
+        for (sums, &bias) in sums.iter_mut().zip(bias) {
+            let bias = V::splat(bias);
+            sums.iter_mut().for_each(|sum| *sum = *sum + bias);
+        }
+    }
+    let add = matches!(how, Start::Add);
+    if let [Run { len, image, start, .. }] = *runs
+        && len == band::<V>()
+        && map.step == 1
+    {
+        let lines = images[image][row * map.plane..].chunks_mut(map.plane).map(|plane| &mut plane[start..][..len]);
+        if add {
+            for (to, sums) in lines.zip(&sums) {
+                for (to, &sum) in to.chunks_exact_mut(V::WIDTH).zip(sums) {
+                    (V::load(to) + sum).store(to);
+                }
             }
         } else {
-            let mut values = [V::Elem::default(); MAX_BAND];
-            for (r, sum) in sums.into_iter().enumerate().take(REGISTERS) {
-                sum.store(&mut values[r * V::WIDTH..]);
+            for (to, sums) in lines.zip(&sums) {
+                for (to, &sum) in to.chunks_exact_mut(V::WIDTH).zip(sums) {
+                    sum.store(to);
+                }
             }
-            for run in runs {
-                let to = images[run.image][row * map.plane + run.start..].iter_mut().step_by(map.step);
-                for (to, &value) in to.zip(&values[run.lane..][..run.len]) {
-                    *to = if add { *to + value } else { value };
+        }
+        return;
+    }
+    for (row, sums) in (row..).zip(sums) {
+        let mut values = [V::Elem::default(); MAX_BAND];
+        for (r, sum) in sums.into_iter().enumerate() {
+            sum.store(&mut values[r * V::WIDTH..]);
+        }
+        for run in runs {
+            let to = &mut images[run.image][row * map.plane + run.start..];
+            let values = &values[run.lane..][..run.len];
+            match (map.step, add) {
+                (1, false) => copy_run(values, &mut to[..run.len]),
+                (1, true) => to.iter_mut().zip(values).for_each(|(to, &value)| *to = *to + value),
+                (step, _) => {
+                    for (to, &value) in to.iter_mut().step_by(step).zip(values) {
+                        *to = if add { *to + value } else { value };
+                    }
                 }
             }
         }
