@@ -64,6 +64,9 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     fn exclusive<S: Shape>(x: &mut Tensor<S, E, Self>) -> Option<&mut [E]> {
         if fresh::is(view::address(x)) { view::exclusive(x) } else { None }
     }
+    fn note_shared<S: Shape>(x: &Tensor<S, E, Self>) {
+        fresh::forget(view::address(x));
+    }
 
     fn view<'a>(read: &'a Cow<'_, [E]>) -> &'a [E] {
         read

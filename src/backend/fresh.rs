@@ -16,6 +16,11 @@ pub(super) fn note(address: usize) {
     LAST.set([address, a, b, c]);
 }
 
+/// Notes that somebody else holds what lies at an address.
+pub(super) fn forget(address: usize) {
+    LAST.set(LAST.get().map(|other| if other == address { 0 } else { other }));
+}
+
 /// Whether what lies at an address was put there by one of the last layers.
 pub(super) fn is(address: usize) -> bool {
     LAST.get().contains(&address)

@@ -63,6 +63,10 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     /// The elements of a contiguous tensor for writing over, if it is the output of one of the last layers and nobody else
     /// holds it. `None` is always right, and costs memory.
     fn exclusive<'t, S: Shape>(x: &'t mut Tensor<S, E, Self>) -> Option<Self::ViewMut<'t>>;
+    /// Notes that a tensor is held twice from here on, so that [`exclusive`](Self::exclusive) need not find out.
+    fn note_shared<S: Shape>(x: &Tensor<S, E, Self>) {
+        let _ = x;
+    }
 
     /// What is read, for a kernel.
     fn view<'a>(read: &'a Self::Read<'_>) -> Self::View<'a>;

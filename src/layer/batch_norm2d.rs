@@ -186,10 +186,10 @@ impl<const C: usize, P, E: Dtype, D: Host<E>> Walk<E, D> for BatchNorm2D<C, P, E
 }
 
 /// Mean and variance of each channel.
-type Statistics<E, D> = [<D as Backend<E>>::Channels; 2];
+pub(super) type Statistics<E, D> = [<D as Backend<E>>::Channels; 2];
 
 impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
-    fn running_statistics(&self, device: &D) -> Result<Statistics<E, D>, Error> {
+    pub(super) fn running_statistics(&self, device: &D) -> Result<Statistics<E, D>, Error> {
         let widened = |tensor| device.widened(D::view(&D::read(tensor))).map_err(Error::device);
         Ok([widened(&self.running_mean)?, widened(&self.running_var)?])
     }

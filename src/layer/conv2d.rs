@@ -111,6 +111,11 @@ where
     fn bias_is_frozen(&self) -> bool {
         self.frozen && !self.bias_trained
     }
+
+    /// Whether weight or bias want a gradient.
+    pub(super) fn learns(&self) -> bool {
+        !self.frozen || (BIAS && self.bias_trained)
+    }
 }
 
 impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D> Walk<E, D>
@@ -147,6 +152,40 @@ where
 {
 }
 
+impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D>
+    Conv2D<I, O, K, S, P, BIAS, E, D>
+where
+    E: Dtype,
+    D: Backend<E>,
+{
+    /// The convolution with these parameters: weight, and bias if there is one.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn convolve<B, H, W, T>(
+        x: Tensor<(B, Const<I>, H, W), E, D, T>,
+        parameters: Vec<Parameter<E, D>>,
+    ) -> Result<Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>, Error>
+    where
+        B: Dim,
+        H: Window<K, S, P>,
+        W: Window<K, S, P>,
+        T: Track<E, D>,
+    {
+        let (batch, _, height, width) = *x.shape();
+        let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
+        let shape = ConvShape {
+            batch: batch.size(),
+            in_channels: I,
+            in_height: height.size(),
+            in_width: width.size(),
+            out_channels: O,
+            kernel: K,
+            stride: S,
+            padding: P,
+        };
+        apply(x, out_shape, Box::new(Convolve { shape, parameters }))
+    }
+}
+
 impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, B, H, W, E, D, T>
     Module<Tensor<(B, Const<I>, H, W), E, D, T>> for Conv2D<I, O, K, S, P, BIAS, E, D>
 where
@@ -161,21 +200,9 @@ where
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        let (batch, _, height, width) = *x.shape();
-        let out_shape = (batch, Const, height.try_slide()?, width.try_slide()?);
-        let shape = ConvShape {
-            batch: batch.size(),
-            in_channels: I,
-            in_height: height.size(),
-            in_width: width.size(),
-            out_channels: O,
-            kernel: K,
-            stride: S,
-            padding: P,
-        };
         let mut parameters = vec![Parameter::new("weight", &self.weight, !self.frozen)];
         parameters.extend(self.bias.iter().map(|bias| Parameter::new("bias", bias, !self.bias_is_frozen())));
-        apply(x, out_shape, Box::new(Convolve { shape, parameters }))
+        Self::convolve(x, parameters)
     }
 }
 

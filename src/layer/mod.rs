@@ -20,6 +20,7 @@ mod dropout;
 mod flatten;
 mod init;
 mod linear;
+mod normed_conv2d;
 mod outline;
 mod pool2d;
 mod pool_global;
@@ -37,6 +38,7 @@ pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
 pub use linear::Linear;
+pub use normed_conv2d::NormedConv2D;
 pub use outline::{Extent, LayerKind, LayerOutline};
 pub use pool_global::GlobalAvgPool2D;
 pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
@@ -53,8 +55,8 @@ pub mod builder {
     pub use super::conv2d::builder::Conv2D;
     pub use super::linear::builder::Linear;
     pub use super::{
-        AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, ProjectedResidual, Residual, SubsamplePad2D,
-        ZeroPaddedMaxPool2D,
+        AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+        SubsamplePad2D, ZeroPaddedMaxPool2D,
     };
 }
 

@@ -176,6 +176,7 @@ fn fork<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> (Tensor<S, E, D, T>, Tensor<S, E, D, T>) {
     let (x, tape) = x.split_tape();
+    D::note_shared(&x);
     let fork = tape.fork();
     (x.clone().put_tape(tape), x.put_tape(fork))
 }

@@ -5,8 +5,8 @@ use dfdx::prelude::Device;
 use dfdx::shapes::Dtype;
 
 use super::{
-    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual,
-    Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
+    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D,
+    ProjectedResidual, Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
 };
 use crate::activation::Activation;
 use crate::error::Error;
@@ -61,6 +61,7 @@ without_activation!(
         Conv2D<I, O, K, S, P, BIAS, E, D>,
     [const I: usize, const O: usize] Linear<I, O, E, D>,
     [const C: usize, P] BatchNorm2D<C, P, E, D>,
+    [C, N] NormedConv2D<C, N>,
     [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
     [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
     [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,

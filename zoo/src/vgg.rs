@@ -1,7 +1,7 @@
 //! VGG networks (Simonyan and Zisserman 2015, configurations D and E), plain and with batch norm, as torchvision builds them;
 //! Keras' are the same but for dropout in the head, which acts in training alone.
 
-use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
+use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, NormedConv2D};
 
 use crate::names::{LayerNames, Part, WeightLayout};
 
@@ -9,7 +9,7 @@ use crate::names::{LayerNames, Part, WeightLayout};
 pub type Plain<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
 
 /// A 3x3 convolution, batch norm and activation.
-pub type Normed<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, BatchNorm2D<O>, Act<A, O>);
+pub type Normed<A, const I: usize, const O: usize> = (NormedConv2D<Conv2D<I, O, 3, 1, 1>, BatchNorm2D<O>>, Act<A, O>);
 
 /// The ImageNet head on 7x7 feature maps, those of 224x224 images.
 pub type Head<A, const CLASSES: usize> = (

@@ -93,3 +93,16 @@ fn a_relu_keeps_its_output_and_a_pvlu_does_not() {
     // With `safe-views` no buffer counts as exclusive.
     assert_eq!(is_kept::<Pvlu>(), cfg!(feature = "safe-views"));
 }
+
+#[test]
+fn a_tensor_that_both_branches_hold_is_not_copied_to_find_out() {
+    let fill = &mut |values: &mut [f64]| {
+        values.fill(1.0);
+        Ok(())
+    };
+    let mut x = Cpu::default().try_create(Images::default(), fill).unwrap();
+    let other = x.clone();
+    Cpu::note_shared(&x);
+    assert!(Cpu::exclusive(&mut x).is_none());
+    assert_eq!(address(&x), address(&other));
+}

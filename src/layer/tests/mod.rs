@@ -6,6 +6,7 @@ mod convolution;
 mod frozen;
 mod in_place;
 mod networks;
+mod normed;
 mod others;
 mod pools;
 mod shapes;

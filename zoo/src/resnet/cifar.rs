@@ -6,13 +6,14 @@
 
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, ProjectedResidual, Residual, SubsamplePad2D,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D,
 };
 
 use crate::names::LayerNames;
 
 /// A 3x3 convolution without bias, with stride `S`, and its batch norm.
-pub type ConvNorm<const I: usize, const O: usize, const S: usize> = (Conv2D<I, O, 3, S, 1, false>, BatchNorm2D<O>);
+pub type ConvNorm<const I: usize, const O: usize, const S: usize> =
+    NormedConv2D<Conv2D<I, O, 3, S, 1, false>, BatchNorm2D<O>>;
 
 /// Two 3x3 convolutions, the first with stride `S`.
 pub type Basic<A, const I: usize, const O: usize, const S: usize> = (ConvNorm<I, O, S>, Act<A, O>, ConvNorm<O, O, 1>);
@@ -41,7 +42,7 @@ pub type TrunkA<A, const BLOCKS: usize, const MORE: usize> =
     Trunk<A, SubsamplePad2D<16, 32, 2>, SubsamplePad2D<32, 64, 2>, BLOCKS, MORE>;
 
 /// Shortcut B: a 1x1 convolution with stride 2, and batch norm.
-pub type Projection<const I: usize, const O: usize> = (Conv2D<I, O, 1, 2, 0, false>, BatchNorm2D<O>);
+pub type Projection<const I: usize, const O: usize> = NormedConv2D<Conv2D<I, O, 1, 2, 0, false>, BatchNorm2D<O>>;
 
 /// With shortcut B.
 pub type TrunkB<A, const BLOCKS: usize, const MORE: usize> =

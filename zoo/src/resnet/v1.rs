@@ -6,7 +6,8 @@
 
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual, Residual, ZeroPaddedMaxPool2D,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+    ZeroPaddedMaxPool2D,
 };
 use pvlu::layer::{KerasResNet, Torch};
 
@@ -14,7 +15,7 @@ use crate::names::LayerNames;
 
 /// A convolution and its batch norm, with the constants `N`.
 pub type ConvNorm<N, const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool> =
-    (Conv2D<I, O, K, S, P, BIAS>, BatchNorm2D<O, N>);
+    NormedConv2D<Conv2D<I, O, K, S, P, BIAS>, BatchNorm2D<O, N>>;
 
 /// From `I` to `O` channels by way of `C`, with stride `S1` on the first convolution and `S2` on the second.
 pub type Bottleneck<

@@ -9,15 +9,20 @@ use crate::names::LayerNames;
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::KerasResNet;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual, Residual, ZeroPaddedMaxPool2D,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+    ZeroPaddedMaxPool2D,
 };
 
 /// Batch norm and activation.
 pub type PreAct<A, const C: usize> = (BatchNorm2D<C, KerasResNet>, Act<A, C>);
 
+/// A convolution without bias, and the batch norm that begins the next pre-activation.
+pub type ConvNorm<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize> =
+    NormedConv2D<Conv2D<I, O, K, S, P, false>, BatchNorm2D<O, KerasResNet>>;
+
 /// From `I` to `O` channels by way of `C`, with stride `S` on the 3x3 convolution.
 pub type Bottleneck<A, const I: usize, const C: usize, const O: usize, const S: usize> =
-    (Conv2D<I, C, 1, 1, 0, false>, PreAct<A, C>, Conv2D<C, C, 3, S, 1, false>, PreAct<A, C>, Conv2D<C, O, 1>);
+    (ConvNorm<I, C, 1, 1, 0>, Act<A, C>, ConvNorm<C, C, 3, S, 1>, Act<A, C>, Conv2D<C, O, 1>);
 
 /// The first block of a stage: its projection reads the pre-activated tensor.
 pub type FirstBlock<A, const I: usize, const C: usize, const O: usize> =

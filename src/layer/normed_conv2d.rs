@@ -1,0 +1,212 @@
+//! A convolution and the batch norm of its output.
+
+use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
+use dfdx::prelude::Device;
+use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4, Unit};
+use dfdx::tensor::{Storage, Tape, Tensor};
+
+use super::apply::Parameter;
+use super::outline::{Extent, LayerOutline};
+use super::walk::{Path, Walk, Walker, WalkerMut};
+use super::{BatchNorm2D, Conv2D};
+use crate::backend::{Backend, Layout, Scaling};
+use crate::dim::Window;
+use crate::error::Error;
+use crate::profile::{Direction, measure};
+use crate::tape::Track;
+
+/// A convolution and the batch norm of its output: what the two compute one after the other, in one pass where nothing of
+/// either is learnt.
+///
+/// Shapes: those of the convolution.
+///
+/// With running statistics a batch norm multiplies each output channel by a constant and adds one. Where neither layer wants a
+/// gradient of a parameter, these go into a copy of the convolution's weight and bias, and the feature map is not
+/// passed over again; the result is that of the two layers but for rounding. The copy takes as long as a pass over as many
+/// elements, so that it is made where the output has no fewer.
+#[derive(Clone, Debug, Default)]
+pub struct NormedConv2D<C, N> {
+    /// The convolution.
+    pub conv: C,
+    /// The batch norm of its output.
+    pub norm: N,
+}
+
+impl<C: BuildOnDevice<D, E>, N: BuildOnDevice<D, E>, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for NormedConv2D<C, N>
+where
+    NormedConv2D<C::Built, N::Built>: dfdx::nn::BuildModule<D, E>,
+{
+    type Built = NormedConv2D<C::Built, N::Built>;
+}
+
+impl<C: TensorCollection<E, D>, N: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D>
+    for NormedConv2D<C, N>
+{
+    type To<E2: Dtype, D2: Device<E2>> = NormedConv2D<C::To<E2, D2>, N::To<E2, D2>>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        visitor.visit_fields(
+            (Self::module("conv", |s| &s.conv, |s| &mut s.conv), Self::module("norm", |s| &s.norm, |s| &mut s.norm)),
+            |(conv, norm)| NormedConv2D { conv, norm },
+        )
+    }
+}
+
+impl<C: Walk<E, D>, N: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for NormedConv2D<C, N> {
+    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+        path.step("conv", |path| self.conv.walk(path, walker))?;
+        path.step("norm", |path| self.norm.walk(path, walker))
+    }
+    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+        path.step("conv", |path| self.conv.walk_mut(path, walker))?;
+        path.step("norm", |path| self.norm.walk_mut(path, walker))
+    }
+    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+        let between = path.step("conv", |path| self.conv.outline(path, input, show))?;
+        path.step("norm", |path| self.norm.outline(path, between, show))
+    }
+}
+
+/// Weight and bias of a convolution that does a batch norm's work too.
+type Folded<E, D, const I: usize, const O: usize, const K: usize> =
+    (Tensor<Rank4<O, I, K, K>, E, D>, Tensor<Rank1<O>, E, D>);
+
+impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, N, E, D>
+    NormedConv2D<Conv2D<I, O, K, S, P, BIAS, E, D>, BatchNorm2D<O, N, E, D>>
+where
+    E: Dtype,
+    D: Backend<E>,
+{
+    /// Whether the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape.
+    pub(super) fn folds(&self, pixels: usize, recorded: bool) -> Result<bool, Error> {
+        let learns = self.conv.learns() || !self.norm.switches.affine_frozen;
+        let worth_it = pixels >= I * K * K;
+        if self.norm.switches.uses_batch() || (recorded && learns) || !worth_it {
+            return Ok(false);
+        }
+        // What the layers refuse they must see.
+        let norm = D::is_contiguous(&self.norm.scale)? && D::is_contiguous(&self.norm.shift)?;
+        let bias = self.conv.bias.as_ref().map_or(Ok(true), D::is_contiguous)?;
+        Ok(norm && bias && D::is_contiguous(&self.conv.weight)?)
+    }
+
+    /// `weight[o] gamma[o] / sqrt(var[o] + eps)`, and the bias that goes with it.
+    fn fold(&self, device: &D) -> Result<Folded<E, D, I, O, K>, Error> {
+        let Self { conv, norm } = self;
+        let [mean, variance] = norm.running_statistics(device)?;
+        let zeros = device.try_tensor_from_vec(vec![E::default(); O], (Const::<O>,)).map_err(Error::device)?;
+        let run = || {
+            let inv_std = device.inv_std(&variance, norm.switches.epsilon)?;
+            let (zeros, gamma, shift) = (D::read(&zeros), D::read(&norm.scale), D::read(&norm.shift));
+            let (zeros, gamma, shift) = (D::view(&zeros), D::view(&gamma), D::view(&shift));
+            let none = device.widened(zeros)?;
+            let weight = device.try_create(*conv.weight.shape(), &mut |to| {
+                let layout = Layout { outer: 1, channels: O, inner: I * K * K };
+                let scaling = Scaling { mean: &none, inv_std: &inv_std, gamma };
+                device.normalize(layout, D::view(&D::read(&conv.weight)), scaling, zeros, to)
+            })?;
+            let bias = device.try_create((Const::<O>,), &mut |to| {
+                let layout = Layout { outer: 1, channels: O, inner: 1 };
+                let scaling = Scaling { mean: &mean, inv_std: &inv_std, gamma };
+                match &conv.bias {
+                    Some(bias) => device.normalize(layout, D::view(&D::read(bias)), scaling, shift, to),
+                    None => device.normalize(layout, zeros, scaling, shift, to),
+                }
+            })?;
+            Ok::<_, D::Err>((weight, bias))
+        };
+        measure("batch norm", Direction::Forward, run).map_err(Error::device)
+    }
+
+    /// The two layers as one, if they can be.
+    #[allow(clippy::type_complexity)]
+    fn try_folded<B, H, W, T>(
+        &self,
+        x: Tensor<(B, Const<I>, H, W), E, D, T>,
+    ) -> Result<Result<Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>, Tensor<(B, Const<I>, H, W), E, D, T>>, Error>
+    where
+        B: Dim,
+        H: Window<K, S, P>,
+        W: Window<K, S, P>,
+        T: Track<E, D>,
+    {
+        let (batch, _, height, width) = *x.shape();
+        let pixels = batch.size() * height.try_slide()?.size() * width.try_slide()?.size();
+        if !self.folds(pixels, <T as Tape<E, D>>::OWNS_TAPE)? {
+            return Ok(Err(x));
+        }
+        let (weight, bias) = self.fold(x.device())?;
+        let parameters = vec![Parameter::new("weight", &weight, false), Parameter::new("bias", &bias, false)];
+        Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters).map(Ok)
+    }
+}
+
+impl<
+    const I: usize,
+    const O: usize,
+    const K: usize,
+    const S: usize,
+    const P: usize,
+    const BIAS: bool,
+    N,
+    B,
+    H,
+    W,
+    E,
+    D,
+    T,
+> Module<Tensor<(B, Const<I>, H, W), E, D, T>>
+    for NormedConv2D<Conv2D<I, O, K, S, P, BIAS, E, D>, BatchNorm2D<O, N, E, D>>
+where
+    B: Dim,
+    H: Window<K, S, P>,
+    W: Window<K, S, P>,
+    E: Dtype,
+    D: Backend<E>,
+    T: Track<E, D>,
+{
+    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>;
+    type Error = Error;
+
+    fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
+        match self.try_folded(x)? {
+            Ok(y) => Ok(y),
+            Err(x) => self.norm.try_forward(self.conv.try_forward(x)?),
+        }
+    }
+}
+
+impl<
+    const I: usize,
+    const O: usize,
+    const K: usize,
+    const S: usize,
+    const P: usize,
+    const BIAS: bool,
+    N,
+    B,
+    H,
+    W,
+    E,
+    D,
+    T,
+> ModuleMut<Tensor<(B, Const<I>, H, W), E, D, T>>
+    for NormedConv2D<Conv2D<I, O, K, S, P, BIAS, E, D>, BatchNorm2D<O, N, E, D>>
+where
+    B: Dim,
+    H: Window<K, S, P>,
+    W: Window<K, S, P>,
+    E: Dtype,
+    D: Backend<E>,
+    T: Track<E, D>,
+{
+    type Output = Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>;
+    type Error = Error;
+
+    fn try_forward_mut(&mut self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
+        match self.try_folded(x)? {
+            Ok(y) => Ok(y),
+            Err(x) => self.norm.try_forward_mut(self.conv.try_forward(x)?),
+        }
+    }
+}
