@@ -188,6 +188,9 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
         return winograd::forward(tile, shape, x, weight, bias, y);
     }
     let start = Start::Replace(bias);
+    if pointwise::applies_to_windows(shape) {
+        return pointwise::forward_windows(shape, x, weight, start, y);
+    }
     if shape.kernel == 1 {
         return forward::run(shape, x, Weight::Packed(weight), start, y);
     }

@@ -51,6 +51,10 @@ fn sweep() -> Vec<ConvShape> {
         shape([5, 9, 7, 8, 97], [1, 3, 0]),
         shape([2, 3, 11, 11, 2], [2, 5, 1]),
         shape([2, 30, 2, 3, 4], [3, 2, 7]),
+        // Windows: more taps than are packed at once, odd rows, tasks of several images, a phase that no window meets.
+        shape([3, 60, 17, 15, 30], [3, 2, 1]),
+        shape([9, 31, 14, 13, 20], [5, 3, 2]),
+        shape([1, 4, 41, 33, 25], [2, 3, 1]),
     ]);
     shapes
 }

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::pixels::{PixelMap, Run, Source, pack};
+use super::pixels::{Channels, PixelMap, Run, Source, pack};
+use super::windows::Windows;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::conv2d::product::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
@@ -33,6 +34,15 @@ pub enum Factor<'a, E> {
     Columns(&'a [E]),
 }
 
+/// Where the values of the pixels come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a, E> {
+    /// Images as they lie.
+    Planes(Source<'a, E>),
+    /// Taps of windows, which begin there in images that are split for it.
+    Windows(Windows<'a, E>, &'a [usize]),
+}
+
 /// `y[n, o, q] = sum over c of weight[o, c] x[n, c, q]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a, E> {
@@ -40,15 +50,17 @@ pub struct Problem<'a, E> {
     pub inputs: usize,
     pub outputs: usize,
     pub weight: Factor<'a, E>,
-    pub x: &'a [E],
-    /// The pixels in `x`, and in `y`.
-    pub from: PixelMap,
+    pub x: Input<'a, E>,
+    /// The pixels in `y`, and the elements of a plane of it.
     pub to: PixelMap,
+    pub plane: usize,
 }
 
 /// The working memory of a task.
 #[derive(Debug, Default)]
 struct Scratch<E> {
+    /// Split images.
+    split: Buffer<E>,
     packed: Buffer<E>,
     /// Columns of the weight, one after another.
     weights: Buffer<E>,
@@ -63,14 +75,16 @@ struct Packed<E>(Buffer<E>);
 /// Computes the product, in parallel over groups of images and, where those are few, over output channels: each sum is
 /// one task's, in the same order, however the channels are split.
 pub fn run<E: Element>(problem: &Problem<'_, E>, start: Start<'_, E>, y: &mut [E]) {
-    let Problem { batch, inputs, outputs, weight, to, .. } = *problem;
+    let Problem { batch, inputs, outputs, weight, to, plane, .. } = *problem;
     let level = Level::current();
-    let images = even_part(batch, GROUP / to.pixels);
-    let (groups, threads) = (batch.div_ceil(images), rayon::current_num_threads());
+    let threads = rayon::current_num_threads();
+    // A group a thread rather than full ones, unless they are small.
+    let images = even_part(batch, (GROUP / to.pixels).min(batch.div_ceil(threads).max(PIXELS / to.pixels)));
+    let groups = batch.div_ceil(images);
     let parts = if groups % threads == 0 || groups >= 4 * threads { 1 } else { threads };
     let channels = outputs.div_ceil(parts);
     let multiply = |weights: Weights<'_, E>, y: &mut [E]| {
-        let blocks = grid(y, outputs * to.plane, images, channels * to.plane);
+        let blocks = grid(y, outputs * plane, images, channels * plane);
         blocks.into_par_iter().with_max_len(1).for_each(|block| {
             with_kept(|scratch: &mut Scratch<E>| {
                 dispatch_at(level, Multiply { problem, weights, start, block, scratch });
@@ -184,25 +198,33 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { problem, weights, start, mut block, scratch } = self;
-        let Problem { inputs, outputs, x, from, to, .. } = *problem;
+        let Problem { inputs, outputs, x, to, plane, .. } = *problem;
         let lanes = band::<E::Lane<S>>();
-        let (first_output, channels) = (block.col / to.plane, block.width() / to.plane);
+        let (first_output, channels) = (block.col / plane, block.width() / plane);
         let total = block.rows.len() * to.pixels;
         if to.step != 1 && matches!(start, Start::Replace(_)) {
             // Most of these pixels take no part.
             block.rows.iter_mut().for_each(|image| image.fill(E::zero()));
         }
         let depth = even_part(inputs, DEPTH);
-        let source = Source { data: x, channels: inputs, map: from };
+        let (source, first_image) = match x {
+            Input::Planes(source) => (source, block.row),
+            Input::Windows(windows, taps) => {
+                let split = scratch.split.take(block.rows.len() * windows.image());
+                windows.split(block.row..block.row + block.rows.len(), split);
+                let channels = Channels::Table(taps);
+                (Source { data: &*split, image: windows.image(), channels, map: windows.map() }, 0)
+            }
+        };
         for first in (0..total).step_by(PIXELS) {
             let pixels = first..total.min(first + PIXELS);
-            from.runs(pixels.clone(), lanes, &mut scratch.from);
+            source.map.runs(pixels.clone(), lanes, &mut scratch.from);
             to.runs(pixels.clone(), lanes, &mut scratch.to);
             let bands = pixels.len().div_ceil(lanes);
             for k in (0..inputs).step_by(depth) {
                 let depth = depth.min(inputs - k);
                 let packed = scratch.packed.take(bands * depth * lanes);
-                pack::<S, E>(source, block.row, &scratch.from, k..k + depth, packed);
+                pack::<S, E>(source, first_image, &scratch.from, k..k + depth, packed);
                 let how = if k > 0 { Start::Add } else { start };
                 in_pieces!(E::Lane<S>, channels, |row, N| {
                     // The weights of these channels stay in the first cache level, the bands come from the second.
@@ -227,7 +249,7 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
                             Weights::InPlace(Factor::Rows(_)) => row_sums(own, inputs, packed, depth),
                             _ => column_sums(std::iter::once(Stretch { b: own, a: packed, depth }), 0, N),
                         };
-                        put::<E::Lane<S>, N>(sums, how, (first_output, row), here, to, &mut block.rows);
+                        put::<E::Lane<S>, N>(sums, how, (first_output, row), here, (to.step, plane), &mut block.rows);
                     }
                 });
             }
@@ -242,7 +264,7 @@ fn put<V: Lane, const N: usize>(
     how: Start<'_, V::Elem>,
     (first_output, row): (usize, usize),
     runs: &[Run],
-    map: PixelMap,
+    (step, plane): (usize, usize),
     images: &mut [&mut [V::Elem]],
 ) {
     if let Start::Replace(Some(bias)) = how {
@@ -255,9 +277,9 @@ fn put<V: Lane, const N: usize>(
     let add = matches!(how, Start::Add);
     if let [Run { len, image, start, .. }] = *runs
         && len == band::<V>()
-        && map.step == 1
+        && step == 1
     {
-        let lines = images[image][row * map.plane..].chunks_mut(map.plane).map(|plane| &mut plane[start..][..len]);
+        let lines = images[image][row * plane..].chunks_mut(plane).map(|plane| &mut plane[start..][..len]);
         if add {
             for (to, sums) in lines.zip(&sums) {
                 for (to, &sum) in to.chunks_exact_mut(V::WIDTH).zip(sums) {
@@ -279,12 +301,12 @@ fn put<V: Lane, const N: usize>(
             sum.store(&mut values[r * V::WIDTH..]);
         }
         for run in runs {
-            let to = &mut images[run.image][row * map.plane + run.start..];
+            let to = &mut images[run.image][row * plane + run.start..];
             let values = &values[run.lane..][..run.len];
-            match (map.step, add) {
+            match (step, add) {
                 (1, false) => copy_run(values, &mut to[..run.len]),
                 (1, true) => to.iter_mut().zip(values).for_each(|(to, &value)| *to = *to + value),
-                (step, _) => {
+                _ => {
                     for (to, &value) in to.iter_mut().step_by(step).zip(values) {
                         *to = if add { *to + value } else { value };
                     }

@@ -7,16 +7,13 @@ use crate::kernel::cpu::copy::copy_run;
 use crate::kernel::cpu::simd::{Lane, Simd};
 use crate::kernel::element::Element;
 
-/// The pixels of a product in planes: every `step`-th one of every `step`-th row.
+/// Where the pixels of a product are in a channel of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct PixelMap {
-    /// Elements of a plane.
-    pub plane: usize,
-    /// Elements of a row of it.
-    pub width: usize,
-    /// Distance of neighbours, over rows and over columns.
+    /// Distance of neighbours over rows, and over columns.
+    pub row: usize,
     pub step: usize,
-    /// Pixels of an image that take part.
+    /// Pixels of an image.
     pub pixels: usize,
     /// Those of a row.
     pub cols: usize,
@@ -35,6 +32,10 @@ pub struct Run {
 }
 
 impl PixelMap {
+    fn is_contiguous(&self) -> bool {
+        self.step == 1 && self.row == self.cols
+    }
+
     /// The runs of a range of pixels, counted through all images, in bands of `lanes`.
     pub fn runs(&self, range: Range<usize>, lanes: usize, runs: &mut Vec<Run>) {
         runs.clear();
@@ -42,22 +43,33 @@ impl PixelMap {
         while at < range.end {
             let (image, pixel) = (at / self.pixels, at % self.pixels);
             let (row, col) = (pixel / self.cols, pixel % self.cols);
-            let left = if self.step == 1 { self.pixels - pixel } else { self.cols - col };
+            let left = if self.is_contiguous() { self.pixels - pixel } else { self.cols - col };
             let offset = at - range.start;
             let (band, lane) = (offset / lanes, offset % lanes);
             let len = left.min(lanes - lane).min(range.end - at);
-            runs.push(Run { band, lane, len, image, start: (row * self.width + col) * self.step });
+            runs.push(Run { band, lane, len, image, start: row * self.row + col * self.step });
             at += len;
         }
     }
 }
 
-/// Planes `[image, channel, pixel]` to read.
+/// Images to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a, E> {
     pub data: &'a [E],
-    pub channels: usize,
+    /// Elements of an image.
+    pub image: usize,
+    pub channels: Channels<'a>,
     pub map: PixelMap,
+}
+
+/// Where the channels of an image begin.
+#[derive(Clone, Copy, Debug)]
+pub enum Channels<'a> {
+    /// At equal distances.
+    Planes(usize),
+    /// Anywhere.
+    Table(&'a [usize]),
 }
 
 /// Writes bands `[band, channel, lane]` of some channels; `runs` are those of the source's map, with images counted from
@@ -78,9 +90,12 @@ pub fn pack<S: Simd, E: Element>(
         to[last.band * depth * lanes..][..depth * lanes].fill(E::zero());
     }
     for channel in channels.clone() {
+        let start = match source.channels {
+            Channels::Planes(plane) => channel * plane,
+            Channels::Table(starts) => starts[channel],
+        };
         for run in runs {
-            let plane = (first_image + run.image) * source.channels + channel;
-            let from = &source.data[plane * source.map.plane + run.start..];
+            let from = &source.data[(first_image + run.image) * source.image + start + run.start..];
             let to = &mut to[(run.band * depth + channel - channels.start) * lanes + run.lane..][..run.len];
             if step != 1 {
                 to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &from)| *to = from);

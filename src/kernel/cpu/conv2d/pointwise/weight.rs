@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::pixels::{PixelMap, Run, Source};
+use super::pixels::{PixelMap, Run};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::conv2d::product::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces};
 use crate::kernel::cpu::copy::{Strided, transpose_into};
@@ -25,6 +25,16 @@ const PIXELS: usize = 128;
 /// Bands of input channels of a task.
 const BANDS: usize = 4;
 
+/// Planes `[image, channel, pixel]` to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Planes<'a, E> {
+    pub data: &'a [E],
+    pub channels: usize,
+    /// Elements of a plane.
+    pub plane: usize,
+    pub map: PixelMap,
+}
+
 /// The factors of a round.
 #[derive(Debug, Default)]
 struct Shared<E> {
@@ -33,7 +43,7 @@ struct Shared<E> {
 }
 
 /// Adds the gradient of `pixels` pixels, counted through all images.
-pub fn run<E: Element>(pixels: usize, input: Source<'_, E>, cotangent: Source<'_, E>, grad_weight: &mut [E]) {
+pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_, E>, grad_weight: &mut [E]) {
     let level = Level::current();
     let lanes = band_at::<E>(level);
     let (inputs, outputs) = (input.channels.next_multiple_of(lanes), cotangent.channels.next_multiple_of(OUTPUTS));
@@ -56,7 +66,7 @@ pub fn run<E: Element>(pixels: usize, input: Source<'_, E>, cotangent: Source<'_
 /// `to[group, pixel, channel]`, with room for `round` pixels; channels that there are not are zero.
 fn turn<E: Element>(
     level: Level,
-    planes: Source<'_, E>,
+    planes: Planes<'_, E>,
     pixels: Range<usize>,
     group: usize,
     round: usize,
@@ -72,7 +82,7 @@ fn turn<E: Element>(
 }
 
 struct Turn<'a, E> {
-    planes: Source<'a, E>,
+    planes: Planes<'a, E>,
     /// The first channel.
     first: usize,
     group: usize,
@@ -85,7 +95,7 @@ impl<E: Element> Kernel for Turn<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { planes: Source { data, channels, map: PixelMap { plane, step, .. } }, first, group, runs, to } =
+        let Self { planes: Planes { data, channels, plane, map: PixelMap { step, .. } }, first, group, runs, to } =
             self;
         let present = group.min(channels - first);
         if present < group {
