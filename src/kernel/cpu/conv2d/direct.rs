@@ -237,7 +237,9 @@ fn sums<V: Lane, const OUTPUTS: usize>(
             for v in 0..SIDE {
                 let filter = &filter[(input * TAPS + u * SIDE + v) * outputs..];
                 let filter = filter.first_chunk::<OUTPUTS>().expect("as many outputs");
-                add_step(&mut sums, lines.map(|line| V::load(&line[v..])), |j| filter[j]);
+                // Written out: a closure would not inherit the instruction set, and be called.
+                let pixels: [V; REGISTERS] = [V::load(&lines[0][v..]), V::load(&lines[1][v..])];
+                add_step(&mut sums, pixels, |j| filter[j]);
             }
         }
     }

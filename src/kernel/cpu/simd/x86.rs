@@ -82,7 +82,17 @@ macro_rules! intrinsic {
 /// Swaps the axes of a square: pairs of elements, pairs of pairs, then halves of registers.
 #[inline(always)]
 fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
-    let [a, b, c, d, e, f, g, h] = square.map(|line| intrinsic!(_mm256_loadu_ps(line.as_ptr())));
+    // Written out: a closure would not inherit the instruction set, and be called.
+    let [a, b, c, d, e, f, g, h] = intrinsic!([
+        _mm256_loadu_ps(square[0].as_ptr()),
+        _mm256_loadu_ps(square[1].as_ptr()),
+        _mm256_loadu_ps(square[2].as_ptr()),
+        _mm256_loadu_ps(square[3].as_ptr()),
+        _mm256_loadu_ps(square[4].as_ptr()),
+        _mm256_loadu_ps(square[5].as_ptr()),
+        _mm256_loadu_ps(square[6].as_ptr()),
+        _mm256_loadu_ps(square[7].as_ptr()),
+    ]);
     let lines = intrinsic!({
         let low =
             [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d), _mm256_unpacklo_ps(e, f), _mm256_unpacklo_ps(g, h)];
