@@ -16,7 +16,7 @@ use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::element::Element;
 
 /// Bytes of the factors of a round, and the fewest pixels: the gradient is read and written once a round.
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 2 << 20;
 const FEWEST: usize = 512;
 /// Output channels of a group, a multiple of every piece of rows that is computed at once.
 const OUTPUTS: usize = 48;
@@ -53,8 +53,10 @@ pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_
         let (x, g) = (x.take(inputs * round), g.take(outputs * round));
         for first in (0..pixels).step_by(round) {
             let range = first..pixels.min(first + round);
-            turn(level, input, range.clone(), lanes, round, x);
-            turn(level, cotangent, range.clone(), OUTPUTS, round, g);
+            rayon::join(
+                || turn(level, input, range.clone(), lanes, round, &mut *x),
+                || turn(level, cotangent, range.clone(), OUTPUTS, round, &mut *g),
+            );
             let (x, g, depth) = (&*x, &*g, range.len());
             blocks.par_iter_mut().with_max_len(1).for_each(|block| {
                 dispatch_at(level, AddUp { x, g, depth, round, block });
