@@ -11,7 +11,11 @@ use rayon::prelude::*;
 
 fn main() {
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
-        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .use_current_thread()
+            .build_global()
+            .expect("the pool is built once");
     }
     divan::main();
 }

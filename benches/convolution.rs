@@ -104,7 +104,11 @@ fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
 
 fn main() {
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
-        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .use_current_thread()
+            .build_global()
+            .expect("the pool is built once");
     }
     let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let conv = |c: usize, side: usize, o: usize, kernel: usize, stride: usize, padding: usize| {

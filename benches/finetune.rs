@@ -55,7 +55,11 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 
 fn main() {
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
-        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .use_current_thread()
+            .build_global()
+            .expect("the pool is built once");
     }
     // As the programs do: without it page faults take a good part of a step.
     pvlu::kernel::memory::keep_freed_memory();

@@ -145,7 +145,11 @@ fn cases() -> Vec<Case> {
 
 fn main() {
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
-        rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("the pool is built once");
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .use_current_thread()
+            .build_global()
+            .expect("the pool is built once");
     }
     // As the programs do: without it page faults take most of the time of a layer.
     pvlu::kernel::memory::keep_freed_memory();
