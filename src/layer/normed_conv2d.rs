@@ -118,26 +118,20 @@ where
         measure("batch norm", Direction::Forward, run).map_err(Error::device)
     }
 
-    /// The two layers as one, if they can be.
-    #[allow(clippy::type_complexity)]
-    fn try_folded<B, H, W, T>(
+    /// Whether the two are computed as one convolution, for this input.
+    fn is_one<B: Dim, H: Window<K, S, P>, W: Window<K, S, P>, T: Track<E, D>>(
         &self,
-        x: Tensor<(B, Const<I>, H, W), E, D, T>,
-    ) -> Result<Result<Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>, Tensor<(B, Const<I>, H, W), E, D, T>>, Error>
-    where
-        B: Dim,
-        H: Window<K, S, P>,
-        W: Window<K, S, P>,
-        T: Track<E, D>,
-    {
+        x: &Tensor<(B, Const<I>, H, W), E, D, T>,
+    ) -> Result<bool, Error> {
         let (batch, _, height, width) = *x.shape();
         let pixels = batch.size() * height.try_slide()?.size() * width.try_slide()?.size();
-        if !self.folds(pixels, <T as Tape<E, D>>::OWNS_TAPE)? {
-            return Ok(Err(x));
-        }
-        let (weight, bias) = self.fold(x.device())?;
-        let parameters = vec![Parameter::new("weight", &weight, false), Parameter::new("bias", &bias, false)];
-        Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters).map(Ok)
+        self.folds(pixels, <T as Tape<E, D>>::OWNS_TAPE)
+    }
+
+    /// Weight and bias of that convolution.
+    fn parameters(&self, device: &D) -> Result<Vec<Parameter<E, D>>, Error> {
+        let (weight, bias) = self.fold(device)?;
+        Ok(vec![Parameter::new("weight", &weight, false), Parameter::new("bias", &bias, false)])
     }
 }
 
@@ -169,10 +163,11 @@ where
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        match self.try_folded(x)? {
-            Ok(y) => Ok(y),
-            Err(x) => self.norm.try_forward(self.conv.try_forward(x)?),
+        if self.is_one(&x)? {
+            let parameters = self.parameters(x.device())?;
+            return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters);
         }
+        self.norm.try_forward(self.conv.try_forward(x)?)
     }
 }
 
@@ -204,9 +199,10 @@ where
     type Error = Error;
 
     fn try_forward_mut(&mut self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        match self.try_folded(x)? {
-            Ok(y) => Ok(y),
-            Err(x) => self.norm.try_forward_mut(self.conv.try_forward(x)?),
+        if self.is_one(&x)? {
+            let parameters = self.parameters(x.device())?;
+            return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters);
         }
+        self.norm.try_forward_mut(self.conv.try_forward(x)?)
     }
 }

@@ -73,7 +73,7 @@ fn training_is_that_of_the_two() {
 }
 
 #[test]
-fn a_frozen_pair_hands_the_gradient_through_and_keeps_no_input() {
+fn a_frozen_pair_hands_the_gradient_through() {
     let mut net = shaken::<Normed<3, 2, 1, false>>(7);
     net.set_mode(Mode::Train);
     net.freeze_weights(true);

@@ -10,8 +10,8 @@ mod support;
 use dfdx::shapes::Const;
 use pvlu::activation::{Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
 use pvlu::layer::builder::{
-    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, ProjectedResidual,
-    Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
+    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D,
+    ProjectedResidual, Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
 };
 use pvlu::layer::{Keras, Switches};
 
@@ -81,6 +81,9 @@ images! {
     batch_norm_of_keras: 5, BatchNorm2D<5, Keras>, as_built;
     batch_norm_by_running_statistics: 5, BatchNorm2D<5>, half_frozen;
     batch_norm_frozen: 5, BatchNorm2D<5>, frozen;
+    // Statistics of the batch take a bias away: its gradient is zero, and rounding alone.
+    normed_convolution: 5, NormedConv2D<Conv2D<5, 6, 3, 1, 1, false>, BatchNorm2D<6>>, as_built;
+    normed_convolution_frozen: 5, NormedConv2D<Conv2D<5, 6, 3, 2, 1>, BatchNorm2D<6>>, frozen;
     max_pool: 5, MaxPool2D<3, 2, 1>, as_built;
     max_pool_of_two_by_two: 5, MaxPool2D<2, 2>, as_built;
     max_pool_of_one_pixel: 5, MaxPool2D<1, 2>, as_built;

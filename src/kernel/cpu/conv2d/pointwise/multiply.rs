@@ -17,7 +17,7 @@ use crate::kernel::element::Element;
 
 /// Pixels that are packed at once.
 const PIXELS: usize = 256;
-/// Pixels of a task at least, of several images where they are small: a band that is full of pixels of several wastes nothing.
+/// Pixels of a task, about, of several images where they are small: bands that are full of pixels of several waste nothing.
 const GROUP: usize = 1024;
 /// Pixels below which weights are read where they lie: rows of them drive each other out of the first cache level, but packing
 /// takes longer.

@@ -16,7 +16,7 @@ pub struct Windows<'a, E> {
     pub shape: ConvShape,
 }
 
-impl<'a, E: Element> Windows<'a, E> {
+impl<E: Element> Windows<'_, E> {
     /// Columns modulo the stride that a window meets.
     fn phases(&self) -> usize {
         self.shape.kernel.min(self.shape.stride)
