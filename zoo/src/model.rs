@@ -277,7 +277,18 @@ where
     N: NetworkOn<D, H, W, CLASSES>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
-    let (logits, tape) = net.try_forward_mut(images.track())?.split_tape();
+    learn_from(net.try_forward_mut(images.track())?, labels)
+}
+
+/// What follows the forward pass, which is the same for every network.
+fn learn_from<const CLASSES: usize, D: Backend<f32> + Host<f32>>(
+    logits: Logits<CLASSES, GradTape<f32, D>, D>,
+    labels: &[usize],
+) -> Result<Trained<D>, Error>
+where
+    Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
+{
+    let (logits, tape) = logits.split_tape();
     let values = <D as Host<f32>>::read(&logits)?.into_owned();
     let loss = try_cross_entropy(logits.put_tape(tape), labels)?;
     let (loss, tape) = loss.split_tape();

@@ -10,8 +10,7 @@
 //! Each is one matrix product, cut into blocks of the result by sizes only: the
 //! results are the same bit for bit for any number of threads.
 
-use rayon::prelude::*;
-
+use super::tasks::each;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
@@ -90,20 +89,25 @@ pub fn backward_weight<E: Element>(n: usize, i: usize, o: usize, x: &[E], cotang
 /// If a length does not fit the sizes.
 pub fn backward_bias<E: Element>(n: usize, o: usize, cotangent: &[E], grad_bias: &mut [E]) {
     const STRIP: usize = 16;
+    /// Strips of a task.
+    const STRIPS: usize = 8;
     assert_eq!(cotangent.len(), n * o, "length of cotangent");
     assert_eq!(grad_bias.len(), o, "length of grad_bias");
     if n == 0 {
         return;
     }
-    grad_bias.par_chunks_mut(STRIP).enumerate().with_min_len(8).for_each(|(strip, grads)| {
-        let mut sums = [0.0; STRIP];
-        for row in cotangent.chunks_exact(o) {
-            for (sum, value) in sums.iter_mut().zip(&row[strip * STRIP..][..grads.len()]) {
-                *sum += value.wide();
+    each(grad_bias.chunks_mut(STRIPS * STRIP).enumerate(), |(task, grads)| {
+        for (strip, grads) in grads.chunks_mut(STRIP).enumerate() {
+            let first = (task * STRIPS + strip) * STRIP;
+            let mut sums = [0.0; STRIP];
+            for row in cotangent.chunks_exact(o) {
+                for (sum, value) in sums.iter_mut().zip(&row[first..][..grads.len()]) {
+                    *sum += value.wide();
+                }
             }
-        }
-        for (grad, sum) in grads.iter_mut().zip(sums) {
-            *grad = *grad + E::of(sum);
+            for (grad, sum) in grads.iter_mut().zip(sums) {
+                *grad = *grad + E::of(sum);
+            }
         }
     });
 }
@@ -116,7 +120,7 @@ fn add_product<E: Element>(cols: usize, depth: usize, a: Factor<'_, E>, b: Facto
     let rows = dst.len() / cols;
     let (row_block, col_block) = (even_part(rows, ROWS), even_part(cols, COLUMNS));
     let blocks = grid(dst, cols, row_block, col_block);
-    blocks.into_par_iter().with_max_len(1).for_each(|block| {
+    each(blocks, |block| {
         let Block { row, col, rows } = block;
         let width = rows[0].len();
         with_kept(|scratch: &mut Scratch<E>| {

@@ -1,7 +1,6 @@
 //! Every n-th row and column of an image, with channels of zeros around.
 
-use rayon::prelude::*;
-
+use super::tasks::each;
 use super::write::Write;
 use crate::kernel::Element;
 
@@ -65,7 +64,7 @@ pub fn forward<E: Element>(shape: Subsample, x: &[E], y: &mut [E]) {
         return y.fill(E::zero());
     }
     let (from, to) = shape.images();
-    y.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(y, x)| {
+    each(y.chunks_mut(to).zip(x.chunks(from)), |(y, x)| {
         y.fill(E::zero());
         shape.each(|from, to| y[to] = x[from]);
     });
@@ -78,7 +77,7 @@ pub fn backward<E: Element>(shape: Subsample, cotangent: &[E], grad_x: &mut [E],
         return;
     }
     let (from, to) = shape.images();
-    grad_x.par_chunks_mut(from).zip(cotangent.par_chunks(to)).for_each(|(grad_x, cotangent)| {
+    each(grad_x.chunks_mut(from).zip(cotangent.chunks(to)), |(grad_x, cotangent)| {
         write.prepare(grad_x);
         shape.each(|from, to| grad_x[from] = grad_x[from] + cotangent[to]);
     });

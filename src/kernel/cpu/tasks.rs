@@ -1,6 +1,7 @@
 //! How a kernel's work is cut into tasks and run.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -16,11 +17,31 @@ pub fn for_each<K>(level: Level, kernels: impl IntoIterator<Item = K>)
 where
     K: Kernel<Output = ()> + Send,
 {
-    let mut kernels = kernels.into_iter();
-    let Some(first) = kernels.next() else { return };
-    let Some(second) = kernels.next() else { return dispatch_at(level, first) };
-    let all: Vec<K> = [first, second].into_iter().chain(kernels).collect();
-    all.into_par_iter().for_each(|kernel| dispatch_at(level, kernel));
+    each(kernels, |kernel| dispatch_at(level, kernel));
+}
+
+/// Does `work` on every item, in rayon's current pool; on a single one by the calling thread.
+///
+/// Items should be worth a microsecond or more, and their effects must not depend on their order.
+pub fn each<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    run(items.len(), &|number| {
+        // Each is asked for once, so that no lock is ever waited for.
+        let item = items[number].lock().unwrap_or_else(PoisonError::into_inner).take();
+        item.into_iter().for_each(&work);
+    });
+}
+
+/// Calls `task` with every number below `count`.
+///
+/// Not generic, so that rayon's machinery is compiled once and not for every kernel: that took a quarter of the time
+/// that this crate needs to compile.
+fn run(count: usize, task: &(dyn Fn(usize) + Sync)) {
+    match count {
+        0 => {}
+        1 => task(0),
+        _ => (0..count).into_par_iter().with_max_len(1).for_each(task),
+    }
 }
 
 /// Part of a tensor made of lines of equal length: several whole lines, or a part of one.

@@ -15,9 +15,8 @@
 mod planes;
 mod rows;
 
+use super::tasks::each;
 use std::fmt::{self, Debug};
-
-use rayon::prelude::*;
 
 use super::Layout;
 use super::simd::{Lane, Level};
@@ -238,13 +237,9 @@ fn sources<E>(x: Option<&[E]>, size: usize) -> impl Iterator<Item = Option<&[E]>
     })
 }
 
-/// Runs the tasks with their numbers, on the calling thread if there is only one.
+/// Runs the tasks with their numbers.
 fn for_each_task<T: Send>(tasks: Vec<T>, run: impl Fn(usize, T) + Send + Sync) {
-    if tasks.len() <= 1 {
-        tasks.into_iter().enumerate().for_each(|(number, task)| run(number, task));
-    } else {
-        tasks.into_par_iter().enumerate().for_each(|(number, task)| run(number, task));
-    }
+    each(tasks.into_iter().enumerate(), |(number, task)| run(number, task));
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! Gradient of the input for any stride and padding: a product, then a fold.
 
-use rayon::prelude::*;
-
 use super::ConvShape;
 use super::unfold::{PatchLayout, Tiling, fold, gather};
 use crate::kernel::cpu::blocks::{even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Buffer, Scratch, with_kept};
+use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -38,7 +37,7 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
     let outputs = shape.out_channels;
 
     let blocks = grid(grad_x, shape.in_channels * in_plane, tiling.images, channels * in_plane);
-    blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
+    each(blocks, |mut block| {
         let (first, channels) = (block.col / in_plane, block.width() / in_plane);
         let images = block.row..block.row + block.rows.len();
         block.rows.iter_mut().for_each(|image| write.prepare(image));
@@ -85,7 +84,7 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
 /// Writes an OIHW weight in the order `[K (row), C, K (column), O]`.
 fn transpose_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
     let (k, c, outputs) = (shape.kernel, shape.in_channels, shape.out_channels);
-    packed.par_chunks_mut(outputs * k).enumerate().for_each(|(index, to)| {
+    each(packed.chunks_mut(outputs * k).enumerate(), |(index, to)| {
         let (u, channel) = (index / c, index % c);
         let first = &weight[(channel * k + u) * k..];
         transpose(first, shape.fan_in(), outputs, k, to);

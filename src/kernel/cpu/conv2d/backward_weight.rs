@@ -1,8 +1,7 @@
 //! Gradient of the weight: a product over all pixels.
 
+use crate::kernel::cpu::tasks::each;
 use std::ops::Range;
-
-use rayon::prelude::*;
 
 use super::ConvShape;
 use super::crop::Crop;
@@ -64,7 +63,7 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     let groups = shape.batch.div_ceil(tiling.images);
     let parts = TASKS.div_ceil(blocks.len()).min(groups);
     if parts == 1 {
-        blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
+        each(blocks, |mut block| {
             with_kept(|scratch: &mut Scratch<E>| {
                 let place = Place::of(&block, window);
                 let mut product = std::mem::take(&mut scratch.product);
@@ -81,20 +80,16 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     let places: Vec<_> = blocks.iter().map(|block| Place::of(block, window)).collect();
     let tasks: Vec<_> =
         places.iter().flat_map(|place| (0..shape.batch).step_by(share).map(move |first| (place, first))).collect();
-    let sums: Vec<Vec<E>> = tasks
-        .par_iter()
-        .with_max_len(1)
-        .map(|&(place, first)| {
-            let images = first..(first + share).min(shape.batch);
-            let mut sum = vec![E::zero(); place.len(shape)];
-            with_kept(|scratch: &mut Scratch<E>| {
-                add_up(shape, &tiling, place, images, x, cotangent, &mut sum, scratch);
-            });
-            sum
-        })
-        .collect();
+    let mut sums: Vec<Vec<E>> = tasks.iter().map(|_| Vec::new()).collect();
+    each(tasks.iter().zip(&mut sums), |(&(place, first), sum)| {
+        let images = first..(first + share).min(shape.batch);
+        sum.resize(place.len(shape), E::zero());
+        with_kept(|scratch: &mut Scratch<E>| {
+            add_up(shape, &tiling, place, images, x, cotangent, sum, scratch);
+        });
+    });
     let per_block = shape.batch.div_ceil(share);
-    blocks.into_par_iter().zip(sums.into_par_iter().chunks(per_block)).for_each(|(mut block, mut sums)| {
+    each(blocks.into_iter().zip(sums.chunks_mut(per_block)), |(mut block, sums)| {
         let (total, rest) = sums.split_first_mut().expect("at least one part");
         for part in rest {
             for (total, &part) in total.iter_mut().zip(part.iter()) {

@@ -2,10 +2,12 @@
 //! see nothing but zeros. The rest is a smaller kernel with less padding. Of 3x3 with padding 1 on a single pixel the centre
 //! is left, a ninth of the work.
 
-use rayon::prelude::*;
-
 use super::ConvShape;
+use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
+
+/// Kernels of a task.
+const KERNELS: usize = 1024;
 
 /// The part of a kernel that meets the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +46,12 @@ impl Crop {
     /// Copies the part of every kernel.
     pub fn take<E: Element>(self, weight: &[E], part: &mut [E]) {
         let (kernel, whole) = (self.shape.kernel, self.whole * self.whole);
-        let parts = part.par_chunks_exact_mut(kernel * kernel).with_min_len(1024);
-        parts.zip(weight.par_chunks_exact(whole)).for_each(|(part, weight)| {
-            for (part, row) in part.chunks_exact_mut(kernel).zip(self.rows()) {
-                part.copy_from_slice(&weight[row..][..kernel]);
+        let tasks = part.chunks_mut(KERNELS * kernel * kernel).zip(weight.chunks(KERNELS * whole));
+        each(tasks, |(part, weight)| {
+            for (part, weight) in part.chunks_exact_mut(kernel * kernel).zip(weight.chunks_exact(whole)) {
+                for (part, row) in part.chunks_exact_mut(kernel).zip(self.rows()) {
+                    part.copy_from_slice(&weight[row..][..kernel]);
+                }
             }
         });
     }
@@ -55,11 +59,13 @@ impl Crop {
     /// Adds a gradient of the part to that of the whole.
     pub fn add<E: Element>(self, part: &[E], grad_weight: &mut [E]) {
         let (kernel, whole) = (self.shape.kernel, self.whole * self.whole);
-        let parts = part.par_chunks_exact(kernel * kernel).with_min_len(1024);
-        parts.zip(grad_weight.par_chunks_exact_mut(whole)).for_each(|(part, grad)| {
-            for (part, row) in part.chunks_exact(kernel).zip(self.rows()) {
-                for (grad, &part) in grad[row..].iter_mut().zip(part) {
-                    *grad = *grad + part;
+        let tasks = part.chunks(KERNELS * kernel * kernel).zip(grad_weight.chunks_mut(KERNELS * whole));
+        each(tasks, |(part, grad)| {
+            for (part, grad) in part.chunks_exact(kernel * kernel).zip(grad.chunks_exact_mut(whole)) {
+                for (part, row) in part.chunks_exact(kernel).zip(self.rows()) {
+                    for (grad, &part) in grad[row..].iter_mut().zip(part) {
+                        *grad = *grad + part;
+                    }
                 }
             }
         });

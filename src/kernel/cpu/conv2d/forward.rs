@@ -1,14 +1,13 @@
 //! The product behind the forward convolution, and behind the gradient of the input
 //! when the stride is one.
 
-use rayon::prelude::*;
-
 use super::ConvShape;
 use super::unfold::{PatchLayout, Tile, Tiling, unfold};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::copy_run;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::tasks::{TASK, each};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -52,11 +51,13 @@ impl<'a, E: Element> Weight<'a, E> {
 /// patches.
 pub fn pack_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
     let (k, c) = (shape.kernel, shape.in_channels);
-    let outputs = packed.par_chunks_mut(shape.fan_in());
-    outputs.zip(weight.par_chunks(shape.fan_in())).for_each(|(to, from)| {
-        for (channel, from) in from.chunks_exact(k * k).enumerate() {
-            for (u, row) in from.chunks_exact(k).enumerate() {
-                copy_run(row, &mut to[(u * c + channel) * k..][..k]);
+    let outputs = shape.fan_in() * TASK.div_ceil(shape.fan_in());
+    each(packed.chunks_mut(outputs).zip(weight.chunks(outputs)), |(to, from)| {
+        for (to, from) in to.chunks_mut(shape.fan_in()).zip(from.chunks(shape.fan_in())) {
+            for (channel, from) in from.chunks_exact(k * k).enumerate() {
+                for (u, row) in from.chunks_exact(k).enumerate() {
+                    copy_run(row, &mut to[(u * c + channel) * k..][..k]);
+                }
             }
         }
     });
@@ -68,7 +69,7 @@ pub fn pack_adjoint<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E
     /// Channels of a task: neighbours in `weight` share cache lines.
     const BAND: usize = 16;
     let (k, c, o) = (shape.kernel, shape.in_channels, shape.out_channels);
-    packed.par_chunks_mut(BAND * o * k * k).enumerate().for_each(|(band, packed)| {
+    each(packed.chunks_mut(BAND * o * k * k).enumerate(), |(band, packed)| {
         for output in 0..o {
             let from = weight[(output * c + band * BAND) * k * k..].chunks_exact(k * k);
             for (to, from) in packed.chunks_exact_mut(o * k * k).zip(from) {
@@ -98,7 +99,7 @@ pub fn run<E: Element>(shape: &ConvShape, x: &[E], weight: Weight<'_, E>, start:
     let channels = wanted.max(fewest);
     let channels = even_part(shape.out_channels, channels);
     let blocks = grid(y, shape.out_channels * plane, tiling.images, channels * plane);
-    blocks.into_par_iter().with_max_len(1).for_each(|mut block| {
+    each(blocks, |mut block| {
         with_kept(|scratch: &mut Scratch<E>| {
             let images = block.row..block.row + block.rows.len();
             for tile in tiling.tiles(shape, images) {

@@ -54,12 +54,11 @@ mod tests;
 mod unfold;
 mod winograd;
 
-use rayon::prelude::*;
-
 use self::crop::Crop;
 use self::forward::{Start, Weight};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::Level;
+use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -282,6 +281,8 @@ fn with_part<E: Element>(crop: Crop, weight: &[E], work: impl FnOnce(&[E])) {
 ///
 /// If a length does not fit the shape.
 pub fn backward_bias<E: Element>(shape: &ConvShape, cotangent: &[E], grad_bias: &mut [E]) {
+    /// Those of a task.
+    const CHANNELS: usize = 4;
     assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
     assert_eq!(grad_bias.len(), shape.out_channels, "length of grad_bias");
     if cotangent.is_empty() {
@@ -289,9 +290,12 @@ pub fn backward_bias<E: Element>(shape: &ConvShape, cotangent: &[E], grad_bias: 
     }
     let plane = shape.out_pixels();
     let image = shape.out_channels * plane;
-    grad_bias.par_iter_mut().enumerate().with_min_len(4).for_each(|(o, grad)| {
-        let planes = cotangent.chunks_exact(image).map(|image| &image[o * plane..][..plane]);
-        *grad = *grad + E::of(planes.map(wide_sum).sum());
+    each(grad_bias.chunks_mut(CHANNELS).enumerate(), |(task, grads)| {
+        for (channel, grad) in grads.iter_mut().enumerate() {
+            let first = (task * CHANNELS + channel) * plane;
+            let planes = cotangent.chunks_exact(image).map(|image| &image[first..][..plane]);
+            *grad = *grad + E::of(planes.map(wide_sum).sum());
+        }
     });
 }
 

@@ -2,8 +2,6 @@
 
 use std::marker::PhantomData;
 
-use rayon::prelude::*;
-
 use super::pixels::{Channels, PixelMap, Run, Source, pack};
 use super::windows::Windows;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
@@ -12,7 +10,7 @@ use crate::kernel::cpu::conv2d::product::{MAX_BAND, Stretch, Sums, band, column_
 use crate::kernel::cpu::copy::{Strided, copy_run, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
-use crate::kernel::cpu::tasks::TASK;
+use crate::kernel::cpu::tasks::{TASK, each};
 use crate::kernel::element::Element;
 
 /// Pixels that are packed at once.
@@ -85,7 +83,7 @@ pub fn run<E: Element>(problem: &Problem<'_, E>, start: Start<'_, E>, y: &mut [E
     let channels = outputs.div_ceil(parts);
     let multiply = |weights: Weights<'_, E>, y: &mut [E]| {
         let blocks = grid(y, outputs * plane, images, channels * plane);
-        blocks.into_par_iter().with_max_len(1).for_each(|block| {
+        each(blocks, |block| {
             with_kept(|scratch: &mut Scratch<E>| {
                 dispatch_at(level, Multiply { problem, weights, start, block, scratch });
             });
@@ -118,19 +116,18 @@ fn pack_weights<E: Element>(
     channels: usize,
     packed: &mut [E],
 ) {
-    let blocks = packed.par_chunks_mut(channels * inputs).enumerate();
-    blocks.for_each(|(block, mut rest)| {
-        let mut pieces = Vec::new();
-        let mut first = 0;
+    let mut pieces = Vec::new();
+    let mut first = 0;
+    for mut rest in packed.chunks_mut(channels * inputs) {
         for size in dispatch_at(level, Pieces::<E> { rows: rest.len() / inputs, element: PhantomData }) {
-            let (piece, after) = rest.split_at_mut(size * inputs);
-            pieces.push((block * channels + first, piece));
+            let (to, after) = rest.split_at_mut(size * inputs);
+            pieces.push(PackPiece { weight, inputs, outputs, first, to });
             (first, rest) = (first + size, after);
         }
-        let fewest = TASK.div_ceil(pieces[0].1.len());
-        pieces.into_par_iter().with_min_len(fewest).for_each(|(first, to)| {
-            dispatch_at(level, PackPiece { weight, inputs, outputs, first, to });
-        });
+    }
+    let largest = pieces.iter().map(|piece| piece.to.len()).max().unwrap_or(1);
+    each(pieces.chunks_mut(TASK.div_ceil(largest)), |pieces| {
+        pieces.iter_mut().for_each(|piece| dispatch_at(level, piece));
     });
 }
 
@@ -160,12 +157,13 @@ struct PackPiece<'a, 'p, E> {
     to: &'p mut [E],
 }
 
-impl<E: Element> Kernel for PackPiece<'_, '_, E> {
+impl<E: Element> Kernel for &mut PackPiece<'_, '_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { weight, inputs, outputs, first, to } = self;
+        let PackPiece { weight, inputs, outputs, first, to } = self;
+        let (inputs, outputs, first) = (*inputs, *outputs, *first);
         let count = to.len() / inputs;
         match weight {
             Factor::Rows(weight) => {

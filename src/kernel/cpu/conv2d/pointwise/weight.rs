@@ -3,16 +3,14 @@
 //! In rounds of as many pixels as leave both factors in a shared cache: each is turned to bands of channels, `[pixel, channel]`,
 //! and then each task adds up a block of the gradient.
 
-use std::ops::Range;
-
-use rayon::prelude::*;
+use crate::kernel::cpu::tasks::for_each;
 
 use super::pixels::{PixelMap, Run};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::conv2d::product::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces};
 use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd};
 use crate::kernel::element::Element;
 
 /// Bytes of the factors of a round, and the fewest pixels: the gradient is read and written once a round.
@@ -39,7 +37,9 @@ pub struct Planes<'a, E> {
 #[derive(Debug, Default)]
 struct Shared<E> {
     inputs: Buffer<E>,
+    input_runs: Vec<Run>,
     cotangents: Buffer<E>,
+    cotangent_runs: Vec<Run>,
 }
 
 /// Adds the gradient of `pixels` pixels, counted through all images.
@@ -49,40 +49,35 @@ pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_
     let (inputs, outputs) = (input.channels.next_multiple_of(lanes), cotangent.channels.next_multiple_of(OUTPUTS));
     let round = (BYTES / ((inputs + outputs) * size_of::<E>())).max(FEWEST).min(pixels);
     let mut blocks = grid(grad_weight, input.channels, OUTPUTS, BANDS * lanes);
-    with_kept(|Shared { inputs: x, cotangents: g }: &mut Shared<E>| {
+    with_kept(|shared: &mut Shared<E>| {
+        let Shared { inputs: x, input_runs: x_runs, cotangents: g, cotangent_runs: g_runs } = shared;
         let (x, g) = (x.take(inputs * round), g.take(outputs * round));
         for first in (0..pixels).step_by(round) {
             let range = first..pixels.min(first + round);
-            rayon::join(
-                || turn(level, input, range.clone(), lanes, round, &mut *x),
-                || turn(level, cotangent, range.clone(), OUTPUTS, round, &mut *g),
-            );
+            // The runs are cut at images and rows alone.
+            input.map.runs(range.clone(), range.len(), x_runs);
+            cotangent.map.runs(range.clone(), range.len(), g_runs);
+            let turns = turns(input, x_runs, lanes, round, x).chain(turns(cotangent, g_runs, OUTPUTS, round, g));
+            for_each(level, turns);
             let (x, g, depth) = (&*x, &*g, range.len());
-            blocks.par_iter_mut().with_max_len(1).for_each(|block| {
-                dispatch_at(level, AddUp { x, g, depth, round, block });
-            });
+            for_each(level, blocks.iter_mut().map(|block| AddUp { x, g, depth, round, block }));
         }
     });
 }
 
-/// `to[group, pixel, channel]`, with room for `round` pixels; channels that there are not are zero.
-fn turn<E: Element>(
-    level: Level,
-    planes: Planes<'_, E>,
-    pixels: Range<usize>,
+/// What turns planes into `to[group, pixel, channel]`, with room for `round` pixels.
+fn turns<'a, E: Element>(
+    planes: Planes<'a, E>,
+    runs: &'a [Run],
     group: usize,
     round: usize,
-    to: &mut [E],
-) {
-    to.par_chunks_mut(group * round).enumerate().for_each(|(index, to)| {
-        with_kept(|runs: &mut Vec<Run>| {
-            // The runs are cut at images and rows alone.
-            planes.map.runs(pixels.clone(), pixels.len(), runs);
-            dispatch_at(level, Turn { planes, first: index * group, group, runs, to });
-        });
-    });
+    to: &'a mut [E],
+) -> impl Iterator<Item = Turn<'a, E>> {
+    let groups = to.chunks_mut(group * round).enumerate();
+    groups.map(move |(index, to)| Turn { planes, first: index * group, group, runs, to })
 }
 
+/// Brings a group of channels in the order of pixels; channels that there are not are zero.
 struct Turn<'a, E> {
     planes: Planes<'a, E>,
     /// The first channel.

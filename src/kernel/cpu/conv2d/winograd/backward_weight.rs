@@ -3,9 +3,8 @@
 //! In rounds of blocks of tiles: input and cotangent are transformed, then each task adds up the products of a band of
 //! output channels with some input channels. After the last round the sums are transformed back.
 
+use crate::kernel::cpu::tasks::each;
 use std::marker::PhantomData;
-
-use rayon::prelude::*;
 
 use super::scheme::Scheme;
 use super::tiles::Tiling;
@@ -80,8 +79,8 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
         for first in (0..tiling.blocks()).step_by(at_once) {
             let count = at_once.min(tiling.blocks() - first);
             let (inputs, cotangents) = (&mut inputs[..count * lens.0], &mut cotangents[..count * lens.1]);
-            let pairs = inputs.par_chunks_mut(lens.0).zip(cotangents.par_chunks_mut(lens.1));
-            pairs.enumerate().with_max_len(1).for_each(|(offset, (inputs, cotangents))| {
+            let pairs = inputs.chunks_mut(lens.0).zip(cotangents.chunks_mut(lens.1));
+            each(pairs.enumerate(), |(offset, (inputs, cotangents))| {
                 let block = tiling.block(first + offset);
                 let capacity = tiling.capacity();
                 with_kept(|scratch: &mut Buffer<E>| {
@@ -113,7 +112,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             });
             let (inputs, cotangents) = (&*inputs, &*cotangents);
             let last = first + count == tiling.blocks();
-            tasks.par_iter_mut().with_max_len(1).for_each(|(block, sums)| {
+            each(&mut tasks, |(block, sums)| {
                 let round = Round { tiling, first, count, inputs, cotangents, steps, lens };
                 with_kept(|scratch: &mut Scratch<E>| {
                     let scheme = PhantomData::<C>;

@@ -3,9 +3,8 @@
 //! In rounds of as many blocks of tiles as fit in the last cache level: first every block is transformed, then each task
 //! takes a band of output channels, transforms its filters, multiplies, and transforms back.
 
+use crate::kernel::cpu::tasks::each;
 use std::marker::PhantomData;
-
-use rayon::prelude::*;
 
 use super::Problem;
 use super::scheme::Scheme;
@@ -78,7 +77,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     with_kept(|Shared { points, filters }: &mut Shared<E>| {
         let points = points.take(at_once * block_len);
         let filters = if once { &mut [] } else { filters.take(bands * filter_len) };
-        filters.par_chunks_mut(filter_len).enumerate().for_each(|(index, to)| {
+        each(filters.chunks_mut(filter_len).enumerate(), |(index, to)| {
             with_kept(|scratch: &mut Buffer<E>| {
                 let (scheme, filter, first) = (PhantomData::<C>, problem.filter, index * band);
                 dispatch_at(level, TransformFilter::<_, _, M, P> { scheme, filter, first, to, scratch });
@@ -88,7 +87,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
         for first in (0..tiling.blocks()).step_by(at_once) {
             let count = at_once.min(tiling.blocks() - first);
             let points = &mut points[..count * block_len];
-            points.par_chunks_mut(block_len).enumerate().with_max_len(1).for_each(|(offset, to)| {
+            each(points.chunks_mut(block_len).enumerate(), |(offset, to)| {
                 with_kept(|scratch: &mut Buffer<E>| {
                     let work = TransformTiles::<_, Input<C, M, P>, P, P> {
                         transform: PhantomData,
@@ -112,7 +111,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 }
             }
             let points = &*points;
-            tasks.into_par_iter().with_max_len(1).for_each(|task| {
+            each(tasks, |task| {
                 with_kept(|scratch: &mut Scratch<E>| {
                     let scheme = PhantomData::<C>;
                     let work = Multiply::<_, _, M, P> {
