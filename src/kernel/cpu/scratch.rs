@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 
 use crate::kernel::element::Element;
+use crate::kernel::memory::back_by_large_pages;
 
 /// A buffer that only grows. Its contents are whatever the last user left.
 #[derive(Debug, Default)]
@@ -13,6 +14,9 @@ impl<E: Element> Buffer<E> {
     /// `len` elements with unspecified contents: write before you read.
     pub fn take(&mut self, len: usize) -> &mut [E] {
         if self.0.len() < len {
+            // Not what was there before, which nobody reads: it would be copied.
+            self.0 = Vec::with_capacity(len);
+            back_by_large_pages(self.0.spare_capacity_mut());
             self.0.resize(len, E::zero());
         }
         &mut self.0[..len]
