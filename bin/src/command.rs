@@ -22,20 +22,6 @@ pub fn main<C: Parser>(run: fn(&C) -> Result<(), CliError>) -> ExitCode {
     }
 }
 
-/// Makes the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores.
-///
-/// The calling thread is one of them: a kernel that is called from elsewhere hands its work over and sleeps until it is done, which
-/// for the hundreds of short kernels of a step adds up to a twentieth of its time. A single thread stays apart, for it would
-/// wait for the thread that loads batches while that waits for it.
-pub fn start_threads(threads: Option<u16>) -> Result<(), CliError> {
-    let variable = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|&threads| threads > 0);
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.map(usize::from).or_else(variable).unwrap_or_else(cores);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    let pool = if threads > 1 { pool.use_current_thread() } else { pool };
-    pool.build_global().map_err(|source| CliError::Threads { threads, source })
-}
-
 /// Prints help and version as clap does, and what is wrong with the arguments in one line.
 fn refuse(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};

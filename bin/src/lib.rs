@@ -24,6 +24,7 @@ pub mod runs;
 pub mod scratch;
 pub mod statistics;
 pub mod table;
+pub mod threads;
 pub mod tuning;
 pub mod values;
 pub mod zoo;

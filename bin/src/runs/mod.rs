@@ -24,7 +24,6 @@ use self::config::Config;
 use self::record::Record;
 use self::store::Store;
 use crate::args::CommonArgs;
-use crate::command::start_threads;
 use crate::device;
 use crate::error::CliError;
 use crate::figures;
@@ -33,6 +32,7 @@ use crate::machine;
 use crate::output::{prepare_folder, print};
 use crate::progress::Progress;
 use crate::report;
+use crate::threads::start_threads;
 
 /// A run that is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,13 +18,14 @@ pub(crate) use prepare::preprocessing;
 use args::Command;
 
 use crate::error::CliError;
-use crate::{command, device, interrupt};
+use crate::threads::start_threads;
+use crate::{device, interrupt};
 
 /// Runs the command.
 pub fn run(cli: &Zoo) -> Result<(), CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
-    command::start_threads(cli.threads)?;
+    start_threads(cli.threads)?;
     device::choose(cli.device)?;
     match &cli.command {
         Command::List { json } => info::list(*json),

@@ -15,11 +15,11 @@
 mod planes;
 mod rows;
 
-use super::tasks::each;
 use std::fmt::{self, Debug};
 
 use super::Layout;
 use super::simd::{Lane, Level};
+use super::tasks::each;
 pub use super::write::InputGradient;
 use crate::kernel::{Element, Formula, ParamArray};
 

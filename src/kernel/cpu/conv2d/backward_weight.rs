@@ -1,16 +1,17 @@
 //! Gradient of the weight: a product over all pixels.
 
-use crate::kernel::cpu::tasks::each;
 use std::ops::Range;
 
 use super::ConvShape;
 use super::crop::Crop;
 use super::unfold::{PatchLayout, Tiling, gather, unfold};
-use super::{pointwise, winograd};
+use super::{direct, pointwise, winograd};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::simd::Level;
+use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -50,6 +51,9 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     }
     if pointwise::applies(shape) {
         return pointwise::backward_weight(shape, x, cotangent, grad_weight);
+    }
+    if direct::weight::pays::<E>(shape) {
+        return direct::weight::run(Level::current(), shape, x, cotangent, grad_weight);
     }
     if let Some(tile) = winograd::choose(shape) {
         return winograd::backward_weight(tile, shape, x, cotangent, grad_weight);

@@ -21,7 +21,7 @@
 //! What of a kernel never meets the image is left out (`crop.rs`). A 1x1 kernel is a
 //! product over channels (`pointwise/`). A 3x3 kernel with stride one is computed by
 //! minimal filtering where that is less work (`winograd/`), or, with few channels and AVX-512,
-//! straight from padded planes (`direct.rs`). These run on the register
+//! straight from padded planes (`direct/`). These run on the register
 //! products of `product.rs`, and none where there are no vector instructions.
 //! Everything else runs on matrix products over tiles of output pixels. The input of
 //! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each

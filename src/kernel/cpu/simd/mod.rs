@@ -19,7 +19,7 @@ pub use real::{Lane, MAX_WIDTH, Real};
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
-use crate::kernel::element::{Sealed, plain_transposed};
+use crate::kernel::element::{Element, Sealed, plain_transposed};
 
 /// One instruction set: the registers that hold `f32` and `f64` elements.
 pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
@@ -33,6 +33,10 @@ pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
         plain_transposed(square)
     }
+
+    /// Asks for elements that will be read soon to be brought into the second cache level, while others are worked on.
+    #[inline(always)]
+    fn prefetch<E: Element>(_elements: &[E]) {}
 }
 
 /// No vector instructions beyond what the compiler's baseline gives: a register is one element.

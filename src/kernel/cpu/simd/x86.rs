@@ -10,7 +10,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::real::{Lane, Real, tree_sum};
 use super::sine::{self, Parts};
 use super::{Kernel, Level, Portable, Simd};
-use crate::kernel::element::Sealed;
+use crate::kernel::element::{Element, Sealed};
 
 /// AVX2 and FMA: registers of 32 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
         transposed(square)
+    }
+    #[inline(always)]
+    fn prefetch<E: Element>(elements: &[E]) {
+        prefetch(elements);
     }
 }
 
@@ -41,6 +45,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
         transposed(square)
+    }
+    #[inline(always)]
+    fn prefetch<E: Element>(elements: &[E]) {
+        prefetch(elements);
     }
 }
 
@@ -77,6 +85,17 @@ macro_rules! intrinsic {
         // pointers come from slices whose length is checked first.
         unsafe { $call }
     };
+}
+
+/// Asks for each cache line of a slice.
+#[inline(always)]
+fn prefetch<E: Element>(elements: &[E]) {
+    const LINE: usize = 64;
+    for line in elements.chunks(LINE / size_of::<E>()) {
+        // SAFETY: a prefetch is a hint that reads nothing and cannot fault, whatever the address. SSE, which it belongs to,
+        // is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
 }
 
 /// Swaps the axes of a square: pairs of elements, pairs of pairs, then halves of registers.

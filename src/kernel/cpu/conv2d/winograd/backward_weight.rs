@@ -3,7 +3,6 @@
 //! In rounds of blocks of tiles: input and cotangent are transformed, then each task adds up the products of a band of
 //! output channels with some input channels. After the last round the sums are transformed back.
 
-use crate::kernel::cpu::tasks::each;
 use std::marker::PhantomData;
 
 use super::scheme::Scheme;
@@ -14,6 +13,7 @@ use crate::kernel::cpu::conv2d::product::{Stretch, apart, band, band_at, columns
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
 
 /// Tiles of a block.

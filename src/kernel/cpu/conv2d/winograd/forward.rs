@@ -3,7 +3,6 @@
 //! In rounds of as many blocks of tiles as fit in the last cache level: first every block is transformed, then each task
 //! takes a band of output channels, transforms its filters, multiplies, and transforms back.
 
-use crate::kernel::cpu::tasks::each;
 use std::marker::PhantomData;
 
 use super::Problem;
@@ -15,6 +14,7 @@ use crate::kernel::cpu::conv2d::product::{MAX_BAND, apart, band, band_at, rows_b
 use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
 
 /// Tiles of a block.

@@ -1,0 +1,390 @@
+//! The gradient of the weights, straight from padded planes.
+//!
+//! ```text
+//! dw[o, c, u, v] += sum over pixels of g[o, i, j] x[c, i + u - P, j + v - P]
+//! ```
+//!
+//! Lanes are pixels. A register of each of some planes of the cotangent meets one of some planes of the input at the three
+//! taps of a kernel row; each pair has a register of sums, which are kept between images and added up across lanes once,
+//! at the end. Nothing is unfolded or transposed, and a load serves several products: with 4 outputs and 2 inputs 10 loads
+//! for 24 of them.
+
+use std::ops::Range;
+
+use super::{SIDE, TAPS, applies};
+use crate::kernel::cpu::conv2d::ConvShape;
+use crate::kernel::cpu::conv2d::product::rows_at_once;
+use crate::kernel::cpu::scratch::{Buffer, with_kept};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::tasks::each;
+use crate::kernel::element::Element;
+
+/// Tasks that the pixels are split into, whatever the number of threads: each adds up on its own.
+const TASKS: usize = 8;
+/// Pixels of a unit: its planes of some outputs and inputs stay in the first cache level.
+const PIXELS: usize = 1024;
+/// Bytes of the sums of all weights that leave the second cache level to the planes.
+const SUMS: usize = 512 << 10;
+/// Inputs whose sums are in registers at once, if there are as many.
+const INPUTS: usize = 2;
+
+/// Whether [`run`] is the fastest way.
+pub fn pays<E: Element>(shape: &ConvShape) -> bool {
+    applies(shape) && pays_at::<E>(shape, Level::current())
+}
+
+fn pays_at<E: Element>(shape: &ConvShape, level: Level) -> bool {
+    let lanes = MAX_WIDTH * size_of::<f32>() / size_of::<E>();
+    level == Level::Avx512
+        && shape.weight_len() * lanes * size_of::<E>() <= SUMS
+        // Of the lanes at most a quarter is empty.
+        && 4 * shape.out_width() >= 3 * shape.out_width().next_multiple_of(lanes)
+}
+
+/// Images, or rows of one image, that are padded and added up at once.
+#[derive(Clone, Debug)]
+struct Unit {
+    images: Range<usize>,
+    rows: Range<usize>,
+}
+
+impl Unit {
+    /// Its rows of `[image, channel, row, column]`, of the input or of the cotangent, in stretches of some cache lines; the first
+    /// ones last.
+    fn lines<'a, E>(&self, planes: &'a [E], shape: &ConvShape, input: bool) -> Vec<&'a [E]> {
+        const STRETCH: usize = 256;
+        let (channels, height, width) = if input {
+            (shape.in_channels, shape.in_height, shape.in_width)
+        } else {
+            (shape.out_channels, shape.out_height(), shape.out_width())
+        };
+        let rows = self.rows.start.min(height) * width..self.rows.end.min(height) * width;
+        let planes = planes[self.images.start * channels * height * width..self.images.end * channels * height * width]
+            .chunks_exact(height * width);
+        planes.rev().flat_map(|plane| plane[rows.clone()].chunks(STRETCH).rev()).collect()
+    }
+}
+
+/// The units of a convolution, in order.
+fn units(shape: &ConvShape) -> Vec<Unit> {
+    let (height, width) = (shape.out_height(), shape.out_width());
+    let images = (PIXELS / (height * width)).clamp(1, shape.batch.div_ceil(TASKS));
+    // Few images are split too.
+    let least = TASKS.div_ceil(shape.batch);
+    let rows = (PIXELS / width).clamp(1, height.div_ceil(least));
+    let groups = (0..shape.batch).step_by(images).map(|first| first..shape.batch.min(first + images));
+    let bands = |images: Range<usize>| {
+        (0..height)
+            .step_by(rows)
+            .map(move |first| Unit { images: images.clone(), rows: first..height.min(first + rows) })
+    };
+    groups.flat_map(bands).collect()
+}
+
+/// Adds the gradient to `grad_weight`; see [`conv2d::backward_weight`](crate::kernel::cpu::conv2d::backward_weight()).
+pub fn run<E: Element>(level: Level, shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
+    let units = units(shape);
+    let tasks: Vec<&[Unit]> = units.chunks(units.len().div_ceil(TASKS)).collect();
+    with_kept(|Totals(totals): &mut Totals<E>| {
+        let totals = totals.take(tasks.len() * grad_weight.len());
+        let parts = tasks.iter().zip(totals.chunks_exact_mut(grad_weight.len()));
+        each(parts, |(&units, total)| {
+            with_kept(|memory: &mut Memory<E>| {
+                dispatch_at(level, Part { shape, x, cotangent, units, total, memory });
+            });
+        });
+        for total in totals.chunks_exact(grad_weight.len()) {
+            for (grad, &total) in grad_weight.iter_mut().zip(total) {
+                *grad = *grad + total;
+            }
+        }
+    });
+}
+
+/// Of each task, the gradient of its units.
+#[derive(Debug, Default)]
+struct Totals<E>(Buffer<E>);
+
+/// The working memory of a task.
+#[derive(Debug, Default)]
+struct Memory<E> {
+    input: Buffer<E>,
+    cotangent: Buffer<E>,
+    sums: Buffer<E>,
+}
+
+/// Some units.
+struct Part<'a, E> {
+    shape: &'a ConvShape,
+    x: &'a [E],
+    cotangent: &'a [E],
+    units: &'a [Unit],
+    /// `[outputs, inputs, taps]`, to be written.
+    total: &'a mut [E],
+    memory: &'a mut Memory<E>,
+}
+
+/// Padded rows of each channel of a unit, those of its images one after another.
+#[derive(Clone, Copy)]
+struct Planes<'a, E> {
+    data: &'a [E],
+    /// Rows of an image.
+    rows: usize,
+    /// Elements of a row and of a channel.
+    row: usize,
+    channel: usize,
+}
+
+impl<E: Element> Kernel for Part<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { shape, x, cotangent, units, total, memory } = self;
+        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, E::Lane::<S>::WIDTH);
+        let pieces = pieces::<E::Lane<S>>(outputs, inputs);
+        let all = memory.sums.take(total.len() * lanes);
+        all.fill(E::zero());
+        let across = shape.out_width().next_multiple_of(lanes);
+        for (index, unit) in units.iter().enumerate() {
+            let (mut x_ahead, mut g_ahead) = match units.get(index + 1) {
+                Some(next) => (next.lines(x, shape, true), next.lines(cotangent, shape, false)),
+                None => (Vec::new(), Vec::new()),
+            };
+            let at_once = [&x_ahead, &g_ahead].map(|lines| lines.len().div_ceil(pieces.len() * SIDE));
+            let plane = (shape.in_height, shape.in_width);
+            let sees = (unit.rows.start, unit.rows.len() + SIDE - 1, across + SIDE - 1);
+            let x = pad(x, inputs, plane, shape.padding, unit.images.clone(), sees, &mut memory.input);
+            let plane = (shape.out_height(), shape.out_width());
+            let sees = (unit.rows.start, unit.rows.len(), across);
+            let g = pad(cotangent, outputs, plane, 0, unit.images.clone(), sees, &mut memory.cotangent);
+            let mut rest = &mut *all;
+            for piece in &pieces {
+                for u in 0..SIDE {
+                    for (lines, count) in [&mut x_ahead, &mut g_ahead].into_iter().zip(at_once) {
+                        for _ in 0..count {
+                            S::prefetch(lines.pop().unwrap_or_default());
+                        }
+                    }
+                    let (sums, after) = rest.split_at_mut(piece.outputs.len() * piece.inputs.len() * SIDE * lanes);
+                    rest = after;
+                    let first = [piece.outputs.start, piece.inputs.start, u];
+                    match (piece.outputs.len(), piece.inputs.len()) {
+                        (4, 2) => add_rows::<E::Lane<S>, 4, 2>(x, g, first, sums),
+                        (4, _) => add_rows::<E::Lane<S>, 4, 1>(x, g, first, sums),
+                        (2, 2) => add_rows::<E::Lane<S>, 2, 2>(x, g, first, sums),
+                        (2, _) => add_rows::<E::Lane<S>, 2, 1>(x, g, first, sums),
+                        (_, 2) => add_rows::<E::Lane<S>, 1, 2>(x, g, first, sums),
+                        _ => add_rows::<E::Lane<S>, 1, 1>(x, g, first, sums),
+                    }
+                }
+            }
+        }
+        let mut sums = all.chunks_exact(lanes);
+        for piece in &pieces {
+            for u in 0..SIDE {
+                for input in piece.inputs.clone() {
+                    for output in piece.outputs.clone() {
+                        let to = (output * inputs + input) * TAPS + u * SIDE;
+                        for (to, sum) in total[to..][..SIDE].iter_mut().zip(&mut sums) {
+                            *to = E::Lane::<S>::load(sum).sum();
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Channels whose sums are in registers at once.
+#[derive(Clone, Debug)]
+struct Piece {
+    outputs: Range<usize>,
+    inputs: Range<usize>,
+}
+
+/// Pieces of four, two or one outputs and two or one inputs.
+fn pieces<V: Lane>(outputs: usize, inputs: usize) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut output = 0;
+    while output < outputs {
+        let next = match outputs - output {
+            4.. if rows_at_once::<V>() >= 12 => 4,
+            2.. => 2,
+            _ => 1,
+        };
+        let outputs = output..output + next;
+        let inputs = (0..inputs).step_by(INPUTS).map(|input| input..inputs.min(input + INPUTS));
+        pieces.extend(inputs.map(|inputs| Piece { outputs: outputs.clone(), inputs }));
+        output += next;
+    }
+    pieces
+}
+
+/// Copies rows of some images of all channels, with zeros where the image ends: `rows` padded rows from row `first` on, each of
+/// `row` elements.
+#[inline(always)]
+fn pad<'a, E: Element>(
+    from: &[E],
+    channels: usize,
+    (height, width): (usize, usize),
+    padding: usize,
+    images: Range<usize>,
+    (first, rows, row): (usize, usize, usize),
+    to: &'a mut Buffer<E>,
+) -> Planes<'a, E> {
+    let channel = images.len() * rows * row;
+    let data = to.take(channels * channel);
+    for (index, to) in data.chunks_exact_mut(rows * row).enumerate() {
+        let image = images.start + index % images.len();
+        let from = &from[(image * channels + index / images.len()) * height * width..][..height * width];
+        for (line, to) in to.chunks_exact_mut(row).enumerate() {
+            let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
+                to.fill(E::zero());
+                continue;
+            };
+            to[..padding].fill(E::zero());
+            to[padding..][..width].copy_from_slice(&from[line * width..][..width]);
+            to[padding + width..].fill(E::zero());
+        }
+    }
+    Planes { data, rows, row, channel }
+}
+
+/// Adds what all rows give to the sums of some outputs, some inputs and the taps of row `u` of the kernel, `[input, output, tap]`.
+#[inline(always)]
+fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
+    x: Planes<'_, V::Elem>,
+    g: Planes<'_, V::Elem>,
+    [output, input, u]: [usize; 3],
+    to: &mut [V::Elem],
+) {
+    // Loops and not closures, which would not inherit the instruction set.
+    let mut sums = [[[V::of(0.0); SIDE]; OUTS]; INS];
+    for (i, sums) in sums.iter_mut().enumerate() {
+        for (o, sums) in sums.iter_mut().enumerate() {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = V::load(&to[((i * OUTS + o) * SIDE + v) * V::WIDTH..]);
+            }
+        }
+    }
+    let images = g.channel / (g.rows * g.row);
+    for image in 0..images {
+        for line in 0..g.rows {
+            let from = (image * g.rows + line) * g.row + output * g.channel;
+            let mut cotangents = [&g.data[..0]; OUTS];
+            for (o, cotangent) in cotangents.iter_mut().enumerate() {
+                *cotangent = &g.data[from + o * g.channel..][..g.row];
+            }
+            let from = (image * x.rows + line + u) * x.row + input * x.channel;
+            let mut pixels = [&x.data[..0]; INS];
+            for (i, pixels) in pixels.iter_mut().enumerate() {
+                *pixels = &x.data[from + i * x.channel..][..g.row + SIDE - 1];
+            }
+            for at in (0..g.row).step_by(V::WIDTH) {
+                let mut cotangent = [V::of(0.0); OUTS];
+                for (o, cotangent) in cotangent.iter_mut().enumerate() {
+                    *cotangent = V::load(&cotangents[o][at..]);
+                }
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let pixels = &pixels[i][at..][..V::WIDTH + SIDE - 1];
+                    for v in 0..SIDE {
+                        let pixel = V::load(&pixels[v..]);
+                        for (o, sums) in sums.iter_mut().enumerate() {
+                            sums[v] = cotangent[o].mul_add(pixel, sums[v]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        for (o, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                sum.store(&mut to[((i * OUTS + o) * SIDE + v) * V::WIDTH..]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::cpu::conv2d::reference;
+    use crate::kernel::cpu::testing::{narrow, relative_l2, tolerance, values, with_threads};
+
+    /// Batch, channels, height, width, output channels and padding: one of each, pieces of every size, partial registers, an image of
+    /// several units, several images in one, more images than tasks, and what the kernel is chosen for.
+    const SHAPES: [[usize; 6]; 8] = [
+        [1, 1, 1, 1, 1, 1],
+        [2, 3, 5, 7, 7, 0],
+        [3, 2, 9, 33, 5, 1],
+        [1, 5, 51, 29, 9, 2],
+        [1, 1, 3, 1200, 2, 1],
+        [35, 4, 6, 16, 12, 1],
+        [11, 16, 32, 32, 16, 1],
+        [3, 3, 8, 50, 14, 1],
+    ];
+
+    fn shape([batch, in_channels, in_height, in_width, out_channels, padding]: [usize; 6]) -> ConvShape {
+        ConvShape { batch, in_channels, in_height, in_width, out_channels, kernel: SIDE, stride: 1, padding }
+    }
+
+    fn check<E: Element>(level: Level, shape: &ConvShape) {
+        let (x, cotangent) = (values(shape.input_len(), 1), values(shape.output_len(), 2));
+        let mut want = vec![0.75; shape.weight_len()];
+        reference::backward_weight(shape, &x, &cotangent, &mut want);
+        let mut grad = vec![E::of(0.75); want.len()];
+        run::<E>(level, shape, &narrow(&x), &narrow(&cotangent), &mut grad);
+        let error = relative_l2(&grad, &want);
+        assert!(error < tolerance::<E>(), "{level:?} {shape:?}: {error}");
+    }
+
+    #[test]
+    fn it_matches_the_formula_at_every_level() {
+        for level in Level::available() {
+            for shape in SHAPES.map(shape) {
+                check::<f64>(level, &shape);
+                check::<f32>(level, &shape);
+            }
+        }
+    }
+
+    #[test]
+    fn units_cover_every_row_once_and_in_order() {
+        for shape in SHAPES.map(shape) {
+            let mut rows = Vec::new();
+            for unit in units(&shape) {
+                assert!(!unit.images.is_empty() && !unit.rows.is_empty());
+                assert!(unit.images.len() == 1 || unit.rows == (0..shape.out_height()));
+                rows.extend(unit.images.flat_map(|image| unit.rows.clone().map(move |row| (image, row))));
+            }
+            let all = (0..shape.batch).flat_map(|image| (0..shape.out_height()).map(move |row| (image, row)));
+            assert!(rows.into_iter().eq(all), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_taken_where_it_pays() {
+        let pays = |sizes| pays_at::<f32>(&shape(sizes), Level::Avx512);
+        assert!(pays([128, 16, 32, 32, 16, 1]));
+        assert!(pays([128, 3, 32, 32, 64, 1]));
+        assert!(!pays([128, 32, 16, 16, 32, 1]), "the sums of 9216 weights do not stay in the second cache level");
+        assert!(!pays([128, 16, 8, 8, 16, 1]), "half of each register is empty");
+        assert!(!pays_at::<f32>(&shape([128, 16, 32, 32, 16, 1]), Level::Avx2));
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        for shape in SHAPES.map(shape) {
+            let run = || {
+                let x: Vec<f32> = narrow(&values(shape.input_len(), 1));
+                let cotangent: Vec<f32> = narrow(&values(shape.output_len(), 2));
+                let mut grad = vec![0.25; shape.weight_len()];
+                run(Level::current(), &shape, &x, &cotangent, &mut grad);
+                grad.iter().map(|value: &f32| value.to_bits()).collect::<Vec<_>>()
+            };
+            assert_eq!(with_threads(1, run), with_threads(2, run), "{shape:?}");
+        }
+    }
+}
