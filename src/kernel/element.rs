@@ -21,9 +21,6 @@ pub trait Element:
     /// The vector register of these elements at instruction set `S`.
     type Lane<S: Simd>: Lane<Elem = Self>;
 
-    /// The square with its axes swapped.
-    fn transposed<S: Simd>(square: &[[Self; 8]; 8]) -> [[Self; 8]; 8];
-
     /// Rounds an `f64` once to this type.
     fn of(value: f64) -> Self;
     /// Widens (exactly) to `f64`.
@@ -34,11 +31,6 @@ pub trait Element:
 
 impl Element for f32 {
     type Lane<S: Simd> = S::F32;
-
-    #[inline(always)]
-    fn transposed<S: Simd>(square: &[[Self; 8]; 8]) -> [[Self; 8]; 8] {
-        S::transposed(square)
-    }
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -58,11 +50,6 @@ impl Element for f64 {
     type Lane<S: Simd> = S::F64;
 
     #[inline(always)]
-    fn transposed<S: Simd>(square: &[[Self; 8]; 8]) -> [[Self; 8]; 8] {
-        plain_transposed(square)
-    }
-
-    #[inline(always)]
     fn of(value: f64) -> Self {
         value
     }
@@ -74,16 +61,4 @@ impl Element for f64 {
         static TABLE: Table<f64> = Table::new();
         &TABLE
     }
-}
-
-/// [`Element::transposed`], element by element.
-#[inline(always)]
-pub(crate) fn plain_transposed<E: Copy + Default>(square: &[[E; 8]; 8]) -> [[E; 8]; 8] {
-    let mut to = [[E::default(); 8]; 8];
-    for (i, line) in square.iter().enumerate() {
-        for (j, value) in line.iter().enumerate() {
-            to[j][i] = *value;
-        }
-    }
-    to
 }

@@ -1,6 +1,7 @@
 //! Copies in the shapes that the kernels need.
 
-use super::simd::{Kernel, Simd, dispatch};
+use super::simd::{Kernel, Lane, MAX_WIDTH, Simd, dispatch};
+use super::write::Write;
 use crate::kernel::element::Element;
 
 /// Copies `from` to `to`, fast for short runs. The rows of small images are shorter
@@ -77,15 +78,14 @@ pub fn transpose<E: Element>(from: &[E], stride: usize, rows: usize, cols: usize
         #[inline(always)]
         fn run<S: Simd>(self) {
             let Self(from, stride, [rows, cols], data) = self;
-            transpose_into::<S, E>(from, stride, rows, cols, &mut Strided { data, stride: rows }, |to, from| {
-                *to = from
-            });
+            let mut to = Strided { data, stride: rows };
+            transpose_into::<S, E>(from, stride, rows, cols, &mut to, Write::Replace);
         }
     }
     dispatch(Transpose(from, stride, [rows, cols], to));
 }
 
-/// The same with rows that lie anywhere, and `put` in the place of an assignment.
+/// The same with rows that lie anywhere, to be replaced or added to.
 ///
 /// # Panics
 ///
@@ -97,32 +97,72 @@ pub fn transpose_into<S: Simd, E: Element>(
     rows: usize,
     cols: usize,
     to: &mut (impl Rows<E> + ?Sized),
-    put: impl Fn(&mut E, E) + Copy,
+    write: Write,
 ) {
-    // Squares that fit in registers and use each cache line whole.
-    const SIDE: usize = 8;
-    for row in (0..rows).step_by(SIDE) {
-        let height = SIDE.min(rows - row);
-        for col in (0..cols).step_by(SIDE) {
-            let width = SIDE.min(cols - col);
-            if height == SIDE && width == SIDE {
-                let mut square = [[E::default(); SIDE]; SIDE];
-                for (i, line) in square.iter_mut().enumerate() {
-                    line.copy_from_slice(&from[(row + i) * stride + col..][..SIDE]);
-                }
-                for (j, line) in E::transposed::<S>(&square).into_iter().enumerate() {
-                    let to = &mut to.row(col + j)[row..][..SIDE];
-                    for (to, from) in to.iter_mut().zip(line) {
-                        put(to, from);
-                    }
-                }
-            } else {
-                for j in col..col + width {
-                    let to = &mut to.row(j)[row..][..height];
-                    for (i, to) in to.iter_mut().enumerate() {
-                        put(to, from[(row + i) * stride + j]);
-                    }
-                }
+    /// Elements of a cache line of `f32`. Rows of `to` are often a multiple of a page apart, where the lines of all fall on the same
+    /// few places of the first cache level: each is written whole before the next ones drive it out.
+    const LINE: usize = 16;
+    let side = E::Lane::<S>::WIDTH;
+    for row in (0..rows).step_by(LINE) {
+        for col in (0..cols).step_by(side) {
+            for row in (row..rows.min(row + LINE)).step_by(side) {
+                let (height, width) = (side.min(rows - row), side.min(cols - col));
+                transpose_square::<E::Lane<S>>(
+                    &from[row * stride + col..],
+                    stride,
+                    [height, width],
+                    row,
+                    col,
+                    to,
+                    write,
+                );
+            }
+        }
+    }
+}
+
+/// A square that fits in registers, or part of one.
+#[inline(always)]
+fn transpose_square<V: Lane>(
+    from: &[V::Elem],
+    stride: usize,
+    [height, width]: [usize; 2],
+    row: usize,
+    col: usize,
+    to: &mut (impl Rows<V::Elem> + ?Sized),
+    write: Write,
+) {
+    let mut square = [V::of(0.0); MAX_WIDTH];
+    if [height, width] == [V::WIDTH; 2] {
+        for (i, register) in square.iter_mut().enumerate().take(V::WIDTH) {
+            *register = V::load(&from[i * stride..]);
+        }
+        V::transpose(&mut square);
+        for (j, register) in square.into_iter().enumerate().take(V::WIDTH) {
+            let to = &mut to.row(col + j)[row..][..V::WIDTH];
+            match write {
+                Write::Replace => register.store(to),
+                Write::Add => (V::load(to) + register).store(to),
+            }
+        }
+    } else if 2 * height.min(width) > V::WIDTH {
+        for (i, register) in square.iter_mut().enumerate().take(height) {
+            *register = V::load_partial(&from[i * stride..][..width]);
+        }
+        V::transpose(&mut square);
+        for (j, register) in square.into_iter().enumerate().take(width) {
+            let to = &mut to.row(col + j)[row..][..height];
+            match write {
+                Write::Replace => register.store_partial(to),
+                Write::Add => (V::load_partial(to) + register).store_partial(to),
+            }
+        }
+    } else {
+        for j in 0..width {
+            let to = &mut to.row(col + j)[row..][..height];
+            for (i, to) in to.iter_mut().enumerate() {
+                let value = from[i * stride + j];
+                *to = if write == Write::Add { *to + value } else { value };
             }
         }
     }
@@ -131,6 +171,7 @@ pub fn transpose_into<S: Simd, E: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::cpu::simd::{Level, dispatch_at};
 
     #[test]
     fn runs_of_every_length_are_copied() {
@@ -142,15 +183,37 @@ mod tests {
         }
     }
 
+    struct Transpose<'a, E>(&'a [E], usize, [usize; 2], &'a mut [E], Write);
+
+    impl<E: Element> Kernel for Transpose<'_, E> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            let Self(from, stride, [rows, cols], data, write) = self;
+            transpose_into::<S, E>(from, stride, rows, cols, &mut Strided { data, stride: rows }, write);
+        }
+    }
+
+    fn check<E: Element>(level: Level, [rows, cols, stride]: [usize; 3]) {
+        // As little as may be read.
+        let from: Vec<E> = (0..(rows - 1) * stride + cols).map(|i| E::of(i as f64)).collect();
+        for (write, old) in [(Write::Replace, 0.0), (Write::Add, 0.5)] {
+            let mut to = vec![E::of(0.5); rows * cols];
+            dispatch_at(level, Transpose(&from, stride, [rows, cols], &mut to, write));
+            for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
+                let want = (i * stride + j) as f64 + old;
+                assert_eq!(to[j * rows + i].wide(), want, "{level:?} {rows}x{cols} at {i}, {j}");
+            }
+        }
+    }
+
     #[test]
-    fn transposition_swaps_the_indices() {
-        for (rows, cols, stride) in [(1, 1, 1), (8, 8, 8), (17, 9, 12), (3, 40, 41), (24, 16, 16)] {
-            let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();
-            let mut to = vec![-1.0; rows * cols];
-            transpose(&from, stride, rows, cols, &mut to);
-            for i in 0..rows {
-                for j in 0..cols {
-                    assert_eq!(to[j * rows + i], from[i * stride + j]);
+    fn transposition_swaps_the_indices_at_every_level() {
+        for level in Level::available() {
+            for rows in (1..=18).chain([24, 31, 33, 49]) {
+                for cols in (1..=18).chain([24, 31, 33, 49]) {
+                    check::<f32>(level, [rows, cols, cols + rows % 3]);
+                    check::<f64>(level, [rows, cols, cols + rows % 3]);
                 }
             }
         }

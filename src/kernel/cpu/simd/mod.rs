@@ -19,7 +19,7 @@ pub use real::{Lane, MAX_WIDTH, Real};
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
-use crate::kernel::element::{Element, Sealed, plain_transposed};
+use crate::kernel::element::{Element, Sealed};
 
 /// One instruction set: the registers that hold `f32` and `f64` elements.
 pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
@@ -27,12 +27,6 @@ pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     type F32: Lane<Elem = f32>;
     /// Register of `f64`.
     type F64: Lane<Elem = f64>;
-
-    /// A square of `f32` with its axes swapped.
-    #[inline(always)]
-    fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
-        plain_transposed(square)
-    }
 
     /// Asks for elements that will be read soon to be brought into the second cache level, while others are worked on.
     #[inline(always)]

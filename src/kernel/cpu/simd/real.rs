@@ -81,6 +81,22 @@ pub trait Lane: Real {
     /// The elements added up, neighbours first: a fixed order.
     fn sum(self) -> Self::Elem;
 
+    /// Swaps the axes of the square of the first `WIDTH` registers.
+    #[inline(always)]
+    fn transpose(square: &mut [Self; MAX_WIDTH]) {
+        let mut elements = [[Self::Elem::default(); MAX_WIDTH]; MAX_WIDTH];
+        for (line, register) in elements.iter_mut().zip(&*square).take(Self::WIDTH) {
+            register.store(line);
+        }
+        for (j, register) in square.iter_mut().enumerate().take(Self::WIDTH) {
+            let mut line = [Self::Elem::default(); MAX_WIDTH];
+            for (to, from) in line.iter_mut().zip(&elements).take(Self::WIDTH) {
+                *to = from[j];
+            }
+            *register = Self::load(&line);
+        }
+    }
+
     /// Up to `WIDTH` elements, the rest filled with zero.
     #[inline(always)]
     fn load_partial(source: &[Self::Elem]) -> Self {

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::real::{Lane, Real, tree_sum};
+use super::real::{Lane, MAX_WIDTH, Real, tree_sum};
 use super::sine::{self, Parts};
 use super::{Kernel, Level, Portable, Simd};
 use crate::kernel::element::{Element, Sealed};
@@ -22,10 +22,6 @@ impl Simd for Avx2 {
     type F32 = F32x8;
     type F64 = F64x4;
 
-    #[inline(always)]
-    fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
-        transposed(square)
-    }
     #[inline(always)]
     fn prefetch<E: Element>(elements: &[E]) {
         prefetch(elements);
@@ -42,10 +38,6 @@ impl Simd for Avx512 {
     type F32 = F32x16;
     type F64 = F64x8;
 
-    #[inline(always)]
-    fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
-        transposed(square)
-    }
     #[inline(always)]
     fn prefetch<E: Element>(elements: &[E]) {
         prefetch(elements);
@@ -98,20 +90,17 @@ fn prefetch<E: Element>(elements: &[E]) {
     }
 }
 
+/// A mask of the first `count` of sixteen elements.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    ((1_u32 << count) - 1) as __mmask16
+}
+
 /// Swaps the axes of a square: pairs of elements, pairs of pairs, then halves of registers.
 #[inline(always)]
-fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
+fn transpose8(square: &mut [F32x8; MAX_WIDTH]) {
     // Written out: a closure would not inherit the instruction set, and be called.
-    let [a, b, c, d, e, f, g, h] = intrinsic!([
-        _mm256_loadu_ps(square[0].as_ptr()),
-        _mm256_loadu_ps(square[1].as_ptr()),
-        _mm256_loadu_ps(square[2].as_ptr()),
-        _mm256_loadu_ps(square[3].as_ptr()),
-        _mm256_loadu_ps(square[4].as_ptr()),
-        _mm256_loadu_ps(square[5].as_ptr()),
-        _mm256_loadu_ps(square[6].as_ptr()),
-        _mm256_loadu_ps(square[7].as_ptr()),
-    ]);
+    let [F32x8(a), F32x8(b), F32x8(c), F32x8(d), F32x8(e), F32x8(f), F32x8(g), F32x8(h), ..] = *square;
     let lines = intrinsic!({
         let low =
             [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d), _mm256_unpacklo_ps(e, f), _mm256_unpacklo_ps(g, h)];
@@ -138,11 +127,42 @@ fn transposed(square: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
             _mm256_permute2f128_ps::<0x31>(quads[3], quads[7]),
         ]
     });
-    let mut to = [[0.0; 8]; 8];
-    for (to, line) in to.iter_mut().zip(lines) {
-        intrinsic!(_mm256_storeu_ps(to.as_mut_ptr(), line));
+    for (register, line) in square.iter_mut().zip(lines) {
+        *register = F32x8(line);
     }
-    to
+}
+
+/// Swaps the axes of a square: within quarters of registers as above, then the quarters.
+#[inline(always)]
+fn transpose16(square: &mut [F32x16; MAX_WIDTH]) {
+    intrinsic!({
+        // Of four rows, quarter `l` of register `c` is column `4 l + c`.
+        let mut quads = [[_mm512_setzero_ps(); 4]; 4];
+        for (q, columns) in quads.iter_mut().enumerate() {
+            let (a, b) = (square[4 * q].0, square[4 * q + 1].0);
+            let (c, d) = (square[4 * q + 2].0, square[4 * q + 3].0);
+            let low = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
+            let high = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
+            *columns = [
+                _mm512_shuffle_ps::<0x44>(low[0], low[1]),
+                _mm512_shuffle_ps::<0xee>(low[0], low[1]),
+                _mm512_shuffle_ps::<0x44>(high[0], high[1]),
+                _mm512_shuffle_ps::<0xee>(high[0], high[1]),
+            ];
+        }
+        for c in 0..4 {
+            let halves = [
+                _mm512_shuffle_f32x4::<0x44>(quads[0][c], quads[1][c]),
+                _mm512_shuffle_f32x4::<0x44>(quads[2][c], quads[3][c]),
+                _mm512_shuffle_f32x4::<0xee>(quads[0][c], quads[1][c]),
+                _mm512_shuffle_f32x4::<0xee>(quads[2][c], quads[3][c]),
+            ];
+            square[c] = F32x16(_mm512_shuffle_f32x4::<0x88>(halves[0], halves[1]));
+            square[4 + c] = F32x16(_mm512_shuffle_f32x4::<0xdd>(halves[0], halves[1]));
+            square[8 + c] = F32x16(_mm512_shuffle_f32x4::<0x88>(halves[2], halves[3]));
+            square[12 + c] = F32x16(_mm512_shuffle_f32x4::<0xdd>(halves[2], halves[3]));
+        }
+    });
 }
 
 macro_rules! register {
@@ -151,7 +171,7 @@ macro_rules! register {
         add $add:ident, sub $sub:ident, mul $mul:ident, div $div:ident, xor $xor:ident, fma $fma:ident, max $max:ident,
         set1 $set1:ident, loadu $loadu:ident, storeu $storeu:ident,
         if_positive |$x:ident, $positive:ident, $other:ident| $choose:expr,
-        { $($functions:item)* }
+        { $($functions:item)* }, { $($lane_functions:item)* }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -217,6 +237,7 @@ macro_rules! register {
             fn sum(self) -> $elem {
                 tree_sum(self.to_array())
             }
+            $($lane_functions)*
         }
 
         impl $name {
@@ -281,7 +302,13 @@ register! {
     add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, xor _mm256_xor_ps,
     fma _mm256_fmadd_ps, max _mm256_max_ps, set1 _mm256_set1_ps, loadu _mm256_loadu_ps, storeu _mm256_storeu_ps,
     if_positive |x, positive, other| _mm256_blendv_ps(other, positive, _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())),
-    { transcendental!(f32); }
+    { transcendental!(f32); },
+    {
+        #[inline(always)]
+        fn transpose(square: &mut [Self; MAX_WIDTH]) {
+            transpose8(square);
+        }
+    }
 }
 
 register! {
@@ -290,7 +317,7 @@ register! {
     add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, xor _mm256_xor_pd,
     fma _mm256_fmadd_pd, max _mm256_max_pd, set1 _mm256_set1_pd, loadu _mm256_loadu_pd, storeu _mm256_storeu_pd,
     if_positive |x, positive, other| _mm256_blendv_pd(other, positive, _mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_setzero_pd())),
-    { transcendental!(f64); }
+    { transcendental!(f64); }, {}
 }
 
 register! {
@@ -300,7 +327,25 @@ register! {
     fma _mm512_fmadd_ps, max _mm512_max_ps, set1 _mm512_set1_ps, loadu _mm512_loadu_ps, storeu _mm512_storeu_ps,
     if_positive |x, positive, other|
         _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), other, positive),
-    { transcendental!(f32); }
+    { transcendental!(f32); },
+    {
+        #[inline(always)]
+        fn transpose(square: &mut [Self; MAX_WIDTH]) {
+            transpose16(square);
+        }
+        #[inline(always)]
+        fn load_partial(source: &[f32]) -> Self {
+            assert!(source.len() <= 16);
+            // The elements that the mask leaves out are not read.
+            Self(intrinsic!(_mm512_maskz_loadu_ps(first(source.len()), source.as_ptr())))
+        }
+        #[inline(always)]
+        fn store_partial(self, target: &mut [f32]) {
+            assert!(target.len() <= 16);
+            // The elements that the mask leaves out are not written.
+            intrinsic!(_mm512_mask_storeu_ps(target.as_mut_ptr(), first(target.len()), self.0))
+        }
+    }
 }
 
 register! {
@@ -310,7 +355,7 @@ register! {
     fma _mm512_fmadd_pd, max _mm512_max_pd, set1 _mm512_set1_pd, loadu _mm512_loadu_pd, storeu _mm512_storeu_pd,
     if_positive |x, positive, other|
         _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd()), other, positive),
-    { transcendental!(f64); }
+    { transcendental!(f64); }, {}
 }
 
 impl Parts for F32x8 {

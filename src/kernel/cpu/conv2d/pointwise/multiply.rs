@@ -11,6 +11,7 @@ use crate::kernel::cpu::copy::{Strided, copy_run, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::{TASK, each};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Pixels that are packed at once.
@@ -168,9 +169,7 @@ impl<E: Element> Kernel for &mut PackPiece<'_, '_, E> {
         match weight {
             Factor::Rows(weight) => {
                 let mut to = Strided { data: to, stride: count };
-                transpose_into::<S, E>(&weight[first * inputs..], inputs, count, inputs, &mut to, |to, from| {
-                    *to = from
-                });
+                transpose_into::<S, E>(&weight[first * inputs..], inputs, count, inputs, &mut to, Write::Replace);
             }
             Factor::Columns(weight) => {
                 for (to, from) in to.chunks_exact_mut(count).zip(weight.chunks_exact(outputs)) {

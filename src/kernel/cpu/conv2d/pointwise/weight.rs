@@ -11,6 +11,7 @@ use crate::kernel::cpu::conv2d::product::{REGISTERS, Stretch, band, band_at, col
 use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Bytes of the factors of a round, and the fewest pixels: the gradient is read and written once a round.
@@ -110,7 +111,7 @@ impl<E: Element> Kernel for Turn<'_, E> {
                 to[..present].copy_from_slice(&from[..present]);
             } else {
                 let mut to = Strided { data: to, stride: group };
-                transpose_into::<S, E>(from, plane, present, run.len, &mut to, |to, from| *to = from);
+                transpose_into::<S, E>(from, plane, present, run.len, &mut to, Write::Replace);
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Tiles of a block.
@@ -186,6 +187,6 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Add
             }
         }
         let (rows, lines) = (channels * TAPS, block.rows.len());
-        transpose_into::<S, E>(taps, band, rows, lines, block.rows.as_mut_slice(), |to, from| *to = *to + from);
+        transpose_into::<S, E>(taps, band, rows, lines, block.rows.as_mut_slice(), Write::Add);
     }
 }

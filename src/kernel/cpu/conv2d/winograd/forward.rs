@@ -15,6 +15,7 @@ use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Tiles of a block.
@@ -25,6 +26,14 @@ const TILES: usize = 32;
 const BETWEEN: std::ops::RangeInclusive<usize> = (1 << 20)..=(6 << 20);
 /// Tasks below which the blocks of a round are split too.
 const TASKS: usize = 8;
+
+/// Bytes of transformed filters that leave the second cache level of a core to a block: each task then transforms a block and
+/// multiplies it, and nothing that lies between goes through the last level.
+const FILTERS: usize = 640 << 10;
+
+/// The transformed input of a block.
+#[derive(Debug, Default)]
+struct Block<E>(Buffer<E>);
 
 /// What tasks read.
 #[derive(Debug, Default)]
@@ -73,9 +82,42 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     // Where each is used once they are transformed by who uses them, and do not leave the cache.
     let once = at_once == tiling.blocks() && share == at_once;
 
+    let transform = |index: usize, to: &mut [E]| {
+        with_kept(|scratch: &mut Buffer<E>| {
+            let work = TransformTiles::<_, Input<C, M, P>, P, P> {
+                transform: PhantomData,
+                planes: problem.x,
+                block: tiling.block(index),
+                side: M,
+                padding: problem.padding,
+                group: stride,
+                capacity: tiling.capacity(),
+                to,
+                scratch,
+            };
+            dispatch_at(level, work);
+        });
+    };
+    let multiply = |points: &[E], first: usize, filters: &[E], task: Task<'_, E>| {
+        with_kept(|scratch: &mut Scratch<E>| {
+            let scheme = PhantomData::<C>;
+            let work = Multiply::<_, _, M, P> {
+                scheme,
+                problem,
+                tiling,
+                stride,
+                points,
+                filters,
+                first,
+                start,
+                task,
+                scratch,
+            };
+            dispatch_at(level, work);
+        });
+    };
     let mut targets = targets(y, &tiling, problem, band).into_iter();
     with_kept(|Shared { points, filters }: &mut Shared<E>| {
-        let points = points.take(at_once * block_len);
         let filters = if once { &mut [] } else { filters.take(bands * filter_len) };
         each(filters.chunks_mut(filter_len).enumerate(), |(index, to)| {
             with_kept(|scratch: &mut Buffer<E>| {
@@ -84,25 +126,22 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             });
         });
         let filters = &*filters;
+        if !once && bands * filter_len * size_of::<E>() <= FILTERS {
+            return each(targets.enumerate(), |(index, targets)| {
+                with_kept(|Block(points): &mut Block<E>| {
+                    let points = points.take(block_len);
+                    transform(index, points);
+                    for (band, target) in targets.into_iter().enumerate() {
+                        multiply(points, index, filters, Task { band, blocks: vec![(index, target)] });
+                    }
+                });
+            });
+        }
+        let points = points.take(at_once * block_len);
         for first in (0..tiling.blocks()).step_by(at_once) {
             let count = at_once.min(tiling.blocks() - first);
             let points = &mut points[..count * block_len];
-            each(points.chunks_mut(block_len).enumerate(), |(offset, to)| {
-                with_kept(|scratch: &mut Buffer<E>| {
-                    let work = TransformTiles::<_, Input<C, M, P>, P, P> {
-                        transform: PhantomData,
-                        planes: problem.x,
-                        block: tiling.block(first + offset),
-                        side: M,
-                        padding: problem.padding,
-                        group: stride,
-                        capacity: tiling.capacity(),
-                        to,
-                        scratch,
-                    };
-                    dispatch_at(level, work);
-                });
-            });
+            each(points.chunks_mut(block_len).enumerate(), |(offset, to)| transform(first + offset, to));
             let numbers = (0..count.div_ceil(share) * bands).map(|number| number % bands);
             let mut tasks: Vec<_> = numbers.map(|band| Task { band, blocks: Vec::new() }).collect();
             for (offset, targets) in targets.by_ref().take(count).enumerate() {
@@ -111,24 +150,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 }
             }
             let points = &*points;
-            each(tasks, |task| {
-                with_kept(|scratch: &mut Scratch<E>| {
-                    let scheme = PhantomData::<C>;
-                    let work = Multiply::<_, _, M, P> {
-                        scheme,
-                        problem,
-                        tiling,
-                        stride,
-                        points,
-                        filters,
-                        first,
-                        start,
-                        task,
-                        scratch,
-                    };
-                    dispatch_at(level, work);
-                });
-            });
+            each(tasks, |task| multiply(points, first, filters, task));
         }
     });
 }
@@ -257,9 +279,6 @@ fn deposit<S: Simd, E: Element>(
     to: &mut (impl Rows<E> + ?Sized),
 ) {
     let (area, channels) = sizes;
-    if add {
-        transpose_into::<S, E>(pixels, band, area, channels, to, |to, from| *to = *to + from);
-    } else {
-        transpose_into::<S, E>(pixels, band, area, channels, to, |to, from| *to = from);
-    }
+    let write = if add { Write::Add } else { Write::Replace };
+    transpose_into::<S, E>(pixels, band, area, channels, to, write);
 }

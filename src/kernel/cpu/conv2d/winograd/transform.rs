@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::scratch::Buffer;
 use crate::kernel::cpu::simd::{Kernel, Lane, Real, Simd};
+use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 use super::scheme::Scheme;
@@ -130,7 +131,7 @@ impl<E: Element, T: Square<I, P>, const I: usize, const P: usize> Kernel for Tra
                 let plane = ((block.first_image + image) * channels + first) * height + rows.start;
                 let from = data.get(plane * width..).unwrap_or_default();
                 let mut turned = Strided { data: &mut *last, stride: CHANNELS };
-                transpose_into::<S, _>(from, height * width, present, pixels, &mut turned, |to, from| *to = from);
+                transpose_into::<S, _>(from, height * width, present, pixels, &mut turned, Write::Replace);
                 for tile in 0..block.rows * block.cols {
                     let index = image * block.rows * block.cols + tile;
                     let (row, col) = ((block.first_row + tile / block.cols) * side, tile % block.cols * side);
@@ -238,7 +239,6 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
         }
         for start in (0..inputs).step_by(CHANNELS) {
             let count = CHANNELS.min(inputs - start);
-            let assign = |to: &mut E, from| *to = from;
             if adjoint {
                 for (input, turned) in turned.chunks_exact_mut(TAPS * band).enumerate().take(count) {
                     let from = &data[((start + input) * outputs + first) * TAPS..];
@@ -248,13 +248,13 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
                         present,
                         TAPS,
                         &mut Strided { data: turned, stride: band },
-                        assign,
+                        Write::Replace,
                     );
                 }
             } else {
                 let from = &data[(first * inputs + start) * TAPS..];
                 let mut turned = Strided { data: &mut *turned, stride: band };
-                transpose_into::<S, _>(from, inputs * TAPS, present, count * TAPS, &mut turned, assign);
+                transpose_into::<S, _>(from, inputs * TAPS, present, count * TAPS, &mut turned, Write::Replace);
             }
             for (input, taps) in turned.chunks_exact(TAPS * band).enumerate().take(count) {
                 for lane in (0..band).step_by(E::Lane::<S>::WIDTH) {
