@@ -25,15 +25,25 @@ const TILES: usize = 64;
 const BETWEEN: std::ops::RangeInclusive<usize> = (1 << 20)..=(12 << 20);
 /// Tiles of a round at least.
 const LEAST: usize = 128;
+/// Parts that the tiles are split into, whatever the number of threads, where each has sums of its own: few channels make too few
+/// blocks of the weight to share out, and what a part transforms does not leave its core before it is added up.
+const PARTS: usize = 8;
+/// Bytes of the sums of all parts.
+const SUMS: usize = 12 << 20;
 /// Input channels of a task.
 const INPUTS: usize = 32;
 
-/// The working memory of a task.
+/// The sums of a task that sees all tiles.
 #[derive(Debug, Default)]
-struct Scratch<E> {
-    sums: Buffer<E>,
-    taps: Buffer<E>,
-}
+struct RoundSums<E>(Buffer<E>);
+
+/// The gradient of a block of the weight.
+#[derive(Debug, Default)]
+struct Taps<E>(Buffer<E>);
+
+/// The transformed input and cotangent of a block of tiles.
+#[derive(Debug, Default)]
+struct TileBlock<E>(Buffer<E>);
 
 /// The transformed input and cotangent of a round, and the sums of all tasks.
 #[derive(Debug, Default)]
@@ -54,18 +64,88 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let level = Level::current();
     let band = band_at::<E>(level);
     let tiling = Tiling::new(batch, (cotangent.height, cotangent.width), M, TILES);
+    let capacity = tiling.capacity();
     let steps = (
-        apart(x.channels.next_multiple_of(INPUTS) * tiling.capacity()),
-        apart(cotangent.channels.next_multiple_of(band) * tiling.capacity()),
+        apart(x.channels.next_multiple_of(INPUTS) * capacity),
+        apart(cotangent.channels.next_multiple_of(band) * capacity),
     );
     let lens = (P * P * steps.0, P * P * steps.1);
     let sums_len = P * P * apart(INPUTS.min(x.channels) * band);
-
     let blocks = grid(grad_weight, x.channels * TAPS, band, INPUTS * TAPS);
-    let between = (blocks.len() * sums_len * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
-    let at_once = (between / ((lens.0 + lens.1) * size_of::<E>())).max(LEAST.div_ceil(tiling.capacity()));
-    let at_once = at_once.clamp(1, tiling.blocks());
+    let all_sums = blocks.len() * sums_len;
+
+    let transform = |index: usize, inputs: &mut [E], cotangents: &mut [E]| {
+        let block = tiling.block(index);
+        with_kept(|scratch: &mut Buffer<E>| {
+            let work = TransformTiles::<_, Input<C, M, P>, P, P> {
+                transform: PhantomData,
+                planes: x,
+                block,
+                side: M,
+                padding,
+                group: INPUTS,
+                capacity,
+                to: inputs,
+                scratch,
+            };
+            dispatch_at(level, work);
+            let work = TransformTiles::<_, Cotangent<C, M, P>, M, P> {
+                transform: PhantomData,
+                planes: cotangent,
+                block,
+                side: M,
+                padding: 0,
+                group: band,
+                capacity,
+                to: cotangents,
+                scratch,
+            };
+            dispatch_at(level, work);
+        });
+    };
+    let add_up = |round: Round<'_, E>, place: Place, sums: &mut [E]| {
+        dispatch_at(level, AddUp { tiling, points: P * P, round, place, steps, lens, sums });
+    };
+    let finish = |block: Block<'_, E>, sums: &[E]| {
+        with_kept(|Taps(taps): &mut Taps<E>| {
+            dispatch_at(level, Finish::<_, C, M, P> { scheme: PhantomData, block, sums, taps });
+        });
+    };
+
     with_kept(|memory: &mut Memory<E>| {
+        if PARTS * all_sums * size_of::<E>() <= SUMS && tiling.blocks() >= PARTS {
+            let share = tiling.blocks().div_ceil(PARTS);
+            let parts = tiling.blocks().div_ceil(share);
+            let places: Vec<_> = blocks.iter().map(Place::of).collect();
+            let sums = memory.sums.take(parts * all_sums);
+            each(sums.chunks_mut(all_sums).enumerate(), |(part, sums)| {
+                sums.fill(E::zero());
+                with_kept(|TileBlock(points): &mut TileBlock<E>| {
+                    let (inputs, cotangents) = points.take(lens.0 + lens.1).split_at_mut(lens.0);
+                    for first in part * share..tiling.blocks().min((part + 1) * share) {
+                        transform(first, inputs, cotangents);
+                        for (&place, sums) in places.iter().zip(sums.chunks_mut(sums_len)) {
+                            add_up(Round { first, count: 1, inputs, cotangents }, place, sums);
+                        }
+                    }
+                });
+            });
+            let (total, others) = sums.split_at_mut(all_sums);
+            let others = &*others;
+            let tasks = blocks.into_iter().zip(total.chunks_mut(sums_len)).enumerate();
+            return each(tasks, |(index, (block, total))| {
+                for part in others.chunks(all_sums) {
+                    for (total, &sum) in total.iter_mut().zip(&part[index * sums_len..]) {
+                        *total = *total + sum;
+                    }
+                }
+                finish(block, total);
+            });
+        }
+
+        let between = (all_sums * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
+        let at_once = (between / ((lens.0 + lens.1) * size_of::<E>())).max(LEAST.div_ceil(capacity));
+        let at_once = at_once.clamp(1, tiling.blocks());
         let inputs = memory.inputs.take(at_once * lens.0);
         let cotangents = memory.cotangents.take(at_once * lens.1);
         // In a single round the sums do not leave the cache of who adds them up.
@@ -75,118 +155,118 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
         for block in blocks {
             let (own, rest) = sums.split_at_mut(kept);
             sums = rest;
-            tasks.push((block, own));
+            tasks.push((Some(block), own));
         }
         for first in (0..tiling.blocks()).step_by(at_once) {
             let count = at_once.min(tiling.blocks() - first);
             let (inputs, cotangents) = (&mut inputs[..count * lens.0], &mut cotangents[..count * lens.1]);
             let pairs = inputs.chunks_mut(lens.0).zip(cotangents.chunks_mut(lens.1));
-            each(pairs.enumerate(), |(offset, (inputs, cotangents))| {
-                let block = tiling.block(first + offset);
-                let capacity = tiling.capacity();
-                with_kept(|scratch: &mut Buffer<E>| {
-                    let work = TransformTiles::<_, Input<C, M, P>, P, P> {
-                        transform: PhantomData,
-                        planes: x,
-                        block,
-                        side: M,
-                        padding,
-                        group: INPUTS,
-                        capacity,
-                        to: inputs,
-                        scratch,
-                    };
-                    dispatch_at(level, work);
-                    let work = TransformTiles::<_, Cotangent<C, M, P>, M, P> {
-                        transform: PhantomData,
-                        planes: cotangent,
-                        block,
-                        side: M,
-                        padding: 0,
-                        group: band,
-                        capacity,
-                        to: cotangents,
-                        scratch,
-                    };
-                    dispatch_at(level, work);
-                });
-            });
-            let (inputs, cotangents) = (&*inputs, &*cotangents);
+            each(pairs.enumerate(), |(offset, (inputs, cotangents))| transform(first + offset, inputs, cotangents));
+            let round = Round { first, count, inputs, cotangents };
             let last = first + count == tiling.blocks();
             each(&mut tasks, |(block, sums)| {
-                let round = Round { tiling, first, count, inputs, cotangents, steps, lens };
-                with_kept(|scratch: &mut Scratch<E>| {
-                    let scheme = PhantomData::<C>;
-                    dispatch_at(level, AddUp::<_, _, M, P> { scheme, round, last, block, sums, scratch });
+                with_kept(|RoundSums(own): &mut RoundSums<E>| {
+                    let sums = if kept == 0 { own.take(sums_len) } else { &mut **sums };
+                    if first == 0 {
+                        sums.fill(E::zero());
+                    }
+                    if let Some(place) = block.as_ref().map(Place::of) {
+                        add_up(round, place, sums);
+                    }
+                    if last && let Some(block) = block.take() {
+                        finish(block, sums);
+                    }
                 });
             });
         }
     });
 }
 
-/// What was transformed.
+/// Tile blocks that were transformed.
 #[derive(Clone, Copy)]
 struct Round<'a, E> {
-    tiling: Tiling,
     first: usize,
     count: usize,
     inputs: &'a [E],
     cotangents: &'a [E],
+}
+
+/// The channels of a block of the weight.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    output: usize,
+    input: usize,
+    inputs: usize,
+}
+
+impl Place {
+    fn of<E>(block: &Block<'_, E>) -> Self {
+        Self { output: block.row, input: block.col / TAPS, inputs: block.width() / TAPS }
+    }
+}
+
+/// Adds a round to the sums of a block of the weight, `[point, input, band]`.
+struct AddUp<'a, E> {
+    tiling: Tiling,
+    points: usize,
+    round: Round<'a, E>,
+    place: Place,
     /// Elements of a point of the input and of the cotangent.
     steps: (usize, usize),
     /// Elements of their blocks.
     lens: (usize, usize),
-}
-
-/// Adds a round to the sums of a task; the last time also transforms them back.
-struct AddUp<'a, 'w, E, C, const M: usize, const P: usize> {
-    scheme: PhantomData<C>,
-    round: Round<'a, E>,
-    last: bool,
-    block: &'a mut Block<'w, E>,
     sums: &'a mut [E],
-    scratch: &'a mut Scratch<E>,
 }
 
-impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for AddUp<'_, '_, E, C, M, P> {
+impl<E: Element> Kernel for AddUp<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { round, last, block, sums, scratch, .. } = self;
-        let Round { tiling, first, count, inputs, cotangents, steps, lens } = round;
-        let band = band::<E::Lane<S>>();
-        let (output, input) = (block.row, block.col / TAPS);
-        let channels = block.width() / TAPS;
-        let step = apart(channels * band);
-        let sums = if sums.is_empty() { scratch.sums.take(P * P * step) } else { sums };
-        if first == 0 {
-            sums.fill(E::zero());
-        }
-        for point in 0..P * P {
+        let Self { tiling, points, round, place, steps, lens, sums } = self;
+        let Round { first, count, inputs, cotangents } = round;
+        let step = apart(place.inputs * band::<E::Lane<S>>());
+        for point in 0..points {
             // Both first channels are multiples of the size of their groups.
-            let at = (point * steps.0 + input * tiling.capacity(), point * steps.1 + output * tiling.capacity());
+            let at =
+                (point * steps.0 + place.input * tiling.capacity(), point * steps.1 + place.output * tiling.capacity());
             let stretches = (0..count).map(|index| Stretch {
                 b: &inputs[index * lens.0 + at.0..],
                 a: &cotangents[index * lens.1 + at.1..],
                 depth: tiling.block(first + index).tiles(),
             });
-            columns_by_band::<S, E>(stretches, INPUTS, &mut sums[point * step..], channels);
+            columns_by_band::<S, E>(stretches, INPUTS, &mut sums[point * step..], place.inputs);
         }
-        if !last {
-            return;
-        }
-        let taps = scratch.taps.take(channels * TAPS * band);
-        for channel in 0..channels {
+    }
+}
+
+/// Transforms sums back, and adds them to a block of the weight.
+struct Finish<'a, 'w, E, C, const M: usize, const P: usize> {
+    scheme: PhantomData<C>,
+    block: Block<'w, E>,
+    sums: &'a [E],
+    taps: &'a mut Buffer<E>,
+}
+
+impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Finish<'_, '_, E, C, M, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { mut block, sums, taps, .. } = self;
+        let band = band::<E::Lane<S>>();
+        let inputs = Place::of(&block).inputs;
+        let taps = taps.take(inputs * TAPS * band);
+        for input in 0..inputs {
             for lane in (0..band).step_by(E::Lane::<S>::WIDTH) {
-                let values =
-                    transform::<E::Lane<S>, FilterGradient<C, M, P>, P, 3>(&sums[channel * band + lane..], step);
+                let sums = &sums[input * band + lane..];
+                let values = transform::<E::Lane<S>, FilterGradient<C, M, P>, P, 3>(sums, apart(inputs * band));
                 for (tap, value) in values.as_flattened().iter().enumerate() {
-                    value.store(&mut taps[(channel * TAPS + tap) * band + lane..]);
+                    value.store(&mut taps[(input * TAPS + tap) * band + lane..]);
                 }
             }
         }
-        let (rows, lines) = (channels * TAPS, block.rows.len());
+        let (rows, lines) = (inputs * TAPS, block.rows.len());
         transpose_into::<S, E>(taps, band, rows, lines, block.rows.as_mut_slice(), Write::Add);
     }
 }

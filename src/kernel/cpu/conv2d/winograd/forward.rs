@@ -27,9 +27,9 @@ const BETWEEN: std::ops::RangeInclusive<usize> = (1 << 20)..=(6 << 20);
 /// Tasks below which the blocks of a round are split too.
 const TASKS: usize = 8;
 
-/// Bytes of transformed filters that leave the second cache level of a core to a block: each task then transforms a block and
-/// multiplies it, and nothing that lies between goes through the last level.
-const FILTERS: usize = 640 << 10;
+/// Blocks a thread from which on each task transforms a block and multiplies it by all filters, so that nothing that lies between
+/// leaves the second cache level, or its core.
+const BLOCKS: usize = 2;
 
 /// The transformed input of a block.
 #[derive(Debug, Default)]
@@ -79,8 +79,9 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let between = (bands * filter_len * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
     let at_once = (between / (block_len * size_of::<E>())).clamp(1, tiling.blocks());
     let share = at_once.div_ceil(TASKS.div_ceil(bands));
+    let whole = tiling.blocks() >= BLOCKS * rayon::current_num_threads();
     // Where each is used once they are transformed by who uses them, and do not leave the cache.
-    let once = at_once == tiling.blocks() && share == at_once;
+    let once = !whole && at_once == tiling.blocks() && share == at_once;
 
     let transform = |index: usize, to: &mut [E]| {
         with_kept(|scratch: &mut Buffer<E>| {
@@ -126,7 +127,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             });
         });
         let filters = &*filters;
-        if !once && bands * filter_len * size_of::<E>() <= FILTERS {
+        if whole {
             return each(targets.enumerate(), |(index, targets)| {
                 with_kept(|Block(points): &mut Block<E>| {
                     let points = points.take(block_len);
