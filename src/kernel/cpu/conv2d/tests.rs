@@ -49,6 +49,9 @@ fn sweep() -> Vec<ConvShape> {
         shape([1, 17, 20, 30, 19], [1, 1, 0]),
         shape([70, 5, 1, 1, 3], [1, 1, 0]),
         shape([5, 9, 7, 8, 97], [1, 3, 0]),
+        // 1x1: so many pixels that they are added up in parts.
+        shape([9, 37, 23, 23, 53], [1, 1, 0]),
+        shape([1, 3, 130, 135, 2], [1, 2, 0]),
         shape([2, 3, 11, 11, 2], [2, 5, 1]),
         shape([2, 30, 2, 3, 4], [3, 2, 7]),
         // Windows: more taps than are packed at once, odd rows, tasks of several images, a phase that no window meets.

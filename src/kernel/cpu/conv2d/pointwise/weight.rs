@@ -3,20 +3,27 @@
 //! In rounds of as many pixels as leave both factors in a shared cache: each is turned to bands of channels, `[pixel, channel]`,
 //! and then each task adds up a block of the gradient.
 
-use crate::kernel::cpu::tasks::for_each;
+use crate::kernel::cpu::tasks::{TASK, each, for_each};
+
+use std::ops::Range;
 
 use super::pixels::{PixelMap, Run};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::conv2d::product::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces};
 use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Bytes of the factors of a round, and the fewest pixels: the gradient is read and written once a round.
 const BYTES: usize = 2 << 20;
 const FEWEST: usize = 512;
+/// Parts that the pixels are split into, whatever the number of threads, and the bytes of all their sums.
+const PARTS: usize = 8;
+const SUMS: usize = 12 << 20;
+/// Bytes of the factors of a round of a part, half of the second cache level of a core.
+const OWN_BYTES: usize = 512 << 10;
 /// Output channels of a group, a multiple of every piece of rows that is computed at once.
 const OUTPUTS: usize = 48;
 /// Pixels that are added up at once: both factors stay in the first cache level.
@@ -34,9 +41,13 @@ pub struct Planes<'a, E> {
     pub map: PixelMap,
 }
 
+/// The sums of all parts.
+#[derive(Debug, Default)]
+struct PartSums<E>(Buffer<E>);
+
 /// The factors of a round.
 #[derive(Debug, Default)]
-struct Shared<E> {
+struct Factors<E> {
     inputs: Buffer<E>,
     input_runs: Vec<Run>,
     cotangents: Buffer<E>,
@@ -44,26 +55,74 @@ struct Shared<E> {
 }
 
 /// Adds the gradient of `pixels` pixels, counted through all images.
+///
+/// Where the gradient is small, the pixels are split into parts with sums of their own: what a part turns does not leave its core
+/// before it is added up. Else tasks share out the gradient, and each adds up all pixels.
 pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_, E>, grad_weight: &mut [E]) {
     let level = Level::current();
+    let len = grad_weight.len();
+    let add_up = |pixels: Range<usize>, bytes: usize, grad: &mut [E], spread: bool| {
+        with_kept(|factors: &mut Factors<E>| rounds(level, pixels, input, cotangent, bytes, grad, factors, spread));
+    };
+    if PARTS * len * size_of::<E>() > SUMS || pixels < PARTS * FEWEST {
+        return add_up(0..pixels, BYTES, grad_weight, true);
+    }
+    let share = pixels.div_ceil(PARTS);
+    with_kept(|PartSums(sums): &mut PartSums<E>| {
+        let sums = sums.take(pixels.div_ceil(share) * len);
+        each(sums.chunks_mut(len).enumerate(), |(part, sums)| {
+            sums.fill(E::zero());
+            add_up(part * share..pixels.min((part + 1) * share), OWN_BYTES, sums, false);
+        });
+        let sums = &*sums;
+        each(grad_weight.chunks_mut(TASK).enumerate(), |(task, grad)| {
+            for part in sums.chunks_exact(len) {
+                for (grad, &sum) in grad.iter_mut().zip(&part[task * TASK..]) {
+                    *grad = *grad + sum;
+                }
+            }
+        });
+    });
+}
+
+/// Adds some pixels in rounds of about `bytes`, each shared out among the threads or not.
+#[allow(clippy::too_many_arguments)]
+fn rounds<E: Element>(
+    level: Level,
+    pixels: Range<usize>,
+    input: Planes<'_, E>,
+    cotangent: Planes<'_, E>,
+    bytes: usize,
+    grad: &mut [E],
+    factors: &mut Factors<E>,
+    spread: bool,
+) {
+    let Factors { inputs: x, input_runs: x_runs, cotangents: g, cotangent_runs: g_runs } = factors;
     let lanes = band_at::<E>(level);
     let (inputs, outputs) = (input.channels.next_multiple_of(lanes), cotangent.channels.next_multiple_of(OUTPUTS));
-    let round = (BYTES / ((inputs + outputs) * size_of::<E>())).max(FEWEST).min(pixels);
-    let mut blocks = grid(grad_weight, input.channels, OUTPUTS, BANDS * lanes);
-    with_kept(|shared: &mut Shared<E>| {
-        let Shared { inputs: x, input_runs: x_runs, cotangents: g, cotangent_runs: g_runs } = shared;
-        let (x, g) = (x.take(inputs * round), g.take(outputs * round));
-        for first in (0..pixels).step_by(round) {
-            let range = first..pixels.min(first + round);
-            // The runs are cut at images and rows alone.
-            input.map.runs(range.clone(), range.len(), x_runs);
-            cotangent.map.runs(range.clone(), range.len(), g_runs);
-            let turns = turns(input, x_runs, lanes, round, x).chain(turns(cotangent, g_runs, OUTPUTS, round, g));
-            for_each(level, turns);
-            let (x, g, depth) = (&*x, &*g, range.len());
-            for_each(level, blocks.iter_mut().map(|block| AddUp { x, g, depth, round, block }));
-        }
-    });
+    let fewest = if spread { FEWEST } else { PIXELS };
+    let round = (bytes / ((inputs + outputs) * size_of::<E>())).max(fewest).min(pixels.len());
+    let mut blocks = grid(grad, input.channels, OUTPUTS, BANDS * lanes);
+    let (x, g) = (x.take(inputs * round), g.take(outputs * round));
+    for first in pixels.clone().step_by(round) {
+        let range = first..pixels.end.min(first + round);
+        // The runs are cut at images and rows alone.
+        input.map.runs(range.clone(), range.len(), x_runs);
+        cotangent.map.runs(range.clone(), range.len(), g_runs);
+        let turns = turns(input, x_runs, lanes, round, x).chain(turns(cotangent, g_runs, OUTPUTS, round, g));
+        run_all(level, turns, spread);
+        let (x, g, depth) = (&*x, &*g, range.len());
+        run_all(level, blocks.iter_mut().map(|block| AddUp { x, g, depth, round, block }), spread);
+    }
+}
+
+/// Runs kernels on all threads, or one after another on this one.
+fn run_all<K: Kernel<Output = ()> + Send>(level: Level, kernels: impl Iterator<Item = K>, spread: bool) {
+    if spread {
+        for_each(level, kernels);
+    } else {
+        kernels.for_each(|kernel| dispatch_at(level, kernel));
+    }
 }
 
 /// What turns planes into `to[group, pixel, channel]`, with room for `round` pixels.

@@ -29,7 +29,7 @@ const TASKS: usize = 8;
 
 /// Blocks a thread from which on each task transforms a block and multiplies it by all filters, so that nothing that lies between
 /// leaves the second cache level, or its core.
-const BLOCKS: usize = 2;
+const BLOCKS: usize = 4;
 
 /// The transformed input of a block.
 #[derive(Debug, Default)]

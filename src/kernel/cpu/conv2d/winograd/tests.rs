@@ -3,7 +3,7 @@ use crate::kernel::cpu::conv2d::reference;
 use crate::kernel::cpu::testing::{narrow, relative_l2, values};
 
 /// `[N, C, H, W, O]` and padding.
-const SHAPES: [([usize; 5], usize); 9] = [
+const SHAPES: [([usize; 5], usize); 10] = [
     ([1, 1, 1, 1, 1], 1),
     ([2, 3, 5, 7, 4], 1),
     ([3, 1, 9, 4, 5], 0),
@@ -13,6 +13,7 @@ const SHAPES: [([usize; 5], usize); 9] = [
     ([40, 17, 2, 2, 33], 1),
     ([2, 35, 61, 50, 9], 1),
     ([9, 16, 4, 4, 32], 1),
+    ([150, 5, 8, 8, 20], 1),
 ];
 
 fn shapes() -> impl Iterator<Item = ConvShape> {
