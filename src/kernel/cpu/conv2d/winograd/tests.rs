@@ -1,6 +1,6 @@
 use super::*;
 use crate::kernel::cpu::conv2d::reference;
-use crate::kernel::cpu::testing::{narrow, relative_l2, values};
+use crate::kernel::cpu::testing::{narrow, relative_l2, values, with_threads};
 
 /// `[N, C, H, W, O]` and padding.
 const SHAPES: [([usize; 5], usize); 10] = [
@@ -80,4 +80,25 @@ fn the_choice_follows_the_work() {
     assert_eq!(tile(32, 512, 512, 2), Some(Tile::Two));
     assert_eq!(tile(32, 3, 64, 32), None);
     assert_eq!(tile(32, 2, 2, 32), None);
+}
+
+#[test]
+fn neither_threads_nor_what_tasks_they_choose_change_a_bit() {
+    for (shape, tile) in shapes().flat_map(|shape| [(shape, Tile::Two), (shape, Tile::Four)]) {
+        let run = || {
+            let [x, weight, cotangent] =
+                [shape.input_len(), shape.weight_len(), shape.output_len()].map(|len| narrow(&values(len, len as u64)));
+            let (mut y, mut grad_x) = (vec![f32::NAN; cotangent.len()], vec![f32::NAN; x.len()]);
+            let mut grad_weight = vec![0.25; weight.len()];
+            forward(tile, &shape, &x, &weight, None, &mut y);
+            backward_input(tile, &shape, &weight, &cotangent, Start::Replace(None), &mut grad_x);
+            backward_weight(tile, &shape, &x, &cotangent, &mut grad_weight);
+            [y, grad_x, grad_weight].concat().iter().map(|value: &f32| value.to_bits()).collect::<Vec<_>>()
+        };
+        let one = with_threads(1, run);
+        // Eight threads share out a block's filters where one takes whole blocks.
+        for threads in [2, 8] {
+            assert_eq!(one, with_threads(threads, run), "{threads} threads, {tile:?} {shape:?}");
+        }
+    }
 }
