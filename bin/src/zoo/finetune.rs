@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use pvlu::activation::{Activation, Relu};
-use pvlu_zoo::checkpoint::{CheckpointError, Opened, describe, save_model};
+use pvlu_zoo::checkpoint::{CheckpointError, Opened, describe, save_tuned};
 use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
@@ -21,6 +21,7 @@ use super::classes::Order;
 use super::data::{Images, TuningSet};
 use super::info::pretty;
 use super::keep::{Reached, keep};
+use super::trained_on::TrainedOn;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{print, write_in_folder, write_probe};
@@ -58,11 +59,17 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
             return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
         }
     }
+    let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
+    if args.head_epochs > 0 || !trains_nothing(args) {
+        trained_on = trained_on.and(set.origin, &train);
+    }
+    let trained_on = (!trained_on.is_empty()).then(|| trained_on.to_text());
     let session = Session { args, train, test, preprocessing, progress };
     let (entry, preprocessing, names) = (opened.entry, session.preprocessing.to_string(), &order.names[..]);
     let out = args.out.as_deref();
     let save = |model: &dyn Model, path: &Path| {
-        Ok(save_model(model, entry, path, Source::Native, Some(&preprocessing), Some(names))?)
+        let (preprocessing, names) = (Some(preprocessing.as_str()), Some(names));
+        Ok(save_tuned(model, entry, path, Source::Native, preprocessing, names, trained_on.as_deref())?)
     };
     // What the training came to, which is kept whatever comes then.
     let mut reached = None;

@@ -12,6 +12,7 @@ mod keep;
 mod logits;
 mod predict;
 mod prepare;
+mod trained_on;
 
 pub use args::Zoo;
 pub(crate) use prepare::preprocessing;
