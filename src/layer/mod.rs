@@ -14,6 +14,7 @@
 //! `forward`, as dfdx's own layers are. So a training loop of dfdx's trains:
 //!
 //! ```
+//! use dfdx::data::OneHotEncode;
 //! use dfdx::optim::{Sgd, SgdConfig};
 //! use dfdx::prelude::*;
 //! use pvlu::activation::Pvlu;

@@ -271,3 +271,89 @@ pub fn has_parameters(activation: &str) -> Option<bool> {
     let (_, params) = all.into_iter().find(|(name, _)| *name == activation)?;
     Some(params.iter().any(|param| param.trained))
 }
+
+#[cfg(test)]
+mod tests {
+    use dfdx::prelude::DeviceBuildExt;
+    use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Flatten2D, GlobalAvgPool2D, Linear};
+
+    use super::*;
+
+    type Trunk<A> = (Conv2D<3, 4, 3, 1, 1>, Act<A, 4>);
+    type Head = (GlobalAvgPool2D, Linear<4, 10>);
+
+    fn frozen(net: &mut dyn Walk<f32, Cpu>) -> Vec<bool> {
+        let mut all = Vec::new();
+        net.each_switch(|switches| {
+            if let Switches::Weights { frozen, .. } | Switches::Activation { frozen, .. } = switches {
+                all.push(*frozen);
+            }
+        });
+        all
+    }
+
+    fn refused(policy: FreezePolicy, net: &mut dyn Walk<f32, Cpu>) -> FreezeError {
+        let before = frozen(net);
+        let error = policy.try_apply(net).unwrap_err();
+        assert_eq!(frozen(net), before, "{error}");
+        error
+    }
+
+    #[test]
+    fn a_part_that_a_network_does_not_name_is_refused() {
+        let dev = Cpu::seed_from_u64(0);
+        // In the first one the second module is an activation, in the other ones a head that does not say so.
+        let mut flat =
+            dev.build_module::<(Conv2D<3, 4, 3, 1, 1>, Act<Pvlu, 4>, Flatten2D<4, 8, 8, 256>, Linear<256, 10>), f32>();
+        let mut pair = dev.build_module::<(Trunk<Pvlu>, Head), f32>();
+        let mut trunk = dev.build_module::<Trunk<Pvlu>, f32>();
+        let nets: [&mut dyn Walk<f32, Cpu>; 3] = [&mut flat, &mut pair, &mut trunk];
+        for net in nets {
+            let of = |policy, net: &mut dyn Walk<f32, Cpu>| refused(policy, net);
+            assert_eq!(of(FreezePolicy::HEAD, net), FreezeError::NoPart { part: Part::Head });
+            let weights = FreezePolicy { weights: true, ..FreezePolicy::NONE };
+            assert_eq!(of(weights, net), FreezeError::NoPart { part: Part::Trunk });
+            let biases = FreezePolicy { biases: true, ..FreezePolicy::ACTIVATIONS };
+            assert_eq!(of(biases, net), FreezeError::NoPart { part: Part::Trunk });
+            // What makes no difference between them needs no names.
+            for policy in [FreezePolicy::ACTIVATIONS, FreezePolicy::NONE, FreezePolicy::ALL] {
+                policy.try_apply(net).unwrap();
+            }
+        }
+        let text = FreezePolicy::HEAD.try_apply(&mut pair).unwrap_err().to_string();
+        assert!(text.contains("the head") && text.contains("TrunkAndHead"), "{text}");
+    }
+
+    #[test]
+    fn a_policy_that_trains_nothing_is_refused_unless_it_says_so() {
+        let dev = Cpu::seed_from_u64(0);
+        let mut relu = dev.build_module::<TrunkAndHead<Trunk<Relu>, GlobalAvgPool2D>, f32>();
+        let affine = FreezePolicy { batch_norm_affine: true, ..FreezePolicy::ACTIVATIONS };
+        let statistics = FreezePolicy { batch_norm_statistics: true, ..FreezePolicy::NONE };
+        for policy in [FreezePolicy::ACTIVATIONS, affine, statistics] {
+            assert!(matches!(refused(policy, &mut relu), FreezeError::Nothing { .. }), "{policy:?}");
+        }
+        let text = refused(affine, &mut relu).to_string();
+        assert!(text.contains("no parameters of activations, no scale and shift of batch norms"), "{text}");
+        // A head without a tensor is none.
+        assert_eq!(refused(FreezePolicy::HEAD, &mut relu), FreezeError::NoPart { part: Part::Head });
+        FreezePolicy::NONE.try_apply(&mut relu).unwrap();
+        // Statistics are updated, which is not nothing.
+        let mut normed = dev.build_module::<(Conv2D<3, 4, 1>, BatchNorm2D<4>), f32>();
+        statistics.try_apply(&mut normed).unwrap();
+    }
+
+    #[test]
+    fn the_head_is_trained_by_name_wherever_it_is() {
+        let dev = Cpu::seed_from_u64(0);
+        let mut net = dev.build_module::<TrunkAndHead<Trunk<Pvlu>, Head>, f32>();
+        FreezePolicy::HEAD.apply(&mut net);
+        assert_eq!(frozen(&mut net), [true, true, false]);
+        // What comes before a network with parts counts as trunk.
+        let mut within = dev.build_module::<(Conv2D<3, 3, 1>, TrunkAndHead<Trunk<Pvlu>, Head>), f32>();
+        FreezePolicy::HEAD.apply(&mut within);
+        assert_eq!(frozen(&mut within), [true, true, true, false]);
+        let parts: Vec<_> = groups(&net).unwrap().iter().map(|group| group.part).collect();
+        assert!(parts.contains(&Some(Part::Trunk)) && parts.contains(&Some(Part::Head)) && !parts.contains(&None));
+    }
+}

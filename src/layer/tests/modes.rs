@@ -64,8 +64,9 @@ fn a_loop_of_dfdx_trains_and_evaluates() {
     assert!(distance(&trains, &expected) > 0.1);
     // What dfdx compiles of its own layers, and what it refuses.
     assert_eq!(automatic.forward(x.clone()).as_vec(), expected);
-    assert_eq!(automatic.forward(x.leaky_trace()).as_vec(), expected);
-    assert_eq!(automatic.forward(x.clone().track()).as_vec(), expected);
+    // With a tape a convolution and its batch norm are not folded into one, which rounds otherwise.
+    assert!(distance(&automatic.forward(x.leaky_trace()).as_vec(), &expected) < 1e-12);
+    assert!(distance(&automatic.forward(x.clone().track()).as_vec(), &expected) < 1e-12);
     assert_eq!(automatic.forward_mut(x.clone()).as_vec(), expected);
     assert_eq!(moved(&mut automatic), start, "evaluation learns nothing");
 
@@ -82,7 +83,7 @@ fn a_mode_that_was_set_by_hand_holds_until_it_is_taken_back() {
     let mut by_hand = net(Some(Mode::Eval));
     let start = moved(&mut by_hand);
     let evaluated = by_hand.forward(x.clone()).as_vec();
-    assert_eq!(by_hand.forward_mut(x.leaky_trace()).as_vec(), evaluated);
+    assert!(distance(&by_hand.forward_mut(x.leaky_trace()).as_vec(), &evaluated) < 1e-12);
     assert_eq!(moved(&mut by_hand), start);
     by_hand.set_mode(Mode::Train);
     let trained = by_hand.forward(x.clone()).as_vec();
