@@ -115,6 +115,20 @@ pub enum CliError {
         /// Why.
         source: pvlu::Error,
     },
+    /// A step that takes more memory than there is.
+    #[error(
+        "{images} images at once take at least {wanted}, and this process may use {allowed}: choose a smaller {option}"
+    )]
+    Memory {
+        /// Images of the step.
+        images: usize,
+        /// What it takes at least.
+        wanted: String,
+        /// What the process may use.
+        allowed: String,
+        /// The option that says how many images.
+        option: String,
+    },
     /// Ctrl-C or SIGTERM, with nothing to keep.
     #[error("interrupted; nothing was saved")]
     Stopped,

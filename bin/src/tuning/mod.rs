@@ -28,6 +28,7 @@ use crate::dataset::{Chosen, Parts, choose};
 use crate::error::CliError;
 use crate::inspect;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
@@ -290,6 +291,7 @@ impl Tuning {
     ) -> Result<Option<History>, CliError> {
         let Phase { title, config, epochs, learning_rate, policy, filtered, measured } = *phase;
         freeze(policy, model, epochs)?;
+        check_batch(model, self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let seed = seed_of(config);
         let fit = FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
         let splits = self.splits(preprocessing, seed, filtered, measured)?;

@@ -13,6 +13,7 @@ use super::data::EvaluationSet;
 use super::info::pretty;
 use crate::error::CliError;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::output::{note, print};
 
 /// Measures the accuracy of a model.
@@ -26,6 +27,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     notes.iter().for_each(|line| note(line));
     let start = Instant::now();
     let images = images.labelled(&order)?.limit(args.limit.map_or(usize::MAX, usize::from));
+    check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), false, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;
     let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };

@@ -24,6 +24,7 @@ use super::keep::{Reached, keep};
 use super::trained_on::TrainedOn;
 use crate::error::CliError;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::output::{print, write_in_folder, write_probe};
 use crate::progress::Progress;
 
@@ -84,6 +85,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if let Some(activation) = args.model.activation.as_deref().filter(|to| Some(*to) != from) {
         model = model.swap_activation(activation)?;
     }
+    check_batch(model.as_ref(), session.test.len().min(args.batch_size.get()), false, "--batch-size")?;
     let measured = session.measure(model.as_mut(), name);
     let before = measured.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
     match policy.try_apply(model.net_mut()) {
@@ -224,11 +226,12 @@ impl Session<'_> {
         reached: &mut Option<String>,
     ) -> Result<(), CliError> {
         policy.try_apply(model.net_mut())?;
+        let batch = self.args.batch_size.get();
+        check_batch(model, self.train.len().min(batch), true, "--batch-size")?;
         model.seed_dropout(self.args.seed);
         let (height, width) = self.preprocessing.input();
         let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
         let augmentation = if self.args.augment { augmentation } else { Augmentation::NONE };
-        let batch = self.args.batch_size.get();
         let shuffled = LoaderConfig::training(batch, self.args.seed, self.preprocessing, augmentation);
         // Nothing is selected: the last epoch counts, and is measured at the end.
         let nothing = self.test.clone().limit(0);
