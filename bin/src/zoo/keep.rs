@@ -11,18 +11,24 @@ use crate::error::CliError;
 use crate::output::write_in_folder;
 
 /// What a phase of a tuning has come to so far.
+///
+/// Nothing is measured while a model is tuned but the loss of its training. The best network is that after which it was
+/// lowest: over the next epoch, as far as that goes, and before the first step of one over the last epoch. So a network that
+/// an update has ruined is never the best.
 #[derive(Debug)]
 pub struct Reached {
     epochs: u64,
     /// Steps of the epoch that is under way.
     steps: u64,
-    best: Option<Best>,
+    best: Option<Candidate>,
+    /// The network after the last epoch.
+    last: Option<Candidate>,
 }
 
 /// A network to go back to.
 #[derive(Debug)]
-struct Best {
-    /// Its mean training loss; infinite for what an earlier phase left.
+struct Candidate {
+    /// Infinite for what an earlier phase left.
     loss: f64,
     what: String,
     values: Snapshot,
@@ -31,32 +37,42 @@ struct Best {
 impl Reached {
     /// The beginning of a phase of so many epochs; `before` is what an earlier one made of the model, if it was trained.
     pub fn new(model: &dyn Model, epochs: u64, before: Option<&str>) -> Result<Self, Error> {
-        let best = |what: &str| {
+        let candidate = |what: &str| {
             let (what, values) = (what.to_owned(), Snapshot::of_moving(model)?);
-            Ok::<_, Error>(Best { loss: f64::INFINITY, what, values })
+            Ok::<_, Error>(Candidate { loss: f64::INFINITY, what, values })
         };
-        Ok(Self { epochs, steps: 0, best: before.map(best).transpose()? })
+        Ok(Self { epochs, steps: 0, best: before.map(candidate).transpose()?, last: None })
     }
 
-    /// Takes note of a moment: the best network is that after the epoch with the lowest mean training loss, for nothing else
-    /// is measured while a model is tuned.
+    /// Takes note of a moment.
     pub fn note(&mut self, moment: Moment<'_>) -> Result<(), Error> {
-        self.steps = moment.state.steps;
-        let lowest = self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
-        if let Some(&EpochRecord { epoch, train_loss, .. }) = moment.state.epochs.last()
-            && self.steps == 0
-            && train_loss < lowest
-        {
+        let state = moment.state;
+        self.steps = state.steps;
+        let ended = state.epochs.last().filter(|_| state.steps == 0);
+        if let (Some(last), Some(loss)) = (&mut self.last, state.mean_loss().or(ended.map(|epoch| epoch.train_loss))) {
+            last.loss = loss;
+        }
+        if let Some(&EpochRecord { epoch, train_loss, .. }) = ended {
+            self.settle();
             let what = format!("the network after epoch {epoch} of {} (training loss {train_loss:.4})", self.epochs);
-            self.best = Some(Best { loss: train_loss, what, values: Snapshot::of_moving(moment.model)? });
+            self.last = Some(Candidate { loss: train_loss, what, values: Snapshot::of_moving(moment.model)? });
         }
         Ok(())
     }
 
+    /// Whether the last network is the best; of equal ones the later is.
+    fn settle(&mut self) {
+        let lowest = self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
+        if let Some(last) = self.last.take().filter(|last| last.loss.is_finite() && last.loss <= lowest) {
+            self.best = Some(last);
+        }
+    }
+
     /// Puts the model back to the best network, and returns what it is; `None` if nothing came of the phase. Without a whole
     /// epoch the model is left after the steps that were done, unless these went wrong.
-    pub fn restore(self, model: &mut dyn Model, diverged: bool) -> Result<Option<String>, Error> {
-        let Self { epochs, steps, best } = self;
+    pub fn restore(mut self, model: &mut dyn Model, diverged: bool) -> Result<Option<String>, Error> {
+        self.settle();
+        let Self { epochs, steps, best, .. } = self;
         let whole = best.as_ref().is_some_and(|best| best.loss.is_finite());
         if steps > 0 && !whole && !diverged {
             return Ok(Some(format!("the network after {steps} steps of epoch 1 of {epochs}")));

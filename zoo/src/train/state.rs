@@ -45,6 +45,11 @@ impl FitState {
         Self { epochs: Vec::new(), steps: 0, sums, optimizer, seconds: 0.0 }
     }
 
+    /// Mean loss of the steps of the epoch under way, by image; `None` before the first.
+    pub fn mean_loss(&self) -> Option<f64> {
+        (self.sums.images > 0).then(|| self.sums.loss / self.sums.images as f64)
+    }
+
     /// Saves a network and the state of its training, with what the caller wants to find again beside them. The file is whole
     /// or not there: safetensors, with tensors `model.PATH`, and `first.PATH` and `second.PATH` for the moments of the
     /// optimiser; its metadata say the rest, and a checksum of the tensors.
