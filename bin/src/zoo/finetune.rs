@@ -60,6 +60,11 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
             return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
         }
     }
+    // The model is frozen as it will be trained, but for a head before that, which keeps less.
+    let at_once = |images: &Images| images.len().min(args.batch_size.get());
+    let model = opened.model.as_ref();
+    check_batch(model, at_once(&train).max(at_once(&test)), false, "--batch-size")?;
+    check_batch(model, at_once(&train), !trains_nothing(args), "--batch-size")?;
     let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
     if args.head_epochs > 0 || !trains_nothing(args) {
         trained_on = trained_on.and(set.origin, &train);
@@ -85,7 +90,6 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if let Some(activation) = args.model.activation.as_deref().filter(|to| Some(*to) != from) {
         model = model.swap_activation(activation)?;
     }
-    check_batch(model.as_ref(), session.test.len().min(args.batch_size.get()), false, "--batch-size")?;
     let measured = session.measure(model.as_mut(), name);
     let before = measured.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
     match policy.try_apply(model.net_mut()) {
@@ -227,7 +231,6 @@ impl Session<'_> {
     ) -> Result<(), CliError> {
         policy.try_apply(model.net_mut())?;
         let batch = self.args.batch_size.get();
-        check_batch(model, self.train.len().min(batch), true, "--batch-size")?;
         model.seed_dropout(self.args.seed);
         let (height, width) = self.preprocessing.input();
         let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };

@@ -87,6 +87,10 @@ fn forge(from: &Path, to: &Path, change: &dyn Fn(&mut Value, &mut Tensors)) {
     writer.finish().unwrap();
 }
 
+fn second(tensors: &mut Tensors) -> &mut Vec<f32> {
+    tensors.get_mut("second.trunk.2.alpha").unwrap()
+}
+
 fn prefix(name: &str) -> &'static str {
     [MODEL, FIRST, SECOND].into_iter().find(|kind| name.starts_with(kind)).unwrap_or_default()
 }
@@ -102,7 +106,6 @@ fn numbers_that_no_training_can_have_come_to_are_refused_by_name() {
 
     type Change<'a> = &'a dyn Fn(&mut Value, &mut Tensors);
     let alpha = "trunk.2.alpha";
-    let second = |tensors: &mut Tensors| tensors.get_mut("second.trunk.2.alpha").unwrap();
     let cases: [(Change<'_>, &str); 27] = [
         (&|text, _| text["steps"] = json!(4), "steps: expected at most 3, found 4"),
         (&|text, _| text["steps"] = json!(u64::MAX), "steps: expected at most 3"),
