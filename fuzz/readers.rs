@@ -18,7 +18,7 @@ const ELEMENTS: usize = 1 << 20;
 const MESSAGE: usize = 10_000;
 
 /// Bytes that an open file of `len` bytes may keep, and opening it may take: room for what it says of its tensors.
-fn described(len: usize) -> usize {
+pub fn described(len: usize) -> usize {
     (64 << 10) + 64 * len
 }
 
@@ -73,15 +73,15 @@ pub fn safetensors(input: &[u8]) {
 }
 
 /// Bytes beyond those that there were before.
-struct Memory {
+pub struct Memory {
     /// At the worst moment.
-    peak: usize,
+    pub peak: usize,
     /// At the end, for the result.
-    kept: usize,
+    pub kept: usize,
 }
 
 /// What `work` takes of memory. Nothing else may run meanwhile.
-fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
+pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     let result = work();
@@ -89,7 +89,8 @@ fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
     (result, Memory { peak: beyond(ALLOCATOR.peak_usage()), kept: beyond(ALLOCATOR.current_usage()) })
 }
 
-fn assert_readable(message: &str) {
+/// A message of an error is one line, and not endless.
+pub fn assert_readable(message: &str) {
     assert!(!message.contains(char::is_control), "{message:?}");
     assert!(message.len() <= MESSAGE, "{} bytes: {message:.1000}", message.len());
 }

@@ -1,13 +1,15 @@
 """Writes the first inputs of the corpora: small files of every structure that the readers know. Needs h5py and numpy."""
 
+import json
 import pathlib
 import struct
+import zlib
 
 import h5py
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent / "corpus"
-for target in ["safetensors", "hdf5"]:
+for target in ["safetensors", "hdf5", "checkpoint"]:
     (HERE / target).mkdir(parents=True, exist_ok=True)
 
 
@@ -67,3 +69,40 @@ for libver in ["earliest", "latest"]:
     hdf5(f"{libver}_whole_model", libver, lambda f: legacy(f, "model_weights"))
     hdf5(f"{libver}_brain", libver, brain)
 hdf5("latest_many", "latest", many)
+
+
+def checkpoint(name, epochs, steps):
+    """A training of the network in checkpoints.rs, with tensors of zeros."""
+    trained = {"trunk.0.weight": 6, "trunk.0.bias": 2, "trunk.1.scale": 2, "trunk.1.shift": 2, "trunk.2.alpha": 2,
+               "trunk.2.beta": 2, "head.1.weight": 20, "head.1.bias": 10}
+    statistics = {"trunk.1.running_mean": 2, "trunk.1.running_var": 2}
+    done = 3 * epochs + steps
+    tensors = [("model." + path, size) for path, size in sorted({**trained, **statistics}.items())]
+    if done:
+        tensors += [(kind + path, size) for kind in ["first.", "second."] for path, size in sorted(trained.items())]
+    values = bytes(4 * sum(size for _, size in tensors))
+    measured = ["2", "0.5", "1", "2.25"]
+    state = {
+        "epochs": [{"epoch": epoch + 1, "learning_rate": "0.01", "train_loss": "2.5", "train_top1": "0.5",
+                    "validation": measured, "test": measured, "seconds": "0.25"} for epoch in range(epochs)],
+        "steps": steps, "learning_rate": "0.01" if steps else "0", "loss": "10" if steps else "0", "correct": steps,
+        "images": 2 * steps, "seconds": "0.5" if steps else "0", "updates": {path: done for path in trained if done},
+    }
+    beside = {"pvlu_zoo.config": "{}"}
+    text = json.dumps(state, sort_keys=True, separators=(",", ":"))
+    summed = text.encode() + b"".join(key.encode() + value.encode() for key, value in sorted(beside.items()))
+    state["crc32"] = zlib.crc32(summed + values)
+    header, end = {"__metadata__": {**beside, "pvlu_zoo.training": json.dumps(state, separators=(",", ":"))}}, 0
+    for tensor, size in tensors:
+        header[tensor] = {"dtype": "F32", "shape": [size], "data_offsets": [end, end + 4 * size]}
+        end += 4 * size
+    header = json.dumps(header, separators=(",", ":")).encode()
+    (HERE / "checkpoint" / f"{name}_header").write_bytes(header)
+    (HERE / "checkpoint" / f"{name}_file").write_bytes(struct.pack("<Q", len(header)) + header + values)
+
+
+checkpoint("beginning", 0, 0)
+checkpoint("first_epoch", 0, 2)
+checkpoint("between", 1, 0)
+checkpoint("second_epoch", 1, 3)
+checkpoint("end", 2, 0)

@@ -12,6 +12,9 @@ mod failures;
 mod figures;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[cfg(target_os = "linux")]
+#[path = "cli/memory.rs"]
+mod memory;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
 #[path = "cli/real_data.rs"]
@@ -24,6 +27,8 @@ mod resume;
 mod support;
 #[path = "cli/tables.rs"]
 mod tables;
+#[path = "cli/tuned.rs"]
+mod tuned;
 #[path = "cli/tuning.rs"]
 mod tuning;
 #[path = "cli/zoo.rs"]

@@ -7,6 +7,7 @@ use pvlu_zoo::data::DataError;
 use pvlu_zoo::registry::RegistryError;
 use pvlu_zoo::train::TrainError;
 
+use crate::interrupt;
 use crate::runs::config::Difference;
 
 /// An error of a command. One line each, but for lists of tensors that do not fit.
@@ -97,6 +98,9 @@ pub enum CliError {
     /// A file of tensors could not be read or written.
     #[error(transparent)]
     Weights(#[from] pvlu_zoo::weights::WeightsError),
+    /// What is to be trained is not in the network.
+    #[error(transparent)]
+    Freeze(#[from] pvlu_zoo::transfer::FreezeError),
     /// An activation could not be swapped.
     #[error(transparent)]
     Swap(#[from] pvlu_zoo::model::SwapError),
@@ -111,9 +115,43 @@ pub enum CliError {
         /// Why.
         source: pvlu::Error,
     },
-    /// Ctrl-C, with nothing to keep.
+    /// A step that takes more memory than there is.
+    #[error(
+        "{images} images at once take at least {wanted}, and this process may use {allowed}: choose a smaller {option}"
+    )]
+    Memory {
+        /// Images of the step.
+        images: usize,
+        /// What it takes at least.
+        wanted: String,
+        /// What the process may use.
+        allowed: String,
+        /// The option that says how many images.
+        option: String,
+    },
+    /// Ctrl-C or SIGTERM, with nothing to keep.
     #[error("interrupted; nothing was saved")]
     Stopped,
+    /// What ended a fine-tuning early, and where the best network until then is.
+    #[error("{}; {what} was kept in {}", source.before_keeping(), path.display())]
+    Kept {
+        /// What ended it.
+        source: Box<CliError>,
+        /// Which network.
+        what: String,
+        /// The file that it is in.
+        path: PathBuf,
+    },
+    /// What ended a fine-tuning early, and why the best network until then could not be kept.
+    #[error("{}; {what} could not be kept: {failure}", source.before_keeping())]
+    NotKept {
+        /// What ended it.
+        source: Box<CliError>,
+        /// Which network.
+        what: String,
+        /// Why it could not be written.
+        failure: Box<CliError>,
+    },
     /// Options that contradict each other or the data.
     #[error("{0}")]
     Usage(String),
@@ -153,12 +191,21 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it), else 1.
+    /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
-            CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(130),
+            CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(interrupt::exit_code()),
+            CliError::Kept { source, .. } | CliError::NotKept { source, .. } => source.exit_code(),
             _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// What happened, before it is said what was kept.
+    fn before_keeping(&self) -> String {
+        match self {
+            CliError::Stopped => "interrupted".to_owned(),
+            error => error.to_string(),
         }
     }
 }

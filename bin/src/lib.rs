@@ -14,6 +14,7 @@ pub mod figures;
 pub mod inspect;
 pub mod interrupt;
 pub mod machine;
+pub mod memory;
 pub mod output;
 pub mod page;
 pub mod progress;

@@ -14,6 +14,7 @@ use crate::dataset::{Chosen, Parts, Set, choose};
 use crate::device::placed;
 use crate::error::CliError;
 use crate::inspect;
+use crate::memory::check_batch;
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
@@ -122,6 +123,7 @@ impl Work for Scratch {
         let config = &planned.config;
         let (mut model, seed) = self.build(config)?;
         let title = format!("{} {} seed {seed}", self.table.name, config.get("activation"));
+        check_batch(model.as_ref(), self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let fit = FitConfig {
             epochs: self.epochs,
             optimizer: OptimizerConfig::adam(),

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection, TensorOptions};
 use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1};
-use dfdx::tensor::{Storage, Tensor};
+use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
@@ -66,12 +66,12 @@ impl BatchNormDefaults for KerasResNet {
     const CORRECTION: Correction = Correction::Biased;
 }
 
-/// How a batch norm behaves; each value is independent of the others and of the tape.
+/// How a batch norm behaves; each value is independent of the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormSwitches {
-    /// [`Mode::Train`] normalises by the batch unless the statistics are frozen, [`Mode::Eval`] by the running statistics.
+    /// Whether it normalises by the batch, unless the statistics are frozen, or by the running statistics.
     pub mode: Mode,
-    /// Running statistics are used in both modes and never change.
+    /// Running statistics are used in every mode and never change.
     pub statistics_frozen: bool,
     /// Scale and shift get no gradient and no update.
     pub affine_frozen: bool,
@@ -95,18 +95,18 @@ impl BatchNormSwitches {
         }
     }
 
-    /// Whether the statistics of the batch are used.
-    pub fn uses_batch(&self) -> bool {
-        self.mode == Mode::Train && !self.statistics_frozen
+    /// Whether the statistics of the batch are used; for `learns` see [`Mode::trains`].
+    pub fn uses_batch(&self, learns: bool) -> bool {
+        self.mode.trains(learns) && !self.statistics_frozen
     }
 }
 
 /// `y = scale (x - mean) / sqrt(variance + eps) + shift`, by channel (Ioffe and Szegedy 2015).
 ///
 /// Shapes: `(B, C, H, W)` to the same. Mean and (biased) variance are those of the batch or the running ones, see
-/// [`BatchNormSwitches`]; either way a tape may be on the input. `forward_mut` moves the running statistics towards those
-/// of the batch it was normalised by; `forward` never changes them. Start values: scale 1, shift 0, running mean 0,
-/// running variance 1.
+/// [`BatchNormSwitches`]; either way a tape may be on the input. Unless [`Mode`] was set by hand, it is the batch in
+/// `forward_mut` on a tensor with a tape. `forward_mut` moves the running statistics towards those of the batch it was
+/// normalised by; `forward` never changes them. Start values: scale 1, shift 0, running mean 0, running variance 1.
 #[derive(Clone, Debug)]
 pub struct BatchNorm2D<const C: usize, P, E: Dtype, D: Storage<E>> {
     /// Scale (gamma), `[channels]`.
@@ -194,16 +194,17 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
         Ok([widened(&self.running_mean)?, widened(&self.running_var)?])
     }
 
-    /// Normalises, and returns the statistics of the batch if those were used.
+    /// Normalises, and returns the statistics of the batch if those were used. For `learns` see [`Mode::trains`].
     #[allow(clippy::type_complexity)]
     fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, D>>(
         &self,
         x: Tensor<(B, Const<C>, H, W), E, D, T>,
+        learns: bool,
     ) -> Result<(Tensor<(B, Const<C>, H, W), E, D, T>, Option<Statistics<E, D>>), Error> {
         let (x, tape) = D::try_contiguous(x)?.split_tape();
         let (batch, _, height, width) = *x.shape();
         let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
-        let uses_batch = self.switches.uses_batch();
+        let uses_batch = self.switches.uses_batch(learns);
         let device = x.device().clone();
         let batch_statistics = if uses_batch {
             let run = || device.batch_statistics(layout, D::view(&D::read(&x)));
@@ -285,7 +286,7 @@ impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Trac
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        Ok(self.normalize(x)?.0)
+        Ok(self.normalize(x, false)?.0)
     }
 }
 
@@ -298,7 +299,7 @@ impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Trac
     fn try_forward_mut(&mut self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let (batch, _, height, width) = *x.shape();
         let count = batch.size() * height.size() * width.size();
-        let (y, statistics) = self.normalize(x)?;
+        let (y, statistics) = self.normalize(x, <T as Tape<E, D>>::OWNS_TAPE)?;
         // An empty batch has no statistics to learn from.
         if let Some([mean, variance]) = statistics
             && count > 0

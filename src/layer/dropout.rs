@@ -3,7 +3,7 @@
 use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
-use dfdx::tensor::{Storage, Tensor};
+use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::{Keep, Operation, Pass, apply};
 use super::outline::{Extent, LayerKind, LayerOutline};
@@ -17,7 +17,7 @@ use crate::tape::{Flow, Track};
 /// position of the element alone, so it is the same on any number of threads, and a checkpoint can restore it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DropoutState {
-    /// [`Mode::Train`] drops, [`Mode::Eval`] passes everything.
+    /// Whether it drops or passes everything.
     pub mode: Mode,
     /// Seed of the run.
     pub seed: u64,
@@ -50,8 +50,8 @@ fn mix(x: u64) -> u64 {
 /// In training sets each element to zero with probability `PERCENT / 100` and multiplies the others by
 /// `1 / (1 - PERCENT / 100)` (Srivastava et al. 2014, inverted); else does nothing.
 ///
-/// Whether it drops is a value of the layer, not a matter of the tape: see [`Switch`](super::Switch). `forward_mut`
-/// counts a training pass and so draws a new mask each time; `forward` repeats the mask of the pass to come.
+/// [`Mode`] says when it drops: unless set by hand, in `forward_mut` on a tensor with a tape. `forward_mut` then counts a
+/// training pass and so draws a new mask each time; `forward` under [`Mode::Train`] repeats the mask of the pass to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropout<const PERCENT: usize> {
     /// Mode and random stream.
@@ -60,6 +60,20 @@ pub struct Dropout<const PERCENT: usize> {
 
 impl<const PERCENT: usize> Dropout<PERCENT> {
     const PERCENT_IS_BELOW_100: () = assert!(PERCENT < 100, "Dropout<PERCENT>: PERCENT must be below 100");
+
+    fn run<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+        &self,
+        x: Tensor<S, E, D, T>,
+        trains: bool,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        const { Self::PERCENT_IS_BELOW_100 };
+        if !trains || PERCENT == 0 {
+            return Ok(x);
+        }
+        let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
+        let out_shape = *x.shape();
+        apply(x, out_shape, Box::new(Mask { key, p }))
+    }
 }
 
 impl<const PERCENT: usize, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for Dropout<PERCENT> {
@@ -95,13 +109,7 @@ impl<const PERCENT: usize, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>> Mo
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
-        const { Self::PERCENT_IS_BELOW_100 };
-        if self.state.mode == Mode::Eval || PERCENT == 0 {
-            return Ok(x);
-        }
-        let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
-        let out_shape = *x.shape();
-        apply(x, out_shape, Box::new(Mask { key, p }))
+        self.run(x, self.state.mode.trains(false))
     }
 }
 
@@ -138,8 +146,9 @@ impl<const PERCENT: usize, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>> Mo
     type Error = Error;
 
     fn try_forward_mut(&mut self, x: Tensor<S, E, D, T>) -> Result<Self::Output, Error> {
-        let y = self.try_forward(x)?;
-        if self.state.mode == Mode::Train {
+        let trains = self.state.mode.trains(<T as Tape<E, D>>::OWNS_TAPE);
+        let y = self.run(x, trains)?;
+        if trains {
             self.state.passes += 1;
         }
         Ok(y)

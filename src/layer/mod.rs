@@ -7,8 +7,39 @@
 //! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves
 //! (parameters and traced inputs) are there.
 //!
-//! Switches (frozen, train or eval, seeds) are values of a layer and independent of the tape. They are not tensors:
-//! dfdx's `to_device` and `to_dtype` return a module with the switches as built.
+//! Switches (frozen, train or eval, seeds) are values of a layer. They are not tensors: dfdx's `to_device` and `to_dtype`
+//! return a module with the switches as built.
+//!
+//! As built, batch norm and dropout are as in training in `forward_mut` on a tensor with a tape, and as in evaluation in
+//! `forward`, as dfdx's own layers are. So a training loop of dfdx's trains:
+//!
+//! ```
+//! use dfdx::data::OneHotEncode;
+//! use dfdx::optim::{Sgd, SgdConfig};
+//! use dfdx::prelude::*;
+//! use pvlu::activation::Pvlu;
+//! use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear};
+//!
+//! type Net = (Conv2D<3, 4, 3, 1, 1>, BatchNorm2D<4>, Act<Pvlu, 4>, Dropout<50>, Flatten2D<4, 8, 8, 256>, Linear<256, 10>);
+//!
+//! let dev = Cpu::seed_from_u64(0);
+//! let mut net = dev.build_module::<Net, f32>();
+//! let mut sgd = Sgd::new(&net, SgdConfig { lr: 1e-2, ..Default::default() });
+//! let images: Tensor<Rank4<2, 3, 8, 8>, f32, _> = dev.sample_normal();
+//! let labels: Tensor<Rank2<2, 10>, f32, _> = dev.one_hot_encode(Const::<10>, [3, 7]);
+//!
+//! let before = net.1.running_mean.array();
+//! for _ in 0..3 {
+//!     let logits = net.forward_mut(images.leaky_trace());
+//!     let gradients = cross_entropy_with_logits_loss(logits, labels.clone()).backward();
+//!     sgd.update(&mut net, &gradients)?;
+//! }
+//! assert_ne!(net.1.running_mean.array(), before);
+//! assert_eq!(net.forward(images.clone()).array(), net.forward(images).array(), "nothing is dropped");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Switch::set_mode`] sets either by hand, for gradients in evaluation and batch statistics without a tape; see [`Mode`].
 
 mod act;
 mod any_tensor;
@@ -22,6 +53,7 @@ mod init;
 mod linear;
 mod normed_conv2d;
 mod outline;
+mod parts;
 mod pool2d;
 mod pool_global;
 mod residual;
@@ -40,6 +72,7 @@ pub use flatten::Flatten2D;
 pub use linear::Linear;
 pub use normed_conv2d::NormedConv2D;
 pub use outline::{Extent, LayerKind, LayerOutline};
+pub use parts::{Part, TrunkAndHead};
 pub use pool_global::GlobalAvgPool2D;
 pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use residual::{ProjectedResidual, Residual};
@@ -56,7 +89,7 @@ pub mod builder {
     pub use super::linear::builder::Linear;
     pub use super::{
         AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-        SubsamplePad2D, ZeroPaddedMaxPool2D,
+        SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
     };
 }
 

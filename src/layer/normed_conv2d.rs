@@ -77,11 +77,12 @@ where
     E: Dtype,
     D: Backend<E>,
 {
-    /// Whether the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape.
-    pub(super) fn folds(&self, pixels: usize, recorded: bool) -> Result<bool, Error> {
-        let learns = self.conv.learns() || !self.norm.switches.affine_frozen;
+    /// Whether the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape, and for
+    /// `learns` see [`Mode::trains`](super::Mode::trains).
+    pub(super) fn folds(&self, pixels: usize, recorded: bool, learns: bool) -> Result<bool, Error> {
+        let trained = self.conv.learns() || !self.norm.switches.affine_frozen;
         let worth_it = pixels >= I * K * K;
-        if self.norm.switches.uses_batch() || (recorded && learns) || !worth_it {
+        if self.norm.switches.uses_batch(learns) || (recorded && trained) || !worth_it {
             return Ok(false);
         }
         // What the layers refuse they must see.
@@ -118,14 +119,16 @@ where
         measure("batch norm", Direction::Forward, run).map_err(Error::device)
     }
 
-    /// Whether the two are computed as one convolution, for this input.
+    /// Whether the two are computed as one convolution, for this input; `mutable` in `forward_mut`.
     fn is_one<B: Dim, H: Window<K, S, P>, W: Window<K, S, P>, T: Track<E, D>>(
         &self,
         x: &Tensor<(B, Const<I>, H, W), E, D, T>,
+        mutable: bool,
     ) -> Result<bool, Error> {
         let (batch, _, height, width) = *x.shape();
         let pixels = batch.size() * height.try_slide()?.size() * width.try_slide()?.size();
-        self.folds(pixels, <T as Tape<E, D>>::OWNS_TAPE)
+        let recorded = <T as Tape<E, D>>::OWNS_TAPE;
+        self.folds(pixels, recorded, mutable && recorded)
     }
 
     /// Weight and bias of that convolution.
@@ -163,7 +166,7 @@ where
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        if self.is_one(&x)? {
+        if self.is_one(&x, false)? {
             let parameters = self.parameters(x.device())?;
             return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters);
         }
@@ -199,7 +202,7 @@ where
     type Error = Error;
 
     fn try_forward_mut(&mut self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        if self.is_one(&x)? {
+        if self.is_one(&x, true)? {
             let parameters = self.parameters(x.device())?;
             return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters);
         }

@@ -6,7 +6,7 @@ use dfdx::shapes::Dtype;
 
 use super::{
     Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D,
-    ProjectedResidual, Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
+    ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 use crate::activation::Activation;
 use crate::error::Error;
@@ -120,5 +120,16 @@ where
     fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
         let main = self.main.try_swap_activation_on::<Other>(device)?;
         Ok(ProjectedResidual { main, shortcut: self.shortcut.try_swap_activation_on::<Other>(device)? })
+    }
+}
+
+impl<E: Dtype, D: Device<E>, T: SwapActivation<E, D>, H: SwapActivation<E, D>> SwapActivation<E, D>
+    for TrunkAndHead<T, H>
+{
+    type Swapped<Other: Activation> = TrunkAndHead<T::Swapped<Other>, H::Swapped<Other>>;
+
+    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
+        let trunk = self.trunk.try_swap_activation_on::<Other>(device)?;
+        Ok(TrunkAndHead { trunk, head: self.head.try_swap_activation_on::<Other>(device)? })
     }
 }

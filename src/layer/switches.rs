@@ -8,13 +8,34 @@ use super::dropout::DropoutState;
 use super::walk::{Path, Switches, Walk, WalkerMut};
 
 /// Whether layers that behave differently in training do so.
+///
+/// | | `forward` | `forward_mut` on a tensor without a tape | `forward_mut` on a tensor with one |
+/// |---|---|---|---|
+/// | `Auto` | evaluates | evaluates | trains |
+/// | `Train` | trains, and changes nothing | trains | trains |
+/// | `Eval` | evaluates | evaluates | evaluates |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
+    /// As dfdx's own layers: in `forward_mut` on a tensor with a tape as in training, else as in evaluation, whether or not the
+    /// tensor has a tape. Layers are built so, and leave it by hand alone.
+    #[default]
+    Auto,
     /// Dropout drops; batch norm normalises by the batch unless its statistics are frozen.
     Train,
     /// Dropout passes everything; batch norm normalises by its running statistics.
-    #[default]
     Eval,
+}
+
+impl Mode {
+    /// Whether a layer in this mode behaves as in training; `learns` if it is called as dfdx's training loops call it, by
+    /// `forward_mut` on a tensor with a tape.
+    pub fn trains(self, learns: bool) -> bool {
+        match self {
+            Mode::Auto => learns,
+            Mode::Train => true,
+            Mode::Eval => false,
+        }
+    }
 }
 
 /// What the [`Switches`] of one layer stand at.
@@ -81,7 +102,7 @@ pub trait Switch<E: Unit, D: Storage<E>>: Walk<E, D> {
         self.walk_mut(&mut Path::root(), &mut Each(&mut change)).expect("this walker returns no error");
     }
 
-    /// Puts dropouts and batch norms into a mode.
+    /// Puts dropouts and batch norms into a mode; [`Mode::Auto`] is the one that they are built in.
     fn set_mode(&mut self, mode: Mode) {
         self.each_switch(|switches| match switches {
             Switches::BatchNorm(batch_norm) => batch_norm.mode = mode,

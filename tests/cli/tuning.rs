@@ -1,8 +1,6 @@
 //! `zoo finetune`, and what `eval` and `predict` make of its files.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
 
 use pvlu::kernel::cpu::cross_entropy::top_k_correct;
 use pvlu_zoo::data::Dataset;
@@ -16,10 +14,10 @@ use crate::support::{Place, Ran};
 use crate::zoo::{command, grey, json, png, weights, zoo};
 
 /// What every tuning of a folder begins with.
-const TUNE: &str = "finetune --weights w.safetensors --dataset folder --data images";
+pub const TUNE: &str = "finetune --weights w.safetensors --dataset folder --data images";
 
 /// Folders `dark` and `light` in `images/train` and `images/test`, each with four colourful images of its own size.
-fn folder(place: &Place) {
+pub fn folder(place: &Place) {
     for (class, value) in [("dark", 20), ("light", 150)] {
         for (part, salt) in [("train", 0), ("test", 7)] {
             let folder = place.path(format!("images/{part}/{class}"));
@@ -38,7 +36,7 @@ fn said(place: &Place, file: &str, key: &str) -> String {
 }
 
 /// Tensors that differ between two files.
-fn changed(place: &Place, files: [&str; 2]) -> Vec<String> {
+pub fn changed(place: &Place, files: [&str; 2]) -> Vec<String> {
     let files = files.map(|name| TensorFile::open(place.path(name)).unwrap());
     let shapes = files[0].entries().iter();
     let differs = shapes.filter(|(key, entry)| {
@@ -115,7 +113,7 @@ fn a_damaged_image_is_named() {
 }
 
 /// The two files of CIFAR-10 that are needed, with 60 images each.
-fn cifar10(place: &Place) -> Dataset {
+pub fn cifar10(place: &Place) -> Dataset {
     let mut state = 1_u32;
     for file in ["data_batch_1.bin", "test_batch.bin"] {
         let mut bytes = Vec::new();
@@ -316,28 +314,4 @@ fn a_class_without_images_to_hold_out_leaves_nothing_to_measure_with() {
     }
     zoo(&place, &format!("{TUNE} --train head --quiet"))
         .failed_in_one_line(1, &["too few images", "to measure with", "2 training and 0 test"]);
-}
-
-#[test]
-#[cfg(unix)]
-fn ctrl_c_ends_a_tuning_in_one_line_and_leaves_no_file() {
-    let place = Place::new();
-    folder(&place);
-    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
-    let arguments = format!("{TUNE} --train head --epochs 1000000 --out new/t.safetensors");
-    let mut running = command(&place, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = BufReader::new(running.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("epoch 2/") {
-        line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "the program ended by itself");
-    }
-    let sent = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    let mut rest = String::new();
-    stderr.read_to_string(&mut rest).unwrap();
-    assert_eq!(running.wait().unwrap().code(), Some(130));
-    let last: Vec<&str> = rest.lines().filter(|line| !line.contains(": epoch ")).collect();
-    assert_eq!(last, ["error: interrupted; nothing was saved"]);
-    assert!(!place.path("new").exists());
 }

@@ -26,6 +26,7 @@ mod key {
     pub const IMAGE: &str = "pvlu_zoo.image";
     pub const PREPROCESSING: &str = "pvlu_zoo.preprocessing";
     pub const LABELS: &str = "pvlu_zoo.labels";
+    pub const TRAINED_ON: &str = "pvlu_zoo.trained_on";
 }
 
 /// A model that cannot be opened or saved.
@@ -115,6 +116,8 @@ pub struct Description {
     pub preprocessing: Option<String>,
     /// Names of the classes, in label order; the last ones may have none.
     pub labels: Option<Vec<String>>,
+    /// Which images the model was trained on, as the program that trained it says it.
+    pub trained_on: Option<String>,
 }
 
 /// Reads what a file says of its model.
@@ -150,6 +153,7 @@ pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
         image,
         preprocessing: metadata.get(key::PREPROCESSING).cloned(),
         labels,
+        trained_on: metadata.get(key::TRAINED_ON).cloned(),
     })
 }
 
@@ -254,6 +258,19 @@ pub fn save_model(
     preprocessing: Option<&str>,
     labels: Option<&[String]>,
 ) -> Result<(), CheckpointError> {
+    save_tuned(model, entry, path, source, preprocessing, labels, None)
+}
+
+/// As [`save_model`], and the file says which images the model was trained on, in the words of the caller.
+pub fn save_tuned(
+    model: &dyn Model,
+    entry: &Entry,
+    path: impl AsRef<Path>,
+    source: Source,
+    preprocessing: Option<&str>,
+    labels: Option<&[String]>,
+    trained_on: Option<&str>,
+) -> Result<(), CheckpointError> {
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
         // What torch's own writer says, for readers that ask.
@@ -266,6 +283,7 @@ pub fn save_model(
     metadata.extend(model.activation().map(|name| (key::ACTIVATION.to_owned(), name.to_owned())));
     metadata.extend(preprocessing.map(|text| (key::PREPROCESSING.to_owned(), text.to_owned())));
     metadata.extend(labels.map(|names| (key::LABELS.to_owned(), serde_json::json!(names).to_string())));
+    metadata.extend(trained_on.map(|text| (key::TRAINED_ON.to_owned(), text.to_owned())));
     Ok(save(model.net(), &entry.names((height, width)), path, source, &metadata)?)
 }
 

@@ -55,10 +55,11 @@ pub trait Model: Send + Sync {
     /// Height and width of an image.
     fn image(&self) -> (usize, usize);
 
-    /// Logits `[batch, classes]` of images `[batch, 3, height, width]`, by [`Mode::Eval`] or as the switches stand.
+    /// Logits `[batch, classes]` of images `[batch, 3, height, width]`, as in evaluation unless a [`Mode`] was set by hand.
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error>;
 
-    /// Forward and backward over one batch. Running statistics and dropout counts move on; parameters do not.
+    /// Forward and backward over one batch, as in training unless a [`Mode`] was set by hand. Running statistics and dropout
+    /// counts move on; parameters do not.
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
     /// The network.

@@ -6,7 +6,7 @@
 //! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
 use crate::names::LayerNames;
-use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
+use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, TrunkAndHead};
 
 /// A 3x3 convolution that keeps the image size, and its activation.
 pub type ConvAct<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
@@ -33,7 +33,7 @@ pub type Sequential6Conv<
     const C3: usize = 128,
     const FLAT: usize = 2048,
     const DENSE: usize = 512,
-> = (Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>);
+> = TrunkAndHead<Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>>;
 
 /// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
 pub fn names() -> Vec<LayerNames> {

@@ -39,6 +39,23 @@ impl Snapshot {
         Ok(Self(values))
     }
 
+    /// Copies the tensors that training moves: those that are trained, and running statistics that are updated. For the model
+    /// itself to [go back](Self::put_back) to.
+    pub fn of_moving(model: &dyn Model) -> Result<Self, Error> {
+        let mut values = BTreeMap::new();
+        model.tensors(&mut |tensor| {
+            if tensor.slot.trained || tensor.slot.updated {
+                values.insert(tensor.slot.path.to_owned(), tensor.values.to_vec());
+            }
+        })?;
+        Ok(Self(values))
+    }
+
+    /// Writes the values back into the model that they are of, and leaves its other tensors as they are.
+    pub fn put_back(&self, model: &mut dyn Model) -> Result<(), Error> {
+        model.net_mut().walk_mut(&mut Path::root(), &mut Restore(&self.0))
+    }
+
     /// A snapshot of values by path.
     pub(crate) fn from_values(values: BTreeMap<String, Vec<f32>>) -> Self {
         Self(values)

@@ -8,12 +8,29 @@ use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Param, Pvlu, Relu, Sin
 use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker};
 
-pub use pvlu::layer::SwapActivation;
-
-/// The step to the head in every network of the zoo, which are all `(trunk, head)`.
-pub const HEAD: &str = "1";
+pub use pvlu::layer::{Part, SwapActivation, TrunkAndHead};
 
 /// Which tensors are trained. Hyperparameters of activations never are.
+///
+/// What is trunk and what is head the network says, as every one of the zoo does and one of your own by being a
+/// [`TrunkAndHead`]; what is in neither counts as trunk.
+///
+/// ```
+/// use dfdx::prelude::{Cpu, DeviceBuildExt};
+/// use pvlu::activation::Relu;
+/// use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear};
+/// use pvlu_zoo::transfer::{FreezePolicy, TrunkAndHead};
+///
+/// type Trunk = (Conv2D<3, 8, 3, 1, 1>, Act<Relu, 8>);
+/// let dev = Cpu::default();
+/// let mut net = dev.build_module::<TrunkAndHead<Trunk, (GlobalAvgPool2D, Linear<8, 10>)>, f32>();
+/// FreezePolicy::HEAD.try_apply(&mut net)?;
+/// assert!(net.trunk.0.frozen && !net.head.1.frozen);
+///
+/// let mut tuple = dev.build_module::<(Trunk, (GlobalAvgPool2D, Linear<8, 10>)), f32>();
+/// assert!(FreezePolicy::HEAD.try_apply(&mut tuple).is_err(), "a tuple has no head");
+/// # Ok::<(), pvlu_zoo::transfer::FreezeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreezePolicy {
     /// Weights and biases of the trunk's convolutions.
@@ -55,7 +72,42 @@ impl FreezePolicy {
     pub const HEAD: Self = Self { head: true, ..Self::NONE };
 
     /// Sets the switches of a network accordingly.
+    ///
+    /// # Errors
+    ///
+    /// [`FreezeError`] if the policy tells trunk and head apart and the network does not say which part the policy means, or if
+    /// nothing of the network would be trained or updated though the policy, being another than [`NONE`](Self::NONE), wants
+    /// that. Kinds of tensors that the network lacks beside others that it has are no error. The switches are then as they were.
+    pub fn try_apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) -> Result<(), FreezeError> {
+        let groups_before = groups(net)?;
+        if let Some(part) = self.named_part() {
+            let declared = groups_before.iter().any(|group| group.part == Some(part));
+            if !declared {
+                return Err(FreezeError::NoPart { part });
+            }
+        }
+        let mut before = Vec::new();
+        net.each_switch(|switches| before.push(switches.state()));
+        self.set(net);
+        let after = groups(net)?;
+        if *self != Self::NONE && trained(&after) + updated(&after) == 0 {
+            let mut before = before.into_iter();
+            net.each_switch(|switches| before.next().map_or((), |state| switches.set(state)));
+            return Err(FreezeError::Nothing { wanted: self.wanted() });
+        }
+        Ok(())
+    }
+
+    /// As [`try_apply`](Self::try_apply).
+    ///
+    /// # Panics
+    ///
+    /// On an error.
     pub fn apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
+        self.try_apply(net).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn set<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
         net.each_switch_at(|path, switches| match switches {
             Switches::Weights { frozen, bias_trained } => {
                 *frozen = !if in_head(path) { self.head } else { self.weights };
@@ -71,11 +123,60 @@ impl FreezePolicy {
             _ => {}
         });
     }
+
+    /// The part that the policy treats otherwise than the other one.
+    fn named_part(&self) -> Option<Part> {
+        match (self.weights, self.head) {
+            (true, true) => None,
+            (_, true) => Some(Part::Head),
+            (true, _) => Some(Part::Trunk),
+            _ => self.biases.then_some(Part::Trunk),
+        }
+    }
+
+    /// What it trains or updates, for a person.
+    fn wanted(&self) -> Vec<&'static str> {
+        let Self { weights, biases, head, activations, batch_norm_affine, batch_norm_statistics } = *self;
+        let all = [
+            (weights, "weights of the trunk"),
+            (biases, "biases of the trunk's convolutions"),
+            (head, "weights of the head"),
+            (activations, "parameters of activations"),
+            (batch_norm_affine, "scale and shift of batch norms"),
+            (batch_norm_statistics, "running statistics of batch norms"),
+        ];
+        all.into_iter().filter(|(wanted, _)| *wanted).map(|(_, what)| what).collect()
+    }
+}
+
+/// A policy that does not suit the network; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FreezeError {
+    /// The policy is about a part that the network does not say it has.
+    #[error(
+        "the policy is about the {}, and the network does not say what that is: expected a TrunkAndHead<T, H>, as the networks \
+         of the zoo are",
+        part.name()
+    )]
+    NoPart {
+        /// The part.
+        part: Part,
+    },
+    /// The network has nothing of what the policy trains or updates.
+    #[error("nothing would be trained: the network has no {}", wanted.join(", no "))]
+    Nothing {
+        /// What was looked for.
+        wanted: Vec<&'static str>,
+    },
+    /// The network could not be walked.
+    #[error(transparent)]
+    Walk(#[from] Error),
 }
 
 /// Whether a path leads into the head.
 pub fn in_head(path: &str) -> bool {
-    path.split('.').next() == Some(HEAD)
+    Part::of(path) == Some(Part::Head)
 }
 
 /// One kind of tensors of a network, and what training does to it.
@@ -83,8 +184,8 @@ pub fn in_head(path: &str) -> bool {
 pub struct Group {
     /// What the tensors are.
     pub role: Role,
-    /// Whether they are in the head.
-    pub in_head: bool,
+    /// The part of the network that they are in, if it has parts.
+    pub part: Option<Part>,
     /// Whether they are trained.
     pub trained: bool,
     /// Whether training moves them without a gradient; see [`Slot::updated`].
@@ -101,7 +202,7 @@ pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result
     impl<E: Element + dfdx::shapes::Unit> Walker<E, Cpu> for Groups {
         fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
             let Slot { role, trained, updated, .. } = slot;
-            let new = Group { role, in_head: in_head(slot.path), trained, updated, tensors: 0, elements: 0 };
+            let new = Group { role, part: Part::of(slot.path), trained, updated, tensors: 0, elements: 0 };
             let same = |group: &Group| Group { tensors: 0, elements: 0, ..*group } == new;
             let at = self.0.iter().position(same).unwrap_or_else(|| {
                 self.0.push(new);
@@ -121,7 +222,7 @@ pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result
 pub fn table(groups: &[Group]) -> String {
     let mut lines = vec![format!("{:<10}{:<18}{:>8}{:>14}  {}", "part", "kind", "tensors", "elements", "state")];
     for group in groups {
-        let part = if group.in_head { "head" } else { "trunk" };
+        let part = group.part.map_or("", Part::name);
         let kind = match group.role {
             Role::Weight => "weight",
             Role::Bias => "bias",
@@ -169,4 +270,90 @@ pub fn has_parameters(activation: &str) -> Option<bool> {
     ];
     let (_, params) = all.into_iter().find(|(name, _)| *name == activation)?;
     Some(params.iter().any(|param| param.trained))
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::prelude::DeviceBuildExt;
+    use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Flatten2D, GlobalAvgPool2D, Linear};
+
+    use super::*;
+
+    type Trunk<A> = (Conv2D<3, 4, 3, 1, 1>, Act<A, 4>);
+    type Head = (GlobalAvgPool2D, Linear<4, 10>);
+
+    fn frozen(net: &mut dyn Walk<f32, Cpu>) -> Vec<bool> {
+        let mut all = Vec::new();
+        net.each_switch(|switches| {
+            if let Switches::Weights { frozen, .. } | Switches::Activation { frozen, .. } = switches {
+                all.push(*frozen);
+            }
+        });
+        all
+    }
+
+    fn refused(policy: FreezePolicy, net: &mut dyn Walk<f32, Cpu>) -> FreezeError {
+        let before = frozen(net);
+        let error = policy.try_apply(net).unwrap_err();
+        assert_eq!(frozen(net), before, "{error}");
+        error
+    }
+
+    #[test]
+    fn a_part_that_a_network_does_not_name_is_refused() {
+        let dev = Cpu::seed_from_u64(0);
+        // In the first one the second module is an activation, in the other ones a head that does not say so.
+        let mut flat =
+            dev.build_module::<(Conv2D<3, 4, 3, 1, 1>, Act<Pvlu, 4>, Flatten2D<4, 8, 8, 256>, Linear<256, 10>), f32>();
+        let mut pair = dev.build_module::<(Trunk<Pvlu>, Head), f32>();
+        let mut trunk = dev.build_module::<Trunk<Pvlu>, f32>();
+        let nets: [&mut dyn Walk<f32, Cpu>; 3] = [&mut flat, &mut pair, &mut trunk];
+        for net in nets {
+            let of = |policy, net: &mut dyn Walk<f32, Cpu>| refused(policy, net);
+            assert_eq!(of(FreezePolicy::HEAD, net), FreezeError::NoPart { part: Part::Head });
+            let weights = FreezePolicy { weights: true, ..FreezePolicy::NONE };
+            assert_eq!(of(weights, net), FreezeError::NoPart { part: Part::Trunk });
+            let biases = FreezePolicy { biases: true, ..FreezePolicy::ACTIVATIONS };
+            assert_eq!(of(biases, net), FreezeError::NoPart { part: Part::Trunk });
+            // What makes no difference between them needs no names.
+            for policy in [FreezePolicy::ACTIVATIONS, FreezePolicy::NONE, FreezePolicy::ALL] {
+                policy.try_apply(net).unwrap();
+            }
+        }
+        let text = FreezePolicy::HEAD.try_apply(&mut pair).unwrap_err().to_string();
+        assert!(text.contains("the head") && text.contains("TrunkAndHead"), "{text}");
+    }
+
+    #[test]
+    fn a_policy_that_trains_nothing_is_refused_unless_it_says_so() {
+        let dev = Cpu::seed_from_u64(0);
+        let mut relu = dev.build_module::<TrunkAndHead<Trunk<Relu>, GlobalAvgPool2D>, f32>();
+        let affine = FreezePolicy { batch_norm_affine: true, ..FreezePolicy::ACTIVATIONS };
+        let statistics = FreezePolicy { batch_norm_statistics: true, ..FreezePolicy::NONE };
+        for policy in [FreezePolicy::ACTIVATIONS, affine, statistics] {
+            assert!(matches!(refused(policy, &mut relu), FreezeError::Nothing { .. }), "{policy:?}");
+        }
+        let text = refused(affine, &mut relu).to_string();
+        assert!(text.contains("no parameters of activations, no scale and shift of batch norms"), "{text}");
+        // A head without a tensor is none.
+        assert_eq!(refused(FreezePolicy::HEAD, &mut relu), FreezeError::NoPart { part: Part::Head });
+        FreezePolicy::NONE.try_apply(&mut relu).unwrap();
+        // Statistics are updated, which is not nothing.
+        let mut normed = dev.build_module::<(Conv2D<3, 4, 1>, BatchNorm2D<4>), f32>();
+        statistics.try_apply(&mut normed).unwrap();
+    }
+
+    #[test]
+    fn the_head_is_trained_by_name_wherever_it_is() {
+        let dev = Cpu::seed_from_u64(0);
+        let mut net = dev.build_module::<TrunkAndHead<Trunk<Pvlu>, Head>, f32>();
+        FreezePolicy::HEAD.apply(&mut net);
+        assert_eq!(frozen(&mut net), [true, true, false]);
+        // What comes before a network with parts counts as trunk.
+        let mut within = dev.build_module::<(Conv2D<3, 3, 1>, TrunkAndHead<Trunk<Pvlu>, Head>), f32>();
+        FreezePolicy::HEAD.apply(&mut within);
+        assert_eq!(frozen(&mut within), [true, true, true, false]);
+        let parts: Vec<_> = groups(&net).unwrap().iter().map(|group| group.part).collect();
+        assert!(parts.contains(&Some(Part::Trunk)) && parts.contains(&Some(Part::Head)) && !parts.contains(&None));
+    }
 }

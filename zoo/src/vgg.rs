@@ -1,7 +1,9 @@
 //! VGG networks (Simonyan and Zisserman 2015, configurations D and E), plain and with batch norm, as torchvision builds them;
 //! Keras' are the same but for dropout in the head, which acts in training alone.
 
-use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, NormedConv2D};
+use pvlu::layer::builder::{
+    Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, NormedConv2D, TrunkAndHead,
+};
 
 use crate::names::{LayerNames, Part, WeightLayout};
 
@@ -27,10 +29,10 @@ pub type SmallHead<A, const CLASSES: usize> =
 macro_rules! depths {
     ($($(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident [$deep3:ident, $deep4:ident, $deep5:ident];)*) => {$(
         $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = ($trunk<A>, Head<A, CLASSES>);
+        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<A, CLASSES>>;
 
         #[doc = concat!("[`", stringify!($net), "`]'s trunk with the head for 32x32 images.")]
-        pub type $small<A, const CLASSES: usize = 10> = ($trunk<A>, SmallHead<A, CLASSES>);
+        pub type $small<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk<A>, SmallHead<A, CLASSES>>;
 
         #[doc = concat!("[`", stringify!($net), "`] without its head: images `(B, 3, H, W)` to feature maps ")]
         #[doc = "`(B, 512, H / 32, W / 32)`."]

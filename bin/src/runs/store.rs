@@ -226,8 +226,9 @@ impl Store {
     /// Where a training begins: at its checkpoint, whose values go into the network, or at the beginning.
     fn state(&self, job: &Job<'_>, model: &mut dyn Model, progress: &Progress) -> Result<FitState, CliError> {
         let Some(kept) = self.opened(job.config)? else { return Ok(FitState::new(job.fit.optimizer)) };
-        let state = kept.restore(model, job.fit.optimizer)?;
-        let (epoch, steps) = (state.epochs.len(), job.splits.train.batches());
+        let steps = job.splits.train.batches();
+        let state = kept.restore(model, &job.fit, steps as u64)?;
+        let epoch = state.epochs.len();
         progress.note(&format!("{}: goes on after {epoch} epochs and {} of {steps} steps", job.title, state.steps));
         Ok(state)
     }

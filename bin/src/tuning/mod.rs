@@ -18,7 +18,7 @@ use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Start};
 use pvlu_zoo::snapshot::Snapshot;
 use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits, evaluate};
-use pvlu_zoo::transfer::FreezePolicy;
+use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 
 use self::pretrained::{Origin, Pretrained};
 pub use self::protocol::ARMS;
@@ -28,6 +28,7 @@ use crate::dataset::{Chosen, Parts, choose};
 use crate::error::CliError;
 use crate::inspect;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
@@ -289,7 +290,8 @@ impl Tuning {
         context: &Context<'_>,
     ) -> Result<Option<History>, CliError> {
         let Phase { title, config, epochs, learning_rate, policy, filtered, measured } = *phase;
-        policy.apply(model.net_mut());
+        freeze(policy, model, epochs)?;
+        check_batch(model, self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let seed = seed_of(config);
         let fit = FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
         let splits = self.splits(preprocessing, seed, filtered, measured)?;
@@ -342,7 +344,7 @@ impl Work for Tuning {
         let mut network = self.arm_network(name, arm, None)?;
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         if let Some(policy) = self.protocol.policy(arm, has_batch_norm) {
-            policy.apply(network.net_mut());
+            freeze(policy, network.as_mut(), self.epochs)?;
         }
         Ok(network)
     }
@@ -376,7 +378,7 @@ impl Work for Tuning {
             record.status = if history.outcome == Outcome::Diverged { Status::Died } else { Status::Finished };
             record.epochs = history.epochs;
         } else {
-            FreezePolicy::NONE.apply(network.net_mut());
+            FreezePolicy::NONE.try_apply(network.net_mut())?;
         }
         let test = self.splits(preprocessing, seed, true, true)?.test;
         let Some(inspected) = inspect::inspect(network.as_mut(), &test, &title)? else { return Ok(None) };
@@ -384,6 +386,14 @@ impl Work for Tuning {
         record.trained_parameters = inspected.trained;
         (record.parameters, record.units) = (inspected.parameters, inspected.units);
         Ok(Some(record))
+    }
+}
+
+/// Freezes all that a policy does not train. Without an epoch nothing has to be left.
+fn freeze(policy: FreezePolicy, model: &mut dyn Model, epochs: u64) -> Result<(), FreezeError> {
+    match policy.try_apply(model.net_mut()) {
+        Err(FreezeError::Nothing { .. }) if epochs == 0 => FreezePolicy::NONE.try_apply(model.net_mut()),
+        applied => applied,
     }
 }
 

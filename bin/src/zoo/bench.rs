@@ -10,7 +10,7 @@ use pvlu::profile::{self, Direction, Profile};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Entry, Options, Start};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
-use pvlu_zoo::transfer::FreezePolicy;
+use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use super::info::pretty;
 use crate::device::placed;
 use crate::error::CliError;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::output::print;
 
 /// What a step is.
@@ -103,13 +104,13 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let macs = multiply_adds(model.as_ref()).map_err(failed)?;
     model.set_mode(if args.mode == BenchMode::Infer { Mode::Eval } else { Mode::Train });
     if args.mode == BenchMode::Finetune {
-        FreezePolicy::ACTIVATIONS.apply(model.net_mut());
-        if model.trained_parameters().map_err(failed)? == 0 {
-            return Err(CliError::Usage(format!(
+        FreezePolicy::ACTIVATIONS.try_apply(model.net_mut()).map_err(|error| match error {
+            FreezeError::Nothing { .. } => CliError::Usage(format!(
                 "--mode finetune trains the parameters of activations, and {} has none",
                 args.activation
-            )));
-        }
+            )),
+            error => error.into(),
+        })?;
     }
     let batch = args.batch as usize;
     if batch * 3 * height * width > MAX_VALUES {
@@ -118,6 +119,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             batch * 3 * height * width
         )));
     }
+    check_batch(model.as_ref(), batch, args.mode != BenchMode::Infer, "--batch")?;
     let images: Vec<f32> = (0..batch * 3 * height * width).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
     let labels = (0..batch).map(|i| i % classes).collect();
     let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));

@@ -1,6 +1,6 @@
 //! `zoo convert`.
 
-use pvlu_zoo::checkpoint::{Wanted, open, save_model};
+use pvlu_zoo::checkpoint::{Wanted, open, save_tuned};
 use pvlu_zoo::labels;
 use pvlu_zoo::weights::Source;
 
@@ -18,7 +18,8 @@ pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
     let names = opened.description.labels.as_deref();
     write_in_folder(&args.output, || {
         let (model, to) = (opened.model.as_ref(), args.to.into());
-        Ok(save_model(model, opened.entry, &args.output, to, Some(&preprocessing), names)?)
+        let trained_on = opened.description.trained_on.as_deref();
+        Ok(save_tuned(model, opened.entry, &args.output, to, Some(&preprocessing), names, trained_on)?)
     })?;
     print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.output.display()))
 }

@@ -12,6 +12,7 @@ use pvlu_zoo::weights::TensorFile;
 use super::args::{DataArgs, DataName};
 use super::classes::Order;
 use super::prepare::preprocessing;
+use super::trained_on::{Chosen, Origin, TrainedOn};
 use crate::error::CliError;
 
 /// Share of an undivided folder that is measured with.
@@ -84,6 +85,19 @@ pub struct TuningSet {
     pub test: Images,
     /// What a person should know before quoting a result.
     pub warnings: Vec<String>,
+    /// Where the images to learn from are from.
+    pub origin: Origin,
+}
+
+/// What a model is measured with.
+#[derive(Debug)]
+pub struct EvaluationSet {
+    /// Names of the classes, in label order.
+    pub classes: Vec<String>,
+    /// Images to measure with.
+    pub test: Images,
+    /// What a person should know before quoting a result.
+    pub notes: Vec<String>,
 }
 
 impl DataName {
@@ -121,15 +135,29 @@ impl DataArgs {
         Ok(self.image.map(|side| (side, side)))
     }
 
-    /// The images to measure with, and the names of their classes.
-    pub fn open_to_evaluate(&self) -> Result<(Images, Vec<String>), CliError> {
+    /// The images to measure a file of weights with, which says which ones it was trained on if it was tuned here.
+    pub fn open_to_evaluate(&self, weights: &Path) -> Result<EvaluationSet, CliError> {
         if self.dataset == DataName::Folder {
-            let folder = FolderParts::open(&self.data)?.to_evaluate();
-            let classes = folder.classes().to_vec();
-            return Ok((Images::Files(Arc::new(folder)), classes));
+            let parts = FolderParts::open(&self.data)?;
+            let said = describe(&TensorFile::open(weights)?)?;
+            let trained_on = TrainedOn::of_text(said.trained_on.as_deref(), weights)?;
+            let Chosen { images, mut notes } = trained_on.to_evaluate(parts, HELD_OUT, weights)?;
+            // Names of classes are written by a tuning alone.
+            if trained_on.is_empty() && said.labels.is_some() {
+                let weights = weights.display();
+                notes.push(format!(
+                    "warning: {weights} does not say which images it was tuned on; these may be among them"
+                ));
+            }
+            let classes = images.classes().to_vec();
+            return Ok(EvaluationSet { classes, test: Images::Files(Arc::new(images)), notes });
         }
-        let set = self.open_to_tune()?;
-        Ok((set.test, set.classes))
+        let TuningSet { classes, test, warnings, .. } = self.open_to_tune()?;
+        Ok(EvaluationSet {
+            classes,
+            test,
+            notes: warnings.iter().map(|warning| format!("warning: {warning}")).collect(),
+        })
     }
 
     /// The images to learn from and to measure with.
@@ -138,15 +166,17 @@ impl DataArgs {
             DataName::Cifar10 => Dataset::open_cifar10(&self.data)?,
             DataName::Cifar100 => Dataset::open_cifar100(&self.data)?,
             DataName::Folder => {
-                let (train, test, warnings) = FolderParts::open(&self.data)?.to_train(HELD_OUT)?;
+                let parts = FolderParts::open(&self.data)?;
+                let origin = Origin::folder(&parts, HELD_OUT);
+                let (train, test, warnings) = parts.to_train(HELD_OUT)?;
                 let classes = train.classes().to_vec();
                 let [train, test] = [train, test].map(|folder| Images::Files(Arc::new(folder)));
-                return Ok(TuningSet { classes, train, test, warnings });
+                return Ok(TuningSet { classes, train, test, warnings, origin });
             }
         };
         let classes = (0..set.classes).filter_map(|class| set.class_name(class)).collect();
         let [train, test] = [set.train, set.test].map(|split| Images::Memory(Arc::new(split)));
-        Ok(TuningSet { classes, train, test, warnings: set.warnings })
+        Ok(TuningSet { classes, train, test, warnings: set.warnings, origin: Origin::set(self.dataset) })
     }
 
     /// How images of the set are made into inputs of the model: as the model wants its images, with the mean and deviation

@@ -9,21 +9,25 @@ use serde_json::json;
 
 use super::args::EvalArgs;
 use super::classes::Order;
+use super::data::EvaluationSet;
 use super::info::pretty;
 use crate::error::CliError;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::output::{note, print};
 
 /// Measures the accuracy of a model.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let weights = &args.model.weights;
-    let (images, classes) = args.data.open_to_evaluate()?;
+    let EvaluationSet { classes, test: images, mut notes } = args.data.open_to_evaluate(weights)?;
     let mut opened = args.model.open(args.data.image_to_evaluate(weights)?, None)?;
     let preprocessing = args.data.preprocessing(&opened, weights)?;
     let order = Order::of((&args.data.data, &classes), &opened, weights, false)?;
-    order.warning.iter().for_each(|warning| note(warning));
+    notes.extend(order.warning.clone());
+    notes.iter().for_each(|line| note(line));
     let start = Instant::now();
     let images = images.labelled(&order)?.limit(args.limit.map_or(usize::MAX, usize::from));
+    check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), false, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;
     let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -37,6 +41,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
         return print(&pretty(&json!({
             "model": name, "activation": activation, "weights": weights.display().to_string(),
             "top1": top1, "top5": top5, "images": images, "seconds": seconds,
+            "notes": notes,
         })));
     }
     print(&format!("top1 {top1:.4}  top5 {top5:.4}  images {images}  seconds {seconds:.1}"))

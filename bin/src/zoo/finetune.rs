@@ -1,16 +1,18 @@
 //! `zoo finetune`.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use pvlu::activation::{Activation, Relu};
-use pvlu::layer::Role;
-use pvlu_zoo::checkpoint::{CheckpointError, Opened, describe, save_model};
+use pvlu_zoo::checkpoint::{CheckpointError, Opened, describe, save_tuned};
 use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{Event, FitConfig, OptimizerConfig, Outcome, Schedule, Splits, evaluate, fit};
-use pvlu_zoo::transfer::{self, FreezePolicy};
+use pvlu_zoo::train::{
+    Event, FitConfig, FitState, Moment, OptimizerConfig, Outcome, Schedule, Splits, evaluate, fit_from,
+};
+use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 use pvlu_zoo::weights::{Source, TensorFile};
 use serde_json::json;
 
@@ -18,8 +20,11 @@ use super::args::{FinetuneArgs, ModelArgs, Part, ScheduleName};
 use super::classes::Order;
 use super::data::{Images, TuningSet};
 use super::info::pretty;
+use super::keep::{Reached, keep};
+use super::trained_on::TrainedOn;
 use crate::error::CliError;
 use crate::interrupt;
+use crate::memory::check_batch;
 use crate::output::{print, write_in_folder, write_probe};
 use crate::progress::Progress;
 
@@ -55,31 +60,55 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
             return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
         }
     }
-    let session = Session { args, train, test, preprocessing, progress };
-    if args.head_epochs > 0 {
-        session.tune(opened.model.as_mut(), name, "head", FreezePolicy::HEAD, args.head_epochs)?;
+    // The model is frozen as it will be trained, but for a head before that, which keeps less.
+    let at_once = |images: &Images| images.len().min(args.batch_size.get());
+    let model = opened.model.as_ref();
+    check_batch(model, at_once(&train).max(at_once(&test)), false, "--batch-size")?;
+    check_batch(model, at_once(&train), !trains_nothing(args), "--batch-size")?;
+    let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
+    if args.head_epochs > 0 || !trains_nothing(args) {
+        trained_on = trained_on.and(set.origin, &train);
     }
-    let from = opened.model.activation();
+    let trained_on = (!trained_on.is_empty()).then(|| trained_on.to_text());
+    let session = Session { args, train, test, preprocessing, progress };
+    let (entry, preprocessing, names) = (opened.entry, session.preprocessing.to_string(), &order.names[..]);
+    let out = args.out.as_deref();
+    let save = |model: &dyn Model, path: &Path| {
+        let (preprocessing, names) = (Some(preprocessing.as_str()), Some(names));
+        Ok(save_tuned(model, entry, path, Source::Native, preprocessing, names, trained_on.as_deref())?)
+    };
+    // What the training came to, which is kept whatever comes then.
+    let mut reached = None;
+    let keep = |error, model: &dyn Model, reached| keep(error, reached, out, &|path| save(model, path));
     let mut model = opened.model;
+    if args.head_epochs > 0 {
+        let phase = ("head", FreezePolicy::HEAD, args.head_epochs);
+        let tuned = session.tune(model.as_mut(), name, phase, &mut reached);
+        tuned.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
+    }
+    let from = model.activation();
     if let Some(activation) = args.model.activation.as_deref().filter(|to| Some(*to) != from) {
         model = model.swap_activation(activation)?;
     }
-    let before = session.measure(model.as_mut(), name)?;
-    policy.apply(model.net_mut());
+    let measured = session.measure(model.as_mut(), name);
+    let before = measured.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
+    match policy.try_apply(model.net_mut()) {
+        Err(FreezeError::Nothing { .. }) if trains_nothing(args) => FreezePolicy::NONE.try_apply(model.net_mut())?,
+        applied => applied?,
+    }
     let groups = transfer::groups(model.net()).map_err(failed)?;
     session.progress.note(&transfer::table(&groups));
     let (trained, updated) = (transfer::trained(&groups), transfer::updated(&groups));
     let mut after = before;
     if trained + updated > 0 && args.epochs > 0 {
-        session.tune(model.as_mut(), name, "tune", policy, args.epochs)?;
-        after = session.measure(model.as_mut(), name)?;
+        let tuned = session.tune(model.as_mut(), name, ("tune", policy, args.epochs), &mut reached);
+        let measured = tuned.and_then(|()| session.measure(model.as_mut(), name));
+        after = measured.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
     }
     session.progress.finish();
-    if let Some(out) = &args.out {
-        let (preprocessing, names) = (session.preprocessing.to_string(), Some(&order.names[..]));
-        write_in_folder(out, || {
-            Ok(save_model(model.as_ref(), opened.entry, out, Source::Native, Some(&preprocessing), names)?)
-        })?;
+    if let Some(out) = out {
+        let written = write_in_folder(out, || save(model.as_ref(), out));
+        written.map_err(|error| keep(error, model.as_ref(), reached))?;
     }
     let activation = model.activation();
     if args.json {
@@ -138,20 +167,25 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
         let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted }.into());
     }
-    if args.epochs == 0 || args.train.contains(&Part::None) {
+    if trains_nothing(args) {
         return Ok(());
     }
-    policy.apply(opened.model.net_mut());
-    let groups = transfer::groups(opened.model.net()).map_err(|source| CliError::Model { model, source })?;
-    // The activation is swapped in later.
-    let others = groups.iter().any(|group| group.role != Role::Activation && (group.trained || group.updated));
-    if others || policy.activations && transfer::has_parameters(name) != Some(false) {
-        return Ok(());
+    match policy.try_apply(opened.model.net_mut()) {
+        // The activation is swapped in later.
+        Err(FreezeError::Nothing { .. }) if policy.activations && transfer::has_parameters(name) != Some(false) => {
+            Ok(())
+        }
+        Err(FreezeError::Nothing { .. }) => Err(CliError::Usage(format!(
+            "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or none \
+             to measure only"
+        ))),
+        applied => Ok(applied?),
     }
-    Err(CliError::Usage(format!(
-        "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or none to \
-         measure only"
-    )))
+}
+
+/// Whether the user said that nothing is to be trained, but for a new head.
+fn trains_nothing(args: &FinetuneArgs) -> bool {
+    args.epochs == 0 || args.train.contains(&Part::None)
 }
 
 fn policy(parts: &[Part]) -> FreezePolicy {
@@ -186,20 +220,21 @@ impl Session<'_> {
         images.loader(LoaderConfig::evaluation(self.args.batch_size.get(), self.preprocessing))
     }
 
+    /// Trains what a policy says for some epochs. `reached` is what an earlier phase made of the model, and then what this one
+    /// did: after an error the best that it came to, which the model then is.
     fn tune(
         &self,
         model: &mut dyn Model,
         name: &'static str,
-        what: &str,
-        policy: FreezePolicy,
-        epochs: u64,
+        (what, policy, epochs): (&str, FreezePolicy, u64),
+        reached: &mut Option<String>,
     ) -> Result<(), CliError> {
-        policy.apply(model.net_mut());
+        policy.try_apply(model.net_mut())?;
+        let batch = self.args.batch_size.get();
         model.seed_dropout(self.args.seed);
         let (height, width) = self.preprocessing.input();
         let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
         let augmentation = if self.args.augment { augmentation } else { Augmentation::NONE };
-        let batch = self.args.batch_size.get();
         let shuffled = LoaderConfig::training(batch, self.args.seed, self.preprocessing, augmentation);
         // Nothing is selected: the last epoch counts, and is measured at the end.
         let nothing = self.test.clone().limit(0);
@@ -225,14 +260,32 @@ impl Session<'_> {
             self.progress.observe(&run, epochs, event);
             if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        match fit(model, &splits, &config, &mut observe) {
-            Err(source) => Err(CliError::Training { run, source }),
-            Ok(history) => match history.outcome {
-                Outcome::Interrupted => Err(CliError::Stopped),
-                Outcome::Diverged => Err(CliError::Diverged { run }),
-                Outcome::Finished => Ok(()),
-            },
+        let failed = |source| CliError::Model { model: name, source };
+        let mut best = Reached::new(model, epochs, reached.as_deref()).map_err(failed)?;
+        let mut failure = None;
+        let mut keep = |moment: Moment<'_>| match best.note(moment) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        };
+        let state = FitState::new(config.optimizer);
+        let outcome = fit_from(model, &splits, &config, state, &mut observe, &mut keep).map(|history| history.outcome);
+        if let Some(source) = failure {
+            return Err(failed(source));
         }
+        let error = match outcome {
+            Ok(Outcome::Finished) => {
+                *reached = Some(format!("the network after its {epochs} epochs"));
+                return Ok(());
+            }
+            Ok(Outcome::Interrupted) => CliError::Stopped,
+            Ok(Outcome::Diverged) => CliError::Diverged { run },
+            Err(source) => CliError::Training { run, source },
+        };
+        *reached = best.restore(model, matches!(error, CliError::Diverged { .. })).map_err(failed)?;
+        Err(error)
     }
 
     /// Accuracy on the test images.

@@ -1,6 +1,6 @@
 //! `zoo list` and `zoo info`.
 
-use pvlu::layer::{Extent, LayerKind, Path, Role};
+use pvlu::layer::{Extent, LayerKind, Part, Path, Role};
 use pvlu_zoo::metadata::{self, Card};
 use pvlu_zoo::registry::{self, MODELS, Options, Start};
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
         facts.outputs += layer.output.elements();
         facts.widest = facts.widest.max(layer.input.elements() + layer.output.elements());
         // A stage is a part of the trunk, and the head is one.
-        let depth = if layer.path.starts_with("0.") { 2 } else { 1 };
+        let depth = if Part::of(layer.path) == Some(Part::Trunk) { 2 } else { 1 };
         let stage = layer.path.split('.').take(depth).collect::<Vec<_>>().join(".");
         match facts.stages.last_mut() {
             Some((last, output)) if *last == stage => *output = layer.output,
@@ -113,10 +113,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
 type Title<'a> = (&'a str, &'a str, usize, Extent);
 
 fn stage_name(path: &str) -> String {
-    match path.strip_prefix("0.") {
-        Some(number) => format!("trunk {number}"),
-        None => "head".to_owned(),
-    }
+    path.replace('.', " ")
 }
 
 fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: Option<&Card>) -> String {

@@ -8,9 +8,11 @@ mod data;
 mod eval;
 mod finetune;
 mod info;
+mod keep;
 mod logits;
 mod predict;
 mod prepare;
+mod trained_on;
 
 pub use args::Zoo;
 pub(crate) use prepare::preprocessing;
@@ -23,7 +25,10 @@ use crate::{device, interrupt};
 
 /// Runs the command.
 pub fn run(cli: &Zoo) -> Result<(), CliError> {
-    interrupt::install();
+    match &cli.command {
+        Command::Finetune(_) => interrupt::install_with_termination(),
+        _ => interrupt::install(),
+    }
     pvlu::kernel::memory::keep_freed_memory();
     start_threads(cli.threads)?;
     device::choose(cli.device)?;

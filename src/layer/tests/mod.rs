@@ -5,6 +5,7 @@ mod batch_norm;
 mod convolution;
 mod frozen;
 mod in_place;
+mod modes;
 mod networks;
 mod normed;
 mod others;

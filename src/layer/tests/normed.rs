@@ -28,7 +28,7 @@ fn without_a_gradient_the_two_are_one_convolution() {
         let x = random::<Images, f64>(Default::default(), 2);
         let expected = apart(&net).forward(x.clone()).as_vec();
         let y = net.forward(x.clone()).as_vec();
-        assert!(net.folds(y.len() / 3, false).unwrap());
+        assert!(net.folds(y.len() / 3, false, false).unwrap());
         assert!(distance(&y, &expected) < 1e-13);
         assert_eq!(net.forward_mut(x).as_vec(), y);
     }
@@ -42,11 +42,11 @@ fn without_a_gradient_the_two_are_one_convolution() {
 fn they_are_two_where_anything_is_learnt_or_the_image_is_small() {
     let mut net = shaken::<Normed<3, 1, 1, true>>(4);
     let folds = |net: &<Normed<3, 1, 1, true> as dfdx::nn::BuildOnDevice<Cpu, f64>>::Built, recorded| {
-        net.folds(100, recorded).unwrap()
+        net.folds(100, recorded, false).unwrap()
     };
     net.set_mode(Mode::Eval);
     assert!(folds(&net, false) && !folds(&net, true));
-    assert!(net.folds(18, false).unwrap() && !net.folds(17, false).unwrap());
+    assert!(net.folds(18, false, false).unwrap() && !net.folds(17, false, false).unwrap());
     net.freeze_weights(true);
     assert!(!folds(&net, true));
     net.freeze_batch_norm(true, false);
@@ -79,7 +79,7 @@ fn a_frozen_pair_hands_the_gradient_through() {
     net.freeze_weights(true);
     net.freeze_batch_norm(true, true);
     let x = random::<Images, f64>(Default::default(), 8);
-    assert!(net.folds(4 * 3 * 3, true).unwrap());
+    assert!(net.folds(4 * 3 * 3, true, false).unwrap());
     check_gradients(&mut net, x.clone(), |net, x| net.forward(x));
 
     let gradient = |y: Tracked<Rank4<4, 3, 3, 3>>| {

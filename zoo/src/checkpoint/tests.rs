@@ -138,5 +138,5 @@ fn a_small_head_is_recognised_and_its_classes_are_counted() {
     assert_eq!(opened.model.logits(images.clone()).unwrap(), model.logits(images).unwrap());
     // For another number of classes the last layer alone is another.
     let wanted = Wanted { classes: Some(100), fresh_head: Some(1), ..wanted };
-    assert_eq!(open(&bare, &wanted).unwrap().report.fresh, ["1.3.weight", "1.3.bias"]);
+    assert_eq!(open(&bare, &wanted).unwrap().report.fresh, ["head.3.weight", "head.3.bias"]);
 }

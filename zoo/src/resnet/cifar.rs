@@ -7,6 +7,7 @@
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D,
+    TrunkAndHead,
 };
 
 use crate::names::LayerNames;
@@ -55,11 +56,11 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<64, CLASSES>);
 macro_rules! depths {
     ($($a:ident $trunk_a:ident $b:ident $trunk_b:ident = $layers:literal [$blocks:literal];)*) => {$(
         #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut A.")]
-        pub type $a<A, const CLASSES: usize = 10> = ($trunk_a<A>, Head<CLASSES>);
+        pub type $a<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_a<A>, Head<CLASSES>>;
         #[doc = concat!("[`", stringify!($a), "`] without its head.")]
         pub type $trunk_a<A> = TrunkA<A, $blocks, { $blocks - 1 }>;
         #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut B.")]
-        pub type $b<A, const CLASSES: usize = 10> = ($trunk_b<A>, Head<CLASSES>);
+        pub type $b<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_b<A>, Head<CLASSES>>;
         #[doc = concat!("[`", stringify!($b), "`] without its head.")]
         pub type $trunk_b<A> = TrunkB<A, $blocks, { $blocks - 1 }>;
     )*};

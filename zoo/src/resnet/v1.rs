@@ -7,7 +7,7 @@
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-    ZeroPaddedMaxPool2D,
+    TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 use pvlu::layer::{KerasResNet, Torch};
 
@@ -105,7 +105,7 @@ macro_rules! depths {
         $trunk:ident $net:ident $blocks:ident = $kind:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];
     )*) => {$(
         $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = ($trunk<A>, Head<CLASSES>);
+        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
 
         #[doc = concat!("[`", stringify!($net), "`] without its head.")]
         pub type $trunk<A> = $kind<A, { $b2 - 1 }, { $b3 - 1 }, { $b4 - 1 }, { $b5 - 1 }>;

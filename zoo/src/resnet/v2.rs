@@ -10,7 +10,7 @@ use dfdx::nn::modules::Repeated;
 use pvlu::layer::KerasResNet;
 use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-    ZeroPaddedMaxPool2D,
+    TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 
 /// Batch norm and activation.
@@ -63,7 +63,7 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 macro_rules! depths {
     ($($(#[$doc:meta])* $trunk:ident $net:ident $blocks:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];)*) => {$(
         $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = ($trunk<A>, Head<CLASSES>);
+        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
 
         #[doc = concat!("[`", stringify!($net), "`] without its head.")]
         pub type $trunk<A> = Trunk<A, { $b2 - 2 }, { $b3 - 2 }, { $b4 - 2 }, { $b5 - 1 }>;

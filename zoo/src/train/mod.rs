@@ -5,6 +5,7 @@ mod evaluate;
 mod fit;
 mod liveness;
 mod optimizer;
+mod saved;
 mod schedule;
 mod state;
 
@@ -13,5 +14,6 @@ pub use evaluate::{Evaluation, evaluate};
 pub use fit::{EpochRecord, Event, FitConfig, History, Moment, Outcome, Splits, fit, fit_from};
 pub use liveness::{LayerLiveness, liveness};
 pub use optimizer::{Optimizer, OptimizerConfig};
+pub use saved::SavedFit;
 pub use schedule::Schedule;
-pub use state::{FitState, SavedFit};
+pub use state::FitState;

@@ -28,8 +28,8 @@ struct Original {
 const TORCH_VGG: [&str; 3] = ["classifier.0", "classifier.3", "classifier.6"];
 const TIMM_VGG: [&str; 3] = ["pre_logits.fc1", "pre_logits.fc2", "head.fc"];
 const KERAS_VGG: [&str; 3] = ["fc1", "fc2", "predictions"];
-const LAST_OF_VGG: [&str; 2] = ["1.3.weight", "1.3.bias"];
-const LAST_OF_RESNET: [&str; 2] = ["1.1.weight", "1.1.bias"];
+const LAST_OF_VGG: [&str; 2] = ["head.3.weight", "head.3.bias"];
+const LAST_OF_RESNET: [&str; 2] = ["head.1.weight", "head.1.bias"];
 
 /// Tests all the ways in which a file of this original may be opened, packed in these ways.
 fn check(original: &Original, packed: &[Container]) {
@@ -94,7 +94,7 @@ fn fresh(path: &Path, image: Option<(usize, usize)>, tensors: usize, trunk: u64,
     let opened = checkpoint::open(path, &Wanted { fresh_head: Some(1), ..strict }).unwrap();
     assert_eq!(trunk_of(&opened), trunk, "{what}");
     assert_eq!(opened.report.fresh.len(), tensors, "{what}: {:?}", opened.report.fresh);
-    assert!(opened.report.fresh.iter().all(|path| path.starts_with("1.")), "{what}");
+    assert!(opened.report.fresh.iter().all(|path| path.starts_with("head.")), "{what}");
     let mut drawn = 0;
     let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| {
         let fresh = opened.report.fresh.iter().any(|path| path == tensor.slot.path);
@@ -118,7 +118,7 @@ fn finite(opened: Opened) {
 fn trunk_of(opened: &Opened) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| {
-        if tensor.slot.path.starts_with("0.") {
+        if tensor.slot.path.starts_with("trunk.") {
             (tensor.slot.path, tensor.shape).hash(&mut hasher);
             tensor.values.iter().for_each(|value| value.to_bits().hash(&mut hasher));
         }

@@ -6,7 +6,7 @@ use dfdx::shapes::{Const, Rank0};
 use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 use pvlu::Error;
 use pvlu::kernel::view;
-use pvlu::layer::{Walk, try_build_unfilled};
+use pvlu::layer::{Mode, Switch, Walk, try_build_unfilled};
 use pvlu::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
 
 type Tape = GradTape<f64, Cpu>;
@@ -34,13 +34,15 @@ pub trait Network {
 /// Builds a network without its weights.
 pub type Build = fn() -> Result<Box<dyn Network>, Error>;
 
-/// Builds `N`.
+/// Builds `N`, which evaluates though its passes are those of a training loop.
 pub fn build<N, const CLASSES: usize>() -> Result<Box<dyn Network>, Error>
 where
     N: BuildOnDevice<Cpu, f64>,
     N::Built: Walk<f64, Cpu> + ModuleMut<TrackedImages, Output = TrackedLogits<CLASSES>, Error = Error> + 'static,
 {
-    Ok(Box::new(Typed::<N::Built, CLASSES>(try_build_unfilled::<N, f64, Cpu>(&Cpu::default())?)))
+    let mut net = try_build_unfilled::<N, f64, Cpu>(&Cpu::default())?;
+    net.set_mode(Mode::Eval);
+    Ok(Box::new(Typed::<N::Built, CLASSES>(net)))
 }
 
 struct Typed<N, const CLASSES: usize>(N);

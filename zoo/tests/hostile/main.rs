@@ -1,9 +1,11 @@
-//! Files of weights that nobody meant to write: cut short, damaged, or made to do harm.
+//! Files of weights and of trainings that nobody meant to write: cut short, damaged, or made to do harm.
 //!
 //! Each gives an error or harmless tensors: no panic, no message of more than one line, and no more memory than its size
 //! justifies. What that is, `fuzz/readers.rs` says, through which every file here goes. Its allocator counts for the whole
 //! process, so that these tests take turns.
 
+#[path = "../../../fuzz/checkpoints.rs"]
+mod checkpoints;
 #[path = "../../../fuzz/readers.rs"]
 mod readers;
 
@@ -69,6 +71,24 @@ fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     }
     for (_, bytes) in files("fuzz/corpus/hdf5", &[""]) {
         readers::read(&bytes);
+    }
+    for (_, bytes) in files("fuzz/corpus/checkpoint", &[""]) {
+        checkpoints::checkpoint(&bytes);
+    }
+}
+
+#[test]
+fn damage_to_a_training_gives_an_error_or_a_training() {
+    let _turn = turn();
+    let seeds = files("fuzz/corpus/checkpoint", &["_file", "_header"]);
+    for (name, bytes) in &seeds {
+        if name.ends_with("_file") {
+            checkpoints::restore(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        let mut random = Random::new(name);
+        for _ in 0..200 {
+            checkpoints::checkpoint(&mutation::of(bytes, &seeds, &mut random));
+        }
     }
 }
 

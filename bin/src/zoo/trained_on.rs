@@ -1,0 +1,206 @@
+//! What a tuned file says of the images that it was trained on, so that it is not measured with them unawares.
+//!
+//! A folder is recognised by its images, wherever it lies: by the names of classes and files and the sizes of these, and by the
+//! contents of some of the images.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pvlu_zoo::data::{FolderParts, ImageFolder};
+use serde_json::{Value, json};
+
+use super::args::DataName;
+use super::data::Images;
+use crate::digest;
+use crate::error::CliError;
+
+/// Training images of which the contents are noted.
+const SAMPLED: usize = 128;
+
+/// Digits of a digest that tell images apart.
+const DIGITS: usize = 16;
+
+/// Where images to learn from are from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    dataset: &'static str,
+    /// Of a folder, its [`listing`] before it was divided, and the share that was then held out, if it was.
+    folder: Option<(String, Option<f64>)>,
+}
+
+impl Origin {
+    /// A set that has test images of its own.
+    pub fn set(name: DataName) -> Self {
+        Self { dataset: name.name(), folder: None }
+    }
+
+    /// A folder; `held_out` is the share that is held out if it has to be divided.
+    pub fn folder(parts: &FolderParts, held_out: f64) -> Self {
+        let (folder, held_out) = match parts {
+            FolderParts::Divided { train, .. } => (train, None),
+            FolderParts::Whole(folder) | FolderParts::Train(folder) | FolderParts::Test(folder) => {
+                (folder, Some(held_out))
+            }
+        };
+        Self { dataset: DataName::Folder.name(), folder: Some((listing(folder), held_out)) }
+    }
+}
+
+/// Images that a model was trained on.
+#[derive(Clone, Debug, PartialEq)]
+struct Record {
+    dataset: String,
+    /// As that of an [`Origin`].
+    folder: Option<(String, Option<f64>)>,
+    /// How many.
+    images: u64,
+    /// The contents of some, by what a listing says of them; both as digests.
+    sample: BTreeMap<String, String>,
+}
+
+/// All images that a model was trained on, one tuning after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainedOn(Vec<Record>);
+
+/// What [`TrainedOn::to_evaluate`] chose.
+pub struct Chosen {
+    /// The images.
+    pub images: ImageFolder,
+    /// What to tell the user about them.
+    pub notes: Vec<String>,
+}
+
+impl TrainedOn {
+    /// What a file says, as [`to_text`](Self::to_text) wrote it; nothing if it says nothing.
+    pub fn of_text(text: Option<&str>, file: &Path) -> Result<Self, CliError> {
+        let wrong = || CliError::Damaged {
+            path: file.to_owned(),
+            what: "what it says of the images that it was trained on is not what finetune writes".to_owned(),
+        };
+        let Some(text) = text else { return Ok(Self::default()) };
+        let records: Vec<Value> = serde_json::from_str(text).map_err(|_| wrong())?;
+        records.iter().map(|record| Record::of_json(record).ok_or_else(wrong)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// As a file says it.
+    pub fn to_text(&self) -> String {
+        Value::from_iter(self.0.iter().map(Record::to_json)).to_string()
+    }
+
+    /// With the images of one more tuning.
+    #[must_use]
+    pub fn and(mut self, origin: Origin, images: &Images) -> Self {
+        let (sample, Origin { dataset, folder }) = (sample(images), origin);
+        let record = Record { dataset: dataset.to_owned(), folder, images: images.len() as u64, sample };
+        if !self.0.contains(&record) {
+            self.0.push(record);
+        }
+        self
+    }
+
+    /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model was tuned
+    /// on; and whether those that it was trained on are among them.
+    pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
+        let (file, mut notes) = (file.display(), Vec::new());
+        let Origin { folder: whole, .. } = Origin::folder(&parts, held_out);
+        let only_train = matches!(parts, FolderParts::Train(_));
+        let is_divided = matches!(parts, FolderParts::Divided { .. });
+        let mut images = parts.to_evaluate();
+        let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&images).0 > 0);
+        let name = images.path().display().to_string();
+        if let Some(share) = tuned_here.filter(|_| !is_divided).and_then(|record| record.folder.as_ref()?.1) {
+            let all = images.len();
+            images = images.split_validation(share)?.1;
+            notes.push(format!(
+                "{name}: {file} was tuned on it: evaluated are the {} of {all} images held out then",
+                images.len()
+            ));
+        } else if only_train {
+            notes.push(format!("warning: {name}: no folder of test images, so those to train on are evaluated"));
+        }
+        for record in &self.0 {
+            let (found, of) = record.finds(&images);
+            if found > 0 {
+                let sampled = if of as u64 == record.images {
+                    String::new()
+                } else {
+                    format!(" that were looked for, of {}", record.images)
+                };
+                notes.push(format!(
+                    "warning: {name}: {found} of {of} images{sampled} that {file} was trained on are among those evaluated: its \
+                     accuracy on them says little of others"
+                ));
+            }
+        }
+        Ok(Chosen { images, notes })
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Record {
+    /// How many of the sampled images are in a folder, and how many were sampled.
+    fn finds(&self, folder: &ImageFolder) -> (usize, usize) {
+        let same = |(path, _): &(&Path, usize)| {
+            self.sample.get(&short(&described(path))).is_some_and(|content| contents(path).as_ref() == Some(content))
+        };
+        (folder.files().filter(same).count(), self.sample.len())
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { dataset, folder, images, sample } = self;
+        let (listing, held_out) = folder.clone().unzip();
+        json!({ "dataset": dataset, "listing": listing, "held_out": held_out, "images": images, "sample": sample })
+    }
+
+    fn of_json(value: &Value) -> Option<Self> {
+        let held_out = match &value["held_out"] {
+            Value::Null => None,
+            share => Some(share.as_f64().filter(|share| *share > 0.0 && *share < 1.0)?),
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let sample = value["sample"].as_object()?.iter().take(SAMPLED);
+        Some(Self {
+            dataset: text(&value["dataset"])?,
+            folder: text(&value["listing"]).map(|listing| (listing, held_out)),
+            images: value["images"].as_u64()?,
+            sample: sample.map(|(key, content)| Some((key.clone(), text(content)?))).collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// A digest of the names and sizes of all images of a folder.
+fn listing(folder: &ImageFolder) -> String {
+    digest::of_parts(folder.files().map(|(path, _)| described(path)).collect::<Vec<_>>().iter().map(Vec::as_slice))
+}
+
+/// Name of the class, name and size of an image, each with an end.
+fn described(path: &Path) -> Vec<u8> {
+    let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().as_encoded_bytes().to_vec();
+    let size = path.metadata().map_or(0, |file| file.len());
+    [name(path.parent()), name(Some(path)), size.to_string().into_bytes(), Vec::new()].join(&0)
+}
+
+fn short(bytes: &[u8]) -> String {
+    let mut digest = digest::of_bytes(bytes);
+    digest.truncate(DIGITS);
+    digest
+}
+
+/// A digest of what is in a file, if it can be read.
+fn contents(path: &Path) -> Option<String> {
+    let mut digest = digest::of_file(path).ok()?;
+    digest.truncate(DIGITS);
+    Some(digest)
+}
+
+/// The contents of images of a folder: of those with the smallest digests, which are the same in any order.
+fn sample(images: &Images) -> BTreeMap<String, String> {
+    let Images::Files(folder) = images else { return BTreeMap::new() };
+    let by_digest: BTreeMap<String, &Path> = folder.files().map(|(path, _)| (short(&described(path)), path)).collect();
+    let some = by_digest.into_iter().take(SAMPLED);
+    some.filter_map(|(digest, path)| Some((digest, contents(path)?))).collect()
+}

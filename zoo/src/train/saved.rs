@@ -1,0 +1,282 @@
+//! A training on disk, read again. A checksum finds damage; what a file says is believed only as far as a training of these
+//! settings can have come to it.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pvlu::layer::Part;
+use serde_json::Value;
+
+use super::evaluate::Evaluation;
+use super::fit::{EpochRecord, FitConfig};
+use super::optimizer::{Moments, Optimizer, OptimizerConfig};
+use super::state::{FIRST, FitState, MODEL, SECOND, STATE, Sums, checksum};
+use crate::model::Model;
+use crate::snapshot::{Snapshot, SnapshotError};
+use crate::weights::{Dtype, TensorFile, WeightsError, shown};
+
+/// How far a learning rate may be from that of the schedule, as a share of the base: sines of other libraries differ less.
+const RATE_TOLERANCE: f64 = 1e-9;
+
+/// A training on disk.
+#[derive(Debug)]
+pub struct SavedFit {
+    file: TensorFile,
+}
+
+/// A model's tensors as they have to be in the file: elements, and whether an optimiser may change them.
+type Layout = BTreeMap<String, (usize, bool)>;
+
+impl SavedFit {
+    /// Opens a file of [`FitState::save`]'s.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, and one that is no such file.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        Self::new(TensorFile::open(path)?)
+    }
+
+    /// Opens such a file that is in memory. `name` stands for its path in messages.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Result<Self, WeightsError> {
+        Self::new(TensorFile::from_bytes(name, bytes)?)
+    }
+
+    fn new(file: TensorFile) -> Result<Self, WeightsError> {
+        let kept = Self { file };
+        kept.expect(kept.metadata().contains_key(STATE), STATE, "metadata of a training", "none")?;
+        Ok(kept)
+    }
+
+    /// What the caller of [`FitState::save`] put beside it.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        self.file.metadata()
+    }
+
+    /// Writes the network's values into `model`, and returns the state of its training by `config` in epochs of `steps` steps.
+    ///
+    /// # Errors
+    ///
+    /// A damaged file, one of another network, and one whose numbers no training of that kind can have come to: counts beyond
+    /// the epochs, the steps or the images, shares outside of 0 to 1, another learning rate than the schedule's, moments of
+    /// the optimiser that are not those of the network's parameters. The model is then as it was.
+    pub fn restore(&self, model: &mut dyn Model, config: &FitConfig, steps: u64) -> Result<FitState, WeightsError> {
+        let text = self.metadata().get(STATE).map_or("", String::as_str);
+        let mut text: Value = serde_json::from_str(text).map_err(|_| self.unclear(STATE))?;
+        let said = text.as_object_mut().and_then(|text| text.remove("crc32")).and_then(|crc| crc.as_u64());
+        let layout = layout(model)?;
+        let updates = text["updates"].as_object().ok_or_else(|| self.unclear("updates"))?;
+        for name in self.file.entries().keys() {
+            self.check_tensor(name, &layout)?;
+        }
+        let of_model = self.file.entries().keys().filter(|name| name.starts_with(MODEL)).count();
+        let expected = layout.values().filter(|(elements, _)| *elements > 0).count();
+        self.expect(of_model == expected, "tensors", format!("{expected} of the network"), of_model)?;
+        let mut read = BTreeMap::new();
+        for (name, entry) in self.file.entries() {
+            let mut tensor = vec![0.0_f32; entry.shape.iter().product()];
+            self.file.read_into(name, &mut tensor)?;
+            read.insert(name.as_str(), tensor);
+        }
+        self.check_sum(&text, &read, said)?;
+
+        let epochs = text["epochs"].as_array().ok_or_else(|| self.unclear("epochs"))?;
+        let epochs: Option<Vec<EpochRecord>> = epochs.iter().map(EpochRecord::of_json).collect();
+        let whole = |name: &str| text[name].as_u64().ok_or_else(|| self.unclear(name));
+        let real = |name: &str| {
+            text[name].as_str().and_then(|text| text.parse::<f64>().ok()).ok_or_else(|| self.unclear(name))
+        };
+        let state = FitState {
+            epochs: epochs.ok_or_else(|| self.unclear("epochs"))?,
+            steps: whole("steps")?,
+            sums: Sums {
+                learning_rate: real("learning_rate")?,
+                loss: real("loss")?,
+                correct: whole("correct")?,
+                images: whole("images")?,
+            },
+            optimizer: Optimizer::new(config.optimizer),
+            seconds: real("seconds")?,
+        };
+        self.check_counts(&state, config, steps)?;
+        let done = (state.epochs.len() as u64).saturating_mul(steps).saturating_add(state.steps);
+        let moments = self.moments(updates, &layout, &mut read, (config.optimizer, done))?;
+        let values = read.into_iter().filter_map(|(name, tensor)| {
+            name.strip_prefix(MODEL).map(|path| (path_of(path, &layout).unwrap_or_default(), tensor))
+        });
+        Snapshot::from_values(values.collect()).restore(model).map_err(|error| match error {
+            SnapshotError::Device(error) => WeightsError::Device(error),
+            error => self.damaged("tensors", "those of the network", &error),
+        })?;
+        Ok(FitState { optimizer: Optimizer::with(config.optimizer, moments), ..state })
+    }
+
+    /// A tensor must be one of the network's or a moment of one, with as many elements, before room is made for it.
+    fn check_tensor(&self, name: &str, layout: &Layout) -> Result<(), WeightsError> {
+        let (entry, shown) = (&self.file.entries()[name], shown(name).to_string());
+        let (kind, path) = [MODEL, FIRST, SECOND]
+            .into_iter()
+            .find_map(|kind| name.strip_prefix(kind).map(|path| (kind, path)))
+            .ok_or_else(|| self.unclear(&shown))?;
+        let known = path_of(path, layout).map(|path| layout[&path]);
+        let (elements, is_parameter) =
+            known.ok_or_else(|| self.damaged(&shown, "a tensor of the network", &"another"))?;
+        self.expect(kind == MODEL || is_parameter, &shown, "moments of trained tensors alone", "others")?;
+        let (expected, found) =
+            (format!("F32 of {elements} elements"), format!("{} of {:?}", entry.dtype, entry.shape));
+        self.expect(entry.dtype == Dtype::F32 && entry.shape == [elements], &shown, expected, found)
+    }
+
+    fn check_sum(&self, text: &Value, read: &BTreeMap<&str, Vec<f32>>, said: Option<u64>) -> Result<(), WeightsError> {
+        // In the order in which they were written.
+        let ordered = [MODEL, FIRST, SECOND].map(|prefix| {
+            read.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(_, tensor)| tensor.as_slice())
+        });
+        let mut metadata = self.metadata().clone();
+        metadata.remove(STATE);
+        let found = u64::from(checksum(text, &metadata, ordered.into_iter().flatten()));
+        let expected = said.ok_or_else(|| self.unclear("crc32"))?;
+        self.expect(expected == found, "checksum", format!("{expected:08x}"), format!("{found:08x}"))
+    }
+
+    fn check_counts(&self, state: &FitState, config: &FitConfig, steps: u64) -> Result<(), WeightsError> {
+        let FitState { epochs, sums, seconds, .. } = state;
+        let done = epochs.len() as u64;
+        self.expect(done <= config.epochs, "epochs", format!("at most {}", config.epochs), done)?;
+        let ended = done == config.epochs || epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite());
+        let most = if ended { 0 } else { steps };
+        self.expect(state.steps <= most, "steps", format!("at most {most}"), state.steps)?;
+        self.expect(seconds.is_finite() && *seconds >= 0.0, "seconds", "a time", seconds)?;
+        let rate = |step: u64| {
+            let rate = config.learning_rate * config.schedule.factor(step, steps, steps.saturating_mul(config.epochs));
+            (rate, config.learning_rate.abs().max(rate.abs()) * RATE_TOLERANCE)
+        };
+        let check_rate = |what: &str, found: f64, step: u64| {
+            let (expected, tolerance) = rate(step);
+            self.expect((found - expected).abs() <= tolerance, what, expected, found)
+        };
+        for (number, epoch) in (1..).zip(epochs) {
+            let what = format!("epoch {number}");
+            self.expect(epoch.epoch == number, &what, number, epoch.epoch)?;
+            let is_time = epoch.seconds.is_finite() && epoch.seconds >= 0.0;
+            self.expect(is_time, &format!("{what}: seconds"), "a time", epoch.seconds)?;
+            let evaluations = [("held out", epoch.validation), ("test", epoch.test)];
+            let is_share = share(epoch.train_top1) || epoch.train_top1.is_nan() && !epoch.train_loss.is_finite();
+            self.expect(is_share, &what, "a share of the images", epoch.train_top1)?;
+            for (part, Evaluation { images, top1, top5, .. }) in evaluations {
+                let is_share = |top| if images == 0 { f64::is_nan(top) } else { share(top) };
+                let what = format!("{what}: {part}");
+                self.expect(
+                    is_share(top1) && is_share(top5),
+                    &what,
+                    "shares of the images",
+                    format!("{top1}, {top5}"),
+                )?;
+            }
+            if epoch.train_loss.is_finite() {
+                // The last step's, if it had one.
+                let step = number.saturating_mul(steps).saturating_sub(1);
+                check_rate(&format!("{what}: learning rate"), epoch.learning_rate, step)?;
+            } else {
+                self.expect(number == done, &what, "a finite loss before the last epoch", epoch.train_loss)?;
+                self.expect(epoch.learning_rate.is_finite(), &what, "a finite learning rate", epoch.learning_rate)?;
+            }
+        }
+        let Sums { learning_rate, correct, images, .. } = *sums;
+        if state.steps == 0 {
+            let none = *sums == Sums::default() && *seconds == 0.0;
+            return self.expect(none, "steps", "no images before the first step", images);
+        }
+        check_rate("learning rate", learning_rate, done.saturating_mul(steps).saturating_add(state.steps - 1))?;
+        self.expect(images >= state.steps, "images", format!("at least {}, one a step", state.steps), images)?;
+        self.expect(correct <= images, "correct", format!("at most {images}, as many as images"), correct)
+    }
+
+    /// The moments of the optimiser, taken out of what was read; of so many updates at most.
+    fn moments(
+        &self,
+        updates: &serde_json::Map<String, Value>,
+        layout: &Layout,
+        read: &mut BTreeMap<&str, Vec<f32>>,
+        (optimizer, done): (OptimizerConfig, u64),
+    ) -> Result<BTreeMap<String, Moments>, WeightsError> {
+        let mut moments = BTreeMap::new();
+        for (said, steps) in updates {
+            let what = format!("updates of {}", shown(said));
+            let steps = steps.as_u64().ok_or_else(|| self.unclear(&what))?;
+            self.expect((1..=done).contains(&steps), &what, format!("1 to {done}"), steps)?;
+            let path = path_of(said, layout).filter(|path| layout[path].1);
+            let path = path.ok_or_else(|| self.damaged(&what, "a trained tensor of the network", &"another"))?;
+            let mut take = |kind: &str| read.remove(format!("{kind}{said}").as_str()).unwrap_or_default();
+            let (first, second) = (take(FIRST), take(SECOND));
+            let elements = layout[&path].0;
+            let of_second = if matches!(optimizer, OptimizerConfig::Adam { .. }) { elements } else { 0 };
+            let lens = [first.len(), second.len()];
+            let expected = [elements, of_second];
+            self.expect(lens == expected, &what, format!("moments of {expected:?} elements"), format!("{lens:?}"))?;
+            let negative = second.iter().find(|value| **value < 0.0);
+            let found = negative.map_or(0.0, |value| *value);
+            self.expect(negative.is_none(), &what, "second moments that are squares", found)?;
+            moments.insert(path, Moments { steps, first, second });
+        }
+        let left = read.keys().find(|name| !name.starts_with(MODEL));
+        left.map_or(Ok(moments), |name| {
+            Err(self.damaged(&shown(name).to_string(), "moments of what was updated", &"others"))
+        })
+    }
+
+    fn expect(&self, holds: bool, what: &str, expected: impl Display, found: impl Display) -> Result<(), WeightsError> {
+        if holds { Ok(()) } else { Err(self.damaged(what, expected, &found)) }
+    }
+
+    fn unclear(&self, what: &str) -> WeightsError {
+        self.damaged(what, "what this crate writes", &"something else")
+    }
+
+    fn damaged(&self, what: &str, expected: impl Display, found: &dyn Display) -> WeightsError {
+        WeightsError::Structure {
+            path: self.file.path().to_owned(),
+            what: what.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+}
+
+/// Whether a number is a share of something.
+fn share(value: f64) -> bool {
+    (0.0..=1.0).contains(&value)
+}
+
+fn layout(model: &dyn Model) -> Result<Layout, WeightsError> {
+    let mut layout = BTreeMap::new();
+    let mut show = |tensor: crate::model::TensorView<'_>| {
+        let slot = tensor.slot;
+        layout.insert(slot.path.to_owned(), (tensor.values.len(), slot.role.is_parameter()));
+    };
+    model.tensors(&mut show).map_err(WeightsError::Device)?;
+    Ok(layout)
+}
+
+/// The path in the network of a path in a file, if there is one. Trunk and head had numbers before they had names.
+fn path_of(said: &str, layout: &Layout) -> Option<String> {
+    if layout.contains_key(said) {
+        return Some(said.to_owned());
+    }
+    let (part, rest) = said.split_once('.')?;
+    let part = match part {
+        "0" => Part::Trunk,
+        "1" => Part::Head,
+        _ => return None,
+    };
+    Some(format!("{}.{rest}", part.name())).filter(|path| layout.contains_key(path))
+}
+
+#[cfg(test)]
+mod tests;
