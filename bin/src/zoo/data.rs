@@ -13,6 +13,7 @@ use super::args::{DataArgs, DataName};
 use super::classes::Order;
 use super::prepare::preprocessing;
 use crate::error::CliError;
+use crate::output::note;
 
 /// Share of an undivided folder that is measured with.
 const HELD_OUT: f64 = 0.1;
@@ -125,6 +126,7 @@ impl DataArgs {
     pub fn open_to_evaluate(&self) -> Result<(Images, Vec<String>), CliError> {
         if self.dataset == DataName::Folder {
             let folder = FolderParts::open(&self.data)?.to_evaluate();
+            folder.warnings().iter().for_each(|warning| note(&format!("warning: {warning}")));
             let classes = folder.classes().to_vec();
             return Ok((Images::Files(Arc::new(folder)), classes));
         }
