@@ -73,15 +73,15 @@ pub fn safetensors(input: &[u8]) {
 }
 
 /// Bytes beyond those that there were before.
-struct Memory {
+pub struct Memory {
     /// At the worst moment.
-    peak: usize,
+    pub peak: usize,
     /// At the end, for the result.
-    kept: usize,
+    pub kept: usize,
 }
 
 /// What `work` takes of memory. Nothing else may run meanwhile.
-fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
+pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     let result = work();
@@ -89,7 +89,7 @@ fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
     (result, Memory { peak: beyond(ALLOCATOR.peak_usage()), kept: beyond(ALLOCATOR.current_usage()) })
 }
 
-fn assert_readable(message: &str) {
-    assert!(!message.contains(char::is_control), "{message:?}");
+pub fn assert_readable(message: &str) {
+    assert!(!message.contains(pvlu_zoo::text::is_acted_on), "{message:?}");
     assert!(message.len() <= MESSAGE, "{} bytes: {message:.1000}", message.len());
 }

@@ -12,6 +12,8 @@ mod failures;
 mod figures;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[path = "cli/messages.rs"]
+mod messages;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
 #[path = "cli/real_data.rs"]

@@ -43,33 +43,29 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// What clap says in a paragraph and its tips, in one line; what the standard library says of a number is said anew.
+/// What clap says in a paragraph, and its tips, in one line; what the standard library says of a number is said anew.
 fn line(error: &clap::Error, text: &str) -> String {
+    use ContextKind::{Suggested, SuggestedArg, SuggestedSubcommand, SuggestedValue};
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
     let mut said = lines.collect::<Vec<_>>().join(" ");
     if let Some((of_std, better)) = Error::source(error).and_then(number) {
         said = said.replace(&of_std, better);
     }
+    let mut meant: Vec<&String> = Vec::new();
     for (kind, value) in error.context() {
-        let similar: Vec<&str> = match (kind, value) {
-            (
-                ContextKind::SuggestedArg | ContextKind::SuggestedSubcommand | ContextKind::SuggestedValue,
-                ContextValue::String(name),
-            ) => vec![name],
-            (
-                ContextKind::SuggestedArg | ContextKind::SuggestedSubcommand | ContextKind::SuggestedValue,
-                ContextValue::Strings(names),
-            ) => names.iter().map(String::as_str).collect(),
-            (ContextKind::Suggested, ContextValue::StyledStrs(tips)) => {
-                tips.iter().for_each(|tip| said.push_str(&format!("; {tip}")));
-                continue;
+        match (kind, value) {
+            (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::String(name)) => meant.push(name),
+            // The most similar one comes last.
+            (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::Strings(names)) => {
+                meant.extend(names.last());
             }
-            _ => continue,
-        };
-        if !similar.is_empty() {
-            said.push_str(&format!("; did you mean {}?", similar.join(" or ")));
+            (Suggested, ContextValue::StyledStrs(tips)) => {
+                tips.iter().for_each(|tip| said.push_str(&format!("; {tip}")));
+            }
+            _ => {}
         }
     }
+    meant.iter().for_each(|name| said.push_str(&format!("; did you mean {name}?")));
     said
 }
 
@@ -79,7 +75,7 @@ fn number(error: &(dyn Error + 'static)) -> Option<(String, &'static str)> {
         match error.kind() {
             IntErrorKind::Empty => "expected a whole number, found nothing",
             IntErrorKind::Zero => "expected a whole number from 1 on",
-            IntErrorKind::PosOverflow => "expected a smaller whole number, at most 18446744073709551615",
+            IntErrorKind::PosOverflow => "expected a smaller whole number",
             _ => "expected a whole number, in digits alone",
         }
     } else if error.is::<ParseFloatError>() {

@@ -135,7 +135,7 @@ pub enum RegistryError {
     /// No activation of this name, or not with this model.
     #[error(
         "{model} has no instance with activation {}{}; there are instances with {}",
-        quoted(name), did_you_mean(name, known), known.join(", ")
+        quoted(name), meant(name, known), known.join(", ")
     )]
     Activation {
         /// The model.
@@ -168,6 +168,11 @@ pub enum RegistryError {
     /// The device refused.
     #[error("building the model: {0}")]
     Device(#[from] pvlu::Error),
+}
+
+/// The activation that a name may have been meant for, unless it is that of one.
+fn meant(name: &str, known: &[&str]) -> String {
+    if ACTIVATIONS.contains(&name) { String::new() } else { did_you_mean(name, known) }
 }
 
 impl std::fmt::Display for Sides {

@@ -25,7 +25,7 @@ pub(super) fn check(model: &dyn Model, entry: &'static Entry, file: &TensorFile)
     Err(CheckpointError::Memory { path: file.path().to_owned(), model: entry.name, height, width, bytes })
 }
 
-/// Bytes of the input and the output of the layer where they take most, for one image.
+/// Bytes of the input and the output of the layer where they take most, for one image of the model's size.
 fn widest(model: &dyn Model) -> u64 {
     let (height, width) = model.image();
     let mut widest = 0;

@@ -1,4 +1,4 @@
-//! Files of weights that nobody meant to write: cut short, damaged, or made to do harm.
+//! Files of weights and of images that nobody meant to write: cut short, damaged, or made to do harm.
 //!
 //! Each gives an error or harmless tensors: no panic, no message of more than one line, and no more memory than its size
 //! justifies. What that is, `fuzz/readers.rs` says, through which every file here goes. Its allocator counts for the whole
@@ -6,6 +6,8 @@
 
 #[path = "../../../fuzz/readers.rs"]
 mod readers;
+#[path = "../../../fuzz/sets.rs"]
+mod sets;
 
 mod hdf5;
 mod mutation;
@@ -69,6 +71,21 @@ fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     }
     for (_, bytes) in files("fuzz/corpus/hdf5", &[""]) {
         readers::read(&bytes);
+    }
+    for (_, bytes) in files("fuzz/corpus/data", &[""]) {
+        sets::data(&bytes);
+    }
+}
+
+#[test]
+fn damaged_descriptions_of_data_sets_give_errors_or_whole_sets() {
+    let _turn = turn();
+    let seeds = files("fuzz/corpus/data", &[""]);
+    for (name, bytes) in &seeds {
+        let mut random = Random::new(name);
+        for _ in 0..20 {
+            sets::data(&mutation::of(bytes, &seeds, &mut random));
+        }
     }
 }
 
