@@ -73,9 +73,6 @@ fn unread(path: &Path, source: &io::Error) -> String {
         io::ErrorKind::NotFound if text::is_url(path) => {
             "expected an image file, found an address in the web: download the image first".to_owned()
         }
-        io::ErrorKind::NotFound if path.is_symlink() => {
-            "expected an image file, found a link that leads nowhere".to_owned()
-        }
         io::ErrorKind::NotFound => "expected an image file, found nothing".to_owned(),
         _ => format!("expected an image file that can be read: {}", text::system(source)),
     }

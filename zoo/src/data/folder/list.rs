@@ -106,23 +106,23 @@ pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
         let (images, refused) = (folder.files.len(), unreadable.len());
         let mut here = PassedOver::default();
         for file in entries(&path)? {
-            if file.is_dir() {
+            // Links followed.
+            let found = fs::metadata(&file);
+            if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
                 if kind::is_left_behind(&file) {
                     continue;
                 }
-                let expected = "images, and no folder within the folder of a class; the parts of a data set are called \
-                                train, val and test (or training, valid, validation, dev, testing), and lie beside no \
-                                other folder";
-                return Err(DataError::StrayFile { path: file, expected });
+                return Err(DataError::StrayFile { path: file, expected: NO_FOLDER });
             }
-            match kind::of(&file) {
-                Kind::None => [&mut here, &mut passed_over].into_iter().for_each(|passed| passed.add(&file)),
-                Kind::Other(format) => unreadable.push((file, format)),
-                Kind::Image if leads_nowhere(&file) => unreadable.push((file, NOWHERE)),
-                Kind::Image if !file.is_file() => {
+            match (kind::of(&file), found) {
+                (Kind::None, _) => [&mut here, &mut passed_over].into_iter().for_each(|passed| passed.add(&file)),
+                (Kind::Other(format), _) => unreadable.push((file, format)),
+                (Kind::Image, Ok(found)) if found.is_file() => folder.files.push((file, label)),
+                (Kind::Image, Ok(_)) => {
                     return Err(DataError::NotAFile { path: file, found: "a pipe, a device or the like" });
                 }
-                Kind::Image => folder.files.push((file, label)),
+                (Kind::Image, Err(error)) if error.kind() == ErrorKind::NotFound => unreadable.push((file, NOWHERE)),
+                (Kind::Image, Err(source)) => return Err(DataError::Io { path: file, source }),
             }
         }
         if folder.files.len() == images && unreadable.len() == refused {
@@ -147,6 +147,10 @@ pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
     folder.warnings.extend(passed_over.line(dir));
     Ok(folder)
 }
+
+/// What a class folder holds.
+const NO_FOLDER: &str = "images, and no folder within the folder of a class; the parts of a data set are called train, val and \
+                         test (or training, valid, validation, dev, testing), and lie beside no other folder";
 
 /// Why a link cannot be read.
 const NOWHERE: &str = "a link that leads nowhere";
