@@ -91,6 +91,6 @@ pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
 
 /// A message of an error is one line, and not endless.
 pub fn assert_readable(message: &str) {
-    assert!(!message.contains(char::is_control), "{message:?}");
+    assert!(!message.contains(pvlu_zoo::text::is_acted_on), "{message:?}");
     assert!(message.len() <= MESSAGE, "{} bytes: {message:.1000}", message.len());
 }

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent / "corpus"
-for target in ["safetensors", "hdf5", "checkpoint"]:
+for target in ["safetensors", "hdf5", "checkpoint", "data"]:
     (HERE / target).mkdir(parents=True, exist_ok=True)
 
 
@@ -106,3 +106,18 @@ checkpoint("first_epoch", 0, 2)
 checkpoint("between", 1, 0)
 checkpoint("second_epoch", 1, 3)
 checkpoint("end", 2, 0)
+def data(name, *files):
+    """Files as `sets.rs` reads them: number of the name, kind, bytes."""
+    (HERE / "data" / name).write_bytes(b"".join(bytes([number, kind, len(raw)]) + raw for number, kind, raw in files))
+
+
+TEN, HUNDRED, CUT, FOLDER, LINK, RAW = range(6)
+data("cifar10", (0, TEN, b"\1\2\x09"), (1, TEN, b"\3"), (2, TEN, b"\0"))
+data("cifar100", (3, HUNDRED, b"\1\2\x13\x63"), (4, HUNDRED, b"\0\0"))
+data("parent", (5, TEN, b"\1"), (6, TEN, b"\2"), (7, HUNDRED, b"\1\1"), (8, HUNDRED, b"\1\1"))
+data("cut", (0, CUT, b"\1\2"), (2, TEN, b"\0"), (3, HUNDRED, b"\x14\1"), (4, RAW, b""))
+data("python", (9, RAW, b"\x80\2}."), (10, RAW, b"\x80\2}."), (11, RAW, b"\x80\2}."), (12, RAW, b"x"), (13, RAW, b"\x80\4"))
+data("archives", (14, RAW, b"\x1f\x8b"), (15, RAW, b"\x1f\x8b"), (16, RAW, b"\x1f\x8b"), (17, RAW, b"PK\3\4"), (18, RAW, b"PAR1"))
+data("classes", (19, RAW, b"x"), (21, RAW, b"x"), (22, RAW, b"x"), (29, RAW, b"x"), (31, RAW, b"x"))
+data("formats", (19, RAW, b"x"), (20, RAW, b"x"), (22, LINK, b""), (23, FOLDER, b""), (30, RAW, b"x"))
+data("parts", (24, RAW, b"x"), (25, RAW, b"x"), (26, RAW, b"x"), (27, RAW, b"x"), (28, RAW, b"x"))

@@ -1,11 +1,14 @@
 //! What every binary does around its work: parse, run, and turn the result into an exit code.
 
+use std::error::Error;
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use crate::error::CliError;
-use crate::output::{note, print};
+use crate::output::{note, note_error, print};
 
 /// Parses the arguments and runs the command.
 pub fn main<C: Parser>(run: fn(&C) -> Result<(), CliError>) -> ExitCode {
@@ -16,7 +19,7 @@ pub fn main<C: Parser>(run: fn(&C) -> Result<(), CliError>) -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            note(&format!("error: {error}"));
+            note_error(&error);
             error.exit_code()
         }
     }
@@ -34,9 +37,51 @@ fn refuse(error: &clap::Error) -> ExitCode {
             ExitCode::from(2)
         }
         _ => {
-            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-            note(&format!("{} (see --help)", lines.collect::<Vec<_>>().join(" ")));
+            note(&format!("{} (see --help)", line(error, &text)));
             ExitCode::from(2)
         }
     }
+}
+
+/// What clap says in a paragraph, and its tips, in one line; what the standard library says of a number is said anew.
+fn line(error: &clap::Error, text: &str) -> String {
+    use ContextKind::{Suggested, SuggestedArg, SuggestedSubcommand, SuggestedValue};
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let mut said = lines.collect::<Vec<_>>().join(" ");
+    if let Some((of_std, better)) = Error::source(error).and_then(number) {
+        said = said.replace(&of_std, better);
+    }
+    let mut meant: Vec<&String> = Vec::new();
+    for (kind, value) in error.context() {
+        match (kind, value) {
+            (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::String(name)) => meant.push(name),
+            // The most similar one comes last.
+            (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::Strings(names)) => {
+                meant.extend(names.last());
+            }
+            (Suggested, ContextValue::StyledStrs(tips)) => {
+                tips.iter().for_each(|tip| said.push_str(&format!("; {tip}")));
+            }
+            _ => {}
+        }
+    }
+    meant.iter().for_each(|name| said.push_str(&format!("; did you mean {name}?")));
+    said
+}
+
+/// What the standard library says of a text that is no number, and what it should say.
+fn number(error: &(dyn Error + 'static)) -> Option<(String, &'static str)> {
+    let better = if let Some(error) = error.downcast_ref::<ParseIntError>() {
+        match error.kind() {
+            IntErrorKind::Empty => "expected a whole number, found nothing",
+            IntErrorKind::Zero => "expected a whole number from 1 on",
+            IntErrorKind::PosOverflow => "expected a smaller whole number",
+            _ => "expected a whole number, in digits alone",
+        }
+    } else if error.is::<ParseFloatError>() {
+        "expected a number, as in 0.5"
+    } else {
+        return None;
+    };
+    Some((error.to_string(), better))
 }

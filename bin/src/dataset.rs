@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pvlu::kernel::cpu::simd::Level;
 use pvlu_zoo::data::{DataError, Dataset, Split};
 use pvlu_zoo::device::Device;
+use pvlu_zoo::text;
 
 use crate::args::{CommonArgs, Preset};
 use crate::device;
@@ -140,42 +141,54 @@ impl Set {
 ///
 /// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
 pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
-    let Some((dataset, folder)) = cifar(set, args.data.as_deref())? else { return procedural(set, args, quick) };
-    let note = format!("data: {} from {}", set.title(), folder.display());
+    let (dataset, folder) = match cifar(set, args.data.as_deref())? {
+        Place::Has(dataset, folder) => (dataset, folder),
+        Place::Lacks(why) => return procedural(set, args, quick, why.as_deref()),
+    };
+    let note = format!("data: {} from {}", set.title(), text::path(&folder));
     Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note })
 }
 
 /// Images to look at, chosen as for a table, and what to tell the user; of the procedural ones `count` for testing.
 pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
-    if let Some((dataset, folder)) = cifar(set, data)? {
-        let note = format!("data: {} from {}", set.title(), folder.display());
+    if let Place::Has(dataset, folder) = cifar(set, data)? {
+        let note = format!("data: {} from {}", set.title(), text::path(&folder));
         return Ok((dataset, note));
     }
     let dataset = Dataset::procedural(table::quick::CLASSES, 1, count, PROCEDURAL_SEED)?;
     Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title())))
 }
 
-/// The set from the folder that was asked for, or from `./data`; `None` where it is not.
-fn cifar(set: Set, data: Option<&Path>) -> Result<Option<(Dataset, PathBuf)>, DataError> {
+/// Where a set was looked for.
+enum Place {
+    /// It is in this folder.
+    Has(Dataset, PathBuf),
+    /// It is not in `./data`, but perhaps in a form that is not read.
+    Lacks(Option<String>),
+}
+
+/// The set from the folder that was asked for, or from `./data`.
+fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
     // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
     let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = data.map(Path::to_owned).or_else(variable) {
-        return Ok(Some((set.open(&folder)?, folder)));
+        return Ok(Place::Has(set.open(&folder)?, folder));
     }
     let here = Path::new("data");
     if !here.is_dir() {
-        return Ok(None);
+        return Ok(Place::Lacks(None));
     }
     match set.open(here) {
-        Ok(dataset) => Ok(Some((dataset, here.to_owned()))),
-        Err(DataError::MissingFile { .. }) => Ok(None),
+        Ok(dataset) => Ok(Place::Has(dataset, here.to_owned())),
+        Err(DataError::MissingFile { .. }) => Ok(Place::Lacks(None)),
+        Err(error @ DataError::OtherForm { .. }) => Ok(Place::Lacks(Some(error.to_string()))),
         // The folder of another set; a file of another set has the name of one that is wanted.
-        Err(DataError::WrongSet { path, .. }) if path.is_dir() => Ok(None),
+        Err(DataError::WrongSet { path, .. }) if path.is_dir() => Ok(Place::Lacks(None)),
         Err(error) => Err(error),
     }
 }
 
-fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
+fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&str>) -> Result<Chosen, CliError> {
     let preset = args.preset.unwrap_or(Preset::Quick);
     let (classes, train, test) = match (preset, set) {
         (Preset::Quick, _) => (table::quick::CLASSES, quick.0, quick.1),
@@ -187,8 +200,9 @@ fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chos
     let test = args.limit_test.map_or(test, |limit| limit.get().min(test));
     let note = format!(
         "data: no {} given (--data, ${DATA_VARIABLE} or ./data), so the built-in procedural images are used: \
-         {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR",
-        set.title()
+         {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR{}",
+        set.title(),
+        why.map_or_else(String::new, |why| format!(" ({why})"))
     );
     Ok(Chosen { dataset: Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?, preset, note })
 }

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use pvlu_zoo::checkpoint::CheckpointError;
 use pvlu_zoo::data::DataError;
+use pvlu_zoo::model::SwapError;
 use pvlu_zoo::registry::RegistryError;
+use pvlu_zoo::text;
 use pvlu_zoo::train::TrainError;
 
 use crate::interrupt;
@@ -47,7 +50,7 @@ pub enum CliError {
         run: String,
     },
     /// A file or folder could not be read.
-    #[error("{}: cannot read: {source}", path.display())]
+    #[error("{}: cannot read: {}", text::path(path), text::system(source))]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -68,7 +71,7 @@ pub enum CliError {
     #[error(transparent)]
     Snapshot(#[from] pvlu_zoo::snapshot::SnapshotError),
     /// A file could not be written.
-    #[error("{}: cannot write: {source}", path.display())]
+    #[error("{}: cannot write: {}", text::path(path), text::system(source))]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -107,6 +110,14 @@ pub enum CliError {
     /// An image could not be read.
     #[error(transparent)]
     Image(#[from] pvlu_zoo::image::ImageError),
+    /// Some images of a list could not be read; each was reported.
+    #[error("{failed} of {images} images could not be read")]
+    SomeImages {
+        /// Images that could not be read.
+        failed: usize,
+        /// Images that were asked for.
+        images: usize,
+    },
     /// A model failed to run.
     #[error("{model}: {source}")]
     Model {
@@ -156,7 +167,7 @@ pub enum CliError {
     #[error("{0}")]
     Usage(String),
     /// A file that this program wrote, and that it cannot have written so.
-    #[error("{}: {what}", path.display())]
+    #[error("{}: {what}", text::path(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -166,7 +177,7 @@ pub enum CliError {
     /// A run that was kept is not the one that the command would go on with.
     #[error(
         "{}: of another command: there {} is {}, here {}: choose another --out, or leave out --resume to start anew",
-        path.display(), difference.key, difference.kept, difference.here
+        text::path(path), difference.key, difference.kept, difference.here
     )]
     OtherConfiguration {
         /// The record or checkpoint.
@@ -183,7 +194,10 @@ pub enum CliError {
         missing: String,
     },
     /// Ctrl-C. What was done is kept.
-    #[error("interrupted; finished runs and the one under way are kept in {}: the same command with --resume goes on", out.display())]
+    #[error(
+        "interrupted; finished runs and the one under way are kept in {}: the same command with --resume goes on",
+        text::path(out)
+    )]
     Interrupted {
         /// The output folder.
         out: PathBuf,
@@ -195,6 +209,12 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
+            // Names that the user gave: what a file says is an error of the file.
+            CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
+                ExitCode::from(2)
+            }
+            CliError::Swap(SwapError::Unknown { .. })
+            | CliError::Checkpoint(CheckpointError::Swap(SwapError::Unknown { .. })) => ExitCode::from(2),
             CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(interrupt::exit_code()),
             CliError::Kept { source, .. } | CliError::NotKept { source, .. } => source.exit_code(),
             _ => ExitCode::FAILURE,
@@ -208,4 +228,9 @@ impl CliError {
             error => error.to_string(),
         }
     }
+}
+
+/// Whether a name is wrong.
+fn is_name(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. })
 }

@@ -1,18 +1,22 @@
 //! What leaves the program: text on stdout and stderr, and files that are never half written, because each version is
 //! written beside and then renamed over the last one.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use pvlu_zoo::text::is_acted_on;
+use serde_json::Value;
+
 use crate::error::CliError;
 
-/// Prints results on stdout.
+/// Prints results on stdout. Whatever they quote, nothing but their ends of lines is acted on by a terminal.
 ///
 /// A reader that has gone (`| head -1`) has seen what it wanted: that is no failure.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{}", screened(text, |_| true)).and_then(|()| stdout.flush()) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => {
             Err(CliError::Write { path: PathBuf::from("standard output"), source })
         }
@@ -20,9 +24,52 @@ pub fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
+/// Prints JSON on stdout, over several lines. Its strings are whole: what a terminal would act on is escaped as JSON does.
+pub fn print_json(value: &Value) -> Result<(), CliError> {
+    print(&json_text(value))
+}
+
+/// JSON over several lines, in characters that no terminal acts on. `serde_json` leaves those above U+007E as they are.
+pub fn json_text(value: &Value) -> String {
+    let escaped = |c: char| {
+        let mut units = [0; 2];
+        c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+    };
+    let text = format!("{value:#}");
+    // Outside of strings JSON is ASCII, and only its ends of lines are acted on.
+    text.chars().fold(String::with_capacity(text.len()), |mut text, c| {
+        if is_acted_on(c) && c != '\n' {
+            text.push_str(&escaped(c))
+        } else {
+            text.push(c)
+        }
+        text
+    })
+}
+
 /// Prints a line on stderr, if anybody reads it: `eprintln!` would panic otherwise.
 pub fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", screened(line, |_| true));
+}
+
+/// Prints an error on stderr. Lines after its first are indented; an end of a line before anything else is of a name that it
+/// quotes, and cannot begin a line of its own.
+pub fn note_error(error: &dyn Display) {
+    let text = screened(&format!("error: {error}"), |rest| rest.starts_with("  "));
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The text with escapes in the place of what a terminal acts on, but for ends of lines before a rest that `may_follow`.
+fn screened(text: &str, may_follow: impl Fn(&str) -> bool) -> String {
+    let mut screened = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if is_acted_on(c) && !(c == '\n' && may_follow(&text[at + 1..])) {
+            screened.extend(c.escape_default());
+        } else {
+            screened.push(c);
+        }
+    }
+    screened
 }
 
 /// Creates the folder and makes sure that files can be written there, before any work is done.
@@ -131,6 +178,17 @@ pub fn csv_bytes<F: AsRef<[u8]>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_but_ends_of_lines_is_acted_on_by_a_terminal() {
+        assert_eq!(screened("a\x1b[2J\nb", |_| true), "a\\u{1b}[2J\nb");
+        let error = screened("a\nerror: b\n  c\u{202e}", |rest| rest.starts_with("  "));
+        assert_eq!(error, "a\\nerror: b\n  c\\u{202e}");
+        let value = serde_json::json!(["\x1b\u{9b}\u{202e}\u{e0041}", "\n"]);
+        let text = json_text(&value);
+        assert!(text.is_ascii() && text.contains(r#""\u001b\u009b\u202e\udb40\udc41""#), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
 
     #[test]
     fn a_file_holds_its_rows_and_nothing_is_left_beside() {

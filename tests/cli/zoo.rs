@@ -91,7 +91,7 @@ fn steps_are_timed_and_attributed_to_layers() {
     let said = zoo(&place, "bench --model cifar_resnet20 --batch 2 --steps 1").succeeded().stdout;
     assert!(said.contains("ms a step") && said.contains("GFLOP/s"), "{said}");
     zoo(&place, "bench --model cifar_resnet20 --mode finetune").failed_in_one_line(2, &["finetune", "relu has none"]);
-    zoo(&place, "bench --model alexnet").failed_in_one_line(1, &["unknown model \"alexnet\""]);
+    zoo(&place, "bench --model alexnet").failed_in_one_line(2, &["unknown model \"alexnet\""]);
     zoo(&place, "bench --model resnet50 --image 4096 --batch 65536 --classes 10").failed_in_one_line(2, &["at most"]);
     zoo(&place, "bench --model cifar_resnet20 --batch 0").failed(2, &["--batch"]);
 }
@@ -99,8 +99,8 @@ fn steps_are_timed_and_attributed_to_layers() {
 #[test]
 fn unknown_names_are_one_line_that_lists_the_known_ones() {
     let place = Place::new();
-    zoo(&place, "info alexnet").failed_in_one_line(1, &["unknown model \"alexnet\"", "cifar_resnet110_b"]);
-    zoo(&place, "info vgg16 --activation elu").failed_in_one_line(1, &["vgg16", "\"elu\"", "relu, pvlu"]);
+    zoo(&place, "info alexnet").failed_in_one_line(2, &["unknown model \"alexnet\"", "cifar_resnet110_b"]);
+    zoo(&place, "info vgg16 --activation elu").failed_in_one_line(2, &["vgg16", "\"elu\"", "relu, pvlu"]);
     zoo(&place, "info vgg16 --classes 11").failed_in_one_line(1, &["11 classes", "[10, 100, 1000]"]);
     zoo(&place, "info vgg16 --image 64").failed_in_one_line(1, &["64x64", "224x224 and 32x32"]);
     zoo(&place, "convert missing.safetensors out.safetensors").failed_in_one_line(1, &["missing.safetensors"]);

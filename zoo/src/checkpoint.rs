@@ -1,5 +1,7 @@
 //! Whole models on disk: a file of weights, and what it says of the model that it belongs to.
 
+mod budget;
+mod labels;
 mod recognise;
 #[cfg(test)]
 mod tests;
@@ -9,12 +11,15 @@ use std::path::{Path, PathBuf};
 
 use pvlu::activation::{Activation, Relu};
 
+pub use self::budget::MAX_SAID;
+pub use self::labels::MAX_LABELS;
 pub use self::recognise::models_of;
 use self::recognise::{activation_of, classes_of};
 
 use crate::model::{Model, SwapError};
 use crate::names::{LayerNames, Part};
 use crate::registry::{self, Entry, Options, RegistryError, Start};
+use crate::text::{quoted, shown};
 use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, load, save};
 
 /// Keys of the metadata of a file saved here.
@@ -44,8 +49,8 @@ pub enum CheckpointError {
     Swap(#[from] SwapError),
     /// The activation of the file is none that another one can take the place of.
     #[error(
-        "{}: its activation is {found}: only files with relu can be opened with another activation, here {wanted}",
-        path.display()
+        "{}: its activation is {}: only files with relu can be opened with another activation, here {wanted}",
+        path.display(), shown(found)
     )]
     NotRelu {
         /// The file.
@@ -87,8 +92,26 @@ pub enum CheckpointError {
         /// What its names fit.
         found: String,
     },
+    /// The file says images so large that a model that takes them needs more memory than a file is trusted with.
+    #[error(
+        "{}: metadata {}: {model} takes {} MB at its widest layer for one image of {height}x{width}, a file is trusted with {} \
+         MB: give the size yourself (--image) if it is meant",
+        path.display(), key::IMAGE, bytes.div_ceil(1_000_000), MAX_SAID / 1_000_000
+    )]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// The model.
+        model: &'static str,
+        /// Rows of an image.
+        height: usize,
+        /// Columns of an image.
+        width: usize,
+        /// Bytes of the input and the output of the widest layer.
+        bytes: u64,
+    },
     /// Metadata that is not what this crate writes.
-    #[error("{}: metadata {key}: expected {expected}, found {found:?}", path.display())]
+    #[error("{}: metadata {key}: expected {expected}, found {}", path.display(), quoted(found))]
     Metadata {
         /// The file.
         path: PathBuf,
@@ -114,7 +137,7 @@ pub struct Description {
     pub image: Option<(usize, usize)>,
     /// How images are made into inputs.
     pub preprocessing: Option<String>,
-    /// Names of the classes, in label order; the last ones may have none.
+    /// Names of the classes, in label order, at most [`MAX_LABELS`]; the last ones may have none.
     pub labels: Option<Vec<String>>,
     /// Which images the model was trained on, as the program that trained it says it.
     pub trained_on: Option<String>,
@@ -141,10 +164,9 @@ pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
         .get(key::IMAGE)
         .map(|text| side(text).ok_or_else(|| wrong(key::IMAGE, "height x width", text)))
         .transpose()?;
-    // Names of folders may hold anything, which JSON escapes.
     let labels = metadata
         .get(key::LABELS)
-        .map(|text| serde_json::from_str(text).map_err(|_| wrong(key::LABELS, "a JSON array of names", text)))
+        .map(|text| labels::read(text).ok_or_else(|| wrong(key::LABELS, labels::EXPECTED, text)))
         .transpose()?;
     Ok(Description {
         model: metadata.get(key::MODEL).cloned(),
@@ -193,7 +215,7 @@ pub struct Opened {
 /// # Errors
 ///
 /// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that is not
-/// ReLU; a file that is damaged or of another model.
+/// ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`].
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
     let file = TensorFile::open(path)?;
     let description = describe(&file)?;
@@ -232,6 +254,9 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         RegistryError::Image { .. } if wanted.image.is_none() => said(key::IMAGE, "image", error),
         error => error.into(),
     })?;
+    if wanted.image.is_none() && description.image.is_some() {
+        budget::check(model.as_ref(), entry, &file)?;
+    }
     // The original's head, where this one is another.
     let head = |layer: &LayerNames| layer.part != Part::Trunk;
     let other_heads = if names == original { Vec::new() } else { original.into_iter().filter(head).collect() };

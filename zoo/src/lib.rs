@@ -45,6 +45,7 @@ pub mod registry;
 pub mod resnet;
 pub mod sequential;
 pub mod snapshot;
+pub mod text;
 pub mod train;
 pub mod transfer;
 pub mod vgg;

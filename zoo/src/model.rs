@@ -16,6 +16,7 @@ use pvlu::loss::try_cross_entropy;
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
 use crate::device::{Device, DeviceError};
+use crate::text::{did_you_mean, quoted};
 
 /// A batch of RGB images.
 pub type Images<H, W, T = NoneTape, D = Cpu> = Tensor<(usize, Const<3>, H, W), f32, D, T>;
@@ -141,7 +142,7 @@ pub trait Model: Send + Sync {
 #[non_exhaustive]
 pub enum SwapError {
     /// Not one of those that the model can be swapped to.
-    #[error("cannot swap the activation to {to:?}; possible are {}", known.join(", "))]
+    #[error("cannot swap the activation to {}{}; possible are {}", quoted(to), did_you_mean(to, known), known.join(", "))]
     Unknown {
         /// The activation asked for.
         to: String,

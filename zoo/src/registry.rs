@@ -9,6 +9,7 @@ use crate::image::MAX_INPUT;
 use crate::model::Model;
 use crate::names::LayerNames;
 use crate::resnet::{cifar, v1, v2};
+use crate::text::{did_you_mean, quoted};
 use crate::{sequential, vgg};
 
 /// Names of the activations, in the order of the paper's first table, then the others.
@@ -126,13 +127,16 @@ pub enum Start {
 #[non_exhaustive]
 pub enum RegistryError {
     /// No model of this name.
-    #[error("unknown model {name:?}; known are {}", model_names().join(", "))]
+    #[error("unknown model {}{}; known are {}", quoted(name), did_you_mean(name, &model_names()), model_names().join(", "))]
     Model {
         /// The name asked for.
         name: String,
     },
     /// No activation of this name, or not with this model.
-    #[error("{model} has no instance with activation {name:?}; there are instances with {}", known.join(", "))]
+    #[error(
+        "{model} has no instance with activation {}{}; there are instances with {}",
+        quoted(name), meant(name, known), known.join(", ")
+    )]
     Activation {
         /// The model.
         model: &'static str,
@@ -164,6 +168,11 @@ pub enum RegistryError {
     /// The device refused.
     #[error("building the model: {0}")]
     Device(#[from] pvlu::Error),
+}
+
+/// The activation that a name may have been meant for, unless it is that of one.
+fn meant(name: &str, known: &[&str]) -> String {
+    if ACTIVATIONS.contains(&name) { String::new() } else { did_you_mean(name, known) }
 }
 
 impl std::fmt::Display for Sides {

@@ -145,7 +145,10 @@ pub struct PredictArgs {
     /// PNG, JPEG or WebP files
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
-    /// Print JSON
+    /// Height and width that images are given to the model with [default: the file's, else the original's]
+    #[arg(long, value_name = "PIXELS")]
+    pub image: Option<usize>,
+    /// Print JSON: an image that cannot be read has `error` in the place of `top`
     #[arg(long)]
     pub json: bool,
 }

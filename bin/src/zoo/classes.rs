@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pvlu_zoo::checkpoint::Opened;
 use pvlu_zoo::labels::{self, LabelSet};
+use pvlu_zoo::text;
 use pvlu_zoo::transfer::in_head;
 
 use crate::error::CliError;
@@ -22,7 +23,7 @@ pub fn names(opened: &Opened, weights: &Path) -> Result<Vec<String>, CliError> {
     match &opened.description.labels {
         Some(labels) if labels.len() > classes => Err(CliError::Usage(format!(
             "{}: expected names of at most {classes} classes, as many as the model has, found {}",
-            weights.display(),
+            text::path(weights),
             labels.len()
         ))),
         Some(labels) => Ok(labels.clone()),
@@ -69,15 +70,15 @@ impl Order {
             (found != names.len()).then(known)
         };
         if let Some(expected) = expected {
-            let path = path.display();
+            let path = text::path(path);
             return Err(CliError::Usage(format!("{path}: expected {expected}; found {found}, as {}", shown(classes))));
         }
         let warning = (!names.is_empty()).then(|| {
             format!(
                 "warning: {}: its classes, as {}, are not among those of {}, as {}: taken in the order of their names",
-                path.display(),
+                text::path(path),
                 shown(classes),
-                weights.display(),
+                text::path(weights),
                 shown(&names)
             )
         });
@@ -107,6 +108,6 @@ fn owned(names: &[&str]) -> Vec<String> {
 
 /// The first names as a person reads them.
 fn shown(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
+    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| text::quoted(name).to_string()).collect();
     format!("{}{}", quoted.join(", "), if names.len() > SHOWN { ", ..." } else { "" })
 }

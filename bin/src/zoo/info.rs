@@ -1,15 +1,17 @@
 //! `zoo list` and `zoo info`.
 
 use pvlu::layer::{Extent, LayerKind, Part, Path, Role};
+use pvlu_zoo::image::MAX_INPUT;
 use pvlu_zoo::metadata::{self, Card};
-use pvlu_zoo::registry::{self, MODELS, Options, Start};
+use pvlu_zoo::registry::{self, Entry, MODELS, Options, Sides, Start};
 use serde_json::{Value, json};
 
 use super::args::InfoArgs;
 use crate::error::CliError;
-use crate::output::print;
+use crate::output::{json_text, print};
 
-/// Prints one line a model.
+/// Prints a row for each model: name, activations, sizes of images, what it is. All but the last are without spaces, so that
+/// programs can read them; what follows an empty line explains.
 pub fn list(as_json: bool) -> Result<(), CliError> {
     if as_json {
         let models: Vec<Value> = MODELS
@@ -26,21 +28,31 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
             .collect();
         return print(&pretty(&Value::Array(models)));
     }
-    let line = |name: &str, activations: &str, images: &str, about: &str| {
-        format!("{name:<19}{activations:<26}{images:<24}{about}").trim_end().to_owned()
+    let images = |entry: &Entry| match entry.sides() {
+        Sides::Any { least, .. } => format!("{least}x{least}..{MAX_INPUT}x{MAX_INPUT}"),
+        Sides::Square(sides) => sides.iter().map(|side| format!("{side}x{side}")).collect::<Vec<_>>().join(","),
     };
-    let mut lines = vec![line("MODEL", "ACTIVATIONS", "IMAGES", "")];
-    for entry in &MODELS {
-        let activations = match entry.activations.len() {
-            8 => "all eight".to_owned(),
-            _ => entry.activations.join(", "),
-        };
-        let about = metadata::find(entry.name).map_or("", |card| card.about);
-        lines.push(line(entry.name, &activations, &entry.sides().to_string(), about));
-    }
-    lines.push(format!("\nall eight: {}", registry::ACTIVATIONS.join(", ")));
-    lines.push(format!("classes: {}", registry::CLASSES.map(|count| count.to_string()).join(", ")));
-    print(&lines.join("\n"))
+    let activations = |entry: &Entry| match entry.activations.len() {
+        all if all == registry::ACTIVATIONS.len() => "all".to_owned(),
+        _ => entry.activations.join(","),
+    };
+    let about = |entry: &Entry| metadata::find(entry.name).map_or("", |card| card.about).to_owned();
+    let mut rows = vec![["MODEL", "ACTIVATIONS", "IMAGES", "ABOUT"].map(str::to_owned)];
+    rows.extend(MODELS.iter().map(|entry| [entry.name.to_owned(), activations(entry), images(entry), about(entry)]));
+    let mut text = columns(&rows);
+    text.push_str(&format!("\n\nall: {}", registry::ACTIVATIONS.join(",")));
+    text.push_str(&format!("\nclasses: {}", registry::CLASSES.map(|count| count.to_string()).join(",")));
+    print(&text)
+}
+
+/// Rows with their columns below each other, two spaces apart.
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0));
+    let line = |row: &[String; N]| {
+        let padded = row.iter().zip(widths).map(|(text, width)| format!("{text:<width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What is known of a model without running it.
@@ -200,5 +212,5 @@ fn megabytes(bytes: usize) -> String {
 
 /// JSON over several lines.
 pub fn pretty(value: &Value) -> String {
-    format!("{value:#}")
+    json_text(value)
 }

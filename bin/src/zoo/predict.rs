@@ -1,37 +1,48 @@
 //! `zoo predict`.
 
 use pvlu_zoo::image::Image;
-use pvlu_zoo::labels;
+use pvlu_zoo::{labels, text};
 use serde_json::{Value, json};
 
 use super::args::PredictArgs;
 use super::classes;
-use super::info::pretty;
 use super::prepare::preprocessing;
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::print;
+use crate::output::{note_error, print, print_json};
 
 /// Classes that are named for each image.
 const TOP: usize = 5;
 
-/// Names the five most likely classes of each image.
+/// Names the five most likely classes of each image. One that cannot be read is reported, and the others are named all the
+/// same; in JSON it has `error` in the place of `top`.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let opened = args.model.open(None, None)?;
+    let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
     let names = classes::names(&opened, &args.model.weights)?;
     let preprocessing = preprocessing(&opened, labels::usual(opened.model.classes()), &args.model.weights)?;
     let preprocessing = preprocessing
         .with_input(opened.model.image())
-        .map_err(|error| CliError::Usage(format!("{}: {error}", args.model.weights.display())))?;
+        .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(&args.model.weights))))?;
     let mut results = Vec::new();
+    let mut failed = 0;
     for path in &args.images {
         if interrupt::interrupted() {
             return Err(CliError::Stopped);
         }
-        let image = Image::open(path)?;
+        let image = match Image::open(path) {
+            Ok(image) => image,
+            // The only one: its error is that of the command.
+            Err(error) if args.images.len() == 1 && !args.json => return Err(error.into()),
+            Err(error) => {
+                failed += 1;
+                note_error(&error);
+                results.push(json!({ "image": path.display().to_string(), "error": error.to_string() }));
+                continue;
+            }
+        };
         let input = preprocessing.apply(std::slice::from_ref(&image));
-        let failed = |source| CliError::Model { model: opened.entry.name, source };
-        let logits = opened.model.logits(input).map_err(failed)?;
+        let refused = |source| CliError::Model { model: opened.entry.name, source };
+        let logits = opened.model.logits(input).map_err(refused)?;
         let top: Vec<(usize, f64)> = most_likely(&logits);
         let name = |class: usize| names.get(class).map_or("", String::as_str);
         if args.json {
@@ -43,14 +54,18 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
                 .collect();
             results.push(json!({ "image": path.display().to_string(), "top": classes }));
         } else {
-            let mut lines = vec![path.display().to_string()];
-            let line =
-                |&(class, probability): &(usize, f64)| format!("  {:6.2} %  {}", 100.0 * probability, name(class));
+            let mut lines = vec![text::path(path).to_string()];
+            let line = |&(class, probability): &(usize, f64)| {
+                format!("  {:6.2} %  {}", 100.0 * probability, text::shown(name(class)))
+            };
             lines.extend(top.iter().map(line));
             print(&lines.join("\n"))?;
         }
     }
-    if args.json { print(&pretty(&Value::Array(results))) } else { Ok(()) }
+    if args.json {
+        print_json(&Value::Array(results))?;
+    }
+    if failed == 0 { Ok(()) } else { Err(CliError::SomeImages { failed, images: args.images.len() }) }
 }
 
 /// The most likely classes and their probabilities by softmax; of equal ones the first class first.

@@ -6,6 +6,7 @@ use pvlu_zoo::checkpoint::{self, Opened, Wanted};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::metadata::{self, Origin};
+use pvlu_zoo::text::{path, quoted};
 use pvlu_zoo::weights::Source;
 
 use super::args::ModelArgs;
@@ -32,7 +33,7 @@ impl ModelArgs {
 /// How a model wants its images: as its file says, else as the publisher of such a file does.
 pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Result<Preprocessing, CliError> {
     if let Some(text) = &opened.description.preprocessing {
-        let wrong = |error| CliError::Usage(format!("{}: preprocessing {text:?}: {error}", weights.display()));
+        let wrong = |error| CliError::Usage(format!("{}: preprocessing {}: {error}", path(weights), quoted(text)));
         return text.parse().map_err(wrong);
     }
     Ok(usual(opened.entry.name, opened.report.source, labels))

@@ -106,6 +106,7 @@ impl TrainedOn {
         let only_train = matches!(parts, FolderParts::Train(_));
         let is_divided = matches!(parts, FolderParts::Divided { .. });
         let mut images = parts.to_evaluate();
+        notes.extend(images.warnings().iter().map(|warning| format!("warning: {warning}")));
         let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&images).0 > 0);
         let name = images.path().display().to_string();
         if let Some(share) = tuned_here.filter(|_| !is_divided).and_then(|record| record.folder.as_ref()?.1) {

@@ -61,6 +61,48 @@ fn what_a_file_says_that_is_not_so_is_an_error_of_the_file() {
 }
 
 #[test]
+fn a_file_is_not_trusted_with_sizes_that_take_gigabytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");
+    for (image, bytes) in [("4096x4096", 2148), ("2048x2049", 538), ("4096x1025", 538)] {
+        let other = saying(&path, &[("pvlu_zoo.image", image)]);
+        let error = refusal(&other, &Wanted::default());
+        let expected = format!(
+            "metadata pvlu_zoo.image: cifar_resnet20 takes {bytes} MB at its widest layer for one image of {image}, a file \
+             is trusted with 536 MB: give the size yourself (--image) if it is meant"
+        );
+        assert_eq!(error, format!("{}: {expected}", other.display()));
+        // What the caller says is meant.
+        let wanted = Wanted { image: Some((4096, 4096)), ..Wanted::default() };
+        assert_eq!(open(&other, &wanted).unwrap().model.image(), (4096, 4096));
+    }
+    let other = saying(&path, &[("pvlu_zoo.image", "2048x2048")]);
+    assert_eq!(open(&other, &Wanted::default()).unwrap().model.image(), (2048, 2048));
+}
+
+#[test]
+fn names_of_classes_are_bounded_and_errors_about_metadata_are_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");
+    let names = |count: usize| serde_json::json!(vec!["\u{1b}[2J"; count]).to_string();
+    let described = |text: &str| describe(&TensorFile::open(saying(&path, &[("pvlu_zoo.labels", text)])).unwrap());
+    assert_eq!(described(&names(MAX_LABELS)).unwrap().labels.unwrap().len(), MAX_LABELS);
+    for wrong in [&names(MAX_LABELS + 1), "{}", "[1]", "[\"a\"", &format!("\"{}", "\u{202e}".repeat(9_000))] {
+        let error = described(wrong).unwrap_err().to_string();
+        assert!(
+            error.contains("metadata pvlu_zoo.labels: expected a JSON array of at most 1000 names, found"),
+            "{error}"
+        );
+        assert!(error.len() < 3_000 && !error.contains(crate::text::is_acted_on), "{error}");
+    }
+    for key in ["model", "activation", "classes", "image"] {
+        let other = saying(&path, &[(&format!("pvlu_zoo.{key}"), &"\u{9b}x".repeat(9_000))]);
+        let error = refusal(&other, &Wanted::default());
+        assert!(error.len() < 3_000 && !error.contains(crate::text::is_acted_on), "{error}");
+    }
+}
+
+#[test]
 fn only_relu_is_swapped_and_only_for_what_the_model_has() {
     let folder = tempfile::tempdir().unwrap();
     let (relu, model) = saved(folder.path(), "cifar_resnet20", "relu");

@@ -3,6 +3,7 @@
 //! A file is a run of records without a header: one label byte (CIFAR-10) or two (CIFAR-100), then 3072 bytes of pixels,
 //! planes in the order R, G, B, rows from the top.
 
+mod form;
 mod locate;
 
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 use self::locate::{Found, inspect, locate};
 use super::{DataError, Dataset, IMAGE_LEN, Split};
+use crate::text;
 
 /// Records accepted in one file: twenty times the largest official file. Above it the file is something else, and its
 /// pixels would take more than 3 GB.
@@ -23,6 +25,8 @@ const BUFFER: usize = 1 << 16;
 struct Layout {
     name: &'static str,
     title: &'static str,
+    /// The archive of these files, as its publisher calls it.
+    archive: &'static str,
     /// The first one is required.
     train: &'static [&'static str],
     test: &'static str,
@@ -36,6 +40,7 @@ struct Layout {
 static CIFAR10: Layout = Layout {
     name: "cifar10",
     title: "CIFAR-10",
+    archive: "cifar-10-binary.tar.gz",
     train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
     test: "test_batch.bin",
     classes: 10,
@@ -46,6 +51,7 @@ static CIFAR10: Layout = Layout {
 static CIFAR100: Layout = Layout {
     name: "cifar100",
     title: "CIFAR-100",
+    archive: "cifar-100-binary.tar.gz",
     train: &["train.bin"],
     test: "test.bin",
     classes: 100,
@@ -155,7 +161,7 @@ impl Records {
         let count = self.count(path, file.metadata().map_err(io)?.len())?;
 
         // `count` is bounded by the length of the file, so this is no more than the file holds.
-        let refused = || DataError::OutOfMemory { what: path.display().to_string(), images: count };
+        let refused = || DataError::OutOfMemory { what: text::path(path).to_string(), images: count };
         let images = usize::try_from(count).map_err(|_| refused())?;
         self.pixels.try_reserve_exact(images * IMAGE_LEN).map_err(|_| refused())?;
 
@@ -189,7 +195,7 @@ impl Records {
         }
         let count = len / record;
         if count > MAX_RECORDS {
-            return Err(DataError::TooMany { what: path.display().to_string(), images: count, limit: MAX_RECORDS });
+            return Err(DataError::TooMany { what: text::path(&path).to_string(), images: count, limit: MAX_RECORDS });
         }
         Ok(count)
     }

@@ -3,26 +3,36 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::text;
+
 /// Error of the data module. A message names the file, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The folder does not exist.
-    #[error("{}: no such folder", path.display())]
+    #[error("{}: {}", text::path(path), if text::is_url(path) { DataError::URL } else { "no such folder" })]
     MissingFolder {
         /// The folder that was given.
         path: PathBuf,
     },
     /// A folder was expected, something else is there.
-    #[error("{}: expected a folder, found {found}", path.display())]
+    #[error("{}: expected a folder, found {found}", text::path(path))]
     NotAFolder {
         /// The path that was given.
         path: PathBuf,
         /// What is there.
         found: &'static str,
     },
+    /// The set is there in a form that is not read here.
+    #[error("{}: {found}", text::path(path))]
+    OtherForm {
+        /// The folder or file.
+        path: PathBuf,
+        /// What it is, and what to do with it.
+        found: String,
+    },
     /// A file of the set is missing.
-    #[error("{}: missing {}, found {}", folder.display(), list(looked_for), list(found))]
+    #[error("{}: missing {}, found {}", text::path(folder), list(looked_for), list(found))]
     MissingFile {
         /// Where it was looked for.
         folder: PathBuf,
@@ -32,7 +42,7 @@ pub enum DataError {
         found: Vec<String>,
     },
     /// A regular file was expected, something else has its name.
-    #[error("{}: expected a file, found {found}", path.display())]
+    #[error("{}: expected a file, found {found}", text::path(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -40,7 +50,7 @@ pub enum DataError {
         found: &'static str,
     },
     /// Several folders one level down hold the set.
-    #[error("{}: several folders hold {set}, give one of them: {}", path.display(), list(candidates))]
+    #[error("{}: several folders hold {set}, give one of them: {}", text::path(path), list(candidates))]
     Ambiguous {
         /// The folder that was given.
         path: PathBuf,
@@ -50,7 +60,7 @@ pub enum DataError {
         candidates: Vec<String>,
     },
     /// The files belong to another data set.
-    #[error("{}: expected {wanted}, found {found}: {evidence}", path.display())]
+    #[error("{}: expected {wanted}, found {found}: {evidence}", text::path(path))]
     WrongSet {
         /// The folder or file.
         path: PathBuf,
@@ -62,7 +72,7 @@ pub enum DataError {
         evidence: String,
     },
     /// The file holds no record.
-    #[error("{}: expected records of {record} bytes, found an empty file", path.display())]
+    #[error("{}: expected records of {record} bytes, found an empty file", text::path(path))]
     EmptyFile {
         /// The file.
         path: PathBuf,
@@ -72,7 +82,7 @@ pub enum DataError {
     /// The file ends inside a record.
     #[error(
         "{}: expected a whole number of records of {record} bytes, found {len} bytes: record {} is cut, it starts at byte \
-         {cut} and has {} bytes", path.display(), cut / record, len - cut
+         {cut} and has {} bytes", text::path(path), cut / record, len - cut
     )]
     PartialRecord {
         /// The file.
@@ -103,7 +113,7 @@ pub enum DataError {
         images: u64,
     },
     /// A label in a file is not below the number of classes.
-    #[error("{}: record {record}: expected a {kind} below {limit}, found {label}", path.display())]
+    #[error("{}: record {record}: expected a {kind} below {limit}, found {label}", text::path(path))]
     LabelInFile {
         /// The file.
         path: PathBuf,
@@ -117,7 +127,7 @@ pub enum DataError {
         limit: usize,
     },
     /// Reading failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", text::path(path), text::system(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -125,7 +135,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A folder of images, or of classes, holds none.
-    #[error("{}: expected {expected}, found nothing", path.display())]
+    #[error("{}: expected {expected}, found nothing", text::path(path))]
     EmptyFolder {
         /// The folder.
         path: PathBuf,
@@ -133,15 +143,36 @@ pub enum DataError {
         expected: &'static str,
     },
     /// Something lies where it does not belong in a folder of images.
-    #[error("{}: does not belong here: expected {expected}", path.display())]
+    #[error("{}: does not belong here: expected {expected}", text::path(path))]
     StrayFile {
         /// The file or folder.
         path: PathBuf,
         /// What belongs there.
         expected: &'static str,
     },
+    /// Two folders are the same part of a data set.
+    #[error("{}: two folders for the same part of the data: {}: keep one of them here", text::path(path), list(found))]
+    TwoParts {
+        /// The folder that holds them.
+        path: PathBuf,
+        /// Their names.
+        found: Vec<String>,
+    },
+    /// Files that are images by name, and none that are read here: of other formats, or links that lead nowhere.
+    #[error("{}: {found}", text::path(path))]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// Which files, and what to do with them.
+        found: String,
+    },
     /// The class folders are not the expected ones.
-    #[error("{}: other classes than expected: missing {}; unexpected {}", path.display(), list(missing), list(unexpected))]
+    #[error(
+        "{}: other classes than expected: missing {}; unexpected {}",
+        text::path(path),
+        list(missing),
+        list(unexpected)
+    )]
     Classes {
         /// The folder.
         path: PathBuf,
@@ -205,6 +236,9 @@ impl DataError {
     /// How many names an error lists at most.
     pub const LISTED: usize = 20;
 
+    /// Said of an address in the web.
+    pub(super) const URL: &str = "expected a folder, found an address in the web: download the data first";
+
     pub(crate) fn setting(name: &'static str, expected: &'static str, found: impl ToString) -> Self {
         Self::Setting { name, expected, found: found.to_string() }
     }
@@ -220,5 +254,6 @@ pub(super) fn shortened(mut names: Vec<String>) -> Vec<String> {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+    let shown = |name: &String| text::shown(name).to_string();
+    if names.is_empty() { "nothing".into() } else { names.iter().map(shown).collect::<Vec<_>>().join(", ") }
 }

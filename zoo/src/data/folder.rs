@@ -1,5 +1,6 @@
 //! Folders of image files: `DIR/class/image.jpg`.
 
+mod kind;
 mod list;
 
 use std::path::{Path, PathBuf};
@@ -8,17 +9,22 @@ use rayon::prelude::*;
 
 use super::{DataError, Dataset, IMAGE_LEN, Normalization, Split, split};
 use crate::image::{Image, Preprocessing};
+use crate::text;
 
 /// The images of a folder with a folder for each class. Only names are in memory; files are decoded when they are asked for.
 ///
-/// A class folder holds PNG, JPEG and WebP files, by the extensions `.png`, `.jpg`, `.jpeg` and `.webp` in either case, and
-/// nothing else; what begins with a dot is ignored everywhere. Classes are in the order of their names and so are the files
-/// of a class, byte by byte, so that labels and order are the same on every machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The images of a class are the PNG, JPEG and WebP files in its folder, by the extensions `.png`, `.apng`, `.jpg`, `.jpeg`,
+/// `.jpe`, `.jfif` and `.webp` in either case. Images of other formats (`.bmp`, `.gif`, `.tif`, ...) are an error, since
+/// without them the data set would be another one; files that are no images by their names (`Thumbs.db`, `desktop.ini`, a
+/// list) are passed over, with a line in [`warnings`](Self::warnings). What begins with a dot is ignored everywhere, as are
+/// folders that systems leave behind (`__MACOSX`). Classes are in the order of their names and so are the files of a class,
+/// byte by byte, so that labels and order are the same on every machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageFolder {
     path: PathBuf,
     classes: Vec<String>,
     files: Vec<(PathBuf, u16)>,
+    warnings: Vec<String>,
 }
 
 /// What a folder holds for training and for measuring.
@@ -26,46 +32,59 @@ pub struct ImageFolder {
 pub enum FolderParts {
     /// Class folders, not divided.
     Whole(ImageFolder),
-    /// Class folders in `train`, and those of the same names in `test` or else `val`.
+    /// Class folders to train on, and those of the same names to test on, or else to validate with.
     Divided {
         /// Images to learn from.
         train: ImageFolder,
         /// Images to measure with.
         test: ImageFolder,
     },
-    /// `train` alone.
+    /// Those to train on alone.
     Train(ImageFolder),
-    /// `test` or `val` alone.
+    /// Those to test on, or else to validate with, without any to train on.
     Test(ImageFolder),
 }
 
 impl FolderParts {
-    /// Reads the names in `dir`: class folders, or `train`, `test` and `val` with class folders in them. The latter are
-    /// recognised by there being no other folder, so a class may be called `train`. If there are `test` and `val`, it is
-    /// `test`.
+    /// Reads the names in `dir`: class folders, or parts with class folders in them, in either case of letters:
+    ///
+    /// | folder | images |
+    /// |---|---|
+    /// | `train`, `training` | to learn from |
+    /// | `test`, `testing` | to measure with |
+    /// | `val`, `valid`, `validation`, `dev` | to measure with where there are none to test on; else not used, which is a line in [`ImageFolder::warnings`] |
+    ///
+    /// Parts are recognised by there being no other folder, so a class may be called `train`.
     ///
     /// # Errors
     ///
-    /// As [`ImageFolder::open`]; [`DataError::Classes`] if the classes of the parts differ.
+    /// As [`ImageFolder::open`]; [`DataError::TwoParts`] if two folders are the same part; [`DataError::Classes`] if the
+    /// classes of the parts differ.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
         let dir = dir.as_ref();
-        let part = |name: &str| ImageFolder::open(dir.join(name));
-        let Some(parts) = list::parts(dir)? else { return Ok(Self::Whole(ImageFolder::open(dir)?)) };
-        let test = ["test", "val"].into_iter().find(|name| parts.iter().any(|part| part == name));
-        let train = parts.iter().any(|part| part == "train");
+        let Some(list::Parts { train, test, validation }) = list::parts(dir)? else {
+            return Ok(Self::Whole(ImageFolder::open(dir)?));
+        };
+        let open = |part: Option<PathBuf>| part.map(ImageFolder::open).transpose();
+        let unused = validation.as_ref().zip(test.as_ref()).map(|(validation, test)| {
+            format!("{}: not used, since {} is what is measured with", text::path(validation), text::path(test))
+        });
+        let train = open(train)?;
+        let mut test = open(test.or(validation))?;
+        test.iter_mut().for_each(|test| test.warnings.extend(unused.clone()));
         match (train, test) {
-            (true, None) => Ok(Self::Train(part("train")?)),
-            (false, Some(test)) => Ok(Self::Test(part(test)?)),
-            (true, Some(test)) => {
-                let (train, test) = (part("train")?, part(test)?);
+            (Some(train), Some(test)) => {
                 test.same_classes(&train)?;
                 Ok(Self::Divided { train, test })
             }
-            (false, None) => Ok(Self::Whole(ImageFolder::open(dir)?)),
+            (Some(train), None) => Ok(Self::Train(train)),
+            (None, Some(test)) => Ok(Self::Test(test)),
+            // `parts` found one.
+            (None, None) => Ok(Self::Whole(ImageFolder::open(dir)?)),
         }
     }
 
-    /// The images to measure with: the whole, or `train` if there is nothing else.
+    /// The images to measure with: the whole, or those to train on if there is nothing else.
     #[must_use]
     pub fn to_evaluate(self) -> ImageFolder {
         match self {
@@ -74,25 +93,28 @@ impl FolderParts {
         }
     }
 
-    /// The images to learn from, those to measure with, and what a person should know of the division. A folder that is not
-    /// divided is, by [`ImageFolder::split_validation`].
+    /// The images to learn from, those to measure with, and what a person should know of both and of the division. A folder
+    /// that is not divided is, by [`ImageFolder::split_validation`].
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFolder`] if there is `test` and no `train`; [`DataError::Setting`] if the folder is to be divided
+    /// [`DataError::MissingFolder`] if there are none to train on; [`DataError::Setting`] if the folder is to be divided
     /// and `held_out` is not between 0 and 1.
     pub fn to_train(self, held_out: f64) -> Result<(ImageFolder, ImageFolder, Vec<String>), DataError> {
         match self {
-            Self::Divided { train, test } => Ok((train, test, Vec::new())),
+            Self::Divided { train, test } => {
+                let warnings = [train.warnings(), test.warnings()].concat();
+                Ok((train, test, warnings))
+            }
             Self::Whole(folder) | Self::Train(folder) => {
                 let (train, test) = folder.split_validation(held_out)?;
-                let warning = format!(
+                let divided = format!(
                     "{}: no folder of test images, so the last {} of {} are held out",
-                    folder.path.display(),
+                    text::path(&folder.path),
                     test.len(),
                     folder.len()
                 );
-                Ok((train, test, vec![warning]))
+                Ok((train, test, [folder.warnings, vec![divided]].concat()))
             }
             Self::Test(folder) => Err(DataError::MissingFolder { path: folder.path.with_file_name("train") }),
         }
@@ -104,9 +126,9 @@ impl ImageFolder {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if `dir` is no folder or has no class folder, a class folder is empty or holds anything but images (a
-    /// file of another kind, a folder), an image lies beside the class folders, or there are more than 65,536 classes or
-    /// more than ten million images.
+    /// [`DataError`] if `dir` is no folder or has no class folder, a class folder has no image or holds a folder, an image of a
+    /// format that is not read here or a link that leads nowhere (all of these are named at once), an image lies beside the
+    /// class folders, or there are more than 65,536 classes or more than ten million images.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
         list::read(dir.as_ref())
     }
@@ -115,6 +137,13 @@ impl ImageFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What a person should know before quoting a result: files that were passed over, a part of the data that is not used.
+    /// One line each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Names of the classes, in label order.
@@ -212,6 +241,7 @@ impl ImageFolder {
         let part = |indices: Vec<usize>| Self {
             path: self.path.clone(),
             classes: self.classes.clone(),
+            warnings: self.warnings.clone(),
             files: indices.into_iter().map(|index| self.files[index].clone()).collect(),
         };
         Ok((part(kept), part(held)))
@@ -225,7 +255,7 @@ impl ImageFolder {
     /// [`DataError::Image`] of the first file that cannot be decoded, [`DataError::OutOfMemory`].
     pub fn split(&self) -> Result<Split, DataError> {
         let refused =
-            || DataError::OutOfMemory { what: self.path.display().to_string(), images: self.files.len() as u64 };
+            || DataError::OutOfMemory { what: text::path(&self.path).to_string(), images: self.files.len() as u64 };
         let fit = Preprocessing::small(Normalization::NONE);
         let mut pixels = Vec::new();
         let bytes = self.files.len().checked_mul(IMAGE_LEN).ok_or_else(refused)?;
@@ -244,7 +274,7 @@ impl ImageFolder {
 
 impl Dataset {
     /// Reads a folder of images at 32x32, see [`FolderParts::open`], [`FolderParts::to_train`] and [`ImageFolder::split`].
-    /// That a folder was divided is a line in [`warnings`](Self::warnings).
+    /// That a folder was divided, and what was passed over, are lines in [`warnings`](Self::warnings).
     ///
     /// # Errors
     ///

@@ -1,14 +1,16 @@
 //! Everything that can go wrong between a file and an image.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::text;
 
 /// Error of an image file. A message names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
     /// Opening or reading failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", text::path(path), unread(path, source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -16,7 +18,7 @@ pub enum ImageError {
         source: io::Error,
     },
     /// A regular file was expected, something else has its name.
-    #[error("{}: expected an image file, found {found}", path.display())]
+    #[error("{}: expected an image file, found {found}", text::path(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -24,7 +26,7 @@ pub enum ImageError {
         found: &'static str,
     },
     /// The first bytes are those of no format that is read here.
-    #[error("{}: expected a PNG, JPEG or WebP image, found {found}", path.display())]
+    #[error("{}: expected a PNG, JPEG or WebP image, found {found}", text::path(path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -32,7 +34,7 @@ pub enum ImageError {
         found: &'static str,
     },
     /// The file, or the image in it, is larger than accepted.
-    #[error("{}: expected at most {limit} {unit}, found {found}", path.display())]
+    #[error("{}: expected at most {limit} {unit}, found {found}", text::path(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -44,7 +46,7 @@ pub enum ImageError {
         found: String,
     },
     /// The file ends inside the image.
-    #[error("{}: the {format} image is cut short after {len} bytes", path.display())]
+    #[error("{}: the {format} image is cut short after {len} bytes", text::path(path))]
     Cut {
         /// The file.
         path: PathBuf,
@@ -54,7 +56,7 @@ pub enum ImageError {
         len: usize,
     },
     /// The file is damaged, or uses a part of its format that is not read here.
-    #[error("{}: no {format} image that can be read: {reason}", path.display())]
+    #[error("{}: no {format} image that can be read: {}", text::path(path), text::message(reason))]
     Decode {
         /// The file.
         path: PathBuf,
@@ -63,4 +65,15 @@ pub enum ImageError {
         /// What the decoder said.
         reason: String,
     },
+}
+
+/// Why a file could not be read.
+fn unread(path: &Path, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::NotFound if text::is_url(path) => {
+            "expected an image file, found an address in the web: download the image first".to_owned()
+        }
+        io::ErrorKind::NotFound => "expected an image file, found nothing".to_owned(),
+        _ => format!("expected an image file that can be read: {}", text::system(source)),
+    }
 }

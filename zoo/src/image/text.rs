@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Channels, Fit, Interpolation, Preprocessing};
+use crate::text::shown;
 
 /// A preprocessing that makes no sense, or a text that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum PreprocessingError {
         key: &'static str,
     },
     /// A value is not what its key takes.
-    #[error("preprocessing: {key}: expected {expected}, found {found}")]
+    #[error("preprocessing: {key}: expected {expected}, found {}", shown(found))]
     Value {
         /// The key.
         key: &'static str,
@@ -42,7 +43,7 @@ pub enum PreprocessingError {
 const KEYS: [&str; 7] = ["input", "fit", "interpolation", "channels", "divisor", "mean", "std"];
 
 /// Characters of a foreign text that an error repeats.
-const SHOWN: usize = 60;
+const REPEATED: usize = 60;
 
 impl Interpolation {
     const ALL: [(&str, Self); 3] =
@@ -102,7 +103,7 @@ impl FromStr for Preprocessing {
             let known = part
                 .split_once('=')
                 .and_then(|(key, value)| KEYS.iter().position(|known| *known == key).map(|index| (index, value)));
-            let Some((index, value)) = known else { return Err(PreprocessingError::Key { found: shown(part) }) };
+            let Some((index, value)) = known else { return Err(PreprocessingError::Key { found: cut(part) }) };
             if values[index].replace(value).is_some() {
                 return Err(PreprocessingError::Twice { key: KEYS[index] });
             }
@@ -113,7 +114,7 @@ impl FromStr for Preprocessing {
         };
         let parse = |key, expected, parse: fn(&str) -> Option<_>| {
             let text = value(key)?;
-            parse(text).ok_or_else(|| PreprocessingError::Value { key, expected, found: shown(text) })
+            parse(text).ok_or_else(|| PreprocessingError::Value { key, expected, found: cut(text) })
         };
 
         let input = parse("input", "a height and a width as in 224x224", |text| {
@@ -126,13 +127,13 @@ impl FromStr for Preprocessing {
             Some(Some(shorter)) => Fit::Crop { shorter },
             _ => {
                 let expected = "squash or a shorter side as in crop:256";
-                return Err(PreprocessingError::Value { key: "fit", expected, found: shown(fit) });
+                return Err(PreprocessingError::Value { key: "fit", expected, found: cut(fit) });
             }
         };
         let floats = |key, expected, want: usize| {
             let text = value(key)?;
             let floats: Option<Vec<f32>> = text.split(',').map(float).collect();
-            let wrong = || PreprocessingError::Value { key, expected, found: shown(text) };
+            let wrong = || PreprocessingError::Value { key, expected, found: cut(text) };
             floats.filter(|floats| floats.len() == want).ok_or_else(wrong)
         };
         let interpolation = named("interpolation", &Interpolation::ALL, "nearest, bilinear or bicubic", value)?;
@@ -157,7 +158,7 @@ fn named<'a, T: Copy>(
 ) -> Result<T, PreprocessingError> {
     let text = value(key)?;
     let found = all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-    found.ok_or_else(|| PreprocessingError::Value { key, expected, found: shown(text) })
+    found.ok_or_else(|| PreprocessingError::Value { key, expected, found: cut(text) })
 }
 
 /// Digits alone: `parse` would take a sign.
@@ -170,6 +171,6 @@ fn float(text: &str) -> Option<f32> {
     text.parse().ok().filter(|value: &f32| value.is_finite())
 }
 
-fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).collect()
+fn cut(text: &str) -> String {
+    text.chars().take(REPEATED).collect()
 }

@@ -54,17 +54,7 @@ pub(super) fn elements(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1_usize, |product, dim| product.checked_mul(*dim))
 }
 
-/// Characters of a message of another crate that are shown at most.
-const QUOTED: usize = 500;
-
 /// A message that another crate made, perhaps out of bytes of the file: on one line, and cut if it is very long.
 pub(super) fn printable(message: &str) -> String {
-    let mut text = String::new();
-    for c in message.chars().take(QUOTED) {
-        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-    }
-    if message.chars().nth(QUOTED).is_some() {
-        text.push_str("...");
-    }
-    text
+    crate::text::message(message).to_string()
 }

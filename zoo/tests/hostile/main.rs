@@ -1,4 +1,4 @@
-//! Files of weights and of trainings that nobody meant to write: cut short, damaged, or made to do harm.
+//! Files of weights, of trainings and of images that nobody meant to write: cut short, damaged, or made to do harm.
 //!
 //! Each gives an error or harmless tensors: no panic, no message of more than one line, and no more memory than its size
 //! justifies. What that is, `fuzz/readers.rs` says, through which every file here goes. Its allocator counts for the whole
@@ -8,6 +8,8 @@
 mod checkpoints;
 #[path = "../../../fuzz/readers.rs"]
 mod readers;
+#[path = "../../../fuzz/sets.rs"]
+mod sets;
 
 mod hdf5;
 mod mutation;
@@ -75,6 +77,9 @@ fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     for (_, bytes) in files("fuzz/corpus/checkpoint", &[""]) {
         checkpoints::checkpoint(&bytes);
     }
+    for (_, bytes) in files("fuzz/corpus/data", &[""]) {
+        sets::data(&bytes);
+    }
 }
 
 #[test]
@@ -88,6 +93,18 @@ fn damage_to_a_training_gives_an_error_or_a_training() {
         let mut random = Random::new(name);
         for _ in 0..200 {
             checkpoints::checkpoint(&mutation::of(bytes, &seeds, &mut random));
+        }
+    }
+}
+
+#[test]
+fn damaged_descriptions_of_data_sets_give_errors_or_whole_sets() {
+    let _turn = turn();
+    let seeds = files("fuzz/corpus/data", &[""]);
+    for (name, bytes) in &seeds {
+        let mut random = Random::new(name);
+        for _ in 0..20 {
+            sets::data(&mutation::of(bytes, &seeds, &mut random));
         }
     }
 }

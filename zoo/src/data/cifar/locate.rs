@@ -4,8 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::Layout;
+use super::{Layout, form};
 use crate::data::DataError;
+use crate::data::error::shortened;
 
 /// What a path leads to, links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,10 @@ pub(super) fn locate(dir: &Path, layout: &Layout) -> Result<PathBuf, DataError> 
     match inspect(dir)? {
         Found::Folder => {}
         Found::Nothing => return Err(DataError::MissingFolder { path: dir.to_owned() }),
-        found => return Err(DataError::NotAFolder { path: dir.to_owned(), found: found.describe() }),
+        found => {
+            let other = if found == Found::File { form::of_file(dir, layout) } else { None };
+            return Err(other.unwrap_or(DataError::NotAFolder { path: dir.to_owned(), found: found.describe() }));
+        }
     }
     if holds_any(dir, layout) {
         return complete(dir.to_owned(), layout);
@@ -64,7 +68,7 @@ pub(super) fn locate(dir: &Path, layout: &Layout) -> Result<PathBuf, DataError> 
         let evidence = format!("it holds {}", there.join(", "));
         return Err(DataError::WrongSet { path, wanted: layout.title, found: other.title, evidence });
     }
-    Err(missing(dir, &layout.required())?)
+    Err(missing(dir, &layout.required(), layout)?)
 }
 
 fn complete(folder: PathBuf, layout: &Layout) -> Result<PathBuf, DataError> {
@@ -74,7 +78,7 @@ fn complete(folder: PathBuf, layout: &Layout) -> Result<PathBuf, DataError> {
             absent.push(name);
         }
     }
-    if absent.is_empty() { Ok(folder) } else { Err(missing(&folder, &absent)?) }
+    if absent.is_empty() { Ok(folder) } else { Err(missing(&folder, &absent, layout)?) }
 }
 
 /// Whether a file of the set is there, or anything else that has its name: that gets an error of its own when it is read.
@@ -88,23 +92,23 @@ fn holders(dir: &Path, layout: &Layout) -> Result<Vec<PathBuf>, DataError> {
     Ok(entries(dir)?.into_iter().filter(|path| holds_any(path, layout)).collect())
 }
 
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
     let mut paths = read().map_err(|source| DataError::Io { path: dir.to_owned(), source })?;
     paths.sort();
     Ok(paths)
 }
 
-fn missing(folder: &Path, names: &[&str]) -> Result<DataError, DataError> {
-    let mut found: Vec<String> = entries(folder)?.iter().map(|path| file_name(path)).collect();
-    if found.len() > DataError::LISTED {
-        found.truncate(DataError::LISTED - 1);
-        found.push("...".to_owned());
+fn missing(folder: &Path, names: &[&str], layout: &Layout) -> Result<DataError, DataError> {
+    let paths = entries(folder)?;
+    if let Some(other) = form::of_folder(folder, &paths, layout) {
+        return Ok(other);
     }
+    let found = shortened(paths.iter().map(|path| file_name(path)).collect());
     let looked_for = names.iter().map(ToString::to_string).collect();
     Ok(DataError::MissingFile { folder: folder.to_owned(), looked_for, found })
 }
 
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

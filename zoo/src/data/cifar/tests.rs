@@ -162,6 +162,76 @@ fn the_other_set_is_recognised() {
     assert!(error.to_string().ends_with("6146 bytes are 2 records of 3073 bytes, and no whole number of 3074 bytes"));
 }
 
+/// The message about a folder with these files, with `DIR` in the place of its path.
+fn message(files: &[(&str, &[u8])], open: fn(PathBuf) -> Result<Dataset, DataError>, given: &str) -> String {
+    let (_guard, dir) = temp();
+    for (name, bytes) in files {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let text = open(if given.is_empty() { dir.clone() } else { dir.join(given) }).unwrap_err().to_string();
+    text.replace(&dir.display().to_string(), "DIR")
+}
+
+#[test]
+fn other_forms_of_the_sets_are_named_with_what_to_do() {
+    let (ten, hundred) = (|dir| Dataset::open_cifar10(dir), |dir| Dataset::open_cifar100(dir));
+    let binary = "the binary version (cifar-10-binary.tar.gz) is read here";
+    let pickle: &[u8] = b"\x80\x02}q\x01.";
+    let gzip: &[u8] = &[0x1f, 0x8b, 8, 0];
+    let python: &[(&str, &[u8])] = &[
+        ("cifar-10-batches-py/batches.meta", pickle),
+        ("cifar-10-batches-py/data_batch_1", pickle),
+        ("cifar-10-batches-py/test_batch", pickle),
+        ("notes.txt", b""),
+    ];
+    for given in ["", "cifar-10-batches-py"] {
+        let text = message(python, ten, given);
+        assert_eq!(text, format!("DIR/cifar-10-batches-py: this is the Python version; {binary}"));
+    }
+    let files: [(&str, &[u8]); 4] =
+        [("a/train", pickle), ("a/test", pickle), ("a/meta", pickle), ("b/data_batch_2", pickle)];
+    let text = message(&files, hundred, "");
+    assert_eq!(text, "DIR/a: this is the Python version; the binary version (cifar-100-binary.tar.gz) is read here");
+    let text = message(&files[..3], ten, "");
+    assert_eq!(text, format!("DIR/a: this is the Python version of CIFAR-100; {binary}"));
+
+    // Each as the file that is given, and as one in the folder that is.
+    for (name, first, expected) in [
+        ("cifar-10-python.tar.gz", gzip, format!("this is the Python version, in a gzip archive; {binary}")),
+        (
+            "cifar-10-binary.tar.gz",
+            gzip,
+            "this is a gzip archive: unpack it (tar xf), and give the folder that comes out".to_owned(),
+        ),
+        (
+            "cifar10.tgz",
+            gzip,
+            "this is a gzip archive: unpack it, and give the folder that comes out; ".to_owned() + binary,
+        ),
+        ("data_batch_1.bin.gz", gzip, "this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned()),
+        ("cifar10.npz", b"PK\x03\x04", format!("this is a file of NumPy; {binary}")),
+        (
+            "train-00000-of-00001.parquet",
+            b"PAR1",
+            format!("this is a Parquet file, as Hugging Face has them; {binary}"),
+        ),
+        ("data_batch_1.mat", b"MATLAB 5.0 MAT-file", format!("this is the Matlab version; {binary}")),
+    ] {
+        let file = format!("DIR/{name}: {expected}");
+        assert_eq!(message(&[(name, first)], ten, name), file);
+        assert_eq!(message(&[(name, first)], ten, ""), file);
+    }
+    let text = message(&[("data_batch_1.bin", b"x")], ten, "data_batch_1.bin");
+    assert!(text.ends_with("give the folder that it is in"), "{text}");
+    // What has nothing to do with CIFAR is no form of it.
+    let text = message(&[("photos.zip", b"PK\x03\x04"), ("train.csv", b"a,b")], ten, "");
+    assert_eq!(text, "DIR: missing data_batch_1.bin, test_batch.bin, found photos.zip, train.csv");
+    let text = Dataset::open_cifar10("https://example.org/cifar").unwrap_err().to_string();
+    assert!(text.ends_with("found an address in the web: download the data first"), "{text}");
+}
+
 #[test]
 fn cut_files_say_where() {
     let (_guard, dir) = temp();

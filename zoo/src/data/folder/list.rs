@@ -1,65 +1,181 @@
 //! The names in a folder of images.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::kind::{self, Kind};
 use super::{DataError, ImageFolder};
-
-const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+use crate::text;
 
 /// Images accepted in a folder: their names alone then take about a gigabyte.
 pub(super) const MAX_IMAGES: u64 = 10_000_000;
 
-/// The names by which a data set is divided.
-const PARTS: [&str; 3] = ["train", "test", "val"];
+/// Names that a line lists at most.
+const LISTED: usize = 6;
 
-/// Which of `train`, `test` and `val` `dir` is divided into, if into nothing else.
-pub(super) fn parts(dir: &Path) -> Result<Option<Vec<String>>, DataError> {
-    let names: Vec<String> =
-        entries(dir)?.into_iter().filter(|path| path.is_dir()).map(|path| name(&path)).collect::<Result<_, _>>()?;
-    let divided = !names.is_empty() && names.iter().all(|name| PARTS.contains(&name.as_str()));
-    Ok(divided.then_some(names))
+/// Parts that a data set is divided into.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) train: Option<PathBuf>,
+    pub(super) test: Option<PathBuf>,
+    pub(super) validation: Option<PathBuf>,
+}
+
+impl Parts {
+    /// The part that a folder of this name is, in either case.
+    fn of(&mut self, name: &str) -> Option<&mut Option<PathBuf>> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(&mut self.train),
+            "test" | "testing" => Some(&mut self.test),
+            "val" | "valid" | "validation" | "dev" => Some(&mut self.validation),
+            _ => None,
+        }
+    }
+}
+
+/// The parts that `dir` is divided into, if into nothing else.
+pub(super) fn parts(dir: &Path) -> Result<Option<Parts>, DataError> {
+    let mut parts = Parts::default();
+    let mut found = 0;
+    for path in entries(dir)? {
+        if !path.is_dir() || kind::is_left_behind(&path) {
+            continue;
+        }
+        let name = name(&path)?;
+        let Some(part) = parts.of(&name) else { return Ok(None) };
+        if let Some(first) = part.replace(path) {
+            return Err(DataError::TwoParts { path: dir.to_owned(), found: vec![self::name(&first)?, name] });
+        }
+        found += 1;
+    }
+    Ok((found > 0).then_some(parts))
+}
+
+/// Files that are no images by name.
+#[derive(Default)]
+struct PassedOver {
+    count: usize,
+    /// Some of their names.
+    names: BTreeSet<String>,
+}
+
+impl PassedOver {
+    fn add(&mut self, file: &Path) {
+        self.count += 1;
+        if self.names.len() <= LISTED {
+            self.names.insert(shown_name(file));
+        }
+    }
+
+    fn names(&self) -> String {
+        listed(self.names.iter().cloned(), self.names.len())
+    }
+
+    fn line(&self, dir: &Path) -> Option<String> {
+        let files = if self.count == 1 { "file that is no image" } else { "files that are no images" };
+        let line = || format!("{}: passed over {} {files} ({})", text::path(dir), self.count, self.names());
+        (self.count > 0).then(line)
+    }
 }
 
 /// The classes and files of `dir`.
 pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
-    let mut folder = ImageFolder { path: dir.to_owned(), classes: Vec::new(), files: Vec::new() };
+    let mut folder = ImageFolder { path: dir.to_owned(), ..ImageFolder::default() };
+    let mut passed_over = PassedOver::default();
+    // What is an image by name and none that can be read, and why.
+    let mut unreadable = Vec::new();
     for path in entries(dir)? {
         if !path.is_dir() {
-            if is_image(&path) {
+            if leads_nowhere(&path) {
+                unreadable.push((path, NOWHERE));
+            } else if kind::of(&path) != Kind::None {
                 return Err(DataError::StrayFile { path, expected: "images in a folder for each class" });
             }
             // A readme, a list of classes: no image is left out silently by passing over it.
+            continue;
+        }
+        if kind::is_left_behind(&path) {
             continue;
         }
         let too_many =
             |_| DataError::setting("classes of a folder", "at most 65536", folder.classes.len().saturating_add(1));
         let label = u16::try_from(folder.classes.len()).map_err(too_many)?;
         folder.classes.push(name(&path)?);
-        let files = entries(&path)?;
-        if files.is_empty() {
-            return Err(DataError::EmptyFolder { path, expected: "images" });
-        }
-        for file in files {
-            if !is_image(&file) || !file.is_file() {
-                return Err(DataError::StrayFile {
-                    path: file,
-                    expected: "nothing but .png, .jpg, .jpeg and .webp files",
-                });
+        let (images, refused) = (folder.files.len(), unreadable.len());
+        let mut here = PassedOver::default();
+        for file in entries(&path)? {
+            // Links followed.
+            let found = fs::metadata(&file);
+            if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
+                if kind::is_left_behind(&file) {
+                    continue;
+                }
+                return Err(DataError::StrayFile { path: file, expected: NO_FOLDER });
             }
-            folder.files.push((file, label));
+            match (kind::of(&file), found) {
+                (Kind::None, _) => [&mut here, &mut passed_over].into_iter().for_each(|passed| passed.add(&file)),
+                (Kind::Other(format), _) => unreadable.push((file, format)),
+                (Kind::Image, Ok(found)) if found.is_file() => folder.files.push((file, label)),
+                (Kind::Image, Ok(_)) => {
+                    return Err(DataError::NotAFile { path: file, found: "a pipe, a device or the like" });
+                }
+                (Kind::Image, Err(error)) if error.kind() == ErrorKind::NotFound => unreadable.push((file, NOWHERE)),
+                (Kind::Image, Err(source)) => return Err(DataError::Io { path: file, source }),
+            }
+        }
+        if folder.files.len() == images && unreadable.len() == refused {
+            if here.count == 0 {
+                return Err(DataError::EmptyFolder { path, expected: "images" });
+            }
+            let found = format!("expected images, found no file that is one by its name, but {}", here.names());
+            return Err(DataError::Unreadable { path, found });
         }
         let images = folder.files.len() as u64;
         if images > MAX_IMAGES {
-            let what = dir.display().to_string();
+            let what = text::path(dir).to_string();
             return Err(DataError::TooMany { what, images, limit: MAX_IMAGES });
         }
+    }
+    if !unreadable.is_empty() {
+        return Err(refusal(dir, &unreadable));
     }
     if folder.classes.is_empty() {
         return Err(DataError::EmptyFolder { path: dir.to_owned(), expected: "a folder for each class" });
     }
+    folder.warnings.extend(passed_over.line(dir));
     Ok(folder)
+}
+
+/// What a class folder holds.
+const NO_FOLDER: &str = "images, and no folder within the folder of a class; the parts of a data set are called train, val and \
+                         test (or training, valid, validation, dev, testing), and lie beside no other folder";
+
+/// Why a link cannot be read.
+const NOWHERE: &str = "a link that leads nowhere";
+
+/// Says which files cannot be read, and what to do with them.
+fn refusal(dir: &Path, files: &[(PathBuf, &str)]) -> DataError {
+    let named =
+        files.iter().map(|(file, why)| format!("{} ({why})", text::path(file.strip_prefix(dir).unwrap_or(file))));
+    let (are, them) = if files.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let found = format!(
+        "expected PNG, JPEG and WebP images, found {} that {are} not read here: {}: convert {them} (to PNG), or remove {them}",
+        files.len(),
+        listed(named, files.len())
+    );
+    DataError::Unreadable { path: dir.to_owned(), found }
+}
+
+/// The first names, and whether there are more.
+fn listed(names: impl Iterator<Item = String>, count: usize) -> String {
+    let more = (count > LISTED).then(|| "...".to_owned());
+    names.take(LISTED).chain(more).collect::<Vec<_>>().join(", ")
+}
+
+fn leads_nowhere(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
 }
 
 /// What is in a folder and not hidden, sorted by name.
@@ -80,8 +196,9 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-fn is_image(path: &Path) -> bool {
-    path.extension().is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
+/// Name of a file for a person.
+fn shown_name(path: &Path) -> String {
+    text::shown(&path.file_name().unwrap_or_default().to_string_lossy()).to_string()
 }
 
 /// Name of a class folder. Labels are compared with it and files store it, so it must be text.

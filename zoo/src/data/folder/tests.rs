@@ -54,21 +54,95 @@ fn classes_and_files_are_sorted_and_hidden_ones_ignored() {
     assert_eq!(names(&folder), expected.map(|(name, label)| (name.to_owned(), label)));
 }
 
+/// The message about a folder, with `DIR` in the place of its path.
+fn message(files: &[(&str, &str)]) -> String {
+    let dir = tree(files);
+    refusal(FolderParts::open(dir.path())).replace(&dir.path().display().to_string(), "DIR")
+}
+
 #[test]
 fn what_does_not_belong_is_named() {
-    let message = |files: &[(&str, &str)]| {
-        let dir = tree(files);
-        refusal(ImageFolder::open(dir.path())).replace(&dir.path().display().to_string(), "DIR")
-    };
-    let text = message(&[("cat/a.png", "wide.png"), ("cat/notes.txt", "README.md")]);
-    assert_eq!(text, "DIR/cat/notes.txt: does not belong here: expected nothing but .png, .jpg, .jpeg and .webp files");
-    assert!(message(&[("cat/more/a.png", "wide.png")]).starts_with("DIR/cat/more: does not belong"));
+    let text = message(&[("cat/more/a.png", "wide.png")]);
+    assert!(text.starts_with("DIR/cat/more: does not belong here: expected images, and no folder"), "{text}");
+    assert!(text.contains("train, val and test (or training, valid, validation, dev, testing)"), "{text}");
     assert!(message(&[("cat/more.png/a.png", "wide.png")]).starts_with("DIR/cat/more.png: does not belong"));
-    assert!(
-        message(&[("a.png", "wide.png")]).starts_with("DIR/a.png: does not belong here: expected images in a folder")
-    );
+    for image in ["a.png", "a.bmp"] {
+        let text = message(&[(image, "wide.png"), ("cat/a.png", "wide.png")]);
+        assert_eq!(text, format!("DIR/{image}: does not belong here: expected images in a folder for each class"));
+    }
     assert_eq!(message(&[("README.md", "README.md")]), "DIR: expected a folder for each class, found nothing");
     assert_eq!(message(&[("cat/.keep", "README.md")]), "DIR/cat: expected images, found nothing");
+    let text = message(&[("cat/notes.txt", "README.md"), ("cat/Thumbs.db", "README.md"), ("dog/a.png", "wide.png")]);
+    assert_eq!(text, "DIR/cat: expected images, found no file that is one by its name, but Thumbs.db, notes.txt");
+}
+
+#[test]
+fn files_that_are_no_images_by_name_are_passed_over_with_a_count() {
+    let dir = tree(&[
+        ("cat/a.png", "wide.png"),
+        ("cat/Thumbs.db", "README.md"),
+        ("cat/b.JFIF", "lossy.jpg"),
+        ("cat/c.jpe", "lossy.jpg"),
+        ("dog/Thumbs.db", "README.md"),
+        ("dog/a.png", "wide.png"),
+        ("dog/desktop.ini", "README.md"),
+        ("dog/no\nextension", "README.md"),
+        ("dog/@eaDir/a.png", "wide.png"),
+        ("__MACOSX/cat/a.png", "wide.png"),
+    ]);
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    assert_eq!(folder.classes(), ["cat", "dog"]);
+    let expected = [("a.png", 0), ("b.JFIF", 0), ("c.jpe", 0), ("a.png", 1)];
+    assert_eq!(names(&folder), expected.map(|(name, label)| (name.to_owned(), label)));
+    let line = "passed over 4 files that are no images (Thumbs.db, desktop.ini, no\\nextension)";
+    assert_eq!(folder.warnings(), [format!("{}: {line}", dir.path().display())]);
+    // Each of the three is an image that can be read.
+    assert_eq!(folder.split().unwrap().len(), 4);
+    let set = Dataset::open_folder(dir.path(), 0.5).unwrap();
+    assert!(set.warnings.len() == 2 && set.warnings[0].ends_with(line), "{:?}", set.warnings);
+
+    let dir = tree(&[("cat/a.png", "wide.png"), ("cat/1", "README.md")]);
+    let warnings = ImageFolder::open(dir.path()).unwrap().warnings().to_vec();
+    assert!(warnings[0].ends_with(": passed over 1 file that is no image (1)"), "{warnings:?}");
+    let many: Vec<String> = (0..20).map(|file| format!("cat/{file:02}.txt")).collect();
+    let mut files: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "README.md")).collect();
+    files.push(("cat/a.png", "wide.png"));
+    let warnings = ImageFolder::open(tree(&files).path()).unwrap().warnings().to_vec();
+    let line = ": passed over 20 files that are no images (00.txt, 01.txt, 02.txt, 03.txt, 04.txt, 05.txt, ...)";
+    assert!(warnings[0].ends_with(line), "{warnings:?}");
+}
+
+#[test]
+fn images_of_formats_that_are_not_read_are_named_all_at_once() {
+    let text = message(&[
+        ("cat/a.BMP", "README.md"),
+        ("cat/b.png", "wide.png"),
+        ("dog/c.tiff", "README.md"),
+        ("dog/notes.txt", "README.md"),
+    ]);
+    let expected = "DIR: expected PNG, JPEG and WebP images, found 2 that are not read here: cat/a.BMP (BMP), dog/c.tiff \
+                    (TIFF): convert them (to PNG), or remove them";
+    assert_eq!(text, expected);
+    let names = ["gif", "tif", "ppm", "pgm", "jp2", "avif", "heic", "jxl", "tga"];
+    let files: Vec<String> = names.iter().map(|extension| format!("cat/1.{extension}")).collect();
+    let text = message(&files.iter().map(|path| (path.as_str(), "README.md")).collect::<Vec<_>>());
+    assert!(
+        text.contains("found 9 that are") && text.contains("cat/1.gif (GIF)") && text.contains(", ...: "),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_named() {
+    let dir = tree(&[("cat/a.png", "wide.png")]);
+    std::os::unix::fs::symlink(dir.path().join("none"), dir.path().join("cat/b.png")).unwrap();
+    let text = refusal(ImageFolder::open(dir.path()));
+    assert!(text.contains("found 1 that is not read here: cat/b.png (a link that leads nowhere)"), "{text}");
+    fs::remove_file(dir.path().join("cat/b.png")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("none"), dir.path().join("dog")).unwrap();
+    let text = refusal(ImageFolder::open(dir.path()));
+    assert!(text.contains("dog (a link that leads nowhere)"), "{text}");
 }
 
 #[test]
@@ -184,16 +258,25 @@ fn a_split_gives_the_batches_of_the_folder_at_32x32() {
 
 #[test]
 fn a_folder_may_be_divided() {
-    for second in ["test", "val"] {
+    for (first, second) in [
+        ("train", "test"),
+        ("train", "val"),
+        ("train", "valid"),
+        ("training", "validation"),
+        ("training", "testing"),
+        ("Train", "Test"),
+        ("TRAIN", "dev"),
+    ] {
         let dir = tree(&[
-            ("train/ape/1.png", "wide.png"),
-            ("train/cat/1.png", "tall.png"),
+            (&format!("{first}/ape/1.png"), "wide.png"),
+            (&format!("{first}/cat/1.png"), "tall.png"),
             (&format!("{second}/ape/2.png"), "wide.png"),
             (&format!("{second}/cat/2.png"), "tall.png"),
             ("README.md", "README.md"),
         ]);
         let FolderParts::Divided { train, test } = FolderParts::open(dir.path()).unwrap() else { panic!() };
         assert_eq!((train.len(), test.len()), (2, 2));
+        assert_eq!(train.path(), dir.path().join(first));
         assert_eq!(test.path(), dir.path().join(second));
         let set = Dataset::open_folder(dir.path(), 0.0).unwrap();
         assert_eq!((set.name, set.classes, set.train.len(), set.test.len()), ("folder", 2, 2, 2));
@@ -212,6 +295,28 @@ fn parts_with_other_classes_are_refused() {
     ]);
     let message = refusal(FolderParts::open(dir.path()));
     assert!(message.ends_with("other classes than expected: missing cat; unexpected dog"), "{message}");
+}
+
+#[test]
+fn images_to_test_on_go_before_those_to_validate_with() {
+    let dir = tree(&[
+        ("train/ape/1.png", "wide.png"),
+        ("valid/ape/2.png", "wide.png"),
+        ("Test/ape/3.png", "wide.png"),
+        ("Test/ape/Thumbs.db", "README.md"),
+    ]);
+    let test = FolderParts::open(dir.path()).unwrap().to_evaluate();
+    assert_eq!(names(&test), [("3.png".to_owned(), 0)]);
+    let place = dir.path().display();
+    let warnings = [
+        format!("{place}/Test: passed over 1 file that is no image (Thumbs.db)"),
+        format!("{place}/valid: not used, since {place}/Test is what is measured with"),
+    ];
+    assert_eq!(test.warnings(), warnings);
+    assert_eq!(Dataset::open_folder(dir.path(), 0.5).unwrap().warnings, warnings);
+
+    let text = message(&[("val/ape/1.png", "wide.png"), ("Valid/ape/1.png", "wide.png")]);
+    assert!(text.starts_with("DIR: two folders for the same part of the data: Valid, val"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,45 @@
+//! Names of classes in metadata: a JSON array, since names of folders may hold anything, which JSON escapes.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+
+/// Names that a file may have: as many as models have classes at most.
+pub const MAX_LABELS: usize = 1000;
+
+/// What the metadata holds.
+pub(super) const EXPECTED: &str = "a JSON array of at most 1000 names";
+
+/// At most [`MAX_LABELS`] names. Further ones are refused where they begin, and not read.
+struct Labels(Vec<String>);
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Bounded;
+        impl<'de> Visitor<'de> for Bounded {
+            type Value = Labels;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(EXPECTED)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Labels, A::Error> {
+                let mut labels = Vec::new();
+                while let Some(label) = names.next_element()? {
+                    if labels.len() == MAX_LABELS {
+                        return Err(A::Error::custom("more names than classes"));
+                    }
+                    labels.push(label);
+                }
+                Ok(Labels(labels))
+            }
+        }
+        from.deserialize_seq(Bounded)
+    }
+}
+
+/// The names in a text of metadata; `None` if it is anything else.
+pub(super) fn read(text: &str) -> Option<Vec<String>> {
+    serde_json::from_str(text).ok().map(|Labels(names)| names)
+}

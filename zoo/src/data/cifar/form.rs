@@ -1,0 +1,117 @@
+//! The other forms that CIFAR is published or kept in, and what to do with each: torchvision and Keras download the Python
+//! version, Hugging Face has Parquet files, and archives are not unpacked here.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::locate::{Found, entries, file_name, inspect};
+use super::{CIFAR10, CIFAR100, Layout};
+use crate::data::DataError;
+
+/// Files whose first bytes are looked at, at most.
+const LOOKED_AT: usize = 64;
+
+/// First bytes of a file that tell its format; a tape archive has its mark the latest.
+const FIRST: u64 = 262;
+
+/// Whether a file is of the Python version, and of which set: its files have the names of the binary ones without `.bin`, and
+/// hold pickles.
+fn python(path: &Path, first: &[u8]) -> Option<&'static Layout> {
+    let is_pickle = matches!(first, [0x80, 2..=5, ..]);
+    match file_name(path).as_str() {
+        "batches.meta" | "test_batch" => Some(&CIFAR10),
+        name if name.strip_prefix("data_batch_").is_some_and(|rest| matches!(rest, "1" | "2" | "3" | "4" | "5")) => {
+            Some(&CIFAR10)
+        }
+        "train" | "test" | "meta" if is_pickle => Some(&CIFAR100),
+        _ => None,
+    }
+}
+
+/// What a file is and what to do with it, if that can be told.
+fn other(path: &Path, first: &[u8], layout: &Layout) -> Option<String> {
+    let name = file_name(path).to_lowercase();
+    let read_here = format!("the binary version ({}) is read here", layout.archive);
+    if layout.files().any(|file| file == name) {
+        return Some("expected the folder of the files, found one of them: give the folder that it is in".to_owned());
+    }
+    if let Some(set) = python(path, first) {
+        let of = if set.name == layout.name { String::new() } else { format!(" of {}", set.title) };
+        return Some(format!("this is the Python version{of}; {read_here}"));
+    }
+    if matches!(first, [b'P', b'A', b'R', b'1', ..]) {
+        return Some(format!("this is a Parquet file, as Hugging Face has them; {read_here}"));
+    }
+    if first.starts_with(b"MATLAB 5.0") || name.contains("matlab") {
+        return Some(format!("this is the Matlab version; {read_here}"));
+    }
+    if first.starts_with(b"\x93NUMPY") || name.ends_with(".npz") {
+        return Some(format!("this is a file of NumPy; {read_here}"));
+    }
+    let what = match first {
+        [0x1f, 0x8b, ..] if name.ends_with(".bin.gz") => {
+            return Some("this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned());
+        }
+        [0x1f, 0x8b, ..] => "a gzip archive",
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => "a zip archive",
+        [b'B', b'Z', b'h', ..] => "a bzip2 archive",
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => "an xz archive",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "a zstd archive",
+        _ if first.get(257..262) == Some(b"ustar") => "a tape archive",
+        [0x89, b'H', b'D', b'F', ..] => return Some(format!("this is an HDF5 file; {read_here}")),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => return Some(format!("this is an Arrow file; {read_here}")),
+        [b'<', ..] => {
+            return Some(format!("this is text in angle brackets, perhaps the page of a failed download; {read_here}"));
+        }
+        _ => return None,
+    };
+    Some(if name.contains("python") {
+        format!("this is the Python version, in {what}; {read_here}")
+    } else if name.contains("binary") {
+        format!("this is {what}: unpack it (tar xf), and give the folder that comes out")
+    } else {
+        format!("this is {what}: unpack it, and give the folder that comes out; {read_here}")
+    })
+}
+
+/// Says what a file in the place of the folder is, if that can be told.
+pub(super) fn of_file(path: &Path, layout: &Layout) -> Option<DataError> {
+    let found = other(path, &first(path)?, layout)?;
+    Some(DataError::OtherForm { path: path.to_owned(), found })
+}
+
+/// Says what a folder holds that lacks the files of `layout`, in itself or one further down, if it is another form of CIFAR.
+pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &Layout) -> Option<DataError> {
+    let within = paths.iter().filter(|path| path.is_dir()).filter_map(|path| entries(path).ok()).flatten();
+    let files = paths.iter().cloned().chain(within).filter(|path| {
+        let name = file_name(path).to_lowercase();
+        let begins = ["data_batch", "test_batch", "batches.meta", "train", "test", "meta"];
+        // Files of the set itself are there where others of it are missing.
+        !layout.files().any(|file| file == name)
+            && (name.contains("cifar") || begins.iter().any(|begin| name.starts_with(begin)))
+    });
+    let mut found = None;
+    for path in files.filter(|path| inspect(path).is_ok_and(|found| found == Found::File)).take(LOOKED_AT) {
+        let Some(first) = first(&path) else { continue };
+        if let Some(set) = python(&path, &first) {
+            // The whole folder is, and no other form says more.
+            let place = path.parent().unwrap_or(folder).to_owned();
+            let text = other(&path, &first, layout)?;
+            found = Some((place, text));
+            if set.name == layout.name {
+                break;
+            }
+        } else if found.is_none() {
+            found = other(&path, &first, layout).map(|text| (path, text));
+        }
+    }
+    found.map(|(path, found)| DataError::OtherForm { path, found })
+}
+
+/// The first bytes of a file; `None` if it cannot be read, which is not what is wrong with the data.
+fn first(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(FIRST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
