@@ -282,7 +282,7 @@ pub struct FinetuneArgs {
     /// Use only the first N test images
     #[arg(long, value_name = "N")]
     pub limit_test: Option<NonZeroUsize>,
-    /// File for the tuned model, safetensors
+    /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Print JSON

@@ -102,7 +102,8 @@ impl TrainedOn {
     /// on; and whether those that it was trained on are among them.
     pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
         let (file, mut notes) = (file.display(), Vec::new());
-        let Origin { folder: whole, .. } = Origin::folder(&parts, held_out);
+        // Looks at every file, which is of no use without a record.
+        let whole = (!self.is_empty()).then(|| Origin::folder(&parts, held_out).folder).flatten();
         let only_train = matches!(parts, FolderParts::Train(_));
         let is_divided = matches!(parts, FolderParts::Divided { .. });
         let mut images = parts.to_evaluate();

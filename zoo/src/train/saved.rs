@@ -15,7 +15,7 @@ use super::optimizer::{Moments, Optimizer, OptimizerConfig};
 use super::state::{FIRST, FitState, MODEL, SECOND, STATE, Sums, checksum};
 use crate::model::Model;
 use crate::snapshot::{Snapshot, SnapshotError};
-use crate::weights::{Dtype, TensorFile, WeightsError, shown};
+use crate::weights::{Dtype, TensorFile, WeightsError, shape, shown};
 
 /// How far a learning rate may be from that of the schedule, as a share of the base: sines of other libraries differ less.
 const RATE_TOLERANCE: f64 = 1e-9;
@@ -129,7 +129,7 @@ impl SavedFit {
             known.ok_or_else(|| self.damaged(&shown, "a tensor of the network", &"another"))?;
         self.expect(kind == MODEL || is_parameter, &shown, "moments of trained tensors alone", "others")?;
         let (expected, found) =
-            (format!("F32 of {elements} elements"), format!("{} of {:?}", entry.dtype, entry.shape));
+            (format!("F32 of {elements} elements"), format!("{} of {}", entry.dtype, shape(&entry.shape)));
         self.expect(entry.dtype == Dtype::F32 && entry.shape == [elements], &shown, expected, found)
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn layer_of(key: &str) -> &str {
 const RANK: usize = 8;
 
 /// Shows a shape: `[64, 3, 7, 7]`, or `a scalar`. One of very many dimensions is cut.
-pub(super) fn shape<T: fmt::Debug>(dims: &[T]) -> impl fmt::Display {
+pub(crate) fn shape<T: fmt::Debug>(dims: &[T]) -> impl fmt::Display {
     struct Shape<'a, T>(&'a [T]);
     impl<T: fmt::Debug> fmt::Display for Shape<'_, T> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
