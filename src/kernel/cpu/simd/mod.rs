@@ -81,6 +81,10 @@ impl Level {
 
     /// The level that kernels use in this process: the fastest available, or what `PVLU_SIMD` asks for.
     pub fn current() -> Level {
+        #[cfg(test)]
+        if let Some(level) = crate::kernel::cpu::testing::forced_level() {
+            return level;
+        }
         static CURRENT: OnceLock<Level> = OnceLock::new();
         *CURRENT.get_or_init(|| {
             let wanted = match std::env::var("PVLU_SIMD").as_deref() {
