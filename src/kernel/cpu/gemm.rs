@@ -5,8 +5,8 @@
 //! threads. Nor do they depend on the machine: what is added up at once has a fixed length.
 
 use super::blocks::even_part;
-use super::copy::{Strided, copy_run, transpose_into};
-use super::registers::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
+use super::copy::{Strided, transpose_into};
+use super::registers::{MAX_BAND, Sums, band, in_pieces, row_sums};
 use super::scratch::{Buffer, with_kept};
 use super::simd::{Kernel, Lane, Simd, dispatch};
 use super::write::Write;
@@ -191,8 +191,6 @@ impl<E: Element> Kernel for Product<'_, E> {
     fn run<S: Simd>(self) {
         let Self { sizes: Sizes { rows, cols, depth }, write, a, b, dst, dst_layout, memory } = self;
         let lanes = band::<E::Lane<S>>();
-        // Rows whose elements lie side by side are read where they are.
-        let in_place = a.layout.col_stride == 1;
         let step = even_part(depth, DEPTH);
         for k in (0..depth).step_by(step) {
             let depth = step.min(depth - k);
@@ -202,20 +200,16 @@ impl<E: Element> Kernel for Product<'_, E> {
                 let bands = memory.bands.take(count.div_ceil(lanes) * depth * lanes);
                 pack_bands::<S, E>(b, [k, first], [depth, count], bands);
                 in_pieces!(E::Lane<S>, rows, |row, N| {
-                    let own = if in_place {
-                        &a.data[a.layout.at(row, k)..]
+                    // Rows whose elements lie side by side are read where they are.
+                    let (own, stride) = if a.layout.col_stride == 1 {
+                        (&a.data[a.layout.at(row, k)..], a.layout.row_stride)
                     } else {
-                        let own = memory.rows.take(depth * N);
-                        pack_rows::<E, N>(a, [row, k], own);
-                        &*own
+                        let own = memory.rows.take(N * depth);
+                        pack_rows(a, [row, k], depth, own);
+                        (&*own, depth)
                     };
                     for (index, packed) in bands.chunks_exact(depth * lanes).enumerate() {
-                        let sums: Sums<E::Lane<S>, N> = if in_place {
-                            // The last row may end before the distance of two does.
-                            row_sums(own, a.layout.row_stride, packed, depth)
-                        } else {
-                            column_sums(std::iter::once(Stretch { b: own, a: packed, depth }), 0, N)
-                        };
+                        let sums: Sums<E::Lane<S>, N> = row_sums(own, stride, packed, depth);
                         let col = first + index * lanes;
                         put(sums, add, dst, dst_layout, [row, col], lanes.min(cols - col));
                     }
@@ -268,17 +262,12 @@ fn pack_bands<S: Simd, E: Element>(
     }
 }
 
-/// Writes `N` rows of the left factor from some element on, `[column, row]`.
+/// Writes rows of the left factor, each from some element on, one after another.
 #[inline(always)]
-fn pack_rows<E: Element, const N: usize>(factor: Factor<'_, E>, [row, col]: [usize; 2], to: &mut [E]) {
-    let Factor { data, layout } = factor;
-    for (col, to) in (col..).zip(to.as_chunks_mut::<N>().0) {
-        if layout.row_stride == 1 {
-            copy_run(&data[layout.at(row, col)..][..N], to);
-        } else {
-            for (row, to) in (row..).zip(to) {
-                *to = data[layout.at(row, col)];
-            }
+fn pack_rows<E: Element>(factor: Factor<'_, E>, [row, col]: [usize; 2], depth: usize, to: &mut [E]) {
+    for (row, to) in (row..).zip(to.chunks_exact_mut(depth)) {
+        for (col, to) in (col..).zip(to) {
+            *to = factor.data[factor.layout.at(row, col)];
         }
     }
 }

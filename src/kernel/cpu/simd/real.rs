@@ -79,8 +79,6 @@ pub trait Lane: Real {
     fn load(source: &[Self::Elem]) -> Self;
     /// Writes the first `WIDTH` elements of `target`; panics if there are fewer.
     fn store(self, target: &mut [Self::Elem]);
-    /// The elements added up, neighbours first: a fixed order.
-    fn sum(self) -> Self::Elem;
 
     /// Swaps the axes of the square of the first `WIDTH` registers.
     #[inline(always)]
@@ -116,16 +114,3 @@ pub trait Lane: Real {
 
 /// Elements in the widest register.
 pub const MAX_WIDTH: usize = 16;
-
-/// Adds up a power-of-two number of elements as a balanced tree.
-#[inline(always)]
-pub(super) fn tree_sum<E: Element, const N: usize>(mut values: [E; N]) -> E {
-    let mut n = N;
-    while n > 1 {
-        n /= 2;
-        for i in 0..n {
-            values[i] = values[2 * i] + values[2 * i + 1];
-        }
-    }
-    values[0]
-}

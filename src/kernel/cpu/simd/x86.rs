@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::real::{Lane, MAX_WIDTH, Real, tree_sum};
+use super::real::{Lane, MAX_WIDTH, Real};
 use super::sine::{self, Parts};
 use super::{Kernel, Level, Portable, Simd};
 use crate::kernel::element::{Element, Sealed};
@@ -242,20 +242,7 @@ macro_rules! register {
                 assert!(target.len() >= $width);
                 intrinsic!($storeu(target.as_mut_ptr(), self.0))
             }
-            #[inline(always)]
-            fn sum(self) -> $elem {
-                tree_sum(self.to_array())
-            }
             $($lane_functions)*
-        }
-
-        impl $name {
-            #[inline(always)]
-            fn to_array(self) -> [$elem; $width] {
-                let mut values = [0.0; $width];
-                self.store(&mut values);
-                values
-            }
         }
     };
     (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:ident) => {
