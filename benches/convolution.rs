@@ -48,7 +48,6 @@ fn square() -> Case {
             product(
                 Sizes { rows: c.len() / SIDE, cols: SIDE, depth: SIDE },
                 Write::Replace,
-                1.0,
                 Factor::new(&a, Layout::rows(band * rows * SIDE, SIDE)),
                 Factor::new(&b, Layout::rows(0, SIDE)),
                 c,

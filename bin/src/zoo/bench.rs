@@ -229,7 +229,7 @@ fn peak_product() -> f64 {
         products.par_chunks_exact_mut(SIDE * SIDE).for_each(|to| {
             let sizes = Sizes { rows: SIDE, cols: SIDE, depth: SIDE };
             let factor = Factor::new(&data, Layout::columns(0, SIDE));
-            product(sizes, Write::Replace, 1.0, factor, factor, to, Layout::columns(0, SIDE));
+            product(sizes, Write::Replace, factor, factor, to, Layout::columns(0, SIDE));
         });
         best = best.min(begin.elapsed().as_secs_f64());
     }

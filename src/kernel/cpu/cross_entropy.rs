@@ -1,7 +1,7 @@
 //! Softmax cross-entropy with class indices, and top-k accuracy.
 
 use super::simd::{Kernel, Lane, Level, Real, Simd};
-use super::sums::BLOCK;
+use super::sums::sum;
 use super::tasks::{self, TASK};
 use crate::kernel::Element;
 
@@ -69,7 +69,7 @@ impl<E: Element> Kernel for Rows<'_, E> {
         for (((logits, grad), &label), loss) in rows.zip(self.labels).zip(self.losses) {
             let max = max::<S, E>(logits);
             let sum = exponentials::<S, E>(logits, max, grad);
-            *loss = sum.ln() + (max.wide() - logits[label].wide());
+            *loss = libm::log(sum) + (max.wide() - logits[label].wide());
             let scale = E::of(self.scale / sum);
             for grad in &mut *grad {
                 *grad = *grad * scale;
@@ -115,29 +115,13 @@ fn max<S: Simd, E: Element>(x: &[E]) -> E {
 fn exponentials<S: Simd, E: Element>(x: &[E], max: E, y: &mut [E]) -> f64 {
     let width = <E::Lane<S>>::WIDTH;
     let origin = <E::Lane<S>>::splat(max);
-    let mut total = 0.0;
-    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
-        let mut sum = <E::Lane<S>>::splat(E::zero());
-        let (mut xs, mut ys) = (x.chunks_exact(width), y.chunks_exact_mut(width));
-        for (x, y) in (&mut xs).zip(&mut ys) {
-            let power = (<E::Lane<S>>::load(x) - origin).exp();
-            power.store(y);
-            sum = sum + power;
-        }
-        let rest = ys.into_remainder();
-        if !rest.is_empty() {
-            // The padding's exponentials are zero.
-            let power = (padded::<E::Lane<S>>(xs.remainder()) - origin).exp();
-            let mut full = [E::zero(); WIDEST];
-            power.store(&mut full);
-            for (y, &power) in rest.iter_mut().zip(&full) {
-                *y = power;
-            }
-            sum = sum + power;
-        }
-        total += sum.sum().wide();
+    let (mut xs, mut ys) = (x.chunks_exact(width), y.chunks_exact_mut(width));
+    for (x, y) in (&mut xs).zip(&mut ys) {
+        (<E::Lane<S>>::load(x) - origin).exp().store(y);
     }
-    total
+    let power = (padded::<E::Lane<S>>(xs.remainder()) - origin).exp();
+    power.store_partial(ys.into_remainder());
+    sum::<S, E>(y)
 }
 
 /// Rows whose label is among the `k` largest logits.

@@ -1,14 +1,21 @@
-//! A checked, safe face on the matrix product of the `gemm` crate.
-//!
-//! Every index that the product can touch is proved to lie inside the given slices
-//! first.
+//! Matrix products in general, on the register products of [`registers`](super::registers).
 //!
 //! The product runs on the calling thread. The kernels above split their work
 //! themselves, by sizes only, so that the numbers never depend on the number of
-//! threads. The crate picks the widest instruction set at run time.
+//! threads. Nor do they depend on the machine: what is added up at once has a fixed length.
 
+use super::blocks::even_part;
+use super::copy::{Strided, transpose_into};
+use super::registers::{MAX_BAND, Sums, band, in_pieces, row_sums};
+use super::scratch::{Buffer, with_kept};
+use super::simd::{Kernel, Lane, Simd, dispatch};
 use super::write::Write;
 use crate::kernel::element::Element;
+
+/// Longest sums in registers: bands of that depth stay in the second cache level.
+const DEPTH: usize = 256;
+/// Lanes that are packed at once.
+const LANES: usize = 256;
 
 /// Where the elements of a matrix lie in a slice: element `(i, j)` is at index
 /// `offset + i * row_stride + j * col_stride`.
@@ -32,6 +39,16 @@ impl Layout {
     /// transpose of [`Layout::rows`].
     pub fn columns(offset: usize, stride: usize) -> Self {
         Self { offset, row_stride: 1, col_stride: stride }
+    }
+
+    /// The index of element `(i, j)`.
+    fn at(&self, i: usize, j: usize) -> usize {
+        self.offset + i * self.row_stride + j * self.col_stride
+    }
+
+    /// The same elements with rows and columns swapped.
+    fn transposed(self) -> Self {
+        Self { row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
     /// The index past the last element of a `rows x cols` matrix, or `None` on
@@ -73,6 +90,11 @@ impl<'a, E> Factor<'a, E> {
     pub fn new(data: &'a [E], layout: Layout) -> Self {
         Self { data, layout }
     }
+
+    /// The same elements with rows and columns swapped.
+    fn transposed(self) -> Self {
+        Self { layout: self.layout.transposed(), ..self }
+    }
 }
 
 /// The sizes of a product: `dst` is `rows x cols`, `a` is `rows x depth`, `b` is
@@ -87,10 +109,10 @@ pub struct Sizes {
     pub depth: usize,
 }
 
-/// `dst = alpha a b` or `dst += alpha a b`, on this thread.
+/// `dst = a b` or `dst += a b`, on this thread.
 ///
-/// The order of the sums depends on the sizes, on the strides and on the machine
-/// (instruction set, cache sizes), never on the number of threads.
+/// Each element is the sum of stretches of at most [`DEPTH`] products, of equal length. Within one the products are added up in
+/// ascending order, from zero and fused; the sums of stretches are added to `dst` in ascending order.
 ///
 /// # Panics
 ///
@@ -99,7 +121,6 @@ pub struct Sizes {
 pub fn product<E: Element>(
     sizes: Sizes,
     write: Write,
-    alpha: E,
     a: Factor<'_, E>,
     b: Factor<'_, E>,
     dst: &mut [E],
@@ -119,47 +140,165 @@ pub fn product<E: Element>(
         if write == Write::Replace {
             for i in 0..rows {
                 for j in 0..cols {
-                    let at = i * dst_layout.row_stride + j * dst_layout.col_stride;
-                    dst[dst_layout.offset + at] = E::zero();
+                    dst[dst_layout.at(i, j)] = E::zero();
                 }
             }
         }
         return;
     }
+    // Lanes are columns; where `dst` has its rows side by side, the rows of the transposes.
+    let by_rows = dst_layout.row_stride == 1 && (dst_layout.col_stride != 1 || cols == 1);
+    with_kept(|memory: &mut Memory<E>| {
+        dispatch(match by_rows {
+            false => Product { sizes, write, a, b, dst, dst_layout, memory },
+            true => Product {
+                sizes: Sizes { rows: cols, cols: rows, depth },
+                write,
+                a: b.transposed(),
+                b: a.transposed(),
+                dst,
+                dst_layout: dst_layout.transposed(),
+                memory,
+            },
+        });
+    });
+}
 
-    // A stride along an axis of one element is never followed, so it may exceed
-    // `isize`. Every other stride is below a slice length.
-    let signed = |stride: usize| isize::try_from(stride).unwrap_or(isize::MAX);
-    // SAFETY: all three matrices are non-empty here, so `end` above covers every
-    // index `offset + i * row_stride + j * col_stride` with `i`, `j` in range, and
-    // it is at most the slice length: each access of the product is inside its
-    // slice, and each offset alone is too. `dst` is borrowed mutably, so it overlaps
-    // neither factor, and its elements are distinct. `Element` is implemented for
-    // `f32` and `f64` only, both known to `gemm`, which checks the type again by its
-    // `TypeId`. Kernels for wider instruction sets are taken only where the CPU
-    // reports them.
-    unsafe {
-        gemm::gemm(
-            rows,
-            cols,
-            depth,
-            dst.as_mut_ptr().add(dst_layout.offset),
-            signed(dst_layout.col_stride),
-            signed(dst_layout.row_stride),
-            write == Write::Add,
-            a.data.as_ptr().add(a.layout.offset),
-            signed(a.layout.col_stride),
-            signed(a.layout.row_stride),
-            b.data.as_ptr().add(b.layout.offset),
-            signed(b.layout.col_stride),
-            signed(b.layout.row_stride),
-            E::one(),
-            alpha,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
+/// The working memory of a product.
+#[derive(Debug, Default)]
+struct Memory<E> {
+    /// Bands of the right factor.
+    bands: Buffer<E>,
+    /// Some rows of the left one.
+    rows: Buffer<E>,
+}
+
+/// A product whose sizes are checked and positive.
+struct Product<'a, E> {
+    sizes: Sizes,
+    write: Write,
+    a: Factor<'a, E>,
+    b: Factor<'a, E>,
+    dst: &'a mut [E],
+    dst_layout: Layout,
+    memory: &'a mut Memory<E>,
+}
+
+impl<E: Element> Kernel for Product<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { sizes: Sizes { rows, cols, depth }, write, a, b, dst, dst_layout, memory } = self;
+        let lanes = band::<E::Lane<S>>();
+        let step = even_part(depth, DEPTH);
+        for k in (0..depth).step_by(step) {
+            let depth = step.min(depth - k);
+            let add = write == Write::Add || k > 0;
+            for first in (0..cols).step_by(LANES) {
+                let count = LANES.min(cols - first);
+                let bands = memory.bands.take(count.div_ceil(lanes) * depth * lanes);
+                pack_bands::<S, E>(b, [k, first], [depth, count], bands);
+                in_pieces!(E::Lane<S>, rows, |row, N| {
+                    // Rows whose elements lie side by side are read where they are.
+                    let (own, stride) = if a.layout.col_stride == 1 {
+                        (&a.data[a.layout.at(row, k)..], a.layout.row_stride)
+                    } else {
+                        let own = memory.rows.take(N * depth);
+                        pack_rows(a, [row, k], depth, own);
+                        (&*own, depth)
+                    };
+                    for (index, packed) in bands.chunks_exact(depth * lanes).enumerate() {
+                        let sums: Sums<E::Lane<S>, N> = row_sums(own, stride, packed, depth);
+                        let col = first + index * lanes;
+                        put(sums, add, dst, dst_layout, [row, col], lanes.min(cols - col));
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Writes bands `[band, row, lane]` of some rows and columns of the right factor. Lanes without a column become zero.
+#[inline(always)]
+fn pack_bands<S: Simd, E: Element>(
+    factor: Factor<'_, E>,
+    [row, col]: [usize; 2],
+    [rows, cols]: [usize; 2],
+    to: &mut [E],
+) {
+    let lanes = band::<E::Lane<S>>();
+    let Factor { data, layout } = factor;
+    for (index, to) in to.chunks_exact_mut(rows * lanes).enumerate() {
+        let col = col + index * lanes;
+        let present = lanes.min(cols - index * lanes);
+        if present < lanes {
+            to.fill(E::zero());
+        }
+        if layout.col_stride == 1 && present == lanes {
+            for (row, to) in (row..).zip(to.chunks_exact_mut(lanes)) {
+                let from = &data[layout.at(row, col)..][..lanes];
+                for (to, from) in to.chunks_exact_mut(E::Lane::<S>::WIDTH).zip(from.chunks_exact(E::Lane::<S>::WIDTH)) {
+                    E::Lane::<S>::load(from).store(to);
+                }
+            }
+        } else if layout.row_stride == 1 {
+            let mut to = Strided { data: to, stride: lanes };
+            transpose_into::<S, E>(
+                &data[layout.at(row, col)..],
+                layout.col_stride,
+                present,
+                rows,
+                &mut to,
+                Write::Replace,
+            );
+        } else {
+            for (row, to) in (row..).zip(to.chunks_exact_mut(lanes)) {
+                for (col, to) in (col..).zip(&mut to[..present]) {
+                    *to = data[layout.at(row, col)];
+                }
+            }
+        }
+    }
+}
+
+/// Writes rows of the left factor, each from some element on, one after another.
+#[inline(always)]
+fn pack_rows<E: Element>(factor: Factor<'_, E>, [row, col]: [usize; 2], depth: usize, to: &mut [E]) {
+    for (row, to) in (row..).zip(to.chunks_exact_mut(depth)) {
+        for (col, to) in (col..).zip(to) {
+            *to = factor.data[factor.layout.at(row, col)];
+        }
+    }
+}
+
+/// Writes the sums of `N` rows and the first `count` lanes of a band, or adds them to what is there.
+#[inline(always)]
+fn put<V: Lane, const N: usize>(
+    sums: Sums<V, N>,
+    add: bool,
+    dst: &mut [V::Elem],
+    layout: Layout,
+    [row, col]: [usize; 2],
+    count: usize,
+) {
+    for (row, sums) in (row..).zip(sums) {
+        let to = &mut dst[layout.at(row, col)..];
+        if layout.col_stride == 1 && count == band::<V>() {
+            for (to, sum) in to[..count].chunks_exact_mut(V::WIDTH).zip(sums) {
+                let sum = if add { V::load(to) + sum } else { sum };
+                sum.store(to);
+            }
+        } else {
+            let mut values = [V::Elem::default(); MAX_BAND];
+            for (values, sum) in values.chunks_exact_mut(V::WIDTH).zip(sums) {
+                sum.store(values);
+            }
+            // A single column may lie at a distance of zero.
+            for (to, &value) in to.iter_mut().step_by(layout.col_stride.max(1)).zip(&values[..count]) {
+                *to = if add { *to + value } else { value };
+            }
+        }
     }
 }
 
@@ -190,7 +329,7 @@ mod tests {
             for j in 0..cols {
                 let sum: f64 = (0..depth).map(|k| a[at(&a_layout, i, k)] * b[at(&b_layout, k, j)]).sum();
                 let index = at(&c_layout, i, j);
-                want[index] = 0.5 * sum;
+                want[index] = sum;
                 if write == Write::Add {
                     want[index] += old[index];
                 } else {
@@ -200,7 +339,7 @@ mod tests {
         }
         let (a, b): (Vec<E>, Vec<E>) = (narrow(&a), narrow(&b));
         let (a, b) = (Factor::new(&a, a_layout), Factor::new(&b, b_layout));
-        product(sizes, write, E::of(0.5), a, b, &mut got, c_layout);
+        product(sizes, write, a, b, &mut got, c_layout);
         // The gaps of `dst` are compared too: they must keep their contents.
         let error = relative_l2(&got, &want);
         assert!(error < tolerance::<E>(), "{sizes:?} {orders:?} {write:?}: {error:e}");
@@ -208,7 +347,7 @@ mod tests {
 
     #[test]
     fn products_in_every_order_match_the_sums() {
-        let sizes = [(1, 1, 1), (1, 9, 5), (9, 1, 5), (7, 5, 2), (17, 70, 33), (130, 13, 65)];
+        let sizes = [(1, 1, 1), (1, 9, 5), (9, 1, 5), (7, 5, 2), (17, 70, 33), (130, 13, 65), (29, 300, 600)];
         for (rows, cols, depth) in sizes.into_iter().chain([(3, 4, 0)]) {
             for bits in 0..8 {
                 let orders = [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0];
@@ -223,7 +362,7 @@ mod tests {
     fn square(a: &[f32], a_layout: Layout, dst: &mut [f32], dst_layout: Layout) {
         let sizes = Sizes { rows: 2, cols: 2, depth: 2 };
         let b = Factor::new(&[1.0; 4], Layout::rows(0, 2));
-        product(sizes, Write::Add, 1.0, Factor::new(a, a_layout), b, dst, dst_layout);
+        product(sizes, Write::Add, Factor::new(a, a_layout), b, dst, dst_layout);
     }
 
     #[test]

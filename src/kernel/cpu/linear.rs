@@ -12,7 +12,6 @@
 
 use super::tasks::each;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
-use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
 use crate::kernel::cpu::scratch::{Scratch, with_kept};
 use crate::kernel::cpu::write::Write;
@@ -128,15 +127,8 @@ fn add_product<E: Element>(cols: usize, depth: usize, a: Factor<'_, E>, b: Facto
             a.layout.offset += row * a.layout.row_stride;
             b.layout.offset += col * b.layout.col_stride;
             let sum = scratch.product.take(rows.len() * width);
-            if b.layout.row_stride == 1 && b.layout.col_stride > 1 {
-                // The product would gather the columns of `b` from far apart.
-                let turned = scratch.patches.take(depth * width);
-                let from = &b.data[b.layout.offset..];
-                transpose(from, b.layout.col_stride, width, depth, turned);
-                b = Factor::new(turned, Layout::rows(0, width));
-            }
             let sizes = Sizes { rows: rows.len(), cols: width, depth };
-            product(sizes, Write::Replace, E::one(), a, b, sum, Layout::rows(0, width));
+            product(sizes, Write::Replace, a, b, sum, Layout::rows(0, width));
             for (to, from) in rows.into_iter().zip(sum.chunks_exact(width)) {
                 for (to, &value) in to.iter_mut().zip(from) {
                     *to = *to + value;

@@ -1,7 +1,9 @@
 //! CPU kernels, multi-threaded with rayon's current pool and vectorised for the machine they run on.
 //!
-//! Every reduction has an order that depends on sizes only, however the work is split, so that results do not depend on the
-//! number of threads.
+//! Every reduction has an order, and every shape a method, that depend on sizes only, however the work is split and whatever
+//! the registers: results depend neither on the number of threads nor on the instruction set. [`NUMERICS_VERSION`] names them.
+//!
+//! [`NUMERICS_VERSION`]: crate::NUMERICS_VERSION
 
 pub mod activation;
 pub mod add;
@@ -11,12 +13,12 @@ pub mod conv2d;
 mod copy;
 pub mod cross_entropy;
 pub mod dropout;
-#[allow(unsafe_code)]
 pub mod gemm;
 mod layout;
 pub mod linear;
 pub mod optimizer;
 pub mod pool2d;
+mod registers;
 mod scratch;
 pub mod simd;
 pub mod subsample;
@@ -29,5 +31,7 @@ pub use layout::Layout;
 pub use table::Table;
 pub use write::{InputGradient, Write};
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,9 @@
 //! Sums over contiguous elements, in a fixed order.
 //!
-//! A block of elements is added up in the element type, in several registers side by side; blocks are added up in
-//! `f64`. So the rounding error does not grow with the length, and the sums cost one pass at the speed of memory.
+//! A block of elements is added up in the element type, in partial sums side by side; blocks are added up in `f64`. So
+//! the rounding error does not grow with the length, and the sums cost one pass at the speed of memory. There are as many
+//! partial sums whatever the registers: element `i` of a block is added to sum `i` modulo their number, and the upper half
+//! of them to the lower half until one is left.
 
 use super::simd::{Lane, Real, Simd};
 use crate::kernel::Element;
@@ -9,8 +11,11 @@ use crate::kernel::Element;
 /// Elements that are added up in the element type.
 pub const BLOCK: usize = 1024;
 
-/// Registers side by side, to hide the latency of the addition.
-const PARALLEL: usize = 4;
+/// Bytes of the partial sums: four of the widest registers, to hide the latency of the addition.
+const BYTES: usize = 256;
+
+/// Partial sums of the smallest elements.
+const MOST: usize = BYTES / size_of::<f32>();
 
 /// The sum of a slice of any length.
 #[inline(always)]
@@ -25,23 +30,19 @@ pub fn sum<S: Simd, E: Element>(x: &[E]) -> f64 {
 /// The sum of at most [`BLOCK`] elements.
 #[inline(always)]
 pub fn block_sum<S: Simd, E: Element>(x: &[E]) -> f64 {
-    let width = <E::Lane<S>>::WIDTH;
-    let mut sums = [<E::Lane<S>>::splat(E::zero()); PARALLEL];
-    let mut groups = x.chunks_exact(PARALLEL * width);
+    let (count, width) = (BYTES / size_of::<E>(), <E::Lane<S>>::WIDTH);
+    let mut sums = [<E::Lane<S>>::splat(E::zero()); MOST];
+    let mut groups = x.chunks_exact(count);
     for group in &mut groups {
-        for (i, sum) in sums.iter_mut().enumerate() {
+        for (i, sum) in sums.iter_mut().enumerate().take(count / width) {
             *sum = *sum + <E::Lane<S>>::load(&group[i * width..]);
         }
     }
-    let mut vectors = groups.remainder().chunks_exact(width);
-    for vector in &mut vectors {
-        sums[0] = sums[0] + <E::Lane<S>>::load(vector);
+    let mut sums = elements(sums);
+    for (sum, &x) in sums.iter_mut().zip(groups.remainder()) {
+        *sum = *sum + x;
     }
-    let mut tail = E::zero();
-    for &x in vectors.remainder() {
-        tail = tail + x;
-    }
-    pairwise(sums).wide() + tail.wide()
+    halve(&mut sums[..count]).wide()
 }
 
 /// `(sum of w, sum of w d)` over at most [`BLOCK`] elements, where `d = x - shift` and `w` is the deviation `d` itself
@@ -49,37 +50,98 @@ pub fn block_sum<S: Simd, E: Element>(x: &[E]) -> f64 {
 #[inline(always)]
 pub fn block_sums<S: Simd, E: Element, const SQUARES: bool>(x: &[E], weight: &[E], shift: E) -> (f64, f64) {
     debug_assert_eq!(x.len(), weight.len());
-    let width = <E::Lane<S>>::WIDTH;
+    let (count, width) = (BYTES / size_of::<E>(), <E::Lane<S>>::WIDTH);
     let origin = <E::Lane<S>>::splat(shift);
     let zero = <E::Lane<S>>::splat(E::zero());
-    let (mut first, mut second) = ([zero; PARALLEL], [zero; PARALLEL]);
-    let (mut xs, mut weights) = (x.chunks_exact(PARALLEL * width), weight.chunks_exact(PARALLEL * width));
+    let (mut first, mut second) = ([zero; MOST], [zero; MOST]);
+    let (mut xs, mut weights) = (x.chunks_exact(count), weight.chunks_exact(count));
     for (x, weight) in (&mut xs).zip(&mut weights) {
-        for i in 0..PARALLEL {
+        for i in 0..count / width {
             let deviation = <E::Lane<S>>::load(&x[i * width..]) - origin;
             let weight = if SQUARES { deviation } else { <E::Lane<S>>::load(&weight[i * width..]) };
             first[i] = first[i] + weight;
             second[i] = weight.mul_add(deviation, second[i]);
         }
     }
-    let (mut xs, mut weights) = (xs.remainder().chunks_exact(width), weights.remainder().chunks_exact(width));
-    for (x, weight) in (&mut xs).zip(&mut weights) {
-        let deviation = <E::Lane<S>>::load(x) - origin;
-        let weight = if SQUARES { deviation } else { <E::Lane<S>>::load(weight) };
-        first[0] = first[0] + weight;
-        second[0] = weight.mul_add(deviation, second[0]);
-    }
-    let (mut first_tail, mut second_tail) = (E::zero(), E::zero());
-    for (&x, &weight) in xs.remainder().iter().zip(weights.remainder()) {
+    let (mut first, mut second) = (elements(first), elements(second));
+    let rest = xs.remainder().iter().zip(weights.remainder());
+    for ((first, second), (&x, &weight)) in first.iter_mut().zip(&mut second).zip(rest) {
         let deviation = x - shift;
         let weight = if SQUARES { deviation } else { weight };
-        first_tail = first_tail + weight;
-        second_tail = second_tail + weight * deviation;
+        *first = *first + weight;
+        *second = weight.mul_add(deviation, *second);
     }
-    (pairwise(first).wide() + first_tail.wide(), pairwise(second).wide() + second_tail.wide())
+    (halve(&mut first[..count]).wide(), halve(&mut second[..count]).wide())
 }
 
+/// The elements of the registers that are in use, the first ones of each array.
 #[inline(always)]
-fn pairwise<L: Lane>(sums: [L; PARALLEL]) -> L::Elem {
-    ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum()
+fn elements<L: Lane>(registers: [L; MOST]) -> [L::Elem; MOST] {
+    let mut elements = [L::Elem::default(); MOST];
+    for (elements, register) in elements.chunks_exact_mut(L::WIDTH).zip(registers) {
+        register.store(elements);
+    }
+    elements
+}
+
+/// Adds up a power-of-two number of elements, the upper half to the lower half until one is left.
+#[inline(always)]
+pub fn halve<E: Element>(values: &mut [E]) -> E {
+    let mut count = values.len();
+    while count > 1 {
+        count /= 2;
+        let (low, high) = values.split_at_mut(count);
+        for (low, &high) in low.iter_mut().zip(&*high).take(count) {
+            *low = *low + high;
+        }
+    }
+    values[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::cpu::simd::{Kernel, Level, dispatch_at};
+    use crate::kernel::cpu::testing::{bits, random, wide};
+
+    struct Sums<'a, E>(&'a [E], &'a [E]);
+
+    impl<E: Element> Kernel for Sums<'_, E> {
+        type Output = [f64; 5];
+
+        #[inline(always)]
+        fn run<S: Simd>(self) -> [f64; 5] {
+            let shift = E::of(0.25);
+            let (one, two) = block_sums::<S, E, true>(self.0, self.1, shift);
+            let (three, four) = block_sums::<S, E, false>(self.0, self.1, shift);
+            [block_sum::<S, E>(self.0), one, two, three, four]
+        }
+    }
+
+    fn check<E: Element>(bound: f64) {
+        for len in [0, 1, 7, 15, 16, 17, 63, 64, 65, 200, 1023, BLOCK] {
+            let (x, weight) = (random::<E>(1, len), random::<E>(2, len));
+            let deviations: Vec<f64> = x.iter().map(|x| x.wide() - 0.25).collect();
+            let truth = [
+                wide(&x).iter().sum::<f64>(),
+                deviations.iter().sum(),
+                deviations.iter().map(|d| d * d).sum(),
+                wide(&weight).iter().sum(),
+                wide(&weight).iter().zip(&deviations).map(|(w, d)| w * d).sum(),
+            ];
+            let found = dispatch_at(Level::Portable, Sums(&x, &weight));
+            for (found, truth) in found.iter().zip(truth) {
+                assert!((found - truth).abs() <= bound * len as f64, "{len}: {found} and not {truth}");
+            }
+            for level in Level::available() {
+                assert_eq!(bits(&dispatch_at(level, Sums(&x, &weight))), bits(&found), "{level:?} {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_right_and_the_same_at_every_level() {
+        check::<f32>(1e-7);
+        check::<f64>(1e-15);
+    }
 }

@@ -1,6 +1,18 @@
 //! What the tests of several kernels share.
 
+use std::cell::Cell;
+
+use super::simd::Level;
 use crate::kernel::Element;
+
+thread_local! {
+    static FORCED: Cell<Option<Level>> = const { Cell::new(None) };
+}
+
+/// The level that a test has forced on the kernels of this thread.
+pub fn forced_level() -> Option<Level> {
+    FORCED.get()
+}
 
 /// Numbers in `[-1, 1)` from a SplitMix64 generator.
 pub fn random<E: Element>(seed: u64, n: usize) -> Vec<E> {
@@ -21,9 +33,22 @@ pub fn wide<E: Element>(x: &[E]) -> Vec<f64> {
     x.iter().map(|x| x.wide()).collect()
 }
 
-/// Runs `f` in a pool of its own.
-pub fn with_threads<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+/// Runs `f` in a pool of its own whose kernels run at `level`.
+pub fn with_level<T: Send>(level: Level, threads: usize, f: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(move |_| FORCED.set(Some(level)));
+    pool.build().unwrap().install(f)
+}
+
+/// What `run` returns, after comparing it at every level of this machine and with one thread, two and eight.
+#[track_caller]
+pub fn same_everywhere<T: PartialEq + Send>(what: impl std::fmt::Debug, run: impl Fn() -> T + Sync) -> T {
+    let first = with_level(Level::Portable, 1, &run);
+    for level in Level::available() {
+        for threads in [1, 2, 8] {
+            assert!(with_level(level, threads, &run) == first, "{level:?}, {threads} threads: other bits, {what:?}");
+        }
+    }
+    first
 }
 
 /// `|found - truth| / |truth|` in the Euclidean norm; NaN if either has one.

@@ -3,10 +3,16 @@
 use std::marker::PhantomData;
 
 use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::sums::halve;
 use crate::kernel::{Element, Formula, ParamArray};
 
-/// Registers added up before the sum moves on to `f64`: bounds the rounding error of long planes.
+/// Bytes of the partial sums of a parameter, the widest register: element `i` of a plane is added to sum `i` modulo their
+/// number, so that the order of the sums does not depend on the registers.
+const SUMS: usize = 64;
+/// Partial sums of the smallest elements.
+const MOST: usize = SUMS / size_of::<f32>();
+/// Elements added up in a partial sum before it moves on to `f64`: bounds the rounding error of long planes.
 const FOLD: usize = 64;
 
 /// Whole planes in one task.
@@ -139,23 +145,31 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     grad_x: &mut [V::Elem],
     partials: &mut [f64],
 ) {
-    let span = FOLD * V::WIDTH;
+    let count = SUMS / size_of::<V::Elem>();
+    let span = FOLD * count;
     for start in (0..x.len()).step_by(span) {
-        let mut sums: F::Params<V> = ParamArray::from_fn(|_| V::of(0.0));
-        for at in (start..x.len().min(start + span)).step_by(V::WIDTH) {
-            let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
-            if INPUT {
-                deposit(dx, grad_x, at, accumulate);
-            }
-            if PARAMS {
-                for (sum, &d) in sums.as_mut_slice().iter_mut().zip(dparams.as_slice()) {
-                    *sum = *sum + first(d, x.len() - at);
+        // The first `count / V::WIDTH` registers are in use.
+        let mut sums: [F::Params<V>; MOST] = [ParamArray::from_fn(|_| V::of(0.0)); MOST];
+        for group in (start..x.len().min(start + span)).step_by(count) {
+            for (at, sums) in (group..x.len()).step_by(V::WIDTH).zip(&mut sums[..count / V::WIDTH]) {
+                let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
+                if INPUT {
+                    deposit(dx, grad_x, at, accumulate);
+                }
+                if PARAMS {
+                    for (sum, &d) in sums.as_mut_slice().iter_mut().zip(dparams.as_slice()) {
+                        *sum = *sum + first(d, x.len() - at);
+                    }
                 }
             }
         }
         if PARAMS {
-            for (partial, sum) in partials.iter_mut().zip(sums.as_slice()) {
-                *partial += sum.sum().wide();
+            for (param, partial) in partials.iter_mut().enumerate().take(F::PARAM_COUNT) {
+                let mut elements = [<V::Elem as Default>::default(); MOST];
+                for (elements, sums) in elements[..count].chunks_exact_mut(V::WIDTH).zip(&sums) {
+                    sums.as_slice()[param].store(elements);
+                }
+                *partial += halve(&mut elements[..count]).wide();
             }
         }
     }
@@ -168,10 +182,7 @@ fn first<V: Lane>(register: V, len: usize) -> V {
     if len >= V::WIDTH {
         return register;
     }
-    let mut elements = [<V::Elem as Default>::default(); WIDEST];
+    let mut elements = [<V::Elem as Default>::default(); MAX_WIDTH];
     register.store_partial(&mut elements[..len]);
     V::load(&elements)
 }
-
-/// No register has more elements.
-const WIDEST: usize = 16;

@@ -8,6 +8,7 @@ use super::*;
 use crate::activation::{
     Activation, Elu, FusedElement, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu,
 };
+use crate::kernel::cpu::testing::{bits, same_everywhere};
 
 /// Runs a generic check for every activation and both element types.
 macro_rules! for_all {
@@ -296,24 +297,23 @@ fn pvlu_with_alpha_zero_is_relu_bit_for_bit() {
 }
 
 #[test]
-fn results_do_not_depend_on_the_number_of_threads() {
-    for (outer, channels, inner) in [(9, 10, 1024), (3000, 65, 1), (200, 30, 9), (2, 2, 70_000)] {
-        let problem = Problem::<f32>::new::<Pvlu>(Layout { outer, channels, inner });
-        for level in Level::available() {
-            let [one, two] = [1, 2].map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| {
-                    let y = problem.forward::<Pvlu>(level);
-                    let mut grad_x = vec![0.0; problem.x.len()];
-                    let mut grads = vec![vec![0.0; channels]; 2];
-                    problem.backward::<Pvlu>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);
-                    let all = [y, grad_x].into_iter().chain(grads).flatten();
-                    all.map(f32::to_bits).collect::<Vec<_>>()
-                })
+fn threads_and_levels_change_no_bit() {
+    fn check<A: Activation, E: FusedElement>() {
+        // Planes of whole registers and with a rest, over several tasks; rows of every kind.
+        for (outer, channels, inner) in
+            [(9, 10, 1024), (3, 5, 37), (2, 2, 40_011), (1500, 65, 1), (90, 30, 9), (7, 3, 1)]
+        {
+            let problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
+            same_everywhere((A::NAME, problem.layout), || {
+                let level = Level::current();
+                let mut grad_x = vec![E::zero(); problem.x.len()];
+                let mut grads = vec![vec![E::zero(); channels]; A::PARAM_COUNT];
+                problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);
+                [bits(&problem.forward::<A>(level)), bits(&grad_x), bits(&grads.concat())]
             });
-            assert!(one == two, "{level:?} {outer} {channels} {inner}");
         }
     }
+    for_all!(check);
 }
 
 /// a / x: derivatives are infinite at x = 0, with which the kernels fill up their last register.

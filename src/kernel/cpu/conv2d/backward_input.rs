@@ -60,7 +60,6 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
                     product(
                         Sizes { rows: pixels, cols: part.depth, depth: outputs },
                         Write::Add,
-                        E::one(),
                         pulled,
                         Factor::new(packed, Layout::columns(row * shape.kernel * outputs, outputs)),
                         patches,

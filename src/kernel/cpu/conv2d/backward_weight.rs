@@ -159,7 +159,6 @@ fn add_up<E: Element>(
                 product(
                     Sizes { rows: outputs, cols: part.depth, depth: pixels },
                     write,
-                    E::one(),
                     Factor::new(columns, Layout::columns(0, outputs)),
                     Factor::new(patches, Layout::columns(part.start, layout.row_stride())),
                     sum,

@@ -152,7 +152,6 @@ fn run_tile<E: Element>(
         product(
             Sizes { rows: pixels, cols: channels, depth },
             write,
-            E::one(),
             Factor::new(patches, Layout::columns(offset + part.start, row_stride)),
             weight.columns(shape, first, part.kernel_row),
             to,

@@ -20,9 +20,9 @@
 //!
 //! What of a kernel never meets the image is left out (`crop.rs`). A 1x1 kernel is a
 //! product over channels (`pointwise/`). A 3x3 kernel with stride one is computed by
-//! minimal filtering where that is less work (`winograd/`), or, with few channels and AVX-512,
+//! minimal filtering where that is less work (`winograd/`), or, with few channels,
 //! straight from padded planes (`direct/`). These run on the register
-//! products of `product.rs`, and none where there are no vector instructions.
+//! products of `registers.rs`.
 //! Everything else runs on matrix products over tiles of output pixels. The input of
 //! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each
 //! pair of channel and kernel column `(c, v)`, one column for each pixel. A step down
@@ -34,8 +34,9 @@
 //!
 //! # Guarantees
 //!
-//! Each sum has an order that depends on the sizes only, however the work is split into
-//! tasks: the results are the same bit for bit for any number of threads. NaN and infinities
+//! Method and order of each sum follow from the sizes alone, however the work is split into
+//! tasks and whatever the registers: the results are the same bit for bit for any number of
+//! threads and at every instruction set. NaN and infinities
 //! propagate; under minimal filtering either makes NaN of the whole tile that sees it,
 //! up to four pixels further. Padding takes part in the products as zeros, so an infinite or NaN
 //! weight gives NaN where it meets padding.
@@ -46,7 +47,6 @@ mod crop;
 mod direct;
 mod forward;
 mod pointwise;
-mod product;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

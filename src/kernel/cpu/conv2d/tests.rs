@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::cpu::testing::{narrow, relative_l2, tolerance, values, with_threads};
+use crate::kernel::cpu::testing::{bits, narrow, relative_l2, same_everywhere, tolerance, values};
 
 fn shape(
     [batch, in_channels, in_height, in_width, out_channels]: [usize; 5],
@@ -143,12 +143,10 @@ fn a_second_call_adds_the_same_again() {
 }
 
 #[test]
-fn threads_do_not_change_a_bit() {
+fn threads_and_levels_do_not_change_a_bit() {
     for shape in sweep() {
-        let one = with_threads(1, || run::<f32>(&shape, 0.5));
-        let two = with_threads(2, || run::<f32>(&shape, 0.5));
-        let bits = |all: &[Vec<f32>; 4]| all.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&one), bits(&two), "{shape:?}");
+        same_everywhere(shape, || run::<f32>(&shape, 0.5).map(|values| bits(&values)));
+        same_everywhere(shape, || run::<f64>(&shape, 0.5).map(|values| bits(&values)));
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::cpu::testing::{assert_close, bits, differences, random, wide, with_threads};
+use crate::kernel::cpu::testing::{assert_close, bits, differences, random, same_everywhere, wide};
 
 fn labels_for(n: usize, classes: usize) -> Vec<usize> {
     (0..n).map(|i| (i * 7 + 3) % classes).collect()
@@ -114,16 +114,20 @@ fn without_rows_the_loss_is_zero() {
 }
 
 #[test]
-fn threads_change_no_bit() {
-    let (n, classes) = (300, 700);
-    let logits: Vec<f32> = random(5, n * classes);
-    let labels = labels_for(n, classes);
-    let run = || {
-        let mut grad = vec![0.0; n * classes];
-        let loss = cross_entropy(&logits, classes, &labels, &mut grad);
-        (loss.to_bits(), bits(&grad), top_k_correct(&logits, classes, &labels, 5))
-    };
-    assert!(with_threads(1, run) == with_threads(2, run));
+fn threads_and_levels_change_no_bit() {
+    fn check<E: Element>() {
+        for (n, classes) in [(300, 700), (5, 1), (7, 10), (9, 100), (2, 1000), (3, 3000)] {
+            let logits: Vec<E> = random(5, n * classes);
+            let labels = labels_for(n, classes);
+            same_everywhere((n, classes), || {
+                let mut grad = vec![E::zero(); n * classes];
+                let loss = cross_entropy(&logits, classes, &labels, &mut grad);
+                (loss.to_bits(), bits(&grad), top_k_correct(&logits, classes, &labels, 5))
+            });
+        }
+    }
+    check::<f32>();
+    check::<f64>();
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::cpu::testing::{bits, random, with_threads};
+use crate::kernel::cpu::testing::{bits, random, same_everywhere};
 
 fn keeps(key: u64, p: f64, n: usize) -> Vec<bool> {
     let mut y = vec![0.0_f32; n];
@@ -126,14 +126,14 @@ fn without_dropping_nothing_changes() {
 }
 
 #[test]
-fn threads_change_no_bit() {
+fn threads_and_levels_change_no_bit() {
     let x: Vec<f32> = random(1, 5 * TASK + 3);
     let run = || {
         let mut y = vec![0.0; x.len()];
         apply(77, 0.25, &x, &mut y);
         bits(&y)
     };
-    assert!(with_threads(1, run) == with_threads(2, run));
+    same_everywhere("dropout", run);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::cpu::testing::{narrow, relative_l2, tolerance, values, with_threads};
+use crate::kernel::cpu::testing::{bits, narrow, relative_l2, same_everywhere, tolerance, values};
 
 const SIZES: [(usize, usize, usize); 9] = [
     (1, 1, 1),
@@ -73,13 +73,11 @@ fn the_kernels_match_the_formulas() {
 }
 
 #[test]
-fn threads_do_not_change_a_bit() {
+fn threads_and_levels_do_not_change_a_bit() {
     for (n, i, o) in SIZES {
         let start = vec![0.25; (n * i).max(o * i).max(o)];
-        let one = with_threads(1, || run::<f32>(n, i, o, &start));
-        let two = with_threads(2, || run::<f32>(n, i, o, &start));
-        let bits = |all: &[Vec<f32>; 4]| all.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&one), bits(&two), "{n} {i} {o}");
+        same_everywhere((n, i, o), || run::<f32>(n, i, o, &start).map(|values| bits(&values)));
+        same_everywhere((n, i, o), || run::<f64>(n, i, o, &start).map(|values| bits(&values)));
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::cpu::testing::{assert_close, bits, random, wide, with_threads};
+use crate::kernel::cpu::testing::{assert_close, bits, random, same_everywhere, wide};
 
 const PARAM: [f64; 4] = [0.5, -1.25, 2.0, 0.0];
 const GRADS: [[f64; 4]; 3] = [[0.1, -0.2, 0.3, -0.4], [0.5, 0.25, -0.125, 1.0], [-0.3, 0.7, 0.05, -0.6]];
@@ -78,12 +78,8 @@ fn descend<E: Element>(level: Level, n: usize) -> [Vec<E>; 2] {
 #[test]
 fn threads_and_levels_change_no_bit() {
     let n = 3 * TASK + 17;
-    let run = |level| move || descend::<f32>(level, n).map(|values| bits(&values));
-    let truth = with_threads(1, run(Level::Portable));
-    for level in Level::available() {
-        assert!(with_threads(1, run(level)) == truth, "{level:?}");
-        assert!(with_threads(2, run(level)) == truth, "{level:?}");
-    }
+    same_everywhere("f32", || descend::<f32>(Level::current(), n).map(|values| bits(&values)));
+    same_everywhere("f64", || descend::<f64>(Level::current(), n).map(|values| bits(&values)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::*;
 use crate::kernel::Element;
 use crate::kernel::cpu::Write;
 use crate::kernel::cpu::simd::Level;
-use crate::kernel::cpu::testing::{assert_close, bits, differences, dot, random, wide, with_threads};
+use crate::kernel::cpu::testing::{assert_close, bits, differences, dot, random, same_everywhere, wide};
 
 /// `[batch, channels, height, width]`, then kernel, stride and padding.
 fn shape(
@@ -339,7 +339,7 @@ fn a_nan_stays_in_its_windows() {
 }
 
 #[test]
-fn threads_change_no_bit() {
+fn threads_and_levels_change_no_bit() {
     for shape in [shape([40, 5, 33, 35], 2, 2, 0), shape([9, 5, 64, 64], 3, 2, 1)] {
         let x: Vec<f32> = random(1, shape.input_len());
         let cotangent: Vec<f32> = random(2, shape.output_len());
@@ -358,7 +358,7 @@ fn threads_change_no_bit() {
             all.extend(bits(&grad_x));
             all
         };
-        assert!(with_threads(1, run) == with_threads(2, run), "{shape:?}");
+        same_everywhere(shape, run);
     }
 }
 

@@ -46,10 +46,10 @@ macro_rules! real {
             fn of(value: f64) -> Self {
                 Scalar(<$elem as Element>::of(value))
             }
-            /// Not fused: without an FMA instruction the fused product is a slow library call.
+            /// An instruction where the kernel is compiled for a processor that has it, otherwise a slow library call.
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                Scalar(self.0 * a.0 + b.0)
+                Scalar(self.0.mul_add(a.0, b.0))
             }
             #[inline(always)]
             fn if_positive(self, positive: Self, other: Self) -> Self {
@@ -74,10 +74,6 @@ macro_rules! real {
             fn store(self, target: &mut [$elem]) {
                 target[0] = self.0;
             }
-            #[inline(always)]
-            fn sum(self) -> $elem {
-                self.0
-            }
         }
     };
 }
@@ -100,22 +96,19 @@ real!(f32, {
 real!(f64, {
     #[inline(always)]
     fn sin_cos(self) -> (Self, Self) {
-        let (sin, cos) = self.0.sin_cos();
-        (Scalar(sin), Scalar(cos))
+        sine::sin_cos_f64(self)
     }
     #[inline(always)]
     fn exp(self) -> Self {
-        Scalar(self.0.exp())
+        sine::each_f64(self, libm::exp)
     }
     #[inline(always)]
     fn exp_m1(self) -> Self {
-        Scalar(self.0.exp_m1())
+        sine::each_f64(self, libm::expm1)
     }
 });
 
 impl Parts for Scalar<f32> {
-    const FUSED: bool = false;
-
     #[inline(always)]
     fn round(self) -> Self {
         Scalar(self.0.round_ties_even())
@@ -139,14 +132,10 @@ impl Parts for Scalar<f32> {
     fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
         let k = quadrant.0 as i32;
         let (s, c) = if k & 1 == 0 { (sin.0, cos.0) } else { (cos.0, sin.0) };
-        (Scalar(if k & 2 == 0 { s } else { -s }), Scalar(if (k + 1) & 2 == 0 { c } else { -c }))
+        (Scalar(if k & 2 == 0 { s } else { -s }), Scalar(if k.wrapping_add(1) & 2 == 0 { c } else { -c }))
     }
     #[inline(always)]
     fn exp2_integer(self) -> Self {
         Scalar(f32::from_bits(((self.0 as i32 + 127) << 23) as u32))
-    }
-    #[inline(always)]
-    fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        Scalar(f(self.0))
     }
 }

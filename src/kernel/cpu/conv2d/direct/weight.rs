@@ -4,7 +4,8 @@
 //! dw[o, c, u, v] += sum over pixels of g[o, i, j] x[c, i + u - P, j + v - P]
 //! ```
 //!
-//! Lanes are pixels. A register of each of some planes of the cotangent meets one of some planes of the input at the three
+//! Lanes are pixels, as many as the widest register has: narrower ones take the first of them through all rows, and then the
+//! next, so that a lane adds up the same pixels in the same order. A register of each of some planes of the cotangent meets one of some planes of the input at the three
 //! taps of a kernel row; each pair has a register of sums, which are kept between images and added up across lanes once,
 //! at the end. Nothing is unfolded or transposed, and a load serves several products: with 4 outputs and 2 inputs 10 loads
 //! for 24 of them.
@@ -13,9 +14,10 @@ use std::ops::Range;
 
 use super::{SIDE, TAPS, applies};
 use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::conv2d::product::rows_at_once;
+use crate::kernel::cpu::registers::rows_at_once;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::sums::halve;
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
 
@@ -30,15 +32,16 @@ const INPUTS: usize = 2;
 
 /// Whether [`run`] is the fastest way.
 pub fn pays<E: Element>(shape: &ConvShape) -> bool {
-    applies(shape) && pays_at::<E>(shape, Level::current())
-}
-
-fn pays_at<E: Element>(shape: &ConvShape, level: Level) -> bool {
-    let lanes = MAX_WIDTH * size_of::<f32>() / size_of::<E>();
-    level == Level::Avx512
+    let lanes = lanes::<E>();
+    applies(shape)
         && shape.weight_len() * lanes * size_of::<E>() <= SUMS
         // Of the lanes at most a quarter is empty.
         && 4 * shape.out_width() >= 3 * shape.out_width().next_multiple_of(lanes)
+}
+
+/// Sums of a weight.
+const fn lanes<E>() -> usize {
+    MAX_WIDTH * size_of::<f32>() / size_of::<E>()
 }
 
 /// Images, or rows of one image, that are padded and added up at once.
@@ -141,7 +144,7 @@ impl<E: Element> Kernel for Part<'_, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { shape, x, cotangent, units, total, memory } = self;
-        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, E::Lane::<S>::WIDTH);
+        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, lanes::<E>());
         let pieces = pieces::<E::Lane<S>>(outputs, inputs);
         let all = memory.sums.take(total.len() * lanes);
         all.fill(E::zero());
@@ -180,14 +183,14 @@ impl<E: Element> Kernel for Part<'_, E> {
                 }
             }
         }
-        let mut sums = all.chunks_exact(lanes);
+        let mut sums = all.chunks_exact_mut(lanes);
         for piece in &pieces {
             for u in 0..SIDE {
                 for input in piece.inputs.clone() {
                     for output in piece.outputs.clone() {
                         let to = (output * inputs + input) * TAPS + u * SIDE;
                         for (to, sum) in total[to..][..SIDE].iter_mut().zip(&mut sums) {
-                            *to = E::Lane::<S>::load(sum).sum();
+                            *to = halve(sum);
                         }
                     }
                 }
@@ -259,12 +262,27 @@ fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
     [output, input, u]: [usize; 3],
     to: &mut [V::Elem],
 ) {
+    for lane in (0..lanes::<V::Elem>()).step_by(V::WIDTH) {
+        add_lanes::<V, OUTS, INS>(x, g, [output, input, u], lane, to);
+    }
+}
+
+/// [`add_rows`] for the lanes of a register, from `lane` on.
+#[inline(always)]
+fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
+    x: Planes<'_, V::Elem>,
+    g: Planes<'_, V::Elem>,
+    [output, input, u]: [usize; 3],
+    lane: usize,
+    to: &mut [V::Elem],
+) {
+    let lanes = lanes::<V::Elem>();
     // Loops and not closures, which would not inherit the instruction set.
     let mut sums = [[[V::of(0.0); SIDE]; OUTS]; INS];
     for (i, sums) in sums.iter_mut().enumerate() {
         for (o, sums) in sums.iter_mut().enumerate() {
             for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = V::load(&to[((i * OUTS + o) * SIDE + v) * V::WIDTH..]);
+                *sum = V::load(&to[((i * OUTS + o) * SIDE + v) * lanes + lane..]);
             }
         }
     }
@@ -281,7 +299,7 @@ fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
             for (i, pixels) in pixels.iter_mut().enumerate() {
                 *pixels = &x.data[from + i * x.channel..][..g.row + SIDE - 1];
             }
-            for at in (0..g.row).step_by(V::WIDTH) {
+            for at in (lane..g.row).step_by(lanes) {
                 let mut cotangent = [V::of(0.0); OUTS];
                 for (o, cotangent) in cotangent.iter_mut().enumerate() {
                     *cotangent = V::load(&cotangents[o][at..]);
@@ -301,7 +319,7 @@ fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
     for (i, sums) in sums.iter().enumerate() {
         for (o, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
-                sum.store(&mut to[((i * OUTS + o) * SIDE + v) * V::WIDTH..]);
+                sum.store(&mut to[((i * OUTS + o) * SIDE + v) * lanes + lane..]);
             }
         }
     }
@@ -311,7 +329,7 @@ fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
 mod tests {
     use super::*;
     use crate::kernel::cpu::conv2d::reference;
-    use crate::kernel::cpu::testing::{narrow, relative_l2, tolerance, values, with_threads};
+    use crate::kernel::cpu::testing::{narrow, relative_l2, same_everywhere, tolerance, values};
 
     /// Batch, channels, height, width, output channels and padding: one of each, pieces of every size, partial registers, an image of
     /// several units, several images in one, more images than tasks, and what the kernel is chosen for.
@@ -366,16 +384,15 @@ mod tests {
 
     #[test]
     fn it_is_taken_where_it_pays() {
-        let pays = |sizes| pays_at::<f32>(&shape(sizes), Level::Avx512);
+        let pays = |sizes| pays::<f32>(&shape(sizes));
         assert!(pays([128, 16, 32, 32, 16, 1]));
         assert!(pays([128, 3, 32, 32, 64, 1]));
         assert!(!pays([128, 32, 16, 16, 32, 1]), "the sums of 9216 weights do not stay in the second cache level");
         assert!(!pays([128, 16, 8, 8, 16, 1]), "half of each register is empty");
-        assert!(!pays_at::<f32>(&shape([128, 16, 32, 32, 16, 1]), Level::Avx2));
     }
 
     #[test]
-    fn threads_do_not_change_a_bit() {
+    fn threads_and_levels_do_not_change_a_bit() {
         for shape in SHAPES.map(shape) {
             let run = || {
                 let x: Vec<f32> = narrow(&values(shape.input_len(), 1));
@@ -384,7 +401,7 @@ mod tests {
                 run(Level::current(), &shape, &x, &cotangent, &mut grad);
                 grad.iter().map(|value: &f32| value.to_bits()).collect::<Vec<_>>()
             };
-            assert_eq!(with_threads(1, run), with_threads(2, run), "{shape:?}");
+            same_everywhere(shape, run);
         }
     }
 }

@@ -16,12 +16,11 @@ use self::weight::Planes;
 use self::windows::Windows;
 use super::ConvShape;
 use super::forward::Start;
-use crate::kernel::cpu::simd::Level;
 use crate::kernel::element::Element;
 
-/// Whether the convolution is computed here. Without vector instructions the general product is faster.
+/// Whether the convolution is computed here.
 pub fn applies(shape: &ConvShape) -> bool {
-    shape.kernel == 1 && shape.padding == 0 && Level::current() != Level::Portable
+    shape.kernel == 1 && shape.padding == 0
 }
 
 /// The pixels of the input that take part, and those of the output.
@@ -68,7 +67,7 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
 /// Whether a convolution of any window is computed here: where its rows are long enough to be packed faster than unfolded.
 pub fn applies_to_windows(shape: &ConvShape) -> bool {
     const SHORTEST: usize = 6;
-    Level::current() != Level::Portable && shape.out_width() >= SHORTEST
+    shape.out_width() >= SHORTEST
 }
 
 /// A convolution of any window and stride; see [`conv2d::forward`](super::forward()). Its `weight` is `[outputs, inputs, K, K]`.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::kernel::cpu::conv2d::product::{REGISTERS, band};
 use crate::kernel::cpu::copy::copy_run;
+use crate::kernel::cpu::registers::{REGISTERS, band};
 use crate::kernel::cpu::simd::{Lane, Simd};
 use crate::kernel::element::Element;
 

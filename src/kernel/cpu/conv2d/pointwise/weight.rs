@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::pixels::{PixelMap, Run};
 use crate::kernel::cpu::blocks::{Block, grid};
-use crate::kernel::cpu::conv2d::product::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces};
 use crate::kernel::cpu::copy::{Strided, transpose_into};
+use crate::kernel::cpu::registers::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces, widest_band};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::write::Write;
@@ -99,9 +99,12 @@ fn rounds<E: Element>(
 ) {
     let Factors { inputs: x, input_runs: x_runs, cotangents: g, cotangent_runs: g_runs } = factors;
     let lanes = band_at::<E>(level);
-    let (inputs, outputs) = (input.channels.next_multiple_of(lanes), cotangent.channels.next_multiple_of(OUTPUTS));
+    let outputs = cotangent.channels.next_multiple_of(OUTPUTS);
+    // Counted with the widest bands: rounds end sums, and these must be the same at every level.
+    let inputs = input.channels.next_multiple_of(widest_band::<E>());
     let fewest = if spread { FEWEST } else { PIXELS };
     let round = (bytes / ((inputs + outputs) * size_of::<E>())).max(fewest).min(pixels.len());
+    let inputs = input.channels.next_multiple_of(lanes);
     let mut blocks = grid(grad, input.channels, OUTPUTS, BANDS * lanes);
     let (x, g) = (x.take(inputs * round), g.take(outputs * round));
     for first in pixels.clone().step_by(round) {

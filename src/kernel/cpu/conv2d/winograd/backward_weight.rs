@@ -9,8 +9,8 @@ use super::scheme::Scheme;
 use super::tiles::Tiling;
 use super::transform::{Cotangent, FilterGradient, Input, Planes, TAPS, TransformTiles, transform};
 use crate::kernel::cpu::blocks::{Block, grid};
-use crate::kernel::cpu::conv2d::product::{Stretch, apart, band, band_at, columns_by_band};
 use crate::kernel::cpu::copy::transpose_into;
+use crate::kernel::cpu::registers::{Stretch, apart, band, band_at, columns_by_band, widest_band};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
@@ -73,6 +73,12 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let sums_len = P * P * apart(INPUTS.min(x.channels) * band);
     let blocks = grid(grad_weight, x.channels * TAPS, band, INPUTS * TAPS);
     let all_sums = blocks.len() * sums_len;
+    // The same counted with the widest bands: both ways of sharing out the tiles, and rounds, end sums, and these must be the same at
+    // every level.
+    let (inputs, widest) = (x.channels.next_multiple_of(INPUTS), widest_band::<E>());
+    let bands = cotangent.channels.div_ceil(widest);
+    let counted_sums = bands * (inputs / INPUTS) * P * P * apart(INPUTS.min(x.channels) * widest);
+    let counted_points = P * P * (apart(inputs * capacity) + apart(bands * widest * capacity));
 
     let transform = |index: usize, inputs: &mut [E], cotangents: &mut [E]| {
         let block = tiling.block(index);
@@ -113,7 +119,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     };
 
     with_kept(|memory: &mut Memory<E>| {
-        if PARTS * all_sums * size_of::<E>() <= SUMS && tiling.blocks() >= PARTS {
+        if PARTS * counted_sums * size_of::<E>() <= SUMS && tiling.blocks() >= PARTS {
             let share = tiling.blocks().div_ceil(PARTS);
             let parts = tiling.blocks().div_ceil(share);
             let places: Vec<_> = blocks.iter().map(Place::of).collect();
@@ -143,8 +149,8 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             });
         }
 
-        let between = (all_sums * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
-        let at_once = (between / ((lens.0 + lens.1) * size_of::<E>())).max(LEAST.div_ceil(capacity));
+        let between = (counted_sums * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
+        let at_once = (between / (counted_points * size_of::<E>())).max(LEAST.div_ceil(capacity));
         let at_once = at_once.clamp(1, tiling.blocks());
         let inputs = memory.inputs.take(at_once * lens.0);
         let cotangents = memory.cotangents.take(at_once * lens.1);

@@ -16,7 +16,6 @@ use self::scheme::{F2, F4};
 use self::transform::{Filter, Planes};
 use super::ConvShape;
 use super::forward::Start;
-use crate::kernel::cpu::simd::Level;
 use crate::kernel::element::Element;
 
 /// A convolution of stride one with a filter of 3x3.
@@ -49,20 +48,16 @@ pub enum Tile {
 /// `M x M` a point of a tile has `C O`, a little dearer since the products are smaller, and what the transforms take: to
 /// turn, transform and store a channel of the input, to load, transform and turn back one of the output. The filters are
 /// transformed once. The constants were fitted to timings of 25 shapes with 3 to 512 channels on images of 1 to 56 pixels (AVX2,
-/// two threads), those of AVX-512 to 16 to 128 channels on images of 32 to 8: wider registers double the rate of the products,
-/// but not that of transforms, which load, shuffle and store, so that these cost nearly three times as many multiply-adds. Where
-/// two methods take about as long, either may be chosen.
-///
-/// Without vector instructions the transforms, which are written for registers, have no advantage.
+/// two threads), those of the transforms to 16 to 128 channels on images of 32 to 8 with AVX-512: wider registers double the rate
+/// of the products, but not that of transforms, which load, shuffle and store. With AVX2 these cost a third as many multiply-adds;
+/// but the method must follow from the shape alone, for each rounds in its own way. Where two methods take about as long, either
+/// may be chosen.
 pub fn choose(shape: &ConvShape) -> Option<Tile> {
     const PRODUCT: f64 = 1.3;
     const FILTER: f64 = 4.0;
     // For a channel of the input, and for one of the output.
-    let [input, output] = match Level::current() {
-        Level::Portable => return None,
-        Level::Avx2 => [12.0, 16.0],
-        Level::Avx512 => [33.0, 45.0],
-    };
+    const INPUT: f64 = 33.0;
+    const OUTPUT: f64 = 45.0;
     if shape.kernel != 3 || shape.stride != 1 || shape.padding > 2 {
         return None;
     }
@@ -70,7 +65,7 @@ pub fn choose(shape: &ConvShape) -> Option<Tile> {
     let work = |side: usize| {
         let points = ((side + 2) * (side + 2)) as f64;
         let tiles = (shape.out_height().div_ceil(side) * shape.out_width().div_ceil(side)) as f64;
-        let each = PRODUCT * inputs * outputs + input * inputs + output * outputs;
+        let each = PRODUCT * inputs * outputs + INPUT * inputs + OUTPUT * outputs;
         points * (batch * tiles * each + FILTER * inputs * outputs)
     };
     let plain = shape.multiply_adds() as f64;

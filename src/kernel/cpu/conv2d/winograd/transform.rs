@@ -11,7 +11,7 @@ use crate::kernel::element::Element;
 
 use super::scheme::Scheme;
 use super::tiles::TileBlock;
-use crate::kernel::cpu::conv2d::product::{apart, band};
+use crate::kernel::cpu::registers::{apart, band};
 
 /// Channels that are turned at once.
 pub const CHANNELS: usize = 32;

@@ -34,6 +34,11 @@ pub fn band_at<E: Element>(level: Level) -> usize {
 /// Elements of the widest band.
 pub const MAX_BAND: usize = REGISTERS * MAX_WIDTH;
 
+/// [`band`] at the instruction set with the widest registers. Whatever decides on the order of a sum is counted with it.
+pub const fn widest_band<E>() -> usize {
+    MAX_BAND * size_of::<f32>() / size_of::<E>()
+}
+
 /// The distance between points that have `len` elements each: a cache line more, so that the points of one tile do not
 /// fall on the same few lines of the first cache level.
 pub const fn apart(len: usize) -> usize {
@@ -68,9 +73,9 @@ macro_rules! in_pieces {
     (@sizes [$($size:literal),*] $lane:ty, $rows:expr, |$row:ident, $n:ident| $run:expr) => {{
         let (mut $row, rows): (usize, usize) = (0, $rows);
         while $row < rows {
-            let piece = $crate::kernel::cpu::conv2d::product::next_rows::<$lane>(rows - $row);
+            let piece = $crate::kernel::cpu::registers::next_rows::<$lane>(rows - $row);
             // What has no room in the registers is left out at compile time.
-            $(if $size <= $crate::kernel::cpu::conv2d::product::rows_at_once::<$lane>() && piece == $size {
+            $(if $size <= $crate::kernel::cpu::registers::rows_at_once::<$lane>() && piece == $size {
                 const $n: usize = $size;
                 $run;
             })*
