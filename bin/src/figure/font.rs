@@ -148,6 +148,8 @@ impl OutlinePen for Pen {
 
 #[cfg(test)]
 mod tests {
+    use tiny_skia::PathSegment;
+
     use super::*;
 
     #[test]
@@ -168,5 +170,28 @@ mod tests {
         assert!(bounds.right() > 30.0 && f64::from(bounds.right()) <= width("αβ x", 20.0) + 1.0, "{bounds:?}");
         assert!(bounds.top() < -10.0 && bounds.bottom() < 8.0, "{bounds:?}");
         assert!(outline("  ", 20.0).is_none());
+    }
+
+    #[test]
+    fn an_outline_is_that_of_the_font() {
+        // The two boxes of an exclamation mark, in units of the font, y downwards.
+        let expected = [
+            [(309, -254), (512, -254), (512, 0), (309, 0)].as_slice(),
+            &[(309, -1493), (512, -1493), (512, -838), (492, -481), (330, -481), (309, -838)],
+        ];
+        let mut found: Vec<Vec<(i32, i32)>> = Vec::new();
+        for segment in outline("!", 2048.0).unwrap().segments() {
+            match segment {
+                PathSegment::MoveTo(point) => found.push(vec![(point.x as i32, point.y as i32)]),
+                PathSegment::LineTo(point) => found.last_mut().unwrap().push((point.x as i32, point.y as i32)),
+                PathSegment::Close => {}
+                curve => panic!("{curve:?}"),
+            }
+        }
+        assert_eq!(found, expected);
+        // A contour that the font begins with a control point starts at the next point, as HarfBuzz has it.
+        let first = outline("\u{238}", 2048.0).unwrap().segments().next();
+        assert_eq!(first, Some(PathSegment::MoveTo((303.0, -559.0).into())));
+        assert_eq!(width("!", 2048.0), 821.0);
     }
 }
