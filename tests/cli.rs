@@ -4,6 +4,8 @@
 mod arguments;
 #[path = "cli/bad_data.rs"]
 mod bad_data;
+#[path = "cli/dependencies.rs"]
+mod dependencies;
 #[path = "cli/documents.rs"]
 mod documents;
 #[path = "cli/failures.rs"]
@@ -33,5 +35,7 @@ mod tables;
 mod tuned;
 #[path = "cli/tuning.rs"]
 mod tuning;
+#[path = "cli/unsafe_code.rs"]
+mod unsafe_code;
 #[path = "cli/zoo.rs"]
 mod zoo;

@@ -3,11 +3,12 @@
 
     pip install torch torchvision timm          # CPU builds serve
     cargo build --release --bin zoo
-    python3 benches/peers/run.py [--only PART] [--rounds 3] [--steps 5] [--compile]
+    python3 benches/peers/run.py [--only PART] [--rounds 3] [--steps 5] [--compile] [--raw FILE]
 
 Each round runs some steps of ours (`zoo bench`, a process of its own) and then some of PyTorch's in both memory formats;
 the medians over all rounds are compared, PyTorch's in its better format. Memory is what a process gains by the model and its
-steps, at its peak; PyTorch's is that of a process of its own, `--memory`, in the same format.
+steps, at its peak; PyTorch's is that of a process of its own, `--memory`, in the same format. `--raw` appends a line of JSON for
+each step, with the times of every round.
 """
 
 import argparse
@@ -116,6 +117,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="torch.compile beside it; takes minutes")
     parser.add_argument("--zoo", default=str(ROOT / "target/release/zoo"))
+    parser.add_argument("--raw", type=Path, help="file to append the times of every round to, a line of JSON a step")
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -163,6 +165,11 @@ def main():
         if args.compile:
             row += f" {medians['compiled']:.1f} | {medians['ours'] / medians['compiled']:.2f} |"
         print(row, flush=True)
+        if args.raw:
+            raw = {"step": name, "steps": args.steps, "threads": args.threads, "torch": torch.__version__, "round_ms": times}
+            raw |= {"memory_bytes": memory, "torch_memory_bytes": theirs}
+            with args.raw.open("a") as file:
+                file.write(json.dumps(raw) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     type Bytes = Vec<u8>;
 
     fn try_create<S: Shape>(&self, shape: S, fill: Fill<'_, E, Self>) -> Result<Tensor<S, E, Self>, CpuError> {
-        let mut values = unspecified(shape.num_elements());
+        let mut values = <Self as Backend<E>>::try_unspecified(self, shape.num_elements())?;
         fill(&mut values)?;
         fresh::note(values.as_ptr().addr());
         self.try_tensor_from_vec(values, shape)
@@ -96,7 +96,7 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         **gradient = memory;
     }
     fn try_unspecified(&self, len: usize) -> Result<Vec<E>, CpuError> {
-        Ok(unspecified(len))
+        unspecified(len).map_err(|_| CpuError::OutOfMemory)
     }
     fn try_to_host(&self, x: &[E]) -> Result<Vec<E>, CpuError> {
         Ok(x.to_vec())

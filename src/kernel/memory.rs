@@ -1,31 +1,50 @@
 //! How the process keeps memory between tensors, and memory that nobody filled.
 
+use std::collections::TryReserveError;
 use std::mem::MaybeUninit;
 
 use super::Element;
 
+/// The smallest unit in which a system takes memory away and gives it back, in bytes: the page of x86-64 and the smallest of AArch64.
+const PAGE: usize = 4096;
+
 /// A vector of `len` elements of unspecified values, for a kernel to overwrite: filling it with zeros first would take as
 /// long as many a kernel. In this crate's tests, and with debug assertions, it is filled with NaN, so that what is not overwritten shows.
-pub fn unspecified<E: Element>(len: usize) -> Vec<E> {
+///
+/// One element a page is written, some ten nanoseconds each, which is what makes the rest well defined.
+pub(crate) fn unspecified<E: Element>(len: usize) -> Result<Vec<E>, TryReserveError> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(len)?;
     #[cfg(all(not(any(test, debug_assertions)), any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
-        let mut values = Vec::with_capacity(len);
         back_by_large_pages(values.spare_capacity_mut());
+        let spare = values.spare_capacity_mut();
+        for place in one_a_page(len, size_of::<E>()) {
+            spare[place].write(E::zero());
+        }
         let start: *mut E = values.as_mut_ptr();
-        // SAFETY: the vector has room for `len` elements, so the length is within its capacity. The assembly is handed
-        // the memory, may write to it as far as the compiler knows (there is no `readonly` or `nomem`), and so leaves
-        // whatever lies there as values written; it executes nothing, and the allocator, which is the system's, does not
-        // change memory that it handed out. Every pattern of bits is a value of `E`, which is `f32` or `f64`.
+        // SAFETY: the vector has room for `len` elements, so the length is within its capacity. What is left to show is that each has a
+        // value. The assembly is handed the memory and has neither `readonly` nor `nomem`, so that for the compiler it may write anything
+        // there; what it stands for is writing to each byte what the byte holds already. Every pattern of bits is a value of `E`, which is
+        // `f32` or `f64`. It need not execute that: a byte that holds something definite is not changed by it, and each does, for
+        // the loop has written to every page of the memory. What a byte of a page holds that was not written to since it was last given
+        // back to the system (`MADV_FREE`) may still change to zero by itself; once written to, a page is this process's, and
+        // changes by its own stores alone. So it does not matter which allocator the memory is from, or what it did with it before.
         unsafe {
             std::arch::asm!("/* {0} */", in(reg) start, options(nostack, preserves_flags));
             values.set_len(len);
         }
-        values
     }
     #[cfg(any(test, debug_assertions, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    {
-        vec![if cfg!(any(test, debug_assertions)) { E::nan() } else { E::zero() }; len]
-    }
+    values.resize(len, if cfg!(any(test, debug_assertions)) { E::nan() } else { E::zero() });
+    Ok(values)
+}
+
+/// Places of elements of which at least one is in every page that `len` elements of a size reach into, wherever in a page they begin.
+#[cfg(any(test, all(not(debug_assertions), any(target_arch = "x86_64", target_arch = "aarch64"))))]
+fn one_a_page(len: usize, size: usize) -> impl Iterator<Item = usize> {
+    // The last step may begin in one page and end in the next.
+    (0..len).step_by(PAGE / size).chain(len.checked_sub(1))
 }
 
 /// Asks the system to back memory that was not written to yet by pages of two megabytes, where it has whole ones.
@@ -36,10 +55,10 @@ pub fn unspecified<E: Element>(len: usize) -> Vec<E> {
 pub fn back_by_large_pages<E>(memory: &mut [MaybeUninit<E>]) {
     #[cfg(target_os = "linux")]
     {
-        const PAGE: usize = 2 << 20;
+        const LARGE: usize = 2 << 20;
         let (start, bytes) = (memory.as_mut_ptr().cast::<u8>(), size_of_val(memory));
-        let skipped = start.align_offset(PAGE);
-        let whole = bytes.saturating_sub(skipped) / PAGE * PAGE;
+        let skipped = start.align_offset(LARGE);
+        let whole = bytes.saturating_sub(skipped) / LARGE * LARGE;
         if whole > 0 {
             // SAFETY: the range starts within `memory`, as `skipped` is less than its `bytes`, and ends within it.
             // `MADV_HUGEPAGE` says how a range is to be backed and leaves what it holds and who may use it as they are. A
@@ -72,14 +91,34 @@ pub fn keep_freed_memory() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{PAGE, one_a_page};
+
     #[test]
     fn unspecified_memory_is_as_long_as_asked_for() {
-        let mut values = super::unspecified::<f32>(1000);
+        let mut values = super::unspecified::<f32>(1000).unwrap();
         assert_eq!(values.len(), 1000);
         assert!(values.iter().all(|value| value.is_nan()));
         values.fill(1.0);
         assert_eq!(values.iter().sum::<f32>(), 1000.0);
-        assert!(super::unspecified::<f64>(0).is_empty());
+        assert!(super::unspecified::<f64>(0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn memory_that_cannot_be_had_is_an_error() {
+        assert!(super::unspecified::<f64>(usize::MAX / 16).is_err());
+    }
+
+    #[test]
+    fn every_page_is_written_to() {
+        let cases = (0..3).flat_map(|pages| (0..5).map(move |more| pages * PAGE / 4 + more));
+        for (len, begin) in cases.flat_map(|len| [0, 4, 2048, PAGE - 4].map(|begin| (len, begin))) {
+            let page = |place: usize| (begin + 4 * place) / PAGE;
+            let written: BTreeSet<usize> = one_a_page(len, 4).map(page).collect();
+            assert_eq!(written, (0..len).map(page).collect(), "{len} elements from {begin} on");
+        }
+        assert_eq!(one_a_page(1024, 8).collect::<Vec<_>>(), [0, 512, 1023]);
     }
 
     #[test]

@@ -1,22 +1,34 @@
-//! The measured numbers of README and docs are those of the committed CSV files.
+//! The measured numbers of README, docs and benches/README are those of committed files.
 //!
-//! What is between `<!-- numbers from FILE -->` and `<!-- end -->` is checked: every number with a decimal point is, in percent and
-//! rounded as printed, an accuracy or a difference of accuracies of the CSV file, with its sign if it has one.
+//! A table between marks ([`marks`]) is the one that its file gives, and so is a value; what is measured and stands outside of
+//! them is found. With `PVLU_WRITE_DOCUMENTS=1` in the environment tables and values are written instead of compared.
 
-use std::collections::BTreeSet;
+#[path = "documents/benchmarks.rs"]
+mod benchmarks;
+#[path = "documents/marks.rs"]
+mod marks;
+#[path = "documents/results.rs"]
+mod results;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Fewer numbers than this mean that the marks have gone.
-const ENOUGH: usize = 20;
+use marks::Source;
+use results::Rows;
+
+/// Fewer marks than this mean that they have gone.
+const ENOUGH: usize = 30;
+
+/// Documents in which a measured number outside of marks needs a reason.
+const STRICT: [&str; 2] = ["README.md", "docs/reproduction.md"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// README and the pages of docs.
+/// README, the pages of docs, and that of the benchmarks.
 fn documents() -> Vec<PathBuf> {
-    let mut paths = vec![root().join("README.md")];
+    let mut paths = vec![root().join("README.md"), root().join("benches/README.md")];
     for entry in fs::read_dir(root().join("docs")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "md") {
@@ -26,67 +38,141 @@ fn documents() -> Vec<PathBuf> {
     paths
 }
 
-/// The blocks of a text: the file that each is from, and its lines.
-fn blocks(text: &str) -> Vec<(String, String)> {
-    let mut blocks = Vec::new();
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once("<!-- numbers from ") {
-        let (file, after) = after.split_once(" -->").expect("a mark without an end");
-        let (block, after) = after.split_once("<!-- end -->").expect("a block without an end");
-        blocks.push((file.to_owned(), block.to_owned()));
-        rest = after;
-    }
-    blocks
-}
-
-/// Numbers with a decimal point, as printed.
-fn numbers(text: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_ascii_digit() || ['.', '+', '-'].contains(&c);
-    let words = text.split(|c: char| !is_part(c)).map(|word| word.trim_matches('.'));
-    words.filter(|word| word.contains('.') && word.parse::<f64>().is_ok()).map(str::to_owned).collect()
-}
-
-/// All values of a CSV file in percent, rounded to the decimals of `like`.
-fn values(path: &Path, decimals: usize) -> BTreeSet<String> {
-    let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let columns = reader.headers().unwrap().clone();
-    let counts = |column: &str| column.ends_with("top1") || column.starts_with("difference");
-    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    let fields = rows.iter().flat_map(|row| columns.iter().zip(row.iter()));
-    let values = fields.filter(|(column, _)| counts(column)).filter_map(|(_, field)| field.parse::<f64>().ok());
-    values
-        .flat_map(|value| {
-            let value = 100.0 * value;
-            let signed = format!("{value:+.decimals$}");
-            // A number without a sign is no negative one.
-            if value < 0.0 { vec![signed] } else { vec![signed.clone(), signed[1..].to_owned()] }
-        })
-        .collect()
-}
-
-fn unknown(file: &str, block: &str) -> Vec<String> {
-    let path = root().join(file);
-    let is_unknown = |number: &String| {
-        let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-        !values(&path, decimals).contains(number)
+/// What a mark should hold.
+fn expected(source: &Source) -> String {
+    let words: Vec<&str> = match source {
+        Source::Table(file) => {
+            let rows = Rows::read(&root().join(file));
+            return if rows.has("val_selected_top1") { rows.table() } else { benchmarks::table(&rows) };
+        }
+        Source::Value(words) => words.iter().map(String::as_str).collect(),
     };
-    numbers(block).into_iter().filter(is_unknown).collect()
+    let rows = |file: &str| Rows::read(&root().join(file));
+    match words[..] {
+        ["difference", arm, other, file] => rows(file).difference(rows(file).model(), arm, other),
+        ["top1", arm, file] => rows(file).top1("val_selected_top1", rows(file).model(), arm, false),
+        ["before", arm, file] => rows(file).top1("before_top1", rows(file).model(), arm, false),
+        ["hours-of-table1", file] => rows(file).hours_of_table1(),
+        ["range", column, decimals, file] => benchmarks::range(&rows(file), column, decimals.parse().unwrap()),
+        ["quotient", column, above, below, file] => {
+            let numbers = rows(file).numbers(column);
+            let at = |row: &str| numbers[row.parse::<usize>().unwrap() - 1];
+            format!("{:.0}", at(above) / at(below))
+        }
+        _ => panic!("{words:?} is no formula"),
+    }
+}
+
+/// What is wrong with the marks of a text, and how many there are.
+fn wrong(text: &str) -> (Vec<String>, usize) {
+    let marks = marks::all(text);
+    let count = marks.len();
+    let differs = marks.into_iter().filter_map(|mark| {
+        let (found, right) = (&text[mark.content.clone()], expected(&mark.source));
+        (found != right).then(|| format!("{:?} holds{found}\nin the place of{right}\n", mark.source))
+    });
+    (differs.collect(), count)
+}
+
+/// The text with what its marks should hold.
+fn written(text: &str) -> String {
+    let mut text = text.to_owned();
+    for mark in marks::all(&text.clone()).into_iter().rev() {
+        text.replace_range(mark.content, &expected(&mark.source));
+    }
+    text
 }
 
 #[test]
 fn numbers_are_those_of_the_committed_files() {
     let mut found = 0;
     for path in documents() {
-        for (file, block) in blocks(&fs::read_to_string(&path).unwrap()) {
-            found += numbers(&block).len();
-            let strange = unknown(&file, &block);
-            assert!(strange.is_empty(), "{}: {strange:?} are not in {file}", path.display());
-            // A digit that is another one would be seen.
-            if let Some(number) = numbers(&block).first() {
-                let wrong = block.replacen(number.as_str(), "99.87", 1);
-                assert!(!unknown(&file, &wrong).is_empty(), "{file} has any number");
+        let text = fs::read_to_string(&path).unwrap();
+        if std::env::var_os("PVLU_WRITE_DOCUMENTS").is_some_and(|value| value == "1") {
+            fs::write(&path, written(&text)).unwrap();
+            continue;
+        }
+        let (wrong, count) = wrong(&text);
+        assert!(wrong.is_empty(), "{}: {}", path.display(), wrong.join("\n"));
+        found += count;
+    }
+    assert!(found >= ENOUGH || std::env::var_os("PVLU_WRITE_DOCUMENTS").is_some(), "{found} marks");
+}
+
+/// A digit of what each mark holds, replaced by the next one, is seen, and the mark is named.
+#[test]
+fn another_digit_is_seen() {
+    for path in documents() {
+        let text = fs::read_to_string(&path).unwrap();
+        for mark in marks::all(&text) {
+            let place = text[mark.content.clone()].find(|c: char| c.is_ascii_digit());
+            let at = mark.content.start + place.unwrap_or_else(|| panic!("{:?} holds no number", mark.source));
+            let digit = (text.as_bytes()[at] - b'0' + 1) % 10;
+            let mut changed = text.clone();
+            changed.replace_range(at..=at, &digit.to_string());
+            let (wrong, _) = wrong(&changed);
+            assert!(wrong.len() == 1 && wrong[0].starts_with(&format!("{:?}", mark.source)), "{wrong:?}");
+        }
+    }
+}
+
+#[test]
+fn no_measured_number_stands_outside_of_marks_without_a_reason() {
+    for name in STRICT {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        let found: Vec<String> =
+            marks::unmarked(&text).iter().flat_map(|paragraph| marks::measurements(paragraph)).collect();
+        assert!(found.is_empty(), "{name}: {found:?} come from no file");
+    }
+    let text = "It takes 3.5 ms, or 20 % <!-- = range x 2 f -->7 %<!-- end -->.\n\nAnd 12 points. <!-- unchecked: the paper's -->\n\n\
+                A 5 points <!-- unchecked:  -->, by +0.3, 95 % interval";
+    let found: Vec<String> =
+        marks::unmarked(text).iter().flat_map(|paragraph| marks::measurements(paragraph)).collect();
+    assert_eq!(found, ["3.5 ms", "20 %", "5 points", "+0.3"]);
+}
+
+#[test]
+fn the_summaries_of_the_committed_tables_are_those_of_their_runs() {
+    let mut checked = 0;
+    for folder in fs::read_dir(root().join("docs/results")).unwrap() {
+        let folder = folder.unwrap().path();
+        for file in folder.read_dir().into_iter().flatten() {
+            let path = file.unwrap().path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".csv") && !name.contains('_') {
+                checked += Rows::read(&path).check_summaries(&path.display().to_string());
             }
         }
     }
-    assert!(found >= ENOUGH, "{found} numbers");
+    assert!(checked > 100, "{checked} summaries");
+}
+
+/// A row of a Markdown table without marks: the pages on CUDA hold what was printed, and say of it in words.
+fn rows(page: &str, columns: usize) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let tables = text.lines().filter(|line| line.starts_with("| ")).map(cells).filter(|row| row.len() == columns);
+    tables.skip(1).collect()
+}
+
+#[test]
+fn the_pages_on_cuda_count_what_their_tables_hold() {
+    let (kernels, page) =
+        (rows("docs/cuda-kernels.md", 8), fs::read_to_string(root().join("docs/cuda-kernels.md")).unwrap());
+    let most = |column: usize| kernels.iter().map(|row| row[column].parse::<u32>().unwrap()).max().unwrap();
+    assert!(
+        page.contains(&format!(": {} rows, at most {} registers.", kernels.len(), most(3))),
+        "{} rows",
+        kernels.len()
+    );
+    assert_eq!((most(4), most(5)), (0, 0), "none spills");
+    let on_the_stack = kernels.iter().filter(|row| row[6] != "0");
+    assert!(
+        on_the_stack
+            .into_iter()
+            .all(|row| row[1].ends_with("_f64") && (row[1].contains("vlu") || row[1].contains("sine")))
+    );
+    let (mistakes, page) = (rows("docs/cuda.md", 3), fs::read_to_string(root().join("docs/cuda.md")).unwrap());
+    assert!(mistakes.iter().all(|row| row[2].contains(" tests, ")) && !mistakes.is_empty());
+    assert!(page.contains(&format!("\n{0} of {0} caught\n", mistakes.len())), "{} mistakes", mistakes.len());
 }

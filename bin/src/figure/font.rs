@@ -2,11 +2,37 @@
 
 use std::sync::LazyLock;
 
+use skrifa::charmap::Charmap;
+use skrifa::instance::{LocationRef, Size};
+use skrifa::metrics::GlyphMetrics;
+use skrifa::outline::pen::PathStyle;
+use skrifa::outline::{DrawSettings, OutlineGlyphCollection, OutlinePen};
+use skrifa::{FontRef, GlyphId, MetadataProvider};
 use tiny_skia::{Path, PathBuilder};
-use ttf_parser::{Face, GlyphId, OutlineBuilder};
+
+/// What is read of the font, in its own units.
+struct Face {
+    letters: Charmap<'static>,
+    metrics: GlyphMetrics<'static>,
+    outlines: OutlineGlyphCollection<'static>,
+    units_per_em: u16,
+}
+
+impl Face {
+    fn parse(bytes: &'static [u8]) -> Option<Self> {
+        let font = FontRef::new(bytes).ok()?;
+        let (size, location) = (Size::unscaled(), LocationRef::default());
+        Some(Self {
+            letters: font.charmap(),
+            metrics: font.glyph_metrics(size, location),
+            outlines: font.outline_glyphs(),
+            units_per_em: font.metrics(size, location).units_per_em,
+        })
+    }
+}
 
 /// Never `None`: a test reads it.
-static FACE: LazyLock<Option<Face<'static>>> = LazyLock::new(|| Face::parse(dejavu::sans::regular(), 0).ok());
+static FACE: LazyLock<Option<Face>> = LazyLock::new(|| Face::parse(dejavu::sans::regular()));
 
 /// What an SVG asks for: the font itself, else one as wide.
 pub const FAMILY: &str = "DejaVu Sans, Verdana, Geneva, sans-serif";
@@ -16,7 +42,7 @@ const CUT: char = '…';
 
 /// Width of a text in pixels.
 pub fn width(text: &str, size: f64) -> f64 {
-    text.chars().map(|letter| f64::from(advance(glyph(letter)))).sum::<f64>() * scale(size)
+    text.chars().map(|letter| advance(glyph(letter))).sum::<f64>() * scale(size)
 }
 
 /// The text, cut where it would be wider than it may be.
@@ -24,11 +50,11 @@ pub fn fit(text: &str, size: f64, widest: f64) -> String {
     if width(text, size) <= widest {
         return text.to_owned();
     }
-    let mut used = f64::from(advance(glyph(CUT))) * scale(size);
+    let mut used = advance(glyph(CUT)) * scale(size);
     let mut cut: String = text
         .chars()
         .take_while(|letter| {
-            used += f64::from(advance(glyph(*letter))) * scale(size);
+            used += advance(glyph(*letter)) * scale(size);
             used <= widest
         })
         .collect();
@@ -57,23 +83,28 @@ pub fn outline(text: &str, size: f64) -> Option<Path> {
     let mut pen = Pen { path: PathBuilder::new(), scale: scale(size) as f32, x: 0.0 };
     for letter in text.chars() {
         let glyph = glyph(letter);
-        FACE.as_ref().and_then(|face| face.outline_glyph(glyph, &mut pen));
-        pen.x += f32::from(advance(glyph)) * pen.scale;
+        if let Some(shape) = FACE.as_ref().and_then(|face| face.outlines.get(glyph)) {
+            // An outline that is damaged ends where it is: the font is built in, and a test draws it.
+            let settings = DrawSettings::unhinted(Size::unscaled(), LocationRef::default());
+            let _ = shape.draw(settings.with_path_style(PathStyle::HarfBuzz), &mut pen);
+        }
+        pen.x += advance(glyph) as f32 * pen.scale;
     }
     pen.path.finish()
 }
 
 /// The glyph of a letter: that of a missing one where the font has none.
 fn glyph(letter: char) -> GlyphId {
-    FACE.as_ref().and_then(|face| face.glyph_index(letter)).unwrap_or_default()
+    FACE.as_ref().and_then(|face| face.letters.map(letter)).unwrap_or_default()
 }
 
-fn advance(glyph: GlyphId) -> u16 {
-    FACE.as_ref().and_then(|face| face.glyph_hor_advance(glyph)).unwrap_or(0)
+/// How far the next letter is, in the font's units.
+fn advance(glyph: GlyphId) -> f64 {
+    FACE.as_ref().and_then(|face| face.metrics.advance_width(glyph)).map_or(0.0, f64::from)
 }
 
 fn scale(size: f64) -> f64 {
-    size / FACE.as_ref().map_or(1.0, |face| f64::from(face.units_per_em()))
+    size / FACE.as_ref().map_or(1.0, |face| f64::from(face.units_per_em))
 }
 
 struct Pen {
@@ -89,7 +120,7 @@ impl Pen {
     }
 }
 
-impl OutlineBuilder for Pen {
+impl OutlinePen for Pen {
     fn move_to(&mut self, x: f32, y: f32) {
         let (x, y) = self.at(x, y);
         self.path.move_to(x, y);
@@ -117,6 +148,8 @@ impl OutlineBuilder for Pen {
 
 #[cfg(test)]
 mod tests {
+    use tiny_skia::PathSegment;
+
     use super::*;
 
     #[test]
@@ -137,5 +170,28 @@ mod tests {
         assert!(bounds.right() > 30.0 && f64::from(bounds.right()) <= width("αβ x", 20.0) + 1.0, "{bounds:?}");
         assert!(bounds.top() < -10.0 && bounds.bottom() < 8.0, "{bounds:?}");
         assert!(outline("  ", 20.0).is_none());
+    }
+
+    #[test]
+    fn an_outline_is_that_of_the_font() {
+        // The two boxes of an exclamation mark, in units of the font, y downwards.
+        let expected = [
+            [(309, -254), (512, -254), (512, 0), (309, 0)].as_slice(),
+            &[(309, -1493), (512, -1493), (512, -838), (492, -481), (330, -481), (309, -838)],
+        ];
+        let mut found: Vec<Vec<(i32, i32)>> = Vec::new();
+        for segment in outline("!", 2048.0).unwrap().segments() {
+            match segment {
+                PathSegment::MoveTo(point) => found.push(vec![(point.x as i32, point.y as i32)]),
+                PathSegment::LineTo(point) => found.last_mut().unwrap().push((point.x as i32, point.y as i32)),
+                PathSegment::Close => {}
+                curve => panic!("{curve:?}"),
+            }
+        }
+        assert_eq!(found, expected);
+        // A contour that the font begins with a control point starts at the next point, as HarfBuzz has it.
+        let first = outline("\u{238}", 2048.0).unwrap().segments().next();
+        assert_eq!(first, Some(PathSegment::MoveTo((303.0, -559.0).into())));
+        assert_eq!(width("!", 2048.0), 821.0);
     }
 }
