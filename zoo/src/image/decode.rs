@@ -64,9 +64,9 @@ impl Image {
 
     /// As [`Image::decode`], for images of at most `pixels` pixels where that is less than [`MAX_PIXELS`].
     ///
-    /// Decoding takes at most 64 bytes of memory for each of them (JPEG coefficients in two bytes of up to four components,
-    /// of an image rounded up to whole blocks, are most of it), and for each byte of the file: the pixels of a file are not
-    /// bounded by its size, for all formats have ways to say in a few bytes that millions of pixels are equal.
+    /// Decoding takes at most 64 bytes of memory for each of them, with sides rounded up to 32, and for each byte of the file,
+    /// and 1 MiB. The pixels are not bounded by the size of the file: every format can say in a few bytes that millions of
+    /// them are equal.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Files of weights that nobody meant to write: cut short, damaged, or made to do harm.
+//! Files of weights, and of images, that nobody meant to write: cut short, damaged, or made to do harm.
 //!
 //! Each gives an error or harmless tensors: no panic, no message of more than one line, and no more memory than its size
 //! justifies. What that is, `fuzz/readers.rs` says, through which every file here goes. Its allocator counts for the whole
@@ -8,6 +8,7 @@
 mod readers;
 
 mod hdf5;
+mod images;
 mod mutation;
 mod safetensors;
 

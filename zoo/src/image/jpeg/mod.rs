@@ -54,3 +54,6 @@ pub(super) fn decode(
     accepted(width, height)?;
     Ok((width, height, decoder::rgb(frame).map_err(refused)?))
 }
+
+#[cfg(test)]
+mod tests;

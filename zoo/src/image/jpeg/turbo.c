@@ -26,6 +26,8 @@ struct decoder {
     struct jpeg_progress_mgr progress;
     jmp_buf back;
     enum outcome outcome;
+    /* Whether every pixel was decoded. */
+    int complete;
     /* What the caller gave, and where results go. */
     const uint8_t *bytes;
     size_t len;
@@ -69,10 +71,17 @@ static void nothing(j_decompress_ptr info)
     (void)info;
 }
 
-/* All bytes are there from the beginning, so whoever asks for more has a file that was cut. */
+/* All bytes are there from the beginning, so whoever asks for more has a file that was cut: but if every pixel was decoded,
+ * only the end of the image is missing, and Pillow reads such a file too. */
+static void end_of_bytes(j_decompress_ptr info)
+{
+    struct decoder *decoder = info->client_data;
+    leave((j_common_ptr)info, decoder->complete ? DONE : CUT);
+}
+
 static boolean fill_input_buffer(j_decompress_ptr info)
 {
-    leave((j_common_ptr)info, CUT);
+    end_of_bytes(info);
     return FALSE;
 }
 
@@ -81,7 +90,7 @@ static void skip_input_data(j_decompress_ptr info, long count)
     if (count <= 0)
         return;
     if ((unsigned long)count > info->src->bytes_in_buffer)
-        leave((j_common_ptr)info, CUT);
+        end_of_bytes(info);
     info->src->next_input_byte += count;
     info->src->bytes_in_buffer -= (size_t)count;
 }
@@ -129,7 +138,8 @@ static void read_pixels(struct decoder *decoder)
         JSAMPROW line = decoder->pixels + row * info->output_scanline;
         jpeg_read_scanlines(info, &line, 1);
     }
-    /* Reads on to the end of the image, so that a missing one shows. */
+    decoder->complete = 1;
+    /* Reads on to the end of the image. A scan more than the frame has shows here. */
     jpeg_finish_decompress(info);
 }
 
