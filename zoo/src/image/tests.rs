@@ -69,9 +69,10 @@ fn cases_with_a_twin_decode_to_its_bytes() {
         }
         assert!(open("jpeg_arithmetic/arithmetic.jpg").is_ok());
     } else {
-        for (file, reason) in
-            [("jpeg_noninterleaved/scans.jpg", "several scans"), ("jpeg_arithmetic/arithmetic.jpg", "arithmetic coding")]
-        {
+        for (file, reason) in [
+            ("jpeg_noninterleaved/scans.jpg", "several scans"),
+            ("jpeg_arithmetic/arithmetic.jpg", "arithmetic coding"),
+        ] {
             let error = open(file).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
