@@ -17,21 +17,30 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let mut rest = bytes;
     let mut sequential = true;
     let mut scans = 0;
+    let mut restarts = 0;
     loop {
         // In entropy-coded data, and as a decoder does anywhere: whatever is no marker is passed over. `FF 00` is a byte of
-        // the data, `FF D0` to `FF D7` restart it, and `FF FF` fills.
-        let marker = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff));
+        // the data, and `FF FF` fills.
+        let marker = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff));
         let position = marker.ok_or(Refusal::Cut)?;
         let marker = rest[position + 1];
         rest = &rest[position + 2..];
         match marker {
             END_OF_IMAGE => return Ok(()),
+            // Those that restart the data of a scan are counted modulo 8; the decoder takes any for the next.
+            0xd0..=0xd7 if scans > 0 && marker != 0xd0 + restarts => {
+                return Err(Refusal::Because("it is damaged: restart markers out of order".to_owned()));
+            }
+            0xd0..=0xd7 => {
+                restarts = (restarts + 1) % 8;
+                continue;
+            }
             // The start of the image and TEM stand alone.
             0xd8 | 0x01 => continue,
             // Frames: of these twelve kinds the second half is coded arithmetically, and C2 and CA are progressive.
             0xc9..=0xcb | 0xcd..=0xcf => return Err(Refusal::Because(format!("arithmetic coding: {READ_BY_C}"))),
             0xc2 => sequential = false,
-            START_OF_SCAN => scans += 1,
+            START_OF_SCAN => (scans, restarts) = (scans + 1, 0),
             _ => {}
         }
         if sequential && scans > 1 {

@@ -72,22 +72,22 @@ fn the_decoder_in_rust_gives_pillows_bytes_but_for_a_few_levels() {
     }
 }
 
-/// A file with a damaged byte in its entropy-coded data, and one whose restart marker is another.
+/// A file with damage in its entropy-coded data, and one of whose restart markers is another.
 fn damaged() -> [Vec<u8>; 2] {
     let mut code = bytes("jpeg/ycc_420_baseline_31x33.jpg");
     let scan = code.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
-    code[scan + 60..scan + 64].fill(0xfe);
+    code[scan + 60..scan + 64].fill(0x55);
     let mut restart = bytes("jpeg/ycc_420_restart1_21x19.jpg");
     let marker = restart.windows(2).position(|pair| pair == [0xff, 0xd1]).unwrap();
-    restart[marker + 1] = 0xc5;
+    restart[marker + 1] = 0xd5;
     [code, restart]
 }
 
 #[test]
 fn the_decoder_in_rust_refuses_damage() {
-    for file in damaged() {
-        assert!(matches!(plain_rgb(&file), Err(Refusal::Because(_))));
-    }
+    let [code, restart] = damaged();
+    assert!(matches!(plain_rgb(&code), Err(Refusal::Because(_))));
+    assert_eq!(plain_rgb(&restart), Err(because("it is damaged: restart markers out of order")));
 }
 
 #[cfg(feature = "jpeg-c")]
@@ -123,8 +123,7 @@ mod of_libjpeg {
             (b"\xff\xd8\xff\xd9".to_vec(), "JPEG datastream contains no image"),
             (b"no JPEG at all".to_vec(), "Not a JPEG file: starts with 0x6e 0x6f"),
             (without(0xdb), "Quantization table 0x00 was not defined"),
-            (without(0xc4), "Huffman table 0x00 was not defined"),
-            (without(0xda), "JPEG datastream contains no image"),
+            (without(0xda), "Invalid JPEG file structure: missing SOS marker"),
             (wide, "Bogus sampling factors"),
             (two_frames, "Invalid JPEG file structure: two SOF markers"),
             (four_bits, "Unsupported JPEG data precision 4"),
@@ -140,8 +139,14 @@ mod of_libjpeg {
     fn damage_is_read_as_far_as_it_can_be_and_a_cut_is_not() {
         for file in damaged() {
             assert!(rgb(&file).is_ok());
-            assert_eq!(rgb(&file[..file.len() - 200]), Err(Refusal::Cut));
         }
+        let file = bytes("jpeg/ycc_420_baseline_31x33.jpg");
+        for len in 2..file.len() - 8 {
+            assert_eq!(rgb(&file[..len]), Err(Refusal::Cut), "{len}");
+        }
+        // Where another marker is in the place of the end every pixel is there, and Pillow reads it too.
+        let file = bytes("jpeg/grey_444_baseline_13x31.jpg");
+        assert_eq!(rgb(&[&file[..file.len() - 2], &[0xff, 0xe1]].concat()), rgb(&file));
     }
 
     /// A frame of 9459x9459 with 400 scans, all bits of which are 0: some 9 kB that would take a minute.
