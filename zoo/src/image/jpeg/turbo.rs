@@ -12,8 +12,8 @@ use mozjpeg_sys as _;
 use super::{Refusal, no_memory};
 use crate::image::decode::MAX_WORK;
 
-/// Pixels that all scans of a file together may have. The scans of a large image can be a few bytes each and take a second:
-/// this many take some ten, and leave the largest image that is accepted 96 scans (cameras and encoders write at most 20).
+/// Pixels that all scans of a file together may have. A scan of a large image can be a few bytes and take a second: these take
+/// ten, and leave the largest image that is accepted 96 scans. Encoders write about ten.
 const MAX_SCANNED: u64 = 1 << 33;
 
 /// `JMSG_LENGTH_MAX` of jpeglib.h.
