@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use peak_alloc::PeakAlloc;
+use pvlu_zoo::image::Image;
 use pvlu_zoo::weights::{Dtype, TensorFile};
 
 #[global_allocator]
@@ -70,6 +71,30 @@ pub fn safetensors(input: &[u8]) {
     framed.extend_from_slice(input);
     framed.extend_from_slice(&[0x3c; 64]);
     read(&framed);
+}
+
+/// Pixels of an image that is decoded; a larger one is refused by its size.
+const PIXELS: usize = 1 << 16;
+
+/// Bytes that decoding an image of so many pixels in a file of `len` bytes may take: what
+/// [`decode_within`](Image::decode_within) states, and tables of a fixed size. libjpeg's are not among those that are
+/// counted: the limit of the whole process stands over them.
+fn decoded(len: usize) -> usize {
+    (1 << 20) + 64 * (PIXELS + len)
+}
+
+/// Decodes `bytes`. Whatever they are, nothing panics, no message breaks its line or is endless, and no more memory is taken
+/// than is stated.
+pub fn image(bytes: &[u8]) {
+    let (image, memory) = measured(|| Image::decode_within("input", bytes, PIXELS));
+    assert!(memory.peak <= decoded(bytes.len()), "{} bytes to decode {}", memory.peak, bytes.len());
+    match image {
+        Ok(image) => {
+            let area = image.width() * image.height();
+            assert!((1..=PIXELS).contains(&area) && image.pixels().len() == 3 * area, "{area} pixels");
+        }
+        Err(error) => assert_readable(&error.to_string()),
+    }
 }
 
 /// Bytes beyond those that there were before.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{Image, ImageError, jpeg};
+use super::{Image, ImageError, jpeg, webp};
 
 /// Pixels accepted in an image: the number above which Pillow warns of a "decompression bomb".
 pub const MAX_PIXELS: usize = 89_478_485;
@@ -18,15 +18,19 @@ pub const MAX_SIDE: u32 = 65_535;
 pub const MAX_BYTES: u64 = 1 << 28;
 
 /// Bytes that a decoder may take beside its output.
-const MAX_WORK: u64 = 1 << 30;
+pub(super) const MAX_WORK: u64 = 1 << 30;
 
 impl Image {
     /// Reads a PNG, JPEG or WebP file; its content decides which, not its name. Of an animation it is the first frame.
     ///
-    /// As in Pillow, transparency is dropped without blending, 16-bit colours keep their upper byte, and 16-bit grey is cut
-    /// off at 255 (so that nearly all of it becomes white). As in torchvision's and Keras' loaders, an EXIF orientation and
-    /// a colour profile are ignored. PNG and WebP give Pillow's bytes. JPEG leaves
-    /// rounding to the decoder: on average a value differs by less than half a level, and in noise one may by 13.
+    /// The bytes are Pillow's. As there, transparency is dropped without blending, 16-bit colours keep their upper byte,
+    /// 16-bit grey is cut off at 255 (so that nearly all of it becomes white), and CMYK is taken to be inverted, as Adobe
+    /// writes it. As in torchvision's and Keras' loaders, an EXIF orientation and a colour profile are ignored.
+    ///
+    /// Without the feature `jpeg-c` a decoder in Rust reads JPEG files: its values differ from Pillow's by rounding, half a
+    /// level in the mean, and in noise by up to 13. It refuses arithmetic coding, and several scans of a file that is not
+    /// progressive. Of entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be
+    /// read; without it such a file is refused as a rule.
     ///
     /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`], is
     /// refused before any pixel is decoded.
@@ -55,55 +59,82 @@ impl Image {
     ///
     /// Any [`ImageError`] but those of the file system.
     pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self, ImageError> {
+        Self::decode_within(path, bytes, MAX_PIXELS)
+    }
+
+    /// As [`Image::decode`], for images of at most `pixels` pixels where that is less than [`MAX_PIXELS`].
+    ///
+    /// Decoding takes at most 64 bytes of memory for each of them, with sides rounded up to 32, and for each byte of the file,
+    /// and 1 MiB. The pixels are not bounded by the size of the file: every format can say in a few bytes that millions of
+    /// them are equal.
+    ///
+    /// # Errors
+    ///
+    /// As [`Image::decode`].
+    pub fn decode_within(path: impl AsRef<Path>, bytes: &[u8], pixels: usize) -> Result<Self, ImageError> {
         let path = path.as_ref();
         let too_large = |unit, limit, found| ImageError::TooLarge { path: path.to_owned(), unit, limit, found };
         if bytes.len() as u64 > MAX_BYTES {
             return Err(too_large("bytes", MAX_BYTES, "more".to_owned()));
         }
-        let (format, name) = match image::guess_format(bytes) {
-            Ok(ImageFormat::Png) => (ImageFormat::Png, "PNG"),
-            Ok(ImageFormat::Jpeg) => (ImageFormat::Jpeg, "JPEG"),
-            Ok(ImageFormat::WebP) => (ImageFormat::WebP, "WebP"),
+        let pixels = pixels.min(MAX_PIXELS) as u64;
+        let accepted = |width: u32, height: u32| {
+            let found = || format!("{width}x{height}");
+            if u64::from(width) * u64::from(height) > pixels {
+                return Err(too_large("pixels", pixels, found()));
+            }
+            if width.max(height) > MAX_SIDE {
+                return Err(too_large("pixels along a side", MAX_SIDE.into(), found()));
+            }
+            Ok(())
+        };
+        let (name, (width, height, values)) = match image::guess_format(bytes) {
+            Ok(ImageFormat::Jpeg) => ("JPEG", jpeg::decode(path, bytes, accepted)?),
+            Ok(ImageFormat::Png) => ("PNG", png_or_webp(path, bytes, (ImageFormat::Png, "PNG"), accepted)?),
+            Ok(ImageFormat::WebP) if !webp::is_whole(bytes) => {
+                return Err(ImageError::Cut { path: path.to_owned(), format: "WebP", len: bytes.len() });
+            }
+            Ok(ImageFormat::WebP) => {
+                ("WebP", png_or_webp(path, &webp::without_blending(bytes), (ImageFormat::WebP, "WebP"), accepted)?)
+            }
             other => {
                 let found = other.map_or_else(|_| unknown(bytes), known);
                 return Err(ImageError::Format { path: path.to_owned(), found });
             }
         };
-        let whole = match format {
-            ImageFormat::Jpeg => jpeg::is_whole(bytes),
-            ImageFormat::WebP => riff_is_whole(bytes),
-            // Its decoder misses no pixel.
-            _ => true,
-        };
-        if !whole {
-            return Err(ImageError::Cut { path: path.to_owned(), format: name, len: bytes.len() });
-        }
-
-        let refused =
-            |error: image::ImageError| ImageError::Decode { path: path.to_owned(), format: name, reason: line(&error) };
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(MAX_WORK);
-        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-        reader.limits(limits);
-        let decoder = reader.into_decoder().map_err(refused)?;
-        let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > MAX_PIXELS as u64 {
-            return Err(too_large("pixels", MAX_PIXELS as u64, format!("{width}x{height}")));
-        }
-        if width.max(height) > MAX_SIDE {
-            return Err(too_large("pixels along a side", MAX_SIDE.into(), format!("{width}x{height}")));
-        }
-        let decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;
-        let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-        Self::new(width, height, rgb(decoded)).ok_or_else(|| {
+        Self::new(width as usize, height as usize, values).ok_or_else(|| {
             let reason = format!("{width}x{height} pixels are not what it holds");
             ImageError::Decode { path: path.to_owned(), format: name, reason }
         })
     }
 }
 
-/// The bytes as `convert("RGB")` gives them; see [`Image::open`].
-fn rgb(image: DynamicImage) -> Vec<u8> {
+/// Width, height and the RGB bytes of a file in a format whose decoder in Rust gives Pillow's bytes.
+fn png_or_webp(
+    path: &Path,
+    bytes: &[u8],
+    (format, name): (ImageFormat, &'static str),
+    accepted: impl FnOnce(u32, u32) -> Result<(), ImageError>,
+) -> Result<(u32, u32, Vec<u8>), ImageError> {
+    let refused = |error: image::ImageError| {
+        let reason = line(&error.to_string());
+        ImageError::Decode { path: path.to_owned(), format: name, reason }
+    };
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_WORK);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(refused)?;
+    let (width, height) = decoder.dimensions();
+    accepted(width, height)?;
+    let decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    // The colour type of a PNG, in the header that comes first. With `tRNS`, grey is decoded to grey with alpha.
+    let is_grey = format == ImageFormat::Png && bytes.get(25) == Some(&0);
+    Ok((width, height, rgb(decoded, is_grey)))
+}
+
+/// The bytes as `convert("RGB")` gives them; see [`Image::open`]. `is_grey`: the file holds grey without alpha.
+fn rgb(image: DynamicImage, is_grey: bool) -> Vec<u8> {
     fn keep<const N: usize>(values: &[u8]) -> Vec<u8> {
         values.chunks_exact(N).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()
     }
@@ -111,6 +142,8 @@ fn rgb(image: DynamicImage) -> Vec<u8> {
         values.chunks_exact(N).flat_map(|pixel| [pixel[0]; 3]).collect()
     }
     let upper = |values: &[u16]| -> Vec<u8> { values.iter().map(|value| value.to_be_bytes()[0]).collect() };
+    // Pillow's mode `I;16`, the only one whose values it cuts off.
+    let cut = |values: &[u16]| -> Vec<u8> { values.iter().map(|&value| value.min(255) as u8).collect() };
     match image {
         DynamicImage::ImageRgb8(image) => image.into_raw(),
         DynamicImage::ImageRgba8(image) => keep::<4>(image.as_raw()),
@@ -118,22 +151,12 @@ fn rgb(image: DynamicImage) -> Vec<u8> {
         DynamicImage::ImageLumaA8(image) => grey::<2>(image.as_raw()),
         DynamicImage::ImageRgb16(image) => upper(image.as_raw()),
         DynamicImage::ImageRgba16(image) => keep::<4>(&upper(image.as_raw())),
-        DynamicImage::ImageLuma16(image) => {
-            // Pillow's mode `I;16`, the only one whose values it cuts off.
-            let cut: Vec<u8> = image.as_raw().iter().map(|&value| value.min(255) as u8).collect();
-            grey::<1>(&cut)
-        }
+        DynamicImage::ImageLuma16(image) => grey::<1>(&cut(image.as_raw())),
+        DynamicImage::ImageLumaA16(image) if is_grey => grey::<2>(&cut(image.as_raw())),
         DynamicImage::ImageLumaA16(image) => grey::<2>(&upper(image.as_raw())),
         // The formats read here have no values of other types.
         other => other.into_rgb8().into_raw(),
     }
-}
-
-/// Whether a WebP file is as long as it says: a RIFF container, whose length follows its four letters. Its decoder would
-/// make up the last bytes.
-fn riff_is_whole(bytes: &[u8]) -> bool {
-    let length = bytes.get(4..8).and_then(|length| length.first_chunk());
-    length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes(*length)))
 }
 
 fn known(format: ImageFormat) -> &'static str {
@@ -155,6 +178,6 @@ fn unknown(bytes: &[u8]) -> &'static str {
 }
 
 /// A message of a decoder as one line of bounded length.
-fn line(error: &image::ImageError) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+pub(super) fn line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }

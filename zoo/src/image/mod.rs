@@ -15,6 +15,7 @@ mod jpeg;
 mod preprocessing;
 mod resize;
 mod text;
+mod webp;
 
 pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 pub use error::ImageError;

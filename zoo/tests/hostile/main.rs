@@ -12,6 +12,7 @@ mod readers;
 mod sets;
 
 mod hdf5;
+mod images;
 mod mutation;
 mod safetensors;
 

@@ -4,8 +4,11 @@
 //! from the channels in turn. So the order needs no sorting.
 
 use std::io;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rayon::Yield;
 
 use super::Batch;
 
@@ -65,9 +68,26 @@ impl<T: Send + 'static> Worker<T> {
 }
 
 impl<T> Worker<T> {
+    /// The next batch. Where the reader is a thread of the pool, as that of a program is, it works along while there is none:
+    /// a batch of files is shared out to the pool, and of two threads one would decode while the other waits for it.
     fn receive(&mut self) -> T {
-        if let Some(Ok(batch)) = self.batches.as_ref().map(Receiver::recv) {
-            return batch;
+        while let Some(batches) = &self.batches {
+            match batches.try_recv() {
+                Ok(batch) => return batch,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {}
+            }
+            let received = match rayon::yield_now() {
+                Some(Yield::Executed) => continue,
+                // Nothing to be had just now; what is being worked on may be shared out further.
+                Some(Yield::Idle) => batches.recv_timeout(Duration::from_millis(1)),
+                None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match received {
+                Ok(batch) => return batch,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
         }
         // A worker leaves before its last batch only by a panic. To end the epoch here would train on a part of the images
         // without a word, so the panic goes on in this thread.

@@ -232,3 +232,28 @@ fn filtered_images_are_normalised_and_changed_as_others_are() {
     let wrong = Some(Gaussian { sigma: -1.0, radius: 4 });
     assert!(Loader::new(split, LoaderConfig { filter: wrong, ..augmented }).is_err());
 }
+
+/// A batch of files is shared out to a pool whose one thread is the reader's, as in a program.
+#[test]
+fn a_reader_of_the_pool_works_along_while_it_waits() {
+    let reader = thread::spawn(|| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).use_current_thread().build().unwrap();
+        let pool = Arc::new(pool);
+        let shared = Arc::clone(&pool);
+        // Each image waits until two threads have one in hand, or for so long that there is no second.
+        let make = move |_| {
+            let here = std::sync::Mutex::new(BTreeSet::new());
+            let one = |_| {
+                let start = Instant::now();
+                here.lock().unwrap().insert(format!("{:?}", thread::current().id()));
+                while here.lock().unwrap().len() < 2 && start.elapsed() < Duration::from_secs(2) {
+                    thread::yield_now();
+                }
+            };
+            shared.install(|| (0..8).into_par_iter().with_max_len(1).for_each(one));
+            here.into_inner().unwrap().len()
+        };
+        ahead::Epoch::new(make, 3, (1, 1)).collect::<Vec<usize>>()
+    });
+    assert_eq!(reader.join().unwrap(), [2, 2, 2]);
+}

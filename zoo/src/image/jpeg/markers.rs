@@ -1,0 +1,53 @@
+//! Whether the decoder in Rust reads a JPEG file right, as far as its markers tell (ITU-T T.81, annex B).
+//!
+//! That decoder fills what is missing of a file that was cut short with grey, knows no arithmetic coding, and takes the scans
+//! of a baseline file for something else if there are more than one and colours are subsampled from top to bottom. Pillow
+//! refuses the first, and reads the others: a network would be judged on half an image, or on noise, without a word.
+
+use super::Refusal;
+
+const END_OF_IMAGE: u8 = 0xd9;
+const START_OF_SCAN: u8 = 0xda;
+
+/// What is said of a file that libjpeg reads.
+const READ_BY_C: &str = "re-encode it, or build with the feature jpeg-c";
+
+/// Follows the markers of a file to the end of its image. What follows the end marker does not matter.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
+    let mut rest = bytes;
+    let mut sequential = true;
+    let mut scans = 0;
+    let mut restarts = 0;
+    loop {
+        // In entropy-coded data, and as a decoder does anywhere: whatever is no marker is passed over. `FF 00` is a byte of
+        // the data, and `FF FF` fills.
+        let marker = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff));
+        let position = marker.ok_or(Refusal::Cut)?;
+        let marker = rest[position + 1];
+        rest = &rest[position + 2..];
+        match marker {
+            END_OF_IMAGE => return Ok(()),
+            // Those that restart the data of a scan are counted modulo 8; the decoder takes any for the next.
+            0xd0..=0xd7 if scans > 0 && marker != 0xd0 + restarts => {
+                return Err(Refusal::Because("it is damaged: restart markers out of order".to_owned()));
+            }
+            0xd0..=0xd7 => {
+                restarts = (restarts + 1) % 8;
+                continue;
+            }
+            // The start of the image and TEM stand alone.
+            0xd8 | 0x01 => continue,
+            // Frames: of these twelve kinds the second half is coded arithmetically, and C2 and CA are progressive.
+            0xc9..=0xcb | 0xcd..=0xcf => return Err(Refusal::Because(format!("arithmetic coding: {READ_BY_C}"))),
+            0xc2 => sequential = false,
+            START_OF_SCAN => (scans, restarts) = (scans + 1, 0),
+            _ => {}
+        }
+        if sequential && scans > 1 {
+            return Err(Refusal::Because(format!("several scans, and not progressive: {READ_BY_C}")));
+        }
+        // Any other begins a segment with its own length, in which anything may look like a marker: a thumbnail does.
+        let length = rest.first_chunk().ok_or(Refusal::Cut)?;
+        rest = rest.get(usize::from(u16::from_be_bytes(*length)).max(2)..).ok_or(Refusal::Cut)?;
+    }
+}

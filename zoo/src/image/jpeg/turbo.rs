@@ -1,0 +1,159 @@
+//! The decoder of libjpeg, in C: the one in Pillow, and its bytes. The only `unsafe` code above the kernels.
+//!
+//! `turbo.c` beside this file has two functions, each of which reads a slice of bytes and fills memory that is lent to it.
+//! Nothing that libjpeg allocates outlives a call, no function of Rust is called from C, and an error of libjpeg, which may
+//! not return, leaves by `longjmp` over frames of C alone. So nothing unwinds through C, whatever `panic` is set to.
+
+use std::ffi::{CStr, c_char, c_int, c_long};
+
+// For its library alone: its declarations let a panic pass through C, which is not needed here.
+use mozjpeg_sys as _;
+
+use super::{Refusal, no_memory};
+use crate::image::decode::MAX_WORK;
+
+/// Pixels that all scans of a file together may have. A scan of a large image can be a few bytes and take a second: these take
+/// ten, and leave the largest image that is accepted 96 scans. Encoders write about ten.
+const MAX_SCANNED: u64 = 1 << 33;
+
+/// `JMSG_LENGTH_MAX` of jpeglib.h.
+const MESSAGE: usize = 200;
+
+/// What a call comes to; in turbo.c an `enum outcome`.
+const DONE: c_int = 0;
+const CUT: c_int = 2;
+const TOO_MANY_SCANS: c_int = 3;
+
+/// What the headers say; in turbo.c a `struct frame`.
+#[repr(C)]
+struct Shape {
+    width: u32,
+    height: u32,
+    components: u32,
+}
+
+/// A file whose headers were read.
+pub(super) struct Frame<'a> {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    components: usize,
+    bytes: &'a [u8],
+}
+
+unsafe extern "C" {
+    /// Fills `shape`, and `message` if it refuses.
+    ///
+    /// # Safety
+    ///
+    /// `bytes` is valid for reads of `len` bytes, `shape` for writes, `message` for writes of `JMSG_LENGTH_MAX` bytes.
+    fn pvlu_zoo_jpeg_frame(bytes: *const u8, len: usize, shape: *mut Shape, message: *mut c_char) -> c_int;
+
+    /// Fills `pixels` as far as it gets, and `message` if it refuses.
+    ///
+    /// # Safety
+    ///
+    /// `bytes` is valid for reads of `len` bytes, `pixels` for writes of `pixels_len`, `message` for writes of
+    /// `JMSG_LENGTH_MAX` bytes.
+    fn pvlu_zoo_jpeg_pixels(
+        bytes: *const u8,
+        len: usize,
+        max_scans: c_int,
+        max_memory: c_long,
+        pixels: *mut u8,
+        pixels_len: usize,
+        message: *mut c_char,
+    ) -> c_int;
+}
+
+/// Reads the headers.
+pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
+    let mut shape = Shape { width: 0, height: 0, components: 0 };
+    let mut message = [0; MESSAGE];
+    // SAFETY: the pointers are those of a slice with its length, of a `Shape` with the layout of the C struct, and of an
+    // array of the length that is asked for; all live until the call returns, and none is kept. The function writes into the
+    // last two alone, which are borrowed for nothing else, and any bytes are a value of theirs. It has no state beside its
+    // arguments, so threads may call it at once. It does not unwind: it calls nothing but C, and its `longjmp` ends in it.
+    let outcome = unsafe {
+        pvlu_zoo_jpeg_frame(bytes.as_ptr(), bytes.len(), &raw mut shape, message.as_mut_ptr().cast::<c_char>())
+    };
+    verdict(outcome, &message)?;
+    let Shape { width, height, components } = shape;
+    match components {
+        1 | 3 | 4 => Ok(Frame { width, height, components: components as usize, bytes }),
+        // Pillow's verdict too.
+        _ => Err(Refusal::Because(format!("expected 1, 3 or 4 components, found {components}"))),
+    }
+}
+
+/// Decodes the pixels as `convert("RGB")` of Pillow gives them. The frame is small enough.
+pub(super) fn rgb(frame: Frame<'_>) -> Result<Vec<u8>, Refusal> {
+    let Frame { width, height, components, bytes } = frame;
+    let area = u64::from(width) * u64::from(height);
+    let len = |values: usize| (area as usize).checked_mul(values).ok_or_else(|| no_memory(area));
+    let room = len(components.max(3))?;
+    let mut values = Vec::new();
+    values.try_reserve_exact(room).map_err(|_| no_memory(area))?;
+    values.resize(room, 0_u8);
+
+    let samples = &mut values[..len(components)?];
+    let max_scans = c_int::try_from(MAX_SCANNED / area.max(1)).unwrap_or(c_int::MAX);
+    let mut message = [0; MESSAGE];
+    // SAFETY: as in `frame`; `samples` is a slice with its length, of bytes that are initialized. The function writes rows
+    // of the frame that it reads itself, having refused unless they are as many bytes as `samples` has.
+    let outcome = unsafe {
+        pvlu_zoo_jpeg_pixels(
+            bytes.as_ptr(),
+            bytes.len(),
+            max_scans,
+            MAX_WORK as c_long,
+            samples.as_mut_ptr(),
+            samples.len(),
+            message.as_mut_ptr().cast::<c_char>(),
+        )
+    };
+    verdict(outcome, &message)?;
+    match components {
+        1 => spread(&mut values),
+        4 => print_on_white(&mut values),
+        _ => {}
+    }
+    Ok(values)
+}
+
+fn verdict(outcome: c_int, message: &[u8; MESSAGE]) -> Result<(), Refusal> {
+    match outcome {
+        DONE => Ok(()),
+        CUT => Err(Refusal::Cut),
+        TOO_MANY_SCANS => Err(Refusal::Because("it has more scans than an image of its size is read with".to_owned())),
+        _ => {
+            let text = CStr::from_bytes_until_nul(message).unwrap_or_default();
+            Err(Refusal::Because(text.to_string_lossy().into_owned()))
+        }
+    }
+}
+
+/// From grey values in the first third to three equal values a pixel.
+fn spread(values: &mut [u8]) {
+    for pixel in (0..values.len() / 3).rev() {
+        let grey = values[pixel];
+        values[3 * pixel..3 * pixel + 3].fill(grey);
+    }
+}
+
+/// From CMYK to RGB, as Pillow does: files hold it inverted, so that a value is 255 where there is no ink.
+fn print_on_white(values: &mut Vec<u8>) {
+    /// `a b / 255`, rounded, for `a` and `b` up to 255.
+    fn product(a: u8, b: u8) -> u8 {
+        let product = u32::from(a) * u32::from(b) + 128;
+        (((product >> 8) + product) >> 8) as u8
+    }
+    let pixels = values.len() / 4;
+    for pixel in 0..pixels {
+        let light = values[4 * pixel + 3];
+        for colour in 0..3 {
+            // At most `light`, so that there is nothing to cut off.
+            values[3 * pixel + colour] = light - product(255 - values[4 * pixel + colour], light);
+        }
+    }
+    values.truncate(3 * pixels);
+}
