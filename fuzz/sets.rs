@@ -60,7 +60,8 @@ pub fn data(input: &[u8]) {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).expect("a folder for the files");
     let bytes = write(folder, input);
-    for open in [Dataset::open_cifar10, Dataset::open_cifar100] as [fn(&Path) -> Result<Dataset, DataError>; 2] {
+    let [ten, hundred] = [|dir| Dataset::open_cifar10(dir), |dir| Dataset::open_cifar100(dir)] as [fn(&Path) -> _; 2];
+    for open in [ten, hundred] {
         let (set, memory) = measured(|| open(folder));
         assert!(memory.peak <= justified(bytes), "{} bytes to open {bytes}", memory.peak);
         match set {

@@ -14,7 +14,6 @@ use super::classes::Order;
 use super::prepare::preprocessing;
 use super::trained_on::{Chosen, Origin, TrainedOn};
 use crate::error::CliError;
-use crate::output::note;
 
 /// Share of an undivided folder that is measured with.
 const HELD_OUT: f64 = 0.1;
