@@ -23,12 +23,6 @@ fn fnv(bytes: &[u8]) -> String {
     format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
-/// The largest difference of two images of one size.
-fn difference(a: &Image, b: &Image) -> u8 {
-    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
-    a.pixels().iter().zip(b.pixels()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
-}
-
 /// Whether the decoder of this build leaves rounding to itself in this file; see [`Image::open`].
 fn rounds(name: &str) -> bool {
     !cfg!(feature = "jpeg-c") && (name.starts_with("jpeg/") || fixtures().join(format!("decoded/{name}.png")).exists())

@@ -11,14 +11,10 @@ fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(fixtures().join(name)).unwrap()
 }
 
-/// The files of every kind, with width, height and the digest of Pillow's bytes.
-fn kinds() -> Vec<(String, u32, u32, String)> {
+/// The files of every kind.
+fn kinds() -> Vec<String> {
     let text = std::fs::read_to_string(fixtures().join("jpeg.txt")).unwrap();
-    let line = |line: &str| {
-        let [name, width, height, digest] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
-        (name.to_owned(), width.parse().unwrap(), height.parse().unwrap(), digest.to_owned())
-    };
-    text.lines().map(line).collect()
+    text.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
 
 fn plain_rgb(bytes: &[u8]) -> Result<(u32, u32, Vec<u8>), Refusal> {
@@ -47,7 +43,7 @@ fn the_decoder_in_rust_refuses_what_it_would_get_wrong_and_says_why() {
     let arithmetic = because("arithmetic coding: re-encode it, or build with the feature jpeg-c");
     let scans = because("several scans, and not progressive: re-encode it, or build with the feature jpeg-c");
     let mut refused = [0, 0];
-    for (name, ..) in kinds() {
+    for name in kinds() {
         if name.contains("arithmetic") {
             assert_eq!(refusal(&name), arithmetic, "{name}");
             refused[0] += 1;
