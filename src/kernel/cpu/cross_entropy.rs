@@ -69,7 +69,7 @@ impl<E: Element> Kernel for Rows<'_, E> {
         for (((logits, grad), &label), loss) in rows.zip(self.labels).zip(self.losses) {
             let max = max::<S, E>(logits);
             let sum = exponentials::<S, E>(logits, max, grad);
-            *loss = sum.ln() + (max.wide() - logits[label].wide());
+            *loss = libm::log(sum) + (max.wide() - logits[label].wide());
             let scale = E::of(self.scale / sum);
             for grad in &mut *grad {
                 *grad = *grad * scale;

@@ -155,8 +155,8 @@ pub(crate) fn adam_at<E: Element>(
         toward: E::of(1.0 - config.beta1),
         beta2: E::of(config.beta2),
         squares: E::of(1.0 - config.beta2),
-        step_size: E::of(config.learning_rate / (1.0 - config.beta1.powf(exponent))),
-        root: E::of((1.0 - config.beta2.powf(exponent)).sqrt()),
+        step_size: E::of(config.learning_rate / (1.0 - libm::pow(config.beta1, exponent))),
+        root: E::of((1.0 - libm::pow(config.beta2, exponent)).sqrt()),
         epsilon: E::of(config.epsilon),
     };
     let slices = param.chunks_mut(TASK).zip(grad.chunks(TASK)).zip(m.chunks_mut(TASK)).zip(v.chunks_mut(TASK));

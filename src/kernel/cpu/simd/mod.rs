@@ -1,12 +1,14 @@
 //! Vector registers behind one trait, chosen at run time.
 //!
 //! A kernel body is written once against [`Lane`] (or as plain loops) in [`Kernel::run`] and compiled for each
-//! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2` or `avx512` lowers the choice;
-//! a level that the machine does not have, or a name that is none of these, is ignored.
+//! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2` or `avx512` asks for another one,
+//! for measuring and testing: results are the same bits at every level. What cannot be had is an error of
+//! [`Level::requested`], which programs ask, and otherwise as if nothing was asked for.
 //!
 //! Closures do not inherit the instruction set of the function that they are written in, so parallel kernels split the
 //! work first and call [`dispatch`] within each task.
 
+mod level;
 mod portable;
 mod real;
 mod sine;
@@ -14,10 +16,10 @@ mod sine;
 #[allow(unsafe_code)]
 mod x86;
 
+pub use level::{Level, LevelError};
 pub use real::{Lane, MAX_WIDTH, Real};
 
 use std::fmt::Debug;
-use std::sync::OnceLock;
 
 use crate::kernel::element::{Element, Sealed};
 
@@ -42,57 +44,6 @@ impl Sealed for Portable {}
 impl Simd for Portable {
     type F32 = portable::Scalar<f32>;
     type F64 = portable::Scalar<f64>;
-}
-
-/// An instruction set that kernels are compiled for, from the slowest to the fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// The compiler's baseline.
-    Portable,
-    /// AVX2 and FMA.
-    Avx2,
-    /// AVX-512 F, DQ, BW and VL.
-    Avx512,
-}
-
-impl Level {
-    /// The levels that this machine can run, slowest first.
-    pub fn available() -> Vec<Level> {
-        [Level::Portable, Level::Avx2, Level::Avx512].into_iter().filter(|level| level.is_available()).collect()
-    }
-
-    fn is_available(self) -> bool {
-        match self {
-            Level::Portable => true,
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => {
-                Level::Avx2.is_available()
-                    && is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512vl")
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
-        }
-    }
-
-    /// The level that kernels use in this process: the fastest available, or what `PVLU_SIMD` asks for.
-    pub fn current() -> Level {
-        static CURRENT: OnceLock<Level> = OnceLock::new();
-        *CURRENT.get_or_init(|| {
-            let wanted = match std::env::var("PVLU_SIMD").as_deref() {
-                Ok("portable") => Some(Level::Portable),
-                Ok("avx2") => Some(Level::Avx2),
-                Ok("avx512") => Some(Level::Avx512),
-                _ => None,
-            };
-            let available = Level::available();
-            wanted.filter(|level| available.contains(level)).unwrap_or(available[available.len() - 1])
-        })
-    }
 }
 
 /// A kernel body, compiled once for each [`Level`].

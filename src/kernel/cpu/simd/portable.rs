@@ -46,10 +46,10 @@ macro_rules! real {
             fn of(value: f64) -> Self {
                 Scalar(<$elem as Element>::of(value))
             }
-            /// Not fused: without an FMA instruction the fused product is a slow library call.
+            /// An instruction where the kernel is compiled for a processor that has it, otherwise a slow library call.
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                Scalar(self.0 * a.0 + b.0)
+                Scalar(self.0.mul_add(a.0, b.0))
             }
             #[inline(always)]
             fn if_positive(self, positive: Self, other: Self) -> Self {
@@ -100,22 +100,19 @@ real!(f32, {
 real!(f64, {
     #[inline(always)]
     fn sin_cos(self) -> (Self, Self) {
-        let (sin, cos) = self.0.sin_cos();
-        (Scalar(sin), Scalar(cos))
+        sine::sin_cos_f64(self)
     }
     #[inline(always)]
     fn exp(self) -> Self {
-        Scalar(self.0.exp())
+        sine::each_f64(self, libm::exp)
     }
     #[inline(always)]
     fn exp_m1(self) -> Self {
-        Scalar(self.0.exp_m1())
+        sine::each_f64(self, libm::expm1)
     }
 });
 
 impl Parts for Scalar<f32> {
-    const FUSED: bool = false;
-
     #[inline(always)]
     fn round(self) -> Self {
         Scalar(self.0.round_ties_even())
@@ -144,9 +141,5 @@ impl Parts for Scalar<f32> {
     #[inline(always)]
     fn exp2_integer(self) -> Self {
         Scalar(f32::from_bits(((self.0 as i32 + 127) << 23) as u32))
-    }
-    #[inline(always)]
-    fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        Scalar(f(self.0))
     }
 }

@@ -8,7 +8,8 @@ use crate::kernel::element::Sealed;
 
 /// A real number, or a register full of them, in which a formula is written once.
 ///
-/// Comparisons are elementwise. Every function propagates NaN. The trait is sealed: kernels choose the type.
+/// Every operation is elementwise, and its result the same to the last bit in every register: on any processor, whatever the
+/// other elements. (A NaN is any NaN.) Every function propagates NaN. The trait is sealed: kernels choose the type.
 pub trait Real:
     Sealed
     + Copy
@@ -24,12 +25,12 @@ pub trait Real:
 {
     /// The same constant everywhere, rounded once.
     fn of(value: f64) -> Self;
-    /// `self * a + b`, fused where the machine can.
+    /// `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// `if self > 0 { positive } else { other }`; a NaN takes `other`.
     fn if_positive(self, positive: Self, other: Self) -> Self;
     /// Sine and cosine together. In `f32` at most 2 ulp off the true value for |x| up to 1e4, correctly reduced (and
-    /// slower) beyond; NaN for an infinite x. A register takes the slower way, and its last bits, as a whole.
+    /// slower) beyond, and in `f64` at most 1 ulp; NaN for an infinite x.
     fn sin_cos(self) -> (Self, Self);
     /// `e^x`.
     fn exp(self) -> Self;

@@ -1,15 +1,15 @@
-//! Sine, cosine and exponential in `f32`, written once for every register.
+//! Sine, cosine and exponential, written once for every register, such that an element's result depends on that element
+//! alone: neither on the width of the register nor on its other elements.
 //!
-//! Polynomials: Cephes `sinf`, `cosf` and `expf` (S. L. Moshier, Methods and Programs for Mathematical Functions).
-//! Argument reduction: Cody and Waite, with pi/2 cut into pieces such that what a difference loses is known exactly: few
-//! pieces where the machine fuses multiplication and addition, more and shorter ones where it does not.
+//! `f32`. Polynomials: Cephes `sinf`, `cosf` and `expf` (S. L. Moshier, Methods and Programs for Mathematical Functions).
+//! Argument reduction: Cody and Waite, with pi/2 cut into pieces such that what a difference loses is known exactly.
+//!
+//! `f64`: element by element from the crate `libm`. The system's library has other last bits on other systems.
 
-use super::real::Real;
+use super::real::{Lane, MAX_WIDTH};
 
-/// What the functions below need of a register of `f32` beyond [`Real`].
-pub(super) trait Parts: Real {
-    /// Whether [`Real::mul_add`] rounds once.
-    const FUSED: bool;
+/// What the functions below need of a register of `f32` beyond [`Lane`].
+pub(super) trait Parts: Lane<Elem = f32> {
     /// To the nearest integer, ties to even.
     fn round(self) -> Self;
     /// Clamped to `[low, high]`; NaN stays NaN.
@@ -20,78 +20,83 @@ pub(super) trait Parts: Real {
     fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self);
     /// `2^x` for an integer x in `[-126, 127]`.
     fn exp2_integer(self) -> Self;
-    /// Each element on its own.
-    fn map(self, f: impl Fn(f32) -> f32) -> Self;
 }
 
-/// Where the fast reduction ends: the quadrant then has 13 bits, and each piece of pi/2 but the last has 11.
+/// Where the fast reduction ends: the quadrant then has 13 bits.
 const FAST: f32 = 1.0e4;
 
-/// pi/2 in pieces whose products with the quadrant are exact: bits 2^0 to 2^-10, to 2^-21, to 2^-32, and the rest rounded to 24 bits.
-const HALF_PI: [f64; 4] =
-    [1.570_312_5, 4.835_128_784_179_687_5e-4, 3.138_557_076_454_162_6e-7, 6.077_100_628_276_71e-11];
-
 /// pi/2 in pieces for a fused multiply-add: bits 2^0 to 2^-23, and two rests rounded to 24 bits.
-const HALF_PI_FUSED: [f64; 3] = [1.570_796_251_296_997, 7.549_790_126_404_332e-8, -1.715_124_510_005_881_9e-15];
+const HALF_PI: [f64; 3] = [1.570_796_251_296_997, 7.549_790_126_404_332e-8, -1.715_124_510_005_881_9e-15];
 
 #[inline(always)]
 pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
-    if x.all_within(FAST) { sin_cos_fast(x) } else { sin_cos_exact(x) }
+    let fast = sin_cos_fast(x);
+    if x.all_within(FAST) { fast } else { replace_large(x, fast) }
 }
 
 #[inline(always)]
 fn sin_cos_fast<V: Parts>(x: V) -> (V, V) {
     let quadrant = (x * V::of(std::f64::consts::FRAC_2_PI)).round();
-    let (r, low) = if V::FUSED {
-        (reduce_fused(x, quadrant), None)
-    } else {
-        let (r, low) = reduce_in_pieces(x, quadrant);
-        (r, Some(low))
-    };
+    let r = reduce(x, quadrant);
     let z = r * r;
     let p = V::of(-1.951_529_589_1e-4).mul_add(z, V::of(8.332_160_873_6e-3)).mul_add(z, V::of(-1.666_665_461_1e-1));
-    let sin = match low {
-        None => (p * z).mul_add(r, r),
-        Some(low) => r + (p * z).mul_add(r, low),
-    };
+    let sin = (p * z).mul_add(r, r);
     let p = V::of(2.443_315_711_809_948e-5)
         .mul_add(z, V::of(-1.388_731_625_493_765e-3))
         .mul_add(z, V::of(4.166_664_568_298_827e-2));
-    // Here `low` would change less than the last place.
     let cos = (p * z).mul_add(z, V::of(-0.5).mul_add(z, V::of(1.0)));
     V::rotate(quadrant, sin, cos)
 }
 
 /// `x - n pi / 2` for an integer n below 2^13, with a relative error below the last place.
 #[inline(always)]
-fn reduce_fused<V: Parts>(x: V, n: V) -> V {
+fn reduce<V: Parts>(x: V, n: V) -> V {
     let n = -n;
-    let [first, second, third] = HALF_PI_FUSED.map(V::of);
+    let [first, second, third] = HALF_PI.map(V::of);
     // The first difference is exact: a multiple of 2^-23 (or of the last place of x, if that is less) and at most pi/4.
     // The second rounds once. The third matters only where the result is small.
     n.mul_add(third, n.mul_add(second, n.mul_add(first, x)))
 }
 
-/// `x - n pi / 2` in two parts, the second below the last place of the first, for an integer n below 2^13.
-#[inline(always)]
-fn reduce_in_pieces<V: Parts>(x: V, n: V) -> (V, V) {
-    let n = -n;
-    let [first, second, third, fourth] = HALF_PI.map(V::of);
-    // Exact: the products have at most 24 bits, and so do the differences.
-    let x = n.mul_add(second, n.mul_add(first, x));
-    // This difference may round; what it and the last piece lose is carried in `low`.
-    let third = n * third;
-    let high = x + third;
-    let low = n.mul_add(fourth, (x - high) + third);
-    let r = high + low;
-    (r, (high - r) + low)
-}
-
-/// Element by element in `f64`, whose library reduces any argument exactly; an infinity gives NaN.
+/// The elements beyond the fast reduction one by one in `f64`, whose reduction is exact for any argument; an infinity gives
+/// NaN. The other elements stay as they are.
 #[cold]
 #[inline(never)]
-fn sin_cos_exact<V: Parts>(x: V) -> (V, V) {
-    (x.map(|x| f64::from(x).sin() as f32), x.map(|x| f64::from(x).cos() as f32))
+fn replace_large<V: Parts>(x: V, (sin, cos): (V, V)) -> (V, V) {
+    let [mut xs, mut sines, mut cosines] = [[0.0; MAX_WIDTH]; 3];
+    x.store(&mut xs);
+    sin.store(&mut sines);
+    cos.store(&mut cosines);
+    for ((x, sin), cos) in xs.into_iter().zip(&mut sines).zip(&mut cosines) {
+        // A NaN has given NaN already.
+        if x.abs() > FAST {
+            let (exact_sin, exact_cos) = libm::sincos(f64::from(x));
+            (*sin, *cos) = (exact_sin as f32, exact_cos as f32);
+        }
+    }
+    (V::load(&sines), V::load(&cosines))
+}
+
+/// Both from `libm`, whose error is below one ulp.
+#[inline(always)]
+pub(super) fn sin_cos_f64<V: Lane<Elem = f64>>(x: V) -> (V, V) {
+    let [mut sines, mut cosines] = [[0.0; MAX_WIDTH]; 2];
+    x.store(&mut sines);
+    for (sin, cos) in sines.iter_mut().zip(&mut cosines).take(V::WIDTH) {
+        (*sin, *cos) = libm::sincos(*sin);
+    }
+    (V::load(&sines), V::load(&cosines))
+}
+
+/// A function of `libm`, element by element.
+#[inline(always)]
+pub(super) fn each_f64<V: Lane<Elem = f64>>(x: V, function: impl Fn(f64) -> f64) -> V {
+    let mut values = [0.0; MAX_WIDTH];
+    x.store(&mut values);
+    for value in values.iter_mut().take(V::WIDTH) {
+        *value = function(*value);
+    }
+    V::load(&values)
 }
 
 /// `n` and `e^r - 1` where `x = n ln 2 + r`, |r| <= ln 2 / 2.

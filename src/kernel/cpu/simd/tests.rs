@@ -43,10 +43,26 @@ function!(ExpM1, |x| x.exp_m1());
 function!(Relu, |x| x.relu());
 function!(Step, |x| x.step());
 function!(Sigmoid, |x| x.sigmoid());
+function!(SinCos, |x| {
+    let (sin, cos) = x.sin_cos();
+    sin * R::of(3.0) + cos
+});
 function!(MulAdd, |x| x.mul_add(x, R::of(1.0)) / (x - R::of(3.0)) + -x);
+// What rounding takes from the square, which only a fused operation sees.
+function!(Lost, |x| x.mul_add(x, -(x * x)));
 
 fn map<E: Element>(level: Level, function: impl Function<E>, x: &[E]) -> Vec<E> {
     dispatch_at(level, Map { x, function })
+}
+
+/// The same on the portable kernel as a processor without FMA runs it, which [`dispatch_at`] never does on one that has it.
+fn map_without_fma<E: Element>(function: impl Function<E>, x: &[E]) -> Vec<E> {
+    Map { x, function }.run::<Portable>()
+}
+
+/// Bits of the values, which widen exactly; any NaN is the same.
+fn bits<E: Element>(values: &[E]) -> Vec<u64> {
+    values.iter().map(|v| if v.is_nan() { f64::NAN } else { v.wide() }.to_bits()).collect()
 }
 
 /// Distance of an `f32` from the true value, in units of the true value's last place.
@@ -120,30 +136,89 @@ fn exponentials_are_within_two_ulp() {
 }
 
 #[test]
+fn doubles_are_as_near_the_truth_as_the_systems_library() {
+    let x: Vec<f64> = arguments(1.0e-30, 700.0).into_iter().map(f64::from).collect();
+    let functions: [(fn(Level, &[f64]) -> Vec<f64>, fn(f64) -> f64); 4] = [
+        (|level, x| map(level, Sin, x), f64::sin),
+        (|level, x| map(level, Cos, x), f64::cos),
+        (|level, x| map(level, Exp, x), f64::exp),
+        (|level, x| map(level, ExpM1, x), f64::exp_m1),
+    ];
+    for level in Level::available() {
+        for (function, truth) in functions {
+            for (found, &x) in function(level, &x).iter().zip(&x) {
+                // Both are at most 1 ulp off.
+                let distance = found.to_bits().abs_diff(truth(x).to_bits());
+                assert!(distance <= 2, "{level:?}: {found:e} and {:e} at {x:e}", truth(x));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_element_has_the_same_bits_at_every_level_whatever_its_neighbors() {
+    fn check<E: Element>(x: &[E], function: impl Function<E>, name: &str) {
+        let truth = bits(&map_without_fma(function, x));
+        let backward: Vec<E> = x.iter().rev().copied().collect();
+        for level in Level::available() {
+            let (found, mut reversed) = (bits(&map(level, function, x)), bits(&map(level, function, &backward)));
+            reversed.reverse();
+            for (((found, reversed), truth), x) in found.into_iter().zip(reversed).zip(&truth).zip(x) {
+                let wide = f64::from_bits;
+                assert_eq!(found, *truth, "{name}, {level:?} at {x:?}: {:e} {:e}", wide(found), wide(*truth));
+                assert_eq!(reversed, *truth, "{name}, {level:?} reversed at {x:?}");
+            }
+        }
+    }
+    fn check_all<E: Element>(x: &[E]) {
+        check(x, Sin, "sin");
+        check(x, Cos, "cos");
+        check(x, SinCos, "sin_cos");
+        check(x, Exp, "exp");
+        check(x, ExpM1, "exp_m1");
+        check(x, Relu, "relu");
+        check(x, Step, "step");
+        check(x, Sigmoid, "sigmoid");
+        check(x, MulAdd, "mul_add");
+        check(x, Lost, "lost");
+    }
+    // Every magnitude from the smallest subnormal to infinity and some NaNs, such that each register has large and small.
+    let magnitudes: Vec<f32> = (0..0x7fc0_0000).step_by(40_009).map(f32::from_bits).collect();
+    let mixed = (0..magnitudes.len()).map(|i| magnitudes[i * 7919 % magnitudes.len()]);
+    let mut x: Vec<f32> = mixed.zip([1.0, -1.0, -1.0].into_iter().cycle()).map(|(x, sign)| sign * x).collect();
+    x.extend([f32::NAN, f32::INFINITY, -0.0, 0.5, f32::NEG_INFINITY, 1.0e4, 1.0001e4, -1.0e4, f32::MAX, 3.0, 1.0]);
+    x.extend(arguments(1.0e-3, 2.0e4).iter().step_by(5));
+    check_all(&x);
+    let mut wide: Vec<f64> = x.iter().map(|&x| f64::from(x) * 1.000_000_123).collect();
+    wide.extend([f64::MIN_POSITIVE, 5.0e-324, -1.0e-310, f64::MAX, 1.0e300, -745.2, 709.9, 1.0e22]);
+    check_all(&wide);
+}
+
+#[test]
 fn special_values_follow_ieee() {
     fn check<E: Element>() {
         let (inf, nan) = (E::infinity(), E::nan());
         let x = [nan, inf, -inf, E::zero(), E::of(-2.0), E::of(3.0)];
         for level in Level::available() {
-            let bits = |values: Vec<E>| values.into_iter().map(|v| v.wide()).collect::<Vec<_>>();
-            let sin = bits(map(level, Sin, &x));
-            let cos = bits(map(level, Cos, &x));
+            let wide = |values: Vec<E>| values.into_iter().map(|v| v.wide()).collect::<Vec<_>>();
+            let sin = wide(map(level, Sin, &x));
+            let cos = wide(map(level, Cos, &x));
             assert!(sin[..3].iter().chain(&cos[..3]).all(|v| v.is_nan()), "{level:?} {sin:?} {cos:?}");
             assert_eq!((sin[3], cos[3]), (0.0, 1.0));
-            let exp = bits(map(level, Exp, &x));
+            let exp = wide(map(level, Exp, &x));
             assert!(exp[0].is_nan());
             assert_eq!(&exp[1..4], &[f64::INFINITY, 0.0, 1.0]);
-            let exp_m1 = bits(map(level, ExpM1, &x));
+            let exp_m1 = wide(map(level, ExpM1, &x));
             assert!(exp_m1[0].is_nan());
             assert_eq!(&exp_m1[1..4], &[f64::INFINITY, -1.0, 0.0]);
-            let relu = bits(map(level, Relu, &x));
+            let relu = wide(map(level, Relu, &x));
             assert!(relu[0].is_nan());
             assert_eq!(&relu[1..], &[f64::INFINITY, 0.0, 0.0, 0.0, 3.0]);
             assert!(map(level, Relu, &[E::of(-0.0)])[0].is_sign_positive());
-            let step = bits(map(level, Step, &x));
+            let step = wide(map(level, Step, &x));
             assert!(step[0].is_nan());
             assert_eq!(&step[1..], &[1.0, 0.0, 0.0, 0.0, 1.0]);
-            let sigmoid = bits(map(level, Sigmoid, &x));
+            let sigmoid = wide(map(level, Sigmoid, &x));
             assert!(sigmoid[0].is_nan());
             assert_eq!(&sigmoid[1..4], &[1.0, 0.0, 0.5]);
         }

@@ -44,7 +44,7 @@ impl Simd for Avx512 {
     }
 }
 
-/// Runs the kernel at `level` if the machine has it, else at the baseline.
+/// Runs the kernel at `level` if the machine has it, else at the baseline, with the fused multiply-add where there is one.
 #[inline]
 pub(super) fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     match level {
@@ -52,8 +52,17 @@ pub(super) fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
         Level::Avx512 if Level::Avx512.is_available() => unsafe { run_avx512(kernel) },
         // SAFETY: as above.
         Level::Avx2 if Level::Avx2.is_available() => unsafe { run_avx2(kernel) },
+        // SAFETY: as above.
+        _ if is_x86_feature_detected!("fma") => unsafe { run_portable_fused(kernel) },
         _ => kernel.run::<Portable>(),
     }
+}
+
+/// # Safety
+/// The machine must have FMA.
+#[target_feature(enable = "fma")]
+unsafe fn run_portable_fused<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Portable>()
 }
 
 /// # Safety
@@ -247,10 +256,6 @@ macro_rules! register {
                 self.store(&mut values);
                 values
             }
-            #[inline(always)]
-            fn each(self, f: impl Fn($elem) -> $elem) -> Self {
-                Self::load(&self.to_array().map(f))
-            }
         }
     };
     (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:ident) => {
@@ -264,7 +269,7 @@ macro_rules! register {
     };
 }
 
-/// `f32` functions come from polynomials, `f64` ones element by element from the library.
+/// `f32` functions come from polynomials, `f64` ones element by element from `libm`.
 macro_rules! transcendental {
     (f32) => {
         #[inline(always)]
@@ -283,15 +288,15 @@ macro_rules! transcendental {
     (f64) => {
         #[inline(always)]
         fn sin_cos(self) -> (Self, Self) {
-            (self.each(f64::sin), self.each(f64::cos))
+            sine::sin_cos_f64(self)
         }
         #[inline(always)]
         fn exp(self) -> Self {
-            self.each(f64::exp)
+            sine::each_f64(self, libm::exp)
         }
         #[inline(always)]
         fn exp_m1(self) -> Self {
-            self.each(f64::exp_m1)
+            sine::each_f64(self, libm::expm1)
         }
     };
 }
@@ -359,8 +364,6 @@ register! {
 }
 
 impl Parts for F32x8 {
-    const FUSED: bool = true;
-
     #[inline(always)]
     fn round(self) -> Self {
         Self(intrinsic!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
@@ -400,15 +403,9 @@ impl Parts for F32x8 {
             _mm256_castsi256_ps(_mm256_slli_epi32::<23>(k))
         }))
     }
-    #[inline(always)]
-    fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        self.each(f)
-    }
 }
 
 impl Parts for F32x16 {
-    const FUSED: bool = true;
-
     #[inline(always)]
     fn round(self) -> Self {
         Self(intrinsic!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
@@ -445,9 +442,5 @@ impl Parts for F32x16 {
             let k = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
             _mm512_castsi512_ps(_mm512_slli_epi32::<23>(k))
         }))
-    }
-    #[inline(always)]
-    fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        self.each(f)
     }
 }
