@@ -41,3 +41,4 @@ pub mod random;
 pub mod tape;
 
 pub use error::Error;
+pub use kernel::NUMERICS_VERSION;
