@@ -136,7 +136,7 @@ impl Parts for Scalar<f32> {
     fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
         let k = quadrant.0 as i32;
         let (s, c) = if k & 1 == 0 { (sin.0, cos.0) } else { (cos.0, sin.0) };
-        (Scalar(if k & 2 == 0 { s } else { -s }), Scalar(if (k + 1) & 2 == 0 { c } else { -c }))
+        (Scalar(if k & 2 == 0 { s } else { -s }), Scalar(if k.wrapping_add(1) & 2 == 0 { c } else { -c }))
     }
     #[inline(always)]
     fn exp2_integer(self) -> Self {
