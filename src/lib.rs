@@ -25,6 +25,9 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+// Tests compare with the system's functions.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod activation;
 pub mod backend;
 pub mod dim;
@@ -34,6 +37,7 @@ pub mod layer;
 pub mod liveness;
 pub mod loss;
 pub mod profile;
+pub mod random;
 pub mod tape;
 
 pub use error::Error;

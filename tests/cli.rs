@@ -1,5 +1,8 @@
 //! The program as a user runs it: each test starts the process and looks at its exit code, its output and its files.
 
+// Tests compare with the system's functions.
+#![allow(clippy::disallowed_methods)]
+
 #[path = "cli/arguments.rs"]
 mod arguments;
 #[path = "cli/bad_data.rs"]
@@ -19,6 +22,8 @@ mod interrupts;
 mod memory;
 #[path = "cli/messages.rs"]
 mod messages;
+#[path = "cli/machine.rs"]
+mod machine;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
 #[path = "cli/real_data.rs"]

@@ -17,7 +17,7 @@ const MAX_EPOCHS: u64 = 1_000_000;
 const MAX_PIXELS: i64 = pvlu_zoo::data::SIDE as i64;
 
 /// Worker threads accepted: above the cores of any machine, and few enough that their stacks do not exhaust one.
-const MAX_THREADS: i64 = 1024;
+pub const MAX_THREADS: i64 = 1024;
 
 /// Reproduce the tables of "Parametric Variational Linear Units (PVLUs) in Deep Convolutional Networks".
 #[derive(Debug, Parser)]

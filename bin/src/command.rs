@@ -1,4 +1,4 @@
-//! What every binary does around its work: parse, run, and turn the result into an exit code.
+//! What every binary does around its work: parse, look at the environment, run, and turn the result into an exit code.
 
 use std::error::Error;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
@@ -16,7 +16,7 @@ pub fn main<C: Parser>(run: fn(&C) -> Result<(), CliError>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    match run(&cli) {
+    match crate::machine::check().and_then(|()| run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             note_error(&error);

@@ -13,7 +13,7 @@ pub struct Summary {
 pub fn summarize(values: &[f64]) -> Summary {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / (n - 1.0);
     Summary { mean, standard_error: (variance / n).sqrt() }
 }
 

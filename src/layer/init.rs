@@ -2,7 +2,9 @@
 
 use dfdx::shapes::Dtype;
 use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+use rand::distributions::Distribution;
+
+use crate::random::StandardNormal;
 
 /// Normal with mean 0 and variance `2 / fan_in` (He et al. 2015, "Delving deep into rectifiers", equation 10).
 pub(super) struct HeNormal {

@@ -11,9 +11,10 @@ use pvlu::Error;
 use pvlu::activation::{Activation, FusedElement, ParamArray};
 use pvlu::kernel::cpu::Layout;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, WalkerMut};
+use pvlu::random::StandardNormal;
 use rand::SeedableRng;
+use rand::distributions::Distribution;
 use rand::rngs::StdRng;
-use rand_distr::{Distribution, StandardNormal};
 
 /// `E[f(z)^2]` for a standard normal z and the activation's start values, to about 1e-6.
 pub fn second_moment<A: Activation>() -> f64 {
@@ -27,7 +28,7 @@ pub fn second_moment<A: Activation>() -> f64 {
     let params: Vec<&[f64]> = params.iter().map(<[f64; 1]>::as_slice).collect();
     let layout = Layout { outer: 1, channels: 1, inner: z.len() };
     (<f64 as FusedElement>::kernels::<A>().forward)(layout, &z, &params, &mut f);
-    let density = |z: f64| (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+    let density = |z: f64| libm::exp(-0.5 * z * z) / std::f64::consts::TAU.sqrt();
     z.iter().zip(&f).map(|(&z, f)| f * f * density(z) * STEP).sum()
 }
 

@@ -32,6 +32,9 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+// Tests compare with the system's functions.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod checkpoint;
 pub mod data;
 pub mod device;

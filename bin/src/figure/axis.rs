@@ -47,13 +47,13 @@ impl Range {
     /// Round numbers within the range, some `count` of them and no closer than `closest`, as they are written.
     fn ticks(&self, count: f64, closest: f64) -> Vec<(f64, String)> {
         let raw = ((self.high - self.low) / count).max(closest);
-        let power = 10_f64.powf(raw.log10().floor());
+        let power = libm::pow(10.0, libm::log10(raw).floor());
         // One of these is at least as great, but for rounding.
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= raw * 0.999);
         let step = step.unwrap_or(raw);
         let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
         let number = (last - first).clamp(0.0, 30.0) as u32;
-        let decimals = (-(step * 1.001).log10().floor()).clamp(0.0, 6.0) as usize;
+        let decimals = (-libm::log10(step * 1.001).floor()).clamp(0.0, 6.0) as usize;
         let plain = (1e-6..1e7).contains(&step);
         let ticks = (0..=number).map(|index| (first + f64::from(index)) * step).filter(|tick| *tick <= self.high);
         ticks

@@ -5,6 +5,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use pvlu::kernel::cpu::Write;
 use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
+use pvlu::kernel::cpu::simd::Level;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
 use pvlu_zoo::model::Model;
@@ -163,7 +164,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         return print(&pretty(&json!({
             "model": entry.name, "activation": args.activation, "classes": classes, "batch": batch,
             "image": [height, width], "mode": format!("{:?}", args.mode).to_lowercase(),
-            "threads": rayon::current_num_threads(), "steps": seconds.len(),
+            "threads": rayon::current_num_threads(), "simd": Level::current().name(), "steps": seconds.len(),
             "median_ms": 1e3 * median, "min_ms": milliseconds(0), "max_ms": milliseconds(seconds.len() - 1),
             "quartile_ms": quartiles, "images_per_second": batch as f64 / median,
             "gflops": rate / 1e9, "peak_gflops": peak / 1e9, "share_of_peak": rate / peak,

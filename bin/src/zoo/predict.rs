@@ -71,7 +71,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
 /// The most likely classes and their probabilities by softmax; of equal ones the first class first.
 fn most_likely(logits: &[f32]) -> Vec<(usize, f64)> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials: Vec<f64> = logits.iter().map(|logit| f64::from(logit - largest).exp()).collect();
+    let exponentials: Vec<f64> = logits.iter().map(|logit| libm::exp(f64::from(logit - largest))).collect();
     let sum: f64 = exponentials.iter().sum();
     let mut classes: Vec<(usize, f64)> = exponentials.into_iter().map(|e| e / sum).enumerate().collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));

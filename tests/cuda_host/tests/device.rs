@@ -1,5 +1,8 @@
 //! What the device is to a user: memory that can be read and written, models that move, errors that say what is missing.
 
+// Tests compare with the system's functions.
+#![allow(clippy::disallowed_methods)]
+
 use dfdx::nn::{DeviceBuildExt, Module, ToDevice};
 use dfdx::prelude::{SampleTensor, TensorFrom, TensorFromVec, ZerosTensor};
 use dfdx::shapes::{Const, Rank0, Rank1, Rank3};

@@ -33,7 +33,11 @@ impl Gaussian {
     /// The weights along an axis.
     fn weights(&self) -> Vec<f64> {
         let radius = self.radius as isize;
-        let weights: Vec<f64> = (-radius..=radius).map(|x| (-0.5 * (x as f64 / self.sigma).powi(2)).exp()).collect();
+        let weight = |x: isize| {
+            let deviations = x as f64 / self.sigma;
+            libm::exp(-0.5 * (deviations * deviations))
+        };
+        let weights: Vec<f64> = (-radius..=radius).map(weight).collect();
         let sum: f64 = weights.iter().sum();
         weights.into_iter().map(|weight| weight / sum).collect()
     }

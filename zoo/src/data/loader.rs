@@ -15,7 +15,7 @@ use super::transform::{Change, Planes};
 use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalization, SIDE, Split};
 use crate::image::{Image, Preprocessing};
 
-pub use ahead::Epoch;
+pub use ahead::{Epoch, on_thread_start};
 
 /// How a [`Loader`] makes batches.
 #[derive(Clone, Debug, PartialEq)]

@@ -29,7 +29,7 @@ pub use cifar::MAX_RECORDS;
 pub use error::DataError;
 pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
-pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig};
+pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, on_thread_start};
 pub use split::Split;
 pub use transform::{Augmentation, Normalization};
 

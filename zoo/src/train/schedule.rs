@@ -23,11 +23,11 @@ impl Schedule {
             Schedule::Constant => 1.0,
             Schedule::Step { every, factor } => {
                 let epoch = step / epoch_steps.max(1);
-                factor.powf((epoch / every.max(1)) as f64)
+                libm::pow(factor, (epoch / every.max(1)) as f64)
             }
             Schedule::Cosine => {
                 let progress = step as f64 / total_steps.max(1) as f64;
-                0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos())
+                0.5 * (1.0 + libm::cos(std::f64::consts::PI * progress.min(1.0)))
             }
         }
     }

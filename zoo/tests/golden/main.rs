@@ -1,5 +1,8 @@
 //! Models against what torchvision and Keras answered, and kernels against `f64` at the shapes of every model.
 
+// Tests compare with the system's functions.
+#![allow(clippy::disallowed_methods)]
+
 mod check;
 mod cifar;
 mod compare;

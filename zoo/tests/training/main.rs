@@ -1,5 +1,8 @@
 //! Networks, training loop and optimisers together, on a few procedural images.
 
+// Tests compare with the system's functions.
+#![allow(clippy::disallowed_methods)]
+
 mod fit;
 mod networks;
 mod support;

@@ -30,8 +30,7 @@ const HALF_PI: [f64; 3] = [1.570_796_251_296_997, 7.549_790_126_404_332e-8, -1.7
 
 #[inline(always)]
 pub(super) fn sin_cos<V: Parts>(x: V) -> (V, V) {
-    let fast = sin_cos_fast(x);
-    if x.all_within(FAST) { fast } else { replace_large(x, fast) }
+    if x.all_within(FAST) { sin_cos_fast(x) } else { replace_large(x, sin_cos_fast(x)) }
 }
 
 #[inline(always)]

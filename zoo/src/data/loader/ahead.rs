@@ -12,6 +12,17 @@ use rayon::Yield;
 
 use super::Batch;
 
+/// What a thread that prepares batches does first.
+static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+
+/// Has each thread that prepares batches from now on call `start` first; later calls change nothing.
+///
+/// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one that
+/// reads the batches: where that may use one core alone, `start` has to allow the others again.
+pub fn on_thread_start(start: fn()) {
+    ON_START.get_or_init(|| start);
+}
+
 /// The batches of one epoch, in order. See [`Loader::epoch`](super::Loader::epoch).
 pub struct Epoch<T = Batch> {
     source: Source<T>,
@@ -61,7 +72,12 @@ impl<T: Send + 'static> Worker<T> {
     ) -> io::Result<Self> {
         let (sender, batches) = sync_channel(room);
         // Ends early where the reader is gone: nobody wants the rest.
-        let work = move || while indices.next().is_some_and(|index| sender.send(make(index)).is_ok()) {};
+        let work = move || {
+            if let Some(start) = ON_START.get() {
+                start();
+            }
+            while indices.next().is_some_and(|index| sender.send(make(index)).is_ok()) {}
+        };
         let thread = thread::Builder::new().name("batches".to_owned()).spawn(work)?;
         Ok(Self { batches: Some(batches), thread: Some(thread) })
     }

@@ -1,0 +1,119 @@
+//! The bits of one training step of every model, which change with the version of the arithmetic and never without.
+//!
+//! `numerics.json` holds the version and a digest for each model. Where a step gives other bits on purpose, raise
+//! [`NUMERICS_VERSION`] and write the file anew:
+//!
+//! ```text
+//! cargo test -p pvlu_zoo --test models -- --ignored write_the_digests
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pvlu::NUMERICS_VERSION;
+use pvlu::kernel::cpu::simd::Level;
+use pvlu::layer::Mode;
+use pvlu_zoo::registry::{Entry, MODELS, Options, Sides, Start};
+use pvlu_zoo::train::{Optimizer, OptimizerConfig};
+use serde_json::{Value, json};
+
+const HOW: &str = "where that is meant, raise pvlu::NUMERICS_VERSION and write the file anew by \
+                   `cargo test -p pvlu_zoo --test models -- --ignored write_the_digests`";
+
+/// CRC-32 of numbers by their bits.
+#[derive(Default)]
+struct Digest(crc32fast::Hasher);
+
+impl Digest {
+    fn add(&mut self, values: &[f32]) {
+        let mut bytes = [0; 1 << 12];
+        for values in values.chunks(bytes.len() / 4) {
+            for (bytes, value) in bytes.chunks_exact_mut(4).zip(values) {
+                bytes.copy_from_slice(&value.to_le_bytes());
+            }
+            self.0.update(&bytes[..4 * values.len()]);
+        }
+    }
+}
+
+/// Of one step on two of the smallest images that the model takes: loss, logits, gradients, and all tensors after it.
+fn digest(entry: &'static Entry) -> String {
+    let side = match entry.sides() {
+        Sides::Any { least, .. } => least,
+        Sides::Square(sides) => sides.iter().copied().min().unwrap(),
+    };
+    let options = Options { activation: "pvlu", classes: 10, image: Some((side, side)), weights: Start::Seed(20) };
+    let mut model = entry.build(&options).unwrap();
+    model.set_mode(Mode::Train);
+    // Exact, whatever the system.
+    let images = (0..2 * model.image_len()).map(|i| (i * 7919 % 2003) as f32 / 1024.0 - 1.0).collect();
+    let mut step = model.step(images, &[3, 8]).unwrap();
+    let mut digest = Digest::default();
+    digest.add(&[step.loss as f32]);
+    digest.add(&step.logits);
+    model
+        .update(&mut step.gradients, &mut |_, _, gradient| {
+            digest.add(gradient);
+            Ok(())
+        })
+        .unwrap();
+    let mut optimizer = Optimizer::new(OptimizerConfig::Adam {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-7,
+        weight_decay: 0.01,
+        decoupled: true,
+    });
+    optimizer.update(model.as_mut(), &mut step.gradients, 1e-3).unwrap();
+    model.tensors(&mut |tensor| digest.add(tensor.values)).unwrap();
+    format!("{:08x}", digest.0.finalize())
+}
+
+fn digests() -> BTreeMap<&'static str, String> {
+    MODELS.iter().map(|entry| (entry.name, digest(entry))).collect()
+}
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/numerics.json")
+}
+
+#[test]
+fn a_step_of_every_model_has_the_bits_of_its_version() {
+    let text = fs::read_to_string(file()).unwrap();
+    let committed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(committed["numerics_version"], NUMERICS_VERSION, "numerics.json is of another version: {HOW}");
+    let found = digests();
+    let names: Vec<&str> = committed["models"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, found.keys().copied().collect::<Vec<_>>(), "numerics.json has other models: {HOW}");
+    let other: Vec<_> = found.iter().filter(|(name, digest)| committed["models"][**name] != **digest).collect();
+    assert!(other.is_empty(), "other bits than numerics.json has at {:?}: {other:?}; {HOW}", Level::current());
+}
+
+/// In a process for each level, since a process has one.
+#[test]
+fn a_step_of_every_model_has_the_same_bits_at_every_level() {
+    for level in Level::available().into_iter().filter(|&level| level != Level::current()) {
+        let test = "numerics::a_step_of_every_model_has_the_bits_of_its_version";
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", test]).env("PVLU_SIMD", level.name()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{level:?}: {text}");
+    }
+}
+
+#[test]
+#[ignore = "writes numerics.json"]
+fn write_the_digests() {
+    let models = digests();
+    let new = json!({ "numerics_version": NUMERICS_VERSION, "models": models });
+    if let Ok(text) = fs::read_to_string(file()) {
+        let old: Value = serde_json::from_str(&text).unwrap();
+        let same_version = old["numerics_version"] == new["numerics_version"];
+        // One version never stands for two arithmetics. A new model is none.
+        let changed = old["models"].as_object().unwrap().iter().any(|(name, digest)| new["models"][name] != *digest);
+        assert!(!(same_version && changed), "the bits changed: raise pvlu::NUMERICS_VERSION first");
+    }
+    fs::write(file(), format!("{new:#}\n")).unwrap();
+}
