@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use pvlu_zoo::data::{DataError, Dataset, FolderParts, Split};
+use pvlu_zoo::data::{Dataset, FolderParts, Split};
 
 use crate::readers::{assert_readable, measured};
 
