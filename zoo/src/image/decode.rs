@@ -28,9 +28,10 @@ impl Image {
     /// writes it. As in torchvision's and Keras' loaders, an EXIF orientation and a colour profile are ignored.
     ///
     /// Without the feature `jpeg-c` a decoder in Rust reads JPEG files: its values differ from Pillow's by rounding, half a
-    /// level in the mean, and in noise by up to 13. It refuses arithmetic coding, and several scans of a file that is not
-    /// progressive. Of entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be
-    /// read; without it such a file is refused as a rule.
+    /// level in the mean, and at low quality by up to 18. It refuses arithmetic coding, several scans of a file that is not
+    /// progressive, and colours sampled in another way than at half the width, half the height, both or neither. Of
+    /// entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be read; without it
+    /// such a file is refused as a rule.
     ///
     /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`], is
     /// refused before any pixel is decoded.

@@ -39,7 +39,12 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
             0xd8 | 0x01 => continue,
             // Frames: of these twelve kinds the second half is coded arithmetically, and C2 and CA are progressive.
             0xc9..=0xcb | 0xcd..=0xcf => return Err(Refusal::Because(format!("arithmetic coding: {READ_BY_C}"))),
-            0xc2 => sequential = false,
+            0xc0..=0xc2 => {
+                sequential = marker != 0xc2;
+                if !is_common(rest) {
+                    return Err(Refusal::Because(format!("unusual sampling of colors: {READ_BY_C}")));
+                }
+            }
             START_OF_SCAN => (scans, restarts) = (scans + 1, 0),
             _ => {}
         }
@@ -49,5 +54,19 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
         // Any other begins a segment with its own length, in which anything may look like a marker: a thumbnail does.
         let length = rest.first_chunk().ok_or(Refusal::Cut)?;
         rest = rest.get(usize::from(u16::from_be_bytes(*length)).max(2)..).ok_or(Refusal::Cut)?;
+    }
+}
+
+/// Whether the components of a frame, whose segment this is, are sampled in a way that the decoder is right for: grey, three
+/// with the second and third at half the width, half the height, both or neither, or four alike.
+fn is_common(segment: &[u8]) -> bool {
+    let count = segment.get(7).map_or(0, |&count| usize::from(count));
+    // Of three bytes each the second holds both factors.
+    let factors: Vec<u8> = segment.iter().skip(9).step_by(3).take(count).copied().collect();
+    match factors[..] {
+        [_] => true,
+        [grey, 0x11, 0x11] => matches!(grey, 0x11 | 0x12 | 0x21 | 0x22),
+        [0x11, 0x11, 0x11, 0x11] => true,
+        _ => false,
     }
 }
