@@ -60,7 +60,9 @@ pub fn data(input: &[u8]) {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).expect("a folder for the files");
     let bytes = write(folder, input);
-    for open in [Dataset::open_cifar10, Dataset::open_cifar100] as [fn(&Path) -> Result<Dataset, DataError>; 2] {
+    let sets: [fn(&Path) -> Result<Dataset, DataError>; 2] =
+        [|folder| Dataset::open_cifar10(folder), |folder| Dataset::open_cifar100(folder)];
+    for open in sets {
         let (set, memory) = measured(|| open(folder));
         assert!(memory.peak <= justified(bytes), "{} bytes to open {bytes}", memory.peak);
         match set {
