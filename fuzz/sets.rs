@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use pvlu_zoo::data::{Dataset, FolderParts, Split};
+use pvlu_zoo::data::{DataError, Dataset, FolderParts, Split};
 
 use crate::readers::{assert_readable, measured};
 
@@ -60,8 +60,9 @@ pub fn data(input: &[u8]) {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).expect("a folder for the files");
     let bytes = write(folder, input);
-    let [ten, hundred] = [|dir| Dataset::open_cifar10(dir), |dir| Dataset::open_cifar100(dir)] as [fn(&Path) -> _; 2];
-    for open in [ten, hundred] {
+    let sets: [fn(&Path) -> Result<Dataset, DataError>; 2] =
+        [|folder| Dataset::open_cifar10(folder), |folder| Dataset::open_cifar100(folder)];
+    for open in sets {
         let (set, memory) = measured(|| open(folder));
         assert!(memory.peak <= justified(bytes), "{} bytes to open {bytes}", memory.peak);
         match set {

@@ -43,10 +43,10 @@ pub(super) enum Kind {
 pub(super) fn of(path: &Path) -> Kind {
     let Some(found) = path.extension() else { return Kind::None };
     let is = |known: &&str| found.eq_ignore_ascii_case(known);
-    if READ.iter().any(|known| is(known)) {
+    if READ.iter().any(is) {
         return Kind::Image;
     }
-    let other = OTHER.iter().find(|(_, extensions)| extensions.iter().any(|known| is(known)));
+    let other = OTHER.iter().find(|(_, extensions)| extensions.iter().any(is));
     other.map_or(Kind::None, |(format, _)| Kind::Other(format))
 }
 
