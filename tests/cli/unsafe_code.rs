@@ -78,7 +78,7 @@ fn every_unsafe_block_states_why_it_is_sound() {
             // What a function of a trait asks for stands at the trait.
             let name = line.split_once("unsafe fn ").map(|(_, name)| name.split('(').next().unwrap_or_default());
             let is_same = |other: &&str| name.is_some_and(|name| other.contains(&format!("unsafe fn {name}(")));
-            let declared = lines.iter().position(|other| is_same(&other)).is_some_and(states);
+            let declared = lines.iter().position(is_same).is_some_and(states);
             assert!(states(number) || declared, "{}:{}: {line}", path.display(), number + 1);
         }
     }

@@ -57,8 +57,8 @@ pub fn unmarked(text: &str) -> Vec<String> {
     }
     // The backquotes of code stand at the odd places.
     let prose: String = rest.split("```").step_by(2).collect();
-    let is_checked = |paragraph: &&str| !reason(paragraph).is_some_and(|reason| !reason.is_empty());
-    prose.split("\n\n").filter(is_checked).map(without_comments).collect()
+    let has_no_reason = |paragraph: &&str| reason(paragraph).is_none_or(str::is_empty);
+    prose.split("\n\n").filter(has_no_reason).map(without_comments).collect()
 }
 
 /// Why the numbers of a paragraph are not checked.
@@ -98,7 +98,7 @@ pub fn measurements(paragraph: &str) -> Vec<String> {
         let is_unit = |name: &&str| unit == **name || unit == format!("{name}s") && name.len() > 2;
         if !is_number(&number) || after.starts_with("interval") {
             continue;
-        } else if UNITS.iter().any(|name| is_unit(&name)) {
+        } else if UNITS.iter().any(is_unit) {
             found.push(format!("{number} {unit}"));
         } else if number.starts_with('+') && number.contains('.') {
             found.push(number);

@@ -44,7 +44,7 @@ impl Rows {
     /// All numbers of a column, in their order; those of the summaries of a table are none of them.
     pub fn numbers(&self, column: &str) -> Vec<f64> {
         let is_run = |row: &[String]| !self.has("status") || row[self.place("status")] != "summary";
-        self.texts(column, is_run).into_iter().map(|text| leading(text)).collect()
+        self.texts(column, is_run).into_iter().map(leading).collect()
     }
 
     /// The runs of a model and an arm: a column, by seed.
