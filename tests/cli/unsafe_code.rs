@@ -60,7 +60,8 @@ fn unsafe_code_is_where_readme_says_and_nowhere_else() {
     assert!(past.is_empty(), "{past:?} are in README's list, and hold no unsafe code");
 }
 
-/// A block says why it is sound, in the lines above it or above the statement that it is in; a declaration says what it asks for.
+/// A block says why it is sound, in the lines above it or above the statement that it is in; a declaration says what it
+/// asks for.
 #[test]
 fn every_unsafe_block_states_why_it_is_sound() {
     let mut files = Vec::new();

@@ -49,7 +49,8 @@ pub fn all(text: &str) -> Vec<Mark> {
     marks
 }
 
-/// The paragraphs that are no code, each without what its marks hold and without those that say that they are unchecked.
+/// The paragraphs that are no code, each without what its marks hold and without those that say that they are
+/// unchecked.
 pub fn unmarked(text: &str) -> Vec<String> {
     let mut rest = text.to_owned();
     for mark in all(text).into_iter().rev() {
@@ -74,8 +75,8 @@ fn without_comments(paragraph: &str) -> String {
         .collect()
 }
 
-/// Numbers with a unit of measurement behind them (shares, points, times, rates) and differences, which have a sign. The level of an
-/// interval is none.
+/// Numbers with a unit of measurement behind them (shares, points, times, rates) and differences, which have a sign.
+/// The level of an interval is none.
 pub fn measurements(paragraph: &str) -> Vec<String> {
     const UNITS: [&str; 13] =
         ["%", "percent", "point", "ms", "s", "second", "hour", "h", "minute", "min", "times", "GB/s", "GFLOP/s"];
