@@ -4,7 +4,8 @@
     git clone https://github.com/rustsec/advisory-db
     python3 .ci/advisories.py advisory-db
 
-The tests read it (`tests/cli/dependencies.rs`), so that the check needs no network. To be run again when a package is added, and now and then.
+The tests read it (`tests/cli/dependencies.rs`), so that the check needs no network. To be run again when a package is
+added, and now and then.
 """
 
 import json

@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 
 use super::Element;
 
-/// The smallest unit in which a system takes memory away and gives it back, in bytes: the page of x86-64 and the smallest of AArch64.
+/// The smallest unit in which a system takes memory away and gives it back, in bytes: the page of x86-64 and the
+/// smallest of AArch64.
 const PAGE: usize = 4096;
 
 /// A vector of `len` elements of unspecified values, for a kernel to overwrite: filling it with zeros first would take as
@@ -23,13 +24,15 @@ pub(crate) fn unspecified<E: Element>(len: usize) -> Result<Vec<E>, TryReserveEr
             spare[place].write(E::zero());
         }
         let start: *mut E = values.as_mut_ptr();
-        // SAFETY: the vector has room for `len` elements, so the length is within its capacity. What is left to show is that each has a
-        // value. The assembly is handed the memory and has neither `readonly` nor `nomem`, so that for the compiler it may write anything
-        // there; what it stands for is writing to each byte what the byte holds already. Every pattern of bits is a value of `E`, which is
-        // `f32` or `f64`. It need not execute that: a byte that holds something definite is not changed by it, and each does, for
-        // the loop has written to every page of the memory. What a byte of a page holds that was not written to since it was last given
-        // back to the system (`MADV_FREE`) may still change to zero by itself; once written to, a page is this process's, and
-        // changes by its own stores alone. So it does not matter which allocator the memory is from, or what it did with it before.
+        // SAFETY: the vector has room for `len` elements, so the length is within its capacity. What is left to show is
+        // that each has a value. The assembly is handed the memory and has neither `readonly` nor `nomem`, so that for
+        // the compiler it may write anything there; what it stands for is writing to each byte what the byte holds
+        // already. Every pattern of bits is a value of `E`, which is `f32` or `f64`. It need not execute that: a byte
+        // that holds something definite is not changed by it, and each does, for the loop has written to every page of
+        // the memory. What a byte of a page holds that was not written to since it was last given back to the system
+        // (`MADV_FREE`) may still change to zero by itself; once written to, a page is this process's, and changes by
+        // its own stores alone. So it does not matter which allocator the memory is from, or what it did with it
+        // before.
         unsafe {
             std::arch::asm!("/* {0} */", in(reg) start, options(nostack, preserves_flags));
             values.set_len(len);
@@ -40,7 +43,8 @@ pub(crate) fn unspecified<E: Element>(len: usize) -> Result<Vec<E>, TryReserveEr
     Ok(values)
 }
 
-/// Places of elements of which at least one is in every page that `len` elements of a size reach into, wherever in a page they begin.
+/// Places of elements of which at least one is in every page that `len` elements of a size reach into, wherever in a
+/// page they begin.
 #[cfg(any(test, all(not(debug_assertions), any(target_arch = "x86_64", target_arch = "aarch64"))))]
 fn one_a_page(len: usize, size: usize) -> impl Iterator<Item = usize> {
     // The last step may begin in one page and end in the next.

@@ -45,7 +45,7 @@ fn affected(lock: &Value, advisories: &Value) -> BTreeSet<String> {
         for advisory in advisories["advisory"].as_array().unwrap().iter().filter(|advisory| advisory["package"] == name)
         {
             let matches = |requirement: &&str| VersionReq::parse(requirement).unwrap().matches(&version);
-            if !["patched", "unaffected"].iter().any(|key| strings(&advisory[*key]).iter().any(|text| matches(text))) {
+            if !["patched", "unaffected"].iter().any(|key| strings(&advisory[*key]).iter().any(&matches)) {
                 found.insert(advisory["id"].as_str().unwrap().to_owned());
             }
         }

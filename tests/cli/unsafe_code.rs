@@ -60,7 +60,8 @@ fn unsafe_code_is_where_readme_says_and_nowhere_else() {
     assert!(past.is_empty(), "{past:?} are in README's list, and hold no unsafe code");
 }
 
-/// A block says why it is sound, in the lines above it or above the statement that it is in; a declaration says what it asks for.
+/// A block says why it is sound, in the lines above it or above the statement that it is in; a declaration says what it
+/// asks for.
 #[test]
 fn every_unsafe_block_states_why_it_is_sound() {
     let mut files = Vec::new();
@@ -78,7 +79,7 @@ fn every_unsafe_block_states_why_it_is_sound() {
             // What a function of a trait asks for stands at the trait.
             let name = line.split_once("unsafe fn ").map(|(_, name)| name.split('(').next().unwrap_or_default());
             let is_same = |other: &&str| name.is_some_and(|name| other.contains(&format!("unsafe fn {name}(")));
-            let declared = lines.iter().position(|other| is_same(&other)).is_some_and(states);
+            let declared = lines.iter().position(is_same).is_some_and(states);
             assert!(states(number) || declared, "{}:{}: {line}", path.display(), number + 1);
         }
     }

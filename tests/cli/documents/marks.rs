@@ -28,7 +28,8 @@ pub enum Source {
 
 /// All marks of a text, in their order.
 pub fn all(text: &str) -> Vec<Mark> {
-    assert!(!text.contains("\n<!-- ="), "Markdown ends a paragraph at a line that begins with a comment");
+    let breaks = |line: &&str| line.starts_with("<!-- = ") || line.starts_with("<!-- unchecked");
+    assert_eq!(text.lines().find(breaks), None, "Markdown ends a paragraph at a line that begins with a comment");
     let mut marks = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find(OPEN).map(|start| at + start + OPEN.len()) {
@@ -49,7 +50,8 @@ pub fn all(text: &str) -> Vec<Mark> {
     marks
 }
 
-/// The paragraphs that are no code, each without what its marks hold and without those that say that they are unchecked.
+/// The paragraphs that are no code, each without what its marks hold and without those that say that they are
+/// unchecked.
 pub fn unmarked(text: &str) -> Vec<String> {
     let mut rest = text.to_owned();
     for mark in all(text).into_iter().rev() {
@@ -57,8 +59,8 @@ pub fn unmarked(text: &str) -> Vec<String> {
     }
     // The backquotes of code stand at the odd places.
     let prose: String = rest.split("```").step_by(2).collect();
-    let is_checked = |paragraph: &&str| !reason(paragraph).is_some_and(|reason| !reason.is_empty());
-    prose.split("\n\n").filter(is_checked).map(without_comments).collect()
+    let has_no_reason = |paragraph: &&str| reason(paragraph).is_none_or(str::is_empty);
+    prose.split("\n\n").filter(has_no_reason).map(without_comments).collect()
 }
 
 /// Why the numbers of a paragraph are not checked.
@@ -74,8 +76,8 @@ fn without_comments(paragraph: &str) -> String {
         .collect()
 }
 
-/// Numbers with a unit of measurement behind them (shares, points, times, rates) and differences, which have a sign. The level of an
-/// interval is none.
+/// Numbers with a unit of measurement behind them (shares, points, times, rates) and differences, which have a sign.
+/// The level of an interval is none.
 pub fn measurements(paragraph: &str) -> Vec<String> {
     const UNITS: [&str; 13] =
         ["%", "percent", "point", "ms", "s", "second", "hour", "h", "minute", "min", "times", "GB/s", "GFLOP/s"];
@@ -98,7 +100,7 @@ pub fn measurements(paragraph: &str) -> Vec<String> {
         let is_unit = |name: &&str| unit == **name || unit == format!("{name}s") && name.len() > 2;
         if !is_number(&number) || after.starts_with("interval") {
             continue;
-        } else if UNITS.iter().any(|name| is_unit(&name)) {
+        } else if UNITS.iter().any(is_unit) {
             found.push(format!("{number} {unit}"));
         } else if number.starts_with('+') && number.contains('.') {
             found.push(number);

@@ -44,7 +44,7 @@ impl Rows {
     /// All numbers of a column, in their order; those of the summaries of a table are none of them.
     pub fn numbers(&self, column: &str) -> Vec<f64> {
         let is_run = |row: &[String]| !self.has("status") || row[self.place("status")] != "summary";
-        self.texts(column, is_run).into_iter().map(|text| leading(text)).collect()
+        self.texts(column, is_run).into_iter().map(leading).collect()
     }
 
     /// The runs of a model and an arm: a column, by seed.
@@ -68,8 +68,8 @@ impl Rows {
         arms
     }
 
-    /// Difference of an arm to another with the same seed, in points, of the epochs selected by held-out images: mean and, of
-    /// several seeds, the 95 % interval.
+    /// Difference of an arm to another with the same seed, in points, of the epochs selected by held-out images: mean
+    /// and, of several seeds, the 95 % interval.
     pub fn difference(&self, model: &str, arm: &str, other: &str) -> String {
         let selected = |arm| self.runs("val_selected_top1", model, arm);
         let pairs: Vec<f64> = selected(arm).iter().zip(selected(other)).map(|(a, b)| 100.0 * (a - b)).collect();
@@ -82,7 +82,8 @@ impl Rows {
         format!("{mean:+.2} [{:+.2}, {:+.2}]", mean - half, mean + half)
     }
 
-    /// The mean of a column of accuracies in percent, with its standard error if there are several seeds and it is wanted.
+    /// The mean of a column of accuracies in percent, with its standard error if there are several seeds and it is
+    /// wanted.
     pub fn top1(&self, column: &str, model: &str, arm: &str, with_error: bool) -> String {
         let runs: Vec<f64> = self.runs(column, model, arm).iter().map(|value| 100.0 * value).collect();
         assert!(!runs.is_empty(), "no runs of {model} with {arm}");
@@ -152,8 +153,8 @@ impl Rows {
         checked
     }
 
-    /// Hours of table 1 by the paper's protocol at the speed of this file, an image trained on taken as three evaluated ones: six
-    /// activations, five seeds, 100 epochs of 45,000 images, and 5,000 and 10,000 to evaluate.
+    /// Hours of table 1 by the paper's protocol at the speed of this file, an image trained on taken as three evaluated
+    /// ones: six activations, five seeds, 100 epochs of 45,000 images, and 5,000 and 10,000 to evaluate.
     pub fn hours_of_table1(&self) -> String {
         let total = |column: &str| self.numbers(column).iter().sum::<f64>();
         let first = |column: &str| self.numbers(column)[0];
