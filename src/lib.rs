@@ -37,3 +37,4 @@ pub mod profile;
 pub mod tape;
 
 pub use error::Error;
+pub use kernel::NUMERICS_VERSION;

@@ -11,8 +11,10 @@ pub mod element;
 pub mod formula;
 #[allow(unsafe_code)]
 pub mod memory;
+pub mod numerics;
 #[allow(unsafe_code)]
 pub mod view;
 
 pub use element::Element;
 pub use formula::{Formula, ParamArray};
+pub use numerics::NUMERICS_VERSION;
