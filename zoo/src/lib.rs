@@ -32,6 +32,7 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+pub mod atomic;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
