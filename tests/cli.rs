@@ -6,12 +6,16 @@ mod arguments;
 mod bad_data;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/earlier.rs"]
+mod earlier;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/figures.rs"]
 mod figures;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[path = "cli/outputs.rs"]
+mod outputs;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
 #[path = "cli/real_data.rs"]

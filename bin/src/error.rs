@@ -127,8 +127,8 @@ pub enum CliError {
     },
     /// A run that was kept is not the one that the command would go on with.
     #[error(
-        "{}: of another command: there {} is {}, here {}: choose another --out, or leave out --resume to start anew",
-        path.display(), difference.key, difference.kept, difference.here
+        "{}: of another command: {difference}: choose another --out, or leave out --resume, which moves it aside",
+        path.display()
     )]
     OtherConfiguration {
         /// The record or checkpoint.
@@ -144,8 +144,18 @@ pub enum CliError {
         /// The runs.
         missing: String,
     },
+    /// Another command writes in an output folder.
+    #[error("{}: another command is writing there: wait for its end, or choose another --out", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Ctrl-C. What was done is kept.
-    #[error("interrupted; finished runs and the one under way are kept in {}: the same command with --resume goes on", out.display())]
+    #[error(
+        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in the place of \
+         --fresh)",
+        out.display()
+    )]
     Interrupted {
         /// The output folder.
         out: PathBuf,
