@@ -28,8 +28,8 @@ pub fn check(config: &Config) -> Result<(), String> {
     let begins = preset.is_empty() || [Preset::Quick, Preset::Paper].iter().any(|of| preset.starts_with(of.name()));
     expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;
     expect("pretrained", config.get("pretrained").len() <= LONGEST.1)?;
-    let is_count = |key: &&str| config.get(key).is_empty() || config.get(key).parse::<u64>().is_ok();
-    COUNTS.iter().try_for_each(|key| expect(key, is_count(&key)))
+    let is_count = |key: &str| config.get(key).is_empty() || config.get(key).parse::<u64>().is_ok();
+    COUNTS.iter().try_for_each(|key| expect(key, is_count(key)))
 }
 
 /// Makes sure that an address is one of a run of a table.
