@@ -11,19 +11,23 @@ mod bad_data;
 mod dependencies;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/earlier.rs"]
+mod earlier;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/figures.rs"]
 mod figures;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[path = "cli/machine.rs"]
+mod machine;
 #[cfg(target_os = "linux")]
 #[path = "cli/memory.rs"]
 mod memory;
 #[path = "cli/messages.rs"]
 mod messages;
-#[path = "cli/machine.rs"]
-mod machine;
+#[path = "cli/outputs.rs"]
+mod outputs;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
 #[path = "cli/real_data.rs"]

@@ -8,6 +8,7 @@ use pvlu_zoo::device::Device;
 use pvlu_zoo::registry::{self, ACTIVATIONS};
 
 use crate::error::CliError;
+use crate::runs::store::Earlier;
 use crate::tuning::ARMS;
 
 /// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
@@ -150,9 +151,14 @@ pub struct CommonArgs {
     #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
 
-    /// Go on with what an earlier command left in the output folder: finished runs count, unfinished ones go on
-    #[arg(long)]
+    /// Refuse runs of other settings in the output folder, which otherwise are moved to its folder `aside`. Those of the
+    /// same settings count if they are finished, and go on if not, with and without it
+    #[arg(long, conflicts_with = "fresh")]
     pub resume: bool,
+
+    /// Do all runs anew: what the output folder has of them is moved to its folder `aside`
+    #[arg(long)]
+    pub fresh: bool,
 
     /// Seconds between two checkpoints of a run; one is written at Ctrl-C in any case
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -178,7 +184,7 @@ pub struct CommonArgs {
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,
 
-    /// No progress and no notes on stderr, only errors
+    /// No progress and no notes on stderr, only errors and where files of earlier runs were moved
     #[arg(long)]
     pub quiet: bool,
 }
@@ -320,34 +326,22 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl CommonArgs {
-    /// The options that change numbers, as given; `others` are those of the table alone.
-    pub fn overridden(&self, others: &[(&str, Option<String>)]) -> String {
-        let common = [
-            ("epochs", self.epochs.map(|n| n.to_string())),
-            ("learning-rate", self.learning_rate.map(|rate| format!("{rate:e}"))),
-            ("limit-train", self.limit_train.map(|n| n.to_string())),
-            ("limit-test", self.limit_test.map(|n| n.to_string())),
-            ("batch-size", self.batch_size.map(|n| n.to_string())),
-            ("held-out", self.held_out.map(|share| share.to_string())),
-        ];
-        let all = others.iter().chain(&common);
-        let given = all.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
-        given.collect::<Vec<_>>().join(" ")
+    /// What becomes of what an earlier command left.
+    pub fn earlier(&self) -> Earlier {
+        match (self.fresh, self.resume) {
+            (true, _) => Earlier::Aside,
+            (false, true) => Earlier::Required,
+            (false, false) => Earlier::Used,
+        }
     }
 }
 
-/// An option as [`CommonArgs::overridden`] takes it. If it is given to a table that does not use it, it changes no number: it is
-/// left out, and a note says so.
-pub fn of_table<T: ToString>(
-    name: &'static str,
-    value: Option<T>,
-    (table, uses): (&str, bool),
-    notes: &mut Vec<String>,
-) -> (&'static str, Option<String>) {
+/// An option that a table may not use. If it is given all the same, it changes no number: it is left out, and a note says so.
+pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
     if value.is_some() && !uses {
         notes.push(format!("--{name}: {table} does not use it"));
     }
-    (name, value.filter(|_| uses).map(|value| value.to_string()))
+    value.filter(|_| uses)
 }
 
 impl AllArgs {

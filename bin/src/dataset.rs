@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pvlu::kernel::cpu::simd::Level;
 use pvlu_zoo::data::{DataError, Dataset, Split};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::text;
@@ -13,7 +12,8 @@ use crate::args::{CommonArgs, Preset};
 use crate::device;
 use crate::digest;
 use crate::error::CliError;
-use crate::runs::config::Config;
+use crate::overrides::Overrides;
+use crate::runs::config::{Config, NUMERICS};
 use crate::table::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
 
 /// Environment variable with the folder of the CIFAR files.
@@ -28,6 +28,8 @@ pub struct Chosen {
     pub preset: Preset,
     /// What to tell the user about the choice.
     pub note: String,
+    /// Images for training and for testing that there are without limits.
+    available: (usize, usize),
 }
 
 /// The images of a table.
@@ -53,11 +55,17 @@ impl Parts {
 }
 
 impl Chosen {
+    /// As many images for training and for testing as the preset takes: `quick` of them, or all.
+    pub fn usual(&self, quick: (usize, usize)) -> (usize, usize) {
+        let (train, test) = self.available;
+        self.preset.pick((quick.0.min(train), quick.1.min(test)), (train, test))
+    }
+
     /// The images that a table uses: as many as `quick` says under the quick preset, unless the user said otherwise.
     pub fn parts(&self, args: &CommonArgs, quick: (usize, usize)) -> Result<Parts, CliError> {
-        let usual = |quick| if self.preset == Preset::Quick { quick } else { usize::MAX };
-        let limit_train = args.limit_train.map_or(usual(quick.0), NonZeroUsize::get);
-        let limit_test = args.limit_test.map_or(usual(quick.1), NonZeroUsize::get);
+        let (train, test) = self.usual(quick);
+        let limit_train = args.limit_train.map_or(train, NonZeroUsize::get);
+        let limit_test = args.limit_test.map_or(test, NonZeroUsize::get);
         let held_out = args.held_out.unwrap_or(HELD_OUT);
         let (train, validation) = self.dataset.train.limit(limit_train).split_validation(held_out)?;
         let test = self.dataset.test.limit(limit_test);
@@ -82,16 +90,18 @@ impl Chosen {
         std::iter::once(self.note.clone()).chain(warnings).collect()
     }
 
-    /// The part of a run's configuration that is about its images.
-    pub fn config(&self, parts: &Parts) -> Config {
+    /// The part of a run's configuration that is about its program, its preset and its images.
+    pub fn config(&self, parts: &Parts, overrides: &Overrides) -> Config {
         Config::default()
             .with("version", env!("CARGO_PKG_VERSION"))
-            // Instruction sets and devices round differently.
-            .with("simd", arithmetic())
+            .with(NUMERICS, pvlu::NUMERICS_VERSION)
+            // They round differently; instruction sets do not.
+            .with("device", kind_of_device())
             .with("data", self.dataset.name)
             .with("data_sha256", parts.hash())
             .with("data_warnings", self.dataset.warnings.join("; "))
-            .with("preset", self.preset.name())
+            .with("preset", overrides.of(self.preset))
+            .with("overridden", overrides.options())
             .with("classes", self.dataset.classes)
             .with("train_images", parts.train.len())
             .with("val_images", parts.validation.len())
@@ -146,7 +156,8 @@ pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chos
         Place::Lacks(why) => return procedural(set, args, quick, why.as_deref()),
     };
     let note = format!("data: {} from {}", set.title(), text::path(&folder));
-    Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note })
+    let available = (dataset.train.len(), dataset.test.len());
+    Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note, available })
 }
 
 /// Images to look at, chosen as for a table, and what to tell the user; of the procedural ones `count` for testing.
@@ -195,6 +206,7 @@ fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&s
         (Preset::Paper, Set::Cifar10) => (10, PAPER_TRAIN, PAPER_TEST),
         (Preset::Paper, Set::Cifar100) => (100, PAPER_TRAIN, PAPER_TEST),
     };
+    let available = (train, test);
     // A smaller set is the beginning of the larger one, so images beyond a limit need not be drawn.
     let train = args.limit_train.map_or(train, |limit| limit.get().min(train));
     let test = args.limit_test.map_or(test, |limit| limit.get().min(test));
@@ -204,12 +216,14 @@ fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&s
         set.title(),
         why.map_or_else(String::new, |why| format!(" ({why})"))
     );
-    Ok(Chosen { dataset: Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?, preset, note })
+    let dataset = Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?;
+    Ok(Chosen { dataset, preset, note, available })
 }
-/// What rounds: the instruction set of the CPU, or the other device.
-fn arithmetic() -> String {
+
+/// What rounds.
+fn kind_of_device() -> &'static str {
     match device::chosen() {
-        Device::Cpu => format!("{:?}", Level::current()).to_lowercase(),
-        Device::Cuda(_) => "cuda".to_owned(),
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
     }
 }

@@ -176,8 +176,8 @@ pub enum CliError {
     },
     /// A run that was kept is not the one that the command would go on with.
     #[error(
-        "{}: of another command: there {} is {}, here {}: choose another --out, or leave out --resume to start anew",
-        text::path(path), difference.key, difference.kept, difference.here
+        "{}: of another command: {difference}: choose another --out, or leave out --resume, which moves it aside",
+        text::path(path)
     )]
     OtherConfiguration {
         /// The record or checkpoint.
@@ -193,9 +193,16 @@ pub enum CliError {
         /// The runs.
         missing: String,
     },
+    /// Another command writes in an output folder.
+    #[error("{}: another command is writing there: wait for its end, or choose another --out", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Ctrl-C. What was done is kept.
     #[error(
-        "interrupted; finished runs and the one under way are kept in {}: the same command with --resume goes on",
+        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in the place of \
+         --fresh)",
         text::path(out)
     )]
     Interrupted {

@@ -11,23 +11,36 @@ use crate::dataset::{Set, choose_images};
 use crate::digest::hexadecimal;
 use crate::error::CliError;
 use crate::figure::{self, Drawing, Figure, figure1_rows};
-use crate::output::{note, prepare_folder, print, write_csv};
-use crate::{page, tuning, values};
+use crate::output::{note, print, write_csv};
+use crate::{lock, page, tuning, values};
 
 /// Images of figure 4.
 const SAMPLES: usize = 8;
+
+/// A CSV file that no table writes: its columns and rows.
+type Made = (&'static [&'static str], Vec<Vec<String>>);
 
 /// Draws a figure.
 pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     let out = args.out.as_ref().unwrap_or(&args.from);
     let missing = !args.from.join(figure.input()).exists();
-    match figure {
-        Figure::Figure1 if missing => formula(&args.from)?,
-        Figure::Figure4 if missing || args.data.is_some() => note(&samples(&args.from, args.data.as_deref())?),
-        _ => {}
-    }
-    let drawing = Drawing::of(figure, &args.from)?;
-    prepare_folder(out)?;
+    let made = match figure {
+        Figure::Figure1 if missing => Some(formula()),
+        Figure::Figure4 if missing || args.data.is_some() => {
+            let (made, from) = samples(args.data.as_deref())?;
+            note(&from);
+            Some(made)
+        }
+        _ => None,
+    };
+    let (drawing, _held) = match made {
+        Some((columns, rows)) => {
+            let held = lock::hold(&[&args.from, out])?;
+            write_csv(&args.from.join(figure.input()), columns, rows)?;
+            (Drawing::of(figure, &args.from)?, held)
+        }
+        None => (Drawing::of(figure, &args.from)?, lock::hold(&[out])?),
+    };
     let drawn = drawing.write(out)?;
     print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
@@ -49,7 +62,7 @@ pub fn report(args: &ReportArgs) -> Result<(), CliError> {
         let source = std::io::ErrorKind::NotFound.into();
         return Err(CliError::Read { path: args.from.clone(), source });
     }
-    prepare_folder(out)?;
+    let _held = lock::hold(&[out])?;
     write_report(&args.from, out)
 }
 
@@ -63,13 +76,14 @@ fn write_report(from: &Path, out: &Path) -> Result<(), CliError> {
 
 /// Figures 1 and 4, which no table makes, and the report.
 pub fn finish(out: &Path, data: Option<&Path>) -> Result<(), CliError> {
-    formula(out)?;
-    samples(out, data)?;
+    for (figure, (columns, rows)) in [(Figure::Figure1, formula()), (Figure::Figure4, samples(data)?.0)] {
+        write_csv(&out.join(figure.input()), columns, rows)?;
+    }
     write_report(out, out)
 }
 
-/// Writes `figure1.csv`: what the kernels compute.
-fn formula(out: &Path) -> Result<(), CliError> {
+/// What figure 1 is drawn from: what the kernels compute.
+fn formula() -> Made {
     let kernels = f64::kernels::<Vlu>();
     let layout = Layout { outer: 1, channels: 1, inner: 1 };
     let rows = figure1_rows(|a, b, x| {
@@ -79,12 +93,11 @@ fn formula(out: &Path) -> Result<(), CliError> {
         (kernels.backward)(layout, &[x], &parameters, &[1.0], gradient, &mut [None, None]);
         (value[0], derivative[0])
     });
-    prepare_folder(out)?;
-    write_csv(&out.join("figure1.csv"), &["a", "b", "x", "value", "derivative"], rows)
+    (&["a", "b", "x", "value", "derivative"], rows)
 }
 
-/// Writes `figure4.csv`: the first test images, before and after the filter. Returns where they are from.
-fn samples(out: &Path, data: Option<&Path>) -> Result<String, CliError> {
+/// What figure 4 is drawn from: the first test images, before and after the filter. And where they are from.
+fn samples(data: Option<&Path>) -> Result<(Made, String), CliError> {
     let (dataset, from): (Dataset, String) = choose_images(Set::Cifar10, data, SAMPLES)?;
     let images = &dataset.test;
     let mut rows = Vec::new();
@@ -99,7 +112,5 @@ fn samples(out: &Path, data: Option<&Path>) -> Result<String, CliError> {
             rows.push(row.to_vec());
         }
     }
-    prepare_folder(out)?;
-    write_csv(&out.join("figure4.csv"), &["image", "label", "stage", "width", "height", "pixels"], rows)?;
-    Ok(from)
+    Ok(((&["image", "label", "stage", "width", "height", "pixels"], rows), from))
 }

@@ -11,6 +11,22 @@ use crate::error::CliError;
 use crate::interrupt;
 use crate::statistics::number;
 
+/// Columns of the rows on trained parameters.
+pub const PARAMETER_COLUMNS: [&str; 10] = [
+    "layer",
+    "order",
+    "parameter",
+    "channels",
+    "minimum",
+    "first_quartile",
+    "median",
+    "third_quartile",
+    "maximum",
+    "mean",
+];
+/// Columns of the rows on units.
+pub const UNIT_COLUMNS: [&str; 5] = ["layer", "order", "units", "dead", "share"];
+
 /// A look into a network, as rows of the CSV files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspected {

@@ -1,11 +1,11 @@
-//! What leaves the program: text on stdout and stderr, and files that are never half written, because each version is
-//! written beside and then renamed over the last one.
+//! What leaves the program: text on stdout and stderr, and files that are never half written, see [`pvlu_zoo::atomic`].
 
 use std::fmt::Display;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use pvlu_zoo::atomic::{self, AtomicFile, folder_of};
 use pvlu_zoo::text::is_acted_on;
 use serde_json::Value;
 
@@ -74,7 +74,7 @@ fn screened(text: &str, may_follow: impl Fn(&str) -> bool) -> String {
 
 /// Creates the folder and makes sure that files can be written there, before any work is done.
 pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
-    let prepared = fs::create_dir_all(folder).and_then(|()| probe(folder));
+    let prepared = fs::create_dir_all(folder).and_then(|()| atomic::probe(folder));
     prepared.map_err(|source| CliError::Write { path: folder.to_owned(), source })
 }
 
@@ -82,18 +82,18 @@ pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
 /// missing are left to [`write_in_folder`].
 pub fn write_probe(path: &Path) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };
-    if path.is_dir() || path.file_name().is_none() {
-        return Err(failed(ErrorKind::IsADirectory.into()));
-    }
-    let folder = folder_of(path);
-    probe(folder.ancestors().nth(missing(folder).count()).unwrap_or(folder)).map_err(failed)
+    // A device or FIFO takes what it is given.
+    let Some(place) = atomic::destination(path).map_err(failed)? else { return Ok(()) };
+    let folder = folder_of(&place);
+    atomic::probe(folder.ancestors().nth(missing(folder).count()).unwrap_or(folder)).map_err(failed)
 }
 
 /// Writes a file in a folder that is made for it if need be, and that does not stay if the file was not written.
 pub fn write_in_folder<T>(path: &Path, write: impl FnOnce() -> Result<T, CliError>) -> Result<T, CliError> {
-    let folder = folder_of(path);
-    let made: Vec<&Path> = missing(folder).collect();
     let failed = |source| CliError::Write { path: path.to_owned(), source };
+    let place = atomic::destination(path).map_err(failed)?;
+    let folder = folder_of(place.as_deref().unwrap_or(path));
+    let made: Vec<&Path> = missing(folder).collect();
     let written = fs::create_dir_all(folder).map_err(failed).and_then(|()| write());
     if written.is_err() {
         // From the innermost on. One that is not empty is of use to somebody, and is not removed.
@@ -102,51 +102,30 @@ pub fn write_in_folder<T>(path: &Path, write: impl FnOnce() -> Result<T, CliErro
     written
 }
 
-/// The folder that a file is in.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Of a folder and those around it, from the innermost on, those that have to be made.
 fn missing(folder: &Path) -> impl Iterator<Item = &Path> {
     folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
 }
 
-/// Whether files can be written in a folder; the working folder for an empty path.
-fn probe(folder: &Path) -> io::Result<()> {
-    let probe = folder.join(format!(".write-test-{}", std::process::id()));
-    File::create(&probe)?;
-    fs::remove_file(&probe)
-}
-
-/// Writes a file beside its place and renames it.
+/// Writes a file, whole or not at all.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
     write_together(&[(path, contents)])
 }
 
-/// Writes files beside their places, and renames them when all are on disk: a disk that is full leaves all as they were.
+/// Writes files, and gives them their names when all are on disk: a disk that is full leaves all as they were.
 pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), CliError> {
-    let beside = |path: &Path| {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".part");
-        PathBuf::from(beside)
+    let failed = |path: &Path, source| CliError::Write { path: path.to_owned(), source };
+    let written = |&(path, contents): &(&Path, &[u8])| {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(contents)?;
+        file.sync()?;
+        Ok(file)
     };
-    let write = |&(path, contents): &(&Path, &[u8])| {
-        let written = File::create(beside(path)).and_then(|mut file| {
-            file.write_all(contents)?;
-            file.sync_all()
-        });
-        written.map_err(|source| CliError::Write { path: path.to_owned(), source })
-    };
-    let rename = |&(path, _): &(&Path, &[u8])| {
-        fs::rename(beside(path), path).map_err(|source| CliError::Write { path: path.to_owned(), source })
-    };
-    let done = files.iter().try_for_each(write).and_then(|()| files.iter().try_for_each(rename));
-    if done.is_err() {
-        // What could be written is no use to anyone; failing to remove it changes nothing.
-        files.iter().for_each(|(path, _)| drop(fs::remove_file(beside(path))));
+    let mut all = Vec::new();
+    for file in files {
+        all.push((file.0, written(file).map_err(|source| failed(file.0, source))?));
     }
-    done
+    all.into_iter().try_for_each(|(path, file)| file.commit().map_err(|source| failed(path, source)))
 }
 
 /// Writes a CSV file, whole or not at all.
@@ -205,19 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_leaves_the_last_version() {
+    #[cfg(unix)]
+    fn a_full_disk_leaves_the_last_versions_of_all_files() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.csv");
-        write_csv(&path, &["a"], [vec!["1"]]).unwrap();
-        // A device that is always full, in the place of the file beside.
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink("/dev/full", folder.path().join("x.csv.part")).unwrap();
-            let error = write_csv(&path, &["a"], [vec!["2"]]).unwrap_err();
-            assert!(error.to_string().contains("x.csv"), "{error}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
-            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let [first, full, last] = ["first", "full", "last"].map(|name| folder.path().join(name));
+        // A device on which every write fails.
+        std::os::unix::fs::symlink("/dev/full", &full).unwrap();
+        for path in [&first, &last] {
+            write_atomically(path, b"old").unwrap();
         }
+        let error = write_together(&[(&first, b"new"), (&full, b"new"), (&last, b"new")]).unwrap_err();
+        assert!(error.to_string().contains("full: cannot write"), "{error}");
+        for path in [&first, &last] {
+            assert_eq!(fs::read_to_string(path).unwrap(), "old");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        assert!(fs::symlink_metadata(&full).unwrap().is_symlink());
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing but errors if `quiet`.
+    /// Nothing but errors and what [`say`](Self::say) says if `quiet`.
     pub fn new(quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -29,8 +29,13 @@ impl Progress {
     /// A line on stderr.
     pub fn note(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| output::note(line));
+            self.say(line);
         }
+    }
+
+    /// A line on stderr that nobody can do without.
+    pub fn say(&self, line: &str) {
+        self.bar.suspend(|| output::note(line));
     }
 
     /// Starts the bar of a run.

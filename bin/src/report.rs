@@ -13,6 +13,7 @@ use pvlu_zoo::train::EpochRecord;
 use serde_json::json;
 
 use crate::error::CliError;
+use crate::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 use crate::output::{csv_bytes, write_together};
 use crate::published::{self, Paper};
 use crate::runs::config::Config;
@@ -66,21 +67,6 @@ const EPOCH_COLUMNS: [&str; 10] = [
     "epoch_seconds",
 ];
 
-/// The rows of [`crate::inspect`].
-const PARAMETER_COLUMNS: [&str; 10] = [
-    "layer",
-    "order",
-    "parameter",
-    "channels",
-    "minimum",
-    "first_quartile",
-    "median",
-    "third_quartile",
-    "maximum",
-    "mean",
-];
-const UNIT_COLUMNS: [&str; 5] = ["layer", "order", "units", "dead", "share"];
-
 /// The CSV files of a table: what their names end in, and their columns after [`KEY`].
 const FILES: [(&str, &[&str]); 4] =
     [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
@@ -97,8 +83,19 @@ pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes the files of a table, all or none, and returns the table for stdout.
-pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliError> {
+/// The files of a table before they are written.
+#[derive(Debug)]
+pub struct Made {
+    /// Paths and contents.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// The CSV files that the table has no rows for.
+    pub without_rows: Vec<PathBuf>,
+    /// The table for stdout.
+    pub text: String,
+}
+
+/// Makes what [`write`] writes. Of records that [`Record::read`] accepts nothing is refused.
+pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliError> {
     let report = Report::of(records);
     let rows: [Vec<Vec<String>>; 4] = [
         records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),
@@ -106,12 +103,12 @@ pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliE
         records.iter().flat_map(|run| inspected_rows(run, &run.parameters)).collect(),
         records.iter().flat_map(|run| inspected_rows(run, &run.units)).collect(),
     ];
-    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    let (mut files, mut without_rows) = (Vec::new(), Vec::new());
     for ((end, columns), rows) in FILES.iter().zip(rows) {
         let path = out.join(format!("{table}{end}.csv"));
         // Of networks without parameters in their activations there is nothing to say.
         if rows.is_empty() && *end != "_epochs" {
-            remove_with_plots(&path)?;
+            without_rows.push(path);
             continue;
         }
         let contents = csv_bytes(&path, &[&KEY, *columns].concat(), rows)?;
@@ -119,9 +116,16 @@ pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliE
     }
     let json = format!("{:#}\n", circumstances(records));
     files.push((out.join(format!("{table}.json")), json.into_bytes()));
+    Ok(Made { files, without_rows, text: report.text() })
+}
+
+/// Writes the files of a table, all or none, and returns the table for stdout.
+pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliError> {
+    let Made { files, without_rows, text } = make(table, records, out)?;
+    without_rows.iter().try_for_each(|path| remove_with_plots(path))?;
     write_together(&files.iter().map(|(path, contents)| (path.as_path(), contents.as_slice())).collect::<Vec<_>>())?;
     let written: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
-    Ok(format!("{}\nwritten: {}", report.text(), written.join(", ")))
+    Ok(format!("{text}\nwritten: {}", written.join(", ")))
 }
 
 /// Removes a file of an earlier command, and what was drawn from it.

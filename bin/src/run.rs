@@ -5,13 +5,13 @@ use clap::ValueEnum;
 use crate::args::{AllArgs, Cli, Command, MergeArgs, PlanArgs, TableName};
 use crate::error::CliError;
 use crate::figure::Figure;
-use crate::output::{prepare_folder, print};
+use crate::output::print;
 use crate::runs::store::Store;
 use crate::runs::{self, Work, merge, plan};
 use crate::scratch::Scratch;
 use crate::table::{TABLE1, TABLE2};
 use crate::tuning::{TABLE3, TABLE4, TABLE5, TABLE6, Tuning};
-use crate::{figures, report};
+use crate::{figures, lock, report};
 
 /// Runs the command.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
@@ -35,7 +35,7 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
 
 fn one(table: TableName, args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
-    runs::prepare(&args.tuning.common)?;
+    let _held = runs::prepare(&args.tuning.common)?;
     all_of(&[table], args)
 }
 
@@ -56,7 +56,7 @@ fn work(table: TableName, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
 /// All tables, all figures, and the report.
 fn all(args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
-    runs::prepare(&args.tuning.common)?;
+    let _held = runs::prepare(&args.tuning.common)?;
     all_of(TableName::value_variants(), args)?;
     let common = &args.tuning.common;
     if common.dry_run { Ok(()) } else { figures::finish(&common.out, common.data.as_deref()) }
@@ -87,14 +87,14 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
 /// Tables from the runs of several folders.
 fn merged(args: &MergeArgs) -> Result<(), CliError> {
     let tables = merge::collect(&args.folders, args.partial)?;
-    prepare_folder(&args.out)?;
+    let _held = lock::hold(&[&args.out])?;
     for table in tables.keys() {
         report::check(&args.out, table)?;
     }
     for (table, records) in &tables {
-        // So that the folder is one like any other: --resume, --only and a further merge work in it.
+        // So that the folder is one like any other: a command that goes on, --only and a further merge work in it.
         let store = Store::of(&args.out)?;
-        records.iter().try_for_each(|record| store.finish(record))?;
+        records.iter().try_for_each(|record| store.adopt(record))?;
         let text = report::write(table, records, &args.out)?;
         print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))?;
     }

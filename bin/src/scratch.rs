@@ -15,6 +15,7 @@ use crate::device::placed;
 use crate::error::CliError;
 use crate::inspect;
 use crate::memory::check_batch;
+use crate::overrides::{Overrides, Told, Usual};
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
@@ -23,6 +24,9 @@ use crate::table::{self, Table, quick};
 
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
+
+/// Images of the quick preset, for training and for testing.
+const QUICK_IMAGES: (usize, usize) = (quick::TRAIN, quick::TEST);
 
 /// A table of networks trained from scratch.
 #[derive(Debug)]
@@ -42,9 +46,9 @@ pub struct Scratch {
 impl Scratch {
     /// Finds the images, and fills in what the user left open.
     pub fn new(table: &'static Table, args: &TableArgs) -> Result<Self, CliError> {
-        let chosen = choose(Set::Cifar100, &args.common, (quick::TRAIN, quick::TEST))?;
+        let chosen = choose(Set::Cifar100, &args.common, QUICK_IMAGES)?;
         let mut notes = chosen.notes();
-        let parts = chosen.parts(&args.common, (quick::TRAIN, quick::TEST))?;
+        let parts = chosen.parts(&args.common, QUICK_IMAGES)?;
         let Chosen { dataset, preset, .. } = &chosen;
         let seeds = args.common.seeds.clone().unwrap_or_else(|| preset.pick(quick::SEEDS, table.seeds).to_vec());
         let activations = match &args.activations {
@@ -55,25 +59,31 @@ impl Scratch {
             "cifar100" => Normalization::CIFAR100,
             _ => Normalization::measured(&parts.train)?,
         };
-        let epochs = args.common.epochs.unwrap_or(preset.pick(quick::EPOCHS, table::EPOCHS));
-        let batch_size =
-            args.common.batch_size.map_or(preset.pick(quick::BATCH_SIZE, table::BATCH_SIZE), NonZeroUsize::get);
-        let learning_rate = args.common.learning_rate.unwrap_or(table::LEARNING_RATE);
+        let usual = Usual {
+            epochs: preset.pick(quick::EPOCHS, table::EPOCHS),
+            learning_rate: table::LEARNING_RATE,
+            batch_size: preset.pick(quick::BATCH_SIZE, table::BATCH_SIZE),
+            images: chosen.usual(QUICK_IMAGES),
+        };
+        let epochs = args.common.epochs.unwrap_or(usual.epochs);
+        let batch_size = args.common.batch_size.map_or(usual.batch_size, NonZeroUsize::get);
+        let learning_rate = args.common.learning_rate.unwrap_or(usual.learning_rate);
+        let shift = of_table("shift", args.common.shift, (table.name, table.augmented), &mut notes).map(usize::from);
         let augmentation = if table.augmented {
-            let shift = args.common.shift.map_or(table::SHIFT, usize::from);
-            Augmentation { flip: true, shift, cutout: None }
+            Augmentation { flip: true, shift: shift.unwrap_or(table::SHIFT), cutout: None }
         } else {
             Augmentation::NONE
         };
-        let shift = of_table("shift", args.common.shift, (table.name, table.augmented), &mut notes);
+        let overrides = Overrides::default()
+            .with("shift", shift, table::SHIFT, Told::Value("shift"))
+            .with_common(&args.common, &usual);
         let config = chosen
-            .config(&parts)
+            .config(&parts, &overrides)
             .with("table", table.name)
             .with("model", table.model)
             .with("epochs", epochs)
             .with("batch_size", batch_size)
-            .with("learning_rate", format!("{learning_rate:e}"))
-            .with("overridden", args.common.overridden(&[shift]));
+            .with("learning_rate", format!("{learning_rate:e}"));
         let run = |seed: &u64, activation: &String| Planned {
             config: config.clone().with("arm", activation).with("activation", activation).with("seed", seed),
             epochs,
@@ -83,7 +93,7 @@ impl Scratch {
             seeds.iter().flat_map(|seed| activations.iter().map(move |activation| run(seed, activation))).collect();
         notes.push(format!(
             "preset {}: {} runs of {epochs} epochs over {} images",
-            preset.name(),
+            overrides.of(*preset),
             runs.len(),
             parts.train.len()
         ));

@@ -34,6 +34,7 @@ fn help_and_version_are_results() {
         "--quiet",
         "--only",
         "--resume",
+        "--fresh",
         "--dry-run",
         "--save-weights",
         "--checkpoint-every",

@@ -35,7 +35,7 @@ fn images_are_read_from_the_folder_or_its_parent() {
         // Four classes of 50 images, a tenth held out.
         assert_eq!(
             fields.map(|field| row[field].as_str()),
-            ["cifar100", "paper", "100", "180", "20", "60", "finished"]
+            ["cifar100", "paper, 1 of 100 epochs, batch size 16 not 128", "100", "180", "20", "60", "finished"]
         );
         assert_eq!(row["paper_top1"], "0.007000", "seed 0 of the paper's ReLU");
         for count in ["200 images", "60 images"] {

@@ -67,35 +67,44 @@ fn a_full_disk_leaves_the_old_files() {
     let Some(device) = full_device() else { return };
     let place = Place::new();
     place.run(TINY).succeeded();
-    let names = ["table1.csv", "table1_epochs.csv", "table1_units.csv", "table1.json"];
-    let read = || names.map(|name| fs::read(place.path("results").join(name)).unwrap());
+    let names = ["table1.csv", "table1_epochs.csv", "table1_units.csv", "table1.json", "table1.svg", "table1.png"];
+    let at = |name: &str| place.path("results").join(name);
+    let read = || names.map(|name| fs::read(at(name)).unwrap());
     let old = read();
-    // The file that is written beside each, before all are renamed.
-    for name in names {
-        std::os::unix::fs::symlink(device, place.path("results").join(format!("{name}.part"))).unwrap();
-        place
-            .run(&format!("{TINY} --batch-size 7"))
-            .failed(1, &[&format!("results/{name}"), "cannot write", "No space left"]);
-        assert_eq!(place.results(), FILES, "no half file");
-        assert!(read() == old, "all or none are new");
+    // A link to it is written to in the place of each, and the others are not replaced.
+    for (index, name) in names.into_iter().enumerate() {
+        let kept = place.path("kept");
+        fs::rename(at(name), &kept).unwrap();
+        std::os::unix::fs::symlink(device, at(name)).unwrap();
+        let arguments = if index < 4 { format!("{TINY} --batch-size 7") } else { TINY.to_owned() };
+        place.run(&arguments).failed(1, &[&format!("results/{name}"), "cannot write", "No space left"]);
+        assert!(fs::symlink_metadata(at(name)).unwrap().is_symlink(), "{name}");
+        fs::remove_file(at(name)).unwrap();
+        fs::rename(kept, at(name)).unwrap();
+        let found = place.results();
+        assert_eq!(found.iter().filter(|name| *name != "aside").collect::<Vec<_>>(), FILES.iter().collect::<Vec<_>>());
+        if index < 4 {
+            assert!(read() == old, "{name}: all or none are new");
+        }
     }
 }
 
+/// A limit on the length of files is met as the end of a disk is: in the middle of one.
 #[test]
 #[cfg(unix)]
-fn a_full_disk_leaves_the_table_without_its_record_and_a_plot_without_its_successor() {
-    let Some(device) = full_device() else { return };
+fn a_run_that_cannot_be_kept_leaves_the_table_and_no_part_of_a_file() {
     let place = Place::new();
     place.run(TINY).succeeded();
-    for (full, kept) in [("runs/table1-sequential6conv-relu-0.json", "table1.csv"), ("table1.svg", "table1.svg")] {
-        let read = || fs::read(place.path("results").join(kept)).unwrap();
-        let old = read();
-        let part = place.path("results").join(format!("{full}.part"));
-        std::os::unix::fs::symlink(device, &part).unwrap();
-        place.run(TINY).failed(1, &[full, "cannot write", "No space left"]);
-        assert!(read() == old, "{kept}");
-        assert!(!part.exists());
-    }
+    let old = fs::read(place.path("results/table1.csv")).unwrap();
+    let (reproduce, arguments) = (env!("CARGO_BIN_EXE_reproduce"), format!("{TINY} --batch-size 7"));
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f 100; exec {reproduce} {arguments}")]);
+    command.current_dir(place.path("")).env_remove("PVLU_ZOO_DATA");
+    Ran::of(command).failed(1, &["runs/table1-sequential6conv-relu-0.safetensors", "File too large"]);
+    assert!(fs::read(place.path("results/table1.csv")).unwrap() == old);
+    assert_eq!(fs::read_dir(place.path("results/runs")).unwrap().count(), 0);
+    // Of other settings, and so not lost.
+    assert!(place.path("results/aside/1/runs/table1-sequential6conv-relu-0.json").exists());
 }
 
 #[test]

@@ -95,6 +95,97 @@ fn an_interrupt_keeps_the_run_under_way_and_the_earlier_table() {
     let second = said("second");
     assert!(second.contains(&format!("goes on after {seen} epochs")), "{seen}: {second}");
     assert!(!second.contains("relu seed 0: epoch 1/"), "{second}");
+    // Without it too: only what is of other settings is moved aside.
+    let mut running = start(LONG, "third");
+    running.wait_until(|| said("third").contains("goes on after"));
+    running.send("-INT");
+    assert_eq!(running.0.wait().unwrap().code(), Some(130));
+    assert!(place.path("results/aside/1/runs/table1-sequential6conv-relu-0.json").exists(), "the first command's run");
+    assert!(!place.path("results/aside/2").exists());
+}
+
+/// At every moment a run is in the folder of runs, or where a line said that it is.
+#[test]
+fn an_end_at_once_loses_no_finished_run() {
+    let place = Place::new();
+    let small = "table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu,pvlu";
+    place.run(small).succeeded();
+    let names = ["relu", "pvlu"].map(|arm| format!("runs/table1-sequential6conv-{arm}-0.json"));
+    let read = |folder: &str| names.each_ref().map(|name| std::fs::read(place.path(folder).join(name)).ok());
+    let (records, table) = (read("results"), place.csv("table1.csv").text);
+    assert!(records.iter().all(Option::is_some));
+    for (signal, milliseconds) in
+        [("-INT", 0), ("-INT", 20), ("-TERM", 40), ("-INT", 80), ("-KILL", 120), ("-INT", 200)]
+    {
+        // The same, and another.
+        for arguments in [small.to_owned(), format!("{small} --batch-size 7")] {
+            let mut command = place.command(&arguments);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut running = Running(command.spawn().unwrap());
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            // It may have ended by itself.
+            let _ = Command::new("kill").args([signal, &running.0.id().to_string()]).stderr(Stdio::null()).status();
+            running.0.wait().unwrap();
+        }
+        let aside = std::fs::read_dir(place.path("results/aside")).into_iter().flatten().flatten();
+        let aside = aside.map(|entry| format!("results/aside/{}", entry.file_name().display()));
+        let places: Vec<_> = aside.chain(["results".to_owned()]).map(|folder| read(&folder)).collect();
+        for (index, record) in records.iter().enumerate() {
+            let kept = places.iter().filter(|found| found[index] == *record).count();
+            assert_eq!(kept, 1, "{signal} after {milliseconds} ms: {index}");
+        }
+    }
+    place.run(small).succeeded();
+    let lasting = |text: &str| text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect::<Vec<_>>();
+    assert_eq!(lasting(&place.csv("table1.csv").text), lasting(&table));
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_within_is_moved_aside_or_refused() {
+    let place = Place::new();
+    let mut running = Running::start(place.command(KEPT));
+    running.wait_until(|| place.path(CHECKPOINT).exists());
+    running.send("-INT");
+    running.end();
+    let mut bytes = std::fs::read(place.path(CHECKPOINT)).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(place.path(CHECKPOINT), &bytes).unwrap();
+    place.run(&format!("{KEPT} --resume")).failed(1, &["table1-sequential6conv-relu-0.safetensors", "checksum"]);
+    let mut running = Running::start(place.command(KEPT));
+    running.wait_until(|| place.path("results/aside/1/runs").exists() && place.path(CHECKPOINT).exists());
+    running.send("-INT");
+    let (_, ran) = running.end();
+    ran.failed(130, &["interrupted"]);
+    assert!(
+        std::fs::read(place.path("results/aside/1").join(CHECKPOINT.trim_start_matches("results/"))).unwrap() == bytes
+    );
+}
+
+#[test]
+fn a_folder_in_use_is_refused_and_a_kill_leaves_no_lock() {
+    let place = Place::new();
+    place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations elu --out part").succeeded();
+    let mut running = Running::start(place.command(KEPT));
+    running.wait_until(|| place.path(CHECKPOINT).exists());
+    for arguments in [
+        "merge part",
+        "table1 --limit-train 40 --limit-test 10 --epochs 1",
+        "table3 --limit-train 40 --limit-test 10",
+        "all --preset quick",
+        "report",
+        "figure1",
+        "figure1 --from new --out results",
+    ] {
+        place.run(arguments).failed(1, &["results: another command is writing there", "--out"]);
+    }
+    // Reading is no writing.
+    place.run("table1 --dry-run --limit-train 40 --limit-test 10 --activations relu").succeeded();
+    assert!(running.0.try_wait().unwrap().is_none(), "nobody disturbed it");
+    running.send("-KILL");
+    running.end();
+    place.run("figure1").succeeded();
+    assert!(!place.results().iter().any(|name| name.starts_with('.')), "{:?}", place.results());
 }
 
 #[test]

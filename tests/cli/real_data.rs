@@ -31,7 +31,8 @@ fn real_images_are_read() {
     assert!(ran.stderr.contains("warning: cifar100 train: 10000 images, the official set has 50000"), "{ran:?}");
     let runs = place.csv("table1.csv");
     let row = &runs.rows[0];
-    assert_eq!(["data", "preset", "classes"].map(|field| row[field].as_str()), ["cifar100", "paper", "100"]);
+    let preset = "paper, 1 of 100 epochs, 300 of 10000 training images, 100 of 10000 test images";
+    assert_eq!(["data", "preset", "classes"].map(|field| row[field].as_str()), ["cifar100", preset, "100"]);
     assert_eq!(number(row, "train_images") + number(row, "val_images"), 300.0);
     assert_eq!(number(row, "test_images"), 100.0);
     assert_eq!(row["data_warnings"], "cifar100 train: 10000 images, the official set has 50000");

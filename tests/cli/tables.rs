@@ -52,7 +52,7 @@ fn procedural_images_are_the_default_and_said_to_be() {
                 "table1",
                 "sequential6conv",
                 "procedural",
-                "quick",
+                "quick, 1 of 7 epochs, 100 of 3000 training images, 40 of 1000 test images",
                 "1",
                 "10",
                 "32",
@@ -226,5 +226,16 @@ fn the_papers_preset_has_its_classes_and_batch_on_procedural_images() {
         .succeeded();
     let runs = place.csv("table1.csv");
     let fields = ["preset", "classes", "train_images", "val_images", "test_images", "batch_size", "paper_top1"];
-    assert_eq!(fields.map(|field| runs.rows[0][field].as_str()), ["paper", "100", "100", "100", "20", "128", ""]);
+    let preset = "paper, 1 of 100 epochs, 200 of 50000 training images, 20 of 10000 test images";
+    assert_eq!(fields.map(|field| runs.rows[0][field].as_str()), [preset, "100", "100", "100", "20", "128", ""]);
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(place.path("results/table1.json")).unwrap()).unwrap();
+    assert_eq!(json["configuration"]["preset"], preset);
+    assert_eq!(json["configuration"]["numerics"], pvlu::NUMERICS_VERSION.to_string());
+    assert!(json["configuration"]["simd"].is_null(), "it changes no digit");
+    let figure = fs::read_to_string(place.path("results/figure2.svg")).unwrap();
+    assert!(figure.contains("data: procedural; preset: paper, 1 of 100 epochs"), "{figure:.2000}");
+    place.run("report").succeeded();
+    let report = fs::read_to_string(place.path("results/report.md")).unwrap();
+    assert!(report.contains(&format!("| procedural | {preset} |")), "{report}");
 }

@@ -35,6 +35,7 @@
 // Tests compare with the system's functions.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod atomic;
 pub mod checkpoint;
 pub mod data;
 pub mod device;

@@ -18,13 +18,12 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use formula::figure1_rows;
 
 use crate::error::CliError;
-use crate::output::write_atomically;
+use crate::output::write_together;
 use layers::{COMPARED, LEARNED, parameters, units};
 use records::Records;
 use scene::Scene;
@@ -149,13 +148,17 @@ pub struct Drawing {
 impl Drawing {
     /// Draws a figure from the files in a folder.
     pub fn of(figure: Figure, from: &Path) -> Result<Self, CliError> {
-        let records = Records::read(&from.join(figure.input()))?;
+        Self::of_records(figure, &Records::read(&from.join(figure.input()))?)
+    }
+
+    /// Draws a figure from the rows of its file.
+    pub fn of_records(figure: Figure, records: &Records) -> Result<Self, CliError> {
         if !records.rows().any(|row| figure.shows(&row)) {
             let arms = figure.sheet().arms.join(" or ");
             let of = if arms.is_empty() { String::new() } else { format!(" of arm {arms}") };
             return Err(records.error(format!("expected rows{of} below the header, found none")));
         }
-        let scene = (figure.sheet().draw)(&records, figure.title())?;
+        let scene = (figure.sheet().draw)(records, figure.title())?;
         let drawn = if scene.height <= HIGHEST { raster::png(&scene) } else { None };
         let png = drawn.ok_or_else(|| {
             let (height, name) = (scene.height, figure.name());
@@ -164,19 +167,10 @@ impl Drawing {
         Ok(Self { figure, svg: svg::svg(&scene, figure.name()), png })
     }
 
-    /// Writes the SVG and the PNG in a folder; if the second fails, the first is again what it was.
+    /// Writes the SVG and the PNG in a folder: both or neither.
     pub fn write(&self, to: &Path) -> Result<Vec<PathBuf>, CliError> {
         let [svg, png] = ["svg", "png"].map(|ending| to.join(format!("{}.{ending}", self.figure.name())));
-        let last = fs::read(&svg).ok();
-        write_atomically(&svg, self.svg.as_bytes())?;
-        if let Err(error) = write_atomically(&png, &self.png) {
-            // The error that is told is the first one.
-            let _ = match last {
-                Some(last) => write_atomically(&svg, &last).ok(),
-                None => fs::remove_file(&svg).ok(),
-            };
-            return Err(error);
-        }
+        write_together(&[(&svg, self.svg.as_bytes()), (&png, &self.png)])?;
         Ok(vec![svg, png])
     }
 }

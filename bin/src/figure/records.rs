@@ -1,11 +1,11 @@
 //! A CSV file that was read whole, and its values by row and column.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, StringRecord};
 
 use crate::error::CliError;
+use crate::input;
 
 /// A CSV file with a header.
 #[derive(Debug)]
@@ -18,8 +18,12 @@ pub struct Records {
 impl Records {
     /// Reads a file. All rows must have as many values as the header.
     pub fn read(path: &Path) -> Result<Self, CliError> {
-        let file = File::open(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
-        let mut reader = csv::Reader::from_reader(file);
+        Self::parse(path, &input::bytes(path)?)
+    }
+
+    /// The same of the bytes of a file; the path is for errors.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CliError> {
+        let mut reader = csv::Reader::from_reader(bytes);
         let failed = |error| failure(path, error);
         let columns = reader.headers().map_err(failed)?.clone();
         let rows = reader.records().collect::<Result<_, _>>().map_err(failed)?;

@@ -1,11 +1,11 @@
 //! What a table was made with: the parts of its JSON file that a report shows.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::input;
 
 /// The parts that are shown.
 const SHOWN: [&str; 4] = ["configuration", "versions", "machines", "seconds"];
@@ -20,9 +20,13 @@ impl Details {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &input::bytes(path)?)
+    }
+
+    /// The same of the bytes of a file; the path is for errors.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Self>, CliError> {
         let failed = |what| CliError::Damaged { path: path.to_owned(), what };
-        let value = serde_json::from_slice(&bytes).map_err(|error| failed(format!("expected JSON, found: {error}")))?;
+        let value = serde_json::from_slice(bytes).map_err(|error| failed(format!("expected JSON, found: {error}")))?;
         let Value::Object(parts) = value else {
             return Err(failed("expected a JSON object, found another value".to_owned()));
         };

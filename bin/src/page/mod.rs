@@ -77,6 +77,26 @@ pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2
     Ok([page, text])
 }
 
+/// HTML and Markdown on one table, from the contents of its CSV file and, if there is one, its JSON file.
+pub fn of_table(number: u8, csv: &[u8], json: Option<&[u8]>) -> Result<[String; 2], CliError> {
+    let path = |ending: &str| PathBuf::from(format!("table{number}.{ending}"));
+    let records = Records::parse(&path("csv"), csv)?;
+    let mut table = Table::of(number, &records)?;
+    table.details = json.map_or(Ok(None), |json| Details::parse(&path("json"), json))?;
+    let values = Grid { caption: String::new(), headings: Vec::new(), names: 0, rows: Vec::new() };
+    let report = Report { heading: HEADING, notices: Vec::new(), tables: vec![table], figures: Vec::new(), values };
+    Ok([html::page(&report), markdown::text(&report)])
+}
+
+impl Table {
+    /// What the rows of its CSV file say.
+    fn of(number: u8, records: &Records) -> Result<Self, CliError> {
+        let heading = format!("Table {number}");
+        let comparison = Comparison::of(records, &heading)?;
+        Ok(Self { name: format!("table{number}"), heading, comparison, details: None, figures: Vec::new() })
+    }
+}
+
 impl<'a> Report<'a> {
     fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
         // What is to be told, and of which tables.
@@ -88,21 +108,20 @@ impl<'a> Report<'a> {
             figures.push(Drawing::of(figure, from)?);
         }
         for number in TABLES {
-            let (name, heading) = (format!("table{number}"), format!("Table {number}"));
+            let name = format!("table{number}");
             let path = from.join(format!("{name}.csv"));
             let records = if path.exists() { Some(Records::read(&path)?) } else { None };
             let Some(records) = records.filter(|records| records.rows().next().is_some()) else {
                 missing.push(number.to_string());
                 continue;
             };
-            let comparison = Comparison::of(&records, &heading)?;
-            for notice in &comparison.notices {
+            let mut table = Table::of(number, &records)?;
+            table.details = Details::read(&from.join(format!("{name}.json")))?;
+            (table.figures, figures) = figures.into_iter().partition(|drawing| drawing.figure.is_of(&name));
+            for notice in &table.comparison.notices {
                 slot(&mut told, notice.clone()).push(number.to_string());
             }
-            let details = Details::read(&from.join(format!("{name}.json")))?;
-            let (its, others) = figures.into_iter().partition(|drawing| drawing.figure.is_of(&name));
-            figures = others;
-            tables.push(Table { name, heading, comparison, details, figures: its });
+            tables.push(table);
         }
         let mut notices = Vec::new();
         if !missing.is_empty() {

@@ -14,13 +14,43 @@ pub struct Config(BTreeMap<String, String>);
 /// Two configurations that should be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The first key that differs.
+    /// The key that differs: that of the arithmetic, or the first one.
     pub key: String,
     /// Of this command.
     pub here: String,
     /// Of what was kept.
     pub kept: String,
 }
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { key, here, kept } = self;
+        match (key.as_str(), kept.as_str()) {
+            (NUMERICS, NONE) => write!(f, "computed by a program before numerics version {here}"),
+            (NUMERICS, kept) => write!(f, "computed with numerics version {kept}, here it is {here}"),
+            _ => write!(f, "there {key} is {kept}, here {here}"),
+        }
+    }
+}
+
+impl Difference {
+    /// Both values, each after what it is of.
+    pub fn between(&self, here: &str, kept: &str) -> String {
+        format!("{here}: {} is {}, {kept}: {}", self.key, self.here, self.kept)
+    }
+}
+
+/// Key of the version of the arithmetic: two of its versions give other digits for the same settings.
+pub const NUMERICS: &str = "numerics";
+
+/// In the place of a value that there is not.
+const NONE: &str = "nothing";
+
+/// Characters of a key and of a value at most, more than any program of ours writes.
+const LONGEST: (usize, usize) = (40, 4000);
+
+/// Characters of a value that a message shows at most.
+const SHOWN: usize = 80;
 
 impl Config {
     /// The same with another value.
@@ -55,9 +85,16 @@ impl Config {
         self.entries().map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
     }
 
-    /// What [`to_json`](Self::to_json) made; `None` of anything else.
+    /// What [`to_json`](Self::to_json) made; `None` of anything else, of keys that are no words, and of values that are longer
+    /// than any of ours or that a terminal would act on.
     pub fn of_json(value: &Value) -> Option<Self> {
-        let entry = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let entry = |(key, value): (&String, &Value)| {
+            let value = value.as_str()?;
+            let fits = key.len() <= LONGEST.0 && value.len() <= LONGEST.1;
+            let clean = key.bytes().all(is_word) && !value.contains(char::is_control);
+            (fits && clean).then(|| (key.clone(), value.to_owned()))
+        };
         Some(Self(value.as_object()?.iter().map(entry).collect::<Option<_>>()?))
     }
 
@@ -66,15 +103,30 @@ impl Config {
         digest::of_bytes(self.to_json().to_string())
     }
 
-    /// The first difference to a configuration that was kept.
+    /// A difference to a configuration that was kept.
     pub fn difference(&self, kept: &Self) -> Option<Difference> {
+        self.difference_but(kept, &[])
+    }
+
+    /// The same, where some keys may differ.
+    pub fn difference_but(&self, kept: &Self, may_differ: &[&str]) -> Option<Difference> {
         let keys = self.0.keys().chain(kept.0.keys());
-        let differs = |key: &&String| self.0.get(*key) != kept.0.get(*key);
-        // In alphabetical order, whichever of the two has the key.
-        let key = keys.filter(differs).min()?;
-        let shown = |of: &Self| of.0.get(key).cloned().unwrap_or_else(|| "nothing".to_owned());
+        let differs = |key: &&String| !may_differ.contains(&key.as_str()) && self.0.get(*key) != kept.0.get(*key);
+        // What explains the other differences first; else in alphabetical order, whichever of the two has the key.
+        let key = keys.filter(differs).min_by_key(|key| (*key != NUMERICS, *key))?;
+        let shown = |of: &Self| of.0.get(key).map_or_else(|| NONE.to_owned(), |value| shown(value));
         Some(Difference { key: key.clone(), here: shown(self), kept: shown(kept) })
     }
+}
+
+/// A value as it is shown: without what a terminal would act on, and cut.
+fn shown(value: &str) -> String {
+    let rest = if value.chars().nth(SHOWN).is_some() { "..." } else { "" };
+    let escaped = |letter: char| match letter {
+        '"' | '\'' => vec![letter],
+        letter => letter.escape_debug().collect(),
+    };
+    value.chars().take(SHOWN).flat_map(escaped).chain(rest.chars()).collect()
 }
 
 #[cfg(test)]
@@ -105,5 +157,30 @@ mod tests {
         assert_eq!(here.hash().len(), 64);
         assert_eq!(Config::of_json(&here.to_json()), Some(here));
         assert_eq!(Config::of_json(&serde_json::json!({"epochs": 3})), None);
+    }
+
+    #[test]
+    fn another_arithmetic_is_said_before_all_that_differs() {
+        let (old, new) = (config().with("epochs", 1), config().with(NUMERICS, 3));
+        let difference = new.difference(&old).unwrap();
+        assert_eq!(difference.to_string(), "computed by a program before numerics version 3");
+        let difference = new.difference(&old.clone().with(NUMERICS, 2)).unwrap();
+        assert_eq!(difference.to_string(), "computed with numerics version 2, here it is 3");
+        let difference = old.difference_but(&new, &[NUMERICS]).unwrap();
+        assert_eq!(difference.to_string(), "there epochs is nothing, here 1");
+        assert_eq!(old.difference_but(&new, &[NUMERICS, "epochs"]), None);
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_refused_or_escaped_and_what_is_long_is_cut() {
+        let json = |key: &str, value: &str| Config::of_json(&serde_json::json!({ key: value }));
+        assert!(json("data_warnings", "it's \"odd\", \u{e9}").is_some());
+        for (key, value) in [("a\u{1b}[2J", ""), ("a", "\u{1b}[2J"), ("a", "\n"), ("A", ""), (&"a".repeat(41), "")] {
+            assert_eq!(json(key, value), None, "{key:?} {value:?}");
+        }
+        assert_eq!(json("a", &"x".repeat(4001)), None);
+        let kept = json("a", &format!("\u{202e}'{}", "x".repeat(100))).unwrap();
+        let difference = Config::default().difference(&kept).unwrap();
+        assert_eq!(difference.kept, format!("\\u{{202e}}'{}...", "x".repeat(78)));
     }
 }

@@ -21,9 +21,7 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
             match found.get(&id) {
                 Some((other, same)) if !same.says_the_same(&record) => {
                     let what = match record.config.difference(&same.config) {
-                        Some(difference) => {
-                            format!("{} is {}, there {}", difference.key, difference.here, difference.kept)
-                        }
+                        Some(difference) => difference.between("here", "there"),
                         None => "its numbers differ".to_owned(),
                     };
                     return Err(CliError::Damaged {
@@ -55,18 +53,12 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
     let Some(first) = records.first() else { return Ok(()) };
     for record in records.iter() {
         let of_model = records.iter().find(|other| other.config.get("model") == record.config.get("model"));
-        let keys = record.config.entries().chain(first.config.entries()).map(|(key, _)| key);
-        for key in keys {
-            // What makes a run another one of the table; weights are those of a model.
-            let other = match key {
-                "model" | "arm" | "activation" | "seed" => continue,
-                "pretrained" | "pretrained_sha256" => of_model.unwrap_or(first),
-                _ => first,
-            };
-            let (value, there) = (record.config.get(key), other.config.get(key));
-            if value != there {
-                let (id, other) = (record.config.id(), other.config.id());
-                return Err(CliError::Usage(format!("merge: {id} has {key} {value}, {other} has {there}")));
+        // What makes a run another one of the table; weights are those of a model.
+        let all = ["model", "arm", "activation", "seed", "pretrained", "pretrained_sha256"];
+        for (other, may_differ) in [(first, &all[..]), (of_model.unwrap_or(first), &all[..4])] {
+            if let Some(difference) = record.config.difference_but(&other.config, may_differ) {
+                let said = difference.between(&record.config.id(), &other.config.id());
+                return Err(CliError::Usage(format!("merge: {said}")));
             }
         }
     }
@@ -159,7 +151,7 @@ mod tests {
         let mut other = all[0].clone();
         other.config = other.config.with("learning_rate", "0.5");
         let error = merged(&[&one, &folder(&PLAN, &[other])], false).unwrap_err();
-        assert!(error.contains("learning_rate is 0.5"), "{error}");
+        assert!(error.contains("here: learning_rate is 0.5, there: nothing"), "{error}");
     }
 
     #[test]
@@ -175,7 +167,13 @@ mod tests {
         let mut other = record("pvlu", 0, &[]);
         other.config = other.config.with("epochs", 9);
         let error = merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err();
-        assert!(error.contains("epochs") && error.contains("has 9"), "{error}");
+        let said = "merge: table3/vgg16/relu/0: epochs is nothing, table3/vgg16/pvlu/0: 9";
+        assert!(error.contains(said), "{error}");
+        // Of another arithmetic, which explains whatever else differs.
+        let mut newer = record("pvlu", 0, &[]);
+        newer.config = newer.config.with("device", "cpu").with("numerics", 2);
+        let error = merged(&[&one, &folder(&PLAN, &[newer])], true).unwrap_err();
+        assert!(error.contains("numerics is nothing, table3/vgg16/pvlu/0: 2"), "{error}");
         let empty = tempfile::tempdir().unwrap();
         assert!(merged(&[&empty], false).is_err());
     }

@@ -4,12 +4,16 @@
 //! |---|---|
 //! | [`config`] | what decides the numbers of a run |
 //! | [`record`] | a finished run |
+//! | [`names`] | what a record may name |
 //! | [`store`] | both on disk, and trainings that can be interrupted |
+//! | [`aside`] | where runs of other settings go |
 //! | [`plan`] | what a command would do, and how long it would take |
 //! | [`merge`] | runs of several machines as one table |
 
+pub mod aside;
 pub mod config;
 pub mod merge;
+pub mod names;
 pub mod plan;
 pub mod record;
 pub mod store;
@@ -28,8 +32,9 @@ use crate::device;
 use crate::error::CliError;
 use crate::figures;
 use crate::interrupt;
+use crate::lock::{self, Lock};
 use crate::machine;
-use crate::output::{prepare_folder, print};
+use crate::output::{note, print};
 use crate::progress::Progress;
 use crate::report;
 use crate::threads::start_threads;
@@ -107,13 +112,13 @@ impl Context<'_> {
     }
 }
 
-/// What is done once for a command, before any work.
-pub fn prepare(args: &CommonArgs) -> Result<(), CliError> {
+/// What is done once for a command, before any work. Unless it is a dry run, the output folder is held by what it returns.
+pub fn prepare(args: &CommonArgs) -> Result<Option<Lock>, CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
     start_threads(args.threads)?;
     device::choose(args.device)?;
-    if args.dry_run { Ok(()) } else { prepare_folder(&args.out) }
+    (!args.dry_run).then(|| lock::hold(&[&args.out])).transpose()
 }
 
 /// Makes sure that every run that was asked for is one of these tables'.
@@ -140,7 +145,7 @@ pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
     }
     let table = work.plan().table;
     report::check(&args.out, table)?;
-    let store = Store::new(&args.out, args.resume, Duration::from_secs(args.checkpoint_every), args.save_weights)?;
+    let store = Store::new(&args.out, args.earlier(), Duration::from_secs(args.checkpoint_every), args.save_weights)?;
     let context = Context { store: &store, progress: &progress, planned: work.plan().ids() };
     let done = all(work.as_mut(), &chosen, &context);
     progress.finish();
@@ -159,18 +164,9 @@ pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
 
 /// Does runs in order; `None` if interrupted.
 fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<Option<Vec<Record>>, CliError> {
-    let begun = runs.iter().flat_map(|run| run.after.iter().map(|(config, _)| config).chain([&run.config]));
-    if context.store.begin_anew(begun) > 0 {
-        context.progress.note("runs of an earlier command are given up; --resume would go on with them");
-    }
+    // Before anything is trained: what does not count is moved aside or an error at once.
+    let finished = context.store.begin(runs, context.progress)?;
     let mut records = Vec::new();
-    // Before anything is trained: a record or checkpoint of another configuration is an error at once.
-    let finished: Vec<Option<Record>> =
-        runs.iter().map(|run| context.store.finished(&run.config)).collect::<Result<_, _>>()?;
-    for (run, _) in runs.iter().zip(&finished).filter(|(_, finished)| finished.is_none()) {
-        let configs = run.after.iter().map(|(config, _)| config).chain([&run.config]);
-        configs.into_iter().try_for_each(|config| context.store.check(config))?;
-    }
     let done = finished.iter().flatten().count();
     if done > 0 {
         context.progress.note(&format!("{done} of {} runs were finished before", runs.len()));
@@ -201,6 +197,7 @@ fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Reco
             Ok(Some(record)) => drop(by_id.entry(run.config.id()).or_insert(record)),
             // One of another configuration is no run of this table.
             Ok(None) | Err(CliError::OtherConfiguration { .. }) => {}
+            Err(error @ CliError::Damaged { .. }) => note(&format!("warning: left out of the table: {error}")),
             Err(error) => return Err(error),
         }
     }

@@ -7,9 +7,15 @@ use pvlu_zoo::train::{EpochRecord, History, Outcome};
 use serde_json::{Value, json};
 
 use super::config::Config;
+use super::names;
 use crate::digest;
 use crate::error::CliError;
+use crate::input;
+use crate::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 use crate::output::write_atomically;
+
+/// Characters of a field of the rows on activations at most, more than any layer's name has.
+const FIELD: usize = 200;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +99,8 @@ impl Record {
 
     /// Time of all epochs.
     pub fn seconds(&self) -> f64 {
-        self.epochs.iter().map(|epoch| epoch.seconds).sum()
+        // The sum of nothing is -0 in Rust.
+        self.epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds)
     }
 
     /// The numbers, without times, machines and what else was planned.
@@ -127,19 +134,33 @@ impl Record {
     }
 
     /// Reads what [`write`](Self::write) wrote.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, that was changed or cut, and one that names what this program does not know.
     pub fn read(path: &Path) -> Result<Self, CliError> {
-        let text = std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
-        let damaged = |what: &str| CliError::Damaged { path: path.to_owned(), what: what.to_owned() };
-        let mut value: Value = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        Self::parse(&input::bytes(path)?).map_err(|what| CliError::Damaged { path: path.to_owned(), what })
+    }
+
+    /// The record that a file holds, or what is wrong with it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let said = value.as_object_mut().and_then(|record| record.remove("sha256"));
         if said.is_none_or(|said| said != digest::of_bytes(value.to_string())) {
-            return Err(damaged("its checksum is another one: it was changed after it was written"));
+            return Err("its checksum is another one: it was changed after it was written".to_owned());
         }
-        let config = Config::of_json(&value["config"]).ok_or_else(|| damaged("expected a configuration"))?;
+        let config = Config::of_json(&value["config"]).ok_or("expected a configuration")?;
+        names::check(&config)?;
         let texts = |value: &Value| -> Option<Vec<String>> {
             value.as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
         };
-        let rows = |key: &str| -> Option<Vec<Vec<String>>> { value[key].as_array()?.iter().map(texts).collect() };
+        let is_field = |text: &String| text.len() <= FIELD && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let row = |value: &Value, columns: &[&str]| -> Option<Vec<String>> {
+            texts(value).filter(|row| row.len() == columns.len() && row.iter().all(is_field))
+        };
+        let rows = |key: &str, columns: &[&str]| -> Option<Vec<Vec<String>>> {
+            value[key].as_array()?.iter().map(|value| row(value, columns)).collect()
+        };
         let read = || -> Option<Self> {
             let machine = value["machine"].as_object()?.iter();
             let trained = usize::try_from(value["trained_parameters"].as_u64()?).ok()?;
@@ -149,15 +170,18 @@ impl Record {
                 epochs: value["epochs"].as_array()?.iter().map(EpochRecord::of_json).collect::<Option<_>>()?,
                 before_top1: value["before_top1"].as_str()?.parse().ok()?,
                 trained_parameters: trained,
-                parameters: rows("parameters")?,
-                units: rows("units")?,
+                parameters: rows("parameters", &PARAMETER_COLUMNS)?,
+                units: rows("units", &UNIT_COLUMNS)?,
                 planned: texts(&value["planned"])?,
                 machine: machine
                     .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                     .collect::<Option<_>>()?,
             })
         };
-        read().ok_or_else(|| damaged("expected the record of a run"))
+        let record = read().ok_or("expected the record of a run")?;
+        let table = record.config.get("table");
+        record.planned.iter().try_for_each(|address| names::check_address(table, address))?;
+        Ok(record)
     }
 }
 
@@ -233,5 +257,32 @@ pub(crate) mod tests {
             let error = Record::read(&path).unwrap_err().to_string();
             assert!(error.contains("x.json") && !error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn a_record_that_was_made_to_do_harm_is_refused_though_its_checksum_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let harm: [fn(&mut Record); 6] = [
+            |record| record.config = record.config.clone().with("table", "../../outside"),
+            |record| record.config = record.config.clone().with("seed", "0/../../../outside"),
+            |record| record.config = record.config.clone().with("pretrained", "\u{1b}]0;owned\u{7}"),
+            |record| record.planned.push("table3/vgg16/\u{1b}[2J/0".to_owned()),
+            |record| record.parameters[0].push("one more".to_owned()),
+            |record| record.units = vec![vec!["\n".to_owned(); 5]],
+        ];
+        for change in harm {
+            let mut one = record("pvlu", 1, &[(0.2, 0.9)]);
+            change(&mut one);
+            one.write(&path).unwrap();
+            let error = Record::read(&path).unwrap_err().to_string();
+            assert!(error.contains("x.json: expected") && !error.contains(char::is_control), "{error:?}");
+            assert!(!error.contains("outside"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_network_that_was_only_measured_has_no_sign() {
+        assert_eq!(format!("{:.3}", record("relu", 0, &[]).seconds()), "0.000");
     }
 }

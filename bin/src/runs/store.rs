@@ -2,9 +2,9 @@
 //!
 //! `OUT/runs/RUN.json` is the record of a finished run, `OUT/runs/RUN.safetensors` the checkpoint of one under way. Each is
 //! whole or not there, so that a command can be killed at any moment. Trainings that runs go on from have checkpoints too,
-//! which stay until the table is finished.
+//! which stay until the table is finished. What is in the way of a run of other settings is never removed: it goes
+//! [aside](super::aside).
 
-use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,31 +13,42 @@ use pvlu_zoo::checkpoint::save_model;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{Event, FitConfig, FitState, History, Moment, Outcome, SavedFit, Splits, fit_from};
-use pvlu_zoo::weights::Source;
+use pvlu_zoo::weights::{Source, WeightsError};
 
+use super::Planned;
+use super::aside::Aside;
 use super::config::Config;
 use super::record::Record;
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::prepare_folder;
+use crate::output::{note, prepare_folder};
 use crate::progress::Progress;
 
 /// Key of a checkpoint's metadata that holds the configuration.
 const CONFIG: &str = "pvlu_zoo.config";
 
+/// What becomes of what an earlier command left of the same runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// What is of the same settings is used, and the rest moved aside.
+    Used,
+    /// What is of the same settings is used, and anything else is an error.
+    Required,
+    /// All is moved aside.
+    Aside,
+}
+
 /// The folder of a command's runs.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    /// Whether what is there is gone on from.
-    resume: bool,
+    weights: PathBuf,
+    earlier: Earlier,
     /// Time between two checkpoints.
     every: Duration,
-    /// Where the weights of finished runs go, if they are wanted.
-    weights: Option<PathBuf>,
-    /// What an earlier command left of the runs of this one, which begins anew. It goes with the first thing that this
-    /// command keeps, so that a command that comes to nothing costs nothing.
-    given_up: RefCell<Vec<PathBuf>>,
+    /// Whether the weights of finished runs are wanted.
+    save_weights: bool,
+    aside: Aside,
 }
 
 /// A training.
@@ -57,37 +68,76 @@ pub struct Job<'a> {
 impl Store {
     /// The runs of an output folder, to be read and put there.
     pub fn of(out: &Path) -> Result<Self, CliError> {
-        Self::new(out, true, Duration::MAX, false)
+        Self::new(out, Earlier::Used, Duration::MAX, false)
     }
 
     /// The runs of an output folder, to be done.
-    pub fn new(out: &Path, resume: bool, every: Duration, save_weights: bool) -> Result<Self, CliError> {
-        let folder = out.join("runs");
+    pub fn new(out: &Path, earlier: Earlier, every: Duration, save_weights: bool) -> Result<Self, CliError> {
+        let (folder, weights) = (out.join("runs"), out.join("weights"));
         prepare_folder(&folder)?;
-        let weights = save_weights.then(|| out.join("weights"));
-        weights.as_deref().map_or(Ok(()), prepare_folder)?;
-        Ok(Self { folder, resume, every, weights, given_up: RefCell::default() })
+        if save_weights {
+            prepare_folder(&weights)?;
+        }
+        Ok(Self { folder, weights, earlier, every, save_weights, aside: Aside::of(out) })
     }
 
-    /// Without `resume`: notes what there is of these runs, and of trainings that they go on from, as given up, and returns how many
-    /// files that are.
-    pub fn begin_anew<'a>(&self, configs: impl IntoIterator<Item = &'a Config>) -> usize {
-        let mut given_up = self.given_up.borrow_mut();
-        if !self.resume {
-            let paths = configs.into_iter().flat_map(|config| [self.record_path(config), self.checkpoint_path(config)]);
-            given_up.extend(paths.filter(|path| path.exists()));
-            given_up.sort();
-            given_up.dedup();
+    /// Looks at what an earlier command left of some runs, and of the trainings that they go on from, before anything is trained: moves
+    /// aside what does not count, and returns the records of the runs that are finished.
+    pub fn begin(&self, runs: &[Planned], progress: &Progress) -> Result<Vec<Option<Record>>, CliError> {
+        // All is looked at before anything is moved: an error leaves all as it was.
+        let mut in_the_way: Vec<(PathBuf, String)> = Vec::new();
+        let mut finished = Vec::new();
+        for run in runs {
+            let mut keep = |path: &Path, why: String| {
+                // Runs share the trainings that they go on from.
+                if in_the_way.iter().all(|(other, _)| other != path) {
+                    in_the_way.push((path.to_owned(), why));
+                }
+            };
+            let (record, checkpoint) = (self.record_path(&run.config), self.checkpoint_path(&run.config));
+            let weights = self.weights_path(&run.config);
+            if self.earlier == Earlier::Aside {
+                let before = run.after.iter().map(|(config, _)| self.checkpoint_path(config));
+                let there = [record, checkpoint, weights].into_iter().chain(before).filter(|path| path.exists());
+                there.for_each(|path| keep(&path, "--fresh".to_owned()));
+                finished.push(None);
+                continue;
+            }
+            let done = self.counting(&record, self.finished(&run.config), &mut keep)?;
+            let begun = self.counting(&checkpoint, self.opened(&run.config), &mut keep)?;
+            // Those of a run that is neither finished nor under way are of whatever settings.
+            if done.is_none() && begun.is_none() && weights.exists() {
+                keep(&weights, "no run of these settings is there".to_owned());
+            }
+            for (config, _) in &run.after {
+                self.counting(&self.checkpoint_path(config), self.opened(config), &mut keep)?;
+            }
+            finished.push(done);
         }
-        given_up.len()
+        self.aside.take(&in_the_way, &|line| progress.say(line))?;
+        for record in finished.iter().flatten() {
+            // A kill between the record and this leaves it.
+            self.forget(&record.config)?;
+        }
+        Ok(finished)
     }
 
-    /// Removes what was given up, but for the file that has just been written in the place of one.
-    fn take_over(&self, written: &Path) {
-        for path in self.given_up.borrow_mut().drain(..).filter(|path| path != written) {
-            // If it stays, --resume will refuse it by its name.
-            let _ = std::fs::remove_file(path);
-        }
+    /// What was found at a path; nothing if it does not count, and why is told to `keep`, unless it has to count.
+    fn counting<T>(
+        &self,
+        path: &Path,
+        found: Result<Option<T>, CliError>,
+        keep: &mut dyn FnMut(&Path, String),
+    ) -> Result<Option<T>, CliError> {
+        let why = match found {
+            Err(error) if self.earlier == Earlier::Required => return Err(error),
+            Err(CliError::OtherConfiguration { difference, .. }) => difference.to_string(),
+            Err(CliError::Damaged { what, .. }) => what,
+            Err(CliError::Weights(error)) if is_damage(&error) => error.to_string(),
+            found => return found,
+        };
+        keep(path, why);
+        Ok(None)
     }
 
     fn record_path(&self, config: &Config) -> PathBuf {
@@ -98,38 +148,51 @@ impl Store {
         self.folder.join(format!("{}.safetensors", config.stem()))
     }
 
-    fn weights_path(&self, config: &Config) -> Option<PathBuf> {
-        Some(self.weights.as_ref()?.join(format!("{}.safetensors", config.stem())))
+    fn weights_path(&self, config: &Config) -> PathBuf {
+        self.weights.join(format!("{}.safetensors", config.stem()))
     }
 
-    /// The record of a run, if it is finished and finished runs count. Where weights are wanted, one without is not finished.
+    /// The record of a run, if it is finished. Where weights are wanted, one without is not finished.
     pub fn finished(&self, config: &Config) -> Result<Option<Record>, CliError> {
         let path = self.record_path(config);
-        let lacks_weights = self.weights_path(config).is_some_and(|weights| !weights.exists());
-        if !self.resume || lacks_weights || !path.exists() {
+        if !path.exists() {
             return Ok(None);
         }
         let record = Record::read(&path)?;
         same(&path, config, &record.config)?;
-        Ok(Some(record))
+        let lacks_weights = self.save_weights && !self.weights_path(config).exists();
+        Ok((!lacks_weights).then_some(record))
     }
 
-    /// Makes sure that a checkpoint, if there is one that counts, is of this configuration.
-    pub fn check(&self, config: &Config) -> Result<(), CliError> {
-        self.opened(config).map(drop)
+    /// Keeps the record of a run that was done elsewhere. One that says something else is moved aside, and so is what else there
+    /// is of such a run.
+    pub fn adopt(&self, record: &Record) -> Result<(), CliError> {
+        let (config, path) = (&record.config, self.record_path(&record.config));
+        let why = match path.exists().then(|| Record::read(&path)) {
+            None => None,
+            Some(Ok(kept)) if kept.says_the_same(record) => return Ok(()),
+            Some(Ok(kept)) => Some(match config.difference(&kept.config) {
+                Some(difference) => difference.to_string(),
+                None => "its numbers are others".to_owned(),
+            }),
+            Some(Err(CliError::Damaged { what, .. })) => Some(what),
+            Some(Err(error)) => return Err(error),
+        };
+        let of_another = || why.clone().unwrap_or_else(|| "no run of these settings is there".to_owned());
+        let paths = [path.clone(), self.checkpoint_path(config), self.weights_path(config)];
+        let there: Vec<_> = paths.into_iter().filter(|path| path.exists()).map(|path| (path, of_another())).collect();
+        self.aside.take(&there, &note)?;
+        record.write(&path)
     }
 
     /// Keeps a finished run. Its checkpoint is of no use any more.
     pub fn finish(&self, record: &Record) -> Result<(), CliError> {
-        let path = self.record_path(&record.config);
-        record.write(&path)?;
-        self.take_over(&path);
+        record.write(&self.record_path(&record.config))?;
         self.forget(&record.config)
     }
 
-    /// Removes a checkpoint, if there is one, and what a process that was killed left of one.
+    /// Removes a checkpoint, if there is one.
     pub fn forget(&self, config: &Config) -> Result<(), CliError> {
-        self.sweep(config);
         let path = self.checkpoint_path(config);
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(CliError::Write { path, source }),
@@ -137,27 +200,13 @@ impl Store {
         }
     }
 
-    /// Removes what a process that was killed left of a checkpoint that it wrote.
-    fn sweep(&self, config: &Config) {
-        let begin = format!(".{}.safetensors.", config.stem());
-        for folder in [Some(&self.folder), self.weights.as_ref()].into_iter().flatten() {
-            let Ok(entries) = std::fs::read_dir(folder) else { continue };
-            for entry in entries.flatten() {
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                if name.starts_with(&begin) && name.ends_with(".tmp") {
-                    // Of no use, and in nobody's way if it stays.
-                    let _ = std::fs::remove_file(entry.path());
-                }
-            }
-        }
-    }
-
     /// Saves the network of a run that is about to be finished, if weights are wanted.
     pub fn save_weights(&self, config: &Config, model: &dyn Model, preprocessing: &str) -> Result<(), CliError> {
-        let Some(path) = self.weights_path(config) else { return Ok(()) };
+        if !self.save_weights {
+            return Ok(());
+        }
         let entry = registry::find(config.get("model"))?;
-        Ok(save_model(model, entry, path, Source::Native, Some(preprocessing), None)?)
+        Ok(save_model(model, entry, self.weights_path(config), Source::Native, Some(preprocessing), None)?)
     }
 
     /// Trains a network, from its checkpoint if there is one; `None` if it was interrupted, and a checkpoint of that moment
@@ -169,7 +218,6 @@ impl Store {
         progress: &Progress,
     ) -> Result<Option<History>, CliError> {
         let Job { title, config, fit, splits, seed } = job;
-        self.sweep(config);
         let state = self.state(job, model, progress)?;
         model.seed_dropout(*seed);
         progress.start_run(title, fit.epochs);
@@ -189,7 +237,6 @@ impl Store {
             let metadata = [(CONFIG.to_owned(), config.to_json().to_string())];
             match moment.state.save(moment.model, &path, metadata) {
                 Ok(()) => {
-                    self.take_over(&path);
                     saved = Instant::now();
                     ControlFlow::Continue(())
                 }
@@ -210,7 +257,7 @@ impl Store {
     /// The checkpoint of a training, if there is one that counts.
     fn opened(&self, config: &Config) -> Result<Option<SavedFit>, CliError> {
         let path = self.checkpoint_path(config);
-        if !self.resume || !path.exists() {
+        if !path.exists() {
             return Ok(None);
         }
         let kept = SavedFit::open(&path)?;
@@ -225,13 +272,27 @@ impl Store {
 
     /// Where a training begins: at its checkpoint, whose values go into the network, or at the beginning.
     fn state(&self, job: &Job<'_>, model: &mut dyn Model, progress: &Progress) -> Result<FitState, CliError> {
-        let Some(kept) = self.opened(job.config)? else { return Ok(FitState::new(job.fit.optimizer)) };
+        let beginning = || FitState::new(job.fit.optimizer);
+        let Some(kept) = self.opened(job.config)? else { return Ok(beginning()) };
         let steps = job.splits.train.batches();
-        let state = kept.restore(model, &job.fit, steps as u64)?;
+        let state = match kept.restore(model, &job.fit, steps as u64) {
+            // What is damaged within is found by reading it.
+            Err(error) if self.earlier != Earlier::Required && is_damage(&error) => {
+                let damaged = (self.checkpoint_path(job.config), error.to_string());
+                self.aside.take(&[damaged], &|line| progress.say(line))?;
+                return Ok(beginning());
+            }
+            state => state?,
+        };
         let epoch = state.epochs.len();
         progress.note(&format!("{}: goes on after {epoch} epochs and {} of {steps} steps", job.title, state.steps));
         Ok(state)
     }
+}
+
+/// Whether an error says of a file that it is damaged, and not that the system failed.
+fn is_damage(error: &WeightsError) -> bool {
+    !matches!(error, WeightsError::Io { .. } | WeightsError::Device(_))
 }
 
 /// Whether what was kept is of the run that this command would do.

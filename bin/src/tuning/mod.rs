@@ -29,6 +29,7 @@ use crate::error::CliError;
 use crate::inspect;
 use crate::interrupt;
 use crate::memory::check_batch;
+use crate::overrides::{Overrides, Told, Usual};
 use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
@@ -116,18 +117,20 @@ impl Tuning {
         }
         let seeds =
             common.seeds.clone().unwrap_or_else(|| preset.pick(protocol::quick::SEEDS, protocol::SEEDS).to_vec());
+        let usual = Usual {
+            epochs: preset.pick(protocol::quick::EPOCHS, protocol::EPOCHS),
+            learning_rate: protocol::LEARNING_RATE,
+            batch_size: preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE),
+            images: chosen.usual(QUICK_IMAGES),
+        };
         let mut tuning = Self {
             protocol,
             classes: dataset.classes,
-            first_epochs: args
-                .first_epochs
-                .unwrap_or(preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)),
-            epochs: common.epochs.unwrap_or(preset.pick(protocol::quick::EPOCHS, protocol::EPOCHS)),
+            first_epochs: args.first_epochs.unwrap_or(first_epochs(*preset)),
+            epochs: common.epochs.unwrap_or(usual.epochs),
             first_learning_rate: args.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
-            learning_rate: common.learning_rate.unwrap_or(protocol::LEARNING_RATE),
-            batch_size: common
-                .batch_size
-                .map_or(preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE), NonZeroUsize::get),
+            learning_rate: common.learning_rate.unwrap_or(usual.learning_rate),
+            batch_size: common.batch_size.map_or(usual.batch_size, NonZeroUsize::get),
             augmentation: images::augmentation(protocol, args),
             filter: images::filter(protocol, args),
             parts,
@@ -135,7 +138,8 @@ impl Tuning {
             plan: Plan { table: protocol.name, notes: chosen.notes(), runs: Vec::new() },
             base: None,
         };
-        tuning.list_runs(args, &chosen, &seeds)?;
+        let overrides = tuning.overrides(args, *preset, &usual);
+        tuning.list_runs(args, (&chosen, &overrides), &seeds)?;
         if tuning.plan.runs.is_empty() {
             let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
             return Err(CliError::Usage(format!(
@@ -147,34 +151,41 @@ impl Tuning {
         Ok(tuning)
     }
 
-    /// Lists the runs, and tells of weights and of arms that there are not.
-    fn list_runs(&mut self, args: &TuningArgs, chosen: &Chosen, seeds: &[u64]) -> Result<(), CliError> {
-        let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:e}"));
-        let Protocol { name, augmented, filtered, .. } = *self.protocol;
+    /// What is not as the preset has it; tells of options that the table does not use.
+    fn overrides(&mut self, args: &TuningArgs, preset: Preset, usual: &Usual) -> Overrides {
+        let Protocol { name, augmented, filtered, set, first, .. } = *self.protocol;
         let notes = &mut self.plan.notes;
+        let rate = |rate: f64| format!("{rate:e}");
         let shift = of_table("shift", args.common.shift, (name, augmented), notes);
         let cutout = of_table("cutout", args.cutout, (name, augmented), notes);
         let sigma = of_table("filter-sigma", args.filter_sigma, (name, filtered), notes);
         let radius = of_table("filter-radius", args.filter_radius, (name, filtered), notes);
+        let first_rate = args.first_learning_rate.map(rate);
+        Overrides::default()
+            .with("first-epochs", args.first_epochs, first_epochs(preset), Told::Count("first epochs"))
+            .with("first-learning-rate", first_rate, rate(first.learning_rate()), Told::Value("first learning rate"))
+            .with("shift", shift.map(usize::from), protocol::SHIFT, Told::Value("shift"))
+            .with("cutout", cutout.map(usize::from), set.cutout(), Told::Value("cutout"))
+            .with("filter-sigma", sigma, FILTER.sigma, Told::Value("filter sigma"))
+            .with("filter-radius", radius.map(usize::from), FILTER.radius, Told::Value("filter radius"))
+            .with_common(&args.common, usual)
+    }
+
+    /// Lists the runs, and tells of weights and of arms that there are not.
+    fn list_runs(
+        &mut self,
+        args: &TuningArgs,
+        (chosen, overrides): (&Chosen, &Overrides),
+        seeds: &[u64],
+    ) -> Result<(), CliError> {
         let table = chosen
-            .config(&self.parts)
+            .config(&self.parts, overrides)
             .with("table", self.protocol.name)
             .with("first_epochs", self.first_epochs)
             .with("epochs", self.epochs)
             .with("first_learning_rate", format!("{:e}", self.first_learning_rate))
             .with("learning_rate", format!("{:e}", self.learning_rate))
-            .with("batch_size", self.batch_size)
-            .with(
-                "overridden",
-                args.common.overridden(&[
-                    ("first-epochs", args.first_epochs.map(|n| n.to_string())),
-                    ("first-learning-rate", rate(args.first_learning_rate)),
-                    shift,
-                    cutout,
-                    sigma,
-                    radius,
-                ]),
-            );
+            .with("batch_size", self.batch_size);
         let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
         for (model, origin) in &self.models {
             self.plan.notes.push(match origin {
@@ -213,7 +224,7 @@ impl Tuning {
         let (runs, epochs) = (self.plan.runs.len(), self.epochs);
         self.plan.notes.push(format!(
             "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
-            chosen.preset.name(),
+            overrides.of(chosen.preset),
             self.first_epochs,
             self.parts.train.len()
         ));
@@ -407,6 +418,10 @@ fn has_batch_norm(model: &dyn Model) -> Result<bool, pvlu::Error> {
 fn pretraining(first: &Config) -> Config {
     let quick = (protocol::quick::PRETRAIN, protocol::quick::BATCH_SIZE);
     first.clone().with("arm", PRETRAIN).with("train_images", quick.0).with("batch_size", quick.1)
+}
+
+fn first_epochs(preset: Preset) -> u64 {
+    preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)
 }
 
 fn seed_of(config: &Config) -> u64 {

@@ -1,17 +1,15 @@
 //! Writes a safetensors file tensor by tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::safetensors::Dtype as FileDtype;
 use ::safetensors::tensor::TensorInfo;
 use pvlu::kernel::Element;
 
 use super::header::{MAX_HEADER, METADATA};
+use crate::atomic::AtomicFile;
 use crate::weights::name::{elements, shape, shown};
 use crate::weights::read::PIECE;
 use crate::weights::{Dtype, WeightsError};
@@ -30,13 +28,12 @@ pub struct Declared {
 /// A safetensors file in the making: the header first, then one tensor after the other, each converted piece by piece, so
 /// that no second copy of a model is ever in memory.
 ///
-/// It is written beside its path, in the same folder, and gets its name in [`finish`](Self::finish) when all of it is on
-/// disk. Until then a file that was there before stays as it is; dropped before, the new one is removed.
+/// It is an [`AtomicFile`], which gets its name in [`finish`](Self::finish) when all of it is on disk. Until then a file that was
+/// there before stays as it is; dropped before, the new one is removed.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    temporary: Temporary,
-    file: File,
+    file: AtomicFile,
     declared: std::vec::IntoIter<Declared>,
     buffer: Vec<u8>,
     /// Whether every tensor so far is in the file.
@@ -57,10 +54,10 @@ impl Writer {
         let path = path.as_ref().to_owned();
         let header = header(&path, &tensors, metadata)?;
         let io = |source| WeightsError::Io { path: path.clone(), source };
-        let (temporary, mut file) = Temporary::beside(&path).map_err(io)?;
+        let mut file = AtomicFile::create(&path).map_err(io)?;
         file.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
         file.write_all(&header).map_err(io)?;
-        Ok(Self { path, temporary, file, declared: tensors.into_iter(), buffer: Vec::new(), whole: true })
+        Ok(Self { path, file, declared: tensors.into_iter(), buffer: Vec::new(), whole: true })
     }
 
     /// Writes the next tensor: the one declared next, row-major.
@@ -111,9 +108,8 @@ impl Writer {
             let expected = "each written whole".into();
             return Err(WeightsError::Order { path: self.path, expected, found: "one that failed".into() });
         }
-        let io = |source| WeightsError::Io { path: self.path.clone(), source };
-        self.file.sync_all().map_err(io)?;
-        self.temporary.rename(&self.path).map_err(io)
+        let Self { path, file, .. } = self;
+        file.commit().map_err(|source| WeightsError::Io { path, source })
     }
 }
 
@@ -167,51 +163,4 @@ fn header(path: &Path, tensors: &[Declared], metadata: &BTreeMap<String, String>
         return Err(wrong("header", &format!("at most {MAX_HEADER} bytes"), &header.len().to_string()));
     }
     Ok(header)
-}
-
-/// A file that is removed when it is dropped, unless it got its name before.
-#[derive(Debug)]
-struct Temporary {
-    path: Option<PathBuf>,
-}
-
-impl Temporary {
-    /// A new file in the folder of `path`, so that renaming it is one step.
-    fn beside(path: &Path) -> io::Result<(Self, File)> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "not the name of a file"))?;
-        loop {
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{}.{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-            let path = path.with_file_name(hidden);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                // Left by a process that had the same number.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                opened => return Ok((Self { path: Some(path) }, opened?)),
-            }
-        }
-    }
-
-    fn rename(&mut self, to: &Path) -> io::Result<()> {
-        let Some(from) = &self.path else { return Ok(()) };
-        fs::rename(from, to)?;
-        self.path = None;
-        // The name is in the folder, which has to reach the disk too; not every system can open one.
-        #[cfg(unix)]
-        if let Some(folder) = to.parent() {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            File::open(folder).and_then(|folder| folder.sync_all())?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // There is nobody to tell.
-            let _ = fs::remove_file(path);
-        }
-    }
 }

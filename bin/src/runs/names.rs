@@ -1,0 +1,111 @@
+//! The names in a record, which is input like any other: a folder may come from anybody.
+//!
+//! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Those that this program does
+//! not know are refused before anything is done with them.
+
+use pvlu_zoo::registry::{self, ACTIVATIONS};
+
+use super::config::{Config, NUMERICS};
+use crate::args::Preset;
+use crate::dataset::Set;
+use crate::table;
+use crate::tuning::protocol;
+
+/// Keys whose values are counts.
+const COUNTS: [&str; 8] =
+    ["classes", "train_images", "val_images", "test_images", "batch_size", "first_epochs", "epochs", NUMERICS];
+
+/// Characters of the text on a preset at most, and of the name of a file of weights; each row of a table has them.
+const LONGEST: (usize, usize) = (500, 800);
+
+/// Makes sure that a record's configuration is one that this program could have written; else returns what is not.
+pub fn check(config: &Config) -> Result<(), String> {
+    let [table, model, arm, seed] = ["table", "model", "arm", "seed"].map(|key| config.get(key));
+    let activation = activation([table, model, arm, seed])?;
+    expect("activation", activation == config.get("activation"))?;
+    expect("data", [Set::Cifar10.name(), Set::Cifar100.name(), "procedural"].contains(&config.get("data")))?;
+    let preset = config.get("preset");
+    let begins = preset.is_empty() || [Preset::Quick, Preset::Paper].iter().any(|of| preset.starts_with(of.name()));
+    expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;
+    expect("pretrained", config.get("pretrained").len() <= LONGEST.1)?;
+    let is_count = |key: &str| config.get(key).is_empty() || config.get(key).parse::<u64>().is_ok();
+    COUNTS.iter().try_for_each(|key| expect(key, is_count(key)))
+}
+
+/// Makes sure that an address is one of a run of a table.
+pub fn check_address(table: &str, address: &str) -> Result<(), String> {
+    let parts: Vec<&str> = address.split('/').collect();
+    let [of, model, arm, seed] = parts[..] else { return expect("address", false) };
+    expect("address", of == table)?;
+    activation([of, model, arm, seed]).map(drop)
+}
+
+/// The activation of the run at an address, if there can be one.
+fn activation([table, model, arm, seed]: [&str; 4]) -> Result<&str, String> {
+    // As a number is written: no sign, no zeros before it.
+    expect("seed", seed.parse::<u64>().is_ok_and(|number| number.to_string() == seed))?;
+    if let Some(table) = table::TABLES.into_iter().find(|of| of.name == table) {
+        expect("model", model == table.model)?;
+        expect("arm", ACTIVATIONS.contains(&arm))?;
+        return Ok(arm);
+    }
+    let Some(protocol) = protocol::TABLES.into_iter().find(|of| of.name == table) else {
+        return Err("expected the name of a table, found another".to_owned());
+    };
+    expect("model", registry::find(model).is_ok())?;
+    let arm = protocol.arms.iter().find(|of| of.name == arm);
+    arm.map(|arm| arm.activation).ok_or_else(|| "expected the name of an arm of the table, found another".to_owned())
+}
+
+/// An error that shows nothing of the file: what is wrong there need not be fit to be printed.
+fn expect(key: &str, is_known: bool) -> Result<(), String> {
+    if is_known { Ok(()) } else { Err(format!("expected a known {key} of a run, found another")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::record::tests::record;
+
+    #[test]
+    fn a_record_of_ours_is_known() {
+        check(&record("pvlu", 3, &[]).config).unwrap();
+        let scratch = record("elu", 0, &[]).config.with("table", "table1").with("model", "sequential6conv");
+        check(&scratch.with("preset", "paper, 5 of 100 epochs")).unwrap();
+        let affine = record("relu_affine", 0, &[]).config.with("activation", "relu");
+        check(&affine).unwrap();
+        check_address("table3", "table3/vgg16/pvlu/18446744073709551615").unwrap();
+    }
+
+    #[test]
+    fn a_name_that_there_is_not_is_refused() {
+        for (key, value) in [
+            ("table", "../../outside"),
+            ("table", "table1"),
+            ("table", ""),
+            ("table", "/etc/cron.d/x"),
+            ("model", "../vgg16"),
+            ("model", "vgg"),
+            ("arm", "vlu"),
+            ("arm", ".."),
+            ("activation", "relu"),
+            ("seed", "-1"),
+            ("seed", "+1"),
+            ("seed", "01"),
+            ("seed", "mean"),
+            ("seed", "18446744073709551616"),
+            ("data", "cifar1000"),
+            ("preset", "mine"),
+            ("epochs", "many"),
+            ("numerics", "x"),
+        ] {
+            let config = record("pvlu", 3, &[]).config.with(key, value);
+            assert!(check(&config).is_err(), "{key} {value}");
+        }
+        for address in
+            ["", "table3", "table3/vgg16/pvlu", "table3/vgg16/pvlu/1/2", "table4/vgg16/pvlu/1", "table3/x/pvlu/1"]
+        {
+            assert!(check_address("table3", address).is_err(), "{address}");
+        }
+    }
+}
