@@ -36,6 +36,25 @@ fn copy_head<'a, E: Copy, const N: usize>(from: &'a [E], to: &'a mut [E]) -> (&'
     (from, to)
 }
 
+/// Copies `from` to the start of `to` by registers: fast for runs of some registers, which a call is hardly worth.
+#[inline(always)]
+pub fn copy_registers<V: Lane>(from: &[V::Elem], to: &mut [V::Elem]) {
+    let to = &mut to[..from.len()];
+    // In pairs: a loop of single registers would be turned into the call.
+    let (mut froms, mut tos) = (from.chunks_exact(2 * V::WIDTH), to.chunks_exact_mut(2 * V::WIDTH));
+    for (to, from) in (&mut tos).zip(&mut froms) {
+        let registers = [V::load(from), V::load(&from[V::WIDTH..])];
+        registers[0].store(to);
+        registers[1].store(&mut to[V::WIDTH..]);
+    }
+    let (mut from, mut to) = (froms.remainder(), tos.into_remainder());
+    if from.len() >= V::WIDTH {
+        V::load(from).store(to);
+        (from, to) = (&from[V::WIDTH..], &mut to[V::WIDTH..]);
+    }
+    copy_run(from, to);
+}
+
 /// The rows of a matrix that is written in pieces.
 pub trait Rows<E> {
     /// Row `index`.
@@ -180,6 +199,28 @@ mod tests {
             let mut to = vec![0; len];
             copy_run(&from, &mut to);
             assert_eq!(from, to);
+        }
+    }
+
+    struct Copy<'a, E>(&'a [E], &'a mut [E]);
+
+    impl<E: Element> Kernel for Copy<'_, E> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            copy_registers::<E::Lane<S>>(self.0, self.1);
+        }
+    }
+
+    #[test]
+    fn runs_of_every_length_are_copied_by_registers() {
+        for level in Level::available() {
+            for len in 0..100 {
+                let from: Vec<f32> = (1..=len).map(|value| value as f32).collect();
+                let mut to = vec![0.0; from.len() + 1];
+                dispatch_at(level, Copy(&from, &mut to));
+                assert_eq!((&to[..from.len()], to[from.len()]), (&from[..], 0.0), "{level:?}");
+            }
         }
     }
 

@@ -13,6 +13,7 @@ pub mod weight;
 use super::ConvShape;
 use super::forward::Start;
 use crate::kernel::cpu::blocks::{Block, grid};
+use crate::kernel::cpu::copy::copy_registers;
 use crate::kernel::cpu::registers::{REGISTERS, Sums, add_step, in_pieces, widest_band};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
@@ -179,7 +180,7 @@ impl<E: Element> Kernel for Part<'_, E> {
         let row = registers * lanes + SIDE - 1;
         let plane = (count + SIDE - 1) * row;
         let data = planes.take(problem.inputs * plane);
-        pad(&problem, x, first, row, plane, data);
+        pad::<E::Lane<S>>(&problem, x, first, row, plane, data);
         let padded = Padded { data, plane, row };
 
         let all = count * registers;
@@ -207,17 +208,18 @@ impl<E: Element> Kernel for Part<'_, E> {
 
 /// Copies the rows that a part sees, from row `first` of the padded image on, with zeros around.
 #[inline(always)]
-fn pad<E: Element>(problem: &Problem, x: &[E], first: usize, row: usize, plane: usize, to: &mut [E]) {
+fn pad<V: Lane>(problem: &Problem, x: &[V::Elem], first: usize, row: usize, plane: usize, to: &mut [V::Elem]) {
+    let zero = V::Elem::of(0.0);
     let Problem { height, width, padding, .. } = *problem;
     for (to, from) in to.chunks_exact_mut(plane).zip(x.chunks_exact(height * width)) {
         for (line, to) in to.chunks_exact_mut(row).enumerate() {
             let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
-                to.fill(E::zero());
+                to.fill(zero);
                 continue;
             };
-            to[..padding].fill(E::zero());
-            to[padding..][..width].copy_from_slice(&from[line * width..][..width]);
-            to[padding + width..].fill(E::zero());
+            to[..padding].fill(zero);
+            copy_registers::<V>(&from[line * width..][..width], &mut to[padding..]);
+            to[padding + width..].fill(zero);
         }
     }
 }

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::{SIDE, TAPS, applies};
 use crate::kernel::cpu::conv2d::ConvShape;
+use crate::kernel::cpu::copy::copy_registers;
 use crate::kernel::cpu::registers::rows_at_once;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
@@ -157,10 +158,10 @@ impl<E: Element> Kernel for Part<'_, E> {
             let at_once = [&x_ahead, &g_ahead].map(|lines| lines.len().div_ceil(pieces.len() * SIDE));
             let plane = (shape.in_height, shape.in_width);
             let sees = (unit.rows.start, unit.rows.len() + SIDE - 1, across + SIDE - 1);
-            let x = pad(x, inputs, plane, shape.padding, unit.images.clone(), sees, &mut memory.input);
+            let x = pad::<E::Lane<S>>(x, inputs, plane, shape.padding, unit.images.clone(), sees, &mut memory.input);
             let plane = (shape.out_height(), shape.out_width());
             let sees = (unit.rows.start, unit.rows.len(), across);
-            let g = pad(cotangent, outputs, plane, 0, unit.images.clone(), sees, &mut memory.cotangent);
+            let g = pad::<E::Lane<S>>(cotangent, outputs, plane, 0, unit.images.clone(), sees, &mut memory.cotangent);
             let mut rest = &mut *all;
             for piece in &pieces {
                 for u in 0..SIDE {
@@ -227,15 +228,16 @@ fn pieces<V: Lane>(outputs: usize, inputs: usize) -> Vec<Piece> {
 /// Copies rows of some images of all channels, with zeros where the image ends: `rows` padded rows from row `first` on, each of
 /// `row` elements.
 #[inline(always)]
-fn pad<'a, E: Element>(
-    from: &[E],
+fn pad<'a, V: Lane>(
+    from: &[V::Elem],
     channels: usize,
     (height, width): (usize, usize),
     padding: usize,
     images: Range<usize>,
     (first, rows, row): (usize, usize, usize),
-    to: &'a mut Buffer<E>,
-) -> Planes<'a, E> {
+    to: &'a mut Buffer<V::Elem>,
+) -> Planes<'a, V::Elem> {
+    let zero = V::Elem::of(0.0);
     let channel = images.len() * rows * row;
     let data = to.take(channels * channel);
     for (index, to) in data.chunks_exact_mut(rows * row).enumerate() {
@@ -243,12 +245,12 @@ fn pad<'a, E: Element>(
         let from = &from[(image * channels + index / images.len()) * height * width..][..height * width];
         for (line, to) in to.chunks_exact_mut(row).enumerate() {
             let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
-                to.fill(E::zero());
+                to.fill(zero);
                 continue;
             };
-            to[..padding].fill(E::zero());
-            to[padding..][..width].copy_from_slice(&from[line * width..][..width]);
-            to[padding + width..].fill(E::zero());
+            to[..padding].fill(zero);
+            copy_registers::<V>(&from[line * width..][..width], &mut to[padding..]);
+            to[padding + width..].fill(zero);
         }
     }
     Planes { data, rows, row, channel }
@@ -286,18 +288,22 @@ fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
             }
         }
     }
-    let images = g.channel / (g.rows * g.row);
-    for image in 0..images {
-        for line in 0..g.rows {
-            let from = (image * g.rows + line) * g.row + output * g.channel;
+    for image in 0..g.channel / (g.rows * g.row) {
+        // The rows of each channel, one after another: places that are computed for each would take as long as the products.
+        let mut g_rows: [_; OUTS] = std::array::from_fn(|o| {
+            g.data[(output + o) * g.channel + image * g.rows * g.row..][..g.rows * g.row].chunks_exact(g.row)
+        });
+        let mut x_rows: [_; INS] = std::array::from_fn(|i| {
+            x.data[(input + i) * x.channel + (image * x.rows + u) * x.row..][..g.rows * x.row].chunks_exact(x.row)
+        });
+        for _ in 0..g.rows {
             let mut cotangents = [&g.data[..0]; OUTS];
-            for (o, cotangent) in cotangents.iter_mut().enumerate() {
-                *cotangent = &g.data[from + o * g.channel..][..g.row];
+            for (cotangent, rows) in cotangents.iter_mut().zip(&mut g_rows) {
+                *cotangent = rows.next().unwrap_or_default();
             }
-            let from = (image * x.rows + line + u) * x.row + input * x.channel;
             let mut pixels = [&x.data[..0]; INS];
-            for (i, pixels) in pixels.iter_mut().enumerate() {
-                *pixels = &x.data[from + i * x.channel..][..g.row + SIDE - 1];
+            for (pixels, rows) in pixels.iter_mut().zip(&mut x_rows) {
+                *pixels = rows.next().unwrap_or_default();
             }
             for at in (lane..g.row).step_by(lanes) {
                 let mut cotangent = [V::of(0.0); OUTS];
