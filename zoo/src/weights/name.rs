@@ -7,7 +7,7 @@ const SHOWN: usize = 200;
 
 /// Shows a name of a file on one line: as it is, or quoted and escaped if it is empty or holds anything that a terminal
 /// would act on or that looks like the end of the name. A very long one is cut.
-pub(super) fn shown(name: &str) -> impl fmt::Display {
+pub(crate) fn shown(name: &str) -> impl fmt::Display {
     struct Shown<'a>(&'a str);
     impl fmt::Display for Shown<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
