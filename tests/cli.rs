@@ -26,5 +26,7 @@ mod support;
 mod tables;
 #[path = "cli/tuning.rs"]
 mod tuning;
+#[path = "cli/weights.rs"]
+mod weights;
 #[path = "cli/zoo.rs"]
 mod zoo;

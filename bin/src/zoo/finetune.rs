@@ -18,9 +18,10 @@ use super::args::{FinetuneArgs, ModelArgs, Part, ScheduleName};
 use super::classes::Order;
 use super::data::{Images, TuningSet};
 use super::info::pretty;
+use super::targets;
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{print, write_in_folder, write_probe};
+use crate::output::{print, write_in_folder};
 use crate::progress::Progress;
 
 /// Augmentation shifts images by this share of their side, at most: 4 pixels of 32.
@@ -29,7 +30,7 @@ const SHIFT: usize = 8;
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if let Some(out) = &args.out {
-        write_probe(out)?;
+        targets::check(out, &[&args.model.weights], args.force)?;
     }
     let set = args.data.open_to_tune()?;
     let weights = &args.model.weights;
@@ -42,7 +43,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let preprocessing = args.data.preprocessing(&opened, weights)?;
     let progress = Progress::new(args.quiet);
     set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
-    order.warning.iter().for_each(|warning| progress.note(warning));
+    order.warning.iter().chain(&args.data.choice(&opened, weights)).for_each(|line| progress.note(line));
     progress.note(&format!("{name}: {}", opened.report));
 
     let part = |images: Images, limit: Option<std::num::NonZeroUsize>| {
@@ -99,7 +100,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
 
 /// Opens the model with a head for the classes of the set, drawn anew only if it will be trained.
 fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -> Result<Opened, CliError> {
-    let ModelArgs { model, weights, classes, source, .. } = &args.model;
+    let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
     // A file whose names are those of the set keeps its head, else the smallest one is taken that the set fits into.
     let knows = |labels: Option<Vec<String>>| {
         labels.is_some_and(|labels| set.classes.iter().all(|class| labels.contains(class)))
@@ -110,8 +111,8 @@ fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -
         None => Some(instance_for(set.classes.len())),
     };
     // The head is trained under the activation of the file; the other one is swapped in afterwards.
-    let (model, weights, source) = (model.clone(), weights.clone(), *source);
-    let pretrained = ModelArgs { model, weights, activation: None, classes, source };
+    let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
+    let pretrained = ModelArgs { model, weights, activation: None, classes, source, allow_non_finite };
     let image = args.data.image_to_tune();
     let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
     match pretrained.open(image, seed) {

@@ -11,6 +11,7 @@ mod info;
 mod logits;
 mod predict;
 mod prepare;
+mod targets;
 
 pub use args::Zoo;
 pub(crate) use prepare::preprocessing;
