@@ -3,11 +3,15 @@
 // Each program that includes this uses a part of it.
 #![allow(dead_code)]
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use peak_alloc::PeakAlloc;
-use pvlu_zoo::image::Image;
-use pvlu_zoo::weights::{Dtype, TensorFile};
+use pvlu_zoo::checkpoint::describe;
+use pvlu_zoo::image::{Image, Preprocessing};
+use pvlu_zoo::model::Model;
+use pvlu_zoo::registry::{self, Options, Start};
+use pvlu_zoo::weights::{Configuration, Dtype, TensorFile};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -92,6 +96,49 @@ pub fn image(bytes: &[u8]) {
         Ok(image) => {
             let area = image.width() * image.height();
             assert!((1..=PIXELS).contains(&area) && image.pixels().len() == 3 * area, "{area} pixels");
+        }
+        Err(error) => assert_readable(&error.to_string()),
+    }
+}
+
+/// Takes `input` for the configuration of a Keras model, and holds it against a network.
+pub fn configuration(input: &[u8]) {
+    let Ok(json) = str::from_utf8(input) else { return };
+    let (read, memory) = measured(|| Configuration::parse(json));
+    assert!(memory.peak <= (64 << 10) + 192 * input.len(), "{} bytes to read {}", memory.peak, input.len());
+    let Ok(configuration) = read else { return };
+    static NETWORK: OnceLock<Mutex<Box<dyn Model>>> = OnceLock::new();
+    let entry = registry::find("vgg16").expect("a known model");
+    let network = NETWORK.get_or_init(|| {
+        let options = Options { activation: "relu", classes: 10, image: Some((32, 32)), weights: Start::Unfilled };
+        Mutex::new(entry.build(&options).expect("a model"))
+    });
+    let mut network = network.lock().unwrap_or_else(PoisonError::into_inner);
+    let names = entry.names((32, 32));
+    let loaded = names.iter().filter_map(|layer| layer.keras.as_deref()).collect();
+    let differences = configuration.differences(network.net_mut(), &names, &loaded).expect("the walk gives no error");
+    differences.to_string().lines().for_each(assert_readable);
+}
+
+/// Keys of what a file saved here says of its model.
+const KEYS: [&str; 6] = ["model", "activation", "classes", "image", "preprocessing", "labels"];
+
+/// Takes the lines of `input` for what a file says of its model, in the order of [`KEYS`].
+pub fn metadata(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let said: BTreeMap<String, &str> = KEYS.iter().map(|key| format!("pvlu_zoo.{key}")).zip(text.split('\n')).collect();
+    let header = serde_json::json!({ "__metadata__": said }).to_string();
+    let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+    let file = TensorFile::from_bytes("input", file).expect("a file without tensors");
+    let (description, memory) = measured(|| describe(&file));
+    assert!(memory.peak <= (64 << 10) + 64 * input.len(), "{} bytes to read {}", memory.peak, input.len());
+    match description {
+        Ok(description) => {
+            let Some(text) = description.preprocessing else { return };
+            match text.parse::<Preprocessing>() {
+                Ok(read) => assert_eq!(read.to_string().parse::<Preprocessing>().ok(), Some(read)),
+                Err(error) => assert_readable(&error.to_string()),
+            }
         }
         Err(error) => assert_readable(&error.to_string()),
     }

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent / "corpus"
-for target in ["safetensors", "hdf5", "checkpoint", "data"]:
+for target in ["safetensors", "hdf5", "checkpoint", "data", "configuration", "metadata"]:
     (HERE / target).mkdir(parents=True, exist_ok=True)
 
 
@@ -26,8 +26,8 @@ safetensors("types", '{"__metadata__":{"k":"v"},"a":{"dtype":"F64","shape":[4],"
             '"f":{"dtype":"F4","shape":[16],"data_offsets":[56,64]}}', bytes(64))
 
 
-def hdf5(name, libver, fill):
-    with h5py.File(HERE / "hdf5" / name, "w", libver=libver, fs_strategy=None) as f:
+def hdf5(name, libver, fill, **options):
+    with h5py.File(HERE / "hdf5" / name, "w", libver=libver, fs_strategy=None, **options) as f:
         fill(f)
 
 
@@ -121,3 +121,66 @@ data("archives", (14, RAW, b"\x1f\x8b"), (15, RAW, b"\x1f\x8b"), (16, RAW, b"\x1
 data("classes", (19, RAW, b"x"), (21, RAW, b"x"), (22, RAW, b"x"), (29, RAW, b"x"), (31, RAW, b"x"))
 data("formats", (19, RAW, b"x"), (20, RAW, b"x"), (22, LINK, b""), (23, FOLDER, b""), (30, RAW, b"x"))
 data("parts", (24, RAW, b"x"), (25, RAW, b"x"), (26, RAW, b"x"), (27, RAW, b"x"), (28, RAW, b"x"))
+
+
+# What whole models say of their layers, as Keras 2 and Keras 3 write it.
+def config(name, **options):
+    return {"name": name, **options}
+
+
+WINDOW = dict(kernel_size=[3, 3], strides=[1, 1], padding="same", data_format="channels_last", activation="relu")
+ROW = [("InputLayer", config("i", batch_shape=[None, 32, 32, 3])), ("ZeroPadding2D", config("p", padding=[[1, 1], [1, 1]])),
+       ("Conv2D", config("block1_conv1", **WINDOW)), ("BatchNormalization", config("n", axis=[3], epsilon=1e-3, momentum=0.9)),
+       ("ReLU", config("r", max_value=6.0)), ("Conv2D", config("block1_conv2", **{**WINDOW, "strides": 2})),
+       ("MaxPooling2D", config("m", pool_size=[2, 2], strides=None, padding="valid")), ("Add", config("a")),
+       ("Flatten", config("f")), ("Dropout", config("d")), ("Dense", config("head.0", activation={"class_name": "ReLU"})),
+       ("Dense", config("head.2", activation="softmax"))]
+BEFORE = {"a": ["m", "m"], **{ROW[i][1]["name"]: [ROW[i - 1][1]["name"]] for i in range(1, len(ROW)) if ROW[i][0] != "Add"}}
+
+
+def node2(names):
+    return [[[name, 0, 0, {"training": True}] for name in names]]
+
+
+def node3(names):
+    tensors = [{"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "keras_history": [name, 0, 0]}} for name in names]
+    return [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {"training": None}}]
+
+
+def model(node, end):
+    layers = [{"class_name": kind, "name": c["name"], "config": c,
+               "inbound_nodes": node(BEFORE[c["name"]]) if c["name"] in BEFORE else []} for kind, c in ROW]
+    ends = {"input_layers": end("i"), "output_layers": end("head.2")}
+    return {"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
+
+
+ROWS = [{"class_name": kind, "config": c} for kind, c in ROW if kind != "Add"]
+for name, value in {
+    "keras2": model(node2, lambda name: [[name, 0, 0]]),
+    "keras3": model(node3, lambda name: [name, 0, 0]),
+    "sequential": {"class_name": "Sequential", "config": {"name": "s", "layers": ROWS}},
+    "sequential_list": {"class_name": "Sequential", "config": ROWS[1:]},
+    "nested": {"class_name": "Sequential", "config": {"layers": [ROWS[0], model(node3, lambda name: [name, 0, 0]), ROWS[-1]]}},
+}.items():
+    (HERE / "configuration" / name).write_text(json.dumps(value))
+
+PREPROCESSING = "input=32x32 fit=squash interpolation=bilinear channels=rgb divisor=255 mean=0.5,0.4,0.3 std=0.2,0.2,0.2"
+# What files saved here say of their models: model, activation, classes, image, preprocessing, labels.
+for name, lines in {
+    "cifar": ["cifar_resnet20", "relu", "10", "32x32", PREPROCESSING, '["cat","dog"]'],
+    "bare": ["vgg16"],
+    "wrong": ["x", "y", "-1", "99999999999x0", "fit=crop:0", '["\\u001b[31m", 1]'],
+}.items():
+    (HERE / "metadata" / name).write_text("\n".join(lines))
+
+for libver in ["earliest", "latest"]:
+    hdf5(f"{libver}_user_block", libver, lambda f: keras3(f, chunks=(4, 2), compression="lzf"), userblock_size=512)
+
+
+def whole(f):
+    legacy(f, "model_weights")
+    f.attrs["model_config"] = '{"class_name": "Sequential", "config": {"layers": []}}'
+
+
+for libver in ["earliest", "latest"]:
+    hdf5(f"{libver}_configuration", libver, whole)

@@ -46,5 +46,7 @@ mod tuned;
 mod tuning;
 #[path = "cli/unsafe_code.rs"]
 mod unsafe_code;
+#[path = "cli/weights.rs"]
+mod weights;
 #[path = "cli/zoo.rs"]
 mod zoo;

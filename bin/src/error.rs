@@ -98,6 +98,20 @@ pub enum CliError {
         /// What does not fit.
         source: pvlu_zoo::checkpoint::CheckpointError,
     },
+    /// Weights that are infinite or no numbers.
+    #[error("{source}; --allow-non-finite loads it all the same")]
+    NotFinite {
+        /// Which.
+        source: pvlu_zoo::checkpoint::CheckpointError,
+    },
+    /// A model gave no answer for an input.
+    #[error("{input}: {source}")]
+    Logits {
+        /// The file of the input.
+        input: String,
+        /// What it gave.
+        source: pvlu_zoo::model::NotFinite,
+    },
     /// A file of tensors could not be read or written.
     #[error(transparent)]
     Weights(#[from] pvlu_zoo::weights::WeightsError),

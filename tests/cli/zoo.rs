@@ -38,7 +38,7 @@ pub fn weights(path: &Path, model: &str, activation: &str, classes: usize) {
 }
 
 /// A file with one tensor.
-fn tensor(path: &Path, name: &str, shape: &[usize], values: &[f32]) {
+pub fn tensor(path: &Path, name: &str, shape: &[usize], values: &[f32]) {
     let declared = Declared { name: name.to_owned(), dtype: Dtype::F32, shape: shape.to_vec() };
     let mut writer = Writer::create(path, vec![declared], &BTreeMap::new()).unwrap();
     writer.write(name, values).unwrap();

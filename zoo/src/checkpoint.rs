@@ -13,7 +13,7 @@ use pvlu::activation::{Activation, Relu};
 
 pub use self::budget::MAX_SAID;
 pub use self::labels::MAX_LABELS;
-pub use self::recognise::models_of;
+pub use self::recognise::{Nested, OtherHead, models_of};
 use self::recognise::{activation_of, classes_of};
 
 use crate::model::{Model, SwapError};
@@ -110,6 +110,22 @@ pub enum CheckpointError {
         /// Bytes of the input and the output of the widest layer.
         bytes: u64,
     },
+    /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another one.
+    #[error("{}: {nested}", path.display())]
+    Nested {
+        /// The file.
+        path: PathBuf,
+        /// What is where.
+        nested: Nested,
+    },
+    /// The file has the trunk of a model, and layers of other names in the place of its head.
+    #[error("{}: {head}", path.display())]
+    OtherHead {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        head: OtherHead,
+    },
     /// Metadata that is not what this crate writes.
     #[error("{}: metadata {key}: expected {expected}, found {}", path.display(), quoted(found))]
     Metadata {
@@ -196,6 +212,8 @@ pub struct Wanted<'a> {
     /// The seed of a head for another number of classes than the file's, or in the place of one that it does not have.
     /// Without a seed that is an error.
     pub fresh_head: Option<u64>,
+    /// Opens files with weights that are infinite or no numbers, which is an error otherwise.
+    pub allow_non_finite: bool,
 }
 
 /// A model and the file that it came from.
@@ -217,7 +235,7 @@ pub struct Opened {
 /// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that is not
 /// ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`].
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
-    let file = TensorFile::open(path)?;
+    let file = without_common_prefix(TensorFile::open(path)?);
     let description = describe(&file)?;
     // What is wrong with what the file says, where that decided.
     let said = |key: &str, tensors: &str, source| {
@@ -260,7 +278,8 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     // The original's head, where this one is another.
     let head = |layer: &LayerNames| layer.part != Part::Trunk;
     let other_heads = if names == original { Vec::new() } else { original.into_iter().filter(head).collect() };
-    let load_options = LoadOptions { source: wanted.source, fresh_head: wanted.fresh_head.is_some(), other_heads };
+    let (source, fresh_head, allow_non_finite) = (wanted.source, wanted.fresh_head.is_some(), wanted.allow_non_finite);
+    let load_options = LoadOptions { source, fresh_head, other_heads, allow_non_finite };
     let loaded = load(model.net_mut(), &names, &file, &load_options);
     let report = loaded.map_err(|error| explain(error, entry, &file))?;
     if let Some(seed) = wanted.fresh_head {
@@ -317,18 +336,42 @@ fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {
         [name] => Ok(registry::find(name)?),
         ref found => {
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            Err(CheckpointError::UnknownModel { path: file.path().to_owned(), found })
+            let unknown = CheckpointError::UnknownModel { path: file.path().to_owned(), found };
+            Err(shape_of(file, None).unwrap_or(unknown))
         }
     }
 }
 
-/// Says so where the file is one of another model's.
+/// The file under the names that follow what all of them begin with, if those are the names of a known model and the whole names
+/// are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
+fn without_common_prefix(file: TensorFile) -> TensorFile {
+    match recognise::common_prefix(&file) {
+        Some(prefix) => file.without_prefix(&prefix).unwrap_or_else(|file| file),
+        None => file,
+    }
+}
+
+/// What a file is that is of a known model but for how it is put together; of this model if one is given.
+fn shape_of(file: &TensorFile, entry: Option<&Entry>) -> Option<CheckpointError> {
+    let is_wanted = |models: &[&str]| entry.is_none_or(|entry| models.contains(&entry.name));
+    let path = file.path().to_owned();
+    if let Some(nested) = recognise::nested(file).filter(|nested| is_wanted(&nested.models)) {
+        return Some(CheckpointError::Nested { path, nested });
+    }
+    let head = recognise::other_head(file).filter(|head| is_wanted(&head.models))?;
+    Some(CheckpointError::OtherHead { path, head })
+}
+
+/// Says so where the file is one of another model's, or is put together otherwise.
 fn explain(error: WeightsError, entry: &Entry, file: &TensorFile) -> CheckpointError {
+    if !matches!(error, WeightsError::Mismatch { .. } | WeightsError::Names { .. }) {
+        return error.into();
+    }
     let found = models_of(file);
-    if matches!(error, WeightsError::Mismatch { .. } | WeightsError::Names { .. })
-        && !found.is_empty()
-        && !found.contains(&entry.name)
-    {
+    if found.is_empty() {
+        return shape_of(file, Some(entry)).unwrap_or(error.into());
+    }
+    if !found.contains(&entry.name) {
         return CheckpointError::OtherModel { path: file.path().to_owned(), expected: entry.name, found };
     }
     error.into()

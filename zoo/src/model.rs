@@ -1,5 +1,7 @@
 //! Networks behind one object-safe trait, so that training and tools are compiled once and not for each network.
 
+mod finite;
+
 use dfdx::nn::{Module, ModuleMut};
 use dfdx::prelude::{Backward, PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, Rank0};
@@ -15,6 +17,7 @@ use pvlu::layer::{
 use pvlu::loss::try_cross_entropy;
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
+pub use self::finite::{NotFinite, check_finite};
 use crate::device::{Device, DeviceError};
 use crate::text::{did_you_mean, quoted};
 

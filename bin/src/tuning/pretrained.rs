@@ -148,6 +148,7 @@ pub fn open_file(
         image: Some((side, side)),
         source: None,
         fresh_head: Some(seed),
+        allow_non_finite: false,
     };
     let Opened { model, entry, report, description } = open(path, &wanted)?;
     let mut model = placed(model)?;

@@ -122,6 +122,9 @@ pub struct ModelArgs {
     /// Whose names the file has [default: recognised from them]
     #[arg(long, value_enum)]
     pub source: Option<SourceName>,
+    /// Load weights that are infinite or no numbers
+    #[arg(long)]
+    pub allow_non_finite: bool,
 }
 
 /// Options of `logits`.
@@ -135,6 +138,9 @@ pub struct LogitsArgs {
     /// Safetensors file for a tensor `logits` of [N, classes]
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Replace the output if it is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `predict`.
@@ -210,6 +216,12 @@ pub struct ConvertArgs {
     /// Whose names to write
     #[arg(long, value_enum, default_value = "native")]
     pub to: SourceName,
+    /// Take over weights that are infinite or no numbers
+    #[arg(long)]
+    pub allow_non_finite: bool,
+    /// Replace the output if it is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Kinds of tensors that can be trained.
@@ -285,6 +297,9 @@ pub struct FinetuneArgs {
     /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file of --out if it is there
+    #[arg(long)]
+    pub force: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,20 +1,24 @@
 //! `zoo convert`.
 
-use pvlu_zoo::checkpoint::{Wanted, open, save_tuned};
+use pvlu_zoo::checkpoint::{Wanted, save_tuned};
 use pvlu_zoo::labels;
 use pvlu_zoo::weights::Source;
 
 use super::args::ConvertArgs;
-use super::prepare::preprocessing;
+use super::prepare::{choice, open, preprocessing};
+use super::targets;
 use crate::error::CliError;
-use crate::output::{print, write_in_folder, write_probe};
+use crate::output::{note, print, write_in_folder};
 
 /// Reads a file of weights of any source and writes it under the names of another.
 pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
-    let wanted = Wanted { model: args.model.as_deref(), source: args.source.map(Source::from), ..Wanted::default() };
-    write_probe(&args.output)?;
+    let (source, allow_non_finite) = (args.source.map(Source::from), args.allow_non_finite);
+    let wanted = Wanted { model: args.model.as_deref(), source, allow_non_finite, ..Wanted::default() };
+    targets::check(&args.output, &[&args.input], args.force)?;
     let opened = open(&args.input, &wanted)?;
-    let preprocessing = preprocessing(&opened, labels::usual(opened.model.classes()), &args.input)?.to_string();
+    let labels = labels::usual(opened.model.classes());
+    let preprocessing = preprocessing(&opened, labels, &args.input)?.to_string();
+    choice(&opened, labels, &args.input).iter().for_each(|line| note(line));
     let names = opened.description.labels.as_deref();
     write_in_folder(&args.output, || {
         let (model, to) = (opened.model.as_ref(), args.to.into());

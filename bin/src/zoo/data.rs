@@ -11,7 +11,7 @@ use pvlu_zoo::weights::TensorFile;
 
 use super::args::{DataArgs, DataName};
 use super::classes::Order;
-use super::prepare::preprocessing;
+use super::prepare::{self, preprocessing};
 use super::trained_on::{Chosen, Origin, TrainedOn};
 use crate::error::CliError;
 
@@ -179,11 +179,20 @@ impl DataArgs {
         Ok(TuningSet { classes, train, test, warnings: set.warnings, origin: Origin::set(self.dataset) })
     }
 
+    /// The classes that the weights are for.
+    fn labels(&self, opened: &Opened) -> Option<LabelSet> {
+        self.dataset.labels().or_else(|| labels::usual(opened.model.classes()))
+    }
+
+    /// What to tell the user of how images are made into inputs; see [`prepare::choice`].
+    pub fn choice(&self, opened: &Opened, weights: &Path) -> Option<String> {
+        prepare::choice(opened, self.labels(opened), weights)
+    }
+
     /// How images of the set are made into inputs of the model: as the model wants its images, with the mean and deviation
     /// that the user gave. CIFAR's show nothing but their object, so nothing is cut off them.
     pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
-        let set = self.dataset.labels().or_else(|| labels::usual(opened.model.classes()));
-        let usual = preprocessing(opened, set, weights)?;
+        let usual = preprocessing(opened, self.labels(opened), weights)?;
         let three = |name: &str, values: &Option<Vec<f32>>| {
             let exact = |values: &Vec<f32>| {
                 <[f32; 3]>::try_from(values.as_slice())

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use pvlu_zoo::data::LoaderConfig;
-use pvlu_zoo::train::evaluate;
+use pvlu_zoo::train::evaluate_finite;
 use serde_json::json;
 
 use super::args::EvalArgs;
@@ -24,6 +24,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let preprocessing = args.data.preprocessing(&opened, weights)?;
     let order = Order::of((&args.data.data, &classes), &opened, weights, false)?;
     notes.extend(order.warning.clone());
+    notes.extend(args.data.choice(&opened, weights));
     notes.iter().for_each(|line| note(line));
     let start = Instant::now();
     let images = images.labelled(&order)?.limit(args.limit.map_or(usize::MAX, usize::from));
@@ -31,7 +32,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;
     let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let evaluation = evaluate(opened.model.as_mut(), &loader, &mut stop);
+    let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut stop);
     let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;
     let evaluation = evaluation.ok_or(CliError::Stopped)?;
     let (top1, top5, images) = (evaluation.top1, evaluation.top5, evaluation.images);

@@ -10,7 +10,7 @@ use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{
-    Event, FitConfig, FitState, Moment, OptimizerConfig, Outcome, Schedule, Splits, evaluate, fit_from,
+    Event, FitConfig, FitState, Moment, OptimizerConfig, Outcome, Schedule, Splits, evaluate_finite, fit_from,
 };
 use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 use pvlu_zoo::weights::{Source, TensorFile};
@@ -21,11 +21,12 @@ use super::classes::Order;
 use super::data::{Images, TuningSet};
 use super::info::pretty;
 use super::keep::{Reached, keep};
+use super::targets;
 use super::trained_on::TrainedOn;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::memory::check_batch;
-use crate::output::{print, write_in_folder, write_probe};
+use crate::output::{print, write_in_folder};
 use crate::progress::Progress;
 
 /// Augmentation shifts images by this share of their side, at most: 4 pixels of 32.
@@ -34,7 +35,7 @@ const SHIFT: usize = 8;
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if let Some(out) = &args.out {
-        write_probe(out)?;
+        targets::check(out, &[&args.model.weights], args.force)?;
     }
     let set = args.data.open_to_tune()?;
     let weights = &args.model.weights;
@@ -47,7 +48,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let preprocessing = args.data.preprocessing(&opened, weights)?;
     let progress = Progress::new(args.quiet);
     set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
-    order.warning.iter().for_each(|warning| progress.note(warning));
+    order.warning.iter().chain(&args.data.choice(&opened, weights)).for_each(|line| progress.note(line));
     progress.note(&format!("{name}: {}", opened.report));
 
     let part = |images: Images, limit: Option<std::num::NonZeroUsize>| {
@@ -128,7 +129,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
 
 /// Opens the model with a head for the classes of the set, drawn anew only if it will be trained.
 fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -> Result<Opened, CliError> {
-    let ModelArgs { model, weights, classes, source, .. } = &args.model;
+    let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
     // A file whose names are those of the set keeps its head, else the smallest one is taken that the set fits into.
     let knows = |labels: Option<Vec<String>>| {
         labels.is_some_and(|labels| set.classes.iter().all(|class| labels.contains(class)))
@@ -139,8 +140,8 @@ fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -
         None => Some(instance_for(set.classes.len())),
     };
     // The head is trained under the activation of the file; the other one is swapped in afterwards.
-    let (model, weights, source) = (model.clone(), weights.clone(), *source);
-    let pretrained = ModelArgs { model, weights, activation: None, classes, source };
+    let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
+    let pretrained = ModelArgs { model, weights, activation: None, classes, source, allow_non_finite };
     let image = args.data.image_to_tune();
     let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
     match pretrained.open(image, seed) {
@@ -291,7 +292,7 @@ impl Session<'_> {
     /// Accuracy on the test images.
     fn measure(&self, model: &mut dyn Model, name: &'static str) -> Result<f64, CliError> {
         let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let evaluation = evaluate(model, &self.loader(&self.test)?, &mut stop);
+        let evaluation = evaluate_finite(model, &self.loader(&self.test)?, &mut stop);
         let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;
         evaluation.map(|evaluation| evaluation.top1).ok_or(CliError::Stopped)
     }

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use pvlu_zoo::model::check_finite;
 use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 
 use super::args::LogitsArgs;
+use super::targets;
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{write_in_folder, write_probe};
+use crate::output::write_in_folder;
 
 /// Elements of images that are run at once.
 const AT_ONCE: usize = 1 << 22;
 
 /// Reads the inputs, runs the model and writes the logits.
 pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
-    write_probe(&args.output)?;
+    targets::check(&args.output, &[&args.input, &args.model.weights], args.force)?;
     let file = TensorFile::open(&args.input)?;
     let wrong = |found: String| WeightsError::Tensor {
         path: args.input.clone(),
@@ -39,7 +41,11 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
             return Err(CliError::Stopped);
         }
         let failed = |source| CliError::Model { model: opened.entry.name, source };
-        logits.extend(model.logits(batch.to_vec()).map_err(failed)?);
+        let batch = model.logits(batch.to_vec()).map_err(failed)?;
+        let input = || args.input.display().to_string();
+        let finite = check_finite(&batch, classes, logits.len() / classes);
+        finite.map_err(|source| CliError::Logits { input: input(), source })?;
+        logits.extend(batch);
     }
     let declared = Declared { name: "logits".to_owned(), dtype: Dtype::F32, shape: vec![images, classes] };
     write_in_folder(&args.output, || {

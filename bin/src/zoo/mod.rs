@@ -12,6 +12,7 @@ mod keep;
 mod logits;
 mod predict;
 mod prepare;
+mod targets;
 mod trained_on;
 
 pub use args::Zoo;

@@ -1,15 +1,16 @@
 //! `zoo predict`.
 
 use pvlu_zoo::image::Image;
+use pvlu_zoo::model::check_finite;
 use pvlu_zoo::{labels, text};
 use serde_json::{Value, json};
 
 use super::args::PredictArgs;
 use super::classes;
-use super::prepare::preprocessing;
+use super::prepare::{choice, preprocessing};
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{note_error, print, print_json};
+use crate::output::{note, note_error, print, print_json};
 
 /// Classes that are named for each image.
 const TOP: usize = 5;
@@ -19,7 +20,9 @@ const TOP: usize = 5;
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
     let names = classes::names(&opened, &args.model.weights)?;
-    let preprocessing = preprocessing(&opened, labels::usual(opened.model.classes()), &args.model.weights)?;
+    let labels = labels::usual(opened.model.classes());
+    let preprocessing = preprocessing(&opened, labels, &args.model.weights)?;
+    choice(&opened, labels, &args.model.weights).iter().for_each(|line| note(line));
     let preprocessing = preprocessing
         .with_input(opened.model.image())
         .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(&args.model.weights))))?;
@@ -43,6 +46,8 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         let input = preprocessing.apply(std::slice::from_ref(&image));
         let refused = |source| CliError::Model { model: opened.entry.name, source };
         let logits = opened.model.logits(input).map_err(refused)?;
+        check_finite(&logits, opened.model.classes(), 0)
+            .map_err(|source| CliError::Logits { input: path.display().to_string(), source })?;
         let top: Vec<(usize, f64)> = most_likely(&logits);
         let name = |class: usize| names.get(class).map_or("", String::as_str);
         if args.json {

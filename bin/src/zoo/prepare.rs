@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use pvlu_zoo::checkpoint::{self, Opened, Wanted};
+use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Wanted};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::metadata::{self, Origin};
 use pvlu_zoo::text::{path, quoted};
-use pvlu_zoo::weights::Source;
+use pvlu_zoo::weights::{Source, WeightsError};
 
 use super::args::ModelArgs;
 use crate::device::placed;
@@ -23,11 +23,20 @@ impl ModelArgs {
             image,
             source: self.source.map(Source::from),
             fresh_head,
+            allow_non_finite: self.allow_non_finite,
         };
-        let mut opened = checkpoint::open(&self.weights, &wanted)?;
+        let mut opened = open(&self.weights, &wanted)?;
         opened.model = placed(opened.model)?;
         Ok(opened)
     }
+}
+
+/// Opens the model of a file. An error that an option avoids says so.
+pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Opened, CliError> {
+    checkpoint::open(path, wanted).map_err(|source| match source {
+        CheckpointError::Weights(WeightsError::NotFinite { .. }) => CliError::NotFinite { source },
+        source => source.into(),
+    })
 }
 
 /// How a model wants its images: as its file says, else as the publisher of such a file does.
@@ -39,15 +48,47 @@ pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) 
     Ok(usual(opened.entry.name, opened.report.source, labels))
 }
 
-/// The preprocessing of the publisher of such a file; if there are several, of the one with these classes.
+/// What to tell a user whose file does not say how it wants its images, where that of published weights of the model differs:
+/// which is taken.
+pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Option<String> {
+    if opened.description.preprocessing.is_some() {
+        return None;
+    }
+    let published = published(opened.entry.name, opened.report.source, labels);
+    let (first, rest) = published.split_first()?;
+    let mut others: Vec<&metadata::Weights> = Vec::new();
+    for other in rest {
+        if std::iter::once(first).chain(&others).all(|known| known.preprocessing != other.preprocessing) {
+            others.push(other);
+        }
+    }
+    let recipe = |weights: &&metadata::Weights| format!("{} of {}", weights.preprocessing, weights.place);
+    let others: Vec<String> = others.iter().map(recipe).collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "note: {} does not say how it wants its images: taken is {}; {} has other weights that want {}",
+            weights.display(),
+            recipe(first),
+            opened.entry.name,
+            others.join(", or ")
+        )
+    })
+}
+
+/// The preprocessing of the publisher of such a file; if there are several, of the first.
 fn usual(model: &str, source: Source, labels: Option<LabelSet>) -> Preprocessing {
     let Some(card) = metadata::find(model) else { return Preprocessing::TORCHVISION };
+    published(model, source, labels).first().map_or(card.preprocessing, |weights| weights.preprocessing)
+}
+
+/// Published weights that a file may be a copy of: those with these classes, if there are such.
+fn published(model: &str, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
+    let weights = metadata::find(model).map_or(&[][..], |card| card.weights);
     // Keras' files want their images otherwise than torch's of the same model.
-    let of_source =
-        card.weights.iter().filter(|weights| (weights.origin == Origin::Keras) == (source == Source::Keras));
+    let of_source = weights.iter().filter(|weights| (weights.origin == Origin::Keras) == (source == Source::Keras));
     let fits = |weights: &&metadata::Weights| labels.is_some_and(|labels| weights.labels == labels);
-    let published = of_source.clone().find(fits).or(of_source.clone().next());
-    published.map_or(card.preprocessing, |weights| weights.preprocessing)
+    let fitting: Vec<_> = of_source.clone().filter(fits).collect();
+    if fitting.is_empty() { of_source.collect() } else { fitting }
 }
 
 #[cfg(test)]

@@ -1,35 +1,218 @@
 //! Which model a file is of, by the names of its tensors.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use pvlu::activation::{Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Swish, Vlu};
 
 use crate::names::{KINDS, LayerNames, Part, called};
 use crate::registry::{Entry, MODELS};
-use crate::weights::{TensorFile, is_state, layer_of};
+use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
 
 /// Names of the models whose layers are exactly those of a file, but for the head: that may be any of the model's, a part of
 /// one, or missing.
 pub fn models_of(file: &TensorFile) -> Vec<&'static str> {
-    let is_layer = |key: &&String| !is_state(file.format(), key) && !layer_of(key).starts_with("act");
-    let layers: BTreeSet<&str> = file.entries().keys().filter(is_layer).map(|key| layer_of(key)).collect();
+    models_with(&layers_of(file))
+}
+
+/// The layers of a file, as it calls them: no states, and no parameters of activations.
+fn layers_of(file: &TensorFile) -> BTreeSet<&str> {
+    let is_layer = |key: &&String| !is_state(file.format(), key) && !is_activation(layer_of(key));
+    file.entries().keys().filter(is_layer).map(|key| layer_of(key)).collect()
+}
+
+/// Whether it is an activation of a file saved here, whose parameters are no layer's.
+fn is_activation(layer: &str) -> bool {
+    layer.starts_with("act")
+}
+
+/// Names of the models of which these are the layers, but for the head.
+fn models_with(layers: &BTreeSet<&str>) -> Vec<&'static str> {
     let fits = |entry: &&Entry| {
-        let heads = entry.sides().of_heads().into_iter().map(|side| entry.names((side, side)));
-        let named: Vec<_> = heads.map(|names| (called(&names), names)).collect();
-        (0..KINDS).any(|kind| {
-            let (mut trunk, mut heads) = (BTreeSet::new(), BTreeSet::new());
-            for (layer, name) in named.iter().flat_map(|(called, names)| names.iter().zip(&called[kind])) {
-                match (layer.part, name.as_deref()) {
-                    (Part::Trunk, Some(name)) => drop(trunk.insert(name)),
-                    // Not a model of this kind of file.
-                    (Part::Trunk, None) => return false,
-                    (_, name) => heads.extend(layer.aliases.iter().copied().chain(name)),
-                }
-            }
-            trunk.is_subset(&layers) && layers.iter().all(|layer| trunk.contains(layer) || heads.contains(layer))
+        ways_of(entry).any(|way| {
+            way.trunk.iter().all(|layer| layers.contains(layer.as_str()))
+                && layers.iter().all(|layer| way.trunk.contains(*layer) || way.head.contains(*layer))
         })
     };
     MODELS.iter().filter(fits).map(|entry| entry.name).collect()
+}
+
+/// What the layers of a model are called in one kind of files.
+struct Way {
+    trunk: BTreeSet<String>,
+    /// Of every head that it has.
+    head: BTreeSet<String>,
+}
+
+/// The layers of a model in every kind of files that there are of it.
+fn ways_of(entry: &Entry) -> impl Iterator<Item = Way> + use<> {
+    let heads = entry.sides().of_heads().into_iter().map(|side| entry.names((side, side)));
+    let named: Vec<_> = heads.map(|names| (called(&names), names)).collect();
+    (0..KINDS).filter_map(move |kind| {
+        let mut way = Way { trunk: BTreeSet::new(), head: BTreeSet::new() };
+        for (layer, name) in named.iter().flat_map(|(called, names)| names.iter().zip(&called[kind])) {
+            match (layer.part, name) {
+                (Part::Trunk, Some(name)) => drop(way.trunk.insert(name.clone())),
+                // Not a model of this kind of file.
+                (Part::Trunk, None) => return None,
+                (_, name) => {
+                    way.head.extend(layer.aliases.iter().map(|alias| (*alias).to_owned()));
+                    way.head.extend(name.clone());
+                }
+            }
+        }
+        Some(way)
+    })
+}
+
+/// What all names of a file begin with, if the names of a known model follow it and the whole names are of none.
+pub(super) fn common_prefix(file: &TensorFile) -> Option<String> {
+    let mut names = file.entries().keys();
+    let first = names.next().filter(|_| file.format() == Format::Safetensors)?;
+    // Names are in order: what the first and the last have in common, all have.
+    let last = names.next_back()?;
+    let common = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+    let ends = first.bytes().enumerate().take(common).filter(|(_, byte)| *byte == b'.').map(|(at, _)| at + 1);
+    let layers = layers_of(file);
+    if !models_with(&layers).is_empty() {
+        return None;
+    }
+    let fits = |end: &usize| {
+        let inner: Option<BTreeSet<&str>> = layers.iter().map(|layer| layer.get(*end..)).collect();
+        let inner = inner.unwrap_or_default();
+        !models_with(&inner.into_iter().filter(|layer| !is_activation(layer)).collect()).is_empty()
+    };
+    ends.take(MAX_PARTS).find(fits).map(|end| first[..end].to_owned())
+}
+
+/// Parts of a name, and different beginnings of names, that are looked at at most.
+const MAX_PARTS: usize = 8;
+
+/// A model that is a layer of another one, which adds a head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nested {
+    /// What the names of its layers begin with.
+    pub prefix: String,
+    /// The models whose names follow.
+    pub models: Vec<&'static str>,
+    /// The layers outside.
+    pub rest: Vec<String>,
+    /// Whether Keras wrote the file.
+    keras: bool,
+}
+
+/// Finds such a model in a file that is not one of a known model as it is.
+pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
+    let layers = layers_of(file);
+    let beginning = |layer: &&str| match file.format() {
+        Format::Safetensors => layer.split_once('.').map(|(first, _)| first.len() + 1),
+        Format::KerasLegacy => layer.split_once('/').map(|(first, _)| first.len() + 1),
+        // `layers/functional/layers/conv2d`: the name of the model is the second part.
+        _ => layer.strip_prefix("layers/")?.split_once("/layers/").map(|(name, _)| "layers/".len() + name.len() + 1),
+    };
+    let beginnings: BTreeSet<&str> = layers.iter().filter_map(|layer| Some(&layer[..beginning(layer)?])).collect();
+    beginnings.into_iter().take(MAX_PARTS).find_map(|prefix| {
+        let inside: BTreeSet<&str> = layers.iter().filter_map(|layer| layer.strip_prefix(prefix)).collect();
+        let models = models_with(&inside);
+        let rest = layers.iter().filter(|layer| !layer.starts_with(prefix)).map(|layer| plain(layer)).collect();
+        let (prefix, keras) = (prefix.to_owned(), file.format() != Format::Safetensors);
+        (!models.is_empty()).then_some(Nested { prefix, models, rest, keras })
+    })
+}
+
+/// The trunk of a model with a head of layers that are called otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherHead {
+    /// The models whose trunk it is.
+    pub models: Vec<&'static str>,
+    /// The layers that are there.
+    pub found: Vec<String>,
+    /// The layers that the head of such a file has.
+    pub expected: Vec<String>,
+    /// Whether Keras wrote the file, with names that its layers have.
+    keras: bool,
+}
+
+/// Layers of a head at most.
+const MAX_HEAD: usize = 8;
+
+/// Finds such a trunk in a file that is not one of a known model as it is: the largest, for that of a deep model holds those of
+/// others.
+pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
+    let layers = layers_of(file);
+    let fits = |way: &Way| way.trunk.iter().all(|layer| layers.contains(layer.as_str()));
+    let ways = MODELS.iter().flat_map(|entry| ways_of(entry).filter(fits).map(move |way| (entry.name, way)));
+    let mut found: Vec<(&'static str, Way)> = ways.collect();
+    let largest = found.iter().map(|(_, way)| way.trunk.len()).max()?;
+    found.retain(|(_, way)| way.trunk.len() == largest);
+    let mut models: Vec<&'static str> = found.iter().map(|(model, _)| *model).collect();
+    models.dedup();
+    let (_, way) = found.into_iter().next()?;
+    let rest: Vec<String> =
+        layers.iter().filter(|layer| !way.trunk.contains(**layer)).map(|layer| plain(layer)).collect();
+    let expected = way.head.iter().map(|layer| plain(layer)).collect();
+    let keras = file.format() == Format::KerasLegacy;
+    (1..=MAX_HEAD).contains(&rest.len()).then_some(OtherHead { models, found: rest, expected, keras })
+}
+
+/// A layer as a person calls it: `conv2d_1` for `layers/conv2d_1/vars`.
+fn plain(layer: &str) -> String {
+    let inner = layer.strip_prefix("layers/").and_then(|layer| layer.strip_suffix("/vars"));
+    inner.unwrap_or(layer).to_owned()
+}
+
+/// How weights of Keras are stored under names that do not depend on what layers are called.
+const STORE: &str = "store its weights by model.save_weights(\"NAME.weights.h5\")";
+
+impl fmt::Display for Nested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { prefix, models, rest, keras } = self;
+        let (base, models) = (plain(prefix.trim_end_matches(['/', '.'])), models.join(", "));
+        let base = base.strip_prefix("layers/").unwrap_or(&base);
+        let rest = list(rest);
+        if *keras {
+            write!(
+                f,
+                "{} is a nested model, with the layers of {models}; outside of it are {rest}. Nested models are not read: build \
+                 it flat, by flat = keras.Model(base.input, head(base.output)), give it the weights, by \
+                 flat.set_weights(model.get_weights()), and {}",
+                quoted(base),
+                STORE.replace("model.", "flat.").replace("its", "their")
+            )
+        } else {
+            write!(
+                f,
+                "its names that begin with {} are those of {models}; outside of it are {rest}. Take {} from the names, and \
+                 call the head as the model does",
+                quoted(prefix),
+                quoted(prefix)
+            )
+        }
+    }
+}
+
+impl fmt::Display for OtherHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { models, found, expected, keras } = self;
+        write!(f, "its trunk is that of {}, with the head {}: expected ", models.join(", "), list(found))?;
+        write!(f, "one of {}", list(expected))?;
+        if *keras {
+            write!(f, "; {STORE}, whose names do not depend on those of layers")
+        } else {
+            f.write_str("; rename it")
+        }
+    }
+}
+
+/// Names of layers, for people.
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(MAX_HEAD).map(|name| quoted(name)).collect();
+    let more = if names.len() > MAX_HEAD { ", ..." } else { "" };
+    if shown.is_empty() { "none".to_owned() } else { format!("{}{more}", shown.join(", ")) }
+}
+
+fn quoted(name: &str) -> String {
+    shown(name).to_string()
 }
 
 /// The number of classes of the last layer in a file of a model with these names.
@@ -58,3 +241,6 @@ pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

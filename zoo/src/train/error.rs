@@ -12,6 +12,9 @@ pub enum TrainError {
     /// An image could not be had.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The model gave a logit that is no finite number.
+    #[error(transparent)]
+    NotFinite(#[from] crate::model::NotFinite),
     /// The model did not show what each of its activations gave.
     #[error("expected to see {expected} layers of activations, found {found}")]
     Unseen {

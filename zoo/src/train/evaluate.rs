@@ -8,7 +8,7 @@ use pvlu::layer::Mode;
 
 use super::TrainError;
 use crate::data::Batches;
-use crate::model::Model;
+use crate::model::{Model, check_finite};
 
 /// How well a model does on a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +33,31 @@ pub fn evaluate(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
+    measure(model, loader, interrupted, &|_, _| Ok(()))
+}
+
+/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or no number is an error and not a wrong
+/// answer.
+///
+/// # Errors
+///
+/// As for [`evaluate`], and [`TrainError::NotFinite`].
+pub fn evaluate_finite(
+    model: &mut dyn Model,
+    loader: &dyn Batches,
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<Evaluation>, TrainError> {
+    let classes = model.classes();
+    measure(model, loader, interrupted, &|images, logits| Ok(check_finite(logits, classes, images)?))
+}
+
+/// Evaluates a model. `check` is given the logits of a batch and how many images were before it.
+fn measure(
+    model: &mut dyn Model,
+    loader: &dyn Batches,
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+    check: &dyn Fn(usize, &[f32]) -> Result<(), TrainError>,
+) -> Result<Option<Evaluation>, TrainError> {
     model.set_mode(Mode::Eval);
     let classes = model.classes();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
@@ -46,6 +71,7 @@ pub fn evaluate(
         }
         let count = batch.labels.len();
         let logits = model.logits(batch.images)?;
+        check(images, &logits)?;
         let mut gradient = vec![0.0; logits.len()];
         loss += cross_entropy(&logits, classes, &batch.labels, &mut gradient) * count as f64;
         top1 += top_k_correct(&logits, classes, &batch.labels, 1);

@@ -10,7 +10,7 @@ mod schedule;
 mod state;
 
 pub use error::TrainError;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_finite};
 pub use fit::{EpochRecord, Event, FitConfig, History, Moment, Outcome, Splits, fit, fit_from};
 pub use liveness::{LayerLiveness, liveness};
 pub use optimizer::{Optimizer, OptimizerConfig};

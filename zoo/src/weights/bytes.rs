@@ -28,9 +28,14 @@ impl FileBytes {
     pub(super) fn open(path: &Path) -> Result<Self, WeightsError> {
         let io = |source| WeightsError::Io { path: path.to_owned(), source };
         // Looked at first: opening a pipe would wait for its other end.
-        let metadata = fs::metadata(path).map_err(io)?;
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && is_url(path) => {
+                return Err(WeightsError::Url { path: path.to_owned() });
+            }
+            metadata => metadata.map_err(io)?,
+        };
         if !metadata.is_file() {
-            let found = if metadata.is_dir() { "a folder" } else { "a pipe, a device or the like" };
+            let found = if metadata.is_dir() { folder(path) } else { "a pipe, a device or the like" };
             return Err(WeightsError::NotAFile { path: path.to_owned(), found });
         }
         let file = File::open(path).map_err(io)?;
@@ -73,5 +78,23 @@ impl FileBytes {
                 Ok(())
             }
         }
+    }
+}
+
+/// Whether a path is written as an address is: `https://host/file`.
+fn is_url(path: &Path) -> bool {
+    let scheme = path.to_str().and_then(|path| path.split_once(":/")).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// What a folder is, by the file in it that makes it one.
+fn folder(path: &Path) -> &'static str {
+    let has = |name: &str| path.join(name).is_file();
+    if has("saved_model.pb") {
+        "a folder, a SavedModel of TensorFlow: load it with Keras and store its weights by model.save_weights(\"NAME.weights.h5\")"
+    } else if has("model.safetensors") {
+        "a folder: give the model.safetensors in it"
+    } else {
+        "a folder"
     }
 }

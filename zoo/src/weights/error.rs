@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::configuration::Differences;
 use super::mismatch::Mismatch;
 use super::name::shown;
 use super::report::Source;
@@ -19,6 +20,12 @@ pub enum WeightsError {
         /// What the system said.
         source: io::Error,
     },
+    /// An address in the place of a path.
+    #[error("{}: a URL, which is not read here: download the file first, and give its path", path.display())]
+    Url {
+        /// What was given.
+        path: PathBuf,
+    },
     /// A regular file was expected, something else has its name.
     #[error("{}: expected a file, found {found}", path.display())]
     NotAFile {
@@ -32,8 +39,8 @@ pub enum WeightsError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What it looks like.
-        found: &'static str,
+        /// What it looks like, and what to do with it.
+        found: String,
     },
     /// The structure of the file is damaged, cut short or not what its format allows.
     #[error("{}: {what}: expected {expected}, found {found}", path.display())]
@@ -72,6 +79,33 @@ pub enum WeightsError {
         value: f64,
         /// Type that it does not fit into.
         dtype: &'static str,
+    },
+    /// A tensor holds infinities, or what is no number.
+    #[error(
+        "{}: {}: element {index}: expected a finite number, found {value}; {count} there are not finite, and {}; nothing was \
+         loaded", path.display(), shown(key), others(*tensors)
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Name of the first such tensor in the file, in the order of the model.
+        key: String,
+        /// Position of the first such number, row-major.
+        index: usize,
+        /// The number.
+        value: f64,
+        /// Such numbers in that tensor.
+        count: usize,
+        /// Such tensors, this one included.
+        tensors: usize,
+    },
+    /// The file is of a model whose layers have the same names and shapes, and compute something else. Nothing was loaded.
+    #[error("{}: {differences}", path.display())]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// Every difference.
+        differences: Differences,
     },
     /// The tensors of the file are not those of the model. Nothing was loaded.
     #[error("{}: {mismatch}", path.display())]
@@ -112,4 +146,13 @@ pub enum WeightsError {
         /// The tensor given, or that there is none.
         found: String,
     },
+}
+
+/// How many tensors more than the one that is named.
+fn others(tensors: usize) -> String {
+    match tensors - 1 {
+        0 => "no other tensor has such".to_owned(),
+        1 => "one tensor more has such".to_owned(),
+        more => format!("{more} tensors more have such"),
+    }
 }

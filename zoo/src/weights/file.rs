@@ -9,7 +9,7 @@ use pvlu::kernel::Element;
 use super::bytes::FileBytes;
 use super::hdf5::Hdf5File;
 use super::name::{elements, shape};
-use super::read::{self, Target};
+use super::read::{self, NotFinite, Target};
 use super::safetensors::SafetensorsFile;
 use super::{Dtype, WeightsError};
 
@@ -50,6 +50,8 @@ pub struct TensorFile {
     format: Format,
     entries: BTreeMap<String, Entry>,
     metadata: BTreeMap<String, String>,
+    /// What all names in the file begin with, and none in `entries`.
+    prefix: String,
     reader: Reader,
 }
 
@@ -87,11 +89,13 @@ impl TensorFile {
         let path = source.path().to_owned();
         if super::sniff::is_hdf5(&source)? {
             let (file, format, (entries, metadata)) = Hdf5File::new(source)?;
-            Ok(Self { path, format, entries, metadata, reader: Reader::Hdf5(Box::new(file)) })
+            let (prefix, reader) = (String::new(), Reader::Hdf5(Box::new(file)));
+            Ok(Self { path, format, entries, metadata, prefix, reader })
         } else {
             super::sniff::expect_safetensors(&source)?;
             let (file, (entries, metadata)) = SafetensorsFile::new(source)?;
-            Ok(Self { path, format: Format::Safetensors, entries, metadata, reader: Reader::Safetensors(file) })
+            let (prefix, reader) = (String::new(), Reader::Safetensors(file));
+            Ok(Self { path, format: Format::Safetensors, entries, metadata, prefix, reader })
         }
     }
 
@@ -118,6 +122,37 @@ impl TensorFile {
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
+    }
+
+    /// The configuration of the model, as JSON, that a whole-model file of Keras has beside the weights.
+    #[must_use]
+    pub fn configuration(&self) -> Option<&str> {
+        match &self.reader {
+            Reader::Safetensors(_) => None,
+            Reader::Hdf5(file) => file.configuration(),
+        }
+    }
+
+    /// The same file, its tensors called by what follows a prefix that all of them have: `conv1.weight` for
+    /// `module.conv1.weight`. `Err` is the file as it was if one of them does not have it.
+    ///
+    /// # Errors
+    ///
+    /// The file unchanged, if a name does not begin so.
+    pub fn without_prefix(mut self, prefix: &str) -> Result<Self, Self> {
+        if !self.entries.keys().all(|name| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty())) {
+            return Err(self);
+        }
+        let entries = std::mem::take(&mut self.entries);
+        self.entries = entries.into_iter().map(|(name, entry)| (name[prefix.len()..].to_owned(), entry)).collect();
+        self.prefix.push_str(prefix);
+        Ok(self)
+    }
+
+    /// What was taken from the beginning of every name; see [`without_prefix`](Self::without_prefix).
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Reads a tensor into `values`, row-major as stored, converted to `E` by rounding to nearest.
@@ -151,13 +186,21 @@ impl TensorFile {
     ///
     /// The first failed read, undecodable chunk or number out of range, as for [`read_into`](Self::read_into).
     pub fn verify<E: Element>(&self) -> Result<(), WeightsError> {
-        self.entries.iter().try_for_each(|(name, entry)| self.read::<E>(name, entry, Target::Check))
+        self.entries.keys().try_for_each(|name| self.check::<E>(name).map(drop))
+    }
+
+    /// Reads and converts a tensor once and keeps nothing; what of it is not finite. Nothing is said of what is no float.
+    pub(super) fn check<E: Element>(&self, name: &str) -> Result<NotFinite, WeightsError> {
+        let entry = self.entries.get(name).ok_or_else(|| read::missing(&self.path, name))?;
+        let mut found = NotFinite::default();
+        self.read::<E>(name, entry, Target::Check(&mut found)).map(|()| found)
     }
 
     fn read<E: Element>(&self, name: &str, entry: &Entry, target: Target<'_, E>) -> Result<(), WeightsError> {
+        let name = format!("{}{name}", self.prefix);
         match &self.reader {
-            Reader::Safetensors(file) => file.read(name, entry, target),
-            Reader::Hdf5(file) => file.read(name, entry, target),
+            Reader::Safetensors(file) => file.read(&name, entry, target),
+            Reader::Hdf5(file) => file.read(&name, entry, target),
         }
     }
 }

@@ -63,8 +63,7 @@ pub struct Matched<'a> {
 
 /// Finds the tensors of a model in a file. Each tensor of the file has to be one of the model, and each of the model in the
 /// file, with its shape and a type of float; but for what [`Excuse`] says, and for what no model has: the
-/// `num_batches_tracked` of torch (an int64 scalar each), and in a `.weights.h5` the states of an optimiser and of random
-/// generators.
+/// `num_batches_tracked` of torch, and in a `.weights.h5` the states of an optimiser, of metrics and of random generators.
 ///
 /// # Errors
 ///
@@ -81,7 +80,8 @@ pub fn match_tensors<'a>(
     let found: Vec<Option<(&str, &Entry)>> =
         expected.iter().map(|tensor| names(tensor).find_map(|name| rest.remove_entry(name))).collect();
     let ignored = ignored.into_keys().map(str::to_owned).collect();
-    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored };
+    let prefix = file.prefix().to_owned();
+    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored, prefix };
     let mut matched = Matched { tensors: Vec::new(), report };
     let mut problems = Vec::new();
 
@@ -117,15 +117,11 @@ pub fn match_tensors<'a>(
         }
     }
     for (name, entry) in rest {
-        match ignorable(file.format(), name, entry) {
-            Ignorable::Yes => matched.report.ignored.push(name.to_owned()),
-            Ignorable::No => problems.push(Problem::Unexpected {
-                key: name.to_owned(),
-                dtype: entry.dtype.clone(),
-                shape: entry.shape.clone(),
-                close: None,
-            }),
-            Ignorable::But(problem) => problems.push(problem),
+        if is_no_weight(file.format(), name) {
+            matched.report.ignored.push(name.to_owned());
+        } else {
+            let (key, dtype, shape) = (name.to_owned(), entry.dtype.clone(), entry.shape.clone());
+            problems.push(Problem::Unexpected { key, dtype, shape, close: None });
         }
     }
     if problems.is_empty() {
@@ -169,30 +165,15 @@ fn other_classes(tensor: &Expected, entry: &Entry) -> Option<usize> {
     (known != classes && shape == entry.shape && entry.dtype.float().is_some()).then_some(classes)
 }
 
-/// What becomes of a tensor that the model does not have.
-enum Ignorable {
-    Yes,
-    No,
-    But(Problem),
+/// Whether a tensor is none that any model has: a counter of batches, of whatever type and shape a program made it, or a state.
+fn is_no_weight(format: Format, name: &str) -> bool {
+    name.rsplit('.').next() == Some("num_batches_tracked") || is_state(format, name)
 }
 
-fn ignorable(format: Format, name: &str, entry: &Entry) -> Ignorable {
-    if name.rsplit('.').next() == Some("num_batches_tracked") {
-        let key = name.to_owned();
-        return match entry {
-            Entry { dtype: Dtype::I64, shape } if shape.is_empty() => Ignorable::Yes,
-            Entry { dtype: Dtype::I64, shape } => {
-                Ignorable::But(Problem::Shape { key, expected: vec![], found: shape.clone(), classes: false })
-            }
-            Entry { dtype, .. } => Ignorable::But(Problem::Dtype { key, expected: "I64", found: dtype.clone() }),
-        };
-    }
-    if is_state(format, name) { Ignorable::Yes } else { Ignorable::No }
-}
-
-/// Whether a tensor of a `.weights.h5` is the state of an optimiser or of a random generator.
+/// Whether a tensor of a `.weights.h5` is the state of an optimiser, of a metric or of a random generator.
 pub(crate) fn is_state(format: Format, name: &str) -> bool {
-    format == Format::Keras3 && (name.starts_with("optimizer/") || name.contains("/seed_generator/"))
+    let begins = |with: &[&str]| with.iter().any(|with| name.starts_with(with));
+    format == Format::Keras3 && (begins(&["optimizer/", "metrics/"]) || name.contains("/seed_generator/"))
 }
 
 /// Bytes of the longest names that are compared, and how many of them: comparing takes the product of the lengths, and a

@@ -5,6 +5,7 @@
 //! | [`TensorFile`] | one face for safetensors and Keras' HDF5: names, types, shapes, reading in place |
 //! | [`Layout`] | the order of elements in a file and in a model |
 //! | [`match_tensors`] | which tensor of a file is which of a model, all or nothing; [`LoadReport`] |
+//! | [`Configuration`] | what a whole-model file of Keras says of its layers, held against what a network computes |
 //! | [`load`], [`save`] | a file into a model and back, by the names that an architecture supplies |
 //! | [`Writer`] | a safetensors file, tensor by tensor, whole or not there |
 //!
@@ -14,6 +15,7 @@
 
 mod binding;
 mod bytes;
+mod configuration;
 mod dtype;
 mod error;
 mod file;
@@ -30,6 +32,7 @@ mod sniff;
 #[cfg(test)]
 mod testing;
 
+pub use configuration::{Configuration, Difference, Differences};
 pub use dtype::Dtype;
 pub use error::WeightsError;
 pub use file::{Entry, Format, TensorFile};

@@ -9,7 +9,8 @@ use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
 use super::binding::{expected, sources};
-use super::name::layer_of;
+use super::configuration::Configuration;
+use super::name::{layer_of, printable};
 use super::{
     Declared, Dtype, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
     match_tensors,
@@ -30,24 +31,30 @@ pub struct LoadOptions {
     /// The layers of another head than the model's that the file may have in its place; all of them, or none. Of no use
     /// where both have the same names.
     pub other_heads: Vec<LayerNames>,
+    /// Loads tensors that hold infinities or what is no number, which is an error otherwise.
+    pub allow_non_finite: bool,
 }
 
 /// Loads a file into a model whose layers have these names.
 ///
-/// All or nothing: every tensor of the file is matched, read and converted once before the first tensor of the model is
-/// changed. Memory: where the file has the layout of the model, a fixed piece (see [`TensorFile`]); else the largest tensor.
+/// All or nothing: every tensor of the file is matched, and those that are loaded are read and converted once, before the first
+/// tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see [`TensorFile`]); else the largest tensor.
 ///
 /// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation. That
 /// then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1, PReLU a slope
 /// of 0, at which both are ReLU. A file whose metadata says under [`ACTIVATION_KEY`] that its activation is another one than
 /// ReLU is not such a file.
 ///
+/// A whole-model `.h5` of Keras says what its layers compute. That has to be what the network computes with ReLU; see
+/// [`Differences`](super::Differences).
+///
 /// Which tensors are frozen is no part of a file: apply a [`FreezePolicy`](crate::transfer::FreezePolicy) after loading.
 ///
 /// # Errors
 ///
 /// [`WeightsError::Mismatch`] with every tensor that does not fit, [`WeightsError::Names`] for a source that has no names for
-/// the model, and whatever a damaged file gives.
+/// the model, [`WeightsError::Configuration`] for a whole-model file whose layers compute something else,
+/// [`WeightsError::NotFinite`], and whatever a damaged file gives.
 pub fn load<E: Element + Unit>(
     net: &mut dyn Walk<E, Cpu>,
     names: &[LayerNames],
@@ -65,7 +72,9 @@ pub fn load<E: Element + Unit>(
         activations: file.metadata().get(ACTIVATION_KEY).is_some_and(|activation| activation != Relu::NAME),
     };
     let matched = match_tensors(file, &tensors, source, &match_options)?;
-    file.verify::<E>()?;
+    let keys: Vec<&str> = matched.tensors.iter().map(|(_, key)| key.as_str()).collect();
+    compare_configuration(net, names, file, &keys)?;
+    check::<E>(file, &keys, options.allow_non_finite)?;
     let tensors = matched.tensors.iter().map(|(tensor, key)| (tensor.path.as_str(), (*tensor, key.as_str()))).collect();
     let fresh = matched.report.fresh.iter().map(String::as_str).collect();
     let mut read = Read { file, tensors, fresh, params: Vec::new(), buffer: Vec::new(), error: None };
@@ -74,6 +83,44 @@ pub fn load<E: Element + Unit>(
         Some(error) => Err(error),
         None => Ok(walked.map(|()| matched.report)?),
     }
+}
+
+/// Holds what a whole-model file says of its layers against the network.
+fn compare_configuration<E: Element + Unit>(
+    net: &mut dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    file: &TensorFile,
+    keys: &[&str],
+) -> Result<(), WeightsError> {
+    let Some(json) = file.configuration() else { return Ok(()) };
+    let configuration = Configuration::parse(json).map_err(|found| WeightsError::Structure {
+        path: file.path().to_owned(),
+        what: "model_config".into(),
+        expected: "the configuration of a Keras model".into(),
+        found: printable(&found),
+    })?;
+    let loaded = keys.iter().map(|key| layer_of(key)).collect();
+    let differences = configuration.differences(net, names, &loaded)?;
+    if differences.0.is_empty() {
+        return Ok(());
+    }
+    Err(WeightsError::Configuration { path: file.path().to_owned(), differences })
+}
+
+/// Reads and converts these tensors once, so that a read that would fail half-way is known before the model is changed.
+fn check<E: Element>(file: &TensorFile, keys: &[&str], allow_non_finite: bool) -> Result<(), WeightsError> {
+    let mut first = None;
+    let mut tensors = 0;
+    for key in keys {
+        let found = file.check::<E>(key)?;
+        if let Some((index, value)) = found.first.filter(|_| !allow_non_finite) {
+            tensors += 1;
+            first.get_or_insert((*key, index, value, found.count));
+        }
+    }
+    let Some((key, index, value, count)) = first else { return Ok(()) };
+    let (path, key) = (file.path().to_owned(), key.to_owned());
+    Err(WeightsError::NotFinite { path, key, index, value, count, tensors })
 }
 
 /// The layers of another head that the file has, as it calls them. A part of one is not a head.

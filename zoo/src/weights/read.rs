@@ -16,8 +16,30 @@ pub(super) const PIECE: usize = 1 << 18;
 pub(super) enum Target<'a, E> {
     /// Into a slice of exactly as many elements.
     Slice(&'a mut [E]),
-    /// Nowhere: they are read and converted, to know that they can be.
-    Check,
+    /// Nowhere: they are read and converted, to know that they can be and which are not finite.
+    Check(&'a mut NotFinite),
+}
+
+/// Numbers of a tensor that are infinite or no numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct NotFinite {
+    /// Position of the first that was met, row-major, and its value.
+    pub(super) first: Option<(usize, f64)>,
+    /// How many there are.
+    pub(super) count: usize,
+}
+
+impl NotFinite {
+    /// Looks at values, of which the first is element `start` of the tensor.
+    pub(super) fn note<E: Element>(&mut self, start: usize, values: &[E]) {
+        // Nearly always none is: then this is one pass without branches.
+        let count = values.iter().filter(|value| !value.is_finite()).count();
+        if count > 0 && self.first.is_none() {
+            let found = values.iter().position(|value| !value.is_finite());
+            self.first = found.map(|index| (start + index, values[index].wide()));
+        }
+        self.count += count;
+    }
 }
 
 /// Reads the bytes of a tensor that lie in `range`. Without a float type they are read and not converted.
@@ -34,7 +56,7 @@ pub(super) fn contiguous<E: Element>(
     let piece = PIECE.min(usize::try_from(len).unwrap_or(PIECE));
     let mut bytes = vec![0; piece];
     let mut scratch = match (&target, float) {
-        (Target::Check, Some(float)) => vec![E::default(); piece / float.size()],
+        (Target::Check(_), Some(float)) => vec![E::default(); piece / float.size()],
         _ => Vec::new(),
     };
     let mut position = range.start;
@@ -49,13 +71,16 @@ pub(super) fn contiguous<E: Element>(
             let elements = count / float.size();
             let values = match &mut target {
                 Target::Slice(values) => values.get_mut(done..done + elements),
-                Target::Check => scratch.get_mut(..elements),
+                Target::Check(_) => scratch.get_mut(..elements),
             };
             let Some(values) = values else { return Err(length(source.path(), name, done + elements)) };
             float.decode(endian, bytes, values).map_err(|lost| {
                 let lost = Overflow { index: done + lost.index, ..lost };
                 overflow::<E>(source.path(), name, lost)
             })?;
+            if let Target::Check(found) = &mut target {
+                found.note(done, &scratch[..elements]);
+            }
             done += elements;
         }
         position += count as u64;

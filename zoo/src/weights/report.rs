@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::name::shown;
+
 /// Whose names and layouts a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -40,6 +42,8 @@ pub struct LoadReport {
     /// Names in the file of the tensors that no model has or needs: counters, states of optimisers and random generators,
     /// the head of another number of classes.
     pub ignored: Vec<String>,
+    /// What all names of the file begin with, and was taken from them; nothing of most files.
+    pub prefix: String,
 }
 
 impl fmt::Display for LoadReport {
@@ -51,6 +55,10 @@ impl fmt::Display for LoadReport {
             self.source,
             self.fresh.len(),
             self.ignored.len()
-        )
+        )?;
+        if self.prefix.is_empty() {
+            return Ok(());
+        }
+        write!(f, "; all its names begin with {}, which was passed over", shown(&self.prefix))
     }
 }

@@ -86,6 +86,34 @@ fn the_head_of_published_keras_resnets_has_another_name() {
     assert_eq!(opened.report.loaded.len(), tensors.len());
 }
 
+#[test]
+fn a_whole_model_of_keras_is_loaded_only_if_its_configuration_is_that_of_the_network() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().join("weights");
+    let tensors = original::tensors("keras_resnet50v2", CLASSES);
+    let json = original::tests("fixtures/configurations/tf_keras_resnet50v2.json");
+    let json = std::fs::read_to_string(json).unwrap();
+    original::write_whole(&path, &tensors, &json);
+    let opened = checkpoint::open(&path, &Wanted::default()).unwrap();
+    assert_eq!((opened.entry.name, opened.report.loaded.len()), ("resnet50v2", tensors.len()));
+    // Swapped afterwards: the file is that of the network with ReLU all the same.
+    drop(checkpoint::open(&path, &Wanted { activation: Some("pvlu"), ..Wanted::default() }).unwrap());
+    for (from, to, expected) in [
+        (
+            r#""activation":"relu""#,
+            r#""activation":"gelu""#,
+            "conv2_block1_preact_relu and 48 layers more: activation: expected relu, found gelu",
+        ),
+        ("1.001e-05", "0.001", "conv2_block1_preact_bn and 48 layers more: epsilon: expected 1.001e-5, found 1e-3"),
+    ] {
+        original::write_whole(&path, &tensors, &json.replace(from, to));
+        let error = checkpoint::open(&path, &Wanted::default()).err().unwrap().to_string();
+        assert!(error.contains(expected) && error.contains("nothing was loaded"), "{error}");
+        assert!(error.contains("model.save_weights(\"NAME.weights.h5\")"), "{error}");
+    }
+}
+
 /// Opens a file with a fresh head of this many tensors, and asserts that without one nothing is opened.
 fn fresh(path: &Path, image: Option<(usize, usize)>, tensors: usize, trunk: u64, what: &str) -> Opened {
     let strict = Wanted { classes: Some(CLASSES), image, ..Wanted::default() };

@@ -120,6 +120,13 @@ pub fn write(path: &Path, container: Container, tensors: &[Tensor]) {
     }
 }
 
+/// Writes a file of a whole model of Keras 2: the tensors, and the configuration beside them.
+pub fn write_whole(path: &Path, tensors: &[Tensor], configuration: &str) {
+    let file =
+        hdf5(Container::KerasLegacy, tensors).attribute(AttributeBuilder::fixed_string("model_config", configuration));
+    fs::write(path, file.into_plan().unwrap().encode(WriteOptions::default()).unwrap()).unwrap();
+}
+
 /// Whose names a file of the original has.
 pub fn source(original: &str) -> Source {
     if original.starts_with("keras") { Source::Keras } else { Source::Torchvision }

@@ -75,6 +75,12 @@ fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     for (_, bytes) in files("fuzz/corpus/hdf5", &[""]) {
         readers::read(&bytes);
     }
+    for (_, bytes) in files("fuzz/corpus/configuration", &[""]) {
+        readers::configuration(&bytes);
+    }
+    for (_, bytes) in files("fuzz/corpus/metadata", &[""]) {
+        readers::metadata(&bytes);
+    }
     for (_, bytes) in files("fuzz/corpus/checkpoint", &[""]) {
         checkpoints::checkpoint(&bytes);
     }

@@ -138,6 +138,7 @@ fn exponentials_are_within_two_ulp() {
 #[test]
 fn doubles_are_as_near_the_truth_as_the_systems_library() {
     let x: Vec<f64> = arguments(1.0e-30, 700.0).into_iter().map(f64::from).collect();
+    #[allow(clippy::type_complexity)]
     let functions: [(fn(Level, &[f64]) -> Vec<f64>, fn(f64) -> f64); 4] = [
         (|level, x| map(level, Sin, x), f64::sin),
         (|level, x| map(level, Cos, x), f64::cos),

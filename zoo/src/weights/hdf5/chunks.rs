@@ -52,7 +52,7 @@ impl Chunked<'_> {
                 let count = row.elements.len();
                 let values = match &mut target {
                     Target::Slice(values) => values.get_mut(row.elements.clone()),
-                    Target::Check => {
+                    Target::Check(_) => {
                         scratch.resize(count, E::default());
                         Some(scratch.as_mut_slice())
                     }
@@ -65,11 +65,18 @@ impl Chunked<'_> {
                     let lost = Overflow { index: row.elements.start + lost.index, ..lost };
                     overflow::<E>(self.path, self.name, lost)
                 })?;
+                if let Target::Check(found) = &mut target {
+                    found.note(row.elements.start, &scratch[..count]);
+                }
             }
         }
         match seen.iter().filter(|seen| **seen).count() {
             count if count == grid.count => Ok(()),
-            count => Err(self.wrong(&format!("{count} of {}", grid.count))),
+            count => {
+                let all = grid.count;
+                let found = format!("{count} of {all}: the others were never written, which stands for the fill value");
+                Err(self.wrong(&found))
+            }
         }
     }
 

@@ -78,7 +78,7 @@ fn place(decoder: &Decoder, found: &Found, bytes: u64) -> hdf5_reader::error::Re
             HdfMessage::FilterPipeline(pipeline) => {
                 if let Some(filter) = pipeline.filters.iter().find(|filter| !FILTERS.contains(&filter.id)) {
                     let found = format!("filter {} {}", filter.id, shown(filter.name.as_deref().unwrap_or_default()));
-                    return Ok(refused("no filter, or deflate, shuffle and fletcher32", &found));
+                    return Ok(refused("no filter, or deflate, shuffle, fletcher32 and LZF", &found));
                 }
             }
             _ => {}
@@ -88,12 +88,13 @@ fn place(decoder: &Decoder, found: &Found, bytes: u64) -> hdf5_reader::error::Re
         _ if bytes == 0 => Place::Inline(Arc::new([])),
         Some(DataLayout::Compact { data }) if data.len() as u64 == bytes => Place::Inline(data.as_slice().into()),
         Some(DataLayout::Compact { data }) => refused(LENGTH, &format!("{} for {bytes}", data.len())),
-        Some(DataLayout::Contiguous { size: 0, .. }) => refused("values", "a dataset never written"),
+        Some(DataLayout::Contiguous { size: 0, .. }) => refused(VALUES, UNWRITTEN),
         Some(DataLayout::Contiguous { address, size }) if *size == bytes => {
-            let start = decoder.superblock().base_address.checked_add(*address);
-            match start.and_then(|start| Some(start..start.checked_add(bytes)?)) {
-                Some(range) if range.end <= decoder.storage().len() => Place::Run(range),
-                // The address of what was never written has all bits set.
+            let base = decoder.superblock().base_address;
+            match address.checked_add(bytes) {
+                // The storage begins at the base.
+                Some(end) if end <= decoder.storage().len() => Place::Run(base + address..base + end),
+                _ if is_undefined(*address, decoder) => refused(VALUES, UNWRITTEN),
                 _ => refused("values within the file", &format!("{bytes} bytes at {address:#x}")),
             }
         }
@@ -108,8 +109,22 @@ fn place(decoder: &Decoder, found: &Found, bytes: u64) -> hdf5_reader::error::Re
 
 const LENGTH: &str = "as many bytes as type and shape take";
 
-/// Filters that h5py offers without plug-ins and that lose nothing: deflate, shuffle, fletcher32.
-const FILTERS: [u16; 3] = [1, 2, 3];
+const VALUES: &str = "values";
+pub(super) const UNWRITTEN: &str =
+    "a dataset never written, which stands for its fill value everywhere: write its values";
+
+/// Whether an address says that nothing is there: all of its bits are set.
+fn is_undefined(address: u64, decoder: &Decoder) -> bool {
+    let bits = 8 * u32::from(decoder.superblock().offset_size);
+    address == u64::MAX.checked_shr(64_u32.saturating_sub(bits)).unwrap_or(0)
+}
+
+/// Compression of h5py's own, which is registered as this number.
+pub(super) const LZF: u16 = 32000;
+
+/// Filters that h5py offers without plug-ins and that lose nothing: deflate, shuffle, fletcher32, LZF. It offers szip too if its
+/// HDF5 library was built with it, which is not read.
+const FILTERS: [u16; 4] = [1, 2, 3, LZF];
 
 fn refused(expected: &'static str, found: &str) -> Place {
     Place::Refused { expected, found: found.to_owned() }

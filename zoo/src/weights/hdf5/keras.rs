@@ -27,6 +27,8 @@ pub(super) struct Weights {
     pub(super) format: Format,
     pub(super) datasets: BTreeMap<String, Found>,
     pub(super) metadata: BTreeMap<String, String>,
+    /// What a file of a whole model says of its layers, as JSON.
+    pub(super) configuration: Option<String>,
 }
 
 /// Finds the weights in either layout. A file has the legacy one if it says what its layers are called, itself or in the
@@ -35,17 +37,19 @@ pub(super) fn find(decoder: &Decoder, path: &Path) -> std::result::Result<Weight
     let root = decoder.root_group().map_err(|error| structure(path, "root group", &error))?;
     let finder = Finder { path, seen: HashSet::new(), datasets: BTreeMap::new() };
     let (attributes, layers) = finder.layers(&root)?;
+    let configuration = finder.fine("model_config", strings(&root, &attributes, "model_config"))?;
+    let configuration = configuration.map(|parts| parts.concat());
     if let Some(layers) = layers {
-        return finder.legacy(&root, "", &attributes, &layers);
+        return Ok(Weights { configuration, ..finder.legacy(&root, "", &attributes, &layers)? });
     }
     if finder.is_group(&root, "model_weights")? {
         let inner = finder.fine("model_weights", root.group("model_weights"))?;
         let (attributes, layers) = finder.layers(&inner)?;
         if let Some(layers) = layers {
-            return finder.legacy(&inner, "model_weights/", &attributes, &layers);
+            return Ok(Weights { configuration, ..finder.legacy(&inner, "model_weights/", &attributes, &layers)? });
         }
     }
-    finder.keras3(root)
+    Ok(Weights { configuration, ..finder.keras3(root)? })
 }
 
 struct Finder<'a> {
@@ -108,15 +112,21 @@ impl Finder<'_> {
             let attributes = self.fine(layer, group.raw_attributes())?;
             let weights = self.fine(layer, strings(&group, &attributes, "weight_names"))?;
             let weights = weights.ok_or_else(|| self.wrong(layer, "the attribute weight_names", "none"))?;
+            let nested = is_model(&weights);
             for weight in weights {
                 let path = format!("{prefix}{layer}/{weight}");
                 let (parent, leaf) = weight.rsplit_once('/').unwrap_or(("", &weight));
                 let parent = self.fine(&path, descend(&group, parent))?;
                 let dataset = self.fine(&path, parent.dataset(leaf))?;
-                self.add(canonical(layer, &weight), path, dataset)?;
+                let inner = parent_of(&weight).filter(|_| nested);
+                let key = match inner {
+                    Some(inner) => format!("{layer}/{}", canonical(inner, &weight)),
+                    None => canonical(layer, &weight),
+                };
+                self.add(key, path, dataset)?;
             }
         }
-        Ok(Weights { format: Format::KerasLegacy, datasets: self.datasets, metadata })
+        Ok(Weights { format: Format::KerasLegacy, datasets: self.datasets, metadata, configuration: None })
     }
 
     /// The layout of Keras 3, and any other: every dataset by its path. The `layers` of a model were called
@@ -145,7 +155,8 @@ impl Finder<'_> {
                 open.push((inner, format!("{path}/"), depth + 1));
             }
         }
-        Ok(Weights { format: Format::Keras3, datasets: self.datasets, metadata: BTreeMap::new() })
+        let (datasets, metadata) = (self.datasets, BTreeMap::new());
+        Ok(Weights { format: Format::Keras3, datasets, metadata, configuration: None })
     }
 
     fn add(&mut self, key: String, path: String, dataset: Dataset) -> std::result::Result<(), WeightsError> {
@@ -172,6 +183,19 @@ fn descend(group: &Group, path: &str) -> Result<Group> {
         inner = inner.group(step)?;
     }
     Ok(inner)
+}
+
+/// Whether a layer with these weights is a model of its own: they are of several layers.
+fn is_model(weights: &[String]) -> bool {
+    let mut parents = weights.iter().map(|weight| parent_of(weight));
+    let first = parents.next();
+    parents.any(|parent| Some(parent) != first)
+}
+
+/// The layer that a weight is of, as its path says.
+fn parent_of(weight: &str) -> Option<&str> {
+    let (parent, _) = weight.rsplit_once('/')?;
+    Some(parent.rsplit_once('/').map_or(parent, |(_, last)| last))
 }
 
 /// Leaves of the names of Keras 2 and 3, and what Keras 1 called them. Its `running_std` held a variance.
@@ -205,7 +229,15 @@ fn without_number(name: &str, separator: char) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::{canonical, is_model};
+
+    #[test]
+    fn a_layer_whose_weights_are_of_several_layers_is_a_model() {
+        let is = |weights: &[&str]| is_model(&weights.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(is(&["block1_conv1/kernel:0", "block1_conv1/bias:0", "block1_conv2/kernel:0"]));
+        assert!(!is(&["resnet50/conv1_bn/gamma", "resnet50/conv1_bn/moving_mean"]));
+        assert!(!is(&["fc1_W_1:0", "fc1_b_1:0"]) && !is(&[]));
+    }
 
     #[test]
     fn names_of_every_version_of_keras_become_layer_and_leaf() {

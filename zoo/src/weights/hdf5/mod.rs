@@ -6,7 +6,9 @@
 mod attribute;
 mod chunks;
 mod dataset;
+mod guard;
 mod keras;
+mod lzf;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -16,18 +18,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hdf5_reader::error::Error;
-use hdf5_reader::{Hdf5File as Decoder, OpenOptions};
+use hdf5_reader::messages::filter_pipeline::FilterDescription;
+use hdf5_reader::{FilterRegistry, Hdf5File as Decoder, OpenOptions};
 use pvlu::kernel::Element;
 
 use self::chunks::Chunked;
 pub use self::chunks::MAX_CHUNK;
-use self::dataset::{Place, Stored};
+use self::dataset::{LZF, Place, Stored};
+use self::guard::Guard;
 use self::storage::Metered;
 use super::bytes::FileBytes;
 use super::file::Format;
 use super::name::printable;
 use super::read::{self, Target};
 use super::safetensors::Contents;
+use super::sniff;
 use super::{Entry, WeightsError};
 
 /// Bytes accepted in the description of one object. Keras keeps each attribute below 64 KiB.
@@ -38,6 +43,7 @@ const MAX_OBJECT_HEADER: usize = 1 << 20;
 pub(super) struct Hdf5File {
     source: Arc<FileBytes>,
     datasets: BTreeMap<String, Stored>,
+    configuration: Option<String>,
 }
 
 impl Hdf5File {
@@ -46,10 +52,11 @@ impl Hdf5File {
         let path = source.path();
         // Names and shapes are a small part of a file of weights, read a few times over.
         let decoder = decoder(&source, 16)?;
-        let superblock = decoder.superblock();
-        let end = superblock.base_address.saturating_add(superblock.eof_address);
+        // Counted from the beginning of the file, whatever the base address.
+        let end = decoder.superblock().eof_address;
         if end > source.len() {
-            let (expected, found) = (format!("{end} bytes"), format!("{}", source.len()));
+            let expected = format!("{end} bytes, as its superblock says");
+            let found = format!("{}: it was cut short; fetch it again", source.len());
             return Err(WeightsError::Structure {
                 path: path.to_owned(),
                 what: "length of the file".into(),
@@ -66,7 +73,12 @@ impl Hdf5File {
             datasets.insert(name, stored);
         }
         dataset::check_places(&datasets, &source)?;
-        Ok((Self { source, datasets }, found.format, (entries, found.metadata)))
+        Ok((Self { source, datasets, configuration: found.configuration }, found.format, (entries, found.metadata)))
+    }
+
+    /// What a file of a whole model says of its layers, as JSON.
+    pub(super) fn configuration(&self) -> Option<&str> {
+        self.configuration.as_deref()
     }
 
     /// Reads a tensor, in pieces of bounded size.
@@ -106,12 +118,23 @@ fn decoder(source: &Arc<FileBytes>, times: u64) -> Result<Decoder, WeightsError>
     let budget = source.len().saturating_mul(times).saturating_add(1 << 20);
     // Deflate packs at most 1,032 bytes into one.
     let packed = usize::try_from(source.len().saturating_mul(1032)).unwrap_or(usize::MAX);
+    let limit = MAX_CHUNK.min(packed);
+    let mut filters = FilterRegistry::new();
+    // The third number of the filter is the size of a chunk; the decoder compares the length afterwards.
+    let lzf = move |filter: &FilterDescription, bytes: &[u8], _| {
+        let limit = filter.client_data.get(2).map_or(limit, |size| limit.min(*size as usize));
+        lzf::decode(bytes, limit).ok_or_else(|| Error::DecompressionError("LZF: damaged".into()))
+    };
+    filters.register(LZF, Box::new(lzf));
+    let (base, superblock) = sniff::superblock(source)?;
+    let guard = Guard::new(base, &superblock);
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(0)
-        .with_max_chunk_bytes(MAX_CHUNK.min(packed))
+        .with_max_chunk_bytes(limit)
+        .with_filter_registry(filters)
         .with_max_read_bytes(0)
         .with_max_object_header_bytes(MAX_OBJECT_HEADER);
-    Decoder::from_storage_with_options(Arc::new(Metered::new(source.clone(), budget)), options)
+    Decoder::from_storage_with_options(Arc::new(Metered::new(source.clone(), budget, guard)), options)
         .map_err(|error| structure(source.path(), "superblock", &error))
 }
 

@@ -1,23 +1,26 @@
 //! The bytes that the HDF5 decoder may see.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::{Storage, StorageBuffer};
 
+use super::guard::Guard;
 use crate::weights::bytes::FileBytes;
 
 /// A file from which only so many bytes can be read. A hostile file can make a decoder read the same bytes over and over
-/// and keep what they describe each time; what is never handed out cannot be kept.
+/// and keep what they describe each time; what is never handed out cannot be kept. Nor are headers handed out that the decoder
+/// would trip over.
 pub(super) struct Metered {
     source: Arc<FileBytes>,
     left: AtomicU64,
+    guard: Mutex<Guard>,
 }
 
 impl Metered {
-    pub(super) fn new(source: Arc<FileBytes>, budget: u64) -> Self {
-        Self { source, left: AtomicU64::new(budget) }
+    pub(super) fn new(source: Arc<FileBytes>, budget: u64, guard: Guard) -> Self {
+        Self { source, left: AtomicU64::new(budget), guard: Mutex::new(guard) }
     }
 }
 
@@ -38,6 +41,8 @@ impl Storage for Metered {
         }
         let mut bytes = vec![0; len];
         self.source.read_at(offset, &mut bytes)?;
+        let checked = self.guard.lock().unwrap_or_else(PoisonError::into_inner).check(offset, &bytes);
+        checked.map_err(|found| Error::InvalidData(found.to_owned()))?;
         Ok(StorageBuffer::from_vec(bytes))
     }
 }

@@ -206,9 +206,27 @@ fn activation_parameters_are_all_in_the_file_or_none_is() {
 }
 
 #[test]
-fn a_counter_of_another_type_or_shape_and_a_weight_of_integers_are_refused() {
-    let file = zeros(&[("bn.num_batches_tracked", &[])]);
-    assert_eq!(problems(&file, &[], &STRICT), ["bn.num_batches_tracked: expected I64, found F32"]);
+fn a_counter_of_any_type_and_shape_is_ignored() {
+    for shape in [&[][..], &[1], &[2, 3]] {
+        let file = zeros(&[("bn.num_batches_tracked", shape), ("num_batches_tracked", shape)]);
+        let report = match_tensors(&file, &[], Source::Torchvision, &STRICT).unwrap().report;
+        assert_eq!(report.ignored, ["bn.num_batches_tracked", "num_batches_tracked"]);
+    }
+    // By that name alone.
+    let file = zeros(&[("bn.num_batches", &[])]);
+    assert_eq!(problems(&file, &[], &STRICT), ["bn.num_batches: expected none, found F32 of a scalar"]);
+}
+
+#[test]
+fn the_states_of_a_model_that_was_trained_are_no_weights() {
+    for state in ["optimizer/vars/3", "metrics/mean/vars/0", "layers/dropout/seed_generator/vars/0"] {
+        assert!(is_state(Format::Keras3, state) && !is_state(Format::Safetensors, state), "{state}");
+    }
+    assert!(!is_state(Format::Keras3, "layers/metrics/vars/0"));
+}
+
+#[test]
+fn a_weight_of_integers_is_refused() {
     let file = open(fixture("foreign_types.safetensors")).unwrap();
     let expected = [tensor("a", &[2, 2], Excuse::Never), tensor("b", &[3], Excuse::Never)];
     assert_eq!(

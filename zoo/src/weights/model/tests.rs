@@ -108,7 +108,8 @@ fn the_trunk_of_an_imagenet_file_fits_under_the_small_head() {
     let file = TensorFile::open(&path).unwrap();
     let mut small = built(entry, "relu", 10, Start::Seed(1));
     let other_heads = entry.names((224, 224)).split_off(13);
-    let options = LoadOptions { fresh_head: true, other_heads, source: Some(Source::Torchvision) };
+    let source = Some(Source::Torchvision);
+    let options = LoadOptions { fresh_head: true, other_heads, source, ..LoadOptions::default() };
     let report = load(small.net_mut(), &entry.names((32, 32)), &file, &options).unwrap();
     assert_eq!((report.loaded.len(), report.fresh.len(), report.ignored.len()), (26, 4, 6));
     let strict = load(small.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap_err();
@@ -165,4 +166,41 @@ fn the_pretrained_files_have_the_names_and_shapes_of_their_models() {
         assert!(report.fresh.is_empty());
         assert!(report.ignored.iter().all(|name| name.ends_with("num_batches_tracked")));
     }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_loaded_only_if_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = registry::find("cifar_resnet20").unwrap();
+    let names = entry.names((32, 32));
+    let path = folder.path().join("file");
+    let mut broken = counted(entry, "relu", 10);
+    struct Break;
+    impl WalkerMut<f32, Cpu> for Break {
+        fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
+            tensor.with_mut(&mut |values| match slot.path {
+                "0.0.0.norm.running_var" => values[3..5].fill(f32::NEG_INFINITY),
+                "1.1.bias" => values[9] = f32::NAN,
+                _ => {}
+            })
+        }
+    }
+    broken.net_mut().walk_mut(&mut Path::root(), &mut Break).unwrap();
+    save(broken.net(), &names, &path, Source::Native, &BTreeMap::new()).unwrap();
+    let file = TensorFile::open(&path).unwrap();
+    let mut model = counted(entry, "relu", 10);
+    let before = values(&*model);
+    let error = load(model.net_mut(), &names, &file, &LoadOptions::default()).unwrap_err().to_string();
+    let says = "bn1.running_var: element 3: expected a finite number, found -inf; 2 there are not finite, and one tensor more has \
+                such; nothing was loaded";
+    assert_eq!(error, format!("{}: {says}", path.display()));
+    assert!(values(&*model) == before, "an error leaves the model untouched");
+    let options = LoadOptions { allow_non_finite: true, ..LoadOptions::default() };
+    load(model.net_mut(), &names, &file, &options).unwrap();
+    assert!(values(&*model) == values(&*broken));
+    // What is not loaded may hold anything.
+    let mut hundred = counted(entry, "relu", 100);
+    let fresh = LoadOptions { fresh_head: true, ..LoadOptions::default() };
+    let error = load(hundred.net_mut(), &names, &file, &fresh).unwrap_err().to_string();
+    assert!(error.contains("2 there are not finite, and no other tensor has such"), "{error}");
 }

@@ -51,9 +51,12 @@ impl Header {
         let mut length = [0; 8];
         source.read_at(0, &mut length).map_err(io)?;
         let length = u64::from_le_bytes(length);
-        if length > rest || length > MAX_HEADER {
-            let limit = rest.min(MAX_HEADER);
-            return Err(fail("header length", format!("at most {limit} bytes"), format!("{length}")));
+        if length > rest && length <= MAX_HEADER {
+            let expected = format!("{} bytes, for its header alone", length + 8);
+            return Err(fail("length of the file", expected, cut(source)));
+        }
+        if length > MAX_HEADER {
+            return Err(fail("header length", format!("at most {MAX_HEADER} bytes"), format!("{length}")));
         }
         // Below the limit, hence below `usize::MAX`.
         let mut json = vec![0; length as usize];
@@ -67,6 +70,12 @@ impl Header {
 
         let start = 8 + length;
         let data = source.len() - start;
+        // The last byte of all that a header tells of is beyond a file that was cut short.
+        let told = raw.tensors.values().map(|info| info.data_offsets.1 as u64).max().unwrap_or(0);
+        if told > data && covers(&raw.tensors, told) {
+            let expected = format!("{} bytes, as its header says", start.saturating_add(told));
+            return Err(fail("length of the file", expected, cut(source)));
+        }
         let mut order: Vec<(&String, Range<u64>)> = Vec::with_capacity(raw.tensors.len());
         for (name, info) in &raw.tensors {
             let range = info.data_offsets.0 as u64..info.data_offsets.1 as u64;
@@ -110,6 +119,17 @@ impl Header {
         }
         Ok(Self { entries, ranges, metadata: raw.metadata })
     }
+}
+
+/// What is said of a file that ends too early.
+fn cut(source: &FileBytes) -> String {
+    format!("{}: it was cut short; fetch it again", source.len())
+}
+
+/// Whether the tensors have as many bytes together as a header that is right and ends at `told` gives them.
+fn covers(tensors: &BTreeMap<String, TensorInfo>, told: u64) -> bool {
+    let sum = tensors.values().try_fold(0_u64, |sum, info| sum.checked_add(bytes(info.dtype, &info.shape)?));
+    sum == Some(told)
 }
 
 /// Bytes of a tensor; `None` if they are no whole number or one that does not exist.

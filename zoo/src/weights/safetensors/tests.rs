@@ -149,30 +149,27 @@ fn a_hostile_header_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_length_of_the_header_beyond_the_file_is_refused() {
-    for length in [1_u64 << 20, 1 << 40, u64::MAX] {
+fn a_file_that_is_shorter_than_it_says_was_cut() {
+    for length in [1_u64 << 20, 3] {
         let bytes = [&length.to_le_bytes(), b"{}".as_slice()].concat();
-        assert!(refusal(bytes).contains(&format!("header length: expected at most 2 bytes, found {length}")));
+        let expected =
+            format!("length of the file: expected {} bytes, for its header alone, found 10: it was cut", length + 8);
+        assert!(refusal(bytes).contains(&expected));
+    }
+    for length in [1_u64 << 40, u64::MAX] {
+        let bytes = [&length.to_le_bytes(), b"{}".as_slice()].concat();
+        assert!(refusal(bytes).contains(&format!("header length: expected at most 16777216 bytes, found {length}")));
     }
     assert!(refusal(b"\x03\0\0".as_slice()).contains("expected 8 bytes, found a file of 3 bytes"));
-}
-
-#[test]
-fn what_is_in_another_format_is_named() {
-    for (bytes, expected) in [
-        (b"".as_slice(), "an empty file"),
-        (b"PK\x03\x04\x14\0\0\0\0\0", "a zip archive"),
-        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8", "a Python pickle"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
-        (b"<!DOCTYPE html><html>", "the page of a failed download"),
-        (b"just some text in a file", "neither"),
-    ] {
-        let error = refusal(bytes);
-        assert!(
-            error.starts_with("test: expected a safetensors or HDF5 file, found ") && error.contains(expected),
-            "{error}"
-        );
-    }
+    let whole = fixture("torch_state_dict.safetensors");
+    let error = refusal(&whole[..whole.len() - 1]);
+    let (all, found) = (whole.len(), whole.len() - 1);
+    assert_eq!(
+        error,
+        format!(
+            "test: length of the file: expected {all} bytes, as its header says, found {found}: it was cut short; fetch it again"
+        )
+    );
 }
 
 #[test]
@@ -182,6 +179,20 @@ fn a_path_that_is_no_file_is_refused() {
     assert!(matches!(error, WeightsError::NotAFile { found: "a folder", .. }), "{error}");
     let error = TensorFile::open(folder.path().join("none")).unwrap_err();
     assert!(matches!(error, WeightsError::Io { .. }), "{error}");
+    for url in ["https://download.pytorch.org/models/vgg16-397923af.pth", "hf://timm/vgg16.tv_in1k", "s3://a/b"] {
+        let error = TensorFile::open(url).unwrap_err();
+        assert!(matches!(error, WeightsError::Url { .. }) && error.to_string().contains("download"), "{error}");
+    }
+    for (name, says) in
+        [("saved_model.pb", "a SavedModel of TensorFlow"), ("model.safetensors", "give the model.safetensors")]
+    {
+        let inside = folder.path().join("inside");
+        fs::create_dir_all(&inside).unwrap();
+        fs::write(inside.join(name), "").unwrap();
+        let error = TensorFile::open(&inside).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        fs::remove_file(inside.join(name)).unwrap();
+    }
 }
 
 mod writing;

@@ -1,0 +1,393 @@
+//! What a Keras model computes, from its JSON.
+//!
+//! A model is `{"class_name": ..., "config": {"layers": [...], ...}}`. A `Sequential` applies its layers one after the other; in
+//! a `Functional` (Keras 2 also says `Model`) each layer tells in `inbound_nodes` what it is applied to, once for each time
+//! that it is: Keras 2 as `["conv1", 0, 0, {}]`, Keras 3 as arguments that hold `"keras_history": ["conv1", 0, 0]`. A layer may
+//! itself be a model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::graph::{Graph, Kind, Node, Value};
+
+/// Layers that give what they get, but in training.
+const NOTHING: [&str; 17] = [
+    "Dropout",
+    "SpatialDropout2D",
+    "GaussianDropout",
+    "GaussianNoise",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Identity",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomShear",
+    "RandomContrast",
+    "RandomBrightness",
+    "RandomErasing",
+    "RandomColorJitter",
+    "RandomGrayscale",
+];
+
+/// Models within models that are followed.
+const MAX_DEPTH: usize = 8;
+
+/// The graph of a model, and the height and width of its images where they are fixed.
+pub(super) fn parse(json: &str) -> Result<(Graph, Option<(usize, usize)>), String> {
+    let json: Json = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut build = Build { graph: Graph::default(), image: None };
+    let outputs = build.model(&json, None, "", 0)?;
+    let [output] = outputs[..] else { return Err(format!("a model of {} outputs", outputs.len())) };
+    build.graph.output = Some(output);
+    Ok((build.graph, build.image))
+}
+
+/// A layer applied once.
+type Call<'a> = (&'a str, usize);
+
+struct Build {
+    graph: Graph,
+    image: Option<(usize, usize)>,
+}
+
+impl Build {
+    /// The nodes of a model applied to these, or to what it is given if it is the whole one; its outputs. The names of its
+    /// layers begin with `prefix`.
+    fn model(
+        &mut self,
+        json: &Json,
+        inputs: Option<&[usize]>,
+        prefix: &str,
+        depth: usize,
+    ) -> Result<Vec<usize>, String> {
+        if depth == MAX_DEPTH {
+            return Err("models within models to a depth of more than 8".to_owned());
+        }
+        let (class, config) = (text(json, "class_name")?, &json["config"]);
+        let layers = if config.is_array() { config } else { &config["layers"] };
+        let layers = layers.as_array().ok_or_else(|| format!("no layers in the model of class {class}"))?;
+        match class {
+            "Sequential" => {
+                let mut current = inputs.and_then(|inputs| inputs.first().copied());
+                for layer in layers {
+                    current = self
+                        .layer(layer, current.into_iter().collect(), inputs, &Json::Null, (prefix, depth))?
+                        .first()
+                        .copied();
+                }
+                Ok(current.into_iter().collect())
+            }
+            "Functional" | "Model" => self.functional(config, layers, inputs, (prefix, depth)),
+            other => Err(format!("a model of class {other}, which says nothing of its layers")),
+        }
+    }
+
+    fn functional(
+        &mut self,
+        config: &Json,
+        layers: &[Json],
+        inputs: Option<&[usize]>,
+        at: (&str, usize),
+    ) -> Result<Vec<usize>, String> {
+        let mut calls: BTreeMap<Call<'_>, (&Json, &Json)> = BTreeMap::new();
+        for layer in layers {
+            let name = name(layer)?;
+            match layer["inbound_nodes"].as_array().map_or(&[][..], Vec::as_slice) {
+                [] => drop(calls.insert((name, 0), (layer, &Json::Null))),
+                nodes => calls.extend(nodes.iter().enumerate().map(|(index, node)| ((name, index), (layer, node)))),
+            }
+        }
+        // The order of the list is nearly always one in which each follows what it is applied to, but need not be.
+        let mut done: BTreeMap<Call<'_>, Vec<usize>> = BTreeMap::new();
+        let mut begun: BTreeSet<Call<'_>> = BTreeSet::new();
+        let mut given = Vec::new();
+        references(&config["input_layers"], &mut given);
+        for &start in calls.keys() {
+            let mut open = vec![start];
+            while let Some(call) = open.pop() {
+                if done.contains_key(&call) {
+                    continue;
+                }
+                let &(layer, node) = calls.get(&call).ok_or_else(|| format!("{} is applied to nothing", call.0))?;
+                let mut from = Vec::new();
+                references(node, &mut from);
+                let missing: Vec<Call<'_>> =
+                    from.iter().map(|(call, _)| *call).filter(|call| !done.contains_key(call)).collect();
+                if missing.is_empty() {
+                    let of = |(call, tensor): &(Call<'_>, usize)| {
+                        let outputs = &done[call];
+                        outputs.get(*tensor).or(outputs.first()).copied()
+                    };
+                    let from: Vec<usize> = from.iter().filter_map(of).collect();
+                    let place = given.iter().position(|(given, _)| *given == call);
+                    let own = place.and_then(|place| inputs.and_then(|inputs| inputs.get(place..=place)));
+                    let nodes = self.layer(layer, from, own, &node_arguments(node), at)?;
+                    done.insert(call, nodes);
+                } else if begun.insert(call) {
+                    open.push(call);
+                    open.extend(missing);
+                } else {
+                    return Err(format!("{} is applied to what it gives", call.0));
+                }
+            }
+        }
+        let mut outputs = Vec::new();
+        references(&config["output_layers"], &mut outputs);
+        let of = |(call, tensor): &(Call<'_>, usize)| {
+            let nodes = done.get(call)?;
+            nodes.get(*tensor).or(nodes.first()).copied()
+        };
+        outputs.iter().map(|output| of(output).ok_or_else(|| format!("no output {}", output.0.0))).collect()
+    }
+
+    /// What a layer makes of its inputs. `given` stands for an `InputLayer` of a model within a model.
+    fn layer(
+        &mut self,
+        layer: &Json,
+        inputs: Vec<usize>,
+        given: Option<&[usize]>,
+        arguments: &Json,
+        (prefix, depth): (&str, usize),
+    ) -> Result<Vec<usize>, String> {
+        let (class, config) = (text(layer, "class_name")?, &layer["config"]);
+        let own = config["name"].as_str().or(layer["name"].as_str()).unwrap_or(class);
+        let label = format!("{prefix}{own}");
+        if matches!(class, "Functional" | "Model" | "Sequential") {
+            return self.model(layer, Some(&inputs), &format!("{label}/"), depth + 1);
+        }
+        if self.image.is_none() {
+            self.image = image(config);
+        }
+        if class == "InputLayer" {
+            return Ok(match given {
+                Some(given) => given.to_vec(),
+                None => vec![self.graph.add(Node::new(label, Kind::Input, Vec::new()))],
+            });
+        }
+        // The first layer of a Sequential may say itself what it is given.
+        let inputs = match (inputs.is_empty(), given) {
+            (false, _) => inputs,
+            (true, Some(given)) => given.to_vec(),
+            (true, None) => vec![self.graph.add(Node::new("the input", Kind::Input, Vec::new()))],
+        };
+        let training = arguments["training"] == Json::Bool(true);
+        if NOTHING.contains(&class) && !training {
+            return Ok(inputs);
+        }
+        let mut node = self.node(class, config, label, inputs);
+        if training && (NOTHING.contains(&class) || node.kind == Kind::BatchNormalization) {
+            node.properties.push(("training", Value::text("true")));
+        }
+        let fused = activation(&config["activation"]).filter(|_| node.has_weights());
+        let (layer, linear) = (node.layer.clone(), is_linear(&node));
+        if linear {
+            return Ok(node.inputs);
+        }
+        let mut current = self.graph.add(node);
+        if let Some(name) = fused {
+            let node = Node::new(layer, Kind::Activation, vec![current]);
+            current = self.graph.add(node.with([("activation", Value::text(name))]));
+        }
+        Ok(vec![current])
+    }
+
+    fn node(&mut self, class: &str, config: &Json, label: String, inputs: Vec<usize>) -> Node {
+        let data_format = || {
+            let format = config["data_format"].as_str().unwrap_or("channels_last");
+            ("data_format", Value::text(format))
+        };
+        let activated = |name: String, inputs: Vec<usize>| {
+            Node::new(label.clone(), Kind::Activation, inputs).with([("activation", Value::text(name))])
+        };
+        match class {
+            "Conv2D" => {
+                let (kernel, strides) = (pair(&config["kernel_size"]), pair(&config["strides"]));
+                let (padding, inputs) = self.padding(config, inputs, kernel, strides);
+                Node::new(label, Kind::Conv2D, inputs).with([
+                    ("kernel_size", shown_pair(kernel)),
+                    ("strides", shown_pair(strides.or(Some([1, 1])))),
+                    ("padding", padding),
+                    ("dilation_rate", shown_pair(pair(&config["dilation_rate"]).or(Some([1, 1])))),
+                    ("groups", Value::Number(config["groups"].as_f64().unwrap_or(1.0))),
+                    data_format(),
+                ])
+            }
+            "Dense" => Node::new(label, Kind::Dense, inputs),
+            "BatchNormalization" => {
+                let number = |key: &str, usual| Value::Number(config[key].as_f64().unwrap_or(usual));
+                let axis = config["axis"].get(0).unwrap_or(&config["axis"]);
+                let axis = match axis.as_i64() {
+                    Some(-1 | 3) | None => Value::text("the last"),
+                    Some(axis) => Value::Number(axis as f64),
+                };
+                let node = Node::new(label, Kind::BatchNormalization, inputs);
+                node.with([
+                    ("epsilon", number("epsilon", 1e-3)),
+                    ("momentum", number("momentum", 0.99)),
+                    ("axis", axis),
+                ])
+            }
+            "MaxPooling2D" | "MaxPool2D" => {
+                let size = pair(&config["pool_size"]).or(Some([2, 2]));
+                let strides = pair(&config["strides"]).or(size);
+                let padded = self.padded(&inputs);
+                let (padding, inputs) = match (config["padding"].as_str().unwrap_or("valid"), padded) {
+                    ("valid", Some((around, inner))) => (Value::text(around), inner),
+                    (padding, Some((around, inner))) => (Value::text(format!("{around} and {padding}")), inner),
+                    (padding, None) => (Value::text(padding), inputs),
+                };
+                Node::new(label, Kind::MaxPooling2D, inputs).with([
+                    ("pool_size", shown_pair(size)),
+                    ("strides", shown_pair(strides)),
+                    ("padding", padding),
+                    data_format(),
+                ])
+            }
+            "GlobalAveragePooling2D" => Node::new(label, Kind::GlobalAveragePooling2D, inputs).with([data_format()]),
+            "Flatten" => Node::new(label, Kind::Flatten, inputs),
+            "Add" => Node::new(label, Kind::Add, inputs),
+            "Activation" => activated(activation(&config["activation"]).unwrap_or_else(|| "linear".to_owned()), inputs),
+            "Softmax" if matches!(config["axis"].as_i64(), Some(-1) | None) => activated("softmax".to_owned(), inputs),
+            "ReLU" => activated(relu(config), inputs),
+            "ZeroPadding2D" => {
+                let around = around(&config["padding"]);
+                Node::new(label, Kind::Other(class.to_owned()), inputs).with([(PADDING, Value::text(around))])
+            }
+            other => Node::new(label, Kind::Other(other.to_owned()), inputs),
+        }
+    }
+
+    /// What a `ZeroPadding2D` adds, and what it is applied to, if that is what these inputs are.
+    fn padded(&self, inputs: &[usize]) -> Option<(String, Vec<usize>)> {
+        let [input] = inputs else { return None };
+        let node = &self.graph.nodes[*input];
+        let Value::Text(around) = node.property(PADDING)? else { return None };
+        Some((around.clone(), node.inputs.clone()))
+    }
+
+    /// The zeros around what a convolution gets, those of a `ZeroPadding2D` before it included; and its inputs without that.
+    fn padding(
+        &self,
+        config: &Json,
+        inputs: Vec<usize>,
+        kernel: Option<[u64; 2]>,
+        strides: Option<[u64; 2]>,
+    ) -> (Value, Vec<usize>) {
+        let before = self.padded(&inputs);
+        match (config["padding"].as_str().unwrap_or("valid"), before, kernel) {
+            ("valid", Some((around, inputs)), _) => (Value::text(around), inputs),
+            ("valid", None, _) => (Value::around(0), inputs),
+            // As many zeros on all sides if the window has a middle and goes on by one; else that depends on the image.
+            ("same", None, Some([1, 1])) => (Value::around(0), inputs),
+            ("same", None, Some([rows, columns]))
+                if rows % 2 == 1 && columns % 2 == 1 && matches!(strides, Some([1, 1]) | None) =>
+            {
+                let [rows, columns] = [rows / 2, columns / 2];
+                (Value::text(format!("[[{rows}, {rows}], [{columns}, {columns}]]")), inputs)
+            }
+            (padding, Some((around, inputs)), _) => (Value::text(format!("{around} and {padding}")), inputs),
+            (padding, None, _) => (Value::text(padding), inputs),
+        }
+    }
+}
+
+/// Property of a `ZeroPadding2D`, until a window takes it over.
+const PADDING: &str = "zeros";
+
+/// Whether it gives what it gets.
+fn is_linear(node: &Node) -> bool {
+    let linear = Value::text("linear");
+    node.kind == Kind::Activation && node.property("activation") == Some(&linear)
+}
+
+fn text<'a>(json: &'a Json, key: &str) -> Result<&'a str, String> {
+    json[key].as_str().ok_or_else(|| format!("a layer or model without {key}"))
+}
+
+fn name(layer: &Json) -> Result<&str, String> {
+    layer["name"].as_str().or(layer["config"]["name"].as_str()).ok_or_else(|| "a layer without a name".to_owned())
+}
+
+/// What a layer is applied to: everything in there that refers to an output of a layer, with the number of the output.
+fn references<'a>(json: &'a Json, found: &mut Vec<(Call<'a>, usize)>) {
+    let number = |json: &Json| json.as_u64().and_then(|number| usize::try_from(number).ok());
+    match json {
+        Json::Array(parts) => {
+            if let [Json::String(name), node, tensor, ..] = parts.as_slice()
+                && let (Some(node), Some(tensor)) = (number(node), number(tensor))
+            {
+                found.push(((name, node), tensor));
+            } else {
+                parts.iter().for_each(|part| references(part, found));
+            }
+        }
+        Json::Object(parts) => parts.values().for_each(|part| references(part, found)),
+        _ => {}
+    }
+}
+
+/// The named arguments of a call.
+fn node_arguments(node: &Json) -> Json {
+    // Keras 3 has them beside the others, Keras 2 as the last part of what the layer is applied to.
+    let of_keras2 = || node.get(0).map_or(node, |first| if first.is_array() { first } else { node }).get(3);
+    node.get("kwargs").or_else(of_keras2).cloned().unwrap_or_default()
+}
+
+/// `[2, 2]`, or 2 for both.
+fn pair(json: &Json) -> Option<[u64; 2]> {
+    if let Some(size) = json.as_u64() {
+        return Some([size, size]);
+    }
+    let [rows, columns] = json.as_array()?.as_slice() else { return None };
+    Some([rows.as_u64()?, columns.as_u64()?])
+}
+
+fn shown_pair(pair: Option<[u64; 2]>) -> Value {
+    Value::text(pair.map_or_else(|| "none".to_owned(), |[rows, columns]| format!("[{rows}, {columns}]")))
+}
+
+/// The padding of a `ZeroPadding2D`: `[[top, bottom], [left, right]]`, or one number for two or four of them.
+fn around(json: &Json) -> String {
+    let sides = match json.as_array().map(Vec::as_slice) {
+        Some([rows, columns]) => pair(rows).zip(pair(columns)),
+        _ => pair(json).map(|both| (both, both)),
+    };
+    sides.map_or_else(|| json.to_string(), |([a, b], [c, d])| format!("[[{a}, {b}], [{c}, {d}]]"))
+}
+
+/// The name of an activation, however it is written; `None` of none and of `linear`.
+fn activation(json: &Json) -> Option<String> {
+    let name = match json {
+        Json::Null => return None,
+        Json::String(name) => name.clone(),
+        // A layer, or a function as Keras 3 writes one of a user's.
+        Json::Object(_) => match (json["class_name"].as_str(), &json["config"]) {
+            (Some("function"), Json::String(name)) => name.clone(),
+            (Some("ReLU"), config) => relu(config),
+            (Some(class), _) => class.to_owned(),
+            (None, _) => json.to_string(),
+        },
+        other => other.to_string(),
+    };
+    (name != "linear").then_some(name)
+}
+
+/// A layer `ReLU`: of no limit and no slope it is what the function `relu` is.
+fn relu(config: &Json) -> String {
+    let set = |key: &str| config[key].as_f64().filter(|value| *value != 0.0 || key == "max_value");
+    let set = |key: &'static str| set(key).map(|value| format!("{key} {value}"));
+    let set: Vec<String> = ["max_value", "negative_slope", "threshold"].into_iter().filter_map(set).collect();
+    if set.is_empty() { "relu".to_owned() } else { format!("relu with {}", set.join(", ")) }
+}
+
+/// Height and width of the images that a layer says that it is given.
+fn image(config: &Json) -> Option<(usize, usize)> {
+    let shape = config["batch_shape"].as_array().or(config["batch_input_shape"].as_array())?;
+    let [_, height, width, _] = shape.as_slice() else { return None };
+    let side =
+        |json: &Json| usize::try_from(json.as_u64()?).ok().filter(|side| (1..=crate::image::MAX_INPUT).contains(side));
+    side(height).zip(side(width))
+}

@@ -1,0 +1,122 @@
+//! What a whole-model file of Keras says of its layers, held against what a network computes.
+//!
+//! The tensors of two models can have the same names and shapes while one of them uses another activation, another epsilon or
+//! a stride elsewhere. A whole-model file has the configuration of its model beside the weights: `model_config` of a `.h5`,
+//! `config.json` in a `.keras`. Both sides become a [`Graph`] of what is computed, whatever layers it is written with: the
+//! file's from its JSON ([`keras`]), the network's from its [outline](pvlu::layer::Walk::outline) and switches ([`network`]),
+//! so that no fact is stated twice. [`compare`] names every difference.
+
+mod compare;
+mod graph;
+mod keras;
+mod network;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use dfdx::shapes::Unit;
+use dfdx::tensor::Cpu;
+use pvlu::layer::Walk;
+
+use self::graph::Graph;
+use super::name::{printable, shown};
+use crate::names::LayerNames;
+
+/// Bytes accepted in the JSON of a configuration. That of a ResNet152V2 has half a million.
+const MAX_JSON: usize = 2 << 20;
+
+/// The configuration of a Keras model: what its layers compute.
+///
+/// Memory: reading it takes at most 192 bytes for each byte of the JSON, which may have 2 MiB.
+#[derive(Debug)]
+pub struct Configuration {
+    graph: Graph,
+    /// Height and width of the images, where they are fixed.
+    image: Option<(usize, usize)>,
+}
+
+impl Configuration {
+    /// Reads the JSON that `model.to_json()` gives, of Keras 2 or 3.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, if it is not that.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        if json.len() > MAX_JSON {
+            return Err(format!("{} bytes, of at most {MAX_JSON}", json.len()));
+        }
+        let (graph, image) = keras::parse(json)?;
+        Ok(Self { graph, image })
+    }
+
+    /// What the model of the file computes otherwise than the network with ReLU, which is what a file of Keras is of: it has no
+    /// parameters of activations. `loaded` are the layers, as Keras calls them, that the file gives weights to.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the walk over the network gives.
+    pub fn differences<E: Unit>(
+        &self,
+        net: &mut dyn Walk<E, Cpu>,
+        names: &[LayerNames],
+        loaded: &BTreeSet<&str>,
+    ) -> Result<Differences, pvlu::Error> {
+        let network = network::graph(net, names, self.image)?;
+        Ok(Differences(compare::differences(&network, &self.graph, loaded)))
+    }
+}
+
+/// A property of a layer that is not that of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The layer, as the file calls it.
+    pub layer: String,
+    /// The property, as Keras calls it.
+    pub property: &'static str,
+    /// What the model has.
+    pub expected: String,
+    /// What the file says.
+    pub found: String,
+}
+
+/// Every difference between the configuration of a file and a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differences(pub Vec<Difference>);
+
+/// Lines of differences that are shown at most.
+const LINES: usize = 20;
+
+impl fmt::Display for Differences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is of a model with another configuration, nothing was loaded:")?;
+        // The same difference in many layers is one line.
+        let mut lines: Vec<(&Difference, usize)> = Vec::new();
+        for difference in &self.0 {
+            let Difference { property, expected, found, .. } = difference;
+            let same = |line: &&mut (&Difference, usize)| {
+                line.0.property == *property && line.0.expected == *expected && line.0.found == *found
+            };
+            match lines.iter_mut().find(same) {
+                Some((_, more)) => *more += 1,
+                None => lines.push((difference, 0)),
+            }
+        }
+        for (Difference { layer, property, expected, found }, more) in lines.iter().take(LINES) {
+            write!(f, "\n  {}", shown(layer))?;
+            match more {
+                0 => {}
+                1 => f.write_str(" and 1 layer more")?,
+                more => write!(f, " and {more} layers more")?,
+            }
+            write!(f, ": {property}: expected {}, found {}", printable(expected), printable(found))?;
+        }
+        if lines.len() > LINES {
+            write!(f, "\n  and {} differences more", lines.len() - LINES)?;
+        }
+        f.write_str(
+            "\n  no model here computes that; what model.save_weights(\"NAME.weights.h5\") stores is loaded without this check",
+        )
+    }
+}
