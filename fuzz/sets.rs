@@ -53,6 +53,9 @@ fn justified(bytes: usize) -> usize {
     (512 << 10) + 3 * bytes
 }
 
+/// Opens a data set from its folder.
+type Open = fn(&Path) -> Result<Dataset, DataError>;
+
 /// Writes the files that `input` describes and opens their folder. Whatever they are, nothing panics, no message breaks its
 /// line or is endless, no more memory is taken than the files justify, and every label is that of a class.
 pub fn data(input: &[u8]) {
@@ -60,8 +63,7 @@ pub fn data(input: &[u8]) {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).expect("a folder for the files");
     let bytes = write(folder, input);
-    let sets: [fn(&Path) -> Result<Dataset, DataError>; 2] =
-        [|folder| Dataset::open_cifar10(folder), |folder| Dataset::open_cifar100(folder)];
+    let sets: [Open; 2] = [|folder| Dataset::open_cifar10(folder), |folder| Dataset::open_cifar100(folder)];
     for open in sets {
         let (set, memory) = measured(|| open(folder));
         assert!(memory.peak <= justified(bytes), "{} bytes to open {bytes}", memory.peak);

@@ -152,7 +152,7 @@ impl Set {
 /// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
 pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
     let (dataset, folder) = match cifar(set, args.data.as_deref())? {
-        Place::Has(dataset, folder) => (dataset, folder),
+        Place::Has(dataset, folder) => (*dataset, folder),
         Place::Lacks(why) => return procedural(set, args, quick, why.as_deref()),
     };
     let note = format!("data: {} from {}", set.title(), text::path(&folder));
@@ -164,7 +164,7 @@ pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chos
 pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
     if let Place::Has(dataset, folder) = cifar(set, data)? {
         let note = format!("data: {} from {}", set.title(), text::path(&folder));
-        return Ok((dataset, note));
+        return Ok((*dataset, note));
     }
     let dataset = Dataset::procedural(table::quick::CLASSES, 1, count, PROCEDURAL_SEED)?;
     Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title())))
@@ -173,7 +173,7 @@ pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dat
 /// Where a set was looked for.
 enum Place {
     /// It is in this folder.
-    Has(Dataset, PathBuf),
+    Has(Box<Dataset>, PathBuf),
     /// It is not in `./data`, but perhaps in a form that is not read.
     Lacks(Option<String>),
 }
@@ -183,14 +183,14 @@ fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
     // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
     let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = data.map(Path::to_owned).or_else(variable) {
-        return Ok(Place::Has(set.open(&folder)?, folder));
+        return Ok(Place::Has(Box::new(set.open(&folder)?), folder));
     }
     let here = Path::new("data");
     if !here.is_dir() {
         return Ok(Place::Lacks(None));
     }
     match set.open(here) {
-        Ok(dataset) => Ok(Place::Has(dataset, here.to_owned())),
+        Ok(dataset) => Ok(Place::Has(Box::new(dataset), here.to_owned())),
         Err(DataError::MissingFile { .. }) => Ok(Place::Lacks(None)),
         Err(error @ DataError::OtherForm { .. }) => Ok(Place::Lacks(Some(error.to_string()))),
         // The folder of another set; a file of another set has the name of one that is wanted.

@@ -344,11 +344,11 @@ fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {
 
 /// The file under the names that follow what all of them begin with, if those are the names of a known model and the whole names
 /// are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
-fn without_common_prefix(file: TensorFile) -> TensorFile {
-    match recognise::common_prefix(&file) {
-        Some(prefix) => file.without_prefix(&prefix).unwrap_or_else(|file| file),
-        None => file,
+fn without_common_prefix(mut file: TensorFile) -> TensorFile {
+    if let Some(prefix) = recognise::common_prefix(&file) {
+        file.strip_prefix(&prefix);
     }
+    file
 }
 
 /// What a file is that is of a known model but for how it is put together; of this model if one is given.

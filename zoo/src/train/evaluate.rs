@@ -51,12 +51,15 @@ pub fn evaluate_finite(
     measure(model, loader, interrupted, &|images, logits| Ok(check_finite(logits, classes, images)?))
 }
 
-/// Evaluates a model. `check` is given the logits of a batch and how many images were before it.
+/// Looks at the logits of a batch, told how many images were before it.
+type Check<'a> = &'a dyn Fn(usize, &[f32]) -> Result<(), TrainError>;
+
+/// Evaluates a model, and checks the logits of every batch.
 fn measure(
     model: &mut dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-    check: &dyn Fn(usize, &[f32]) -> Result<(), TrainError>,
+    check: Check<'_>,
 ) -> Result<Option<Evaluation>, TrainError> {
     model.set_mode(Mode::Eval);
     let classes = model.classes();

@@ -133,23 +133,20 @@ impl TensorFile {
         }
     }
 
-    /// The same file, its tensors called by what follows a prefix that all of them have: `conv1.weight` for
-    /// `module.conv1.weight`. `Err` is the file as it was if one of them does not have it.
-    ///
-    /// # Errors
-    ///
-    /// The file unchanged, if a name does not begin so.
-    pub fn without_prefix(mut self, prefix: &str) -> Result<Self, Self> {
-        if !self.entries.keys().all(|name| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty())) {
-            return Err(self);
+    /// Calls the tensors by what follows a prefix that all of their names have: `conv1.weight` for `module.conv1.weight`.
+    /// Returns `false` and changes nothing if one of them does not have it, or nothing else.
+    pub fn strip_prefix(&mut self, prefix: &str) -> bool {
+        let is_prefixed = |name: &String| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
+        if !self.entries.keys().all(is_prefixed) {
+            return false;
         }
         let entries = std::mem::take(&mut self.entries);
         self.entries = entries.into_iter().map(|(name, entry)| (name[prefix.len()..].to_owned(), entry)).collect();
         self.prefix.push_str(prefix);
-        Ok(self)
+        true
     }
 
-    /// What was taken from the beginning of every name; see [`without_prefix`](Self::without_prefix).
+    /// What was taken from the beginning of every name; see [`strip_prefix`](Self::strip_prefix).
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
