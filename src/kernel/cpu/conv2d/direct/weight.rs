@@ -288,22 +288,18 @@ fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
             }
         }
     }
-    for image in 0..g.channel / (g.rows * g.row) {
-        // The rows of each channel, one after another: places that are computed for each would take as long as the products.
-        let mut g_rows: [_; OUTS] = std::array::from_fn(|o| {
-            g.data[(output + o) * g.channel + image * g.rows * g.row..][..g.rows * g.row].chunks_exact(g.row)
-        });
-        let mut x_rows: [_; INS] = std::array::from_fn(|i| {
-            x.data[(input + i) * x.channel + (image * x.rows + u) * x.row..][..g.rows * x.row].chunks_exact(x.row)
-        });
-        for _ in 0..g.rows {
+    let images = g.channel / (g.rows * g.row);
+    for image in 0..images {
+        for line in 0..g.rows {
+            let from = (image * g.rows + line) * g.row + output * g.channel;
             let mut cotangents = [&g.data[..0]; OUTS];
-            for (cotangent, rows) in cotangents.iter_mut().zip(&mut g_rows) {
-                *cotangent = rows.next().unwrap_or_default();
+            for (o, cotangent) in cotangents.iter_mut().enumerate() {
+                *cotangent = &g.data[from + o * g.channel..][..g.row];
             }
+            let from = (image * x.rows + line + u) * x.row + input * x.channel;
             let mut pixels = [&x.data[..0]; INS];
-            for (pixels, rows) in pixels.iter_mut().zip(&mut x_rows) {
-                *pixels = rows.next().unwrap_or_default();
+            for (i, pixels) in pixels.iter_mut().enumerate() {
+                *pixels = &x.data[from + i * x.channel..][..g.row + SIDE - 1];
             }
             for at in (lane..g.row).step_by(lanes) {
                 let mut cotangent = [V::of(0.0); OUTS];
