@@ -8,6 +8,21 @@ use crate::backend::Backend;
 use crate::error::Error;
 use crate::tape::{Place, Track};
 
+/// Checks that there is a label for each of `rows` rows of logits, and that each is below `classes`.
+///
+/// # Errors
+///
+/// [`Error::LabelCount`], [`Error::Label`].
+pub fn check_labels(labels: &[usize], rows: usize, classes: usize) -> Result<(), Error> {
+    if labels.len() != rows {
+        return Err(Error::LabelCount { rows, labels: labels.len() });
+    }
+    match labels.iter().enumerate().find(|(_, label)| **label >= classes) {
+        Some((index, &label)) => Err(Error::Label { index, label, classes }),
+        None => Ok(()),
+    }
+}
+
 /// Mean over the batch of `-log softmax(logits)[label]`, in natural units.
 ///
 /// Shapes: logits `(B, CLASSES)` before softmax, one class index a row. Forward and backward are one fused kernel. The
@@ -19,12 +34,7 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Dtype, D: Backend<E>, 
     labels: &[usize],
 ) -> Result<Tensor<Rank0, E, D, T>, Error> {
     let rows = logits.shape().0.size();
-    if labels.len() != rows {
-        return Err(Error::LabelCount { rows, labels: labels.len() });
-    }
-    if let Some((index, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= CLASSES) {
-        return Err(Error::Label { index, label, classes: CLASSES });
-    }
+    check_labels(labels, rows, CLASSES)?;
     let (logits, mut tape) = D::try_contiguous(logits)?.split_tape();
     let device = logits.device();
     let mut grad_logits = device.try_unspecified(rows * CLASSES).map_err(Error::device)?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Advisories that were read and do not make us change anything, and why.
 const ACCEPTED: [(&str, &str); 2] = [
-    ("RUSTSEC-2024-0436", "`paste` is complete and no longer changed; it is a macro, and comes with the crate gemm"),
+    ("RUSTSEC-2024-0436", "`paste` is complete and no longer changed; it is a macro, of an option of dfdx that is off"),
     (
         "RUSTSEC-2026-0253",
         "`LruCache::pop` with a key that panics: hdf5-reader has keys of numbers, and calls `pop_lru` alone",

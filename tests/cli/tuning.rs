@@ -76,7 +76,7 @@ fn the_saved_model_sees_its_images_as_the_tuned_one_did() {
     folder(&place);
     let tuned = |model: &str, options: &str| {
         weights(&place.path("w.safetensors"), model, "relu", 10);
-        let arguments = "--train all --epochs 2 --batch-size 3 --augment --out t.safetensors --json --quiet";
+        let arguments = "--train all --epochs 2 --batch-size 3 --augment --out t.safetensors --force --json --quiet";
         let tuned = json(&place, &format!("{TUNE} {arguments} {options}"));
         let evaluated = json(&place, "eval --weights t.safetensors --dataset folder --data images --json");
         assert_eq!(evaluated["top1"], tuned["top1"], "{model}");
@@ -287,7 +287,7 @@ fn a_head_that_does_not_fit_is_drawn_anew_where_it_is_trained() {
     zoo(&place, &format!("{TUNE} --activation pvlu"))
         .failed(1, &["--head-epochs", "head in --train", "w.safetensors", "nothing was loaded"]);
     for options in ["--train head", "--train all", "--train none --head-epochs 1"] {
-        let tuned = json(&place, &format!("{TUNE} {options} --epochs 1 --out t.safetensors --json --quiet"));
+        let tuned = json(&place, &format!("{TUNE} {options} --epochs 1 --out t.safetensors --force --json --quiet"));
         let evaluated = json(&place, "eval --weights t.safetensors --dataset folder --data images --json");
         assert_eq!(evaluated["top1"], tuned["top1"], "{options}");
         assert_eq!(said(&place, "t.safetensors", "classes"), "10");

@@ -4,7 +4,7 @@ mod finite;
 
 use dfdx::nn::{Module, ModuleMut};
 use dfdx::prelude::{Backward, PutTape, SplitTape};
-use dfdx::shapes::{Const, Dim, Rank0};
+use dfdx::shapes::{Const, Dim, HasShape, Rank0};
 use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::activation::Activation;
@@ -14,7 +14,7 @@ use pvlu::layer::{
     AnyTensor, Extent, Host, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
     WalkerMut,
 };
-use pvlu::loss::try_cross_entropy;
+use pvlu::loss::{check_labels, try_cross_entropy};
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
 pub use self::finite::{NotFinite, check_finite};
@@ -282,6 +282,8 @@ where
     N: NetworkOn<D, H, W, CLASSES>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
+    // Before the forward pass, which moves running statistics.
+    check_labels(labels, HasShape::shape(&images).0, CLASSES)?;
     learn_from(net.try_forward_mut(images.track())?, labels)
 }
 

@@ -18,12 +18,12 @@ pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
     let opened = open(&args.input, &wanted)?;
     let labels = labels::usual(opened.model.classes());
     let preprocessing = preprocessing(&opened, labels, &args.input)?.to_string();
-    choice(&opened, labels, &args.input).iter().for_each(|line| note(line));
     let names = opened.description.labels.as_deref();
     write_in_folder(&args.output, || {
         let (model, to) = (opened.model.as_ref(), args.to.into());
         let trained_on = opened.description.trained_on.as_deref();
         Ok(save_tuned(model, opened.entry, &args.output, to, Some(&preprocessing), names, trained_on)?)
     })?;
+    choice(&opened, labels, &args.input).iter().for_each(|line| note(line));
     print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.output.display()))
 }

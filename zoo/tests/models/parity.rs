@@ -85,5 +85,6 @@ fn a_swap_keeps_switches_and_every_other_tensor() {
     assert!(!trained.contains(&Role::Scale), "batch norms are still frozen");
 
     let error = small(entry, "relu", Start::Unfilled).swap_activation("elu").err().unwrap();
-    assert_eq!(error.to_string(), "cannot swap the activation to \"elu\"; possible are prelu, vlu, pvlu");
+    let says = "cannot swap the activation to \"elu\" (did you mean prelu?); possible are prelu, vlu, pvlu";
+    assert_eq!(error.to_string(), says);
 }

@@ -40,6 +40,7 @@ pub(super) struct Frame<'a> {
     bytes: &'a [u8],
 }
 
+// SAFETY: these are the two functions of `turbo.c`, with the types that they have there.
 unsafe extern "C" {
     /// Fills `shape`, and `message` if it refuses.
     ///

@@ -9,7 +9,7 @@ use super::graph::{Graph, Kind, Node, Value};
 ///
 /// Layers with weights are found by name; between them counts what is computed, whatever it is called. `loaded` are those that
 /// the file gives weights to. The values that the model gives are compared if they come of the file's last layer, else those
-/// that the head is applied to. What a softmax at the end changes is not a difference: a network gives what is before it.
+/// that the heads are applied to. What a softmax at the end changes is not a difference: a network gives what is before it.
 pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>) -> Vec<Difference> {
     let named = file.nodes.iter().enumerate().filter(|(_, node)| node.has_weights());
     let named: BTreeMap<&str, usize> = named.map(|(index, node)| (node.layer.as_str(), index)).collect();
@@ -33,15 +33,22 @@ pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>
                 compare.nodes(ours, without_softmax(file, theirs), "the output")
             }
             Some(_) => {}
-            // A file without a head: what it would be applied to.
+            // A file without a head, or with one of other layers: what each of the heads is applied to.
             None => {
-                let head = network.nodes.iter().position(|node| node.has_weights() && of_file(node).is_none());
-                let input = head.and_then(|head| network.nodes[head].inputs.first().copied()).unwrap_or(ours);
-                compare.nodes(feature_map(network, input), feature_map(file, theirs), "the output");
+                let ours = head_input(network, |node| of_file(node).is_none()).unwrap_or(ours);
+                let is_unknown = |found: &Node| !network.nodes.iter().any(|node| node.is_called(&found.layer));
+                let theirs = head_input(file, is_unknown).unwrap_or(theirs);
+                compare.nodes(feature_map(network, ours), feature_map(file, theirs), "the output");
             }
         }
     }
     compare.differences
+}
+
+/// What the first layer with weights that is of the head alone is computed from.
+fn head_input(graph: &Graph, is_head: impl Fn(&Node) -> bool) -> Option<usize> {
+    let head = graph.nodes.iter().find(|node| node.has_weights() && is_head(node))?;
+    head.inputs.first().copied()
 }
 
 struct Compare<'a> {

@@ -179,8 +179,8 @@ fn weights_that_are_not_finite_are_loaded_only_if_allowed() {
     impl WalkerMut<f32, Cpu> for Break {
         fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
             tensor.with_mut(&mut |values| match slot.path {
-                "0.0.0.norm.running_var" => values[3..5].fill(f32::NEG_INFINITY),
-                "1.1.bias" => values[9] = f32::NAN,
+                "trunk.0.0.norm.running_var" => values[3..5].fill(f32::NEG_INFINITY),
+                "head.1.bias" => values[9] = f32::NAN,
                 _ => {}
             })
         }
