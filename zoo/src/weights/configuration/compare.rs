@@ -29,12 +29,12 @@ pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>
     }
     if let (Some(ours), Some(theirs), Some(last)) = (network.output, file.output, last) {
         match of_file(&network.nodes[last]) {
-            Some((name, _)) if loaded.contains(name) => {
+            Some((name, _)) if !network.is_cut && loaded.contains(name) => {
                 compare.nodes(ours, without_softmax(file, theirs), "the output")
             }
-            Some(_) => {}
+            Some(_) if !network.is_cut => {}
             // A file without a head, or with one of other layers: what each of the heads is applied to.
-            None => {
+            _ => {
                 let ours = head_input(network, |node| of_file(node).is_none()).unwrap_or(ours);
                 let is_unknown = |found: &Node| !network.nodes.iter().any(|node| node.is_called(&found.layer));
                 let theirs = head_input(file, is_unknown).unwrap_or(theirs);

@@ -6,6 +6,8 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     /// The node whose values the model gives.
     pub(super) output: Option<usize>,
+    /// Whether it ends before a head that does not fit images of the size that it was made for.
+    pub(super) is_cut: bool,
 }
 
 /// One computation.

@@ -44,6 +44,7 @@ pub(super) fn graph<E: Unit>(
         build.layer(&path, kind, &mut names, &mut constants);
     }
     build.graph.output = Some(build.current);
+    build.graph.is_cut = names.next().is_some();
     Ok(build.graph)
 }
 
