@@ -94,7 +94,7 @@ pub struct Made {
     pub text: String,
 }
 
-/// Makes what [`write`] writes. Of records that [`Record::read`] accepts nothing is refused.
+/// Makes what [`write()`] writes. Of records that [`Record::read`] accepts nothing is refused.
 pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliError> {
     let report = Report::of(records);
     let rows: [Vec<Vec<String>>; 4] = [

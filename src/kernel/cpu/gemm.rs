@@ -1,4 +1,4 @@
-//! Matrix products in general, on the register products of [`registers`](super::registers).
+//! Matrix products in general, on the register products of `registers.rs`.
 //!
 //! The product runs on the calling thread. The kernels above split their work
 //! themselves, by sizes only, so that the numbers never depend on the number of
@@ -111,7 +111,7 @@ pub struct Sizes {
 
 /// `dst = a b` or `dst += a b`, on this thread.
 ///
-/// Each element is the sum of stretches of at most [`DEPTH`] products, of equal length. Within one the products are added up in
+/// Each element is the sum of stretches of at most `DEPTH` products, of equal length. Within one the products are added up in
 /// ascending order, from zero and fused; the sums of stretches are added to `dst` in ascending order.
 ///
 /// # Panics
