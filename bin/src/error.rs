@@ -124,10 +124,10 @@ pub enum CliError {
     /// An image could not be read.
     #[error(transparent)]
     Image(#[from] pvlu_zoo::image::ImageError),
-    /// Some images of a list could not be read; each was reported.
-    #[error("{failed} of {images} images could not be read")]
+    /// Some images of a list could not be read, or gave no answer; each was reported.
+    #[error("{failed} of {images} images could not be read or gave no answer")]
     SomeImages {
-        /// Images that could not be read.
+        /// Images without an answer.
         failed: usize,
         /// Images that were asked for.
         images: usize,

@@ -4,6 +4,7 @@
 //! removed in an orderly end, and is of no meaning by itself.
 
 use std::fs::{File, OpenOptions, TryLockError, remove_file};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use pvlu_zoo::atomic::is_at;
@@ -34,6 +35,12 @@ pub fn hold(folders: &[&Path]) -> Result<Lock, CliError> {
             continue;
         }
         loop {
+            // A link would lead to a file elsewhere, which is never the one at this path.
+            if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+                let other =
+                    io::Error::new(ErrorKind::InvalidInput, "expected a file of this program, found something else");
+                return Err(CliError::Write { path, source: other });
+            }
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let file = open.map_err(failed)?;
             match file.try_lock() {
@@ -81,5 +88,12 @@ mod tests {
         // What a kill leaves.
         std::fs::write(one.join(".lock"), "").unwrap();
         drop(hold(&[&one]).unwrap());
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(place.path().join("elsewhere"), one.join(".lock")).unwrap();
+            let error = hold(&[&one]).unwrap_err().to_string();
+            assert!(error.contains(".lock"), "{error}");
+            assert!(!place.path().join("elsewhere").exists());
+        }
     }
 }

@@ -122,8 +122,8 @@ pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliErro
 /// Writes the files of a table, all or none, and returns the table for stdout.
 pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliError> {
     let Made { files, without_rows, text } = make(table, records, out)?;
-    without_rows.iter().try_for_each(|path| remove_with_plots(path))?;
     write_together(&files.iter().map(|(path, contents)| (path.as_path(), contents.as_slice())).collect::<Vec<_>>())?;
+    without_rows.iter().try_for_each(|path| remove_with_plots(path))?;
     let written: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
     Ok(format!("{text}\nwritten: {}", written.join(", ")))
 }

@@ -42,7 +42,7 @@ fn an_image_that_cannot_be_read_does_not_end_the_others() {
         "error: bad.png: ",
         "error: none.png: expected an image file, found nothing",
         "error: https://example.org/a.png: expected an image file, found an address in the web: download the image first",
-        "error: 3 of 5 images could not be read",
+        "error: 3 of 5 images could not be read or gave no answer",
     ];
     assert!(errors.len() == 4 && errors.iter().zip(expected).all(|(line, begin)| line.starts_with(begin)), "{ran:?}");
 
@@ -280,4 +280,8 @@ fn a_file_that_says_large_images_needs_a_person_who_wants_them() {
     );
     let ran = zoo(&place, "predict --weights w.safetensors a.png --image 40").succeeded();
     assert_eq!(ran.stdout.lines().count(), 6);
+    // Of a set whose images have a size of their own as well.
+    crate::tuning::cifar10(&place);
+    zoo(&place, "eval --weights w.safetensors --dataset cifar10 --data . --limit 1")
+        .failed_in_one_line(1, &["w.safetensors: metadata pvlu_zoo.image", "4096x4096"]);
 }

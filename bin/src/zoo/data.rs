@@ -127,10 +127,12 @@ impl DataArgs {
         self.image.map(|side| (side, side)).or(cifar)
     }
 
-    /// Height and width that a model is evaluated at, if that is said: a file of weights may say it too.
+    /// Height and width that a model is evaluated at, unless the file of weights or the model says it.
     pub fn image_to_evaluate(&self, weights: &Path) -> Result<Option<(usize, usize)>, CliError> {
         if self.image.is_none() && self.dataset != DataName::Folder {
-            return Ok(describe(&TensorFile::open(weights)?)?.image.or(Some(CIFAR)));
+            // What the file says is left to the opening of the model, which bounds it.
+            let is_said = describe(&TensorFile::open(weights)?)?.image.is_some();
+            return Ok((!is_said).then_some(CIFAR));
         }
         Ok(self.image.map(|side| (side, side)))
     }

@@ -1,6 +1,9 @@
 //! `zoo predict`.
 
-use pvlu_zoo::image::Image;
+use std::path::Path;
+
+use pvlu_zoo::checkpoint::Opened;
+use pvlu_zoo::image::{Image, Preprocessing};
 use pvlu_zoo::model::check_finite;
 use pvlu_zoo::{labels, text};
 use serde_json::{Value, json};
@@ -15,8 +18,8 @@ use crate::output::{note, note_error, print, print_json};
 /// Classes that are named for each image.
 const TOP: usize = 5;
 
-/// Names the five most likely classes of each image. One that cannot be read is reported, and the others are named all the
-/// same; in JSON it has `error` in the place of `top`.
+/// Names the five most likely classes of each image. One that cannot be read, or whose logits are not finite, is
+/// reported, and the others are named all the same; in JSON it has `error` in the place of `top`.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
     let names = classes::names(&opened, &args.model.weights)?;
@@ -30,24 +33,20 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let mut failed = 0;
     for path in &args.images {
         if interrupt::interrupted() {
-            return Err(CliError::Stopped);
+            break;
         }
-        let image = match Image::open(path) {
-            Ok(image) => image,
+        let logits = match logits(&opened, &preprocessing, path) {
+            Ok(logits) => logits,
             // The only one: its error is that of the command.
-            Err(error) if args.images.len() == 1 && !args.json => return Err(error.into()),
-            Err(error) => {
+            Err(error) if args.images.len() == 1 && !args.json => return Err(error),
+            Err(error @ (CliError::Image(_) | CliError::Logits { .. })) => {
                 failed += 1;
                 note_error(&error);
                 results.push(json!({ "image": path.display().to_string(), "error": error.to_string() }));
                 continue;
             }
+            Err(error) => return Err(error),
         };
-        let input = preprocessing.apply(std::slice::from_ref(&image));
-        let refused = |source| CliError::Model { model: opened.entry.name, source };
-        let logits = opened.model.logits(input).map_err(refused)?;
-        check_finite(&logits, opened.model.classes(), 0)
-            .map_err(|source| CliError::Logits { input: path.display().to_string(), source })?;
         let top: Vec<(usize, f64)> = most_likely(&logits);
         let name = |class: usize| names.get(class).map_or("", String::as_str);
         if args.json {
@@ -70,7 +69,20 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     if args.json {
         print_json(&Value::Array(results))?;
     }
+    if interrupt::interrupted() {
+        return Err(CliError::Stopped);
+    }
     if failed == 0 { Ok(()) } else { Err(CliError::SomeImages { failed, images: args.images.len() }) }
+}
+
+/// The logits of an image, all of them finite.
+fn logits(opened: &Opened, preprocessing: &Preprocessing, path: &Path) -> Result<Vec<f32>, CliError> {
+    let input = preprocessing.apply(std::slice::from_ref(&Image::open(path)?));
+    let refused = |source| CliError::Model { model: opened.entry.name, source };
+    let logits = opened.model.logits(input).map_err(refused)?;
+    check_finite(&logits, opened.model.classes(), 0)
+        .map_err(|source| CliError::Logits { input: path.display().to_string(), source })?;
+    Ok(logits)
 }
 
 /// The most likely classes and their probabilities by softmax; of equal ones the first class first.

@@ -7,6 +7,7 @@ use pvlu::kernel::cpu::cross_entropy::{cross_entropy, top_k_correct};
 use pvlu::layer::Mode;
 
 use super::TrainError;
+use super::mode::in_mode;
 use crate::data::Batches;
 use crate::model::{Model, check_finite};
 
@@ -33,7 +34,7 @@ pub fn evaluate(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    measure(model, loader, interrupted, &|_, _| Ok(()))
+    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, &|_, _| Ok(())))
 }
 
 /// As [`evaluate`], for a model that is not being trained: a logit that is infinite or no number is an error and not a wrong
@@ -48,7 +49,8 @@ pub fn evaluate_finite(
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
     let classes = model.classes();
-    measure(model, loader, interrupted, &|images, logits| Ok(check_finite(logits, classes, images)?))
+    let check: Check<'_> = &|images, logits| Ok(check_finite(logits, classes, images)?);
+    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, check))
 }
 
 /// Looks at the logits of a batch, told how many images were before it.
@@ -61,7 +63,6 @@ fn measure(
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
     check: Check<'_>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    model.set_mode(Mode::Eval);
     let classes = model.classes();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
     for batch in loader.epoch(0) {

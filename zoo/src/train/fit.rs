@@ -8,6 +8,7 @@ use pvlu::layer::{Mode, Switches};
 
 use super::TrainError;
 use super::evaluate::{Evaluation, evaluate};
+use super::mode::in_mode;
 use super::optimizer::OptimizerConfig;
 use super::schedule::Schedule;
 use super::state::{FitState, Sums};
@@ -158,25 +159,9 @@ pub fn fit_from<B: Batches>(
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     keep: &mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
 ) -> Result<History, TrainError> {
-    let mut fit = Fit { model, config, steps: splits.train.batches() as u64, state, observe, keep };
-    let done = fit.state.epochs.len() as u64 * fit.steps + fit.state.steps;
-    fit.model.switches(&mut |switches| {
-        if let Switches::Dropout(dropout) = switches {
-            dropout.passes += done;
-        }
-    });
-    let ended = |outcome, state: FitState| Ok(History { epochs: state.epochs, outcome });
-    if fit.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite()) {
-        return ended(Outcome::Diverged, fit.state);
-    }
-    while (fit.state.epochs.len() as u64) < config.epochs {
-        match fit.epoch(splits)? {
-            Some(loss) if loss.is_finite() => {}
-            Some(_) => return ended(Outcome::Diverged, fit.state),
-            None => return ended(Outcome::Interrupted, fit.state),
-        }
-    }
-    ended(Outcome::Finished, fit.state)
+    in_mode(model, Mode::Train, |model| {
+        Fit { model, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)
+    })
 }
 
 /// A training under way.
@@ -191,6 +176,28 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
+    /// All epochs that are left.
+    fn run<B: Batches>(mut self, splits: &Splits<B>) -> Result<History, TrainError> {
+        let done = self.state.epochs.len() as u64 * self.steps + self.state.steps;
+        self.model.switches(&mut |switches| {
+            if let Switches::Dropout(dropout) = switches {
+                dropout.passes += done;
+            }
+        });
+        let ended = |outcome, state: FitState| Ok(History { epochs: state.epochs, outcome });
+        if self.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite()) {
+            return ended(Outcome::Diverged, self.state);
+        }
+        while (self.state.epochs.len() as u64) < self.config.epochs {
+            match self.epoch(splits)? {
+                Some(loss) if loss.is_finite() => {}
+                Some(_) => return ended(Outcome::Diverged, self.state),
+                None => return ended(Outcome::Interrupted, self.state),
+            }
+        }
+        ended(Outcome::Finished, self.state)
+    }
+
     /// One epoch, or what is left of it, and its training loss; `None` if interrupted.
     fn epoch<B: Batches>(&mut self, splits: &Splits<B>) -> Result<Option<f64>, TrainError> {
         let start = Instant::now();
@@ -230,7 +237,6 @@ impl Fit<'_> {
 
     /// What is left of one pass over the training images.
     fn train(&mut self, loader: &dyn Batches, start: Instant, before: f64) -> Result<ControlFlow<()>, TrainError> {
-        self.model.set_mode(Mode::Train);
         let Self { config, steps, .. } = *self;
         let classes = self.model.classes();
         let total = steps.saturating_mul(config.epochs);

@@ -7,6 +7,7 @@ use pvlu::layer::{Extent, LayerKind, LayerOutline, Mode, Path, Walk};
 use pvlu::liveness::watch;
 
 use super::TrainError;
+use super::mode::in_mode;
 use crate::data::Batches;
 use crate::model::Model;
 
@@ -38,7 +39,15 @@ pub fn liveness(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Vec<LayerLiveness>>, TrainError> {
-    model.set_mode(Mode::Eval);
+    in_mode(model, Mode::Eval, |model| watched(model, loader, interrupted))
+}
+
+/// As [`liveness`], in the mode that the model is in.
+fn watched(
+    model: &dyn Model,
+    loader: &dyn Batches,
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<Vec<LayerLiveness>>, TrainError> {
     let mut layers = activations(model.net(), model.image())?;
     for batch in loader.epoch(0) {
         if interrupted().is_break() {

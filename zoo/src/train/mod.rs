@@ -4,6 +4,7 @@ mod error;
 mod evaluate;
 mod fit;
 mod liveness;
+mod mode;
 mod optimizer;
 mod saved;
 mod schedule;

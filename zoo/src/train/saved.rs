@@ -20,6 +20,9 @@ use crate::weights::{Dtype, TensorFile, WeightsError, shape, shown};
 /// How far a learning rate may be from that of the schedule, as a share of the base: sines of other libraries differ less.
 const RATE_TOLERANCE: f64 = 1e-9;
 
+/// Images of a step that no machine takes at once; a bound on what is counted.
+const MAX_BATCH: u64 = 1 << 24;
+
 /// A training on disk.
 #[derive(Debug)]
 pub struct SavedFit {
@@ -179,6 +182,13 @@ impl SavedFit {
                     format!("{top1}, {top5}"),
                 )?;
             }
+            // A cross-entropy is never negative.
+            self.expect(
+                epoch.train_loss.is_nan() || epoch.train_loss >= 0.0,
+                &format!("{what}: loss"),
+                "no negative number",
+                epoch.train_loss,
+            )?;
             if epoch.train_loss.is_finite() {
                 // The last step's, if it had one.
                 let step = number.saturating_mul(steps).saturating_sub(1);
@@ -188,13 +198,16 @@ impl SavedFit {
                 self.expect(epoch.learning_rate.is_finite(), &what, "a finite learning rate", epoch.learning_rate)?;
             }
         }
-        let Sums { learning_rate, correct, images, .. } = *sums;
+        let Sums { learning_rate, loss, correct, images, .. } = *sums;
         if state.steps == 0 {
             let none = *sums == Sums::default() && *seconds == 0.0;
             return self.expect(none, "steps", "no images before the first step", images);
         }
         check_rate("learning rate", learning_rate, done.saturating_mul(steps).saturating_add(state.steps - 1))?;
         self.expect(images >= state.steps, "images", format!("at least {}, one a step", state.steps), images)?;
+        let most = state.steps.saturating_mul(MAX_BATCH);
+        self.expect(images <= most, "images", format!("at most {most}, {MAX_BATCH} a step"), images)?;
+        self.expect(loss.is_nan() || loss >= 0.0, "loss", "no negative number", loss)?;
         self.expect(correct <= images, "correct", format!("at most {images}, as many as images"), correct)
     }
 

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use pvlu::kernel::cpu::cross_entropy::top_k_correct;
-use pvlu::layer::Mode;
+use pvlu::layer::{Mode, Switches};
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{EpochRecord, Event, History, OptimizerConfig, Outcome, Schedule, evaluate, fit};
+use pvlu_zoo::train::{EpochRecord, Event, History, OptimizerConfig, Outcome, Schedule, evaluate, fit, liveness};
 
 use crate::support::{Bits, Small, bits, build, changed, config, go_on, images, in_order, splits};
 
@@ -45,7 +45,7 @@ fn evaluation_counts_every_image() {
         assert!((evaluation.loss - evaluations[0].loss).abs() < 1e-6 * evaluations[0].loss);
     }
 
-    // Image by image, by the definition. The model is in evaluation mode already: a dropout would show here.
+    // Image by image, by the definition: without a tape the model evaluates, and a dropout would show here.
     let (mut right, mut loss) = (0, 0.0);
     for batch in in_order(&split, 1).epoch(0) {
         let logits = model.logits(batch.images).unwrap();
@@ -55,6 +55,42 @@ fn evaluation_counts_every_image() {
     }
     assert_eq!(evaluations[0].top1, right as f64 / 130.0);
     assert!((evaluations[0].loss - loss / 130.0).abs() < 1e-5, "{} {}", evaluations[0].loss, loss / 130.0);
+}
+
+/// The modes of the layers that have one.
+fn modes(model: &mut dyn Model) -> Vec<Mode> {
+    let mut modes = Vec::new();
+    model.switches(&mut |switches| match switches {
+        Switches::BatchNorm(batch_norm) => modes.push(batch_norm.mode),
+        Switches::Dropout(dropout) => modes.push(dropout.mode),
+        _ => {}
+    });
+    modes
+}
+
+/// Else a loop of the user's own would evaluate from its second epoch on.
+#[test]
+fn training_and_evaluation_leave_the_modes_of_the_layers_as_they_were() {
+    let mut model = registry::build("sequential6conv", "pvlu", 10, 3).unwrap();
+    let splits = splits(20, 10, Augmentation::NONE);
+    let steps = config(2, OptimizerConfig::adam(), 1e-3);
+    for mode in [Mode::Auto, Mode::Train, Mode::Eval] {
+        model.set_mode(mode);
+        let before = modes(&mut *model);
+        assert!(before.len() > 1 && before.iter().all(|found| *found == mode));
+        evaluate(&mut *model, &splits.test, &mut || ControlFlow::Continue(())).unwrap();
+        assert_eq!(modes(&mut *model), before);
+        evaluate(&mut *model, &splits.test, &mut || ControlFlow::Break(())).unwrap();
+        assert_eq!(modes(&mut *model), before);
+        liveness(&mut *model, &splits.test, &mut || ControlFlow::Continue(())).unwrap();
+        assert_eq!(modes(&mut *model), before);
+        let history = fit(&mut *model, &splits, &steps, &mut go_on).unwrap();
+        assert_eq!(history.outcome, Outcome::Finished);
+        assert_eq!(modes(&mut *model), before);
+        let history = fit(&mut *model, &splits, &steps, &mut |_| ControlFlow::Break(())).unwrap();
+        assert_eq!(history.outcome, Outcome::Interrupted);
+        assert_eq!(modes(&mut *model), before);
+    }
 }
 
 /// All numbers of a history, to the bit, but for the time.

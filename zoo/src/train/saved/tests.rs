@@ -106,7 +106,7 @@ fn numbers_that_no_training_can_have_come_to_are_refused_by_name() {
 
     type Change<'a> = &'a dyn Fn(&mut Value, &mut Tensors);
     let alpha = "trunk.2.alpha";
-    let cases: [(Change<'_>, &str); 27] = [
+    let cases: [(Change<'_>, &str); 30] = [
         (&|text, _| text["steps"] = json!(4), "steps: expected at most 3, found 4"),
         (&|text, _| text["steps"] = json!(u64::MAX), "steps: expected at most 3"),
         (&|text, _| text["steps"] = json!(0), "no images before the first step"),
@@ -131,6 +131,9 @@ fn numbers_that_no_training_can_have_come_to_are_refused_by_name() {
         (&|text, _| text["learning_rate"] = json!("NaN"), "learning rate: expected 0.00"),
         (&|text, _| text["learning_rate"] = json!("1e30"), "learning rate: expected 0.00"),
         (&|text, _| text["images"] = json!(1), "images: expected at least 2, one a step, found 1"),
+        (&|text, _| text["images"] = json!(u64::MAX), "images: expected at most 33554432, 16777216 a step"),
+        (&|text, _| text["loss"] = json!("-1"), "loss: expected no negative number, found -1"),
+        (&|text, _| text["epochs"][0]["train_loss"] = json!("-0.5"), "epoch 1: loss: expected no negative number"),
         (&|text, _| text["correct"] = json!(5), "correct: expected at most 4"),
         (&|text, _| text["seconds"] = json!("NaN"), "seconds: expected a time, found NaN"),
         (&|text, _| text["updates"][alpha] = json!(6), "updates of trunk.2.alpha: expected 1 to 5, found 6"),

@@ -35,10 +35,18 @@ const NOTHING: [&str; 17] = [
 /// Models within models that are followed.
 const MAX_DEPTH: usize = 8;
 
+/// What layers may take beyond twice the bytes of the JSON: a model within a model is written once and followed wherever it
+/// is applied, so that a short text can mean more layers than there is memory for.
+const BUDGET: usize = 4096;
+
+/// What a layer takes of that beside its name.
+const LAYER: usize = 32;
+
 /// The graph of a model, and the height and width of its images where they are fixed.
 pub(super) fn parse(json: &str) -> Result<(Graph, Option<(usize, usize)>), String> {
+    let length = json.len();
     let json: Json = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    let mut build = Build { graph: Graph::default(), image: None };
+    let mut build = Build { graph: Graph::default(), image: None, left: BUDGET + 2 * length };
     let outputs = build.model(&json, None, "", 0)?;
     let [output] = outputs[..] else { return Err(format!("a model of {} outputs", outputs.len())) };
     build.graph.output = Some(output);
@@ -51,6 +59,8 @@ type Call<'a> = (&'a str, usize);
 struct Build {
     graph: Graph,
     image: Option<(usize, usize)>,
+    /// What is left of the budget of the layers still to come.
+    left: usize,
 }
 
 impl Build {
@@ -154,6 +164,9 @@ impl Build {
     ) -> Result<Vec<usize>, String> {
         let (class, config) = (text(layer, "class_name")?, &layer["config"]);
         let own = config["name"].as_str().or(layer["name"].as_str()).unwrap_or(class);
+        let takes = LAYER + prefix.len() + own.len();
+        self.left =
+            self.left.checked_sub(takes).ok_or("models within models that are applied too often to be followed")?;
         let label = format!("{prefix}{own}");
         if matches!(class, "Functional" | "Model" | "Sequential") {
             return self.model(layer, Some(&inputs), &format!("{label}/"), depth + 1);

@@ -201,8 +201,21 @@ fn what_is_no_configuration_is_refused() {
     for _ in 0..20 {
         deep = json!({"class_name": "Sequential", "config": {"layers": [deep]}});
     }
+    // Written in little, and twenty times as much at every step inwards.
+    let given = json!({"class_name": "InputLayer", "name": "i", "config": {"name": "i"}, "inbound_nodes": []});
+    let model = |layer: Json| {
+        let ends = [json!([["i", 0, 0]]), json!([[layer["name"], 0, 0]])];
+        let config = json!({"name": "m", "layers": [given, layer], "input_layers": ends[0], "output_layers": ends[1]});
+        json!({"class_name": "Functional", "name": "m", "config": config})
+    };
+    let mut many = model(at("a", "i"));
+    for _ in 0..6 {
+        many["inbound_nodes"] = (0..20).map(|_| json!([["i", 0, 0, {}]])).collect();
+        many = model(many);
+    }
     for (json, expected) in [
         ("{".to_owned(), "EOF"),
+        (many.to_string(), "applied too often to be followed"),
         ("[]".to_owned(), "without class_name"),
         (format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), "recursion limit"),
         (json!({"class_name": "Mine", "config": {"layers": []}}).to_string(), "a model of class Mine"),
