@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pvlu_zoo::checkpoint::save_model;
+use pvlu_zoo::checkpoint::{Notes, save_model};
 use pvlu_zoo::registry::{MODELS, Options, Start, find};
 use pvlu_zoo::weights::Source;
 use serde_json::Value;
@@ -16,7 +16,8 @@ fn labelled(place: &Place, name: &str, side: usize, labels: Option<&[String]>) {
     let entry = find("cifar_resnet20").unwrap();
     let options = Options { activation: "relu", classes: 10, image: Some((side, side)), weights: Start::Seed(3) };
     let model = entry.build(&options).unwrap();
-    save_model(model.as_ref(), entry, place.path(name), Source::Native, None, labels).unwrap();
+    let notes = Notes { labels, ..Notes::default() };
+    save_model(model.as_ref(), entry, place.path(name), Source::Native, &notes).unwrap();
 }
 
 /// A class folder with an image, and what else is said.
@@ -186,6 +187,7 @@ fn what_the_system_says_is_said_without_its_number() {
     let place = Place::new();
     weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
     for (arguments, words) in [
+        ("predict --weights none none.png", "none: there is no such file or folder"),
         ("predict --weights w.safetensors none.png", "none.png: expected an image file, found nothing"),
         ("eval --weights w.safetensors --dataset folder --data none", "none: no such folder"),
         ("eval --weights w.safetensors --dataset cifar10 --data https://a.b/c", "found an address in the web"),

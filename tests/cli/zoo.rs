@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pvlu_zoo::checkpoint::save_model;
+use pvlu_zoo::checkpoint::{Notes, save_model};
 use pvlu_zoo::registry::{Options, Start, find};
 use pvlu_zoo::weights::{Declared, Dtype, Source, TensorFile, Writer};
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub fn json(place: &Place, arguments: &str) -> Value {
 pub fn weights(path: &Path, model: &str, activation: &str, classes: usize) {
     let entry = find(model).unwrap();
     let options = Options { activation, classes, image: None, weights: Start::Seed(3) };
-    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, None, None).unwrap();
+    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, &Notes::default()).unwrap();
 }
 
 /// A file with one tensor.

@@ -19,7 +19,7 @@ use self::recognise::{activation_of, classes_of};
 use crate::model::{Model, SwapError};
 use crate::names::{LayerNames, Part};
 use crate::registry::{self, Entry, Options, RegistryError, Start};
-use crate::text::{quoted, shown};
+use crate::text::{self, quoted, shown};
 use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, load, save};
 
 /// Keys of the metadata of a file saved here.
@@ -50,7 +50,8 @@ pub enum CheckpointError {
     /// The activation of the file is none that another one can take the place of.
     #[error(
         "{}: its activation is {}: only files with relu can be opened with another activation, here {wanted}",
-        path.display(), shown(found)
+        text::path(path),
+        shown(found)
     )]
     NotRelu {
         /// The file.
@@ -61,7 +62,7 @@ pub enum CheckpointError {
         wanted: String,
     },
     /// The file says that it is of a model that there is not.
-    #[error("{}: {what}: {source}", path.display())]
+    #[error("{}: {what}: {source}", text::path(path))]
     Said {
         /// The file.
         path: PathBuf,
@@ -73,7 +74,7 @@ pub enum CheckpointError {
     /// The file is one of another model's.
     #[error(
         "{}: its tensors have the names of {}, not of {expected}: load it as that model; nothing was loaded",
-        path.display(),
+        text::path(path),
         found.join(", ")
     )]
     OtherModel {
@@ -85,7 +86,7 @@ pub enum CheckpointError {
         found: Vec<&'static str>,
     },
     /// The model was not named, and the file does not say which one it is of.
-    #[error("{}: expected the names of one known model, found those of {found}: name the model", path.display())]
+    #[error("{}: expected the names of one known model, found those of {found}: name the model", text::path(path))]
     UnknownModel {
         /// The file.
         path: PathBuf,
@@ -94,9 +95,9 @@ pub enum CheckpointError {
     },
     /// The file says images so large that a model that takes them needs more memory than a file is trusted with.
     #[error(
-        "{}: metadata {}: {model} takes {} MB at its widest layer for one image of {height}x{width}, a file is trusted with {} \
-         MB: give the size yourself (--image) if it is meant",
-        path.display(), key::IMAGE, bytes.div_ceil(1_000_000), MAX_SAID / 1_000_000
+        "{}: metadata {}: {model} takes {} MB at its widest layer for one image of {height}x{width}, a file is trusted \
+         with {} MB: give the size yourself (--image) if it is meant",
+        text::path(path), key::IMAGE, bytes.div_ceil(1_000_000), MAX_SAID / 1_000_000
     )]
     Memory {
         /// The file.
@@ -110,8 +111,9 @@ pub enum CheckpointError {
         /// Bytes of the input and the output of the widest layer.
         bytes: u64,
     },
-    /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another one.
-    #[error("{}: {nested}", path.display())]
+    /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another
+    /// one.
+    #[error("{}: {nested}", text::path(path))]
     Nested {
         /// The file.
         path: PathBuf,
@@ -119,7 +121,7 @@ pub enum CheckpointError {
         nested: Nested,
     },
     /// The file has the trunk of a model, and layers of other names in the place of its head.
-    #[error("{}: {head}", path.display())]
+    #[error("{}: {head}", text::path(path))]
     OtherHead {
         /// The file.
         path: PathBuf,
@@ -127,7 +129,7 @@ pub enum CheckpointError {
         head: OtherHead,
     },
     /// Metadata that is not what this crate writes.
-    #[error("{}: metadata {key}: expected {expected}, found {}", path.display(), quoted(found))]
+    #[error("{}: metadata {key}: expected {expected}, found {}", text::path(path), quoted(found))]
     Metadata {
         /// The file.
         path: PathBuf,
@@ -292,29 +294,27 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     Ok(Opened { model, entry, report, description })
 }
 
-/// Saves a model under the names of a source, with what [`describe`] reads: its preprocessing, and the names of its classes.
-/// The file is whole or not there. Which tensors are frozen is not saved.
+/// What a file says of its model that the model does not know itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Notes<'a> {
+    /// How images are made into inputs.
+    pub preprocessing: Option<&'a str>,
+    /// Names of the classes, in label order.
+    pub labels: Option<&'a [String]>,
+    /// Which images the model was trained on, in the words of the program that trained it.
+    pub trained_on: Option<&'a str>,
+}
+
+/// Saves a model under the names of a source, with what [`describe`] reads. The file is whole or not there. Which
+/// tensors are frozen is not saved.
 pub fn save_model(
     model: &dyn Model,
     entry: &Entry,
     path: impl AsRef<Path>,
     source: Source,
-    preprocessing: Option<&str>,
-    labels: Option<&[String]>,
+    notes: &Notes<'_>,
 ) -> Result<(), CheckpointError> {
-    save_tuned(model, entry, path, source, preprocessing, labels, None)
-}
-
-/// As [`save_model`], and the file says which images the model was trained on, in the words of the caller.
-pub fn save_tuned(
-    model: &dyn Model,
-    entry: &Entry,
-    path: impl AsRef<Path>,
-    source: Source,
-    preprocessing: Option<&str>,
-    labels: Option<&[String]>,
-    trained_on: Option<&str>,
-) -> Result<(), CheckpointError> {
+    let Notes { preprocessing, labels, trained_on } = *notes;
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
         // What torch's own writer says, for readers that ask.
@@ -342,8 +342,8 @@ fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {
     }
 }
 
-/// The file under the names that follow what all of them begin with, if those are the names of a known model and the whole names
-/// are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
+/// The file under the names that follow what all of them begin with, if those are the names of a known model and the
+/// whole names are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
 fn without_common_prefix(mut file: TensorFile) -> TensorFile {
     if let Some(prefix) = recognise::common_prefix(&file) {
         file.strip_prefix(&prefix);

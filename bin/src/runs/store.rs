@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pvlu_zoo::checkpoint::save_model;
+use pvlu_zoo::checkpoint::{Notes, save_model};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{Event, FitConfig, FitState, History, Moment, Outcome, SavedFit, Splits, fit_from};
@@ -206,7 +206,8 @@ impl Store {
             return Ok(());
         }
         let entry = registry::find(config.get("model"))?;
-        Ok(save_model(model, entry, self.weights_path(config), Source::Native, Some(preprocessing), None)?)
+        let notes = Notes { preprocessing: Some(preprocessing), ..Notes::default() };
+        Ok(save_model(model, entry, self.weights_path(config), Source::Native, &notes)?)
     }
 
     /// Trains a network, from its checkpoint if there is one; `None` if it was interrupted, and a checkpoint of that moment

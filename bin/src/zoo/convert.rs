@@ -1,6 +1,6 @@
 //! `zoo convert`.
 
-use pvlu_zoo::checkpoint::{Wanted, save_tuned};
+use pvlu_zoo::checkpoint::{Notes, Wanted, save_model};
 use pvlu_zoo::labels;
 use pvlu_zoo::weights::Source;
 
@@ -22,7 +22,8 @@ pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
     write_in_folder(&args.output, || {
         let (model, to) = (opened.model.as_ref(), args.to.into());
         let trained_on = opened.description.trained_on.as_deref();
-        Ok(save_tuned(model, opened.entry, &args.output, to, Some(&preprocessing), names, trained_on)?)
+        let notes = Notes { preprocessing: Some(&preprocessing), labels: names, trained_on };
+        Ok(save_model(model, opened.entry, &args.output, to, &notes)?)
     })?;
     choice(&opened, labels, &args.input).iter().for_each(|line| note(line));
     print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.output.display()))

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use pvlu::activation::{Activation, Relu};
-use pvlu_zoo::checkpoint::{CheckpointError, Opened, describe, save_tuned};
+use pvlu_zoo::checkpoint::{CheckpointError, Notes, Opened, describe, save_model};
 use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
@@ -75,8 +75,9 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let (entry, preprocessing, names) = (opened.entry, session.preprocessing.to_string(), &order.names[..]);
     let out = args.out.as_deref();
     let save = |model: &dyn Model, path: &Path| {
-        let (preprocessing, names) = (Some(preprocessing.as_str()), Some(names));
-        Ok(save_tuned(model, entry, path, Source::Native, preprocessing, names, trained_on.as_deref())?)
+        let (preprocessing, labels) = (Some(preprocessing.as_str()), Some(names));
+        let notes = Notes { preprocessing, labels, trained_on: trained_on.as_deref() };
+        Ok(save_model(model, entry, path, Source::Native, &notes)?)
     };
     // What the training came to, which is kept whatever comes then.
     let mut reached = None;

@@ -6,7 +6,7 @@ fn saved(folder: &Path, name: &str, activation: &str) -> (PathBuf, Box<dyn Model
     let options = Options { activation, classes: 10, image: Some((32, 32)), weights: Start::Seed(7) };
     let model = entry.build(&options).unwrap();
     let path = folder.join(format!("{name}.safetensors"));
-    save_model(&*model, entry, &path, Source::Native, None, None).unwrap();
+    save_model(&*model, entry, &path, Source::Native, &Notes::default()).unwrap();
     (path, model)
 }
 
@@ -68,8 +68,8 @@ fn a_file_is_not_trusted_with_sizes_that_take_gigabytes() {
         let other = saying(&path, &[("pvlu_zoo.image", image)]);
         let error = refusal(&other, &Wanted::default());
         let expected = format!(
-            "metadata pvlu_zoo.image: cifar_resnet20 takes {bytes} MB at its widest layer for one image of {image}, a file \
-             is trusted with 536 MB: give the size yourself (--image) if it is meant"
+            "metadata pvlu_zoo.image: cifar_resnet20 takes {bytes} MB at its widest layer for one image of {image}, a \
+             file is trusted with 536 MB: give the size yourself (--image) if it is meant"
         );
         assert_eq!(error, format!("{}: {expected}", other.display()));
         // What the caller says is meant.
@@ -163,7 +163,7 @@ fn files_are_named_in_errors_about_names() {
     assert_eq!(error, format!("{}: the model has no keras names; it has those of torchvision", path.display()));
     let out = folder.path().join("out.safetensors");
     let entry = registry::find("cifar_resnet20").unwrap();
-    let error = save_model(&*model, entry, &out, Source::Keras, None, None).unwrap_err().to_string();
+    let error = save_model(&*model, entry, &out, Source::Keras, &Notes::default()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}: the model has no keras names", out.display())), "{error}");
 }
 

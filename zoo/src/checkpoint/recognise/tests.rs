@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::checkpoint::{CheckpointError, Opened, Wanted, open, save_model};
+use crate::checkpoint::{CheckpointError, Notes, Opened, Wanted, open, save_model};
 use crate::model::Model;
 use crate::registry::{self, Options, Start};
 use crate::weights::{Declared, Source, Writer};
@@ -14,7 +14,7 @@ fn model() -> Box<dyn Model> {
 /// A file of that model whose tensors are called otherwise.
 fn called(folder: &Path, name: impl Fn(&str) -> String) -> PathBuf {
     let (path, other) = (folder.join("plain"), folder.join("other"));
-    save_model(&*model(), registry::find("cifar_resnet20").unwrap(), &path, Source::Native, None, None).unwrap();
+    save_model(&*model(), registry::find("cifar_resnet20").unwrap(), &path, Source::Native, &Notes::default()).unwrap();
     let file = TensorFile::open(&path).unwrap();
     let declare = |(key, entry): (&String, &crate::weights::Entry)| Declared {
         name: name(key),
@@ -69,7 +69,7 @@ fn what_all_names_begin_with_is_passed_over() {
 }
 
 #[test]
-fn the_trunk_of_a_model_with_another_head_is_recognised_and_the_head_is_named() {
+fn the_trunk_of_a_model_with_another_head_is_recognized_and_the_head_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = called(folder.path(), |key| key.replace("linear.", "classifier."));
     for wanted in [Wanted::default(), NAMED] {
@@ -82,8 +82,8 @@ fn the_trunk_of_a_model_with_another_head_is_recognised_and_the_head_is_named() 
     let path = called(folder.path(), trunk);
     for wanted in [Wanted::default(), NAMED] {
         let error = refusal(&path, &wanted);
-        let says = "its names that begin with encoder. are those of cifar_resnet20; outside of it are linear. Take encoder. \
-                    from the names, and call the head as the model does";
+        let says = "its names that begin with encoder. are those of cifar_resnet20; outside of it are linear. Take \
+                    encoder. from the names, and call the head as the model does";
         assert_eq!(error.to_string(), format!("{}: {says}", path.display()));
     }
 }
