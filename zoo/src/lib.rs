@@ -48,6 +48,7 @@ pub mod names;
 pub mod registry;
 pub mod resnet;
 pub mod sequential;
+mod signature;
 pub mod snapshot;
 pub mod text;
 pub mod train;

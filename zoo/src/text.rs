@@ -1,5 +1,5 @@
-//! Text of others, for people: names, labels and messages out of files and of the file system, on one line, without anything
-//! that a terminal acts on, and of bounded length. And names that a person may have meant.
+//! Text of others, for people: names, labels and messages out of files and of the file system, on one line, without
+//! anything that a terminal acts on, and of bounded length. And names that a person may have meant.
 //!
 //! What programs read (JSON, metadata) holds such text whole.
 
@@ -13,8 +13,9 @@ pub const SHOWN: usize = 200;
 /// Characters of a message that are shown at most.
 pub const MESSAGE: usize = 500;
 
-/// Whether a terminal, a pager or an editor acts on this character instead of showing it: controls (among them the beginnings
-/// of escape sequences), separators of lines and paragraphs, controls of the direction of writing, and marks that are not seen.
+/// Whether a terminal, a pager or an editor acts on this character instead of showing it: controls (among them the
+/// beginnings of escape sequences), separators of lines and paragraphs, controls of the direction of writing, and marks
+/// that are not seen.
 ///
 /// The joiners U+200C and U+200D are none of these: Persian, the scripts of India and emoji need them.
 #[must_use]
@@ -92,14 +93,15 @@ pub fn system(error: &io::Error) -> String {
     }
 }
 
-/// Whether somebody gave an address in the web in the place of a path.
+/// Whether a path is written as an address is: `https://host/file`, or `hf://`, `s3://` and the like.
 #[must_use]
 pub fn is_url(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| ["http://", "https://", "ftp://"].iter().any(|scheme| text.starts_with(scheme)))
+    let scheme = path.to_str().and_then(|text| text.split_once("://")).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// The one of the names that a person may have meant: it has the same letters and digits, contains them, or takes the fewest
-/// edits of them, if fewer than a third.
+/// The one of the names that a person may have meant: it has the same letters and digits, contains them, or takes the
+/// fewest edits of them, if fewer than a third.
 pub fn similar<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let letters = |text: &str| -> String {
         let alphanumeric = text.chars().filter(|c| c.is_alphanumeric());
@@ -160,6 +162,16 @@ mod tests {
     fn the_number_of_a_system_error_is_left_out() {
         assert_eq!(system(&io::Error::from_raw_os_error(28)), "No space left on device");
         assert_eq!(system(&ErrorKind::NotFound.into()), "there is no such file or folder");
+    }
+
+    #[test]
+    fn addresses_are_told_from_paths() {
+        for url in ["https://example.org/x.png", "ftp://example.org", "hf://timm/vgg16", "s3://a/b"] {
+            assert!(is_url(Path::new(url)), "{url}");
+        }
+        for path in ["", "x.png", "://x", "C:/x", "a/b://c", "https:x", "./https://x"] {
+            assert!(!is_url(Path::new(path)), "{path}");
+        }
     }
 
     #[test]

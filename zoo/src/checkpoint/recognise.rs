@@ -72,7 +72,9 @@ pub(super) fn common_prefix(file: &TensorFile) -> Option<String> {
     // Names are in order: what the first and the last have in common, all have.
     let last = names.next_back()?;
     let common = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
-    let ends = first.bytes().enumerate().take(common).filter(|(_, byte)| *byte == b'.').map(|(at, _)| at + 1);
+    let mut ends =
+        first.bytes().enumerate().take(common).filter(|(_, byte)| *byte == b'.').map(|(at, _)| at + 1).peekable();
+    ends.peek()?;
     let layers = layers_of(file);
     if !models_with(&layers).is_empty() {
         return None;
@@ -136,8 +138,8 @@ pub struct OtherHead {
 /// Layers of a head at most.
 const MAX_HEAD: usize = 8;
 
-/// Finds such a trunk in a file that is not one of a known model as it is: the largest, for that of a deep model holds those of
-/// others.
+/// Finds such a trunk in a file that is not one of a known model as it is: the largest, for that of a deep model holds
+/// those of others.
 pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
     let layers = layers_of(file);
     let fits = |way: &Way| way.trunk.iter().all(|layer| layers.contains(layer.as_str()));
@@ -161,9 +163,6 @@ fn plain(layer: &str) -> String {
     inner.unwrap_or(layer).to_owned()
 }
 
-/// How weights of Keras are stored under names that do not depend on what layers are called.
-const STORE: &str = "store its weights by model.save_weights(\"NAME.weights.h5\")";
-
 impl fmt::Display for Nested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { prefix, models, rest, keras } = self;
@@ -173,19 +172,17 @@ impl fmt::Display for Nested {
         if *keras {
             write!(
                 f,
-                "{} is a nested model, with the layers of {models}; outside of it are {rest}. Nested models are not read: build \
-                 it flat, by flat = keras.Model(base.input, head(base.output)), give it the weights, by \
-                 flat.set_weights(model.get_weights()), and {}",
-                quoted(base),
-                STORE.replace("model.", "flat.").replace("its", "their")
+                "{} is a nested model, with the layers of {models}; outside of it are {rest}. Nested models are not \
+                 read: build it flat, by flat = keras.Model(base.input, head(base.output)), give it the weights, by \
+                 flat.set_weights(model.get_weights()), and store them, by flat.save_weights(\"NAME.weights.h5\")",
+                shown(base)
             )
         } else {
             write!(
                 f,
-                "its names that begin with {} are those of {models}; outside of it are {rest}. Take {} from the names, and \
-                 call the head as the model does",
-                quoted(prefix),
-                quoted(prefix)
+                "its names that begin with {prefix} are those of {models}; outside of it are {rest}. Take {prefix} \
+                 from the names, and call the head as the model does",
+                prefix = shown(prefix)
             )
         }
     }
@@ -197,7 +194,8 @@ impl fmt::Display for OtherHead {
         write!(f, "its trunk is that of {}, with the head {}: expected ", models.join(", "), list(found))?;
         write!(f, "one of {}", list(expected))?;
         if *keras {
-            write!(f, "; {STORE}, whose names do not depend on those of layers")
+            let store = "; store its weights by model.save_weights(\"NAME.weights.h5\")";
+            write!(f, "{store}, whose names do not depend on those of layers")
         } else {
             f.write_str("; rename it")
         }
@@ -206,13 +204,9 @@ impl fmt::Display for OtherHead {
 
 /// Names of layers, for people.
 fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(MAX_HEAD).map(|name| quoted(name)).collect();
+    let shown: Vec<String> = names.iter().take(MAX_HEAD).map(|name| shown(name).to_string()).collect();
     let more = if names.len() > MAX_HEAD { ", ..." } else { "" };
     if shown.is_empty() { "none".to_owned() } else { format!("{}{more}", shown.join(", ")) }
-}
-
-fn quoted(name: &str) -> String {
-    shown(name).to_string()
 }
 
 /// The number of classes of the last layer in a file of a model with these names.

@@ -13,12 +13,12 @@ use crate::text;
 
 /// The images of a folder with a folder for each class. Only names are in memory; files are decoded when they are asked for.
 ///
-/// The images of a class are the PNG, JPEG and WebP files in its folder, by the extensions `.png`, `.apng`, `.jpg`, `.jpeg`,
-/// `.jpe`, `.jfif` and `.webp` in either case. Images of other formats (`.bmp`, `.gif`, `.tif`, ...) are an error, since
-/// without them the data set would be another one; files that are no images by their names (`Thumbs.db`, `desktop.ini`, a
-/// list) are passed over, with a line in [`warnings`](Self::warnings). What begins with a dot is ignored everywhere, as are
-/// folders that systems leave behind (`__MACOSX`). Classes are in the order of their names and so are the files of a class,
-/// byte by byte, so that labels and order are the same on every machine.
+/// The images of a class are the PNG, JPEG and WebP files in its folder, by the extensions `.png`, `.apng`, `.jpg`,
+/// `.jpeg`, `.jpe`, `.jfif` and `.webp` in either case. Images of other formats (`.bmp`, `.gif`, `.tif`, ...) are an
+/// error, since without them the data set would be another one; files that are no images by their names (`Thumbs.db`,
+/// `desktop.ini`, a list) are passed over, with a line in [`warnings`](Self::warnings). What begins with a dot is
+/// ignored everywhere, as are folders that systems leave behind (`__MACOSX`). Classes are in the order of their names
+/// and so are the files of a class, byte by byte, so that labels and order are the same on every machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageFolder {
     path: PathBuf,
@@ -52,14 +52,15 @@ impl FolderParts {
     /// |---|---|
     /// | `train`, `training` | to learn from |
     /// | `test`, `testing` | to measure with |
-    /// | `val`, `valid`, `validation`, `dev` | to measure with where there are none to test on; else not used, which is a line in [`ImageFolder::warnings`] |
+    /// | `val`, `valid`, `validation`, `dev` | to measure with where there are none to test on, else not used |
     ///
-    /// Parts are recognised by there being no other folder, so a class may be called `train`.
+    /// That a part is not used is a line in [`ImageFolder::warnings`]. Parts are recognized by there being no other
+    /// folder, so a class may be called `train`.
     ///
     /// # Errors
     ///
-    /// As [`ImageFolder::open`]; [`DataError::TwoParts`] if two folders are the same part; [`DataError::Classes`] if the
-    /// classes of the parts differ.
+    /// As [`ImageFolder::open`]; [`DataError::TwoParts`] if two folders are the same part; [`DataError::Classes`] if
+    /// the classes of the parts differ.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
         let dir = dir.as_ref();
         let Some(list::Parts { train, test, validation }) = list::parts(dir)? else {
@@ -71,7 +72,9 @@ impl FolderParts {
         });
         let train = open(train)?;
         let mut test = open(test.or(validation))?;
-        test.iter_mut().for_each(|test| test.warnings.extend(unused.clone()));
+        if let Some(test) = &mut test {
+            test.warnings.extend(unused);
+        }
         match (train, test) {
             (Some(train), Some(test)) => {
                 test.same_classes(&train)?;
@@ -93,13 +96,13 @@ impl FolderParts {
         }
     }
 
-    /// The images to learn from, those to measure with, and what a person should know of both and of the division. A folder
-    /// that is not divided is, by [`ImageFolder::split_validation`].
+    /// The images to learn from, those to measure with, and what a person should know of both and of the division. A
+    /// folder that is not divided is, by [`ImageFolder::split_validation`].
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFolder`] if there are none to train on; [`DataError::Setting`] if the folder is to be divided
-    /// and `held_out` is not between 0 and 1.
+    /// [`DataError::MissingFolder`] if there are none to train on; [`DataError::Setting`] if the folder is to be
+    /// divided and `held_out` is not between 0 and 1.
     pub fn to_train(self, held_out: f64) -> Result<(ImageFolder, ImageFolder, Vec<String>), DataError> {
         match self {
             Self::Divided { train, test } => {
@@ -126,9 +129,9 @@ impl ImageFolder {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if `dir` is no folder or has no class folder, a class folder has no image or holds a folder, an image of a
-    /// format that is not read here or a link that leads nowhere (all of these are named at once), an image lies beside the
-    /// class folders, or there are more than 65,536 classes or more than ten million images.
+    /// [`DataError`] if `dir` is no folder or has no class folder, a class folder has no image or holds a folder, an
+    /// image of a format that is not read here or a link that leads nowhere (all of these are named at once), an image
+    /// lies beside the class folders, or there are more than 65,536 classes or more than ten million images.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
         list::read(dir.as_ref())
     }
@@ -139,8 +142,8 @@ impl ImageFolder {
         &self.path
     }
 
-    /// What a person should know before quoting a result: files that were passed over, a part of the data that is not used.
-    /// One line each.
+    /// What a person should know before quoting a result: files that were passed over, a part of the data that is not
+    /// used. One line each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

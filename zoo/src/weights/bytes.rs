@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::WeightsError;
+use crate::text::is_url;
 
 /// Bytes that can be read from any position: a file's, or some in memory. The length is that at opening; a file that is cut
 /// while it is open gives an error when it is read.
@@ -81,17 +82,12 @@ impl FileBytes {
     }
 }
 
-/// Whether a path is written as an address is: `https://host/file`.
-fn is_url(path: &Path) -> bool {
-    let scheme = path.to_str().and_then(|path| path.split_once(":/")).map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
-
 /// What a folder is, by the file in it that makes it one.
 fn folder(path: &Path) -> &'static str {
     let has = |name: &str| path.join(name).is_file();
     if has("saved_model.pb") {
-        "a folder, a SavedModel of TensorFlow: load it with Keras and store its weights by model.save_weights(\"NAME.weights.h5\")"
+        "a folder, a SavedModel of TensorFlow: load it with Keras and store its weights by \
+         model.save_weights(\"NAME.weights.h5\")"
     } else if has("model.safetensors") {
         "a folder: give the model.safetensors in it"
     } else {

@@ -7,13 +7,14 @@ use super::configuration::Differences;
 use super::mismatch::Mismatch;
 use super::name::shown;
 use super::report::Source;
+use crate::text;
 
 /// Error of the weights module. A message names the file, the key, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
     /// Opening, reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", text::path(path), text::system(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -21,13 +22,13 @@ pub enum WeightsError {
         source: io::Error,
     },
     /// An address in the place of a path.
-    #[error("{}: a URL, which is not read here: download the file first, and give its path", path.display())]
+    #[error("{}: a URL, which is not read here: download the file first, and give its path", text::path(path))]
     Url {
         /// What was given.
         path: PathBuf,
     },
     /// A regular file was expected, something else has its name.
-    #[error("{}: expected a file, found {found}", path.display())]
+    #[error("{}: expected a file, found {found}", text::path(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -35,7 +36,7 @@ pub enum WeightsError {
         found: &'static str,
     },
     /// The file is in no format that is read here.
-    #[error("{}: expected a safetensors or HDF5 file, found {found}", path.display())]
+    #[error("{}: expected a safetensors or HDF5 file, found {found}", text::path(path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -43,7 +44,7 @@ pub enum WeightsError {
         found: String,
     },
     /// The structure of the file is damaged, cut short or not what its format allows.
-    #[error("{}: {what}: expected {expected}, found {found}", path.display())]
+    #[error("{}: {what}: expected {expected}, found {found}", text::path(path))]
     Structure {
         /// The file.
         path: PathBuf,
@@ -55,7 +56,7 @@ pub enum WeightsError {
         found: String,
     },
     /// A tensor cannot be decoded.
-    #[error("{}: {}: expected {expected}, found {found}", path.display(), shown(key))]
+    #[error("{}: {}: expected {expected}, found {found}", text::path(path), shown(key))]
     Tensor {
         /// The file.
         path: PathBuf,
@@ -67,7 +68,7 @@ pub enum WeightsError {
         found: String,
     },
     /// A finite number of the file is infinite in the type of the model, or the other way round.
-    #[error("{}: {}: element {index}: expected a number within {dtype}, found {value:e}", path.display(), shown(key))]
+    #[error("{}: {}: element {index}: expected a number within {dtype}, found {value:e}", text::path(path), shown(key))]
     Range {
         /// The file.
         path: PathBuf,
@@ -82,8 +83,8 @@ pub enum WeightsError {
     },
     /// A tensor holds infinities, or what is no number.
     #[error(
-        "{}: {}: element {index}: expected a finite number, found {value}; {count} there are not finite, and {}; nothing was \
-         loaded", path.display(), shown(key), others(*tensors)
+        "{}: {}: element {index}: expected a finite number, found {value}; {count} there are not finite, and {}; \
+         nothing was loaded", text::path(path), shown(key), others(*tensors)
     )]
     NotFinite {
         /// The file.
@@ -99,8 +100,9 @@ pub enum WeightsError {
         /// Such tensors, this one included.
         tensors: usize,
     },
-    /// The file is of a model whose layers have the same names and shapes, and compute something else. Nothing was loaded.
-    #[error("{}: {differences}", path.display())]
+    /// The file is of a model whose layers have the same names and shapes, and compute something else. Nothing was
+    /// loaded.
+    #[error("{}: {differences}", text::path(path))]
     Configuration {
         /// The file.
         path: PathBuf,
@@ -108,7 +110,7 @@ pub enum WeightsError {
         differences: Differences,
     },
     /// The tensors of the file are not those of the model. Nothing was loaded.
-    #[error("{}: {mismatch}", path.display())]
+    #[error("{}: {mismatch}", text::path(path))]
     Mismatch {
         /// The file.
         path: PathBuf,
@@ -116,7 +118,7 @@ pub enum WeightsError {
         mismatch: Mismatch,
     },
     /// A source that has no names for the model.
-    #[error("{}: the model has no {found} names; it has those of {}", path.display(), known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("{}: the model has no {found} names; it has those of {}", text::path(path), known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Names {
         /// The file read or to be written.
         path: PathBuf,
@@ -137,7 +139,7 @@ pub enum WeightsError {
     #[error(transparent)]
     Device(#[from] pvlu::Error),
     /// A tensor given to the [`Writer`](super::Writer) is not the one declared next.
-    #[error("{}: expected tensor {expected}, found {found}", path.display())]
+    #[error("{}: expected tensor {expected}, found {found}", text::path(path))]
     Order {
         /// The file.
         path: PathBuf,

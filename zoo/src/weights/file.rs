@@ -133,8 +133,8 @@ impl TensorFile {
         }
     }
 
-    /// Calls the tensors by what follows a prefix that all of their names have: `conv1.weight` for `module.conv1.weight`.
-    /// Returns `false` and changes nothing if one of them does not have it, or nothing else.
+    /// Calls the tensors by what follows a prefix that all of their names have: `conv1.weight` for
+    /// `module.conv1.weight`. Returns `false` and changes nothing if one of them does not have it, or nothing else.
     pub fn strip_prefix(&mut self, prefix: &str) -> bool {
         let is_prefixed = |name: &String| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
         if !self.entries.keys().all(is_prefixed) {
@@ -186,7 +186,8 @@ impl TensorFile {
         self.entries.keys().try_for_each(|name| self.check::<E>(name).map(drop))
     }
 
-    /// Reads and converts a tensor once and keeps nothing; what of it is not finite. Nothing is said of what is no float.
+    /// Reads and converts a tensor once and keeps nothing; what of it is not finite. Nothing is said of what is no
+    /// float.
     pub(super) fn check<E: Element>(&self, name: &str) -> Result<NotFinite, WeightsError> {
         let entry = self.entries.get(name).ok_or_else(|| read::missing(&self.path, name))?;
         let mut found = NotFinite::default();

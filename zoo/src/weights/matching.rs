@@ -61,9 +61,10 @@ pub struct Matched<'a> {
     pub report: LoadReport,
 }
 
-/// Finds the tensors of a model in a file. Each tensor of the file has to be one of the model, and each of the model in the
-/// file, with its shape and a type of float; but for what [`Excuse`] says, and for what no model has: the
-/// `num_batches_tracked` of torch, and in a `.weights.h5` the states of an optimiser, of metrics and of random generators.
+/// Finds the tensors of a model in a file. Each tensor of the file has to be one of the model, and each of the model in
+/// the file, with its shape and a type of float; but for what [`Excuse`] says, and for what no model has: the
+/// `num_batches_tracked` of torch, and in a `.weights.h5` the states of an optimizer, of metrics and of random
+/// generators.
 ///
 /// # Errors
 ///
@@ -165,12 +166,13 @@ fn other_classes(tensor: &Expected, entry: &Entry) -> Option<usize> {
     (known != classes && shape == entry.shape && entry.dtype.float().is_some()).then_some(classes)
 }
 
-/// Whether a tensor is none that any model has: a counter of batches, of whatever type and shape a program made it, or a state.
+/// Whether a tensor is none that any model has: a counter of batches, of whatever type and shape a program made it, or
+/// a state.
 fn is_no_weight(format: Format, name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked") || is_state(format, name)
 }
 
-/// Whether a tensor of a `.weights.h5` is the state of an optimiser, of a metric or of a random generator.
+/// Whether a tensor of a `.weights.h5` is the state of an optimizer, of a metric or of a random generator.
 pub(crate) fn is_state(format: Format, name: &str) -> bool {
     let begins = |with: &[&str]| with.iter().any(|with| name.starts_with(with));
     format == Format::Keras3 && (begins(&["optimizer/", "metrics/"]) || name.contains("/seed_generator/"))

@@ -10,12 +10,13 @@ use pvlu::layer::{AnyTensor, Path, Role, Slot, Switches, Walk, Walker, WalkerMut
 
 use super::binding::{expected, sources};
 use super::configuration::Configuration;
-use super::name::{layer_of, printable};
+use super::name::layer_of;
 use super::{
     Declared, Dtype, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
     match_tensors,
 };
 use crate::names::{KINDS, LayerNames, Part, called};
+use crate::text::message;
 
 /// Key of the metadata under which a file names its activation.
 pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
@@ -23,7 +24,7 @@ pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
 /// How a file is loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Whose names the file has; recognised from them if not given.
+    /// Whose names the file has; recognized from them if not given.
     pub source: Option<Source>,
     /// Keeps the model's head where the file has none, or has one of `other_heads`, and the last layer of the head where that
     /// of the file is for another number of classes.
@@ -37,8 +38,9 @@ pub struct LoadOptions {
 
 /// Loads a file into a model whose layers have these names.
 ///
-/// All or nothing: every tensor of the file is matched, and those that are loaded are read and converted once, before the first
-/// tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see [`TensorFile`]); else the largest tensor.
+/// All or nothing: every tensor of the file is matched, and those that are loaded are read and converted once, before
+/// the first tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see
+/// [`TensorFile`]); else the largest tensor.
 ///
 /// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation. That
 /// then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1, PReLU a slope
@@ -97,7 +99,7 @@ fn compare_configuration<E: Element + Unit>(
         path: file.path().to_owned(),
         what: "model_config".into(),
         expected: "the configuration of a Keras model".into(),
-        found: printable(&found),
+        found: message(&found).to_string(),
     })?;
     let loaded = keys.iter().map(|key| layer_of(key)).collect();
     let differences = configuration.differences(net, names, &loaded)?;

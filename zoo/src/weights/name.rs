@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// Characters of a name that are shown at most.
-const SHOWN: usize = 200;
+use crate::text::{self, SHOWN};
 
 /// Shows a name of a file on one line: as it is, or quoted and escaped if it is empty or holds anything that a terminal
 /// would act on or that looks like the end of the name. A very long one is cut.
@@ -11,15 +10,11 @@ pub(crate) fn shown(name: &str) -> impl fmt::Display {
     struct Shown<'a>(&'a str);
     impl fmt::Display for Shown<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let (name, rest) = match self.0.char_indices().nth(SHOWN) {
-                Some((end, _)) => (&self.0[..end], "..."),
-                None => (self.0, ""),
-            };
             let plain = |c: char| c.is_alphanumeric() || c.is_ascii_graphic();
-            if !name.is_empty() && name.chars().all(plain) {
-                write!(f, "{name}{rest}")
+            if !self.0.is_empty() && self.0.chars().take(SHOWN).all(plain) {
+                text::shown(self.0).fmt(f)
             } else {
-                write!(f, "{name:?}{rest}")
+                text::quoted(self.0).fmt(f)
             }
         }
     }
@@ -52,9 +47,4 @@ pub(crate) fn shape<T: fmt::Debug>(dims: &[T]) -> impl fmt::Display {
 /// Number of elements of a shape, `None` if it does not fit into a `usize`.
 pub(super) fn elements(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1_usize, |product, dim| product.checked_mul(*dim))
-}
-
-/// A message that another crate made, perhaps out of bytes of the file: on one line, and cut if it is very long.
-pub(super) fn printable(message: &str) -> String {
-    crate::text::message(message).to_string()
 }

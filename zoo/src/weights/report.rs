@@ -39,8 +39,8 @@ pub struct LoadReport {
     /// Paths in the model of the tensors that the file does not give: those of a fresh head, which kept their values, and
     /// parameters of activations, which have those of a swap.
     pub fresh: Vec<String>,
-    /// Names in the file of the tensors that no model has or needs: counters, states of optimisers and random generators,
-    /// the head of another number of classes.
+    /// Names in the file of the tensors that no model has or needs: counters, states of optimizers and random
+    /// generators, the head of another number of classes.
     pub ignored: Vec<String>,
     /// What all names of the file begin with, and was taken from them; nothing of most files.
     pub prefix: String,

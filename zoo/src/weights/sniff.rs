@@ -5,6 +5,7 @@ use std::path::Path;
 use super::WeightsError;
 use super::bytes::FileBytes;
 use super::name::shown;
+use crate::signature::archive;
 
 const HDF5: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
@@ -87,17 +88,10 @@ fn known(begin: &[u8]) -> Option<Kind> {
             ("an archive of Keras (.keras)", KERAS)
         }
         [b'P', b'K', 3, 4, ..] if has(b".npy") => ("an archive of NumPy (.npz)", NUMPY),
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => ("a zip archive", UNPACK),
         // A number that torch wrote first, before version 1.6.
         [0x80, 2, 0x8a, 10, b'l', 0xfc, 0x9c, b'F', 0xf9, ..] => ("an old pickle of torch (.pth, .pt, .th)", TORCH),
         [0x80, 2..=5, ..] => ("a Python pickle", TORCH),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => ("one array of NumPy (.npy)", "a model has many, with names"),
-        [0x1f, 0x8b, ..] => ("a gzip archive", UNPACK),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("a zstd archive", UNPACK),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => ("an xz archive", UNPACK),
-        [b'B', b'Z', b'h', b'1'..=b'9', ..] => ("a bzip2 archive", UNPACK),
-        [b'7', b'z', 0xbc, 0xaf, ..] => ("a 7z archive", UNPACK),
-        _ if begin.get(257..262) == Some(b"ustar") => ("a tar archive", UNPACK),
         [b'G', b'G', b'U', b'F', ..] => {
             ("a GGUF file", "that is a format of language models, of which there are none here")
         }
@@ -108,7 +102,7 @@ fn known(begin: &[u8]) -> Option<Kind> {
         [0x08, 2..=20, 0x12, ..] => {
             ("what looks like an ONNX model", "store the weights of the model that it was made of")
         }
-        _ => return None,
+        _ => return archive(begin).map(|archive| (archive, UNPACK)),
     })
 }
 

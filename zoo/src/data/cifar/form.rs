@@ -1,5 +1,5 @@
-//! The other forms that CIFAR is published or kept in, and what to do with each: torchvision and Keras download the Python
-//! version, Hugging Face has Parquet files, and archives are not unpacked here.
+//! The other forms that CIFAR is published or kept in, and what to do with each: torchvision and Keras download the
+//! Python version, Hugging Face has Parquet files, and archives are not unpacked here.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use super::locate::{Found, entries, file_name, inspect};
 use super::{CIFAR10, CIFAR100, Layout};
 use crate::data::DataError;
+use crate::signature::{PAGE, archive};
 
 /// Files whose first bytes are looked at, at most.
 const LOOKED_AT: usize = 64;
 
-/// First bytes of a file that tell its format; a tape archive has its mark the latest.
+/// First bytes of a file that tell its format: as many as [`archive`] looks at.
 const FIRST: u64 = 262;
 
-/// Whether a file is of the Python version, and of which set: its files have the names of the binary ones without `.bin`, and
-/// hold pickles.
+/// Whether a file is of the Python version, and of which set: its files have the names of the binary ones without
+/// `.bin`, and hold pickles.
 fn python(path: &Path, first: &[u8]) -> Option<&'static Layout> {
     let is_pickle = matches!(first, [0x80, 2..=5, ..]);
     match file_name(path).as_str() {
@@ -49,29 +50,23 @@ fn other(path: &Path, first: &[u8], layout: &Layout) -> Option<String> {
     if first.starts_with(b"\x93NUMPY") || name.ends_with(".npz") {
         return Some(format!("this is a file of NumPy; {read_here}"));
     }
-    let what = match first {
-        [0x1f, 0x8b, ..] if name.ends_with(".bin.gz") => {
-            return Some("this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned());
-        }
-        [0x1f, 0x8b, ..] => "a gzip archive",
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => "a zip archive",
-        [b'B', b'Z', b'h', ..] => "a bzip2 archive",
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => "an xz archive",
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => "a zstd archive",
-        _ if first.get(257..262) == Some(b"ustar") => "a tape archive",
-        [0x89, b'H', b'D', b'F', ..] => return Some(format!("this is an HDF5 file; {read_here}")),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => return Some(format!("this is an Arrow file; {read_here}")),
-        [b'<', ..] => {
-            return Some(format!("this is text in angle brackets, perhaps the page of a failed download; {read_here}"));
-        }
-        _ => return None,
+    let Some(archive) = archive(first) else {
+        let what = match first {
+            [0x89, b'H', b'D', b'F', ..] => "an HDF5 file",
+            [b'A', b'R', b'R', b'O', b'W', b'1', ..] => "an Arrow file",
+            [b'<', ..] => PAGE,
+            _ => return None,
+        };
+        return Some(format!("this is {what}; {read_here}"));
     };
-    Some(if name.contains("python") {
-        format!("this is the Python version, in {what}; {read_here}")
+    Some(if name.ends_with(".bin.gz") {
+        "this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned()
+    } else if name.contains("python") {
+        format!("this is the Python version, in {archive}; {read_here}")
     } else if name.contains("binary") {
-        format!("this is {what}: unpack it (tar xf), and give the folder that comes out")
+        format!("this is {archive}: unpack it (tar xf), and give the folder that comes out")
     } else {
-        format!("this is {what}: unpack it, and give the folder that comes out; {read_here}")
+        format!("this is {archive}: unpack it, and give the folder that comes out; {read_here}")
     })
 }
 
@@ -81,7 +76,8 @@ pub(super) fn of_file(path: &Path, layout: &Layout) -> Option<DataError> {
     Some(DataError::OtherForm { path: path.to_owned(), found })
 }
 
-/// Says what a folder holds that lacks the files of `layout`, in itself or one further down, if it is another form of CIFAR.
+/// Says what a folder holds that lacks the files of `layout`, in itself or one further down, if it is another form of
+/// CIFAR.
 pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &Layout) -> Option<DataError> {
     let within = paths.iter().filter(|path| path.is_dir()).filter_map(|path| entries(path).ok()).flatten();
     let files = paths.iter().cloned().chain(within).filter(|path| {

@@ -149,8 +149,9 @@ pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
 }
 
 /// What a class folder holds.
-const NO_FOLDER: &str = "images, and no folder within the folder of a class; the parts of a data set are called train, val and \
-                         test (or training, valid, validation, dev, testing), and lie beside no other folder";
+const NO_FOLDER: &str = "images, and no folder within the folder of a class; the parts of a data set are called \
+                         train, val and test (or training, valid, validation, dev, testing), and lie beside no other \
+                         folder";
 
 /// Why a link cannot be read.
 const NOWHERE: &str = "a link that leads nowhere";
@@ -161,7 +162,8 @@ fn refusal(dir: &Path, files: &[(PathBuf, &str)]) -> DataError {
         files.iter().map(|(file, why)| format!("{} ({why})", text::path(file.strip_prefix(dir).unwrap_or(file))));
     let (are, them) = if files.len() == 1 { ("is", "it") } else { ("are", "them") };
     let found = format!(
-        "expected PNG, JPEG and WebP images, found {} that {are} not read here: {}: convert {them} (to PNG), or remove {them}",
+        "expected PNG, JPEG and WebP images, found {} that {are} not read here: {}: convert {them} (to PNG), or remove \
+         {them}",
         files.len(),
         listed(named, files.len())
     );

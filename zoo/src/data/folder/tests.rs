@@ -120,8 +120,8 @@ fn images_of_formats_that_are_not_read_are_named_all_at_once() {
         ("dog/c.tiff", "README.md"),
         ("dog/notes.txt", "README.md"),
     ]);
-    let expected = "DIR: expected PNG, JPEG and WebP images, found 2 that are not read here: cat/a.BMP (BMP), dog/c.tiff \
-                    (TIFF): convert them (to PNG), or remove them";
+    let expected = "DIR: expected PNG, JPEG and WebP images, found 2 that are not read here: cat/a.BMP (BMP), \
+                    dog/c.tiff (TIFF): convert them (to PNG), or remove them";
     assert_eq!(text, expected);
     let names = ["gif", "tif", "ppm", "pgm", "jp2", "avif", "heic", "jxl", "tga"];
     let files: Vec<String> = names.iter().map(|extension| format!("cat/1.{extension}")).collect();

@@ -17,8 +17,8 @@ static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
 
 /// Has each thread that prepares batches from now on call `start` first; later calls change nothing.
 ///
-/// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one that
-/// reads the batches: where that may use one core alone, `start` has to allow the others again.
+/// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one
+/// that reads the batches: where that may use one core alone, `start` has to allow the others again.
 pub fn on_thread_start(start: fn()) {
     ON_START.get_or_init(|| start);
 }
@@ -84,8 +84,9 @@ impl<T: Send + 'static> Worker<T> {
 }
 
 impl<T> Worker<T> {
-    /// The next batch. Where the reader is a thread of the pool, as that of a program is, it works along while there is none:
-    /// a batch of files is shared out to the pool, and of two threads one would decode while the other waits for it.
+    /// The next batch. Where the reader is a thread of the pool, as that of a program is, it works along while there is
+    /// none: a batch of files is shared out to the pool, and of two threads one would decode while the other waits for
+    /// it.
     fn receive(&mut self) -> T {
         while let Some(batches) = &self.batches {
             match batches.try_recv() {

@@ -7,9 +7,10 @@ use super::graph::{Graph, Kind, Node, Value};
 
 /// Every difference between what a network computes and what a file says, layer by layer in the order of the network.
 ///
-/// Layers with weights are found by name; between them counts what is computed, whatever it is called. `loaded` are those that
-/// the file gives weights to. The values that the model gives are compared if they come of the file's last layer, else those
-/// that the heads are applied to. What a softmax at the end changes is not a difference: a network gives what is before it.
+/// Layers with weights are found by name; between them counts what is computed, whatever it is called. `loaded` are
+/// those that the file gives weights to. The values that the model gives are compared if they come of the file's last
+/// layer, else those that the heads are applied to. What a softmax at the end changes is not a difference: a network
+/// gives what is before it.
 pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>) -> Vec<Difference> {
     let named = file.nodes.iter().enumerate().filter(|(_, node)| node.has_weights());
     let named: BTreeMap<&str, usize> = named.map(|(index, node)| (node.layer.as_str(), index)).collect();
@@ -60,7 +61,8 @@ struct Compare<'a> {
 }
 
 impl Compare<'_> {
-    /// Compares two nodes and what they are computed from, back to layers with weights. `by` is the layer that takes them.
+    /// Compares two nodes and what they are computed from, back to layers with weights. `by` is the layer that takes
+    /// them.
     fn nodes(&mut self, ours: usize, theirs: usize, by: &str) {
         if !self.seen.insert((ours, theirs)) {
             return;

@@ -1,9 +1,9 @@
 //! What a Keras model computes, from its JSON.
 //!
-//! A model is `{"class_name": ..., "config": {"layers": [...], ...}}`. A `Sequential` applies its layers one after the other; in
-//! a `Functional` (Keras 2 also says `Model`) each layer tells in `inbound_nodes` what it is applied to, once for each time
-//! that it is: Keras 2 as `["conv1", 0, 0, {}]`, Keras 3 as arguments that hold `"keras_history": ["conv1", 0, 0]`. A layer may
-//! itself be a model.
+//! A model is `{"class_name": ..., "config": {"layers": [...], ...}}`. A `Sequential` applies its layers one after the
+//! other; in a `Functional` (Keras 2 also says `Model`) each layer tells in `inbound_nodes` what it is applied to, once
+//! for each time that it is: Keras 2 as `["conv1", 0, 0, {}]`, Keras 3 as arguments that hold
+//! `"keras_history": ["conv1", 0, 0]`. A layer may itself be a model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,11 +35,12 @@ const NOTHING: [&str; 17] = [
 /// Models within models that are followed.
 const MAX_DEPTH: usize = 8;
 
-/// What layers may take beyond twice the bytes of the JSON: a model within a model is written once and followed wherever it
-/// is applied, so that a short text can mean more layers than there is memory for.
+/// The names of all layers, and [`LAYER`] for each, may have twice as many bytes as the JSON and this many more. A model
+/// within a model is written once and followed wherever it is applied, so that a short text can mean more layers than
+/// there is memory for.
 const BUDGET: usize = 4096;
 
-/// What a layer takes of that beside its name.
+/// What a layer counts for beside its name, in bytes.
 const LAYER: usize = 32;
 
 /// The graph of a model, and the height and width of its images where they are fixed.
@@ -59,13 +60,13 @@ type Call<'a> = (&'a str, usize);
 struct Build {
     graph: Graph,
     image: Option<(usize, usize)>,
-    /// What is left of the budget of the layers still to come.
+    /// Bytes that are left for layers to come; see [`BUDGET`].
     left: usize,
 }
 
 impl Build {
-    /// The nodes of a model applied to these, or to what it is given if it is the whole one; its outputs. The names of its
-    /// layers begin with `prefix`.
+    /// The nodes of a model applied to these, or to what it is given if it is the whole one; its outputs. The names of
+    /// its layers begin with `prefix`.
     fn model(
         &mut self,
         json: &Json,
@@ -74,7 +75,7 @@ impl Build {
         depth: usize,
     ) -> Result<Vec<usize>, String> {
         if depth == MAX_DEPTH {
-            return Err("models within models to a depth of more than 8".to_owned());
+            return Err(format!("models within models to a depth of more than {MAX_DEPTH}"));
         }
         let (class, config) = (text(json, "class_name")?, &json["config"]);
         let layers = if config.is_array() { config } else { &config["layers"] };
@@ -281,7 +282,8 @@ impl Build {
         Some((around.clone(), node.inputs.clone()))
     }
 
-    /// The zeros around what a convolution gets, those of a `ZeroPadding2D` before it included; and its inputs without that.
+    /// The zeros around what a convolution gets, those of a `ZeroPadding2D` before it included; and its inputs without
+    /// that.
     fn padding(
         &self,
         config: &Json,

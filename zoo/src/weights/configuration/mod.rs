@@ -1,10 +1,11 @@
 //! What a whole-model file of Keras says of its layers, held against what a network computes.
 //!
-//! The tensors of two models can have the same names and shapes while one of them uses another activation, another epsilon or
-//! a stride elsewhere. A whole-model file has the configuration of its model beside the weights: `model_config` of a `.h5`,
-//! `config.json` in a `.keras`. Both sides become a [`Graph`] of what is computed, whatever layers it is written with: the
-//! file's from its JSON ([`keras`]), the network's from its [outline](pvlu::layer::Walk::outline) and switches ([`network`]),
-//! so that no fact is stated twice. [`compare`] names every difference.
+//! The tensors of two models can have the same names and shapes while one of them uses another activation, another
+//! epsilon or a stride elsewhere. A whole-model file has the configuration of its model beside the weights:
+//! `model_config` of a `.h5`, `config.json` in a `.keras`. Both sides become a [`Graph`] of what is computed, whatever
+//! layers it is written with: the file's from its JSON ([`keras`]), the network's from its
+//! [outline](pvlu::layer::Walk::outline) and switches ([`network`]), so that no fact is stated twice. [`compare`] names
+//! every difference.
 
 mod compare;
 mod graph;
@@ -21,8 +22,9 @@ use dfdx::tensor::Cpu;
 use pvlu::layer::Walk;
 
 use self::graph::Graph;
-use super::name::{printable, shown};
+use super::name::shown;
 use crate::names::LayerNames;
+use crate::text::message;
 
 /// Bytes accepted in the JSON of a configuration. That of a ResNet152V2 has half a million.
 const MAX_JSON: usize = 2 << 20;
@@ -51,8 +53,9 @@ impl Configuration {
         Ok(Self { graph, image })
     }
 
-    /// What the model of the file computes otherwise than the network with ReLU, which is what a file of Keras is of: it has no
-    /// parameters of activations. `loaded` are the layers, as Keras calls them, that the file gives weights to.
+    /// What the model of the file computes otherwise than the network with ReLU, which is what a file of Keras is of:
+    /// it has no parameters of activations. `loaded` are the layers, as Keras calls them, that the file gives weights
+    /// to.
     ///
     /// # Errors
     ///
@@ -110,13 +113,14 @@ impl fmt::Display for Differences {
                 1 => f.write_str(" and 1 layer more")?,
                 more => write!(f, " and {more} layers more")?,
             }
-            write!(f, ": {property}: expected {}, found {}", printable(expected), printable(found))?;
+            write!(f, ": {property}: expected {}, found {}", message(expected), message(found))?;
         }
         if lines.len() > LINES {
             write!(f, "\n  and {} differences more", lines.len() - LINES)?;
         }
         f.write_str(
-            "\n  no model here computes that; what model.save_weights(\"NAME.weights.h5\") stores is loaded without this check",
+            "\n  no model here computes that; what model.save_weights(\"NAME.weights.h5\") stores is loaded without \
+             this check",
         )
     }
 }

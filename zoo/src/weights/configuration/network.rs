@@ -13,8 +13,8 @@ use crate::names::LayerNames;
 /// Side of the images that `keras.applications` makes its models for.
 const SIDE: usize = 224;
 
-/// The graph of a network whose layers have these names, for images of a size, up to what does not fit that: a head on images
-/// of another size.
+/// The graph of a network whose layers have these names, for images of a size, up to what does not fit that: a head on
+/// images of another size.
 pub(super) fn graph<E: Unit>(
     net: &mut dyn Walk<E, Cpu>,
     names: &[LayerNames],

@@ -122,8 +122,8 @@ fn is_undefined(address: u64, decoder: &Decoder) -> bool {
 /// Compression of h5py's own, which is registered as this number.
 pub(super) const LZF: u16 = 32000;
 
-/// Filters that h5py offers without plug-ins and that lose nothing: deflate, shuffle, fletcher32, LZF. It offers szip too if its
-/// HDF5 library was built with it, which is not read.
+/// Filters that h5py offers without plug-ins and that lose nothing: deflate, shuffle, fletcher32, LZF. It offers szip
+/// too if its HDF5 library was built with it, which is not read.
 const FILTERS: [u16; 4] = [1, 2, 3, LZF];
 
 fn refused(expected: &'static str, found: &str) -> Place {

@@ -1,8 +1,8 @@
 //! What the decoder would trip over, found before it sees it.
 //!
 //! `hdf5-reader` 0.12.1 multiplies the sizes in a layout message of version 1 or 2 without looking whether the product
-//! fits: a panic where overflow is checked, a wrong number where not. Every chunk of an object header is handed to it in one
-//! piece, so that its messages can be looked at first.
+//! fits: a panic where overflow is checked, a wrong number where not. Every chunk of an object header is handed to it
+//! in one piece, so that its messages can be looked at first.
 
 use std::collections::HashSet;
 
@@ -48,7 +48,8 @@ struct Found {
 }
 
 impl Guard {
-    /// For the superblock at `base`, which these bytes begin with. If they are no superblock, nothing is read of the file.
+    /// For the superblock at `base`, which these bytes begin with. If they are no superblock, nothing is read of the
+    /// file.
     pub(super) fn new(base: u64, superblock: &[u8]) -> Self {
         let at = match superblock.get(8) {
             Some(0 | 1) => 13,
@@ -77,8 +78,8 @@ impl Guard {
         Ok(())
     }
 
-    /// The messages of a chunk of an object header in every way that these bytes are one: as that which a header goes on in,
-    /// and by how they begin.
+    /// The messages of a chunk of an object header in every way that these bytes are one: as that which a header goes
+    /// on in, and by how they begin.
     fn chunks<'a>(&self, place: u64, bytes: &'a [u8]) -> Vec<(Envelope, &'a [u8])> {
         let inside = |envelope: &Envelope| match envelope {
             Envelope::Version1 => Some(bytes),
@@ -149,8 +150,8 @@ fn next(bytes: &[u8], envelope: Envelope) -> Option<(u16, u8, &[u8], &[u8])> {
     Some((kind, flags, message, behind))
 }
 
-/// The sizes in a layout message of version 1 or 2, as the decoder reads it: version, how many sizes there are, class, some
-/// bytes of nothing, an address, the sizes.
+/// The sizes in a layout message of version 1 or 2, as the decoder reads it: version, how many sizes there are, class,
+/// some bytes of nothing, an address, the sizes.
 fn sizes(message: &[u8], address: usize) -> Option<Vec<u32>> {
     let [version @ (1 | 2), count, _, rest @ ..] = message else { return None };
     let nothing = if *version == 1 { 5 } else { 3 };

@@ -1,8 +1,10 @@
 //! LZF, the compression that h5py calls by that name: filter 32000.
 //!
-//! Marc Lehmann's LibLZF, format 1: literal runs and references into the last 8 KiB of what was decoded.
+//! Marc Lehmann's LibLZF, format 1: literal runs and references into the last 8 KiB of what was decoded. The crate `lzf`
+//! is deprecated by its author, and sets aside at once all that a file is allowed.
 
-/// Decodes at most `limit` bytes; `None` if they do not end as they should, refer to before their beginning or are more.
+/// Decodes at most `limit` bytes; `None` if they do not end as they should, refer to before their beginning or are
+/// more.
 pub(super) fn decode(packed: &[u8], limit: usize) -> Option<Vec<u8>> {
     let mut bytes: Vec<u8> = Vec::new();
     let mut rest = packed;

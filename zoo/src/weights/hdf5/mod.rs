@@ -29,11 +29,11 @@ use self::guard::Guard;
 use self::storage::Metered;
 use super::bytes::FileBytes;
 use super::file::Format;
-use super::name::printable;
 use super::read::{self, Target};
 use super::safetensors::Contents;
 use super::sniff;
 use super::{Entry, WeightsError};
+use crate::text::message;
 
 /// Bytes accepted in the description of one object. Keras keeps each attribute below 64 KiB.
 const MAX_OBJECT_HEADER: usize = 1 << 20;
@@ -144,7 +144,7 @@ fn structure(path: &Path, what: &str, error: &Error) -> WeightsError {
         path: path.to_owned(),
         what: what.to_owned(),
         expected: "valid HDF5".into(),
-        found: printable(&error.to_string()),
+        found: message(&error.to_string()).to_string(),
     }
 }
 
@@ -154,6 +154,6 @@ fn tensor(path: &Path, name: &str, error: &Error) -> WeightsError {
         path: path.to_owned(),
         key: name.to_owned(),
         expected: "a dataset that can be decoded".into(),
-        found: printable(&error.to_string()),
+        found: message(&error.to_string()).to_string(),
     }
 }

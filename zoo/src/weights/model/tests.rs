@@ -191,8 +191,8 @@ fn weights_that_are_not_finite_are_loaded_only_if_allowed() {
     let mut model = counted(entry, "relu", 10);
     let before = values(&*model);
     let error = load(model.net_mut(), &names, &file, &LoadOptions::default()).unwrap_err().to_string();
-    let says = "bn1.running_var: element 3: expected a finite number, found -inf; 2 there are not finite, and one tensor more has \
-                such; nothing was loaded";
+    let says = "bn1.running_var: element 3: expected a finite number, found -inf; 2 there are not finite, and one \
+                tensor more has such; nothing was loaded";
     assert_eq!(error, format!("{}: {says}", path.display()));
     assert!(values(&*model) == before, "an error leaves the model untouched");
     let options = LoadOptions { allow_non_finite: true, ..LoadOptions::default() };

@@ -14,8 +14,9 @@ use ::safetensors::Dtype as FileDtype;
 use ::safetensors::tensor::TensorInfo;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::text::message;
 use crate::weights::bytes::FileBytes;
-use crate::weights::name::{elements, printable, shape, shown};
+use crate::weights::name::{elements, shape, shown};
 use crate::weights::{Dtype, Entry, WeightsError};
 
 /// Bytes accepted in a header. That of a ResNet-152 has 0.1 MB.
@@ -64,8 +65,9 @@ impl Header {
         if json.first() != Some(&b'{') {
             return Err(fail("header", "JSON that begins with {".into(), "something else".into()));
         }
-        let raw =
-            parse(&json).map_err(|error| fail("header", "JSON of a safetensors header".into(), printable(&error)))?;
+        let json_fails =
+            |error: String| fail("header", "JSON of a safetensors header".into(), message(&error).to_string());
+        let raw = parse(&json).map_err(json_fails)?;
         drop(json);
 
         let start = 8 + length;

@@ -167,7 +167,8 @@ fn a_file_that_is_shorter_than_it_says_was_cut() {
     assert_eq!(
         error,
         format!(
-            "test: length of the file: expected {all} bytes, as its header says, found {found}: it was cut short; fetch it again"
+            "test: length of the file: expected {all} bytes, as its header says, found {found}: it was cut short; \
+             fetch it again"
         )
     );
 }
@@ -179,6 +180,7 @@ fn a_path_that_is_no_file_is_refused() {
     assert!(matches!(error, WeightsError::NotAFile { found: "a folder", .. }), "{error}");
     let error = TensorFile::open(folder.path().join("none")).unwrap_err();
     assert!(matches!(error, WeightsError::Io { .. }), "{error}");
+    assert!(error.to_string().ends_with("none: there is no such file or folder"), "{error}");
     for url in ["https://download.pytorch.org/models/vgg16-397923af.pth", "hf://timm/vgg16.tv_in1k", "s3://a/b"] {
         let error = TensorFile::open(url).unwrap_err();
         assert!(matches!(error, WeightsError::Url { .. }) && error.to_string().contains("download"), "{error}");
