@@ -6,7 +6,9 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::error::Refusal;
 use super::{Image, ImageError, jpeg, webp};
+use crate::signature::PAGE;
 
 /// Pixels accepted in an image: the number above which Pillow warns of a "decompression bomb".
 pub const MAX_PIXELS: usize = 89_478_485;
@@ -23,15 +25,16 @@ pub(super) const MAX_WORK: u64 = 1 << 30;
 impl Image {
     /// Reads a PNG, JPEG or WebP file; its content decides which, not its name. Of an animation it is the first frame.
     ///
-    /// The bytes are Pillow's. As there, transparency is dropped without blending, 16-bit colours keep their upper byte,
-    /// 16-bit grey is cut off at 255 (so that nearly all of it becomes white), and CMYK is taken to be inverted, as Adobe
-    /// writes it. As in torchvision's and Keras' loaders, an EXIF orientation and a colour profile are ignored.
+    /// The bytes are Pillow's. As there, transparency is dropped without blending, 16-bit colors keep their upper
+    /// byte, 16-bit grey is cut off at 255 (so that nearly all of it becomes white), and CMYK is taken to be inverted,
+    /// as Adobe writes it. As in torchvision's and Keras' loaders, an EXIF orientation and a color profile are
+    /// ignored.
     ///
-    /// Without the feature `jpeg-c` a decoder in Rust reads JPEG files: its values differ from Pillow's by rounding, half a
-    /// level in the mean, and at low quality by up to 18. It refuses arithmetic coding, several scans of a file that is not
-    /// progressive, and colours sampled in another way than at half the width, half the height, both or neither. Of
-    /// entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be read; without it
-    /// such a file is refused as a rule.
+    /// Without the feature `jpeg-c` a decoder in Rust reads JPEG files: its values differ from Pillow's by rounding,
+    /// half a level in the mean, and at low quality by up to 18. It refuses arithmetic coding, several scans of a file
+    /// that is not progressive, and colors sampled in another way than at half the width, half the height, both or
+    /// neither. Of entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be
+    /// read; without it such a file is refused as a rule.
     ///
     /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`], is
     /// refused before any pixel is decoded.
@@ -65,62 +68,55 @@ impl Image {
 
     /// As [`Image::decode`], for images of at most `pixels` pixels where that is less than [`MAX_PIXELS`].
     ///
-    /// Decoding takes at most 64 bytes of memory for each of them, with sides rounded up to 32, and for each byte of the file,
-    /// and 1 MiB. The pixels are not bounded by the size of the file: every format can say in a few bytes that millions of
-    /// them are equal.
+    /// Decoding takes at most 64 bytes of memory for each of them, with sides rounded up to 32, and for each byte of
+    /// the file, and 1 MiB. The pixels are not bounded by the size of the file: every format can say in a few bytes
+    /// that millions of them are equal.
     ///
     /// # Errors
     ///
     /// As [`Image::decode`].
     pub fn decode_within(path: impl AsRef<Path>, bytes: &[u8], pixels: usize) -> Result<Self, ImageError> {
         let path = path.as_ref();
-        let too_large = |unit, limit, found| ImageError::TooLarge { path: path.to_owned(), unit, limit, found };
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(too_large("bytes", MAX_BYTES, "more".to_owned()));
+            let (unit, limit, found) = ("bytes", MAX_BYTES, "more".to_owned());
+            return Err(ImageError::TooLarge { path: path.to_owned(), unit, limit, found });
         }
         let pixels = pixels.min(MAX_PIXELS) as u64;
         let accepted = |width: u32, height: u32| {
-            let found = || format!("{width}x{height}");
+            let too_large = |unit, limit| Err(Refusal::TooLarge { unit, limit, found: format!("{width}x{height}") });
             if u64::from(width) * u64::from(height) > pixels {
-                return Err(too_large("pixels", pixels, found()));
+                return too_large("pixels", pixels);
             }
             if width.max(height) > MAX_SIDE {
-                return Err(too_large("pixels along a side", MAX_SIDE.into(), found()));
+                return too_large("pixels along a side", MAX_SIDE.into());
             }
             Ok(())
         };
-        let (name, (width, height, values)) = match image::guess_format(bytes) {
-            Ok(ImageFormat::Jpeg) => ("JPEG", jpeg::decode(path, bytes, accepted)?),
-            Ok(ImageFormat::Png) => ("PNG", png_or_webp(path, bytes, (ImageFormat::Png, "PNG"), accepted)?),
-            Ok(ImageFormat::WebP) if !webp::is_whole(bytes) => {
-                return Err(ImageError::Cut { path: path.to_owned(), format: "WebP", len: bytes.len() });
-            }
-            Ok(ImageFormat::WebP) => {
-                ("WebP", png_or_webp(path, &webp::without_blending(bytes), (ImageFormat::WebP, "WebP"), accepted)?)
-            }
+        let (format, decoded) = match image::guess_format(bytes) {
+            Ok(ImageFormat::Jpeg) => ("JPEG", jpeg::decode(bytes, accepted)),
+            Ok(ImageFormat::Png) => ("PNG", png_or_webp(bytes, ImageFormat::Png, accepted)),
+            Ok(ImageFormat::WebP) if !webp::is_whole(bytes) => ("WebP", Err(Refusal::Cut)),
+            Ok(ImageFormat::WebP) => ("WebP", png_or_webp(&webp::without_blending(bytes), ImageFormat::WebP, accepted)),
             other => {
                 let found = other.map_or_else(|_| unknown(bytes), known);
                 return Err(ImageError::Format { path: path.to_owned(), found });
             }
         };
-        Self::new(width as usize, height as usize, values).ok_or_else(|| {
-            let reason = format!("{width}x{height} pixels are not what it holds");
-            ImageError::Decode { path: path.to_owned(), format: name, reason }
-        })
+        let image = decoded.and_then(|(width, height, values)| {
+            Self::new(width as usize, height as usize, values)
+                .ok_or_else(|| Refusal::Because(format!("{width}x{height} pixels are not what it holds")))
+        });
+        image.map_err(|refusal| refusal.of(path, format, bytes.len()))
     }
 }
 
 /// Width, height and the RGB bytes of a file in a format whose decoder in Rust gives Pillow's bytes.
 fn png_or_webp(
-    path: &Path,
     bytes: &[u8],
-    (format, name): (ImageFormat, &'static str),
-    accepted: impl FnOnce(u32, u32) -> Result<(), ImageError>,
-) -> Result<(u32, u32, Vec<u8>), ImageError> {
-    let refused = |error: image::ImageError| {
-        let reason = line(&error.to_string());
-        ImageError::Decode { path: path.to_owned(), format: name, reason }
-    };
+    format: ImageFormat,
+    accepted: impl FnOnce(u32, u32) -> Result<(), Refusal>,
+) -> Result<(u32, u32, Vec<u8>), Refusal> {
+    let refused = |error: image::ImageError| Refusal::Because(error.to_string());
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_WORK);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -129,7 +125,7 @@ fn png_or_webp(
     let (width, height) = decoder.dimensions();
     accepted(width, height)?;
     let decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    // The colour type of a PNG, in the header that comes first. With `tRNS`, grey is decoded to grey with alpha.
+    // The color type of a PNG, in the header that comes first. With `tRNS`, grey is decoded to grey with alpha.
     let is_grey = format == ImageFormat::Png && bytes.get(25) == Some(&0);
     Ok((width, height, rgb(decoded, is_grey)))
 }
@@ -173,12 +169,7 @@ fn known(format: ImageFormat) -> &'static str {
 fn unknown(bytes: &[u8]) -> &'static str {
     match bytes {
         [] => "an empty file",
-        [b'<', ..] => "text in angle brackets, perhaps the page of a failed download",
+        [b'<', ..] => PAGE,
         _ => "none of their signatures",
     }
-}
-
-/// A message of a decoder as one line of bounded length.
-pub(super) fn line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }

@@ -67,6 +67,33 @@ pub enum ImageError {
     },
 }
 
+/// Why a file is not read, said by a decoder, which knows neither its name nor what the format is called.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It ends inside the image.
+    Cut,
+    /// As [`ImageError::TooLarge`].
+    TooLarge { unit: &'static str, limit: u64, found: String },
+    /// It is damaged, or not to be read here.
+    Because(String),
+}
+
+impl Refusal {
+    /// The error about this file of `len` bytes.
+    pub(super) fn of(self, path: &Path, format: &'static str, len: usize) -> ImageError {
+        let path = path.to_owned();
+        match self {
+            Self::Cut => ImageError::Cut { path, format, len },
+            Self::TooLarge { unit, limit, found } => ImageError::TooLarge { path, unit, limit, found },
+            Self::Because(reason) => {
+                // On one line, and not endless.
+                let line = reason.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect();
+                ImageError::Decode { path, format, reason: line }
+            }
+        }
+    }
+}
+
 /// Why a file could not be read.
 fn unread(path: &Path, source: &io::Error) -> String {
     match source.kind() {

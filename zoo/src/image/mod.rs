@@ -43,13 +43,13 @@ impl Image {
     /// An image of three planes, red, green and blue (CHW), of `width * height` bytes each.
     pub(crate) fn from_planes(width: usize, height: usize, planes: &[u8]) -> Self {
         let plane = width * height;
-        let pixels = (0..plane).flat_map(|at| [0, 1, 2].map(|colour| planes[colour * plane + at])).collect();
+        let pixels = (0..plane).flat_map(|at| [0, 1, 2].map(|color| planes[color * plane + at])).collect();
         Self { width, height, pixels }
     }
 
     /// The bytes by planes, red, green and blue (CHW).
     pub(crate) fn planes(&self) -> Vec<u8> {
-        (0..3).flat_map(|colour| self.pixels.iter().skip(colour).step_by(3).copied()).collect()
+        (0..3).flat_map(|color| self.pixels.iter().skip(color).step_by(3).copied()).collect()
     }
 
     /// Pixels in a row.

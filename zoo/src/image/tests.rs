@@ -28,7 +28,7 @@ fn rounds(name: &str) -> bool {
     !cfg!(feature = "jpeg-c") && (name.starts_with("jpeg/") || fixtures().join(format!("decoded/{name}.png")).exists())
 }
 
-/// Of every kind of PNG and WebP file, and of every kind of JPEG: sampling, coding, scans, restarts and colours.
+/// Of every kind of PNG and WebP file, and of every kind of JPEG: sampling, coding, scans, restarts and colors.
 #[test]
 fn files_decode_to_pillows_bytes() {
     let mut compared = 0;

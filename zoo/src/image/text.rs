@@ -4,14 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Channels, Fit, Interpolation, Preprocessing};
-use crate::text::shown;
+use crate::text::{quoted, shown};
 
 /// A preprocessing that makes no sense, or a text that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PreprocessingError {
     /// A part of the text is no `key=value` with a known key.
-    #[error("preprocessing: expected one of {}, found {found:?}", KEYS.map(|key| format!("{key}=...")).join(" "))]
+    #[error(
+        "preprocessing: expected one of {}, found {}",
+        KEYS.map(|key| format!("{key}=...")).join(" "), quoted(found)
+    )]
     Key {
         /// The part.
         found: String,
@@ -41,9 +44,6 @@ pub enum PreprocessingError {
 }
 
 const KEYS: [&str; 7] = ["input", "fit", "interpolation", "channels", "divisor", "mean", "std"];
-
-/// Characters of a foreign text that an error repeats.
-const REPEATED: usize = 60;
 
 impl Interpolation {
     const ALL: [(&str, Self); 3] =
@@ -103,7 +103,7 @@ impl FromStr for Preprocessing {
             let known = part
                 .split_once('=')
                 .and_then(|(key, value)| KEYS.iter().position(|known| *known == key).map(|index| (index, value)));
-            let Some((index, value)) = known else { return Err(PreprocessingError::Key { found: cut(part) }) };
+            let Some((index, value)) = known else { return Err(PreprocessingError::Key { found: part.to_owned() }) };
             if values[index].replace(value).is_some() {
                 return Err(PreprocessingError::Twice { key: KEYS[index] });
             }
@@ -114,7 +114,7 @@ impl FromStr for Preprocessing {
         };
         let parse = |key, expected, parse: fn(&str) -> Option<_>| {
             let text = value(key)?;
-            parse(text).ok_or_else(|| PreprocessingError::Value { key, expected, found: cut(text) })
+            parse(text).ok_or_else(|| PreprocessingError::Value { key, expected, found: text.to_owned() })
         };
 
         let input = parse("input", "a height and a width as in 224x224", |text| {
@@ -127,13 +127,13 @@ impl FromStr for Preprocessing {
             Some(Some(shorter)) => Fit::Crop { shorter },
             _ => {
                 let expected = "squash or a shorter side as in crop:256";
-                return Err(PreprocessingError::Value { key: "fit", expected, found: cut(fit) });
+                return Err(PreprocessingError::Value { key: "fit", expected, found: fit.to_owned() });
             }
         };
         let floats = |key, expected, want: usize| {
             let text = value(key)?;
             let floats: Option<Vec<f32>> = text.split(',').map(float).collect();
-            let wrong = || PreprocessingError::Value { key, expected, found: cut(text) };
+            let wrong = || PreprocessingError::Value { key, expected, found: text.to_owned() };
             floats.filter(|floats| floats.len() == want).ok_or_else(wrong)
         };
         let interpolation = named("interpolation", &Interpolation::ALL, "nearest, bilinear or bicubic", value)?;
@@ -158,7 +158,7 @@ fn named<'a, T: Copy>(
 ) -> Result<T, PreprocessingError> {
     let text = value(key)?;
     let found = all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-    found.ok_or_else(|| PreprocessingError::Value { key, expected, found: cut(text) })
+    found.ok_or_else(|| PreprocessingError::Value { key, expected, found: text.to_owned() })
 }
 
 /// Digits alone: `parse` would take a sign.
@@ -169,8 +169,4 @@ fn count(text: &str) -> Option<usize> {
 /// A finite decimal number: `parse` would take `inf` and `NaN`.
 fn float(text: &str) -> Option<f32> {
     text.parse().ok().filter(|value: &f32| value.is_finite())
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(REPEATED).collect()
 }

@@ -1,5 +1,5 @@
-//! What is looked at of a WebP file before its decoder is: a RIFF container of chunks, each of four letters, a length and
-//! its data.
+//! What is looked at of a WebP file before its decoder is: a RIFF container of chunks, each of four letters, a length
+//! and its data.
 
 use std::borrow::Cow;
 
@@ -17,8 +17,8 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
     length(bytes, 4).is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(length))
 }
 
-/// The file with the first frame of an animation, if it is one, not to be blended with the canvas. The canvas is empty, and
-/// where the frame is transparent the decoder here would lose its colour to it; libwebp keeps it.
+/// The file with the first frame of an animation, if it is one, not to be blended with the canvas. The canvas is empty,
+/// and where the frame is transparent the decoder here would lose its color to it; libwebp keeps it.
 pub(super) fn without_blending(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut place = CHUNKS;
     while let (Some(kind), Some(length)) = (bytes.get(place..place + 4), length(bytes, place + 4)) {

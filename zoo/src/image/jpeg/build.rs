@@ -1,5 +1,5 @@
-//! With the feature `jpeg-c`: compiles the functions around libjpeg beside this file. `mozjpeg-sys` has compiled libjpeg
-//! itself by then.
+//! With the feature `jpeg-c`: compiles the functions around libjpeg beside this file. `mozjpeg-sys` has compiled
+//! libjpeg itself by then.
 
 fn main() {
     println!("cargo::rerun-if-changed=src/image/jpeg/build.rs");

@@ -1,8 +1,9 @@
 //! Whether the decoder in Rust reads a JPEG file right, as far as its markers tell (ITU-T T.81, annex B).
 //!
-//! That decoder fills what is missing of a file that was cut short with grey, knows no arithmetic coding, and takes the scans
-//! of a baseline file for something else if there are more than one and colours are subsampled from top to bottom. Pillow
-//! refuses the first, and reads the others: a network would be judged on half an image, or on noise, without a word.
+//! That decoder fills what is missing of a file that was cut short with grey, knows no arithmetic coding, and takes the
+//! scans of a baseline file for something else if there are more than one and colors are subsampled from top to
+//! bottom. Pillow refuses the first, and reads the others: a network would be judged on half an image, or on noise,
+//! without a word.
 
 use super::Refusal;
 
@@ -19,8 +20,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let mut scans = 0;
     let mut restarts = 0;
     loop {
-        // In entropy-coded data, and as a decoder does anywhere: whatever is no marker is passed over. `FF 00` is a byte of
-        // the data, and `FF FF` fills.
+        // In entropy-coded data, and as a decoder does anywhere: whatever is no marker is passed over. `FF 00` is a
+        // byte of the data, and `FF FF` fills.
         let marker = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff));
         let position = marker.ok_or(Refusal::Cut)?;
         let marker = rest[position + 1];
@@ -57,8 +58,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the components of a frame, whose segment this is, are sampled in a way that the decoder is right for: grey, three
-/// with the second and third at half the width, half the height, both or neither, or four alike.
+/// Whether the components of a frame, whose segment this is, are sampled in a way that the decoder is right for: grey,
+/// three with the second and third at half the width, half the height, both or neither, or four alike.
 fn is_common(segment: &[u8]) -> bool {
     let count = segment.get(7).map_or(0, |&count| usize::from(count));
     // Of three bytes each the second holds both factors.

@@ -2,11 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `turbo` | with the feature `jpeg-c`: libjpeg's decoder, whose bytes are Pillow's; `turbo.c` and `build.rs` belong to it |
+//! | `turbo` | with the feature `jpeg-c`: libjpeg's decoder, whose bytes are Pillow's; with `turbo.c` and `build.rs` |
 //! | `plain` | without: a decoder in Rust |
 //! | `markers` | what `plain` is not given |
-
-use std::path::Path;
 
 #[cfg(any(test, not(feature = "jpeg-c")))]
 mod markers;
@@ -21,38 +19,35 @@ use plain as decoder;
 #[cfg(feature = "jpeg-c")]
 use turbo as decoder;
 
-use super::ImageError;
+use super::error::Refusal;
 
-/// Why a file is not read.
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    /// It ends inside the image.
-    Cut,
-    /// It is damaged, or not to be read here.
-    Because(String),
+/// Zeros for an image of so many pixels: `values` bytes for each.
+fn zeros(pixels: u64, values: usize) -> Result<Vec<u8>, Refusal> {
+    let no_memory = || Refusal::Because(format!("there is not enough memory for its {pixels} pixels"));
+    let len = usize::try_from(pixels).ok().and_then(|pixels| pixels.checked_mul(values)).ok_or_else(no_memory)?;
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).map_err(|_| no_memory())?;
+    zeros.resize(len, 0_u8);
+    Ok(zeros)
 }
 
-/// There is no room for an image of so many pixels.
-fn no_memory(pixels: u64) -> Refusal {
-    Refusal::Because(format!("there is not enough memory for its {pixels} pixels"))
+/// From grey values in the first third to three equal values a pixel.
+fn spread(values: &mut [u8]) {
+    for pixel in (0..values.len() / 3).rev() {
+        let grey = values[pixel];
+        values[3 * pixel..3 * pixel + 3].fill(grey);
+    }
 }
 
-/// Width, height and the RGB bytes of a file, once `accepted` has agreed to width and height. `path` is its name in errors.
+/// Width, height and the RGB bytes of a file, once `accepted` has agreed to width and height.
 pub(super) fn decode(
-    path: &Path,
     bytes: &[u8],
-    accepted: impl FnOnce(u32, u32) -> Result<(), ImageError>,
-) -> Result<(u32, u32, Vec<u8>), ImageError> {
-    let refused = |refusal| match refusal {
-        Refusal::Cut => ImageError::Cut { path: path.to_owned(), format: "JPEG", len: bytes.len() },
-        Refusal::Because(reason) => {
-            ImageError::Decode { path: path.to_owned(), format: "JPEG", reason: super::decode::line(&reason) }
-        }
-    };
-    let frame = decoder::frame(bytes).map_err(refused)?;
+    accepted: impl FnOnce(u32, u32) -> Result<(), Refusal>,
+) -> Result<(u32, u32, Vec<u8>), Refusal> {
+    let frame = decoder::frame(bytes)?;
     let (width, height) = (frame.width, frame.height);
     accepted(width, height)?;
-    Ok((width, height, decoder::rgb(frame).map_err(refused)?))
+    Ok((width, height, decoder::rgb(frame)?))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! A decoder in Rust, for builds without the feature `jpeg-c`: its pixels differ from Pillow's by rounding, mostly of
-//! colours, and it refuses what it does not read right.
+//! colors, and it refuses what it does not read right.
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Refusal, markers, no_memory};
+use super::{Refusal, markers, spread, zeros};
 
 pub(super) struct Frame<'a> {
     pub(super) width: u32,
@@ -30,14 +30,12 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
 
 /// Decodes the pixels. `frame` is small enough.
 pub(super) fn rgb(mut frame: Frame<'_>) -> Result<Vec<u8>, Refusal> {
-    let pixels = u64::from(frame.width) * u64::from(frame.height);
-    let len = frame.decoder.output_buffer_size().ok_or_else(|| no_memory(pixels))?;
-    let mut values = Vec::new();
-    values.try_reserve_exact(len).map_err(|_| no_memory(pixels))?;
-    values.resize(len, 0_u8);
-    frame.decoder.decode_into(&mut values).map_err(refused)?;
-    if frame.decoder.output_colorspace() == Some(ColorSpace::Luma) {
-        return Ok(values.iter().flat_map(|&grey| [grey; 3]).collect());
+    let mut values = zeros(u64::from(frame.width) * u64::from(frame.height), 3)?;
+    let is_grey = frame.decoder.output_colorspace() == Some(ColorSpace::Luma);
+    let samples = if is_grey { values.len() / 3 } else { values.len() };
+    frame.decoder.decode_into(&mut values[..samples]).map_err(refused)?;
+    if is_grey {
+        spread(&mut values);
     }
     Ok(values)
 }

@@ -62,7 +62,7 @@ fn the_decoder_in_rust_refuses_what_it_would_get_wrong_and_says_why() {
     assert_eq!(refused, [4, 10, 11]);
 }
 
-/// Its rounding is its own: of the transform, and of colours that are enlarged.
+/// Its rounding is its own: of the transform, and of colors that are enlarged.
 #[test]
 fn the_decoder_in_rust_gives_pillows_bytes_but_for_a_few_levels() {
     for name in ["lossy.jpg", "named_png.png", "turned.JPEG", "grey.jpg", "cmyk.jpg"] {

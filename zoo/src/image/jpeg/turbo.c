@@ -1,8 +1,8 @@
 /* Two functions around libjpeg's decoder, for turbo.rs.
  *
  * libjpeg demands that its error handler does not return, and so do the limits set here. All of them leave by `longjmp`
- * to `attempt` below, over frames of libjpeg and of this file alone: there is nothing of the caller's language in between,
- * and both functions always return. Neither has any state that outlives a call.
+ * to `attempt` below, over frames of libjpeg and of this file alone: there is nothing of the caller's language in
+ * between, and both functions always return. Neither has any state that outlives a call.
  */
 #include <setjmp.h>
 #include <stddef.h>
@@ -71,8 +71,8 @@ static void nothing(j_decompress_ptr info)
     (void)info;
 }
 
-/* All bytes are there from the beginning, so whoever asks for more has a file that was cut: but if every pixel was decoded,
- * only the end of the image is missing, and Pillow reads such a file too. */
+/* All bytes are there from the beginning, so whoever asks for more has a file that was cut: but if every pixel was
+ * decoded, only the end of the image is missing, and Pillow reads such a file too. */
 static void end_of_bytes(j_decompress_ptr info)
 {
     struct decoder *decoder = info->client_data;
@@ -127,7 +127,8 @@ static void read_pixels(struct decoder *decoder)
     j_decompress_ptr info = &decoder->info;
 
     read_frame(decoder);
-    /* The rest is libjpeg's default, as in Pillow: grey, RGB or CMYK out, the exact integer transform, smooth upsampling. */
+    /* The rest is libjpeg's default, as in Pillow: grey, RGB or CMYK out, the exact integer transform, smooth
+     * upsampling. */
     jpeg_start_decompress(info);
     size_t row = (size_t)info->output_width * (size_t)info->output_components;
     if (row == 0 || decoder->pixels_len % row != 0 || decoder->pixels_len / row != info->output_height) {
@@ -143,8 +144,8 @@ static void read_pixels(struct decoder *decoder)
     jpeg_finish_decompress(info);
 }
 
-/* Runs `work`. What it leaves half done is freed by the caller: the decoder is not a local of this function, so that its
- * members are as they were at the `longjmp` (C11 7.13.2.1). */
+/* Runs `work`. What it leaves half done is freed by the caller: the decoder is not a local of this function, so that
+ * its members are as they were at the `longjmp` (C11 7.13.2.1). */
 static enum outcome attempt(struct decoder *decoder, void (*work)(struct decoder *))
 {
     if (setjmp(decoder->back) != 0)
@@ -169,12 +170,7 @@ static int run(struct decoder *decoder, void (*work)(struct decoder *))
 /* Reads the headers of `len` bytes. `message` has room for JMSG_LENGTH_MAX bytes, and is a string if REFUSED. */
 int pvlu_zoo_jpeg_frame(const uint8_t *bytes, size_t len, struct frame *frame, char *message)
 {
-    struct decoder decoder;
-    memset(&decoder, 0, sizeof decoder);
-    decoder.bytes = bytes;
-    decoder.len = len;
-    decoder.frame = frame;
-    decoder.message = message;
+    struct decoder decoder = {.bytes = bytes, .len = len, .frame = frame, .message = message};
     return run(&decoder, read_frame);
 }
 
@@ -182,14 +178,14 @@ int pvlu_zoo_jpeg_frame(const uint8_t *bytes, size_t len, struct frame *frame, c
 int pvlu_zoo_jpeg_pixels(const uint8_t *bytes, size_t len, int max_scans, long max_memory, uint8_t *pixels,
                          size_t pixels_len, char *message)
 {
-    struct decoder decoder;
-    memset(&decoder, 0, sizeof decoder);
-    decoder.bytes = bytes;
-    decoder.len = len;
-    decoder.max_scans = max_scans;
-    decoder.max_memory = max_memory;
-    decoder.pixels = pixels;
-    decoder.pixels_len = pixels_len;
-    decoder.message = message;
+    struct decoder decoder = {
+        .bytes = bytes,
+        .len = len,
+        .max_scans = max_scans,
+        .max_memory = max_memory,
+        .pixels = pixels,
+        .pixels_len = pixels_len,
+        .message = message,
+    };
     return run(&decoder, read_pixels);
 }

@@ -1,19 +1,20 @@
 //! The decoder of libjpeg, in C: the one in Pillow, and its bytes. The only `unsafe` code above the kernels.
 //!
-//! `turbo.c` beside this file has two functions, each of which reads a slice of bytes and fills memory that is lent to it.
-//! Nothing that libjpeg allocates outlives a call, no function of Rust is called from C, and an error of libjpeg, which may
-//! not return, leaves by `longjmp` over frames of C alone. So nothing unwinds through C, whatever `panic` is set to.
+//! `turbo.c` beside this file has two functions, each of which reads a slice of bytes and fills memory that is lent to
+//! it. Nothing that libjpeg allocates outlives a call, no function of Rust is called from C, and an error of libjpeg,
+//! which may not return, leaves by `longjmp` over frames of C alone. So nothing unwinds through C, whatever `panic` is
+//! set to.
 
 use std::ffi::{CStr, c_char, c_int, c_long};
 
 // For its library alone: its declarations let a panic pass through C, which is not needed here.
 use mozjpeg_sys as _;
 
-use super::{Refusal, no_memory};
+use super::{Refusal, spread, zeros};
 use crate::image::decode::MAX_WORK;
 
-/// Pixels that all scans of a file together may have. A scan of a large image can be a few bytes and take a second: these take
-/// ten, and leave the largest image that is accepted 96 scans. Encoders write about ten.
+/// Pixels that all scans of a file together may have. A scan of a large image can be a few bytes and take a second:
+/// these take ten, and leave the largest image that is accepted 96 scans. Encoders write about ten.
 const MAX_SCANNED: u64 = 1 << 33;
 
 /// `JMSG_LENGTH_MAX` of jpeglib.h.
@@ -70,10 +71,11 @@ unsafe extern "C" {
 pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
     let mut shape = Shape { width: 0, height: 0, components: 0 };
     let mut message = [0; MESSAGE];
-    // SAFETY: the pointers are those of a slice with its length, of a `Shape` with the layout of the C struct, and of an
-    // array of the length that is asked for; all live until the call returns, and none is kept. The function writes into the
-    // last two alone, which are borrowed for nothing else, and any bytes are a value of theirs. It has no state beside its
-    // arguments, so threads may call it at once. It does not unwind: it calls nothing but C, and its `longjmp` ends in it.
+    // SAFETY: the pointers are those of a slice with its length, of a `Shape` with the layout of the C struct, and of
+    // an array of the length that is asked for; all live until the call returns, and none is kept. The function writes
+    // into the last two alone, which are borrowed for nothing else, and any bytes are a value of theirs. It has no
+    // state beside its arguments, so threads may call it at once. It does not unwind: it calls nothing but C, and its
+    // `longjmp` ends in it.
     let outcome = unsafe {
         pvlu_zoo_jpeg_frame(bytes.as_ptr(), bytes.len(), &raw mut shape, message.as_mut_ptr().cast::<c_char>())
     };
@@ -89,18 +91,15 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
 /// Decodes the pixels as `convert("RGB")` of Pillow gives them. The frame is small enough.
 pub(super) fn rgb(frame: Frame<'_>) -> Result<Vec<u8>, Refusal> {
     let Frame { width, height, components, bytes } = frame;
-    let area = u64::from(width) * u64::from(height);
-    let len = |values: usize| (area as usize).checked_mul(values).ok_or_else(|| no_memory(area));
-    let room = len(components.max(3))?;
-    let mut values = Vec::new();
-    values.try_reserve_exact(room).map_err(|_| no_memory(area))?;
-    values.resize(room, 0_u8);
-
-    let samples = &mut values[..len(components)?];
-    let max_scans = c_int::try_from(MAX_SCANNED / area.max(1)).unwrap_or(c_int::MAX);
+    let pixels = u64::from(width) * u64::from(height);
+    let room = components.max(3);
+    let mut values = zeros(pixels, room)?;
+    let samples = values.len() / room * components;
+    let samples = &mut values[..samples];
+    let max_scans = c_int::try_from(MAX_SCANNED / pixels.max(1)).unwrap_or(c_int::MAX);
     let mut message = [0; MESSAGE];
-    // SAFETY: as in `frame`; `samples` is a slice with its length, of bytes that are initialized. The function writes rows
-    // of the frame that it reads itself, having refused unless they are as many bytes as `samples` has.
+    // SAFETY: as in `frame`; `samples` is a slice with its length, of bytes that are initialized. The function writes
+    // rows of the frame that it reads itself, having refused unless they are as many bytes as `samples` has.
     let outcome = unsafe {
         pvlu_zoo_jpeg_pixels(
             bytes.as_ptr(),
@@ -133,14 +132,6 @@ fn verdict(outcome: c_int, message: &[u8; MESSAGE]) -> Result<(), Refusal> {
     }
 }
 
-/// From grey values in the first third to three equal values a pixel.
-fn spread(values: &mut [u8]) {
-    for pixel in (0..values.len() / 3).rev() {
-        let grey = values[pixel];
-        values[3 * pixel..3 * pixel + 3].fill(grey);
-    }
-}
-
 /// From CMYK to RGB, as Pillow does: files hold it inverted, so that a value is 255 where there is no ink.
 fn print_on_white(values: &mut Vec<u8>) {
     /// `a b / 255`, rounded, for `a` and `b` up to 255.
@@ -151,9 +142,9 @@ fn print_on_white(values: &mut Vec<u8>) {
     let pixels = values.len() / 4;
     for pixel in 0..pixels {
         let light = values[4 * pixel + 3];
-        for colour in 0..3 {
+        for color in 0..3 {
             // At most `light`, so that there is nothing to cut off.
-            values[3 * pixel + colour] = light - product(255 - values[4 * pixel + colour], light);
+            values[3 * pixel + color] = light - product(255 - values[4 * pixel + color], light);
         }
     }
     values.truncate(3 * pixels);
