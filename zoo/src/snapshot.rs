@@ -32,19 +32,19 @@ pub enum SnapshotError {
 impl Snapshot {
     /// Copies the tensors of a model.
     pub fn of(model: &dyn Model) -> Result<Self, Error> {
-        let mut values = BTreeMap::new();
-        model.tensors(&mut |tensor| {
-            values.insert(tensor.slot.path.to_owned(), tensor.values.to_vec());
-        })?;
-        Ok(Self(values))
+        Self::of_those(model, |_| true)
     }
 
-    /// Copies the tensors that training moves: those that are trained, and running statistics that are updated. For the model
-    /// itself to [go back](Self::put_back) to.
+    /// Copies the tensors that training moves: those that are trained, and running statistics that are updated. For the
+    /// model itself to [go back](Self::put_back) to.
     pub fn of_moving(model: &dyn Model) -> Result<Self, Error> {
+        Self::of_those(model, |slot| slot.trained || slot.updated)
+    }
+
+    fn of_those(model: &dyn Model, wanted: impl Fn(&Slot<'_>) -> bool) -> Result<Self, Error> {
         let mut values = BTreeMap::new();
         model.tensors(&mut |tensor| {
-            if tensor.slot.trained || tensor.slot.updated {
+            if wanted(&tensor.slot) {
                 values.insert(tensor.slot.path.to_owned(), tensor.values.to_vec());
             }
         })?;
@@ -87,7 +87,7 @@ impl Snapshot {
         if let Some((path, what)) = wrong {
             return Err(SnapshotError::Tensor { path, what });
         }
-        Ok(model.net_mut().walk_mut(&mut Path::root(), &mut Restore(&self.0))?)
+        Ok(self.put_back(model)?)
     }
 }
 

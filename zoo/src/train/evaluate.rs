@@ -34,11 +34,11 @@ pub fn evaluate(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, &|_, _| Ok(())))
+    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, false))
 }
 
-/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or no number is an error and not a wrong
-/// answer.
+/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or no number is an error and not a
+/// wrong answer.
 ///
 /// # Errors
 ///
@@ -48,20 +48,15 @@ pub fn evaluate_finite(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    let classes = model.classes();
-    let check: Check<'_> = &|images, logits| Ok(check_finite(logits, classes, images)?);
-    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, check))
+    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, true))
 }
 
-/// Looks at the logits of a batch, told how many images were before it.
-type Check<'a> = &'a dyn Fn(usize, &[f32]) -> Result<(), TrainError>;
-
-/// Evaluates a model, and checks the logits of every batch.
+/// Evaluates a model in the mode that it is in; if its logits have to be `finite`, others are an error.
 fn measure(
-    model: &mut dyn Model,
+    model: &dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-    check: Check<'_>,
+    finite: bool,
 ) -> Result<Option<Evaluation>, TrainError> {
     let classes = model.classes();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
@@ -75,7 +70,9 @@ fn measure(
         }
         let count = batch.labels.len();
         let logits = model.logits(batch.images)?;
-        check(images, &logits)?;
+        if finite {
+            check_finite(&logits, classes, images)?;
+        }
         let mut gradient = vec![0.0; logits.len()];
         loss += cross_entropy(&logits, classes, &batch.labels, &mut gradient) * count as f64;
         top1 += top_k_correct(&logits, classes, &batch.labels, 1);

@@ -4,27 +4,29 @@ use pvlu::layer::{Mode, Switches};
 
 use crate::model::Model;
 
-/// Runs `work` with every layer in `mode`, and puts back the modes of before, whatever comes of it: a mode is left by the
-/// hand of the user alone.
+/// Runs `work` with every layer in `mode`, and puts back the modes of before, whatever comes of it: a mode is left by
+/// the hand of the user alone.
 pub(super) fn in_mode<T>(model: &mut dyn Model, mode: Mode, work: impl FnOnce(&mut dyn Model) -> T) -> T {
     let mut before = Vec::new();
-    model.switches(&mut |switches| match switches {
-        Switches::BatchNorm(batch_norm) => before.push(batch_norm.mode),
-        Switches::Dropout(dropout) => before.push(dropout.mode),
-        _ => {}
-    });
+    model.switches(&mut |switches| before.extend(mode_of(switches).copied()));
     model.set_mode(mode);
     let result = work(model);
     let mut before = before.into_iter();
     model.switches(&mut |switches| {
-        let mode = match switches {
-            Switches::BatchNorm(batch_norm) => &mut batch_norm.mode,
-            Switches::Dropout(dropout) => &mut dropout.mode,
-            _ => return,
-        };
-        if let Some(kept) = before.next() {
+        if let Some(mode) = mode_of(switches)
+            && let Some(kept) = before.next()
+        {
             *mode = kept;
         }
     });
     result
+}
+
+/// The mode of a layer that has one.
+fn mode_of(switches: Switches<'_>) -> Option<&mut Mode> {
+    match switches {
+        Switches::BatchNorm(batch_norm) => Some(&mut batch_norm.mode),
+        Switches::Dropout(dropout) => Some(&mut dropout.mode),
+        _ => None,
+    }
 }

@@ -1,5 +1,5 @@
-//! A training on disk, read again. A checksum finds damage; what a file says is believed only as far as a training of these
-//! settings can have come to it.
+//! A training on disk, read again. A checksum finds damage; what a file says is believed only as far as a training of
+//! these settings can have come to it.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,7 +17,8 @@ use crate::model::Model;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::weights::{Dtype, TensorFile, WeightsError, shape, shown};
 
-/// How far a learning rate may be from that of the schedule, as a share of the base: sines of other libraries differ less.
+/// How far a learning rate may be from that of the schedule, as a share of the base: sines of other libraries differ
+/// less.
 const RATE_TOLERANCE: f64 = 1e-9;
 
 /// Images of a step that no machine takes at once; a bound on what is counted.
@@ -29,7 +30,7 @@ pub struct SavedFit {
     file: TensorFile,
 }
 
-/// A model's tensors as they have to be in the file: elements, and whether an optimiser may change them.
+/// A model's tensors as they have to be in the file: elements, and whether an optimizer may change them.
 type Layout = BTreeMap<String, (usize, bool)>;
 
 impl SavedFit {
@@ -62,13 +63,14 @@ impl SavedFit {
         self.file.metadata()
     }
 
-    /// Writes the network's values into `model`, and returns the state of its training by `config` in epochs of `steps` steps.
+    /// Writes the network's values into `model`, and returns the state of its training by `config` in epochs of `steps`
+    /// steps.
     ///
     /// # Errors
     ///
-    /// A damaged file, one of another network, and one whose numbers no training of that kind can have come to: counts beyond
-    /// the epochs, the steps or the images, shares outside of 0 to 1, another learning rate than the schedule's, moments of
-    /// the optimiser that are not those of the network's parameters. The model is then as it was.
+    /// A damaged file, one of another network, and one whose numbers no training of that kind can have come to: counts
+    /// beyond the epochs, the steps or the images, shares outside of 0 to 1, another learning rate than the schedule's,
+    /// moments of the optimizer that are not those of the network's parameters. The model is then as it was.
     pub fn restore(&self, model: &mut dyn Model, config: &FitConfig, steps: u64) -> Result<FitState, WeightsError> {
         let text = self.metadata().get(STATE).map_or("", String::as_str);
         let mut text: Value = serde_json::from_str(text).map_err(|_| self.unclear(STATE))?;
@@ -115,7 +117,7 @@ impl SavedFit {
         });
         Snapshot::from_values(values.collect()).restore(model).map_err(|error| match error {
             SnapshotError::Device(error) => WeightsError::Device(error),
-            error => self.damaged("tensors", "those of the network", &error),
+            error => self.damaged("tensors", "those of the network", error),
         })?;
         Ok(FitState { optimizer: Optimizer::with(config.optimizer, moments), ..state })
     }
@@ -129,7 +131,7 @@ impl SavedFit {
             .ok_or_else(|| self.unclear(&shown))?;
         let known = path_of(path, layout).map(|path| layout[&path]);
         let (elements, is_parameter) =
-            known.ok_or_else(|| self.damaged(&shown, "a tensor of the network", &"another"))?;
+            known.ok_or_else(|| self.damaged(&shown, "a tensor of the network", "another"))?;
         self.expect(kind == MODEL || is_parameter, &shown, "moments of trained tensors alone", "others")?;
         let (expected, found) =
             (format!("F32 of {elements} elements"), format!("{} of {}", entry.dtype, shape(&entry.shape)));
@@ -211,7 +213,7 @@ impl SavedFit {
         self.expect(correct <= images, "correct", format!("at most {images}, as many as images"), correct)
     }
 
-    /// The moments of the optimiser, taken out of what was read; of so many updates at most.
+    /// The moments of the optimizer, taken out of what was read; of so many updates at most.
     fn moments(
         &self,
         updates: &serde_json::Map<String, Value>,
@@ -225,7 +227,7 @@ impl SavedFit {
             let steps = steps.as_u64().ok_or_else(|| self.unclear(&what))?;
             self.expect((1..=done).contains(&steps), &what, format!("1 to {done}"), steps)?;
             let path = path_of(said, layout).filter(|path| layout[path].1);
-            let path = path.ok_or_else(|| self.damaged(&what, "a trained tensor of the network", &"another"))?;
+            let path = path.ok_or_else(|| self.damaged(&what, "a trained tensor of the network", "another"))?;
             let mut take = |kind: &str| read.remove(format!("{kind}{said}").as_str()).unwrap_or_default();
             let (first, second) = (take(FIRST), take(SECOND));
             let elements = layout[&path].0;
@@ -240,19 +242,19 @@ impl SavedFit {
         }
         let left = read.keys().find(|name| !name.starts_with(MODEL));
         left.map_or(Ok(moments), |name| {
-            Err(self.damaged(&shown(name).to_string(), "moments of what was updated", &"others"))
+            Err(self.damaged(&shown(name).to_string(), "moments of what was updated", "others"))
         })
     }
 
     fn expect(&self, holds: bool, what: &str, expected: impl Display, found: impl Display) -> Result<(), WeightsError> {
-        if holds { Ok(()) } else { Err(self.damaged(what, expected, &found)) }
+        if holds { Ok(()) } else { Err(self.damaged(what, expected, found)) }
     }
 
     fn unclear(&self, what: &str) -> WeightsError {
-        self.damaged(what, "what this crate writes", &"something else")
+        self.damaged(what, "what this crate writes", "something else")
     }
 
-    fn damaged(&self, what: &str, expected: impl Display, found: &dyn Display) -> WeightsError {
+    fn damaged(&self, what: &str, expected: impl Display, found: impl Display) -> WeightsError {
         WeightsError::Structure {
             path: self.file.path().to_owned(),
             what: what.to_owned(),

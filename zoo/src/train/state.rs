@@ -52,7 +52,7 @@ impl FitState {
 
     /// Saves a network and the state of its training, with what the caller wants to find again beside them. The file is whole
     /// or not there: safetensors, with tensors `model.PATH`, and `first.PATH` and `second.PATH` for the moments of the
-    /// optimiser; its metadata say the rest, and a checksum of the tensors.
+    /// optimizer; its metadata say the rest, and a checksum of the tensors.
     ///
     /// # Errors
     ///
