@@ -29,8 +29,8 @@ fn config() -> FitConfig {
     FitConfig { epochs: 2, optimizer: OptimizerConfig::adam(), learning_rate: 0.01, schedule: Schedule::Constant }
 }
 
-/// Restores a training from `input` as a file, and as the header of one, so that no mutation has to guess a length; and where
-/// all that stands against it is the checksum, from the same with the right one.
+/// Restores a training from `input` as a file, and as the header of one, so that no mutation has to guess a length; and
+/// where all that stands against it is the checksum, from the same with the right one.
 pub fn checkpoint(input: &[u8]) {
     with_its_checksum(input);
     let mut framed = (input.len() as u64).to_le_bytes().to_vec();
@@ -46,8 +46,8 @@ fn with_its_checksum(bytes: &[u8]) {
     }
 }
 
-/// Whatever the bytes are, nothing panics, no more memory is taken than they justify, the network is as it was after an error,
-/// and what was restored is a moment of a training.
+/// Whatever the bytes are, nothing panics, no more memory is taken than they justify, the network is as it was after an
+/// error, and what was restored is a moment of a training.
 pub fn restore(bytes: &[u8]) -> Result<(), String> {
     let mut model: Network = Classifier::cifar(Cpu::seed_from_u64(1).build_module::<Net, f32>());
     let before = Snapshot::of(&model).expect("the CPU has no errors");

@@ -20,7 +20,7 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 const ELEMENTS: usize = 1 << 20;
 
 /// Bytes of a message at most. What it quotes of a file is cut.
-const MESSAGE: usize = 10_000;
+pub const MESSAGE: usize = 10_000;
 
 /// Bytes that an open file of `len` bytes may keep, and opening it may take: room for what it says of its tensors.
 pub fn described(len: usize) -> usize {
@@ -87,8 +87,8 @@ fn decoded(len: usize) -> usize {
     (1 << 20) + 64 * (PIXELS + len)
 }
 
-/// Decodes `bytes`. Whatever they are, nothing panics, no message breaks its line or is endless, and no more memory is taken
-/// than is stated.
+/// Decodes `bytes`. Whatever they are, nothing panics, no message breaks its line or is endless, and no more memory is
+/// taken than is stated.
 pub fn image(bytes: &[u8]) {
     let (image, memory) = measured(|| Image::decode_within("input", bytes, PIXELS));
     assert!(memory.peak <= decoded(bytes.len()), "{} bytes to decode {}", memory.peak, bytes.len());

@@ -1,12 +1,12 @@
-//! What the fuzz targets of result files do with their inputs: records of runs, as `merge` reads them, and the CSV and JSON files of
-//! tables, as `report` and figures do. `cargo test` does the same with the files in `corpus/record` and `corpus/report`.
+//! What the fuzz targets of result files do with their inputs: records of runs, as `merge` reads them, and the CSV and
+//! JSON files of tables, as `report` and figures do. `cargo test` does the same with the files in `corpus/record` and
+//! `corpus/report`.
 
 // Each program that includes this uses a part of it.
 #![allow(dead_code)]
 
 use std::path::Path;
 
-use peak_alloc::PeakAlloc;
 use pvlu_zoo_cli::digest;
 use pvlu_zoo_cli::error::CliError;
 use pvlu_zoo_cli::figure::records::Records;
@@ -15,11 +15,10 @@ use pvlu_zoo_cli::page;
 use pvlu_zoo_cli::report;
 use pvlu_zoo_cli::runs::record::Record;
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
+use crate::readers::{MESSAGE, measured};
 
-/// Bytes that reading a file of `len` bytes may take, and making text of it. The worst are rows of one letter: a row is an object
-/// of its own with two lists.
+/// Bytes that reading a file of `len` bytes may take, and making text of it. The worst are rows of one letter: a row is
+/// an object of its own with two lists.
 fn justified(len: usize) -> usize {
     (256 << 10) + 512 * len
 }
@@ -38,8 +37,8 @@ pub fn record(input: &[u8]) {
 }
 
 fn parsed(bytes: &[u8]) {
-    let (record, peak) = measured(|| Record::parse(bytes));
-    assert!(peak <= justified(bytes.len()), "{peak} bytes for {}", bytes.len());
+    let (record, memory) = measured(|| Record::parse(bytes));
+    assert!(memory.peak <= justified(bytes.len()), "{} bytes for {}", memory.peak, bytes.len());
     let record = match record {
         Ok(record) => record,
         Err(message) => return assert_readable(&message),
@@ -47,8 +46,8 @@ fn parsed(bytes: &[u8]) {
     let out = Path::new("out");
     let table = record.config.get("table").to_owned();
     // What was accepted can be written, nowhere else than in the folder, and the table is read again.
-    let (made, peak) = measured(|| report::make(&table, &[record.clone(), record.clone()], out).unwrap());
-    assert!(peak <= justified(2 * bytes.len()), "{peak} bytes for a table of {}", bytes.len());
+    let (made, memory) = measured(|| report::make(&table, &[record.clone(), record.clone()], out).unwrap());
+    assert!(memory.peak <= justified(2 * bytes.len()), "{} bytes for a table of {}", memory.peak, bytes.len());
     for name in [record.config.stem(), table] {
         assert!(!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)));
     }
@@ -67,20 +66,25 @@ pub fn report(input: &[u8]) {
     let figures: Vec<Figure> = Figure::ALL.to_vec();
     let which = usize::from(*which) % (figures.len() + 2);
     let text = |number, csv, json| {
-        let (written, peak) = measured(|| page::of_table(number, csv, json));
-        assert!(peak <= justified(bytes.len()), "{peak} bytes for a page on {}", bytes.len());
+        let (written, memory) = measured(|| page::of_table(number, csv, json));
+        assert!(memory.peak <= justified(bytes.len()), "{} bytes for a page on {}", memory.peak, bytes.len());
         // Nothing of the file is HTML.
         assert!(written.as_ref().is_ok_and(|[page, _]| page.matches("<script").count() == 0) || written.is_err());
         said(&written.map(drop));
     };
     match figures.get(which) {
         Some(figure) => {
-            let (records, peak) = measured(|| Records::parse(Path::new(figure.input()), bytes));
-            assert!(peak <= justified(bytes.len()), "{peak} bytes to read {}", bytes.len());
+            let (records, memory) = measured(|| Records::parse(Path::new(figure.input()), bytes));
+            assert!(memory.peak <= justified(bytes.len()), "{} bytes to read {}", memory.peak, bytes.len());
             match records {
                 Ok(records) => {
-                    let (drawing, peak) = measured(|| Drawing::of_records(*figure, &records));
-                    assert!(peak <= justified(bytes.len()) + DRAWN, "{peak} bytes to draw {}", bytes.len());
+                    let (drawing, memory) = measured(|| Drawing::of_records(*figure, &records));
+                    assert!(
+                        memory.peak <= justified(bytes.len()) + DRAWN,
+                        "{} bytes to draw {}",
+                        memory.peak,
+                        bytes.len()
+                    );
                     said(&drawing.map(drop));
                 }
                 Err(error) => said(&Err(error)),
@@ -92,8 +96,9 @@ pub fn report(input: &[u8]) {
 }
 
 /// A table with one run.
-const TABLE: &str = "model,arm,data,preset,pretrained,seed,overridden,data_warnings,status,runs,died,val_selected_top1,peak_top1,\
-                     paper_top1,rel_error_decrease,paper_rel_error_decrease,difference,difference_low,difference_high\n\
+const TABLE: &str = "model,arm,data,preset,pretrained,seed,overridden,data_warnings,status,runs,died,\
+                     val_selected_top1,peak_top1,paper_top1,rel_error_decrease,paper_rel_error_decrease,\
+                     difference,difference_low,difference_high\n\
                      m,relu,cifar10,paper,,mean,,,summary,1,0,0.5,0.5,,,,,,\n";
 
 fn said(result: &Result<(), CliError>) {
@@ -102,15 +107,7 @@ fn said(result: &Result<(), CliError>) {
     }
 }
 
-/// The result of `work`, and the bytes that it took at the worst moment. Nothing else may run meanwhile.
-fn measured<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = ALLOCATOR.current_usage();
-    ALLOCATOR.reset_peak_usage();
-    let result = work();
-    (result, ALLOCATOR.peak_usage().saturating_sub(before))
-}
-
 /// A message is short. What a terminal would act on is escaped when it is printed.
 fn assert_readable(message: &str) {
-    assert!(message.len() <= 10_000, "{} bytes: {message:.1000}", message.len());
+    assert!(message.len() <= MESSAGE, "{} bytes: {message:.1000}", message.len());
 }

@@ -1,5 +1,5 @@
-//! What the target `data` does with its input: it writes the files that the input describes, and opens their folder as each
-//! kind of data set. `cargo test` does the same with the files in `corpus/data`.
+//! What the target `data` does with its input: it writes the files that the input describes, and opens their folder as
+//! each kind of data set. `cargo test` does the same with the files in `corpus/data`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,8 +56,8 @@ fn justified(bytes: usize) -> usize {
 /// Opens a data set from its folder.
 type Open = fn(&Path) -> Result<Dataset, DataError>;
 
-/// Writes the files that `input` describes and opens their folder. Whatever they are, nothing panics, no message breaks its
-/// line or is endless, no more memory is taken than the files justify, and every label is that of a class.
+/// Writes the files that `input` describes and opens their folder. Whatever they are, nothing panics, no message breaks
+/// its line or is endless, no more memory is taken than the files justify, and every label is that of a class.
 pub fn data(input: &[u8]) {
     let folder = folder();
     let _ = fs::remove_dir_all(folder);
@@ -96,8 +96,8 @@ fn folder() -> &'static Path {
     FOLDER.get_or_init(|| std::env::temp_dir().join(format!("pvlu_zoo-data-{}", std::process::id())))
 }
 
-/// Writes the files, and returns how many bytes they have. Each takes a byte for its name, one for what it is, one for how much
-/// of it there is, and its bytes. What cannot be written, because a folder is there, is left out.
+/// Writes the files, and returns how many bytes they have. Each takes a byte for its name, one for what it is, one for
+/// how much of it there is, and its bytes. What cannot be written, because a folder is there, is left out.
 fn write(folder: &Path, mut input: &[u8]) -> usize {
     let mut bytes = 0;
     for _ in 0..FILES {

@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../readers.rs"]
+mod readers;
 #[path = "../results.rs"]
 mod results;
 

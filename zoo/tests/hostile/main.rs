@@ -69,23 +69,19 @@ fn refusal(bytes: &[u8]) -> String {
 #[test]
 fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     let _turn = turn();
-    for (_, bytes) in files("fuzz/corpus/safetensors", &[""]) {
-        readers::safetensors(&bytes);
-    }
-    for (_, bytes) in files("fuzz/corpus/hdf5", &[""]) {
-        readers::read(&bytes);
-    }
-    for (_, bytes) in files("fuzz/corpus/configuration", &[""]) {
-        readers::configuration(&bytes);
-    }
-    for (_, bytes) in files("fuzz/corpus/metadata", &[""]) {
-        readers::metadata(&bytes);
-    }
-    for (_, bytes) in files("fuzz/corpus/checkpoint", &[""]) {
-        checkpoints::checkpoint(&bytes);
-    }
-    for (_, bytes) in files("fuzz/corpus/data", &[""]) {
-        sets::data(&bytes);
+    let targets: [(&str, fn(&[u8])); 7] = [
+        ("safetensors", readers::safetensors),
+        ("hdf5", readers::read),
+        ("configuration", readers::configuration),
+        ("metadata", readers::metadata),
+        ("checkpoint", checkpoints::checkpoint),
+        ("data", sets::data),
+        ("images", readers::image),
+    ];
+    for (name, target) in targets {
+        for (_, bytes) in files(&format!("fuzz/corpus/{name}"), &[""]) {
+            target(&bytes);
+        }
     }
 }
 
