@@ -1,4 +1,7 @@
-"""Writes the first inputs of the corpora `record` and `report`: records of every table, and the beginnings of committed result files."""
+"""Writes the first inputs of the corpora `record` and `report`.
+
+Records of every table, and the beginnings of committed result files.
+"""
 
 import json
 import pathlib
@@ -6,8 +9,8 @@ import pathlib
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE.parent / "docs/results"
 # In the order of Figure::ALL in bin/src/figure/mod.rs; after it the page of a CSV file and that of a JSON file.
-INPUTS = (["figure1.csv", "table1_epochs.csv", "table2_epochs.csv", "figure4.csv"] + [f"table{n}.csv" for n in range(1, 7)]
-          + [f"table{n}_parameters.csv" for n in range(1, 7)] + [f"table{n}_units.csv" for n in range(1, 7)])
+INPUTS = ["figure1.csv", "table1_epochs.csv", "table2_epochs.csv", "figure4.csv"]
+INPUTS += [f"table{n}{part}.csv" for part in ("", "_parameters", "_units") for n in range(1, 7)]
 
 
 def write(target, name, data):
@@ -23,8 +26,9 @@ def record(table, model, arm, activation, count, name=None, **config):
     epoch = {"epoch": 1, "learning_rate": "0.001", "train_loss": "0.5", "train_top1": "0.75", "validation": evaluation,
              "test": evaluation, "seconds": "1.5"}
     address = f"{table}/{model}/{arm}/0"
-    data = {"id": address, "config": config, "hash": "", "status": "finished", "before_top1": "0.5", "trained_parameters": 7,
-            "epochs": [epoch] * count, "parameters": [["0.act", "0", "alpha", "2", "0.1", "0.2", "0.3", "0.4", "0.5", "0.3"]],
+    parameters = [["0.act", "0", "alpha", "2", "0.1", "0.2", "0.3", "0.4", "0.5", "0.3"]]
+    data = {"id": address, "config": config, "hash": "", "status": "finished", "before_top1": "0.5",
+            "trained_parameters": 7, "epochs": [epoch] * count, "parameters": parameters,
             "units": [["0.act", "0", "2", "1", "0.5"]], "planned": [address], "machine": {"threads": "2"}}
     write("record", name or f"{table}_{arm}_{count}", json.dumps(data).encode())
 

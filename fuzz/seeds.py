@@ -106,6 +106,8 @@ checkpoint("first_epoch", 0, 2)
 checkpoint("between", 1, 0)
 checkpoint("second_epoch", 1, 3)
 checkpoint("end", 2, 0)
+
+
 def data(name, *files):
     """Files as `sets.rs` reads them: number of the name, kind, bytes."""
     (HERE / "data" / name).write_bytes(b"".join(bytes([number, kind, len(raw)]) + raw for number, kind, raw in files))
@@ -116,8 +118,9 @@ data("cifar10", (0, TEN, b"\1\2\x09"), (1, TEN, b"\3"), (2, TEN, b"\0"))
 data("cifar100", (3, HUNDRED, b"\1\2\x13\x63"), (4, HUNDRED, b"\0\0"))
 data("parent", (5, TEN, b"\1"), (6, TEN, b"\2"), (7, HUNDRED, b"\1\1"), (8, HUNDRED, b"\1\1"))
 data("cut", (0, CUT, b"\1\2"), (2, TEN, b"\0"), (3, HUNDRED, b"\x14\1"), (4, RAW, b""))
-data("python", (9, RAW, b"\x80\2}."), (10, RAW, b"\x80\2}."), (11, RAW, b"\x80\2}."), (12, RAW, b"x"), (13, RAW, b"\x80\4"))
-data("archives", (14, RAW, b"\x1f\x8b"), (15, RAW, b"\x1f\x8b"), (16, RAW, b"\x1f\x8b"), (17, RAW, b"PK\3\4"), (18, RAW, b"PAR1"))
+PICKLE, GZIP = b"\x80\2}.", b"\x1f\x8b"
+data("python", (9, RAW, PICKLE), (10, RAW, PICKLE), (11, RAW, PICKLE), (12, RAW, b"x"), (13, RAW, b"\x80\4"))
+data("archives", (14, RAW, GZIP), (15, RAW, GZIP), (16, RAW, GZIP), (17, RAW, b"PK\3\4"), (18, RAW, b"PAR1"))
 data("classes", (19, RAW, b"x"), (21, RAW, b"x"), (22, RAW, b"x"), (29, RAW, b"x"), (31, RAW, b"x"))
 data("formats", (19, RAW, b"x"), (20, RAW, b"x"), (22, LINK, b""), (23, FOLDER, b""), (30, RAW, b"x"))
 data("parts", (24, RAW, b"x"), (25, RAW, b"x"), (26, RAW, b"x"), (27, RAW, b"x"), (28, RAW, b"x"))
@@ -129,13 +132,17 @@ def config(name, **options):
 
 
 WINDOW = dict(kernel_size=[3, 3], strides=[1, 1], padding="same", data_format="channels_last", activation="relu")
-ROW = [("InputLayer", config("i", batch_shape=[None, 32, 32, 3])), ("ZeroPadding2D", config("p", padding=[[1, 1], [1, 1]])),
-       ("Conv2D", config("block1_conv1", **WINDOW)), ("BatchNormalization", config("n", axis=[3], epsilon=1e-3, momentum=0.9)),
+ROW = [("InputLayer", config("i", batch_shape=[None, 32, 32, 3])),
+       ("ZeroPadding2D", config("p", padding=[[1, 1], [1, 1]])),
+       ("Conv2D", config("block1_conv1", **WINDOW)),
+       ("BatchNormalization", config("n", axis=[3], epsilon=1e-3, momentum=0.9)),
        ("ReLU", config("r", max_value=6.0)), ("Conv2D", config("block1_conv2", **{**WINDOW, "strides": 2})),
        ("MaxPooling2D", config("m", pool_size=[2, 2], strides=None, padding="valid")), ("Add", config("a")),
-       ("Flatten", config("f")), ("Dropout", config("d")), ("Dense", config("head.0", activation={"class_name": "ReLU"})),
+       ("Flatten", config("f")), ("Dropout", config("d")),
+       ("Dense", config("head.0", activation={"class_name": "ReLU"})),
        ("Dense", config("head.2", activation="softmax"))]
-BEFORE = {"a": ["m", "m"], **{ROW[i][1]["name"]: [ROW[i - 1][1]["name"]] for i in range(1, len(ROW)) if ROW[i][0] != "Add"}}
+BEFORE = {after["name"]: [before["name"]] for (_, before), (_, after) in zip(ROW, ROW[1:])}
+BEFORE["a"] = ["m", "m"]
 
 
 def node2(names):
@@ -143,7 +150,8 @@ def node2(names):
 
 
 def node3(names):
-    tensors = [{"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "keras_history": [name, 0, 0]}} for name in names]
+    configs = [{"shape": [None, 4], "keras_history": [name, 0, 0]} for name in names]
+    tensors = [{"class_name": "__keras_tensor__", "config": config} for config in configs]
     return [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {"training": None}}]
 
 
@@ -155,16 +163,18 @@ def model(node, end):
 
 
 ROWS = [{"class_name": kind, "config": c} for kind, c in ROW if kind != "Add"]
+INNER = model(node3, lambda name: [name, 0, 0])
 for name, value in {
     "keras2": model(node2, lambda name: [[name, 0, 0]]),
-    "keras3": model(node3, lambda name: [name, 0, 0]),
+    "keras3": INNER,
     "sequential": {"class_name": "Sequential", "config": {"name": "s", "layers": ROWS}},
     "sequential_list": {"class_name": "Sequential", "config": ROWS[1:]},
-    "nested": {"class_name": "Sequential", "config": {"layers": [ROWS[0], model(node3, lambda name: [name, 0, 0]), ROWS[-1]]}},
+    "nested": {"class_name": "Sequential", "config": {"layers": [ROWS[0], INNER, ROWS[-1]]}},
 }.items():
     (HERE / "configuration" / name).write_text(json.dumps(value))
 
-PREPROCESSING = "input=32x32 fit=squash interpolation=bilinear channels=rgb divisor=255 mean=0.5,0.4,0.3 std=0.2,0.2,0.2"
+PREPROCESSING = ("input=32x32 fit=squash interpolation=bilinear channels=rgb divisor=255 mean=0.5,0.4,0.3 "
+                 "std=0.2,0.2,0.2")
 # What files saved here say of their models: model, activation, classes, image, preprocessing, labels.
 for name, lines in {
     "cifar": ["cifar_resnet20", "relu", "10", "32x32", PREPROCESSING, '["cat","dog"]'],

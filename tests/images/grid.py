@@ -5,9 +5,9 @@
     python tests/images/grid.py cifar DIR              2,000 images of CIFAR-10's binary version as 4:2:0 files
     python tests/images/grid.py fixtures               writes tests/fixtures/images/jpeg, and Pillow's digests of it
 
-From the root of the repository, with Pillow and numpy, and cjpeg and jpegtran of libjpeg-turbo (Debian: libjpeg-turbo-progs).
-With --plain, the decoder that builds without the feature `jpeg-c` have; its differences are counted and not judged. Exits with
-1 if a file differs.
+From the root of the repository, with Pillow and numpy, and cjpeg and jpegtran of libjpeg-turbo (Debian:
+libjpeg-turbo-progs). With --plain, the decoder that builds without the feature `jpeg-c` have; its differences are
+counted and not judged. Exits with 1 if a file differs.
 """
 
 import argparse
@@ -23,12 +23,16 @@ import numpy as np
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests/fixtures/images"
+sys.path.insert(0, str(FIXTURES))
+from drawn import fnv, scene
 
 # Sampling factors of the components, as cjpeg's -sample takes them.
 SAMPLINGS = {
     "444": "1x1", "422": "2x1", "420": "2x2", "440": "1x2", "411": "4x1",
-    # Odd ones: three to one, four rows to one, both, colours finer than the grey, factors that differ among colours.
-    "31": "3x1", "14": "1x4", "13": "1x3", "42": "4x2", "fine": "1x1,2x2,2x2", "mixed": "2x2,2x1,1x2", "wide": "2x2,1x1,2x2",
+    # Odd ones: three to one, four rows to one, both, colors finer than the grey, factors that differ among colors.
+    "31": "3x1", "14": "1x4", "13": "1x3", "42": "4x2",
+    "fine": "1x1,2x2,2x2", "mixed": "2x2,2x1,1x2", "wide": "2x2,1x1,2x2",
 }
 
 # Scripts of scans, as jpegtran's -scans takes them, for three components.
@@ -58,16 +62,8 @@ CODINGS = {
     "arithmetic_restart3": ["-arithmetic", "-restart", "3B"],
 }
 
-SIZES = [(1, 1), (2, 3), (5, 7), (9, 8), (13, 31), (17, 16), (31, 33), (40, 25), (63, 50), (75, 99), (99, 7), (100, 100)]
-
-
-def scene(width, height, seed):
-    """Smooth colours, an edge and some noise, as bytes [height, width, 3]."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width] / max(width, height)
-    planes = [128 + 110 * np.sin(9 * x + 2 * c + 4 * y) * np.cos(6 * y - c * x) for c in range(3)]
-    image = np.stack(planes, -1) + 60 * (x + 0.7 * y > 0.8)[..., None] + rng.normal(0, 6, (height, width, 3))
-    return np.clip(image, 0, 255).astype(np.uint8)
+SIZES = [(1, 1), (2, 3), (5, 7), (9, 8), (13, 31), (17, 16),
+         (31, 33), (40, 25), (63, 50), (75, 99), (99, 7), (100, 100)]
 
 
 def call(command, data):
@@ -89,7 +85,7 @@ def segments(data):
 
 
 def marked(data, transform):
-    """`data` with an Adobe marker of this transform, or without any marker that names the colours (None)."""
+    """`data` with an Adobe marker of this transform, or without any marker that names the colors (None)."""
     parts, rest = segments(data)
     parts = [part for part in parts if part[1] not in (0xE0, 0xEE)]
     if transform is not None:
@@ -104,29 +100,30 @@ class Maker:
             (folder / f"{name}.scans").write_text(text)
         self.sources = {}
 
-    def source(self, size, colours, sampling):
-        key = (size, colours, sampling)
+    def source(self, size, colors, sampling):
+        key = (size, colors, sampling)
         if key not in self.sources:
-            pixels = scene(*size, len(self.sources))
+            pixels = scene(*size, len(self.sources), noise=6)
             quality = [85, 30, 100, 5][len(self.sources) % 4]
-            if colours == "cmyk":
+            if colors == "cmyk":
                 path = self.folder / "source.jpg"
-                Image.fromarray(pixels).convert("CMYK").save(path, quality=quality, subsampling={"444": 0, "422": 1, "420": 2}[sampling])
+                subsampling = ["444", "422", "420"].index(sampling)
+                Image.fromarray(pixels).convert("CMYK").save(path, quality=quality, subsampling=subsampling)
                 data = path.read_bytes()
                 path.unlink()
             else:
-                options = {"grey": ["-grayscale"], "rgb": ["-rgb"], "ycc": []}[colours]
+                options = {"grey": ["-grayscale"], "rgb": ["-rgb"], "ycc": []}[colors]
                 data = call(["cjpeg", "-quality", str(quality), *options, "-sample", SAMPLINGS[sampling]], ppm(pixels))
             self.sources[key] = data
         return self.sources[key]
 
-    def file(self, size, colours, sampling, coding, transform="as written"):
+    def file(self, size, colors, sampling, coding, transform="as written"):
         options = [str(self.folder / f"{option}.scans") if option in SCANS else option for option in CODINGS[coding]]
-        data = call(["jpegtran", "-copy", "all", *options], self.source(size, colours, sampling))
+        data = call(["jpegtran", "-copy", "all", *options], self.source(size, colors, sampling))
         if transform != "as written":
             data = marked(data, transform)
         mark = "" if transform == "as written" else f"_{transform}"
-        return f"{colours}{mark}_{sampling}_{coding}_{size[0]}x{size[1]}.jpg", data
+        return f"{colors}{mark}_{sampling}_{coding}_{size[0]}x{size[1]}.jpg", data
 
 
 def three_components(coding):
@@ -149,7 +146,8 @@ def grid(maker):
 
 def damaged(maker):
     rng = random.Random(1)
-    kinds = [("ycc", s, c) for s in ("444", "420", "440") for c in CODINGS] + [("grey", "444", "baseline"), ("cmyk", "420", "progressive")]
+    kinds = [("ycc", s, c) for s in ("444", "420", "440") for c in CODINGS]
+    kinds += [("grey", "444", "baseline"), ("cmyk", "420", "progressive")]
     for index in range(1500):
         name, data = maker.file((41, 37), *rng.choice(kinds))
         data = bytearray(data)
@@ -192,14 +190,17 @@ def compare(files, folder, plain):
     command += [] if plain else ["--features", "jpeg-c"]
     with tempfile.TemporaryDirectory() as out:
         text = "".join(f"{path.resolve()}\n" for path in paths)
-        lines = subprocess.run([*command, out], input=text, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout.splitlines()
+        run = subprocess.run([*command, out], input=text, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+        lines = run.stdout.splitlines()
         assert len(lines) == len(paths)
-        counts = dict.fromkeys(["equal", "refused by both", "refused here alone", "refused by Pillow alone", "different"], 0)
+        kinds = ["equal", "refused by both", "refused here alone", "refused by Pillow alone", "different"]
+        counts = dict.fromkeys(kinds, 0)
         for index, (path, line) in enumerate(zip(paths, lines)):
             size, theirs = pillows(path)
             ours = None if line.startswith("refused") else tuple(map(int, line.split()))
             if ours is None or size is None:
-                kind = "refused by both" if ours == size else "refused here alone" if ours is None else "refused by Pillow alone"
+                kind = "refused here alone" if ours is None else "refused by Pillow alone"
+                kind = "refused by both" if ours == size else kind
                 detail = f"{line} | {theirs if size is None else ''}"
             else:
                 values = pathlib.Path(out, f"{index}.rgb").read_bytes()
@@ -215,20 +216,14 @@ def compare(files, folder, plain):
     return counts["equal"] + counts["refused by both"] == len(paths)
 
 
-def fnv(data):
-    state = 0xCBF29CE484222325
-    for byte in data:
-        state = ((state ^ byte) * 0x100000001B3) & (1 << 64) - 1
-    return f"{state:016x}"
-
-
 def fixtures(maker):
     """A file or more for each value along each axis of the grid."""
-    out = ROOT / "tests/fixtures/images/jpeg"
+    out = FIXTURES / "jpeg"
     out.mkdir(exist_ok=True)
     files = [maker.file((31, 33), "ycc", sampling, "baseline") for sampling in SAMPLINGS]
     files += [maker.file((21, 19), "ycc", "420", coding) for coding in CODINGS if coding != "baseline"]
-    files += [maker.file((21, 19), "ycc", sampling, coding) for sampling in ("444", "422", "440") for coding in ("each", "restart3_each")]
+    for sampling, coding in itertools.product(("444", "422", "440"), ("each", "restart3_each")):
+        files.append(maker.file((21, 19), "ycc", sampling, coding))
     files += [maker.file((21, 19), "ycc", "420", "baseline", transform) for transform in (1, 0, None)]
     files += [maker.file((13, 31), "rgb", "444", "baseline"), maker.file((13, 31), "rgb", "444", "progressive", None)]
     files += [maker.file((13, 31), "grey", "444", coding) for coding in ("baseline", "progressive", "arithmetic")]
@@ -251,7 +246,8 @@ def main():
     parser.add_argument("--plain", action="store_true")
     args = parser.parse_args()
     if args.what == "damaged":
-        # Coefficients that no encoder writes overflow in Pillow's vector code in another way than in the C code that it stands for.
+        # Coefficients that no encoder writes overflow in Pillow's vector code in another way than in the C code that it
+        # stands for.
         os.environ["JSIMD_FORCENONE"] = "1"
     with tempfile.TemporaryDirectory() as scratch:
         maker = Maker(pathlib.Path(scratch))
