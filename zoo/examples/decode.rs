@@ -1,5 +1,6 @@
 //! Decodes the image files named on standard input, one a line, into `DIR/0.rgb`, `DIR/1.rgb` and so on: the bytes of
-//! `Image::pixels`. Prints for each `WIDTH HEIGHT`, or why it is refused. `tests/images/grid.py` compares them with Pillow's.
+//! `Image::pixels`. Prints for each `WIDTH HEIGHT`, or why it is refused. `tests/images/grid.py` compares them with
+//! Pillow's.
 
 use std::error::Error;
 use std::path::PathBuf;

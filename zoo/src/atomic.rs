@@ -1,8 +1,11 @@
 //! Files that are whole or not there: the one place through which this project writes files.
 //!
-//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and renamed over the last version when all of it
-//! is on disk. It is locked meanwhile. A lock ends with its process, however that ends: the next file that is written in the
-//! folder removes those that nobody holds, so that what a kill leaves does not stay.
+//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and renamed over the last version
+//! when all of it is on disk. It is locked meanwhile. A lock ends with its process, however that ends: the next file
+//! that is written in the folder removes those that nobody holds, so that what a kill leaves does not stay.
+//!
+//! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would replace a link or a device too, give the new
+//! file a mode of its own, and leave what a kill leaves.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
@@ -16,10 +19,12 @@ const LINKS: usize = 40;
 /// What the names of files in the making begin and end with.
 const NAME: (&str, &str) = (".pvlu-", ".tmp");
 
-/// A file in the making. Dropped before [`commit`](Self::commit), it is removed, and what was at its place stays as it was.
+/// A file in the making. Dropped before [`commit`](Self::commit), it is removed, and what was at its place stays as it
+/// was.
 ///
-/// A symbolic link stays one: the file that it leads to is replaced, or made. The replaced file's permissions stay, and, where the
-/// process may say so, its owner. A character device or a FIFO cannot be replaced: it is written to as it goes.
+/// A symbolic link stays one: the file that it leads to is replaced, or made. The replaced file's permissions stay,
+/// and, where the process may say so, its owner. A character device or a FIFO cannot be replaced: it is written to as
+/// it goes.
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
@@ -34,8 +39,8 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// A folder in the place of the file, a block device or a socket, a folder in which no file can be made. A FIFO waits for its
-    /// reader.
+    /// A folder in the place of the file, a block device or a socket, a folder in which no file can be made. A FIFO
+    /// waits for its reader.
     pub fn create(path: &Path) -> io::Result<Self> {
         let Some(place) = destination(path)? else {
             let file = OpenOptions::new().write(true).open(path)?;
@@ -62,7 +67,6 @@ impl AtomicFile {
     ///
     /// A disk that is full or fails, or a name that cannot be given. The file is then removed.
     pub fn commit(mut self) -> io::Result<()> {
-        self.file.flush()?;
         self.sync()?;
         let Some((temporary, to)) = &mut self.move_to else { return Ok(()) };
         if let Some(replaced) = &self.replaced {
@@ -82,8 +86,8 @@ impl Write for AtomicFile {
     }
 }
 
-/// The file that a file written to `path` would replace or make: `path`, or what it leads to by symbolic links. `None` for a character
-/// device or a FIFO, which is written to where it is.
+/// The file that a file written to `path` would replace or make: `path`, or what it leads to by symbolic links. `None`
+/// for a character device or a FIFO, which is written to where it is.
 ///
 /// # Errors
 ///
@@ -111,8 +115,8 @@ pub fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::new(ErrorKind::InvalidInput, "symbolic links that lead in a circle"))
 }
 
-/// Makes sure that files can be written in a folder, and removes what killed processes left there; the working folder for an
-/// empty path.
+/// Makes sure that files can be written in a folder, and removes what killed processes left there; the working folder
+/// for an empty path.
 ///
 /// # Errors
 ///
@@ -192,7 +196,8 @@ impl Temporary {
         let Some(from) = &self.path else { return Ok(()) };
         fs::rename(from, to)?;
         self.path = None;
-        // The name is in the folder, which has to reach the disk too. Not every system can open one, and the file is whole.
+        // The name is in the folder, which has to reach the disk too. Not every system can open one, and the file is
+        // whole.
         #[cfg(unix)]
         drop(File::open(folder_of(to)).and_then(|folder| folder.sync_all()));
         Ok(())

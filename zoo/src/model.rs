@@ -59,11 +59,12 @@ pub trait Model: Send + Sync {
     /// Height and width of an image.
     fn image(&self) -> (usize, usize);
 
-    /// Logits `[batch, classes]` of images `[batch, 3, height, width]`, as in evaluation unless a [`Mode`] was set by hand.
+    /// Logits `[batch, classes]` of images `[batch, 3, height, width]`, as in evaluation unless a [`Mode`] was set by
+    /// hand.
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error>;
 
-    /// Forward and backward over one batch, as in training unless a [`Mode`] was set by hand. Running statistics and dropout
-    /// counts move on; parameters do not.
+    /// Forward and backward over one batch, as in training unless a [`Mode`] was set by hand. Running statistics and
+    /// dropout counts move on; parameters do not.
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
     /// The network.
@@ -145,7 +146,10 @@ pub trait Model: Send + Sync {
 #[non_exhaustive]
 pub enum SwapError {
     /// Not one of those that the model can be swapped to.
-    #[error("cannot swap the activation to {}{}; possible are {}", quoted(to), did_you_mean(to, known), known.join(", "))]
+    #[error(
+        "cannot swap the activation to {}{}; possible are {}",
+        quoted(to), did_you_mean(to, known), known.join(", ")
+    )]
     Unknown {
         /// The activation asked for.
         to: String,

@@ -127,7 +127,10 @@ pub enum Start {
 #[non_exhaustive]
 pub enum RegistryError {
     /// No model of this name.
-    #[error("unknown model {}{}; known are {}", quoted(name), did_you_mean(name, &model_names()), model_names().join(", "))]
+    #[error(
+        "unknown model {}{}; known are {}",
+        quoted(name), did_you_mean(name, &model_names()), model_names().join(", ")
+    )]
     Model {
         /// The name asked for.
         name: String,
@@ -170,7 +173,7 @@ pub enum RegistryError {
     Device(#[from] pvlu::Error),
 }
 
-/// The activation that a name may have been meant for, unless it is that of one.
+/// A suggestion for a name that is none of an activation. One that this model lacks was meant as it is.
 fn meant(name: &str, known: &[&str]) -> String {
     if ACTIVATIONS.contains(&name) { String::new() } else { did_you_mean(name, known) }
 }

@@ -75,9 +75,10 @@ impl FreezePolicy {
     ///
     /// # Errors
     ///
-    /// [`FreezeError`] if the policy tells trunk and head apart and the network does not say which part the policy means, or if
-    /// nothing of the network would be trained or updated though the policy, being another than [`NONE`](Self::NONE), wants
-    /// that. Kinds of tensors that the network lacks beside others that it has are no error. The switches are then as they were.
+    /// [`FreezeError`] if the policy tells trunk and head apart and the network does not say which part the policy
+    /// means, or if nothing of the network would be trained or updated though the policy, being another than
+    /// [`NONE`](Self::NONE), wants that. Kinds of tensors that the network lacks beside others that it has are no
+    /// error. The switches are then as they were.
     pub fn try_apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) -> Result<(), FreezeError> {
         let groups_before = groups(net)?;
         if let Some(part) = self.named_part() {
@@ -155,8 +156,8 @@ impl FreezePolicy {
 pub enum FreezeError {
     /// The policy is about a part that the network does not say it has.
     #[error(
-        "the policy is about the {}, and the network does not say what that is: expected a TrunkAndHead<T, H>, as the networks \
-         of the zoo are",
+        "the policy is about the {}, and the network does not say what that is: expected a TrunkAndHead<T, H>, as the \
+         networks of the zoo are",
         part.name()
     )]
     NoPart {

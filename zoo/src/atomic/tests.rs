@@ -48,7 +48,8 @@ fn what_a_killed_process_left_goes_with_the_next_file_and_what_is_in_use_stays()
     assert_eq!(names(folder.path()).len(), 5 + 2);
 }
 
-/// Each sweeps the folder while the others write in it. Locks are of open files, so that threads are as good as processes.
+/// Each sweeps the folder while the others write in it. Locks are of open files, so that threads are as good as
+/// processes.
 #[test]
 fn writers_in_one_folder_do_not_take_from_each_other() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! Answers that mean nothing.
 
-/// A logit that is infinite or no number. What would be made of it, a probability or an order of classes, means nothing.
+/// A logit that is infinite or no number. What would be made of it, a probability or an order of classes, means
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
     "image {image}: the logit of class {class} is {value}, not a finite number: weights or inputs are out of range"
@@ -14,8 +15,8 @@ pub struct NotFinite {
     pub value: f32,
 }
 
-/// [`NotFinite`] for the first of these logits `[batch, classes]` that is infinite or no number. `before` is the number of
-/// images before these.
+/// [`NotFinite`] for the first of these logits `[batch, classes]` that is infinite or no number. `before` is the number
+/// of images before these.
 pub fn check_finite(logits: &[f32], classes: usize, before: usize) -> Result<(), NotFinite> {
     match logits.iter().position(|logit| !logit.is_finite()) {
         Some(at) => Err(NotFinite { image: before + at / classes, class: at % classes, value: logits[at] }),
