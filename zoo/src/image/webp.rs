@@ -14,26 +14,24 @@ const OVERWRITE: u8 = 2;
 
 /// Whether a file is as long as it says. Its decoder would make up the last bytes.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    length(bytes, 4).is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(length))
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
+    length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes(*length)))
 }
 
 /// The file with the first frame of an animation, if it is one, not to be blended with the canvas. The canvas is empty,
 /// and where the frame is transparent the decoder here would lose its color to it; libwebp keeps it.
 pub(super) fn without_blending(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut place = CHUNKS;
-    while let (Some(kind), Some(length)) = (bytes.get(place..place + 4), length(bytes, place + 4)) {
+    while let Some(&[a, b, c, d, ref length @ ..]) = bytes.get(place..).and_then(|rest| rest.first_chunk::<8>()) {
         let flags = place + 8 + FLAGS;
-        if kind == b"ANMF" && flags < bytes.len() {
+        if [a, b, c, d] == *b"ANMF" && flags < bytes.len() {
             let mut bytes = bytes.to_vec();
             bytes[flags] |= OVERWRITE;
             return Cow::Owned(bytes);
         }
         // Data of an odd length is followed by a byte that does not count.
-        place = place.saturating_add(8).saturating_add(length as usize).saturating_add(length as usize % 2);
+        let length = u32::from_le_bytes(*length) as usize;
+        place = place.saturating_add(8).saturating_add(length).saturating_add(length % 2);
     }
     Cow::Borrowed(bytes)
-}
-
-fn length(bytes: &[u8], place: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
 }
