@@ -68,6 +68,14 @@ pub fn quoted(text: &str) -> impl fmt::Display {
     Quoted(text)
 }
 
+/// The first `limit` of some names, with commas between them, and `...` if there are more.
+pub fn listed(names: impl IntoIterator<Item = impl fmt::Display>, limit: usize) -> String {
+    let mut names = names.into_iter();
+    let mut listed: Vec<String> = names.by_ref().take(limit).map(|name| name.to_string()).collect();
+    listed.extend(names.next().map(|_| "...".to_owned()));
+    listed.join(", ")
+}
+
 /// Shows a path: as [`shown`], but whole, since the system bounds its length.
 pub fn path(path: &Path) -> impl fmt::Display {
     struct Whole<'a>(&'a Path);
@@ -156,6 +164,13 @@ mod tests {
         assert_eq!(quoted(&format!("{long}b")).to_string(), format!("\"{long}\"..."));
         assert_eq!(message(&"x".repeat(9_000)).to_string().len(), MESSAGE + 3);
         assert_eq!(path(Path::new(&"x".repeat(9_000))).to_string().len(), 9_000);
+    }
+
+    #[test]
+    fn the_first_names_are_listed() {
+        assert_eq!(listed(["a", "b"], 2), "a, b");
+        assert_eq!(listed(["a", "b", "c", "d"], 2), "a, b, ...");
+        assert_eq!(listed([""; 0], 2), "");
     }
 
     #[test]

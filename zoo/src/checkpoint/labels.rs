@@ -10,6 +10,7 @@ pub const MAX_LABELS: usize = 1000;
 
 /// What the metadata holds.
 pub(super) const EXPECTED: &str = "a JSON array of at most 1000 names";
+const _: () = assert!(MAX_LABELS == 1000, "EXPECTED says it");
 
 /// At most [`MAX_LABELS`] names. Further ones are refused where they begin, and not read.
 struct Labels(Vec<String>);

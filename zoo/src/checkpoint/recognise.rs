@@ -7,6 +7,7 @@ use pvlu::activation::{Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Swish, Vlu}
 
 use crate::names::{KINDS, LayerNames, Part, called};
 use crate::registry::{Entry, MODELS};
+use crate::text::listed;
 use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
 
 /// Names of the models whose layers are exactly those of a file, but for the head: that may be any of the model's, a part of
@@ -204,9 +205,7 @@ impl fmt::Display for OtherHead {
 
 /// Names of layers, for people.
 fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(MAX_HEAD).map(|name| shown(name).to_string()).collect();
-    let more = if names.len() > MAX_HEAD { ", ..." } else { "" };
-    if shown.is_empty() { "none".to_owned() } else { format!("{}{more}", shown.join(", ")) }
+    if names.is_empty() { "none".to_owned() } else { listed(names.iter().map(|name| shown(name)), MAX_HEAD) }
 }
 
 /// The number of classes of the last layer in a file of a model with these names.

@@ -254,6 +254,8 @@ pub(super) fn shortened(mut names: Vec<String>) -> Vec<String> {
 }
 
 fn list(names: &[String]) -> String {
-    let shown = |name: &String| text::shown(name).to_string();
-    if names.is_empty() { "nothing".into() } else { names.iter().map(shown).collect::<Vec<_>>().join(", ") }
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    text::listed(names.iter().map(|name| text::shown(name)), DataError::LISTED)
 }

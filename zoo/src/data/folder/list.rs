@@ -70,7 +70,7 @@ impl PassedOver {
     }
 
     fn names(&self) -> String {
-        listed(self.names.iter().cloned(), self.names.len())
+        text::listed(&self.names, LISTED)
     }
 
     fn line(&self, dir: &Path) -> Option<String> {
@@ -165,15 +165,9 @@ fn refusal(dir: &Path, files: &[(PathBuf, &str)]) -> DataError {
         "expected PNG, JPEG and WebP images, found {} that {are} not read here: {}: convert {them} (to PNG), or remove \
          {them}",
         files.len(),
-        listed(named, files.len())
+        text::listed(named, LISTED)
     );
     DataError::Unreadable { path: dir.to_owned(), found }
-}
-
-/// The first names, and whether there are more.
-fn listed(names: impl Iterator<Item = String>, count: usize) -> String {
-    let more = (count > LISTED).then(|| "...".to_owned());
-    names.take(LISTED).chain(more).collect::<Vec<_>>().join(", ")
 }
 
 fn leads_nowhere(path: &Path) -> bool {
