@@ -78,6 +78,21 @@ pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
     prepared.map_err(|source| CliError::Write { path: folder.to_owned(), source })
 }
 
+/// Makes a folder that nobody had before, in one that is made if need be: a name and the first number from 1 on that is free.
+pub fn new_folder(within: &Path, name: &str) -> Result<PathBuf, CliError> {
+    let failed = |source| CliError::Write { path: within.to_owned(), source };
+    fs::create_dir_all(within).map_err(failed)?;
+    let mut number = 1_u64;
+    loop {
+        let folder = within.join(format!("{name}{number}"));
+        match fs::create_dir(&folder) {
+            // Also a link that leads nowhere, which would lead others elsewhere.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|()| folder).map_err(failed),
+        }
+    }
+}
+
 /// Makes sure that a file can be written at a path, before any work is done, and leaves nothing there. Folders that are
 /// missing are left to [`write_in_folder`].
 pub fn write_probe(path: &Path) -> Result<(), CliError> {

@@ -20,7 +20,7 @@ use crate::model::{Model, SwapError};
 use crate::names::{LayerNames, Part};
 use crate::registry::{self, Entry, Options, RegistryError, Start};
 use crate::text::{quoted, shown};
-use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, load, save};
+use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, Writer, load, write};
 
 /// Keys of the metadata of a file saved here.
 mod key {
@@ -302,11 +302,12 @@ pub fn save_model(
     preprocessing: Option<&str>,
     labels: Option<&[String]>,
 ) -> Result<(), CheckpointError> {
-    save_tuned(model, entry, path, source, preprocessing, labels, None)
+    Ok(write_model(model, entry, path, source, preprocessing, labels, None)?.finish()?)
 }
 
-/// As [`save_model`], and the file says which images the model was trained on, in the words of the caller.
-pub fn save_tuned(
+/// As [`save_model`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`]; and the file
+/// says which images the model was trained on, in the words of the caller.
+pub fn write_model(
     model: &dyn Model,
     entry: &Entry,
     path: impl AsRef<Path>,
@@ -314,7 +315,7 @@ pub fn save_tuned(
     preprocessing: Option<&str>,
     labels: Option<&[String]>,
     trained_on: Option<&str>,
-) -> Result<(), CheckpointError> {
+) -> Result<Writer, CheckpointError> {
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
         // What torch's own writer says, for readers that ask.
@@ -328,7 +329,7 @@ pub fn save_tuned(
     metadata.extend(preprocessing.map(|text| (key::PREPROCESSING.to_owned(), text.to_owned())));
     metadata.extend(labels.map(|names| (key::LABELS.to_owned(), serde_json::json!(names).to_string())));
     metadata.extend(trained_on.map(|text| (key::TRAINED_ON.to_owned(), text.to_owned())));
-    Ok(save(model.net(), &entry.names((height, width)), path, source, &metadata)?)
+    Ok(write(model.net(), &entry.names((height, width)), path, source, &metadata)?)
 }
 
 fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {

@@ -101,7 +101,7 @@ impl TrainedOn {
     /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model was tuned
     /// on; and whether those that it was trained on are among them.
     pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
-        let (file, mut notes) = (file.display(), Vec::new());
+        let mut notes = Vec::new();
         // Looks at every file, which is of no use without a record.
         let whole = (!self.is_empty()).then(|| Origin::folder(&parts, held_out).folder).flatten();
         let only_train = matches!(parts, FolderParts::Train(_));
@@ -114,27 +114,43 @@ impl TrainedOn {
             let all = images.len();
             images = images.split_validation(share)?.1;
             notes.push(format!(
-                "{name}: {file} was tuned on it: evaluated are the {} of {all} images held out then",
+                "{name}: {} was tuned on it: evaluated are the {} of {all} images held out then",
+                file.display(),
                 images.len()
             ));
         } else if only_train {
             notes.push(format!("warning: {name}: no folder of test images, so those to train on are evaluated"));
         }
-        for record in &self.0 {
-            let (found, of) = record.finds(&images);
-            if found > 0 {
-                let sampled = if of as u64 == record.images {
-                    String::new()
-                } else {
-                    format!(" that were looked for, of {}", record.images)
-                };
-                notes.push(format!(
-                    "warning: {name}: {found} of {of} images{sampled} that {file} was trained on are among those evaluated: its \
-                     accuracy on them says little of others"
-                ));
-            }
-        }
+        notes.extend(self.warnings_of(&images, file));
         Ok(Chosen { images, notes })
+    }
+
+    /// What to tell the user of images that `file` is to be measured with, and that it was trained on.
+    pub fn warnings(&self, images: &Images, file: &Path) -> Vec<String> {
+        match images {
+            Images::Memory(_) => Vec::new(),
+            Images::Files(folder) => self.warnings_of(folder, file),
+        }
+    }
+
+    fn warnings_of(&self, folder: &ImageFolder, file: &Path) -> Vec<String> {
+        let warning = |record: &Record| {
+            let (found, of) = record.finds(folder);
+            let sampled = if of as u64 == record.images {
+                String::new()
+            } else {
+                format!(" that were looked for, of {}", record.images)
+            };
+            (found > 0).then(|| {
+                format!(
+                    "warning: {}: {found} of {of} images{sampled} that {} was trained on are among those evaluated: its \
+                     accuracy on them says little of others",
+                    folder.path().display(),
+                    file.display()
+                )
+            })
+        };
+        self.0.iter().filter_map(warning).collect()
     }
 
     /// Whether nothing is known.
