@@ -1,5 +1,6 @@
 //! Signals that ask for an end: the first one for an orderly one, a second one ends the process.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::output::note;
@@ -53,6 +54,11 @@ fn ask(code: u8) {
 /// Whether an end was asked for.
 pub fn interrupted() -> bool {
     ASKED.load(Ordering::SeqCst) != 0
+}
+
+/// `Break` once an end was asked for, for what goes on step by step.
+pub fn flow() -> ControlFlow<()> {
+    if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// The exit code of a program that ended because it was asked to: 143 after SIGTERM, else 130.

@@ -98,8 +98,8 @@ fn an_output_that_is_read_or_there_is_refused_before_the_work() {
     let before = fs::read(place.path("w.safetensors")).unwrap();
     fs::hard_link(place.path("w.safetensors"), place.path("hard.safetensors")).unwrap();
     let mut names = vec!["w.safetensors", "./w.safetensors", "set/../w.safetensors", "hard.safetensors"];
-    if cfg!(unix) {
-        #[cfg(unix)]
+    #[cfg(unix)]
+    {
         std::os::unix::fs::symlink("w.safetensors", place.path("soft.safetensors")).unwrap();
         names.push("soft.safetensors");
     }

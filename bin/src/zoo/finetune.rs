@@ -15,14 +15,13 @@ use super::args::{FinetuneArgs, ModelArgs, Part};
 use super::best::Reached;
 use super::classes::Order;
 use super::data::Images;
-use super::info::pretty;
 use super::keep::keep;
 use super::targets::Target;
 use super::trained_on::TrainedOn;
 use super::tune::{Session, Tuned};
 use crate::error::CliError;
 use crate::memory::check_batch;
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::progress::Progress;
 
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
@@ -103,12 +102,12 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     }
     let activation = model.activation();
     if args.json {
-        return print(&pretty(&json!({
+        return print_json(&json!({
             "model": name, "activation": activation, "trained_elements": trained, "updated_elements": updated,
             "epochs": args.epochs, "head_epochs": args.head_epochs,
             "train_images": session.train.len(), "test_images": session.test.len(),
             "top1_before": before, "top1": after, "seed": args.seed,
-        })));
+        }));
     }
     print(&format!(
         "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated {updated}",

@@ -1,6 +1,6 @@
 //! What a tuned file says of the images that it was trained on, so that it is not measured with them unawares.
 //!
-//! A folder is recognised by its images, wherever it lies: by the names of classes and files and the sizes of these, and by the
+//! A folder is recognized by its images, wherever it lies: by the names of classes and files and the sizes of these, and by the
 //! contents of some of the images.
 
 use std::collections::BTreeMap;

@@ -116,7 +116,7 @@ impl Session<'_> {
         self.progress.start_run(&run, epochs);
         let mut observe = |event: Event<'_>| {
             self.progress.observe(&run, epochs, event);
-            if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            interrupt::flow()
         };
         let mut phase = Phase::new(model, epochs, reached.as_ref()).map_err(|source| self.failed(source))?;
         let mut failure = None;
@@ -149,8 +149,7 @@ impl Session<'_> {
     /// Accuracy on the test images. A network that gives no finite answer was ruined by its last update: then the model goes back
     /// to the best one before it, which `reached` is.
     fn measure(&self, model: &mut dyn Model, reached: &mut Option<Reached>) -> Result<f64, CliError> {
-        let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let evaluation = evaluate_finite(model, &self.loader(&self.test)?, &mut stop);
+        let evaluation = evaluate_finite(model, &self.loader(&self.test)?, &mut interrupt::flow);
         if matches!(evaluation, Err(TrainError::NotFinite(_)))
             && let Some(ruined) = reached.take()
         {
