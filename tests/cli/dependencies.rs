@@ -75,7 +75,8 @@ fn an_advisory_is_about_the_versions_that_it_names() {
             .unwrap();
     let is_affected = |version: &str| {
         let lock = format!(
-            "[[package]]\nname = 'a'\nversion = '{version}'\nsource = 's'\n[[package]]\nname = 'b'\nversion = '1.1.0'\nsource = 's'"
+            "[[package]]\nname = 'a'\nversion = '{version}'\nsource = 's'\n\
+             [[package]]\nname = 'b'\nversion = '1.1.0'\nsource = 's'"
         );
         !affected(&toml::from_str(&lock).unwrap(), &advisories).is_empty()
     };

@@ -1,24 +1,22 @@
 //! What a tuning keeps when it does not come to its end, and what `eval` makes of what a tuned file says of its images.
 
-use std::collections::BTreeMap;
 use std::fs;
 #[cfg(unix)]
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 #[cfg(unix)]
 use std::process::{Command, Stdio};
 
-use pvlu_zoo::weights::{Declared, TensorFile, Writer};
+use pvlu_zoo::weights::TensorFile;
 use serde_json::Value;
 
 use crate::support::Place;
 use crate::tuning::{TUNE, changed, cifar10, folder};
 #[cfg(unix)]
 use crate::zoo::command;
-use crate::zoo::{grey, json, weights, zoo};
+use crate::zoo::{grey, json, rewrite, weights, zoo};
 
-/// Starts a tuning that takes longer than the test, sends it a signal in its second epoch, and returns its exit code and what
-/// it said last. `until` is done between the two.
+/// Starts a tuning that takes longer than the test, sends it a signal in its second epoch, and returns its exit code
+/// and what it said last. `until` is done between the two.
 #[cfg(unix)]
 fn stopped(place: &Place, arguments: &str, signal: &str, until: impl FnOnce()) -> (Option<i32>, String) {
     let mut command = command(place, &format!("{TUNE} --epochs 1000000 {arguments}"));
@@ -247,31 +245,14 @@ fn images_to_learn_from_are_not_measured_with_unawares() {
     let file = TensorFile::open(place.path("t.safetensors")).unwrap();
     let mut metadata = file.metadata().clone();
     metadata.remove("pvlu_zoo.trained_on").unwrap();
-    rewrite(&file, &place.path("old.safetensors"), &metadata);
+    rewrite(&file, &place.path("old.safetensors"), &metadata, |_, _| ());
     let arguments = "eval --weights old.safetensors --dataset folder --data images";
     let unknown = zoo(&place, arguments).succeeded().stderr;
     assert!(unknown.contains("old.safetensors does not say which images it was tuned on"), "{unknown}");
     metadata.insert("pvlu_zoo.trained_on".to_owned(), "[{}]".to_owned());
-    rewrite(&file, &place.path("odd.safetensors"), &metadata);
+    rewrite(&file, &place.path("odd.safetensors"), &metadata, |_, _| ());
     zoo(&place, "eval --weights odd.safetensors --dataset folder --data images")
         .failed_in_one_line(1, &["odd.safetensors", "not what finetune writes"]);
-}
-
-/// A file with the same tensors and other metadata.
-fn rewrite(file: &TensorFile, to: &Path, metadata: &BTreeMap<String, String>) {
-    let shapes = file.entries().iter();
-    let declared = shapes.map(|(name, entry)| Declared {
-        name: name.clone(),
-        dtype: entry.dtype.clone(),
-        shape: entry.shape.clone(),
-    });
-    let mut writer = Writer::create(to, declared.collect(), metadata).unwrap();
-    for (name, entry) in file.entries() {
-        let mut values = vec![0.0_f32; entry.shape.iter().product()];
-        file.read_into(name, &mut values).unwrap();
-        writer.write(name, &values).unwrap();
-    }
-    writer.finish().unwrap();
 }
 
 /// CIFAR's files with another number of images than the official ones are used, with a warning.

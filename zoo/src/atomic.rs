@@ -1,9 +1,9 @@
 //! Files that are whole or not there: the one place through which this project writes files.
 //!
-//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and gets its name when all of it is on disk: in
-//! the place of the last version, or only if nothing is there. It is locked meanwhile. A lock ends with its process, however
-//! that ends: the next file that is written in the folder removes those that nobody holds, so that what a kill leaves does not
-//! stay.
+//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and gets its name when all of it is
+//! on disk: in the place of the last version, or only if nothing is there. It is locked meanwhile. A lock ends with its
+//! process, however that ends: the next file that is written in the folder removes those that nobody holds, so that
+//! what a kill leaves does not stay.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
@@ -17,10 +17,12 @@ const LINKS: usize = 40;
 /// What the names of files in the making begin and end with.
 const NAME: (&str, &str) = (".pvlu-", ".tmp");
 
-/// A file in the making. Dropped before [`commit`](Self::commit), it is removed, and what was at its place stays as it was.
+/// A file in the making. Dropped before [`commit`](Self::commit), it is removed, and what was at its place stays as it
+/// was.
 ///
-/// A symbolic link stays one: the file that it leads to is replaced, or made. The replaced file's permissions stay, and, where the
-/// process may say so, its owner. A character device or a FIFO cannot be replaced: it is written to as it goes.
+/// A symbolic link stays one: the file that it leads to is replaced, or made. The replaced file's permissions stay,
+/// and, where the process may say so, its owner. A character device or a FIFO cannot be replaced: it is written to as
+/// it goes.
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
@@ -35,8 +37,8 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// A folder in the place of the file, a block device or a socket, a folder in which no file can be made. A FIFO waits for its
-    /// reader.
+    /// A folder in the place of the file, a block device or a socket, a folder in which no file can be made. A FIFO
+    /// waits for its reader.
     pub fn create(path: &Path) -> io::Result<Self> {
         let Some(place) = destination(path)? else {
             let file = OpenOptions::new().write(true).open(path)?;
@@ -75,7 +77,8 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// As for [`commit`](Self::commit), and [`ErrorKind::AlreadyExists`] if something has the name, which stays as it is.
+    /// As for [`commit`](Self::commit), and [`ErrorKind::AlreadyExists`] if something has the name, which stays as it
+    /// is.
     pub fn commit_new(mut self) -> io::Result<()> {
         self.sync()?;
         let Some((temporary, to)) = &mut self.move_to else { return Ok(()) };
@@ -93,8 +96,8 @@ impl Write for AtomicFile {
     }
 }
 
-/// The file that a file written to `path` would replace or make: `path`, or what it leads to by symbolic links. `None` for a character
-/// device or a FIFO, which is written to where it is.
+/// The file that a file written to `path` would replace or make: `path`, or what it leads to by symbolic links. `None`
+/// for a character device or a FIFO, which is written to where it is.
 ///
 /// # Errors
 ///
@@ -122,8 +125,8 @@ pub fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::new(ErrorKind::InvalidInput, "symbolic links that lead in a circle"))
 }
 
-/// Makes sure that files can be written in a folder, and removes what killed processes left there; the working folder for an
-/// empty path.
+/// Makes sure that files can be written in a folder, and removes what killed processes left there; the working folder
+/// for an empty path.
 ///
 /// # Errors
 ///

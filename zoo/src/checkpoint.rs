@@ -110,7 +110,8 @@ pub enum CheckpointError {
         /// Bytes of the input and the output of the widest layer.
         bytes: u64,
     },
-    /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another one.
+    /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another
+    /// one.
     #[error("{}: {nested}", path.display())]
     Nested {
         /// The file.
@@ -305,8 +306,8 @@ pub fn save_model(
     Ok(write_model(model, entry, path, source, preprocessing, labels, None)?.finish()?)
 }
 
-/// As [`save_model`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`]; and the file
-/// says which images the model was trained on, in the words of the caller.
+/// As [`save_model`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`]; and
+/// the file says which images the model was trained on, in the words of the caller.
 pub fn write_model(
     model: &dyn Model,
     entry: &Entry,
@@ -343,8 +344,8 @@ fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {
     }
 }
 
-/// The file under the names that follow what all of them begin with, if those are the names of a known model and the whole names
-/// are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
+/// The file under the names that follow what all of them begin with, if those are the names of a known model and the
+/// whole names are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
 fn without_common_prefix(mut file: TensorFile) -> TensorFile {
     if let Some(prefix) = recognise::common_prefix(&file) {
         file.strip_prefix(&prefix);

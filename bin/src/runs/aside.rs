@@ -1,7 +1,8 @@
-//! Where files go that are in the way of a run of other settings: to `OUT/aside/1`, or the first number after it that is free.
+//! Where files go that are in the way of a run of other settings: to `OUT/aside/1`, or the first number after it that
+//! is free.
 //!
-//! Such a folder is an output folder itself, with `runs` and `weights`: `reproduce merge OUT/aside/1` makes the table of the runs
-//! that are finished there, and a table with `--out OUT/aside/1` goes on with those that are not.
+//! Such a folder is an output folder itself, with `runs` and `weights`: `reproduce merge OUT/aside/1` makes the table
+//! of the runs that are finished there, and a table with `--out OUT/aside/1` goes on with those that are not.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -26,8 +27,8 @@ impl Aside {
         Self { out: out.to_owned(), folder: RefCell::default() }
     }
 
-    /// Moves files of the output folder, each with the reason why, and says so in one line; of those before one that cannot be
-    /// moved too.
+    /// Moves files of the output folder, each with the reason why, and says so in one line; of those before one that
+    /// cannot be moved too.
     pub fn take(&self, files: &[(PathBuf, String)], say: &dyn Fn(&str)) -> Result<(), CliError> {
         let Some((first, why)) = files.first() else { return Ok(()) };
         let folder = self.folder()?;

@@ -83,8 +83,8 @@ impl Config {
         self.entries().map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
     }
 
-    /// What [`to_json`](Self::to_json) made; `None` of anything else, of keys that are no words, and of values that are longer
-    /// than any of ours or hold controls.
+    /// What [`to_json`](Self::to_json) made; `None` of anything else, of keys that are no words, and of values that are
+    /// longer than any of ours or hold controls.
     pub fn of_json(value: &Value) -> Option<Self> {
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         let entry = |(key, value): (&String, &Value)| {

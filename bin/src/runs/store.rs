@@ -81,8 +81,8 @@ impl Store {
         Ok(Self { folder, weights, earlier, every, save_weights, aside: Aside::of(out) })
     }
 
-    /// Looks at what an earlier command left of some runs, and of the trainings that they go on from, before anything is trained: moves
-    /// aside what does not count, and returns the records of the runs that are finished.
+    /// Looks at what an earlier command left of some runs, and of the trainings that they go on from, before anything
+    /// is trained: moves aside what does not count, and returns the records of the runs that are finished.
     pub fn begin(&self, runs: &[Planned], progress: &Progress) -> Result<Vec<Option<Record>>, CliError> {
         // All is looked at before anything is moved: an error leaves all as it was.
         let mut aside: Vec<(PathBuf, String)> = Vec::new();
@@ -164,8 +164,8 @@ impl Store {
         Ok((!lacks_weights).then_some(record))
     }
 
-    /// Keeps the record of a run that was done elsewhere. One that says something else is moved aside, and so is what else there
-    /// is of such a run.
+    /// Keeps the record of a run that was done elsewhere. One that says something else is moved aside, and so is what
+    /// else there is of such a run.
     pub fn adopt(&self, record: &Record) -> Result<(), CliError> {
         let (config, path) = (&record.config, self.record_path(&record.config));
         let why = match path.exists().then(|| Record::read(&path)) {

@@ -22,7 +22,8 @@ impl Reached {
         self.loss = f64::INFINITY;
     }
 
-    /// Puts the model back to the best network before this one, which its last update has ruined; `None` if there is none.
+    /// Puts the model back to the best network before this one, which its last update has ruined; `None` if there is
+    /// none.
     pub fn go_back(self, model: &mut dyn Model) -> Result<Option<Self>, Error> {
         self.earlier.map(|earlier| earlier.put_back(model)).transpose()
     }
@@ -46,8 +47,8 @@ impl Candidate {
 /// A phase of a tuning, as far as it has come.
 ///
 /// Nothing is measured while a model is tuned but the loss of its training. The best network is that after which it was
-/// lowest: over the next epoch, as far as that goes, and before the first step of one over the last epoch. So a network that
-/// an update has ruined is never the best.
+/// lowest: over the next epoch, as far as that goes, and before the first step of one over the last epoch. So a network
+/// that an update has ruined is never the best.
 #[derive(Debug)]
 pub struct Phase {
     epochs: u64,
@@ -61,7 +62,8 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// The beginning of a phase of so many epochs; `before` is what an earlier one made of the model, if it was trained.
+    /// The beginning of a phase of so many epochs; `before` is what an earlier one made of the model, if it was
+    /// trained.
     pub fn new(model: &dyn Model, epochs: u64, before: Option<&Reached>) -> Result<Self, Error> {
         let candidate = |Reached { what, loss, .. }: &Reached| {
             let (what, loss, values) = (what.clone(), *loss, Snapshot::of_moving(model)?);
@@ -126,8 +128,8 @@ impl Phase {
         Reached { what, loss, earlier: self.best }
     }
 
-    /// Puts the model back to the best network; `None` if nothing came of the phase. Without a whole epoch the model is left
-    /// after the steps that were done, unless these went wrong or what was there before them is better.
+    /// Puts the model back to the best network; `None` if nothing came of the phase. Without a whole epoch the model is
+    /// left after the steps that were done, unless these went wrong or what was there before them is better.
     pub fn restore(mut self, model: &mut dyn Model, diverged: bool) -> Result<Option<Reached>, Error> {
         self.settle();
         let Self { epochs, is_first, steps: (steps, loss), best, .. } = self;

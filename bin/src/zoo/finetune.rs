@@ -140,8 +140,8 @@ fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy)
     }
 }
 
-/// The model with another activation, or why it cannot be had. A failed swap leaves no model: the one that `again` opens gets what
-/// this one was trained to, if it was.
+/// The model with another activation, or why it cannot be had. A failed swap leaves no model: the one that `again`
+/// opens gets what this one was trained to, if it was.
 fn swapped(
     model: Box<dyn Model>,
     activation: &str,
@@ -186,8 +186,8 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
             Ok(FreezePolicy::NONE.try_apply(opened.model.net_mut())?)
         }
         Err(FreezeError::Nothing { .. }) => Err(CliError::Usage(format!(
-            "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or none \
-             to measure only"
+            "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or \
+             none to measure only"
         ))),
         applied => Ok(applied?),
     }

@@ -10,8 +10,8 @@ use super::args::InfoArgs;
 use crate::error::CliError;
 use crate::output::{print, print_json};
 
-/// Prints a row for each model: name, activations, sizes of images, what it is. All but the last are without spaces, so that
-/// programs can read them; what follows an empty line explains.
+/// Prints a row for each model: name, activations, sizes of images, what it is. All but the last are without spaces, so
+/// that programs can read them; what follows an empty line explains.
 pub fn list(as_json: bool) -> Result<(), CliError> {
     if as_json {
         let models: Vec<Value> = MODELS

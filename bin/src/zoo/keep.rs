@@ -13,8 +13,9 @@ use crate::output::new_folder;
 /// Writes a file up to its name.
 pub type Save<'a> = &'a dyn Fn(&Path) -> Result<Writer, CliError>;
 
-/// Keeps what a command has computed in the file that was asked for, beside it if something else is there by now, or, where
-/// neither can be written, in the folder for temporary files; and returns what ended the command with what became of that.
+/// Keeps what a command has computed in the file that was asked for, beside it if something else is there by now, or,
+/// where neither can be written, in the folder for temporary files; and returns what ended the command with what became
+/// of that.
 pub fn keep(error: CliError, what: impl Into<String>, target: &Target<'_>, save: Save<'_>) -> CliError {
     let path = target.path();
     let written = match target.write(save) {

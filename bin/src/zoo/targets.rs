@@ -18,8 +18,8 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Makes sure, before any work is done, that a command may write a file and can: it is none of those that are read, by
-    /// whatever name or link, and where there is a file already, the user has `force`d to replace it.
+    /// Makes sure, before any work is done, that a command may write a file and can: it is none of those that are read,
+    /// by whatever name or link, and where there is a file already, the user has `force`d to replace it.
     pub fn new(path: &'a Path, inputs: &[&Path], force: bool) -> Result<Self, CliError> {
         let target = Self { path, replaces: force };
         target.refuse(inputs.iter().copied())?;
@@ -50,8 +50,8 @@ impl<'a> Target<'a> {
         )))
     }
 
-    /// Writes the file, in a folder that is made if need be. What came to be there since [`new`](Self::new) is replaced only if the
-    /// user has forced that; otherwise it is [`CliError::Taken`].
+    /// Writes the file, in a folder that is made if need be. What came to be there since [`new`](Self::new) is replaced
+    /// only if the user has forced that; otherwise it is [`CliError::Taken`].
     pub fn write(&self, write: impl FnOnce(&Path) -> Result<Writer, CliError>) -> Result<(), CliError> {
         let finish = if self.replaces { Writer::finish } else { Writer::finish_new };
         write_in_folder(self.path, || match finish(write(self.path)?) {

@@ -1,7 +1,7 @@
 //! What a tuned file says of the images that it was trained on, so that it is not measured with them unawares.
 //!
-//! A folder is recognized by its images, wherever it lies: by the names of classes and files and the sizes of these, and by the
-//! contents of some of the images.
+//! A folder is recognized by its images, wherever it lies: by the names of classes and files and the sizes of these,
+//! and by the contents of some of the images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -98,8 +98,8 @@ impl TrainedOn {
         self
     }
 
-    /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model was tuned
-    /// on; and whether those that it was trained on are among them.
+    /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model
+    /// was tuned on; and whether those that it was trained on are among them.
     pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
         let mut notes = Vec::new();
         // Looks at every file, which is of no use without a record.
@@ -143,8 +143,8 @@ impl TrainedOn {
             };
             (found > 0).then(|| {
                 format!(
-                    "warning: {}: {found} of {of} images{sampled} that {} was trained on are among those evaluated: its \
-                     accuracy on them says little of others",
+                    "warning: {}: {found} of {of} images{sampled} that {} was trained on are among those evaluated: \
+                     its accuracy on them says little of others",
                     folder.path().display(),
                     file.display()
                 )

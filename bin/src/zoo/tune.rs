@@ -79,8 +79,8 @@ impl Session<'_> {
         Ok(Tuned { before, after, trained, updated })
     }
 
-    /// Trains what a policy says for some epochs. `reached` is what an earlier phase made of the model, and then what this one
-    /// did: after an error the best that it came to, which the model then is.
+    /// Trains what a policy says for some epochs. `reached` is what an earlier phase made of the model, and then what
+    /// this one did: after an error the best that it came to, which the model then is.
     pub fn tune(
         &self,
         model: &mut dyn Model,
@@ -146,8 +146,8 @@ impl Session<'_> {
         Err(error)
     }
 
-    /// Accuracy on the test images. A network that gives no finite answer was ruined by its last update: then the model goes back
-    /// to the best one before it, which `reached` is.
+    /// Accuracy on the test images. A network that gives no finite answer was ruined by its last update: then the model
+    /// goes back to the best one before it, which `reached` is.
     fn measure(&self, model: &mut dyn Model, reached: &mut Option<Reached>) -> Result<f64, CliError> {
         let evaluation = evaluate_finite(model, &self.loader(&self.test)?, &mut interrupt::flow);
         if matches!(evaluation, Err(TrainError::NotFinite(_)))

@@ -37,8 +37,9 @@ pub struct LoadOptions {
 
 /// Loads a file into a model whose layers have these names.
 ///
-/// All or nothing: every tensor of the file is matched, and those that are loaded are read and converted once, before the first
-/// tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see [`TensorFile`]); else the largest tensor.
+/// All or nothing: every tensor of the file is matched, and those that are loaded are read and converted once, before
+/// the first tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see
+/// [`TensorFile`]); else the largest tensor.
 ///
 /// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation. That
 /// then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1, PReLU a slope

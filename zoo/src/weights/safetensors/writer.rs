@@ -28,8 +28,8 @@ pub struct Declared {
 /// A safetensors file in the making: the header first, then one tensor after the other, each converted piece by piece, so
 /// that no second copy of a model is ever in memory.
 ///
-/// It is an [`AtomicFile`], which gets its name in [`finish`](Self::finish) when all of it is on disk. Until then a file that was
-/// there before stays as it is; dropped before, the new one is removed.
+/// It is an [`AtomicFile`], which gets its name in [`finish`](Self::finish) when all of it is on disk. Until then a
+/// file that was there before stays as it is; dropped before, the new one is removed.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
@@ -107,7 +107,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// As for [`finish`](Self::finish), and [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) in a [`WeightsError::Io`].
+    /// As for [`finish`](Self::finish), and [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) in a
+    /// [`WeightsError::Io`].
     pub fn finish_new(self) -> Result<(), WeightsError> {
         self.end(AtomicFile::commit_new)
     }
