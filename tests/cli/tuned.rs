@@ -216,14 +216,18 @@ fn a_folder_that_a_model_was_tuned_on_is_measured_by_what_was_held_out() {
     // What a second tuning was trained on comes beside the first.
     let again = "finetune --weights t.safetensors --dataset folder --train head --epochs 1 --quiet --out u.safetensors";
     zoo(&place, &format!("{again} --data images/test")).succeeded();
-    // It is measured with images that were held out before, or with some that were not.
-    let third = "finetune --weights u.safetensors --dataset folder --train none";
-    let said = |data: &str| zoo(&place, &format!("{third} --data {data}")).succeeded().stderr;
-    assert!(!said("images/test").contains("was trained on"), "{}", said("images/test"));
-    let known = "warning: images/test: 6 of 6 images that u.safetensors was trained on are among those evaluated";
-    assert!(said("images").contains(known), "{}", said("images"));
     assert!(evaluated("u.safetensors", "elsewhere").2.contains("6 of 6 images that u.safetensors"));
     assert!(evaluated("u.safetensors", "images").2.contains("images held out then"));
+    // A third one is measured with images that were held out before, or with some that were not.
+    fs::create_dir(place.path("set")).unwrap();
+    fs::rename(place.path("elsewhere"), place.path("set/train")).unwrap();
+    fs::rename(place.path("images/test"), place.path("set/test")).unwrap();
+    let third = "finetune --weights u.safetensors --dataset folder --train none";
+    let said = |data: &str| zoo(&place, &format!("{third} --data {data}")).succeeded().stderr;
+    let (same, divided) = (said("set/test"), said("set"));
+    assert!(!same.contains("was trained on"), "{same}");
+    let known = "warning: set/test: 6 of 6 images that u.safetensors was trained on are among those evaluated";
+    assert!(divided.contains(known), "{divided}");
 }
 
 #[test]

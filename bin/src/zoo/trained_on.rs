@@ -108,7 +108,8 @@ impl TrainedOn {
         let is_divided = matches!(parts, FolderParts::Divided { .. });
         let mut images = parts.to_evaluate();
         notes.extend(images.warnings().iter().map(|warning| format!("warning: {warning}")));
-        let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&images).0 > 0);
+        let by_digest = self.by_digest(&images);
+        let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&by_digest).0 > 0);
         let name = images.path().display().to_string();
         if let Some(share) = tuned_here.filter(|_| !is_divided).and_then(|record| record.folder.as_ref()?.1) {
             let all = images.len();
@@ -134,8 +135,9 @@ impl TrainedOn {
     }
 
     fn warnings_of(&self, folder: &ImageFolder, file: &Path) -> Vec<String> {
+        let by_digest = self.by_digest(folder);
         let warning = |record: &Record| {
-            let (found, of) = record.finds(folder);
+            let (found, of) = record.finds(&by_digest);
             let sampled = if of as u64 == record.images {
                 String::new()
             } else {
@@ -153,6 +155,11 @@ impl TrainedOn {
         self.0.iter().filter_map(warning).collect()
     }
 
+    /// The images of a folder in which records are looked for; looking at every file is of no use without a record.
+    fn by_digest<'a>(&self, folder: &'a ImageFolder) -> BTreeMap<String, &'a Path> {
+        if self.is_empty() { BTreeMap::new() } else { by_digest(folder) }
+    }
+
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -160,12 +167,12 @@ impl TrainedOn {
 }
 
 impl Record {
-    /// How many of the sampled images are in a folder, and how many were sampled.
-    fn finds(&self, folder: &ImageFolder) -> (usize, usize) {
-        let same = |(path, _): &(&Path, usize)| {
-            self.sample.get(&short(&described(path))).is_some_and(|content| contents(path).as_ref() == Some(content))
+    /// How many of the sampled images are among those of a folder, and how many were sampled.
+    fn finds(&self, folder: &BTreeMap<String, &Path>) -> (usize, usize) {
+        let same = |(digest, content): &(&String, &String)| {
+            folder.get(*digest).is_some_and(|path| contents(path).as_ref() == Some(content))
         };
-        (folder.files().filter(same).count(), self.sample.len())
+        (self.sample.iter().filter(same).count(), self.sample.len())
     }
 
     fn to_json(&self) -> Value {
@@ -215,10 +222,14 @@ fn contents(path: &Path) -> Option<String> {
     Some(digest)
 }
 
+/// The images of a folder by the digests of what a listing says of them.
+fn by_digest(folder: &ImageFolder) -> BTreeMap<String, &Path> {
+    folder.files().map(|(path, _)| (short(&described(path)), path)).collect()
+}
+
 /// The contents of images of a folder: of those with the smallest digests, which are the same in any order.
 fn sample(images: &Images) -> BTreeMap<String, String> {
     let Images::Files(folder) = images else { return BTreeMap::new() };
-    let by_digest: BTreeMap<String, &Path> = folder.files().map(|(path, _)| (short(&described(path)), path)).collect();
-    let some = by_digest.into_iter().take(SAMPLED);
+    let some = by_digest(folder).into_iter().take(SAMPLED);
     some.filter_map(|(digest, path)| Some((digest, contents(path)?))).collect()
 }
