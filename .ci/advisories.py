@@ -32,9 +32,15 @@ def main():
     names = sorted({package["name"] for package in lock["package"] if "source" in package})
     commit, date = git(clone, "log", "-1", "--format=%H %cs").split()
     quoted = json.dumps  # The strings of JSON are strings of TOML.
-    lines = ["# RustSec's advisory database (https://github.com/rustsec/advisory-db), without its texts, as far as it is about the packages"]
-    lines += ["# of Cargo.lock. Dedicated to the public domain (CC0-1.0), but for advisories with a `license`, which are those of `url`."]
-    lines += ["# Written by .ci/advisories.py.", "", f"commit = {quoted(commit)}", f"date = {quoted(date)}", "packages = ["]
+    lines = [
+        "# RustSec's advisory database (https://github.com/rustsec/advisory-db), without its texts, as far as it is about",
+        "# the packages of Cargo.lock. Dedicated to the public domain (CC0-1.0), but for advisories with a `license`, which",
+        "# are those of `url`. Written by .ci/advisories.py.",
+        "",
+        f"commit = {quoted(commit)}",
+        f"date = {quoted(date)}",
+        "packages = [",
+    ]
     lines += [f"    {quoted(name)}," for name in names] + ["]"]
     known = set(git(clone, "ls-tree", "-d", "--name-only", "HEAD", "crates/").split())
     for name in names:

@@ -151,8 +151,8 @@ pub struct CommonArgs {
     #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
 
-    /// Refuse runs of other settings in the output folder, which otherwise are moved to its folder `aside`. Those of the
-    /// same settings count if they are finished, and go on if not, with and without it
+    /// Refuse runs of other settings in the output folder, which otherwise are moved to its folder `aside`. Those of
+    /// the same settings count if they are finished, and go on if not, with and without it
     #[arg(long, conflicts_with = "fresh")]
     pub resume: bool,
 
@@ -336,7 +336,8 @@ impl CommonArgs {
     }
 }
 
-/// An option that a table may not use. If it is given all the same, it changes no number: it is left out, and a note says so.
+/// An option that a table may not use. If it is given all the same, it changes no number: it is left out, and a note
+/// says so.
 pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
     if value.is_some() && !uses {
         notes.push(format!("--{name}: {table} does not use it"));

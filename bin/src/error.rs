@@ -157,22 +157,28 @@ pub enum CliError {
     /// Ctrl-C or SIGTERM, with nothing to keep.
     #[error("interrupted; nothing was saved")]
     Stopped,
-    /// What ended a fine-tuning early, and where the best network until then is.
+    /// Something has the name of the file to be written that had not when the command began.
+    #[error("{}: something is there by now that was not when this began; --force would replace it", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What ended a command early, and the file that keeps what it had computed.
     #[error("{}; {what} was kept in {}", source.before_keeping(), path.display())]
     Kept {
         /// What ended it.
         source: Box<CliError>,
-        /// Which network.
+        /// What was computed.
         what: String,
         /// The file that it is in.
         path: PathBuf,
     },
-    /// What ended a fine-tuning early, and why the best network until then could not be kept.
+    /// What ended a command early, and why what it had computed could not be kept.
     #[error("{}; {what} could not be kept: {failure}", source.before_keeping())]
     NotKept {
         /// What ended it.
         source: Box<CliError>,
-        /// Which network.
+        /// What was computed.
         what: String,
         /// Why it could not be written.
         failure: Box<CliError>,
@@ -215,8 +221,8 @@ pub enum CliError {
     },
     /// Ctrl-C. What was done is kept.
     #[error(
-        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in the place of \
-         --fresh)",
+        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in the \
+         place of --fresh)",
         text::path(out)
     )]
     Interrupted {

@@ -1,7 +1,5 @@
 //! What became of the activations of a trained network: the values of their parameters, and their dead channels.
 
-use std::ops::ControlFlow;
-
 use pvlu::layer::Role;
 use pvlu_zoo::data::Batches;
 use pvlu_zoo::model::Model;
@@ -40,9 +38,8 @@ pub struct Inspected {
 
 /// Looks at the trained parameters of activations, and at their outputs over a set of images; `None` if interrupted.
 pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Result<Option<Inspected>, CliError> {
-    let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let failed = |source| CliError::Training { run: title.to_owned(), source };
-    let Some(layers) = liveness(model, images, &mut go_on).map_err(failed)? else { return Ok(None) };
+    let Some(layers) = liveness(model, images, &mut interrupt::flow).map_err(failed)? else { return Ok(None) };
     let mut parameters = Vec::new();
     let mut trained = 0;
     let mut show = |tensor: pvlu_zoo::model::TensorView<'_>| {

@@ -1,5 +1,6 @@
 //! Signals that ask for an end: the first one for an orderly one, a second one ends the process.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::output::note;
@@ -12,17 +13,17 @@ const TERMINATE: u8 = 143;
 /// The exit code of the signal that came, 0 before.
 static ASKED: AtomicU8 = AtomicU8::new(0);
 
-/// Installs the handler of Ctrl-C. SIGTERM and SIGHUP end the process as usual, which loses nothing where files are complete at
-/// any moment, and lets `nohup` keep a long run alive. Without a handler (another was installed) Ctrl-C ends the process as
-/// usual too.
+/// Installs the handler of Ctrl-C. SIGTERM and SIGHUP end the process as usual, which loses nothing where files are
+/// complete at any moment, and lets `nohup` keep a long run alive. Without a handler (another was installed) Ctrl-C
+/// ends the process as usual too.
 pub fn install() {
     if let Err(error) = ctrlc::set_handler(|| ask(INTERRUPT)) {
         note(&format!("warning: Ctrl-C will end the program at once: {error}"));
     }
 }
 
-/// As [`install`], and SIGTERM is taken as Ctrl-C is: for work that is in memory alone. To be called before there are other
-/// threads, which would otherwise still be ended by it.
+/// As [`install`], and SIGTERM is taken as Ctrl-C is: for work that is in memory alone. To be called before there are
+/// other threads, which would otherwise still be ended by it.
 pub fn install_with_termination() {
     #[cfg(unix)]
     {
@@ -53,6 +54,11 @@ fn ask(code: u8) {
 /// Whether an end was asked for.
 pub fn interrupted() -> bool {
     ASKED.load(Ordering::SeqCst) != 0
+}
+
+/// `Break` once an end was asked for, for what goes on step by step.
+pub fn flow() -> ControlFlow<()> {
+    if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// The exit code of a program that ended because it was asked to: 143 after SIGTERM, else 130.

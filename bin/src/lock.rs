@@ -1,7 +1,7 @@
 //! One command at a time writes in an output folder.
 //!
-//! The lock is on the file `.lock` in the folder. It ends with the process that holds it, however that ends; the file is
-//! removed in an orderly end, and is of no meaning by itself.
+//! The lock is on the file `.lock` in the folder. It ends with the process that holds it, however that ends; the file
+//! is removed in an orderly end, and is of no meaning by itself.
 
 use std::fs::{File, OpenOptions, TryLockError, remove_file};
 use std::io::{self, ErrorKind};
@@ -49,7 +49,8 @@ pub fn hold(folders: &[&Path]) -> Result<Lock, CliError> {
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) => return Err(CliError::InUse { folder: (*folder).to_owned() }),
                 Err(TryLockError::Error(error)) => note(&format!(
-                    "warning: {}: this file system has no locks ({error}): give no other command the same --out meanwhile",
+                    "warning: {}: this file system has no locks ({error}): give no other command the same --out \
+                     meanwhile",
                     folder.display()
                 )),
             }

@@ -24,8 +24,8 @@ pub fn describe() -> BTreeMap<String, String> {
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] if `PVLU_SIMD` is no instruction set, or one that this machine lacks, or `RAYON_NUM_THREADS` no number of
-/// threads.
+/// [`CliError::Usage`] if `PVLU_SIMD` is no instruction set, or one that this machine lacks, or `RAYON_NUM_THREADS` no
+/// number of threads.
 pub fn check() -> Result<(), CliError> {
     Level::requested().map_err(|error| CliError::Usage(error.to_string()))?;
     threads::requested().map(drop)

@@ -1,5 +1,5 @@
-//! What a step takes of memory at least, against what the process may use: a batch that cannot fit is an error before the work,
-//! and not the end of the process in the middle of it.
+//! What a step takes of memory at least, against what the process may use: a batch that cannot fit is an error before
+//! the work, and not the end of the process in the middle of it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +16,8 @@ use crate::error::CliError;
 /// Bytes of a value.
 const VALUE: u128 = size_of::<f32>() as u128;
 
-/// Refuses a batch of so many images if one step with it, as the model is frozen if it `trains`, takes more memory than the
-/// process may use. `option` is what the user would change.
+/// Refuses a batch of so many images if one step with it, as the model is frozen if it `trains`, takes more memory than
+/// the process may use. `option` is what the user would change.
 ///
 /// What is compared is less than a step takes, so that nothing is refused that would do.
 pub fn check_batch(model: &dyn Model, images: usize, trains: bool, option: &str) -> Result<(), CliError> {
@@ -31,8 +31,8 @@ pub fn check_batch(model: &dyn Model, images: usize, trains: bool, option: &str)
     Err(CliError::Memory { images, wanted, allowed, option: option.to_owned() })
 }
 
-/// Bytes that a step takes at least: the model, and of each image the layer that reads and writes most, or, where weights are
-/// trained, all inputs of layers that keep them for the gradients of their weights.
+/// Bytes that a step takes at least: the model, and of each image the layer that reads and writes most, or, where
+/// weights are trained, all inputs of layers that keep them for the gradients of their weights.
 fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::Error> {
     let (mut elements, mut trained) = (0_u128, BTreeSet::new());
     model.tensors(&mut |tensor| {
@@ -62,8 +62,8 @@ fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::E
     Ok((elements + widest.max(kept) * images as u128) * VALUE)
 }
 
-/// Bytes that the process may use at most, memory and swap; `None` where the system does not say. What other programs use is
-/// not taken off: they may end.
+/// Bytes that the process may use at most, memory and swap; `None` where the system does not say. What other programs
+/// use is not taken off: they may end.
 fn allowed() -> Option<u64> {
     static ALLOWED: OnceLock<Option<u64>> = OnceLock::new();
     *ALLOWED.get_or_init(|| {
@@ -91,8 +91,8 @@ fn address_space(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The least limit of the control groups that `/proc/self/cgroup` names and of those around them: version 2 (`0::/a/b`), and the
-/// group `memory` of version 1.
+/// The least limit of the control groups that `/proc/self/cgroup` names and of those around them: version 2
+/// (`0::/a/b`), and the group `memory` of version 1.
 fn groups_limit(groups: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
     let mut least = None;
     for line in groups.lines() {

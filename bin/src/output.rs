@@ -24,7 +24,8 @@ pub fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Prints JSON on stdout, over several lines. Its strings are whole: what a terminal would act on is escaped as JSON does.
+/// Prints JSON on stdout, over several lines. Its strings are whole: what a terminal would act on is escaped as JSON
+/// does.
 pub fn print_json(value: &Value) -> Result<(), CliError> {
     print(&json_text(value))
 }
@@ -52,14 +53,15 @@ pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{}", screened(line, |_| true));
 }
 
-/// Prints an error on stderr. Lines after its first are indented; an end of a line before anything else is of a name that it
-/// quotes, and cannot begin a line of its own.
+/// Prints an error on stderr. Lines after its first are indented; an end of a line before anything else is of a name
+/// that it quotes, and cannot begin a line of its own.
 pub fn note_error(error: &dyn Display) {
     let text = screened(&format!("error: {error}"), |rest| rest.starts_with("  "));
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The text with escapes in the place of what a terminal acts on, but for ends of lines before a rest that `may_follow`.
+/// The text with escapes in the place of what a terminal acts on, but for ends of lines before a rest that
+/// `may_follow`.
 fn screened(text: &str, may_follow: impl Fn(&str) -> bool) -> String {
     let mut screened = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
@@ -76,6 +78,22 @@ fn screened(text: &str, may_follow: impl Fn(&str) -> bool) -> String {
 pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
     let prepared = fs::create_dir_all(folder).and_then(|()| atomic::probe(folder));
     prepared.map_err(|source| CliError::Write { path: folder.to_owned(), source })
+}
+
+/// Makes a folder that nobody had before, in one that is made if need be: a name and the first number from 1 on that is
+/// free.
+pub fn new_folder(within: &Path, name: &str) -> Result<PathBuf, CliError> {
+    let failed = |source| CliError::Write { path: within.to_owned(), source };
+    fs::create_dir_all(within).map_err(failed)?;
+    let mut number = 1_u64;
+    loop {
+        let folder = within.join(format!("{name}{number}"));
+        match fs::create_dir(&folder) {
+            // Also a link that leads nowhere, which would lead others elsewhere.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|()| folder).map_err(failed),
+        }
+    }
 }
 
 /// Makes sure that a file can be written at a path, before any work is done, and leaves nothing there. Folders that are

@@ -39,7 +39,8 @@ pub fn start_threads(threads: Option<u16>) -> Result<(), CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] if it is no number that `--threads` takes. Rayon itself would pass over it, or start tens of thousands.
+/// [`CliError::Usage`] if it is no number that `--threads` takes. Rayon itself would pass over it, or start tens of
+/// thousands.
 pub fn requested() -> Result<Option<usize>, CliError> {
     std::env::var_os(VARIABLE).map(|text| counted(&text.to_string_lossy())).transpose()
 }
@@ -63,9 +64,10 @@ mod binding {
 
     /// Gives each worker a core of its own, where there are as many of both.
     ///
-    /// Workers sleep between kernels, some hundred times a step. Linux likes to wake a thread on the core of the one that wakes it,
-    /// and leaves it there for milliseconds: two workers then share a core while another is idle, and take twice as long. With
-    /// fewer workers than cores nothing is said, for other programs may want the rest: `--threads` then leaves the choice to the system.
+    /// Workers sleep between kernels, some hundred times a step. Linux likes to wake a thread on the core of the one
+    /// that wakes it, and leaves it there for milliseconds: two workers then share a core while another is idle, and
+    /// take twice as long. With fewer workers than cores nothing is said, for other programs may want the rest:
+    /// `--threads` then leaves the choice to the system.
     pub fn keep_apart(threads: usize) {
         let Ok(allowed) = sched_getaffinity(this_thread()) else { return };
         let cores: Vec<_> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core) == Ok(true)).collect();

@@ -1,4 +1,4 @@
-//! What the programs are made of: no package with a known fault, no licence but those allowed, and a notice of each.
+//! What the programs are made of: no package with a known fault, no license but those allowed, and a notice of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -75,7 +75,8 @@ fn an_advisory_is_about_the_versions_that_it_names() {
             .unwrap();
     let is_affected = |version: &str| {
         let lock = format!(
-            "[[package]]\nname = 'a'\nversion = '{version}'\nsource = 's'\n[[package]]\nname = 'b'\nversion = '1.1.0'\nsource = 's'"
+            "[[package]]\nname = 'a'\nversion = '{version}'\nsource = 's'\n\
+             [[package]]\nname = 'b'\nversion = '1.1.0'\nsource = 's'"
         );
         !affected(&toml::from_str(&lock).unwrap(), &advisories).is_empty()
     };
@@ -85,7 +86,7 @@ fn an_advisory_is_about_the_versions_that_it_names() {
     );
 }
 
-/// Packages of the programs on this machine: name and version, and licence.
+/// Packages of the programs on this machine: name and version, and license.
 fn built() -> BTreeMap<String, String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
@@ -106,23 +107,23 @@ fn built() -> BTreeMap<String, String> {
     let parts = text.lines().filter_map(|line| line.split_once('|'));
     // `name v1.2.3 (proc-macro)|MIT (*)`
     let package = |text: &str| text.split_whitespace().take(2).collect::<Vec<_>>().join(" ").replace(" v", " ");
-    parts.map(|(name, licence)| (package(name), licence.trim_end_matches(" (*)").to_owned())).collect()
+    parts.map(|(name, license)| (package(name), license.trim_end_matches(" (*)").to_owned())).collect()
 }
 
 #[test]
-fn licences_are_allowed_ones() {
+fn licenses_are_allowed_ones() {
     let about = table(".ci/about.toml");
     let accepted: Vec<spdx::Licensee> =
         strings(&about["accepted"]).iter().map(|name| spdx::Licensee::parse(name).unwrap()).collect();
-    let is_allowed = |licence: &str| {
-        let expression = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX);
+    let is_allowed = |license: &str| {
+        let expression = spdx::Expression::parse_mode(license, spdx::ParseMode::LAX);
         expression.is_ok_and(|expression| {
-            expression.evaluate(|wanted| accepted.iter().any(|licence| licence.satisfies(wanted)))
+            expression.evaluate(|wanted| accepted.iter().any(|license| license.satisfies(wanted)))
         })
     };
     let built = built();
     assert!(built.len() > 50, "{built:?}");
-    let refused: Vec<_> = built.iter().filter(|(_, licence)| !is_allowed(licence)).collect();
+    let refused: Vec<_> = built.iter().filter(|(_, license)| !is_allowed(license)).collect();
     assert!(refused.is_empty(), "{refused:?}");
     assert_eq!(
         ["MIT/Apache-2.0", "GPL-3.0-only", "MIT AND GPL-2.0-only", "", "MIT"].map(is_allowed),

@@ -125,7 +125,8 @@ fn no_measured_number_stands_outside_of_marks_without_a_reason() {
             marks::unmarked(&text).iter().flat_map(|paragraph| marks::measurements(paragraph)).collect();
         assert!(found.is_empty(), "{name}: {found:?} come from no file");
     }
-    let text = "It takes 3.5 ms, or 20 % <!-- = range x 2 f -->7 %<!-- end -->.\n\nAnd 12 points. <!-- unchecked: the paper's -->\n\n\
+    let text = "It takes 3.5 ms, or 20 % <!-- = range x 2 f -->7 %<!-- end -->.\n\n\
+                And 12 points. <!-- unchecked: the paper's -->\n\n\
                 A 5 points <!-- unchecked:  -->, by +0.3, 95 % interval";
     let found: Vec<String> =
         marks::unmarked(text).iter().flat_map(|paragraph| marks::measurements(paragraph)).collect();

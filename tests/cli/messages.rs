@@ -1,5 +1,5 @@
-//! What both programs say of names, numbers, images and data sets that are not as they should be, and how they print text that
-//! others wrote.
+//! What both programs say of names, numbers, images and data sets that are not as they should be, and how they print
+//! text that others wrote.
 
 use std::fs;
 
@@ -42,7 +42,7 @@ fn an_image_that_cannot_be_read_does_not_end_the_others() {
     let expected = [
         "error: bad.png: ",
         "error: none.png: expected an image file, found nothing",
-        "error: https://example.org/a.png: expected an image file, found an address in the web: download the image first",
+        "error: https://example.org/a.png: expected an image file, found an address in the web: download the image",
         "error: 3 of 5 images could not be read or gave no answer",
     ];
     assert!(errors.len() == 4 && errors.iter().zip(expected).all(|(line, begin)| line.starts_with(begin)), "{ran:?}");

@@ -1,24 +1,22 @@
 //! What a tuning keeps when it does not come to its end, and what `eval` makes of what a tuned file says of its images.
 
-use std::collections::BTreeMap;
 use std::fs;
 #[cfg(unix)]
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 #[cfg(unix)]
 use std::process::{Command, Stdio};
 
-use pvlu_zoo::weights::{Declared, TensorFile, Writer};
+use pvlu_zoo::weights::TensorFile;
 use serde_json::Value;
 
 use crate::support::Place;
 use crate::tuning::{TUNE, changed, cifar10, folder};
 #[cfg(unix)]
 use crate::zoo::command;
-use crate::zoo::{grey, json, weights, zoo};
+use crate::zoo::{grey, json, rewrite, weights, zoo};
 
-/// Starts a tuning that takes longer than the test, sends it a signal in its second epoch, and returns its exit code and what
-/// it said last. `until` is done between the two.
+/// Starts a tuning that takes longer than the test, sends it a signal in its second epoch, and returns its exit code
+/// and what it said last. `until` is done between the two.
 #[cfg(unix)]
 fn stopped(place: &Place, arguments: &str, signal: &str, until: impl FnOnce()) -> (Option<i32>, String) {
     let mut command = command(place, &format!("{TUNE} --epochs 1000000 {arguments}"));
@@ -79,11 +77,9 @@ fn a_network_that_cannot_be_written_where_it_should_is_kept_elsewhere() {
     };
     let (code, said) = stopped(&place, "--train head --out new/t.safetensors", "-INT", replace);
     assert_eq!(code, Some(130));
-    let temporary = place.path("temporary");
-    let kept: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(kept.len() == 1 && said.ends_with(&format!("was kept in {}", kept[0].display())), "{said} {kept:?}");
-    let kept = format!("temporary/{}", kept[0].file_name().unwrap().to_str().unwrap());
-    assert_eq!(changed(&place, ["w.safetensors", &kept]), ["linear.bias", "linear.weight"]);
+    let (temporary, kept) = (place.path("temporary"), "temporary/zoo-kept-1/t.safetensors");
+    assert!(said.ends_with(&format!("was kept in {}", place.path(kept).display())), "{said}");
+    assert_eq!(changed(&place, ["w.safetensors", kept]), ["linear.bias", "linear.weight"]);
 
     // Nor there.
     fs::remove_dir_all(&temporary).unwrap();
@@ -93,6 +89,76 @@ fn a_network_that_cannot_be_written_where_it_should_is_kept_elsewhere() {
     let (code, said) = stopped(&place, "--train head --out new/t.safetensors", "-INT", replace);
     assert_eq!(code, Some(130));
     assert!(said.contains("could not be kept: ") && said.contains("cannot write"), "{said}");
+}
+
+/// Two commands of one `--out`, of which the other one is the first to write.
+#[test]
+#[cfg(unix)]
+fn a_network_does_not_take_the_place_of_a_file_that_came_to_be_there_meanwhile() {
+    let place = Place::new();
+    folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let other = || fs::write(place.path("t.safetensors"), "another network").unwrap();
+    let (code, said) = stopped(&place, "--train head --out t.safetensors", "-INT", other);
+    assert!(code == Some(130) && said.ends_with("was kept in t-1.safetensors"), "{said}");
+    fs::remove_file(place.path("t.safetensors")).unwrap();
+
+    // To its end.
+    let mut command = command(&place, &format!("{TUNE} --train head --epochs 3 --out t.safetensors"));
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(running.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("epoch 1/") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the program ended by itself");
+    }
+    other();
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(1), "{rest}");
+    let words = ["error: t.safetensors: ", "--force", "the network after its 3 epochs was kept in t-2.safetensors"];
+    assert!(words.iter().all(|word| rest.lines().last().unwrap().contains(word)), "{rest}");
+    assert_eq!(fs::read_to_string(place.path("t.safetensors")).unwrap(), "another network");
+    for kept in ["t-1.safetensors", "t-2.safetensors"] {
+        assert_eq!(changed(&place, ["w.safetensors", kept]), ["linear.bias", "linear.weight"]);
+    }
+}
+
+#[test]
+fn an_image_that_is_read_is_not_written_over() {
+    let place = Place::new();
+    folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    fs::hard_link(place.path("images/test/light/3.png"), place.path("same.png")).unwrap();
+    cifar10(&place);
+    let files = ["images/train/dark/0.png", "same.png", "data_batch_1.bin", "test_batch.bin"];
+    let before = files.map(|name| fs::read(place.path(name)).unwrap());
+    for (name, data) in files.into_iter().zip(["folder", "folder", "cifar10", "cifar10"]) {
+        let folder = if data == "folder" { "images" } else { "." };
+        let tune = format!("finetune --weights w.safetensors --dataset {data} --data {folder} --train head --quiet");
+        zoo(&place, &format!("{tune} --force --out {name}")).failed_in_one_line(2, &[name, "which is read"]);
+    }
+    assert!(files.map(|name| fs::read(place.path(name)).unwrap()) == before);
+}
+
+#[test]
+fn a_last_update_that_ruins_the_network_leaves_the_best_before() {
+    let place = Place::new();
+    folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    // A rate that one linear layer survives. An epoch is one step, before which the loss is finite.
+    let head = "--head-epochs 2 --learning-rate 1e8 --quiet";
+    zoo(&place, &format!("{TUNE} {head} --train none --epochs 0 --out h.safetensors")).succeeded();
+    zoo(&place, &format!("{TUNE} {head} --train weights --epochs 1 --out t.safetensors")).failed_in_one_line(
+        1,
+        &["cifar_resnet20", "logit", "the network after its 2 epochs was kept in t.safetensors"],
+    );
+    assert_eq!(changed(&place, ["h.safetensors", "t.safetensors"]), [""; 0]);
+    // None is worth keeping.
+    let ran =
+        zoo(&place, &format!("{TUNE} --learning-rate 1e8 --quiet --train weights --epochs 1 --out n.safetensors"));
+    assert!(!ran.failed_in_one_line(1, &["cifar_resnet20", "logit"]).stderr.contains("kept"));
+    assert!(!place.path("n.safetensors").exists());
 }
 
 #[test]
@@ -152,6 +218,16 @@ fn a_folder_that_a_model_was_tuned_on_is_measured_by_what_was_held_out() {
     zoo(&place, &format!("{again} --data images/test")).succeeded();
     assert!(evaluated("u.safetensors", "elsewhere").2.contains("6 of 6 images that u.safetensors"));
     assert!(evaluated("u.safetensors", "images").2.contains("images held out then"));
+    // A third one is measured with images that were held out before, or with some that were not.
+    fs::create_dir(place.path("set")).unwrap();
+    fs::rename(place.path("elsewhere"), place.path("set/train")).unwrap();
+    fs::rename(place.path("images/test"), place.path("set/test")).unwrap();
+    let third = "finetune --weights u.safetensors --dataset folder --train none";
+    let said = |data: &str| zoo(&place, &format!("{third} --data {data}")).succeeded().stderr;
+    let (same, divided) = (said("set/test"), said("set"));
+    assert!(!same.contains("was trained on"), "{same}");
+    let known = "warning: set/test: 6 of 6 images that u.safetensors was trained on are among those evaluated";
+    assert!(divided.contains(known), "{divided}");
 }
 
 #[test]
@@ -173,31 +249,14 @@ fn images_to_learn_from_are_not_measured_with_unawares() {
     let file = TensorFile::open(place.path("t.safetensors")).unwrap();
     let mut metadata = file.metadata().clone();
     metadata.remove("pvlu_zoo.trained_on").unwrap();
-    rewrite(&file, &place.path("old.safetensors"), &metadata);
+    rewrite(&file, &place.path("old.safetensors"), &metadata, |_, _| ());
     let arguments = "eval --weights old.safetensors --dataset folder --data images";
     let unknown = zoo(&place, arguments).succeeded().stderr;
     assert!(unknown.contains("old.safetensors does not say which images it was tuned on"), "{unknown}");
     metadata.insert("pvlu_zoo.trained_on".to_owned(), "[{}]".to_owned());
-    rewrite(&file, &place.path("odd.safetensors"), &metadata);
+    rewrite(&file, &place.path("odd.safetensors"), &metadata, |_, _| ());
     zoo(&place, "eval --weights odd.safetensors --dataset folder --data images")
         .failed_in_one_line(1, &["odd.safetensors", "not what finetune writes"]);
-}
-
-/// A file with the same tensors and other metadata.
-fn rewrite(file: &TensorFile, to: &Path, metadata: &BTreeMap<String, String>) {
-    let shapes = file.entries().iter();
-    let declared = shapes.map(|(name, entry)| Declared {
-        name: name.clone(),
-        dtype: entry.dtype.clone(),
-        shape: entry.shape.clone(),
-    });
-    let mut writer = Writer::create(to, declared.collect(), metadata).unwrap();
-    for (name, entry) in file.entries() {
-        let mut values = vec![0.0_f32; entry.shape.iter().product()];
-        file.read_into(name, &mut values).unwrap();
-        writer.write(name, &values).unwrap();
-    }
-    writer.finish().unwrap();
 }
 
 /// CIFAR's files with another number of images than the official ones are used, with a warning.

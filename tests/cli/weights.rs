@@ -1,31 +1,12 @@
 //! Files of weights that `zoo` reads and writes: what it refuses, and what it says of them.
 
 use std::fs;
-use std::path::Path;
 
 use pvlu_zoo::data::labels::CIFAR10;
-use pvlu_zoo::weights::{Declared, TensorFile, Writer};
+use pvlu_zoo::weights::TensorFile;
 
 use crate::support::Place;
-use crate::zoo::{grey, tensor, weights, zoo};
-
-/// A copy of a file with other values.
-fn changed(from: &Path, to: &Path, change: impl Fn(&str, &mut [f32])) {
-    let file = TensorFile::open(from).unwrap();
-    let declared = file.entries().iter().map(|(name, entry)| Declared {
-        name: name.clone(),
-        dtype: entry.dtype.clone(),
-        shape: entry.shape.clone(),
-    });
-    let mut writer = Writer::create(to, declared.collect(), file.metadata()).unwrap();
-    for (name, entry) in file.entries() {
-        let mut values = vec![0.0_f32; entry.shape.iter().product()];
-        file.read_into(name, &mut values).unwrap();
-        change(name, &mut values);
-        writer.write(name, &values).unwrap();
-    }
-    writer.finish().unwrap();
-}
+use crate::zoo::{grey, rewrite, tensor, weights, zoo};
 
 /// A folder with a file of weights, an image, a data set and an input.
 fn place() -> Place {
@@ -50,14 +31,15 @@ fn weights_and_logits_that_are_not_finite_are_errors() {
             values[3] = f32::NAN;
         }
     };
-    changed(&place.path("w.safetensors"), &place.path("nan.safetensors"), nan);
+    let file = TensorFile::open(place.path("w.safetensors")).unwrap();
+    rewrite(&file, &place.path("nan.safetensors"), file.metadata(), nan);
     // Finite, and more than a sum of them holds.
     let huge = |name: &str, values: &mut [f32]| {
         if name.starts_with("linear.") {
             values.fill(3e38);
         }
     };
-    changed(&place.path("w.safetensors"), &place.path("huge.safetensors"), huge);
+    rewrite(&file, &place.path("huge.safetensors"), file.metadata(), huge);
     for command in [
         "predict a.png --weights",
         "predict --json a.png --weights",
@@ -98,8 +80,8 @@ fn an_output_that_is_read_or_there_is_refused_before_the_work() {
     let before = fs::read(place.path("w.safetensors")).unwrap();
     fs::hard_link(place.path("w.safetensors"), place.path("hard.safetensors")).unwrap();
     let mut names = vec!["w.safetensors", "./w.safetensors", "set/../w.safetensors", "hard.safetensors"];
-    if cfg!(unix) {
-        #[cfg(unix)]
+    #[cfg(unix)]
+    {
         std::os::unix::fs::symlink("w.safetensors", place.path("soft.safetensors")).unwrap();
         names.push("soft.safetensors");
     }

@@ -45,6 +45,23 @@ pub fn tensor(path: &Path, name: &str, shape: &[usize], values: &[f32]) {
     writer.finish().unwrap();
 }
 
+/// Writes the tensors of a file again, with changed values and other metadata.
+pub fn rewrite(file: &TensorFile, to: &Path, metadata: &BTreeMap<String, String>, change: impl Fn(&str, &mut [f32])) {
+    let declared = file.entries().iter().map(|(name, entry)| Declared {
+        name: name.clone(),
+        dtype: entry.dtype.clone(),
+        shape: entry.shape.clone(),
+    });
+    let mut writer = Writer::create(to, declared.collect(), metadata).unwrap();
+    for (name, entry) in file.entries() {
+        let mut values = vec![0.0_f32; entry.shape.iter().product()];
+        file.read_into(name, &mut values).unwrap();
+        change(name, &mut values);
+        writer.write(name, &values).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
 #[test]
 fn every_model_is_listed_and_described() {
     let place = Place::new();

@@ -1,8 +1,9 @@
 //! Files that are whole or not there: the one place through which this project writes files.
 //!
-//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and renamed over the last version
-//! when all of it is on disk. It is locked meanwhile. A lock ends with its process, however that ends: the next file
-//! that is written in the folder removes those that nobody holds, so that what a kill leaves does not stay.
+//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and gets its name when all of it is
+//! on disk: in the place of the last version, or only if nothing is there. It is locked meanwhile. A lock ends with its
+//! process, however that ends: the next file that is written in the folder removes those that nobody holds, so that
+//! what a kill leaves does not stay.
 //!
 //! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would replace a link or a device too, give the new
 //! file a mode of its own, and leave what a kill leaves.
@@ -73,6 +74,18 @@ impl AtomicFile {
             take_after(&self.file, replaced)?;
         }
         temporary.rename(to)
+    }
+
+    /// As [`commit`](Self::commit), unless something has the name, however late it came there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Self::commit), and [`ErrorKind::AlreadyExists`] if something has the name, which stays as it
+    /// is.
+    pub fn commit_new(mut self) -> io::Result<()> {
+        self.sync()?;
+        let Some((temporary, to)) = &mut self.move_to else { return Ok(()) };
+        temporary.rename_new(to, |from, to| fs::hard_link(from, to))
     }
 }
 
@@ -196,12 +209,39 @@ impl Temporary {
         let Some(from) = &self.path else { return Ok(()) };
         fs::rename(from, to)?;
         self.path = None;
-        // The name is in the folder, which has to reach the disk too. Not every system can open one, and the file is
-        // whole.
-        #[cfg(unix)]
-        drop(File::open(folder_of(to)).and_then(|folder| folder.sync_all()));
+        sync_names(folder_of(to));
         Ok(())
     }
+
+    /// Renames, or fails if the name is taken. `link` makes a second name for a file, which fails if it is taken too.
+    fn rename_new(&mut self, to: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+        let Some(from) = &self.path else { return Ok(()) };
+        match link(from, to) {
+            // The first name goes when this is dropped.
+            Ok(()) => {
+                sync_names(folder_of(to));
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            // Where a file has one name only, this takes the name for it, and is then replaced.
+            Err(_) => {
+                OpenOptions::new().write(true).create_new(true).open(to)?;
+                let renamed = self.rename(to);
+                if renamed.is_err() {
+                    let _ = fs::remove_file(to);
+                }
+                renamed
+            }
+        }
+    }
+}
+
+/// Waits until the names in a folder are on disk. Not every system can open one, and the files themselves are whole.
+fn sync_names(folder: &Path) {
+    #[cfg(unix)]
+    drop(File::open(folder).and_then(|folder| folder.sync_all()));
+    #[cfg(not(unix))]
+    let _ = folder;
 }
 
 impl Drop for Temporary {

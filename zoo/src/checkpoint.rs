@@ -20,7 +20,7 @@ use crate::model::{Model, SwapError};
 use crate::names::{LayerNames, Part};
 use crate::registry::{self, Entry, Options, RegistryError, Start};
 use crate::text::{self, quoted, shown};
-use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, load, save};
+use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, Writer, load, write};
 
 /// Keys of the metadata of a file saved here.
 mod key {
@@ -314,6 +314,17 @@ pub fn save_model(
     source: Source,
     notes: &Notes<'_>,
 ) -> Result<(), CheckpointError> {
+    Ok(write_model(model, entry, path, source, notes)?.finish()?)
+}
+
+/// As [`save_model`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`].
+pub fn write_model(
+    model: &dyn Model,
+    entry: &Entry,
+    path: impl AsRef<Path>,
+    source: Source,
+    notes: &Notes<'_>,
+) -> Result<Writer, CheckpointError> {
     let Notes { preprocessing, labels, trained_on } = *notes;
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
@@ -328,7 +339,7 @@ pub fn save_model(
     metadata.extend(preprocessing.map(|text| (key::PREPROCESSING.to_owned(), text.to_owned())));
     metadata.extend(labels.map(|names| (key::LABELS.to_owned(), serde_json::json!(names).to_string())));
     metadata.extend(trained_on.map(|text| (key::TRAINED_ON.to_owned(), text.to_owned())));
-    Ok(save(model.net(), &entry.names((height, width)), path, source, &metadata)?)
+    Ok(write(model.net(), &entry.names((height, width)), path, source, &metadata)?)
 }
 
 fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use pvlu_zoo::text;
 use serde_json::{Map, Value};
 
 use crate::digest;
@@ -49,9 +50,6 @@ const NONE: &str = "nothing";
 /// Characters of a key and of a value at most, more than any program of ours writes.
 const LONGEST: (usize, usize) = (40, 4000);
 
-/// Characters of a value that a message shows at most.
-const SHOWN: usize = 80;
-
 impl Config {
     /// The same with another value.
     #[must_use]
@@ -85,8 +83,8 @@ impl Config {
         self.entries().map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
     }
 
-    /// What [`to_json`](Self::to_json) made; `None` of anything else, of keys that are no words, and of values that are longer
-    /// than any of ours or that a terminal would act on.
+    /// What [`to_json`](Self::to_json) made; `None` of anything else, of keys that are no words, and of values that are
+    /// longer than any of ours or hold controls.
     pub fn of_json(value: &Value) -> Option<Self> {
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         let entry = |(key, value): (&String, &Value)| {
@@ -114,19 +112,9 @@ impl Config {
         let differs = |key: &&String| !may_differ.contains(&key.as_str()) && self.0.get(*key) != kept.0.get(*key);
         // What explains the other differences first; else in alphabetical order, whichever of the two has the key.
         let key = keys.filter(differs).min_by_key(|key| (*key != NUMERICS, *key))?;
-        let shown = |of: &Self| of.0.get(key).map_or_else(|| NONE.to_owned(), |value| shown(value));
+        let shown = |of: &Self| of.0.get(key).map_or_else(|| NONE.to_owned(), |value| text::shown(value).to_string());
         Some(Difference { key: key.clone(), here: shown(self), kept: shown(kept) })
     }
-}
-
-/// A value as it is shown: without what a terminal would act on, and cut.
-fn shown(value: &str) -> String {
-    let rest = if value.chars().nth(SHOWN).is_some() { "..." } else { "" };
-    let escaped = |letter: char| match letter {
-        '"' | '\'' => vec![letter],
-        letter => letter.escape_debug().collect(),
-    };
-    value.chars().take(SHOWN).flat_map(escaped).chain(rest.chars()).collect()
 }
 
 #[cfg(test)]
@@ -179,8 +167,8 @@ mod tests {
             assert_eq!(json(key, value), None, "{key:?} {value:?}");
         }
         assert_eq!(json("a", &"x".repeat(4001)), None);
-        let kept = json("a", &format!("\u{202e}'{}", "x".repeat(100))).unwrap();
+        let kept = json("a", &format!("\u{202e}'{}", "x".repeat(300))).unwrap();
         let difference = Config::default().difference(&kept).unwrap();
-        assert_eq!(difference.kept, format!("\\u{{202e}}'{}...", "x".repeat(78)));
+        assert_eq!(difference.kept, format!("\\u{{202e}}'{}...", "x".repeat(text::SHOWN - 2)));
     }
 }

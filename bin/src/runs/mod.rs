@@ -112,7 +112,8 @@ impl Context<'_> {
     }
 }
 
-/// What is done once for a command, before any work. Unless it is a dry run, the output folder is held by what it returns.
+/// What is done once for a command, before any work. Unless it is a dry run, the output folder is held by what it
+/// returns.
 pub fn prepare(args: &CommonArgs) -> Result<Option<Lock>, CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();

@@ -1,7 +1,7 @@
 //! The names in a record, which is input like any other: a folder may come from anybody.
 //!
-//! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Those that this program does
-//! not know are refused before anything is done with them.
+//! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Those that this program
+//! does not know are refused before anything is done with them.
 
 use pvlu_zoo::registry::{self, ACTIVATIONS};
 

@@ -81,17 +81,17 @@ impl Store {
         Ok(Self { folder, weights, earlier, every, save_weights, aside: Aside::of(out) })
     }
 
-    /// Looks at what an earlier command left of some runs, and of the trainings that they go on from, before anything is trained: moves
-    /// aside what does not count, and returns the records of the runs that are finished.
+    /// Looks at what an earlier command left of some runs, and of the trainings that they go on from, before anything
+    /// is trained: moves aside what does not count, and returns the records of the runs that are finished.
     pub fn begin(&self, runs: &[Planned], progress: &Progress) -> Result<Vec<Option<Record>>, CliError> {
         // All is looked at before anything is moved: an error leaves all as it was.
-        let mut in_the_way: Vec<(PathBuf, String)> = Vec::new();
+        let mut aside: Vec<(PathBuf, String)> = Vec::new();
         let mut finished = Vec::new();
         for run in runs {
-            let mut keep = |path: &Path, why: String| {
+            let mut in_the_way = |path: &Path, why: String| {
                 // Runs share the trainings that they go on from.
-                if in_the_way.iter().all(|(other, _)| other != path) {
-                    in_the_way.push((path.to_owned(), why));
+                if aside.iter().all(|(other, _)| other != path) {
+                    aside.push((path.to_owned(), why));
                 }
             };
             let (record, checkpoint) = (self.record_path(&run.config), self.checkpoint_path(&run.config));
@@ -99,22 +99,22 @@ impl Store {
             if self.earlier == Earlier::Aside {
                 let before = run.after.iter().map(|(config, _)| self.checkpoint_path(config));
                 let there = [record, checkpoint, weights].into_iter().chain(before).filter(|path| path.exists());
-                there.for_each(|path| keep(&path, "--fresh".to_owned()));
+                there.for_each(|path| in_the_way(&path, "--fresh".to_owned()));
                 finished.push(None);
                 continue;
             }
-            let done = self.counting(&record, self.finished(&run.config), &mut keep)?;
-            let begun = self.counting(&checkpoint, self.opened(&run.config), &mut keep)?;
+            let done = self.counting(&record, self.finished(&run.config), &mut in_the_way)?;
+            let begun = self.counting(&checkpoint, self.opened(&run.config), &mut in_the_way)?;
             // Those of a run that is neither finished nor under way are of whatever settings.
             if done.is_none() && begun.is_none() && weights.exists() {
-                keep(&weights, "no run of these settings is there".to_owned());
+                in_the_way(&weights, "no run of these settings is there".to_owned());
             }
             for (config, _) in &run.after {
-                self.counting(&self.checkpoint_path(config), self.opened(config), &mut keep)?;
+                self.counting(&self.checkpoint_path(config), self.opened(config), &mut in_the_way)?;
             }
             finished.push(done);
         }
-        self.aside.take(&in_the_way, &|line| progress.say(line))?;
+        self.aside.take(&aside, &|line| progress.say(line))?;
         for record in finished.iter().flatten() {
             // A kill between the record and this leaves it.
             self.forget(&record.config)?;
@@ -122,12 +122,12 @@ impl Store {
         Ok(finished)
     }
 
-    /// What was found at a path; nothing if it does not count, and why is told to `keep`, unless it has to count.
+    /// What was found at a path; nothing if it does not count, and why is told to `in_the_way`, unless it has to count.
     fn counting<T>(
         &self,
         path: &Path,
         found: Result<Option<T>, CliError>,
-        keep: &mut dyn FnMut(&Path, String),
+        in_the_way: &mut dyn FnMut(&Path, String),
     ) -> Result<Option<T>, CliError> {
         let why = match found {
             Err(error) if self.earlier == Earlier::Required => return Err(error),
@@ -136,7 +136,7 @@ impl Store {
             Err(CliError::Weights(error)) if is_damage(&error) => error.to_string(),
             found => return found,
         };
-        keep(path, why);
+        in_the_way(path, why);
         Ok(None)
     }
 
@@ -164,8 +164,8 @@ impl Store {
         Ok((!lacks_weights).then_some(record))
     }
 
-    /// Keeps the record of a run that was done elsewhere. One that says something else is moved aside, and so is what else there
-    /// is of such a run.
+    /// Keeps the record of a run that was done elsewhere. One that says something else is moved aside, and so is what
+    /// else there is of such a run.
     pub fn adopt(&self, record: &Record) -> Result<(), CliError> {
         let (config, path) = (&record.config, self.record_path(&record.config));
         let why = match path.exists().then(|| Record::read(&path)) {
@@ -225,7 +225,7 @@ impl Store {
         let path = self.checkpoint_path(config);
         let mut observe = |event: Event<'_>| {
             progress.observe(title, fit.epochs, event);
-            if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            interrupt::flow()
         };
         let mut failure = None;
         let mut saved = Instant::now();

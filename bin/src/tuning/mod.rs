@@ -8,7 +8,6 @@ mod pretrained;
 pub mod protocol;
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pvlu::layer::Role;
@@ -258,8 +257,7 @@ impl Tuning {
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         let snapshot = Snapshot::of(network.as_ref()).map_err(|source| failed(name, source))?;
         let splits = self.splits(preprocessing, 0, true, true)?;
-        let mut go_on = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let before = evaluate(network.as_mut(), &splits.test, &mut go_on)
+        let before = evaluate(network.as_mut(), &splits.test, &mut interrupt::flow)
             .map_err(|source| CliError::Training { run: title, source })?;
         let Some(before) = before else { return Ok(None) };
         Ok(Some(Base { config: first.clone(), snapshot, preprocessing, has_batch_norm, before: before.top1 }))

@@ -308,6 +308,13 @@ pub struct FinetuneArgs {
     pub quiet: bool,
 }
 
+impl FinetuneArgs {
+    /// Whether the user said that nothing is to be trained, but for a new head.
+    pub fn trains_nothing(&self) -> bool {
+        self.epochs == 0 || self.train.contains(&Part::None)
+    }
+}
+
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),

@@ -15,12 +15,11 @@ use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::info::pretty;
 use crate::device::placed;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::memory::check_batch;
-use crate::output::print;
+use crate::output::{print, print_json};
 
 /// What a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -161,7 +160,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
                 .map(|(kind, pass, ms, calls)| json!({ "layer": kind, "pass": pass, "ms": ms, "calls": calls }))
                 .collect::<Vec<Value>>()
         });
-        return print(&pretty(&json!({
+        return print_json(&json!({
             "model": entry.name, "activation": args.activation, "classes": classes, "batch": batch,
             "image": [height, width], "mode": format!("{:?}", args.mode).to_lowercase(),
             "threads": rayon::current_num_threads(), "simd": Level::current().name(), "steps": seconds.len(),
@@ -169,7 +168,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             "quartile_ms": quartiles, "images_per_second": batch as f64 / median,
             "gflops": rate / 1e9, "peak_gflops": peak / 1e9, "share_of_peak": rate / peak,
             "peak_memory_bytes": whole, "step_memory_bytes": memory, "profile": layers,
-        })));
+        }));
     }
     let mut text = vec![format!(
         "{} {} {:?}, batch {batch}, {height}x{width}, {classes} classes, {} threads",

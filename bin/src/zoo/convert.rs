@@ -1,29 +1,29 @@
 //! `zoo convert`.
 
-use pvlu_zoo::checkpoint::{Notes, Wanted, save_model};
+use pvlu_zoo::checkpoint::{Notes, Wanted, write_model};
 use pvlu_zoo::labels;
 use pvlu_zoo::weights::Source;
 
 use super::args::ConvertArgs;
 use super::prepare::{choice, open, preprocessing};
-use super::targets;
+use super::targets::Target;
 use crate::error::CliError;
-use crate::output::{note, print, write_in_folder};
+use crate::output::{note, print};
 
 /// Reads a file of weights of any source and writes it under the names of another.
 pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
     let (source, allow_non_finite) = (args.source.map(Source::from), args.allow_non_finite);
     let wanted = Wanted { model: args.model.as_deref(), source, allow_non_finite, ..Wanted::default() };
-    targets::check(&args.output, &[&args.input], args.force)?;
+    let target = Target::new(&args.output, &[&args.input], args.force)?;
     let opened = open(&args.input, &wanted)?;
     let labels = labels::usual(opened.model.classes());
     let preprocessing = preprocessing(&opened, labels, &args.input)?.to_string();
     let names = opened.description.labels.as_deref();
-    write_in_folder(&args.output, || {
+    let trained_on = opened.description.trained_on.as_deref();
+    target.write(|path| {
         let (model, to) = (opened.model.as_ref(), args.to.into());
-        let trained_on = opened.description.trained_on.as_deref();
         let notes = Notes { preprocessing: Some(&preprocessing), labels: names, trained_on };
-        Ok(save_model(model, opened.entry, &args.output, to, &notes)?)
+        Ok(write_model(model, opened.entry, path, to, &notes)?)
     })?;
     choice(&opened, labels, &args.input).iter().for_each(|line| note(line));
     print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.output.display()))

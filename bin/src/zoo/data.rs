@@ -1,6 +1,6 @@
 //! The images of a command, wherever they are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pvlu_zoo::checkpoint::{Opened, describe};
@@ -37,6 +37,15 @@ impl Images {
             Self::Memory(split) => split.len(),
             Self::Files(folder) => folder.len(),
         }
+    }
+
+    /// Their files, of those that are not in memory.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let folder = match self {
+            Self::Memory(_) => None,
+            Self::Files(folder) => Some(folder),
+        };
+        folder.into_iter().flat_map(|folder| folder.files()).map(|(path, _)| path)
     }
 
     /// The first ones: of a set in its order, of a folder of all classes in turn.
@@ -87,6 +96,15 @@ pub struct TuningSet {
     pub warnings: Vec<String>,
     /// Where the images to learn from are from.
     pub origin: Origin,
+    /// The files of images in memory.
+    read: Vec<PathBuf>,
+}
+
+impl TuningSet {
+    /// All files that the images are from.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.read.iter().map(PathBuf::as_path).chain(self.train.files()).chain(self.test.files())
+    }
 }
 
 /// What a model is measured with.
@@ -173,12 +191,13 @@ impl DataArgs {
                 let (train, test, warnings) = parts.to_train(HELD_OUT)?;
                 let classes = train.classes().to_vec();
                 let [train, test] = [train, test].map(|folder| Images::Files(Arc::new(folder)));
-                return Ok(TuningSet { classes, train, test, warnings, origin });
+                return Ok(TuningSet { classes, train, test, warnings, origin, read: Vec::new() });
             }
         };
         let classes = (0..set.classes).filter_map(|class| set.class_name(class)).collect();
         let [train, test] = [set.train, set.test].map(|split| Images::Memory(Arc::new(split)));
-        Ok(TuningSet { classes, train, test, warnings: set.warnings, origin: Origin::set(self.dataset) })
+        let (warnings, origin, read) = (set.warnings, Origin::set(self.dataset), set.files);
+        Ok(TuningSet { classes, train, test, warnings, origin, read })
     }
 
     /// The classes that the weights are for.

@@ -1,6 +1,5 @@
 //! `zoo eval`.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use pvlu_zoo::data::LoaderConfig;
@@ -10,11 +9,10 @@ use serde_json::json;
 use super::args::EvalArgs;
 use super::classes::Order;
 use super::data::EvaluationSet;
-use super::info::pretty;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::memory::check_batch;
-use crate::output::{note, print};
+use crate::output::{note, print, print_json};
 
 /// Measures the accuracy of a model.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
@@ -31,19 +29,18 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), false, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;
-    let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut stop);
+    let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut interrupt::flow);
     let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;
     let evaluation = evaluation.ok_or(CliError::Stopped)?;
     let (top1, top5, images) = (evaluation.top1, evaluation.top5, evaluation.images);
     let seconds = start.elapsed().as_secs_f64();
     if args.json {
         let activation = opened.model.activation();
-        return print(&pretty(&json!({
+        return print_json(&json!({
             "model": name, "activation": activation, "weights": weights.display().to_string(),
             "top1": top1, "top5": top5, "images": images, "seconds": seconds,
             "notes": notes,
-        })));
+        }));
     }
     print(&format!("top1 {top1:.4}  top5 {top5:.4}  images {images}  seconds {seconds:.1}"))
 }

@@ -1,48 +1,38 @@
 //! `zoo finetune`.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use pvlu::activation::{Activation, Relu};
-use pvlu_zoo::checkpoint::{CheckpointError, Notes, Opened, describe, save_model};
-use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
-use pvlu_zoo::image::Preprocessing;
-use pvlu_zoo::model::Model;
+use pvlu_zoo::checkpoint::{CheckpointError, Notes, Opened, describe, write_model};
+use pvlu_zoo::model::{Model, SwapError};
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{
-    Event, FitConfig, FitState, Moment, OptimizerConfig, Outcome, Schedule, Splits, evaluate_finite, fit_from,
-};
+use pvlu_zoo::snapshot::Snapshot;
 use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 use pvlu_zoo::weights::{Source, TensorFile};
 use serde_json::json;
 
-use super::args::{FinetuneArgs, ModelArgs, Part, ScheduleName};
+use super::args::{FinetuneArgs, ModelArgs, Part};
+use super::best::Reached;
 use super::classes::Order;
-use super::data::{Images, TuningSet};
-use super::info::pretty;
-use super::keep::{Reached, keep};
-use super::targets;
+use super::data::Images;
+use super::keep::keep;
+use super::targets::Target;
 use super::trained_on::TrainedOn;
+use super::tune::{Session, Tuned};
 use crate::error::CliError;
-use crate::interrupt;
 use crate::memory::check_batch;
-use crate::output::{print, write_in_folder};
+use crate::output::{print, print_json};
 use crate::progress::Progress;
-
-/// Augmentation shifts images by this share of their side, at most: 4 pixels of 32.
-const SHIFT: usize = 8;
 
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
-    if let Some(out) = &args.out {
-        targets::check(out, &[&args.model.weights], args.force)?;
-    }
-    let set = args.data.open_to_tune()?;
     let weights = &args.model.weights;
+    let target = args.out.as_deref().map(|out| Target::new(out, &[weights], args.force)).transpose()?;
+    let set = args.data.open_to_tune()?;
+    target.as_ref().map_or(Ok(()), |target| target.refuse(set.files()))?;
     let policy = policy(&args.train);
-    let mut opened = open_pretrained(args, &set, policy)?;
+    let mut opened = open_pretrained(args, &set.classes, policy)?;
     let name = opened.entry.name;
-    let failed = |source| CliError::Model { model: name, source };
     check_train(args, policy, &mut opened)?;
     let order = Order::of((&args.data.data, &set.classes), &opened, weights, true)?;
     let preprocessing = args.data.preprocessing(&opened, weights)?;
@@ -65,61 +55,60 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let at_once = |images: &Images| images.len().min(args.batch_size.get());
     let model = opened.model.as_ref();
     check_batch(model, at_once(&train).max(at_once(&test)), false, "--batch-size")?;
-    check_batch(model, at_once(&train), !trains_nothing(args), "--batch-size")?;
+    check_batch(model, at_once(&train), !args.trains_nothing(), "--batch-size")?;
     let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
-    if args.head_epochs > 0 || !trains_nothing(args) {
+    trained_on.warnings(&test, weights).iter().for_each(|warning| progress.note(warning));
+    if args.head_epochs > 0 || !args.trains_nothing() {
         trained_on = trained_on.and(set.origin, &train);
     }
     let trained_on = (!trained_on.is_empty()).then(|| trained_on.to_text());
-    let session = Session { args, train, test, preprocessing, progress };
+    let session = Session { args, name, train, test, preprocessing, progress };
     let (entry, preprocessing, names) = (opened.entry, session.preprocessing.to_string(), &order.names[..]);
-    let out = args.out.as_deref();
-    let save = |model: &dyn Model, path: &Path| {
+    let write = |model: &dyn Model, path: &Path| {
         let (preprocessing, labels) = (Some(preprocessing.as_str()), Some(names));
         let notes = Notes { preprocessing, labels, trained_on: trained_on.as_deref() };
-        Ok(save_model(model, entry, path, Source::Native, &notes)?)
+        Ok(write_model(model, entry, path, Source::Native, &notes)?)
     };
-    // What the training came to, which is kept whatever comes then.
-    let mut reached = None;
-    let keep = |error, model: &dyn Model, reached| keep(error, reached, out, &|path| save(model, path));
-    let mut model = opened.model;
-    if args.head_epochs > 0 {
-        let phase = ("head", FreezePolicy::HEAD, args.head_epochs);
-        let tuned = session.tune(model.as_mut(), name, phase, &mut reached);
-        tuned.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
+    // What the training came to is kept, whatever comes then.
+    let keep = |error, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
+        (Some(Reached { what, .. }), Some(target)) => keep(error, what, target, &|path| write(model, path)),
+        _ => error,
+    };
+    let (mut model, mut reached) = (opened.model, None);
+    if args.head_epochs > 0
+        && let Err(error) = session.tune(model.as_mut(), ("head", FreezePolicy::HEAD, args.head_epochs), &mut reached)
+    {
+        return Err(keep(error, model.as_ref(), reached));
     }
     let from = model.activation();
     if let Some(activation) = args.model.activation.as_deref().filter(|to| Some(*to) != from) {
-        model = model.swap_activation(activation)?;
+        let again = || Ok(open_pretrained(args, &set.classes, policy)?.model);
+        model = match swapped(model, activation, reached.is_some(), again) {
+            Ok(model) => model,
+            Err((error, Some(model))) => return Err(keep(error, model.as_ref(), reached)),
+            Err((error, None)) => return Err(error),
+        };
+        if let Some(reached) = &mut reached {
+            reached.with_other_activation();
+        }
     }
-    let measured = session.measure(model.as_mut(), name);
-    let before = measured.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
-    match policy.try_apply(model.net_mut()) {
-        Err(FreezeError::Nothing { .. }) if trains_nothing(args) => FreezePolicy::NONE.try_apply(model.net_mut())?,
-        applied => applied?,
-    }
-    let groups = transfer::groups(model.net()).map_err(failed)?;
-    session.progress.note(&transfer::table(&groups));
-    let (trained, updated) = (transfer::trained(&groups), transfer::updated(&groups));
-    let mut after = before;
-    if trained + updated > 0 && args.epochs > 0 {
-        let tuned = session.tune(model.as_mut(), name, ("tune", policy, args.epochs), &mut reached);
-        let measured = tuned.and_then(|()| session.measure(model.as_mut(), name));
-        after = measured.map_err(|error| keep(error, model.as_ref(), reached.clone()))?;
-    }
+    let Tuned { before, after, trained, updated } = match session.tune_measured(model.as_mut(), policy, &mut reached) {
+        Ok(tuned) => tuned,
+        Err(error) => return Err(keep(error, model.as_ref(), reached)),
+    };
     session.progress.finish();
-    if let Some(out) = out {
-        let written = write_in_folder(out, || save(model.as_ref(), out));
+    if let Some(target) = &target {
+        let written = target.write(|path| write(model.as_ref(), path));
         written.map_err(|error| keep(error, model.as_ref(), reached))?;
     }
     let activation = model.activation();
     if args.json {
-        return print(&pretty(&json!({
+        return print_json(&json!({
             "model": name, "activation": activation, "trained_elements": trained, "updated_elements": updated,
             "epochs": args.epochs, "head_epochs": args.head_epochs,
             "train_images": session.train.len(), "test_images": session.test.len(),
             "top1_before": before, "top1": after, "seed": args.seed,
-        })));
+        }));
     }
     print(&format!(
         "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated {updated}",
@@ -128,17 +117,16 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     ))
 }
 
-/// Opens the model with a head for the classes of the set, drawn anew only if it will be trained.
-fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -> Result<Opened, CliError> {
+/// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
+fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy) -> Result<Opened, CliError> {
     let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
     // A file whose names are those of the set keeps its head, else the smallest one is taken that the set fits into.
-    let knows = |labels: Option<Vec<String>>| {
-        labels.is_some_and(|labels| set.classes.iter().all(|class| labels.contains(class)))
-    };
+    let knows =
+        |labels: Option<Vec<String>>| labels.is_some_and(|labels| of_set.iter().all(|class| labels.contains(class)));
     let classes = match classes {
         Some(classes) => Some(*classes),
         None if knows(describe(&TensorFile::open(weights)?)?.labels) => None,
-        None => Some(instance_for(set.classes.len())),
+        None => Some(instance_for(of_set.len())),
     };
     // The head is trained under the activation of the file; the other one is swapped in afterwards.
     let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
@@ -153,6 +141,27 @@ fn open_pretrained(args: &FinetuneArgs, set: &TuningSet, policy: FreezePolicy) -
     }
 }
 
+/// The model with another activation, or why it cannot be had. A failed swap leaves no model: the one that `again`
+/// opens gets what this one was trained to, if it was.
+fn swapped(
+    model: Box<dyn Model>,
+    activation: &str,
+    is_trained: bool,
+    again: impl FnOnce() -> Result<Box<dyn Model>, CliError>,
+) -> Result<Box<dyn Model>, (CliError, Option<Box<dyn Model>>)> {
+    let trained = match is_trained.then(|| Snapshot::of_moving(model.as_ref())).transpose() {
+        Ok(trained) => trained,
+        Err(error) => return Err((SwapError::from(error).into(), Some(model))),
+    };
+    model.swap_activation(activation).map_err(|error| {
+        let put_back = |trained: Snapshot| {
+            let mut model = again().ok()?;
+            trained.put_back(model.as_mut()).ok().map(|()| model)
+        };
+        (error.into(), trained.and_then(put_back))
+    })
+}
+
 /// The smallest number of classes that models have instances for and that a set fits into; the set's own if there is none,
 /// for the registry to refuse.
 fn instance_for(classes: usize) -> usize {
@@ -160,7 +169,7 @@ fn instance_for(classes: usize) -> usize {
 }
 
 /// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the user
-/// said that nothing is to be.
+/// said that nothing is to be; and freezes the model as it will be trained.
 fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
     let name = args.model.activation.as_deref().unwrap_or(from);
@@ -169,25 +178,20 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
         let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted }.into());
     }
-    if trains_nothing(args) {
+    if args.trains_nothing() {
         return Ok(());
     }
     match policy.try_apply(opened.model.net_mut()) {
-        // The activation is swapped in later.
+        // Of the activation, which is swapped in later.
         Err(FreezeError::Nothing { .. }) if policy.activations && transfer::has_parameters(name) != Some(false) => {
-            Ok(())
+            Ok(FreezePolicy::NONE.try_apply(opened.model.net_mut())?)
         }
         Err(FreezeError::Nothing { .. }) => Err(CliError::Usage(format!(
-            "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or none \
-             to measure only"
+            "--train: {model} with {name} has nothing of what is to be trained: name more, or another --activation, or \
+             none to measure only"
         ))),
         applied => Ok(applied?),
     }
-}
-
-/// Whether the user said that nothing is to be trained, but for a new head.
-fn trains_nothing(args: &FinetuneArgs) -> bool {
-    args.epochs == 0 || args.train.contains(&Part::None)
 }
 
 fn policy(parts: &[Part]) -> FreezePolicy {
@@ -207,94 +211,50 @@ fn policy(parts: &[Part]) -> FreezePolicy {
     policy
 }
 
-/// What both parts of the tuning share.
-struct Session<'a> {
-    args: &'a FinetuneArgs,
-    train: Images,
-    test: Images,
-    preprocessing: Preprocessing,
-    progress: Progress,
-}
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use pvlu_zoo::checkpoint::save_model;
+    use pvlu_zoo::registry::{build, find};
 
-impl Session<'_> {
-    /// Images in order, as they are.
-    fn loader(&self, images: &Images) -> Result<Box<dyn Batches>, CliError> {
-        images.loader(LoaderConfig::evaluation(self.args.batch_size.get(), self.preprocessing))
-    }
+    use super::super::Zoo;
+    use super::super::args::Command;
+    use super::*;
 
-    /// Trains what a policy says for some epochs. `reached` is what an earlier phase made of the model, and then what this one
-    /// did: after an error the best that it came to, which the model then is.
-    fn tune(
-        &self,
-        model: &mut dyn Model,
-        name: &'static str,
-        (what, policy, epochs): (&str, FreezePolicy, u64),
-        reached: &mut Option<String>,
-    ) -> Result<(), CliError> {
-        policy.try_apply(model.net_mut())?;
-        let batch = self.args.batch_size.get();
-        model.seed_dropout(self.args.seed);
-        let (height, width) = self.preprocessing.input();
-        let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
-        let augmentation = if self.args.augment { augmentation } else { Augmentation::NONE };
-        let shuffled = LoaderConfig::training(batch, self.args.seed, self.preprocessing, augmentation);
-        // Nothing is selected: the last epoch counts, and is measured at the end.
-        let nothing = self.test.clone().limit(0);
-        let splits = Splits {
-            train: self.train.loader(shuffled)?,
-            validation: self.loader(&nothing)?,
-            test: self.loader(&nothing)?,
-        };
-        let weight_decay = self.args.weight_decay;
-        let OptimizerConfig::Adam { beta1, beta2, epsilon, .. } = OptimizerConfig::adam() else { return Ok(()) };
-        let config = FitConfig {
-            epochs,
-            optimizer: OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled: true },
-            learning_rate: self.args.learning_rate,
-            schedule: match self.args.schedule {
-                ScheduleName::Constant => Schedule::Constant,
-                ScheduleName::Cosine => Schedule::Cosine,
-            },
-        };
-        let run = format!("{name} {what}");
-        self.progress.start_run(&run, epochs);
-        let mut observe = |event: Event<'_>| {
-            self.progress.observe(&run, epochs, event);
-            if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let failed = |source| CliError::Model { model: name, source };
-        let mut best = Reached::new(model, epochs, reached.as_deref()).map_err(failed)?;
-        let mut failure = None;
-        let mut keep = |moment: Moment<'_>| match best.note(moment) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        };
-        let state = FitState::new(config.optimizer);
-        let outcome = fit_from(model, &splits, &config, state, &mut observe, &mut keep).map(|history| history.outcome);
-        if let Some(source) = failure {
-            return Err(failed(source));
+    #[test]
+    fn a_failed_swap_leaves_what_was_trained() {
+        let with_seed = |seed| build("cifar_resnet20", "prelu", 10, seed).unwrap();
+        let (mut trained, mut opened) = (with_seed(1), with_seed(2));
+        for model in [&mut trained, &mut opened] {
+            FreezePolicy::HEAD.apply(model.net_mut());
         }
-        let error = match outcome {
-            Ok(Outcome::Finished) => {
-                *reached = Some(format!("the network after its {epochs} epochs"));
-                return Ok(());
-            }
-            Ok(Outcome::Interrupted) => CliError::Stopped,
-            Ok(Outcome::Diverged) => CliError::Diverged { run },
-            Err(source) => CliError::Training { run, source },
+        let head = Snapshot::of_moving(trained.as_ref()).unwrap();
+        assert_ne!(Snapshot::of_moving(opened.as_ref()).unwrap(), head);
+        // Nothing takes the place of another activation than ReLU.
+        let Err((error, Some(kept))) = swapped(trained, "pvlu", true, || Ok(opened)) else {
+            panic!("no model is left")
         };
-        *reached = best.restore(model, matches!(error, CliError::Diverged { .. })).map_err(failed)?;
-        Err(error)
+        assert!(matches!(error, CliError::Swap(_)), "{error}");
+        assert_eq!(Snapshot::of_moving(kept.as_ref()).unwrap(), head);
+        let untrained = swapped(with_seed(1), "pvlu", false, || panic!("opened for nothing"));
+        assert!(matches!(untrained, Err((_, None))));
     }
 
-    /// Accuracy on the test images.
-    fn measure(&self, model: &mut dyn Model, name: &'static str) -> Result<f64, CliError> {
-        let mut stop = || if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let evaluation = evaluate_finite(model, &self.loader(&self.test)?, &mut stop);
-        let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;
-        evaluation.map(|evaluation| evaluation.top1).ok_or(CliError::Stopped)
+    /// What `--train activations` trains of a file with ReLU is not there before the swap.
+    #[test]
+    fn a_batch_is_sized_for_what_will_be_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
+        save_model(model.as_ref(), find("cifar_resnet20").unwrap(), &path, Source::Native, &Notes::default()).unwrap();
+        for (train, trained) in [("activations", 0), ("head", 650)] {
+            let arguments = format!("--activation pvlu --dataset folder --data x --train {train}");
+            let weights = format!("finetune --weights {}", path.display());
+            let all = std::iter::once("zoo").chain(weights.split(' ')).chain(arguments.split(' '));
+            let Command::Finetune(args) = Zoo::parse_from(all).command else { panic!("another command") };
+            let mut opened = open_pretrained(&args, &["a".to_owned()], policy(&args.train)).unwrap();
+            check_train(&args, policy(&args.train), &mut opened).unwrap();
+            assert_eq!(transfer::trained(&transfer::groups(opened.model.net()).unwrap()), trained, "{train}");
+        }
     }
 }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::args::InfoArgs;
 use crate::error::CliError;
-use crate::output::{json_text, print};
+use crate::output::{print, print_json};
 
-/// Prints a row for each model: name, activations, sizes of images, what it is. All but the last are without spaces, so that
-/// programs can read them; what follows an empty line explains.
+/// Prints a row for each model: name, activations, sizes of images, what it is. All but the last are without spaces, so
+/// that programs can read them; what follows an empty line explains.
 pub fn list(as_json: bool) -> Result<(), CliError> {
     if as_json {
         let models: Vec<Value> = MODELS
@@ -26,7 +26,7 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
                 })
             })
             .collect();
-        return print(&pretty(&Value::Array(models)));
+        return print_json(&Value::Array(models));
     }
     let images = |entry: &Entry| match entry.sides() {
         Sides::Any { least, .. } => format!("{least}x{least}..{MAX_INPUT}x{MAX_INPUT}"),
@@ -119,7 +119,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
     model.net().outline(&mut Path::root(), input, &mut show).map_err(failed)?;
     let card = metadata::find(entry.name);
     let title = (entry.name, args.activation.as_str(), classes, input);
-    print(&if args.json { as_json(title, &facts, card) } else { as_text(title, &facts, card) })
+    if args.json { print_json(&as_json(title, &facts, card)) } else { print(&as_text(title, &facts, card)) }
 }
 
 type Title<'a> = (&'a str, &'a str, usize, Extent);
@@ -128,7 +128,7 @@ fn stage_name(path: &str) -> String {
     path.replace('.', " ")
 }
 
-fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: Option<&Card>) -> String {
+fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: Option<&Card>) -> Value {
     let stages: Vec<Value> = facts
         .stages
         .iter()
@@ -148,7 +148,7 @@ fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
             })
         })
         .collect();
-    pretty(&json!({
+    json!({
         "model": model,
         "about": card.map(|card| card.about),
         "citation": card.map(citation),
@@ -167,7 +167,7 @@ fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
         "training_bytes_per_image": bytes(facts.outputs),
         "preprocessing": card.map(|card| card.preprocessing.to_string()),
         "weights": weights,
-    }))
+    })
 }
 
 fn as_text((model, activation, classes, input): Title<'_>, facts: &Facts, card: Option<&Card>) -> String {
@@ -208,9 +208,4 @@ fn bytes(elements: usize) -> usize {
 
 fn megabytes(bytes: usize) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-/// JSON over several lines.
-pub fn pretty(value: &Value) -> String {
-    json_text(value)
 }

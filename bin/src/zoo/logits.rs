@@ -1,22 +1,23 @@
 //! `zoo logits`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use pvlu_zoo::model::check_finite;
 use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 
 use super::args::LogitsArgs;
-use super::targets;
+use super::keep::keep;
+use super::targets::Target;
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::write_in_folder;
 
 /// Elements of images that are run at once.
 const AT_ONCE: usize = 1 << 22;
 
 /// Reads the inputs, runs the model and writes the logits.
 pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
-    targets::check(&args.output, &[&args.input, &args.model.weights], args.force)?;
+    let target = Target::new(&args.output, &[&args.input, &args.model.weights], args.force)?;
     let file = TensorFile::open(&args.input)?;
     let wrong = |found: String| WeightsError::Tensor {
         path: args.input.clone(),
@@ -47,10 +48,11 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
         finite.map_err(|source| CliError::Logits { input: input(), source })?;
         logits.extend(batch);
     }
-    let declared = Declared { name: "logits".to_owned(), dtype: Dtype::F32, shape: vec![images, classes] };
-    write_in_folder(&args.output, || {
-        let mut writer = Writer::create(&args.output, vec![declared], &BTreeMap::new())?;
+    let write = |path: &Path| {
+        let declared = Declared { name: "logits".to_owned(), dtype: Dtype::F32, shape: vec![images, classes] };
+        let mut writer = Writer::create(path, vec![declared], &BTreeMap::new())?;
         writer.write("logits", &logits)?;
-        Ok(writer.finish()?)
-    })
+        Ok(writer)
+    };
+    target.write(write).map_err(|error| keep(error, "the tensor of logits", &target, &write))
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod best;
 mod classes;
 mod convert;
 mod data;
@@ -14,6 +15,7 @@ mod predict;
 mod prepare;
 mod targets;
 mod trained_on;
+mod tune;
 
 pub use args::Zoo;
 pub(crate) use prepare::preprocessing;

@@ -48,8 +48,8 @@ pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) 
     Ok(usual(opened.entry.name, opened.report.source, labels))
 }
 
-/// What to tell a user whose file does not say how it wants its images, where that of published weights of the model differs:
-/// which is taken.
+/// What to tell a user whose file does not say how it wants its images, where that of published weights of the model
+/// differs: which is taken.
 pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Option<String> {
     if opened.description.preprocessing.is_some() {
         return None;

@@ -1,25 +1,66 @@
 //! Where a command writes: never over what it reads, and over another file only if the user said so.
 
 use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::error::CliError;
-use crate::output::write_probe;
+use pvlu_zoo::weights::{WeightsError, Writer};
 
-/// Makes sure, before any work is done, that a command may write a file and can: it is none of those that are read, by
-/// whatever name or link, and where there is a file already, the user has `force`d to replace it.
-pub fn check(output: &Path, inputs: &[&Path], force: bool) -> Result<(), CliError> {
-    if let Some(input) = inputs.iter().find(|input| is_same(output, input)) {
-        return Err(CliError::Usage(format!(
+use crate::error::CliError;
+use crate::output::{write_in_folder, write_probe};
+
+/// A file that a command may write.
+#[derive(Debug)]
+pub struct Target<'a> {
+    path: &'a Path,
+    /// Whether it may take the place of another file.
+    replaces: bool,
+}
+
+impl<'a> Target<'a> {
+    /// Makes sure, before any work is done, that a command may write a file and can: it is none of those that are read,
+    /// by whatever name or link, and where there is a file already, the user has `force`d to replace it.
+    pub fn new(path: &'a Path, inputs: &[&Path], force: bool) -> Result<Self, CliError> {
+        let target = Self { path, replaces: force };
+        target.refuse(inputs.iter().copied())?;
+        if !force && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+            return Err(CliError::Usage(format!("{}: is there already: --force replaces it", path.display())));
+        }
+        write_probe(path)?;
+        Ok(target)
+    }
+
+    /// A file of a name that nothing has.
+    pub fn free(path: &'a Path) -> Self {
+        Self { path, replaces: false }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// Makes sure that the file is none of some that are read.
+    pub fn refuse<'b>(&self, mut inputs: impl Iterator<Item = &'b Path>) -> Result<(), CliError> {
+        let Some(input) = inputs.find(|input| is_same(self.path, input)) else { return Ok(()) };
+        Err(CliError::Usage(format!(
             "{}: is {}, which is read: name another file to write",
-            output.display(),
-            if *output == **input { "the same file".to_owned() } else { input.display().to_string() }
-        )));
+            self.path.display(),
+            if self.path == input { "the same file".to_owned() } else { input.display().to_string() }
+        )))
     }
-    if !force && fs::metadata(output).is_ok_and(|metadata| metadata.is_file()) {
-        return Err(CliError::Usage(format!("{}: is there already: --force replaces it", output.display())));
+
+    /// Writes the file, in a folder that is made if need be. What came to be there since [`new`](Self::new) is replaced
+    /// only if the user has forced that; otherwise it is [`CliError::Taken`].
+    pub fn write(&self, write: impl FnOnce(&Path) -> Result<Writer, CliError>) -> Result<(), CliError> {
+        let finish = if self.replaces { Writer::finish } else { Writer::finish_new };
+        write_in_folder(self.path, || match finish(write(self.path)?) {
+            Err(WeightsError::Io { path, source }) if source.kind() == ErrorKind::AlreadyExists => {
+                Err(CliError::Taken { path })
+            }
+            finished => Ok(finished?),
+        })
     }
-    write_probe(output)
 }
 
 /// Whether two paths lead to the same file. One that is not there is no other's.
@@ -46,6 +87,8 @@ fn identity(_: &Metadata) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -65,13 +108,13 @@ mod tests {
         let input = path("in");
         for name in names {
             for force in [false, true] {
-                let error = check(&name, &[&path("other"), &input], force).unwrap_err().to_string();
+                let error = Target::new(&name, &[&path("other"), &input], force).unwrap_err().to_string();
                 assert!(error.contains(&name.display().to_string()) && error.contains("which is read"), "{error}");
             }
         }
         // Neither is there yet.
-        assert!(check(&path("new"), &[&path("new")], true).is_err());
-        check(&path("new"), &[&input, &path("none")], false).unwrap();
+        assert!(Target::new(&path("new"), &[&path("new")], true).is_err());
+        Target::new(&path("new"), &[&input, &path("none")], false).unwrap();
         assert_eq!(fs::read_to_string(&input).unwrap(), "x");
     }
 
@@ -79,11 +122,28 @@ mod tests {
     fn a_file_that_is_there_is_replaced_by_force_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        check(&path, &[], false).unwrap();
+        Target::new(&path, &[], false).unwrap();
         fs::write(&path, "mine").unwrap();
-        let error = check(&path, &[], false).unwrap_err();
+        let error = Target::new(&path, &[], false).unwrap_err();
         assert!(error.to_string().contains("--force") && matches!(error, CliError::Usage(_)), "{error}");
-        check(&path, &[], true).unwrap();
+        Target::new(&path, &[], true).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_file_that_came_to_be_there_during_the_work_is_replaced_by_force_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, place) = (folder.path().join("new/out"), folder.path().join("new"));
+        let empty = |path: &Path| Ok(Writer::create(path, Vec::new(), &BTreeMap::new())?);
+        let [kept, forced] = [false, true].map(|force| Target::new(&path, &[], force).unwrap());
+        fs::create_dir(&place).unwrap();
+        fs::write(&path, "mine").unwrap();
+        let error = kept.write(empty).unwrap_err();
+        assert!(error.to_string().contains("--force") && matches!(error, CliError::Taken { .. }), "{error}");
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), fs::read_dir(&place).unwrap().count()), ("mine", 1));
+        forced.write(empty).unwrap();
+        assert_ne!(fs::read_to_string(&path).unwrap(), "mine");
+        fs::remove_file(&path).unwrap();
+        kept.write(empty).unwrap();
     }
 }

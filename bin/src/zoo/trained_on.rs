@@ -1,7 +1,7 @@
 //! What a tuned file says of the images that it was trained on, so that it is not measured with them unawares.
 //!
-//! A folder is recognised by its images, wherever it lies: by the names of classes and files and the sizes of these, and by the
-//! contents of some of the images.
+//! A folder is recognized by its images, wherever it lies: by the names of classes and files and the sizes of these,
+//! and by the contents of some of the images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -98,43 +98,66 @@ impl TrainedOn {
         self
     }
 
-    /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model was tuned
-    /// on; and whether those that it was trained on are among them.
+    /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model
+    /// was tuned on; and whether those that it was trained on are among them.
     pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
-        let (file, mut notes) = (file.display(), Vec::new());
+        let mut notes = Vec::new();
         // Looks at every file, which is of no use without a record.
         let whole = (!self.is_empty()).then(|| Origin::folder(&parts, held_out).folder).flatten();
         let only_train = matches!(parts, FolderParts::Train(_));
         let is_divided = matches!(parts, FolderParts::Divided { .. });
         let mut images = parts.to_evaluate();
         notes.extend(images.warnings().iter().map(|warning| format!("warning: {warning}")));
-        let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&images).0 > 0);
+        let by_digest = self.by_digest(&images);
+        let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&by_digest).0 > 0);
         let name = images.path().display().to_string();
         if let Some(share) = tuned_here.filter(|_| !is_divided).and_then(|record| record.folder.as_ref()?.1) {
             let all = images.len();
             images = images.split_validation(share)?.1;
             notes.push(format!(
-                "{name}: {file} was tuned on it: evaluated are the {} of {all} images held out then",
+                "{name}: {} was tuned on it: evaluated are the {} of {all} images held out then",
+                file.display(),
                 images.len()
             ));
         } else if only_train {
             notes.push(format!("warning: {name}: no folder of test images, so those to train on are evaluated"));
         }
-        for record in &self.0 {
-            let (found, of) = record.finds(&images);
-            if found > 0 {
-                let sampled = if of as u64 == record.images {
-                    String::new()
-                } else {
-                    format!(" that were looked for, of {}", record.images)
-                };
-                notes.push(format!(
-                    "warning: {name}: {found} of {of} images{sampled} that {file} was trained on are among those evaluated: its \
-                     accuracy on them says little of others"
-                ));
-            }
-        }
+        notes.extend(self.warnings_of(&images, file));
         Ok(Chosen { images, notes })
+    }
+
+    /// What to tell the user of images that `file` is to be measured with, and that it was trained on.
+    pub fn warnings(&self, images: &Images, file: &Path) -> Vec<String> {
+        match images {
+            Images::Memory(_) => Vec::new(),
+            Images::Files(folder) => self.warnings_of(folder, file),
+        }
+    }
+
+    fn warnings_of(&self, folder: &ImageFolder, file: &Path) -> Vec<String> {
+        let by_digest = self.by_digest(folder);
+        let warning = |record: &Record| {
+            let (found, of) = record.finds(&by_digest);
+            let sampled = if of as u64 == record.images {
+                String::new()
+            } else {
+                format!(" that were looked for, of {}", record.images)
+            };
+            (found > 0).then(|| {
+                format!(
+                    "warning: {}: {found} of {of} images{sampled} that {} was trained on are among those evaluated: \
+                     its accuracy on them says little of others",
+                    folder.path().display(),
+                    file.display()
+                )
+            })
+        };
+        self.0.iter().filter_map(warning).collect()
+    }
+
+    /// The images of a folder in which records are looked for; looking at every file is of no use without a record.
+    fn by_digest<'a>(&self, folder: &'a ImageFolder) -> BTreeMap<String, &'a Path> {
+        if self.is_empty() { BTreeMap::new() } else { by_digest(folder) }
     }
 
     /// Whether nothing is known.
@@ -144,12 +167,12 @@ impl TrainedOn {
 }
 
 impl Record {
-    /// How many of the sampled images are in a folder, and how many were sampled.
-    fn finds(&self, folder: &ImageFolder) -> (usize, usize) {
-        let same = |(path, _): &(&Path, usize)| {
-            self.sample.get(&short(&described(path))).is_some_and(|content| contents(path).as_ref() == Some(content))
+    /// How many of the sampled images are among those of a folder, and how many were sampled.
+    fn finds(&self, folder: &BTreeMap<String, &Path>) -> (usize, usize) {
+        let same = |(digest, content): &(&String, &String)| {
+            folder.get(*digest).is_some_and(|path| contents(path).as_ref() == Some(content))
         };
-        (folder.files().filter(same).count(), self.sample.len())
+        (self.sample.iter().filter(same).count(), self.sample.len())
     }
 
     fn to_json(&self) -> Value {
@@ -199,10 +222,14 @@ fn contents(path: &Path) -> Option<String> {
     Some(digest)
 }
 
+/// The images of a folder by the digests of what a listing says of them.
+fn by_digest(folder: &ImageFolder) -> BTreeMap<String, &Path> {
+    folder.files().map(|(path, _)| (short(&described(path)), path)).collect()
+}
+
 /// The contents of images of a folder: of those with the smallest digests, which are the same in any order.
 fn sample(images: &Images) -> BTreeMap<String, String> {
     let Images::Files(folder) = images else { return BTreeMap::new() };
-    let by_digest: BTreeMap<String, &Path> = folder.files().map(|(path, _)| (short(&described(path)), path)).collect();
-    let some = by_digest.into_iter().take(SAMPLED);
+    let some = by_digest(folder).into_iter().take(SAMPLED);
     some.filter_map(|(digest, path)| Some((digest, contents(path)?))).collect()
 }

@@ -29,6 +29,37 @@ fn a_file_is_the_old_one_until_the_new_one_is_whole() {
 }
 
 #[test]
+fn a_new_file_does_not_take_a_name_that_another_one_got_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    let new = |contents: &[u8]| {
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(contents).unwrap();
+        file
+    };
+    // Both began when there was none.
+    let (first, second) = (new(b"first"), new(b"second"));
+    first.commit_new().unwrap();
+    assert_eq!(second.commit_new().unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!((names(folder.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"first".to_vec()));
+}
+
+#[test]
+fn a_file_gets_its_name_alone_also_where_it_can_have_only_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    let no_links = |_: &Path, _: &Path| Err(ErrorKind::Unsupported.into());
+    for (contents, is_new) in [("first", true), ("second", false)] {
+        let (mut temporary, mut file) = Temporary::in_folder(folder.path(), false).unwrap();
+        file.write_all(contents.as_bytes()).unwrap();
+        let renamed = temporary.rename_new(&path, no_links).map_err(|error| error.kind());
+        assert_eq!(renamed, if is_new { Ok(()) } else { Err(ErrorKind::AlreadyExists) });
+        drop(temporary);
+        assert_eq!((names(folder.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"first".to_vec()));
+    }
+}
+
+#[test]
 fn what_a_killed_process_left_goes_with_the_next_file_and_what_is_in_use_stays() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -109,16 +109,20 @@ impl Dataset {
 
 fn open(dir: &Path, layout: &'static Layout) -> Result<Dataset, DataError> {
     let folder = locate(dir, layout)?;
+    let mut files = Vec::new();
     let mut train = Records::new(layout);
     for name in layout.train {
         let path = folder.join(name);
         // The folder was accepted because its required files are there; the other training files may be missing.
         if inspect(&path)? != Found::Nothing {
             train.read(&path)?;
+            files.push(path);
         }
     }
     let mut test = Records::new(layout);
-    test.read(&folder.join(layout.test))?;
+    let path = folder.join(layout.test);
+    test.read(&path)?;
+    files.push(path);
 
     let (train, test) = (train.finish()?, test.finish()?);
     let warnings = [("train", &train), ("test", &test)]
@@ -129,7 +133,8 @@ fn open(dir: &Path, layout: &'static Layout) -> Result<Dataset, DataError> {
             format!("{} {part}: {} images, the official set has {official}", layout.name, split.len())
         })
         .collect();
-    Ok(Dataset { name: layout.name, classes: layout.classes, train, test, warnings, class_names: Vec::new() })
+    let (name, classes, class_names) = (layout.name, layout.classes, Vec::new());
+    Ok(Dataset { name, classes, train, test, warnings, class_names, files })
 }
 
 /// The images read so far, from one file or several.

@@ -284,8 +284,9 @@ impl Dataset {
     /// As those three.
     pub fn open_folder(dir: impl AsRef<Path>, held_out: f64) -> Result<Self, DataError> {
         let (train, test, warnings) = FolderParts::open(dir)?.to_train(held_out)?;
+        let files = train.files().chain(test.files()).map(|(path, _)| path.to_owned()).collect();
         let (names, train, test) = (train.classes.clone(), train.split()?, test.split()?);
-        Ok(Self { name: "folder", classes: names.len(), train, test, warnings, class_names: names })
+        Ok(Self { name: "folder", classes: names.len(), train, test, warnings, class_names: names, files })
     }
 }
 

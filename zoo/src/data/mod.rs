@@ -14,6 +14,8 @@
 //! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and the
 //! index of the image. The number of threads and the size of a batch change no bit of any image.
 
+use std::path::PathBuf;
+
 mod cifar;
 mod error;
 mod filter;
@@ -57,6 +59,8 @@ pub struct Dataset {
     pub warnings: Vec<String>,
     /// Names of the class folders, in label order; empty for the other sets, whose names are known.
     pub class_names: Vec<String>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
 }
 
 impl Dataset {

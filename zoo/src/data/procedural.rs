@@ -49,6 +49,7 @@ impl Dataset {
             test: draw(classes, test_count, seed, test, "procedural test")?,
             warnings: Vec::new(),
             class_names: Vec::new(),
+            files: Vec::new(),
         })
     }
 }

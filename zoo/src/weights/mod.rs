@@ -40,7 +40,7 @@ pub use layout::Layout;
 pub(crate) use matching::is_state;
 pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};
-pub use model::{ACTIVATION_KEY, LoadOptions, load, save};
+pub use model::{ACTIVATION_KEY, LoadOptions, load, save, write};
 pub(crate) use name::{layer_of, shape, shown};
 pub use report::{LoadReport, Source};
 pub use safetensors::{Declared, MAX_HEADER, Writer};

@@ -220,6 +220,21 @@ pub fn save<E: Element + Unit>(
     source: Source,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), WeightsError> {
+    write(net, names, path, source, metadata)?.finish()
+}
+
+/// As [`save`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`].
+///
+/// # Errors
+///
+/// As for [`save`].
+pub fn write<E: Element + Unit>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    path: impl AsRef<std::path::Path>,
+    source: Source,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Writer, WeightsError> {
     let path = path.as_ref();
     let tensors = expected(net, names, source, (path, Format::Safetensors))?;
     let declared = tensors
@@ -233,7 +248,7 @@ pub fn save<E: Element + Unit>(
         Some(error) => Err(error),
         None => {
             walked?;
-            write.writer.finish()
+            Ok(write.writer)
         }
     }
 }

@@ -63,6 +63,8 @@ fn training_batches_are_joined_in_order() {
     write(&dir, &[("data_batch_4.bin", &records(&[&[4], &[5]])), ("data_batch_3.bin", &records(&[&[6]]))]);
     let set = Dataset::open_cifar10(&dir).unwrap();
     assert_eq!(set.train.labels(), [3, 9, 6, 4, 5]);
+    let read = ["data_batch_1.bin", "data_batch_3.bin", "data_batch_4.bin", "test_batch.bin"];
+    assert_eq!(set.files, read.map(|name| dir.join(name)));
     assert_eq!(set.train.image(4)[0], 7);
 }
 

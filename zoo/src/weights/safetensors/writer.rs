@@ -1,7 +1,7 @@
 //! Writes a safetensors file tensor by tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ::safetensors::Dtype as FileDtype;
@@ -99,7 +99,21 @@ impl Writer {
     /// # Errors
     ///
     /// A tensor that was declared and not written, an error before, a failed write or renaming. The file is then removed.
-    pub fn finish(mut self) -> Result<(), WeightsError> {
+    pub fn finish(self) -> Result<(), WeightsError> {
+        self.end(AtomicFile::commit)
+    }
+
+    /// As [`finish`](Self::finish), unless something has the name, however late it came there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`finish`](Self::finish), and [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) in a
+    /// [`WeightsError::Io`].
+    pub fn finish_new(self) -> Result<(), WeightsError> {
+        self.end(AtomicFile::commit_new)
+    }
+
+    fn end(mut self, commit: fn(AtomicFile) -> io::Result<()>) -> Result<(), WeightsError> {
         if let Some(tensor) = self.declared.next() {
             let expected = shown(&tensor.name).to_string();
             return Err(WeightsError::Order { path: self.path, expected, found: "the end".into() });
@@ -109,7 +123,7 @@ impl Writer {
             return Err(WeightsError::Order { path: self.path, expected, found: "one that failed".into() });
         }
         let Self { path, file, .. } = self;
-        file.commit().map_err(|source| WeightsError::Io { path, source })
+        commit(file).map_err(|source| WeightsError::Io { path, source })
     }
 }
 

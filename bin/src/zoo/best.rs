@@ -1,0 +1,238 @@
+//! The best network of a tuning, to go back to if the tuning does not come to its end.
+
+use pvlu::Error;
+use pvlu_zoo::model::Model;
+use pvlu_zoo::snapshot::Snapshot;
+use pvlu_zoo::train::{EpochRecord, Moment};
+
+/// A network that a tuning came to, which the model is.
+#[derive(Debug)]
+pub struct Reached {
+    /// Which one, for a person.
+    pub what: String,
+    /// Loss of its training.
+    loss: f64,
+    /// The best one before it, if there is one.
+    earlier: Option<Candidate>,
+}
+
+impl Reached {
+    /// Under another activation it is another network, whose loss is not known.
+    pub fn with_other_activation(&mut self) {
+        self.loss = f64::INFINITY;
+    }
+
+    /// Puts the model back to the best network before this one, which its last update has ruined; `None` if there is
+    /// none.
+    pub fn go_back(self, model: &mut dyn Model) -> Result<Option<Self>, Error> {
+        self.earlier.map(|earlier| earlier.put_back(model)).transpose()
+    }
+}
+
+/// A network to go back to.
+#[derive(Debug)]
+struct Candidate {
+    what: String,
+    loss: f64,
+    values: Snapshot,
+}
+
+impl Candidate {
+    fn put_back(self, model: &mut dyn Model) -> Result<Reached, Error> {
+        let Self { what, loss, values } = self;
+        values.put_back(model).map(|()| Reached { what, loss, earlier: None })
+    }
+}
+
+/// A phase of a tuning, as far as it has come.
+///
+/// Nothing is measured while a model is tuned but the loss of its training. The best network is that after which it was
+/// lowest: over the next epoch, as far as that goes, and before the first step of one over the last epoch. So a network
+/// that an update has ruined is never the best.
+#[derive(Debug)]
+pub struct Phase {
+    epochs: u64,
+    /// Whether none of them has ended.
+    is_first: bool,
+    /// Steps of the epoch that is under way, and their mean loss, until one diverged.
+    steps: (u64, f64),
+    best: Option<Candidate>,
+    /// The network after the last epoch.
+    last: Option<Candidate>,
+}
+
+impl Phase {
+    /// The beginning of a phase of so many epochs; `before` is what an earlier one made of the model, if it was
+    /// trained.
+    pub fn new(model: &dyn Model, epochs: u64, before: Option<&Reached>) -> Result<Self, Error> {
+        let candidate = |Reached { what, loss, .. }: &Reached| {
+            let (what, loss, values) = (what.clone(), *loss, Snapshot::of_moving(model)?);
+            Ok::<_, Error>(Candidate { what, loss, values })
+        };
+        let best = before.map(candidate).transpose()?;
+        Ok(Self { epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None })
+    }
+
+    /// Takes note of a moment.
+    pub fn note(&mut self, moment: Moment<'_>) -> Result<(), Error> {
+        let state = moment.state;
+        match state.mean_loss() {
+            Some(loss) => self.step(state.steps, loss),
+            None => state.epochs.last().map_or(Ok(()), |epoch| self.epoch(moment.model, epoch))?,
+        }
+        Ok(())
+    }
+
+    /// After a step, with the mean loss of those of its epoch.
+    fn step(&mut self, number: u64, mean: f64) {
+        if !mean.is_finite() && number > 1 {
+            // It followed the network that the epoch began with well: one of this epoch was ruined.
+            return;
+        }
+        if let Some(last) = &mut self.last {
+            last.loss = mean;
+        }
+        if mean.is_finite() {
+            self.steps = (number, mean);
+            // Of what was trained under another activation nothing was known until now.
+            if let Some(before) = self.best.as_mut().filter(|best| self.is_first && best.loss == f64::INFINITY) {
+                before.loss = mean;
+            }
+        }
+    }
+
+    /// After an epoch.
+    fn epoch(&mut self, model: &dyn Model, record: &EpochRecord) -> Result<(), Error> {
+        self.settle();
+        self.is_first = false;
+        let &EpochRecord { epoch, train_loss, .. } = record;
+        if train_loss.is_finite() {
+            let what = format!("the network after epoch {epoch} of {} (training loss {train_loss:.4})", self.epochs);
+            self.last = Some(Candidate { what, loss: train_loss, values: Snapshot::of_moving(model)? });
+        }
+        Ok(())
+    }
+
+    /// Whether the last network is the best; of equal ones the later is.
+    fn settle(&mut self) {
+        let lowest = self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
+        if let Some(last) = self.last.take().filter(|last| last.loss.is_finite() && last.loss <= lowest) {
+            self.best = Some(last);
+        }
+    }
+
+    /// The network after all epochs, which is not said to be the best.
+    pub fn finish(self) -> Reached {
+        let what = format!("the network after its {} epochs", self.epochs);
+        let loss = self.last.map_or(f64::INFINITY, |last| last.loss);
+        Reached { what, loss, earlier: self.best }
+    }
+
+    /// Puts the model back to the best network; `None` if nothing came of the phase. Without a whole epoch the model is
+    /// left after the steps that were done, unless these went wrong or what was there before them is better.
+    pub fn restore(mut self, model: &mut dyn Model, diverged: bool) -> Result<Option<Reached>, Error> {
+        self.settle();
+        let Self { epochs, is_first, steps: (steps, loss), best, .. } = self;
+        let is_better = best.as_ref().is_none_or(|best| loss < best.loss);
+        if is_first && steps > 0 && !diverged && is_better {
+            let what = format!("the network after {steps} steps of epoch 1 of {epochs}");
+            return Ok(Some(Reached { what, loss, earlier: None }));
+        }
+        best.map(|best| best.put_back(model)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pvlu_zoo::registry::build;
+    use pvlu_zoo::train::Evaluation;
+    use pvlu_zoo::transfer::FreezePolicy;
+
+    use super::*;
+
+    /// One of several networks, of which only the head is trained.
+    fn network(number: u64) -> Box<dyn Model> {
+        let mut model = build("cifar_resnet20", "relu", 10, number).unwrap();
+        FreezePolicy::HEAD.apply(model.net_mut());
+        model
+    }
+
+    fn ended(phase: &mut Phase, epoch: u64, train_loss: f64, number: u64) {
+        let nothing = Evaluation { images: 0, top1: f64::NAN, top5: f64::NAN, loss: f64::NAN };
+        let (validation, test) = (nothing, nothing);
+        let record =
+            EpochRecord { epoch, learning_rate: 0.1, train_loss, train_top1: 0.5, validation, test, seconds: 0.0 };
+        phase.epoch(network(number).as_ref(), &record).unwrap();
+    }
+
+    /// What the network 9 goes back to, and the number of that.
+    fn found(back: impl FnOnce(&mut dyn Model) -> Result<Option<Reached>, Error>) -> Option<(String, u64)> {
+        let mut model = network(9);
+        let reached = back(model.as_mut()).unwrap()?;
+        let now = Snapshot::of_moving(model.as_ref()).unwrap();
+        let number = (1..10).find(|&number| Snapshot::of_moving(network(number).as_ref()).unwrap() == now);
+        Some((reached.what, number.unwrap()))
+    }
+
+    /// A head phase that came to network 1 with this loss.
+    fn head(loss: f64) -> Reached {
+        let mut phase = Phase::new(network(8).as_ref(), 1, None).unwrap();
+        ended(&mut phase, 1, loss, 1);
+        phase.finish()
+    }
+
+    #[test]
+    fn only_a_divergence_at_the_first_step_after_a_network_says_that_it_was_ruined() {
+        for (steps, number) in [([0.8, f64::INFINITY], 2), ([f64::NAN, f64::NAN], 1)] {
+            let mut phase = Phase::new(network(8).as_ref(), 4, None).unwrap();
+            ended(&mut phase, 1, 1.0, 1);
+            phase.step(1, 0.9);
+            ended(&mut phase, 2, 0.9, 2);
+            for (number, mean) in (1..).zip(steps) {
+                phase.step(number, mean);
+            }
+            ended(&mut phase, 3, f64::NAN, 3);
+            let (what, went_back_to) = found(|model| phase.restore(model, true)).unwrap();
+            assert!(went_back_to == number && what.contains(&format!("epoch {number} of 4")), "{what} {went_back_to}");
+        }
+    }
+
+    #[test]
+    fn a_finished_network_that_turns_out_to_be_ruined_leaves_the_best_before() {
+        let mut phase = Phase::new(network(8).as_ref(), 3, None).unwrap();
+        for (number, loss) in [(1, 2.0), (2, 0.5), (3, 1.0)] {
+            phase.step(1, loss);
+            ended(&mut phase, number, loss, number);
+        }
+        let reached = phase.finish();
+        assert_eq!(reached.what, "the network after its 3 epochs");
+        // Followed by a loss of 0.5 and not of 1.
+        assert_eq!(found(|model| reached.go_back(model)).unwrap().1, 1);
+        assert!(found(|model| head(1.0).go_back(model)).is_none());
+        let mut phase = Phase::new(network(1).as_ref(), 1, Some(&head(1.0))).unwrap();
+        ended(&mut phase, 1, 0.5, 2);
+        assert_eq!(found(|model| phase.finish().go_back(model)).unwrap(), ("the network after its 1 epochs".into(), 1));
+    }
+
+    #[test]
+    fn steps_of_a_second_phase_take_the_place_of_the_first_if_they_are_better() {
+        let stopped_after = |head: &Reached, means: &[f64]| {
+            let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
+            (1..).zip(means).for_each(|(number, mean)| phase.step(number, *mean));
+            found(|model| phase.restore(model, false)).unwrap()
+        };
+        assert_eq!(stopped_after(&head(1.0), &[1.2, 1.1]), ("the network after its 1 epochs".to_owned(), 1));
+        assert_eq!(stopped_after(&head(1.0), &[1.2, 0.9]), ("the network after 2 steps of epoch 1 of 5".to_owned(), 9));
+        // The loss of the head under another activation is that of the first step.
+        let mut other = head(1.0);
+        other.with_other_activation();
+        assert_eq!([stopped_after(&other, &[3.0]).1, stopped_after(&other, &[3.0, 2.0]).1], [1, 9]);
+        let diverged = |head| {
+            let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
+            [(1, 0.5), (2, f64::NAN)].into_iter().for_each(|(number, mean)| phase.step(number, mean));
+            ended(&mut phase, 1, f64::NAN, 2);
+            found(|model| phase.restore(model, true)).unwrap().1
+        };
+        assert_eq!([diverged(&head(1.0)), diverged(&other)], [1, 1]);
+    }
+}
