@@ -111,8 +111,8 @@ pub struct Sizes {
 
 /// `dst = a b` or `dst += a b`, on this thread.
 ///
-/// Each element is the sum of stretches of at most `DEPTH` products, of equal length. Within one the products are added up in
-/// ascending order, from zero and fused; the sums of stretches are added to `dst` in ascending order.
+/// Each element is the sum of stretches of at most `DEPTH` products, of equal length. Within one the products are added
+/// up in ascending order, from zero and fused; the sums of stretches are added to `dst` in ascending order.
 ///
 /// # Panics
 ///
