@@ -4,11 +4,11 @@
 //! dw[o, c, u, v] += sum over pixels of g[o, i, j] x[c, i + u - P, j + v - P]
 //! ```
 //!
-//! Lanes are pixels, as many as the widest register has: narrower ones take the first of them through all rows, and then the
-//! next, so that a lane adds up the same pixels in the same order. A register of each of some planes of the cotangent meets one of some planes of the input at the three
-//! taps of a kernel row; each pair has a register of sums, which are kept between images and added up across lanes once,
-//! at the end. Nothing is unfolded or transposed, and a load serves several products: with 4 outputs and 2 inputs 10 loads
-//! for 24 of them.
+//! Lanes are pixels, as many as the widest register has: narrower ones take the first of them through all rows, and
+//! then the next, so that a lane adds up the same pixels in the same order. A register of each of some planes of the
+//! cotangent meets one of some planes of the input at the three taps of a kernel row; each pair has a register of sums,
+//! which are kept between images and added up across lanes once, at the end. Nothing is unfolded or transposed, and a
+//! load serves several products: with 4 outputs and 2 inputs 10 loads for 24 of them.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::kernel::cpu::conv2d::ConvShape;
 use crate::kernel::cpu::copy::copy_registers;
 use crate::kernel::cpu::registers::rows_at_once;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
@@ -33,16 +33,11 @@ const INPUTS: usize = 2;
 
 /// Whether [`run`] is the fastest way.
 pub fn pays<E: Element>(shape: &ConvShape) -> bool {
-    let lanes = lanes::<E>();
+    let lanes = widest::<E>();
     applies(shape)
         && shape.weight_len() * lanes * size_of::<E>() <= SUMS
         // Of the lanes at most a quarter is empty.
         && 4 * shape.out_width() >= 3 * shape.out_width().next_multiple_of(lanes)
-}
-
-/// Sums of a weight.
-const fn lanes<E>() -> usize {
-    MAX_WIDTH * size_of::<f32>() / size_of::<E>()
 }
 
 /// Images, or rows of one image, that are padded and added up at once.
@@ -145,7 +140,7 @@ impl<E: Element> Kernel for Part<'_, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { shape, x, cotangent, units, total, memory } = self;
-        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, lanes::<E>());
+        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, widest::<E>());
         let pieces = pieces::<E::Lane<S>>(outputs, inputs);
         let all = memory.sums.take(total.len() * lanes);
         all.fill(E::zero());
@@ -264,7 +259,7 @@ fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
     [output, input, u]: [usize; 3],
     to: &mut [V::Elem],
 ) {
-    for lane in (0..lanes::<V::Elem>()).step_by(V::WIDTH) {
+    for lane in (0..widest::<V::Elem>()).step_by(V::WIDTH) {
         add_lanes::<V, OUTS, INS>(x, g, [output, input, u], lane, to);
     }
 }
@@ -278,7 +273,7 @@ fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
     lane: usize,
     to: &mut [V::Elem],
 ) {
-    let lanes = lanes::<V::Elem>();
+    let lanes = widest::<V::Elem>();
     // Loops and not closures, which would not inherit the instruction set.
     let mut sums = [[[V::of(0.0); SIDE]; OUTS]; INS];
     for (i, sums) in sums.iter_mut().enumerate() {
