@@ -16,7 +16,7 @@ pub enum Level {
 }
 
 /// The environment variable that asks for a level.
-pub const VARIABLE: &str = "PVLU_SIMD";
+const VARIABLE: &str = "PVLU_SIMD";
 
 /// What `PVLU_SIMD` asks for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]

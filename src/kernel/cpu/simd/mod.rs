@@ -76,7 +76,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     dispatch_at(Level::current(), kernel)
 }
 
-/// Runs a kernel at a given level, or at the fastest available one if the machine does not have it.
+/// Runs a kernel at a given level, or at the portable one if the machine does not have it.
 #[inline]
 pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]

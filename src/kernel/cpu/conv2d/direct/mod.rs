@@ -209,19 +209,23 @@ impl<E: Element> Kernel for Part<'_, E> {
 /// Copies the rows that a part sees, from row `first` of the padded image on, with zeros around.
 #[inline(always)]
 fn pad<V: Lane>(problem: &Problem, x: &[V::Elem], first: usize, row: usize, plane: usize, to: &mut [V::Elem]) {
-    let zero = V::Elem::of(0.0);
     let Problem { height, width, padding, .. } = *problem;
     for (to, from) in to.chunks_exact_mut(plane).zip(x.chunks_exact(height * width)) {
-        for (line, to) in to.chunks_exact_mut(row).enumerate() {
-            let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
-                to.fill(zero);
-                continue;
-            };
-            to[..padding].fill(zero);
-            copy_registers::<V>(&from[line * width..][..width], &mut to[padding..]);
-            to[padding + width..].fill(zero);
+        for (line, to) in (first..).zip(to.chunks_exact_mut(row)) {
+            pad_row::<V>(from, width, padding, line, to);
         }
     }
+}
+
+/// Writes row `line` of a padded plane: the row of the plane that is there, if any, and zeros.
+#[inline(always)]
+fn pad_row<V: Lane>(plane: &[V::Elem], width: usize, padding: usize, line: usize, to: &mut [V::Elem]) {
+    let zero = V::Elem::of(0.0);
+    let from = line.checked_sub(padding).and_then(|line| plane.get(line * width..(line + 1) * width));
+    let Some(from) = from else { return to.fill(zero) };
+    to[..padding].fill(zero);
+    copy_registers::<V>(from, &mut to[padding..]);
+    to[padding + width..].fill(zero);
 }
 
 /// The sums of `OUTPUTS` channels, the first of which `filter` begins with, over registers at some places of each plane.

@@ -12,9 +12,8 @@
 
 use std::ops::Range;
 
-use super::{SIDE, TAPS, applies};
+use super::{SIDE, TAPS, applies, pad_row};
 use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::copy::copy_registers;
 use crate::kernel::cpu::registers::rows_at_once;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
@@ -232,20 +231,13 @@ fn pad<'a, V: Lane>(
     (first, rows, row): (usize, usize, usize),
     to: &'a mut Buffer<V::Elem>,
 ) -> Planes<'a, V::Elem> {
-    let zero = V::Elem::of(0.0);
     let channel = images.len() * rows * row;
     let data = to.take(channels * channel);
     for (index, to) in data.chunks_exact_mut(rows * row).enumerate() {
         let image = images.start + index % images.len();
         let from = &from[(image * channels + index / images.len()) * height * width..][..height * width];
-        for (line, to) in to.chunks_exact_mut(row).enumerate() {
-            let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
-                to.fill(zero);
-                continue;
-            };
-            to[..padding].fill(zero);
-            copy_registers::<V>(&from[line * width..][..width], &mut to[padding..]);
-            to[padding + width..].fill(zero);
+        for (line, to) in (first..).zip(to.chunks_exact_mut(row)) {
+            pad_row::<V>(from, width, padding, line, to);
         }
     }
     Planes { data, rows, row, channel }
