@@ -1,18 +1,18 @@
 //! Normal random numbers with the same bits on every system.
 //!
-//! Crates of distributions call the logarithm and the exponential of the system's library, whose last bits differ between
-//! systems; start values of networks must not.
+//! Crates of distributions call the logarithm and the exponential of the system's library, whose last bits differ
+//! between systems; start values of networks must not.
 
 use std::sync::LazyLock;
 
 use rand::Rng;
 use rand::distributions::{Distribution, Open01};
 
-/// The normal distribution with mean 0 and variance 1, by the ziggurat method (Marsaglia and Tsang 2000) in the variant of
-/// Doornik 2005, "An improved ziggurat method to generate normal random samples".
+/// The normal distribution with mean 0 and variance 1, by the ziggurat method (Marsaglia and Tsang 2000) in the variant
+/// of Doornik 2005, "An improved ziggurat method to generate normal random samples".
 ///
-/// Takes the same numbers from a generator as `StandardNormal` of `rand_distr` 0.4, and gives its values to within the last
-/// places.
+/// Takes the same numbers from a generator as `StandardNormal` of `rand_distr` 0.4, and gives its values to within the
+/// last places.
 #[derive(Clone, Copy, Debug)]
 pub struct StandardNormal;
 

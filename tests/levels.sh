@@ -3,11 +3,11 @@
 #
 #     tests/levels.sh [PATH TO reproduce]
 #
-# Runs `table1` and `table3 --preset quick` at each level but the portable one that the machine has, with 1 and 2 threads;
-# then both, cut to one epoch of 300 images, at every level, the portable one among them. CSV files must be the same byte for
-# byte once the columns that end in `_seconds` are cut out. Prints the SHA-256 of each file without them, and exits with 0
-# only if all are equal. Takes an hour or so on two cores, which is why it is no part of `cargo test` or `.ci/run`. Without
-# a path the program is built first, optimised. Needs Python 3.
+# Runs `table1` and `table3 --preset quick` at each level but the portable one that the machine has, with 1 and 2
+# threads; then both, cut to one epoch of 300 images, at every level, the portable one among them. CSV files must be the
+# same byte for byte once the columns that end in `_seconds` are cut out. Prints the SHA-256 of each file without them,
+# and exits with 0 only if all are equal. Takes an hour or so on two cores, which is why it is no part of `cargo test`
+# or `.ci/run`. Without a path the program is built first, optimised. Needs Python 3.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -41,7 +41,8 @@ EOF
 
 failed=0
 
-# compare NAME "LEVEL THREADS" ... -- ARGUMENTS: `reproduce ARGUMENTS` in each of the ways, whose files must be those of the first.
+# compare NAME "LEVEL THREADS" ... -- ARGUMENTS: `reproduce ARGUMENTS` in each of the ways, whose files must be those of
+# the first.
 compare() {
     local name=$1 first='' ways=() way level threads out
     shift
@@ -57,7 +58,8 @@ compare() {
         local start=$SECONDS
         # Where there are neither images nor weights of the user's, so that the built-in ones are taken.
         mkdir -p "$out"
-        (cd "$out" && env -u PVLU_ZOO_DATA PVLU_SIMD="$level" "$reproduce" "$@" --threads "$threads" --quiet --out results >/dev/null)
+        (cd "$out" && env -u PVLU_ZOO_DATA PVLU_SIMD="$level" "$reproduce" "$@" --threads "$threads" \
+            --quiet --out results >/dev/null)
         digests "$out/results" >"$out/digests"
         printf '%s, %s threads, %d s\n' "$level" "$threads" $((SECONDS - start))
         if [[ ! -s $out/digests ]]; then

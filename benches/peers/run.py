@@ -7,8 +7,8 @@
 
 Each round runs some steps of ours (`zoo bench`, a process of its own) and then some of PyTorch's in both memory formats;
 the medians over all rounds are compared, PyTorch's in its better format. Memory is what a process gains by the model and its
-steps, at its peak; PyTorch's is that of a process of its own, `--memory`, in the same format. `--raw` appends a line of JSON for
-each step, with the times of every round.
+steps, at its peak; PyTorch's is that of a process of its own, `--memory`, in the same format. `--raw` appends a line of
+JSON for each step, with the times of every round.
 """
 
 import argparse
@@ -166,8 +166,8 @@ def main():
             row += f" {medians['compiled']:.1f} | {medians['ours'] / medians['compiled']:.2f} |"
         print(row, flush=True)
         if args.raw:
-            raw = {"step": name, "steps": args.steps, "threads": args.threads, "torch": torch.__version__, "round_ms": times}
-            raw |= {"memory_bytes": memory, "torch_memory_bytes": theirs}
+            raw = {"step": name, "steps": args.steps, "threads": args.threads, "torch": torch.__version__}
+            raw |= {"round_ms": times, "memory_bytes": memory, "torch_memory_bytes": theirs}
             with args.raw.open("a") as file:
                 file.write(json.dumps(raw) + "\n")
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Times the steps of `run.py` in two builds of `zoo`, in turn, and prints the ratio of their medians beside the spread of the old one.
+"""Times the steps of `run.py` in two builds of `zoo`, in turn, and prints the ratio of their medians.
 
     python3 benches/peers/versions.py OLD NEW [--only PART] [--rounds 7] [--steps 3] [--simd avx2] [--csv FILE]
 
-A round runs the old build, the new one and the old one again, each a process of its own. `new / old` is the median over all rounds of
-the new build over that of the old; `old / old` is the median of its second runs over that of its first: what the same build differs
-from itself by. `PVLU_SIMD` is set to `--simd` for both.
+A round runs the old build, the new one and the old one again, each a process of its own. `new / old` is the median over
+all rounds of the new build over that of the old; `old / old` is the median of its second runs over that of its first:
+what the same build differs from itself by. `PVLU_SIMD` is set to `--simd` for both.
 """
 
 import argparse

@@ -50,8 +50,9 @@ fn mix(x: u64) -> u64 {
 /// In training sets each element to zero with probability `PERCENT / 100` and multiplies the others by
 /// `1 / (1 - PERCENT / 100)` (Srivastava et al. 2014, inverted); else does nothing.
 ///
-/// [`Mode`] says when it drops: unless set by hand, in `forward_mut` on a tensor with a tape. `forward_mut` then counts a
-/// training pass and so draws a new mask each time; `forward` under [`Mode::Train`] repeats the mask of the pass to come.
+/// [`Mode`] says when it drops: unless set by hand, in `forward_mut` on a tensor with a tape. `forward_mut` then counts
+/// a training pass and so draws a new mask each time; `forward` under [`Mode::Train`] repeats the mask of the pass to
+/// come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropout<const PERCENT: usize> {
     /// Mode and random stream.

@@ -7,11 +7,11 @@
 //! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves
 //! (parameters and traced inputs) are there.
 //!
-//! Switches (frozen, train or eval, seeds) are values of a layer. They are not tensors: dfdx's `to_device` and `to_dtype`
-//! return a module with the switches as built.
+//! Switches (frozen, train or eval, seeds) are values of a layer. They are not tensors: dfdx's `to_device` and
+//! `to_dtype` return a module with the switches as built.
 //!
-//! As built, batch norm and dropout are as in training in `forward_mut` on a tensor with a tape, and as in evaluation in
-//! `forward`, as dfdx's own layers are. So a training loop of dfdx's trains:
+//! As built, batch norm and dropout are as in training in `forward_mut` on a tensor with a tape, and as in evaluation
+//! in `forward`, as dfdx's own layers are. So a training loop of dfdx's trains:
 //!
 //! ```
 //! use dfdx::data::OneHotEncode;
@@ -20,7 +20,8 @@
 //! use pvlu::activation::Pvlu;
 //! use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear};
 //!
-//! type Net = (Conv2D<3, 4, 3, 1, 1>, BatchNorm2D<4>, Act<Pvlu, 4>, Dropout<50>, Flatten2D<4, 8, 8, 256>, Linear<256, 10>);
+//! type Features = (Conv2D<3, 4, 3, 1, 1>, BatchNorm2D<4>, Act<Pvlu, 4>);
+//! type Net = (Features, Dropout<50>, Flatten2D<4, 8, 8, 256>, Linear<256, 10>);
 //!
 //! let dev = Cpu::seed_from_u64(0);
 //! let mut net = dev.build_module::<Net, f32>();
@@ -28,18 +29,19 @@
 //! let images: Tensor<Rank4<2, 3, 8, 8>, f32, _> = dev.sample_normal();
 //! let labels: Tensor<Rank2<2, 10>, f32, _> = dev.one_hot_encode(Const::<10>, [3, 7]);
 //!
-//! let before = net.1.running_mean.array();
+//! let before = net.0.1.running_mean.array();
 //! for _ in 0..3 {
 //!     let logits = net.forward_mut(images.leaky_trace());
 //!     let gradients = cross_entropy_with_logits_loss(logits, labels.clone()).backward();
 //!     sgd.update(&mut net, &gradients)?;
 //! }
-//! assert_ne!(net.1.running_mean.array(), before);
+//! assert_ne!(net.0.1.running_mean.array(), before);
 //! assert_eq!(net.forward(images.clone()).array(), net.forward(images).array(), "nothing is dropped");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Switch::set_mode`] sets either by hand, for gradients in evaluation and batch statistics without a tape; see [`Mode`].
+//! [`Switch::set_mode`] has either by hand, for gradients in evaluation and batch statistics without a tape; see
+//! [`Mode`].
 
 mod act;
 mod any_tensor;

@@ -77,8 +77,8 @@ where
     E: Dtype,
     D: Backend<E>,
 {
-    /// Whether the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape, and for
-    /// `learns` see [`Mode::trains`](super::Mode::trains).
+    /// Whether the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape, and
+    /// for `learns` see [`Mode::trains`](super::Mode::trains).
     pub(super) fn folds(&self, pixels: usize, recorded: bool, learns: bool) -> Result<bool, Error> {
         let trained = self.conv.learns() || !self.norm.switches.affine_frozen;
         let worth_it = pixels >= I * K * K;

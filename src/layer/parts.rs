@@ -11,8 +11,8 @@ use crate::error::Error;
 
 /// `y = head(trunk(x))`, as the tuple `(T, H)` is, with names for the two: paths begin with `trunk` and `head`.
 ///
-/// A tuple does not say which of its modules answers the question that a network was trained for, and fine-tuning must know:
-/// what trains the head alone, or draws it anew for other classes, takes a network of this type.
+/// A tuple does not say which of its modules answers the question that a network was trained for, and fine-tuning must
+/// know: what trains the head alone, or draws it anew for other classes, takes a network of this type.
 ///
 /// Shapes: what the trunk takes and the head gives.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,8 @@ impl Part {
         }
     }
 
-    /// The part that a path leads into; of a network within a part of another one the outer part. `None` outside of both.
+    /// The part that a path leads into; of a network within a part of another one the outer part. `None` outside of
+    /// both.
     pub fn of(path: &str) -> Option<Self> {
         let part = |step| [Part::Trunk, Part::Head].into_iter().find(|part| part.name() == step);
         path.split('.').find_map(part)

@@ -16,8 +16,8 @@ use super::walk::{Path, Switches, Walk, WalkerMut};
 /// | `Eval` | evaluates | evaluates | evaluates |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// As dfdx's own layers: in `forward_mut` on a tensor with a tape as in training, else as in evaluation, whether or not the
-    /// tensor has a tape. Layers are built so, and leave it by hand alone.
+    /// As dfdx's own layers: in `forward_mut` on a tensor with a tape as in training, else as in evaluation, whether or
+    /// not the tensor has a tape. Layers are built in this mode, and only a call that sets another takes them out of it.
     #[default]
     Auto,
     /// Dropout drops; batch norm normalises by the batch unless its statistics are frozen.
@@ -27,8 +27,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Whether a layer in this mode behaves as in training; `learns` if it is called as dfdx's training loops call it, by
-    /// `forward_mut` on a tensor with a tape.
+    /// Whether a layer in this mode behaves as in training; `learns` if it is called as dfdx's training loops call it,
+    /// by `forward_mut` on a tensor with a tape.
     pub fn trains(self, learns: bool) -> bool {
         match self {
             Mode::Auto => learns,

@@ -1,12 +1,9 @@
 //! Softmax cross-entropy with class indices, and top-k accuracy.
 
-use super::simd::{Kernel, Lane, Level, Real, Simd};
+use super::simd::{Kernel, Lane, Level, MAX_WIDTH, Real, Simd};
 use super::sums::sum;
 use super::tasks::{self, TASK};
 use crate::kernel::Element;
-
-/// Elements in the widest register.
-const WIDEST: usize = 16;
 
 /// The mean over the rows of `-log softmax(logits)[label]`, and its gradient.
 ///
@@ -82,7 +79,7 @@ impl<E: Element> Kernel for Rows<'_, E> {
 /// The elements of a chunk shorter than a register, followed by minus infinities.
 #[inline(always)]
 fn padded<L: Lane>(chunk: &[L::Elem]) -> L {
-    let mut full = [L::Elem::of(f64::NEG_INFINITY); WIDEST];
+    let mut full = [L::Elem::of(f64::NEG_INFINITY); MAX_WIDTH];
     for (full, &x) in full.iter_mut().zip(chunk) {
         *full = x;
     }
@@ -101,7 +98,7 @@ fn max<S: Simd, E: Element>(x: &[E]) -> E {
     }
     let x = padded::<E::Lane<S>>(vectors.remainder());
     largest = (x - largest).if_positive(x, largest);
-    let mut elements = [E::zero(); WIDEST];
+    let mut elements = [E::zero(); MAX_WIDTH];
     largest.store(&mut elements);
     let mut largest = elements[0];
     for &x in &elements[1..width] {

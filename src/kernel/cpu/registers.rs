@@ -1,10 +1,10 @@
 //! Matrix products on registers.
 //!
-//! Each is `c[j, lane] = sum over k of b[j, k] a[k, lane]` for a band of two registers of lanes. `a` is read in order and
-//! an element of `b` serves the whole band, so that only `a` must be packed, and in minimal filtering nothing: there the
-//! transforms write both factors as they are read here.
+//! Each is `c[j, lane] = sum over k of b[j, k] a[k, lane]` for a band of two registers of lanes. `a` is read in order
+//! and an element of `b` serves the whole band, so that only `a` must be packed, and in minimal filtering nothing:
+//! there the transforms write both factors as they are read here.
 
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::element::Element;
 
 /// Registers in a band.
@@ -34,9 +34,9 @@ pub fn band_at<E: Element>(level: Level) -> usize {
 /// Elements of the widest band.
 pub const MAX_BAND: usize = REGISTERS * MAX_WIDTH;
 
-/// [`band`] at the instruction set with the widest registers. Whatever decides on the order of a sum is counted with it.
+/// [`band`] at the instruction set with the [`widest`] registers.
 pub const fn widest_band<E>() -> usize {
-    MAX_BAND * size_of::<f32>() / size_of::<E>()
+    REGISTERS * widest::<E>()
 }
 
 /// The distance between points that have `len` elements each: a cache line more, so that the points of one tile do not

@@ -1,21 +1,21 @@
 //! Sums over contiguous elements, in a fixed order.
 //!
 //! A block of elements is added up in the element type, in partial sums side by side; blocks are added up in `f64`. So
-//! the rounding error does not grow with the length, and the sums cost one pass at the speed of memory. There are as many
-//! partial sums whatever the registers: element `i` of a block is added to sum `i` modulo their number, and the upper half
-//! of them to the lower half until one is left.
+//! the rounding error does not grow with the length, and the sums cost one pass at the speed of memory. There are as
+//! many partial sums whatever the registers: element `i` of a block is added to sum `i` modulo their number, and the
+//! upper half of them to the lower half until one is left.
 
-use super::simd::{Lane, Real, Simd};
+use super::simd::{Lane, MAX_WIDTH, Real, Simd, widest};
 use crate::kernel::Element;
 
 /// Elements that are added up in the element type.
 pub const BLOCK: usize = 1024;
 
-/// Bytes of the partial sums: four of the widest registers, to hide the latency of the addition.
-const BYTES: usize = 256;
+/// Registers of partial sums, if they are the widest: as many as hide the latency of the addition.
+const PARALLEL: usize = 4;
 
 /// Partial sums of the smallest elements.
-const MOST: usize = BYTES / size_of::<f32>();
+const MOST: usize = PARALLEL * MAX_WIDTH;
 
 /// The sum of a slice of any length.
 #[inline(always)]
@@ -30,7 +30,7 @@ pub fn sum<S: Simd, E: Element>(x: &[E]) -> f64 {
 /// The sum of at most [`BLOCK`] elements.
 #[inline(always)]
 pub fn block_sum<S: Simd, E: Element>(x: &[E]) -> f64 {
-    let (count, width) = (BYTES / size_of::<E>(), <E::Lane<S>>::WIDTH);
+    let (count, width) = (PARALLEL * widest::<E>(), <E::Lane<S>>::WIDTH);
     let mut sums = [<E::Lane<S>>::splat(E::zero()); MOST];
     let mut groups = x.chunks_exact(count);
     for group in &mut groups {
@@ -50,7 +50,7 @@ pub fn block_sum<S: Simd, E: Element>(x: &[E]) -> f64 {
 #[inline(always)]
 pub fn block_sums<S: Simd, E: Element, const SQUARES: bool>(x: &[E], weight: &[E], shift: E) -> (f64, f64) {
     debug_assert_eq!(x.len(), weight.len());
-    let (count, width) = (BYTES / size_of::<E>(), <E::Lane<S>>::WIDTH);
+    let (count, width) = (PARALLEL * widest::<E>(), <E::Lane<S>>::WIDTH);
     let origin = <E::Lane<S>>::splat(shift);
     let zero = <E::Lane<S>>::splat(E::zero());
     let (mut first, mut second) = ([zero; MOST], [zero; MOST]);
@@ -69,7 +69,7 @@ pub fn block_sums<S: Simd, E: Element, const SQUARES: bool>(x: &[E], weight: &[E
         let deviation = x - shift;
         let weight = if SQUARES { deviation } else { weight };
         *first = *first + weight;
-        *second = weight.mul_add(deviation, *second);
+        *second = S::mul_add(weight, deviation, *second);
     }
     (halve(&mut first[..count]).wide(), halve(&mut second[..count]).wide())
 }

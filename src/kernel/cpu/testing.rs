@@ -7,11 +7,18 @@ use crate::kernel::Element;
 
 thread_local! {
     static FORCED: Cell<Option<Level>> = const { Cell::new(None) };
+    static FORGOES_FMA: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The level that a test has forced on the kernels of this thread.
 pub fn forced_level() -> Option<Level> {
     FORCED.get()
+}
+
+/// Whether the portable kernels of this thread are those of a processor without FMA.
+#[cfg(target_arch = "x86_64")]
+pub fn forgoes_fma() -> bool {
+    FORGOES_FMA.get()
 }
 
 /// Numbers in `[-1, 1)` from a SplitMix64 generator.
@@ -36,6 +43,15 @@ pub fn wide<E: Element>(x: &[E]) -> Vec<f64> {
 /// Runs `f` in a pool of its own whose kernels run at `level`.
 pub fn with_level<T: Send>(level: Level, threads: usize, f: impl FnOnce() -> T + Send) -> T {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(move |_| FORCED.set(Some(level)));
+    pool.build().unwrap().install(f)
+}
+
+/// Runs `f` on one thread, with the portable kernels as a processor without FMA runs them.
+pub fn without_fma<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).start_handler(|_| {
+        FORCED.set(Some(Level::Portable));
+        FORGOES_FMA.set(true);
+    });
     pool.build().unwrap().install(f)
 }
 

@@ -1,6 +1,6 @@
 //! Times PVLU on the device against its copy bandwidth, and a training step of ResNet-50; prints a table for an issue.
 
-// Tests compare with the system's functions.
+// Values are made of the system's sine, whose last bits do not matter here.
 #![allow(clippy::disallowed_methods)]
 
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! What the device is to a user: memory that can be read and written, models that move, errors that say what is missing.
 
-// Tests compare with the system's functions.
+// Values are made of the system's sine, whose last bits do not matter here.
 #![allow(clippy::disallowed_methods)]
 
 use dfdx::nn::{DeviceBuildExt, Module, ToDevice};

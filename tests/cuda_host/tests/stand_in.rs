@@ -1,7 +1,7 @@
 //! The stand-in itself: that it computes, and that it notices what it is there to notice.
 
 #![allow(unsafe_code)]
-// Tests compare with the system's functions.
+// Values are made of the system's sine, whose last bits do not matter here.
 #![allow(clippy::disallowed_methods)]
 
 use std::sync::Arc;

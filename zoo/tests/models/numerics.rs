@@ -1,15 +1,9 @@
 //! The bits of one training step of every model, which change with the version of the arithmetic and never without.
-//!
-//! `numerics.json` holds the version and a digest for each model. Where a step gives other bits on purpose, raise
-//! [`NUMERICS_VERSION`] and write the file anew:
-//!
-//! ```text
-//! cargo test -p pvlu_zoo --test models -- --ignored write_the_digests
-//! ```
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "../../../src/kernel/cpu/golden/table.rs"]
+mod table;
+
+use std::path::Path;
 use std::process::Command;
 
 use pvlu::NUMERICS_VERSION;
@@ -17,10 +11,6 @@ use pvlu::kernel::cpu::simd::Level;
 use pvlu::layer::Mode;
 use pvlu_zoo::registry::{Entry, MODELS, Options, Sides, Start};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
-use serde_json::{Value, json};
-
-const HOW: &str = "where that is meant, raise pvlu::NUMERICS_VERSION and write the file anew by \
-                   `cargo test -p pvlu_zoo --test models -- --ignored write_the_digests`";
 
 /// CRC-32 of numbers by their bits.
 #[derive(Default)]
@@ -71,24 +61,10 @@ fn digest(entry: &'static Entry) -> String {
     format!("{:08x}", digest.0.finalize())
 }
 
-fn digests() -> BTreeMap<&'static str, String> {
-    MODELS.iter().map(|entry| (entry.name, digest(entry))).collect()
-}
-
-fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/numerics.json")
-}
-
 #[test]
 fn a_step_of_every_model_has_the_bits_of_its_version() {
-    let text = fs::read_to_string(file()).unwrap();
-    let committed: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(committed["numerics_version"], NUMERICS_VERSION, "numerics.json is of another version: {HOW}");
-    let found = digests();
-    let names: Vec<&str> = committed["models"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, found.keys().copied().collect::<Vec<_>>(), "numerics.json has other models: {HOW}");
-    let other: Vec<_> = found.iter().filter(|(name, digest)| committed["models"][**name] != **digest).collect();
-    assert!(other.is_empty(), "other bits than numerics.json has at {:?}: {other:?}; {HOW}", Level::current());
+    let found: Vec<_> = MODELS.iter().map(|entry| (entry.name.to_owned(), digest(entry))).collect();
+    table::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/numerics.txt"), NUMERICS_VERSION, &found);
 }
 
 /// In a process for each level, since a process has one.
@@ -101,19 +77,4 @@ fn a_step_of_every_model_has_the_same_bits_at_every_level() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains("1 passed"), "{level:?}: {text}");
     }
-}
-
-#[test]
-#[ignore = "writes numerics.json"]
-fn write_the_digests() {
-    let models = digests();
-    let new = json!({ "numerics_version": NUMERICS_VERSION, "models": models });
-    if let Ok(text) = fs::read_to_string(file()) {
-        let old: Value = serde_json::from_str(&text).unwrap();
-        let same_version = old["numerics_version"] == new["numerics_version"];
-        // One version never stands for two arithmetics. A new model is none.
-        let changed = old["models"].as_object().unwrap().iter().any(|(name, digest)| new["models"][name] != *digest);
-        assert!(!(same_version && changed), "the bits changed: raise pvlu::NUMERICS_VERSION first");
-    }
-    fs::write(file(), format!("{new:#}\n")).unwrap();
 }

@@ -3,15 +3,10 @@
 use std::marker::PhantomData;
 
 use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::{Element, Formula, ParamArray};
 
-/// Bytes of the partial sums of a parameter, the widest register: element `i` of a plane is added to sum `i` modulo their
-/// number, so that the order of the sums does not depend on the registers.
-const SUMS: usize = 64;
-/// Partial sums of the smallest elements.
-const MOST: usize = SUMS / size_of::<f32>();
 /// Elements added up in a partial sum before it moves on to `f64`: bounds the rounding error of long planes.
 const FOLD: usize = 64;
 
@@ -145,11 +140,12 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     grad_x: &mut [V::Elem],
     partials: &mut [f64],
 ) {
-    let count = SUMS / size_of::<V::Elem>();
+    // Element `i` is added to partial sum `i` modulo their number, whatever the registers.
+    let count = widest::<V::Elem>();
     let span = FOLD * count;
     for start in (0..x.len()).step_by(span) {
         // The first `count / V::WIDTH` registers are in use.
-        let mut sums: [F::Params<V>; MOST] = [ParamArray::from_fn(|_| V::of(0.0)); MOST];
+        let mut sums: [F::Params<V>; MAX_WIDTH] = [ParamArray::from_fn(|_| V::of(0.0)); MAX_WIDTH];
         for group in (start..x.len().min(start + span)).step_by(count) {
             for (at, sums) in (group..x.len()).step_by(V::WIDTH).zip(&mut sums[..count / V::WIDTH]) {
                 let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
@@ -165,7 +161,7 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
         }
         if PARAMS {
             for (param, partial) in partials.iter_mut().enumerate().take(F::PARAM_COUNT) {
-                let mut elements = [<V::Elem as Default>::default(); MOST];
+                let mut elements = [<V::Elem as Default>::default(); MAX_WIDTH];
                 for (elements, sums) in elements[..count].chunks_exact_mut(V::WIDTH).zip(&sums) {
                     sums.as_slice()[param].store(elements);
                 }

@@ -16,7 +16,7 @@ pub enum Level {
 }
 
 /// The environment variable that asks for a level.
-pub const VARIABLE: &str = "PVLU_SIMD";
+const VARIABLE: &str = "PVLU_SIMD";
 
 /// What `PVLU_SIMD` asks for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ impl Level {
     }
 
     /// The level that kernels use in this process: what `PVLU_SIMD` asked for when the first kernel ran, without it the
-    /// fastest that the machine has. Where what it asks for cannot be had it is the fastest too: kernels cannot fail, and
-    /// compute the same at every level. A program that wants to say so asks [`Level::requested`] when it starts.
+    /// fastest that the machine has. Where what it asks for cannot be had it is the fastest too: kernels cannot fail,
+    /// and compute the same at every level. A program that wants to say so asks [`Level::requested`] when it starts.
     pub fn current() -> Level {
         #[cfg(test)]
         if let Some(level) = crate::kernel::cpu::testing::forced_level() {

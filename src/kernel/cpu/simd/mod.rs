@@ -1,8 +1,8 @@
 //! Vector registers behind one trait, chosen at run time.
 //!
 //! A kernel body is written once against [`Lane`] (or as plain loops) in [`Kernel::run`] and compiled for each
-//! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2` or `avx512` asks for another one,
-//! for measuring and testing: results are the same bits at every level. What cannot be had is an error of
+//! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2` or `avx512` asks for another
+//! one, for measuring and testing: results are the same bits at every level. What cannot be had is an error of
 //! [`Level::requested`], which programs ask, and otherwise as if nothing was asked for.
 //!
 //! Closures do not inherit the instruction set of the function that they are written in, so parallel kernels split the
@@ -17,7 +17,7 @@ mod sine;
 mod x86;
 
 pub use level::{Level, LevelError};
-pub use real::{Lane, MAX_WIDTH, Real};
+pub use real::{Lane, MAX_WIDTH, Real, widest};
 
 use std::fmt::Debug;
 
@@ -33,17 +33,33 @@ pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     /// Asks for elements that will be read soon to be brought into the second cache level, while others are worked on.
     #[inline(always)]
     fn prefetch<E: Element>(_elements: &[E]) {}
+
+    /// `a b + c` of single elements, rounded once: by the instruction, which every set of vector instructions comes with.
+    #[inline(always)]
+    #[allow(clippy::disallowed_methods)]
+    fn mul_add<E: Element>(a: E, b: E, c: E) -> E {
+        a.mul_add(b, c)
+    }
 }
 
-/// No vector instructions beyond what the compiler's baseline gives: a register is one element.
+/// No vector instructions beyond what the compiler's baseline gives: a register is one element. `FMA` says whether kernels
+/// are compiled for a processor with a fused multiply-add.
 #[derive(Clone, Copy, Debug)]
-pub struct Portable;
+pub struct Portable<const FMA: bool>;
 
-impl Sealed for Portable {}
+impl<const FMA: bool> Sealed for Portable<FMA> {}
 
-impl Simd for Portable {
-    type F32 = portable::Scalar<f32>;
-    type F64 = portable::Scalar<f64>;
+impl<const FMA: bool> Simd for Portable<FMA> {
+    type F32 = portable::Scalar<f32, FMA>;
+    type F64 = portable::Scalar<f64, FMA>;
+
+    #[inline(always)]
+    fn mul_add<E: Element>(a: E, b: E, c: E) -> E {
+        let [a, b, c] = [a, b, c].map(E::Lane::<Self>::splat);
+        let mut sum = [E::default()];
+        a.mul_add(b, c).store(&mut sum);
+        sum[0]
+    }
 }
 
 /// A kernel body, compiled once for each [`Level`].
@@ -60,7 +76,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     dispatch_at(Level::current(), kernel)
 }
 
-/// Runs a kernel at a given level, or at the fastest available one if the machine does not have it.
+/// Runs a kernel at a given level, or at the portable one if the machine does not have it.
 #[inline]
 pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
@@ -70,7 +86,8 @@ pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(not(target_arch = "x86_64"))]
     {
         let _ = level;
-        kernel.run::<Portable>()
+        // Every AArch64 has a fused multiply-add. What other processors have is not known here.
+        kernel.run::<Portable<{ cfg!(target_arch = "aarch64") }>>()
     }
 }
 

@@ -7,16 +7,16 @@ use super::sine::{self, Parts};
 use crate::kernel::Element;
 use crate::kernel::element::Sealed;
 
-/// A register of one element.
+/// A register of one element; for `FMA` see [`Portable`](super::Portable).
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub struct Scalar<E>(pub E);
+pub struct Scalar<E, const FMA: bool>(pub E);
 
-impl<E> Sealed for Scalar<E> {}
+impl<E, const FMA: bool> Sealed for Scalar<E, FMA> {}
 
 macro_rules! operator {
     ($trait:ident, $method:ident) => {
-        impl<E: Element> $trait for Scalar<E> {
+        impl<E: Element, const FMA: bool> $trait for Scalar<E, FMA> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -30,7 +30,7 @@ operator!(Sub, sub);
 operator!(Mul, mul);
 operator!(Div, div);
 
-impl<E: Element> Neg for Scalar<E> {
+impl<E: Element, const FMA: bool> Neg for Scalar<E, FMA> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
@@ -40,16 +40,17 @@ impl<E: Element> Neg for Scalar<E> {
 
 /// What both element types share; the transcendental functions differ.
 macro_rules! real {
-    ($elem:ty, { $($functions:item)* }) => {
-        impl Real for Scalar<$elem> {
+    ($elem:ty, $fma:path, { $($functions:item)* }) => {
+        impl<const FMA: bool> Real for Scalar<$elem, FMA> {
             #[inline(always)]
             fn of(value: f64) -> Self {
                 Scalar(<$elem as Element>::of(value))
             }
-            /// An instruction where the kernel is compiled for a processor that has it, otherwise a slow library call.
+            /// The instruction, or a slow function of `libm`: that of the system's library need not round once.
             #[inline(always)]
+            #[allow(clippy::disallowed_methods)]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                Scalar(self.0.mul_add(a.0, b.0))
+                Scalar(if FMA { self.0.mul_add(a.0, b.0) } else { $fma(self.0, a.0, b.0) })
             }
             #[inline(always)]
             fn if_positive(self, positive: Self, other: Self) -> Self {
@@ -58,7 +59,7 @@ macro_rules! real {
             $($functions)*
         }
 
-        impl Lane for Scalar<$elem> {
+        impl<const FMA: bool> Lane for Scalar<$elem, FMA> {
             type Elem = $elem;
             const WIDTH: usize = 1;
 
@@ -78,7 +79,7 @@ macro_rules! real {
     };
 }
 
-real!(f32, {
+real!(f32, libm::fmaf, {
     #[inline(always)]
     fn sin_cos(self) -> (Self, Self) {
         sine::sin_cos(self)
@@ -93,7 +94,7 @@ real!(f32, {
     }
 });
 
-real!(f64, {
+real!(f64, libm::fma, {
     #[inline(always)]
     fn sin_cos(self) -> (Self, Self) {
         sine::sin_cos_f64(self)
@@ -108,7 +109,7 @@ real!(f64, {
     }
 });
 
-impl Parts for Scalar<f32> {
+impl<const FMA: bool> Parts for Scalar<f32, FMA> {
     #[inline(always)]
     fn round(self) -> Self {
         Scalar(self.0.round_ties_even())

@@ -8,8 +8,9 @@ use crate::kernel::element::Sealed;
 
 /// A real number, or a register full of them, in which a formula is written once.
 ///
-/// Every operation is elementwise, and its result the same to the last bit in every register: on any processor, whatever the
-/// other elements. (A NaN is any NaN.) Every function propagates NaN. The trait is sealed: kernels choose the type.
+/// Every operation is elementwise, and its result the same to the last bit in every register: on any processor,
+/// whatever the other elements. (A NaN is any NaN.) Every function propagates NaN. The trait is sealed: kernels choose
+/// the type.
 pub trait Real:
     Sealed
     + Copy
@@ -112,5 +113,11 @@ pub trait Lane: Real {
     }
 }
 
-/// Elements in the widest register.
+/// Elements of `f32` in the widest register, and so the most of any type in any register.
 pub const MAX_WIDTH: usize = 16;
+
+/// Elements in the widest register. The order of a sum, or the choice of a method, that goes by the width of registers goes
+/// by this one at every instruction set.
+pub const fn widest<E>() -> usize {
+    MAX_WIDTH * size_of::<f32>() / size_of::<E>()
+}

@@ -1,8 +1,9 @@
 //! Sine, cosine and exponential, written once for every register, such that an element's result depends on that element
 //! alone: neither on the width of the register nor on its other elements.
 //!
-//! `f32`. Polynomials: Cephes `sinf`, `cosf` and `expf` (S. L. Moshier, Methods and Programs for Mathematical Functions).
-//! Argument reduction: Cody and Waite, with pi/2 cut into pieces such that what a difference loses is known exactly.
+//! `f32`. Polynomials: Cephes `sinf`, `cosf` and `expf` (S. L. Moshier, Methods and Programs for Mathematical
+//! Functions). Argument reduction: Cody and Waite, with pi/2 cut into pieces such that what a difference loses is known
+//! exactly.
 //!
 //! `f64`: element by element from the crate `libm`. The system's library has other last bits on other systems.
 
@@ -57,8 +58,8 @@ fn reduce<V: Parts>(x: V, n: V) -> V {
     n.mul_add(third, n.mul_add(second, n.mul_add(first, x)))
 }
 
-/// The elements beyond the fast reduction one by one in `f64`, whose reduction is exact for any argument; an infinity gives
-/// NaN. The other elements stay as they are.
+/// The elements beyond the fast reduction one by one in `f64`, whose reduction is exact for any argument; an infinity
+/// gives NaN. The other elements stay as they are.
 #[cold]
 #[inline(never)]
 fn replace_large<V: Parts>(x: V, (sin, cos): (V, V)) -> (V, V) {

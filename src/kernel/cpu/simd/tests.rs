@@ -55,9 +55,9 @@ fn map<E: Element>(level: Level, function: impl Function<E>, x: &[E]) -> Vec<E> 
     dispatch_at(level, Map { x, function })
 }
 
-/// The same on the portable kernel as a processor without FMA runs it, which [`dispatch_at`] never does on one that has it.
+/// The same on the portable kernel as a processor without FMA runs it.
 fn map_without_fma<E: Element>(function: impl Function<E>, x: &[E]) -> Vec<E> {
-    Map { x, function }.run::<Portable>()
+    Map { x, function }.run::<Portable<false>>()
 }
 
 /// Bits of the values, which widen exactly; any NaN is the same.
@@ -183,7 +183,7 @@ fn an_element_has_the_same_bits_at_every_level_whatever_its_neighbors() {
         check(x, MulAdd, "mul_add");
         check(x, Lost, "lost");
     }
-    // Every magnitude from the smallest subnormal to infinity and some NaNs, such that each register has large and small.
+    // Every magnitude from the smallest subnormal to infinity and some NaNs: each register has large and small ones.
     let magnitudes: Vec<f32> = (0..0x7fc0_0000).step_by(40_009).map(f32::from_bits).collect();
     let mixed = (0..magnitudes.len()).map(|i| magnitudes[i * 7919 % magnitudes.len()]);
     let mut x: Vec<f32> = mixed.zip([1.0, -1.0, -1.0].into_iter().cycle()).map(|(x, sign)| sign * x).collect();

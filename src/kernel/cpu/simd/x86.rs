@@ -44,7 +44,7 @@ impl Simd for Avx512 {
     }
 }
 
-/// Runs the kernel at `level` if the machine has it, else at the baseline, with the fused multiply-add where there is one.
+/// Runs the kernel at `level` if the machine has it, else at the baseline, with FMA where there is that.
 #[inline]
 pub(super) fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     match level {
@@ -53,16 +53,24 @@ pub(super) fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
         // SAFETY: as above.
         Level::Avx2 if Level::Avx2.is_available() => unsafe { run_avx2(kernel) },
         // SAFETY: as above.
-        _ if is_x86_feature_detected!("fma") => unsafe { run_portable_fused(kernel) },
-        _ => kernel.run::<Portable>(),
+        _ if has_fma() => unsafe { run_portable_with_fma(kernel) },
+        _ => kernel.run::<Portable<false>>(),
     }
+}
+
+fn has_fma() -> bool {
+    #[cfg(test)]
+    if crate::kernel::cpu::testing::forgoes_fma() {
+        return false;
+    }
+    is_x86_feature_detected!("fma")
 }
 
 /// # Safety
 /// The machine must have FMA.
 #[target_feature(enable = "fma")]
-unsafe fn run_portable_fused<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Portable>()
+unsafe fn run_portable_with_fma<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Portable<true>>()
 }
 
 /// # Safety

@@ -4,9 +4,9 @@
 //! Here a register of neighbouring pixels is loaded where it lies, once for each tap, and serves all output channels: all that
 //! is written is the padded image. A register reaches over one row only, so that images as wide as registers lose nothing.
 //!
-//! It pays where the filter stays in the first cache level and the output channels are few enough that their planes do not
-//! drive each other out of it. Measured on an AMD EPYC with AVX-512, two threads,
-//! batch 32: 16 channels at 32x32 take 0.5 ms and not 1.0 (unfolded) or 1.4 (filtered); 32 at 16x16 take 1.2 and not 0.5.
+//! It pays where the filter stays in the first cache level and the output channels are few enough that their planes do
+//! not drive each other out of it. Measured on an AMD EPYC with AVX-512, two threads, batch 32: 16 channels at 32x32
+//! take 0.5 ms and not 1.0 (unfolded) or 1.4 (filtered); 32 at 16x16 take 1.2 and not 0.5.
 
 pub mod weight;
 
@@ -14,9 +14,9 @@ use super::ConvShape;
 use super::forward::Start;
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::copy_registers;
-use crate::kernel::cpu::registers::{REGISTERS, Sums, add_step, in_pieces, widest_band};
+use crate::kernel::cpu::registers::{REGISTERS, Sums, add_step, in_pieces};
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
 
@@ -70,7 +70,7 @@ impl Problem {
 
     /// Whether this is the fastest way.
     fn pays<E: Element>(&self) -> bool {
-        let lanes = widest_band::<E>() / REGISTERS;
+        let lanes = widest::<E>();
         OUTPUTS.contains(&self.outputs)
             && self.inputs * self.outputs * TAPS * size_of::<E>() <= FILTER
             // Of the lanes of the widest register at most a quarter is empty.
@@ -209,19 +209,23 @@ impl<E: Element> Kernel for Part<'_, E> {
 /// Copies the rows that a part sees, from row `first` of the padded image on, with zeros around.
 #[inline(always)]
 fn pad<V: Lane>(problem: &Problem, x: &[V::Elem], first: usize, row: usize, plane: usize, to: &mut [V::Elem]) {
-    let zero = V::Elem::of(0.0);
     let Problem { height, width, padding, .. } = *problem;
     for (to, from) in to.chunks_exact_mut(plane).zip(x.chunks_exact(height * width)) {
-        for (line, to) in to.chunks_exact_mut(row).enumerate() {
-            let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
-                to.fill(zero);
-                continue;
-            };
-            to[..padding].fill(zero);
-            copy_registers::<V>(&from[line * width..][..width], &mut to[padding..]);
-            to[padding + width..].fill(zero);
+        for (line, to) in (first..).zip(to.chunks_exact_mut(row)) {
+            pad_row::<V>(from, width, padding, line, to);
         }
     }
+}
+
+/// Writes row `line` of a padded plane: the row of the plane that is there, if any, and zeros.
+#[inline(always)]
+fn pad_row<V: Lane>(plane: &[V::Elem], width: usize, padding: usize, line: usize, to: &mut [V::Elem]) {
+    let zero = V::Elem::of(0.0);
+    let from = line.checked_sub(padding).and_then(|line| plane.get(line * width..(line + 1) * width));
+    let Some(from) = from else { return to.fill(zero) };
+    to[..padding].fill(zero);
+    copy_registers::<V>(from, &mut to[padding..]);
+    to[padding + width..].fill(zero);
 }
 
 /// The sums of `OUTPUTS` channels, the first of which `filter` begins with, over registers at some places of each plane.

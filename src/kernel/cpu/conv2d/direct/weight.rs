@@ -4,20 +4,19 @@
 //! dw[o, c, u, v] += sum over pixels of g[o, i, j] x[c, i + u - P, j + v - P]
 //! ```
 //!
-//! Lanes are pixels, as many as the widest register has: narrower ones take the first of them through all rows, and then the
-//! next, so that a lane adds up the same pixels in the same order. A register of each of some planes of the cotangent meets one of some planes of the input at the three
-//! taps of a kernel row; each pair has a register of sums, which are kept between images and added up across lanes once,
-//! at the end. Nothing is unfolded or transposed, and a load serves several products: with 4 outputs and 2 inputs 10 loads
-//! for 24 of them.
+//! Lanes are pixels, as many as the widest register has: narrower ones take the first of them through all rows, and
+//! then the next, so that a lane adds up the same pixels in the same order. A register of each of some planes of the
+//! cotangent meets one of some planes of the input at the three taps of a kernel row; each pair has a register of sums,
+//! which are kept between images and added up across lanes once, at the end. Nothing is unfolded or transposed, and a
+//! load serves several products: with 4 outputs and 2 inputs 10 loads for 24 of them.
 
 use std::ops::Range;
 
-use super::{SIDE, TAPS, applies};
+use super::{SIDE, TAPS, applies, pad_row};
 use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::copy::copy_registers;
 use crate::kernel::cpu::registers::rows_at_once;
 use crate::kernel::cpu::scratch::{Buffer, with_kept};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
@@ -33,16 +32,11 @@ const INPUTS: usize = 2;
 
 /// Whether [`run`] is the fastest way.
 pub fn pays<E: Element>(shape: &ConvShape) -> bool {
-    let lanes = lanes::<E>();
+    let lanes = widest::<E>();
     applies(shape)
         && shape.weight_len() * lanes * size_of::<E>() <= SUMS
         // Of the lanes at most a quarter is empty.
         && 4 * shape.out_width() >= 3 * shape.out_width().next_multiple_of(lanes)
-}
-
-/// Sums of a weight.
-const fn lanes<E>() -> usize {
-    MAX_WIDTH * size_of::<f32>() / size_of::<E>()
 }
 
 /// Images, or rows of one image, that are padded and added up at once.
@@ -145,7 +139,7 @@ impl<E: Element> Kernel for Part<'_, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { shape, x, cotangent, units, total, memory } = self;
-        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, lanes::<E>());
+        let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, widest::<E>());
         let pieces = pieces::<E::Lane<S>>(outputs, inputs);
         let all = memory.sums.take(total.len() * lanes);
         all.fill(E::zero());
@@ -237,20 +231,13 @@ fn pad<'a, V: Lane>(
     (first, rows, row): (usize, usize, usize),
     to: &'a mut Buffer<V::Elem>,
 ) -> Planes<'a, V::Elem> {
-    let zero = V::Elem::of(0.0);
     let channel = images.len() * rows * row;
     let data = to.take(channels * channel);
     for (index, to) in data.chunks_exact_mut(rows * row).enumerate() {
         let image = images.start + index % images.len();
         let from = &from[(image * channels + index / images.len()) * height * width..][..height * width];
-        for (line, to) in to.chunks_exact_mut(row).enumerate() {
-            let Some(line) = (first + line).checked_sub(padding).filter(|&line| line < height) else {
-                to.fill(zero);
-                continue;
-            };
-            to[..padding].fill(zero);
-            copy_registers::<V>(&from[line * width..][..width], &mut to[padding..]);
-            to[padding + width..].fill(zero);
+        for (line, to) in (first..).zip(to.chunks_exact_mut(row)) {
+            pad_row::<V>(from, width, padding, line, to);
         }
     }
     Planes { data, rows, row, channel }
@@ -264,7 +251,7 @@ fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
     [output, input, u]: [usize; 3],
     to: &mut [V::Elem],
 ) {
-    for lane in (0..lanes::<V::Elem>()).step_by(V::WIDTH) {
+    for lane in (0..widest::<V::Elem>()).step_by(V::WIDTH) {
         add_lanes::<V, OUTS, INS>(x, g, [output, input, u], lane, to);
     }
 }
@@ -278,7 +265,7 @@ fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
     lane: usize,
     to: &mut [V::Elem],
 ) {
-    let lanes = lanes::<V::Elem>();
+    let lanes = widest::<V::Elem>();
     // Loops and not closures, which would not inherit the instruction set.
     let mut sums = [[[V::of(0.0); SIDE]; OUTS]; INS];
     for (i, sums) in sums.iter_mut().enumerate() {

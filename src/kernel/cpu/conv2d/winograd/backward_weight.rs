@@ -73,8 +73,8 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let sums_len = P * P * apart(INPUTS.min(x.channels) * band);
     let blocks = grid(grad_weight, x.channels * TAPS, band, INPUTS * TAPS);
     let all_sums = blocks.len() * sums_len;
-    // The same counted with the widest bands: both ways of sharing out the tiles, and rounds, end sums, and these must be the same at
-    // every level.
+    // The same counted with the widest bands: both ways of sharing out the tiles, and rounds, end sums, and these must
+    // be the same at every level.
     let (inputs, widest) = (x.channels.next_multiple_of(INPUTS), widest_band::<E>());
     let bands = cotangent.channels.div_ceil(widest);
     let counted_sums = bands * (inputs / INPUTS) * P * P * apart(INPUTS.min(x.channels) * widest);

@@ -44,14 +44,14 @@ pub enum Tile {
 
 /// The tile with which a convolution is fastest, if any is faster than the plain product.
 ///
-/// Work is counted in multiply-adds of registers that are full. The plain product has `9 C O` for each pixel. With tiles of
-/// `M x M` a point of a tile has `C O`, a little dearer since the products are smaller, and what the transforms take: to
-/// turn, transform and store a channel of the input, to load, transform and turn back one of the output. The filters are
-/// transformed once. The constants were fitted to timings of 25 shapes with 3 to 512 channels on images of 1 to 56 pixels (AVX2,
-/// two threads), those of the transforms to 16 to 128 channels on images of 32 to 8 with AVX-512: wider registers double the rate
-/// of the products, but not that of transforms, which load, shuffle and store. With AVX2 these cost a third as many multiply-adds;
-/// but the method must follow from the shape alone, for each rounds in its own way. Where two methods take about as long, either
-/// may be chosen.
+/// Work is counted in multiply-adds of registers that are full. The plain product has `9 C O` for each pixel. With
+/// tiles of `M x M` a point of a tile has `C O`, a little dearer since the products are smaller, and what the
+/// transforms take: to turn, transform and store a channel of the input, to load, transform and turn back one of the
+/// output. The filters are transformed once. The constants were fitted to timings of 25 shapes with 3 to 512 channels
+/// on images of 1 to 56 pixels (AVX2, two threads), those of the transforms to 16 to 128 channels on images of 32 to 8
+/// with AVX-512: wider registers double the rate of the products, but not that of transforms, which load, shuffle and
+/// store. With AVX2 these cost a third as many multiply-adds; but the method must follow from the shape alone, for each
+/// rounds in its own way. Where two methods take about as long, either may be chosen.
 pub fn choose(shape: &ConvShape) -> Option<Tile> {
     const PRODUCT: f64 = 1.3;
     const FILTER: f64 = 4.0;
