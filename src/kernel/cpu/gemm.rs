@@ -6,7 +6,7 @@
 
 use super::blocks::even_part;
 use super::copy::{Strided, transpose_into};
-use super::registers::{MAX_BAND, Sums, band, in_pieces, row_sums};
+use super::registers::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
 use super::scratch::{Buffer, with_kept};
 use super::simd::{Kernel, Lane, Simd, dispatch};
 use super::write::Write;
@@ -201,15 +201,15 @@ impl<E: Element> Kernel for Product<'_, E> {
                 pack_bands::<S, E>(b, [k, first], [depth, count], bands);
                 in_pieces!(E::Lane<S>, rows, |row, N| {
                     // Rows whose elements lie side by side are read where they are.
-                    let (own, stride) = if a.layout.col_stride == 1 {
-                        (&a.data[a.layout.at(row, k)..], a.layout.row_stride)
-                    } else {
-                        let own = memory.rows.take(N * depth);
-                        pack_rows(a, [row, k], depth, own);
-                        (&*own, depth)
-                    };
-                    for (index, packed) in bands.chunks_exact(depth * lanes).enumerate() {
-                        let sums: Sums<E::Lane<S>, N> = row_sums(own, stride, packed, depth);
+                    let in_place = a.layout.col_stride == 1;
+                    let packed = memory.rows.take(if in_place { 0 } else { N * depth });
+                    pack_rows::<E, N>(a, [row, k], packed);
+                    for (index, band) in bands.chunks_exact(depth * lanes).enumerate() {
+                        let sums: Sums<E::Lane<S>, N> = if in_place {
+                            row_sums(&a.data[a.layout.at(row, k)..], a.layout.row_stride, band, depth)
+                        } else {
+                            column_sums(std::iter::once(Stretch { b: packed, a: band, depth }), 0, N)
+                        };
                         let col = first + index * lanes;
                         put(sums, add, dst, dst_layout, [row, col], lanes.min(cols - col));
                     }
@@ -262,12 +262,17 @@ fn pack_bands<S: Simd, E: Element>(
     }
 }
 
-/// Writes rows of the left factor, each from some element on, one after another.
+/// Writes elements of `N` rows of the left factor, `[depth, N]`, as many as there is room for.
 #[inline(always)]
-fn pack_rows<E: Element>(factor: Factor<'_, E>, [row, col]: [usize; 2], depth: usize, to: &mut [E]) {
-    for (row, to) in (row..).zip(to.chunks_exact_mut(depth)) {
-        for (col, to) in (col..).zip(to) {
-            *to = factor.data[factor.layout.at(row, col)];
+fn pack_rows<E: Element, const N: usize>(Factor { data, layout }: Factor<'_, E>, [row, col]: [usize; 2], to: &mut [E]) {
+    for (col, to) in (col..).zip(to.as_chunks_mut::<N>().0) {
+        let from = &data[layout.at(row, col)..];
+        if layout.row_stride == 1 {
+            to.copy_from_slice(&from[..N]);
+        } else {
+            for (j, to) in to.iter_mut().enumerate() {
+                *to = from[j * layout.row_stride];
+            }
         }
     }
 }

@@ -113,7 +113,24 @@ pub fn row_sums<V: Lane, const ROWS: usize>(
     a: &[V::Elem],
     depth: usize,
 ) -> Sums<V, ROWS> {
-    // Some steps at a time, so that what the compiler checks and counts is shared by several.
+    let rows: [_; ROWS] = std::array::from_fn(|j| &b[j * b_stride..][..depth]);
+    let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
+    for (k, a) in a.chunks_exact(band::<V>()).enumerate().take(depth) {
+        add_step(&mut sums, registers::<V>(a), |j| rows[j][k]);
+    }
+    sums
+}
+
+/// As [`row_sums`], with some steps written out, so that what the compiler checks and counts is shared by them: 15 %
+/// faster with AVX-512 over the short depths of minimal filtering. In a product of 768 x 768 x 768 the compiler has not
+/// enough registers left for the sums: 72 GFLOP/s and not 124 (AVX2), 174 and not 237 (AVX-512).
+#[inline(always)]
+fn short_row_sums<V: Lane, const ROWS: usize>(
+    b: &[V::Elem],
+    b_stride: usize,
+    a: &[V::Elem],
+    depth: usize,
+) -> Sums<V, ROWS> {
     let rows: [_; ROWS] = std::array::from_fn(|j| b[j * b_stride..][..depth].as_chunks::<STEPS>());
     let (whole, rest) = a.split_at(depth / STEPS * STEPS * band::<V>());
     let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
@@ -149,7 +166,7 @@ fn some_rows<V: Lane, const ROWS: usize>(
     depth: usize,
     c: &mut [V::Elem],
 ) {
-    let sums = row_sums::<V, ROWS>(b, b_stride, a, depth);
+    let sums = short_row_sums::<V, ROWS>(b, b_stride, a, depth);
     for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
         for (r, sum) in sums.into_iter().enumerate() {
             sum.store(&mut c[r * V::WIDTH..]);

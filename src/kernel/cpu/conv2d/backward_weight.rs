@@ -55,7 +55,7 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     if direct::weight::pays::<E>(shape) {
         return direct::weight::run(Level::current(), shape, x, cotangent, grad_weight);
     }
-    if let Some(tile) = winograd::choose(shape) {
+    if let Some(tile) = winograd::choose_for_weight(shape) {
         return winograd::backward_weight(tile, shape, x, cotangent, grad_weight);
     }
     let window = shape.kernel * shape.kernel;

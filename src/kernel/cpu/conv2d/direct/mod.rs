@@ -5,8 +5,8 @@
 //! is written is the padded image. A register reaches over one row only, so that images as wide as registers lose nothing.
 //!
 //! It pays where the filter stays in the first cache level and the output channels are few enough that their planes do
-//! not drive each other out of it. Measured on an AMD EPYC with AVX-512, two threads, batch 32: 16 channels at 32x32
-//! take 0.5 ms and not 1.0 (unfolded) or 1.4 (filtered); 32 at 16x16 take 1.2 and not 0.5.
+//! not drive each other out of it. Measured on an AMD EPYC with AVX-512, two threads, batch 128: 16 channels at 32x32
+//! take 1.5 ms and not 2.5 (unfolded) or 2.7 (filtered); with AVX2 2.9 ms and not 3.9 or 2.2.
 
 pub mod weight;
 
@@ -129,11 +129,7 @@ fn run<E: Element>(
     let parts = TASKS.div_ceil(batch).min(rows);
     with_kept(|Packed(packed): &mut Packed<E>| {
         let packed = packed.take(inputs * TAPS * outputs);
-        for (row, to) in packed.chunks_exact_mut(outputs).enumerate() {
-            for (output, to) in to.iter_mut().enumerate() {
-                *to = filter(row / TAPS, row % TAPS, output);
-            }
-        }
+        dispatch_at(level, Pack { inputs, outputs, filter, to: packed });
         let filter = &*packed;
         let blocks = grid(y, rows * columns, outputs, rows.div_ceil(parts) * columns);
         each(blocks, |block| {
@@ -146,12 +142,37 @@ fn run<E: Element>(
     });
 }
 
+/// Writes a filter for [`sums`]: a piece of output channels after another, `[inputs, taps, piece]`.
+struct Pack<'a, E, F> {
+    inputs: usize,
+    outputs: usize,
+    filter: F,
+    to: &'a mut [E],
+}
+
+impl<E: Element, F: Fn(usize, usize, usize) -> E> Kernel for Pack<'_, E, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { inputs, outputs, filter, to } = self;
+        in_pieces!(E::Lane<S>, outputs, |output, N| {
+            let (piece, _) = to[output * inputs * TAPS..][..N * inputs * TAPS].as_chunks_mut::<N>();
+            for (row, to) in piece.iter_mut().enumerate() {
+                for (j, to) in to.iter_mut().enumerate() {
+                    *to = filter(row / TAPS, row % TAPS, output + j);
+                }
+            }
+        });
+    }
+}
+
 /// Some rows of an image.
 struct Part<'a, E> {
     problem: Problem,
     /// `[inputs, height, width]`
     x: &'a [E],
-    /// `[inputs, taps, outputs]`
+    /// See [`Pack`].
     filter: &'a [E],
     start: Start<'a, E>,
     block: Block<'a, E>,
@@ -192,7 +213,8 @@ impl<E: Element> Kernel for Part<'_, E> {
             });
             let places = pieces.map(|[line, column]| line * row + column);
             in_pieces!(E::Lane<S>, problem.outputs, |output, N| {
-                let sums = sums::<E::Lane<S>, N>(padded, places, &filter[output..], problem.outputs);
+                let filter = &filter[output * problem.inputs * TAPS..];
+                let sums = sums::<E::Lane<S>, N>(padded, places, filter);
                 for (j, sums) in sums.into_iter().enumerate() {
                     let plane = &mut *block.rows[output + j];
                     for (sum, [line, column]) in sums.into_iter().zip(pieces).take(all - at) {
@@ -228,21 +250,23 @@ fn pad_row<V: Lane>(plane: &[V::Elem], width: usize, padding: usize, line: usize
     to[padding + width..].fill(zero);
 }
 
-/// The sums of `OUTPUTS` channels, the first of which `filter` begins with, over registers at some places of each plane.
+/// The sums of `OUTPUTS` channels, a piece that `filter` begins with, over registers at some places of each plane.
 #[inline(always)]
 fn sums<V: Lane, const OUTPUTS: usize>(
     padded: Padded<'_, V::Elem>,
     places: [usize; REGISTERS],
     filter: &[V::Elem],
-    outputs: usize,
 ) -> Sums<V, OUTPUTS> {
     let mut sums = [[V::of(0.0); REGISTERS]; OUTPUTS];
-    for (input, plane) in padded.data.chunks_exact(padded.plane).enumerate() {
+    let reach = (SIDE - 1) * padded.row + V::WIDTH + SIDE - 1;
+    let (filter, _) = filter.as_chunks::<OUTPUTS>();
+    let (filter, _) = filter.as_chunks::<TAPS>();
+    for (plane, taps) in padded.data.chunks_exact(padded.plane).zip(filter) {
+        let lines = places.map(|place| &plane[place..][..reach]);
         for u in 0..SIDE {
-            let lines = places.map(|place| &plane[place + u * padded.row..][..V::WIDTH + SIDE - 1]);
+            let lines = lines.map(|lines| &lines[u * padded.row..][..V::WIDTH + SIDE - 1]);
             for v in 0..SIDE {
-                let filter = &filter[(input * TAPS + u * SIDE + v) * outputs..];
-                let filter = filter.first_chunk::<OUTPUTS>().expect("as many outputs");
+                let filter = &taps[u * SIDE + v];
                 // Written out: a closure would not inherit the instruction set, and be called.
                 let pixels: [V; REGISTERS] = [V::load(&lines[0][v..]), V::load(&lines[1][v..])];
                 add_step(&mut sums, pixels, |j| filter[j]);

@@ -53,6 +53,17 @@ pub enum Tile {
 /// store. With AVX2 these cost a third as many multiply-adds; but the method must follow from the shape alone, for each
 /// rounds in its own way. Where two methods take about as long, either may be chosen.
 pub fn choose(shape: &ConvShape) -> Option<Tile> {
+    fastest(shape, 1.0)
+}
+
+/// As [`choose`], for the gradient of the weight, whose plain product has patches to unfold and to read: for 16 channels
+/// at 32x32, batch 128, that is 6.3 ms, and 2.0 filtered (AVX2: 6.6 and 2.2); at 8x8 0.47 and 0.23 (0.50 and 0.26).
+pub fn choose_for_weight(shape: &ConvShape) -> Option<Tile> {
+    fastest(shape, 2.0)
+}
+
+/// `plain` is what a multiply-add of the plain product takes.
+fn fastest(shape: &ConvShape, plain: f64) -> Option<Tile> {
     const PRODUCT: f64 = 1.3;
     const FILTER: f64 = 4.0;
     // For a channel of the input, and for one of the output.
@@ -68,7 +79,7 @@ pub fn choose(shape: &ConvShape) -> Option<Tile> {
         let each = PRODUCT * inputs * outputs + INPUT * inputs + OUTPUT * outputs;
         points * (batch * tiles * each + FILTER * inputs * outputs)
     };
-    let plain = shape.multiply_adds() as f64;
+    let plain = plain * shape.multiply_adds() as f64;
     let candidates = [(plain, None), (work(2), Some(Tile::Two)), (work(4), Some(Tile::Four))];
     candidates.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).and_then(|(_, tile)| tile)
 }
