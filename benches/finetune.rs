@@ -16,7 +16,7 @@ const BATCH: usize = 32;
 const SIDE: usize = 32;
 const ROUNDS: usize = 15;
 
-/// The network under one policy, with its optimiser.
+/// The network under one policy, with its optimizer.
 struct Case {
     name: &'static str,
     model: Box<dyn Model>,

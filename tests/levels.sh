@@ -7,7 +7,7 @@
 # threads; then both, cut to one epoch of 300 images, at every level, the portable one among them. CSV files must be the
 # same byte for byte once the columns that end in `_seconds` are cut out. Prints the SHA-256 of each file without them,
 # and exits with 0 only if all are equal. Takes an hour or so on two cores, which is why it is no part of `cargo test`
-# or `.ci/run`. Without a path the program is built first, optimised. Needs Python 3.
+# or `.ci/run`. Without a path the program is built first, optimized. Needs Python 3.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

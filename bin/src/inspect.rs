@@ -64,7 +64,7 @@ pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Resu
     Ok(Some(Inspected { trained, parameters, units: units.collect() }))
 }
 
-/// Minimum, quartiles (interpolated between neighbours), maximum and mean.
+/// Minimum, quartiles (interpolated between neighbors), maximum and mean.
 fn distribution(values: &[f32]) -> [f64; 6] {
     let mut sorted: Vec<f64> = values.iter().copied().map(f64::from).collect();
     sorted.sort_by(f64::total_cmp);

@@ -38,7 +38,7 @@ pub struct Scratch {
     learning_rate: f64,
     augmentation: Augmentation,
     parts: Parts,
-    /// Mean and deviation that images are normalised by.
+    /// Mean and deviation that images are normalized by.
     normalization: Normalization,
     plan: Plan,
 }

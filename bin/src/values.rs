@@ -27,7 +27,7 @@ pub fn list() -> Vec<(String, String, &'static str)> {
         line("tables 3 and 4: epochs with ReLU, of each arm", both(), CHOSEN),
         line("tables 5 and 6: epochs with ReLU, of each arm", both(), PAPER),
         line("tables 3 to 6: images in a step", protocol::BATCH_SIZE.to_string(), CHOSEN),
-        line("tables 3 to 6: optimiser", "Adam, half a cosine to zero".to_owned(), CHOSEN),
+        line("tables 3 to 6: optimizer", "Adam, half a cosine to zero".to_owned(), CHOSEN),
         line("tables 3 and 4: learning rate of the head", format!("{:e}", protocol::HEAD_LEARNING_RATE), CHOSEN),
         line("tables 3 to 6: learning rate of an arm", format!("{:e}", protocol::LEARNING_RATE), CHOSEN),
         line("table 4: filter", format!("Gaussian, sigma {}, radius {}", filter.sigma, filter.radius), CHOSEN),

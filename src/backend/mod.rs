@@ -21,7 +21,7 @@ use crate::kernel::cpu::subsample::Subsample;
 pub use crate::kernel::cpu::{InputGradient, Layout, Write};
 use crate::tape::Track;
 
-/// What a channel of a batch norm is centred and scaled with; one value a channel in each.
+/// What a channel of a batch norm is centered and scaled with; one value a channel in each.
 pub struct Scaling<'a, E: Unit, D: Backend<E>> {
     /// Mean: of the batch in training, the running one in inference.
     pub mean: &'a D::Channels,

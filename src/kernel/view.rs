@@ -5,7 +5,7 @@
 //! contiguous, through a copy where it is permuted, broadcast or empty. With the feature `safe-views` every access goes
 //! through copies and this file has no `unsafe`; the tests run both ways.
 //!
-//! The aliasing rule relied on: a slice made from the address of one element reaches its neighbours. Tree Borrows accepts
+//! The aliasing rule relied on: a slice made from the address of one element reaches its neighbors. Tree Borrows accepts
 //! this, Stacked Borrows does not; hence the safe twin.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use dfdx::shapes::{HasShape, Shape, Unit};
 use dfdx::tensor::{Cpu, CpuError, Tensor, TensorFromVec};
 
-/// Strides in elements, measured as distances between the addresses of neighbouring elements; 0 along an axis of one
+/// Strides in elements, measured as distances between the addresses of neighboring elements; 0 along an axis of one
 /// element. `None` for an empty tensor, which has no addresses.
 fn strides<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> Option<S::Concrete> {
     let sizes = tensor.shape().concrete();
@@ -73,7 +73,7 @@ fn borrow<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> &[E] {
     let end = std::ptr::from_ref(&tensor[last]);
     assert_eq!(end.addr() - base.addr(), (count - 1) * size_of::<E>(), "the tensor is contiguous");
     // SAFETY: indexing checked that the first and the last element lie in the tensor's buffer, and the assertion that
-    // they are `count - 1` elements apart, so the range is within that one allocation, initialised, aligned and smaller
+    // they are `count - 1` elements apart, so the range is within that one allocation, initialized, aligned and smaller
     // than isize::MAX. The buffer is held by the tensor (behind an `Arc`), which the result borrows; nobody can write
     // it meanwhile, for dfdx writes only through `&mut` access to a buffer that is not shared.
     unsafe { std::slice::from_raw_parts(base, count) }
@@ -91,7 +91,7 @@ fn ends<S: Shape>(shape: &S) -> (S::Concrete, S::Concrete) {
 
 /// Lets `write` change the elements in place, in row-major order.
 ///
-/// The tensor keeps its identity (and so its gradients and optimiser state); a buffer shared with another tensor is
+/// The tensor keeps its identity (and so its gradients and optimizer state); a buffer shared with another tensor is
 /// copied first. A tensor that is not contiguous is replaced by a contiguous one with a new identity.
 pub fn with_mut<S: Shape, E: Unit, R>(
     tensor: &mut Tensor<S, E, Cpu>,

@@ -1,4 +1,4 @@
-//! Batch normalisation over images.
+//! Batch normalization over images.
 
 use std::marker::PhantomData;
 
@@ -69,7 +69,7 @@ impl BatchNormDefaults for KerasResNet {
 /// How a batch norm behaves; each value is independent of the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormSwitches {
-    /// Whether it normalises by the batch, unless the statistics are frozen, or by the running statistics.
+    /// Whether it normalizes by the batch, unless the statistics are frozen, or by the running statistics.
     pub mode: Mode,
     /// Running statistics are used in every mode and never change.
     pub statistics_frozen: bool,
@@ -106,7 +106,7 @@ impl BatchNormSwitches {
 /// Shapes: `(B, C, H, W)` to the same. Mean and (biased) variance are those of the batch or the running ones, see
 /// [`BatchNormSwitches`]; either way a tape may be on the input. Unless [`Mode`] was set by hand, it is the batch in
 /// `forward_mut` on a tensor with a tape. `forward_mut` moves the running statistics towards those of the batch it was
-/// normalised by; `forward` never changes them. Start values: scale 1, shift 0, running mean 0, running variance 1.
+/// normalized by; `forward` never changes them. Start values: scale 1, shift 0, running mean 0, running variance 1.
 #[derive(Clone, Debug)]
 pub struct BatchNorm2D<const C: usize, P, E: Dtype, D: Storage<E>> {
     /// Scale (gamma), `[channels]`.
@@ -194,7 +194,7 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
         Ok([widened(&self.running_mean)?, widened(&self.running_var)?])
     }
 
-    /// Normalises, and returns the statistics of the batch if those were used. For `learns` see [`Mode::trains`].
+    /// Normalizes, and returns the statistics of the batch if those were used. For `learns` see [`Mode::trains`].
     #[allow(clippy::type_complexity)]
     fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, D>>(
         &self,

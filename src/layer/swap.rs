@@ -14,7 +14,7 @@ use crate::error::Error;
 /// Replaces every activation of a network, at the type level: `net.swap_activation::<Pvlu>()` makes a
 /// `ResNet101V2<Pvlu>` of a `ResNet101V2<Relu>`.
 ///
-/// Every other tensor is moved, not copied, and keeps its identity, its switches and its optimiser state. The new
+/// Every other tensor is moved, not copied, and keeps its identity, its switches and its optimizer state. The new
 /// activations start at the values that [`Param::swapped`](crate::activation::Param::swapped) gives, at which PVLU
 /// (alpha = 0, beta = 1) is ReLU; other values are set afterwards, through a walk.
 pub trait SwapActivation<E: Dtype, D: Device<E>>: Sized {

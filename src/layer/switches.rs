@@ -20,9 +20,9 @@ pub enum Mode {
     /// not the tensor has a tape. Layers are built in this mode, and only a call that sets another takes them out of it.
     #[default]
     Auto,
-    /// Dropout drops; batch norm normalises by the batch unless its statistics are frozen.
+    /// Dropout drops; batch norm normalizes by the batch unless its statistics are frozen.
     Train,
-    /// Dropout passes everything; batch norm normalises by its running statistics.
+    /// Dropout passes everything; batch norm normalizes by its running statistics.
     Eval,
 }
 

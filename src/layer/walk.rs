@@ -2,7 +2,7 @@
 //!
 //! dfdx's `TensorCollection` walks tensors; training also needs to know what each tensor is, whether it is trained, and
 //! to reach the switches (frozen or not, batch or running statistics, dropout on or off). Layers and containers
-//! implement [`Walk`]; optimisers, freezing, saving and counting are walkers.
+//! implement [`Walk`]; optimizers, freezing, saving and counting are walkers.
 //!
 //! The traits are object safe: a network is instantiated once, however many walkers there are.
 
@@ -38,7 +38,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether an optimiser may ever change the tensor.
+    /// Whether an optimizer may ever change the tensor.
     pub fn is_parameter(self) -> bool {
         !matches!(self, Role::RunningMean | Role::RunningVariance | Role::Hyperparameter)
     }
@@ -75,7 +75,7 @@ impl<'a> Slot<'a> {
 pub enum Switches<'a> {
     /// A convolution or linear layer: whether its weight and bias are frozen.
     Weights {
-        /// Frozen: no gradient is computed, and no optimiser changes it.
+        /// Frozen: no gradient is computed, and no optimizer changes it.
         frozen: &'a mut bool,
         /// Whether the bias is trained all the same; of convolutions that have one.
         bias_trained: Option<&'a mut bool>,
@@ -88,7 +88,7 @@ pub enum Switches<'a> {
         channels: usize,
         /// Its parameters, in the order in which their tensors follow.
         params: &'a [Param],
-        /// Frozen: no gradient is computed, and no optimiser changes it.
+        /// Frozen: no gradient is computed, and no optimizer changes it.
         frozen: &'a mut bool,
     },
     /// A batch norm.

@@ -21,7 +21,7 @@ use crate::backend::Backend;
 use crate::error::Error;
 
 /// The identity under which dfdx keeps a tensor's gradient. The one public function that shows it is the collector of
-/// unused tensors of its optimisers.
+/// unused tensors of its optimizers.
 pub fn id<S: Shape, E: Unit, D: Storage<E>, T>(tensor: &Tensor<S, E, D, T>) -> UniqueId {
     let mut collector = UnusedTensors::default();
     collector.add(tensor);

@@ -12,7 +12,7 @@ use crate::support::{Place, Ran, with_data};
 use crate::zoo::{command, grey, weights, zoo};
 
 /// A file of weights for 10 classes of these names and images of this side.
-fn labelled(place: &Place, name: &str, side: usize, labels: Option<&[String]>) {
+fn labeled(place: &Place, name: &str, side: usize, labels: Option<&[String]>) {
     let entry = find("cifar_resnet20").unwrap();
     let options = Options { activation: "relu", classes: 10, image: Some((side, side)), weights: Start::Seed(3) };
     let model = entry.build(&options).unwrap();
@@ -224,7 +224,7 @@ fn labels_out_of_a_file_are_escaped_and_cut_and_whole_in_json() {
     fs::write(place.path("a.png"), grey(20)).unwrap();
     let label = |class: usize| format!("\x1b]0;owned\x07\u{9b}2J\u{202e}{class}{}", "x".repeat(9_000));
     let labels: Vec<String> = (0..10).map(label).collect();
-    labelled(&place, "w.safetensors", 32, Some(&labels));
+    labeled(&place, "w.safetensors", 32, Some(&labels));
     let ran = zoo(&place, "predict --weights w.safetensors a.png").succeeded();
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines.len() == 6 && ran.stdout.len() < 3_000, "{ran:?}");
@@ -274,7 +274,7 @@ fn names_of_files_cannot_write_lines_of_their_own() {
 #[test]
 fn a_file_that_says_large_images_needs_a_person_who_wants_them() {
     let place = Place::new();
-    labelled(&place, "w.safetensors", 4096, None);
+    labeled(&place, "w.safetensors", 4096, None);
     fs::write(place.path("a.png"), grey(20)).unwrap();
     zoo(&place, "predict --weights w.safetensors a.png").failed_in_one_line(
         1,

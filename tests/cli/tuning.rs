@@ -16,7 +16,7 @@ use crate::zoo::{command, grey, json, png, weights, zoo};
 /// What every tuning of a folder begins with.
 pub const TUNE: &str = "finetune --weights w.safetensors --dataset folder --data images";
 
-/// Folders `dark` and `light` in `images/train` and `images/test`, each with four colourful images of its own size.
+/// Folders `dark` and `light` in `images/train` and `images/test`, each with four colorful images of its own size.
 pub fn folder(place: &Place) {
     for (class, value) in [("dark", 20), ("light", 150)] {
         for (part, salt) in [("train", 0), ("test", 7)] {
@@ -121,7 +121,7 @@ pub fn cifar10(place: &Place) -> Dataset {
             bytes.push(index % 10);
             bytes.extend((0..3072).map(|at: u32| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                // A colour of its own for each image, under noise.
+                // A color of its own for each image, under noise.
                 (u32::from(index) * 29 * (1 + at / 1024) % 200 + (state >> 27)) as u8
             }));
         }

@@ -45,13 +45,13 @@ fn build() -> Result<(), String> {
     archive.try_compile("pvlu_cuda_host").map_err(|error| error.to_string())
 }
 
-/// Optimised whatever the profile: the kernels are run, thread by thread.
+/// Optimized whatever the profile: the kernels are run, thread by thread.
 fn compiler() -> cc::Build {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").opt_level(2).debug(false).flag("-U_FORTIFY_SOURCE");
     // For quoted names only: some of our headers are called as headers of the system are.
     build.flag("-iquote").flag("host");
-    // Sums are unrolled and vectorised as they stand, in their order.
+    // Sums are unrolled and vectorized as they stand, in their order.
     build.flag("-ftree-vectorize").cargo_warnings(true).flag_if_supported("-Wno-unused-function");
     build
 }

@@ -2,7 +2,7 @@
 
 mod budget;
 mod labels;
-mod recognise;
+mod recognize;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +13,8 @@ use pvlu::activation::{Activation, Relu};
 
 pub use self::budget::MAX_SAID;
 pub use self::labels::MAX_LABELS;
-pub use self::recognise::{Nested, OtherHead, models_of};
-use self::recognise::{activation_of, classes_of};
+pub use self::recognize::{Nested, OtherHead, models_of};
+use self::recognize::{activation_of, classes_of};
 
 use crate::model::{Model, SwapError};
 use crate::names::{LayerNames, Part};
@@ -356,7 +356,7 @@ fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {
 /// The file under the names that follow what all of them begin with, if those are the names of a known model and the
 /// whole names are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
 fn without_common_prefix(mut file: TensorFile) -> TensorFile {
-    if let Some(prefix) = recognise::common_prefix(&file) {
+    if let Some(prefix) = recognize::common_prefix(&file) {
         file.strip_prefix(&prefix);
     }
     file
@@ -366,10 +366,10 @@ fn without_common_prefix(mut file: TensorFile) -> TensorFile {
 fn shape_of(file: &TensorFile, entry: Option<&Entry>) -> Option<CheckpointError> {
     let is_wanted = |models: &[&str]| entry.is_none_or(|entry| models.contains(&entry.name));
     let path = file.path().to_owned();
-    if let Some(nested) = recognise::nested(file).filter(|nested| is_wanted(&nested.models)) {
+    if let Some(nested) = recognize::nested(file).filter(|nested| is_wanted(&nested.models)) {
         return Some(CheckpointError::Nested { path, nested });
     }
-    let head = recognise::other_head(file).filter(|head| is_wanted(&head.models))?;
+    let head = recognize::other_head(file).filter(|head| is_wanted(&head.models))?;
     Some(CheckpointError::OtherHead { path, head })
 }
 

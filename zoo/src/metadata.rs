@@ -51,8 +51,8 @@ pub struct Weights {
     pub labels: LabelSet,
     /// How they want their images. At Keras, resizing is the user's choice, and this is the default of `load_img`.
     pub preprocessing: Preprocessing,
-    /// Licence of the weights, where one is stated.
-    pub licence: Option<&'static str>,
+    /// License of the weights, where one is stated.
+    pub license: Option<&'static str>,
     /// Share of the validation or test images, in percent, that they were said to get right.
     pub top1: Option<f32>,
 }
@@ -102,9 +102,9 @@ impl Origin {
         }
     }
 
-    /// Licence of the code that defines the model.
+    /// License of the code that defines the model.
     #[must_use]
-    pub const fn code_licence(self) -> &'static str {
+    pub const fn code_license(self) -> &'static str {
         match self {
             Self::Torchvision | Self::Chen => "BSD-3-Clause",
             Self::Timm | Self::Keras => "Apache-2.0",

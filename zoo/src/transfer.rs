@@ -43,7 +43,7 @@ pub struct FreezePolicy {
     pub activations: bool,
     /// Scale and shift of the batch norms.
     pub batch_norm_affine: bool,
-    /// Running statistics of the batch norms: if not, they normalise in training as they do in evaluation, and stay.
+    /// Running statistics of the batch norms: if not, they normalize in training as they do in evaluation, and stay.
     pub batch_norm_statistics: bool,
 }
 

@@ -50,7 +50,7 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     for (_, look, steps) in &series {
         let mut band: Vec<Point> = line(steps, |step| step.high);
         band.extend(line(steps, |step| step.low).into_iter().rev());
-        scene.area(band, look.colour, 0.16);
+        scene.area(band, look.color, 0.16);
     }
     for (_, look, steps) in &series {
         scene.line(line(steps, |step| step.mean), look.stroke(1.8));

@@ -110,7 +110,7 @@ impl Entry {
         let label = font::fit(look::arm_label(arm), TEXT, ARM - 12.0);
         scene.text((panel.left - 8.0, base), &label, TEXT, Anchor::End, INK);
         if let Some((low, high)) = self.interval {
-            let stroke = Stroke::solid(look.colour, 2.0);
+            let stroke = Stroke::solid(look.color, 2.0);
             scene.line(vec![at(low), at(high)], stroke);
             for (x, y) in [at(low), at(high)] {
                 scene.line(vec![(x, y - 5.0), (x, y + 5.0)], stroke);

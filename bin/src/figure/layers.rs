@@ -64,7 +64,7 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
                 (x + aside, y)
             };
             if let Some((low, high)) = layer.quartiles {
-                scene.line(vec![at(low), at(high)], Stroke { opacity: 0.6, ..Stroke::solid(look.colour, 1.5) });
+                scene.line(vec![at(low), at(high)], Stroke { opacity: 0.6, ..Stroke::solid(look.color, 1.5) });
             }
             if let Some(median) = layer.median {
                 look.mark(&mut scene, at(median), 2.6);

@@ -1,13 +1,13 @@
-//! Colours, dashes and marks: each series has its own of all three, so that none is told by its colour alone.
+//! Colors, dashes and marks: each series has its own of all three, so that none is told by its color alone.
 
 use crate::figure::font;
-use crate::figure::scene::{Anchor, Colour, INK, MARGIN, Point, Scene, Stroke, TEXT, WIDTH};
+use crate::figure::scene::{Anchor, Color, INK, MARGIN, Point, Scene, Stroke, TEXT, WIDTH};
 
 /// How a series is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
-    /// Colour of line and marks.
-    pub colour: Colour,
+    /// Color of line and marks.
+    pub color: Color,
     /// Dashes of the line.
     pub dash: &'static [f64],
     /// Corners of the mark, its radius being 1.
@@ -15,14 +15,14 @@ pub struct Look {
 }
 
 // Okabe and Ito's palette, but for yellow, which white swallows.
-const BLACK: Colour = Colour(0x00, 0x00, 0x00);
-const ORANGE: Colour = Colour(0xe6, 0x9f, 0x00);
-const SKY_BLUE: Colour = Colour(0x56, 0xb4, 0xe9);
-const GREEN: Colour = Colour(0x00, 0x9e, 0x73);
-const BLUE: Colour = Colour(0x00, 0x72, 0xb2);
-const VERMILION: Colour = Colour(0xd5, 0x5e, 0x00);
-const PURPLE: Colour = Colour(0xcc, 0x79, 0xa7);
-const GREY: Colour = Colour(0x77, 0x77, 0x77);
+const BLACK: Color = Color(0x00, 0x00, 0x00);
+const ORANGE: Color = Color(0xe6, 0x9f, 0x00);
+const SKY_BLUE: Color = Color(0x56, 0xb4, 0xe9);
+const GREEN: Color = Color(0x00, 0x9e, 0x73);
+const BLUE: Color = Color(0x00, 0x72, 0xb2);
+const VERMILION: Color = Color(0xd5, 0x5e, 0x00);
+const PURPLE: Color = Color(0xcc, 0x79, 0xa7);
+const GREY: Color = Color(0x77, 0x77, 0x77);
 
 const SOLID: &[f64] = &[];
 const LONG: &[f64] = &[9.0, 4.0];
@@ -58,15 +58,15 @@ const BAR: &[Point] = &[(-0.45, -1.25), (0.45, -1.25), (0.45, 1.25), (-0.45, 1.2
 
 /// An arm: its name in the files and in print, and its look.
 const ARMS: [(&str, &str, Look); 7] = [
-    ("relu", "ReLU", Look { colour: BLACK, dash: SOLID, mark: CIRCLE }),
-    ("relu_affine", "ReLU, affine", Look { colour: BLUE, dash: DASHED, mark: SQUARE }),
-    ("leaky_relu", "Leaky ReLU", Look { colour: ORANGE, dash: LONG, mark: UP }),
-    ("elu", "ELU", Look { colour: SKY_BLUE, dash: DASH_DOTS, mark: DOWN }),
-    ("prelu", "PReLU", Look { colour: GREEN, dash: DASH_DOT, mark: SQUARE }),
-    ("vlu", "VLU", Look { colour: PURPLE, dash: DOTTED, mark: PENTAGON }),
-    ("pvlu", "PVLU", Look { colour: VERMILION, dash: SOLID, mark: DIAMOND }),
+    ("relu", "ReLU", Look { color: BLACK, dash: SOLID, mark: CIRCLE }),
+    ("relu_affine", "ReLU, affine", Look { color: BLUE, dash: DASHED, mark: SQUARE }),
+    ("leaky_relu", "Leaky ReLU", Look { color: ORANGE, dash: LONG, mark: UP }),
+    ("elu", "ELU", Look { color: SKY_BLUE, dash: DASH_DOTS, mark: DOWN }),
+    ("prelu", "PReLU", Look { color: GREEN, dash: DASH_DOT, mark: SQUARE }),
+    ("vlu", "VLU", Look { color: PURPLE, dash: DOTTED, mark: PENTAGON }),
+    ("pvlu", "PVLU", Look { color: VERMILION, dash: SOLID, mark: DIAMOND }),
 ];
-const UNKNOWN: Look = Look { colour: GREY, dash: LONG, mark: BAR };
+const UNKNOWN: Look = Look { color: GREY, dash: LONG, mark: BAR };
 
 /// The look of an arm.
 pub fn arm(name: &str) -> Look {
@@ -87,13 +87,13 @@ pub fn nth(index: usize) -> Look {
 impl Look {
     /// The line of the series.
     pub fn stroke(&self, width: f64) -> Stroke {
-        Stroke { colour: self.colour, width, dash: self.dash, opacity: 1.0 }
+        Stroke { color: self.color, width, dash: self.dash, opacity: 1.0 }
     }
 
     /// Draws the mark of the series, with a rim that parts it from what is below.
     pub fn mark(&self, scene: &mut Scene, at: Point, radius: f64) {
-        self.filled(scene, at, radius + 1.0, Colour(255, 255, 255), 1.0);
-        self.filled(scene, at, radius, self.colour, 1.0);
+        self.filled(scene, at, radius + 1.0, Color(255, 255, 255), 1.0);
+        self.filled(scene, at, radius, self.color, 1.0);
     }
 
     /// Draws marks on a line: on all of its points if they are few, else on some that are apart. `place` is that of the line
@@ -112,12 +112,12 @@ impl Look {
 
     /// Draws a small mark of one seed.
     pub fn seed_mark(&self, scene: &mut Scene, at: Point) {
-        self.filled(scene, at, 2.4, self.colour, 0.45);
+        self.filled(scene, at, 2.4, self.color, 0.45);
     }
 
-    fn filled(&self, scene: &mut Scene, (x, y): Point, radius: f64, colour: Colour, opacity: f64) {
+    fn filled(&self, scene: &mut Scene, (x, y): Point, radius: f64, color: Color, opacity: f64) {
         let corners = self.mark.iter().map(|(right, down)| (x + radius * right, y + radius * down)).collect();
-        scene.area(corners, colour, opacity);
+        scene.area(corners, color, opacity);
     }
 }
 

@@ -3,7 +3,7 @@
 use tiny_skia::{Color, FillRule, LineJoin, Paint, PathBuilder, Pixmap, PixmapMut, Rect, StrokeDash, Transform};
 
 use crate::figure::font;
-use crate::figure::scene::{Anchor, Colour, Label, Picture, Point, Scene, Shape, Stroke, WIDTH};
+use crate::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, Stroke, WIDTH};
 
 /// Pixels of the image for one of the scene, along an edge: enough for a fine screen.
 pub const SCALE: u32 = 2;
@@ -17,7 +17,7 @@ pub fn png(scene: &Scene) -> Option<Vec<u8>> {
     for shape in &scene.shapes {
         match shape {
             Shape::Line { points, stroke } => line(&mut canvas, points, stroke),
-            Shape::Area { points, colour, opacity } => area(&mut canvas, points, *colour, *opacity),
+            Shape::Area { points, color, opacity } => area(&mut canvas, points, *color, *opacity),
             Shape::Text(label) => text(&mut canvas, label),
             Shape::Picture(picture) => image(&mut canvas, picture),
         }
@@ -48,12 +48,12 @@ fn line(canvas: &mut PixmapMut<'_>, points: &[Point], stroke: &Stroke) {
         dash: StrokeDash::new(dash, 0.0),
         ..tiny_skia::Stroke::default()
     };
-    canvas.stroke_path(&path, &paint(stroke.colour, stroke.opacity), &pen, enlarged(), None);
+    canvas.stroke_path(&path, &paint(stroke.color, stroke.opacity), &pen, enlarged(), None);
 }
 
-fn area(canvas: &mut PixmapMut<'_>, points: &[Point], colour: Colour, opacity: f64) {
+fn area(canvas: &mut PixmapMut<'_>, points: &[Point], color: Color, opacity: f64) {
     if let Some(path) = path(points, true) {
-        canvas.fill_path(&path, &paint(colour, opacity), FillRule::Winding, enlarged(), None);
+        canvas.fill_path(&path, &paint(color, opacity), FillRule::Winding, enlarged(), None);
     }
 }
 
@@ -70,7 +70,7 @@ fn text(canvas: &mut PixmapMut<'_>, label: &Label) {
         place = place.pre_concat(Transform::from_rotate(-90.0));
     }
     let place = place.pre_translate(-before as f32, 0.0);
-    canvas.fill_path(&path, &paint(label.colour, 1.0), FillRule::Winding, place, None);
+    canvas.fill_path(&path, &paint(label.color, 1.0), FillRule::Winding, place, None);
 }
 
 fn image(canvas: &mut PixmapMut<'_>, picture: &Picture) {
@@ -80,7 +80,7 @@ fn image(canvas: &mut PixmapMut<'_>, picture: &Picture) {
         let [red, green, blue] = [pixel[0], pixel[1], pixel[2]];
         let at = (picture.at.0 as f32 + x as f32, picture.at.1 as f32 + y as f32);
         if let Some(square) = Rect::from_xywh(at.0, at.1, 1.0, 1.0) {
-            let mut paint = paint(Colour(red, green, blue), 1.0);
+            let mut paint = paint(Color(red, green, blue), 1.0);
             // The edge of a square would let shine through what is below it.
             paint.anti_alias = false;
             canvas.fill_rect(square, &paint, enlarged(), None);
@@ -92,7 +92,7 @@ fn enlarged() -> Transform {
     Transform::from_scale(SCALE as f32, SCALE as f32)
 }
 
-fn paint(Colour(red, green, blue): Colour, opacity: f64) -> Paint<'static> {
+fn paint(Color(red, green, blue): Color, opacity: f64) -> Paint<'static> {
     let mut paint = Paint::default();
     paint.set_color_rgba8(red, green, blue, (255.0 * opacity) as u8);
     paint.anti_alias = true;

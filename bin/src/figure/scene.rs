@@ -20,22 +20,22 @@ pub type Point = (f64, f64);
 
 /// Red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colour(pub u8, pub u8, pub u8);
+pub struct Color(pub u8, pub u8, pub u8);
 
 /// Text and axes.
-pub const INK: Colour = Colour(0x22, 0x22, 0x22);
+pub const INK: Color = Color(0x22, 0x22, 0x22);
 /// What is said beside.
-pub const FAINT: Colour = Colour(0x55, 0x55, 0x55);
+pub const FAINT: Color = Color(0x55, 0x55, 0x55);
 /// Grid lines.
-pub const GRID: Colour = Colour(0xdd, 0xdd, 0xdd);
+pub const GRID: Color = Color(0xdd, 0xdd, 0xdd);
 /// What lies below others, to tell groups apart.
-pub const SHADE: Colour = Colour(0xf3, 0xf3, 0xf3);
+pub const SHADE: Color = Color(0xf3, 0xf3, 0xf3);
 
 /// How a line is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Stroke {
-    /// Its colour.
-    pub colour: Colour,
+    /// Its color.
+    pub color: Color,
     /// In pixels.
     pub width: f64,
     /// Lengths of dashes and gaps; none for a line without gaps.
@@ -46,8 +46,8 @@ pub struct Stroke {
 
 impl Stroke {
     /// A line without gaps.
-    pub const fn solid(colour: Colour, width: f64) -> Self {
-        Self { colour, width, dash: &[], opacity: 1.0 }
+    pub const fn solid(color: Color, width: f64) -> Self {
+        Self { color, width, dash: &[], opacity: 1.0 }
     }
 }
 
@@ -75,8 +75,8 @@ pub struct Label {
     pub anchor: Anchor,
     /// Whether it is read from below.
     pub turned: bool,
-    /// Its colour.
-    pub colour: Colour,
+    /// Its color.
+    pub color: Color,
 }
 
 /// An image, a pixel of it being a pixel of the page.
@@ -106,8 +106,8 @@ pub enum Shape {
     Area {
         /// Its corners.
         points: Vec<Point>,
-        /// Its colour.
-        colour: Colour,
+        /// Its color.
+        color: Color,
         /// 1 covers what is below.
         opacity: f64,
     },
@@ -148,29 +148,22 @@ impl Scene {
     }
 
     /// Adds a filled polygon.
-    pub fn area(&mut self, points: Vec<Point>, colour: Colour, opacity: f64) {
+    pub fn area(&mut self, points: Vec<Point>, color: Color, opacity: f64) {
         if points.len() > 2 {
-            self.shapes.push(Shape::Area { points, colour, opacity });
+            self.shapes.push(Shape::Area { points, color, opacity });
         }
     }
 
     /// Adds a line of text.
-    pub fn text(&mut self, at: Point, text: &str, size: f64, anchor: Anchor, colour: Colour) {
+    pub fn text(&mut self, at: Point, text: &str, size: f64, anchor: Anchor, color: Color) {
         let text = text.to_owned();
-        self.shapes.push(Shape::Text(Label { at, text, size, anchor, turned: false, colour }));
+        self.shapes.push(Shape::Text(Label { at, text, size, anchor, turned: false, color }));
     }
 
     /// Adds a line of text that is read from below.
     pub fn turned_text(&mut self, at: Point, text: &str) {
         let text = text.to_owned();
-        self.shapes.push(Shape::Text(Label {
-            at,
-            text,
-            size: TEXT,
-            anchor: Anchor::Middle,
-            turned: true,
-            colour: INK,
-        }));
+        self.shapes.push(Shape::Text(Label { at, text, size: TEXT, anchor: Anchor::Middle, turned: true, color: INK }));
     }
 
     /// Adds an image, if there is one.
@@ -187,9 +180,9 @@ impl Scene {
         self
     }
 
-    fn paragraph(&mut self, text: &str, size: f64, colour: Colour) {
+    fn paragraph(&mut self, text: &str, size: f64, color: Color) {
         for line in font::wrap(text, size, WIDTH - 2.0 * MARGIN) {
-            self.text((MARGIN, self.height + size * 0.9), &line, size, Anchor::Start, colour);
+            self.text((MARGIN, self.height + size * 0.9), &line, size, Anchor::Start, color);
             self.height += size * LEADING;
         }
     }

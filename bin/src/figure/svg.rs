@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::figure::font::FAMILY;
 use crate::figure::raster;
-use crate::figure::scene::{Anchor, Colour, Label, Picture, Point, Scene, Shape, WIDTH};
+use crate::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, WIDTH};
 
 /// The SVG element. `id` is that of the figure: the identifiers within begin with it, so that they are unique in a page.
 pub fn svg(scene: &Scene, id: &str) -> String {
@@ -29,7 +29,7 @@ pub fn svg(scene: &Scene, id: &str) -> String {
                     out,
                     "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"",
                     path(points),
-                    hex(stroke.colour),
+                    hex(stroke.color),
                     short(stroke.width)
                 );
                 if !stroke.dash.is_empty() {
@@ -38,8 +38,8 @@ pub fn svg(scene: &Scene, id: &str) -> String {
                 }
                 close(&mut out, "stroke-opacity", stroke.opacity);
             }
-            Shape::Area { points, colour, opacity } => {
-                let _ = write!(out, "<path d=\"{}Z\" fill=\"{}\"", path(points), hex(*colour));
+            Shape::Area { points, color, opacity } => {
+                let _ = write!(out, "<path d=\"{}Z\" fill=\"{}\"", path(points), hex(*color));
                 close(&mut out, "fill-opacity", *opacity);
             }
             Shape::Text(label) => text(&mut out, label),
@@ -88,7 +88,7 @@ fn text(out: &mut String, label: &Label) {
         out,
         "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" text-anchor=\"{anchor}\" fill=\"{}\"",
         short(label.size),
-        hex(label.colour)
+        hex(label.color)
     );
     if label.turned {
         let _ = write!(out, " transform=\"rotate(-90 {x} {y})\"");
@@ -125,7 +125,7 @@ fn short(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-fn hex(Colour(red, green, blue): Colour) -> String {
+fn hex(Color(red, green, blue): Color) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::figure::sample;
 
-const VALUES: &[Value<'_>] = &[("epochs", "100", "chosen"), ("optimiser | <b>", "Adam & more", "paper")];
+const VALUES: &[Value<'_>] = &[("epochs", "100", "chosen"), ("optimizer | <b>", "Adam & more", "paper")];
 
 fn written(folder: &Path) -> [String; 2] {
     write(folder, folder, VALUES).unwrap().map(|path| fs::read_to_string(path).unwrap())
@@ -112,7 +112,7 @@ fn what_users_wrote_is_text_and_nothing_else() {
     }
     roxmltree::Document::parse(&as_xml(&page)).unwrap();
     assert!(text.contains(r"&lt;script&gt;alert('x')&lt;/script&gt;\|\[a\](b)"), "{text}");
-    assert!(text.contains(r"| optimiser \| &lt;b&gt; | Adam &amp; more | paper |"), "{text}");
+    assert!(text.contains(r"| optimizer \| &lt;b&gt; | Adam &amp; more | paper |"), "{text}");
     let lines = text.lines().filter(|line| line.starts_with('|'));
     for line in lines {
         let cells = line.replace(r"\|", "").matches('|').count() - 1;

@@ -10,7 +10,7 @@ use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits, fit
 
 use super::*;
 
-/// The best test accuracy, after any epoch, of a linear softmax classifier of the pixels. To pick the best favours it.
+/// The best test accuracy, after any epoch, of a linear softmax classifier of the pixels. To pick the best favors it.
 fn linear_accuracy(splits: &Splits, learning_rate: f64, weight_decay: f64) -> f64 {
     let net =
         Cpu::seed_from_u64(0).build_module::<(Flatten2D<3, 32, 32, 3072>, Linear<3072, { quick::CLASSES }>), f32>();

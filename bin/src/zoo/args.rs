@@ -119,7 +119,7 @@ pub struct ModelArgs {
     /// Number of classes [default: the file's]
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
-    /// Whose names the file has [default: recognised from them]
+    /// Whose names the file has [default: recognized from them]
     #[arg(long, value_enum)]
     pub source: Option<SourceName>,
     /// Load weights that are infinite or no numbers
@@ -159,7 +159,7 @@ pub struct PredictArgs {
     pub json: bool,
 }
 
-/// Which images, and how they are normalised.
+/// Which images, and how they are normalized.
 #[derive(Args, Debug)]
 pub struct DataArgs {
     /// The data set
@@ -210,7 +210,7 @@ pub struct ConvertArgs {
     /// The model [default: the one that the file is of]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Whose names the file has [default: recognised from them]
+    /// Whose names the file has [default: recognized from them]
     #[arg(long, value_enum)]
     pub source: Option<SourceName>,
     /// Whose names to write

@@ -59,7 +59,7 @@ impl Images {
     }
 
     /// With the numbers of the classes that a model has for them.
-    pub fn labelled(self, order: &Order) -> Result<Self, CliError> {
+    pub fn labeled(self, order: &Order) -> Result<Self, CliError> {
         if order.is_kept() {
             return Ok(self);
         }

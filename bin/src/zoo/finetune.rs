@@ -42,7 +42,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     progress.note(&format!("{name}: {}", opened.report));
 
     let part = |images: Images, limit: Option<std::num::NonZeroUsize>| {
-        Ok::<_, CliError>(images.labelled(&order)?.limit(limit.map_or(usize::MAX, usize::from)))
+        Ok::<_, CliError>(images.labeled(&order)?.limit(limit.map_or(usize::MAX, usize::from)))
     };
     let (train, test) = (part(set.train, args.limit_train)?, part(set.test, args.limit_test)?);
     for (images, part) in [(&train, "to train on"), (&test, "to measure with")] {

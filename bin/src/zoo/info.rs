@@ -142,7 +142,7 @@ fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
                 "from": weights.origin.name(),
                 "file": weights.file(),
                 "url": weights.url(),
-                "licence": weights.licence,
+                "license": weights.license,
                 "top1": weights.top1,
                 "preprocessing": weights.preprocessing.to_string(),
             })
@@ -190,7 +190,7 @@ fn as_text((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
     }
     for weights in card.map_or(&[][..], |card| card.weights) {
         line("weights", format!("{}, {}", weights.origin.name(), weights.url()));
-        line("", format!("file {}, licence {}", weights.file(), weights.licence.unwrap_or("not stated")));
+        line("", format!("file {}, license {}", weights.file(), weights.license.unwrap_or("not stated")));
         line("", weights.preprocessing.to_string());
     }
     lines.join("\n")

@@ -162,7 +162,7 @@ impl<E: Element> Kernel for TopK<'_, E> {
     fn run<S: Simd>(self) {
         for (logits, &label) in self.logits.chunks_exact(self.classes).zip(self.labels) {
             let own = logits[label];
-            // Written as plain loops over counters, which the compiler vectorises.
+            // Written as plain loops over counters, which the compiler vectorizes.
             let (mut ahead, mut nans) = (0, 0);
             for &x in &logits[..label] {
                 ahead += usize::from(x >= own);

@@ -23,9 +23,9 @@ const LANES: usize = 256;
 pub struct Layout {
     /// Index of element `(0, 0)`.
     pub offset: usize,
-    /// Distance between neighbours in a column.
+    /// Distance between neighbors in a column.
     pub row_stride: usize,
-    /// Distance between neighbours in a row.
+    /// Distance between neighbors in a row.
     pub col_stride: usize,
 }
 

@@ -1,4 +1,4 @@
-//! CPU kernels, multi-threaded with rayon's current pool and vectorised for the machine they run on.
+//! CPU kernels, multi-threaded with rayon's current pool and vectorized for the machine they run on.
 //!
 //! Every reduction has an order, and every shape a method, that depend on sizes only, however the work is split and
 //! whatever the registers: results depend neither on the number of threads nor on the instruction set.

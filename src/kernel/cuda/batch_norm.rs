@@ -26,7 +26,7 @@ const MODULE: Module = module!(
     also ["batch_norm_merge", "batch_norm_inv_std"]
 );
 
-/// What a channel is centred and scaled with.
+/// What a channel is centered and scaled with.
 #[derive(Clone, Copy, Debug)]
 pub struct Scaling<'a, E> {
     /// Mean: of the batch in training, the running one in inference.

@@ -15,7 +15,7 @@ fn moments(x: &[f64], c: usize) -> (f64, f64, f64) {
 }
 
 #[test]
-fn batch_statistics_normalise_and_move_the_running_ones() {
+fn batch_statistics_normalize_and_move_the_running_ones() {
     fn check<P: BatchNormDefaults>(unbiased: bool) {
         let mut layer = shaken::<builder::BatchNorm2D<2, P>>(1);
         layer.set_mode(Mode::Train);
@@ -48,7 +48,7 @@ fn batch_statistics_normalise_and_move_the_running_ones() {
 }
 
 #[test]
-fn running_statistics_normalise_and_stay() {
+fn running_statistics_normalize_and_stay() {
     let mut layer = shaken::<builder::BatchNorm2D<2>>(3);
     let x = random::<Images, f64>(Default::default(), 4);
     let (values, scale, shift) = (x.as_vec(), layer.scale.as_vec(), layer.shift.as_vec());

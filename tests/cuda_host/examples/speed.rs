@@ -89,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Seconds of a training step without the optimiser's.
+/// Seconds of a training step without the optimizer's.
 fn resnet(device: &Cuda, sizes: &Sizes) -> Result<f64, Box<dyn Error>> {
     let mut net: <ResNet50V1_5<Pvlu> as BuildOnDevice<Cuda, f32>>::Built =
         device.try_build_module::<ResNet50V1_5<Pvlu>, f32>().map_err(|error| error.to_string())?;

@@ -61,7 +61,7 @@ public:
 
     T& operator*() const { return (*this)[0]; }
 
-    // Stays in its allocation or behind its last element: in a neighbouring one, nothing would tell that it got there.
+    // Stays in its allocation or behind its last element: in a neighboring one, nothing would tell that it got there.
     Global operator+(size_t count) const {
         if (count == 0) return *this;
         const Range& range = range_of(raw);

@@ -140,7 +140,7 @@ fn what_is_frozen_is_not_computed() {
     assert!(launched[1] + 3 <= launched[0], "{launched:?}");
 }
 
-/// The zoo's model trains on the device as on the CPU, the optimiser on the host.
+/// The zoo's model trains on the device as on the CPU, the optimizer on the host.
 #[test]
 fn a_model_of_the_zoo_moves_to_the_device() {
     let net = Cpu::seed_from_u64(1).build_module::<ResNet20<Pvlu, 10>, f32>();

@@ -66,7 +66,7 @@ fn tensors_go_to_the_device_and_back() {
     assert_eq!(allocated(), before);
 }
 
-/// A tensor after two steps of an optimiser on the sum of its cubes.
+/// A tensor after two steps of an optimizer on the sum of its cubes.
 fn trained<D: Device<f32>, O>(device: &D, optimizer: O) -> Vec<f32>
 where
     O: Fn(&Tensor<Rank1<1500>, f32, D>) -> Box<dyn Optimizer<Tensor<Rank1<1500>, f32, D>, D, f32>>,

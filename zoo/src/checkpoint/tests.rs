@@ -168,7 +168,7 @@ fn files_are_named_in_errors_about_names() {
 }
 
 #[test]
-fn a_small_head_is_recognised_and_its_classes_are_counted() {
+fn a_small_head_is_recognized_and_its_classes_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let (path, model) = saved(folder.path(), "vgg16", "relu");
     assert_eq!(models_of(&TensorFile::open(&path).unwrap()), ["vgg16"]);

@@ -68,7 +68,7 @@ pub enum DataError {
         wanted: &'static str,
         /// The set that is there.
         found: &'static str,
-        /// How it was recognised.
+        /// How it was recognized.
         evidence: String,
     },
     /// The file holds no record.

@@ -3,7 +3,7 @@
 use super::DataError;
 
 /// A Gaussian filter: the image, mirrored at its borders (the outermost pixel twice), convolved with
-/// `exp(-(x^2 + y^2) / (2 sigma^2))` over `-radius..=radius`, normalised to a sum of 1.
+/// `exp(-(x^2 + y^2) / (2 sigma^2))` over `-radius..=radius`, normalized to a sum of 1.
 ///
 /// The values are those of the bytes, 0 to 255, and are not rounded. At a radius of four deviations this is
 /// `scipy.ndimage.gaussian_filter` with its defaults.

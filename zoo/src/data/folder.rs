@@ -250,7 +250,7 @@ impl ImageFolder {
         Ok((part(kept), part(held)))
     }
 
-    /// All images at 32x32, in memory: a bilinear resize of the shorter side and the centre, as
+    /// All images at 32x32, in memory: a bilinear resize of the shorter side and the center, as
     /// [`Preprocessing::small`] does. 32x32 images stay as they are.
     ///
     /// # Errors

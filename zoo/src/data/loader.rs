@@ -26,7 +26,7 @@ pub struct LoaderConfig {
     pub shuffle: Option<u64>,
     /// Random changes of the images and the seed of their draws. `None` for evaluation.
     pub augmentation: Option<(Augmentation, u64)>,
-    /// A filter over the image at the size of the input, before it is changed and normalised.
+    /// A filter over the image at the size of the input, before it is changed and normalized.
     pub filter: Option<Gaussian>,
     /// From an image to the input of a network.
     pub preprocessing: Preprocessing,
@@ -63,7 +63,7 @@ impl LoaderConfig {
 /// Some images, ready for a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// `[n, 3, height, width]`, normalised.
+    /// `[n, 3, height, width]`, normalized.
     pub images: Vec<f32>,
     /// `n` labels.
     pub labels: Vec<usize>,

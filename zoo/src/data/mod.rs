@@ -37,7 +37,7 @@ pub use transform::{Augmentation, Normalization};
 
 /// Height and width of an image, in pixels.
 pub const SIDE: usize = 32;
-/// Colour planes of an image: red, green, blue.
+/// Color planes of an image: red, green, blue.
 pub const CHANNELS: usize = 3;
 /// Values of a plane.
 pub const PLANE: usize = SIDE * SIDE;

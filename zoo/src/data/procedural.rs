@@ -1,7 +1,7 @@
 //! A built-in data set, drawn from a seed: textured shapes on cluttered ground.
 //!
 //! A class is a shape (10 classes) or a shape with a texture (100 classes). Everything else is nuisance, drawn alike for
-//! every class: place, size, tilt and stretch of the shape, colours of ground and shape, clutter, contrast, brightness and
+//! every class: place, size, tilt and stretch of the shape, colors of ground and shape, clutter, contrast, brightness and
 //! noise. With 10 classes the texture is nuisance too, at half its contrast. A fixed template fits few of the images, so a
 //! linear classifier of the pixels stays below 30 % on 10 classes, while a small CNN passes 70 % in four epochs of 4,000
 //! images and 85 % in five. 100 classes need more images than that.

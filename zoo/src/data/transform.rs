@@ -1,4 +1,4 @@
-//! From bytes to what a network reads: augmentation, then normalisation.
+//! From bytes to what a network reads: augmentation, then normalization.
 
 use super::rng::{KeyedRng, Purpose};
 use super::{CHANNELS, DataError, IMAGE_LEN, PLANE, Split};
@@ -30,7 +30,7 @@ impl Normalization {
     /// deviation is 0 and nothing can be divided by it.
     pub fn measured(split: &Split) -> Result<Self, DataError> {
         if split.is_empty() {
-            return Err(DataError::NoImages { what: "measuring the normalisation" });
+            return Err(DataError::NoImages { what: "measuring the normalization" });
         }
         let (mut sums, mut squares) = ([0_u64; CHANNELS], [0_u64; CHANNELS]);
         for image in split.pixels().chunks_exact(IMAGE_LEN) {
@@ -54,12 +54,12 @@ impl Normalization {
 
     pub(super) fn check(&self) -> Result<(), DataError> {
         if self.mean.iter().any(|mean| !mean.is_finite()) {
-            return Err(DataError::setting("mean of the normalisation", "finite numbers", format!("{:?}", self.mean)));
+            return Err(DataError::setting("mean of the normalization", "finite numbers", format!("{:?}", self.mean)));
         }
         if self.std.iter().any(|&std| !(std.is_normal() && std > 0.0)) {
             let expected = "positive, finite numbers";
             let found = format!("{:?}", self.std);
-            return Err(DataError::setting("standard deviation of the normalisation", expected, found));
+            return Err(DataError::setting("standard deviation of the normalization", expected, found));
         }
         Ok(())
     }
@@ -67,8 +67,8 @@ impl Normalization {
 
 /// Random changes of a training image. All are off in [`Augmentation::NONE`], the default.
 ///
-/// They apply in the order flip, shift, cutout. What they uncover is filled with 0 *after* normalisation, that is with the
-/// mean colour. The draws are keyed by seed, epoch and index of the image, and each change has its own draws: to switch one
+/// They apply in the order flip, shift, cutout. What they uncover is filled with 0 *after* normalization, that is with the
+/// mean color. The draws are keyed by seed, epoch and index of the image, and each change has its own draws: to switch one
 /// on or off leaves the others as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augmentation {
@@ -77,9 +77,9 @@ pub struct Augmentation {
     /// Move by a whole number of pixels, uniform in `-shift..=shift`, down and to the right independently. This is the
     /// random crop from an image padded by `shift`. Less than a side of the input.
     pub shift: usize,
-    /// Erase one square with sides of this many pixels, from 1 to the input's shorter side. Its centre is uniform over the image and the part
+    /// Erase one square with sides of this many pixels, from 1 to the input's shorter side. Its center is uniform over the image and the part
     /// outside of the image is lost (DeVries & Taylor 2017, arXiv:1708.04552). A square of even side `s` begins `s / 2`
-    /// before its centre, as in their code.
+    /// before its center, as in their code.
     pub cutout: Option<usize>,
 }
 
@@ -117,8 +117,8 @@ impl Augmentation {
 }
 
 /// First row of the square (or column) and the one after its last, clipped to the image.
-fn square(centre: usize, side: usize, image: usize) -> [usize; 2] {
-    [centre.saturating_sub(side / 2), (centre + side).saturating_sub(side / 2).min(image)]
+fn square(center: usize, side: usize, image: usize) -> [usize; 2] {
+    [center.saturating_sub(side / 2), (center + side).saturating_sub(side / 2).min(image)]
 }
 
 /// An image at the size of the input, by planes: red, green, blue.
@@ -145,7 +145,7 @@ pub(super) struct Change {
 impl Change {
     pub(super) const NONE: Self = Self { flip: false, shift: [0, 0], hole: None };
 
-    /// Writes the changed `image`, normalised by `normalize`, to `out`, which has as many values and holds zeros. The channels
+    /// Writes the changed `image`, normalized by `normalize`, to `out`, which has as many values and holds zeros. The channels
     /// that `normalize` is told are in the order of `out`.
     pub(super) fn apply<P: Copy>(&self, image: Planes<'_, P>, normalize: impl Fn(usize, P) -> f32, out: &mut [f32]) {
         let Planes { pixels, size: (height, width), channels } = image;
@@ -154,7 +154,7 @@ impl Change {
         let (rows, columns) = (overlap(self.shift[0], height), overlap(self.shift[1], width));
         for (channel, to) in out.chunks_exact_mut(plane).enumerate() {
             let normalize = |pixel| normalize(channel, pixel);
-            let from = &pixels[channels.colour(channel) * plane..][..plane];
+            let from = &pixels[channels.color(channel) * plane..][..plane];
             for row in rows.to.clone() {
                 let source = &from[(row + rows.from - rows.to.start) * width..][..width];
                 let target = &mut to[row * width..][..width][columns.to.clone()];

@@ -18,7 +18,7 @@ use crate::model::{Classifier, Model, Network, NetworkOn, Step, SwapError, Updat
 
 /// A classifier whose network has a twin on the device `D`, which computes.
 ///
-/// The tensors and switches on the host are what everybody sees and changes, so that loading, freezing, optimisers and
+/// The tensors and switches on the host are what everybody sees and changes, so that loading, freezing, optimizers and
 /// checkpoints are the same for every device. A change is repeated on the twin at once; a training step brings back
 /// running statistics, counts of dropouts, and the gradients of what is trained. For fine-tuning, where little is
 /// trained, that is little; where everything is, the weights travel twice a step.

@@ -17,7 +17,7 @@ pub const MAX_INPUT: usize = 4096;
 pub enum Fit {
     /// Both sides are resized, whatever the proportions, as Keras' `load_img` does.
     Squash,
-    /// The shorter side is resized to this many pixels and the longer one in proportion, rounded down; then the centre is
+    /// The shorter side is resized to this many pixels and the longer one in proportion, rounded down; then the center is
     /// cut out. As torchvision's `Resize` and `CenterCrop` do, and timm's in its mode `center`.
     Crop {
         /// Pixels, not less than the longer side of the input.
@@ -36,7 +36,7 @@ pub enum Interpolation {
     Bicubic,
 }
 
-/// Order of the colour planes.
+/// Order of the color planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channels {
     /// Red, green, blue.
@@ -47,7 +47,7 @@ pub enum Channels {
 
 impl Channels {
     /// Which of red, green and blue, from 0, is in this place.
-    pub(crate) fn colour(self, place: usize) -> usize {
+    pub(crate) fn color(self, place: usize) -> usize {
         match self {
             Self::Rgb => place,
             Self::Bgr => 2 - place,
@@ -81,7 +81,7 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// torchvision's weights `IMAGENET1K_V1` and timm's `tv_in1k`: shorter side 256, bilinear, centre 224x224, mean and
+    /// torchvision's weights `IMAGENET1K_V1` and timm's `tv_in1k`: shorter side 256, bilinear, center 224x224, mean and
     /// standard deviation of ImageNet.
     pub const TORCHVISION: Self = Self {
         input: (224, 224),
@@ -96,7 +96,7 @@ impl Preprocessing {
     /// same of `tv2_in1k`: a crop of 0.965.
     pub const TORCHVISION_V2: Self = Self { fit: Fit::Crop { shorter: 232 }, ..Self::TORCHVISION };
     /// Keras' mode `caffe`, that of VGG and ResNet50: blue, green, red, minus the mean of ImageNet. `load_img` squashes to
-    /// 224x224 with nearest neighbours unless told otherwise.
+    /// 224x224 with nearest neighbors unless told otherwise.
     pub const KERAS_CAFFE: Self = Self {
         input: (224, 224),
         fit: Fit::Squash,
@@ -108,13 +108,13 @@ impl Preprocessing {
     };
     /// Keras' mode `tf`, that of the ResNets V2: `byte / 127.5 - 1`. Resized as [`KERAS_CAFFE`](Self::KERAS_CAFFE).
     pub const KERAS_TF: Self = Self { channels: Channels::Rgb, divisor: 127.5, mean: [1.0; 3], ..Self::KERAS_CAFFE };
-    /// For 32x32 images, which it does not resize: the normalisation of [`Normalization::CIFAR10`]. Other images are fitted
+    /// For 32x32 images, which it does not resize: the normalization of [`Normalization::CIFAR10`]. Other images are fitted
     /// as torchvision would, without a margin around the crop.
     pub const CIFAR10: Self = Self::small(Normalization::CIFAR10);
     /// As [`CIFAR10`](Self::CIFAR10) with [`Normalization::CIFAR100`].
     pub const CIFAR100: Self = Self::small(Normalization::CIFAR100);
 
-    /// 32x32 images normalised as a [`Loader`](crate::data::Loader) does, to the same bits.
+    /// 32x32 images normalized as a [`Loader`](crate::data::Loader) does, to the same bits.
     #[must_use]
     pub const fn small(normalization: Normalization) -> Self {
         Self {
@@ -204,12 +204,12 @@ impl Preprocessing {
     pub fn with_statistics(self, mean: Option<[f32; 3]>, std: Option<[f32; 3]>) -> Result<Self, PreprocessingError> {
         // `(byte / d - mean) / std` is `(byte / 255 - mean d / 255) / (std d / 255)`; without a rounding where `d` is 255.
         let kept = |values: [f32; 3]| values.map(|value| value * (self.divisor / 255.0));
-        let given = |rgb: [f32; 3]| [0, 1, 2].map(|place| rgb[self.channels.colour(place)]);
+        let given = |rgb: [f32; 3]| [0, 1, 2].map(|place| rgb[self.channels.color(place)]);
         let (mean, std) = (mean.map_or(kept(self.mean), given), std.map_or(kept(self.std), given));
         Self::new(self.input, self.fit, self.interpolation, self.channels, 255.0, mean, std)
     }
 
-    /// Whether an image of this size is only normalised.
+    /// Whether an image of this size is only normalized.
     pub(crate) fn keeps(&self, (height, width): (usize, usize)) -> bool {
         let fits = match self.fit {
             Fit::Squash => true,
@@ -244,7 +244,7 @@ impl Preprocessing {
         self.interpolation
     }
 
-    /// Order of the colour planes.
+    /// Order of the color planes.
     #[must_use]
     pub fn channels(&self) -> Channels {
         self.channels
@@ -291,7 +291,7 @@ impl Preprocessing {
                 // torchvision computes `int(shorter * long / short)` in floats; at these sizes no quotient that is not whole
                 // rounds to a whole number.
                 let size = [image.height(), image.width()].map(|side| shorter * side / short);
-                Window { size, part: [centre(size[0], height), centre(size[1], width)] }
+                Window { size, part: [center(size[0], height), center(size[1], width)] }
             }
         };
         resize(image, &window, self.interpolation)
@@ -307,9 +307,9 @@ impl Preprocessing {
         let image = self.fitted(image);
         let (height, width) = self.input;
         for ((channel, plane), table) in out.chunks_exact_mut(height * width).enumerate().zip(self.tables()) {
-            let colour = self.channels.colour(channel);
+            let color = self.channels.color(channel);
             for (value, pixel) in plane.iter_mut().zip(image.pixels().chunks_exact(3)) {
-                *value = table[usize::from(pixel[colour])];
+                *value = table[usize::from(pixel[color])];
             }
         }
     }
@@ -332,7 +332,7 @@ impl From<Normalization> for Preprocessing {
 }
 
 /// The middle `part` of `whole`, as torchvision's `CenterCrop` rounds: halves to even.
-fn centre(whole: usize, part: usize) -> Range<usize> {
+fn center(whole: usize, part: usize) -> Range<usize> {
     let margin = whole.saturating_sub(part);
     let start = margin / 2 + usize::from(margin % 4 == 3);
     start..start + part

@@ -42,17 +42,17 @@ pub(super) fn resize(image: &Image, window: &Window, interpolation: Interpolatio
     Image { width: columns.len(), height: rows.len(), pixels }
 }
 
-/// The input pixel of each wanted output pixel: that under its centre. Pillow adds up the step, whose rounding is part of
+/// The input pixel of each wanted output pixel: that under its center. Pillow adds up the step, whose rounding is part of
 /// the result.
 fn nearest(input: usize, output: usize, wanted: &Range<usize>) -> Vec<usize> {
     let step = input as f64 / output as f64;
-    let mut centre = step * 0.5;
+    let mut center = step * 0.5;
     let mut places = Vec::with_capacity(wanted.len());
     for index in 0..wanted.end {
         if wanted.contains(&index) {
-            places.push((centre as usize).min(input - 1));
+            places.push((center as usize).min(input - 1));
         }
-        centre += step;
+        center += step;
     }
     places
 }
@@ -79,13 +79,13 @@ impl Axis {
         let mut axis = Self { taps: Vec::with_capacity(wanted.len()), weights: Vec::new() };
         let mut exact = Vec::new();
         for index in wanted.clone() {
-            let centre = (index as f64 + 0.5) * scale;
+            let center = (index as f64 + 0.5) * scale;
             // Casts cut towards zero, and negative numbers to zero, as Pillow does by a cast and a comparison.
-            let first = (centre - reach + 0.5) as usize;
-            let end = ((centre + reach + 0.5) as usize).min(input);
+            let first = (center - reach + 0.5) as usize;
+            let end = ((center + reach + 0.5) as usize).min(input);
             exact.clear();
             exact.extend((first..end).map(|place| {
-                let distance = ((place as f64 - centre + 0.5) * squeeze).abs();
+                let distance = ((place as f64 - center + 0.5) * squeeze).abs();
                 if distance < support { filter(distance) } else { 0.0 }
             }));
             // In this order: a sum in another one may round otherwise.

@@ -38,7 +38,7 @@ const TIMM_A1: Preprocessing = Preprocessing {
     ..Preprocessing::TORCHVISION
 };
 
-/// Idelbayev normalises CIFAR-10 with the mean and standard deviation of ImageNet.
+/// Idelbayev normalizes CIFAR-10 with the mean and standard deviation of ImageNet.
 const IDELBAYEV: Preprocessing =
     Preprocessing::small(Normalization { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
 
@@ -57,24 +57,24 @@ const fn torchvision(place: &'static str, preprocessing: Preprocessing, top1: f3
         place,
         labels: LabelSet::ImageNet,
         preprocessing,
-        licence: None,
+        license: None,
         top1: Some(top1),
     }
 }
 
-const fn timm(place: &'static str, preprocessing: Preprocessing, licence: &'static str) -> Weights {
+const fn timm(place: &'static str, preprocessing: Preprocessing, license: &'static str) -> Weights {
     Weights {
         origin: Origin::Timm,
         place,
         labels: LabelSet::ImageNet,
         preprocessing,
-        licence: Some(licence),
+        license: Some(license),
         top1: None,
     }
 }
 
-const fn keras(place: &'static str, preprocessing: Preprocessing, licence: Option<&'static str>, top1: f32) -> Weights {
-    Weights { origin: Origin::Keras, place, labels: LabelSet::ImageNet, preprocessing, licence, top1: Some(top1) }
+const fn keras(place: &'static str, preprocessing: Preprocessing, license: Option<&'static str>, top1: f32) -> Weights {
+    Weights { origin: Origin::Keras, place, labels: LabelSet::ImageNet, preprocessing, license, top1: Some(top1) }
 }
 
 const fn idelbayev(place: &'static str, top1: f32) -> Weights {
@@ -83,7 +83,7 @@ const fn idelbayev(place: &'static str, top1: f32) -> Weights {
         place,
         labels: LabelSet::Cifar10,
         preprocessing: IDELBAYEV,
-        licence: Some("BSD-2-Clause"),
+        license: Some("BSD-2-Clause"),
         top1: Some(top1),
     }
 }
@@ -93,7 +93,7 @@ const fn chen(place: &'static str, labels: LabelSet, top1: f32) -> Weights {
         LabelSet::Cifar100 => CHEN_100,
         _ => CHEN_10,
     };
-    Weights { origin: Origin::Chen, place, labels, preprocessing, licence: Some("BSD-3-Clause"), top1: Some(top1) }
+    Weights { origin: Origin::Chen, place, labels, preprocessing, license: Some("BSD-3-Clause"), top1: Some(top1) }
 }
 
 const fn imagenet(
@@ -112,7 +112,7 @@ const fn cifar(name: &'static str, about: &'static str, projection: bool, weight
     Card { name, about, paper: RESNET, labels: LabelSet::Cifar10, preprocessing, weights }
 }
 
-/// Keras says that its VGG weights are ported from those of Oxford under this licence, and ResNet50's from He's under MIT.
+/// Keras says that its VGG weights are ported from those of Oxford under this license, and ResNet50's from He's under MIT.
 const CC_BY: Option<&str> = Some("CC-BY");
 const MIT: Option<&str> = Some("MIT");
 const BSD: &str = "BSD-3-Clause";

@@ -1,4 +1,4 @@
-//! Optimisers over the trained parameters of a model.
+//! Optimizers over the trained parameters of a model.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use pvlu::tape::LeafGradients;
 
 use crate::model::Model;
 
-/// Which optimiser, and its constants but the learning rate, which each update is given.
+/// Which optimizer, and its constants but the learning rate, which each update is given.
 ///
 /// Weight decay applies to the weights of convolutions and linear layers alone: not to biases, batch norm or the
 /// parameters of activations, whose size carries meaning.
@@ -51,7 +51,7 @@ impl OptimizerConfig {
     }
 }
 
-/// An optimiser with its state, kept by the path of each parameter.
+/// An optimizer with its state, kept by the path of each parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Optimizer {
     config: OptimizerConfig,
@@ -68,12 +68,12 @@ pub(super) struct Moments {
 }
 
 impl Optimizer {
-    /// An optimiser without history.
+    /// An optimizer without history.
     pub fn new(config: OptimizerConfig) -> Self {
         Self::with(config, BTreeMap::new())
     }
 
-    /// An optimiser with the history that another one had.
+    /// An optimizer with the history that another one had.
     pub(super) fn with(config: OptimizerConfig, state: BTreeMap<String, Moments>) -> Self {
         Self { config, state }
     }

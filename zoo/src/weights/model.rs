@@ -65,7 +65,7 @@ pub fn load<E: Element + Unit>(
 ) -> Result<LoadReport, WeightsError> {
     let source = match options.source {
         Some(source) => source,
-        None => recognise(net, names, file)?,
+        None => recognize(net, names, file)?,
     };
     let tensors = expected(net, names, source, (file.path(), file.format()))?;
     let match_options = MatchOptions {
@@ -141,7 +141,7 @@ fn other_head(names: &[LayerNames], other: &[LayerNames], file: &TensorFile) -> 
 }
 
 /// The source most of whose names the file has; the model's own where none is better.
-fn recognise<E: Element + Unit>(
+fn recognize<E: Element + Unit>(
     net: &dyn Walk<E, Cpu>,
     names: &[LayerNames],
     file: &TensorFile,

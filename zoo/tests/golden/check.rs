@@ -96,7 +96,7 @@ impl<'a> Case<'a> {
         network
     }
 
-    /// The registry's model in `f32` with the weights of a file. Names are recognised.
+    /// The registry's model in `f32` with the weights of a file. Names are recognized.
     fn model(&self, activation: &str, path: &PathBuf) -> Box<dyn pvlu_zoo::model::Model> {
         let [_, _, height, width] = self.shape;
         let classes = self.model.classes;
@@ -202,7 +202,7 @@ fn sites(network: &mut dyn Network) -> Vec<usize> {
     sites
 }
 
-/// Batch norms normalise by the batch; dropouts stay off.
+/// Batch norms normalize by the batch; dropouts stay off.
 fn use_batch(switches: Switches<'_>) {
     if let Switches::BatchNorm(batch_norm) = switches {
         batch_norm.mode = Mode::Train;

@@ -1,4 +1,4 @@
-//! Networks, training loop and optimisers together, on a few procedural images.
+//! Networks, training loop and optimizers together, on a few procedural images.
 
 // Tests compare with the system's functions.
 #![allow(clippy::disallowed_methods)]

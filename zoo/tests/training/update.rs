@@ -1,4 +1,4 @@
-//! Optimisers on whole models: what is changed, what is left alone, and what is an error.
+//! Optimizers on whole models: what is changed, what is left alone, and what is an error.
 
 use dfdx::nn::{DeviceBuildExt, Module, NonMutableModule};
 use dfdx::shapes::Const;
@@ -164,7 +164,7 @@ fn a_missing_gradient_names_the_parameter_and_changes_nothing() {
     assert_eq!(error, Error::MissingGradient { path: "forgotten.weight".to_owned() });
     assert_eq!(changed(&before, &bits(&model)), []);
 
-    // Without the trap the same optimiser goes on as one that never met it.
+    // Without the trap the same optimizer goes on as one that never met it.
     model.net.forgotten.frozen = true;
     optimizer.update(&mut model, &mut step.gradients, 0.1).unwrap();
     let mut fresh = forgetful();

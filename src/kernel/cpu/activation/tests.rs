@@ -243,7 +243,7 @@ fn special_values_follow_ieee() {
                                 _ => assert!(value.is_nan() && slope.is_nan(), "{what}"),
                             }
                         }
-                        // The neighbours do not notice.
+                        // The neighbors do not notice.
                         let others = |values: &[E]| values.iter().filter(|v| !v.is_finite()).count();
                         assert!(others(&y) <= 1 && others(&grad_x) <= 1, "{what}");
                     }

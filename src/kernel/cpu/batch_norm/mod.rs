@@ -23,7 +23,7 @@ pub use statistics::{Statistics, batch_statistics, inv_std};
 
 use super::Layout;
 
-/// What a channel is centred and scaled with; one value a channel in each slice.
+/// What a channel is centered and scaled with; one value a channel in each slice.
 #[derive(Clone, Copy, Debug)]
 pub struct Scaling<'a, E> {
     /// Mean: of the batch in training, the running one in inference.

@@ -1,5 +1,5 @@
 //! Kernels of which a part never meets the image: on a small image and with padding, some rows and columns of the kernel
-//! see nothing but zeros. The rest is a smaller kernel with less padding. Of 3x3 with padding 1 on a single pixel the centre
+//! see nothing but zeros. The rest is a smaller kernel with less padding. Of 3x3 with padding 1 on a single pixel the center
 //! is left, a ninth of the work.
 
 use super::ConvShape;

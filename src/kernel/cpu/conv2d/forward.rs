@@ -66,7 +66,7 @@ pub fn pack_weight<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]
 /// Writes the weight of the adjoint of a convolution of stride one, turned by 180
 /// degrees and with its channel axes swapped, in the order of [`pack_weight`].
 pub fn pack_adjoint<E: Element>(shape: &ConvShape, weight: &[E], packed: &mut [E]) {
-    /// Channels of a task: neighbours in `weight` share cache lines.
+    /// Channels of a task: neighbors in `weight` share cache lines.
     const BAND: usize = 16;
     let (k, c, o) = (shape.kernel, shape.in_channels, shape.out_channels);
     each(packed.chunks_mut(BAND * o * k * k).enumerate(), |(band, packed)| {

@@ -12,7 +12,7 @@
 //!
 //! A slot is an input row that the tile needs. Output row `i` meets kernel row `u` at
 //! input row `i S - P + u`. The slots are sorted by `u mod S`, then by input row:
-//! neighbours in a class are `S` input rows apart, as neighbouring output rows are.
+//! neighbors in a class are `S` input rows apart, as neighboring output rows are.
 //! So for each `u` the pixels of the tile see a contiguous run of slots, and the
 //! matrix that kernel row `u` multiplies is a column range of `patches`.
 //!

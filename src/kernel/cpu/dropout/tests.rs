@@ -82,7 +82,7 @@ fn the_keep_rate_is_right() {
 }
 
 #[test]
-fn neighbouring_indices_and_keys_are_independent() {
+fn neighboring_indices_and_keys_are_independent() {
     let n = 1_000_000;
     let p = 0.3;
     let both = (1.0 - p) * (1.0 - p);

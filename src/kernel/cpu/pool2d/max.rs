@@ -72,7 +72,7 @@ struct Forward<'a, E> {
     argmax: Option<&'a mut [u8]>,
 }
 
-/// The winner's position in its window, if it is wanted; as wide as an `f32`, for the vectoriser.
+/// The winner's position in its window, if it is wanted; as wide as an `f32`, for the vectorizer.
 trait Mark: Copy {
     fn at(position: usize) -> Self;
 }
@@ -161,7 +161,7 @@ fn pool_band<E: Element, M: Mark>(
         for l in 0..shape.kernel {
             let position = M::at(k * shape.kernel + l);
             for ((best, mark), &x) in best.iter_mut().zip(marks.iter_mut()).zip(phases.under(k, l)) {
-                // Not short-circuited, for the vectoriser.
+                // Not short-circuited, for the vectorizer.
                 let wins = (x > *best) | x.is_nan();
                 *best = if wins { x } else { *best };
                 *mark = if wins { position } else { *mark };

@@ -82,7 +82,7 @@ fn complete(folder: PathBuf, layout: &Layout) -> Result<PathBuf, DataError> {
 }
 
 /// Whether a file of the set is there, or anything else that has its name: that gets an error of its own when it is read.
-/// What cannot be looked at does not count, so that an unreadable neighbour is no obstacle.
+/// What cannot be looked at does not count, so that an unreadable neighbor is no obstacle.
 fn holds_any(folder: &Path, layout: &Layout) -> bool {
     layout.files().any(|name| inspect(&folder.join(name)).is_ok_and(|found| found != Found::Nothing))
 }

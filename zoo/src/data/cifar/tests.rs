@@ -145,7 +145,7 @@ fn a_long_listing_is_cut() {
 }
 
 #[test]
-fn the_other_set_is_recognised() {
+fn the_other_set_is_recognized() {
     let (_guard, dir) = temp();
     let [ten, hundred] = ["ten", "hundred"].map(|name| dir.join("sets").join(name));
     write_cifar10(&ten);
@@ -157,7 +157,7 @@ fn the_other_set_is_recognised() {
     let text = Dataset::open_cifar10(&hundred).unwrap_err().to_string();
     assert!(text.ends_with("expected CIFAR-10, found CIFAR-100: it holds train.bin, test.bin"), "{text}");
 
-    // Renamed files are recognised by their length.
+    // Renamed files are recognized by their length.
     fs::copy(ten.join("data_batch_1.bin"), hundred.join("train.bin")).unwrap();
     let error = Dataset::open_cifar100(&hundred).unwrap_err();
     assert!(matches!(&error, DataError::WrongSet { path, .. } if path.ends_with("train.bin")), "{error}");

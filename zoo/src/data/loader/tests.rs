@@ -206,7 +206,7 @@ fn a_panic_of_a_worker_reaches_the_reader() {
 }
 
 #[test]
-fn filtered_images_are_normalised_and_changed_as_others_are() {
+fn filtered_images_are_normalized_and_changed_as_others_are() {
     let pixels: Vec<u8> = (0..2 * IMAGE_LEN).map(|i| (i * 89 % 253) as u8).collect();
     let split = Arc::new(Split::new(pixels.clone(), vec![0, 1], None, 2).unwrap());
     let filter = Gaussian { sigma: 1.0, radius: 4 };

@@ -6,39 +6,39 @@ use super::shape::Shape;
 use super::texture::{Pattern, Texture, edge};
 
 /// Red, green and blue in `[0, 1]`.
-type Colour = [f32; CHANNELS];
+type Color = [f32; CHANNELS];
 
-/// Least Euclidean distance between the two colours of a texture, before `relief`.
+/// Least Euclidean distance between the two colors of a texture, before `relief`.
 const CONTRAST: f32 = 0.45;
 /// Blobs are at most this many.
 const MAX_BLOBS: usize = 3;
-/// Pixels from the middle of the image to the centre of the shape, at most, down and to the right. This and the size of the
+/// Pixels from the middle of the image to the center of the shape, at most, down and to the right. This and the size of the
 /// shape are what holds a linear classifier down: the farther the shapes move, the less a fixed template fits.
 const MAX_OFFSET: f32 = 7.0;
 
 /// A small disc, of the size of a detail of a shape.
 struct Blob {
-    centre: [f32; 2],
+    center: [f32; 2],
     radius: f32,
-    colour: Colour,
+    color: Color,
 }
 
 /// Everything that is random in an image except its noise.
 pub(super) struct Scene {
-    ground: Colour,
+    ground: Color,
     /// Change of the ground from the middle of the image to its border, along `slope`.
-    drift: Colour,
+    drift: Color,
     slope: [f32; 2],
     blobs: Vec<Blob>,
     shape: Shape,
     /// Pixels.
-    centre: [f32; 2],
+    center: [f32; 2],
     /// Pixels.
     radius: f32,
     rotation: [f32; 2],
     /// Of the first axis of the shape; the second gets the inverse.
     stretch: f32,
-    paint: [Colour; 2],
+    paint: [Color; 2],
     pattern: Pattern,
     contrast: f32,
     brightness: f32,
@@ -47,22 +47,22 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// `relief` is the contrast of the texture, 0 to 1. Every colour is drawn alike for all classes; that the shape is brighter
+    /// `relief` is the contrast of the texture, 0 to 1. Every color is drawn alike for all classes; that the shape is brighter
     /// than the ground in each channel is common to all of them too, and makes edges, not classes, easy to find.
     pub(super) fn random(shape: Shape, texture: Texture, relief: f32, rng: &mut KeyedRng) -> Self {
         let radius = rng.range(7.5, 12.5);
         // A large shape may leave the image by a sixth of its radius or so.
         let middle = SIDE as f32 / 2.0;
         let room = (middle - 0.85 * radius).min(MAX_OFFSET);
-        let centre = [middle + rng.range(-room, room), middle + rng.range(-room, room)];
-        let ground: Colour = std::array::from_fn(|_| rng.range(0.0, 0.6));
-        let first: Colour = std::array::from_fn(|channel| rng.range(ground[channel] + 0.15, 1.0));
-        let second = mix(first, colour_apart(first, rng), relief);
+        let center = [middle + rng.range(-room, room), middle + rng.range(-room, room)];
+        let ground: Color = std::array::from_fn(|_| rng.range(0.0, 0.6));
+        let first: Color = std::array::from_fn(|channel| rng.range(ground[channel] + 0.15, 1.0));
+        let second = mix(first, color_apart(first, rng), relief);
         let blobs = (0..rng.below(MAX_BLOBS + 1))
             .map(|_| Blob {
-                centre: [rng.range(0.0, SIDE as f32), rng.range(0.0, SIDE as f32)],
+                center: [rng.range(0.0, SIDE as f32), rng.range(0.0, SIDE as f32)],
                 radius: rng.range(1.2, 3.2),
-                colour: colour(rng),
+                color: color(rng),
             })
             .collect();
         Self {
@@ -71,7 +71,7 @@ impl Scene {
             slope: rng.direction(),
             blobs,
             shape,
-            centre,
+            center,
             radius,
             // At most atan(0.45) = 24 degrees.
             rotation: tilted(rng.range(-0.45, 0.45)),
@@ -84,12 +84,12 @@ impl Scene {
         }
     }
 
-    /// Draws into planes of `SIDE` by `SIDE` bytes. The centre of pixel `(column, row)` is at half integers.
+    /// Draws into planes of `SIDE` by `SIDE` bytes. The center of pixel `(column, row)` is at half integers.
     pub(super) fn render(&self, rng: &mut KeyedRng, image: &mut [u8]) {
         for pixel in 0..PLANE {
             let point = [(pixel % SIDE) as f32 + 0.5, (pixel / SIDE) as f32 + 0.5];
-            let colour = self.colour_at(point);
-            for (channel, value) in colour.into_iter().enumerate() {
+            let color = self.color_at(point);
+            for (channel, value) in color.into_iter().enumerate() {
                 let seen = 0.5 + self.contrast * (value - 0.5) + self.brightness;
                 let noisy = 255.0 * seen + self.noise * standard_noise(rng);
                 // The cast saturates.
@@ -98,27 +98,27 @@ impl Scene {
         }
     }
 
-    fn colour_at(&self, [x, y]: [f32; 2]) -> Colour {
+    fn color_at(&self, [x, y]: [f32; 2]) -> Color {
         let middle = SIDE as f32 / 2.0;
         let ramp = (self.slope[0] * (x - middle) + self.slope[1] * (y - middle)) / middle;
-        let mut colour = self.ground;
-        for (value, drift) in colour.iter_mut().zip(self.drift) {
+        let mut color = self.ground;
+        for (value, drift) in color.iter_mut().zip(self.drift) {
             *value += ramp * drift;
         }
         for blob in &self.blobs {
-            let [dx, dy] = [x - blob.centre[0], y - blob.centre[1]];
-            colour = mix(colour, blob.colour, edge(blob.radius - (dx * dx + dy * dy).sqrt()));
+            let [dx, dy] = [x - blob.center[0], y - blob.center[1]];
+            color = mix(color, blob.color, edge(blob.radius - (dx * dx + dy * dy).sqrt()));
         }
-        let offset = [x - self.centre[0], y - self.centre[1]];
+        let offset = [x - self.center[0], y - self.center[1]];
         let [cos, sin] = self.rotation;
         let along = (cos * offset[0] + sin * offset[1]) / (self.radius * self.stretch);
         let across = (cos * offset[1] - sin * offset[0]) / (self.radius / self.stretch);
         let cover = edge(-self.radius * self.shape.distance([along, across]));
         if cover > 0.0 {
             let paint = mix(self.paint[1], self.paint[0], self.pattern.share(offset));
-            colour = mix(colour, paint, cover);
+            color = mix(color, paint, cover);
         }
-        colour
+        color
     }
 }
 
@@ -128,19 +128,19 @@ fn tilted(slope: f32) -> [f32; 2] {
     [1.0 / length, slope / length]
 }
 
-fn mix(from: Colour, to: Colour, share: f32) -> Colour {
+fn mix(from: Color, to: Color, share: f32) -> Color {
     std::array::from_fn(|channel| from[channel] + share * (to[channel] - from[channel]))
 }
 
-fn colour(rng: &mut KeyedRng) -> Colour {
+fn color(rng: &mut KeyedRng) -> Color {
     std::array::from_fn(|_| rng.unit())
 }
 
-/// A colour at least [`CONTRAST`] from `other`. A ball of that radius fills less than two fifths of the colour cube, so the
+/// A color at least [`CONTRAST`] from `other`. A ball of that radius fills less than two fifths of the color cube, so the
 /// loop ends after fewer than two draws on average.
-fn colour_apart(other: Colour, rng: &mut KeyedRng) -> Colour {
+fn color_apart(other: Color, rng: &mut KeyedRng) -> Color {
     loop {
-        let candidate = colour(rng);
+        let candidate = color(rng);
         let square: f32 = candidate.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum();
         if square >= CONTRAST * CONTRAST {
             return candidate;
@@ -172,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn colours_stay_apart() {
+    fn colors_stay_apart() {
         let mut rng = KeyedRng::new(Purpose::TestImage, 0, 0, 1);
         for _ in 0..1000 {
-            let first = colour(&mut rng);
-            let second = colour_apart(first, &mut rng);
+            let first = color(&mut rng);
+            let second = color_apart(first, &mut rng);
             let square: f32 = first.iter().zip(second).map(|(a, b)| (a - b) * (a - b)).sum();
             assert!(square >= CONTRAST * CONTRAST);
         }

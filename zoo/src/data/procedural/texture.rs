@@ -1,4 +1,4 @@
-//! The ten textures: how the two colours of a shape are mixed.
+//! The ten textures: how the two colors of a shape are mixed.
 
 use super::super::rng::KeyedRng;
 
@@ -90,7 +90,7 @@ impl Pattern {
         }
     }
 
-    /// Share of the first colour, in `[0, 1]`, at `(x, y)` pixels from the centre of the shape.
+    /// Share of the first color, in `[0, 1]`, at `(x, y)` pixels from the center of the shape.
     pub(super) fn share(&self, [x, y]: [f32; 2]) -> f32 {
         let [a, b] = self.axis;
         let [u, v] = [a * x + b * y, a * y - b * x];
@@ -129,7 +129,7 @@ fn middle(t: f32) -> f32 {
     t - t.floor() - 0.5
 }
 
-/// Coverage of a pixel whose centre is `inside` pixels within an edge.
+/// Coverage of a pixel whose center is `inside` pixels within an edge.
 pub(super) fn edge(inside: f32) -> f32 {
     (0.5 + inside).clamp(0.0, 1.0)
 }

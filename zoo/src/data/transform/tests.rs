@@ -89,7 +89,7 @@ fn an_image_of_any_size_is_changed_and_its_planes_come_in_any_order() {
 }
 
 #[test]
-fn normalisation_is_its_formula() {
+fn normalization_is_its_formula() {
     let out = apply(Change::NONE);
     let image = image();
     for at in [0, 1, PLANE, PLANE + 33, 2 * PLANE + 500] {
@@ -165,7 +165,7 @@ fn draws_cover_their_range_evenly() {
         for step in -2..=2 {
             assert!(count(&|c| c.shift[axis] == step).abs_diff(2000) < 200);
         }
-        // Centre 31 leaves rows 29 to 31.
+        // Center 31 leaves rows 29 to 31.
         assert!(count(&|c| c.hole.unwrap()[axis] == [29, 32]).abs_diff(312) < 88);
     }
 }

@@ -10,7 +10,7 @@ use crate::kernel::element::Element;
 /// Where the pixels of a product are in a channel of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct PixelMap {
-    /// Distance of neighbours over rows, and over columns.
+    /// Distance of neighbors over rows, and over columns.
     pub row: usize,
     pub step: usize,
     /// Pixels of an image.

@@ -1,4 +1,4 @@
-"""Makes the corpus checked in of the seeds and the best of what fuzzing found: python3 minimise.py TARGET BYTES
+"""Makes the corpus checked in of the seeds and the best of what fuzzing found: python3 minimize.py TARGET BYTES
 
 The seeds, which have names, stay. Of target/corpus/TARGET those inputs are added, under the hash of their bytes, that reach
 most new edges of code a byte, until the corpus has BYTES. Needs what ./run built.
