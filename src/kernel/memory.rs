@@ -7,6 +7,7 @@ use super::Element;
 
 /// The smallest unit in which a system takes memory away and gives it back, in bytes: the page of x86-64 and the
 /// smallest of AArch64.
+#[cfg(any(test, all(not(debug_assertions), any(target_arch = "x86_64", target_arch = "aarch64"))))]
 const PAGE: usize = 4096;
 
 /// A vector of `len` elements of unspecified values, for a kernel to overwrite: filling it with zeros first would take as

@@ -1,6 +1,6 @@
 //! A scene as pixels, in PNG.
 
-use tiny_skia::{Color, FillRule, LineJoin, Paint, PathBuilder, Pixmap, PixmapMut, Rect, StrokeDash, Transform};
+use tiny_skia::{FillRule, LineJoin, Paint, PathBuilder, Pixmap, PixmapMut, Rect, StrokeDash, Transform};
 
 use crate::figure::font;
 use crate::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, Stroke, WIDTH};
@@ -12,7 +12,7 @@ pub const SCALE: u32 = 2;
 pub fn png(scene: &Scene) -> Option<Vec<u8>> {
     let (width, height) = (WIDTH as u32 * SCALE, scene.height as u32 * SCALE);
     let mut pixmap = Pixmap::new(width, height)?;
-    pixmap.fill(Color::WHITE);
+    pixmap.fill(tiny_skia::Color::WHITE);
     let mut canvas = pixmap.as_mut();
     for shape in &scene.shapes {
         match shape {

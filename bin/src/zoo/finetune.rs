@@ -85,8 +85,13 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         let again = || Ok(open_pretrained(args, &set.classes, policy)?.model);
         model = match swapped(model, activation, reached.is_some(), again) {
             Ok(model) => model,
-            Err((error, Some(model))) => return Err(keep(error, model.as_ref(), reached)),
-            Err((error, None)) => return Err(error),
+            Err(failed) => {
+                let FailedSwap { error, model } = *failed;
+                return Err(match model {
+                    Some(model) => keep(error, model.as_ref(), reached),
+                    None => error,
+                });
+            }
         };
         if let Some(reached) = &mut reached {
             reached.with_other_activation();
@@ -141,6 +146,12 @@ fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy)
     }
 }
 
+/// Why a model cannot have another activation, and the model as it was, where there is one.
+struct FailedSwap {
+    error: CliError,
+    model: Option<Box<dyn Model>>,
+}
+
 /// The model with another activation, or why it cannot be had. A failed swap leaves no model: the one that `again`
 /// opens gets what this one was trained to, if it was.
 fn swapped(
@@ -148,17 +159,18 @@ fn swapped(
     activation: &str,
     is_trained: bool,
     again: impl FnOnce() -> Result<Box<dyn Model>, CliError>,
-) -> Result<Box<dyn Model>, (CliError, Option<Box<dyn Model>>)> {
+) -> Result<Box<dyn Model>, Box<FailedSwap>> {
+    let failed = |error: SwapError, model| Box::new(FailedSwap { error: error.into(), model });
     let trained = match is_trained.then(|| Snapshot::of_moving(model.as_ref())).transpose() {
         Ok(trained) => trained,
-        Err(error) => return Err((SwapError::from(error).into(), Some(model))),
+        Err(error) => return Err(failed(error.into(), Some(model))),
     };
     model.swap_activation(activation).map_err(|error| {
         let put_back = |trained: Snapshot| {
             let mut model = again().ok()?;
             trained.put_back(model.as_mut()).ok().map(|()| model)
         };
-        (error.into(), trained.and_then(put_back))
+        failed(error, trained.and_then(put_back))
     })
 }
 
@@ -231,13 +243,11 @@ mod tests {
         let head = Snapshot::of_moving(trained.as_ref()).unwrap();
         assert_ne!(Snapshot::of_moving(opened.as_ref()).unwrap(), head);
         // Nothing takes the place of another activation than ReLU.
-        let Err((error, Some(kept))) = swapped(trained, "pvlu", true, || Ok(opened)) else {
-            panic!("no model is left")
-        };
+        let FailedSwap { error, model: kept } = *swapped(trained, "pvlu", true, || Ok(opened)).err().unwrap();
         assert!(matches!(error, CliError::Swap(_)), "{error}");
-        assert_eq!(Snapshot::of_moving(kept.as_ref()).unwrap(), head);
+        assert_eq!(Snapshot::of_moving(kept.unwrap().as_ref()).unwrap(), head);
         let untrained = swapped(with_seed(1), "pvlu", false, || panic!("opened for nothing"));
-        assert!(matches!(untrained, Err((_, None))));
+        assert!(untrained.err().unwrap().model.is_none());
     }
 
     /// What `--train activations` trains of a file with ReLU is not there before the swap.

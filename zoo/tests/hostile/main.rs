@@ -66,10 +66,12 @@ fn refusal(bytes: &[u8]) -> String {
     }
 }
 
+type Reader = fn(&[u8]);
+
 #[test]
 fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     let _turn = turn();
-    let targets: [(&str, fn(&[u8])); 7] = [
+    let targets: [(&str, Reader); 7] = [
         ("safetensors", readers::safetensors),
         ("hdf5", readers::read),
         ("configuration", readers::configuration),
