@@ -33,8 +33,11 @@ fn parse(line: &str) -> Option<(u32, &str, &str)> {
 fn committed(file: &Path) -> Vec<String> {
     let mut git = Command::new("git");
     let (folder, name) = (file.parent().unwrap(), file.file_name().unwrap());
-    git.current_dir(folder).args(["log", "--format=", "--no-ext-diff", "--no-color", "--unified=0", "--patch", "--"]);
-    let Ok(output) = git.arg(name).output() else { return Vec::new() };
+    git.current_dir(folder).args(["log", "-m", "--format=", "--no-ext-diff", "--no-color", "--unified=0", "--patch"]);
+    let Some(output) = git.arg("--").arg(name).output().ok().filter(|output| output.status.success()) else {
+        println!("skipped: the history of {}: git does not know it", file.display());
+        return Vec::new();
+    };
     let changes = String::from_utf8_lossy(&output.stdout);
     let added = changes.lines().filter_map(|line| line.strip_prefix('+'));
     added.filter(|line| parse(line).is_some()).map(str::to_owned).collect()
