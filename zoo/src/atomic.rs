@@ -5,6 +5,9 @@
 //! process, however that ends: the next file that is written in the folder removes those that nobody holds, so that
 //! what a kill leaves does not stay.
 //!
+//! One exception: where a file cannot have two names (exFAT, some network mounts), one that must not replace another is
+//! there without contents for a moment, and stays so if the process is killed then.
+//!
 //! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would replace a link or a device too, give the new
 //! file a mode of its own, and leave what a kill leaves.
 
@@ -85,6 +88,10 @@ impl AtomicFile {
     pub fn commit_new(mut self) -> io::Result<()> {
         self.sync()?;
         let Some((temporary, to)) = &mut self.move_to else { return Ok(()) };
+        // What was there when this began may be gone.
+        if let Some(replaced) = &self.replaced {
+            take_after(&self.file, replaced)?;
+        }
         temporary.rename_new(to, |from, to| fs::hard_link(from, to))
     }
 }

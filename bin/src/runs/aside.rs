@@ -43,6 +43,9 @@ impl Aside {
             let name = first.file_name().unwrap_or_default().to_string_lossy();
             let others = if moved > 1 { format!(" and {} more", moved - 1) } else { String::new() };
             say(&format!("moved aside to {}: {name}{others}: {why}", folder.display()));
+        } else {
+            // Goes only if it is empty.
+            let _ = fs::remove_dir(&folder).map(|()| self.folder.take());
         }
         taken
     }

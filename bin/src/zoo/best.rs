@@ -46,9 +46,9 @@ impl Candidate {
 
 /// A phase of a tuning, as far as it has come.
 ///
-/// Nothing is measured while a model is tuned but the loss of its training. The best network is that after which it was
-/// lowest: over the next epoch, as far as that goes, and before the first step of one over the last epoch. So a network
-/// that an update has ruined is never the best.
+/// Nothing is measured while a model is tuned but the loss of its training, which a step takes before its update. The
+/// best network is that after which it was lowest: over the next epoch, as far as that goes, and before the first step of
+/// one over the last epoch. Whether the last update of all has ruined a network, no loss says: [`Reached::go_back`].
 #[derive(Debug)]
 pub struct Phase {
     epochs: u64,
@@ -87,6 +87,7 @@ impl Phase {
     fn step(&mut self, number: u64, mean: f64) {
         if !mean.is_finite() && number > 1 {
             // It followed the network that the epoch began with well: one of this epoch was ruined.
+            self.steps = (number, f64::INFINITY);
             return;
         }
         if let Some(last) = &mut self.last {
@@ -94,8 +95,8 @@ impl Phase {
         }
         if mean.is_finite() {
             self.steps = (number, mean);
-            // Of what was trained under another activation nothing was known until now.
-            if let Some(before) = self.best.as_mut().filter(|best| self.is_first && best.loss == f64::INFINITY) {
+            // The first step of a phase is what measures the network that it began with.
+            if let Some(before) = self.best.as_mut().filter(|_| self.is_first && number == 1) {
                 before.loss = mean;
             }
         }
@@ -123,23 +124,31 @@ impl Phase {
 
     /// The network after all epochs, which is not said to be the best.
     pub fn finish(self) -> Reached {
-        let what = format!("the network after its {} epochs", self.epochs);
+        let what = format!("the network after its {} {}", self.epochs, plural("epoch", self.epochs));
         let loss = self.last.map_or(f64::INFINITY, |last| last.loss);
         Reached { what, loss, earlier: self.best }
     }
 
     /// Puts the model back to the best network; `None` if nothing came of the phase. Without a whole epoch the model is
     /// left after the steps that were done, unless these went wrong or what was there before them is better.
-    pub fn restore(mut self, model: &mut dyn Model, diverged: bool) -> Result<Option<Reached>, Error> {
-        self.settle();
-        let Self { epochs, is_first, steps: (steps, loss), best, .. } = self;
-        let is_better = best.as_ref().is_none_or(|best| loss < best.loss);
-        if is_first && steps > 0 && !diverged && is_better {
-            let what = format!("the network after {steps} steps of epoch 1 of {epochs}");
-            return Ok(Some(Reached { what, loss, earlier: None }));
+    pub fn restore(self, model: &mut dyn Model) -> Result<Option<Reached>, Error> {
+        let Self { epochs, is_first, steps: (steps, loss), best, last } = self;
+        let lowest = best.as_ref().map_or(f64::INFINITY, |best| best.loss);
+        if let Some(last) = last.filter(|last| last.loss.is_finite() && last.loss <= lowest) {
+            let reached = last.put_back(model)?;
+            return Ok(Some(Reached { earlier: best, ..reached }));
+        }
+        if is_first && steps > 0 && loss.is_finite() && loss < lowest {
+            let what = format!("the network after {steps} {} of epoch 1 of {epochs}", plural("step", steps));
+            return Ok(Some(Reached { what, loss, earlier: best }));
         }
         best.map(|best| best.put_back(model)).transpose()
     }
+}
+
+/// The word for so many of a thing.
+fn plural(one: &str, count: u64) -> String {
+    if count == 1 { one.to_owned() } else { format!("{one}s") }
 }
 
 #[cfg(test)]
@@ -192,7 +201,7 @@ mod tests {
                 phase.step(number, mean);
             }
             ended(&mut phase, 3, f64::NAN, 3);
-            let (what, went_back_to) = found(|model| phase.restore(model, true)).unwrap();
+            let (what, went_back_to) = found(|model| phase.restore(model)).unwrap();
             assert!(went_back_to == number && what.contains(&format!("epoch {number} of 4")), "{what} {went_back_to}");
         }
     }
@@ -211,7 +220,7 @@ mod tests {
         assert!(found(|model| head(1.0).go_back(model)).is_none());
         let mut phase = Phase::new(network(1).as_ref(), 1, Some(&head(1.0))).unwrap();
         ended(&mut phase, 1, 0.5, 2);
-        assert_eq!(found(|model| phase.finish().go_back(model)).unwrap(), ("the network after its 1 epochs".into(), 1));
+        assert_eq!(found(|model| phase.finish().go_back(model)).unwrap(), ("the network after its 1 epoch".into(), 1));
     }
 
     #[test]
@@ -219,20 +228,33 @@ mod tests {
         let stopped_after = |head: &Reached, means: &[f64]| {
             let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
             (1..).zip(means).for_each(|(number, mean)| phase.step(number, *mean));
-            found(|model| phase.restore(model, false)).unwrap()
+            found(|model| phase.restore(model)).unwrap()
         };
-        assert_eq!(stopped_after(&head(1.0), &[1.2, 1.1]), ("the network after its 1 epochs".to_owned(), 1));
-        assert_eq!(stopped_after(&head(1.0), &[1.2, 0.9]), ("the network after 2 steps of epoch 1 of 5".to_owned(), 9));
-        // The loss of the head under another activation is that of the first step.
+        let kept = ("the network after its 1 epoch".to_owned(), 1);
+        // The loss of the head is that of the first step, whatever it was in its own phase.
         let mut other = head(1.0);
         other.with_other_activation();
-        assert_eq!([stopped_after(&other, &[3.0]).1, stopped_after(&other, &[3.0, 2.0]).1], [1, 9]);
-        let diverged = |head| {
+        for head in [&head(1.0), &other] {
+            for means in [&[0.9][..], &[1.2, 1.2], &[1.2, 1.3], &[3.0], &[0.5, f64::NAN], &[0.5, 0.4, f64::NAN]] {
+                assert_eq!(stopped_after(head, means), kept, "{means:?}");
+            }
+            let what = "the network after 2 steps of epoch 1 of 5".to_owned();
+            assert_eq!(stopped_after(head, &[1.2, 0.9]), (what.clone(), 9));
+            // Ruined by its last update, of which no loss is known, it makes room for the head again.
+            let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
+            [(1, 1.2), (2, 0.9)].into_iter().for_each(|(number, mean)| phase.step(number, mean));
+            let reached = phase.restore(network(9).as_mut()).unwrap().unwrap();
+            assert_eq!((&reached.what, found(|model| reached.go_back(model)).unwrap()), (&what, kept.clone()));
             let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
             [(1, 0.5), (2, f64::NAN)].into_iter().for_each(|(number, mean)| phase.step(number, mean));
             ended(&mut phase, 1, f64::NAN, 2);
-            found(|model| phase.restore(model, true)).unwrap().1
+            assert_eq!(found(|model| phase.restore(model)).unwrap(), kept);
+        }
+        let nothing = |means: &[f64]| {
+            let mut phase = Phase::new(network(8).as_ref(), 5, None).unwrap();
+            (1..).zip(means).for_each(|(number, mean)| phase.step(number, *mean));
+            found(|model| phase.restore(model)).is_none()
         };
-        assert_eq!([diverged(&head(1.0)), diverged(&other)], [1, 1]);
+        assert!(nothing(&[]) && nothing(&[f64::NAN]) && nothing(&[0.5, f64::NAN]) && !nothing(&[0.5]));
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pvlu_zoo::atomic;
 use pvlu_zoo::weights::Writer;
 
 use super::targets::Target;
@@ -18,12 +19,17 @@ pub type Save<'a> = &'a dyn Fn(&Path) -> Result<Writer, CliError>;
 /// of that.
 pub fn keep(error: CliError, what: impl Into<String>, target: &Target<'_>, save: Save<'_>) -> CliError {
     let path = target.path();
-    let written = match target.write(save) {
-        Err(CliError::Taken { .. }) => beside(path, save),
-        written => written.map(|()| path.to_owned()),
+    let written = match atomic::destination(path) {
+        // A device or a pipe may have taken a part already, and the reader of a pipe may be gone: the next one would be
+        // waited for.
+        Ok(None) => among_temporary(path, save),
+        _ => match target.write(save) {
+            Err(CliError::Taken { .. }) => beside(path, save),
+            written => written.map(|()| path.to_owned()),
+        }
+        // That the file could not be written may be the error itself.
+        .or_else(|_| among_temporary(path, save)),
     };
-    // That the file could not be written may be the error itself.
-    let written = written.or_else(|_| among_temporary(path, save));
     let (source, what) = (Box::new(error), what.into());
     match written {
         Ok(path) => CliError::Kept { source, what, path },
@@ -94,6 +100,20 @@ mod tests {
         assert!(!at("elsewhere").exists());
         for name in ["t.v1.safetensors", "t.v1-1.safetensors"] {
             assert_eq!(fs::read_to_string(at(name)).unwrap(), "mine");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_device_or_a_pipe_is_not_written_to_twice() {
+        let target = Target::new(Path::new("/dev/null"), &[], false).unwrap();
+        let save = |path: &Path| Ok(Writer::create(path, Vec::new(), &BTreeMap::new())?);
+        match keep(CliError::Stopped, "it", &target, &save) {
+            CliError::Kept { path, .. } => {
+                assert!(path.starts_with(std::env::temp_dir()) && path.is_file(), "{path:?}");
+                fs::remove_dir_all(path.parent().unwrap()).unwrap();
+            }
+            error => panic!("{error}"),
         }
     }
 }

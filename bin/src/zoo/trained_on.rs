@@ -103,13 +103,16 @@ impl TrainedOn {
     pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
         let mut notes = Vec::new();
         // Looks at every file, which is of no use without a record.
-        let whole = (!self.is_empty()).then(|| Origin::folder(&parts, held_out).folder).flatten();
+        let whole =
+            (!self.is_empty()).then(|| Origin::folder(&parts, held_out).folder).flatten().map(|(listing, _)| listing);
         let only_train = matches!(parts, FolderParts::Train(_));
         let is_divided = matches!(parts, FolderParts::Divided { .. });
         let mut images = parts.to_evaluate();
         notes.extend(images.warnings().iter().map(|warning| format!("warning: {warning}")));
         let by_digest = self.by_digest(&images);
-        let tuned_here = self.0.iter().find(|record| record.folder == whole && record.finds(&by_digest).0 > 0);
+        // Whatever share was held out: it is taken from the record.
+        let is_of_it = |record: &&Record| record.folder.as_ref().map(|(listing, _)| listing) == whole.as_ref();
+        let tuned_here = self.0.iter().find(|record| is_of_it(record) && record.finds(&by_digest).0 > 0);
         let name = images.path().display().to_string();
         if let Some(share) = tuned_here.filter(|_| !is_divided).and_then(|record| record.folder.as_ref()?.1) {
             let all = images.len();

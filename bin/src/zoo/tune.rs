@@ -141,9 +141,22 @@ impl Session<'_> {
             (None, Ok(Outcome::Diverged)) => CliError::Diverged { run },
             (None, Err(source)) => CliError::Training { run, source },
         };
-        let diverged = matches!(error, CliError::Diverged { .. });
-        *reached = phase.restore(model, diverged).map_err(|source| self.failed(source))?;
+        *reached = phase.restore(model).map_err(|source| self.failed(source))?;
+        // The last update of all is one that no loss speaks of.
+        while let Some(last) = reached.take_if(|_| !self.answers(model)) {
+            *reached = last.go_back(model).map_err(|source| self.failed(source))?;
+        }
         Err(error)
+    }
+
+    /// Whether the logits of some test images are finite. What else goes wrong is no fault of the network.
+    fn answers(&self, model: &mut dyn Model) -> bool {
+        let some = self.test.clone().limit(self.args.batch_size.get());
+        let evaluated = self.loader(&some).map(|images| {
+            // To be done also after Ctrl-C.
+            evaluate_finite(model, &images, &mut || ControlFlow::Continue(()))
+        });
+        !matches!(evaluated, Ok(Err(TrainError::NotFinite(_))))
     }
 
     /// Accuracy on the test images. A network that gives no finite answer was ruined by its last update: then the model
