@@ -110,7 +110,7 @@ impl History {
         self.epochs.iter().rev().max_by(|a, b| a.validation.top1.total_cmp(&b.validation.top1))
     }
 
-    /// The best test accuracy of any epoch: what the paper reports, and optimiztic, for it selects by the test images.
+    /// The best test accuracy of any epoch: what the paper reports, and optimistic, for it selects by the test images.
     pub fn peak_top1(&self) -> Option<f64> {
         self.epochs.iter().map(|epoch| epoch.test.top1).max_by(f64::total_cmp)
     }

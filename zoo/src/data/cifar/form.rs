@@ -59,7 +59,7 @@ fn other(path: &Path, first: &[u8], layout: &Layout) -> Option<String> {
         };
         return Some(format!("this is {what}; {read_here}"));
     };
-    Some(if name.ends_with(".bin.gz") {
+    Some(if name.ends_with(".bin.gz") && first.starts_with(&[0x1f, 0x8b]) {
         "this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned()
     } else if name.contains("python") {
         format!("this is the Python version, in {archive}; {read_here}")
