@@ -66,16 +66,21 @@ impl Order {
         let expected = if tuned {
             (found > outputs).then(|| format!("at most {outputs} classes"))
         } else {
-            let known = || format!("{} classes, or none but what the model knows, as {}", names.len(), shown(&names));
+            let known = || format!("{} classes, or some of those of the model, as {}", names.len(), shown(&names));
             (found != names.len()).then(known)
         };
         if let Some(expected) = expected {
             let path = text::path(path);
             return Err(CliError::Usage(format!("{path}: expected {expected}; found {found}, as {}", shown(classes))));
         }
+        let without = match outputs.saturating_sub(found) {
+            0 => String::new(),
+            others => format!("; {others} of its {outputs} outputs are of no class"),
+        };
         let warning = (!names.is_empty()).then(|| {
             format!(
-                "warning: {}: its classes, as {}, are not among those of {}, as {}: taken in the order of their names",
+                "warning: {}: its classes, as {}, are not among those of {}, as {}: taken in the order of their names\
+                 {without}",
                 text::path(path),
                 shown(classes),
                 text::path(weights),

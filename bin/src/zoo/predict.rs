@@ -49,6 +49,10 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         };
         let top: Vec<(usize, f64)> = most_likely(&logits);
         let name = |class: usize| names.get(class).map_or("", String::as_str);
+        let shown = |class: usize| match name(class) {
+            "" => format!("class {class}, which has no name"),
+            name => text::shown(name).to_string(),
+        };
         if args.json {
             let classes: Vec<Value> = top
                 .iter()
@@ -59,9 +63,8 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
             results.push(json!({ "image": path.display().to_string(), "top": classes }));
         } else {
             let mut lines = vec![text::path(path).to_string()];
-            let line = |&(class, probability): &(usize, f64)| {
-                format!("  {:6.2} %  {}", 100.0 * probability, text::shown(name(class)))
-            };
+            let line =
+                |&(class, probability): &(usize, f64)| format!("  {:6.2} %  {}", 100.0 * probability, shown(class));
             lines.extend(top.iter().map(line));
             print(&lines.join("\n"))?;
         }
