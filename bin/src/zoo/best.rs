@@ -244,7 +244,8 @@ mod tests {
             let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
             [(1, 1.2), (2, 0.9)].into_iter().for_each(|(number, mean)| phase.step(number, mean));
             let reached = phase.restore(network(9).as_mut()).unwrap().unwrap();
-            assert_eq!((&reached.what, found(|model| reached.go_back(model)).unwrap()), (&what, kept.clone()));
+            assert_eq!(reached.what, what);
+            assert_eq!(found(|model| reached.go_back(model)).unwrap(), kept);
             let mut phase = Phase::new(network(1).as_ref(), 5, Some(head)).unwrap();
             [(1, 0.5), (2, f64::NAN)].into_iter().for_each(|(number, mean)| phase.step(number, mean));
             ended(&mut phase, 1, f64::NAN, 2);

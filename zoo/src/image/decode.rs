@@ -96,7 +96,13 @@ impl Image {
             Ok(ImageFormat::Jpeg) => ("JPEG", jpeg::decode(bytes, accepted)),
             Ok(ImageFormat::Png) => ("PNG", png_or_webp(bytes, ImageFormat::Png, accepted)),
             Ok(ImageFormat::WebP) if !webp::is_whole(bytes) => ("WebP", Err(Refusal::Cut)),
-            Ok(ImageFormat::WebP) => ("WebP", png_or_webp(&webp::without_blending(bytes), ImageFormat::WebP, accepted)),
+            Ok(ImageFormat::WebP) => {
+                let decoded = match webp::larger_frame(bytes) {
+                    Some(reason) => Err(Refusal::Because(reason)),
+                    None => png_or_webp(&webp::without_blending(bytes), ImageFormat::WebP, accepted),
+                };
+                ("WebP", decoded)
+            }
             other => {
                 let found = other.map_or_else(|_| unknown(bytes), known);
                 return Err(ImageError::Format { path: path.to_owned(), found });
