@@ -21,7 +21,7 @@ use super::trained_on::TrainedOn;
 use super::tune::{Session, Tuned};
 use crate::error::CliError;
 use crate::memory::check_batch;
-use crate::output::{note, print, print_json};
+use crate::output::{print, print_json};
 use crate::progress::Progress;
 
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
@@ -72,10 +72,6 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     // What the training came to is kept, whatever comes then.
     let keep = |error, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
         (Some(Reached { what, .. }), Some(target)) => keep(error, what, target, &|path| write(model, path)),
-        (None, Some(_)) if matches!(error, CliError::Diverged { .. }) => {
-            note("no network is kept: the loss was never finite after one");
-            error
-        }
         _ => error,
     };
     let (mut model, mut reached) = (opened.model, None);
