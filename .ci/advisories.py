@@ -33,8 +33,10 @@ def main():
     commit, date = git(clone, "log", "-1", "--format=%H %cs").split()
     quoted = json.dumps  # The strings of JSON are strings of TOML.
     lines = [
-        "# RustSec's advisory database (https://github.com/rustsec/advisory-db), without its texts, as far as it is about",
-        "# the packages of Cargo.lock. Dedicated to the public domain (CC0-1.0), but for advisories with a `license`, which",
+        "# RustSec's advisory database (https://github.com/rustsec/advisory-db), without its texts, as far as it is "
+        "about",
+        "# the packages of Cargo.lock. Dedicated to the public domain (CC0-1.0), but for advisories with a `license`, "
+        "which",
         "# are those of `url`. Written by .ci/advisories.py.",
         "",
         f"commit = {quoted(commit)}",

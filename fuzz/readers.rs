@@ -82,8 +82,8 @@ const PIXELS: usize = 1 << 16;
 
 /// Bytes that decoding an image of so many pixels in a file of `len` bytes may take: what
 /// [`decode_within`](Image::decode_within) states, and tables of a fixed size. libjpeg's are not among those that are
-/// counted: the limit of the whole process stands over them. image-webp 0.2.4 sets aside room for the first partition of
-/// a lossy file that is longer than the file, by its length of 24 bits, before it reads it.
+/// counted: the limit of the whole process stands over them. image-webp 0.2.4 sets aside room for the first partition
+/// of a lossy file that is longer than the file, by its length of 24 bits, before it reads it.
 fn decoded(bytes: &[u8]) -> usize {
     let partition = if bytes.starts_with(b"RIFF") { 1 << 24 } else { 0 };
     (1 << 20) + 64 * (PIXELS + bytes.len()) + partition

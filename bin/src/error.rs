@@ -221,8 +221,8 @@ pub enum CliError {
     },
     /// Ctrl-C. What was done is kept.
     #[error(
-        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in the \
-         place of --fresh)",
+        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in \
+         the place of --fresh)",
         text::path(out)
     )]
     Interrupted {

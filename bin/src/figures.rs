@@ -33,6 +33,7 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
         }
         _ => None,
     };
+    say_from(&args.from, out);
     let (drawing, _held) = match made {
         Some((columns, rows)) => {
             let held = lock::hold(&[&args.from, out])?;
@@ -62,8 +63,16 @@ pub fn report(args: &ReportArgs) -> Result<(), CliError> {
         let source = std::io::ErrorKind::NotFound.into();
         return Err(CliError::Read { path: args.from.clone(), source });
     }
+    say_from(&args.from, out);
     let _held = lock::hold(&[out])?;
     write_report(&args.from, out)
+}
+
+/// Says where tables are read, where that is another folder than the one that is written to.
+fn say_from(from: &Path, out: &Path) {
+    if from != out {
+        note(&format!("made of the tables in {}; --from names others", from.display()));
+    }
 }
 
 /// The same of a folder that is known to be there.

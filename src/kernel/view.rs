@@ -5,8 +5,8 @@
 //! contiguous, through a copy where it is permuted, broadcast or empty. With the feature `safe-views` every access goes
 //! through copies and this file has no `unsafe`; the tests run both ways.
 //!
-//! The aliasing rule relied on: a slice made from the address of one element reaches its neighbors. Tree Borrows accepts
-//! this, Stacked Borrows does not; hence the safe twin.
+//! The aliasing rule relied on: a slice made from the address of one element reaches its neighbors. Tree Borrows
+//! accepts this, Stacked Borrows does not; hence the safe twin.
 
 use std::borrow::Cow;
 

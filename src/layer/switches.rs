@@ -17,7 +17,8 @@ use super::walk::{Path, Switches, Walk, WalkerMut};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// As dfdx's own layers: in `forward_mut` on a tensor with a tape as in training, else as in evaluation, whether or
-    /// not the tensor has a tape. Layers are built in this mode, and only a call that sets another takes them out of it.
+    /// not the tensor has a tape. Layers are built in this mode, and only a call that sets another takes them out of
+    /// it.
     #[default]
     Auto,
     /// Dropout drops; batch norm normalizes by the batch unless its statistics are frozen.

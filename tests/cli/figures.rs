@@ -27,7 +27,11 @@ fn a_table_draws_its_figures_and_the_report_shows_them() {
 
     place.run("figure1 --from results").succeeded();
     place.run("figure4 --from results").succeeded();
-    place.run("report").succeeded();
+    assert!(!place.run("report").succeeded().stderr.contains("made of"));
+    for command in ["report", "figure2"] {
+        let ran = place.run(&format!("{command} --out elsewhere")).succeeded();
+        assert!(ran.stderr.contains("made of the tables in results; --from names others"), "{ran:?}");
+    }
     let page = fs::read_to_string(place.path("results/report.html")).unwrap();
     let text = fs::read_to_string(place.path("results/report.md")).unwrap();
     let mean = place.csv("table1.csv");

@@ -8,8 +8,8 @@
 //! One exception: where a file cannot have two names (exFAT, some network mounts), one that must not replace another is
 //! there without contents for a moment, and stays so if the process is killed then.
 //!
-//! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would replace a link or a device too, give the new
-//! file a mode of its own, and leave what a kill leaves.
+//! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would replace a link or a device too, give the
+//! new file a mode of its own, and leave what a kill leaves.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};

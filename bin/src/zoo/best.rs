@@ -47,8 +47,8 @@ impl Candidate {
 /// A phase of a tuning, as far as it has come.
 ///
 /// Nothing is measured while a model is tuned but the loss of its training, which a step takes before its update. The
-/// best network is that after which it was lowest: over the next epoch, as far as that goes, and before the first step of
-/// one over the last epoch. Whether the last update of all has ruined a network, no loss says: [`Reached::go_back`].
+/// best network is that after which it was lowest: over the next epoch, as far as that goes, and before the first step
+/// of one over the last epoch. Whether the last update of all has ruined a network, no loss says: [`Reached::go_back`].
 #[derive(Debug)]
 pub struct Phase {
     epochs: u64,

@@ -199,8 +199,8 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
             Ok(FreezePolicy::NONE.try_apply(opened.model.net_mut())?)
         }
         Err(FreezeError::Nothing { .. }) => Err(CliError::Usage(format!(
-            "--train: {model} with {name} has nothing of what is to be trained: name more (--train head,batch-norm), or \
-             another activation (--activation pvlu), or none to measure only"
+            "--train: {model} with {name} has nothing of what is to be trained: name more (--train head,batch-norm), \
+             or another activation (--activation pvlu), or none to measure only"
         ))),
         applied => Ok(applied?),
     }

@@ -1,10 +1,10 @@
 //! A built-in data set, drawn from a seed: textured shapes on cluttered ground.
 //!
-//! A class is a shape (10 classes) or a shape with a texture (100 classes). Everything else is nuisance, drawn alike for
-//! every class: place, size, tilt and stretch of the shape, colors of ground and shape, clutter, contrast, brightness and
-//! noise. With 10 classes the texture is nuisance too, at half its contrast. A fixed template fits few of the images, so a
-//! linear classifier of the pixels stays below 30 % on 10 classes, while a small CNN passes 70 % in four epochs of 4,000
-//! images and 85 % in five. 100 classes need more images than that.
+//! A class is a shape (10 classes) or a shape with a texture (100 classes). Everything else is nuisance, drawn alike
+//! for every class: place, size, tilt and stretch of the shape, colors of ground and shape, clutter, contrast,
+//! brightness and noise. With 10 classes the texture is nuisance too, at half its contrast. A fixed template fits few
+//! of the images, so a linear classifier of the pixels stays below 30 % on 10 classes, while a small CNN passes 70 % in
+//! four epochs of 4,000 images and 85 % in five. 100 classes need more images than that.
 //!
 //! An image is a function of `(seed, train or test, index)` alone. It is computed with `+ - * /`, square root and floor,
 //! which IEEE 754 defines to the last bit, so it is the same on every machine and for any number of threads.

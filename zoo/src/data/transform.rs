@@ -67,9 +67,9 @@ impl Normalization {
 
 /// Random changes of a training image. All are off in [`Augmentation::NONE`], the default.
 ///
-/// They apply in the order flip, shift, cutout. What they uncover is filled with 0 *after* normalization, that is with the
-/// mean color. The draws are keyed by seed, epoch and index of the image, and each change has its own draws: to switch one
-/// on or off leaves the others as they are.
+/// They apply in the order flip, shift, cutout. What they uncover is filled with 0 *after* normalization, that is with
+/// the mean color. The draws are keyed by seed, epoch and index of the image, and each change has its own draws: to
+/// switch one on or off leaves the others as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augmentation {
     /// Mirror left and right with probability 1/2.
@@ -77,9 +77,9 @@ pub struct Augmentation {
     /// Move by a whole number of pixels, uniform in `-shift..=shift`, down and to the right independently. This is the
     /// random crop from an image padded by `shift`. Less than a side of the input.
     pub shift: usize,
-    /// Erase one square with sides of this many pixels, from 1 to the input's shorter side. Its center is uniform over the image and the part
-    /// outside of the image is lost (DeVries & Taylor 2017, arXiv:1708.04552). A square of even side `s` begins `s / 2`
-    /// before its center, as in their code.
+    /// Erase one square with sides of this many pixels, from 1 to the input's shorter side. Its center is uniform over
+    /// the image and the part outside of the image is lost (DeVries & Taylor 2017, arXiv:1708.04552). A square of even
+    /// side `s` begins `s / 2` before its center, as in their code.
     pub cutout: Option<usize>,
 }
 
@@ -145,8 +145,8 @@ pub(super) struct Change {
 impl Change {
     pub(super) const NONE: Self = Self { flip: false, shift: [0, 0], hole: None };
 
-    /// Writes the changed `image`, normalized by `normalize`, to `out`, which has as many values and holds zeros. The channels
-    /// that `normalize` is told are in the order of `out`.
+    /// Writes the changed `image`, normalized by `normalize`, to `out`, which has as many values and holds zeros. The
+    /// channels that `normalize` is told are in the order of `out`.
     pub(super) fn apply<P: Copy>(&self, image: Planes<'_, P>, normalize: impl Fn(usize, P) -> f32, out: &mut [f32]) {
         let Planes { pixels, size: (height, width), channels } = image;
         let plane = height * width;

@@ -69,8 +69,8 @@ impl Image {
     /// As [`Image::decode`], for images of at most `pixels` pixels where that is less than [`MAX_PIXELS`].
     ///
     /// Decoding takes at most 64 bytes of memory for each of them, with sides rounded up to 32, and for each byte of
-    /// the file, and 1 MiB; 16 MiB more for a lossy WebP file that is cut off. The pixels are not bounded by the size of
-    /// the file: every format can say in a few bytes that millions of them are equal.
+    /// the file, and 1 MiB; 16 MiB more for a lossy WebP file that is cut off. The pixels are not bounded by the size
+    /// of the file: every format can say in a few bytes that millions of them are equal.
     ///
     /// # Errors
     ///

@@ -17,8 +17,8 @@ pub const MAX_INPUT: usize = 4096;
 pub enum Fit {
     /// Both sides are resized, whatever the proportions, as Keras' `load_img` does.
     Squash,
-    /// The shorter side is resized to this many pixels and the longer one in proportion, rounded down; then the center is
-    /// cut out. As torchvision's `Resize` and `CenterCrop` do, and timm's in its mode `center`.
+    /// The shorter side is resized to this many pixels and the longer one in proportion, rounded down; then the center
+    /// is cut out. As torchvision's `Resize` and `CenterCrop` do, and timm's in its mode `center`.
     Crop {
         /// Pixels, not less than the longer side of the input.
         shorter: usize,
@@ -108,8 +108,8 @@ impl Preprocessing {
     };
     /// Keras' mode `tf`, that of the ResNets V2: `byte / 127.5 - 1`. Resized as [`KERAS_CAFFE`](Self::KERAS_CAFFE).
     pub const KERAS_TF: Self = Self { channels: Channels::Rgb, divisor: 127.5, mean: [1.0; 3], ..Self::KERAS_CAFFE };
-    /// For 32x32 images, which it does not resize: the normalization of [`Normalization::CIFAR10`]. Other images are fitted
-    /// as torchvision would, without a margin around the crop.
+    /// For 32x32 images, which it does not resize: the normalization of [`Normalization::CIFAR10`]. Other images are
+    /// fitted as torchvision would, without a margin around the crop.
     pub const CIFAR10: Self = Self::small(Normalization::CIFAR10);
     /// As [`CIFAR10`](Self::CIFAR10) with [`Normalization::CIFAR100`].
     pub const CIFAR100: Self = Self::small(Normalization::CIFAR100);

@@ -42,8 +42,8 @@ pub(super) fn resize(image: &Image, window: &Window, interpolation: Interpolatio
     Image { width: columns.len(), height: rows.len(), pixels }
 }
 
-/// The input pixel of each wanted output pixel: that under its center. Pillow adds up the step, whose rounding is part of
-/// the result.
+/// The input pixel of each wanted output pixel: that under its center. Pillow adds up the step, whose rounding is part
+/// of the result.
 fn nearest(input: usize, output: usize, wanted: &Range<usize>) -> Vec<usize> {
     let step = input as f64 / output as f64;
     let mut center = step * 0.5;

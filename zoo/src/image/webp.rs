@@ -33,8 +33,8 @@ fn chunks(bytes: &[u8], mut place: usize) -> impl Iterator<Item = ([u8; 4], usiz
     })
 }
 
-/// What is wrong with the picture, or the first frame of an animation, if it is lossy and says that it is larger than the
-/// canvas: its decoder would set aside the memory for it before it looks.
+/// What is wrong with the picture, or the first frame of an animation, if it is lossy and says that it is larger than
+/// the canvas: its decoder would set aside the memory for it before it looks.
 pub(super) fn larger_frame(bytes: &[u8]) -> Option<String> {
     let (_, extended) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"VP8X")?;
     let &[width @ .., h0, h1, h2] = bytes.get(extended + 4..)?.first_chunk::<6>()?;

@@ -112,7 +112,8 @@ const fn cifar(name: &'static str, about: &'static str, projection: bool, weight
     Card { name, about, paper: RESNET, labels: LabelSet::Cifar10, preprocessing, weights }
 }
 
-/// Keras says that its VGG weights are ported from those of Oxford under this license, and ResNet50's from He's under MIT.
+/// Keras says that its VGG weights are ported from those of Oxford under this license, and ResNet50's from He's under
+/// MIT.
 const CC_BY: Option<&str> = Some("CC-BY");
 const MIT: Option<&str> = Some("MIT");
 const BSD: &str = "BSD-3-Clause";

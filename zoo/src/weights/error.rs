@@ -118,7 +118,11 @@ pub enum WeightsError {
         mismatch: Mismatch,
     },
     /// A source that has no names for the model.
-    #[error("{}: the model has no {found} names; it has those of {}", text::path(path), known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error(
+        "{}: the model has no {found} names; it has those of {}",
+        text::path(path),
+        text::listed(known, usize::MAX)
+    )]
     Names {
         /// The file read or to be written.
         path: PathBuf,

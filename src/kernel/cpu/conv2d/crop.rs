@@ -1,6 +1,6 @@
-//! Kernels of which a part never meets the image: on a small image and with padding, some rows and columns of the kernel
-//! see nothing but zeros. The rest is a smaller kernel with less padding. Of 3x3 with padding 1 on a single pixel the center
-//! is left, a ninth of the work.
+//! Kernels of which a part never meets the image: on a small image and with padding, some rows and columns of the
+//! kernel see nothing but zeros. The rest is a smaller kernel with less padding. Of 3x3 with padding 1 on a single
+//! pixel the center is left, a ninth of the work.
 
 use super::ConvShape;
 use crate::kernel::cpu::tasks::each;

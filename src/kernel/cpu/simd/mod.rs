@@ -34,7 +34,8 @@ pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     #[inline(always)]
     fn prefetch<E: Element>(_elements: &[E]) {}
 
-    /// `a b + c` of single elements, rounded once: by the instruction, which every set of vector instructions comes with.
+    /// `a b + c` of single elements, rounded once: by the instruction, which every set of vector instructions comes
+    /// with.
     #[inline(always)]
     #[allow(clippy::disallowed_methods)]
     fn mul_add<E: Element>(a: E, b: E, c: E) -> E {
@@ -42,8 +43,8 @@ pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
     }
 }
 
-/// No vector instructions beyond what the compiler's baseline gives: a register is one element. `FMA` says whether kernels
-/// are compiled for a processor with a fused multiply-add.
+/// No vector instructions beyond what the compiler's baseline gives: a register is one element. `FMA` says whether
+/// kernels are compiled for a processor with a fused multiply-add.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable<const FMA: bool>;
 

@@ -116,8 +116,8 @@ pub trait Lane: Real {
 /// Elements of `f32` in the widest register, and so the most of any type in any register.
 pub const MAX_WIDTH: usize = 16;
 
-/// Elements in the widest register. The order of a sum, or the choice of a method, that goes by the width of registers goes
-/// by this one at every instruction set.
+/// Elements in the widest register. The order of a sum, or the choice of a method, that goes by the width of registers
+/// goes by this one at every instruction set.
 pub const fn widest<E>() -> usize {
     MAX_WIDTH * size_of::<f32>() / size_of::<E>()
 }

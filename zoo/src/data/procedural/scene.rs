@@ -12,8 +12,8 @@ type Color = [f32; CHANNELS];
 const CONTRAST: f32 = 0.45;
 /// Blobs are at most this many.
 const MAX_BLOBS: usize = 3;
-/// Pixels from the middle of the image to the center of the shape, at most, down and to the right. This and the size of the
-/// shape are what holds a linear classifier down: the farther the shapes move, the less a fixed template fits.
+/// Pixels from the middle of the image to the center of the shape, at most, down and to the right. This and the size of
+/// the shape are what holds a linear classifier down: the farther the shapes move, the less a fixed template fits.
 const MAX_OFFSET: f32 = 7.0;
 
 /// A small disc, of the size of a detail of a shape.
@@ -47,8 +47,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// `relief` is the contrast of the texture, 0 to 1. Every color is drawn alike for all classes; that the shape is brighter
-    /// than the ground in each channel is common to all of them too, and makes edges, not classes, easy to find.
+    /// `relief` is the contrast of the texture, 0 to 1. Every color is drawn alike for all classes; that the shape is
+    /// brighter than the ground in each channel is common to all of them too, and makes edges, not classes, easy to
+    /// find.
     pub(super) fn random(shape: Shape, texture: Texture, relief: f32, rng: &mut KeyedRng) -> Self {
         let radius = rng.range(7.5, 12.5);
         // A large shape may leave the image by a sixth of its radius or so.
@@ -136,8 +137,8 @@ fn color(rng: &mut KeyedRng) -> Color {
     std::array::from_fn(|_| rng.unit())
 }
 
-/// A color at least [`CONTRAST`] from `other`. A ball of that radius fills less than two fifths of the color cube, so the
-/// loop ends after fewer than two draws on average.
+/// A color at least [`CONTRAST`] from `other`. A ball of that radius fills less than two fifths of the color cube, so
+/// the loop ends after fewer than two draws on average.
 fn color_apart(other: Color, rng: &mut KeyedRng) -> Color {
     loop {
         let candidate = color(rng);

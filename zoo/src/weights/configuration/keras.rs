@@ -35,9 +35,9 @@ const NOTHING: [&str; 17] = [
 /// Models within models that are followed.
 const MAX_DEPTH: usize = 8;
 
-/// The names of all layers, and [`LAYER`] for each, may have twice as many bytes as the JSON and this many more. A model
-/// within a model is written once and followed wherever it is applied, so that a short text can mean more layers than
-/// there is memory for.
+/// The names of all layers, and [`LAYER`] for each, may have twice as many bytes as the JSON and this many more. A
+/// model within a model is written once and followed wherever it is applied, so that a short text can mean more layers
+/// than there is memory for.
 const BUDGET: usize = 4096;
 
 /// What a layer counts for beside its name, in bytes.

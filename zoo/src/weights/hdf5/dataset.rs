@@ -175,8 +175,8 @@ pub(super) fn check_places(datasets: &BTreeMap<String, Stored>, source: &FileByt
     Ok(())
 }
 
-/// Type, byte order and bytes of an element. Floats are recognized by all their properties: a brain float is as wide as a
-/// half. Keras stores it as two opaque bytes and the attribute `dtype`.
+/// Type, byte order and bytes of an element. Floats are recognized by all their properties: a brain float is as wide as
+/// a half. Keras stores it as two opaque bytes and the attribute `dtype`.
 fn dtype(dataset: &Dataset) -> hdf5_reader::error::Result<(Dtype, Endian, u64)> {
     let width = dataset.raw_element_size()? as u64;
     let order = |order: &ByteOrder| if *order == ByteOrder::BigEndian { Endian::Big } else { Endian::Little };

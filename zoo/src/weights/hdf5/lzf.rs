@@ -1,7 +1,7 @@
 //! LZF, the compression that h5py calls by that name: filter 32000.
 //!
-//! Marc Lehmann's LibLZF, format 1: literal runs and references into the last 8 KiB of what was decoded. The crate `lzf`
-//! is deprecated by its author, and sets aside at once all that a file is allowed.
+//! Marc Lehmann's LibLZF, format 1: literal runs and references into the last 8 KiB of what was decoded. The crate
+//! `lzf` is deprecated by its author, and sets aside at once all that a file is allowed.
 
 /// Decodes at most `limit` bytes; `None` if they do not end as they should, refer to before their beginning or are
 /// more.

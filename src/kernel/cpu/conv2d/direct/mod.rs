@@ -1,8 +1,9 @@
 //! Convolutions of 3x3 with stride one, straight from padded planes.
 //!
-//! With few channels, unfolding patches takes longer than the products on them, and so do the transforms of minimal filtering.
-//! Here a register of neighboring pixels is loaded where it lies, once for each tap, and serves all output channels: all that
-//! is written is the padded image. A register reaches over one row only, so that images as wide as registers lose nothing.
+//! With few channels, unfolding patches takes longer than the products on them, and so do the transforms of minimal
+//! filtering. Here a register of neighboring pixels is loaded where it lies, once for each tap, and serves all output
+//! channels: all that is written is the padded image. A register reaches over one row only, so that images as wide as
+//! registers lose nothing.
 //!
 //! It pays where the filter stays in the first cache level and the output channels are few enough that their planes do
 //! not drive each other out of it. Measured on an AMD EPYC with AVX-512, two threads, batch 128: 16 channels at 32x32

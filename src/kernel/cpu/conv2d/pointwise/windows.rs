@@ -1,7 +1,8 @@
 //! Windows as the pixels of a product.
 //!
-//! An output pixel sees `C K^2` values, one for each channel and tap. Padded and split by columns modulo the stride, an image
-//! has the values of a tap in rows of neighbors, so that a tap is a channel like any other, and bands of its pixels are packed.
+//! An output pixel sees `C K^2` values, one for each channel and tap. Padded and split by columns modulo the stride, an
+//! image has the values of a tap in rows of neighbors, so that a tap is a channel like any other, and bands of its
+//! pixels are packed.
 
 use std::ops::Range;
 

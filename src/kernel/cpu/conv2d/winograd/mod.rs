@@ -56,8 +56,9 @@ pub fn choose(shape: &ConvShape) -> Option<Tile> {
     fastest(shape, 1.0)
 }
 
-/// As [`choose`], for the gradient of the weight, whose plain product has patches to unfold and to read: for 16 channels
-/// at 32x32, batch 128, that is 6.3 ms, and 2.0 filtered (AVX2: 6.6 and 2.2); at 8x8 0.47 and 0.23 (0.50 and 0.26).
+/// As [`choose`], for the gradient of the weight, whose plain product has patches to unfold and to read: for 16
+/// channels at 32x32, batch 128, that is 6.3 ms, and 2.0 filtered (AVX2: 6.6 and 2.2); at 8x8 0.47 and 0.23 (0.50 and
+/// 0.26).
 pub fn choose_for_weight(shape: &ConvShape) -> Option<Tile> {
     fastest(shape, 2.0)
 }
