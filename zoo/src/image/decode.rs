@@ -97,7 +97,7 @@ impl Image {
             Ok(ImageFormat::Png) => ("PNG", png_or_webp(bytes, ImageFormat::Png, accepted)),
             Ok(ImageFormat::WebP) if !webp::is_whole(bytes) => ("WebP", Err(Refusal::Cut)),
             Ok(ImageFormat::WebP) => {
-                let decoded = match webp::larger_frame(bytes) {
+                let decoded = match webp::misfit(bytes) {
                     Some(reason) => Err(Refusal::Because(reason)),
                     None => png_or_webp(&webp::without_blending(bytes), ImageFormat::WebP, accepted),
                 };

@@ -12,6 +12,9 @@ const FLAGS: usize = 15;
 /// Bytes of a chunk `ANMF` before the chunks of its picture.
 const FRAME: usize = 16;
 
+/// The flag of a file that is an animation.
+const ANIMATED: u8 = 2;
+
 /// The flag of a frame that takes the place of the canvas instead of being blended with it.
 const OVERWRITE: u8 = 2;
 
@@ -33,23 +36,26 @@ fn chunks(bytes: &[u8], mut place: usize) -> impl Iterator<Item = ([u8; 4], usiz
     })
 }
 
-/// What is wrong with the picture, or the first frame of an animation, if it is lossy and says that it is larger than
-/// the canvas: its decoder would set aside the memory for it before it looks.
-pub(super) fn larger_frame(bytes: &[u8]) -> Option<String> {
+/// What is wrong with the lossy picture of a file with a canvas, or with that of the first frame of an animation, if its
+/// size is not that of its place. Its decoder would set aside the memory for it before it looks, and does not look where
+/// a frame has an alpha channel of its own.
+pub(super) fn misfit(bytes: &[u8]) -> Option<String> {
     let (_, extended) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"VP8X")?;
-    let &[width @ .., h0, h1, h2] = bytes.get(extended + 4..)?.first_chunk::<6>()?;
-    let canvas = [width, [h0, h1, h2]].map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]) + 1);
-    let is_picture = |(kind, _): &([u8; 4], usize)| matches!(kind, b"VP8 " | b"VP8L");
-    let (kind, picture) = match chunks(bytes, CHUNKS).find(|chunk| is_picture(chunk) || &chunk.0 == b"ANMF")? {
-        (kind, frame) if &kind == b"ANMF" => chunks(bytes, frame + FRAME).find(is_picture)?,
-        still => still,
+    let flags = *bytes.get(extended)?;
+    let (from, place, name) = if flags & ANIMATED == 0 {
+        (CHUNKS, extended + 4, "an image")
+    } else {
+        let (_, frame) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"ANMF")?;
+        (frame + FRAME, frame + 6, "a frame")
     };
+    let &[width @ .., h0, h1, h2] = bytes.get(place..)?.first_chunk::<6>()?;
+    let [width, height] = [width, [h0, h1, h2]].map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]) + 1);
+    let (kind, picture) = chunks(bytes, from).find(|(kind, _)| matches!(kind, b"VP8 " | b"VP8L"))?;
     // The lossless decoder compares them itself.
     let &[w0, w1, h0, h1] = bytes.get(picture + 6..).filter(|_| &kind == b"VP8 ")?.first_chunk::<4>()?;
     // The two highest bits are of a scale that viewers may apply.
-    let frame = [[w0, w1], [h0, h1]].map(|side| u32::from(u16::from_le_bytes(side) & 0x3fff));
-    let [[width, height], [w, h]] = [canvas, frame];
-    (w > width || h > height).then(|| format!("a frame of {w}x{h} in an image of {width}x{height}"))
+    let [w, h] = [[w0, w1], [h0, h1]].map(|side| u32::from(u16::from_le_bytes(side) & 0x3fff));
+    ((w, h) != (width, height)).then(|| format!("a picture of {w}x{h} in {name} of {width}x{height}"))
 }
 
 /// The file with the first frame of an animation, if it is one, not to be blended with the canvas. The canvas is empty,
@@ -77,32 +83,42 @@ mod tests {
         chunk(b"VP8 ", &[&[0x10, 0, 0, 0x9d, 1, 0x2a], &width.to_le_bytes()[..], &height.to_le_bytes()].concat())
     }
 
-    /// A file with a canvas of 19x13.
-    fn extended(rest: &[u8]) -> Vec<u8> {
-        let body = [b"WEBP", &chunk(b"VP8X", &[2, 0, 0, 0, 18, 0, 0, 12, 0, 0])[..], rest].concat();
+    /// A file with a canvas of 19x13, animated or not.
+    fn extended(is_animated: bool, rest: &[u8]) -> Vec<u8> {
+        let flags = if is_animated { ANIMATED } else { 0 };
+        let body = [b"WEBP", &chunk(b"VP8X", &[flags, 0, 0, 0, 18, 0, 0, 12, 0, 0])[..], rest].concat();
         chunk(b"RIFF", &body)
     }
 
     #[test]
-    fn a_frame_larger_than_its_canvas_is_found_before_it_is_decoded() {
+    fn a_picture_of_another_size_than_its_place_is_found_before_it_is_decoded() {
+        // In a frame of 7x5.
         let animated = |picture: &[u8]| {
-            let frames = [&[0; FRAME][..], picture].concat();
-            extended(&[chunk(b"ANIM", &[0; 6]), chunk(b"ANMF", &frames), chunk(b"ANMF", &[0; FRAME])].concat())
+            let frame = [&[0, 0, 0, 0, 0, 0, 6, 0, 0, 4, 0, 0, 0, 0, 0, 0], picture].concat();
+            // A picture outside of the frames is not looked at.
+            let stray = lossy(16383, 16383);
+            let others = chunk(b"ANMF", &[0; FRAME]);
+            extended(true, &[chunk(b"ANIM", &[0; 6]), stray, chunk(b"ANMF", &frame), others].concat())
         };
-        for is_animated in [false, true] {
-            let file = |picture: &[u8]| if is_animated { animated(picture) } else { extended(picture) };
-            for (width, height) in [(19, 13), (19 | 0x4000, 13 | 0x8000), (1, 1)] {
-                assert_eq!(larger_frame(&file(&lossy(width, height))), None);
+        let still = |picture: &[u8]| extended(false, picture);
+        let cases: [(&dyn Fn(&[u8]) -> Vec<u8>, _, _, _); 2] =
+            [(&still, 19, 13, "an image of 19x13"), (&animated, 7, 5, "a frame of 7x5")];
+        for (file, width, height, place) in cases {
+            for (width, height) in [(width, height), (width | 0x4000, height | 0x8000)] {
+                assert_eq!(misfit(&file(&lossy(width, height))), None);
             }
-            for (width, height) in [(20, 13), (19, 14), (16383, 16383)] {
-                let said = larger_frame(&file(&lossy(width, height))).unwrap();
-                assert_eq!(said, format!("a frame of {width}x{height} in an image of 19x13"));
+            for (width, height) in [(width + 1, height), (width, height + 1), (16383, 16383), (width, height - 1)] {
+                let picture = lossy(width, height);
+                // An alpha channel may come before it.
+                for picture in [picture.clone(), [chunk(b"ALPH", &[0; 6]), picture].concat()] {
+                    assert_eq!(misfit(&file(&picture)).unwrap(), format!("a picture of {width}x{height} in {place}"));
+                }
             }
-            let (whole, after) = (file(&lossy(20, 13)), file(&chunk(b"VP8L", &[0; 4])));
-            (0..whole.len()).for_each(|len| drop(larger_frame(&whole[..len])));
-            assert_eq!(larger_frame(&after), None);
+            let whole = file(&lossy(20, 13));
+            (0..whole.len()).for_each(|len| drop(misfit(&whole[..len])));
+            assert_eq!(misfit(&file(&chunk(b"VP8L", &[0; 4]))), None);
         }
-        let error = crate::image::Image::decode("x.webp", &extended(&lossy(16383, 16383))).unwrap_err().to_string();
-        assert!(error.contains("a frame of 16383x16383 in an image of 19x13"), "{error}");
+        let error = crate::image::Image::decode("x.webp", &extended(false, &lossy(16383, 16383))).unwrap_err();
+        assert!(error.to_string().contains("a picture of 16383x16383 in an image of 19x13"), "{error}");
     }
 }
