@@ -36,6 +36,8 @@
 //! assert_eq!(y.array()[0][0], 0.0);
 //! ```
 
+mod chosen;
+mod definition;
 mod elu;
 mod leaky_relu;
 mod prelu;
@@ -45,6 +47,8 @@ mod sine_relu;
 mod swish;
 mod vlu;
 
+pub use chosen::Chosen;
+pub use definition::{Definition, ParamList};
 pub use elu::Elu;
 pub use leaky_relu::LeakyRelu;
 pub use prelu::PRelu;
@@ -61,6 +65,22 @@ pub use crate::kernel::cpu::simd::Real;
 use std::fmt::Debug;
 
 use crate::kernel::{Element, Formula};
+
+/// Every activation of this crate but [`Chosen`], which is any of them: in the order of the paper's first table, then the
+/// others. What lists activations lists these.
+pub static BUILT_IN: [&Definition; 8] = [
+    Definition::typed::<Relu>(),
+    Definition::typed::<LeakyRelu>(),
+    Definition::typed::<Elu>(),
+    Definition::typed::<PRelu>(),
+    Definition::typed::<SineRelu>(),
+    Definition::typed::<Swish>(),
+    Definition::typed::<Vlu>(),
+    Definition::typed::<Pvlu>(),
+];
+
+/// The largest number of parameters that an activation has.
+pub const MAX_PARAMS: usize = 4;
 
 /// A parameter of an activation: one value for each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +124,7 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Name on the command line, in files and in tables: "pvlu".
     const NAME: &'static str;
 
-    /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU. At most 4.
+    /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU. At most [`MAX_PARAMS`].
     type Params<T: Copy>: ParamArray<T> + Copy;
 
     /// Names, start values and kinds of the parameters, in the order of [`Activation::Params`].
@@ -123,6 +143,11 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
 
     /// df/dx, and df/dparameter for each parameter. The unit step is 0 at 0.
     fn derivatives<R: Real>(x: R, params: Self::Params<R>) -> (R, Self::Params<R>);
+
+    /// The activation as a value. Not meant to be overridden outside this crate.
+    fn definition() -> &'static Definition {
+        Definition::typed::<Self>()
+    }
 
     /// The fused kernels in `f32`. Not meant to be overridden outside this crate.
     fn kernels_f32() -> Kernels<f32> {
@@ -152,17 +177,26 @@ impl<A: Activation> Formula for A {
 pub trait FusedElement: Element {
     /// The fused kernels of an activation.
     fn kernels<A: Activation>() -> Kernels<Self>;
+
+    /// The fused kernels of an activation that is a value, wherever they run.
+    fn fused(activation: &Definition) -> Fused<Self>;
 }
 
 impl FusedElement for f32 {
     fn kernels<A: Activation>() -> Kernels<f32> {
         A::kernels_f32()
     }
+    fn fused(activation: &Definition) -> Fused<f32> {
+        Fused { cpu: activation.kernels_f32(), cuda: activation.cuda() }
+    }
 }
 
 impl FusedElement for f64 {
     fn kernels<A: Activation>() -> Kernels<f64> {
         A::kernels_f64()
+    }
+    fn fused(activation: &Definition) -> Fused<f64> {
+        Fused { cpu: activation.kernels_f64(), cuda: activation.cuda() }
     }
 }
 
@@ -173,13 +207,6 @@ pub struct Fused<E: 'static> {
     pub cpu: Kernels<E>,
     /// [`Activation::CUDA`].
     pub cuda: Option<&'static str>,
-}
-
-impl<E: FusedElement> Fused<E> {
-    /// The kernels of an activation.
-    pub fn of<A: Activation>() -> Self {
-        Self { cpu: E::kernels::<A>(), cuda: A::CUDA }
-    }
 }
 
 /// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too. A method of a concrete type is compiled here, once; a provided one

@@ -48,11 +48,13 @@ mod any_tensor;
 mod apply;
 mod batch_norm2d;
 mod build;
+mod choose;
 mod conv2d;
 mod dropout;
 mod flatten;
 mod init;
 mod linear;
+mod linear_to;
 mod normed_conv2d;
 mod outline;
 mod parts;
@@ -68,10 +70,12 @@ pub use act::Act;
 pub use any_tensor::{AnyTensor, Host};
 pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, KerasResNet, Torch};
 pub use build::try_build_unfilled;
+pub use choose::choose_activation;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
 pub use linear::Linear;
+pub use linear_to::{LinearTo, set_outputs};
 pub use normed_conv2d::NormedConv2D;
 pub use outline::{Extent, LayerKind, LayerOutline};
 pub use parts::{Part, TrunkAndHead};
@@ -89,6 +93,7 @@ pub mod builder {
     pub use super::batch_norm2d::builder::BatchNorm2D;
     pub use super::conv2d::builder::Conv2D;
     pub use super::linear::builder::Linear;
+    pub use super::linear_to::builder::LinearTo;
     pub use super::{
         AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
         SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,

@@ -1,5 +1,6 @@
 //! What the layers of a network are and the sizes of what flows between them, for one image and without running it.
 
+use crate::activation::Definition;
 use crate::error::Error;
 
 /// Sizes of what one image is at some place in a network.
@@ -110,10 +111,8 @@ pub enum LayerKind {
     BatchNorm2D,
     /// An activation.
     Activation {
-        /// Name of the activation.
-        name: &'static str,
-        /// Values a channel, hyperparameters included.
-        parameters: usize,
+        /// Which one.
+        activation: &'static Definition,
     },
     /// A pool over windows.
     Pool2D {
@@ -179,7 +178,7 @@ impl LayerOutline<'_> {
             }
             LayerKind::Linear => (self.input.elements() + 1) * self.output.elements(),
             LayerKind::BatchNorm2D => 4 * self.output.channels(),
-            LayerKind::Activation { parameters, .. } => parameters * self.output.channels(),
+            LayerKind::Activation { activation } => activation.params().len() * self.output.channels(),
             _ => 0,
         }
     }

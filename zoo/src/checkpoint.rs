@@ -250,9 +250,9 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         (None, Some(name)) => registry::find(name).map_err(|error| said(key::MODEL, "model", error))?,
         (None, None) => the_model_of(&file)?,
     };
-    wanted.activation.map_or(Ok(()), |name| entry.check_activation(name))?;
+    wanted.activation.map_or(Ok(()), |text| registry::activation(text).map(drop))?;
     let activation = description.activation.as_deref().unwrap_or(Relu::NAME);
-    entry.check_activation(activation).map_err(|error| said(key::ACTIVATION, "parameters of activations", error))?;
+    registry::activation(activation).map_err(|error| said(key::ACTIVATION, "parameters of activations", error))?;
     let swap = wanted.activation.filter(|wanted| *wanted != activation);
     if let Some(wanted) = swap.filter(|_| activation != Relu::NAME) {
         let (path, found) = (file.path().to_owned(), activation.to_owned());
@@ -289,7 +289,7 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         crate::init::he_of(model.net_mut(), seed, &fresh).map_err(WeightsError::Device)?;
     }
     if let Some(activation) = swap {
-        model = model.swap_activation(activation)?;
+        model = model.swap_activation(registry::activation(activation)?)?;
     }
     Ok(Opened { model, entry, report, description })
 }

@@ -3,7 +3,7 @@
 
 mod typed;
 
-use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::{BUILT_IN, Definition};
 
 use crate::image::MAX_INPUT;
 use crate::model::Model;
@@ -12,21 +12,8 @@ use crate::resnet::{cifar, v1, v2};
 use crate::text::{did_you_mean, quoted};
 use crate::{sequential, vgg};
 
-/// Names of the activations, in the order of the paper's first table, then the others.
-pub const ACTIVATIONS: [&str; 8] =
-    [Relu::NAME, LeakyRelu::NAME, Elu::NAME, PRelu::NAME, SineRelu::NAME, Swish::NAME, Vlu::NAME, Pvlu::NAME];
-
-/// Those of the CIFAR ResNets.
-const FOUR: [&str; 4] = [Relu::NAME, PRelu::NAME, Vlu::NAME, Pvlu::NAME];
-
-/// Those of VGG: PReLU is what a trained VGG's ReLU is fairly compared to.
-const THREE: [&str; 3] = [Relu::NAME, PRelu::NAME, Pvlu::NAME];
-
-/// Those of the other ImageNet models.
-const TWO: [&str; 2] = [Relu::NAME, Pvlu::NAME];
-
-/// Class counts that models are instantiated for.
-pub const CLASSES: [usize; 3] = [10, 100, 1000];
+/// Numbers of classes that a model takes.
+pub const CLASSES: std::ops::RangeInclusive<usize> = 2..=65_536;
 
 /// Image sides that a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,25 +45,23 @@ enum Family {
 pub struct Entry {
     /// Name.
     pub name: &'static str,
-    /// Activations that it is instantiated with.
-    pub activations: &'static [&'static str],
     family: Family,
     build: typed::Build,
 }
 
 /// Every model, in the order in which they are listed.
 pub static MODELS: [Entry; 21] = [
-    Entry::new("sequential6conv", &ACTIVATIONS, Family::Sequential6Conv, typed::sequential6conv),
+    Entry::new("sequential6conv", Family::Sequential6Conv, typed::sequential6conv),
     Entry::vgg("vgg16", vgg::CONVOLUTIONS_16, false, typed::vgg16),
     Entry::vgg("vgg19", vgg::CONVOLUTIONS_19, false, typed::vgg19),
     Entry::vgg("vgg16_bn", vgg::CONVOLUTIONS_16, true, typed::vgg16_bn),
     Entry::vgg("vgg19_bn", vgg::CONVOLUTIONS_19, true, typed::vgg19_bn),
-    Entry::new("resnet50", &TWO, Family::KerasV1(v1::BLOCKS_50), typed::resnet50),
-    Entry::new("resnet50_v1_5", &TWO, Family::TorchV1(v1::BLOCKS_50_V1_5), typed::resnet50_v1_5),
-    Entry::new("resnet101_v1_5", &TWO, Family::TorchV1(v1::BLOCKS_101_V1_5), typed::resnet101_v1_5),
-    Entry::new("resnet50v2", &TWO, Family::V2(v2::BLOCKS_50), typed::resnet50v2),
-    Entry::new("resnet101v2", &TWO, Family::V2(v2::BLOCKS_101), typed::resnet101v2),
-    Entry::new("resnet152v2", &TWO, Family::V2(v2::BLOCKS_152), typed::resnet152v2),
+    Entry::new("resnet50", Family::KerasV1(v1::BLOCKS_50), typed::resnet50),
+    Entry::new("resnet50_v1_5", Family::TorchV1(v1::BLOCKS_50_V1_5), typed::resnet50_v1_5),
+    Entry::new("resnet101_v1_5", Family::TorchV1(v1::BLOCKS_101_V1_5), typed::resnet101_v1_5),
+    Entry::new("resnet50v2", Family::V2(v2::BLOCKS_50), typed::resnet50v2),
+    Entry::new("resnet101v2", Family::V2(v2::BLOCKS_101), typed::resnet101v2),
+    Entry::new("resnet152v2", Family::V2(v2::BLOCKS_152), typed::resnet152v2),
     Entry::cifar("cifar_resnet20", 3, false, typed::cifar_resnet20),
     Entry::cifar("cifar_resnet32", 5, false, typed::cifar_resnet32),
     Entry::cifar("cifar_resnet44", 7, false, typed::cifar_resnet44),
@@ -97,6 +82,17 @@ pub fn model_names() -> Vec<&'static str> {
 /// The model of this name; [`RegistryError::Model`] if there is none.
 pub fn find(model: &str) -> Result<&'static Entry, RegistryError> {
     MODELS.iter().find(|entry| entry.name == model).ok_or_else(|| RegistryError::Model { name: model.to_owned() })
+}
+
+/// The names of the activations, in the order of the paper's first table, then the others.
+pub fn activation_names() -> Vec<&'static str> {
+    BUILT_IN.iter().map(|activation| activation.name()).collect()
+}
+
+/// The activation that a text asks for: its name. [`RegistryError::Activation`] if there is none.
+pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
+    let found = BUILT_IN.iter().find(|activation| activation.name() == text);
+    found.copied().ok_or_else(|| RegistryError::Activation { name: text.to_owned() })
 }
 
 /// What a model is built with.
@@ -135,21 +131,17 @@ pub enum RegistryError {
         /// The name asked for.
         name: String,
     },
-    /// No activation of this name, or not with this model.
+    /// No activation of this name.
     #[error(
-        "{model} has no instance with activation {}{}; there are instances with {}",
-        quoted(name), meant(name, known), known.join(", ")
+        "unknown activation {}{}; known are {}",
+        quoted(name), did_you_mean(name, &activation_names()), activation_names().join(", ")
     )]
     Activation {
-        /// The model.
-        model: &'static str,
         /// The name asked for.
         name: String,
-        /// Those that can be had.
-        known: &'static [&'static str],
     },
-    /// Not instantiated for this class count.
-    #[error("{model} has no instance for {classes} classes; there are instances for {CLASSES:?}")]
+    /// A number of classes that no model takes.
+    #[error("{model} does not take {classes} classes; it takes {} to {}", CLASSES.start(), CLASSES.end())]
     Classes {
         /// The model.
         model: &'static str,
@@ -171,11 +163,6 @@ pub enum RegistryError {
     /// The device refused.
     #[error("building the model: {0}")]
     Device(#[from] pvlu::Error),
-}
-
-/// A suggestion for a name that is none of an activation. One that this model lacks was meant as it is.
-fn meant(name: &str, known: &[&str]) -> String {
-    if ACTIVATIONS.contains(&name) { String::new() } else { did_you_mean(name, known) }
 }
 
 impl std::fmt::Display for Sides {
@@ -201,21 +188,16 @@ impl Sides {
 }
 
 impl Entry {
-    const fn new(
-        name: &'static str,
-        activations: &'static [&'static str],
-        family: Family,
-        build: typed::Build,
-    ) -> Self {
-        Self { name, activations, family, build }
+    const fn new(name: &'static str, family: Family, build: typed::Build) -> Self {
+        Self { name, family, build }
     }
 
     const fn vgg(name: &'static str, convolutions: [usize; 5], batch_norm: bool, build: typed::Build) -> Self {
-        Self::new(name, &THREE, Family::Vgg { convolutions, batch_norm }, build)
+        Self::new(name, Family::Vgg { convolutions, batch_norm }, build)
     }
 
     const fn cifar(name: &'static str, blocks: usize, projection: bool, build: typed::Build) -> Self {
-        Self::new(name, &FOUR, Family::Cifar { blocks, projection }, build)
+        Self::new(name, Family::Cifar { blocks, projection }, build)
     }
 
     /// Image sizes that it takes.
@@ -258,14 +240,6 @@ impl Entry {
         }
     }
 
-    /// [`RegistryError::Activation`] if it is not instantiated with this one.
-    pub fn check_activation(&self, activation: &str) -> Result<(), RegistryError> {
-        if self.activations.contains(&activation) {
-            return Ok(());
-        }
-        Err(RegistryError::Activation { model: self.name, name: activation.to_owned(), known: self.activations })
-    }
-
     /// Builds the model.
     pub fn build(&'static self, options: &Options<'_>) -> Result<Box<dyn Model>, RegistryError> {
         let (height, width) = options.image.unwrap_or(self.image());
@@ -278,7 +252,10 @@ impl Entry {
         if !fits {
             return Err(RegistryError::Image { model: self.name, height, width, takes });
         }
-        (self.build)(self, options, (height, width))
+        if !CLASSES.contains(&options.classes) {
+            return Err(RegistryError::Classes { model: self.name, classes: options.classes });
+        }
+        (self.build)(self, options, (height, width), activation(options.activation)?)
     }
 }
 

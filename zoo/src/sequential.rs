@@ -6,7 +6,7 @@
 //! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
 use crate::names::LayerNames;
-use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, TrunkAndHead};
+use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, TrunkAndHead};
 
 /// A 3x3 convolution that keeps the image size, and its activation.
 pub type ConvAct<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
@@ -21,6 +21,12 @@ pub type Trunk<A, const C1: usize, const C2: usize, const C3: usize> =
 /// Dense layers on the flattened 4x4 image.
 pub type Head<A, const CHANNELS: usize, const FLAT: usize, const DENSE: usize, const CLASSES: usize> =
     (Flatten2D<CHANNELS, 4, 4, FLAT>, Linear<FLAT, DENSE>, Act<A, DENSE>, Dropout<50>, Linear<DENSE, CLASSES>);
+
+/// The trunk with the paper's channels.
+pub type PaperTrunk<A> = Trunk<A, 32, 64, 128>;
+
+/// [`Head`] for the paper's trunk and any number of classes, known when the program runs.
+pub type OpenHead<A> = (Flatten2D<128, 4, 4, 2048>, Linear<2048, 512>, Act<A, 512>, Dropout<50>, LinearTo<512>);
 
 /// The six-convolution network for 3x32x32 images: 1,387,396 parameters with 100 classes and ReLU, 7 activation sites.
 ///

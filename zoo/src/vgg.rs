@@ -2,7 +2,7 @@
 //! Keras' are the same but for dropout in the head, which acts in training alone.
 
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, NormedConv2D, TrunkAndHead,
+    Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, NormedConv2D, TrunkAndHead,
 };
 
 use crate::names::{LayerNames, Part, WeightLayout};
@@ -24,6 +24,17 @@ pub type Head<A, const CLASSES: usize> = (
 /// The project's head on 1x1 feature maps, those of 32x32 images: for fine-tuning on CIFAR.
 pub type SmallHead<A, const CLASSES: usize> =
     (Flatten2D<512, 1, 1, 512>, Linear<512, 512>, Act<A, 512>, Linear<512, CLASSES>);
+
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead<A> = (
+    Flatten2D<512, 7, 7, 25088>,
+    (Linear<25088, 4096>, Act<A, 4096>, Dropout<50>),
+    (Linear<4096, 4096>, Act<A, 4096>, Dropout<50>),
+    LinearTo<4096>,
+);
+
+/// [`SmallHead`] for any number of classes, known when the program runs.
+pub type OpenSmallHead<A> = (Flatten2D<512, 1, 1, 512>, Linear<512, 512>, Act<A, 512>, LinearTo<512>);
 
 /// A depth with one kind of convolution block: its stages, each ending in a 2x2 pool.
 macro_rules! depths {

@@ -130,7 +130,7 @@ fn only_relu_is_swapped_and_only_for_what_the_model_has() {
 #[test]
 fn every_activation_is_known_by_its_parameters() {
     let folder = tempfile::tempdir().unwrap();
-    for activation in registry::ACTIVATIONS {
+    for activation in registry::activation_names() {
         let (path, _) = saved(folder.path(), "sequential6conv", activation);
         let found = describe(&TensorFile::open(saying(&path, &[])).unwrap()).unwrap().activation;
         let expected = match activation {

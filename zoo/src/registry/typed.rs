@@ -6,10 +6,10 @@ use dfdx::nn::TensorCollection;
 use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
-use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::{Activation, Chosen, Definition, Pvlu, Relu};
 #[cfg(feature = "cuda")]
 use pvlu::kernel::cuda::open;
-use pvlu::layer::{SwapActivation, try_build_unfilled};
+use pvlu::layer::{SwapActivation, TrunkAndHead, choose_activation, try_build_unfilled};
 
 use super::{Entry, Options, RegistryError, Start};
 #[cfg(feature = "cuda")]
@@ -18,149 +18,147 @@ use crate::device::{Device, DeviceError};
 use crate::init;
 #[cfg(feature = "cuda")]
 use crate::model::NetworkOn;
-use crate::model::{Classifier, Model, Network, Swaps};
+use crate::model::{Classifier, Model, Network, Swap};
 use crate::resnet::{cifar, v1, v2};
 use crate::{sequential, vgg};
 
-/// Builds a model for images of the given height and width, which were checked.
-pub type Build = fn(&'static Entry, &Options<'_>, (usize, usize)) -> Result<Box<dyn Model>, RegistryError>;
+/// Builds a model for images of the given height and width, which were checked, with an activation.
+pub type Build =
+    fn(&'static Entry, &Options<'_>, (usize, usize), &'static Definition) -> Result<Box<dyn Model>, RegistryError>;
 
 /// A network that can be moved to every device that this crate is built for.
 #[cfg(not(feature = "cuda"))]
-pub trait Movable<const CLASSES: usize>: Network<usize, usize, CLASSES> {}
+pub trait Movable: Network<usize, usize, usize> {}
 #[cfg(not(feature = "cuda"))]
-impl<N: Network<usize, usize, CLASSES>, const CLASSES: usize> Movable<CLASSES> for N {}
+impl<N: Network<usize, usize, usize>> Movable for N {}
 
 /// A network that can be moved to every device that this crate is built for.
 #[cfg(feature = "cuda")]
-pub trait Movable<const CLASSES: usize>:
-    Network<usize, usize, CLASSES>
-    + Clone
-    + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, CLASSES>>
+pub trait Movable:
+    Network<usize, usize, usize> + Clone + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
 {
 }
 #[cfg(feature = "cuda")]
-impl<N, const CLASSES: usize> Movable<CLASSES> for N where
-    N: Network<usize, usize, CLASSES>
+impl<N> Movable for N where
+    N: Network<usize, usize, usize>
         + Clone
-        + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, CLASSES>>
+        + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
 {
 }
+
+/// A network for images and classes of any number.
+type Open<N> = Classifier<N, usize, usize, usize>;
 
 /// Moves a model to a device other than the CPU.
 #[cfg(feature = "cuda")]
-fn moved<N: Movable<CLASSES>, const CLASSES: usize>(
-    model: Classifier<N, usize, usize, CLASSES>,
-    device: Device,
-) -> Result<Box<dyn Model>, DeviceError> {
+fn moved<N: Movable>(model: Open<N>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
     let Device::Cuda(number) = device else { return Ok(Box::new(model)) };
     Ok(Box::new(Mirror::try_new(model, device, move || open(number, 0))?))
 }
 
 /// There is no other device.
 #[cfg(not(feature = "cuda"))]
-fn moved<N: Movable<CLASSES>, const CLASSES: usize>(
-    _: Classifier<N, usize, usize, CLASSES>,
-    device: Device,
-) -> Result<Box<dyn Model>, DeviceError> {
+fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
     Err(DeviceError::NotCompiled(device))
 }
 
-/// One network, with start values as asked for.
-fn network<A: Activation, N, const CLASSES: usize>(
+/// One network, with start values as asked for. `swap` says how it gets another activation, if it can.
+fn network<N>(
     options: &Options<'_>,
     (height, width): (usize, usize),
-    swaps: Swaps<N::Built, usize, usize, CLASSES>,
+    activation: &'static Definition,
+    swap: Option<Swap<N::Built, usize, usize, usize>>,
 ) -> Result<Box<dyn Model>, RegistryError>
 where
     N: BuildOnDevice<Cpu, f32>,
-    N::Built: Movable<CLASSES>,
+    N::Built: Movable,
 {
     let mut net = try_build_unfilled::<N, f32, Cpu>(&Cpu::default())?;
+    choose_activation(&mut net, activation, |param| param.start)?;
+    let mut model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
     if let Start::Seed(seed) = options.weights {
-        init::he::<A>(&mut net, seed)?;
-    }
-    let mut model = Classifier::new(net, height, width).with_swaps(swaps).with_move(moved);
-    if let Start::Seed(seed) = options.weights {
+        init::he(&mut model.net, activation, seed)?;
         model.seed_dropout(seed);
     }
-    Ok(Box::new(model))
+    Ok(Box::new(match swap {
+        Some(swap) => model.with_swap(swap),
+        None => model,
+    }))
 }
 
-/// A swap as a [`Model`].
-fn swap<N, B: Activation, const CLASSES: usize>(
-    model: Classifier<N, usize, usize, CLASSES>,
-) -> Result<Box<dyn Model>, pvlu::Error>
+/// Another activation in the place of ReLU: at the type level, and chosen where it is neither of those with types.
+fn swap<N>(model: Open<N>, activation: &'static Definition) -> Result<Box<dyn Model>, pvlu::Error>
 where
-    N: Network<usize, usize, CLASSES> + SwapActivation<f32, Cpu>,
-    N::Swapped<B>: Movable<CLASSES>,
+    N: Network<usize, usize, usize> + SwapActivation<f32, Cpu>,
+    N::Swapped<Relu>: Movable,
+    N::Swapped<Pvlu>: Movable,
+    N::Swapped<Chosen>: Movable,
 {
-    Ok(Box::new(model.try_swap_activation::<B>()?.with_move(moved)))
+    fn typed<N, B: Activation>(model: Open<N>) -> Result<Box<dyn Model>, pvlu::Error>
+    where
+        N: Network<usize, usize, usize> + SwapActivation<f32, Cpu>,
+        N::Swapped<B>: Movable,
+    {
+        Ok(Box::new(model.try_swap_activation::<B>()?.with_move(moved)))
+    }
+    if activation == Definition::of::<Relu>() {
+        return typed::<N, Relu>(model);
+    }
+    if activation == Definition::of::<Pvlu>() {
+        return typed::<N, Pvlu>(model);
+    }
+    let mut model = model.try_swap_activation::<Chosen>()?;
+    choose_activation(&mut model.net, activation, |param| param.swapped)?;
+    Ok(Box::new(model.with_move(moved)))
 }
 
-/// The instances of a network for all class counts and the given activations. Swaps start from ReLU, the first.
+/// The instances of a network: one typed with ReLU, from which swaps start, one with PVLU, and one for all others.
 macro_rules! instances {
-    ($($build:ident: $net:path, [$first:ident $(, $more:ident)*];)*) => {$(
+    ($($build:ident: $trunk:path, $head:ty;)*) => {$(
         pub fn $build(
-            entry: &'static Entry,
+            _: &'static Entry,
             options: &Options<'_>,
             image: (usize, usize),
+            activation: &'static Definition,
         ) -> Result<Box<dyn Model>, RegistryError> {
-            use $net as Net;
-            fn instance<const CLASSES: usize>(
-                entry: &'static Entry,
-                options: &Options<'_>,
-                image: (usize, usize),
-            ) -> Result<Box<dyn Model>, RegistryError> {
-                match options.activation {
-                    $first::NAME => network::<$first, Net<$first, CLASSES>, CLASSES>(
-                        options,
-                        image,
-                        &[$(($more::NAME, swap::<_, $more, CLASSES>)),*],
-                    ),
-                    $($more::NAME => network::<$more, Net<$more, CLASSES>, CLASSES>(options, image, &[]),)*
-                    other => Err(RegistryError::Activation {
-                        model: entry.name,
-                        name: other.to_owned(),
-                        known: entry.activations,
-                    }),
-                }
-            }
-            match options.classes {
-                10 => instance::<10>(entry, options, image),
-                100 => instance::<100>(entry, options, image),
-                1000 => instance::<1000>(entry, options, image),
-                classes => Err(RegistryError::Classes { model: entry.name, classes }),
+            use $trunk as Trunk;
+            type Net<A> = TrunkAndHead<Trunk<A>, $head>;
+            if activation == Definition::of::<Relu>() {
+                network::<Net<Relu>>(options, image, activation, Some(swap))
+            } else if activation == Definition::of::<Pvlu>() {
+                network::<Net<Pvlu>>(options, image, activation, None)
+            } else {
+                network::<Net<Chosen>>(options, image, activation, None)
             }
         }
     )*};
 }
 instances! {
-    sequential6conv: sequential::Sequential6Conv, [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu];
-    vgg16_large: vgg::Vgg16, [Relu, PRelu, Pvlu];
-    vgg16_small: vgg::Vgg16Small, [Relu, PRelu, Pvlu];
-    vgg19_large: vgg::Vgg19, [Relu, PRelu, Pvlu];
-    vgg19_small: vgg::Vgg19Small, [Relu, PRelu, Pvlu];
-    vgg16_bn_large: vgg::Vgg16Bn, [Relu, PRelu, Pvlu];
-    vgg16_bn_small: vgg::Vgg16BnSmall, [Relu, PRelu, Pvlu];
-    vgg19_bn_large: vgg::Vgg19Bn, [Relu, PRelu, Pvlu];
-    vgg19_bn_small: vgg::Vgg19BnSmall, [Relu, PRelu, Pvlu];
-    resnet50: v1::ResNet50, [Relu, Pvlu];
-    resnet50_v1_5: v1::ResNet50V1_5, [Relu, Pvlu];
-    resnet101_v1_5: v1::ResNet101V1_5, [Relu, Pvlu];
-    resnet50v2: v2::ResNet50V2, [Relu, Pvlu];
-    resnet101v2: v2::ResNet101V2, [Relu, Pvlu];
-    resnet152v2: v2::ResNet152V2, [Relu, Pvlu];
-    cifar_resnet20: cifar::ResNet20, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet32: cifar::ResNet32, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet44: cifar::ResNet44, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet56: cifar::ResNet56, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet110: cifar::ResNet110, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet20_b: cifar::ResNet20B, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet32_b: cifar::ResNet32B, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet44_b: cifar::ResNet44B, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet56_b: cifar::ResNet56B, [Relu, PRelu, Vlu, Pvlu];
-    cifar_resnet110_b: cifar::ResNet110B, [Relu, PRelu, Vlu, Pvlu];
+    sequential6conv: sequential::PaperTrunk, sequential::OpenHead<A>;
+    vgg16_large: vgg::Vgg16Trunk, vgg::OpenHead<A>;
+    vgg16_small: vgg::Vgg16Trunk, vgg::OpenSmallHead<A>;
+    vgg19_large: vgg::Vgg19Trunk, vgg::OpenHead<A>;
+    vgg19_small: vgg::Vgg19Trunk, vgg::OpenSmallHead<A>;
+    vgg16_bn_large: vgg::Vgg16BnTrunk, vgg::OpenHead<A>;
+    vgg16_bn_small: vgg::Vgg16BnTrunk, vgg::OpenSmallHead<A>;
+    vgg19_bn_large: vgg::Vgg19BnTrunk, vgg::OpenHead<A>;
+    vgg19_bn_small: vgg::Vgg19BnTrunk, vgg::OpenSmallHead<A>;
+    resnet50: v1::ResNet50Trunk, v1::OpenHead;
+    resnet50_v1_5: v1::ResNet50V1_5Trunk, v1::OpenHead;
+    resnet101_v1_5: v1::ResNet101V1_5Trunk, v1::OpenHead;
+    resnet50v2: v2::ResNet50V2Trunk, v2::OpenHead;
+    resnet101v2: v2::ResNet101V2Trunk, v2::OpenHead;
+    resnet152v2: v2::ResNet152V2Trunk, v2::OpenHead;
+    cifar_resnet20: cifar::ResNet20Trunk, cifar::OpenHead;
+    cifar_resnet32: cifar::ResNet32Trunk, cifar::OpenHead;
+    cifar_resnet44: cifar::ResNet44Trunk, cifar::OpenHead;
+    cifar_resnet56: cifar::ResNet56Trunk, cifar::OpenHead;
+    cifar_resnet110: cifar::ResNet110Trunk, cifar::OpenHead;
+    cifar_resnet20_b: cifar::ResNet20BTrunk, cifar::OpenHead;
+    cifar_resnet32_b: cifar::ResNet32BTrunk, cifar::OpenHead;
+    cifar_resnet44_b: cifar::ResNet44BTrunk, cifar::OpenHead;
+    cifar_resnet56_b: cifar::ResNet56BTrunk, cifar::OpenHead;
+    cifar_resnet110_b: cifar::ResNet110BTrunk, cifar::OpenHead;
 }
 
 /// VGG networks: the ImageNet head for 224x224, the small one for 32x32.
@@ -170,8 +168,13 @@ macro_rules! two_heads {
             entry: &'static Entry,
             options: &Options<'_>,
             image: (usize, usize),
+            activation: &'static Definition,
         ) -> Result<Box<dyn Model>, RegistryError> {
-            if image == (32, 32) { $small(entry, options, image) } else { $large(entry, options, image) }
+            if image == (32, 32) {
+                $small(entry, options, image, activation)
+            } else {
+                $large(entry, options, image, activation)
+            }
         }
     )*};
 }

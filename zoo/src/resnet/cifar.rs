@@ -6,8 +6,8 @@
 
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D,
-    TrunkAndHead,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, LinearTo, NormedConv2D, ProjectedResidual, Residual,
+    SubsamplePad2D, TrunkAndHead,
 };
 
 use crate::names::LayerNames;
@@ -51,6 +51,9 @@ pub type TrunkB<A, const BLOCKS: usize, const MORE: usize> =
 
 /// Mean over the image, and logits.
 pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<64, CLASSES>);
+
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead = (GlobalAvgPool2D, LinearTo<64>);
 
 /// A depth, `6 BLOCKS + 2` layers with weights, with each of the shortcuts.
 macro_rules! depths {

@@ -9,7 +9,7 @@ use crate::names::LayerNames;
 use dfdx::nn::modules::Repeated;
 use pvlu::layer::KerasResNet;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
     TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 
@@ -58,6 +58,9 @@ pub type Trunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: u
 
 /// Mean over the image, and logits.
 pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
+
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
 
 /// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
 macro_rules! depths {

@@ -174,8 +174,8 @@ struct Read<'a, E> {
 
 impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
     fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), pvlu::Error> {
-        if let Switches::Activation { params, .. } = switches {
-            self.params = params.to_vec();
+        if let Switches::Activation { activation, .. } = switches {
+            self.params = activation.params().to_vec();
         }
         Ok(())
     }

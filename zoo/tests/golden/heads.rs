@@ -135,7 +135,7 @@ fn fresh(path: &Path, image: Option<(usize, usize)>, tensors: usize, trunk: u64,
 
 /// Logits of a model for small images, with PVLU for ReLU, are numbers and not all the same.
 fn finite(opened: Opened) {
-    let model = opened.model.swap_activation("pvlu").unwrap();
+    let model = opened.model.swap_activation(pvlu_zoo::registry::activation("pvlu").unwrap()).unwrap();
     let images = (0..3 * SMALL.0 * SMALL.1).map(|i| (i % 29) as f32 / 14.0 - 1.0).collect();
     let logits = model.logits(images).unwrap();
     assert!(logits.len() == CLASSES && logits.iter().all(|logit| logit.is_finite()), "{logits:?}");

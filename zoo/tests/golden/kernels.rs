@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use pvlu::kernel::Element;
 use pvlu::layer::{Extent, LayerKind, Path};
-use pvlu_zoo::registry::{CLASSES, MODELS, Options, Start};
+use pvlu_zoo::registry::{MODELS, Options, Start, activation_names};
 
 use crate::models::ONE_AT_A_TIME;
 
@@ -58,9 +58,9 @@ fn cases() -> BTreeMap<String, (Case, &'static str)> {
     for entry in &MODELS {
         for side in entry.sides().of_heads() {
             // Only the last layer, behind which there is no activation, depends on the number of classes.
-            let heads = CLASSES.into_iter().map(|classes| (entry.activations[0], classes));
-            let others = entry.activations.iter().skip(1).map(|activation| (*activation, entry.classes()));
-            for (activation, classes) in heads.chain(others) {
+            let heads = [10, 100, 1000].map(|classes| ("relu", classes));
+            let others = activation_names().into_iter().map(|activation| (activation, entry.classes()));
+            for (activation, classes) in heads.into_iter().chain(others) {
                 let options = Options { activation, classes, image: Some((side, side)), weights: Start::Unfilled };
                 let model = entry.build(&options).unwrap();
                 let mut add = |layer: pvlu::layer::LayerOutline<'_>| {

@@ -1,7 +1,7 @@
 //! Parameters, sites and channels, against numbers from elsewhere.
 
 use pvlu::layer::{Extent, LayerKind, Path, Role};
-use pvlu_zoo::registry::{Entry, MODELS, Options, Start};
+use pvlu_zoo::registry::{Entry, MODELS, Options, Start, activation_names};
 
 /// Parameters and running statistics with ReLU, activation sites, and the sum of their channels.
 ///
@@ -65,8 +65,9 @@ fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -
     let mut outlined = 0;
     let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
         outlined += layer.tensor_elements();
-        if let LayerKind::Activation { name, parameters } = layer.kind {
-            assert_eq!(name, activation, "{what}: no activation is another one");
+        if let LayerKind::Activation { activation: found } = layer.kind {
+            let parameters = found.params().len();
+            assert_eq!(found.name(), activation, "{what}: no activation is another one");
             counts.sites += 1;
             counts.channels += layer.output.channels();
             let expected = (parameters > 0).then_some((parameters, layer.output.channels()));
@@ -97,7 +98,7 @@ fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_ac
     for entry in &MODELS {
         for side in entry.sides().of_heads() {
             let relu = count(entry, "relu", 10, side);
-            for &activation in entry.activations {
+            for activation in activation_names() {
                 let found = count(entry, activation, 10, side);
                 let of_activations = found.parameters - relu.parameters;
                 assert_eq!(of_activations % relu.channels, 0, "{} {activation}", entry.name);

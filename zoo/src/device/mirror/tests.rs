@@ -13,7 +13,7 @@ use crate::train::{Optimizer, OptimizerConfig};
 use crate::transfer::FreezePolicy;
 
 type Net<A> = (Conv2D<3, 8, 3, 1, 1>, BatchNorm2D<8>, Act<A, 8>, Dropout<25>, (GlobalAvgPool2D, Linear<8, 10>));
-type Small<N> = Classifier<N, Const<32>, Const<32>, 10>;
+type Small<N> = Classifier<N, Const<32>, Const<32>, Const<10>>;
 
 fn images(batch: usize, seed: usize) -> Vec<f32> {
     (0..batch * 3 * 32 * 32).map(|i| ((i * 7 + seed) as f32 * 0.37).sin()).collect()

@@ -127,8 +127,8 @@ fn the_file_of_a_relu_network_makes_every_activation_what_a_swap_makes_it() {
         save(relu.net(), &entry.names((32, 32)), &path, Source::Native, &metadata).unwrap();
         TensorFile::open(&path).unwrap()
     };
-    for activation in registry::ACTIVATIONS.into_iter().filter(|activation| *activation != "relu") {
-        let swapped = counted(entry, "relu", 10).swap_activation(activation).unwrap();
+    for activation in registry::activation_names().into_iter().filter(|activation| *activation != "relu") {
+        let swapped = counted(entry, "relu", 10).swap_activation(registry::activation(activation).unwrap()).unwrap();
         for says in [None, Some("relu")] {
             // Whatever values the parameters had.
             let mut model = counted(entry, activation, 10);
