@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
-use pvlu_zoo::registry::{self, ACTIVATIONS};
+use pvlu_zoo::registry;
 
 use crate::error::CliError;
 use crate::runs::store::Earlier;
-use crate::tuning::ARMS;
+use crate::tuning::{ARMS, RESERVED};
 
 /// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
@@ -196,9 +196,9 @@ pub struct TableArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// Activations, one run each and seed
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
-    pub activations: Option<Vec<String>>,
+    /// Activations, one run each and seed [default: those of the table]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = activations)]
+    pub activations: Option<Vec<Listed>>,
 }
 
 /// Options of a table of pretrained networks.
@@ -212,9 +212,10 @@ pub struct TuningArgs {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub models: Option<Vec<String>>,
 
-    /// Arms of the comparison, one run each, model and seed [default: all that a model can be had with]
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ARMS))]
-    pub arms: Option<Vec<String>>,
+    /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of the
+    /// table]
+    #[arg(long, value_name = "ARM,...", value_parser = arms)]
+    pub arms: Option<Vec<Listed>>,
 
     /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
     /// networks are trained on the procedural images first]
@@ -250,9 +251,9 @@ pub struct AllArgs {
     #[command(flatten)]
     pub tuning: TuningArgs,
 
-    /// Activations of tables 1 and 2, one run each and seed
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
-    pub activations: Option<Vec<String>>,
+    /// Activations of tables 1 and 2, one run each and seed [default: those of the table]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = activations)]
+    pub activations: Option<Vec<Listed>>,
 }
 
 /// Options of the plan.
@@ -313,6 +314,38 @@ pub struct ReportArgs {
     /// Folder for the page, the Markdown file and the figures [default: the same]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Activations or arms, separated by commas, as one use of an option gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed(Vec<String>);
+
+/// What all uses of an option list.
+pub fn all_of(lists: &[Listed]) -> impl Iterator<Item = &str> {
+    lists.iter().flat_map(|list| &list.0).map(String::as_str)
+}
+
+fn activations(text: &str) -> Result<Listed, String> {
+    listed(text, is_activation)
+}
+
+fn arms(text: &str) -> Result<Listed, String> {
+    listed(text, |item| if ARMS.contains(&item) { Ok(()) } else { is_activation(item) })
+}
+
+fn is_activation(item: &str) -> Result<(), String> {
+    let found = registry::activation(item).map_err(|error| error.to_string())?;
+    if RESERVED.contains(&found.name()) && found.text() != found.name() {
+        return Err(format!("{} is the name of another arm", found.name()));
+    }
+    Ok(())
+}
+
+/// The items of a list, each of them checked.
+fn listed(text: &str, check: fn(&str) -> Result<(), String>) -> Result<Listed, String> {
+    let items: Vec<String> = registry::split_activations(text).into_iter().map(str::to_owned).collect();
+    items.iter().try_for_each(|item| check(item))?;
+    Ok(Listed(items))
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -384,7 +417,7 @@ impl TableArgs {
     /// What can be said against the options before anything is read or written: runs that are asked for twice.
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
-        refuse_repeated("--activations", self.activations.as_deref())
+        refuse_repeated_names("--activations", self.activations.as_deref())
     }
 }
 
@@ -393,7 +426,7 @@ impl TuningArgs {
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
         refuse_repeated("--models", self.models.as_deref())?;
-        refuse_repeated("--arms", self.arms.as_deref())?;
+        refuse_repeated_names("--arms", self.arms.as_deref())?;
         let unknown = |error: pvlu_zoo::registry::RegistryError| CliError::Usage(format!("--models: {error}"));
         self.models.iter().flatten().try_for_each(|model| registry::find(model).map(drop).map_err(unknown))
     }
@@ -403,6 +436,20 @@ fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<
     match values.and_then(repeated) {
         Some(value) => Err(CliError::Usage(format!("{name} has {value} twice"))),
         None => Ok(()),
+    }
+}
+
+/// Two that are called the same would be one run.
+fn refuse_repeated_names(option: &str, lists: Option<&[Listed]>) -> Result<(), CliError> {
+    let names: Vec<&str> = all_of(lists.unwrap_or_default()).map(name_of).collect();
+    refuse_repeated(option, Some(&names))
+}
+
+/// What an arm or an activation is called in tables.
+fn name_of(item: &str) -> &str {
+    match registry::activation(item) {
+        Ok(activation) if !ARMS.contains(&item) => activation.name(),
+        _ => item,
     }
 }
 

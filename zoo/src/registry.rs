@@ -95,6 +95,11 @@ pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
     found.copied().ok_or_else(|| RegistryError::Activation { name: text.to_owned() })
 }
 
+/// The texts in a list that is separated by commas, each of which asks for an activation.
+pub fn split_activations(list: &str) -> Vec<&str> {
+    list.split(',').map(str::trim).collect()
+}
+
 /// What a model is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a> {

@@ -105,7 +105,7 @@ pub struct InfoArgs {
 }
 
 /// A model with its weights.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
     /// The model [default: the one that the file is of]
     #[arg(long, value_name = "NAME")]

@@ -75,7 +75,10 @@ impl Order {
         }
         let without = match outputs.saturating_sub(found) {
             0 => String::new(),
-            others => format!("; {others} of its {outputs} outputs are of no class"),
+            others => format!(
+                ", so that its outputs 0 to {} are they, and {others} of {outputs} outputs are of no class",
+                found.saturating_sub(1)
+            ),
         };
         let warning = (!names.is_empty()).then(|| {
             format!(

@@ -7,7 +7,7 @@ use pvlu_zoo::checkpoint::{CheckpointError, Notes, Opened, describe, write_model
 use pvlu_zoo::model::{Model, SwapError};
 use pvlu_zoo::registry;
 use pvlu_zoo::snapshot::Snapshot;
-use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
+use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use pvlu_zoo::weights::{Source, TensorFile};
 use serde_json::json;
 
@@ -125,21 +125,33 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
 /// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
 fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy) -> Result<Opened, CliError> {
     let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
-    // A file whose names are those of the set keeps its head, else the smallest one is taken that the set fits into.
+    // A file whose names are those of the set keeps its head. Else a head that is trained has an output for each class.
     let knows =
         |labels: Option<Vec<String>>| labels.is_some_and(|labels| of_set.iter().all(|class| labels.contains(class)));
-    let classes = match classes {
-        Some(classes) => Some(*classes),
-        None if knows(describe(&TensorFile::open(weights)?)?.labels) => None,
-        None => Some(instance_for(of_set.len())),
-    };
+    let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
+    let own = classes.is_none() && (seed.is_none() || knows(describe(&TensorFile::open(weights)?)?.labels));
+    let classes = if own { None } else { Some(classes.unwrap_or(of_set.len())) };
     // The head is trained under the activation of the file; the other one is swapped in afterwards.
     let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
     let pretrained = ModelArgs { model, weights, activation: None, classes, source, allow_non_finite };
     let image = args.data.image_to_tune();
-    let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
-    match pretrained.open(image, seed) {
-        Err(CliError::Checkpoint(source)) if seed.is_none() && pretrained.open(image, Some(args.seed)).is_ok() => {
+    let opened = pretrained.open(image, seed);
+    // A head that stays is taken for the set's if the set fits into it and it is not ten times as wide.
+    let is_of_set = |outputs: usize| (of_set.len()..10 * of_set.len()).contains(&outputs);
+    let opened = match opened {
+        Ok(opened)
+            if own
+                && seed.is_none()
+                && !is_of_set(opened.model.classes())
+                && !knows(opened.description.labels.clone()) =>
+        {
+            ModelArgs { classes: Some(of_set.len()), ..pretrained.clone() }.open(image, None)
+        }
+        opened => opened,
+    };
+    let anew = ModelArgs { classes: Some(of_set.len()), ..pretrained };
+    match opened {
+        Err(CliError::Checkpoint(source)) if seed.is_none() && anew.open(image, Some(args.seed)).is_ok() => {
             Err(CliError::Head { source })
         }
         opened => opened,
@@ -165,6 +177,10 @@ fn swapped(
         Ok(trained) => trained,
         Err(error) => return Err(failed(error.into(), Some(model))),
     };
+    let activation = match registry::activation(activation) {
+        Ok(activation) => activation,
+        Err(error) => return Err(Box::new(FailedSwap { error: error.into(), model: Some(model) })),
+    };
     model.swap_activation(activation).map_err(|error| {
         let put_back = |trained: Snapshot| {
             let mut model = again().ok()?;
@@ -174,18 +190,12 @@ fn swapped(
     })
 }
 
-/// The smallest number of classes that models have instances for and that a set fits into; the set's own if there is none,
-/// for the registry to refuse.
-fn instance_for(classes: usize) -> usize {
-    registry::CLASSES.into_iter().find(|instance| *instance >= classes).unwrap_or(classes)
-}
-
 /// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the user
 /// said that nothing is to be; and freezes the model as it will be trained.
 fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
     let name = args.model.activation.as_deref().unwrap_or(from);
-    opened.entry.check_activation(name)?;
+    let activation = registry::activation(name)?;
     if name != from && from != Relu::NAME {
         let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted }.into());
@@ -195,7 +205,9 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
     }
     match policy.try_apply(opened.model.net_mut()) {
         // Of the activation, which is swapped in later.
-        Err(FreezeError::Nothing { .. }) if policy.activations && transfer::has_parameters(name) != Some(false) => {
+        Err(FreezeError::Nothing { .. })
+            if policy.activations && activation.params().iter().any(|param| param.trained) =>
+        {
             Ok(FreezePolicy::NONE.try_apply(opened.model.net_mut())?)
         }
         Err(FreezeError::Nothing { .. }) => Err(CliError::Usage(format!(
@@ -228,6 +240,7 @@ mod tests {
     use clap::Parser;
     use pvlu_zoo::checkpoint::save_model;
     use pvlu_zoo::registry::{build, find};
+    use pvlu_zoo::transfer;
 
     use super::super::Zoo;
     use super::super::args::Command;
@@ -262,7 +275,7 @@ mod tests {
             let weights = format!("finetune --weights {}", path.display());
             let all = std::iter::once("zoo").chain(weights.split(' ')).chain(arguments.split(' '));
             let Command::Finetune(args) = Zoo::parse_from(all).command else { panic!("another command") };
-            let mut opened = open_pretrained(&args, &["a".to_owned()], policy(&args.train)).unwrap();
+            let mut opened = open_pretrained(&args, &["a".to_owned(), "b".to_owned()], policy(&args.train)).unwrap();
             check_train(&args, policy(&args.train), &mut opened).unwrap();
             assert_eq!(transfer::trained(&transfer::groups(opened.model.net()).unwrap()), trained, "{train}");
         }

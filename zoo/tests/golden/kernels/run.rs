@@ -195,7 +195,7 @@ fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output
     (kernels.forward)(layout, &x, &params, &mut y);
     let mut slots: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
     (kernels.backward)(layout, &x, &params, &cotangent(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
-    let mut outputs = vec![Output::new(A::NAME, y), Output::new("activation, gradient of the input", grad_x)];
+    let mut outputs = vec![Output::new(activation.name(), y), Output::new("activation, gradient of the input", grad_x)];
     outputs.extend(grads.into_iter().map(|grad| Output::new("activation, gradient of a parameter", grad)));
     outputs
 }
