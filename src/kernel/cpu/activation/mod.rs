@@ -13,6 +13,7 @@
 //! and finish in `f64`, so that results do not depend on the number of threads.
 
 mod planes;
+pub mod program;
 mod rows;
 
 use std::fmt::{self, Debug};
