@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::registry;
 
@@ -343,7 +344,7 @@ fn is_activation(item: &str) -> Result<(), String> {
 
 /// The items of a list, each of them checked.
 fn listed(text: &str, check: fn(&str) -> Result<(), String>) -> Result<Listed, String> {
-    let items: Vec<String> = registry::split_activations(text).into_iter().map(str::to_owned).collect();
+    let items: Vec<String> = split_list(text).into_iter().map(str::to_owned).collect();
     items.iter().try_for_each(|item| check(item))?;
     Ok(Listed(items))
 }

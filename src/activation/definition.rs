@@ -4,9 +4,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-use super::{Activation, MAX_PARAMS, Param};
+use super::{Activation, MAX_PARAMS, Param, Written};
 use crate::kernel::ParamArray;
-use crate::kernel::cpu::activation::Kernels;
+use crate::kernel::cpu::activation::program::Program;
+use crate::kernel::cpu::activation::{Computation, Kernels};
 
 /// An activation as a value: its name, its parameters and its kernels.
 ///
@@ -59,6 +60,8 @@ impl Deref for ParamList {
 enum Source {
     /// Kernels compiled for the formula of a type.
     Compiled { f32: fn() -> Kernels<f32>, f64: fn() -> Kernels<f64> },
+    /// A list of operations.
+    Written(&'static Program),
 }
 
 /// The definition of a type, as a constant.
@@ -84,6 +87,29 @@ impl Definition {
     /// That of a type, from its constants.
     pub(super) const fn typed<A: Activation>() -> &'static Self {
         Typed::<A>::DEFINITION
+    }
+
+    /// That of a formula. The memory is never given back.
+    pub(super) fn written(written: &Written) -> &'static Self {
+        let leaked = |text: &str| -> &'static str { text.to_owned().leak() };
+        let params: Vec<Param> = written
+            .params()
+            .iter()
+            .map(|param| Param {
+                name: leaked(&param.name),
+                start: param.start,
+                swapped: param.swapped,
+                trained: param.trained,
+            })
+            .collect();
+        Box::leak(Box::new(Self {
+            name: leaked(written.name()),
+            text: leaked(written.text()),
+            params: Params::Listed(ParamList::of(&params)),
+            differentiates_from_output: false,
+            cuda: None,
+            kernels: Source::Written(Box::leak(Box::new(written.program().clone()))),
+        }))
     }
 
     /// The same activation with other values of its parameters at the start: `params` are its own but for those. Text is
@@ -120,16 +146,20 @@ impl Definition {
         self.cuda
     }
 
-    /// The kernels in `f32`.
-    pub(super) fn kernels_f32(&self) -> Kernels<f32> {
-        let Source::Compiled { f32, .. } = self.kernels;
-        f32()
+    /// What computes it in `f32`.
+    pub(super) fn computation_f32(&self) -> Computation<f32> {
+        match self.kernels {
+            Source::Compiled { f32, .. } => Computation::Compiled(f32()),
+            Source::Written(program) => Computation::Written(program),
+        }
     }
 
-    /// The kernels in `f64`.
-    pub(super) fn kernels_f64(&self) -> Kernels<f64> {
-        let Source::Compiled { f64, .. } = self.kernels;
-        f64()
+    /// What computes it in `f64`.
+    pub(super) fn computation_f64(&self) -> Computation<f64> {
+        match self.kernels {
+            Source::Compiled { f64, .. } => Computation::Compiled(f64()),
+            Source::Written(program) => Computation::Written(program),
+        }
     }
 }
 

@@ -39,6 +39,7 @@
 mod chosen;
 mod definition;
 mod elu;
+mod find;
 mod leaky_relu;
 mod prelu;
 mod pvlu;
@@ -51,6 +52,7 @@ pub mod written;
 pub use chosen::Chosen;
 pub use definition::{Definition, ParamList};
 pub use elu::Elu;
+pub use find::{FindError, find};
 pub use leaky_relu::LeakyRelu;
 pub use prelu::PRelu;
 pub use pvlu::Pvlu;
@@ -61,7 +63,7 @@ pub use vlu::Vlu;
 pub use written::{Written, WrittenError};
 
 pub use crate::kernel::ParamArray;
-pub use crate::kernel::cpu::activation::Kernels;
+pub use crate::kernel::cpu::activation::{Computation, Kernels};
 pub use crate::kernel::cpu::simd::Real;
 
 use std::fmt::Debug;
@@ -189,7 +191,7 @@ impl FusedElement for f32 {
         A::kernels_f32()
     }
     fn fused(activation: &Definition) -> Fused<f32> {
-        Fused { cpu: activation.kernels_f32(), cuda: activation.cuda() }
+        Fused { cpu: activation.computation_f32(), cuda: activation.cuda() }
     }
 }
 
@@ -198,7 +200,7 @@ impl FusedElement for f64 {
         A::kernels_f64()
     }
     fn fused(activation: &Definition) -> Fused<f64> {
-        Fused { cpu: activation.kernels_f64(), cuda: activation.cuda() }
+        Fused { cpu: activation.computation_f64(), cuda: activation.cuda() }
     }
 }
 
@@ -206,7 +208,7 @@ impl FusedElement for f64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Fused<E: 'static> {
     /// Those of the CPU.
-    pub cpu: Kernels<E>,
+    pub cpu: Computation<E>,
     /// [`Activation::CUDA`].
     pub cuda: Option<&'static str>,
 }

@@ -27,7 +27,7 @@ pub fn second_moment(activation: &Definition) -> f64 {
     let params: Vec<[f64; 1]> = activation.params().iter().map(|param| [param.start]).collect();
     let params: Vec<&[f64]> = params.iter().map(<[f64; 1]>::as_slice).collect();
     let layout = Layout { outer: 1, channels: 1, inner: z.len() };
-    (<f64 as FusedElement>::fused(activation).cpu.forward)(layout, &z, &params, &mut f);
+    <f64 as FusedElement>::fused(activation).cpu.forward(layout, &z, &params, &mut f);
     let density = |z: f64| libm::exp(-0.5 * z * z) / std::f64::consts::TAU.sqrt();
     z.iter().zip(&f).map(|(&z, f)| f * f * density(z) * STEP).sum()
 }

@@ -3,7 +3,7 @@
 
 mod typed;
 
-use pvlu::activation::{BUILT_IN, Definition};
+use pvlu::activation::{BUILT_IN, Definition, FindError, WrittenError};
 
 use crate::image::MAX_INPUT;
 use crate::model::Model;
@@ -89,15 +89,17 @@ pub fn activation_names() -> Vec<&'static str> {
     BUILT_IN.iter().map(|activation| activation.name()).collect()
 }
 
-/// The activation that a text asks for: its name. [`RegistryError::Activation`] if there is none.
+/// The activation that a text asks for: a name, a name with other start values, or a formula; see
+/// [`pvlu::activation::find`].
+///
+/// # Errors
+///
+/// [`RegistryError::Activation`] if there is none of this name, [`RegistryError::Formula`] for a text that cannot be read.
 pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
-    let found = BUILT_IN.iter().find(|activation| activation.name() == text);
-    found.copied().ok_or_else(|| RegistryError::Activation { name: text.to_owned() })
-}
-
-/// The texts in a list that is separated by commas, each of which asks for an activation.
-pub fn split_activations(list: &str) -> Vec<&str> {
-    list.split(',').map(str::trim).collect()
+    pvlu::activation::find(text).map_err(|error| match error {
+        FindError::Unknown { name } => RegistryError::Activation { name },
+        FindError::Written(error) => RegistryError::Formula(error),
+    })
 }
 
 /// What a model is built with.
@@ -145,6 +147,9 @@ pub enum RegistryError {
         /// The name asked for.
         name: String,
     },
+    /// A formula that is none.
+    #[error("{0}")]
+    Formula(#[source] WrittenError),
     /// A number of classes that no model takes.
     #[error("{model} does not take {classes} classes; it takes {} to {}", CLASSES.start(), CLASSES.end())]
     Classes {

@@ -65,6 +65,49 @@ impl<E> Debug for Kernels<E> {
     }
 }
 
+/// What computes an activation.
+#[derive(Clone, Copy, Debug)]
+pub enum Computation<E: 'static> {
+    /// Kernels that are compiled for its formula.
+    Compiled(Kernels<E>),
+    /// A list of operations, for a formula that is known only when the program runs.
+    Written(&'static program::Program),
+}
+
+impl<E: Element> Computation<E> {
+    /// See [`forward`].
+    pub fn forward(&self, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+        match self {
+            Self::Compiled(kernels) => (kernels.forward)(layout, x, params, y),
+            Self::Written(program) => program::forward(program, layout, x, params, y),
+        }
+    }
+
+    /// See [`forward_in_place`].
+    pub fn forward_in_place(&self, layout: Layout, params: &[&[E]], x: &mut [E]) {
+        match self {
+            Self::Compiled(kernels) => (kernels.forward_in_place)(layout, params, x),
+            Self::Written(program) => program::forward_in_place(program, layout, params, x),
+        }
+    }
+
+    /// See [`backward`].
+    pub fn backward(
+        &self,
+        layout: Layout,
+        x: &[E],
+        params: &[&[E]],
+        cotangent: &[E],
+        grad_x: InputGradient<&mut [E]>,
+        grad_params: &mut [Option<&mut [E]>],
+    ) {
+        match self {
+            Self::Compiled(kernels) => (kernels.backward)(layout, x, params, cotangent, grad_x, grad_params),
+            Self::Written(program) => program::backward(program, layout, x, params, cotangent, grad_x, grad_params),
+        }
+    }
+}
+
 /// `y[n, c, s] = f(x[n, c, s]; params[..][c])`.
 ///
 /// # Panics

@@ -192,9 +192,9 @@ fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output
     let params: Vec<&[E]> = params.iter().map(Vec::as_slice).collect();
     let (mut y, mut grad_x) = (unwritten(layout.len()), zeros(layout.len()));
     let mut grads: Vec<Vec<E>> = params.iter().map(|_| zeros(channels)).collect();
-    (kernels.forward)(layout, &x, &params, &mut y);
+    kernels.forward(layout, &x, &params, &mut y);
     let mut slots: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-    (kernels.backward)(layout, &x, &params, &cotangent(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
+    kernels.backward(layout, &x, &params, &cotangent(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
     let mut outputs = vec![Output::new(activation.name(), y), Output::new("activation, gradient of the input", grad_x)];
     outputs.extend(grads.into_iter().map(|grad| Output::new("activation, gradient of a parameter", grad)));
     outputs
