@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::registry;
+use pvlu_zoo::text::{did_you_mean, quoted};
 
 use crate::error::CliError;
 use crate::runs::store::Earlier;
@@ -331,7 +332,14 @@ fn activations(text: &str) -> Result<Listed, String> {
 }
 
 fn arms(text: &str) -> Result<Listed, String> {
-    listed(text, |item| if ARMS.contains(&item) { Ok(()) } else { is_activation(item) })
+    let is_arm = |item: &str| match is_activation(item) {
+        Err(error) if !ARMS.contains(&item) => Err(match did_you_mean(item, &ARMS).as_str() {
+            "" => error,
+            meant => format!("unknown arm {}{meant}", quoted(item)),
+        }),
+        _ => Ok(()),
+    };
+    listed(text, is_arm)
 }
 
 fn is_activation(item: &str) -> Result<(), String> {

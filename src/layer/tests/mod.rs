@@ -2,6 +2,7 @@
 
 mod activations;
 mod batch_norm;
+mod chosen;
 mod convolution;
 mod frozen;
 mod in_place;
