@@ -10,6 +10,7 @@ use pvlu_zoo::registry;
 use pvlu_zoo::text::{did_you_mean, quoted};
 
 use crate::error::CliError;
+use crate::formula::HELP;
 use crate::runs::store::Earlier;
 use crate::tuning::{ARMS, RESERVED};
 
@@ -35,16 +36,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Table 1: the six-convolution network on CIFAR-100, without augmentation
+    #[command(after_long_help = HELP)]
     Table1(TableArgs),
     /// Table 2: the same with augmentation
+    #[command(after_long_help = HELP)]
     Table2(TableArgs),
     /// Table 3: pretrained VGG on CIFAR-10, everything frozen but the activations' parameters
+    #[command(after_long_help = HELP)]
     Table3(TuningArgs),
     /// Table 4: the same on blurred images
+    #[command(after_long_help = HELP)]
     Table4(TuningArgs),
     /// Table 5: pretrained ResNets on CIFAR-10, batch norm trained
+    #[command(after_long_help = HELP)]
     Table5(TuningArgs),
     /// Table 6: the same on CIFAR-100
+    #[command(after_long_help = HELP)]
     Table6(TuningArgs),
     /// Figure 1: VLU and its derivative
     Figure1(FigureArgs),
@@ -55,10 +62,12 @@ pub enum Command {
     /// Figure 4: images before and after the Gaussian filter
     Figure4(FigureArgs),
     /// All tables, one after the other, then all figures and the report
+    #[command(after_long_help = HELP)]
     All(AllArgs),
     /// Every table that there is beside the paper's, with all figures, as a page and as Markdown
     Report(ReportArgs),
     /// The runs of tables, by their addresses, for --only
+    #[command(after_long_help = HELP)]
     Plan(PlanArgs),
     /// Tables from the finished runs of several output folders
     Merge(MergeArgs),

@@ -256,5 +256,5 @@ impl CliError {
 
 /// Whether a name is wrong.
 fn is_name(error: &RegistryError) -> bool {
-    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. })
+    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. } | RegistryError::Formula(_))
 }

@@ -14,6 +14,7 @@ pub mod digest;
 pub mod error;
 pub mod figure;
 pub mod figures;
+pub mod formula;
 pub mod input;
 pub mod inspect;
 pub mod interrupt;

@@ -8,7 +8,7 @@
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::activation::{Definition, FusedElement};
+use pvlu::activation::{Activation, Definition, FusedElement};
 use pvlu::kernel::cpu::Layout;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, WalkerMut};
 use pvlu::random::StandardNormal;
@@ -32,11 +32,16 @@ pub fn second_moment(activation: &Definition) -> f64 {
     z.iter().zip(&f).map(|(&z, f)| f * f * density(z) * STEP).sum()
 }
 
-/// Draws the weights of a network in forward order: normal, with the variance that suits the activation; 2 / n under ReLU.
+/// Draws the weights of a network in forward order: normal, with the variance that suits activation `A`; 2 / n under ReLU.
 ///
 /// For networks built with [`pvlu::layer::try_build_unfilled`]. Under ReLU these are the weights that dfdx's
 /// `build_module` draws on a device with that seed.
-pub fn he(net: &mut dyn Walk<f32, Cpu>, activation: &Definition, seed: u64) -> Result<(), Error> {
+pub fn he<A: Activation>(net: &mut dyn Walk<f32, Cpu>, seed: u64) -> Result<(), Error> {
+    he_for(net, A::definition(), seed)
+}
+
+/// As [`he`], for an activation that is a value.
+pub fn he_for(net: &mut dyn Walk<f32, Cpu>, activation: &Definition, seed: u64) -> Result<(), Error> {
     he_under(net, seed, (0.5 / second_moment(activation)).sqrt(), &|_| true)
 }
 

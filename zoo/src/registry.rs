@@ -150,6 +150,18 @@ pub enum RegistryError {
     /// A formula that is none.
     #[error("{0}")]
     Formula(#[source] WrittenError),
+    /// An activation for which no start weights can be drawn.
+    #[error(
+        "no start weights suit activation {}: the mean of its square under a standard normal is {moment}, and weights \
+         are scaled by one over its root",
+        quoted(activation)
+    )]
+    Moment {
+        /// How it is written.
+        activation: &'static str,
+        /// The mean of its square.
+        moment: f64,
+    },
     /// A number of classes that no model takes.
     #[error("{model} does not take {classes} classes; it takes {} to {}", CLASSES.start(), CLASSES.end())]
     Classes {

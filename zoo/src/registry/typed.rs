@@ -77,7 +77,11 @@ where
     choose_activation(&mut net, activation, |param| param.start)?;
     let mut model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
     if let Start::Seed(seed) = options.weights {
-        init::he(&mut model.net, activation, seed)?;
+        let moment = init::second_moment(activation);
+        if !moment.is_normal() {
+            return Err(RegistryError::Moment { activation: activation.text(), moment });
+        }
+        init::he_for(&mut model.net, activation, seed)?;
         model.seed_dropout(seed);
     }
     Ok(Box::new(match swap {
