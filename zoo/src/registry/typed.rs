@@ -19,7 +19,7 @@ use crate::init;
 #[cfg(feature = "cuda")]
 use crate::model::NetworkOn;
 use crate::model::{Classifier, Model, Network, Swaps};
-use crate::resnet::{cifar, v1, v2};
+use crate::resnet::{basic, cifar, v1, v2};
 use crate::{sequential, vgg};
 
 /// Builds a model for images of the given height and width, which were checked.
@@ -137,17 +137,30 @@ macro_rules! instances {
 }
 instances! {
     sequential6conv: sequential::Sequential6Conv, [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu];
+    vgg11_large: vgg::Vgg11, [Relu, PRelu, Pvlu];
+    vgg11_small: vgg::Vgg11Small, [Relu, PRelu, Pvlu];
+    vgg13_large: vgg::Vgg13, [Relu, PRelu, Pvlu];
+    vgg13_small: vgg::Vgg13Small, [Relu, PRelu, Pvlu];
     vgg16_large: vgg::Vgg16, [Relu, PRelu, Pvlu];
     vgg16_small: vgg::Vgg16Small, [Relu, PRelu, Pvlu];
     vgg19_large: vgg::Vgg19, [Relu, PRelu, Pvlu];
     vgg19_small: vgg::Vgg19Small, [Relu, PRelu, Pvlu];
+    vgg11_bn_large: vgg::Vgg11Bn, [Relu, PRelu, Pvlu];
+    vgg11_bn_small: vgg::Vgg11BnSmall, [Relu, PRelu, Pvlu];
+    vgg13_bn_large: vgg::Vgg13Bn, [Relu, PRelu, Pvlu];
+    vgg13_bn_small: vgg::Vgg13BnSmall, [Relu, PRelu, Pvlu];
     vgg16_bn_large: vgg::Vgg16Bn, [Relu, PRelu, Pvlu];
     vgg16_bn_small: vgg::Vgg16BnSmall, [Relu, PRelu, Pvlu];
     vgg19_bn_large: vgg::Vgg19Bn, [Relu, PRelu, Pvlu];
     vgg19_bn_small: vgg::Vgg19BnSmall, [Relu, PRelu, Pvlu];
+    resnet18: basic::ResNet18, [Relu, Pvlu];
+    resnet34: basic::ResNet34, [Relu, Pvlu];
     resnet50: v1::ResNet50, [Relu, Pvlu];
+    resnet101: v1::ResNet101, [Relu, Pvlu];
+    resnet152: v1::ResNet152, [Relu, Pvlu];
     resnet50_v1_5: v1::ResNet50V1_5, [Relu, Pvlu];
     resnet101_v1_5: v1::ResNet101V1_5, [Relu, Pvlu];
+    resnet152_v1_5: v1::ResNet152V1_5, [Relu, Pvlu];
     resnet50v2: v2::ResNet50V2, [Relu, Pvlu];
     resnet101v2: v2::ResNet101V2, [Relu, Pvlu];
     resnet152v2: v2::ResNet152V2, [Relu, Pvlu];
@@ -176,8 +189,12 @@ macro_rules! two_heads {
     )*};
 }
 two_heads! {
+    vgg11: vgg11_large, vgg11_small;
+    vgg13: vgg13_large, vgg13_small;
     vgg16: vgg16_large, vgg16_small;
     vgg19: vgg19_large, vgg19_small;
+    vgg11_bn: vgg11_bn_large, vgg11_bn_small;
+    vgg13_bn: vgg13_bn_large, vgg13_bn_small;
     vgg16_bn: vgg16_bn_large, vgg16_bn_small;
     vgg19_bn: vgg19_bn_large, vgg19_bn_small;
 }
