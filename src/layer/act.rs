@@ -91,7 +91,7 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> Act<A, C, E, D> {
 impl<const C: usize, E: Dtype, D: Host<E>> Act<Chosen, C, E, D> {
     /// Makes it apply another activation, with the parameters of training from scratch.
     ///
-    /// For a whole network, see [`Switch::choose_activation`](super::Switch::choose_activation).
+    /// For a whole network, see [`choose_activation`].
     pub fn choose(&mut self, activation: &'static Definition) -> Result<(), Error> {
         choose_activation(self, activation, |param| param.start)
     }

@@ -8,7 +8,7 @@ use pvlu::activation::{BUILT_IN, Definition, FindError, WrittenError};
 use crate::image::MAX_INPUT;
 use crate::model::Model;
 use crate::names::LayerNames;
-use crate::resnet::{cifar, v1, v2};
+use crate::resnet::{basic, cifar, v1, v2};
 use crate::text::{did_you_mean, quoted};
 use crate::{sequential, vgg};
 
@@ -34,6 +34,7 @@ pub enum Sides {
 enum Family {
     Sequential6Conv,
     Vgg { convolutions: [usize; 5], batch_norm: bool },
+    Basic([usize; 4]),
     KerasV1([usize; 4]),
     TorchV1([usize; 4]),
     V2([usize; 4]),
@@ -50,15 +51,24 @@ pub struct Entry {
 }
 
 /// Every model, in the order in which they are listed.
-pub static MODELS: [Entry; 21] = [
+pub static MODELS: [Entry; 30] = [
     Entry::new("sequential6conv", Family::Sequential6Conv, typed::sequential6conv),
+    Entry::vgg("vgg11", vgg::CONVOLUTIONS_11, false, typed::vgg11),
+    Entry::vgg("vgg13", vgg::CONVOLUTIONS_13, false, typed::vgg13),
     Entry::vgg("vgg16", vgg::CONVOLUTIONS_16, false, typed::vgg16),
     Entry::vgg("vgg19", vgg::CONVOLUTIONS_19, false, typed::vgg19),
+    Entry::vgg("vgg11_bn", vgg::CONVOLUTIONS_11, true, typed::vgg11_bn),
+    Entry::vgg("vgg13_bn", vgg::CONVOLUTIONS_13, true, typed::vgg13_bn),
     Entry::vgg("vgg16_bn", vgg::CONVOLUTIONS_16, true, typed::vgg16_bn),
     Entry::vgg("vgg19_bn", vgg::CONVOLUTIONS_19, true, typed::vgg19_bn),
+    Entry::new("resnet18", Family::Basic(basic::BLOCKS_18), typed::resnet18),
+    Entry::new("resnet34", Family::Basic(basic::BLOCKS_34), typed::resnet34),
     Entry::new("resnet50", Family::KerasV1(v1::BLOCKS_50), typed::resnet50),
+    Entry::new("resnet101", Family::KerasV1(v1::BLOCKS_101), typed::resnet101),
+    Entry::new("resnet152", Family::KerasV1(v1::BLOCKS_152), typed::resnet152),
     Entry::new("resnet50_v1_5", Family::TorchV1(v1::BLOCKS_50_V1_5), typed::resnet50_v1_5),
     Entry::new("resnet101_v1_5", Family::TorchV1(v1::BLOCKS_101_V1_5), typed::resnet101_v1_5),
+    Entry::new("resnet152_v1_5", Family::TorchV1(v1::BLOCKS_152_V1_5), typed::resnet152_v1_5),
     Entry::new("resnet50v2", Family::V2(v2::BLOCKS_50), typed::resnet50v2),
     Entry::new("resnet101v2", Family::V2(v2::BLOCKS_101), typed::resnet101v2),
     Entry::new("resnet152v2", Family::V2(v2::BLOCKS_152), typed::resnet152v2),
@@ -227,7 +237,9 @@ impl Entry {
         match self.family {
             Family::Sequential6Conv => Sides::Square(&[32]),
             Family::Vgg { .. } => Sides::Square(&[224, 32]),
-            Family::KerasV1(_) | Family::TorchV1(_) | Family::V2(_) => Sides::Any { least: 32, default: 224 },
+            Family::Basic(_) | Family::KerasV1(_) | Family::TorchV1(_) | Family::V2(_) => {
+                Sides::Any { least: 32, default: 224 }
+            }
             Family::Cifar { .. } => Sides::Any { least: 8, default: 32 },
         }
     }
@@ -255,6 +267,7 @@ impl Entry {
         match self.family {
             Family::Sequential6Conv => sequential::names(),
             Family::Vgg { convolutions, batch_norm } => vgg::names(convolutions, batch_norm, image == (32, 32)),
+            Family::Basic(blocks) => basic::names(blocks),
             Family::KerasV1(blocks) => v1::keras_names(blocks),
             Family::TorchV1(blocks) => v1::torch_names(blocks),
             Family::V2(blocks) => v2::names(blocks),

@@ -19,7 +19,7 @@ use crate::init;
 #[cfg(feature = "cuda")]
 use crate::model::NetworkOn;
 use crate::model::{Classifier, Model, Network, Swap};
-use crate::resnet::{cifar, v1, v2};
+use crate::resnet::{basic, cifar, v1, v2};
 use crate::{sequential, vgg};
 
 /// Builds a model for images of the given height and width, which were checked, with an activation.
@@ -139,17 +139,30 @@ macro_rules! instances {
 }
 instances! {
     sequential6conv: sequential::PaperTrunk, sequential::OpenHead<A>;
+    vgg11_large: vgg::Vgg11Trunk, vgg::OpenHead<A>;
+    vgg11_small: vgg::Vgg11Trunk, vgg::OpenSmallHead<A>;
+    vgg13_large: vgg::Vgg13Trunk, vgg::OpenHead<A>;
+    vgg13_small: vgg::Vgg13Trunk, vgg::OpenSmallHead<A>;
     vgg16_large: vgg::Vgg16Trunk, vgg::OpenHead<A>;
     vgg16_small: vgg::Vgg16Trunk, vgg::OpenSmallHead<A>;
     vgg19_large: vgg::Vgg19Trunk, vgg::OpenHead<A>;
     vgg19_small: vgg::Vgg19Trunk, vgg::OpenSmallHead<A>;
+    vgg11_bn_large: vgg::Vgg11BnTrunk, vgg::OpenHead<A>;
+    vgg11_bn_small: vgg::Vgg11BnTrunk, vgg::OpenSmallHead<A>;
+    vgg13_bn_large: vgg::Vgg13BnTrunk, vgg::OpenHead<A>;
+    vgg13_bn_small: vgg::Vgg13BnTrunk, vgg::OpenSmallHead<A>;
     vgg16_bn_large: vgg::Vgg16BnTrunk, vgg::OpenHead<A>;
     vgg16_bn_small: vgg::Vgg16BnTrunk, vgg::OpenSmallHead<A>;
     vgg19_bn_large: vgg::Vgg19BnTrunk, vgg::OpenHead<A>;
     vgg19_bn_small: vgg::Vgg19BnTrunk, vgg::OpenSmallHead<A>;
+    resnet18: basic::ResNet18Trunk, basic::OpenHead;
+    resnet34: basic::ResNet34Trunk, basic::OpenHead;
     resnet50: v1::ResNet50Trunk, v1::OpenHead;
+    resnet101: v1::ResNet101Trunk, v1::OpenHead;
+    resnet152: v1::ResNet152Trunk, v1::OpenHead;
     resnet50_v1_5: v1::ResNet50V1_5Trunk, v1::OpenHead;
     resnet101_v1_5: v1::ResNet101V1_5Trunk, v1::OpenHead;
+    resnet152_v1_5: v1::ResNet152V1_5Trunk, v1::OpenHead;
     resnet50v2: v2::ResNet50V2Trunk, v2::OpenHead;
     resnet101v2: v2::ResNet101V2Trunk, v2::OpenHead;
     resnet152v2: v2::ResNet152V2Trunk, v2::OpenHead;
@@ -183,8 +196,12 @@ macro_rules! two_heads {
     )*};
 }
 two_heads! {
+    vgg11: vgg11_large, vgg11_small;
+    vgg13: vgg13_large, vgg13_small;
     vgg16: vgg16_large, vgg16_small;
     vgg19: vgg19_large, vgg19_small;
+    vgg11_bn: vgg11_bn_large, vgg11_bn_small;
+    vgg13_bn: vgg13_bn_large, vgg13_bn_small;
     vgg16_bn: vgg16_bn_large, vgg16_bn_small;
     vgg19_bn: vgg19_bn_large, vgg19_bn_small;
 }
