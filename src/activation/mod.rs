@@ -1,29 +1,28 @@
 //! Activations: the formula, the name and the parameters of each.
 //!
-//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. Snake (Ziyin 2020),
-//! x + sin^2(a x) / a with a trained frequency a for each channel:
+//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. ISRU (Carlile 2017),
+//! x / sqrt(1 + a x^2) with a trained a for each channel:
 //!
 //! ```
 //! use pvlu::activation::{Activation, Param, Real};
 //!
 //! #[derive(Clone, Copy, Debug, Default)]
-//! struct Snake;
+//! struct Isru;
 //!
-//! impl Activation for Snake {
-//!     const NAME: &'static str = "snake";
+//! impl Activation for Isru {
+//!     const NAME: &'static str = "isru";
 //!     type Params<T: Copy> = [T; 1];
 //!     const PARAMS: [Param; 1] = [Param::trained("a", 1.0)];
 //!
 //!     #[inline(always)]
 //!     fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
-//!         let sin = (a * x).sin();
-//!         x + sin * sin / a
+//!         x / (a * x).mul_add(x, R::of(1.0)).sqrt()
 //!     }
 //!     #[inline(always)]
 //!     fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
-//!         let (sin, cos) = (a * x).sin_cos();
-//!         let sin_twice = (sin + sin) * cos;
-//!         (R::of(1.0) + sin_twice, [(x * sin_twice - sin * sin / a) / a])
+//!         let reciprocal = R::of(1.0) / (a * x).mul_add(x, R::of(1.0)).sqrt();
+//!         let cube = reciprocal * reciprocal * reciprocal;
+//!         (cube, [R::of(-0.5) * x * x * x * cube])
 //!     }
 //! }
 //!
@@ -31,27 +30,46 @@
 //! use pvlu::layer::builder::Act;
 //!
 //! let dev = Cpu::default();
-//! let layer = dev.build_module::<Act<Snake, 2>, f32>();
+//! let layer = dev.build_module::<Act<Isru, 2>, f32>();
 //! let y = layer.forward(dev.tensor([[0.0, 1.0]]));
 //! assert_eq!(y.array()[0][0], 0.0);
 //! ```
 
+mod acon_c;
 mod elu;
+mod gelu;
+mod gelu_tanh;
 mod leaky_relu;
+mod mish;
 mod prelu;
 mod pvlu;
 mod relu;
 mod sine_relu;
+mod sinlu;
+mod snake;
+mod softplus;
 mod swish;
+mod swish_beta;
+mod tanh;
+mod vanishing;
 mod vlu;
 
+pub use acon_c::AconC;
 pub use elu::Elu;
+pub use gelu::Gelu;
+pub use gelu_tanh::GeluTanh;
 pub use leaky_relu::LeakyRelu;
+pub use mish::Mish;
 pub use prelu::PRelu;
 pub use pvlu::Pvlu;
 pub use relu::Relu;
 pub use sine_relu::SineRelu;
+pub use sinlu::SinLu;
+pub use snake::Snake;
+pub use softplus::Softplus;
 pub use swish::Swish;
+pub use swish_beta::SwishBeta;
+pub use tanh::Tanh;
 pub use vlu::Vlu;
 
 pub use crate::kernel::ParamArray;
@@ -114,8 +132,8 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
-    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is: those of this crate are, another
-    /// activation runs on the CPU alone.
+    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation runs on the
+    /// CPU alone.
     const CUDA: Option<&'static str> = None;
 
     /// f(x).
@@ -182,13 +200,17 @@ impl<E: FusedElement> Fused<E> {
     }
 }
 
-/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too. A method of a concrete type is compiled here, once; a provided one
-/// would be instantiated, and its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body
-/// that could be inlined elsewhere would name the kernels there.
+/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too, or with `cpu`
+/// that it has not. A method of a concrete type is compiled here, once; a provided one would be instantiated, and its kernels
+/// with it, in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined elsewhere would name the
+/// kernels there.
 macro_rules! compiled_here {
     () => {
         const CUDA: Option<&'static str> = Some(<Self as $crate::activation::Activation>::NAME);
 
+        $crate::activation::compiled_here!(cpu);
+    };
+    (cpu) => {
         #[inline(never)]
         fn kernels_f32() -> $crate::activation::Kernels<f32> {
             $crate::activation::Kernels::of::<Self>()
