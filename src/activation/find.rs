@@ -51,14 +51,14 @@ pub fn find(text: &str) -> Result<&'static Definition, FindError> {
         let written = Written::parse(text).map_err(FindError::Written)?;
         return Ok(kept(written.text(), || Definition::written(&written)));
     }
-    let Some((name, _)) = text.split_once(';') else { return Err(FindError::Unknown { name: text.to_owned() }) };
+    let Some((name, list)) = text.split_once(';') else { return Err(FindError::Unknown { name: text.to_owned() }) };
     let name = name.trim();
     let Some(base) = built_in(name) else { return Err(FindError::Unknown { name: name.to_owned() }) };
-    let settings = parse_settings(text).map_err(FindError::Written)?;
+    let settings = parse_settings(list).map_err(FindError::Written)?;
     let params = base.params();
     let names: Vec<&str> = params.iter().map(|param| param.name).collect();
     if let Some(unknown) = settings.iter().find(|setting| !names.contains(&setting.name.as_str())) {
-        return Err(FindError::Written(unknown.unknown(text, &names)));
+        return Err(FindError::Written(unknown.unknown(list, &names)));
     }
     let set: Vec<Param> = params
         .iter()

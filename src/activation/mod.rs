@@ -1,29 +1,28 @@
 //! Activations: the formula, the name and the parameters of each.
 //!
-//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. Snake (Ziyin 2020),
-//! x + sin^2(a x) / a with a trained frequency a for each channel:
+//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. ISRU (Carlile 2017),
+//! x / sqrt(1 + a x^2) with a trained a for each channel:
 //!
 //! ```
 //! use pvlu::activation::{Activation, Param, Real};
 //!
 //! #[derive(Clone, Copy, Debug, Default)]
-//! struct Snake;
+//! struct Isru;
 //!
-//! impl Activation for Snake {
-//!     const NAME: &'static str = "snake";
+//! impl Activation for Isru {
+//!     const NAME: &'static str = "isru";
 //!     type Params<T: Copy> = [T; 1];
 //!     const PARAMS: [Param; 1] = [Param::trained("a", 1.0)];
 //!
 //!     #[inline(always)]
 //!     fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
-//!         let sin = (a * x).sin();
-//!         x + sin * sin / a
+//!         x / (a * x).mul_add(x, R::of(1.0)).sqrt()
 //!     }
 //!     #[inline(always)]
 //!     fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
-//!         let (sin, cos) = (a * x).sin_cos();
-//!         let sin_twice = (sin + sin) * cos;
-//!         (R::of(1.0) + sin_twice, [(x * sin_twice - sin * sin / a) / a])
+//!         let reciprocal = R::of(1.0) / (a * x).mul_add(x, R::of(1.0)).sqrt();
+//!         let cube = reciprocal * reciprocal * reciprocal;
+//!         (cube, [R::of(-0.5) * x * x * x * cube])
 //!     }
 //! }
 //!
@@ -31,36 +30,54 @@
 //! use pvlu::layer::builder::Act;
 //!
 //! let dev = Cpu::default();
-//! let layer = dev.build_module::<Act<Snake, 2>, f32>();
+//! let layer = dev.build_module::<Act<Isru, 2>, f32>();
 //! let y = layer.forward(dev.tensor([[0.0, 1.0]]));
 //! assert_eq!(y.array()[0][0], 0.0);
 //! ```
 
 mod chosen;
 mod definition;
-mod elu;
 mod find;
-mod leaky_relu;
-mod prelu;
-mod pvlu;
-mod relu;
-mod sine_relu;
-mod swish;
-mod vlu;
+mod vanishing;
 pub mod written;
 
 pub use chosen::Chosen;
 pub use definition::{Definition, ParamList};
-pub use elu::Elu;
 pub use find::{FindError, find};
-pub use leaky_relu::LeakyRelu;
-pub use prelu::PRelu;
-pub use pvlu::Pvlu;
-pub use relu::Relu;
-pub use sine_relu::SineRelu;
-pub use swish::Swish;
-pub use vlu::Vlu;
 pub use written::{Written, WrittenError};
+
+/// The activations of this crate, each a file and a type: from this list all others are made.
+macro_rules! built_in {
+    ($($module:ident: $activation:ident),+ $(,)?) => {
+        $(
+            mod $module;
+            pub use $module::$activation;
+        )+
+
+        /// Every activation of this crate but [`Chosen`], which is any of them: in the order of the paper's first table, then
+        /// the others. What lists activations lists these.
+        pub static BUILT_IN: &[&Definition] = &[$(Definition::typed::<$activation>()),+];
+    };
+}
+built_in! {
+    relu: Relu,
+    leaky_relu: LeakyRelu,
+    elu: Elu,
+    prelu: PRelu,
+    sine_relu: SineRelu,
+    swish: Swish,
+    vlu: Vlu,
+    pvlu: Pvlu,
+    gelu: Gelu,
+    gelu_tanh: GeluTanh,
+    mish: Mish,
+    softplus: Softplus,
+    tanh: Tanh,
+    snake: Snake,
+    sinlu: SinLu,
+    swish_beta: SwishBeta,
+    acon_c: AconC,
+}
 
 pub use crate::kernel::ParamArray;
 pub use crate::kernel::cpu::activation::{Computation, Kernels};
@@ -69,19 +86,6 @@ pub use crate::kernel::cpu::simd::Real;
 use std::fmt::Debug;
 
 use crate::kernel::{Element, Formula};
-
-/// Every activation of this crate but [`Chosen`], which is any of them: in the order of the paper's first table, then the
-/// others. What lists activations lists these.
-pub static BUILT_IN: [&Definition; 8] = [
-    Definition::typed::<Relu>(),
-    Definition::typed::<LeakyRelu>(),
-    Definition::typed::<Elu>(),
-    Definition::typed::<PRelu>(),
-    Definition::typed::<SineRelu>(),
-    Definition::typed::<Swish>(),
-    Definition::typed::<Vlu>(),
-    Definition::typed::<Pvlu>(),
-];
 
 /// The largest number of parameters that an activation has.
 pub const MAX_PARAMS: usize = 4;
@@ -138,8 +142,8 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
-    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is: those of this crate are, another
-    /// activation runs on the CPU alone.
+    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation runs on the
+    /// CPU alone.
     const CUDA: Option<&'static str> = None;
 
     /// f(x).
@@ -213,13 +217,17 @@ pub struct Fused<E: 'static> {
     pub cuda: Option<&'static str>,
 }
 
-/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too. A method of a concrete type is compiled here, once; a provided one
-/// would be instantiated, and its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body
-/// that could be inlined elsewhere would name the kernels there.
+/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too, or with `cpu`
+/// that it has not. A method of a concrete type is compiled here, once; a provided one would be instantiated, and its kernels
+/// with it, in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined elsewhere would name the
+/// kernels there.
 macro_rules! compiled_here {
     () => {
         const CUDA: Option<&'static str> = Some(<Self as $crate::activation::Activation>::NAME);
 
+        $crate::activation::compiled_here!(cpu);
+    };
+    (cpu) => {
         #[inline(never)]
         fn kernels_f32() -> $crate::activation::Kernels<f32> {
             $crate::activation::Kernels::of::<Self>()

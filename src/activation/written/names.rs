@@ -1,5 +1,6 @@
 //! The words of a formula.
 
+use crate::activation::BUILT_IN;
 use crate::kernel::cpu::activation::program::Operation;
 
 /// The functions, with as many arguments as their operation has operands.
@@ -21,28 +22,6 @@ pub(super) const FUNCTIONS: [(&str, Operation); 15] = [
     ("softplus", Operation::Softplus),
 ];
 
-/// The built-in activations.
-pub(super) const BUILT_IN: [&str; 18] = [
-    "relu",
-    "leaky_relu",
-    "elu",
-    "prelu",
-    "sine_relu",
-    "swish",
-    "vlu",
-    "pvlu",
-    "gelu",
-    "gelu_tanh",
-    "mish",
-    "softplus",
-    "tanh",
-    "snake",
-    "sinlu",
-    "swish_beta",
-    "acon_c",
-    "prelu_element",
-];
-
 /// The function of a name.
 pub(super) fn function(name: &str) -> Option<Operation> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|&(_, operation)| operation)
@@ -55,7 +34,7 @@ pub(super) fn meaning(name: &str) -> Option<&'static str> {
         "pi" => Some("a number"),
         "fixed" | "swap" => Some("a word of the list of parameters"),
         _ if function(name).is_some() => Some("a function"),
-        _ if BUILT_IN.contains(&name) => Some("a built-in activation"),
+        _ if BUILT_IN.iter().any(|activation| activation.name() == name) => Some("a built-in activation"),
         _ => None,
     }
 }

@@ -34,7 +34,7 @@ const MODULE: Module = module!(
 
 /// The names of the formulas, those of [`Activation::NAME`](crate::activation::Activation::NAME).
 pub fn formulas() -> &'static [&'static str] {
-    &["relu", "leaky_relu", "elu", "prelu", "sine_relu", "swish", "vlu", "pvlu"]
+    &["relu", "leaky_relu", "elu", "prelu", "sine_relu", "swish", "swish_beta", "vlu", "pvlu"]
 }
 
 /// What the names of a formula's kernels begin with, and its number of parameters.
@@ -43,8 +43,8 @@ fn kernels(formula: &str) -> (&'static str, usize) {
         "relu" => ("relu", 0),
         "elu" => ("elu", 1),
         "sine_relu" => ("sine_relu", 1),
-        "swish" => ("swish", 1),
         // Of the trained ones the formulas are the same.
+        "swish" | "swish_beta" => ("swish", 1),
         "leaky_relu" | "prelu" => ("leaky_relu", 1),
         "vlu" | "pvlu" => ("vlu", 2),
         other => panic!("no CUDA kernels of a formula {other}"),
@@ -171,7 +171,9 @@ fn pointers<E: CudaElement>(params: &[View<'_, E>]) -> [u64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::{Activation, Elu, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
+    use crate::activation::{
+        Activation, Elu, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, SwishBeta, Vlu,
+    };
 
     #[test]
     fn every_activation_of_this_crate_has_kernels_with_its_parameters() {
@@ -189,6 +191,7 @@ mod tests {
         check::<PRelu>();
         check::<SineRelu>();
         check::<Swish>();
+        check::<SwishBeta>();
         check::<Vlu>();
         check::<Pvlu>();
     }

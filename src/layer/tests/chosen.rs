@@ -92,7 +92,7 @@ fn a_chosen_layer_is_relu_until_something_else_is_chosen() {
     let relu: Vec<f64> = x.as_vec().into_iter().map(|x| x.max(0.0)).collect();
     assert_eq!(layer.forward(x.clone()).as_vec(), relu);
     assert_eq!((tensors(&layer).len(), layer.definition().name()), (0, "relu"));
-    for activation in BUILT_IN {
+    for &activation in BUILT_IN {
         layer.choose(activation).unwrap();
         let names: Vec<String> = tensors(&layer).into_iter().map(|(name, ..)| name).collect();
         assert!(names.iter().eq(activation.params().iter().map(|param| param.name)), "{}", activation.name());

@@ -11,6 +11,7 @@ macro_rules! transcendental {
         transcendental!(ln_1p -> Self: logarithm::ln_1p);
         transcendental!(tanh -> Self: tanh::tanh);
         transcendental!(erf -> Self: erf::erf);
+        transcendental!(normal -> (Self, Self): normal::normal);
     };
     (f64) => {
         transcendental!(sin_cos -> (Self, Self): sine::sin_cos_f64);
@@ -20,6 +21,7 @@ macro_rules! transcendental {
         transcendental!(ln_1p -> Self: sine::each_f64, libm::log1p);
         transcendental!(tanh -> Self: sine::each_f64, libm::tanh);
         transcendental!(erf -> Self: sine::each_f64, libm::erf);
+        transcendental!(normal -> (Self, Self): normal::normal_f64);
     };
     ($name:ident -> $result:ty: $code:path $(, $each:path)?) => {
         #[inline(always)]

@@ -12,6 +12,7 @@ mod erf;
 mod functions;
 mod level;
 mod logarithm;
+mod normal;
 mod parts;
 mod portable;
 mod real;

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::functions::transcendental;
 use super::parts::{Parts, ROOT_HALF};
 use super::real::{Lane, Real};
-use super::{erf, logarithm, sine, tanh};
+use super::{erf, logarithm, normal, sine, tanh};
 use crate::kernel::Element;
 use crate::kernel::element::Sealed;
 

@@ -48,6 +48,10 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// The error function, the integral of `2 / sqrt(pi) e^(-t^2)` over t from 0 to x.
     fn erf(self) -> Self;
+    /// The standard normal distribution: its distribution function, `(1 + erf(x / sqrt(2))) / 2`, which keeps its digits where it
+    /// is small, and its density. In `f32` at most 6 ulp and 3 ulp off the true values; in `f64` at most 3 ulp near 0, and more
+    /// the further away: at x they lose what rounding x^2 does.
+    fn normal(self) -> (Self, Self);
     /// The magnitude: no sign, of zero neither.
     fn abs(self) -> Self;
     /// The larger one: NaN if either is NaN, and of zeros of different sign plus zero.

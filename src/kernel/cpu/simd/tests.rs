@@ -47,6 +47,8 @@ function!(Ln1p, |x| x.ln_1p());
 function!(Sqrt, |x| x.sqrt());
 function!(Tanh, |x| x.tanh());
 function!(Erf, |x| x.erf());
+function!(Normal, |x| x.normal().0);
+function!(Density, |x| x.normal().1);
 function!(Abs, |x| x.abs());
 function!(Max, |x| x.max(R::of(0.5)));
 function!(Min, |x| (-x).min(x * x));
@@ -192,6 +194,8 @@ fn an_element_has_the_same_bits_at_every_level_whatever_its_neighbors() {
         check(x, Sqrt, "sqrt");
         check(x, Tanh, "tanh");
         check(x, Erf, "erf");
+        check(x, Normal, "normal");
+        check(x, Density, "density");
         check(x, Abs, "abs");
         check(x, Max, "max");
         check(x, Min, "min");

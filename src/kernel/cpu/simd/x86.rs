@@ -9,7 +9,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::functions::transcendental;
 use super::real::{Lane, MAX_WIDTH, Real};
-use super::{Kernel, Level, Portable, Simd, erf, logarithm, sine, tanh};
+use super::{Kernel, Level, Portable, Simd, erf, logarithm, normal, sine, tanh};
 use crate::kernel::element::{Element, Sealed};
 
 /// AVX2 and FMA: registers of 32 bytes.

@@ -8,7 +8,7 @@ mod pair;
 mod support;
 
 use dfdx::shapes::Const;
-use pvlu::activation::{Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::{Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, SwishBeta, Vlu};
 use pvlu::layer::builder::{
     Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D,
     ProjectedResidual, Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
@@ -66,6 +66,7 @@ images! {
     prelu: 5, Act<PRelu, 5>, as_built;
     sine_relu: 5, Act<SineRelu, 5>, as_built;
     swish: 5, Act<Swish, 5>, as_built;
+    swish_with_a_trained_beta: 5, Act<SwishBeta, 5>, as_built;
     vlu: 5, Act<Vlu, 5>, as_built;
     pvlu: 5, Act<Pvlu, 5>, as_built;
     pvlu_frozen: 5, Act<Pvlu, 5>, frozen;
