@@ -59,9 +59,12 @@ mod parts;
 mod pool2d;
 mod pool_global;
 mod residual;
+mod sequential;
 mod subsample;
+mod summary;
 mod swap;
 mod switches;
+mod two_heads;
 mod walk;
 
 pub use act::Act;
@@ -79,8 +82,10 @@ pub use pool_global::GlobalAvgPool2D;
 pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use residual::{ProjectedResidual, Residual};
 pub use subsample::SubsamplePad2D;
+pub use summary::{Counts, Summary, SummaryLine, summary};
 pub use swap::SwapActivation;
 pub use switches::{Mode, Switch, SwitchState};
+pub use two_heads::TwoHeads;
 pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
@@ -91,7 +96,7 @@ pub mod builder {
     pub use super::linear::builder::Linear;
     pub use super::{
         AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-        SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
+        SubsamplePad2D, TrunkAndHead, TwoHeads, ZeroPaddedMaxPool2D,
     };
 }
 

@@ -144,6 +144,28 @@ pub enum LayerKind {
     },
 }
 
+impl std::fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LayerKind::Conv2D { kernel, stride, padding, bias } => {
+                let bias = if *bias { "" } else { ", no bias" };
+                write!(f, "Conv2D {kernel}x{kernel}, stride {stride}, padding {padding}{bias}")
+            }
+            LayerKind::Linear => write!(f, "Linear"),
+            LayerKind::BatchNorm2D => write!(f, "BatchNorm2D"),
+            LayerKind::Activation { name, .. } => write!(f, "{name}"),
+            LayerKind::Pool2D { name, kernel, stride, padding } => {
+                write!(f, "{name} {kernel}x{kernel}, stride {stride}, padding {padding}")
+            }
+            LayerKind::GlobalPool2D => write!(f, "GlobalAvgPool2D"),
+            LayerKind::Flatten => write!(f, "Flatten2D"),
+            LayerKind::Dropout { percent } => write!(f, "Dropout {percent} %"),
+            LayerKind::Add => write!(f, "sum of the branches"),
+            LayerKind::Subsample { stride } => write!(f, "SubsamplePad2D, stride {stride}"),
+        }
+    }
+}
+
 /// One layer.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerOutline<'a> {
