@@ -36,7 +36,7 @@ pub use crate::layer::builder as nn;
 pub use crate::activation::{self, Activation, Elu, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu};
 pub use crate::check::{gradient_check, gradient_check_of};
 pub use crate::layer::{Extent, Mode, SwapActivation, Switch, Walk, summary};
-pub use crate::loss::{cross_entropy, try_cross_entropy};
+pub use crate::loss::{cross_entropy, cross_entropy_smoothed, try_cross_entropy, try_cross_entropy_smoothed};
 pub use crate::sequential;
 pub use crate::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 

@@ -42,6 +42,28 @@
 //!
 //! [`Switch::set_mode`] has either by hand, for gradients in evaluation and batch statistics without a tape; see
 //! [`Mode`].
+//!
+//! # More than six layers
+//!
+//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `BuildOnDevice<Cpu, f32>` is
+//! not implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
+//!
+//! # Layers of dfdx's
+//!
+//! In a tuple all modules have one type of error. That of these layers is [`Error`](crate::Error); that of dfdx's is what the
+//! device returns, `CpuError`. So none that computes something stands in a tuple beside one of these, and the compiler says
+//! "type mismatch resolving `<Tanh as Module<...>>::Error == Error`".
+//!
+//! | of dfdx | beside these layers |
+//! |---|---|
+//! | `Repeated<M, N>`, and tuples | as they are: their error is that of the modules in them |
+//! | `ReLU`, `Tanh`, `Sigmoid`, `Softmax`, `LogSoftmax` and all that have no tensors and keep the shape | in [`FromDfdx`] |
+//! | `SplitInto`, `AddInto` | run, but are no [`Walk`]: [`TwoHeads`], [`Residual`] |
+//! | `Residual`, `GeneralizedResidual` | not: they add by an operation that has dfdx's error. [`Residual`], [`ProjectedResidual`] |
+//! | modules with tensors (`Linear`, `LayerNorm1D`, `Embedding`, ...), `DropoutOneIn`, pools and reshapes | not: their tensors have no [`Role`], their shapes no [`Extent`] |
+//!
+//! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`. dfdx's
+//! optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
 
 mod act;
 mod any_tensor;
@@ -51,6 +73,7 @@ mod build;
 mod conv2d;
 mod dropout;
 mod flatten;
+mod from_dfdx;
 mod init;
 mod linear;
 mod normed_conv2d;
@@ -74,6 +97,7 @@ pub use build::try_build_unfilled;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
+pub use from_dfdx::FromDfdx;
 pub use linear::Linear;
 pub use normed_conv2d::NormedConv2D;
 pub use outline::{Extent, LayerKind, LayerOutline};
@@ -95,7 +119,7 @@ pub mod builder {
     pub use super::conv2d::builder::Conv2D;
     pub use super::linear::builder::Linear;
     pub use super::{
-        AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+        AvgPool2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
         SubsamplePad2D, TrunkAndHead, TwoHeads, ZeroPaddedMaxPool2D,
     };
 }

@@ -135,6 +135,11 @@ pub enum LayerKind {
         /// Probability of a zero in percent.
         percent: usize,
     },
+    /// A module of dfdx's in a [`FromDfdx`](super::FromDfdx).
+    Dfdx {
+        /// Name of its type.
+        name: &'static str,
+    },
     /// The sum of two branches.
     Add,
     /// A shortcut that takes every `stride`-th row and column and adds channels of zeros.
@@ -160,6 +165,7 @@ impl std::fmt::Display for LayerKind {
             LayerKind::GlobalPool2D => write!(f, "GlobalAvgPool2D"),
             LayerKind::Flatten => write!(f, "Flatten2D"),
             LayerKind::Dropout { percent } => write!(f, "Dropout {percent} %"),
+            LayerKind::Dfdx { name } => write!(f, "{name} of dfdx"),
             LayerKind::Add => write!(f, "sum of the branches"),
             LayerKind::Subsample { stride } => write!(f, "SubsamplePad2D, stride {stride}"),
         }

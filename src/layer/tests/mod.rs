@@ -15,6 +15,7 @@ mod shapes;
 mod summary;
 mod tapes;
 mod two_heads;
+mod with_dfdx;
 
 use dfdx::prelude::{PutTape, SplitTape, ZerosTensor};
 use dfdx::shapes::{Dtype, HasShape, Rank0, Shape};
