@@ -62,6 +62,11 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// A share of label smoothing that is not from 0 to 1.
+    Smoothing {
+        /// What was given.
+        found: String,
+    },
     /// A trained parameter that the forward pass did not reach has no gradient.
     MissingGradient {
         /// Path of the parameter in the network.
@@ -98,6 +103,7 @@ impl std::fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} at position {index}: expected a class below {classes}")
             }
+            Error::Smoothing { found } => write!(f, "label smoothing of {found}: expected a share from 0 to 1"),
             Error::MissingGradient { path } => {
                 write!(f, "parameter {path} is trained but got no gradient: the forward pass did not reach it")
             }

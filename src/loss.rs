@@ -33,13 +33,32 @@ pub fn try_cross_entropy<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>
     logits: Tensor<(B, C), E, D, T>,
     labels: &[usize],
 ) -> Result<Tensor<Rank0, E, D, T>, Error> {
+    try_cross_entropy_smoothed(logits, labels, 0.0)
+}
+
+/// The cross-entropy with smoothed labels (Szegedy et al. 2016, section 7): the mean over the batch of
+/// `-sum_c q_c log softmax(logits)[c]` with `q_c = smoothing / classes`, and at the label `1 - smoothing` more. PyTorch's
+/// `CrossEntropyLoss(label_smoothing=smoothing)`.
+///
+/// With a smoothing of 0 it is [`try_cross_entropy`], to the bit.
+///
+/// Errors: [`Error::LabelCount`], [`Error::Label`]; [`Error::Smoothing`] if `smoothing` is not from 0 to 1.
+pub fn try_cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
+    labels: &[usize],
+    smoothing: f64,
+) -> Result<Tensor<Rank0, E, D, T>, Error> {
+    if !(0.0..=1.0).contains(&smoothing) {
+        return Err(Error::Smoothing { found: smoothing.to_string() });
+    }
     let (rows, classes) = (logits.shape().0.size(), logits.shape().1.size());
     check_labels(labels, rows, classes)?;
     let (logits, mut tape) = D::try_contiguous(logits)?.split_tape();
     let device = logits.device();
     let mut grad_logits = device.try_unspecified(rows * classes).map_err(Error::device)?;
     let gradient = D::memory_mut(&mut grad_logits);
-    let loss = device.cross_entropy(D::view(&D::read(&logits)), classes, labels, gradient).map_err(Error::device)?;
+    let loss = device.cross_entropy(D::view(&D::read(&logits)), classes, labels, smoothing, gradient);
+    let loss = loss.map_err(Error::device)?;
     // Both element types that a device has kernels for hold it, rounded once.
     let loss = E::from_f64(loss).unwrap_or_default();
     let loss: Tensor<Rank0, E, D> = device.try_tensor_from_vec(vec![loss], ()).map_err(Error::device)?;
@@ -61,4 +80,13 @@ pub fn cross_entropy<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
     labels: &[usize],
 ) -> Tensor<Rank0, E, D, T> {
     try_cross_entropy(logits, labels).unwrap_or_else(|error| panic!("cross entropy: {error}"))
+}
+
+/// [`try_cross_entropy_smoothed`] that panics on an error.
+pub fn cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
+    labels: &[usize],
+    smoothing: f64,
+) -> Tensor<Rank0, E, D, T> {
+    try_cross_entropy_smoothed(logits, labels, smoothing).unwrap_or_else(|error| panic!("cross entropy: {error}"))
 }

@@ -327,8 +327,9 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         logits: &[E],
         classes: usize,
         labels: &[usize],
+        smoothing: f64,
         grad_logits: &mut [E],
     ) -> Result<f64, CpuError> {
-        Ok((E::cpu().cross_entropy)(logits, classes, labels, grad_logits))
+        Ok((E::cpu().cross_entropy)(logits, classes, labels, smoothing, grad_logits))
     }
 }

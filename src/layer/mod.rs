@@ -42,6 +42,28 @@
 //!
 //! [`Switch::set_mode`] has either by hand, for gradients in evaluation and batch statistics without a tape; see
 //! [`Mode`].
+//!
+//! # More than six layers
+//!
+//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `BuildOnDevice<Cpu, f32>` is
+//! not implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
+//!
+//! # Layers of dfdx's
+//!
+//! In a tuple all modules have one type of error. That of these layers is [`Error`](crate::Error); that of dfdx's is what the
+//! device returns, `CpuError`. So none that computes something stands in a tuple beside one of these, and the compiler says
+//! "type mismatch resolving `<Tanh as Module<...>>::Error == Error`".
+//!
+//! | of dfdx | beside these layers |
+//! |---|---|
+//! | `Repeated<M, N>`, and tuples | as they are: their error is that of the modules in them |
+//! | `ReLU`, `Tanh`, `Sigmoid`, `Softmax`, `LogSoftmax` and all that have no tensors and keep the shape | in [`FromDfdx`] |
+//! | `SplitInto`, `AddInto` | run, but are no [`Walk`]: [`TwoHeads`], [`Residual`] |
+//! | `Residual`, `GeneralizedResidual` | not: they add by an operation that has dfdx's error. [`Residual`], [`ProjectedResidual`] |
+//! | modules with tensors (`Linear`, `LayerNorm1D`, `Embedding`, ...), `DropoutOneIn`, pools and reshapes | not: their tensors have no [`Role`], their shapes no [`Extent`] |
+//!
+//! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`. dfdx's
+//! optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
 
 mod act;
 mod any_tensor;
@@ -52,6 +74,7 @@ mod choose;
 mod conv2d;
 mod dropout;
 mod flatten;
+mod from_dfdx;
 mod init;
 mod linear;
 mod linear_to;
@@ -61,9 +84,12 @@ mod parts;
 mod pool2d;
 mod pool_global;
 mod residual;
+mod sequential;
 mod subsample;
+mod summary;
 mod swap;
 mod switches;
+mod two_heads;
 mod walk;
 
 pub use act::Act;
@@ -74,6 +100,7 @@ pub use choose::choose_activation;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
+pub use from_dfdx::FromDfdx;
 pub use linear::Linear;
 pub use linear_to::{LinearTo, set_outputs};
 pub use normed_conv2d::NormedConv2D;
@@ -83,8 +110,10 @@ pub use pool_global::GlobalAvgPool2D;
 pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use residual::{ProjectedResidual, Residual};
 pub use subsample::SubsamplePad2D;
+pub use summary::{Counts, Summary, SummaryLine, summary};
 pub use swap::SwapActivation;
 pub use switches::{Mode, Switch, SwitchState};
+pub use two_heads::TwoHeads;
 pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
@@ -95,8 +124,8 @@ pub mod builder {
     pub use super::linear::builder::Linear;
     pub use super::linear_to::builder::LinearTo;
     pub use super::{
-        AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-        SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
+        AvgPool2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+        SubsamplePad2D, TrunkAndHead, TwoHeads, ZeroPaddedMaxPool2D,
     };
 }
 

@@ -160,6 +160,7 @@ impl Path {
 
 /// A module whose tensors, switches and layers can be walked in forward order; of a residual block first the main branch,
 /// then the shortcut.
+#[diagnostic::on_unimplemented(note = "of more than 6 layers: `pvlu::sequential!`; of dfdx: `pvlu::layer::FromDfdx`")]
 pub trait Walk<E: Unit, D: Storage<E>> {
     /// Shows every tensor.
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error>;

@@ -257,6 +257,18 @@ fn cross_entropy<E: Element>() -> Vec<u64> {
     all
 }
 
+fn cross_entropy_smoothed<E: Element>() -> Vec<u64> {
+    let mut all = Vec::new();
+    for (n, classes) in [(7, 10), (2, 3000)] {
+        let logits: Vec<E> = random::<E>(1, n * classes).into_iter().map(|x| x * E::of(9.0)).collect();
+        let labels: Vec<usize> = (0..n).map(|row| row * 31 % classes).collect();
+        let mut grad = vec![E::zero(); logits.len()];
+        let loss = cross_entropy::cross_entropy_smoothed(&logits, classes, &labels, 0.1, &mut grad);
+        all.extend([vec![loss.to_bits()], bits(&grad)].concat());
+    }
+    all
+}
+
 fn optimizers<E: Element>(len: usize) -> Vec<u64> {
     let sgd = Sgd { learning_rate: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.01 };
     let steps = [sgd, Sgd { momentum: 0.9, ..sgd }, Sgd { momentum: 0.9, nesterov: true, ..sgd }];
@@ -356,6 +368,7 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
         ("batch norm, elsewhere", batch_norm_elsewhere::<E>),
         ("pools", pools::<E>),
         ("cross-entropy", cross_entropy::<E>),
+        ("cross-entropy, smoothed", cross_entropy_smoothed::<E>),
         ("optimizers", || optimizers::<E>(1000)),
         ("optimizers, two tasks", || optimizers::<E>(TASK + 1000)),
         ("elementwise", elementwise::<E>),

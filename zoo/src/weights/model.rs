@@ -236,12 +236,53 @@ pub fn write<E: Element + Unit>(
     metadata: &BTreeMap<String, String>,
 ) -> Result<Writer, WeightsError> {
     let path = path.as_ref();
+    write_to(net, names, (path, source), |declared| Writer::create(path, declared, metadata))
+}
+
+/// What stands for the path of a file that is in memory.
+const IN_MEMORY: &str = "weights in memory";
+
+/// As [`save`], into memory: the bytes of a safetensors file.
+///
+/// # Errors
+///
+/// [`WeightsError::Names`] for a source that has no names for the model.
+pub fn to_bytes<E: Element + Unit>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    source: Source,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, WeightsError> {
+    let begin = |declared| Writer::in_memory(IN_MEMORY, declared, metadata);
+    write_to(net, names, (IN_MEMORY.as_ref(), source), begin)?.into_bytes()
+}
+
+/// As [`load`], from the bytes of a file, in any format that [`TensorFile`] knows.
+///
+/// # Errors
+///
+/// As for [`load`], and for [`TensorFile::open`].
+pub fn from_bytes<E: Element + Unit>(
+    net: &mut dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    bytes: impl Into<std::sync::Arc<[u8]>>,
+    options: &LoadOptions,
+) -> Result<LoadReport, WeightsError> {
+    load(net, names, &TensorFile::from_bytes(IN_MEMORY, bytes)?, options)
+}
+
+fn write_to<E: Element + Unit, F: std::io::Write>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    (path, source): (&std::path::Path, Source),
+    begin: impl FnOnce(Vec<Declared>) -> Result<Writer<F>, WeightsError>,
+) -> Result<Writer<F>, WeightsError> {
     let tensors = expected(net, names, source, (path, Format::Safetensors))?;
     let declared = tensors
         .iter()
         .map(|tensor| Declared { name: tensor.key.clone(), dtype: Dtype::of::<E>(), shape: tensor.shape.clone() })
         .collect();
-    let writer = Writer::create(path, declared, metadata)?;
+    let writer = begin(declared)?;
     let mut write = Write { writer, tensors: tensors.iter(), buffer: Vec::new(), error: None };
     let walked = net.walk(&mut Path::root(), &mut write);
     match write.error {
@@ -254,15 +295,15 @@ pub fn write<E: Element + Unit>(
 }
 
 /// Writes every tensor in the order of the walk.
-struct Write<'a, E> {
-    writer: Writer,
+struct Write<'a, E, F> {
+    writer: Writer<F>,
     tensors: std::slice::Iter<'a, Expected>,
     /// A tensor in the order of the file.
     buffer: Vec<E>,
     error: Option<WeightsError>,
 }
 
-impl<E: Element + Unit> Walker<E, Cpu> for Write<'_, E> {
+impl<E: Element + Unit, F: std::io::Write> Walker<E, Cpu> for Write<'_, E, F> {
     fn tensor(&mut self, _: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
         let Some(expected) = self.tensors.next() else { return Ok(()) };
         if self.error.is_some() {

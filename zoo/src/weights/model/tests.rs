@@ -67,6 +67,31 @@ fn what_was_saved_under_any_names_loads_as_it_was() {
 }
 
 #[test]
+fn bytes_are_those_of_the_file_and_load_as_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = registry::find("cifar_resnet20").unwrap();
+    let names = entry.names((32, 32));
+    let model = counted(entry, "pvlu", 10);
+    let metadata = BTreeMap::from([("model".to_owned(), "mine".to_owned())]);
+    let bytes = to_bytes(model.net(), &names, Source::Torchvision, &metadata).unwrap();
+    let path = folder.path().join("file");
+    save(model.net(), &names, &path, Source::Torchvision, &metadata).unwrap();
+    assert!(bytes == std::fs::read(&path).unwrap());
+
+    let mut loaded = built(entry, "pvlu", 10, Start::Unfilled);
+    from_bytes(loaded.net_mut(), &names, bytes.clone(), &LoadOptions::default()).unwrap();
+    assert!(values(&*model) == values(&*loaded));
+
+    let mut other = built(entry, "pvlu", 100, Start::Seed(1));
+    let before = values(&*other);
+    for broken in [&bytes[..], &bytes[..bytes.len() - 1], b"no file"] {
+        let error = from_bytes(other.net_mut(), &names, broken, &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.starts_with("weights in memory: "), "{error}");
+        assert!(values(&*other) == before, "an error leaves the model untouched");
+    }
+}
+
+#[test]
 fn a_head_of_other_classes_is_kept_fresh_only_if_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let entry = registry::find("cifar_resnet20").unwrap();

@@ -120,7 +120,7 @@ fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
         // The last layer: its output goes into the loss.
         let mut grad_logits = zeros(n * o);
         let labels: Vec<usize> = (0..n).map(|row| 3 * row % o).collect();
-        let loss = (E::cpu().cross_entropy)(&outputs[0].values, o, &labels, &mut grad_logits);
+        let loss = (E::cpu().cross_entropy)(&outputs[0].values, o, &labels, 0.0, &mut grad_logits);
         outputs.push(Output::wide("cross-entropy", vec![loss]));
         outputs.push(Output::new("cross-entropy, gradient", grad_logits));
     }
