@@ -27,7 +27,7 @@ pub mod page;
 pub mod progress;
 pub mod published;
 pub mod report;
-pub mod run;
+pub mod reproduce;
 pub mod runs;
 pub mod scratch;
 pub mod statistics;

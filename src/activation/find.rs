@@ -42,8 +42,20 @@ impl std::error::Error for FindError {}
 ///
 /// [`FindError`].
 pub fn find(text: &str) -> Result<&'static Definition, FindError> {
+    find_among(text, BUILT_IN.iter().copied())
+}
+
+/// As [`find`], with these in the place of the built-in ones.
+///
+/// # Errors
+///
+/// [`FindError`].
+pub fn find_among(
+    text: &str,
+    named: impl Iterator<Item = &'static Definition> + Clone,
+) -> Result<&'static Definition, FindError> {
     let text = text.trim();
-    let built_in = |name: &str| BUILT_IN.iter().copied().find(|activation| activation.name() == name);
+    let built_in = |name: &str| named.clone().find(|activation| activation.name() == name);
     if let Some(found) = built_in(text) {
         return Ok(found);
     }

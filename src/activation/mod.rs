@@ -43,7 +43,7 @@ pub mod written;
 
 pub use chosen::Chosen;
 pub use definition::{Definition, ParamList};
-pub use find::{FindError, find};
+pub use find::{FindError, find, find_among};
 pub use written::{Written, WrittenError};
 
 /// The activations of this crate, each a file and a type: from this list all others are made.

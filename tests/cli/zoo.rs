@@ -66,7 +66,7 @@ pub fn rewrite(file: &TensorFile, to: &Path, metadata: &BTreeMap<String, String>
 fn every_model_is_listed_and_described() {
     let place = Place::new();
     let listed = zoo(&place, "list").succeeded().stdout;
-    for entry in &pvlu_zoo::registry::MODELS {
+    for entry in pvlu_zoo::registry::models() {
         assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(entry.name)), "{}", entry.name);
         let info = zoo(&place, &format!("info {} --activation pvlu", entry.name)).succeeded().stdout;
         assert!(info.contains("activation sites") && info.contains("multiply-adds"), "{info}");
@@ -76,7 +76,7 @@ fn every_model_is_listed_and_described() {
     assert_eq!(info["sites"], 15);
     assert_eq!(info["multiply_adds"], 15_470_264_320_u64);
     assert_eq!(info["stages"][4]["output"], "512x7x7");
-    assert_eq!(json(&place, "list --json").as_array().unwrap().len(), pvlu_zoo::registry::MODELS.len());
+    assert_eq!(json(&place, "list --json").as_array().unwrap().len(), pvlu_zoo::registry::models().len());
 }
 
 #[test]

@@ -5,7 +5,9 @@
 //! the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and dropout
 //! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
+use pvlu::activation::Relu;
 use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, TrunkAndHead};
 
 /// A 3x3 convolution that keeps the image size, and its activation.
@@ -40,6 +42,14 @@ pub type Sequential6Conv<
     const FLAT: usize = 2048,
     const DENSE: usize = 512,
 > = TrunkAndHead<Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>>;
+
+/// The family's models.
+pub static MODELS: [Entry; 1] = [Entry::new::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
+    "sequential6conv",
+    Sides::Square(&[32]),
+    100,
+    |_| names(),
+)];
 
 /// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
 pub fn names() -> Vec<LayerNames> {

@@ -1,10 +1,12 @@
 //! VGG networks (Simonyan and Zisserman 2015, configurations A, B, D and E), plain and with batch norm, as torchvision
 //! builds them; Keras has D and E, plain, which are the same but for dropout in the head, which acts in training alone.
 
+use pvlu::activation::Relu;
 use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, NormedConv2D, TrunkAndHead,
 };
 
+use crate::entry::{Entry, Sides};
 use crate::names::{LayerNames, Part, WeightLayout};
 
 /// A 3x3 convolution and its activation.
@@ -104,6 +106,32 @@ depths! {
         /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
         Vgg19Bn Vgg19BnSmall Vgg19BnTrunk = Normed;
     }
+}
+
+/// The family's models: each with both heads.
+macro_rules! models {
+    ($($name:ident: $trunk:ident, $convolutions:ident, $batch_norm:literal;)*) => {
+        /// The family's models.
+        pub static MODELS: [Entry; 8] = [$(
+            Entry::new::<TrunkAndHead<$trunk<Relu>, OpenHead<Relu>>>(
+                stringify!($name),
+                Sides::Square(&[224, 32]),
+                1000,
+                |image| names($convolutions, $batch_norm, image == (32, 32)),
+            )
+            .with_other_head::<TrunkAndHead<$trunk<Relu>, OpenSmallHead<Relu>>>()
+        ),*];
+    };
+}
+models! {
+    vgg11: Vgg11Trunk, CONVOLUTIONS_11, false;
+    vgg13: Vgg13Trunk, CONVOLUTIONS_13, false;
+    vgg16: Vgg16Trunk, CONVOLUTIONS_16, false;
+    vgg19: Vgg19Trunk, CONVOLUTIONS_19, false;
+    vgg11_bn: Vgg11BnTrunk, CONVOLUTIONS_11, true;
+    vgg13_bn: Vgg13BnTrunk, CONVOLUTIONS_13, true;
+    vgg16_bn: Vgg16BnTrunk, CONVOLUTIONS_16, true;
+    vgg19_bn: Vgg19BnTrunk, CONVOLUTIONS_19, true;
 }
 
 /// Names of the layers of the trunk with the ImageNet head or the small one, in the order of a walk.

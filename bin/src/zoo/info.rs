@@ -3,7 +3,7 @@
 use pvlu::layer::{Extent, LayerKind, Part, Path, Role};
 use pvlu_zoo::image::MAX_INPUT;
 use pvlu_zoo::metadata::{self, Card};
-use pvlu_zoo::registry::{self, Entry, MODELS, Options, Sides, Start};
+use pvlu_zoo::registry::{self, Entry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 
 use super::args::InfoArgs;
@@ -14,7 +14,7 @@ use crate::output::{print, print_json};
 /// that programs can read them; what follows an empty line explains.
 pub fn list(as_json: bool) -> Result<(), CliError> {
     if as_json {
-        let models: Vec<Value> = MODELS
+        let rows: Vec<Value> = models()
             .iter()
             .map(|entry| {
                 json!({
@@ -25,7 +25,7 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
                 })
             })
             .collect();
-        return print_json(&Value::Array(models));
+        return print_json(&Value::Array(rows));
     }
     let images = |entry: &Entry| match entry.sides() {
         Sides::Any { least, .. } => format!("{least}x{least}..{MAX_INPUT}x{MAX_INPUT}"),
@@ -33,7 +33,7 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
     };
     let about = |entry: &Entry| metadata::find(entry.name).map_or("", |card| card.about).to_owned();
     let mut rows = vec![["MODEL", "IMAGES", "ABOUT"].map(str::to_owned)];
-    rows.extend(MODELS.iter().map(|entry| [entry.name.to_owned(), images(entry), about(entry)]));
+    rows.extend(models().iter().map(|entry| [entry.name.to_owned(), images(entry), about(entry)]));
     let mut text = columns(&rows);
     text.push_str(&format!("\n\nactivations: {}", registry::activation_names().join(",")));
     text.push_str(&format!("\nclasses: {}..{}", registry::CLASSES.start(), registry::CLASSES.end()));

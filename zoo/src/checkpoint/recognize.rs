@@ -6,7 +6,7 @@ use std::fmt;
 use pvlu::activation::{Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Swish, Vlu};
 
 use crate::names::{KINDS, LayerNames, Part, called};
-use crate::registry::{Entry, MODELS};
+use crate::registry::{Entry, models};
 use crate::text::listed;
 use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
 
@@ -35,7 +35,7 @@ fn models_with(layers: &BTreeSet<&str>) -> Vec<&'static str> {
                 && layers.iter().all(|layer| way.trunk.contains(*layer) || way.head.contains(*layer))
         })
     };
-    MODELS.iter().filter(fits).map(|entry| entry.name).collect()
+    models().iter().filter(fits).map(|entry| entry.name).collect()
 }
 
 /// What the layers of a model are called in one kind of files.
@@ -144,7 +144,7 @@ const MAX_HEAD: usize = 8;
 pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
     let layers = layers_of(file);
     let fits = |way: &Way| way.trunk.iter().all(|layer| layers.contains(layer.as_str()));
-    let ways = MODELS.iter().flat_map(|entry| ways_of(entry).filter(fits).map(move |way| (entry.name, way)));
+    let ways = models().iter().flat_map(|entry| ways_of(entry).filter(fits).map(move |way| (entry.name, way)));
     let mut found: Vec<(&'static str, Way)> = ways.collect();
     let largest = found.iter().map(|(_, way)| way.trunk.len()).max()?;
     found.retain(|(_, way)| way.trunk.len() == largest);

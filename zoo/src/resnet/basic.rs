@@ -5,11 +5,13 @@
 //! projection; the others begin with shortcut B.
 
 use dfdx::nn::modules::Repeated;
+use pvlu::activation::Relu;
 use pvlu::layer::Torch;
 use pvlu::layer::builder::{Act, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, TrunkAndHead};
 
 use super::cifar::{Block, Projection, Stage};
 use super::v1::{ConvNorm, torch_layers};
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
 
 /// A quarter of the image's sides, 64 channels.
@@ -50,6 +52,12 @@ depths! {
     /// `resnet34` of torchvision: 21,797,672 parameters with 1000 classes and ReLU, 33 activation sites.
     ResNet34Trunk ResNet34 BLOCKS_34 [3, 4, 6, 3];
 }
+
+/// The family's models.
+pub static MODELS: [Entry; 2] = [
+    Entry::new::<TrunkAndHead<ResNet18Trunk<Relu>, OpenHead>>("resnet18", Sides::IMAGENET, 1000, |_| names(BLOCKS_18)),
+    Entry::new::<TrunkAndHead<ResNet34Trunk<Relu>, OpenHead>>("resnet34", Sides::IMAGENET, 1000, |_| names(BLOCKS_34)),
+];
 
 /// Names of the layers of a depth, in the order of a walk. timm calls them as torchvision does.
 pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {

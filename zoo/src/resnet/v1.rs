@@ -5,12 +5,14 @@
 //! is "v1.5": the stride is on the 3x3 convolution, no convolution has a bias, and the pool pads with minus infinity.
 
 use dfdx::nn::modules::Repeated;
+use pvlu::activation::Relu;
 use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
     TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 use pvlu::layer::{KerasResNet, Torch};
 
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
 
 /// A convolution and its batch norm, with the constants `N`.
@@ -131,6 +133,28 @@ depths! {
     /// `resnet152` of torchvision: 60,192,808 parameters with 1000 classes and ReLU, 151 activation sites.
     ResNet152V1_5Trunk ResNet152V1_5 BLOCKS_152_V1_5 = TorchTrunk [3, 8, 36, 3];
 }
+
+/// The family's models.
+pub static MODELS: [Entry; 6] = [
+    Entry::new::<TrunkAndHead<ResNet50Trunk<Relu>, OpenHead>>("resnet50", Sides::IMAGENET, 1000, |_| {
+        keras_names(BLOCKS_50)
+    }),
+    Entry::new::<TrunkAndHead<ResNet101Trunk<Relu>, OpenHead>>("resnet101", Sides::IMAGENET, 1000, |_| {
+        keras_names(BLOCKS_101)
+    }),
+    Entry::new::<TrunkAndHead<ResNet152Trunk<Relu>, OpenHead>>("resnet152", Sides::IMAGENET, 1000, |_| {
+        keras_names(BLOCKS_152)
+    }),
+    Entry::new::<TrunkAndHead<ResNet50V1_5Trunk<Relu>, OpenHead>>("resnet50_v1_5", Sides::IMAGENET, 1000, |_| {
+        torch_names(BLOCKS_50_V1_5)
+    }),
+    Entry::new::<TrunkAndHead<ResNet101V1_5Trunk<Relu>, OpenHead>>("resnet101_v1_5", Sides::IMAGENET, 1000, |_| {
+        torch_names(BLOCKS_101_V1_5)
+    }),
+    Entry::new::<TrunkAndHead<ResNet152V1_5Trunk<Relu>, OpenHead>>("resnet152_v1_5", Sides::IMAGENET, 1000, |_| {
+        torch_names(BLOCKS_152_V1_5)
+    }),
+];
 
 /// Names of the layers of a Keras depth, in the order of a walk.
 pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use pvlu::kernel::Element;
 use pvlu::layer::{Extent, LayerKind, Path};
-use pvlu_zoo::registry::{MODELS, Options, Start, activation_names};
+use pvlu_zoo::registry::{Options, Start, activation_names, models};
 
 use crate::models::ONE_AT_A_TIME;
 
@@ -55,7 +55,7 @@ impl<E: Element> Output<E> {
 /// The layers of every model, each shape once, and the first model that has it.
 fn cases() -> BTreeMap<String, (Case, &'static str)> {
     let mut cases = BTreeMap::new();
-    for entry in &MODELS {
+    for entry in models() {
         for side in entry.sides().of_heads() {
             // Only the last layer, behind which there is no activation, depends on the number of classes.
             let heads = [10, 100, 1000].map(|classes| ("relu", classes));

@@ -3,7 +3,7 @@
 use pvlu::layer::Mode;
 use pvlu_zoo::checkpoint::{Notes, Wanted, open, save_model};
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{Entry, MODELS, Options, Start, activation, activation_names, find};
+use pvlu_zoo::registry::{Entry, Options, Start, activation, activation_names, find, models};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
 use pvlu_zoo::weights::Source;
 
@@ -111,7 +111,7 @@ fn what_is_saved_comes_back_with_its_activation_and_classes() {
 /// Outside of the smallest networks too, at the types that the registry instantiates.
 #[test]
 fn every_model_takes_an_activation_that_is_chosen() {
-    for entry in &MODELS {
+    for entry in models() {
         let model = small(entry, MINE, Start::Unfilled);
         assert_eq!((model.activation(), model.classes()), (Some(MINE), 10), "{}", entry.name);
     }

@@ -1,7 +1,7 @@
 //! Parameters, sites and channels, against numbers from elsewhere.
 
 use pvlu::layer::{Extent, LayerKind, Path, Role};
-use pvlu_zoo::registry::{Entry, MODELS, Options, Start, activation_names};
+use pvlu_zoo::registry::{Entry, Options, Start, activation_names, models};
 
 /// Parameters and running statistics with ReLU, activation sites, and the sum of their channels.
 ///
@@ -104,7 +104,7 @@ fn parameters_and_sites_are_those_of_the_originals() {
 
 #[test]
 fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_activation() {
-    for entry in &MODELS {
+    for entry in models() {
         for side in entry.sides().of_heads() {
             let relu = count(entry, "relu", 10, side);
             for activation in activation_names() {
@@ -127,7 +127,7 @@ fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_ac
 
 #[test]
 fn every_model_has_a_description_and_names_for_every_layer() {
-    for entry in &MODELS {
+    for entry in models() {
         assert!(pvlu_zoo::metadata::find(entry.name).is_some(), "{} has no metadata", entry.name);
         assert!(!entry.names(entry.image()).is_empty());
     }

@@ -1,13 +1,13 @@
 //! Training steps of every model, and PVLU in the place of ReLU.
 
 use pvlu::layer::{Mode, Path, Role, Switch};
-use pvlu_zoo::registry::{MODELS, Start, activation};
+use pvlu_zoo::registry::{Start, activation, models};
 
 use crate::{images, small};
 
 #[test]
 fn pvlu_at_alpha_zero_is_relu_to_the_last_bit_in_every_model() {
-    for entry in &MODELS {
+    for entry in models() {
         let relu = small(entry, "relu", Start::Seed(11));
         let expected = relu.logits(images(2)).unwrap();
         assert_eq!(expected.len(), 2 * 10);
@@ -23,7 +23,7 @@ fn pvlu_at_alpha_zero_is_relu_to_the_last_bit_in_every_model() {
 #[test]
 fn a_step_of_every_model_reaches_every_parameter() {
     let mut still = Vec::new();
-    for entry in &MODELS {
+    for entry in models() {
         let mut model = small(entry, "pvlu", Start::Seed(5));
         model.set_mode(Mode::Train);
         let mut step = model.step(images(2), &[3, 8]).unwrap();

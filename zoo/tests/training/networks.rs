@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pvlu::layer::{Mode, Role, Switches};
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{MODELS, RegistryError, activation_names, build};
+use pvlu_zoo::registry::{RegistryError, activation_names, build, models};
 
 use crate::support::{images, in_order};
 
@@ -114,7 +114,7 @@ fn unknown_names_are_errors_that_list_the_known_ones() {
     let error = |model, activation, classes| build(model, activation, classes, 0).err().unwrap();
     let unknown = error("alexnet", "relu", 10);
     assert!(
-        matches!(unknown, RegistryError::Model { .. }) && unknown.to_string().contains(MODELS[0].name),
+        matches!(unknown, RegistryError::Model { .. }) && unknown.to_string().contains(models()[0].name),
         "{unknown}"
     );
     let unknown = error("sequential6conv", "geglu", 10);
