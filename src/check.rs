@@ -25,8 +25,9 @@ const SMALLEST: f64 = 1e-3;
 pub struct GradientCheck {
     /// Path of the parameter in the module, or `input`.
     pub path: String,
-    /// `|backward - differences| / max(|differences|, 0.001)`, in the Euclidean norm over the elements of the tensor. Infinite
-    /// where something is not a number, and where the backward pass gives a gradient to a parameter that is not trained.
+    /// `|backward - differences| / max(|differences|, 0.001)`, in the Euclidean norm over the elements of the tensor.
+    /// Infinite where something is not a number, and where the backward pass gives a gradient to a parameter that is
+    /// not trained.
     pub error: f64,
     /// What the backward pass gives, in row-major order.
     pub backward: Vec<f64>,
@@ -40,17 +41,17 @@ impl std::fmt::Display for GradientCheck {
     }
 }
 
-/// Compares the gradients that a module's backward pass gives its input and its trained parameters with central differences,
-/// and returns the worst.
+/// Compares the gradients that a module's backward pass gives its input and its trained parameters with central
+/// differences, and returns the worst.
 ///
-/// The function that is differentiated is the sum of the outputs, each times a fixed number in [-1, 1). Each element is moved by
-/// 0.00001 either way, so that two forward passes an element are run: for small tensors. Of a right gradient the error is
-/// about 1e-8, and 1e-6 is a bound that has held for every layer of this crate. It is larger where an element comes to lie across
-/// a kink: at the zero of a ReLU, between two equal elements of a maximum. Move the input off those.
+/// The function that is differentiated is the sum of the outputs, each times a fixed number in [-1, 1). Each element is
+/// moved by 0.00001 either way, so that two forward passes an element are run: for small tensors. The layers of this
+/// crate are tested with an error below 1e-6. It is larger where an element comes to lie across a kink: at the zero of
+/// a ReLU, between two equal elements of a maximum. Move the input off those.
 ///
 /// The module runs by `forward`, in the mode that it is in: [`Switch::set_mode`](crate::layer::Switch::set_mode) with
-/// [`Mode::Train`](crate::layer::Mode::Train) checks a batch norm through the statistics of the batch, and a dropout with the mask of
-/// the pass to come. Nothing of the module is changed in the end.
+/// [`Mode::Train`](crate::layer::Mode::Train) checks a batch norm through the statistics of the batch, and a dropout
+/// with the mask of the pass to come. Nothing of the module is changed in the end.
 ///
 /// ```
 /// use dfdx::prelude::*;

@@ -36,8 +36,8 @@ pub fn try_cross_entropy<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>
     try_cross_entropy_smoothed(logits, labels, 0.0)
 }
 
-/// The cross-entropy with smoothed labels (Szegedy et al. 2016, section 7): the mean over the batch of
-/// `-sum_c q_c log softmax(logits)[c]` with `q_c = smoothing / classes`, and at the label `1 - smoothing` more. PyTorch's
+/// The cross-entropy with smoothed labels (Szegedy et al. 2016, section 7): the mean over the batch of `-sum_c q_c log
+/// softmax(logits)[c]` with `q_c = smoothing / classes`, and at the label `1 - smoothing` more. PyTorch's
 /// `CrossEntropyLoss(label_smoothing=smoothing)`.
 ///
 /// With a smoothing of 0 it is [`try_cross_entropy`], to the bit.

@@ -21,14 +21,15 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 //!
-//! No name in it is one of dfdx's prelude. Both crates have a `Linear`, a `BatchNorm2D`, a `Dropout` and a `Residual`, which
-//! the compiler would refuse to choose between; so layers are in the module [`nn`], all of them, that `nn::` says whose they are
-//! and an unqualified `Linear` is dfdx's, as it is without this crate. Where only this crate's are wanted,
-//! `use pvlu::prelude::nn::*;` in a module without dfdx's prelude, or an import by name, which goes before those of a `*`:
-//! `use pvlu::prelude::nn::Linear;`.
+//! No name in it is one of dfdx's prelude. Both crates have a `Linear`, a `BatchNorm2D`, a `Dropout` and a `Residual`,
+//! which the compiler would refuse to choose between; so layers are in the module [`nn`], all of them, that `nn::` says
+//! whose they are and an unqualified `Linear` is dfdx's, as it is without this crate. Where only this crate's are
+//! wanted, `use pvlu::prelude::nn::*;` in a module without dfdx's prelude, or an import by name, which goes before
+//! those of a `*`: `use pvlu::prelude::nn::Linear;`.
 //!
 //! Left out are names that other crates have in their own sense: [`pvlu::Error`](crate::Error), and the parts of a walk
-//! ([`layer::Path`](crate::layer::Path), [`layer::Slot`](crate::layer::Slot)), which only code that implements one needs.
+//! ([`layer::Path`](crate::layer::Path), [`layer::Slot`](crate::layer::Slot)), which only code that implements one
+//! needs.
 
 /// Layers, as networks are written in: [`layer::builder`](crate::layer::builder).
 pub use crate::layer::builder as nn;

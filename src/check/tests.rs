@@ -80,6 +80,19 @@ fn a_parameter_that_the_output_does_not_depend_on_is_an_error() {
 }
 
 #[test]
+fn a_gradient_of_a_frozen_parameter_is_infinitely_wrong() {
+    let mut net = built::<Linear<3, 2>>();
+    net.frozen = true;
+    let thawed = |net: &crate::layer::Linear<3, 2, f64, Cpu>, x| {
+        let mut net = net.clone();
+        net.frozen = false;
+        net.try_forward(x)
+    };
+    let worst = gradient_check_of(&mut net, &input::<Rank2<4, 3>>(), thawed).unwrap();
+    assert_eq!((worst.path.as_str(), worst.error), ("weight", f64::INFINITY));
+}
+
+#[test]
 fn what_is_no_number_is_infinitely_wrong() {
     assert_eq!(distance(&[f64::NAN], &[1.0]), f64::INFINITY);
     assert_eq!(distance(&[1.0], &[f64::NAN]), f64::INFINITY);

@@ -11,12 +11,12 @@ use super::walk::nothing_to_walk;
 use crate::activation::Activation;
 use crate::error::Error;
 
-/// A module of dfdx's that has no tensors and keeps the shape, `FromDfdx<Tanh>`: its activations, softmax among them. It
-/// differs from `M` in its error, which a tuple wants to be that of the other layers, and can be walked.
+/// A module of dfdx's that has no tensors and keeps the shape, `FromDfdx<Tanh>`: its activations, softmax among them.
+/// It differs from `M` in its error, which a tuple wants to be that of the other layers, and can be walked.
 ///
-/// Shapes: any, to the same. dfdx computes it, by several passes and with the system's elementary functions, and its tape does
-/// not know what is frozen: where it takes part, all gradients from the loss down to it are kept in dfdx's collection.
-/// [`Act`](super::builder::Act) is one fused kernel. [`SwapActivation`] leaves it as it is.
+/// Shapes: any, to the same. dfdx computes it, by several passes and with the system's elementary functions, and its
+/// tape does not know what is frozen: where it takes part, all gradients from the loss down to it are kept in dfdx's
+/// collection. [`Act`](super::builder::Act) is one fused kernel. [`SwapActivation`] leaves it as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FromDfdx<M>(pub M);
 

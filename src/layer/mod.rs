@@ -45,25 +45,26 @@
 //!
 //! # More than six layers
 //!
-//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `BuildOnDevice<Cpu, f32>` is
-//! not implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
+//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `BuildOnDevice<Cpu,
+//! f32>` is not implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
 //!
 //! # Layers of dfdx's
 //!
-//! In a tuple all modules have one type of error. That of these layers is [`Error`](crate::Error); that of dfdx's is what the
-//! device returns, `CpuError`. So none that computes something stands in a tuple beside one of these, and the compiler says
-//! "type mismatch resolving `<Tanh as Module<...>>::Error == Error`".
+//! In a tuple all modules have one type of error. That of these layers is [`Error`](crate::Error); that of dfdx's is
+//! what the device returns, `CpuError`. So none that computes something stands in a tuple beside one of these, and the
+//! compiler says "type mismatch resolving `<Tanh as Module<...>>::Error == Error`".
 //!
 //! | of dfdx | beside these layers |
 //! |---|---|
 //! | `Repeated<M, N>`, and tuples | as they are: their error is that of the modules in them |
-//! | `ReLU`, `Tanh`, `Sigmoid`, `Softmax`, `LogSoftmax` and all that have no tensors and keep the shape | in [`FromDfdx`] |
+//! | what has no tensors and keeps the shape: `ReLU`, `Tanh`, `Softmax`, `LogSoftmax`, ... | in [`FromDfdx`] |
 //! | `SplitInto`, `AddInto` | run, but are no [`Walk`]: [`TwoHeads`], [`Residual`] |
-//! | `Residual`, `GeneralizedResidual` | not: they add by an operation that has dfdx's error. [`Residual`], [`ProjectedResidual`] |
-//! | modules with tensors (`Linear`, `LayerNorm1D`, `Embedding`, ...), `DropoutOneIn`, pools and reshapes | not: their tensors have no [`Role`], their shapes no [`Extent`] |
+//! | `Residual`, `GeneralizedResidual` | not: they add by an operation with dfdx's error. [`Residual`] |
+//! | what has tensors: `Linear`, `LayerNorm1D`, ... | not: the tensors have no [`Role`] |
+//! | `DropoutOneIn`, pools, `Reshape`, `Upscale2D` | not: [`Dropout`] and the pools of this module |
 //!
-//! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`. dfdx's
-//! optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
+//! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`.
+//! dfdx's optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
 
 mod act;
 mod any_tensor;

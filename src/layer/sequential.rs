@@ -3,9 +3,9 @@
 /// The type of a network of any number of layers that run one after the other, in the place of a tuple:
 /// `sequential![Conv2D<3, 8, 3, 1, 1>, Act<Pvlu, 8>, ...]`.
 ///
-/// dfdx implements its traits for tuples of up to six modules. A longer one is a tuple like any other to the compiler, but no
-/// module: `build_module` of it is an error that says "the trait `BuildOnDevice<_, _>` is not implemented for" the tuple.
-/// This macro writes the same network as tuples of tuples, each of at most six.
+/// dfdx implements its traits for tuples of up to six modules. A longer one is a tuple like any other to the compiler,
+/// but no module: `build_module` of it is an error that says "the trait `BuildOnDevice<_, _>` is not implemented for"
+/// the tuple. This macro writes the same network as tuples of tuples, each of at most six.
 ///
 /// | layers | type | layer 8 |
 /// |---|---|---|
@@ -13,10 +13,10 @@
 /// | 7 to 36 | a tuple of tuples of six, the last one shorter | `net.1.2` |
 /// | 37 to 216 | one level more | `net.0.1.2` |
 ///
-/// So the place of layer `i`, counted from 0, is `i` in base six, with as many digits as the number of the last layer has: of
-/// 13 layers, `0.0` to `2.0`. It is where a [walk](crate::layer::Walk), a file and an error see a tensor, `1.2.weight`, and
-/// with which the layer is reached in a built network, `net.1.2.weight`. A network that grows beyond 6, 36 or 216 layers moves
-/// its layers one level down.
+/// So the place of layer `i`, counted from 0, is `i` in base six, with as many digits as the number of the last layer
+/// has: of 13 layers, `0.0` to `2.0`. It is where a [walk](crate::layer::Walk), a file and an error see a tensor,
+/// `1.2.weight`, and with which the layer is reached in a built network, `net.1.2.weight`. A network that grows beyond
+/// 6, 36 or 216 layers moves its layers one level down.
 ///
 /// ```
 /// use dfdx::prelude::*;
@@ -48,8 +48,8 @@ macro_rules! sequential {
     ($($a:ty $(, $b:ty $(, $c:ty $(, $d:ty $(, $e:ty $(, $f:ty)?)?)?)?)? $(,)?)?) => {
         ($($a, $($b, $($c, $($d, $($e, $($f,)?)?)?)?)?)?)
     };
-    // Six more make a tuple among those that are ready, and what is left over the last one. The tuples are the layers of the
-    // level above.
+    // Six more make a tuple among those that are ready, and what is left over the last one. The tuples are the layers
+    // of the level above.
     (@level [$($ready:ty,)*] $a:ty, $b:ty, $c:ty, $d:ty, $e:ty, $f:ty, $($rest:ty,)*) => {
         $crate::sequential!(@level [$($ready,)* ($a, $b, $c, $d, $e, $f),] $($rest,)*)
     };

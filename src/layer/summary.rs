@@ -73,25 +73,26 @@ impl Summary {
     }
 }
 
-/// The layers of a network with what each gives for an image of size `input`, and with the elements of its tensors. Nothing is
-/// run. Print it:
+/// The layers of a network with what each gives for an image of size `input`, and with the elements of its tensors.
+/// Nothing is run. Print it:
 ///
 /// ```
 /// use dfdx::prelude::*;
 /// use pvlu::layer::Extent;
 /// use pvlu::prelude::*;
 ///
-/// type Net = (nn::Conv2D<1, 8, 3, 1, 1>, nn::Act<Pvlu, 8>, nn::MaxPool2D<2, 2>, nn::Flatten2D<8, 4, 4, 128>, nn::Linear<128, 10>);
+/// type Features = (nn::Conv2D<1, 8, 3, 1, 1>, nn::Act<Pvlu, 8>, nn::MaxPool2D<2, 2>);
+/// type Net = (Features, nn::Flatten2D<8, 4, 4, 128>, nn::Linear<128, 10>);
 ///
 /// let net = Cpu::default().build_module::<Net, f32>();
 /// let table = "\
 /// layer  kind                               output  parameters
 ///        input                               1x8x8
-/// 0      Conv2D 3x3, stride 1, padding 1     8x8x8          80
-/// 1      pvlu                                8x8x8          16
-/// 2      MaxPool2D 2x2, stride 2, padding 0  8x4x4
-/// 3      Flatten2D                             128
-/// 4      Linear                                 10       1,290
+/// 0.0    Conv2D 3x3, stride 1, padding 1     8x8x8          80
+/// 0.1    pvlu                                8x8x8          16
+/// 0.2    MaxPool2D 2x2, stride 2, padding 0  8x4x4
+/// 1      Flatten2D                             128
+/// 2      Linear                                 10       1,290
 /// parameters: 1,386 trained, 0 frozen; running statistics: 0; multiply-adds: 5,888
 /// ";
 /// assert_eq!(summary(&net, Extent::image(1, 8, 8))?.to_string(), table);

@@ -17,12 +17,12 @@ use crate::tape::Track;
 
 /// `(first(trunk(x)), second(trunk(x)))`: two heads on the features of one trunk, which is computed once.
 ///
-/// Paths begin with `trunk`, `head.first` and `head.second`, so that what is said of the [head](Part::Head) of a network is said
-/// of both.
+/// Paths begin with `trunk`, `head.first` and `head.second`, so that what is said of the [head](Part::Head) of a
+/// network is said of both.
 ///
 /// What is recorded of the trunk is on the tape of the first output. A loss of both outputs, the sum of one of each for
-/// example, trains the trunk by both; a loss of the first alone leaves the second head without gradients; one of the second alone
-/// leaves the first head and the trunk without.
+/// example, trains the trunk by both; a loss of the first alone leaves the second head without gradients; one of the
+/// second alone leaves the first head and the trunk without.
 ///
 /// ```
 /// use dfdx::prelude::*;

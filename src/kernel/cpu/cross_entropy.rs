@@ -19,8 +19,8 @@ pub fn cross_entropy<E: Element>(logits: &[E], classes: usize, labels: &[usize],
 /// The mean over the rows of `-sum_c q_c log softmax(logits)[c]`, and its gradient `(softmax(logits) - q) / n`, with
 /// `q_c = smoothing / classes` and at the label `1 - smoothing` more.
 ///
-/// With a smoothing of 0 it is [`cross_entropy`], to the bit. With more, a row in which any logit is minus infinity has loss
-/// infinity, for every class is asked for. Else as there. `smoothing` is from 0 to 1.
+/// With a smoothing of 0 it is [`cross_entropy`], to the bit. With more, a row in which any logit is minus infinity has
+/// loss infinity, for every class is asked for. Else as there. `smoothing` is from 0 to 1.
 pub fn cross_entropy_smoothed<E: Element>(
     logits: &[E],
     classes: usize,

@@ -46,7 +46,8 @@ DEVICE void rows(Global<const T> logits, Global<const size_t> labels, size_t cou
             total[0] = sum[0];
             const double own = double(maximum) - double(logits[first + label]), mean = sum[1] / double(classes);
             // Where a share is 0 its distance does not count, even if that is infinite.
-            const double below = smoothing == 0 ? own : smoothing == 1 ? mean : (1 - smoothing) * own + smoothing * mean;
+            const double both = (1 - smoothing) * own + smoothing * mean;
+            const double below = smoothing == 0 ? own : smoothing == 1 ? mean : both;
             losses[row] = log(sum[0]) + below;
         }
         __syncthreads();

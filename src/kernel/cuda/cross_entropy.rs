@@ -8,10 +8,11 @@ use super::{CudaElement, Gpu, View, ViewMut};
 
 const MODULE: Module = module!("cross_entropy", ["cross_entropy_rows"], also["cross_entropy_mean"]);
 
-/// The mean over the rows of the cross-entropy with smoothed labels, read back once the device is there, and its gradient.
+/// The mean over the rows of the cross-entropy with smoothed labels, read back once the device is there, and its
+/// gradient.
 ///
-/// `logits` and `grad_logits` are `[labels.len(), classes]`; `grad_logits` is overwritten. Formula and special values are those
-/// of [`cross_entropy_smoothed`](crate::kernel::cpu::cross_entropy::cross_entropy_smoothed).
+/// `logits` and `grad_logits` are `[labels.len(), classes]`; `grad_logits` is overwritten. Formula and special values
+/// are those of [`cross_entropy_smoothed`](crate::kernel::cpu::cross_entropy::cross_entropy_smoothed).
 ///
 /// # Panics
 /// If a label is not below `classes`.

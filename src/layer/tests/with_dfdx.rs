@@ -1,7 +1,7 @@
 //! Layers of dfdx's beside these.
 
-use dfdx::nn::modules::{LogSoftmax, Repeated, Sigmoid, SplitInto, Tanh};
-use dfdx::nn::{Module, ModuleMut, NumParams};
+use dfdx::nn::modules::{AddInto, LogSoftmax, Repeated, Sigmoid, SplitInto, Tanh};
+use dfdx::nn::{DeviceBuildExt, Module, ModuleMut, NumParams};
 use dfdx::shapes::{Rank2, Rank4};
 
 use super::*;
@@ -45,12 +45,15 @@ fn they_have_no_tensors_and_a_line_in_the_outline() {
     assert_eq!(swapped.2.modules[1].2.param("alpha").unwrap().as_vec(), [0.0; 3]);
 }
 
-/// `SplitInto` runs, though it is no `Walk`.
+/// `SplitInto` and `AddInto` run, though they are no `Walk`.
 #[test]
-fn dfdx_splits_what_these_layers_give() {
-    let net = Cpu::seed_from_u64(4);
-    let net =
-        dfdx::nn::DeviceBuildExt::build_module::<(Linear<3, 4>, SplitInto<(Linear<4, 2>, Linear<4, 5>)>), f64>(&net);
+fn dfdx_splits_and_adds_what_these_layers_give() {
+    let dev = Cpu::seed_from_u64(4);
+    let net = dev.build_module::<(Linear<3, 4>, SplitInto<(Linear<4, 2>, Linear<4, 5>)>), f64>();
     let (first, second) = net.forward(random::<Rank2<2, 3>, f64>(Default::default(), 5));
     assert_eq!((first.as_vec().len(), second.as_vec().len()), (4, 10));
+    let added = dev.build_module::<AddInto<(Linear<3, 2>, Linear<4, 2>)>, f64>();
+    let (x, y) = (random::<Rank2<2, 3>, f64>(Default::default(), 6), random::<Rank2<2, 4>, f64>(Default::default(), 7));
+    let expected = added.0.0.forward(x.clone()) + added.0.1.forward(y.clone());
+    assert_eq!(added.forward((x, y)).as_vec(), expected.as_vec());
 }

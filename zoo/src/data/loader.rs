@@ -177,9 +177,9 @@ impl<S: Images> Loader<S> {
     ///
     /// # Errors
     ///
-    /// [`DataError::Setting`] if `batch_size` or `in_flight` is 0, a standard deviation is not a positive number, a setting
-    /// of the augmentation or of the filter is outside its range, or the images have more than 3 channels or, with fewer, another
-    /// size than the input.
+    /// [`DataError::Setting`] if `batch_size` or `in_flight` is 0, a standard deviation is not a positive number, a
+    /// setting of the augmentation or of the filter is outside its range, or the images have more than 3 channels or,
+    /// with fewer, another size than the input.
     pub fn new(images: Arc<S>, config: LoaderConfig) -> Result<Self, DataError> {
         for (name, value) in [("batch size", config.batch_size), ("batches in flight", config.in_flight)] {
             if value == 0 {

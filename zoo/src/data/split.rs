@@ -2,8 +2,8 @@
 
 use super::{DataError, SHAPE};
 
-/// Images of one shape with labels: one byte a value, plane by plane, rows from the top (NCHW). Planes of color images are in
-/// the order R, G, B.
+/// Images of one shape with labels: one byte a value, plane by plane, rows from the top (NCHW). Planes of color images
+/// are in the order R, G, B.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     shape: [usize; 3],
@@ -14,8 +14,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// Takes `labels.len()` images of the shape [`SHAPE`]: color images of 32 by 32. `coarse` are superclasses, which no
-    /// part of this module trains on.
+    /// Takes `labels.len()` images of the shape [`SHAPE`]: color images of 32 by 32. `coarse` are superclasses, which
+    /// no part of this module trains on.
     ///
     /// # Errors
     ///
@@ -29,8 +29,8 @@ impl Split {
     ///
     /// # Errors
     ///
-    /// [`DataError::Setting`] if the shape has no value or too many, [`DataError::Length`] if a length does not fit the number of labels,
-    /// [`DataError::Label`] if a label is not below `classes`.
+    /// [`DataError::Setting`] if the shape has no value or too many, [`DataError::Length`] if a length does not fit the
+    /// number of labels, [`DataError::Label`] if a label is not below `classes`.
     pub fn with_shape(
         shape: [usize; 3],
         pixels: Vec<u8>,

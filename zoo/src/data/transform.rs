@@ -22,8 +22,8 @@ impl Normalization {
     pub const NONE: Self = Self { mean: [0.0; CHANNELS], std: [1.0; CHANNELS] };
 
     /// Mean and standard deviation (of the population, divisor `n`) over all pixels of all images, by channel. The sums
-    /// are integers, so the result does not depend on the order of the images. For channels that the images do not have: 0
-    /// and 1.
+    /// are integers, so the result does not depend on the order of the images. For channels that the images do not
+    /// have: 0 and 1.
     ///
     /// # Errors
     ///

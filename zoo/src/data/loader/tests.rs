@@ -277,7 +277,7 @@ fn images_of_one_channel_reach_a_network_as_they_are() {
         measured.std,
     )
     .unwrap();
-    let plain = batches(LoaderConfig::evaluation(3, squashed.clone()));
+    let plain = batches(LoaderConfig::evaluation(3, squashed));
     let (mean, std) = (measured.mean[0], measured.std[0]);
     let expected: Vec<f32> = pixels.iter().map(|&byte| (f32::from(byte) / 255.0 - mean) / std).collect();
     let found = [&plain[0].images[..], &plain[1].images[..]].concat();

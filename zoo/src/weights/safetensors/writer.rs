@@ -59,7 +59,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// A tensor that was declared and not written, an error before, a failed write or renaming. The file is then removed.
+    /// A tensor that was declared and not written, an error before, a failed write or renaming. The file is then
+    /// removed.
     pub fn finish(self) -> Result<(), WeightsError> {
         self.end(AtomicFile::commit)
     }
