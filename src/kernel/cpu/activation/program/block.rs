@@ -2,10 +2,9 @@
 //! that what chooses the instruction is done once a block.
 
 use super::list::{Instruction, List, Outputs};
-use super::missing::Missing;
 use super::operation::{Operation, for_every_operation, select, sigmoid, sign, softplus};
 use crate::kernel::Element;
-use crate::kernel::cpu::simd::{Lane, Real};
+use crate::kernel::cpu::simd::Lane;
 
 /// Elements of a block: a program of up to 40 registers stays within a first cache level of 48 KiB in `f32`. A multiple
 /// of the number of elements in any register.

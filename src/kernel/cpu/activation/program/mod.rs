@@ -5,7 +5,6 @@
 
 mod block;
 mod list;
-mod missing;
 mod operation;
 mod pass;
 

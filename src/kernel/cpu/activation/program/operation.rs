@@ -1,7 +1,5 @@
 //! The operations of a program, each with its meaning once, for every register.
 
-use super::missing::Missing;
-use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Lane, Portable, Real, Simd};
 
 /// Hands the table of operations, `Name(operands) = value`, to a macro.
@@ -119,7 +117,7 @@ pub(super) fn select<R: Real>(a: R, positive: R, other: R) -> R {
 /// `s = 1 / (1 + e^-a)` and `s (1 - s)`: from e^-|a|, which cannot overflow, so that neither s nor 1 - s loses digits.
 #[inline(always)]
 pub(super) fn sigmoid<R: Real>(a: R) -> (R, R) {
-    let e = magnitude_negated(a).exp();
+    let e = (-a.abs()).exp();
     let larger = R::of(1.0) / (R::of(1.0) + e);
     let smaller = e * larger;
     (a.if_positive(larger, smaller), larger * smaller)
@@ -127,12 +125,6 @@ pub(super) fn sigmoid<R: Real>(a: R) -> (R, R) {
 
 /// `max(0, a) + ln(1 + e^-|a|)`, which cannot overflow.
 #[inline(always)]
-pub(super) fn softplus<R: Missing>(a: R) -> R {
-    a.relu() + magnitude_negated(a).exp().ln_1p()
-}
-
-/// `-|a|`
-#[inline(always)]
-fn magnitude_negated<R: Real>(a: R) -> R {
-    a.if_positive(-a, a)
+pub(super) fn softplus<R: Real>(a: R) -> R {
+    a.relu() + (-a.abs()).exp().ln_1p()
 }
