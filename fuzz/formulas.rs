@@ -1,5 +1,5 @@
-//! What the fuzz target of formulas does with its inputs: a text as it stands in a file or on a command line. `cargo test`
-//! does the same with the files in `corpus/formula`.
+//! What the fuzz target of formulas does with its inputs: a text as it stands in a file or on a command line. `cargo
+//! test` does the same with the files in `corpus/formula`.
 
 use pvlu::activation::WrittenError;
 use pvlu::activation::written::{MAX_CHARS, Written, is_formula, parse_settings, split_list};
