@@ -22,8 +22,8 @@ pub(super) struct Found {
     pub params: Vec<f64>,
 }
 
-/// Looks at the value and the derivatives for x from -4 to 4 in steps of 1/8, with the parameters as they start in either
-/// way.
+/// Looks at the value and the derivatives by x and by what is trained, for x from -4 to 4 in steps of 1/8, with the
+/// parameters as they start in either way.
 pub(super) fn check(
     graph: &Graph,
     value: usize,
@@ -35,6 +35,7 @@ pub(super) fn check(
     // Zero first, where most that is not finite is not.
     let mut steps: Vec<i32> = (-FARTHEST * STEPS..=FARTHEST * STEPS).collect();
     steps.sort_by_key(|step| (step.abs(), *step));
+    let used: Vec<bool> = std::iter::once(true).chain(params.iter().map(|param| param.trained)).collect();
     for start in starts {
         let params: Vec<f64> = params.iter().map(start).collect();
         for &step in &steps {
@@ -52,7 +53,8 @@ pub(super) fn check(
             if bad(value) {
                 return Err(found(nodes().find(|&node| bad(node)), None));
             }
-            if let Some(number) = derivatives.iter().position(|by| bad_derivative(by, value)) {
+            let number = derivatives.iter().zip(&used).position(|(by, &used)| used && bad_derivative(by, value));
+            if let Some(number) = number {
                 return Err(found(nodes().find(|&node| bad_derivative(&derivatives[number], node)), Some(number)));
             }
         }

@@ -1,8 +1,8 @@
 //! Derivatives of a graph, as nodes of the same graph.
 //!
-//! Forward, one variable after the other, so that at a kink the derivative of the branch that is not taken, which may be
-//! infinite, is left out and not multiplied by zero. Each node is differentiated once for each variable into a few nodes:
-//! the size is bounded by that of the formula times the number of variables.
+//! Forward, one variable after the other, so that at a kink the derivative of the branch that is not taken, which may
+//! be infinite, is left out and not multiplied by zero. Each node is differentiated once for each variable into a few
+//! nodes: the size is bounded by that of the formula times the number of variables.
 
 use super::graph::{Full, Graph};
 use crate::kernel::cpu::activation::program::{Node, Operation};
@@ -46,8 +46,8 @@ fn derivative(
     };
     if operation.arity() == 1 {
         let Some(da) = derivatives[a] else { return Ok(None) };
-        return match power(graph, node) {
-            Some((base, exponent)) => power_rule(graph, base, exponent, derivatives).map(Some),
+        return match power(graph, node, derivatives) {
+            Some([base, exponent, dbase]) => power_rule(graph, base, exponent, dbase).map(Some),
             None => function(graph, operation, node, a, da).map(Some),
         };
     }
@@ -131,23 +131,27 @@ fn function(graph: &mut Graph, operation: Operation, node: usize, a: usize, da: 
     graph.binary(Multiply, slope, da)
 }
 
-/// Base and exponent, if a node is a power with a constant exponent: `e^(exponent ln base)`.
-fn power(graph: &Graph, node: usize) -> Option<(usize, f64)> {
+/// Base, exponent and the derivative of the base, if a node is a power whose exponent does not depend on the variable:
+/// `e^(exponent ln base)`.
+fn power(graph: &Graph, node: usize, derivatives: &[Option<usize>]) -> Option<[usize; 3]> {
     let operands = |node: usize, wanted: Operation| match graph.nodes()[node] {
         Node::Apply(operation, operands) if operation == wanted => Some(operands),
         _ => None,
     };
     let [product, ..] = operands(node, Operation::Exp)?;
-    let [logarithm, exponent, _] = operands(product, Operation::Multiply)?;
-    let [base, ..] = operands(logarithm, Operation::Ln)?;
-    Some((base, graph.value(exponent)?))
+    let [a, b, _] = operands(product, Operation::Multiply)?;
+    [(a, b), (b, a)].into_iter().find_map(|(logarithm, exponent)| {
+        let [base, ..] = operands(logarithm, Operation::Ln)?;
+        if derivatives[exponent].is_none() { Some([base, exponent, derivatives[base]?]) } else { None }
+    })
 }
 
-/// `exponent base^(exponent - 1) base'`, which is right also at 0, where the logarithm is infinite.
-fn power_rule(graph: &mut Graph, base: usize, exponent: f64, derivatives: &[Option<usize>]) -> Result<usize, Full> {
-    let Some(d) = derivatives[base] else { return graph.constant(0.0) };
-    let (factor, less) = (graph.constant(exponent)?, graph.constant(exponent - 1.0)?);
+/// The derivative of a power, `exponent base^(exponent - 1) base'`, which is right also at 0, where the logarithm is
+/// infinite.
+fn power_rule(graph: &mut Graph, base: usize, exponent: usize, dbase: usize) -> Result<usize, Full> {
+    let one = graph.constant(1.0)?;
+    let less = graph.binary(Operation::Subtract, exponent, one)?;
     let power = graph.power(base, less)?;
-    let slope = graph.binary(Operation::Multiply, power, factor)?;
-    graph.binary(Operation::Multiply, slope, d)
+    let slope = graph.binary(Operation::Multiply, power, exponent)?;
+    graph.binary(Operation::Multiply, slope, dbase)
 }

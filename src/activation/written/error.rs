@@ -9,8 +9,8 @@ use super::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS, MAX_PARAMS};
 
 /// A formula that is refused: why, and where.
 ///
-/// Displayed it is three lines: the reason, the text around the place, and a caret under the place. Characters that are not
-/// letters, digits or punctuation are displayed as question marks.
+/// Displayed it is three lines: the reason, the text around the place, and a caret under the place. Characters that
+/// cannot be displayed in one column are displayed as question marks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenError {
     kind: WrittenErrorKind,
@@ -119,8 +119,10 @@ impl WrittenError {
 /// One character for one, so that the caret stands where it should.
 fn displayed(character: char) -> char {
     match character {
-        _ if character.is_ascii_graphic() || character.is_alphanumeric() => character,
+        _ if character.is_ascii_graphic() => character,
         _ if character.is_whitespace() => ' ',
+        // Neither a control character nor one without a place of its own: those are escaped.
+        _ if character.escape_debug().len() == 1 => character,
         _ => '?',
     }
 }

@@ -123,7 +123,8 @@ impl Graph {
         }
     }
 
-    /// `base^exponent`: by multiplication for a constant integer exponent up to [`MAX_EXPONENT`]; by square roots for halves; else `e^(exponent ln base)`, which is NaN for a negative base.
+    /// `base^exponent`: by multiplication for a constant integer exponent up to [`MAX_EXPONENT`]; by square roots for
+    /// halves; else `e^(exponent ln base)`, which is NaN for a negative base.
     pub fn power(&mut self, base: usize, exponent: usize) -> Result<usize, Full> {
         let Some(number) = self.value(exponent) else {
             let logarithm = self.unary(Operation::Ln, base)?;

@@ -1,14 +1,52 @@
-//! Activations that are written as text, known when the program runs.
+//! Activations that are written as text: known when the program runs, with no compiler.
+//!
+//! A text has at most 1,000 characters, nested at most 64 deep:
+//!
+//! ```text
+//! mine = max(x, 0) + a*sin(b*x); a = 0.5 swap 0; b = 1; fixed c = 0.1
+//! NAME = FORMULA; NAME = START [swap START]; ... ; fixed NAME = VALUE
+//! ```
+//!
+//! - **Operators**, tightest first: `^` (right-associative: `2^3^x` is `2^(3^x)`), unary `-` (`-x^2` is `-(x^2)`), `*`
+//!   and `/`, `+` and `-`; and brackets. A product needs its `*`.
+//! - **Values**: numbers (`2`, `.5`, `1e-3`), `pi`, `x`, parameters.
+//! - **Functions**: `exp`, `exp_m1` (e^x - 1), `ln`, `ln_1p` (ln(1 + x)), `sqrt`, `tanh`, `erf`, `abs`, `min(a, b)`,
+//!   `max(a, b)`, `sin`, `cos`, `sigmoid`, `relu`, `softplus`.
+//! - **Parameters**, at most four and one value for each channel, follow the formula. They are trained, from the number
+//!   after `=`, and where the activation replaces another one in a trained network from that after `swap`, if there is
+//!   one; after `fixed` they are not trained.
+//! - **Names** are ASCII letters, digits and `_`, do not start with a digit, and mean nothing else: they are not `x`,
+//!   `pi`, `fixed`, `swap`, a function or a built-in activation.
+//!
+//! The derivatives are exact, by the rules. At a kink they are those of the built-in activations: the derivative of
+//! `max` with a constant is 0 at a tie, as the unit step is 0 at 0 (`max(x, 0)`, `max(0, x)`, `relu`), that of `abs` is
+//! 0 at 0, and `min(x, 0)`, which is `x - max(x, 0)`, has 1 at 0, so that `max(x, 0) + a*min(x, 0)` is PReLU there too.
+//! Where two functions tie, `max` has the derivative of its second argument and `min` that of its first. What is not
+//! taken may overflow: `max(x, 0) + min(exp_m1(x), 0)` is 1 at 1,000.
+//!
+//! A power with a constant integer exponent from -64 to 64 is a product; larger ones are refused. Every other is
+//! `e^(y ln x)` (a square root for 1/2), NaN for a negative base.
+//!
+//! A formula is refused if its value or one of its derivatives, by x and by what is trained, is infinite or NaN in
+//! `f32` for one of the x from -4 to 4 in steps of 1/8, with the parameters as they start from scratch or after a swap.
+//! So are `ln(x)`, `x^a`, `sqrt(x^2)` (which has no derivative at 0), `sin(x)/x` and, with `a = 0`, `x + sin(a*x)^2/a`.
+//! The caret of the error stands under the operation where the first such number comes from. Beyond that range, and for
+//! parameters that training moves, a formula can still become NaN, as a built-in one can.
 //!
 //! ```
 //! use pvlu::activation::Written;
 //!
-//! let mine = Written::parse("mine = max(x, 0) + a*sin(b*x); a = 0.5 swap 0; b = 1; fixed c = 0.1").unwrap_err();
-//! assert_eq!(mine.to_string().lines().next(), Some("the formula does not use `c`"));
 //! let mine = Written::parse("mine = max(x,0) + a*sin(b*x); a = 0.5 swap 0; b = 1")?;
-//! assert_eq!(mine.name(), "mine");
-//! assert_eq!(mine.params()[0].start, 0.5);
+//! assert_eq!((mine.name(), mine.params()[0].start, mine.params()[0].swapped), ("mine", 0.5, 0.0));
+//! // What goes into files, and comes back from them.
 //! assert_eq!(mine.text(), "mine = max(x, 0) + a*sin(b*x); a = 0.5 swap 0; b = 1");
+//! assert_eq!(Written::parse(mine.text())?, mine);
+//!
+//! let error = Written::parse("mine = x + a*sine(x); a = 1 swap").unwrap_err();
+//! assert_eq!(error.to_string(), "\
+//! expected a number, found the end
+//! mine = x + a*sine(x); a = 1 swap
+//!                                 ^");
 //! # Ok::<(), pvlu::activation::WrittenError>(())
 //! ```
 
@@ -64,6 +102,8 @@ impl From<Setting> for WrittenParam {
 }
 
 /// An activation that is written as text; see the [module](self) for the grammar.
+///
+/// Equal to another if their [texts](Written::text) are equal, from which all else follows.
 #[derive(Clone, Debug)]
 pub struct Written {
     name: String,
@@ -72,7 +112,6 @@ pub struct Written {
     program: Program,
 }
 
-/// Two are equal if their [texts](Written::text) are, from which all else follows.
 impl PartialEq for Written {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -117,8 +156,8 @@ impl Written {
         &self.params
     }
 
-    /// The text as it goes into files: with other spaces, and else as it was written. It has at most as many characters as
-    /// a text may have, and parses to an equal activation.
+    /// The text as it goes into files: with other spaces, and else as it was written. It has at most as many characters
+    /// as a text may have, and parses to an equal activation.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -129,8 +168,8 @@ impl Written {
     }
 }
 
-/// Whether a text is a formula and not the name of an activation, with settings or without: whether there is a `=` before
-/// any `;`.
+/// Whether a text is a formula and not the name of an activation, with settings or without: whether there is a `=`
+/// before any `;`.
 pub fn is_formula(text: &str) -> bool {
     text.split(';').next().is_some_and(|first| first.contains('='))
 }

@@ -1,5 +1,5 @@
-//! Blocks of elements, in which a program is evaluated: one instruction after the other over all elements of a block, so
-//! that what chooses the instruction is done once a block.
+//! Blocks of elements, in which a program is evaluated: one instruction after the other over all elements of a block,
+//! so that what chooses the instruction is done once a block.
 
 use super::list::{Instruction, List, Outputs};
 use super::operation::{Operation, for_every_operation, select, sigmoid, sign, softplus};

@@ -40,8 +40,8 @@ pub(super) struct Instruction {
     pub outputs: Outputs,
 }
 
-/// Instructions in the order in which they run. Registers are numbered: x, the parameters, the constants, and then those
-/// that instructions write, each for as long as its value is needed.
+/// Instructions in the order in which they run. Registers are numbered: x, the parameters, the constants, and then
+/// those that instructions write, each for as long as its value is needed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct List {
     pub constants: Vec<f64>,
@@ -67,7 +67,8 @@ impl List {
     /// The instructions that the outputs need.
     ///
     /// # Panics
-    /// If an operand does not come before its node, a parameter is not below `params`, or there are more than eight outputs.
+    /// If an operand does not come before its node, a parameter is not below `params`, or there are more than eight
+    /// outputs.
     pub fn new(params: usize, nodes: &[Node], outputs: &[usize]) -> List {
         let mut needed: Vec<Outputs> = vec![0; nodes.len()];
         for (bit, &output) in outputs.iter().enumerate() {
@@ -92,7 +93,8 @@ impl List {
             last[output] = steps.len();
         }
 
-        // The register of each node, and the registers that are free: the one freed last, which is in the nearest cache, first.
+        // The register of each node, and the registers that are free: the one freed last, which is in the nearest
+        // cache, first.
         let (mut places, mut constants) = (vec![0; nodes.len()], Vec::new());
         for (node, description) in nodes.iter().enumerate().filter(|&(node, _)| needed[node] != 0) {
             match *description {
@@ -152,8 +154,8 @@ struct Step {
     outputs: Outputs,
 }
 
-/// The operations that are needed: a product that is only added to something in one with the sum, and pairs of functions
-/// in one.
+/// The operations that are needed: a product that is only added to something in one with the sum, and pairs of
+/// functions in one.
 fn steps(nodes: &[Node], needed: &[Outputs], outputs: &[usize]) -> Vec<Step> {
     let applied = || {
         nodes.iter().enumerate().filter_map(|(node, description)| match *description {

@@ -35,11 +35,11 @@ impl Program {
     /// `derivatives` those of df/dx and of df/dparameter for each parameter.
     ///
     /// # Panics
-    /// If a node refers to itself, a later one or a parameter that there is not, if one of the outputs is not a node, or
-    /// if there are more than [`MAX_PARAMS`] parameters.
+    /// If a node refers to itself, a later one or a parameter that there is not, if one of the outputs is not a node,
+    /// or if there is no derivative or one of more than [`MAX_PARAMS`] parameters.
     pub fn new(nodes: &[Node], value: usize, derivatives: &[usize]) -> Program {
+        assert!((1..=1 + MAX_PARAMS).contains(&derivatives.len()));
         let params = derivatives.len() - 1;
-        assert!(params <= MAX_PARAMS);
         Program {
             params,
             value: List::new(params, nodes, &[value]),
@@ -70,8 +70,8 @@ pub fn forward_in_place<E: Element>(program: &Program, layout: Layout, params: &
     forward_from(program, layout, None, params, x);
 }
 
-/// Adds the gradients of the parameters (see the formulas of [`activation`](super)), and writes, adds or skips that of the
-/// input. What is not wanted is not computed.
+/// Adds the gradients of the parameters (see the formulas of [`activation`](super)), and writes, adds or skips that of
+/// the input. What is not wanted is not computed.
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.

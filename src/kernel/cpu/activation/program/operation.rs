@@ -63,8 +63,8 @@ pub(super) use for_every_operation;
 
 macro_rules! define {
     ($($(#[$doc:meta])* $name:ident($($operand:ident),+) = $value:expr,)+) => {
-        /// What an instruction does to its operands, elementwise. Every one propagates NaN, but for [`Operation::Select`]
-        /// from the operand that it does not take.
+        /// What an instruction does to its operands, elementwise. Every one propagates NaN, but for
+        /// [`Operation::Select`] from the operand that it does not take.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Operation {
             $($(#[$doc])* $name,)+

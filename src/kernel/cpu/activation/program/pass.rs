@@ -1,7 +1,7 @@
 //! The passes of a program over a tensor: cut into tasks, units and blocks.
 //!
-//! A unit is a plane, along which the parameters are the same, or a tile of rows, over which they are spread out. A block
-//! is a part of a unit.
+//! A unit is a plane, along which the parameters are the same, or a tile of rows, over which they are spread out. A
+//! block is a part of a unit.
 
 use super::block::{BLOCK, Block, Registers, run};
 use super::list::Outputs;
@@ -36,8 +36,8 @@ impl<'a, E: Element> Spread<'a, E> {
         self.tile.as_ref().map_or_else(|| planes::planes_per_task(self.layout) * self.layout.inner, Tile::task)
     }
 
-    /// Readies the registers of the parameters for the `len` elements from `at` on in a unit, by its number. Blocks of a
-    /// plane are worked on from the first to the last.
+    /// Readies the registers of the parameters for the `len` elements from `at` on in a unit, by its number. Blocks of
+    /// a plane are worked on from the first to the last.
     #[inline(always)]
     fn fill<V: Lane<Elem = E>>(&self, unit: usize, at: usize, len: usize, registers: &mut [Block<E>]) {
         let registers = registers[1..].iter_mut().zip(self.params).enumerate();
@@ -117,8 +117,8 @@ impl<E: Element> Pass<'_, E> {
         self.wanted >> output & 1 != 0
     }
 
-    /// Computes the gradient of x, and returns the sums `[parameters, channels]` for those of the parameters. What is not
-    /// wanted may be empty, or is zero.
+    /// Computes the gradient of x, and returns the sums `[parameters, channels]` for those of the parameters. What is
+    /// not wanted may be empty, or is zero.
     pub fn backward(self, grad_x: &mut [E]) -> Vec<f64> {
         let (level, params, channels) = (Level::current(), self.program.params, self.layout.channels);
         let spread = &Spread::new(self.layout, self.params);
