@@ -107,7 +107,12 @@ fn changed(param: Param, setting: &Setting) -> Param {
 fn kept(text: &str, make: impl FnOnce() -> &'static Definition) -> &'static Definition {
     static KEPT: Mutex<BTreeMap<String, &'static Definition>> = Mutex::new(BTreeMap::new());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    *kept.entry(text.to_owned()).or_insert_with(make)
+    if let Some(found) = kept.get(text) {
+        return found;
+    }
+    let made = make();
+    kept.insert(text.to_owned(), made);
+    made
 }
 
 #[cfg(test)]

@@ -33,6 +33,6 @@ pub fn activation_names() -> Vec<&'static str> {
 pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
     find_among(text, all()).map_err(|error| match error {
         FindError::Unknown { name } => RegistryError::Activation { name, known: activation_names() },
-        FindError::Written(error) => RegistryError::Formula(error),
+        FindError::Written(error) => RegistryError::Formula(Box::new(error)),
     })
 }

@@ -50,7 +50,7 @@ pub fn check_address(table: &str, address: &str) -> Result<(), String> {
 }
 
 /// Makes sure that there can be a run at an address; the activation of its arm, where that is one of the table's.
-fn check_parts<'a>([table, model, arm, seed]: [&'a str; 4]) -> Result<Option<&'a str>, String> {
+fn check_parts([table, model, arm, seed]: [&str; 4]) -> Result<Option<&str>, String> {
     // As a number is written: no sign, no zeros before it.
     expect("seed", seed.parse::<u64>().is_ok_and(|number| number.to_string() == seed))?;
     if let Some(table) = table::TABLES.into_iter().find(|of| of.name == table) {

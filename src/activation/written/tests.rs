@@ -331,7 +331,8 @@ fn settings_are_read_alone() {
 
 #[test]
 fn no_name_has_two_meanings() {
-    let mut all: Vec<&str> = names::FUNCTIONS.iter().map(|(name, _)| *name).chain(names::BUILT_IN).collect();
+    let built_in = crate::activation::BUILT_IN.iter().map(|activation| activation.name());
+    let mut all: Vec<&str> = names::FUNCTIONS.iter().map(|(name, _)| *name).chain(built_in).collect();
     all.extend(["x", "pi", "fixed", "swap"]);
     for name in &all {
         assert!(names::meaning(name).is_some(), "{name}");

@@ -33,7 +33,7 @@ pub enum RegistryError {
     },
     /// A formula that is none.
     #[error("{0}")]
-    Formula(#[source] WrittenError),
+    Formula(#[source] Box<WrittenError>),
     /// An activation for which no start weights can be drawn.
     #[error(
         "no start weights suit activation {}: the mean of its square under a standard normal is {moment}, and weights \

@@ -40,13 +40,15 @@ impl<'a, E: Element> Spread<'a, E> {
     /// a plane are worked on from the first to the last.
     #[inline(always)]
     fn fill<V: Lane<Elem = E>>(&self, unit: usize, at: usize, len: usize, registers: &mut [Block<E>]) {
-        let registers = registers[1..].iter_mut().zip(self.params).enumerate();
+        let registers = registers[1..].iter_mut().zip(self.params);
         match &self.tile {
             Some(tile) => {
-                registers.for_each(|(i, (to, _))| to.fill_from::<V>(&tile.params[i * tile.stride + at..][..len]));
+                registers
+                    .enumerate()
+                    .for_each(|(i, (to, _))| to.fill_from::<V>(&tile.params[i * tile.stride + at..][..len]));
             }
             None if at == 0 => {
-                registers.for_each(|(_, (to, param))| {
+                registers.for_each(|(to, param)| {
                     to.0[..len.next_multiple_of(V::WIDTH)].fill(param[unit % self.layout.channels]);
                 });
             }
