@@ -32,7 +32,7 @@ fn frozen(switches: Switches<'_>) {
 /// Weights are frozen, biases are not; statistics are, scale and shift are not.
 fn half_frozen(switches: Switches<'_>) {
     match switches {
-        Switches::Weights { frozen, bias_trained } => {
+        Switches::Weights { frozen, bias_trained, .. } => {
             *frozen = true;
             if let Some(trained) = bias_trained {
                 *trained = true;
