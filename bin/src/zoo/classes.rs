@@ -38,6 +38,8 @@ pub struct Order {
     pub names: Vec<String>,
     /// What to tell the user about the choice.
     pub warning: Option<String>,
+    /// Whether the outputs were found by their names.
+    pub by_name: bool,
     /// The classes of the set by output.
     folders: Vec<String>,
     /// The output of each class of the set.
@@ -59,7 +61,7 @@ impl Order {
             let place =
                 |class: &String| folders.iter().position(|name| name == class).and_then(|at| u16::try_from(at).ok());
             if let Some(places) = classes.iter().map(place).collect() {
-                return Ok(Self { names, warning: None, folders, places });
+                return Ok(Self { names, warning: None, by_name: true, folders, places });
             }
         }
         let (found, outputs) = (classes.len(), opened.model.classes());
@@ -91,7 +93,7 @@ impl Order {
             )
         });
         let places = (0..=u16::MAX).take(classes.len()).collect();
-        Ok(Self { names: classes.to_vec(), warning, folders: classes.to_vec(), places })
+        Ok(Self { names: classes.to_vec(), warning, by_name: false, folders: classes.to_vec(), places })
     }
 
     /// Whether every class keeps its number.

@@ -135,27 +135,24 @@ fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy)
     let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
     let pretrained = ModelArgs { model, weights, activation: None, classes, source, allow_non_finite };
     let image = args.data.image_to_tune();
-    let opened = pretrained.open(image, seed);
-    // A head that stays is taken for the set's if the set fits into it and it is not ten times as wide.
-    let is_of_set = |outputs: usize| (of_set.len()..10 * of_set.len()).contains(&outputs);
-    let opened = match opened {
-        Ok(opened)
-            if own
-                && seed.is_none()
-                && !is_of_set(opened.model.classes())
-                && !knows(opened.description.labels.clone()) =>
-        {
-            ModelArgs { classes: Some(of_set.len()), ..pretrained.clone() }.open(image, None)
-        }
+    let anew = ModelArgs { classes: Some(of_set.len()), ..pretrained.clone() };
+    let opened = match pretrained.open(image, seed) {
+        Ok(opened) if own && seed.is_none() && !is_of_set(&opened, args, of_set) => anew.open(image, None),
         opened => opened,
     };
-    let anew = ModelArgs { classes: Some(of_set.len()), ..pretrained };
     match opened {
         Err(CliError::Checkpoint(source)) if seed.is_none() && anew.open(image, Some(args.seed)).is_ok() => {
             Err(CliError::Head { source })
         }
         opened => opened,
     }
+}
+
+/// Whether a head that stays as it is can be taken for the set's: if its outputs have the names of the classes, or the
+/// classes fit into it and it is not ten times as wide. The outputs of a wider one were made for something else.
+fn is_of_set(opened: &Opened, args: &FinetuneArgs, of_set: &[String]) -> bool {
+    let order = || Order::of((&args.data.data, of_set), opened, &args.model.weights, true);
+    (of_set.len()..10 * of_set.len()).contains(&opened.model.classes()) || order().is_ok_and(|order| order.by_name)
 }
 
 /// Why a model cannot have another activation, and the model as it was, where there is one.
