@@ -40,14 +40,3 @@ pub use crate::layer::{Extent, Mode, SwapActivation, Switch, Walk, summary};
 pub use crate::loss::{cross_entropy, cross_entropy_smoothed, try_cross_entropy, try_cross_entropy_smoothed};
 pub use crate::sequential;
 pub use crate::tape::{GradTape, LeafGradients, TrackExt, try_backward};
-
-#[cfg(test)]
-mod tests {
-    /// A name of both is an error here, with the lint's name in it; what is not used could hide one.
-    #[deny(ambiguous_glob_reexports)]
-    #[allow(unused_imports)]
-    mod both {
-        pub use crate::prelude::*;
-        pub use dfdx::prelude::*;
-    }
-}

@@ -45,14 +45,15 @@
 //!
 //! # More than six layers
 //!
-//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `BuildOnDevice<Cpu,
-//! f32>` is not implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
+//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `ZeroSizedModule` is not
+//! implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
 //!
 //! # Layers of dfdx's
 //!
 //! In a tuple all modules have one type of error. That of these layers is [`Error`](crate::Error); that of dfdx's is
 //! what the device returns, `CpuError`. So none that computes something stands in a tuple beside one of these, and the
-//! compiler says "type mismatch resolving `<Tanh as Module<...>>::Error == Error`".
+//! compiler says "the method `forward` exists for tuple ..., but its trait bounds were not satisfied: `<Tanh as
+//! Module<...>>::Error = pvlu::Error`".
 //!
 //! | of dfdx | beside these layers |
 //! |---|---|

@@ -4,8 +4,8 @@
 /// `sequential![Conv2D<3, 8, 3, 1, 1>, Act<Pvlu, 8>, ...]`.
 ///
 /// dfdx implements its traits for tuples of up to six modules. A longer one is a tuple like any other to the compiler,
-/// but no module: `build_module` of it is an error that says "the trait `BuildOnDevice<_, _>` is not implemented for"
-/// the tuple. This macro writes the same network as tuples of tuples, each of at most six.
+/// but no module: `build_module` of it is an error that says "the trait `ZeroSizedModule` is not implemented for" the
+/// tuple. This macro writes the same network as tuples of tuples, each of at most six.
 ///
 /// | layers | type | layer 8 |
 /// |---|---|---|

@@ -78,7 +78,6 @@ impl Summary {
 ///
 /// ```
 /// use dfdx::prelude::*;
-/// use pvlu::layer::Extent;
 /// use pvlu::prelude::*;
 ///
 /// type Features = (nn::Conv2D<1, 8, 3, 1, 1>, nn::Act<Pvlu, 8>, nn::MaxPool2D<2, 2>);
@@ -86,13 +85,13 @@ impl Summary {
 ///
 /// let net = Cpu::default().build_module::<Net, f32>();
 /// let table = "\
-/// layer  kind                               output  parameters
-///        input                               1x8x8
-/// 0.0    Conv2D 3x3, stride 1, padding 1     8x8x8          80
-/// 0.1    pvlu                                8x8x8          16
-/// 0.2    MaxPool2D 2x2, stride 2, padding 0  8x4x4
-/// 1      Flatten2D                             128
-/// 2      Linear                                 10       1,290
+/// layer  kind                                output  parameters
+///        input                                1x8x8
+/// 0.0    Conv2D 3x3, stride 1, padding 1      8x8x8          80
+/// 0.1    pvlu                                 8x8x8          16
+/// 0.2    MaxPool2D 2x2, stride 2, padding 0   8x4x4
+/// 1      Flatten2D                              128
+/// 2      Linear                                  10       1,290
 /// parameters: 1,386 trained, 0 frozen; running statistics: 0; multiply-adds: 5,888
 /// ";
 /// assert_eq!(summary(&net, Extent::image(1, 8, 8))?.to_string(), table);

@@ -3,6 +3,13 @@
 use dfdx::prelude::*;
 use pvlu::prelude::*;
 
+/// A name of both preludes is an error where it is used, and, used or not, where both are passed on.
+#[deny(ambiguous_glob_reexports)]
+pub mod both {
+    pub use dfdx::prelude::*;
+    pub use pvlu::prelude::*;
+}
+
 type Block<A> = nn::Residual<(nn::NormedConv2D<nn::Conv2D<8, 8, 3, 1, 1>, nn::BatchNorm2D<8>>, nn::Act<A, 8>)>;
 type Down<A> = nn::ProjectedResidual<(nn::Conv2D<8, 16, 3, 2, 1>, nn::Act<A, 16>), nn::SubsamplePad2D<8, 16, 2>>;
 type Trunk<A> = sequential![
@@ -12,7 +19,7 @@ type Trunk<A> = sequential![
     Down<A>,
     nn::MaxPool2D<2, 2>,
     nn::AvgPool2D<1, 1>,
-    nn::ZeroPaddedMaxPool2D<1, 1>,
+    nn::ZeroPaddedMaxPool2D<1, 1, 0>,
     nn::Dropout<10>,
     nn::FromDfdx<Tanh>,
 ];
