@@ -35,5 +35,5 @@ impl Activation for Gelu {
         (distribution + times(x, density), [])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

@@ -41,5 +41,5 @@ impl Activation for GeluTanh {
         (s + times(slope, s * rest), [])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

@@ -47,5 +47,5 @@ impl Activation for Mish {
         (w + times(x, slope), [])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

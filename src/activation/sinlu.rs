@@ -39,5 +39,5 @@ impl Activation for SinLu {
         (dx, [sin * s, a * x * cos * s])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

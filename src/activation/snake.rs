@@ -42,5 +42,5 @@ impl Activation for Snake {
         ((sin + sin).mul_add(cos, R::of(1.0)), [q * ((x + x) * cos - q)])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

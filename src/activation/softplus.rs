@@ -32,5 +32,5 @@ impl Activation for Softplus {
         (logistic(x).0, [])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

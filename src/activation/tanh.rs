@@ -33,5 +33,5 @@ impl Activation for Tanh {
         (R::of(4.0) * e / (sum * sum), [])
     }
 
-    compiled_here!(cpu);
+    compiled_here!();
 }

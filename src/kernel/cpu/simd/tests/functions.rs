@@ -1,24 +1,13 @@
 //! Logarithms, roots, the hyperbolic tangent, the error function, and the choice among two numbers.
 
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+
 use super::*;
 
 /// Every 1511th pattern of bits, NaNs of both signs among them, and the neighbors of where a function changes its method.
 fn patterns() -> Vec<f32> {
     let mut x: Vec<f32> = (0..=u32::MAX).step_by(1511).map(f32::from_bits).collect();
-    let near = [
-        f32::MIN_POSITIVE,
-        0.414_213_6,
-        0.5,
-        0.625,
-        std::f32::consts::FRAC_1_SQRT_2,
-        0.9,
-        1.0,
-        std::f32::consts::SQRT_2,
-        2.0,
-        3.92,
-        4.0,
-        9.01,
-    ];
+    let near = [f32::MIN_POSITIVE, 0.414_213_6, 0.5, 0.625, FRAC_1_SQRT_2, 0.9, 1.0, SQRT_2, 2.0, 3.92, 4.0, 9.01];
     for near in near.into_iter().chain([-0.292_893_2, -0.5, -1.0, 1.0e9, 2.0_f32.powi(30), 2.0_f32.powi(127)]) {
         x.extend((-40..=40).map(|step| f32::from_bits(near.to_bits().wrapping_add_signed(step))));
     }
