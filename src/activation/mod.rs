@@ -44,6 +44,7 @@ mod relu;
 mod sine_relu;
 mod swish;
 mod vlu;
+pub mod written;
 
 pub use elu::Elu;
 pub use leaky_relu::LeakyRelu;
@@ -53,6 +54,7 @@ pub use relu::Relu;
 pub use sine_relu::SineRelu;
 pub use swish::Swish;
 pub use vlu::Vlu;
+pub use written::{Written, WrittenError};
 
 pub use crate::kernel::ParamArray;
 pub use crate::kernel::cpu::activation::Kernels;

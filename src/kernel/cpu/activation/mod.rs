@@ -11,8 +11,11 @@
 //! `planes` handles wide channels, one (n, c) plane after the other; `rows` handles narrow ones, along whole rows of
 //! `channels * inner` elements. Both cut the work into tasks whose size depends on the layout alone, sum in a fixed order
 //! and finish in `f64`, so that results do not depend on the number of threads.
+//!
+//! [`program`] does the same for formulas that are known only when the program runs.
 
 mod planes;
+pub mod program;
 mod rows;
 
 use std::fmt::{self, Debug};
