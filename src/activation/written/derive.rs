@@ -13,8 +13,8 @@ pub(super) type Derivatives = Vec<Option<usize>>;
 /// The derivatives by `variable`; if there are too many nodes, at which node.
 pub(super) fn derivatives(graph: &mut Graph, value: usize, variable: Node) -> Result<Derivatives, usize> {
     let mut derivatives: Derivatives = Vec::with_capacity(value + 1);
-    for (node, is_needed) in needed(graph, value).into_iter().enumerate() {
-        let derivative = if is_needed { derivative(graph, node, variable, &derivatives) } else { Ok(None) };
+    for (node, needed) in needed(graph, value).into_iter().enumerate() {
+        let derivative = if needed { derivative(graph, node, variable, &derivatives) } else { Ok(None) };
         derivatives.push(derivative.map_err(|Full| node)?);
     }
     Ok(derivatives)

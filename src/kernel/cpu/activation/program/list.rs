@@ -114,15 +114,6 @@ impl List {
         for (number, step) in steps.iter().enumerate() {
             let read = &step.operands[..step.operation.arity()];
             let operands = step.operands.map(|operand| places[operand]);
-            // An instruction reads an element of all its operands before it writes that of its target.
-            let mut freed: Vec<usize> = read
-                .iter()
-                .filter(|&&operand| last[operand] == number && matches!(nodes[operand], Node::Apply(..)))
-                .map(|&operand| places[operand])
-                .collect();
-            freed.sort_unstable();
-            freed.dedup();
-            free.append(&mut freed);
             let mut place = |node: usize| {
                 places[node] = free.pop().unwrap_or_else(|| {
                     registers += 1;
@@ -132,6 +123,15 @@ impl List {
             };
             let target = place(step.node);
             let second = step.second.map(&mut place);
+            // Not before: an instruction writes other registers than it reads.
+            let mut freed: Vec<usize> = read
+                .iter()
+                .filter(|&&operand| last[operand] == number && matches!(nodes[operand], Node::Apply(..)))
+                .map(|&operand| places[operand])
+                .collect();
+            freed.sort_unstable();
+            freed.dedup();
+            free.append(&mut freed);
             instructions.push(Instruction {
                 operation: step.operation,
                 operands,

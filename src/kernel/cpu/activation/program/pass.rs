@@ -3,7 +3,7 @@
 //! A unit is a plane, along which the parameters are the same, or a tile of rows, over which they are spread out. A
 //! block is a part of a unit.
 
-use super::block::{BLOCK, Block, Registers, run};
+use super::block::{BLOCK, Block, Elements, Registers, read, run};
 use super::list::Outputs;
 use super::{Layout, Program};
 use crate::kernel::Element;
@@ -43,14 +43,14 @@ impl<'a, E: Element> Spread<'a, E> {
         let registers = registers[1..].iter_mut().zip(self.params);
         match &self.tile {
             Some(tile) => {
-                registers
-                    .enumerate()
-                    .for_each(|(i, (to, _))| to.fill_from::<V>(&tile.params[i * tile.stride + at..][..len]));
+                for (i, (to, _)) in registers.enumerate() {
+                    to.fill_from::<V>(&tile.params[i * tile.stride + at..][..len]);
+                }
             }
             None if at == 0 => {
-                registers.for_each(|(to, param)| {
-                    to.0[..len.next_multiple_of(V::WIDTH)].fill(param[unit % self.layout.channels]);
-                });
+                for (to, param) in registers {
+                    to.fill_with::<V>(len, param[unit % self.layout.channels]);
+                }
             }
             None => {}
         }
@@ -86,14 +86,28 @@ impl<E: Element> Kernel for Forward<'_, E> {
     fn run<S: Simd>(self) {
         let Forward { program, spread, .. } = self;
         let list = &program.value;
-        let registers = self.registers.ready(program.params, list);
+        let (own, registers) = self.registers.ready(program.params, list);
         let unit = spread.unit();
+        // It writes to y itself where that is a whole block.
+        let last = list.instructions.last();
+        let direct = last.is_some_and(|last| last.second.is_none() && last.target == list.outputs[0]);
         for (number, (x, y)) in sources(self.x, unit).zip(self.y.chunks_mut(unit)).enumerate() {
             for (block, (x, y)) in sources(x, BLOCK).zip(y.chunks_mut(BLOCK)).enumerate() {
-                registers[0].fill_from::<E::Lane<S>>(x.unwrap_or(y));
-                spread.fill::<E::Lane<S>>(self.first + number, block * BLOCK, y.len(), registers);
-                run::<E::Lane<S>>(list, Outputs::MAX, y.len(), registers);
-                y.copy_from_slice(&registers[list.outputs[0]].0[..y.len()]);
+                let len = y.len();
+                let x = match x {
+                    Some(x) => own.of::<E::Lane<S>>(x),
+                    None => {
+                        own.fill_from::<E::Lane<S>>(y);
+                        &own.0
+                    }
+                };
+                spread.fill::<E::Lane<S>>(self.first + number, block * BLOCK, len, registers);
+                let output = <&mut Elements<E>>::try_from(&mut *y).ok().filter(|_| direct);
+                let written = output.is_some();
+                run::<E::Lane<S>>(list, Outputs::MAX, len, x, registers, output);
+                if !written {
+                    y.copy_from_slice(&read(list.outputs[0], x, registers)[..len]);
+                }
             }
         }
     }
@@ -200,7 +214,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
     fn run<S: Simd>(self) {
         let Backward { pass, spread, grad_x, mut sums, .. } = self;
         let (params, list) = (pass.program.params, &pass.program.derivatives);
-        let registers = self.registers.ready(params, list);
+        let (own, registers) = self.registers.ready(params, list);
         let (unit, wants_x) = (spread.unit(), pass.wants(0));
         let mut from = 0;
         for (number, (x, cotangent)) in pass.x.chunks(unit).zip(sources(pass.cotangent, unit)).enumerate() {
@@ -208,12 +222,12 @@ impl<E: Element> Kernel for Backward<'_, E> {
                 let (at, len) = (block * BLOCK, x.len());
                 let grad_x = if wants_x { &mut grad_x[from..][..len] } else { &mut [][..] };
                 from += len;
-                registers[0].fill_from::<E::Lane<S>>(x);
+                let x = own.of::<E::Lane<S>>(x);
                 spread.fill::<E::Lane<S>>(self.first + number, at, len, registers);
-                run::<E::Lane<S>>(list, pass.wanted, len, registers);
+                run::<E::Lane<S>>(list, pass.wanted, len, x, registers, None);
 
                 for param in (0..params).filter(|param| pass.wants(1 + param)) {
-                    let derivative = &registers[list.outputs[1 + param]];
+                    let derivative = read(list.outputs[1 + param], x, registers);
                     let cotangent = cotangent.unwrap_or(grad_x);
                     match &mut sums {
                         Sums::Planes(sums) => {
@@ -225,17 +239,17 @@ impl<E: Element> Kernel for Backward<'_, E> {
                             let sums = &mut sums[param * stride + at..][..len];
                             for at in (0..len).step_by(<E::Lane<S>>::WIDTH) {
                                 let gradient =
-                                    load::<E::Lane<S>>(cotangent, at) * <E::Lane<S>>::load(&derivative.0[at..]);
+                                    load::<E::Lane<S>>(cotangent, at) * <E::Lane<S>>::load(&derivative[at..]);
                                 deposit(gradient, sums, at, true);
                             }
                         }
                     }
                 }
                 if wants_x {
-                    let derivative = &registers[list.outputs[0]];
+                    let derivative = read(list.outputs[0], x, registers);
                     for at in (0..len).step_by(<E::Lane<S>>::WIDTH) {
                         let cotangent = load::<E::Lane<S>>(cotangent.unwrap_or(grad_x), at);
-                        deposit(cotangent * Lane::load(&derivative.0[at..]), grad_x, at, pass.accumulate);
+                        deposit(cotangent * Lane::load(&derivative[at..]), grad_x, at, pass.accumulate);
                     }
                 }
             }
@@ -245,14 +259,14 @@ impl<E: Element> Kernel for Backward<'_, E> {
 
 /// The sum of the products of the first elements with those of a block.
 #[inline(always)]
-fn product<V: Lane>(block: &Block<V::Elem>, elements: &[V::Elem]) -> f64 {
+fn product<V: Lane>(block: &Elements<V::Elem>, elements: &[V::Elem]) -> f64 {
     // Element `i` is added to partial sum `i` modulo their number, whatever the registers.
     let count = widest::<V::Elem>();
     // The first `count / V::WIDTH` registers are in use.
     let mut sums = [V::of(0.0); MAX_WIDTH];
     for group in (0..elements.len()).step_by(count) {
         for (at, sum) in (group..elements.len()).step_by(V::WIDTH).zip(&mut sums[..count / V::WIDTH]) {
-            let product = load::<V>(elements, at) * V::load(&block.0[at..]);
+            let product = load::<V>(elements, at) * V::load(&block[at..]);
             *sum = *sum + planes::first(product, elements.len() - at);
         }
     }
