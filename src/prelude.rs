@@ -34,7 +34,9 @@
 /// Layers, as networks are written in: [`layer::builder`](crate::layer::builder).
 pub use crate::layer::builder as nn;
 
-pub use crate::activation::{self, Activation, Elu, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu};
+pub use crate::activation::{
+    self, Activation, Chosen, Definition, Elu, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu,
+};
 pub use crate::check::{gradient_check, gradient_check_of};
 pub use crate::layer::{Extent, Mode, SwapActivation, Switch, Walk, summary};
 pub use crate::loss::{cross_entropy, cross_entropy_smoothed, try_cross_entropy, try_cross_entropy_smoothed};
