@@ -32,7 +32,6 @@ fn accepted(written: &Written) {
     assert_eq!((again.text(), again.name(), again.params()), (text, written.name(), written.params()));
     assert!(written.params().len() <= 4);
 
-    // Finite where it was looked at, in f32 too.
     let layout = Layout { outer: 1, channels: 1, inner: 3 };
     let starts: Vec<[f32; 1]> = written.params().iter().map(|param| [param.start as f32]).collect();
     let params: Vec<&[f32]> = starts.iter().map(|start| &start[..]).collect();
@@ -41,6 +40,9 @@ fn accepted(written: &Written) {
     let mut grads = starts.clone();
     let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
     program::backward(written.program(), layout, &x, &params, &[], InputGradient::InPlace(&mut dx), &mut grads);
+    // Where it was looked at, in f32.
+    let said = [y[0], y[1], dx[0], dx[1]];
+    assert!(said.iter().all(|value| value.is_finite()), "{text}: {said:?}");
 }
 
 fn refused(text: &str, error: &WrittenError) {
@@ -49,6 +51,6 @@ fn refused(text: &str, error: &WrittenError) {
     assert_eq!(lines.len(), 3, "{message}");
     assert!(lines.iter().all(|line| line.chars().count() <= 1100 && !line.contains(char::is_control)), "{message}");
     let (caret, blank) = (lines[2].trim_start(), lines[2].chars().count() - 1);
-    assert!(caret == "^" && blank <= lines[1].chars().count(), "{message}");
+    assert!(lines[1].starts_with("  ") && caret == "^" && blank <= lines[1].chars().count(), "{message}");
     assert!(error.place() <= text.chars().count(), "{message}");
 }

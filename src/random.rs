@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use rand::Rng;
 use rand::distributions::{Distribution, Open01};
 
-/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that spreads neighboring numbers.
+/// SplitMix64's finalizer (Steele, Lea and Flood 2014): a bijection that spreads neighboring numbers.
 pub(crate) fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
-use pvlu_zoo::registry;
+use pvlu_zoo::registry::{self, RegistryError};
 use pvlu_zoo::text::{did_you_mean, quoted};
 
 use crate::error::CliError;
 use crate::formula::HELP;
+use crate::runs::names::is_name;
 use crate::runs::store::Earlier;
 use crate::tuning::{ARMS, RESERVED};
 
@@ -208,7 +209,7 @@ pub struct TableArgs {
     pub common: CommonArgs,
 
     /// Activations, one run each and seed [default: those of the table]
-    #[arg(long, value_name = "ACTIVATION,...", value_parser = activations)]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
     pub activations: Option<Vec<Listed>>,
 }
 
@@ -225,7 +226,7 @@ pub struct TuningArgs {
 
     /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of the
     /// table]
-    #[arg(long, value_name = "ARM,...", value_parser = arms)]
+    #[arg(long, value_name = "ARM,...", value_parser = listed)]
     pub arms: Option<Vec<Listed>>,
 
     /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
@@ -263,7 +264,7 @@ pub struct AllArgs {
     pub tuning: TuningArgs,
 
     /// Activations of tables 1 and 2, one run each and seed [default: those of the table]
-    #[arg(long, value_name = "ACTIVATION,...", value_parser = activations)]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
     pub activations: Option<Vec<Listed>>,
 }
 
@@ -336,34 +337,33 @@ pub fn all_of(lists: &[Listed]) -> impl Iterator<Item = &str> {
     lists.iter().flat_map(|list| &list.0).map(String::as_str)
 }
 
-fn activations(text: &str) -> Result<Listed, String> {
-    listed(text, is_activation)
+fn listed(text: &str) -> Result<Listed, std::convert::Infallible> {
+    Ok(Listed(split_list(text).into_iter().map(str::to_owned).collect()))
 }
 
-fn arms(text: &str) -> Result<Listed, String> {
-    let is_arm = |item: &str| match is_activation(item) {
-        Err(error) if !ARMS.contains(&item) => Err(match did_you_mean(item, &ARMS).as_str() {
-            "" => error,
-            meant => format!("unknown arm {}{meant}", quoted(item)),
-        }),
-        _ => Ok(()),
-    };
-    listed(text, is_arm)
-}
-
-fn is_activation(item: &str) -> Result<(), String> {
-    let found = registry::activation(item).map_err(|error| error.to_string())?;
-    if RESERVED.contains(&found.name()) && found.text() != found.name() {
-        return Err(format!("{} is the name of another arm", found.name()));
+/// Makes sure that each is the name of an arm or an activation that a table can have. Not while arguments are parsed: what
+/// is wrong with a formula takes three lines.
+fn check_listed(option: &str, lists: Option<&[Listed]>, arms: &[&str]) -> Result<(), CliError> {
+    for item in all_of(lists.unwrap_or_default()).filter(|item| !arms.contains(item)) {
+        let refused = |message: String| CliError::Usage(format!("{option}: {message}"));
+        let activation =
+            registry::activation(item).map_err(|error| match (error, did_you_mean(item, arms).as_str()) {
+                (error @ RegistryError::Activation { .. }, "") => refused(error.to_string()),
+                (RegistryError::Activation { .. }, meant) => refused(format!("unknown arm {}{meant}", quoted(item))),
+                (error, _) => error.into(),
+            })?;
+        let name = activation.name();
+        if RESERVED.contains(&name) {
+            return Err(refused(format!("{name} is the name of another arm")));
+        }
+        if !is_name(name) {
+            return Err(refused(format!(
+                "{} is no name of an arm: expected 1 to 64 letters, digits and _",
+                quoted(name)
+            )));
+        }
     }
     Ok(())
-}
-
-/// The items of a list, each of them checked.
-fn listed(text: &str, check: fn(&str) -> Result<(), String>) -> Result<Listed, String> {
-    let items: Vec<String> = split_list(text).into_iter().map(str::to_owned).collect();
-    items.iter().try_for_each(|item| check(item))?;
-    Ok(Listed(items))
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -435,6 +435,7 @@ impl TableArgs {
     /// What can be said against the options before anything is read or written: runs that are asked for twice.
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
+        check_listed("--activations", self.activations.as_deref(), &[])?;
         refuse_repeated_names("--activations", self.activations.as_deref())
     }
 }
@@ -444,6 +445,7 @@ impl TuningArgs {
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
         refuse_repeated("--models", self.models.as_deref())?;
+        check_listed("--arms", self.arms.as_deref(), &ARMS)?;
         refuse_repeated_names("--arms", self.arms.as_deref())?;
         let unknown = |error: pvlu_zoo::registry::RegistryError| CliError::Usage(format!("--models: {error}"));
         self.models.iter().flatten().try_for_each(|model| registry::find(model).map(drop).map_err(unknown))

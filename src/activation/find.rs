@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::written::{Setting, WrittenError, is_formula, parse_settings};
+use super::written::{Setting, WrittenError, canonical, is_formula, parse_settings};
 use super::{BUILT_IN, Definition, Param, Written};
+
+/// Different formulas, and other start values of built-in ones, that a process keeps: files name them too, and what was
+/// asked for is kept until the end.
+const MAX_KEPT: usize = 1000;
 
 /// A text that asks for no activation.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +20,8 @@ pub enum FindError {
     },
     /// A formula, or a list of values of parameters, that is none.
     Written(WrittenError),
+    /// More different ones were asked for than are kept.
+    TooMany,
 }
 
 impl std::fmt::Display for FindError {
@@ -23,6 +29,7 @@ impl std::fmt::Display for FindError {
         match self {
             FindError::Unknown { name } => write!(f, "unknown activation {name:?}"),
             FindError::Written(error) => error.fmt(f),
+            FindError::TooMany => write!(f, "a process asks for at most {MAX_KEPT} different formulas"),
         }
     }
 }
@@ -61,7 +68,10 @@ pub fn find_among(
     }
     if is_formula(text) {
         let written = Written::parse(text).map_err(FindError::Written)?;
-        return Ok(kept(written.text(), || Definition::written(&written)));
+        if built_in(written.name()).is_some() {
+            return Err(FindError::Written(written.taken(text)));
+        }
+        return kept(written.text(), || Definition::written(&written));
     }
     let Some((name, list)) = text.split_once(';') else { return Err(FindError::Unknown { name: text.to_owned() }) };
     let name = name.trim();
@@ -72,6 +82,10 @@ pub fn find_among(
     if let Some(unknown) = settings.iter().find(|setting| !names.contains(&setting.name.as_str())) {
         return Err(FindError::Written(unknown.unknown(list, &names)));
     }
+    let is_large = |setting: &&Setting| [Some(setting.start), setting.swapped].into_iter().flatten().any(is_large);
+    if let Some(large) = settings.iter().find(is_large) {
+        return Err(FindError::Written(large.too_large(list)));
+    }
     let set: Vec<Param> = params
         .iter()
         .map(|param| match settings.iter().find(|setting| setting.name == param.name) {
@@ -79,17 +93,13 @@ pub fn find_among(
             None => *param,
         })
         .collect();
-    let parts: Vec<String> = settings.iter().map(shown).collect();
-    let text = format!("{name}; {}", parts.join("; "));
-    Ok(kept(&text, || base.with_params(text.clone(), &set)))
+    let text = format!("{name}; {}", canonical(list).map_err(FindError::Written)?);
+    kept(&text, || base.with_params(text.clone(), &set))
 }
 
-/// A setting as it is written.
-fn shown(setting: &Setting) -> String {
-    let Setting { name, start, swapped, fixed, .. } = setting;
-    let fixed = if *fixed { "fixed " } else { "" };
-    let swapped = swapped.map_or(String::new(), |swapped| format!(" swap {swapped}"));
-    format!("{fixed}{name} = {start}{swapped}")
+/// Whether a number is beyond the range of `f32`.
+fn is_large(value: f64) -> bool {
+    !(value as f32).is_finite()
 }
 
 /// A parameter with the values of a setting.
@@ -104,15 +114,18 @@ fn changed(param: Param, setting: &Setting) -> Param {
 }
 
 /// The definition of a text, made the first time that it is asked for.
-fn kept(text: &str, make: impl FnOnce() -> &'static Definition) -> &'static Definition {
+fn kept(text: &str, make: impl FnOnce() -> &'static Definition) -> Result<&'static Definition, FindError> {
     static KEPT: Mutex<BTreeMap<String, &'static Definition>> = Mutex::new(BTreeMap::new());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = kept.get(text) {
-        return found;
+        return Ok(found);
+    }
+    if kept.len() >= MAX_KEPT {
+        return Err(FindError::TooMany);
     }
     let made = make();
     kept.insert(text.to_owned(), made);
-    made
+    Ok(made)
 }
 
 #[cfg(test)]
@@ -149,7 +162,15 @@ mod tests {
         for name in ["geglu", "", "mine", "PVLU", "geglu; a = 1"] {
             assert!(matches!(find(name), Err(FindError::Unknown { .. })), "{name}");
         }
-        for text in ["relu; a = 1", "pvlu; gamma = 1", "pvlu; alpha", "mine = x +", "pvlu = x"] {
+        for text in [
+            "pvlu; alpha = 1e39",
+            "pvlu; alpha = 1 swap 1e39",
+            "relu; a = 1",
+            "pvlu; gamma = 1",
+            "pvlu; alpha",
+            "mine = x +",
+            "pvlu = x",
+        ] {
             assert!(matches!(find(text), Err(FindError::Written(_))), "{text}");
         }
     }

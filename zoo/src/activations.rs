@@ -14,9 +14,11 @@ pub(crate) fn bring(own: Vec<&'static Definition>) -> bool {
     OWN.set(own).is_ok()
 }
 
-/// All that have a name.
+/// All that have a name: one of the program's own takes the place of a built-in one.
 fn all() -> impl Iterator<Item = &'static Definition> + Clone {
-    BUILT_IN.iter().copied().chain(OWN.get().into_iter().flatten().copied())
+    let own = OWN.get().map_or(&[][..], Vec::as_slice);
+    let replaced = |of: &&&Definition| !own.iter().any(|own| own.name() == of.name());
+    BUILT_IN.iter().filter(replaced).chain(own).copied()
 }
 
 /// The names of the activations, in the order of the paper's first table, then the others, then the program's own.
@@ -34,5 +36,6 @@ pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
     find_among(text, all()).map_err(|error| match error {
         FindError::Unknown { name } => RegistryError::Activation { name, known: activation_names() },
         FindError::Written(error) => RegistryError::Formula(Box::new(error)),
+        FindError::TooMany => RegistryError::Formulas,
     })
 }

@@ -41,9 +41,11 @@ impl Registry {
         self
     }
 
-    /// The same with one activation more, by its [`NAME`](Activation::NAME).
+    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name. A name is of
+    /// letters, digits and `_`, so that it can be asked for.
     #[must_use]
     pub fn with_activation<A: Activation>(mut self) -> Self {
+        self.activations.retain(|known| known.name() != A::NAME);
         self.activations.push(A::definition());
         self
     }

@@ -67,7 +67,7 @@ fn check_parts([table, model, arm, seed]: [&str; 4]) -> Result<Option<&str>, Str
 }
 
 /// Whether an arm can be called so: an activation of the user's own has a name of letters, digits and `_`.
-fn is_name(arm: &str) -> bool {
+pub fn is_name(arm: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (1..=LONGEST_NAME).contains(&arm.len()) && arm.bytes().all(is_word)
 }

@@ -121,7 +121,7 @@ impl Tuning {
         };
         let arms = match &args.arms {
             None => protocol.arms.to_vec(),
-            Some(lists) => all_of(lists).map(|item| arm_of(protocol, item)).collect::<Result<_, _>>()?,
+            Some(lists) => asked_for(protocol, &all_of(lists).collect::<Vec<_>>())?,
         };
         let mut tuning = Self {
             protocol,
@@ -378,16 +378,15 @@ impl Work for Tuning {
     }
 }
 
-/// The arm that an item of `--arms` asks for.
-fn arm_of(protocol: &Protocol, item: &str) -> Result<Arm, CliError> {
-    protocol.arm(item).ok_or_else(|| {
+/// The arms that `--arms` asks for: those of the table and other activations; arms of other tables are passed over.
+fn asked_for(protocol: &Protocol, items: &[&str]) -> Result<Vec<Arm>, CliError> {
+    let found: Vec<Arm> = items.iter().filter_map(|item| protocol.arm(item)).collect();
+    if found.is_empty() {
         let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
-        CliError::Usage(format!(
-            "--arms: {} has no {item}; it has {}, or any activation",
-            protocol.name,
-            arms.join(", ")
-        ))
-    })
+        let (table, items, arms) = (protocol.name, items.join(", "), arms.join(", "));
+        return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));
+    }
+    Ok(found)
 }
 
 /// Freezes all that a policy does not train. Without an epoch nothing has to be left.

@@ -82,14 +82,15 @@ impl Order {
                 found.saturating_sub(1)
             ),
         };
-        let warning = (!names.is_empty()).then(|| {
+        let theirs = match &names[..] {
+            [] => "the outputs of its model, which have no names".to_owned(),
+            names => format!("those of {}, as {}", text::path(weights), shown(names)),
+        };
+        let warning = (!names.is_empty() || found < outputs).then(|| {
             format!(
-                "warning: {}: its classes, as {}, are not among those of {}, as {}: taken in the order of their names\
-                 {without}",
+                "warning: {}: its classes, as {}, are not among {theirs}: taken in the order of their names{without}",
                 text::path(path),
-                shown(classes),
-                text::path(weights),
-                shown(&names)
+                shown(classes)
             )
         });
         let places = (0..=u16::MAX).take(classes.len()).collect();

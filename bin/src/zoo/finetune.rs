@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pvlu::activation::{Activation, Relu};
+use pvlu::activation::{Activation, Definition, Relu};
 use pvlu_zoo::checkpoint::{CheckpointError, Notes, Opened, describe, write_model};
 use pvlu_zoo::model::{Model, SwapError};
 use pvlu_zoo::registry;
@@ -81,7 +81,8 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         return Err(keep(error, model.as_ref(), reached));
     }
     let from = model.activation();
-    if let Some(activation) = args.model.activation.as_deref().filter(|to| Some(*to) != from) {
+    let wanted = args.model.activation.as_deref().map(registry::activation).transpose()?;
+    if let Some(activation) = wanted.filter(|to| Some(to.text()) != from) {
         let again = || Ok(open_pretrained(args, &set.classes, policy)?.model);
         model = match swapped(model, activation, reached.is_some(), again) {
             Ok(model) => model,
@@ -165,7 +166,7 @@ struct FailedSwap {
 /// opens gets what this one was trained to, if it was.
 fn swapped(
     model: Box<dyn Model>,
-    activation: &str,
+    activation: &'static Definition,
     is_trained: bool,
     again: impl FnOnce() -> Result<Box<dyn Model>, CliError>,
 ) -> Result<Box<dyn Model>, Box<FailedSwap>> {
@@ -173,10 +174,6 @@ fn swapped(
     let trained = match is_trained.then(|| Snapshot::of_moving(model.as_ref())).transpose() {
         Ok(trained) => trained,
         Err(error) => return Err(failed(error.into(), Some(model))),
-    };
-    let activation = match registry::activation(activation) {
-        Ok(activation) => activation,
-        Err(error) => return Err(Box::new(FailedSwap { error: error.into(), model: Some(model) })),
     };
     model.swap_activation(activation).map_err(|error| {
         let put_back = |trained: Snapshot| {
@@ -191,8 +188,8 @@ fn swapped(
 /// said that nothing is to be; and freezes the model as it will be trained.
 fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
-    let name = args.model.activation.as_deref().unwrap_or(from);
-    let activation = registry::activation(name)?;
+    let activation = registry::activation(args.model.activation.as_deref().unwrap_or(from))?;
+    let name = activation.text();
     if name != from && from != Relu::NAME {
         let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted }.into());
@@ -253,10 +250,11 @@ mod tests {
         let head = Snapshot::of_moving(trained.as_ref()).unwrap();
         assert_ne!(Snapshot::of_moving(opened.as_ref()).unwrap(), head);
         // Nothing takes the place of another activation than ReLU.
-        let FailedSwap { error, model: kept } = *swapped(trained, "pvlu", true, || Ok(opened)).err().unwrap();
+        let pvlu = registry::activation("pvlu").unwrap();
+        let FailedSwap { error, model: kept } = *swapped(trained, pvlu, true, || Ok(opened)).err().unwrap();
         assert!(matches!(error, CliError::Swap(_)), "{error}");
         assert_eq!(Snapshot::of_moving(kept.unwrap().as_ref()).unwrap(), head);
-        let untrained = swapped(with_seed(1), "pvlu", false, || panic!("opened for nothing"));
+        let untrained = swapped(with_seed(1), pvlu, false, || panic!("opened for nothing"));
         assert!(untrained.err().unwrap().model.is_none());
     }
 

@@ -32,7 +32,10 @@ pub type OwnNetwork<A> = TrunkAndHead<Trunk<A>, (GlobalAvgPool2D, LinearTo<32>)>
 
 /// The models of the zoo, this one, and the activation.
 pub fn registry() -> Registry {
-    let names = |_| ["conv1", "conv2", "fc"].map(LayerNames::torch).to_vec();
+    let names = |_| {
+        let [conv1, conv2, fc] = ["conv1", "conv2", "fc"].map(LayerNames::torch);
+        vec![conv1, conv2, fc.as_classifier()]
+    };
     let entry = Entry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names);
     Registry::standard().with(entry).with_activation::<Mine>()
 }

@@ -29,6 +29,14 @@ fn the_network_and_the_activation_are_listed_and_timed() {
 }
 
 #[test]
+fn a_name_of_ones_own_is_none_of_a_formula() {
+    let arguments = ["info", "own_network", "--activation", "mine = x*sigmoid(x)"];
+    let output = Command::new(ZOO).args(arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("`mine` is an activation of this program"), "{said}");
+}
+
+#[test]
 fn a_table_has_the_activation() {
     let folder = tempfile::tempdir().unwrap();
     let small = "--limit-train 40 --limit-test 20 --epochs 1 --quiet";

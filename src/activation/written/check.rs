@@ -62,7 +62,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The value of every node, in `f64`.
+/// The value of every node, each rounded to `f32`, whose range is the smaller one.
 fn evaluate(graph: &Graph, x: f64, params: &[f64]) -> Vec<f64> {
     let mut values: Vec<f64> = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
@@ -75,7 +75,7 @@ fn evaluate(graph: &Graph, x: f64, params: &[f64]) -> Vec<f64> {
                 operation.of(&operands[..operation.arity()])
             }
         };
-        values.push(value);
+        values.push(f64::from(value as f32));
     }
     values
 }

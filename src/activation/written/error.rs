@@ -9,8 +9,8 @@ use super::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS, MAX_PARAMS};
 
 /// A formula that is refused: why, and where.
 ///
-/// Displayed it is three lines: the reason, the text around the place, and a caret under the place. Characters that
-/// cannot be displayed in one column are displayed as question marks.
+/// Displayed it is three lines: the reason, and, by two spaces further in, the text around the place and a caret under the
+/// place. Characters beyond ASCII are displayed as question marks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenError {
     kind: WrittenErrorKind,
@@ -121,8 +121,6 @@ fn displayed(character: char) -> char {
     match character {
         _ if character.is_ascii_graphic() => character,
         _ if character.is_whitespace() => ' ',
-        // Neither a control character nor one without a place of its own: those are escaped.
-        _ if character.escape_debug().len() == 1 => character,
         _ => '?',
     }
 }
@@ -130,7 +128,7 @@ fn displayed(character: char) -> char {
 impl Display for WrittenError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let column = self.column;
-        write!(f, "{}\n{}\n{:column$}^", self.kind, self.line, "")
+        write!(f, "{}\n  {}\n  {:column$}^", self.kind, self.line, "")
     }
 }
 

@@ -146,6 +146,12 @@ impl Written {
         Ok(Written { name, params, text: token::canonical(cursor.tokens()), program })
     }
 
+    /// The error for a name that an activation of the program's own has.
+    pub(super) fn taken(&self, text: &str) -> WrittenError {
+        let (name, meaning) = (self.name.clone(), "an activation of this program");
+        WrittenError::new(text, 0, WrittenErrorKind::Taken { name, meaning })
+    }
+
     /// Name on the command line, in files and in tables.
     pub fn name(&self) -> &str {
         &self.name
@@ -166,6 +172,15 @@ impl Written {
     pub fn program(&self) -> &Program {
         &self.program
     }
+}
+
+/// A text as it is kept: with other spaces, and else as it was written.
+///
+/// # Errors
+///
+/// [`WrittenError`] for characters and numbers that no formula has.
+pub(super) fn canonical(text: &str) -> Result<String, WrittenError> {
+    Ok(token::canonical(Cursor::new(text)?.tokens()))
 }
 
 /// Whether a text is a formula and not the name of an activation, with settings or without: whether there is a `=`
@@ -204,6 +219,12 @@ pub fn parse_settings(text: &str) -> Result<Vec<Setting>, WrittenError> {
 }
 
 impl Setting {
+    /// The error for a value beyond the range of `f32`; `text` is that which the settings were read from.
+    #[must_use]
+    pub fn too_large(&self, text: &str) -> WrittenError {
+        WrittenError::new(text, self.place, WrittenErrorKind::NumberTooLarge)
+    }
+
     /// The error for a setting of a name that is not `known`; `text` is that which the settings were read from.
     #[must_use]
     pub fn unknown(&self, text: &str, known: &[&str]) -> WrittenError {

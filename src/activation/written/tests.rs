@@ -174,7 +174,7 @@ fn an_error_says_what_is_wrong_and_a_caret_where() {
     for (text, place, message) in cases {
         let error = Written::parse(text).expect_err(text);
         let displayed: String = text.chars().map(|c| if c == '\u{202e}' { '?' } else { c }).collect();
-        assert_eq!(error.to_string(), format!("{message}\n{displayed}\n{}^", " ".repeat(place)), "{text}");
+        assert_eq!(error.to_string(), format!("{message}\n  {displayed}\n  {}^", " ".repeat(place)), "{text}");
         assert_eq!(error.place(), place, "{text}");
     }
     let error = Written::parse("mine = sn(x)").unwrap_err();
@@ -209,7 +209,7 @@ fn a_formula_that_has_no_finite_derivative_is_refused_where_it_has_none() {
     ];
     for (text, place, message) in cases {
         let error = Written::parse(text).expect_err(text);
-        assert_eq!(error.to_string(), format!("{message}\n{text}\n{}^", " ".repeat(place)), "{text}");
+        assert_eq!(error.to_string(), format!("{message}\n  {text}\n  {}^", " ".repeat(place)), "{text}");
         assert!(matches!(error.kind(), Kind::NotFinite { .. }));
     }
     // These are infinite in between, but not in the end.
@@ -323,7 +323,7 @@ fn settings_are_read_alone() {
     assert_eq!(settings, [setting("slope", 1, 0.3, None, false), setting("beta", 20, -1.0, Some(2.0), true)]);
     let error = settings[1].unknown(text, &["alpha", "slope"]).to_string();
     let message = "there is no parameter `beta` to set: there are alpha, slope";
-    assert_eq!(error, format!("{message}\n{text}\n{}^", " ".repeat(20)));
+    assert_eq!(error, format!("{message}\n  {text}\n  {}^", " ".repeat(20)));
     for bad in ["", "slope", "slope = ", "slope = 1,", "x = 1", "slope = 1; slope = 2"] {
         assert!(parse_settings(bad).is_err(), "{bad}");
     }

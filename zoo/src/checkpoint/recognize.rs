@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pvlu::activation::{Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Swish, Vlu};
+use pvlu::activation::{AconC, Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Snake, Swish, Vlu};
 
 use crate::names::{KINDS, LayerNames, Part, called};
 use crate::registry::{Entry, models};
@@ -221,7 +221,8 @@ pub(super) fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usiz
     }
 }
 
-/// The activation whose parameters a file has. An `alpha` alone is taken for PReLU's: that of ELU needs metadata.
+/// The activation whose parameters a file without metadata has: one of a program before those that share their names with
+/// it. An `alpha` alone is taken for PReLU's, `beta` for Swish's, `a` and `b` for VLU's.
 pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
     let params: Vec<&str> = file.entries().keys().filter_map(|key| key.strip_prefix("act0.")).collect();
     match params[..] {
@@ -231,6 +232,8 @@ pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
         ["beta"] => Some(Swish::NAME),
         ["slope"] => Some(LeakyRelu::NAME),
         ["epsilon"] => Some(SineRelu::NAME),
+        ["a"] => Some(Snake::NAME),
+        ["beta", "p1", "p2"] => Some(AconC::NAME),
         _ => None,
     }
 }

@@ -9,9 +9,7 @@ use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::activation::Definition;
 use pvlu::backend::Backend;
-use pvlu::layer::{
-    AnyTensor, Extent, Host, LayerOutline, Part, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut,
-};
+use pvlu::layer::{AnyTensor, Extent, Host, LayerOutline, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut};
 use pvlu::liveness;
 use pvlu::tape::LeafGradients;
 
@@ -61,9 +59,8 @@ where
             Ok(Twin { net, device })
         };
         let twin = Worker::start(make).map_err(refused)?;
-        // dfdx moves tensors but those of a head with any number of outputs; switches are none.
-        let contents = take(&mut host.net, |slot| Part::of(slot.path) == Some(Part::Head))
-            .map_err(|error| refused(error.to_string()))?;
+        // dfdx moves tensors but those of a layer with any number of outputs; switches are none.
+        let contents = take(&mut host.net, |_| true).map_err(|error| refused(error.to_string()))?;
         let given = twin.run(move |twin| give(&mut twin.net, contents)).map_err(refused)?;
         given.map_err(|error| refused(error.to_string()))?;
         Ok(Self { host, twin, place, broken: None })

@@ -34,6 +34,9 @@ pub enum RegistryError {
     /// A formula that is none.
     #[error("{0}")]
     Formula(#[source] Box<WrittenError>),
+    /// More different formulas than are kept.
+    #[error("{}", pvlu::activation::FindError::TooMany)]
+    Formulas,
     /// An activation for which no start weights can be drawn.
     #[error(
         "no start weights suit activation {}: the mean of its square under a standard normal is {moment}, and weights \

@@ -6,7 +6,7 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
 use pvlu::activation::{Activation, Param, Relu};
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
+use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker, WalkerMut};
 
 use super::binding::{expected, sources};
 use super::configuration::Configuration;
@@ -16,7 +16,7 @@ use super::{
     match_tensors,
 };
 use crate::names::{KINDS, LayerNames, Part, called};
-use crate::text::message;
+use crate::text::{message, shown};
 
 /// Key of the metadata under which a file names its activation.
 pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
@@ -75,6 +75,7 @@ pub fn load<E: Element + Unit>(
     };
     let matched = match_tensors(file, &tensors, source, &match_options)?;
     let keys: Vec<&str> = matched.tensors.iter().map(|(_, key)| key.as_str()).collect();
+    compare_activation(net, file)?;
     compare_configuration(net, names, file, &keys)?;
     check::<E>(file, &keys, options.allow_non_finite)?;
     let tensors = matched.tensors.iter().map(|(tensor, key)| (tensor.path.as_str(), (*tensor, key.as_str()))).collect();
@@ -85,6 +86,26 @@ pub fn load<E: Element + Unit>(
         Some(error) => Err(error),
         None => Ok(walked.map(|()| matched.report)?),
     }
+}
+
+/// Holds the activation that a file says against those of the network: several have no parameters, or the same.
+fn compare_activation<E: Element + Unit>(net: &mut dyn Walk<E, Cpu>, file: &TensorFile) -> Result<(), WeightsError> {
+    let Some(said) = file.metadata().get(ACTIVATION_KEY).filter(|said| *said != Relu::NAME) else { return Ok(()) };
+    let mut found: BTreeSet<&'static str> = BTreeSet::new();
+    net.each_switch(|switches| {
+        if let Switches::Activation { activation, .. } = switches {
+            found.insert(activation.text());
+        }
+    });
+    if found.is_empty() || found.contains(said.as_str()) {
+        return Ok(());
+    }
+    Err(WeightsError::Structure {
+        path: file.path().to_owned(),
+        what: format!("metadata {ACTIVATION_KEY}"),
+        expected: format!("{}, which the network has", found.into_iter().collect::<Vec<_>>().join(", ")),
+        found: shown(said).to_string(),
+    })
 }
 
 /// Holds what a whole-model file says of its layers against the network.

@@ -9,8 +9,8 @@ use pvlu_zoo::weights::Source;
 
 use crate::{bits, images, small};
 
-/// The smallest network of each family.
-const FAMILIES: [&str; 5] = ["sequential6conv", "vgg16", "resnet50_v1_5", "resnet50v2", "cifar_resnet20"];
+/// A network of each family.
+const FAMILIES: [&str; 6] = ["sequential6conv", "vgg11", "resnet18", "resnet50_v1_5", "resnet50v2", "cifar_resnet20"];
 
 /// A formula with a trained and a fixed parameter.
 const MINE: &str = "mine = max(x, 0) + a*tanh(c*x); a = 0.5 swap 0; fixed c = 2";
@@ -60,7 +60,6 @@ fn a_head_has_as_many_outputs_as_are_asked_for() {
     }
 }
 
-/// The first outputs of a head do not depend on how many there are.
 #[test]
 fn the_trunk_is_drawn_alike_whatever_the_classes() {
     let [few, many] = [2, 100].map(|classes| bits(built(find("cifar_resnet20").unwrap(), classes).as_ref()));
@@ -106,6 +105,56 @@ fn what_is_saved_comes_back_with_its_activation_and_classes() {
             assert_eq!(opened.logits(images(2)).unwrap(), model.logits(images(2)).unwrap(), "{name} {text}");
         }
     }
+}
+
+/// A text is compared by what it asks for, not letter by letter.
+#[test]
+fn an_activation_is_the_same_however_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = find("cifar_resnet20").unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (text, otherwise) in [
+        (MINE, "mine=max(x,0)+a*tanh(c*x);a=0.5 swap 0;fixed c=2"),
+        ("leaky_relu; slope = 0.3", "leaky_relu;slope=0.3"),
+    ] {
+        save_model(small(entry, otherwise, Start::Seed(1)).as_ref(), entry, &path, Source::Native, &Notes::default())
+            .unwrap();
+        let opened = open(&path, &Wanted { activation: Some(otherwise), ..Wanted::default() }).unwrap();
+        assert_eq!(opened.model.activation(), Some(text));
+    }
+}
+
+/// Several activations have no parameters: their tensors would fit.
+#[test]
+fn a_file_of_another_activation_is_refused_though_its_tensors_fit() {
+    use pvlu_zoo::weights::{LoadOptions, TensorFile, load};
+    let folder = tempfile::tempdir().unwrap();
+    let entry = find("cifar_resnet20").unwrap();
+    let path = folder.path().join("model.safetensors");
+    save_model(small(entry, "gelu", Start::Seed(1)).as_ref(), entry, &path, Source::Native, &Notes::default()).unwrap();
+    let file = TensorFile::open(&path).unwrap();
+    for other in ["relu", "tanh", "mish"] {
+        let mut model = small(entry, other, Start::Seed(2));
+        let before = bits(model.as_ref());
+        let error = load(model.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap_err();
+        let says = format!("expected {other}, which the network has, found gelu");
+        assert!(error.to_string().contains(&says), "{error}");
+        assert!(bits(model.as_ref()) == before);
+    }
+    let mut gelu = small(entry, "gelu", Start::Seed(2));
+    load(gelu.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap();
+}
+
+#[test]
+fn names_of_more_than_a_thousand_classes_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = find("cifar_resnet20").unwrap();
+    let path = folder.path().join("model.safetensors");
+    let labels: Vec<String> = (0..1001).map(|class| format!("class {class}")).collect();
+    let notes = Notes { labels: Some(&labels), ..Notes::default() };
+    save_model(built(entry, 1001).as_ref(), entry, &path, Source::Native, &notes).unwrap();
+    let opened = open(&path, &Wanted::default()).unwrap();
+    assert_eq!((opened.model.classes(), opened.description.labels), (1001, Some(labels)));
 }
 
 /// Outside of the smallest networks too, at the types that the registry instantiates.
