@@ -9,11 +9,11 @@
 //! df/dbeta = (d x)^2 s (1 - s)
 //! ```
 //!
-//! p1, p2 and beta are trained. p1 starts at 1, p2 at 0 and beta at 1, which is Swish: a departure from the authors, who draw p1
-//! and p2 at random. Source: Ma, Zhang, Liu and Sun, Activate or not: learning customized activation, 2021.
+//! p1, p2 and beta are trained. p1 starts at 1, p2 at 0 and beta at 1, which is Swish: a departure from the authors,
+//! who draw p1 and p2 at random. Source: Ma, Zhang, Liu and Sun, Activate or not: learning customized activation, 2021.
 //!
-//! Infinities give the limits, for beta d > 0 those of p1 x at plus infinity and of p2 x at minus infinity, where a p2 of 0 gives
-//! 0. For d = 0 or beta = 0 there is NaN.
+//! Infinities give the limits, for beta d > 0 those of p1 x at plus infinity and of p2 x at minus infinity, where a p2
+//! of 0 gives 0. For d = 0 or beta = 0 there is NaN.
 
 use super::vanishing::{logistic, times};
 use super::{Activation, Param, Real, compiled_here};

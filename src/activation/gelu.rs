@@ -7,8 +7,8 @@
 //! df/dx = P(x) + x p(x)
 //! ```
 //!
-//! P is not taken from erf, whose sum with 1 loses all digits for negative x. Source: Hendrycks and Gimpel, Gaussian error
-//! linear units (GELUs), 2016.
+//! P is not taken from erf, whose sum with 1 loses all digits for negative x. Source: Hendrycks and Gimpel, Gaussian
+//! error linear units (GELUs), 2016.
 //!
 //! At plus infinity the value is infinity and the derivative 1, at minus infinity both are 0.
 

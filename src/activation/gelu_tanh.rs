@@ -6,8 +6,8 @@
 //! df/dx = s + 2 x s (1 - s) du/dx,          du/dx = sqrt(2 / pi) (1 + 0.134145 x^2)
 //! ```
 //!
-//! It is computed from s, which keeps the digits that the sum of 1 and the tangent loses for negative x. Source: Hendrycks and
-//! Gimpel, Gaussian error linear units (GELUs), 2016.
+//! It is computed from s, which keeps the digits that the sum of 1 and the tangent loses for negative x. Source:
+//! Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016.
 //!
 //! At plus infinity the value is infinity and the derivative 1, at minus infinity both are 0.
 

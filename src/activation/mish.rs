@@ -5,8 +5,8 @@
 //! df/dx = w + x dw/dx,                      dw/dx = 4 e^x (1 + e^x) / (e^2x + 2 e^x + 2)^2
 //! ```
 //!
-//! For positive x both fractions are extended by powers of `e^-x`, so that nothing overflows. Source: Misra, Mish: a self
-//! regularized non-monotonic activation function, 2020.
+//! For positive x both fractions are extended by powers of `e^-x`, so that nothing overflows. Source: Misra, Mish: a
+//! self regularized non-monotonic activation function, 2020.
 //!
 //! At plus infinity the value is infinity and the derivative 1, at minus infinity both are 0.
 

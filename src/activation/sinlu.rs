@@ -8,8 +8,8 @@
 //! df/db = a x cos(b x) s
 //! ```
 //!
-//! a and b are trained and start at 1. Source: Paul, Bandyopadhyay, Yoon, Geem and Sarkar, SinLU: sinu-sigmoidal linear unit,
-//! 2022.
+//! a and b are trained and start at 1. Source: Paul, Bandyopadhyay, Yoon, Geem and Sarkar, SinLU: sinu-sigmoidal linear
+//! unit, 2022.
 //!
 //! The value and the derivatives at both infinities are NaN: the sine has none.
 

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! a, the frequency, is trained and starts at 1. At a = 0 all are their limits, with q = x: f(x) = x, df/dx = 1 and
-//! df/da = x^2, so that a leaves 0 again. Source: Ziyin, Hartwig and Ueda, Neural networks fail to learn periodic functions and
-//! how to fix it, 2020.
+//! df/da = x^2, so that a leaves 0 again. Source: Ziyin, Hartwig and Ueda, Neural networks fail to learn periodic
+//! functions and how to fix it, 2020.
 //!
 //! The value and the derivatives at both infinities are NaN: the sine has none.
 

@@ -5,8 +5,8 @@
 //! df/dx = 1 / (1 + e^-x)
 //! ```
 //!
-//! The second form is computed: nothing overflows, and no digits are lost for negative x. Source: Dugas, Bengio, Bélisle, Nadeau
-//! and Garcia, Incorporating second-order functional knowledge for better option pricing, 2001.
+//! The second form is computed: nothing overflows, and no digits are lost for negative x. Source: Dugas, Bengio,
+//! Bélisle, Nadeau and Garcia, Incorporating second-order functional knowledge for better option pricing, 2001.
 //!
 //! At plus infinity the value is infinity and the derivative 1, at minus infinity both are 0.
 

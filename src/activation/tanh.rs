@@ -5,8 +5,8 @@
 //! df/dx = 1 - tanh^2 x = 4 e^-2|x| / (1 + e^-2|x|)^2
 //! ```
 //!
-//! The second form of the derivative is computed: the difference loses its digits where the tangent is near 1. Source: LeCun,
-//! Bottou, Orr and Müller, Efficient BackProp, 1998.
+//! The second form of the derivative is computed: the difference loses its digits where the tangent is near 1. Source:
+//! LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998.
 //!
 //! At plus and minus infinity the value is 1 and -1, and the derivative 0.
 

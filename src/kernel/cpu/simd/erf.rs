@@ -1,7 +1,7 @@
 //! The error function of `f32`, written once for every register.
 //!
-//! Of the magnitude x: below 0.9 `x + x P(x^2)`, above `1 - e^(x Q(x) - x)`. P and Q are polynomials of least largest error,
-//! relative to the result: below 0.1 ulp. Q is for x up to 4, from 3.92 on the result is 1 to the last bit.
+//! Of the magnitude x: below 0.9 `x + x P(x^2)`, above `1 - e^(x Q(x) - x)`. P and Q are polynomials of least largest
+//! error, relative to the result: below 0.1 ulp. Q is for x up to 4, from 3.92 on the result is 1 to the last bit.
 
 use super::parts::Parts;
 use super::sine::exp;

@@ -1,7 +1,7 @@
 //! Which code the transcendental functions of a register are.
 
-/// The functions of [`Real`](super::Real) that are more than arithmetic: in `f32` made of polynomials, in `f64` element by
-/// element from `libm`.
+/// The functions of [`Real`](super::Real) that are more than arithmetic: in `f32` made of polynomials, in `f64` element
+/// by element from `libm`.
 macro_rules! transcendental {
     (f32) => {
         transcendental!(sin_cos -> (Self, Self): sine::sin_cos);

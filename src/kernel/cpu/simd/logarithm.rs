@@ -5,8 +5,8 @@
 
 use super::parts::Parts;
 
-/// `ln(1 + f) - n ln 2`, with f in `[sqrt(1/2) - 1, sqrt(2) - 1]` and an integer n. A zero f keeps its sign where n is plus
-/// zero.
+/// `ln(1 + f) - n ln 2`, with f in `[sqrt(1/2) - 1, sqrt(2) - 1]` and an integer n. A zero f keeps its sign where n is
+/// plus zero.
 #[inline(always)]
 fn ln_reduced<V: Parts>(f: V, n: V) -> V {
     let mut p = V::of(-7.636_362e-2);
@@ -46,8 +46,8 @@ pub(super) fn ln_1p<V: Parts>(x: V) -> V {
     let (one, far) = (V::of(1.0), 30.0);
     let sum = one + x;
     let (m, n) = sum.mantissa();
-    // What the sum has lost is back in f = 2^n (1 + x) - 1, which rounds once: 2^n - 1 is exact for n of -24 and above, and
-    // below that what is lost doesn't matter. Written such that at x = -0 every zero is a negative one.
+    // What the sum has lost is back in f = 2^n (1 + x) - 1, which rounds once: 2^n - 1 is exact for n of -24 and above,
+    // and below that what is lost doesn't matter. Written such that at x = -0 every zero is a negative one.
     let scale = n.clamp(-far, far).exp2_integer();
     let f = (-n - V::of(far.into())).if_positive(m - one, x.mul_add(scale, -(one - scale)));
     with_edges(sum, ln_reduced(f, n))

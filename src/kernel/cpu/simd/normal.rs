@@ -1,9 +1,9 @@
 //! The standard normal distribution, written once for every register.
 //!
-//! `f32`. The density is `e^(-x^2 / 2) / sqrt(2 pi)`, where what rounding takes from the square is given back. The distribution
-//! function at the negative t of a magnitude is the density times Mills' ratio, which is, but for a constant,
-//! `P(u) / (t + 2.75)` with `u = (t - 2.75) / (t + 2.75)`: no digits are lost in the tail. P is the polynomial of least largest
-//! relative error for t up to 14.5, where the result is below every `f32`.
+//! `f32`. The density is `e^(-x^2 / 2) / sqrt(2 pi)`, where what rounding takes from the square is given back. The
+//! distribution function at the negative t of a magnitude is the density times Mills' ratio, which is, but for a
+//! constant, `P(u) / (t + 2.75)` with `u = (t - 2.75) / (t + 2.75)`: no digits are lost in the tail. P is the
+//! polynomial of least largest relative error for t up to 14.5, where the result is below every `f32`.
 //!
 //! `f64`: element by element from `libm`.
 

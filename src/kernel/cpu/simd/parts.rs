@@ -14,8 +14,8 @@ pub(super) trait Parts: Lane<Elem = f32> {
     fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self);
     /// `2^x` for an integer x in `[-126, 127]`.
     fn exp2_integer(self) -> Self;
-    /// A positive normal `x` as `(m, n)` with `m = x 2^n`, m in `[sqrt(1/2), sqrt(2))` and n an integer; infinity counts as
-    /// 2^128, and of any other x the result is of no use.
+    /// A positive normal `x` as `(m, n)` with `m = x 2^n`, m in `[sqrt(1/2), sqrt(2))` and n an integer; infinity
+    /// counts as 2^128, and of any other x the result is of no use.
     fn mantissa(self) -> (Self, Self);
     /// The magnitude of `self` with the sign of another one.
     fn with_sign_of(self, sign: Self) -> Self;

@@ -1,7 +1,7 @@
 //! The hyperbolic tangent of `f32`, written once for every register.
 //!
-//! Of the magnitude x: below 0.625 `x + x^3 P(x^2)`, where P is the polynomial of least largest error, relative to the result:
-//! below 0.1 ulp. Above `1 - 2 / (e^(2 x) + 1)`.
+//! Of the magnitude x: below 0.625 `x + x^3 P(x^2)`, where P is the polynomial of least largest error, relative to the
+//! result: below 0.1 ulp. Above `1 - 2 / (e^(2 x) + 1)`.
 
 use super::parts::Parts;
 use super::sine::exp;

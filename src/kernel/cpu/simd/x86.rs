@@ -298,10 +298,10 @@ macro_rules! register {
 register! {
     /// Eight `f32`.
     F32x8(__m256) of f32, 8,
-    add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, fma _mm256_fmadd_ps, sqrt
-    _mm256_sqrt_ps, xor _mm256_xor_ps, and _mm256_and_ps, or _mm256_or_ps, andnot _mm256_andnot_ps, max
-    _mm256_max_ps, min _mm256_min_ps, set1 _mm256_set1_ps, loadu _mm256_loadu_ps, storeu _mm256_storeu_ps, choose
-    choose8, {
+    add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, fma _mm256_fmadd_ps,
+    sqrt _mm256_sqrt_ps, xor _mm256_xor_ps, and _mm256_and_ps, or _mm256_or_ps, andnot _mm256_andnot_ps,
+    max _mm256_max_ps, min _mm256_min_ps, set1 _mm256_set1_ps, loadu _mm256_loadu_ps, storeu _mm256_storeu_ps,
+    choose choose8, {
         #[inline(always)]
         fn transpose(square: &mut [Self; MAX_WIDTH]) {
             transpose8(square);
@@ -312,19 +312,19 @@ register! {
 register! {
     /// Four `f64`.
     F64x4(__m256d) of f64, 4,
-    add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, fma _mm256_fmadd_pd, sqrt
-    _mm256_sqrt_pd, xor _mm256_xor_pd, and _mm256_and_pd, or _mm256_or_pd, andnot _mm256_andnot_pd, max
-    _mm256_max_pd, min _mm256_min_pd, set1 _mm256_set1_pd, loadu _mm256_loadu_pd, storeu _mm256_storeu_pd, choose
-    choose4_f64, {}
+    add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, fma _mm256_fmadd_pd,
+    sqrt _mm256_sqrt_pd, xor _mm256_xor_pd, and _mm256_and_pd, or _mm256_or_pd, andnot _mm256_andnot_pd,
+    max _mm256_max_pd, min _mm256_min_pd, set1 _mm256_set1_pd, loadu _mm256_loadu_pd, storeu _mm256_storeu_pd,
+    choose choose4_f64, {}
 }
 
 register! {
     /// Sixteen `f32`.
     F32x16(__m512) of f32, 16,
-    add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, fma _mm512_fmadd_ps, sqrt
-    _mm512_sqrt_ps, xor _mm512_xor_ps, and _mm512_and_ps, or _mm512_or_ps, andnot _mm512_andnot_ps, max
-    _mm512_max_ps, min _mm512_min_ps, set1 _mm512_set1_ps, loadu _mm512_loadu_ps, storeu _mm512_storeu_ps, choose
-    choose16, {
+    add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, fma _mm512_fmadd_ps,
+    sqrt _mm512_sqrt_ps, xor _mm512_xor_ps, and _mm512_and_ps, or _mm512_or_ps, andnot _mm512_andnot_ps,
+    max _mm512_max_ps, min _mm512_min_ps, set1 _mm512_set1_ps, loadu _mm512_loadu_ps, storeu _mm512_storeu_ps,
+    choose choose16, {
         #[inline(always)]
         fn transpose(square: &mut [Self; MAX_WIDTH]) {
             transpose16(square);
@@ -347,10 +347,10 @@ register! {
 register! {
     /// Eight `f64`.
     F64x8(__m512d) of f64, 8,
-    add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, fma _mm512_fmadd_pd, sqrt
-    _mm512_sqrt_pd, xor _mm512_xor_pd, and _mm512_and_pd, or _mm512_or_pd, andnot _mm512_andnot_pd, max
-    _mm512_max_pd, min _mm512_min_pd, set1 _mm512_set1_pd, loadu _mm512_loadu_pd, storeu _mm512_storeu_pd, choose
-    choose8_f64, {}
+    add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, fma _mm512_fmadd_pd,
+    sqrt _mm512_sqrt_pd, xor _mm512_xor_pd, and _mm512_and_pd, or _mm512_or_pd, andnot _mm512_andnot_pd,
+    max _mm512_max_pd, min _mm512_min_pd, set1 _mm512_set1_pd, loadu _mm512_loadu_pd, storeu _mm512_storeu_pd,
+    choose choose8_f64, {}
 }
 
 mod parts;

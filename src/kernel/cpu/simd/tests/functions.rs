@@ -4,7 +4,8 @@ use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use super::*;
 
-/// Every 1511th pattern of bits, NaNs of both signs among them, and the neighbors of where a function changes its method.
+/// Every 1511th pattern of bits, NaNs of both signs among them, and the neighbors of where a function changes its
+/// method.
 fn patterns() -> Vec<f32> {
     let mut x: Vec<f32> = (0..=u32::MAX).step_by(1511).map(f32::from_bits).collect();
     let near = [f32::MIN_POSITIVE, 0.414_213_6, 0.5, 0.625, FRAC_1_SQRT_2, 0.9, 1.0, SQRT_2, 2.0, 3.92, 4.0, 9.01];
