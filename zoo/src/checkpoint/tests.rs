@@ -90,7 +90,7 @@ fn names_of_classes_are_bounded_and_errors_about_metadata_are_cut() {
     for wrong in [&names(MAX_LABELS + 1), "{}", "[1]", "[\"a\"", &format!("\"{}", "\u{202e}".repeat(9_000))] {
         let error = described(wrong).unwrap_err().to_string();
         assert!(
-            error.contains("metadata pvlu_zoo.labels: expected a JSON array of at most 1000 names, found"),
+            error.contains("metadata pvlu_zoo.labels: expected a JSON array of at most 65536 names, found"),
             "{error}"
         );
         assert!(error.len() < 3_000 && !error.contains(crate::text::is_acted_on), "{error}");
