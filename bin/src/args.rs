@@ -224,8 +224,8 @@ pub struct TuningArgs {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub models: Option<Vec<String>>,
 
-    /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of the
-    /// table]
+    /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of
+    /// the table]
     #[arg(long, value_name = "ARM,...", value_parser = listed)]
     pub arms: Option<Vec<Listed>>,
 
@@ -341,8 +341,8 @@ fn listed(text: &str) -> Result<Listed, std::convert::Infallible> {
     Ok(Listed(split_list(text).into_iter().map(str::to_owned).collect()))
 }
 
-/// Makes sure that each is the name of an arm or an activation that a table can have. Not while arguments are parsed: what
-/// is wrong with a formula takes three lines.
+/// Makes sure that each is the name of an arm or an activation that a table can have. Not while arguments are parsed:
+/// what is wrong with a formula takes three lines.
 fn check_listed(option: &str, lists: Option<&[Listed]>, arms: &[&str]) -> Result<(), CliError> {
     for item in all_of(lists.unwrap_or_default()).filter(|item| !arms.contains(item)) {
         let refused = |message: String| CliError::Usage(format!("{option}: {message}"));

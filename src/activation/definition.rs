@@ -112,8 +112,8 @@ impl Definition {
         }))
     }
 
-    /// The same activation with other values of its parameters at the start: `params` are its own but for those. Text is
-    /// how a person writes it. The memory is never given back.
+    /// The same activation with other values of its parameters at the start: `params` are its own but for those. Text
+    /// is how a person writes it. The memory is never given back.
     pub(super) fn with_params(&self, text: String, params: &[Param]) -> &'static Self {
         Box::leak(Box::new(Self { text: text.leak(), params: Params::Listed(ParamList::of(params)), ..*self }))
     }

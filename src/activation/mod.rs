@@ -54,8 +54,8 @@ macro_rules! built_in {
             pub use $module::$activation;
         )+
 
-        /// Every activation of this crate but [`Chosen`], which is any of them: in the order of the paper's first table, then
-        /// the others. What lists activations lists these.
+        /// Every activation of this crate but [`Chosen`], which is any of them: in the order of the paper's first
+        /// table, then the others. What lists activations lists these.
         pub static BUILT_IN: &[&Definition] = &[$(Definition::typed::<$activation>()),+];
     };
 }
@@ -142,8 +142,8 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
-    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation runs on the
-    /// CPU alone.
+    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation
+    /// runs on the CPU alone.
     const CUDA: Option<&'static str> = None;
 
     /// f(x).
@@ -217,10 +217,10 @@ pub struct Fused<E: 'static> {
     pub cuda: Option<&'static str>,
 }
 
-/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too, or with `cpu`
-/// that it has not. A method of a concrete type is compiled here, once; a provided one would be instantiated, and its kernels
-/// with it, in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined elsewhere would name the
-/// kernels there.
+/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too, or with
+/// `cpu` that it has not. A method of a concrete type is compiled here, once; a provided one would be instantiated, and
+/// its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined
+/// elsewhere would name the kernels there.
 macro_rules! compiled_here {
     () => {
         const CUDA: Option<&'static str> = Some(<Self as $crate::activation::Activation>::NAME);

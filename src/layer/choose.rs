@@ -8,9 +8,9 @@ use super::walk::{Path, Role, Slot, Switches, Walk, WalkerMut};
 use crate::activation::{Definition, Param};
 use crate::error::Error;
 
-/// Makes every layer of a network whose activation is [`Chosen`](crate::activation::Chosen) apply this one. `start` says
-/// where a parameter starts: at [`Param::start`] in training from scratch, at [`Param::swapped`] in the place of another
-/// activation.
+/// Makes every layer of a network whose activation is [`Chosen`](crate::activation::Chosen) apply this one. `start`
+/// says where a parameter starts: at [`Param::start`] in training from scratch, at [`Param::swapped`] in the place of
+/// another activation.
 ///
 /// # Errors
 ///

@@ -39,10 +39,10 @@ pub mod builder {
 /// # Ok::<(), pvlu::Error>(())
 /// ```
 ///
-/// It is built without outputs, and gives [`Error::NoOutputs`] until it is told how many it has. Weight and bias are zero
-/// then; start values are drawn through a walk. dfdx makes no tensors whose shape is not that of a type, so its
-/// `TensorCollection` does not see weight and bias: its optimizers do not train them, and a network on another device has to
-/// be told the outputs there. A [`Walk`] sees them.
+/// It is built without outputs, and gives [`Error::NoOutputs`] until it is told how many it has. Weight and bias are
+/// zero then; start values are drawn through a walk. dfdx makes no tensors whose shape is not that of a type, so its
+/// `TensorCollection` does not see weight and bias: its optimizers do not train them, and a network on another device
+/// has to be told the outputs there. A [`Walk`] sees them.
 ///
 /// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is.
 #[derive(Clone, Debug)]

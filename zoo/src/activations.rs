@@ -31,7 +31,8 @@ pub fn activation_names() -> Vec<&'static str> {
 ///
 /// # Errors
 ///
-/// [`RegistryError::Activation`] if there is none of this name, [`RegistryError::Formula`] for a text that cannot be read.
+/// [`RegistryError::Activation`] if there is none of this name, [`RegistryError::Formula`] for a text that cannot be
+/// read.
 pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
     find_among(text, all()).map_err(|error| match error {
         FindError::Unknown { name } => RegistryError::Activation { name, known: activation_names() },

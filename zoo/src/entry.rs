@@ -61,8 +61,8 @@ pub struct Options<'a> {
 /// Where the weights of a new model come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to the
-    /// scale that suits it.
+    /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to
+    /// the scale that suits it.
     Seed(u64),
     /// Zero, to be loaded. Other tensors have their start values.
     Unfilled,
@@ -101,8 +101,8 @@ impl Sides {
 }
 
 impl Entry {
-    /// A model: a network `N`, written with [`Relu`](pvlu::activation::Relu), of which swaps make every other, and with a
-    /// head that ends in a [`LinearTo`](pvlu::layer::LinearTo), which any number of classes goes with.
+    /// A model: a network `N`, written with [`Relu`](pvlu::activation::Relu), of which swaps make every other, and with
+    /// a head that ends in a [`LinearTo`](pvlu::layer::LinearTo), which any number of classes goes with.
     ///
     /// ```
     /// use pvlu::activation::{Activation, Relu};

@@ -226,8 +226,8 @@ impl<N, H: Dim, W: Dim> Classifier<N, H, W, usize>
 where
     N: Network<H, W, usize>,
 {
-    /// A network whose number of classes is known when the program runs, by a [`LinearTo`](pvlu::layer::LinearTo) at the
-    /// end of its head, which is told that number here.
+    /// A network whose number of classes is known when the program runs, by a [`LinearTo`](pvlu::layer::LinearTo) at
+    /// the end of its head, which is told that number here.
     ///
     /// # Errors
     ///

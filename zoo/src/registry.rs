@@ -1,7 +1,7 @@
 //! Models by name.
 //!
-//! A program that brings networks or activations of its own makes a [`Registry`] of them and installs it; what is asked for
-//! by name is then found among them, too.
+//! A program that brings networks or activations of its own makes a [`Registry`] of them and installs it; what is asked
+//! for by name is then found among them, too.
 
 use std::sync::OnceLock;
 
@@ -41,8 +41,8 @@ impl Registry {
         self
     }
 
-    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name. A name is of
-    /// letters, digits and `_`, so that it can be asked for.
+    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name. A name
+    /// is of letters, digits and `_`, so that it can be asked for.
     #[must_use]
     pub fn with_activation<A: Activation>(mut self) -> Self {
         self.activations.retain(|known| known.name() != A::NAME);
@@ -50,8 +50,8 @@ impl Registry {
         self
     }
 
-    /// Makes it that of this process, in which names are looked up; whether it was the first. A process that installs none
-    /// has the standard one from the first look on.
+    /// Makes it that of this process, in which names are looked up; whether it was the first. A process that installs
+    /// none has the standard one from the first look on.
     pub fn install(self) -> bool {
         let activations = self.activations.clone();
         INSTALLED.set(self).is_ok() && activations::bring(activations)

@@ -9,8 +9,8 @@ use super::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS, MAX_PARAMS};
 
 /// A formula that is refused: why, and where.
 ///
-/// Displayed it is three lines: the reason, and, by two spaces further in, the text around the place and a caret under the
-/// place. Characters beyond ASCII are displayed as question marks.
+/// Displayed it is three lines: the reason, and, by two spaces further in, the text around the place and a caret under
+/// the place. Characters beyond ASCII are displayed as question marks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenError {
     kind: WrittenErrorKind,

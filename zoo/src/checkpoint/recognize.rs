@@ -221,8 +221,8 @@ pub(super) fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usiz
     }
 }
 
-/// The activation whose parameters a file without metadata has: one of a program before those that share their names with
-/// it. An `alpha` alone is taken for PReLU's, `beta` for Swish's, `a` and `b` for VLU's.
+/// The activation whose parameters a file without metadata has: one of a program before those that share their names
+/// with it. An `alpha` alone is taken for PReLU's, `beta` for Swish's, `a` and `b` for VLU's.
 pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
     let params: Vec<&str> = file.entries().keys().filter_map(|key| key.strip_prefix("act0.")).collect();
     match params[..] {

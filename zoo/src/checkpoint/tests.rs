@@ -134,7 +134,8 @@ fn every_activation_is_known_by_its_parameters() {
         let (path, _) = saved(folder.path(), "sequential6conv", activation);
         let found = describe(&TensorFile::open(saying(&path, &[])).unwrap()).unwrap().activation;
         let expected = match activation {
-            // Metadata, which files saved here have, tells those apart that have no parameters or some of the same names.
+            // Metadata, which files saved here have, tells those apart that have no parameters or some of the same
+            // names.
             "relu" | "gelu" | "gelu_tanh" | "mish" | "softplus" | "tanh" => None,
             "elu" => Some("prelu"),
             "sinlu" => Some("vlu"),

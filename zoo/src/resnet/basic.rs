@@ -17,8 +17,8 @@ use crate::names::LayerNames;
 /// A quarter of the image's sides, 64 channels.
 pub type Stem<A> = (ConvNorm<Torch, 3, 64, 7, 2, 3, false>, Act<A, 64>, MaxPool2D<3, 2, 1>);
 
-/// Stem and four stages: images `(B, 3, H, W)` to feature maps `(B, 512, H / 32, W / 32)`. The first stage has `B2` blocks;
-/// of the others, `M3`, `M4` and `M5` follow the first.
+/// Stem and four stages: images `(B, 3, H, W)` to feature maps `(B, 512, H / 32, W / 32)`. The first stage has `B2`
+/// blocks; of the others, `M3`, `M4` and `M5` follow the first.
 pub type Trunk<A, const B2: usize, const M3: usize, const M4: usize, const M5: usize> = (
     Stem<A>,
     Repeated<Block<A, 64>, B2>,

@@ -112,7 +112,8 @@ fn a_model_without_the_device_says_so() {
     assert!(error.to_string().contains("the CPU alone"), "{error}");
 }
 
-/// A layer with any number of outputs, and an activation that is chosen, are told again on the device; dfdx moves neither.
+/// A layer with any number of outputs, and an activation that is chosen, are told again on the device; dfdx moves
+/// neither.
 #[test]
 fn what_is_chosen_is_chosen_on_the_device_too() {
     use pvlu::activation::{Chosen, find};

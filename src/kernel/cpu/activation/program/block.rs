@@ -84,8 +84,8 @@ pub(super) fn read<'a, E>(register: usize, x: &'a Elements<E>, registers: &'a [B
     if register == 0 { x } else { &registers[register].0 }
 }
 
-/// Runs those of the instructions that some output in `wanted` depends on, over at least the first `len` elements. The last
-/// one writes to `output` instead of its register, if that is given.
+/// Runs those of the instructions that some output in `wanted` depends on, over at least the first `len` elements. The
+/// last one writes to `output` instead of its register, if that is given.
 #[inline(always)]
 pub(super) fn run<V: Lane>(
     list: &List,
