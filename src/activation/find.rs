@@ -143,7 +143,7 @@ mod tests {
         let given = find("pvlu; alpha = 0.1 swap 0.2").unwrap();
         assert_eq!(given.params()[0].swapped, 0.2);
         assert!(std::ptr::eq(find(leaky.text()).unwrap(), leaky), "a text is read back");
-        assert!(std::ptr::eq(find("pvlu").unwrap(), Definition::of::<crate::activation::Pvlu>()));
+        assert_eq!(find("pvlu").unwrap(), Definition::of::<crate::activation::Pvlu>());
     }
 
     #[test]
