@@ -164,6 +164,10 @@ fn the_file_of_a_relu_network_makes_every_activation_what_a_swap_makes_it() {
             assert!(values(&*model) == values(&*swapped), "{activation}");
             assert_eq!(report.fresh.len() + report.loaded.len(), values(&*swapped).len());
         }
+        // Without parameters the file of another activation has the tensors of its own.
+        if registry::activation(activation).unwrap().params().is_empty() {
+            continue;
+        }
         let mut model = counted(entry, activation, 10);
         let before = values(&*model);
         let file = saved(Some(activation));
