@@ -265,7 +265,7 @@ mod tests {
         let path = folder.path().join("w.safetensors");
         let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
         save_model(model.as_ref(), find("cifar_resnet20").unwrap(), &path, Source::Native, &Notes::default()).unwrap();
-        for (train, trained) in [("activations", 0), ("head", 650)] {
+        for (train, trained) in [("activations", 0), ("head", 130)] {
             let arguments = format!("--activation pvlu --dataset folder --data x --train {train}");
             let weights = format!("finetune --weights {}", path.display());
             let all = std::iter::once("zoo").chain(weights.split(' ')).chain(arguments.split(' '));
