@@ -43,10 +43,9 @@
 //! assert_eq!(Written::parse(mine.text())?, mine);
 //!
 //! let error = Written::parse("mine = x + a*sine(x); a = 1 swap").unwrap_err();
-//! assert_eq!(error.to_string(), "\
-//! expected a number, found the end
-//! mine = x + a*sine(x); a = 1 swap
-//!                                 ^");
+//! let message = "expected a number, found the end";
+//! let caret = " ".repeat(32) + "^";
+//! assert_eq!(error.to_string(), format!("{message}\n  mine = x + a*sine(x); a = 1 swap\n  {caret}"));
 //! # Ok::<(), pvlu::activation::WrittenError>(())
 //! ```
 
