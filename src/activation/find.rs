@@ -40,7 +40,7 @@ impl std::error::Error for FindError {}
 ///
 /// - the name of a [built-in](BUILT_IN) one: `pvlu`;
 /// - such a name with other start values: `leaky_relu; slope = 0.3`, or `pvlu; alpha = 0.1; fixed beta = 2`, which
-/// trains alpha alone. A parameter that starts at another value after a swap keeps that one unless `swap` gives it;
+///   trains alpha alone. A parameter that starts at another value after a swap keeps that one unless `swap` gives it;
 /// - a formula, `mine = max(x, 0) + a*sin(b*x); a = 0.5 swap 0; b = 1`; see [`written`](super::written).
 ///
 /// Equal texts ask for one and the same; what was asked for is kept until the process ends.
