@@ -4,9 +4,9 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use pvlu::activation::{Activation, Elu, FusedElement, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::*;
 use pvlu::kernel::cpu::Layout;
-use pvlu::kernel::cpu::activation::InputGradient;
+use pvlu::kernel::cpu::activation::{InputGradient, program};
 use rayon::prelude::*;
 
 fn main() {
@@ -75,19 +75,19 @@ fn copy(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu])]
+#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu, SwishBeta, AconC])]
 fn images_forward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_forward::<A>(bencher, IMAGES);
 }
 
 /// The gradient of the input, overwritten, and those of all parameters.
-#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu])]
+#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu, SwishBeta, AconC])]
 fn images_backward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, IMAGES, true);
 }
 
 /// The gradient of the input alone: frozen or fixed parameters.
-#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu])]
+#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu, SwishBeta, AconC])]
 fn images_backward_frozen<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, IMAGES, false);
 }
@@ -110,4 +110,72 @@ fn features_forward<A: Activation>(bencher: Bencher<'_, '_>) {
 #[divan::bench(types = [Relu, Pvlu])]
 fn features_backward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, FEATURES, true);
+}
+
+/// Formulas that are known when the program runs. The first is PVLU's, to be set beside the built-in kernels.
+const WRITTEN: [&str; 3] = [
+    "pvlu2 = max(x, 0) + a*sin(b*x); a = 0.5; b = 1",
+    "snake2 = x + sin(a*x)^2/a; a = 1",
+    "mish2 = x*tanh(softplus(x))",
+];
+
+fn written(text: &str, channels: usize) -> (Written, Vec<Vec<f32>>) {
+    let written = Written::parse(text).expect("a formula");
+    let params = written.params().iter().map(|param| vec![param.start as f32; channels]).collect();
+    (written, params)
+}
+
+fn bench_written_forward(bencher: Bencher<'_, '_>, text: &str, layout: Layout) {
+    let x = values(layout.len());
+    let (written, params) = written(text, layout.channels);
+    let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
+    let mut y = vec![1.0; x.len()];
+    bencher.counter(BytesCount::of_many::<f32>(2 * x.len())).bench_local(|| {
+        program::forward(written.program(), layout, black_box(&x), &params, &mut y);
+        black_box(y[0])
+    });
+}
+
+fn bench_written_backward(bencher: Bencher<'_, '_>, text: &str, layout: Layout) {
+    let x = values(layout.len());
+    let cotangent = x.clone();
+    let (written, params) = written(text, layout.channels);
+    let mut grads = params.clone();
+    let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
+    let mut grad_x = vec![1.0; x.len()];
+    bencher.counter(BytesCount::of_many::<f32>(3 * x.len())).bench_local(|| {
+        let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
+        let target = InputGradient::Overwrite(&mut grad_x[..]);
+        program::backward(written.program(), layout, black_box(&x), &params, black_box(&cotangent), target, &mut grads);
+    });
+}
+
+#[divan::bench(args = WRITTEN)]
+fn images_forward_written(bencher: Bencher<'_, '_>, text: &str) {
+    bench_written_forward(bencher, text, IMAGES);
+}
+
+#[divan::bench(args = WRITTEN)]
+fn images_backward_written(bencher: Bencher<'_, '_>, text: &str) {
+    bench_written_backward(bencher, text, IMAGES);
+}
+
+#[divan::bench(args = [WRITTEN[0]])]
+fn small_images_forward_written(bencher: Bencher<'_, '_>, text: &str) {
+    bench_written_forward(bencher, text, SMALL_IMAGES);
+}
+
+#[divan::bench(args = [WRITTEN[0]])]
+fn small_images_backward_written(bencher: Bencher<'_, '_>, text: &str) {
+    bench_written_backward(bencher, text, SMALL_IMAGES);
+}
+
+#[divan::bench(args = [WRITTEN[0]])]
+fn features_forward_written(bencher: Bencher<'_, '_>, text: &str) {
+    bench_written_forward(bencher, text, FEATURES);
+}
+
+#[divan::bench(args = [WRITTEN[0]])]
+fn features_backward_written(bencher: Bencher<'_, '_>, text: &str) {
+    bench_written_backward(bencher, text, FEATURES);
 }

@@ -17,7 +17,7 @@ use crate::readers::{assert_readable, described, measured};
 
 /// The network of the training; `seeds.py` has its tensors.
 type Net = TrunkAndHead<(Conv2D<3, 2, 1>, BatchNorm2D<2>, Act<Pvlu, 2>), (GlobalAvgPool2D, Linear<2, 10>)>;
-type Network = Classifier<<Net as BuildOnDevice<Cpu, f32>>::Built, Const<32>, Const<32>, 10>;
+type Network = Classifier<<Net as BuildOnDevice<Cpu, f32>>::Built, Const<32>, Const<32>, Const<10>>;
 
 /// Steps of its epochs.
 const STEPS: u64 = 3;

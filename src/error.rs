@@ -13,6 +13,15 @@ pub enum Error {
         /// Name of the activation.
         activation: &'static str,
     },
+    /// A layer whose type has one activation was asked to take another one, which a swap does.
+    NotChosen {
+        /// The activation of the type.
+        expected: &'static str,
+        /// The one asked for.
+        found: &'static str,
+    },
+    /// A layer with any number of outputs was not told how many it has.
+    NoOutputs,
     /// A window does not fit into a dimension known at run time.
     Window {
         /// Elements of the dimension.
@@ -53,6 +62,11 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// A share of label smoothing that is not from 0 to 1.
+    Smoothing {
+        /// What was given.
+        found: String,
+    },
     /// A trained parameter that the forward pass did not reach has no gradient.
     MissingGradient {
         /// Path of the parameter in the network.
@@ -70,6 +84,11 @@ impl std::fmt::Display for Error {
                     "activation {activation} has no kernels on this device: expected one of this crate, or the CPU"
                 )
             }
+            Error::NotChosen { expected, found } => write!(
+                f,
+                "a layer has the type of activation {expected}, not of one that is chosen: swap it for {found} instead"
+            ),
+            Error::NoOutputs => f.write_str("a layer was not told how many outputs it has: call set_outputs first"),
             Error::Window { size, kernel, stride, padding } => write!(
                 f,
                 "a window of {kernel} with stride {stride} and padding {padding} does not slide over {size} elements"
@@ -84,6 +103,7 @@ impl std::fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} at position {index}: expected a class below {classes}")
             }
+            Error::Smoothing { found } => write!(f, "label smoothing of {found}: expected a share from 0 to 1"),
             Error::MissingGradient { path } => {
                 write!(f, "parameter {path} is trained but got no gradient: the forward pass did not reach it")
             }

@@ -30,15 +30,19 @@
 
 pub mod activation;
 pub mod backend;
+pub mod check;
 pub mod dim;
 pub mod error;
 pub mod kernel;
 pub mod layer;
 pub mod liveness;
 pub mod loss;
+pub mod prelude;
 pub mod profile;
 pub mod random;
 pub mod tape;
 
+pub use check::gradient_check;
 pub use error::Error;
 pub use kernel::NUMERICS_VERSION;
+pub use layer::summary;

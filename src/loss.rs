@@ -1,7 +1,7 @@
 //! Losses.
 
 use dfdx::prelude::{PutTape, SplitTape};
-use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank0};
+use dfdx::shapes::{Dim, Dtype, HasShape, Rank0};
 use dfdx::tensor::{Tape, Tensor};
 
 use crate::backend::Backend;
@@ -25,21 +25,40 @@ pub fn check_labels(labels: &[usize], rows: usize, classes: usize) -> Result<(),
 
 /// Mean over the batch of `-log softmax(logits)[label]`, in natural units.
 ///
-/// Shapes: logits `(B, CLASSES)` before softmax, one class index a row. Forward and backward are one fused kernel. The
+/// Shapes: logits `(B, classes)` before softmax, one class index a row. Forward and backward are one fused kernel. The
 /// loss of an empty batch is 0; logits that are not finite give a loss that is not finite.
 ///
 /// Errors: [`Error::LabelCount`], [`Error::Label`].
-pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Dtype, D: Backend<E>, T: Track<E, D>>(
-    logits: Tensor<(B, Const<CLASSES>), E, D, T>,
+pub fn try_cross_entropy<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
     labels: &[usize],
 ) -> Result<Tensor<Rank0, E, D, T>, Error> {
-    let rows = logits.shape().0.size();
-    check_labels(labels, rows, CLASSES)?;
+    try_cross_entropy_smoothed(logits, labels, 0.0)
+}
+
+/// The cross-entropy with smoothed labels (Szegedy et al. 2016, section 7): the mean over the batch of `-sum_c q_c log
+/// softmax(logits)[c]` with `q_c = smoothing / classes`, and at the label `1 - smoothing` more. PyTorch's
+/// `CrossEntropyLoss(label_smoothing=smoothing)`.
+///
+/// With a smoothing of 0 it is [`try_cross_entropy`], to the bit.
+///
+/// Errors: [`Error::LabelCount`], [`Error::Label`]; [`Error::Smoothing`] if `smoothing` is not from 0 to 1.
+pub fn try_cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
+    labels: &[usize],
+    smoothing: f64,
+) -> Result<Tensor<Rank0, E, D, T>, Error> {
+    if !(0.0..=1.0).contains(&smoothing) {
+        return Err(Error::Smoothing { found: smoothing.to_string() });
+    }
+    let (rows, classes) = (logits.shape().0.size(), logits.shape().1.size());
+    check_labels(labels, rows, classes)?;
     let (logits, mut tape) = D::try_contiguous(logits)?.split_tape();
     let device = logits.device();
-    let mut grad_logits = device.try_unspecified(rows * CLASSES).map_err(Error::device)?;
+    let mut grad_logits = device.try_unspecified(rows * classes).map_err(Error::device)?;
     let gradient = D::memory_mut(&mut grad_logits);
-    let loss = device.cross_entropy(D::view(&D::read(&logits)), CLASSES, labels, gradient).map_err(Error::device)?;
+    let loss = device.cross_entropy(D::view(&D::read(&logits)), classes, labels, smoothing, gradient);
+    let loss = loss.map_err(Error::device)?;
     // Both element types that a device has kernels for hold it, rounded once.
     let loss = E::from_f64(loss).unwrap_or_default();
     let loss: Tensor<Rank0, E, D> = device.try_tensor_from_vec(vec![loss], ()).map_err(Error::device)?;
@@ -56,9 +75,18 @@ pub fn try_cross_entropy<B: Dim, const CLASSES: usize, E: Dtype, D: Backend<E>, 
 }
 
 /// [`try_cross_entropy`] that panics on an error.
-pub fn cross_entropy<B: Dim, const CLASSES: usize, E: Dtype, D: Backend<E>, T: Track<E, D>>(
-    logits: Tensor<(B, Const<CLASSES>), E, D, T>,
+pub fn cross_entropy<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
     labels: &[usize],
 ) -> Tensor<Rank0, E, D, T> {
     try_cross_entropy(logits, labels).unwrap_or_else(|error| panic!("cross entropy: {error}"))
+}
+
+/// [`try_cross_entropy_smoothed`] that panics on an error.
+pub fn cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
+    labels: &[usize],
+    smoothing: f64,
+) -> Tensor<Rank0, E, D, T> {
+    try_cross_entropy_smoothed(logits, labels, smoothing).unwrap_or_else(|error| panic!("cross entropy: {error}"))
 }

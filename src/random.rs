@@ -1,12 +1,20 @@
-//! Normal random numbers with the same bits on every system.
+//! Random numbers with the same bits on every system.
 //!
-//! Crates of distributions call the logarithm and the exponential of the system's library, whose last bits differ
-//! between systems; start values of networks must not.
+//! Normal ones are drawn here: crates of distributions call the logarithm and the exponential of the system's library,
+//! whose last bits differ between systems; start values of networks must not.
 
 use std::sync::LazyLock;
 
 use rand::Rng;
 use rand::distributions::{Distribution, Open01};
+
+/// SplitMix64's finalizer (Steele, Lea and Flood 2014): a bijection that spreads neighboring numbers.
+pub(crate) fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
 
 /// The normal distribution with mean 0 and variance 1, by the ziggurat method (Marsaglia and Tsang 2000) in the variant
 /// of Doornik 2005, "An improved ziggurat method to generate normal random samples".

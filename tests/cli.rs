@@ -7,6 +7,8 @@
 mod arguments;
 #[path = "cli/bad_data.rs"]
 mod bad_data;
+#[path = "cli/choice.rs"]
+mod choice;
 #[path = "cli/dependencies.rs"]
 mod dependencies;
 #[path = "cli/documents.rs"]

@@ -13,6 +13,7 @@ fn networks_that_fit_compile_and_others_do_not() {
     // constant, which the compiler evaluates with the code that uses it.
     cases.pass("tests/compile/one_network_for_both_kinds_of_image_size.rs");
     cases.pass("tests/compile/an_activation_of_the_users_own.rs");
+    cases.pass("tests/compile/the_prelude_beside_that_of_dfdx.rs");
     if compiler::is_that_of_the_messages() {
         cases.compile_fail("tests/compile/wrong_*.rs");
     }

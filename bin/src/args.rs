@@ -4,12 +4,16 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
-use pvlu_zoo::registry::{self, ACTIVATIONS};
+use pvlu_zoo::registry::{self, RegistryError};
+use pvlu_zoo::text::{did_you_mean, quoted};
 
 use crate::error::CliError;
+use crate::formula::HELP;
+use crate::runs::names::is_name;
 use crate::runs::store::Earlier;
-use crate::tuning::ARMS;
+use crate::tuning::{ARMS, RESERVED};
 
 /// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
@@ -33,16 +37,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Table 1: the six-convolution network on CIFAR-100, without augmentation
+    #[command(after_long_help = HELP)]
     Table1(TableArgs),
     /// Table 2: the same with augmentation
+    #[command(after_long_help = HELP)]
     Table2(TableArgs),
     /// Table 3: pretrained VGG on CIFAR-10, everything frozen but the activations' parameters
+    #[command(after_long_help = HELP)]
     Table3(TuningArgs),
     /// Table 4: the same on blurred images
+    #[command(after_long_help = HELP)]
     Table4(TuningArgs),
     /// Table 5: pretrained ResNets on CIFAR-10, batch norm trained
+    #[command(after_long_help = HELP)]
     Table5(TuningArgs),
     /// Table 6: the same on CIFAR-100
+    #[command(after_long_help = HELP)]
     Table6(TuningArgs),
     /// Figure 1: VLU and its derivative
     Figure1(FigureArgs),
@@ -53,10 +63,12 @@ pub enum Command {
     /// Figure 4: images before and after the Gaussian filter
     Figure4(FigureArgs),
     /// All tables, one after the other, then all figures and the report
+    #[command(after_long_help = HELP)]
     All(AllArgs),
     /// Every table that there is beside the paper's, with all figures, as a page and as Markdown
     Report(ReportArgs),
     /// The runs of tables, by their addresses, for --only
+    #[command(after_long_help = HELP)]
     Plan(PlanArgs),
     /// Tables from the finished runs of several output folders
     Merge(MergeArgs),
@@ -196,9 +208,9 @@ pub struct TableArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// Activations, one run each and seed
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
-    pub activations: Option<Vec<String>>,
+    /// Activations, one run each and seed [default: those of the table]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
+    pub activations: Option<Vec<Listed>>,
 }
 
 /// Options of a table of pretrained networks.
@@ -212,9 +224,10 @@ pub struct TuningArgs {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub models: Option<Vec<String>>,
 
-    /// Arms of the comparison, one run each, model and seed [default: all that a model can be had with]
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ARMS))]
-    pub arms: Option<Vec<String>>,
+    /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of
+    /// the table]
+    #[arg(long, value_name = "ARM,...", value_parser = listed)]
+    pub arms: Option<Vec<Listed>>,
 
     /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
     /// networks are trained on the procedural images first]
@@ -250,9 +263,9 @@ pub struct AllArgs {
     #[command(flatten)]
     pub tuning: TuningArgs,
 
-    /// Activations of tables 1 and 2, one run each and seed
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ACTIVATIONS))]
-    pub activations: Option<Vec<String>>,
+    /// Activations of tables 1 and 2, one run each and seed [default: those of the table]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
+    pub activations: Option<Vec<Listed>>,
 }
 
 /// Options of the plan.
@@ -313,6 +326,44 @@ pub struct ReportArgs {
     /// Folder for the page, the Markdown file and the figures [default: the same]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Activations or arms, separated by commas, as one use of an option gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed(Vec<String>);
+
+/// What all uses of an option list.
+pub fn all_of(lists: &[Listed]) -> impl Iterator<Item = &str> {
+    lists.iter().flat_map(|list| &list.0).map(String::as_str)
+}
+
+fn listed(text: &str) -> Result<Listed, std::convert::Infallible> {
+    Ok(Listed(split_list(text).into_iter().map(str::to_owned).collect()))
+}
+
+/// Makes sure that each is the name of an arm or an activation that a table can have. Not while arguments are parsed:
+/// what is wrong with a formula takes three lines.
+fn check_listed(option: &str, lists: Option<&[Listed]>, arms: &[&str]) -> Result<(), CliError> {
+    for item in all_of(lists.unwrap_or_default()).filter(|item| !arms.contains(item)) {
+        let refused = |message: String| CliError::Usage(format!("{option}: {message}"));
+        let activation =
+            registry::activation(item).map_err(|error| match (error, did_you_mean(item, arms).as_str()) {
+                (error @ RegistryError::Activation { .. }, "") => refused(error.to_string()),
+                (RegistryError::Activation { .. }, meant) => refused(format!("unknown arm {}{meant}", quoted(item))),
+                (error, _) => error.into(),
+            })?;
+        let name = activation.name();
+        if RESERVED.contains(&name) {
+            return Err(refused(format!("{name} is the name of another arm")));
+        }
+        if !is_name(name) {
+            return Err(refused(format!(
+                "{} is no name of an arm: expected 1 to 64 letters, digits and _",
+                quoted(name)
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -384,7 +435,8 @@ impl TableArgs {
     /// What can be said against the options before anything is read or written: runs that are asked for twice.
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
-        refuse_repeated("--activations", self.activations.as_deref())
+        check_listed("--activations", self.activations.as_deref(), &[])?;
+        refuse_repeated_names("--activations", self.activations.as_deref())
     }
 }
 
@@ -393,7 +445,8 @@ impl TuningArgs {
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
         refuse_repeated("--models", self.models.as_deref())?;
-        refuse_repeated("--arms", self.arms.as_deref())?;
+        check_listed("--arms", self.arms.as_deref(), &ARMS)?;
+        refuse_repeated_names("--arms", self.arms.as_deref())?;
         let unknown = |error: pvlu_zoo::registry::RegistryError| CliError::Usage(format!("--models: {error}"));
         self.models.iter().flatten().try_for_each(|model| registry::find(model).map(drop).map_err(unknown))
     }
@@ -403,6 +456,20 @@ fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<
     match values.and_then(repeated) {
         Some(value) => Err(CliError::Usage(format!("{name} has {value} twice"))),
         None => Ok(()),
+    }
+}
+
+/// Two that are called the same would be one run.
+fn refuse_repeated_names(option: &str, lists: Option<&[Listed]>) -> Result<(), CliError> {
+    let names: Vec<&str> = all_of(lists.unwrap_or_default()).map(name_of).collect();
+    refuse_repeated(option, Some(&names))
+}
+
+/// What an arm or an activation is called in tables.
+fn name_of(item: &str) -> &str {
+    match registry::activation(item) {
+        Ok(activation) if !ARMS.contains(&item) => activation.name(),
+        _ => item,
     }
 }
 

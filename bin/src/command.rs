@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
+use pvlu_zoo::registry::Registry;
 
 use crate::error::CliError;
 use crate::output::{note, note_error, print};
 
-/// Parses the arguments and runs the command.
-pub fn main<C: Parser>(run: fn(&C) -> Result<(), CliError>) -> ExitCode {
+/// Makes the registry the program's, parses the arguments and runs the command.
+pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
+    // Where one was installed before, names are looked up in that one.
+    let _ = registry.install();
     let cli = match C::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use pvlu_zoo::checkpoint::CheckpointError;
 use pvlu_zoo::data::DataError;
-use pvlu_zoo::model::SwapError;
 use pvlu_zoo::registry::RegistryError;
 use pvlu_zoo::text;
 use pvlu_zoo::train::TrainError;
@@ -240,8 +239,6 @@ impl CliError {
             CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
                 ExitCode::from(2)
             }
-            CliError::Swap(SwapError::Unknown { .. })
-            | CliError::Checkpoint(CheckpointError::Swap(SwapError::Unknown { .. })) => ExitCode::from(2),
             CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(interrupt::exit_code()),
             CliError::Kept { source, .. } | CliError::NotKept { source, .. } => source.exit_code(),
             _ => ExitCode::FAILURE,
@@ -259,5 +256,5 @@ impl CliError {
 
 /// Whether a name is wrong.
 fn is_name(error: &RegistryError) -> bool {
-    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. })
+    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. } | RegistryError::Formula(_))
 }

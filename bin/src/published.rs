@@ -40,6 +40,10 @@ pub fn title(table: &str) -> &'static str {
 /// What the paper prints of the arm of a run.
 pub fn of(config: &Config) -> Paper {
     let [table, model, arm, data] = ["table", "model", "arm", "data"].map(|key| config.get(key));
+    // With other start values it is not what the paper names so.
+    if config.get("activation").contains(';') {
+        return NOTHING;
+    }
     if let Some(table) = table::TABLES.into_iter().find(|of| of.name == table && data == "cifar100") {
         return table.published(arm).map_or(NOTHING, |published| Paper {
             top1: Summary { mean: published.mean, standard_error: published.standard_error },

@@ -3,13 +3,14 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use pvlu::activation::Definition;
 use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits};
 
-use crate::args::{TableArgs, of_table};
+use crate::args::{TableArgs, all_of, of_table};
 use crate::dataset::{Chosen, Parts, Set, choose};
 use crate::device::placed;
 use crate::error::CliError;
@@ -51,10 +52,11 @@ impl Scratch {
         let parts = chosen.parts(&args.common, QUICK_IMAGES)?;
         let Chosen { dataset, preset, .. } = &chosen;
         let seeds = args.common.seeds.clone().unwrap_or_else(|| preset.pick(quick::SEEDS, table.seeds).to_vec());
-        let activations = match &args.activations {
-            Some(activations) => activations.clone(),
-            None => table.activations.iter().map(|&activation| activation.to_owned()).collect(),
+        let activations: Vec<&str> = match &args.activations {
+            Some(lists) => all_of(lists).collect(),
+            None => table.activations.to_vec(),
         };
+        let activations = activations.into_iter().map(registry::activation).collect::<Result<Vec<_>, _>>()?;
         let normalization = match dataset.name {
             "cifar100" => Normalization::CIFAR100,
             _ => Normalization::measured(&parts.train)?,
@@ -84,8 +86,12 @@ impl Scratch {
             .with("epochs", epochs)
             .with("batch_size", batch_size)
             .with("learning_rate", format!("{learning_rate:e}"));
-        let run = |seed: &u64, activation: &String| Planned {
-            config: config.clone().with("arm", activation).with("activation", activation).with("seed", seed),
+        let run = |seed: &u64, activation: &Definition| Planned {
+            config: config
+                .clone()
+                .with("arm", activation.name())
+                .with("activation", activation.text())
+                .with("seed", seed),
             epochs,
             after: Vec::new(),
         };
@@ -132,7 +138,7 @@ impl Work for Scratch {
     fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError> {
         let config = &planned.config;
         let (mut model, seed) = self.build(config)?;
-        let title = format!("{} {} seed {seed}", self.table.name, config.get("activation"));
+        let title = format!("{} {} seed {seed}", self.table.name, config.get("arm"));
         check_batch(model.as_ref(), self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let fit = FitConfig {
             epochs: self.epochs,

@@ -1,29 +1,28 @@
 //! Activations: the formula, the name and the parameters of each.
 //!
-//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. Snake (Ziyin 2020),
-//! x + sin^2(a x) / a with a trained frequency a for each channel:
+//! A new one is a unit struct with one `impl`; it gets the fused kernels for free. ISRU (Carlile 2017),
+//! x / sqrt(1 + a x^2) with a trained a for each channel:
 //!
 //! ```
 //! use pvlu::activation::{Activation, Param, Real};
 //!
 //! #[derive(Clone, Copy, Debug, Default)]
-//! struct Snake;
+//! struct Isru;
 //!
-//! impl Activation for Snake {
-//!     const NAME: &'static str = "snake";
+//! impl Activation for Isru {
+//!     const NAME: &'static str = "isru";
 //!     type Params<T: Copy> = [T; 1];
 //!     const PARAMS: [Param; 1] = [Param::trained("a", 1.0)];
 //!
 //!     #[inline(always)]
 //!     fn value<R: Real>(x: R, [a]: [R; 1]) -> R {
-//!         let sin = (a * x).sin();
-//!         x + sin * sin / a
+//!         x / (a * x).mul_add(x, R::of(1.0)).sqrt()
 //!     }
 //!     #[inline(always)]
 //!     fn derivatives<R: Real>(x: R, [a]: [R; 1]) -> (R, [R; 1]) {
-//!         let (sin, cos) = (a * x).sin_cos();
-//!         let sin_twice = (sin + sin) * cos;
-//!         (R::of(1.0) + sin_twice, [(x * sin_twice - sin * sin / a) / a])
+//!         let reciprocal = R::of(1.0) / (a * x).mul_add(x, R::of(1.0)).sqrt();
+//!         let cube = reciprocal * reciprocal * reciprocal;
+//!         (cube, [R::of(-0.5) * x * x * x * cube])
 //!     }
 //! }
 //!
@@ -31,36 +30,65 @@
 //! use pvlu::layer::builder::Act;
 //!
 //! let dev = Cpu::default();
-//! let layer = dev.build_module::<Act<Snake, 2>, f32>();
+//! let layer = dev.build_module::<Act<Isru, 2>, f32>();
 //! let y = layer.forward(dev.tensor([[0.0, 1.0]]));
 //! assert_eq!(y.array()[0][0], 0.0);
 //! ```
 
-mod elu;
-mod leaky_relu;
-mod prelu;
-mod pvlu;
-mod relu;
-mod sine_relu;
-mod swish;
-mod vlu;
+mod chosen;
+mod definition;
+mod find;
+mod vanishing;
+pub mod written;
 
-pub use elu::Elu;
-pub use leaky_relu::LeakyRelu;
-pub use prelu::PRelu;
-pub use pvlu::Pvlu;
-pub use relu::Relu;
-pub use sine_relu::SineRelu;
-pub use swish::Swish;
-pub use vlu::Vlu;
+pub use chosen::Chosen;
+pub use definition::{Definition, ParamList};
+pub use find::{FindError, find, find_among};
+pub use written::{Written, WrittenError};
+
+/// The activations of this crate, each a file and a type: from this list all others are made.
+macro_rules! built_in {
+    ($($module:ident: $activation:ident),+ $(,)?) => {
+        $(
+            mod $module;
+            pub use $module::$activation;
+        )+
+
+        /// Every activation of this crate but [`Chosen`], which is any of them: in the order of the paper's first
+        /// table, then the others. What lists activations lists these.
+        pub static BUILT_IN: &[&Definition] = &[$(Definition::typed::<$activation>()),+];
+    };
+}
+built_in! {
+    relu: Relu,
+    leaky_relu: LeakyRelu,
+    elu: Elu,
+    prelu: PRelu,
+    sine_relu: SineRelu,
+    swish: Swish,
+    vlu: Vlu,
+    pvlu: Pvlu,
+    gelu: Gelu,
+    gelu_tanh: GeluTanh,
+    mish: Mish,
+    softplus: Softplus,
+    tanh: Tanh,
+    snake: Snake,
+    sinlu: SinLu,
+    swish_beta: SwishBeta,
+    acon_c: AconC,
+}
 
 pub use crate::kernel::ParamArray;
-pub use crate::kernel::cpu::activation::Kernels;
+pub use crate::kernel::cpu::activation::{Computation, Kernels};
 pub use crate::kernel::cpu::simd::Real;
 
 use std::fmt::Debug;
 
 use crate::kernel::{Element, Formula};
+
+/// The largest number of parameters that an activation has.
+pub const MAX_PARAMS: usize = 4;
 
 /// A parameter of an activation: one value for each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +132,7 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Name on the command line, in files and in tables: "pvlu".
     const NAME: &'static str;
 
-    /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU. At most 4.
+    /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU. At most [`MAX_PARAMS`].
     type Params<T: Copy>: ParamArray<T> + Copy;
 
     /// Names, start values and kinds of the parameters, in the order of [`Activation::Params`].
@@ -114,8 +142,8 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
-    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is: those of this crate are, another
-    /// activation runs on the CPU alone.
+    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation
+    /// runs on the CPU alone.
     const CUDA: Option<&'static str> = None;
 
     /// f(x).
@@ -123,6 +151,11 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
 
     /// df/dx, and df/dparameter for each parameter. The unit step is 0 at 0.
     fn derivatives<R: Real>(x: R, params: Self::Params<R>) -> (R, Self::Params<R>);
+
+    /// The activation as a value. Not meant to be overridden outside this crate.
+    fn definition() -> &'static Definition {
+        Definition::typed::<Self>()
+    }
 
     /// The fused kernels in `f32`. Not meant to be overridden outside this crate.
     fn kernels_f32() -> Kernels<f32> {
@@ -152,11 +185,17 @@ impl<A: Activation> Formula for A {
 pub trait FusedElement: Element {
     /// The fused kernels of an activation.
     fn kernels<A: Activation>() -> Kernels<Self>;
+
+    /// The fused kernels of an activation that is a value, wherever they run.
+    fn fused(activation: &Definition) -> Fused<Self>;
 }
 
 impl FusedElement for f32 {
     fn kernels<A: Activation>() -> Kernels<f32> {
         A::kernels_f32()
+    }
+    fn fused(activation: &Definition) -> Fused<f32> {
+        Fused { cpu: activation.computation_f32(), cuda: activation.cuda() }
     }
 }
 
@@ -164,31 +203,31 @@ impl FusedElement for f64 {
     fn kernels<A: Activation>() -> Kernels<f64> {
         A::kernels_f64()
     }
+    fn fused(activation: &Definition) -> Fused<f64> {
+        Fused { cpu: activation.computation_f64(), cuda: activation.cuda() }
+    }
 }
 
 /// The kernels of an activation in one element type, wherever they run.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused<E: 'static> {
     /// Those of the CPU.
-    pub cpu: Kernels<E>,
+    pub cpu: Computation<E>,
     /// [`Activation::CUDA`].
     pub cuda: Option<&'static str>,
 }
 
-impl<E: FusedElement> Fused<E> {
-    /// The kernels of an activation.
-    pub fn of<A: Activation>() -> Self {
-        Self { cpu: E::kernels::<A>(), cuda: A::CUDA }
-    }
-}
-
-/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too. A method of a concrete type is compiled here, once; a provided one
-/// would be instantiated, and its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body
-/// that could be inlined elsewhere would name the kernels there.
+/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too, or with
+/// `cpu` that it has not. A method of a concrete type is compiled here, once; a provided one would be instantiated, and
+/// its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined
+/// elsewhere would name the kernels there.
 macro_rules! compiled_here {
     () => {
         const CUDA: Option<&'static str> = Some(<Self as $crate::activation::Activation>::NAME);
 
+        $crate::activation::compiled_here!(cpu);
+    };
+    (cpu) => {
         #[inline(never)]
         fn kernels_f32() -> $crate::activation::Kernels<f32> {
             $crate::activation::Kernels::of::<Self>()

@@ -5,8 +5,8 @@ fn describe<A: Activation>() -> (&'static str, Vec<Param>) {
 }
 
 #[test]
-fn names_and_parameters_are_those_of_the_paper() {
-    let fixed = Param::fixed;
+fn names_and_parameters_are_those_of_the_papers() {
+    let (fixed, trained) = (Param::fixed, |name, start| Param { name, start, swapped: start, trained: true });
     let expected = [
         ("relu", vec![]),
         ("leaky_relu", vec![fixed("slope", 0.01)]),
@@ -22,6 +22,15 @@ fn names_and_parameters_are_those_of_the_paper() {
                 Param { name: "beta", start: 1.0, swapped: 1.0, trained: true },
             ],
         ),
+        ("gelu", vec![]),
+        ("gelu_tanh", vec![]),
+        ("mish", vec![]),
+        ("softplus", vec![]),
+        ("tanh", vec![]),
+        ("snake", vec![trained("a", 1.0)]),
+        ("sinlu", vec![trained("a", 1.0), trained("b", 1.0)]),
+        ("swish_beta", vec![trained("beta", 1.0)]),
+        ("acon_c", vec![trained("p1", 1.0), trained("p2", 0.0), trained("beta", 1.0)]),
     ];
     let found = [
         describe::<Relu>(),
@@ -32,6 +41,15 @@ fn names_and_parameters_are_those_of_the_paper() {
         describe::<Swish>(),
         describe::<Vlu>(),
         describe::<Pvlu>(),
+        describe::<Gelu>(),
+        describe::<GeluTanh>(),
+        describe::<Mish>(),
+        describe::<Softplus>(),
+        describe::<Tanh>(),
+        describe::<Snake>(),
+        describe::<SinLu>(),
+        describe::<SwishBeta>(),
+        describe::<AconC>(),
     ];
     assert_eq!(found, expected);
 }

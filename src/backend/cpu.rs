@@ -123,11 +123,11 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         true
     }
     fn activation(&self, activation: &Fused<E>, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) -> Done {
-        (activation.cpu.forward)(layout, x, params, y);
+        activation.cpu.forward(layout, x, params, y);
         Ok(())
     }
     fn activation_in_place(&self, activation: &Fused<E>, layout: Layout, params: &[&[E]], x: &mut [E]) -> Done {
-        (activation.cpu.forward_in_place)(layout, params, x);
+        activation.cpu.forward_in_place(layout, params, x);
         Ok(())
     }
     fn activation_backward(
@@ -140,7 +140,7 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         grad_x: InputGradient<&mut [E]>,
         mut grad_params: Vec<Option<&mut [E]>>,
     ) -> Done {
-        (activation.cpu.backward)(layout, x, params, cotangent, grad_x, &mut grad_params);
+        activation.cpu.backward(layout, x, params, cotangent, grad_x, &mut grad_params);
         Ok(())
     }
     fn note_liveness(&self, layout: Layout, y: &[E]) -> Done {
@@ -327,8 +327,9 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         logits: &[E],
         classes: usize,
         labels: &[usize],
+        smoothing: f64,
         grad_logits: &mut [E],
     ) -> Result<f64, CpuError> {
-        Ok((E::cpu().cross_entropy)(logits, classes, labels, grad_logits))
+        Ok((E::cpu().cross_entropy)(logits, classes, labels, smoothing, grad_logits))
     }
 }

@@ -360,8 +360,9 @@ impl<E: CudaElement> Backend<E> for Cuda {
         logits: View<'_, E>,
         classes: usize,
         labels: &[usize],
+        smoothing: f64,
         grad_logits: ViewMut<'_, E>,
     ) -> Result<f64, CudaError> {
-        cross_entropy::cross_entropy(&Gpu::of(self)?, logits, classes, labels, grad_logits)
+        cross_entropy::cross_entropy(&Gpu::of(self)?, logits, classes, labels, smoothing, grad_logits)
     }
 }

@@ -308,12 +308,13 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn dropout(&self, key: u64, p: f64, x: Self::View<'_>, y: Self::ViewMut<'_>, write: Write)
     -> Result<(), Self::Err>;
 
-    /// See [`cross_entropy`](crate::kernel::cpu::cross_entropy::cross_entropy).
+    /// See [`cross_entropy_smoothed`](crate::kernel::cpu::cross_entropy::cross_entropy_smoothed).
     fn cross_entropy(
         &self,
         logits: Self::View<'_>,
         classes: usize,
         labels: &[usize],
+        smoothing: f64,
         grad_logits: Self::ViewMut<'_>,
     ) -> Result<f64, Self::Err>;
 }

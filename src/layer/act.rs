@@ -1,5 +1,6 @@
 //! The layer that applies an activation.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
@@ -9,9 +10,10 @@ use dfdx::tensor::{HasErr, Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
+use super::choose::choose_activation;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use crate::activation::{Activation, Fused, FusedElement, Param, ParamArray, Pvlu};
+use crate::activation::{Activation, Chosen, Definition, Fused, FusedElement, MAX_PARAMS, Param, ParamArray, Pvlu};
 use crate::backend::{Backend, InputGradient, Layout};
 use crate::error::Error;
 use crate::tape::{Flow, Track};
@@ -34,7 +36,9 @@ pub mod builder {
 /// Frozen, it computes no gradient of its parameters and they stay as they are.
 #[derive(Clone, Debug)]
 pub struct Act<A, const C: usize, E: Dtype, D: Storage<E>> {
-    /// In the order of [`Activation::PARAMS`].
+    /// What it computes: that of `A`, unless that is [`Chosen`].
+    definition: &'static Definition,
+    /// In the order of [`Activation::PARAMS`]; of a chosen activation those that it has come first.
     params: Vec<Tensor<Rank1<C>, E, D>>,
     /// Whether the parameters are frozen.
     pub frozen: bool,
@@ -42,21 +46,29 @@ pub struct Act<A, const C: usize, E: Dtype, D: Storage<E>> {
 }
 
 impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Act<A, C, E, D> {
-    /// Names, start values and kinds of the parameters.
+    /// Names, start values and kinds of the parameters of the type.
     pub fn specs() -> Vec<Param> {
         A::PARAMS.as_slice().to_vec()
     }
 
+    /// The activation that it applies.
+    pub fn definition(&self) -> &'static Definition {
+        self.definition
+    }
+
     /// The parameter or hyperparameter of this name.
     pub fn param(&self, name: &str) -> Option<&Tensor<Rank1<C>, E, D>> {
-        let position = A::PARAMS.as_slice().iter().position(|param| param.name == name)?;
-        self.params.get(position)
+        self.params.get(self.position(name)?)
     }
 
     /// The parameter or hyperparameter of this name, for changing.
     pub fn param_mut(&mut self, name: &str) -> Option<&mut Tensor<Rank1<C>, E, D>> {
-        let position = A::PARAMS.as_slice().iter().position(|param| param.name == name)?;
+        let position = self.position(name)?;
         self.params.get_mut(position)
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.definition.params().iter().position(|param| param.name == name)
     }
 
     fn role(param: &Param) -> Role {
@@ -72,7 +84,16 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> Act<A, C, E, D> {
             device.try_tensor_from_vec(vec![value; C], (Const,)).map_err(|error| Error::Device(error.to_string()))
         };
         let params = A::PARAMS.as_slice().iter().map(one).collect::<Result<_, _>>()?;
-        Ok(Self { params, frozen: false, activation: PhantomData })
+        Ok(Self { definition: A::definition(), params, frozen: false, activation: PhantomData })
+    }
+}
+
+impl<const C: usize, E: Dtype, D: Host<E>> Act<Chosen, C, E, D> {
+    /// Makes it apply another activation, with the parameters of training from scratch.
+    ///
+    /// For a whole network, see [`choose_activation`].
+    pub fn choose(&mut self, activation: &'static Definition) -> Result<(), Error> {
+        choose_activation(self, activation, |param| param.start)
     }
 }
 
@@ -93,9 +114,6 @@ where
 {
     type Built = Act<A, C, E, D>;
 }
-
-/// The largest number of parameters that a layer can build.
-const MAX_PARAMS: usize = 4;
 
 /// Fills a tensor in place.
 type Start<const C: usize, E, D> = fn(&mut Tensor<Rank1<C>, E, D>) -> Result<(), <D as HasErr>::Err>;
@@ -128,29 +146,41 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, 
                 Self::tensor(param.name, move |s: &Self| &s.params[i], move |s: &mut Self| &mut s.params[i], options)
             })
             .collect();
-        visitor.visit_fields(fields, |params| Act { params, frozen: false, activation: PhantomData })
+        visitor.visit_fields(fields, |params| Act {
+            definition: A::definition(),
+            params,
+            frozen: false,
+            activation: PhantomData,
+        })
     }
 }
 
 impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Walk<E, D> for Act<A, C, E, D> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        for (param, tensor) in A::PARAMS.as_slice().iter().zip(&self.params) {
+        for (param, tensor) in self.definition.params().iter().zip(&self.params) {
             show(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
         }
         Ok(())
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        let params = A::PARAMS;
-        let params = params.as_slice();
-        let switches = Switches::Activation { name: A::NAME, channels: C, params, frozen: &mut self.frozen };
+        let mut chosen = self.definition;
+        let switches = Switches::Activation { activation: &mut chosen, channels: C, frozen: &mut self.frozen };
         walker.switches(path.as_str(), switches)?;
-        for (param, tensor) in params.iter().zip(&mut self.params) {
+        if chosen != self.definition {
+            self.definition = if TypeId::of::<A>() == TypeId::of::<Chosen>() {
+                chosen
+            } else {
+                let (expected, found) = (self.definition.text(), chosen.text());
+                return Err(Error::NotChosen { expected, found });
+            };
+        }
+        for (param, tensor) in self.definition.params().iter().zip(&mut self.params) {
             hand_out(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
         }
         Ok(())
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let kind = LayerKind::Activation { name: A::NAME, parameters: self.params.len() };
+        let kind = LayerKind::Activation { activation: self.definition };
         let output = input.expect_channels(C)?;
         show(LayerOutline { path: path.as_str(), kind, input, output });
         Ok(output)
@@ -166,15 +196,15 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<
         x: Tensor<S, E, D, T>,
         layout: Layout,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        let activation = Fused::of::<A>();
+        let activation = E::fused(self.definition);
         if !D::has_activation(&activation) {
-            return Err(Error::NoKernel { activation: A::NAME });
+            return Err(Error::NoKernel { activation: self.definition.text() });
         }
-        let specs = A::PARAMS;
-        let named = specs.as_slice().iter().zip(&self.params);
+        let specs = self.definition.params();
+        let named = specs.iter().zip(&self.params);
         let parameter = |(spec, tensor): (&Param, _)| Parameter::new(spec.name, tensor, spec.trained && !self.frozen);
         let parameters = named.map(parameter).collect();
-        let keep = if A::DIFFERENTIATES_FROM_OUTPUT { Keep::Output } else { Keep::Input };
+        let keep = if self.definition.differentiates_from_output() { Keep::Output } else { Keep::Input };
         apply_in_place(x, Box::new(Activate { activation, layout, parameters, keep }))
     }
 }

@@ -14,8 +14,15 @@ use crate::error::Error;
 /// For networks whose weights are loaded or drawn afterwards. The memory of the zeros is not touched until then, which
 /// on most systems means that it is not taken either.
 pub fn try_build_unfilled<M: BuildOnDevice<D, E>, E: Dtype, D: Device<E>>(device: &D) -> Result<M::Built, Error> {
-    let built =
-        M::Built::iter_tensors(&mut RecursiveWalker { m: (), f: &mut Unfilled { device, element: PhantomData } });
+    try_unfilled::<M::Built, E, D>(device)
+}
+
+/// As [`try_build_unfilled`], of the network's own type in the place of that which it is written in.
+pub fn try_unfilled<N, E: Dtype, D: Device<E>>(device: &D) -> Result<N, Error>
+where
+    N: TensorCollection<E, D, To<E, D> = N>,
+{
+    let built = N::iter_tensors(&mut RecursiveWalker { m: (), f: &mut Unfilled { device, element: PhantomData } });
     let built = built.map_err(|error: D::Err| Error::Device(error.to_string()))?;
     built.ok_or_else(|| Error::Device("the network has a field that could not be built".to_owned()))
 }

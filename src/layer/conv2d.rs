@@ -131,7 +131,7 @@ where
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
         let bias_trained = if BIAS { Some(&mut self.bias_trained) } else { None };
-        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained })?;
+        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained, outputs: None })?;
         hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
         let frozen = self.bias_is_frozen();
         self.bias.iter_mut().try_for_each(|bias| hand_out(path, walker, ("bias", Role::Bias, frozen), bias))

@@ -11,6 +11,7 @@ use super::switches::Mode;
 use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
+use crate::random::mix;
 use crate::tape::{Flow, Track};
 
 /// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
@@ -37,14 +38,6 @@ impl DropoutState {
     fn key(&self) -> u64 {
         [self.site, self.passes].into_iter().fold(mix(self.seed), |key, part| mix(key ^ mix(part)))
     }
-}
-
-/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that spreads neighboring numbers.
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }
 
 /// In training sets each element to zero with probability `PERCENT / 100` and multiplies the others by

@@ -69,7 +69,10 @@ impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Walk<E, D> for Linear
         show(path, walker, ("bias", Role::Bias, self.frozen), &self.bias)
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained: None })?;
+        walker.switches(
+            path.as_str(),
+            Switches::Weights { frozen: &mut self.frozen, bias_trained: None, outputs: None },
+        )?;
         hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
         hand_out(path, walker, ("bias", Role::Bias, self.frozen), &mut self.bias)
     }
@@ -101,11 +104,11 @@ where
 }
 
 /// One application.
-struct Transform<E: Dtype, D: Backend<E>> {
+pub(super) struct Transform<E: Dtype, D: Backend<E>> {
     /// Rows, inputs and outputs.
-    sizes: [usize; 3],
+    pub sizes: [usize; 3],
     /// Weight and bias.
-    parameters: [Parameter<E, D>; 2],
+    pub parameters: [Parameter<E, D>; 2],
 }
 
 impl<E: Dtype, D: Backend<E>> Operation<E, D> for Transform<E, D> {

@@ -42,36 +42,69 @@
 //!
 //! [`Switch::set_mode`] has either by hand, for gradients in evaluation and batch statistics without a tape; see
 //! [`Mode`].
+//!
+//! # More than six layers
+//!
+//! dfdx's tuples are modules up to six elements. Of seven, `build_module` says that "the trait `ZeroSizedModule` is not
+//! implemented for" the tuple: write [`sequential!`](crate::sequential), or tuples in tuples.
+//!
+//! # Layers of dfdx's
+//!
+//! In a tuple all modules have one type of error. That of these layers is [`Error`](crate::Error); that of dfdx's is
+//! what the device returns, `CpuError`. So none that computes something stands in a tuple beside one of these, and the
+//! compiler says "the method `forward` exists for tuple ..., but its trait bounds were not satisfied: `<Tanh as
+//! Module<...>>::Error = pvlu::Error`".
+//!
+//! | of dfdx | beside these layers |
+//! |---|---|
+//! | `Repeated<M, N>`, and tuples | as they are: their error is that of the modules in them |
+//! | what has no tensors and keeps the shape: `ReLU`, `Tanh`, `Softmax`, `LogSoftmax`, ... | in [`FromDfdx`] |
+//! | `SplitInto`, `AddInto` | run, but are no [`Walk`]: [`TwoHeads`], [`Residual`] |
+//! | `Residual`, `GeneralizedResidual` | not: they add by an operation with dfdx's error. [`Residual`] |
+//! | what has tensors: `Linear`, `LayerNorm1D`, ... | not: the tensors have no [`Role`] |
+//! | `DropoutOneIn`, pools, `Reshape`, `Upscale2D` | not: [`Dropout`] and the pools of this module |
+//!
+//! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`.
+//! dfdx's optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
 
 mod act;
 mod any_tensor;
 mod apply;
 mod batch_norm2d;
 mod build;
+mod choose;
 mod conv2d;
 mod dropout;
 mod flatten;
+mod from_dfdx;
 mod init;
 mod linear;
+mod linear_to;
 mod normed_conv2d;
 mod outline;
 mod parts;
 mod pool2d;
 mod pool_global;
 mod residual;
+mod sequential;
 mod subsample;
+mod summary;
 mod swap;
 mod switches;
+mod two_heads;
 mod walk;
 
 pub use act::Act;
 pub use any_tensor::{AnyTensor, Host};
 pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, KerasResNet, Torch};
-pub use build::try_build_unfilled;
+pub use build::{try_build_unfilled, try_unfilled};
+pub use choose::choose_activation;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
+pub use from_dfdx::FromDfdx;
 pub use linear::Linear;
+pub use linear_to::{LinearTo, set_outputs};
 pub use normed_conv2d::NormedConv2D;
 pub use outline::{Extent, LayerKind, LayerOutline};
 pub use parts::{Part, TrunkAndHead};
@@ -79,8 +112,10 @@ pub use pool_global::GlobalAvgPool2D;
 pub use pool2d::{AvgPool2D, MaxPool2D, ZeroPaddedMaxPool2D};
 pub use residual::{ProjectedResidual, Residual};
 pub use subsample::SubsamplePad2D;
+pub use summary::{Counts, Summary, SummaryLine, summary};
 pub use swap::SwapActivation;
 pub use switches::{Mode, Switch, SwitchState};
+pub use two_heads::TwoHeads;
 pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
@@ -89,9 +124,10 @@ pub mod builder {
     pub use super::batch_norm2d::builder::BatchNorm2D;
     pub use super::conv2d::builder::Conv2D;
     pub use super::linear::builder::Linear;
+    pub use super::linear_to::builder::LinearTo;
     pub use super::{
-        AvgPool2D, Dropout, Flatten2D, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-        SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
+        AvgPool2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+        SubsamplePad2D, TrunkAndHead, TwoHeads, ZeroPaddedMaxPool2D,
     };
 }
 

@@ -1,5 +1,6 @@
 //! What the layers of a network are and the sizes of what flows between them, for one image and without running it.
 
+use crate::activation::Definition;
 use crate::error::Error;
 
 /// Sizes of what one image is at some place in a network.
@@ -110,10 +111,8 @@ pub enum LayerKind {
     BatchNorm2D,
     /// An activation.
     Activation {
-        /// Name of the activation.
-        name: &'static str,
-        /// Values a channel, hyperparameters included.
-        parameters: usize,
+        /// Which one.
+        activation: &'static Definition,
     },
     /// A pool over windows.
     Pool2D {
@@ -135,6 +134,11 @@ pub enum LayerKind {
         /// Probability of a zero in percent.
         percent: usize,
     },
+    /// A module of dfdx's in a [`FromDfdx`](super::FromDfdx).
+    Dfdx {
+        /// Name of its type.
+        name: &'static str,
+    },
     /// The sum of two branches.
     Add,
     /// A shortcut that takes every `stride`-th row and column and adds channels of zeros.
@@ -142,6 +146,29 @@ pub enum LayerKind {
         /// Step.
         stride: usize,
     },
+}
+
+impl std::fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LayerKind::Conv2D { kernel, stride, padding, bias } => {
+                let bias = if *bias { "" } else { ", no bias" };
+                write!(f, "Conv2D {kernel}x{kernel}, stride {stride}, padding {padding}{bias}")
+            }
+            LayerKind::Linear => write!(f, "Linear"),
+            LayerKind::BatchNorm2D => write!(f, "BatchNorm2D"),
+            LayerKind::Activation { activation } => f.write_str(activation.name()),
+            LayerKind::Pool2D { name, kernel, stride, padding } => {
+                write!(f, "{name} {kernel}x{kernel}, stride {stride}, padding {padding}")
+            }
+            LayerKind::GlobalPool2D => write!(f, "GlobalAvgPool2D"),
+            LayerKind::Flatten => write!(f, "Flatten2D"),
+            LayerKind::Dropout { percent } => write!(f, "Dropout {percent} %"),
+            LayerKind::Dfdx { name } => write!(f, "{name} of dfdx"),
+            LayerKind::Add => write!(f, "sum of the branches"),
+            LayerKind::Subsample { stride } => write!(f, "SubsamplePad2D, stride {stride}"),
+        }
+    }
 }
 
 /// One layer.
@@ -179,7 +206,7 @@ impl LayerOutline<'_> {
             }
             LayerKind::Linear => (self.input.elements() + 1) * self.output.elements(),
             LayerKind::BatchNorm2D => 4 * self.output.channels(),
-            LayerKind::Activation { parameters, .. } => parameters * self.output.channels(),
+            LayerKind::Activation { activation } => activation.params().len() * self.output.channels(),
             _ => 0,
         }
     }

@@ -172,7 +172,7 @@ where
 
 /// The tensor twice, the second with an empty tape of its own. Both stand for the same gradient.
 #[allow(clippy::type_complexity)]
-fn fork<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+pub(super) fn fork<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> (Tensor<S, E, D, T>, Tensor<S, E, D, T>) {
     let (x, tape) = x.split_tape();

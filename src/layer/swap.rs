@@ -5,8 +5,8 @@ use dfdx::prelude::Device;
 use dfdx::shapes::Dtype;
 
 use super::{
-    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D,
-    ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
+    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D,
+    NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 use crate::activation::Activation;
 use crate::error::Error;
@@ -60,6 +60,7 @@ without_activation!(
     [const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool]
         Conv2D<I, O, K, S, P, BIAS, E, D>,
     [const I: usize, const O: usize] Linear<I, O, E, D>,
+    [const I: usize] LinearTo<I, E, D>,
     [const C: usize, P] BatchNorm2D<C, P, E, D>,
     [C, N] NormedConv2D<C, N>,
     [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,

@@ -6,6 +6,7 @@ use dfdx::tensor::Storage;
 use super::batch_norm2d::BatchNormSwitches;
 use super::dropout::DropoutState;
 use super::walk::{Path, Switches, Walk, WalkerMut};
+use crate::activation::Definition;
 
 /// Whether layers that behave differently in training do so.
 ///
@@ -45,8 +46,8 @@ pub struct SwitchState(State);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    Weights { frozen: bool, bias_trained: Option<bool> },
-    Activation { frozen: bool },
+    Weights { frozen: bool, bias_trained: Option<bool>, outputs: Option<usize> },
+    Activation { frozen: bool, activation: &'static Definition },
     BatchNorm(BatchNormSwitches),
     Dropout(DropoutState),
 }
@@ -55,10 +56,12 @@ impl Switches<'_> {
     /// What they stand at.
     pub fn state(&self) -> SwitchState {
         SwitchState(match self {
-            Switches::Weights { frozen, bias_trained } => {
-                State::Weights { frozen: **frozen, bias_trained: bias_trained.as_ref().map(|trained| **trained) }
-            }
-            Switches::Activation { frozen, .. } => State::Activation { frozen: **frozen },
+            Switches::Weights { frozen, bias_trained, outputs } => State::Weights {
+                frozen: **frozen,
+                bias_trained: bias_trained.as_ref().map(|trained| **trained),
+                outputs: outputs.as_ref().map(|outputs| **outputs),
+            },
+            Switches::Activation { frozen, activation, .. } => State::Activation { frozen: **frozen, activation },
             Switches::BatchNorm(switches) => State::BatchNorm(**switches),
             Switches::Dropout(state) => State::Dropout(**state),
         })
@@ -67,13 +70,24 @@ impl Switches<'_> {
     /// Puts them to what those of another layer stand at. Nothing happens if that was of another kind.
     pub fn set(self, to: SwitchState) {
         match (self, to.0) {
-            (Switches::Weights { frozen, bias_trained }, State::Weights { frozen: new, bias_trained: trained }) => {
+            (
+                Switches::Weights { frozen, bias_trained, outputs },
+                State::Weights { frozen: new, bias_trained: trained, outputs: number },
+            ) => {
                 *frozen = new;
                 if let (Some(bias_trained), Some(trained)) = (bias_trained, trained) {
                     *bias_trained = trained;
                 }
+                if let (Some(outputs), Some(number)) = (outputs, number) {
+                    *outputs = number;
+                }
             }
-            (Switches::Activation { frozen, .. }, State::Activation { frozen: new }) => *frozen = new,
+            (
+                Switches::Activation { frozen, activation, .. },
+                State::Activation { frozen: new, activation: chosen },
+            ) => {
+                (*frozen, *activation) = (new, chosen);
+            }
             (Switches::BatchNorm(switches), State::BatchNorm(new)) => *switches = new,
             (Switches::Dropout(state), State::Dropout(new)) => *state = new,
             _ => {}

@@ -13,7 +13,7 @@ use dfdx::tensor::Storage;
 use super::any_tensor::AnyTensor;
 use super::outline::{Extent, LayerOutline};
 use super::{BatchNormSwitches, DropoutState};
-use crate::activation::Param;
+use crate::activation::Definition;
 use crate::error::Error;
 
 /// What a tensor is to its layer.
@@ -79,15 +79,17 @@ pub enum Switches<'a> {
         frozen: &'a mut bool,
         /// Whether the bias is trained all the same; of convolutions that have one.
         bias_trained: Option<&'a mut bool>,
+        /// Number of outputs, where it can be changed; of a [`LinearTo`](super::LinearTo), whose weight and bias are
+        /// made anew if it is.
+        outputs: Option<&'a mut usize>,
     },
     /// An activation: whether its parameters are frozen.
     Activation {
-        /// Name of the activation.
-        name: &'static str,
+        /// The activation; tensors of its parameters follow in their order. Only a layer whose type is
+        /// [`Chosen`](crate::activation::Chosen) takes another one; its parameters then hold anything.
+        activation: &'a mut &'static Definition,
         /// Channels.
         channels: usize,
-        /// Its parameters, in the order in which their tensors follow.
-        params: &'a [Param],
         /// Frozen: no gradient is computed, and no optimizer changes it.
         frozen: &'a mut bool,
     },
@@ -158,6 +160,7 @@ impl Path {
 
 /// A module whose tensors, switches and layers can be walked in forward order; of a residual block first the main branch,
 /// then the shortcut.
+#[diagnostic::on_unimplemented(note = "of more than 6 layers: `pvlu::sequential!`; of dfdx: `pvlu::layer::FromDfdx`")]
 pub trait Walk<E: Unit, D: Storage<E>> {
     /// Shows every tensor.
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error>;

@@ -87,9 +87,9 @@ fn what_is_missing_or_wrong_is_said_in_a_line() {
         .run("table3 --models cifar_resnet20 --weights empty")
         .failed_in_one_line(1, &["empty", "cifar_resnet20", "cifar100_resnet20*.safetensors"]);
     place.run("table3 --models vgg17").failed_in_one_line(2, &["--models", "vgg17"]);
-    place.run("table3 --arms gelu").failed(2, &["gelu"]);
+    place.run("table3 --arms geglu").failed(2, &["geglu"]);
     place.run("table3 --models vgg16,vgg16").failed_in_one_line(2, &["vgg16 twice"]);
-    place.run("table3 --arms vlu").failed_in_one_line(2, &["--arms", "relu_affine"]);
+    place.run("table5 --arms relu_affine").failed_in_one_line(2, &["--arms", "relu_affine", "relu, prelu, vlu, pvlu"]);
     place.run("table6 --learning-rate 0").failed(2, &["learning-rate"]);
     assert!(place.results().is_empty());
 }

@@ -1,10 +1,13 @@
-"""Cuts full golden files: `python3 cut.py FOLDER` reads them in FOLDER and writes those of this folder."""
+"""Cuts full golden files: `python3 cut.py FOLDER` reads those that are in FOLDER and writes those of this folder."""
 import json, pathlib, sys
 
 LOGITS = 10  # kept of each image
 PARAMETERS, RUNNING, SITES = 6, 3, 2
-# Whether gradients are kept too: those of VGG take half a minute.
-MODELS = {"keras_resnet50": True, "keras_resnet50v2": True, "torchvision_resnet50": True, "keras_vgg16": False}
+# Whether gradients are kept too: those of VGG take long.
+MODELS = {"keras_resnet50": True, "keras_resnet101": True, "keras_resnet152": True, "keras_resnet50v2": True,
+          "keras_vgg16": False, "torchvision_resnet18": True, "torchvision_resnet34": True,
+          "torchvision_resnet50": True, "torchvision_resnet152": True, "torchvision_vgg11": False,
+          "torchvision_vgg11_bn": True, "torchvision_vgg13": True, "torchvision_vgg13_bn": False}
 
 
 def spread(items, count):
@@ -47,13 +50,17 @@ def cut_pass(full, classes):
 
 
 for model, gradients in MODELS.items():
-    full = json.loads((pathlib.Path(sys.argv[1]) / f"{model}.json").read_text())
+    path = pathlib.Path(sys.argv[1]) / f"{model}.json"
+    if not path.exists():
+        print("not cut, since it is not there:", path)
+        continue
+    full = json.loads(path.read_text())
     classes = full["classes"]
     cut = {key: full[key] for key in ["model", "source", "input", "classes"]}
     cut["logits_kept"] = min(LOGITS, classes)
     cut["relu_eval_logits"] = cut_logits(full["relu_eval_logits"], classes)
     if gradients:
-        cut["pvlu_eval"] = cut_pass(full["pvlu_eval"], classes)
-        cut["pvlu_train"] = cut_pass(full["pvlu_train"], classes)
+        passes = [name for name in ["pvlu_eval", "pvlu_train"] if name in full]
+        cut.update({name: cut_pass(full[name], classes) for name in passes})
     text = json.dumps(cut, separators=(",", ":")).replace('],"', '],\n"').replace('},"', '},\n"')
     pathlib.Path(__file__).with_name(f"{model}.json").write_text(text + "\n")

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pvlu::activation::{Activation, Relu};
+use pvlu::activation::{Activation, Definition, Relu};
 
 pub use self::budget::MAX_SAID;
 pub use self::labels::MAX_LABELS;
@@ -250,13 +250,14 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         (None, Some(name)) => registry::find(name).map_err(|error| said(key::MODEL, "model", error))?,
         (None, None) => the_model_of(&file)?,
     };
-    wanted.activation.map_or(Ok(()), |name| entry.check_activation(name))?;
+    let swap = wanted.activation.map(registry::activation).transpose()?;
     let activation = description.activation.as_deref().unwrap_or(Relu::NAME);
-    entry.check_activation(activation).map_err(|error| said(key::ACTIVATION, "parameters of activations", error))?;
-    let swap = wanted.activation.filter(|wanted| *wanted != activation);
-    if let Some(wanted) = swap.filter(|_| activation != Relu::NAME) {
-        let (path, found) = (file.path().to_owned(), activation.to_owned());
-        return Err(CheckpointError::NotRelu { path, found, wanted: wanted.to_owned() });
+    let of_file =
+        registry::activation(activation).map_err(|error| said(key::ACTIVATION, "parameters of activations", error))?;
+    let swap = swap.filter(|wanted| *wanted != of_file);
+    if let Some(wanted) = swap.filter(|_| of_file != Definition::of::<Relu>()) {
+        let (path, found) = (file.path().to_owned(), of_file.text().to_owned());
+        return Err(CheckpointError::NotRelu { path, found, wanted: wanted.text().to_owned() });
     }
     let image = wanted.image.or(description.image).unwrap_or(entry.image());
     let (names, original) = (entry.names(image), entry.names(entry.image()));

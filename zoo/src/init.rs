@@ -8,7 +8,7 @@
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::activation::{Activation, FusedElement, ParamArray};
+use pvlu::activation::{Activation, Definition, FusedElement};
 use pvlu::kernel::cpu::Layout;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, WalkerMut};
 use pvlu::random::StandardNormal;
@@ -17,17 +17,17 @@ use rand::distributions::Distribution;
 use rand::rngs::StdRng;
 
 /// `E[f(z)^2]` for a standard normal z and the activation's start values, to about 1e-6.
-pub fn second_moment<A: Activation>() -> f64 {
+pub fn second_moment(activation: &Definition) -> f64 {
     // The trapezoid rule converges exponentially for a smooth integrand that vanishes at both ends; at the kink of f its
     // error is of the order of the step squared.
     const STEP: f64 = 1.0 / 512.0;
     const REACH: i32 = 9 * 512;
     let z: Vec<f64> = (-REACH..=REACH).map(|i| f64::from(i) * STEP).collect();
     let mut f = vec![0.0; z.len()];
-    let params: Vec<[f64; 1]> = A::PARAMS.as_slice().iter().map(|param| [param.start]).collect();
+    let params: Vec<[f64; 1]> = activation.params().iter().map(|param| [param.start]).collect();
     let params: Vec<&[f64]> = params.iter().map(<[f64; 1]>::as_slice).collect();
     let layout = Layout { outer: 1, channels: 1, inner: z.len() };
-    (<f64 as FusedElement>::kernels::<A>().forward)(layout, &z, &params, &mut f);
+    <f64 as FusedElement>::fused(activation).cpu.forward(layout, &z, &params, &mut f);
     let density = |z: f64| libm::exp(-0.5 * z * z) / std::f64::consts::TAU.sqrt();
     z.iter().zip(&f).map(|(&z, f)| f * f * density(z) * STEP).sum()
 }
@@ -37,7 +37,12 @@ pub fn second_moment<A: Activation>() -> f64 {
 /// For networks built with [`pvlu::layer::try_build_unfilled`]. Under ReLU these are the weights that dfdx's
 /// `build_module` draws on a device with that seed.
 pub fn he<A: Activation>(net: &mut dyn Walk<f32, Cpu>, seed: u64) -> Result<(), Error> {
-    he_under(net, seed, (0.5 / second_moment::<A>()).sqrt(), &|_| true)
+    he_for(net, A::definition(), seed)
+}
+
+/// As [`he`], for an activation that is a value.
+pub fn he_for(net: &mut dyn Walk<f32, Cpu>, activation: &Definition, seed: u64) -> Result<(), Error> {
+    he_under(net, seed, (0.5 / second_moment(activation)).sqrt(), &|_| true)
 }
 
 /// Draws the weights that `chosen` picks by their path, with ReLU's variance; for heads that no file has.
@@ -79,10 +84,10 @@ mod tests {
 
     #[test]
     fn second_moments_are_those_of_the_closed_forms() {
-        assert!((second_moment::<Relu>() - 0.5).abs() < 1e-6);
-        assert!((second_moment::<PRelu>() - (1.0 + 0.25 * 0.25) / 2.0).abs() < 1e-6);
+        assert!((second_moment(Definition::of::<Relu>()) - 0.5).abs() < 1e-6);
+        assert!((second_moment(Definition::of::<PRelu>()) - (1.0 + 0.25 * 0.25) / 2.0).abs() < 1e-6);
         // 1/2 + alpha e^(-1/2) + alpha^2 (1 - e^-2) / 2 with alpha = 1/2.
         let pvlu = 0.5 + 0.5 * (-0.5_f64).exp() + 0.125 * (1.0 - (-2.0_f64).exp());
-        assert!((second_moment::<Pvlu>() - pvlu).abs() < 1e-6);
+        assert!((second_moment(Definition::of::<Pvlu>()) - pvlu).abs() < 1e-6);
     }
 }

@@ -35,10 +35,12 @@
 // Tests compare with the system's functions.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod activations;
 pub mod atomic;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+mod entry;
 pub mod image;
 pub mod init;
 pub mod labels;

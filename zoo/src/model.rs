@@ -7,24 +7,24 @@ use dfdx::prelude::{Backward, PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, HasShape, Rank0};
 use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
-use pvlu::activation::Activation;
+use pvlu::activation::{Activation, Definition};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
 use pvlu::layer::{
     AnyTensor, Extent, Host, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
-    WalkerMut,
+    WalkerMut, set_outputs,
 };
 use pvlu::loss::{check_labels, try_cross_entropy};
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
 
 pub use self::finite::{NotFinite, check_finite};
 use crate::device::{Device, DeviceError};
-use crate::text::{did_you_mean, quoted};
+use crate::text::quoted;
 
 /// A batch of RGB images.
 pub type Images<H, W, T = NoneTape, D = Cpu> = Tensor<(usize, Const<3>, H, W), f32, D, T>;
-/// A row of logits for each image.
-pub type Logits<const CLASSES: usize, T = NoneTape, D = Cpu> = Tensor<(usize, Const<CLASSES>), f32, D, T>;
+/// A row of logits for each image; `C` is the number of classes, `Const` or `usize`.
+pub type Logits<C, T = NoneTape, D = Cpu> = Tensor<(usize, C), f32, D, T>;
 
 /// What one training step computed.
 #[derive(Debug)]
@@ -74,8 +74,9 @@ pub trait Model: Send + Sync {
     fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu>;
 
     /// The same network with another activation, at the type level; see [`pvlu::layer::SwapActivation`]. Every other
-    /// tensor is moved. [`SwapError::Unknown`] if it was not built with that one among its swaps.
-    fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError>;
+    /// tensor is moved. [`SwapError::Fixed`] if it was built without a way to swap; those of the registry have one
+    /// with ReLU.
+    fn swap_activation(self: Box<Self>, activation: &'static Definition) -> Result<Box<dyn Model>, SwapError>;
 
     /// The same network, to compute on this device.
     fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError>;
@@ -86,13 +87,13 @@ pub trait Model: Send + Sync {
         3 * height * width
     }
 
-    /// Name of the activation, if there is one.
+    /// The activation as it is asked for and files say it ([`Definition::text`]), if there is one.
     fn activation(&self) -> Option<&'static str> {
         let (height, width) = self.image();
         let mut found = None;
         let mut find = |layer: LayerOutline<'_>| {
-            if let LayerKind::Activation { name, .. } = layer.kind {
-                found = Some(name);
+            if let LayerKind::Activation { activation } = layer.kind {
+                found = Some(activation.text());
             }
         };
         // An error only means that the image does not fit the head, which comes last.
@@ -145,16 +146,13 @@ pub trait Model: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SwapError {
-    /// Not one of those that the model can be swapped to.
-    #[error(
-        "cannot swap the activation to {}{}; possible are {}",
-        quoted(to), did_you_mean(to, known), known.join(", ")
-    )]
-    Unknown {
+    /// The model has no other activation.
+    #[error("cannot swap the activation {} for {}: only a model with relu can", quoted(from), quoted(to))]
+    Fixed {
+        /// The model's activation.
+        from: &'static str,
         /// The activation asked for.
-        to: String,
-        /// Those that can be had.
-        known: Vec<&'static str>,
+        to: &'static str,
     },
     /// The device refused.
     #[error(transparent)]
@@ -165,57 +163,48 @@ pub enum SwapError {
 }
 
 /// Makes a model of a classifier with another activation.
-pub type Swap<N, H, W, const CLASSES: usize> = fn(Classifier<N, H, W, CLASSES>) -> Result<Box<dyn Model>, Error>;
+pub type Swap<N, H, W, C> = fn(Classifier<N, H, W, C>, &'static Definition) -> Result<Box<dyn Model>, Error>;
 
 /// Makes a model that computes on a device of a classifier.
-pub type Move<N, H, W, const CLASSES: usize> =
-    fn(Classifier<N, H, W, CLASSES>, Device) -> Result<Box<dyn Model>, DeviceError>;
+pub type Move<N, H, W, C> = fn(Classifier<N, H, W, C>, Device) -> Result<Box<dyn Model>, DeviceError>;
 
-/// Activations that a classifier can be swapped to.
-pub type Swaps<N, H, W, const CLASSES: usize> = &'static [(&'static str, Swap<N, H, W, CLASSES>)];
-
-/// A typed network as a [`Model`], with the image size that it is used at.
+/// A typed network as a [`Model`], with the image size that it is used at and its number of classes.
 #[derive(Clone, Debug)]
-pub struct Classifier<N, H: 'static, W: 'static, const CLASSES: usize>
-where
-    N: 'static,
-{
+pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static> {
     /// The network.
     pub net: N,
     height: H,
     width: W,
-    swaps: Swaps<N, H, W, CLASSES>,
-    moved: Option<Move<N, H, W, CLASSES>>,
+    classes: C,
+    swap: Option<Swap<N, H, W, C>>,
+    moved: Option<Move<N, H, W, C>>,
 }
 
 /// What a network must do to run on a device; every network of the zoo does.
-pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, const CLASSES: usize>:
+pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, C: Dim>:
     Walk<f32, D>
-    + Module<Images<H, W, NoneTape, D>, Output = Logits<CLASSES, NoneTape, D>, Error = Error>
-    + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<CLASSES, GradTape<f32, D>, D>, Error = Error>
+    + Module<Images<H, W, NoneTape, D>, Output = Logits<C, NoneTape, D>, Error = Error>
+    + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
     + 'static
 {
 }
 
-impl<N, D: Backend<f32>, H: Dim, W: Dim, const CLASSES: usize> NetworkOn<D, H, W, CLASSES> for N where
+impl<N, D: Backend<f32>, H: Dim, W: Dim, C: Dim> NetworkOn<D, H, W, C> for N where
     N: Walk<f32, D>
-        + Module<Images<H, W, NoneTape, D>, Output = Logits<CLASSES, NoneTape, D>, Error = Error>
-        + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<CLASSES, GradTape<f32, D>, D>, Error = Error>
+        + Module<Images<H, W, NoneTape, D>, Output = Logits<C, NoneTape, D>, Error = Error>
+        + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
         + 'static
 {
 }
 
 /// What a network must do to be a [`Classifier`]; every network of the zoo does.
-pub trait Network<H: Dim, W: Dim, const CLASSES: usize>: NetworkOn<Cpu, H, W, CLASSES> + Send + Sync {}
+pub trait Network<H: Dim, W: Dim, C: Dim>: NetworkOn<Cpu, H, W, C> + Send + Sync {}
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize> Network<H, W, CLASSES> for N where
-    N: NetworkOn<Cpu, H, W, CLASSES> + Send + Sync
-{
-}
+impl<N, H: Dim, W: Dim, C: Dim> Network<H, W, C> for N where N: NetworkOn<Cpu, H, W, C> + Send + Sync {}
 
-impl<N, const CLASSES: usize> Classifier<N, Const<32>, Const<32>, CLASSES>
+impl<N, const CLASSES: usize> Classifier<N, Const<32>, Const<32>, Const<CLASSES>>
 where
-    N: Network<Const<32>, Const<32>, CLASSES>,
+    N: Network<Const<32>, Const<32>, Const<CLASSES>>,
 {
     /// A network for 32x32 images, checked at compile time.
     pub fn cifar(net: N) -> Self {
@@ -223,19 +212,50 @@ where
     }
 }
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize> Classifier<N, H, W, CLASSES>
+impl<N, H: Dim, W: Dim, const CLASSES: usize> Classifier<N, H, W, Const<CLASSES>>
 where
-    N: Network<H, W, CLASSES>,
+    N: Network<H, W, Const<CLASSES>>,
 {
     /// A network for images of the given size, each side `Const` or `usize`.
     pub fn new(net: N, height: H, width: W) -> Self {
-        Self { net, height, width, swaps: &[], moved: None }
+        Self { net, height, width, classes: Const, swap: None, moved: None }
+    }
+}
+
+impl<N, H: Dim, W: Dim> Classifier<N, H, W, usize>
+where
+    N: Network<H, W, usize>,
+{
+    /// A network whose number of classes is known when the program runs, by a [`LinearTo`](pvlu::layer::LinearTo) at
+    /// the end of its head, which is told that number here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if there is no memory for the head, [`Error::Shape`] if the network gives another number.
+    pub fn try_with_classes(mut net: N, height: H, width: W, classes: usize) -> Result<Self, Error> {
+        set_outputs(&mut net, classes)?;
+        let image = Extent::image(3, height.size(), width.size());
+        let found = net.outline(&mut Path::root(), image, &mut |_| ())?.channels();
+        if found != classes {
+            return Err(Error::Shape { expected: classes, found });
+        }
+        Ok(Self { net, height, width, classes, swap: None, moved: None })
+    }
+}
+
+impl<N, H: Dim, W: Dim, C: Dim> Classifier<N, H, W, C>
+where
+    N: Network<H, W, C>,
+{
+    /// The same, with how it gets another activation as a [`Model`].
+    #[must_use]
+    pub fn with_swap(self, swap: Swap<N, H, W, C>) -> Self {
+        Self { swap: Some(swap), ..self }
     }
 
-    /// The same, with the activations that it can be swapped to as a [`Model`].
-    #[must_use]
-    pub fn with_swaps(self, swaps: Swaps<N, H, W, CLASSES>) -> Self {
-        Self { swaps, ..self }
+    /// Number of classes, as it is known.
+    pub(crate) fn outputs(&self) -> C {
+        self.classes
     }
 
     /// Height and width of an image, as they are known.
@@ -245,17 +265,18 @@ where
 
     /// The same, with how it is moved to another device as a [`Model`].
     #[must_use]
-    pub fn with_move(self, moved: Move<N, H, W, CLASSES>) -> Self {
+    pub fn with_move(self, moved: Move<N, H, W, C>) -> Self {
         Self { moved: Some(moved), ..self }
     }
 
     /// The same network with activation `B`, at the type level.
-    pub fn try_swap_activation<B: Activation>(self) -> Result<Classifier<N::Swapped<B>, H, W, CLASSES>, Error>
+    pub fn try_swap_activation<B: Activation>(self) -> Result<Classifier<N::Swapped<B>, H, W, C>, Error>
     where
         N: SwapActivation<f32, Cpu>,
-        N::Swapped<B>: Network<H, W, CLASSES>,
+        N::Swapped<B>: Network<H, W, C>,
     {
-        Ok(Classifier::new(self.net.try_swap_activation()?, self.height, self.width))
+        let Self { net, height, width, classes, .. } = self;
+        Ok(Classifier { net: net.try_swap_activation()?, height, width, classes, swap: None, moved: None })
     }
 }
 
@@ -277,23 +298,24 @@ pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>>(
 pub(crate) type Trained<D> = (f64, Vec<f32>, LeafGradients<f32, D>);
 
 /// Forward and backward over one batch.
-pub(crate) fn train_step<N, H: Dim, W: Dim, const CLASSES: usize, D: Backend<f32> + Host<f32>>(
+pub(crate) fn train_step<N, H: Dim, W: Dim, C: Dim, D: Backend<f32> + Host<f32>>(
     net: &mut N,
     images: Images<H, W, NoneTape, D>,
+    classes: C,
     labels: &[usize],
 ) -> Result<Trained<D>, Error>
 where
-    N: NetworkOn<D, H, W, CLASSES>,
+    N: NetworkOn<D, H, W, C>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     // Before the forward pass, which moves running statistics.
-    check_labels(labels, HasShape::shape(&images).0, CLASSES)?;
+    check_labels(labels, HasShape::shape(&images).0, classes.size())?;
     learn_from(net.try_forward_mut(images.track())?, labels)
 }
 
 /// What follows the forward pass, which is the same for every network.
-fn learn_from<const CLASSES: usize, D: Backend<f32> + Host<f32>>(
-    logits: Logits<CLASSES, GradTape<f32, D>, D>,
+fn learn_from<C: Dim, D: Backend<f32> + Host<f32>>(
+    logits: Logits<C, GradTape<f32, D>, D>,
     labels: &[usize],
 ) -> Result<Trained<D>, Error>
 where
@@ -307,14 +329,14 @@ where
     Ok((value, values, try_backward(loss.put_tape(tape))?))
 }
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize> Model for Classifier<N, H, W, CLASSES>
+impl<N, H: Dim, W: Dim, C: Dim> Model for Classifier<N, H, W, C>
 where
-    N: Network<H, W, CLASSES>,
+    N: Network<H, W, C>,
     H: Send + Sync + 'static,
     W: Send + Sync + 'static,
 {
     fn classes(&self) -> usize {
-        CLASSES
+        self.classes.size()
     }
 
     fn image(&self) -> (usize, usize) {
@@ -328,7 +350,7 @@ where
 
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
         let images = batch(&Cpu::default(), images, self.size())?;
-        let (loss, logits, gradients) = train_step(&mut self.net, images, labels)?;
+        let (loss, logits, gradients) = train_step(&mut self.net, images, self.classes, labels)?;
         Ok(Step { loss, logits, gradients })
     }
 
@@ -340,12 +362,12 @@ where
         &mut self.net
     }
 
-    fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError> {
-        match self.swaps.iter().find(|(name, _)| *name == activation) {
-            Some((_, swap)) => Ok(swap(*self)?),
+    fn swap_activation(self: Box<Self>, activation: &'static Definition) -> Result<Box<dyn Model>, SwapError> {
+        match self.swap {
+            Some(swap) => Ok(swap(*self, activation)?),
             None => {
-                let known = self.swaps.iter().map(|(name, _)| *name).collect();
-                Err(SwapError::Unknown { to: activation.to_owned(), known })
+                let from = self.activation().unwrap_or("none");
+                Err(SwapError::Fixed { from, to: activation.text() })
             }
         }
     }

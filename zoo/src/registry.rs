@@ -1,285 +1,77 @@
-//! Models by name: the only place that instantiates networks for every activation and class count, so that each is
-//! compiled once.
+//! Models by name.
+//!
+//! A program that brings networks or activations of its own makes a [`Registry`] of them and installs it; what is asked
+//! for by name is then found among them, too.
 
-mod typed;
+use std::sync::OnceLock;
 
-use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::Activation;
 
-use crate::image::MAX_INPUT;
+pub use crate::activations::{activation, activation_names};
+pub use crate::entry::{Buildable, CLASSES, Entry, Names, Options, RegistryError, Sides, Start};
 use crate::model::Model;
-use crate::names::LayerNames;
-use crate::resnet::{cifar, v1, v2};
-use crate::text::{did_you_mean, quoted};
-use crate::{sequential, vgg};
+use crate::resnet::{basic, cifar, v1, v2};
+use crate::{activations, sequential, vgg};
 
-/// Names of the activations, in the order of the paper's first table, then the others.
-pub const ACTIVATIONS: [&str; 8] =
-    [Relu::NAME, LeakyRelu::NAME, Elu::NAME, PRelu::NAME, SineRelu::NAME, Swish::NAME, Vlu::NAME, Pvlu::NAME];
+/// The families of networks, in the order in which their models are listed.
+const FAMILIES: [&[Entry]; 6] =
+    [&sequential::MODELS, &vgg::MODELS, &basic::MODELS, &v1::MODELS, &v2::MODELS, &cifar::MODELS];
 
-/// Those of the CIFAR ResNets.
-const FOUR: [&str; 4] = [Relu::NAME, PRelu::NAME, Vlu::NAME, Pvlu::NAME];
-
-/// Those of VGG: PReLU is what a trained VGG's ReLU is fairly compared to.
-const THREE: [&str; 3] = [Relu::NAME, PRelu::NAME, Pvlu::NAME];
-
-/// Those of the other ImageNet models.
-const TWO: [&str; 2] = [Relu::NAME, Pvlu::NAME];
-
-/// Class counts that models are instantiated for.
-pub const CLASSES: [usize; 3] = [10, 100, 1000];
-
-/// Image sides that a model takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sides {
-    /// Any, of at least this many pixels and at most [`MAX_INPUT`].
-    Any {
-        /// The smallest.
-        least: usize,
-        /// The original's.
-        default: usize,
-    },
-    /// These alone, square. The first is the original's.
-    Square(&'static [usize]),
+/// The models that are known by name, and the activations beside the built-in ones.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    entries: Vec<Entry>,
+    activations: Vec<&'static pvlu::activation::Definition>,
 }
 
-/// An architecture that networks are built of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
-    Sequential6Conv,
-    Vgg { convolutions: [usize; 5], batch_norm: bool },
-    KerasV1([usize; 4]),
-    TorchV1([usize; 4]),
-    V2([usize; 4]),
-    Cifar { blocks: usize, projection: bool },
-}
+/// That of this process.
+static INSTALLED: OnceLock<Registry> = OnceLock::new();
 
-/// One model.
-#[derive(Debug)]
-pub struct Entry {
-    /// Name.
-    pub name: &'static str,
-    /// Activations that it is instantiated with.
-    pub activations: &'static [&'static str],
-    family: Family,
-    build: typed::Build,
+impl Registry {
+    /// The models of the zoo.
+    pub fn standard() -> Self {
+        Self { entries: FAMILIES.concat(), activations: Vec::new() }
+    }
+
+    /// The same with one model more, in the place of one of its name.
+    #[must_use]
+    pub fn with(mut self, entry: Entry) -> Self {
+        self.entries.retain(|known| known.name != entry.name);
+        self.entries.push(entry);
+        self
+    }
+
+    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name. A name
+    /// is of letters, digits and `_`, so that it can be asked for.
+    #[must_use]
+    pub fn with_activation<A: Activation>(mut self) -> Self {
+        self.activations.retain(|known| known.name() != A::NAME);
+        self.activations.push(A::definition());
+        self
+    }
+
+    /// Makes it that of this process, in which names are looked up; whether it was the first. A process that installs
+    /// none has the standard one from the first look on.
+    pub fn install(self) -> bool {
+        let activations = self.activations.clone();
+        INSTALLED.set(self).is_ok() && activations::bring(activations)
+    }
 }
 
 /// Every model, in the order in which they are listed.
-pub static MODELS: [Entry; 21] = [
-    Entry::new("sequential6conv", &ACTIVATIONS, Family::Sequential6Conv, typed::sequential6conv),
-    Entry::vgg("vgg16", vgg::CONVOLUTIONS_16, false, typed::vgg16),
-    Entry::vgg("vgg19", vgg::CONVOLUTIONS_19, false, typed::vgg19),
-    Entry::vgg("vgg16_bn", vgg::CONVOLUTIONS_16, true, typed::vgg16_bn),
-    Entry::vgg("vgg19_bn", vgg::CONVOLUTIONS_19, true, typed::vgg19_bn),
-    Entry::new("resnet50", &TWO, Family::KerasV1(v1::BLOCKS_50), typed::resnet50),
-    Entry::new("resnet50_v1_5", &TWO, Family::TorchV1(v1::BLOCKS_50_V1_5), typed::resnet50_v1_5),
-    Entry::new("resnet101_v1_5", &TWO, Family::TorchV1(v1::BLOCKS_101_V1_5), typed::resnet101_v1_5),
-    Entry::new("resnet50v2", &TWO, Family::V2(v2::BLOCKS_50), typed::resnet50v2),
-    Entry::new("resnet101v2", &TWO, Family::V2(v2::BLOCKS_101), typed::resnet101v2),
-    Entry::new("resnet152v2", &TWO, Family::V2(v2::BLOCKS_152), typed::resnet152v2),
-    Entry::cifar("cifar_resnet20", 3, false, typed::cifar_resnet20),
-    Entry::cifar("cifar_resnet32", 5, false, typed::cifar_resnet32),
-    Entry::cifar("cifar_resnet44", 7, false, typed::cifar_resnet44),
-    Entry::cifar("cifar_resnet56", 9, false, typed::cifar_resnet56),
-    Entry::cifar("cifar_resnet110", 18, false, typed::cifar_resnet110),
-    Entry::cifar("cifar_resnet20_b", 3, true, typed::cifar_resnet20_b),
-    Entry::cifar("cifar_resnet32_b", 5, true, typed::cifar_resnet32_b),
-    Entry::cifar("cifar_resnet44_b", 7, true, typed::cifar_resnet44_b),
-    Entry::cifar("cifar_resnet56_b", 9, true, typed::cifar_resnet56_b),
-    Entry::cifar("cifar_resnet110_b", 18, true, typed::cifar_resnet110_b),
-];
+pub fn models() -> &'static [Entry] {
+    &INSTALLED.get_or_init(Registry::standard).entries
+}
 
 /// The names of all models.
 pub fn model_names() -> Vec<&'static str> {
-    MODELS.iter().map(|entry| entry.name).collect()
+    models().iter().map(|entry| entry.name).collect()
 }
 
 /// The model of this name; [`RegistryError::Model`] if there is none.
 pub fn find(model: &str) -> Result<&'static Entry, RegistryError> {
-    MODELS.iter().find(|entry| entry.name == model).ok_or_else(|| RegistryError::Model { name: model.to_owned() })
-}
-
-/// What a model is built with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options<'a> {
-    /// Name of the activation.
-    pub activation: &'a str,
-    /// Number of classes.
-    pub classes: usize,
-    /// Height and width of the images; the original's if not given.
-    pub image: Option<(usize, usize)>,
-    /// Where the weights come from.
-    pub weights: Start,
-}
-
-/// Where the weights of a new model come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to the
-    /// scale that suits it.
-    Seed(u64),
-    /// Zero, to be loaded. Other tensors have their start values.
-    Unfilled,
-}
-
-/// A model that cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistryError {
-    /// No model of this name.
-    #[error(
-        "unknown model {}{}; known are {}",
-        quoted(name), did_you_mean(name, &model_names()), model_names().join(", ")
-    )]
-    Model {
-        /// The name asked for.
-        name: String,
-    },
-    /// No activation of this name, or not with this model.
-    #[error(
-        "{model} has no instance with activation {}{}; there are instances with {}",
-        quoted(name), meant(name, known), known.join(", ")
-    )]
-    Activation {
-        /// The model.
-        model: &'static str,
-        /// The name asked for.
-        name: String,
-        /// Those that can be had.
-        known: &'static [&'static str],
-    },
-    /// Not instantiated for this class count.
-    #[error("{model} has no instance for {classes} classes; there are instances for {CLASSES:?}")]
-    Classes {
-        /// The model.
-        model: &'static str,
-        /// The class count asked for.
-        classes: usize,
-    },
-    /// An image size that the model does not take.
-    #[error("{model} does not take images of {height}x{width}; it takes {takes}")]
-    Image {
-        /// The model.
-        model: &'static str,
-        /// Rows asked for.
-        height: usize,
-        /// Columns asked for.
-        width: usize,
-        /// What it takes.
-        takes: Sides,
-    },
-    /// The device refused.
-    #[error("building the model: {0}")]
-    Device(#[from] pvlu::Error),
-}
-
-/// A suggestion for a name that is none of an activation. One that this model lacks was meant as it is.
-fn meant(name: &str, known: &[&str]) -> String {
-    if ACTIVATIONS.contains(&name) { String::new() } else { did_you_mean(name, known) }
-}
-
-impl std::fmt::Display for Sides {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Sides::Any { least, .. } => write!(f, "any size from {least}x{least} to {MAX_INPUT}x{MAX_INPUT}"),
-            Sides::Square(sides) => {
-                let sides: Vec<String> = sides.iter().map(|side| format!("{side}x{side}")).collect();
-                f.write_str(&sides.join(" and "))
-            }
-        }
-    }
-}
-
-impl Sides {
-    /// A side for each head that the model has: all that it takes, or the original's.
-    pub fn of_heads(self) -> Vec<usize> {
-        match self {
-            Sides::Any { default, .. } => vec![default],
-            Sides::Square(sides) => sides.to_vec(),
-        }
-    }
-}
-
-impl Entry {
-    const fn new(
-        name: &'static str,
-        activations: &'static [&'static str],
-        family: Family,
-        build: typed::Build,
-    ) -> Self {
-        Self { name, activations, family, build }
-    }
-
-    const fn vgg(name: &'static str, convolutions: [usize; 5], batch_norm: bool, build: typed::Build) -> Self {
-        Self::new(name, &THREE, Family::Vgg { convolutions, batch_norm }, build)
-    }
-
-    const fn cifar(name: &'static str, blocks: usize, projection: bool, build: typed::Build) -> Self {
-        Self::new(name, &FOUR, Family::Cifar { blocks, projection }, build)
-    }
-
-    /// Image sizes that it takes.
-    pub fn sides(&self) -> Sides {
-        match self.family {
-            Family::Sequential6Conv => Sides::Square(&[32]),
-            Family::Vgg { .. } => Sides::Square(&[224, 32]),
-            Family::KerasV1(_) | Family::TorchV1(_) | Family::V2(_) => Sides::Any { least: 32, default: 224 },
-            Family::Cifar { .. } => Sides::Any { least: 8, default: 32 },
-        }
-    }
-
-    /// Height and width of the original's images.
-    pub fn image(&self) -> (usize, usize) {
-        let side = match self.sides() {
-            Sides::Any { default, .. } => default,
-            Sides::Square(sides) => sides[0],
-        };
-        (side, side)
-    }
-
-    /// Number of classes of the original.
-    pub fn classes(&self) -> usize {
-        match self.family {
-            Family::Sequential6Conv => 100,
-            Family::Cifar { .. } => 10,
-            _ => 1000,
-        }
-    }
-
-    /// Names of the layers for images of this size, in the order of a walk.
-    pub fn names(&self, image: (usize, usize)) -> Vec<LayerNames> {
-        match self.family {
-            Family::Sequential6Conv => sequential::names(),
-            Family::Vgg { convolutions, batch_norm } => vgg::names(convolutions, batch_norm, image == (32, 32)),
-            Family::KerasV1(blocks) => v1::keras_names(blocks),
-            Family::TorchV1(blocks) => v1::torch_names(blocks),
-            Family::V2(blocks) => v2::names(blocks),
-            Family::Cifar { blocks, projection } => cifar::names(blocks, projection),
-        }
-    }
-
-    /// [`RegistryError::Activation`] if it is not instantiated with this one.
-    pub fn check_activation(&self, activation: &str) -> Result<(), RegistryError> {
-        if self.activations.contains(&activation) {
-            return Ok(());
-        }
-        Err(RegistryError::Activation { model: self.name, name: activation.to_owned(), known: self.activations })
-    }
-
-    /// Builds the model.
-    pub fn build(&'static self, options: &Options<'_>) -> Result<Box<dyn Model>, RegistryError> {
-        let (height, width) = options.image.unwrap_or(self.image());
-        let takes = self.sides();
-        let fits = match takes {
-            // Larger ones are refused, so that no number of elements overflows.
-            Sides::Any { least, .. } => height.min(width) >= least && height.max(width) <= MAX_INPUT,
-            Sides::Square(sides) => height == width && sides.contains(&height),
-        };
-        if !fits {
-            return Err(RegistryError::Image { model: self.name, height, width, takes });
-        }
-        (self.build)(self, options, (height, width))
-    }
+    let found = models().iter().find(|entry| entry.name == model);
+    found.ok_or_else(|| RegistryError::Model { name: model.to_owned(), known: model_names() })
 }
 
 /// Builds a model with start values drawn from `seed`, for images of its original's size.

@@ -5,8 +5,10 @@
 //! the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and dropout
 //! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
-use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, TrunkAndHead};
+use pvlu::activation::Relu;
+use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, TrunkAndHead};
 
 /// A 3x3 convolution that keeps the image size, and its activation.
 pub type ConvAct<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
@@ -22,6 +24,12 @@ pub type Trunk<A, const C1: usize, const C2: usize, const C3: usize> =
 pub type Head<A, const CHANNELS: usize, const FLAT: usize, const DENSE: usize, const CLASSES: usize> =
     (Flatten2D<CHANNELS, 4, 4, FLAT>, Linear<FLAT, DENSE>, Act<A, DENSE>, Dropout<50>, Linear<DENSE, CLASSES>);
 
+/// The trunk with the paper's channels.
+pub type PaperTrunk<A> = Trunk<A, 32, 64, 128>;
+
+/// [`Head`] for the paper's trunk and any number of classes, known when the program runs.
+pub type OpenHead<A> = (Flatten2D<128, 4, 4, 2048>, Linear<2048, 512>, Act<A, 512>, Dropout<50>, LinearTo<512>);
+
 /// The six-convolution network for 3x32x32 images: 1,387,396 parameters with 100 classes and ReLU, 7 activation sites.
 ///
 /// Each activation site owns its parameters. `FLAT` must be `16 * C3`: three pools leave a 4x4 image.
@@ -34,6 +42,14 @@ pub type Sequential6Conv<
     const FLAT: usize = 2048,
     const DENSE: usize = 512,
 > = TrunkAndHead<Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>>;
+
+/// The family's models.
+pub static MODELS: [Entry; 1] = [Entry::new::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
+    "sequential6conv",
+    Sides::Square(&[32]),
+    100,
+    |_| names(),
+)];
 
 /// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
 pub fn names() -> Vec<LayerNames> {

@@ -4,7 +4,6 @@
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::activation::{Activation, Elu, LeakyRelu, PRelu, Param, Pvlu, Relu, SineRelu, Swish, Vlu};
 use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker};
 
@@ -110,7 +109,7 @@ impl FreezePolicy {
 
     fn set<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
         net.each_switch_at(|path, switches| match switches {
-            Switches::Weights { frozen, bias_trained } => {
+            Switches::Weights { frozen, bias_trained, .. } => {
                 *frozen = !if in_head(path) { self.head } else { self.weights };
                 if let Some(bias_trained) = bias_trained {
                     *bias_trained = self.biases && !in_head(path);
@@ -257,25 +256,10 @@ pub fn updated(groups: &[Group]) -> usize {
     groups.iter().filter(|group| group.updated).map(|group| group.elements).sum()
 }
 
-/// Whether an activation has parameters that are trained; `None` if there is none of this name.
-pub fn has_parameters(activation: &str) -> Option<bool> {
-    let all: [(&str, &[Param]); 8] = [
-        (Relu::NAME, &Relu::PARAMS),
-        (LeakyRelu::NAME, &LeakyRelu::PARAMS),
-        (Elu::NAME, &Elu::PARAMS),
-        (PRelu::NAME, &PRelu::PARAMS),
-        (SineRelu::NAME, &SineRelu::PARAMS),
-        (Swish::NAME, &Swish::PARAMS),
-        (Vlu::NAME, &Vlu::PARAMS),
-        (Pvlu::NAME, &Pvlu::PARAMS),
-    ];
-    let (_, params) = all.into_iter().find(|(name, _)| *name == activation)?;
-    Some(params.iter().any(|param| param.trained))
-}
-
 #[cfg(test)]
 mod tests {
     use dfdx::prelude::DeviceBuildExt;
+    use pvlu::activation::{Pvlu, Relu};
     use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Flatten2D, GlobalAvgPool2D, Linear};
 
     use super::*;

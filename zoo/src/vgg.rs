@@ -1,10 +1,12 @@
-//! VGG networks (Simonyan and Zisserman 2015, configurations D and E), plain and with batch norm, as torchvision builds them;
-//! Keras' are the same but for dropout in the head, which acts in training alone.
+//! VGG networks (Simonyan and Zisserman 2015, configurations A, B, D and E), plain and with batch norm, as torchvision
+//! builds them; Keras has D and E, plain, which are the same but for dropout in the head, which acts in training alone.
 
+use pvlu::activation::Relu;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D, NormedConv2D, TrunkAndHead,
+    Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, NormedConv2D, TrunkAndHead,
 };
 
+use crate::entry::{Entry, Sides};
 use crate::names::{LayerNames, Part, WeightLayout};
 
 /// A 3x3 convolution and its activation.
@@ -25,59 +27,121 @@ pub type Head<A, const CLASSES: usize> = (
 pub type SmallHead<A, const CLASSES: usize> =
     (Flatten2D<512, 1, 1, 512>, Linear<512, 512>, Act<A, 512>, Linear<512, CLASSES>);
 
-/// A depth with one kind of convolution block: its stages, each ending in a 2x2 pool.
-macro_rules! depths {
-    ($($(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident [$deep3:ident, $deep4:ident, $deep5:ident];)*) => {$(
-        $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<A, CLASSES>>;
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead<A> = (
+    Flatten2D<512, 7, 7, 25088>,
+    (Linear<25088, 4096>, Act<A, 4096>, Dropout<50>),
+    (Linear<4096, 4096>, Act<A, 4096>, Dropout<50>),
+    LinearTo<4096>,
+);
 
-        #[doc = concat!("[`", stringify!($net), "`]'s trunk with the head for 32x32 images.")]
-        pub type $small<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk<A>, SmallHead<A, CLASSES>>;
+/// [`SmallHead`] for any number of classes, known when the program runs.
+pub type OpenSmallHead<A> = (Flatten2D<512, 1, 1, 512>, Linear<512, 512>, Act<A, 512>, LinearTo<512>);
 
-        #[doc = concat!("[`", stringify!($net), "`] without its head: images `(B, 3, H, W)` to feature maps ")]
-        #[doc = "`(B, 512, H / 32, W / 32)`."]
-        pub type $trunk<A> = (
-            ($block<A, 3, 64>, $block<A, 64, 64>, MaxPool2D<2, 2>),
-            ($block<A, 64, 128>, $block<A, 128, 128>, MaxPool2D<2, 2>),
-            $deep3!($block, A, 128, 256),
-            $deep4!($block, A, 256, 512),
-            $deep5!($block, A, 512, 512),
-        );
-    )*};
-}
-macro_rules! three {
-    ($block:ident, $a:ident, $i:literal, $o:literal) => {
+/// A stage of one to four blocks, of which the first changes the channels, and a 2x2 pool.
+macro_rules! stage {
+    (1, $block:ident, $a:ident, $i:literal, $o:literal) => {
+        ($block<$a, $i, $o>, MaxPool2D<2, 2>)
+    };
+    (2, $block:ident, $a:ident, $i:literal, $o:literal) => {
+        ($block<$a, $i, $o>, $block<$a, $o, $o>, MaxPool2D<2, 2>)
+    };
+    (3, $block:ident, $a:ident, $i:literal, $o:literal) => {
         ($block<$a, $i, $o>, $block<$a, $o, $o>, $block<$a, $o, $o>, MaxPool2D<2, 2>)
     };
-}
-macro_rules! four {
-    ($block:ident, $a:ident, $i:literal, $o:literal) => {
+    (4, $block:ident, $a:ident, $i:literal, $o:literal) => {
         ($block<$a, $i, $o>, $block<$a, $o, $o>, $block<$a, $o, $o>, $block<$a, $o, $o>, MaxPool2D<2, 2>)
     };
 }
+
+/// A depth: the convolutions in its stages, as in table 1 of the paper, and its networks with each kind of block.
+macro_rules! depths {
+    ($($configuration:literal $convolutions:ident = [$n1:tt, $n2:tt, $n3:tt, $n4:tt, $n5:tt] {
+        $($(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident;)*
+    })*) => {$(
+        #[doc = concat!("Convolutions in the stages of configuration ", $configuration, ".")]
+        pub const $convolutions: [usize; 5] = [$n1, $n2, $n3, $n4, $n5];
+
+        $(
+            $(#[$doc])*
+            pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<A, CLASSES>>;
+
+            #[doc = concat!("[`", stringify!($net), "`]'s trunk with the head for 32x32 images.")]
+            pub type $small<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk<A>, SmallHead<A, CLASSES>>;
+
+            #[doc = concat!("[`", stringify!($net), "`] without its head: images `(B, 3, H, W)` to feature maps ")]
+            #[doc = "`(B, 512, H / 32, W / 32)`."]
+            pub type $trunk<A> = (
+                stage!($n1, $block, A, 3, 64),
+                stage!($n2, $block, A, 64, 128),
+                stage!($n3, $block, A, 128, 256),
+                stage!($n4, $block, A, 256, 512),
+                stage!($n5, $block, A, 512, 512),
+            );
+        )*
+    )*};
+}
 depths! {
-    /// VGG16: 138,357,544 parameters with 1000 classes and ReLU, 15 activation sites.
-    Vgg16 Vgg16Small Vgg16Trunk = Plain [three, three, three];
-    /// VGG19: 143,667,240 parameters with 1000 classes and ReLU, 18 activation sites.
-    Vgg19 Vgg19Small Vgg19Trunk = Plain [four, four, four];
-    /// VGG16 with batch norm: 138,365,992 parameters with 1000 classes and ReLU, 15 activation sites.
-    Vgg16Bn Vgg16BnSmall Vgg16BnTrunk = Normed [three, three, three];
-    /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
-    Vgg19Bn Vgg19BnSmall Vgg19BnTrunk = Normed [four, four, four];
+    "A" CONVOLUTIONS_11 = [1, 1, 2, 2, 2] {
+        /// VGG11: 132,863,336 parameters with 1000 classes and ReLU, 10 activation sites.
+        Vgg11 Vgg11Small Vgg11Trunk = Plain;
+        /// VGG11 with batch norm: 132,868,840 parameters with 1000 classes and ReLU, 10 activation sites.
+        Vgg11Bn Vgg11BnSmall Vgg11BnTrunk = Normed;
+    }
+    "B" CONVOLUTIONS_13 = [2, 2, 2, 2, 2] {
+        /// VGG13: 133,047,848 parameters with 1000 classes and ReLU, 12 activation sites.
+        Vgg13 Vgg13Small Vgg13Trunk = Plain;
+        /// VGG13 with batch norm: 133,053,736 parameters with 1000 classes and ReLU, 12 activation sites.
+        Vgg13Bn Vgg13BnSmall Vgg13BnTrunk = Normed;
+    }
+    "D" CONVOLUTIONS_16 = [2, 2, 3, 3, 3] {
+        /// VGG16: 138,357,544 parameters with 1000 classes and ReLU, 15 activation sites.
+        Vgg16 Vgg16Small Vgg16Trunk = Plain;
+        /// VGG16 with batch norm: 138,365,992 parameters with 1000 classes and ReLU, 15 activation sites.
+        Vgg16Bn Vgg16BnSmall Vgg16BnTrunk = Normed;
+    }
+    "E" CONVOLUTIONS_19 = [2, 2, 4, 4, 4] {
+        /// VGG19: 143,667,240 parameters with 1000 classes and ReLU, 18 activation sites.
+        Vgg19 Vgg19Small Vgg19Trunk = Plain;
+        /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
+        Vgg19Bn Vgg19BnSmall Vgg19BnTrunk = Normed;
+    }
 }
 
-/// Convolutions in the stages of configuration D.
-pub const CONVOLUTIONS_16: [usize; 5] = [2, 2, 3, 3, 3];
-/// Convolutions in the stages of configuration E.
-pub const CONVOLUTIONS_19: [usize; 5] = [2, 2, 4, 4, 4];
+/// The family's models: each with both heads.
+macro_rules! models {
+    ($($name:ident: $trunk:ident, $convolutions:ident, $batch_norm:literal;)*) => {
+        /// The family's models.
+        pub static MODELS: [Entry; 8] = [$(
+            Entry::new::<TrunkAndHead<$trunk<Relu>, OpenHead<Relu>>>(
+                stringify!($name),
+                Sides::Square(&[224, 32]),
+                1000,
+                |image| names($convolutions, $batch_norm, image == (32, 32)),
+            )
+            .with_other_head::<TrunkAndHead<$trunk<Relu>, OpenSmallHead<Relu>>>()
+        ),*];
+    };
+}
+models! {
+    vgg11: Vgg11Trunk, CONVOLUTIONS_11, false;
+    vgg13: Vgg13Trunk, CONVOLUTIONS_13, false;
+    vgg16: Vgg16Trunk, CONVOLUTIONS_16, false;
+    vgg19: Vgg19Trunk, CONVOLUTIONS_19, false;
+    vgg11_bn: Vgg11BnTrunk, CONVOLUTIONS_11, true;
+    vgg13_bn: Vgg13BnTrunk, CONVOLUTIONS_13, true;
+    vgg16_bn: Vgg16BnTrunk, CONVOLUTIONS_16, true;
+    vgg19_bn: Vgg19BnTrunk, CONVOLUTIONS_19, true;
+}
 
 /// Names of the layers of the trunk with the ImageNet head or the small one, in the order of a walk.
 ///
-/// torchvision and timm number every module of the trunk; Keras has the plain networks alone. The small head is the
-/// project's own and has the same names everywhere, so that it goes with the trunk of any source.
+/// torchvision and timm number every module of the trunk; Keras has the plain networks of configurations D and E alone.
+/// The small head is the project's own and has the same names everywhere, so that it goes with the trunk of any source.
 pub fn names(convolutions: [usize; 5], batch_norm: bool, small_head: bool) -> Vec<LayerNames> {
+    let in_keras = !batch_norm && [CONVOLUTIONS_16, CONVOLUTIONS_19].contains(&convolutions);
     let layer = |torch: &str, timm: &str, keras: &str, keras_rank: usize| LayerNames {
-        keras: (!batch_norm).then(|| keras.to_owned()),
+        keras: in_keras.then(|| keras.to_owned()),
         keras_rank,
         ..LayerNames::torch(torch).timm(timm)
     };

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use pvlu_zoo_cli::{command, run};
+use pvlu_zoo::registry::Registry;
+use pvlu_zoo_cli::reproduce;
 
 fn main() -> ExitCode {
-    command::main(run::reproduce)
+    reproduce::main(Registry::standard())
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use pvlu_zoo_cli::{command, zoo};
+use pvlu_zoo::registry::Registry;
+use pvlu_zoo_cli::zoo;
 
 fn main() -> ExitCode {
-    command::main(zoo::run)
+    zoo::main(Registry::standard())
 }

@@ -3,13 +3,13 @@
 //! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Those that this program
 //! does not know are refused before anything is done with them.
 
-use pvlu_zoo::registry::{self, ACTIVATIONS};
+use pvlu_zoo::registry;
 
 use super::config::{Config, NUMERICS};
 use crate::args::Preset;
 use crate::dataset::Set;
 use crate::table;
-use crate::tuning::protocol;
+use crate::tuning::protocol::{self, RESERVED};
 
 /// Keys whose values are counts.
 const COUNTS: [&str; 8] =
@@ -18,11 +18,20 @@ const COUNTS: [&str; 8] =
 /// Characters of the text on a preset at most, and of the name of a file of weights; each row of a table has them.
 const LONGEST: (usize, usize) = (500, 800);
 
+/// Characters of the name of an arm at most.
+const LONGEST_NAME: usize = 64;
+
 /// Makes sure that a record's configuration is one that this program could have written; else returns what is not.
 pub fn check(config: &Config) -> Result<(), String> {
     let [table, model, arm, seed] = ["table", "model", "arm", "seed"].map(|key| config.get(key));
-    let activation = activation([table, model, arm, seed])?;
-    expect("activation", activation == config.get("activation"))?;
+    let own = check_parts([table, model, arm, seed])?;
+    let activation = config.get("activation");
+    let fits = match own {
+        Some(of_table) if of_table == activation => true,
+        // An arm of the user's own, whose activation says what it is called.
+        _ => !RESERVED.contains(&arm) && registry::activation(activation).is_ok_and(|found| found.name() == arm),
+    };
+    expect("activation", fits)?;
     expect("data", [Set::Cifar10.name(), Set::Cifar100.name(), "procedural"].contains(&config.get("data")))?;
     let preset = config.get("preset");
     let begins = preset.is_empty() || [Preset::Quick, Preset::Paper].iter().any(|of| preset.starts_with(of.name()));
@@ -37,24 +46,30 @@ pub fn check_address(table: &str, address: &str) -> Result<(), String> {
     let parts: Vec<&str> = address.split('/').collect();
     let [of, model, arm, seed] = parts[..] else { return expect("address", false) };
     expect("address", of == table)?;
-    activation([of, model, arm, seed]).map(drop)
+    check_parts([of, model, arm, seed]).map(drop)
 }
 
-/// The activation of the run at an address, if there can be one.
-fn activation([table, model, arm, seed]: [&str; 4]) -> Result<&str, String> {
+/// Makes sure that there can be a run at an address; the activation of its arm, where that is one of the table's.
+fn check_parts([table, model, arm, seed]: [&str; 4]) -> Result<Option<&str>, String> {
     // As a number is written: no sign, no zeros before it.
     expect("seed", seed.parse::<u64>().is_ok_and(|number| number.to_string() == seed))?;
     if let Some(table) = table::TABLES.into_iter().find(|of| of.name == table) {
         expect("model", model == table.model)?;
-        expect("arm", ACTIVATIONS.contains(&arm))?;
-        return Ok(arm);
+        expect("arm", is_name(arm))?;
+        return Ok(registry::activation(arm).ok().map(|_| arm));
     }
     let Some(protocol) = protocol::TABLES.into_iter().find(|of| of.name == table) else {
         return Err("expected the name of a table, found another".to_owned());
     };
     expect("model", registry::find(model).is_ok())?;
-    let arm = protocol.arms.iter().find(|of| of.name == arm);
-    arm.map(|arm| arm.activation).ok_or_else(|| "expected the name of an arm of the table, found another".to_owned())
+    expect("arm", is_name(arm))?;
+    Ok(protocol.arms.iter().find(|of| of.name == arm).map(|arm| arm.activation))
+}
+
+/// Whether an arm can be called so: an activation of the user's own has a name of letters, digits and `_`.
+pub fn is_name(arm: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=LONGEST_NAME).contains(&arm.len()) && arm.bytes().all(is_word)
 }
 
 /// An error that shows nothing of the file: what is wrong there need not be fit to be printed.

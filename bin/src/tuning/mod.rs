@@ -20,9 +20,9 @@ use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Sp
 use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 
 use self::pretrained::{Origin, Pretrained};
-pub use self::protocol::ARMS;
-use self::protocol::{Arm, Protocol};
-use crate::args::{Preset, TuningArgs, of_table};
+pub use self::protocol::{ARMS, RESERVED};
+use self::protocol::{Arm, FIRST, PRETRAIN, Protocol};
+use crate::args::{Preset, TuningArgs, all_of, of_table};
 use crate::dataset::{Chosen, Parts, choose};
 use crate::error::CliError;
 use crate::inspect;
@@ -43,11 +43,6 @@ const EVALUATION_BATCH: usize = 128;
 /// Images of the quick preset, for training and for testing.
 const QUICK_IMAGES: (usize, usize) = (protocol::quick::TRAIN, protocol::quick::TEST);
 
-/// Name of the first phase, in the place of an arm.
-const FIRST: &str = "first";
-/// Name of the training on procedural images, in the place of an arm.
-const PRETRAIN: &str = "pretrain";
-
 /// A table of pretrained networks.
 pub struct Tuning {
     protocol: &'static Protocol,
@@ -64,6 +59,8 @@ pub struct Tuning {
     parts: Parts,
     /// Models, and where their weights come from.
     models: Vec<(String, Origin)>,
+    /// The arms of the comparison.
+    arms: Vec<Arm>,
     plan: Plan,
     /// The network that the last run went on from.
     base: Option<Base>,
@@ -122,8 +119,13 @@ impl Tuning {
             batch_size: preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE),
             images: chosen.usual(QUICK_IMAGES),
         };
+        let arms = match &args.arms {
+            None => protocol.arms.to_vec(),
+            Some(lists) => asked_for(protocol, &all_of(lists).collect::<Vec<_>>())?,
+        };
         let mut tuning = Self {
             protocol,
+            arms,
             classes: dataset.classes,
             first_epochs: args.first_epochs.unwrap_or(first_epochs(*preset)),
             epochs: common.epochs.unwrap_or(usual.epochs),
@@ -138,15 +140,7 @@ impl Tuning {
             base: None,
         };
         let overrides = tuning.overrides(args, *preset, &usual);
-        tuning.list_runs(args, (&chosen, &overrides), &seeds)?;
-        if tuning.plan.runs.is_empty() {
-            let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
-            return Err(CliError::Usage(format!(
-                "--arms: {} has {}, if its models do",
-                protocol.name,
-                arms.join(", ")
-            )));
-        }
+        tuning.list_runs((&chosen, &overrides), &seeds)?;
         Ok(tuning)
     }
 
@@ -170,13 +164,8 @@ impl Tuning {
             .with_common(&args.common, usual)
     }
 
-    /// Lists the runs, and tells of weights and of arms that there are not.
-    fn list_runs(
-        &mut self,
-        args: &TuningArgs,
-        (chosen, overrides): (&Chosen, &Overrides),
-        seeds: &[u64],
-    ) -> Result<(), CliError> {
+    /// Lists the runs, and tells of weights.
+    fn list_runs(&mut self, (chosen, overrides): (&Chosen, &Overrides), seeds: &[u64]) -> Result<(), CliError> {
         let table = chosen
             .config(&self.parts, overrides)
             .with("table", self.protocol.name)
@@ -185,7 +174,6 @@ impl Tuning {
             .with("first_learning_rate", format!("{:e}", self.first_learning_rate))
             .with("learning_rate", format!("{:e}", self.learning_rate))
             .with("batch_size", self.batch_size);
-        let wanted = |arm: &&Arm| args.arms.as_ref().is_none_or(|names| names.iter().any(|name| name == arm.name));
         for (model, origin) in &self.models {
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
@@ -199,21 +187,13 @@ impl Tuning {
                 .with("model", model)
                 .with("pretrained", origin.name())
                 .with("pretrained_sha256", origin.hash()?);
-            let has =
-                |arm: &Arm| registry::find(model).is_ok_and(|entry| entry.check_activation(arm.activation).is_ok());
-            let (arms, left_out): (Vec<&Arm>, Vec<&Arm>) =
-                self.protocol.arms.iter().filter(wanted).partition(|arm| has(arm));
-            if !left_out.is_empty() {
-                let names: Vec<&str> = left_out.iter().map(|arm| arm.name).collect();
-                self.plan.notes.push(format!("arms: {model} has no instance for {}", names.join(", ")));
-            }
             for &seed in seeds {
                 let first = config.clone().with("seed", seed).with("arm", FIRST);
                 let mut after = vec![(first.clone(), self.first_epochs)];
                 if *origin == Origin::Procedural {
                     after.insert(0, (pretraining(&first), protocol::quick::PRETRAIN_EPOCHS));
                 }
-                self.plan.runs.extend(arms.iter().map(|arm| Planned {
+                self.plan.runs.extend(self.arms.iter().map(|arm| Planned {
                     config: config.clone().with("seed", seed).with("arm", arm.name).with("activation", arm.activation),
                     epochs: if arm.trained { self.epochs } else { 0 },
                     after: after.clone(),
@@ -230,9 +210,9 @@ impl Tuning {
         Ok(())
     }
 
-    fn arm(&self, config: &Config) -> Result<&'static Arm, CliError> {
-        let arm = self.protocol.arms.iter().find(|arm| arm.name == config.get("arm"));
-        arm.ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
+    fn arm(&self, config: &Config) -> Result<Arm, CliError> {
+        let arm = self.arms.iter().find(|arm| arm.name == config.get("arm"));
+        arm.copied().ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
     }
 
     /// The pretrained network, tuned with ReLU.
@@ -336,7 +316,7 @@ impl Tuning {
         let mut network = pretrained::build(model, self.classes, start)?;
         values.map_or(Ok(()), |values| values.restore(network.as_mut()))?;
         if arm.activation != "relu" {
-            network = network.swap_activation(arm.activation)?;
+            network = network.swap_activation(registry::activation(arm.activation)?)?;
         }
         Ok(network)
     }
@@ -350,9 +330,9 @@ impl Work for Tuning {
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
         let arm = self.arm(&planned.config)?;
         let name = planned.config.get("model");
-        let mut network = self.arm_network(name, arm, None)?;
+        let mut network = self.arm_network(name, &arm, None)?;
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
-        if let Some(policy) = self.protocol.policy(arm, has_batch_norm) {
+        if let Some(policy) = self.protocol.policy(&arm, has_batch_norm) {
             freeze(policy, network.as_mut(), self.epochs)?;
         }
         Ok(network)
@@ -369,10 +349,10 @@ impl Work for Tuning {
         }
         let Some(base) = &self.base else { return Ok(None) };
         let (preprocessing, before_top1) = (base.preprocessing, base.before);
-        let mut network = self.arm_network(name, arm, Some(&base.snapshot))?;
+        let mut network = self.arm_network(name, &arm, Some(&base.snapshot))?;
         let title = format!("{} {name} {} seed {seed}", self.protocol.name, arm.name);
         let mut record = Record { before_top1, ..context.record(config) };
-        let policy = self.protocol.policy(arm, base.has_batch_norm);
+        let policy = self.protocol.policy(&arm, base.has_batch_norm);
         if let Some(policy) = policy {
             let phase = Phase {
                 title: &title,
@@ -396,6 +376,17 @@ impl Work for Tuning {
         (record.parameters, record.units) = (inspected.parameters, inspected.units);
         Ok(Some(record))
     }
+}
+
+/// The arms that `--arms` asks for: those of the table and other activations; arms of other tables are passed over.
+fn asked_for(protocol: &Protocol, items: &[&str]) -> Result<Vec<Arm>, CliError> {
+    let found: Vec<Arm> = items.iter().filter_map(|item| protocol.arm(item)).collect();
+    if found.is_empty() {
+        let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
+        let (table, items, arms) = (protocol.name, items.join(", "), arms.join(", "));
+        return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));
+    }
+    Ok(found)
 }
 
 /// Freezes all that a policy does not train. Without an epoch nothing has to be left.

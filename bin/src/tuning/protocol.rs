@@ -1,6 +1,7 @@
 //! What tables 3 to 6 of the paper are: one line a value. "paper" marks what the text says, "chosen" what the project decided
 //! where the text is silent.
 
+use pvlu_zoo::registry;
 use pvlu_zoo::transfer::FreezePolicy;
 
 use crate::dataset::Set;
@@ -80,6 +81,17 @@ pub struct Published {
 }
 
 impl Protocol {
+    /// The arm that a text asks for: one of the table's, by its name, or any activation. One that has nothing to train
+    /// where nothing but activations is trained is measured only, as ReLU is. Chosen.
+    pub fn arm(&self, text: &str) -> Option<Arm> {
+        let own = self.arms.iter().find(|arm| arm.name == text).copied();
+        own.or_else(|| {
+            let activation = registry::activation(text).ok()?;
+            let trained = self.batch_norm || activation.params().iter().any(|param| param.trained);
+            Some(Arm { name: activation.name(), activation: activation.text(), trained, affine: false })
+        })
+    }
+
     /// What an arm trains in the second phase; `None` for one that is measured only.
     pub fn policy(&self, arm: &Arm, has_batch_norm: bool) -> Option<FreezePolicy> {
         arm.trained.then_some(FreezePolicy {
@@ -125,6 +137,13 @@ const PVLU: Arm = Arm { name: "pvlu", activation: "pvlu", trained: true, affine:
 
 /// Names of all arms.
 pub const ARMS: [&str; 5] = ["relu", "relu_affine", "prelu", "vlu", "pvlu"];
+
+/// Name of the first phase, in the place of an arm.
+pub const FIRST: &str = "first";
+/// Name of the training on procedural images, in the place of an arm.
+pub const PRETRAIN: &str = "pretrain";
+/// Names that no activation of the user's own may have: they stand for something else in the place of an arm.
+pub const RESERVED: [&str; 3] = ["relu_affine", FIRST, PRETRAIN];
 
 /// Epochs of the first phase. Paper for tables 5 and 6; chosen for 3 and 4: "final convergence".
 pub const FIRST_EPOCHS: u64 = 15;

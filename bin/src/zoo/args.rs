@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
+use crate::formula::HELP;
+
 /// The models of the zoo: what they are, what they answer, and fine-tuning them.
 #[derive(Debug, Parser)]
 #[command(name = "zoo", version, arg_required_else_help = true)]
@@ -34,18 +36,24 @@ pub enum Command {
         json: bool,
     },
     /// Describe a model: parameters, activation sites, shapes, multiply-adds, memory, where weights come from
+    #[command(after_long_help = HELP)]
     Info(InfoArgs),
     /// Compute logits of inputs as they are
+    #[command(after_long_help = HELP)]
     Logits(LogitsArgs),
     /// Name what is in images
+    #[command(after_long_help = HELP)]
     Predict(PredictArgs),
     /// Measure accuracy on a data set
+    #[command(after_long_help = HELP)]
     Eval(EvalArgs),
     /// Rewrite a file of weights as safetensors under other names
     Convert(ConvertArgs),
     /// Measure how long a step takes on this machine
+    #[command(after_long_help = HELP)]
     Bench(super::bench::BenchArgs),
     /// Fine-tune a pretrained model, with another activation if wanted
+    #[command(after_long_help = HELP)]
     Finetune(FinetuneArgs),
 }
 
@@ -91,7 +99,7 @@ pub struct InfoArgs {
     #[arg(value_name = "MODEL")]
     pub model: String,
     /// The activation
-    #[arg(long, default_value = "relu", value_name = "NAME")]
+    #[arg(long, default_value = "relu", value_name = "ACTIVATION")]
     pub activation: String,
     /// Number of classes [default: the original's]
     #[arg(long, value_name = "N")]
@@ -105,7 +113,7 @@ pub struct InfoArgs {
 }
 
 /// A model with its weights.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
     /// The model [default: the one that the file is of]
     #[arg(long, value_name = "NAME")]
@@ -114,7 +122,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
     /// The activation; another than the file's is swapped in [default: the file's, else relu]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ACTIVATION")]
     pub activation: Option<String>,
     /// Number of classes [default: the file's]
     #[arg(long, value_name = "N")]

@@ -39,7 +39,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NAME")]
     model: String,
     /// The activation
-    #[arg(long, default_value = "relu", value_name = "NAME")]
+    #[arg(long, default_value = "relu", value_name = "ACTIVATION")]
     activation: String,
     /// Images in a step
     #[arg(long, default_value = "32", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]

@@ -38,6 +38,8 @@ pub struct Order {
     pub names: Vec<String>,
     /// What to tell the user about the choice.
     pub warning: Option<String>,
+    /// Whether the outputs were found by their names.
+    pub by_name: bool,
     /// The classes of the set by output.
     folders: Vec<String>,
     /// The output of each class of the set.
@@ -59,7 +61,7 @@ impl Order {
             let place =
                 |class: &String| folders.iter().position(|name| name == class).and_then(|at| u16::try_from(at).ok());
             if let Some(places) = classes.iter().map(place).collect() {
-                return Ok(Self { names, warning: None, folders, places });
+                return Ok(Self { names, warning: None, by_name: true, folders, places });
             }
         }
         let (found, outputs) = (classes.len(), opened.model.classes());
@@ -75,20 +77,24 @@ impl Order {
         }
         let without = match outputs.saturating_sub(found) {
             0 => String::new(),
-            others => format!("; {others} of its {outputs} outputs are of no class"),
+            others => format!(
+                ", so that its outputs 0 to {} are they, and {others} of {outputs} outputs are of no class",
+                found.saturating_sub(1)
+            ),
         };
-        let warning = (!names.is_empty()).then(|| {
+        let theirs = match &names[..] {
+            [] => "the outputs of its model, which have no names".to_owned(),
+            names => format!("those of {}, as {}", text::path(weights), shown(names)),
+        };
+        let warning = (!names.is_empty() || found < outputs).then(|| {
             format!(
-                "warning: {}: its classes, as {}, are not among those of {}, as {}: taken in the order of their names\
-                 {without}",
+                "warning: {}: its classes, as {}, are not among {theirs}: taken in the order of their names{without}",
                 text::path(path),
-                shown(classes),
-                text::path(weights),
-                shown(&names)
+                shown(classes)
             )
         });
         let places = (0..=u16::MAX).take(classes.len()).collect();
-        Ok(Self { names: classes.to_vec(), warning, folders: classes.to_vec(), places })
+        Ok(Self { names: classes.to_vec(), warning, by_name: false, folders: classes.to_vec(), places })
     }
 
     /// Whether every class keeps its number.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use pvlu::activation::{Activation, Relu};
+use pvlu::activation::{Activation, Definition, Relu};
 use pvlu_zoo::checkpoint::{CheckpointError, Notes, Opened, describe, write_model};
 use pvlu_zoo::model::{Model, SwapError};
 use pvlu_zoo::registry;
 use pvlu_zoo::snapshot::Snapshot;
-use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
+use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use pvlu_zoo::weights::{Source, TensorFile};
 use serde_json::json;
 
@@ -81,7 +81,8 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         return Err(keep(error, model.as_ref(), reached));
     }
     let from = model.activation();
-    if let Some(activation) = args.model.activation.as_deref().filter(|to| Some(*to) != from) {
+    let wanted = args.model.activation.as_deref().map(registry::activation).transpose()?;
+    if let Some(activation) = wanted.filter(|to| Some(to.text()) != from) {
         let again = || Ok(open_pretrained(args, &set.classes, policy)?.model);
         model = match swapped(model, activation, reached.is_some(), again) {
             Ok(model) => model,
@@ -125,25 +126,34 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
 /// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
 fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy) -> Result<Opened, CliError> {
     let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
-    // A file whose names are those of the set keeps its head, else the smallest one is taken that the set fits into.
+    // A file whose names are those of the set keeps its head. Else a head that is trained has an output for each class.
     let knows =
         |labels: Option<Vec<String>>| labels.is_some_and(|labels| of_set.iter().all(|class| labels.contains(class)));
-    let classes = match classes {
-        Some(classes) => Some(*classes),
-        None if knows(describe(&TensorFile::open(weights)?)?.labels) => None,
-        None => Some(instance_for(of_set.len())),
-    };
+    let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
+    let own = classes.is_none() && (seed.is_none() || knows(describe(&TensorFile::open(weights)?)?.labels));
+    let classes = if own { None } else { Some(classes.unwrap_or(of_set.len())) };
     // The head is trained under the activation of the file; the other one is swapped in afterwards.
     let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
     let pretrained = ModelArgs { model, weights, activation: None, classes, source, allow_non_finite };
     let image = args.data.image_to_tune();
-    let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
-    match pretrained.open(image, seed) {
-        Err(CliError::Checkpoint(source)) if seed.is_none() && pretrained.open(image, Some(args.seed)).is_ok() => {
+    let anew = ModelArgs { classes: Some(of_set.len()), ..pretrained.clone() };
+    let opened = match pretrained.open(image, seed) {
+        Ok(opened) if own && seed.is_none() && !is_of_set(&opened, args, of_set) => anew.open(image, None),
+        opened => opened,
+    };
+    match opened {
+        Err(CliError::Checkpoint(source)) if seed.is_none() && anew.open(image, Some(args.seed)).is_ok() => {
             Err(CliError::Head { source })
         }
         opened => opened,
     }
+}
+
+/// Whether a head that stays as it is can be taken for the set's: if its outputs have the names of the classes, or the
+/// classes fit into it and it is not ten times as wide. The outputs of a wider one were made for something else.
+fn is_of_set(opened: &Opened, args: &FinetuneArgs, of_set: &[String]) -> bool {
+    let order = || Order::of((&args.data.data, of_set), opened, &args.model.weights, true);
+    (of_set.len()..10 * of_set.len()).contains(&opened.model.classes()) || order().is_ok_and(|order| order.by_name)
 }
 
 /// Why a model cannot have another activation, and the model as it was, where there is one.
@@ -156,7 +166,7 @@ struct FailedSwap {
 /// opens gets what this one was trained to, if it was.
 fn swapped(
     model: Box<dyn Model>,
-    activation: &str,
+    activation: &'static Definition,
     is_trained: bool,
     again: impl FnOnce() -> Result<Box<dyn Model>, CliError>,
 ) -> Result<Box<dyn Model>, Box<FailedSwap>> {
@@ -174,18 +184,12 @@ fn swapped(
     })
 }
 
-/// The smallest number of classes that models have instances for and that a set fits into; the set's own if there is none,
-/// for the registry to refuse.
-fn instance_for(classes: usize) -> usize {
-    registry::CLASSES.into_iter().find(|instance| *instance >= classes).unwrap_or(classes)
-}
-
 /// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the user
 /// said that nothing is to be; and freezes the model as it will be trained.
 fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
-    let name = args.model.activation.as_deref().unwrap_or(from);
-    opened.entry.check_activation(name)?;
+    let activation = registry::activation(args.model.activation.as_deref().unwrap_or(from))?;
+    let name = activation.text();
     if name != from && from != Relu::NAME {
         let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted }.into());
@@ -195,7 +199,9 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
     }
     match policy.try_apply(opened.model.net_mut()) {
         // Of the activation, which is swapped in later.
-        Err(FreezeError::Nothing { .. }) if policy.activations && transfer::has_parameters(name) != Some(false) => {
+        Err(FreezeError::Nothing { .. })
+            if policy.activations && activation.params().iter().any(|param| param.trained) =>
+        {
             Ok(FreezePolicy::NONE.try_apply(opened.model.net_mut())?)
         }
         Err(FreezeError::Nothing { .. }) => Err(CliError::Usage(format!(
@@ -228,6 +234,7 @@ mod tests {
     use clap::Parser;
     use pvlu_zoo::checkpoint::save_model;
     use pvlu_zoo::registry::{build, find};
+    use pvlu_zoo::transfer;
 
     use super::super::Zoo;
     use super::super::args::Command;
@@ -243,10 +250,11 @@ mod tests {
         let head = Snapshot::of_moving(trained.as_ref()).unwrap();
         assert_ne!(Snapshot::of_moving(opened.as_ref()).unwrap(), head);
         // Nothing takes the place of another activation than ReLU.
-        let FailedSwap { error, model: kept } = *swapped(trained, "pvlu", true, || Ok(opened)).err().unwrap();
+        let pvlu = registry::activation("pvlu").unwrap();
+        let FailedSwap { error, model: kept } = *swapped(trained, pvlu, true, || Ok(opened)).err().unwrap();
         assert!(matches!(error, CliError::Swap(_)), "{error}");
         assert_eq!(Snapshot::of_moving(kept.unwrap().as_ref()).unwrap(), head);
-        let untrained = swapped(with_seed(1), "pvlu", false, || panic!("opened for nothing"));
+        let untrained = swapped(with_seed(1), pvlu, false, || panic!("opened for nothing"));
         assert!(untrained.err().unwrap().model.is_none());
     }
 
@@ -257,12 +265,12 @@ mod tests {
         let path = folder.path().join("w.safetensors");
         let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
         save_model(model.as_ref(), find("cifar_resnet20").unwrap(), &path, Source::Native, &Notes::default()).unwrap();
-        for (train, trained) in [("activations", 0), ("head", 650)] {
+        for (train, trained) in [("activations", 0), ("head", 130)] {
             let arguments = format!("--activation pvlu --dataset folder --data x --train {train}");
             let weights = format!("finetune --weights {}", path.display());
             let all = std::iter::once("zoo").chain(weights.split(' ')).chain(arguments.split(' '));
             let Command::Finetune(args) = Zoo::parse_from(all).command else { panic!("another command") };
-            let mut opened = open_pretrained(&args, &["a".to_owned()], policy(&args.train)).unwrap();
+            let mut opened = open_pretrained(&args, &["a".to_owned(), "b".to_owned()], policy(&args.train)).unwrap();
             check_train(&args, policy(&args.train), &mut opened).unwrap();
             assert_eq!(transfer::trained(&transfer::groups(opened.model.net()).unwrap()), trained, "{train}");
         }

@@ -3,45 +3,40 @@
 use pvlu::layer::{Extent, LayerKind, Part, Path, Role};
 use pvlu_zoo::image::MAX_INPUT;
 use pvlu_zoo::metadata::{self, Card};
-use pvlu_zoo::registry::{self, Entry, MODELS, Options, Sides, Start};
+use pvlu_zoo::registry::{self, Entry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 
 use super::args::InfoArgs;
 use crate::error::CliError;
 use crate::output::{print, print_json};
 
-/// Prints a row for each model: name, activations, sizes of images, what it is. All but the last are without spaces, so
+/// Prints a row for each model: name, sizes of images, what it is. All but the last are without spaces, so
 /// that programs can read them; what follows an empty line explains.
 pub fn list(as_json: bool) -> Result<(), CliError> {
     if as_json {
-        let models: Vec<Value> = MODELS
+        let rows: Vec<Value> = models()
             .iter()
             .map(|entry| {
                 json!({
                     "model": entry.name,
                     "about": metadata::find(entry.name).map(|card| card.about),
-                    "activations": entry.activations,
-                    "classes": registry::CLASSES,
+                    "classes": [registry::CLASSES.start(), registry::CLASSES.end()],
                     "images": entry.sides().to_string(),
                 })
             })
             .collect();
-        return print_json(&Value::Array(models));
+        return print_json(&Value::Array(rows));
     }
     let images = |entry: &Entry| match entry.sides() {
         Sides::Any { least, .. } => format!("{least}x{least}..{MAX_INPUT}x{MAX_INPUT}"),
         Sides::Square(sides) => sides.iter().map(|side| format!("{side}x{side}")).collect::<Vec<_>>().join(","),
     };
-    let activations = |entry: &Entry| match entry.activations.len() {
-        all if all == registry::ACTIVATIONS.len() => "all".to_owned(),
-        _ => entry.activations.join(","),
-    };
     let about = |entry: &Entry| metadata::find(entry.name).map_or("", |card| card.about).to_owned();
-    let mut rows = vec![["MODEL", "ACTIVATIONS", "IMAGES", "ABOUT"].map(str::to_owned)];
-    rows.extend(MODELS.iter().map(|entry| [entry.name.to_owned(), activations(entry), images(entry), about(entry)]));
+    let mut rows = vec![["MODEL", "IMAGES", "ABOUT"].map(str::to_owned)];
+    rows.extend(models().iter().map(|entry| [entry.name.to_owned(), images(entry), about(entry)]));
     let mut text = columns(&rows);
-    text.push_str(&format!("\n\nall: {}", registry::ACTIVATIONS.join(",")));
-    text.push_str(&format!("\nclasses: {}", registry::CLASSES.map(|count| count.to_string()).join(",")));
+    text.push_str(&format!("\n\nactivations: {}", registry::activation_names().join(",")));
+    text.push_str(&format!("\nclasses: {}..{}", registry::CLASSES.start(), registry::CLASSES.end()));
     print(&text)
 }
 

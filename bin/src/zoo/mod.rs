@@ -20,11 +20,19 @@ mod tune;
 pub use args::Zoo;
 pub(crate) use prepare::preprocessing;
 
+use std::process::ExitCode;
+
 use args::Command;
+use pvlu_zoo::registry::Registry;
 
 use crate::error::CliError;
 use crate::threads::start_threads;
-use crate::{device, interrupt};
+use crate::{command, device, interrupt};
+
+/// The whole program `zoo`, with the models and activations of a registry.
+pub fn main(registry: Registry) -> ExitCode {
+    command::main(registry, run)
+}
 
 /// Runs the command.
 pub fn run(cli: &Zoo) -> Result<(), CliError> {

@@ -13,7 +13,22 @@ use crate::kernel::Element;
 ///
 /// Labels must be below `classes` (panics otherwise).
 pub fn cross_entropy<E: Element>(logits: &[E], classes: usize, labels: &[usize], grad_logits: &mut [E]) -> f64 {
-    cross_entropy_at(Level::current(), logits, classes, labels, grad_logits)
+    cross_entropy_smoothed(logits, classes, labels, 0.0, grad_logits)
+}
+
+/// The mean over the rows of `-sum_c q_c log softmax(logits)[c]`, and its gradient `(softmax(logits) - q) / n`, with
+/// `q_c = smoothing / classes` and at the label `1 - smoothing` more.
+///
+/// With a smoothing of 0 it is [`cross_entropy`], to the bit. With more, a row in which any logit is minus infinity has
+/// loss infinity, for every class is asked for. Else as there. `smoothing` is from 0 to 1.
+pub fn cross_entropy_smoothed<E: Element>(
+    logits: &[E],
+    classes: usize,
+    labels: &[usize],
+    smoothing: f64,
+    grad_logits: &mut [E],
+) -> f64 {
+    cross_entropy_at(Level::current(), logits, classes, labels, smoothing, grad_logits)
 }
 
 pub(crate) fn cross_entropy_at<E: Element>(
@@ -21,6 +36,7 @@ pub(crate) fn cross_entropy_at<E: Element>(
     logits: &[E],
     classes: usize,
     labels: &[usize],
+    smoothing: f64,
     grad_logits: &mut [E],
 ) -> f64 {
     let n = labels.len();
@@ -39,6 +55,7 @@ pub(crate) fn cross_entropy_at<E: Element>(
             logits,
             classes,
             labels,
+            smoothing,
             scale: 1.0 / n as f64,
             grad_logits,
             losses,
@@ -51,6 +68,7 @@ struct Rows<'a, E> {
     logits: &'a [E],
     classes: usize,
     labels: &'a [usize],
+    smoothing: f64,
     /// `1 / n`.
     scale: f64,
     grad_logits: &'a mut [E],
@@ -66,14 +84,27 @@ impl<E: Element> Kernel for Rows<'_, E> {
         for (((logits, grad), &label), loss) in rows.zip(self.labels).zip(self.losses) {
             let max = max::<S, E>(logits);
             let sum = exponentials::<S, E>(logits, max, grad);
-            *loss = libm::log(sum) + (max.wide() - logits[label].wide());
-            let scale = E::of(self.scale / sum);
+            *loss = libm::log(sum) + below(logits, max, label, self.smoothing);
+            let (scale, uniform) =
+                (E::of(self.scale / sum), E::of(self.scale * (self.smoothing / self.classes as f64)));
             for grad in &mut *grad {
-                *grad = *grad * scale;
+                *grad = *grad * scale - uniform;
             }
-            grad[label] = grad[label] - E::of(self.scale);
+            grad[label] = grad[label] - E::of(self.scale * (1.0 - self.smoothing));
         }
     }
+}
+
+/// How far below the maximum the logits are: the label's, and by the share `smoothing` all of them in the mean.
+#[inline(always)]
+fn below<E: Element>(logits: &[E], max: E, label: usize, smoothing: f64) -> f64 {
+    let own = max.wide() - logits[label].wide();
+    if smoothing == 0.0 {
+        return own;
+    }
+    // Differences of a sign, in `f64`: nothing cancels and, in `f32`, nothing overflows.
+    let mean = logits.iter().map(|x| max.wide() - x.wide()).sum::<f64>() / logits.len() as f64;
+    if smoothing == 1.0 { mean } else { (1.0 - smoothing) * own + smoothing * mean }
 }
 
 /// The elements of a chunk shorter than a register, followed by minus infinities.

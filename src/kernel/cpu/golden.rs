@@ -8,8 +8,8 @@ use super::pool2d::{self, MaxPadding, PoolShape};
 use super::tasks::TASK;
 use super::testing::{bits, random, same_everywhere, without_fma};
 use super::{InputGradient, Layout, Write, activation, add, batch_norm, cross_entropy, dropout, linear, subsample};
-use crate::activation::{Activation, Elu, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
-use crate::kernel::{Element, NUMERICS_VERSION};
+use crate::activation::*;
+use crate::kernel::{Element, Formula, NUMERICS_VERSION};
 
 mod table;
 
@@ -19,6 +19,11 @@ fn digest(results: &[u64]) -> u64 {
         .iter()
         .flat_map(|bits| bits.to_le_bytes())
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A value of a parameter around its start.
+fn near(start: f64, spread: f64) -> f64 {
+    if start == 0.0 { spread / 4.0 } else { start * (1.0 + spread / 4.0) }
 }
 
 /// What `run` gives for inputs and parameters of planes and of rows.
@@ -31,10 +36,8 @@ fn planes_and_rows<A: Activation, E: Element>(run: impl Fn(Layout, &[E], &[&[E]]
         x.iter_mut().step_by(97).for_each(|x| *x = *x * E::of(5000.0));
         let spread = random::<E>(2, channels);
         let starts = A::PARAMS.as_slice().to_vec();
-        let params: Vec<Vec<E>> = starts
-            .iter()
-            .map(|param| spread.iter().map(|&s| E::of(param.start * (1.0 + s.wide() / 4.0))).collect())
-            .collect();
+        let params: Vec<Vec<E>> =
+            starts.iter().map(|param| spread.iter().map(|&s| E::of(near(param.start, s.wide()))).collect()).collect();
         let params: Vec<&[E]> = params.iter().map(Vec::as_slice).collect();
         all.extend(run(layout, &x, &params));
     }
@@ -74,6 +77,44 @@ fn activation_elsewhere<A: Activation, E: Element>() -> Vec<u64> {
         all.extend([bits(&replaced), bits(&added)].concat());
         all
     })
+}
+
+/// The functions that a formula can be made of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Functions<const PART: usize>;
+
+impl<const PART: usize> Formula for Functions<PART> {
+    type Params<T: Copy> = [T; 1];
+
+    #[inline(always)]
+    fn f<R: Real>(x: R, [a]: [R; 1]) -> R {
+        match PART {
+            0 => x.abs().ln(),
+            1 => x.abs().sqrt().ln_1p(),
+            2 => x.tanh(),
+            3 => x.erf(),
+            4 => x.max(a),
+            _ => (-x).min(x * a),
+        }
+    }
+    #[inline(always)]
+    fn df<R: Real>(x: R, _: [R; 1]) -> (R, [R; 1]) {
+        (x, [x])
+    }
+}
+
+fn functions<E: Element>() -> Vec<u64> {
+    fn run<const PART: usize, E: Element>() -> Vec<u64> {
+        let mut x = random::<E>(1, 2000);
+        for (x, &scale) in x.iter_mut().zip([1e-6, 0.01, 0.5, 3.0, 20.0, 1e7].iter().cycle()) {
+            *x = *x * E::of(scale);
+        }
+        let mut y = vec![E::zero(); x.len()];
+        let layout = Layout { outer: 1, channels: 1, inner: x.len() };
+        activation::forward::<Functions<PART>, E>(layout, &x, &[&[E::of(0.5)]], &mut y);
+        bits(&y)
+    }
+    [run::<0, E>(), run::<1, E>(), run::<2, E>(), run::<3, E>(), run::<4, E>(), run::<5, E>()].concat()
 }
 
 /// Output, and the gradients of input, weight and bias, those of the input once written and once added.
@@ -216,6 +257,18 @@ fn cross_entropy<E: Element>() -> Vec<u64> {
     all
 }
 
+fn cross_entropy_smoothed<E: Element>() -> Vec<u64> {
+    let mut all = Vec::new();
+    for (n, classes) in [(7, 10), (2, 3000)] {
+        let logits: Vec<E> = random::<E>(1, n * classes).into_iter().map(|x| x * E::of(9.0)).collect();
+        let labels: Vec<usize> = (0..n).map(|row| row * 31 % classes).collect();
+        let mut grad = vec![E::zero(); logits.len()];
+        let loss = cross_entropy::cross_entropy_smoothed(&logits, classes, &labels, 0.1, &mut grad);
+        all.extend([vec![loss.to_bits()], bits(&grad)].concat());
+    }
+    all
+}
+
 fn optimizers<E: Element>(len: usize) -> Vec<u64> {
     let sgd = Sgd { learning_rate: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.01 };
     let steps = [sgd, Sgd { momentum: 0.9, ..sgd }, Sgd { momentum: 0.9, nesterov: true, ..sgd }];
@@ -278,6 +331,25 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
         ("swish, elsewhere", activation_elsewhere::<Swish, E>),
         ("vlu, elsewhere", activation_elsewhere::<Vlu, E>),
         ("pvlu, elsewhere", activation_elsewhere::<Pvlu, E>),
+        ("gelu", activation::<Gelu, E>),
+        ("gelu tanh", activation::<GeluTanh, E>),
+        ("mish", activation::<Mish, E>),
+        ("softplus", activation::<Softplus, E>),
+        ("tanh", activation::<Tanh, E>),
+        ("snake", activation::<Snake, E>),
+        ("sinlu", activation::<SinLu, E>),
+        ("swish beta", activation::<SwishBeta, E>),
+        ("acon c", activation::<AconC, E>),
+        ("gelu, elsewhere", activation_elsewhere::<Gelu, E>),
+        ("gelu tanh, elsewhere", activation_elsewhere::<GeluTanh, E>),
+        ("mish, elsewhere", activation_elsewhere::<Mish, E>),
+        ("softplus, elsewhere", activation_elsewhere::<Softplus, E>),
+        ("tanh, elsewhere", activation_elsewhere::<Tanh, E>),
+        ("snake, elsewhere", activation_elsewhere::<Snake, E>),
+        ("sinlu, elsewhere", activation_elsewhere::<SinLu, E>),
+        ("swish beta, elsewhere", activation_elsewhere::<SwishBeta, E>),
+        ("acon c, elsewhere", activation_elsewhere::<AconC, E>),
+        ("functions", functions::<E>),
         ("1x1", || convolution::<E>([3, 300, 7, 5, 37], [1, 1, 0])),
         ("1x1, stride 2", || convolution::<E>([2, 40, 9, 11, 50], [1, 2, 0])),
         ("1x1, many pixels", || convolution::<E>([9, 37, 23, 23, 53], [1, 1, 0])),
@@ -296,6 +368,7 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
         ("batch norm, elsewhere", batch_norm_elsewhere::<E>),
         ("pools", pools::<E>),
         ("cross-entropy", cross_entropy::<E>),
+        ("cross-entropy, smoothed", cross_entropy_smoothed::<E>),
         ("optimizers", || optimizers::<E>(1000)),
         ("optimizers, two tasks", || optimizers::<E>(TASK + 1000)),
         ("elementwise", elementwise::<E>),

@@ -59,5 +59,5 @@ table! {
     subsample_backward: fn(Subsample, &[E], &mut [E], Write) = subsample::backward;
     dropout: fn(u64, f64, &[E], &mut [E]) = dropout::apply;
     dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
-    cross_entropy: fn(&[E], usize, &[usize], &mut [E]) -> f64 = cross_entropy::cross_entropy;
+    cross_entropy: fn(&[E], usize, &[usize], f64, &mut [E]) -> f64 = cross_entropy::cross_entropy_smoothed;
 }

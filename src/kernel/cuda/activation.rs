@@ -29,12 +29,45 @@ const MODULE: Module = module!(
         "vlu_forward",
         "vlu_backward_input",
         "vlu_backward",
+        "gelu_forward",
+        "gelu_backward_input",
+        "gelu_tanh_forward",
+        "gelu_tanh_backward_input",
+        "mish_forward",
+        "mish_backward_input",
+        "softplus_forward",
+        "softplus_backward_input",
+        "tanh_forward",
+        "tanh_backward_input",
+        "snake_forward",
+        "snake_backward_input",
+        "snake_backward",
+        "sinlu_forward",
+        "sinlu_backward_input",
+        "sinlu_backward",
     ]
 );
 
 /// The names of the formulas, those of [`Activation::NAME`](crate::activation::Activation::NAME).
 pub fn formulas() -> &'static [&'static str] {
-    &["relu", "leaky_relu", "elu", "prelu", "sine_relu", "swish", "vlu", "pvlu"]
+    &[
+        "relu",
+        "leaky_relu",
+        "elu",
+        "prelu",
+        "sine_relu",
+        "swish",
+        "swish_beta",
+        "vlu",
+        "pvlu",
+        "gelu",
+        "gelu_tanh",
+        "mish",
+        "softplus",
+        "tanh",
+        "snake",
+        "sinlu",
+    ]
 }
 
 /// What the names of a formula's kernels begin with, and its number of parameters.
@@ -43,10 +76,17 @@ fn kernels(formula: &str) -> (&'static str, usize) {
         "relu" => ("relu", 0),
         "elu" => ("elu", 1),
         "sine_relu" => ("sine_relu", 1),
-        "swish" => ("swish", 1),
         // Of the trained ones the formulas are the same.
+        "swish" | "swish_beta" => ("swish", 1),
         "leaky_relu" | "prelu" => ("leaky_relu", 1),
         "vlu" | "pvlu" => ("vlu", 2),
+        "gelu" => ("gelu", 0),
+        "gelu_tanh" => ("gelu_tanh", 0),
+        "mish" => ("mish", 0),
+        "softplus" => ("softplus", 0),
+        "tanh" => ("tanh", 0),
+        "snake" => ("snake", 1),
+        "sinlu" => ("sinlu", 2),
         other => panic!("no CUDA kernels of a formula {other}"),
     }
 }
@@ -171,10 +211,10 @@ fn pointers<E: CudaElement>(params: &[View<'_, E>]) -> [u64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::{Activation, Elu, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
+    use crate::activation::*;
 
     #[test]
-    fn every_activation_of_this_crate_has_kernels_with_its_parameters() {
+    fn every_activation_that_says_so_has_kernels_with_its_parameters() {
         fn check<A: Activation>() {
             let name = A::CUDA.unwrap();
             assert!(formulas().contains(&name));
@@ -189,7 +229,15 @@ mod tests {
         check::<PRelu>();
         check::<SineRelu>();
         check::<Swish>();
+        check::<SwishBeta>();
         check::<Vlu>();
         check::<Pvlu>();
+        check::<Gelu>();
+        check::<GeluTanh>();
+        check::<Mish>();
+        check::<Softplus>();
+        check::<Tanh>();
+        check::<Snake>();
+        check::<SinLu>();
     }
 }

@@ -21,10 +21,10 @@ DEVICE T block_maximum(T own) {
 }
 
 // One block a row: its maximum, the exponentials and their sum, and the gradient. `scale` is one over the rows. A thread
-// reads only what it wrote itself of the gradient.
+// reads only what it wrote itself of the gradient. The second sum is of the distances from the maximum.
 template <typename T>
 DEVICE void rows(Global<const T> logits, Global<const size_t> labels, size_t count, size_t classes, double scale,
-                 Global<T> gradient, Global<double> losses) {
+                 double smoothing, Global<T> gradient, Global<double> losses) {
     SHARED(double, total, 1);
     for (size_t row = blockIdx.x; row < count; row += gridDim.x) {
         const size_t first = row * classes, label = labels[row];
@@ -34,22 +34,27 @@ DEVICE void rows(Global<const T> logits, Global<const size_t> labels, size_t cou
             maximum = x > maximum ? x : maximum;
         }
         maximum = block_maximum(maximum);
-        double sum[1] = {0};
+        double sum[2] = {0, 0};
         for (size_t i = threadIdx.x; i < classes; i += blockDim.x) {
             const T power = exp(logits[first + i] - maximum);
             gradient[first + i] = power;
             sum[0] += power;
+            sum[1] += double(maximum) - double(logits[first + i]);
         }
         block_sums(sum);
         if (threadIdx.x == 0) {
             total[0] = sum[0];
-            losses[row] = log(sum[0]) + (double(maximum) - double(logits[first + label]));
+            const double own = double(maximum) - double(logits[first + label]), mean = sum[1] / double(classes);
+            // Where a share is 0 its distance does not count, even if that is infinite.
+            const double both = (1 - smoothing) * own + smoothing * mean;
+            const double below = smoothing == 0 ? own : smoothing == 1 ? mean : both;
+            losses[row] = log(sum[0]) + below;
         }
         __syncthreads();
-        const T factor = T(scale / total[0]);
+        const T factor = T(scale / total[0]), uniform = T(scale * (smoothing / double(classes)));
         for (size_t i = threadIdx.x; i < classes; i += blockDim.x) {
-            const T share = gradient[first + i] * factor;
-            gradient[first + i] = i == label ? share - T(scale) : share;
+            const T share = gradient[first + i] * factor - uniform;
+            gradient[first + i] = i == label ? share - T(scale * (1 - smoothing)) : share;
         }
     }
 }
@@ -64,7 +69,8 @@ KERNEL(cross_entropy_mean, (Global<const double> losses, size_t count, Global<do
 
 #define KERNELS(T, SUFFIX)                                                                                          \
     KERNEL(cross_entropy_rows##SUFFIX, (Global<const T> logits, Global<const size_t> labels, size_t count, size_t classes, \
-                                        double scale, Global<T> gradient, Global<double> losses)) {                 \
-        rows<T>(logits, labels, count, classes, scale, gradient, losses);                                           \
+                                        double scale, double smoothing, Global<T> gradient,                         \
+                                        Global<double> losses)) {                                                   \
+        rows<T>(logits, labels, count, classes, scale, smoothing, gradient, losses);                                \
     }
 FOR_EACH_TYPE(KERNELS)

@@ -8,10 +8,11 @@ use super::{CudaElement, Gpu, View, ViewMut};
 
 const MODULE: Module = module!("cross_entropy", ["cross_entropy_rows"], also["cross_entropy_mean"]);
 
-/// The mean over the rows of `-log softmax(logits)[label]`, read back once the device is there, and its gradient.
+/// The mean over the rows of the cross-entropy with smoothed labels, read back once the device is there, and its
+/// gradient.
 ///
-/// `logits` and `grad_logits` are `[labels.len(), classes]`; `grad_logits = (softmax(logits) - onehot) / n` is
-/// overwritten. Special values are as in [`cpu::cross_entropy`](crate::kernel::cpu::cross_entropy).
+/// `logits` and `grad_logits` are `[labels.len(), classes]`; `grad_logits` is overwritten. Formula and special values
+/// are those of [`cross_entropy_smoothed`](crate::kernel::cpu::cross_entropy::cross_entropy_smoothed).
 ///
 /// # Panics
 /// If a label is not below `classes`.
@@ -20,6 +21,7 @@ pub fn cross_entropy<E: CudaElement>(
     logits: View<'_, E>,
     classes: usize,
     labels: &[usize],
+    smoothing: f64,
     grad_logits: ViewMut<'_, E>,
 ) -> Result<f64, CudaError> {
     let n = labels.len();
@@ -32,7 +34,7 @@ pub fn cross_entropy<E: CudaElement>(
     let mut losses: CudaSlice<f64> = gpu.unfilled(n)?;
     let mut mean: CudaSlice<f64> = gpu.unfilled(1)?;
     let scale = 1.0 / n as f64;
-    let arguments = (logits.pointer(), &labels, n, classes, scale, grad_logits.pointer(), &mut losses);
+    let arguments = (logits.pointer(), &labels, n, classes, scale, smoothing, grad_logits.pointer(), &mut losses);
     // SAFETY: the lengths are those of n rows, and every label is within its row.
     unsafe { gpu.launch::<E, _>(&MODULE, "cross_entropy_rows", blocks(n * THREADS as usize), arguments) }?;
     // SAFETY: n losses, and one mean.

@@ -70,6 +70,49 @@ fn pvlu() {
     check::<Pvlu>(|x, p| x.max(0.0) + p[0] * (p[1] * x).sin());
 }
 
+fn logistic(z: f64) -> f64 {
+    1.0 / (1.0 + (-z).exp())
+}
+
+#[test]
+fn gelu() {
+    check::<Gelu>(|x, _| 0.5 * x * (1.0 + libm::erf(x / 2.0_f64.sqrt())));
+}
+#[test]
+fn gelu_tanh() {
+    check::<GeluTanh>(|x, _| {
+        0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+    });
+}
+#[test]
+fn mish() {
+    check::<Mish>(|x, _| x * (1.0 + x.exp()).ln().tanh());
+}
+#[test]
+fn softplus() {
+    check::<Softplus>(|x, _| (1.0 + x.exp()).ln());
+}
+#[test]
+fn tanh() {
+    check::<Tanh>(|x, _| x.tanh());
+}
+#[test]
+fn snake() {
+    check::<Snake>(|x, p| x + (p[0] * x).sin().powi(2) / p[0]);
+}
+#[test]
+fn sinlu() {
+    check::<SinLu>(|x, p| (x + p[0] * (p[1] * x).sin()) * logistic(x));
+}
+#[test]
+fn swish_beta() {
+    check::<SwishBeta>(|x, p| x * logistic(p[0] * x));
+}
+#[test]
+fn acon_c() {
+    check::<AconC>(|x, p| (p[0] - p[1]) * x * logistic(p[2] * (p[0] - p[1]) * x) + p[1] * x);
+}
+
 #[test]
 fn parameters_start_where_the_papers_say_and_only_trained_ones_train() {
     use dfdx::nn::{BuildOnDevice, NumParams};
@@ -92,6 +135,15 @@ fn parameters_start_where_the_papers_say_and_only_trained_ones_train() {
     assert_eq!(built::<SineRelu>(), (vec![("epsilon", 0.0025, false)], 0));
     assert_eq!(built::<Swish>(), (vec![("beta", 1.0, false)], 0));
     assert_eq!(built::<Vlu>(), (vec![("a", 0.5, false), ("b", 1.0, false)], 0));
+    assert_eq!(built::<Gelu>(), (vec![], 0));
+    assert_eq!(built::<GeluTanh>(), (vec![], 0));
+    assert_eq!(built::<Mish>(), (vec![], 0));
+    assert_eq!(built::<Softplus>(), (vec![], 0));
+    assert_eq!(built::<Tanh>(), (vec![], 0));
+    assert_eq!(built::<Snake>(), (vec![("a", 1.0, true)], 4));
+    assert_eq!(built::<SinLu>(), (vec![("a", 1.0, true), ("b", 1.0, true)], 8));
+    assert_eq!(built::<SwishBeta>(), (vec![("beta", 1.0, true)], 4));
+    assert_eq!(built::<AconC>(), (vec![("p1", 1.0, true), ("p2", 0.0, true), ("beta", 1.0, true)], 12));
     assert_eq!(built::<Pvlu>(), (vec![("alpha", 0.5, true), ("beta", 1.0, true)], 8));
 }
 

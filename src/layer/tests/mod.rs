@@ -2,6 +2,7 @@
 
 mod activations;
 mod batch_norm;
+mod chosen;
 mod convolution;
 mod frozen;
 mod in_place;
@@ -10,19 +11,23 @@ mod networks;
 mod normed;
 mod others;
 mod pools;
+mod sequential;
 mod shapes;
+mod summary;
 mod tapes;
+mod two_heads;
+mod with_dfdx;
 
 use dfdx::prelude::{PutTape, SplitTape, ZerosTensor};
 use dfdx::shapes::{Dtype, HasShape, Rank0, Shape};
 use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use super::*;
+use crate::check;
+pub(super) use crate::check::Tracked;
 use crate::error::Error;
 use crate::kernel::{Element, view};
-use crate::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
-
-pub(super) type Tracked<S, E = f64> = Tensor<S, E, Cpu, GradTape<E, Cpu>>;
+use crate::tape::{GradTape, LeafGradients, Track, TrackExt, try_backward};
 
 /// Numbers in [-1, 1) that depend on the seed alone.
 pub(super) fn noise<E: Element>(count: usize, seed: u64) -> Vec<E> {
@@ -43,19 +48,7 @@ pub(super) fn random<S: Shape, E: Element + Dtype>(shape: S, seed: u64) -> Tenso
 
 /// `sum(y * cotangent)` as a scalar on the same tape.
 pub(super) fn weigh<S: Shape, E: Element + Dtype>(y: Tracked<S, E>, cotangent: &[E]) -> Tracked<Rank0, E> {
-    let (y, mut tape) = y.split_tape();
-    let values = view::read(&y);
-    assert_eq!(values.len(), cotangent.len());
-    let total = values.iter().zip(cotangent).map(|(&y, &c)| y * c).sum();
-    drop(values);
-    let total: Tensor<Rank0, E, Cpu> = y.device().try_tensor_from_vec(vec![total], ()).unwrap();
-    let (y_place, total_place) = (Place::of(&y), Place::of(&total));
-    let cotangent = cotangent.to_vec();
-    tape.record(&[], move |flow| {
-        let scale = total_place.take(flow)?[0];
-        y_place.hand_over(flow, cotangent.into_iter().map(|c| c * scale).collect())
-    });
-    total.put_tape(tape)
+    check::weigh(y, cotangent).unwrap()
 }
 
 /// Values and gradient of every trained tensor.
@@ -93,22 +86,6 @@ pub(super) fn gradients_of<E: Element + Dtype>(
     collect.found
 }
 
-/// Adds to one element of the tensor at a path.
-struct Nudge<'a> {
-    path: &'a str,
-    element: usize,
-    by: f64,
-}
-
-impl<E: Element + Dtype> WalkerMut<E, Cpu> for Nudge<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
-        if slot.path == self.path {
-            tensor.with_mut(&mut |values| values[self.element] += E::of(self.by))?;
-        }
-        Ok(())
-    }
-}
-
 /// Relative distance of two vectors in the Euclidean norm.
 pub(super) fn distance<E: Element>(found: &[E], expected: &[E]) -> f64 {
     assert_eq!(found.len(), expected.len());
@@ -117,52 +94,14 @@ pub(super) fn distance<E: Element>(found: &[E], expected: &[E]) -> f64 {
     difference / norm(&mut expected.iter().map(|v| v.wide())).max(1e-3)
 }
 
-/// Compares the gradients of input and trained tensors with central differences of `sum(forward(x) * noise)` in `f64`.
+/// Compares the gradients of input and trained tensors with finite differences.
 pub(super) fn check_gradients<N: Walk<f64, Cpu>, S: Shape, O: Shape>(
     net: &mut N,
     x: Tensor<S, f64, Cpu>,
     forward: impl Fn(&N, Tracked<S>) -> Tracked<O>,
 ) {
-    const STEP: f64 = 1e-5;
-    let probe = forward(net, x.clone().track_input());
-    let cotangent: Vec<f64> = noise(probe.shape().num_elements(), 77);
-    let value = |net: &N, x: &Tensor<S, f64, Cpu>| {
-        let y = forward(net, x.clone().track_input());
-        view::read(&y).iter().zip(&cotangent).map(|(y, c)| y * c).sum::<f64>()
-    };
-    let mut gradients = try_backward(weigh(probe, &cotangent)).unwrap();
-
-    for (path, gradient) in gradients_of(net, &mut gradients) {
-        let numeric: Vec<f64> = (0..gradient.len())
-            .map(|element| {
-                let mut nudge = |by| net.walk_mut(&mut Path::root(), &mut Nudge { path: &path, element, by }).unwrap();
-                nudge(STEP);
-                let above = value(net, &x);
-                let mut nudge = |by| net.walk_mut(&mut Path::root(), &mut Nudge { path: &path, element, by }).unwrap();
-                nudge(-2.0 * STEP);
-                let below = value(net, &x);
-                let mut nudge = |by| net.walk_mut(&mut Path::root(), &mut Nudge { path: &path, element, by }).unwrap();
-                nudge(STEP);
-                (above - below) / (2.0 * STEP)
-            })
-            .collect();
-        let error = distance(&gradient, &numeric);
-        assert!(error < 1e-6, "{path}: relative error {error:e}\n{gradient:?}\n{numeric:?}");
-    }
-
-    let gradient = gradients.into_gradients().get(&x).as_vec();
-    let numeric: Vec<f64> = (0..gradient.len())
-        .map(|element| {
-            let moved = |by| {
-                let mut x = x.clone();
-                view::with_mut(&mut x, |values| values[element] += by).unwrap();
-                value(net, &x)
-            };
-            (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
-        })
-        .collect();
-    let error = distance(&gradient, &numeric);
-    assert!(error < 1e-6, "input: relative error {error:e}\n{gradient:?}\n{numeric:?}");
+    let worst = check::gradient_check_of(net, &x, |net, x| Ok(forward(net, x))).unwrap();
+    assert!(worst.error < 1e-6, "{worst}\n{:?}\n{:?}", worst.backward, worst.differences);
 }
 
 /// Builds a layer in `f64` with every tensor, running statistics and hyperparameters too, moved off its start value.

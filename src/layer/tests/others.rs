@@ -3,7 +3,7 @@ use dfdx::shapes::{Const, Rank2, Rank4};
 use dfdx::tensor::AsArray;
 
 use super::*;
-use crate::loss::try_cross_entropy;
+use crate::loss::{try_cross_entropy, try_cross_entropy_smoothed};
 
 #[test]
 fn flatten_keeps_the_order_and_hands_gradients_back() {
@@ -78,6 +78,17 @@ fn cross_entropy_is_the_mean_of_the_log_likelihoods() {
     use dfdx::prelude::PermuteTo;
     let transposed = random::<Rank2<3, 4>, f64>(Default::default(), 7).permute::<Rank2<4, 3>, _>();
     check_gradients(&mut Nothing, transposed, |_, x| try_cross_entropy(x, &labels).unwrap());
+
+    for smoothing in [0.2, 1.0] {
+        let smoothed = |x| try_cross_entropy_smoothed(x, &labels, smoothing).unwrap();
+        check_gradients(&mut Nothing, logits.clone(), |_, x| smoothed(x));
+    }
+    let plain = try_cross_entropy_smoothed(logits.clone(), &labels, 0.0).unwrap();
+    assert_eq!(plain.array().to_bits(), loss.array().to_bits());
+    for smoothing in [-0.1, 1.5, f64::NAN] {
+        let refused = try_cross_entropy_smoothed(logits.clone(), &labels, smoothing).unwrap_err();
+        assert_eq!(refused, Error::Smoothing { found: smoothing.to_string() });
+    }
 
     assert_eq!(try_cross_entropy(logits.clone(), &[0]).unwrap_err(), Error::LabelCount { rows: 4, labels: 1 });
     assert_eq!(try_cross_entropy(logits, &[0, 1, 3, 0]).unwrap_err(), Error::Label { index: 2, label: 3, classes: 3 });

@@ -5,12 +5,14 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
+use crate::registry::CLASSES;
+
 /// Names that a file may have: as many as models have classes at most.
-pub const MAX_LABELS: usize = 1000;
+pub const MAX_LABELS: usize = *CLASSES.end();
 
 /// What the metadata holds.
-pub(super) const EXPECTED: &str = "a JSON array of at most 1000 names";
-const _: () = assert!(MAX_LABELS == 1000, "EXPECTED says it");
+pub(super) const EXPECTED: &str = "a JSON array of at most 65536 names";
+const _: () = assert!(MAX_LABELS == 65_536, "EXPECTED says it");
 
 /// At most [`MAX_LABELS`] names. Further ones are refused where they begin, and not read.
 struct Labels(Vec<String>);

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pvlu::activation::{Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Swish, Vlu};
+use pvlu::activation::{AconC, Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Snake, Swish, Vlu};
 
 use crate::names::{KINDS, LayerNames, Part, called};
-use crate::registry::{Entry, MODELS};
+use crate::registry::{Entry, models};
 use crate::text::listed;
 use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
 
@@ -35,7 +35,7 @@ fn models_with(layers: &BTreeSet<&str>) -> Vec<&'static str> {
                 && layers.iter().all(|layer| way.trunk.contains(*layer) || way.head.contains(*layer))
         })
     };
-    MODELS.iter().filter(fits).map(|entry| entry.name).collect()
+    models().iter().filter(fits).map(|entry| entry.name).collect()
 }
 
 /// What the layers of a model are called in one kind of files.
@@ -144,7 +144,7 @@ const MAX_HEAD: usize = 8;
 pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
     let layers = layers_of(file);
     let fits = |way: &Way| way.trunk.iter().all(|layer| layers.contains(layer.as_str()));
-    let ways = MODELS.iter().flat_map(|entry| ways_of(entry).filter(fits).map(move |way| (entry.name, way)));
+    let ways = models().iter().flat_map(|entry| ways_of(entry).filter(fits).map(move |way| (entry.name, way)));
     let mut found: Vec<(&'static str, Way)> = ways.collect();
     let largest = found.iter().map(|(_, way)| way.trunk.len()).max()?;
     found.retain(|(_, way)| way.trunk.len() == largest);
@@ -221,7 +221,8 @@ pub(super) fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usiz
     }
 }
 
-/// The activation whose parameters a file has. An `alpha` alone is taken for PReLU's: that of ELU needs metadata.
+/// The activation whose parameters a file without metadata has: one of a program before those that share their names
+/// with it. An `alpha` alone is taken for PReLU's, `beta` for Swish's, `a` and `b` for VLU's.
 pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
     let params: Vec<&str> = file.entries().keys().filter_map(|key| key.strip_prefix("act0.")).collect();
     match params[..] {
@@ -231,6 +232,8 @@ pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
         ["beta"] => Some(Swish::NAME),
         ["slope"] => Some(LeakyRelu::NAME),
         ["epsilon"] => Some(SineRelu::NAME),
+        ["a"] => Some(Snake::NAME),
+        ["beta", "p1", "p2"] => Some(AconC::NAME),
         _ => None,
     }
 }

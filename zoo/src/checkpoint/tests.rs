@@ -41,8 +41,9 @@ fn what_a_file_says_that_is_not_so_is_an_error_of_the_file() {
     let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");
     for (key, value, expected) in [
         ("model", "foo", "metadata pvlu_zoo.model: unknown model \"foo\"; known are sequential6conv, "),
-        ("activation", "foo", "metadata pvlu_zoo.activation: cifar_resnet20 has no instance with activation \"foo\""),
-        ("classes", "7", "metadata pvlu_zoo.classes: cifar_resnet20 has no instance for 7 classes"),
+        ("activation", "foo", "metadata pvlu_zoo.activation: unknown activation \"foo\"; known are relu, "),
+        ("activation", "foo = x +", "metadata pvlu_zoo.activation: expected "),
+        ("classes", "1", "metadata pvlu_zoo.classes: cifar_resnet20 does not take 1 classes"),
         ("classes", "ten", "metadata pvlu_zoo.classes: expected a number of classes, found \"ten\""),
         ("image", "99999999999x3", "metadata pvlu_zoo.image: cifar_resnet20 does not take images of 99999999999x3"),
         ("image", "99999999999x99999999999", "metadata pvlu_zoo.image: cifar_resnet20 does not take images"),
@@ -56,8 +57,8 @@ fn what_a_file_says_that_is_not_so_is_an_error_of_the_file() {
     let other = saying(&path, &[("pvlu_zoo.classes", "7")]);
     let wanted = Wanted { classes: Some(10), ..Wanted::default() };
     assert_eq!(open(&other, &wanted).unwrap().model.classes(), 10);
-    let error = refusal(&path, &Wanted { classes: Some(7), ..Wanted::default() });
-    assert!(error.starts_with("cifar_resnet20 has no instance for 7 classes"), "{error}");
+    let error = refusal(&path, &Wanted { classes: Some(1), ..Wanted::default() });
+    assert!(error.starts_with("cifar_resnet20 does not take 1 classes"), "{error}");
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn names_of_classes_are_bounded_and_errors_about_metadata_are_cut() {
     for wrong in [&names(MAX_LABELS + 1), "{}", "[1]", "[\"a\"", &format!("\"{}", "\u{202e}".repeat(9_000))] {
         let error = described(wrong).unwrap_err().to_string();
         assert!(
-            error.contains("metadata pvlu_zoo.labels: expected a JSON array of at most 1000 names, found"),
+            error.contains("metadata pvlu_zoo.labels: expected a JSON array of at most 65536 names, found"),
             "{error}"
         );
         assert!(error.len() < 3_000 && !error.contains(crate::text::is_acted_on), "{error}");
@@ -103,7 +104,7 @@ fn names_of_classes_are_bounded_and_errors_about_metadata_are_cut() {
 }
 
 #[test]
-fn only_relu_is_swapped_and_only_for_what_the_model_has() {
+fn only_relu_is_swapped_and_only_for_what_there_is() {
     let folder = tempfile::tempdir().unwrap();
     let (relu, model) = saved(folder.path(), "cifar_resnet20", "relu");
     let wanted = |activation| Wanted { activation: Some(activation), ..Wanted::default() };
@@ -113,9 +114,9 @@ fn only_relu_is_swapped_and_only_for_what_the_model_has() {
     assert_eq!(opened.model.logits(images.clone()).unwrap(), model.logits(images).unwrap());
 
     // Before anything is loaded, so that a file that does not fit gives the same error.
-    let none =
-        "cifar_resnet20 has no instance with activation \"elu\"; there are instances with relu, prelu, vlu, pvlu";
-    assert_eq!(refusal(&relu, &wanted("elu")), none);
+    let none = "unknown activation \"selu\"";
+    assert!(refusal(&relu, &wanted("selu")).starts_with(none), "{}", refusal(&relu, &wanted("selu")));
+    assert_eq!(open(&relu, &wanted("elu")).unwrap().model.activation(), Some("elu"));
     let (pvlu, _) = saved(folder.path(), "cifar_resnet32", "pvlu");
     let error = refusal(&pvlu, &wanted("relu"));
     let only = "its activation is pvlu: only files with relu can be opened with another activation, here relu";
@@ -130,13 +131,16 @@ fn only_relu_is_swapped_and_only_for_what_the_model_has() {
 #[test]
 fn every_activation_is_known_by_its_parameters() {
     let folder = tempfile::tempdir().unwrap();
-    for activation in registry::ACTIVATIONS {
+    for activation in registry::activation_names() {
         let (path, _) = saved(folder.path(), "sequential6conv", activation);
         let found = describe(&TensorFile::open(saying(&path, &[])).unwrap()).unwrap().activation;
         let expected = match activation {
-            "relu" => None,
-            // They have one parameter of the same name; metadata, which files saved here have, tells them apart.
+            // Metadata, which files saved here have, tells those apart that have no parameters or some of the same
+            // names.
+            "relu" | "gelu" | "gelu_tanh" | "mish" | "softplus" | "tanh" => None,
             "elu" => Some("prelu"),
+            "sinlu" => Some("vlu"),
+            "swish_beta" => Some("swish"),
             other => Some(other),
         };
         assert_eq!(found.as_deref(), expected);

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::rng::{KeyedRng, Purpose};
-use super::transform::{Change, Planes};
-use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalization, SIDE, Split};
-use crate::image::{Image, Preprocessing};
+use super::transform::{Change, Planes, check_channels};
+use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalization, Split};
+use crate::image::{Channels, Image, Preprocessing};
 
 pub use ahead::{Epoch, on_thread_start};
 
@@ -63,7 +63,7 @@ impl LoaderConfig {
 /// Some images, ready for a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// `[n, 3, height, width]`, normalized.
+    /// `[n, channels, height, width]`, normalized.
     pub images: Vec<f32>,
     /// `n` labels.
     pub labels: Vec<usize>,
@@ -93,7 +93,20 @@ pub trait Images: Send + Sync + 'static {
     fn count(&self) -> usize;
     /// Label of an image.
     fn label(&self, index: usize) -> usize;
-    /// The bytes of an image at the size of the input, by planes: red, green, blue.
+    /// Number of channels; 3 unless overridden.
+    fn channels(&self) -> usize {
+        CHANNELS
+    }
+    /// Whether the images can be brought to the size of the input; so unless overridden.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Setting`] if not.
+    fn check(&self, preprocessing: &Preprocessing) -> Result<(), DataError> {
+        let _ = preprocessing;
+        Ok(())
+    }
+    /// The bytes of an image at the size of the input, by planes: red, green, blue, or as many as there are channels.
     fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, Self::Error>;
 }
 
@@ -107,12 +120,26 @@ impl Images for Split {
     fn label(&self, index: usize) -> usize {
         self.label(index)
     }
+    fn channels(&self) -> usize {
+        self.shape()[0]
+    }
+    /// Only color images are resized.
+    fn check(&self, preprocessing: &Preprocessing) -> Result<(), DataError> {
+        let [channels, height, width] = self.shape();
+        check_channels(channels)?;
+        if channels == CHANNELS || preprocessing.keeps((height, width)) {
+            return Ok(());
+        }
+        let expected = "that of the images, which are not in color and not resized";
+        let (height, width) = preprocessing.input();
+        Err(DataError::setting("size of the input", expected, format!("{height}x{width} for {:?}", self.shape())))
+    }
     fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, Infallible> {
-        let image = self.image(index);
-        if preprocessing.keeps((SIDE, SIDE)) {
+        let (image, [channels, height, width]) = (self.image(index), self.shape());
+        if channels != CHANNELS || preprocessing.keeps((height, width)) {
             return Ok(image.into());
         }
-        Ok(preprocessing.fitted(&Image::from_planes(SIDE, SIDE, image)).planes().into())
+        Ok(preprocessing.fitted(&Image::from_planes(width, height, image)).planes().into())
     }
 }
 
@@ -150,8 +177,9 @@ impl<S: Images> Loader<S> {
     ///
     /// # Errors
     ///
-    /// [`DataError::Setting`] if `batch_size` or `in_flight` is 0, a standard deviation is not a positive number, or a setting
-    /// of the augmentation or of the filter is outside its range.
+    /// [`DataError::Setting`] if `batch_size` or `in_flight` is 0, a standard deviation is not a positive number, a
+    /// setting of the augmentation or of the filter is outside its range, or the images have more than 3 channels or,
+    /// with fewer, another size than the input.
     pub fn new(images: Arc<S>, config: LoaderConfig) -> Result<Self, DataError> {
         for (name, value) in [("batch size", config.batch_size), ("batches in flight", config.in_flight)] {
             if value == 0 {
@@ -159,6 +187,7 @@ impl<S: Images> Loader<S> {
             }
         }
         let preprocessing = &config.preprocessing;
+        images.check(preprocessing)?;
         Normalization { mean: preprocessing.mean(), std: preprocessing.std() }.check()?;
         if let Some((augmentation, _)) = &config.augmentation {
             augmentation.check(preprocessing.input())?;
@@ -286,7 +315,8 @@ impl<S: Images> Maker<S> {
         let start = batch * config.batch_size;
         let end = start.saturating_add(config.batch_size).min(self.order.len());
         let indices = &self.order[start..end];
-        let (size, len) = (config.preprocessing.input(), config.preprocessing.len());
+        let (size, planes) = (config.preprocessing.input(), source.channels());
+        let len = planes * size.0 * size.1;
         let mut images = vec![0.0; indices.len() * len];
         let one = |(&index, out): (&usize, &mut [f32])| {
             let bytes = source.fitted(index, &config.preprocessing)?;
@@ -294,7 +324,7 @@ impl<S: Images> Maker<S> {
                 Some((augmentation, seed)) => augmentation.draw(*seed, self.epoch, index, size),
                 None => Change::NONE,
             };
-            let channels = config.preprocessing.channels();
+            let channels = if planes == CHANNELS { config.preprocessing.channels() } else { Channels::Rgb };
             if let Some(filter) = &config.filter {
                 let (divisor, mean, std) =
                     (config.preprocessing.divisor(), config.preprocessing.mean(), config.preprocessing.std());

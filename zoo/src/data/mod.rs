@@ -41,7 +41,9 @@ pub const SIDE: usize = 32;
 pub const CHANNELS: usize = 3;
 /// Values of a plane.
 pub const PLANE: usize = SIDE * SIDE;
-/// Values, hence bytes, of an image.
+/// Channels, rows and columns of the images of CIFAR, of the built-in set and of folders.
+pub const SHAPE: [usize; 3] = [CHANNELS, SIDE, SIDE];
+/// Values, hence bytes, of an image of that shape.
 pub const IMAGE_LEN: usize = CHANNELS * PLANE;
 
 /// A training and a test set over the same classes.

@@ -1,10 +1,12 @@
 //! Images in memory.
 
-use super::{DataError, IMAGE_LEN};
+use super::{DataError, SHAPE};
 
-/// 32 by 32 RGB images with labels: one byte a value, planes in the order R, G, B, rows from the top (NCHW).
+/// Images of one shape with labels: one byte a value, plane by plane, rows from the top (NCHW). Planes of color images
+/// are in the order R, G, B.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
+    shape: [usize; 3],
     pixels: Vec<u8>,
     labels: Vec<u16>,
     coarse: Option<Vec<u8>>,
@@ -12,15 +14,36 @@ pub struct Split {
 }
 
 impl Split {
-    /// Takes `labels.len()` images of [`IMAGE_LEN`] bytes. `coarse` are superclasses, which no part of this module trains
-    /// on.
+    /// Takes `labels.len()` images of the shape [`SHAPE`]: color images of 32 by 32. `coarse` are superclasses, which
+    /// no part of this module trains on.
     ///
     /// # Errors
     ///
-    /// [`DataError::Length`] if a length does not fit the number of labels, [`DataError::Label`] if a label is not below
-    /// `classes`.
+    /// As for [`with_shape`](Self::with_shape).
     pub fn new(pixels: Vec<u8>, labels: Vec<u16>, coarse: Option<Vec<u8>>, classes: usize) -> Result<Self, DataError> {
-        let expected = labels.len().saturating_mul(IMAGE_LEN);
+        Self::with_shape(SHAPE, pixels, labels, coarse, classes)
+    }
+
+    /// As [`new`](Self::new), of images of any number of channels, rows and columns: `[1, 28, 28]` for MNIST, which a
+    /// [`Loader`](super::Loader) takes at their own size: `Preprocessing::from(normalization).whole((28, 28))`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Setting`] if the shape has no value or too many, [`DataError::Length`] if a length does not fit the
+    /// number of labels, [`DataError::Label`] if a label is not below `classes`.
+    pub fn with_shape(
+        shape: [usize; 3],
+        pixels: Vec<u8>,
+        labels: Vec<u16>,
+        coarse: Option<Vec<u8>>,
+        classes: usize,
+    ) -> Result<Self, DataError> {
+        let len = shape.into_iter().try_fold(1, usize::checked_mul);
+        if len.is_none_or(|len| len == 0) {
+            let expected = "at least one channel, row and column, as many as fit into memory";
+            return Err(DataError::setting("shape of the images", expected, format!("{shape:?}")));
+        }
+        let expected = shape.into_iter().fold(labels.len(), usize::saturating_mul);
         if pixels.len() != expected {
             return Err(DataError::Length { what: "bytes of pixels", expected, found: pixels.len() });
         }
@@ -34,7 +57,19 @@ impl Split {
             let label = usize::from(labels[image]);
             return Err(DataError::Label { image, kind: "label", label, limit: classes });
         }
-        Ok(Self { pixels, labels, coarse, classes })
+        Ok(Self { shape, pixels, labels, coarse, classes })
+    }
+
+    /// Channels, rows and columns of an image.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// Values, hence bytes, of an image.
+    #[must_use]
+    pub fn image_len(&self) -> usize {
+        self.shape.into_iter().product()
     }
 
     /// Number of images.
@@ -55,7 +90,7 @@ impl Split {
         self.classes
     }
 
-    /// The [`IMAGE_LEN`] bytes of image `index`.
+    /// The [`image_len`](Self::image_len) bytes of image `index`.
     ///
     /// # Panics
     ///
@@ -63,7 +98,7 @@ impl Split {
     #[must_use]
     pub fn image(&self, index: usize) -> &[u8] {
         assert!(index < self.len(), "image {index} of {}", self.len());
-        &self.pixels[index * IMAGE_LEN..][..IMAGE_LEN]
+        &self.pixels[index * self.image_len()..][..self.image_len()]
     }
 
     /// The label of image `index`.
@@ -103,11 +138,12 @@ impl Split {
         if let Some(&index) = indices.iter().find(|&&index| index >= self.len()) {
             return Err(DataError::Index { index, len: self.len() });
         }
-        let mut pixels = Vec::with_capacity(indices.len() * IMAGE_LEN);
+        let mut pixels = Vec::with_capacity(indices.len() * self.image_len());
         for &index in indices {
             pixels.extend_from_slice(self.image(index));
         }
         Ok(Self {
+            shape: self.shape,
             pixels,
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
             coarse: self.coarse.as_ref().map(|coarse| indices.iter().map(|&index| coarse[index]).collect()),
@@ -120,7 +156,8 @@ impl Split {
     pub fn limit(&self, count: usize) -> Self {
         let count = count.min(self.len());
         Self {
-            pixels: self.pixels[..count * IMAGE_LEN].to_vec(),
+            shape: self.shape,
+            pixels: self.pixels[..count * self.image_len()].to_vec(),
             labels: self.labels[..count].to_vec(),
             coarse: self.coarse.as_ref().map(|coarse| coarse[..count].to_vec()),
             classes: self.classes,

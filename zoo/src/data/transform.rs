@@ -1,13 +1,13 @@
 //! From bytes to what a network reads: augmentation, then normalization.
 
 use super::rng::{KeyedRng, Purpose};
-use super::{CHANNELS, DataError, IMAGE_LEN, PLANE, Split};
+use super::{CHANNELS, DataError, Split};
 use crate::image::Channels;
 
 /// Maps a byte `p` of channel `c` to `(p / 255 - mean[c]) / std[c]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalization {
-    /// Of `p / 255`, by channel (red, green, blue).
+    /// Of `p / 255`, by channel (red, green, blue). Images of fewer channels take the first of these.
     pub mean: [f32; CHANNELS],
     /// Standard deviation of `p / 255`, by channel.
     pub std: [f32; CHANNELS],
@@ -22,26 +22,33 @@ impl Normalization {
     pub const NONE: Self = Self { mean: [0.0; CHANNELS], std: [1.0; CHANNELS] };
 
     /// Mean and standard deviation (of the population, divisor `n`) over all pixels of all images, by channel. The sums
-    /// are integers, so the result does not depend on the order of the images.
+    /// are integers, so the result does not depend on the order of the images. For channels that the images do not
+    /// have: 0 and 1.
     ///
     /// # Errors
     ///
     /// [`DataError::NoImages`] for an empty split, [`DataError::Setting`] if a channel has one value only: its standard
-    /// deviation is 0 and nothing can be divided by it.
+    /// deviation is 0 and nothing can be divided by it; or if there are more than 3 channels.
     pub fn measured(split: &Split) -> Result<Self, DataError> {
         if split.is_empty() {
             return Err(DataError::NoImages { what: "measuring the normalization" });
         }
+        let [channels, height, width] = split.shape();
+        check_channels(channels)?;
+        let plane_len = height * width;
         let (mut sums, mut squares) = ([0_u64; CHANNELS], [0_u64; CHANNELS]);
-        for image in split.pixels().chunks_exact(IMAGE_LEN) {
-            for (channel, plane) in image.chunks_exact(PLANE).enumerate() {
+        for image in split.pixels().chunks_exact(split.image_len()) {
+            for (channel, plane) in image.chunks_exact(plane_len).enumerate() {
                 sums[channel] += plane.iter().map(|&p| u64::from(p)).sum::<u64>();
                 squares[channel] += plane.iter().map(|&p| u64::from(p) * u64::from(p)).sum::<u64>();
             }
         }
-        let count = (split.len() * PLANE) as u128;
+        let count = (split.len() * plane_len) as u128;
         let mean = sums.map(|sum| (sum as f64 / (255.0 * count as f64)) as f32);
         let std = std::array::from_fn(|channel| {
+            if channel >= channels {
+                return 1.0;
+            }
             let sum = u128::from(sums[channel]);
             // n^2 times the variance, without rounding.
             let spread = count * u128::from(squares[channel]) - sum * sum;
@@ -63,6 +70,14 @@ impl Normalization {
         }
         Ok(())
     }
+}
+
+/// That a [`Normalization`] has values for this many channels.
+pub(super) fn check_channels(channels: usize) -> Result<(), DataError> {
+    if (1..=CHANNELS).contains(&channels) {
+        return Ok(());
+    }
+    Err(DataError::setting("channels of the images", "1 to 3, one mean and standard deviation each", channels))
 }
 
 /// Random changes of a training image. All are off in [`Augmentation::NONE`], the default.
@@ -121,7 +136,7 @@ fn square(center: usize, side: usize, image: usize) -> [usize; 2] {
     [center.saturating_sub(side / 2), (center + side).saturating_sub(side / 2).min(image)]
 }
 
-/// An image at the size of the input, by planes: red, green, blue.
+/// An image at the size of the input, by planes: red, green, blue, or the ones there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes<'a, P> {
     /// Bytes, or values from 0 to 255 that are not rounded.
@@ -150,7 +165,7 @@ impl Change {
     pub(super) fn apply<P: Copy>(&self, image: Planes<'_, P>, normalize: impl Fn(usize, P) -> f32, out: &mut [f32]) {
         let Planes { pixels, size: (height, width), channels } = image;
         let plane = height * width;
-        debug_assert_eq!((pixels.len(), out.len()), (CHANNELS * plane, CHANNELS * plane));
+        debug_assert_eq!((pixels.len(), out.len() % plane), (out.len(), 0));
         let (rows, columns) = (overlap(self.shift[0], height), overlap(self.shift[1], width));
         for (channel, to) in out.chunks_exact_mut(plane).enumerate() {
             let normalize = |pixel| normalize(channel, pixel);

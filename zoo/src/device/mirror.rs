@@ -7,6 +7,7 @@ use dfdx::prelude::{Backward, Device as DfdxDevice};
 use dfdx::shapes::{Dim, Rank0};
 use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
 use pvlu::Error;
+use pvlu::activation::Definition;
 use pvlu::backend::Backend;
 use pvlu::layer::{AnyTensor, Extent, Host, LayerOutline, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut};
 use pvlu::liveness;
@@ -25,8 +26,8 @@ use crate::model::{Classifier, Model, Network, NetworkOn, Step, SwapError, Updat
 ///
 /// The twin lives on a thread of its own, for a device is at home on one.
 #[derive(Debug)]
-pub struct Mirror<N: 'static, M: 'static, H: 'static, W: 'static, const CLASSES: usize, D: 'static> {
-    host: Classifier<N, H, W, CLASSES>,
+pub struct Mirror<N: 'static, M: 'static, H: 'static, W: 'static, C: 'static, D: 'static> {
+    host: Classifier<N, H, W, C>,
     twin: Worker<Twin<M, D>>,
     place: Device,
     /// Why the twin is not what the host has: it could not be changed. Nothing is computed then.
@@ -39,14 +40,14 @@ struct Twin<M, D> {
     device: D,
 }
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize, D> Mirror<N, N::To<f32, D>, H, W, CLASSES, D>
+impl<N, H: Dim, W: Dim, C: Dim, D> Mirror<N, N::To<f32, D>, H, W, C, D>
 where
-    N: Network<H, W, CLASSES> + TensorCollection<f32, Cpu> + Clone,
-    N::To<f32, D>: NetworkOn<D, H, W, CLASSES>,
+    N: Network<H, W, C> + TensorCollection<f32, Cpu> + Clone,
+    N::To<f32, D>: NetworkOn<D, H, W, C>,
     D: DfdxDevice<f32> + Backend<f32> + Host<f32>,
 {
     /// Copies a classifier's network to the device that `open` opens, and that is shown as `place`.
-    pub fn try_new<F>(mut host: Classifier<N, H, W, CLASSES>, place: Device, open: F) -> Result<Self, DeviceError>
+    pub fn try_new<F>(mut host: Classifier<N, H, W, C>, place: Device, open: F) -> Result<Self, DeviceError>
     where
         F: FnOnce() -> Result<D, Error> + Send + 'static,
     {
@@ -58,15 +59,15 @@ where
             Ok(Twin { net, device })
         };
         let twin = Worker::start(make).map_err(refused)?;
-        // dfdx moves tensors; switches are none.
-        let contents = take(&mut host.net, |_| false).map_err(|error| refused(error.to_string()))?;
+        // dfdx moves tensors but those of a layer with any number of outputs; switches are none.
+        let contents = take(&mut host.net, |_| true).map_err(|error| refused(error.to_string()))?;
         let given = twin.run(move |twin| give(&mut twin.net, contents)).map_err(refused)?;
         given.map_err(|error| refused(error.to_string()))?;
         Ok(Self { host, twin, place, broken: None })
     }
 }
 
-impl<N, M, H, W, const CLASSES: usize, D> Mirror<N, M, H, W, CLASSES, D> {
+impl<N, M, H, W, C: Dim, D> Mirror<N, M, H, W, C, D> {
     /// Whether the twin is what the host has.
     fn check(&self) -> Result<(), Error> {
         self.broken.clone().map_or(Ok(()), Err)
@@ -164,10 +165,10 @@ impl Walker<f32, Cpu> for Lay<'_> {
     }
 }
 
-impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Walk<f32, Cpu> for Mirror<N, M, H, W, CLASSES, D>
+impl<N, M, H: Dim, W: Dim, C: Dim, D> Walk<f32, Cpu> for Mirror<N, M, H, W, C, D>
 where
-    N: Network<H, W, CLASSES>,
-    M: NetworkOn<D, H, W, CLASSES>,
+    N: Network<H, W, C>,
+    M: NetworkOn<D, H, W, C>,
     D: Backend<f32> + Host<f32>,
 {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<f32, Cpu>) -> Result<(), Error> {
@@ -185,10 +186,10 @@ where
     }
 }
 
-impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Mirror<N, M, H, W, CLASSES, D>
+impl<N, M, H: Dim, W: Dim, C: Dim, D> Mirror<N, M, H, W, C, D>
 where
-    N: Network<H, W, CLASSES>,
-    M: NetworkOn<D, H, W, CLASSES>,
+    N: Network<H, W, C>,
+    M: NetworkOn<D, H, W, C>,
     D: Backend<f32> + Host<f32>,
 {
     /// Changes the twin as the host was.
@@ -216,19 +217,20 @@ struct Computed {
 }
 
 impl<M, D> Twin<M, D> {
-    fn step<H: Dim, W: Dim, const CLASSES: usize>(
+    fn step<H: Dim, W: Dim, C: Dim>(
         &mut self,
         images: Vec<f32>,
         size: (H, W),
+        classes: C,
         labels: &[usize],
     ) -> Result<Computed, Error>
     where
-        M: NetworkOn<D, H, W, CLASSES>,
+        M: NetworkOn<D, H, W, C>,
         D: Backend<f32> + Host<f32>,
         Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
     {
         let images = batch(&self.device, images, size)?;
-        let (loss, logits, mut gradients) = train_step(&mut self.net, images, labels)?;
+        let (loss, logits, mut gradients) = train_step(&mut self.net, images, classes, labels)?;
         let mut fetch = Fetch { device: &self.device, gradients: &mut gradients, fetched: BTreeMap::new() };
         self.net.walk(&mut Path::root(), &mut fetch)?;
         let gradients = fetch.fetched;
@@ -236,17 +238,17 @@ impl<M, D> Twin<M, D> {
     }
 }
 
-impl<N, M, H: Dim, W: Dim, const CLASSES: usize, D> Model for Mirror<N, M, H, W, CLASSES, D>
+impl<N, M, H: Dim, W: Dim, C: Dim, D> Model for Mirror<N, M, H, W, C, D>
 where
-    N: Network<H, W, CLASSES>,
-    M: NetworkOn<D, H, W, CLASSES>,
+    N: Network<H, W, C>,
+    M: NetworkOn<D, H, W, C>,
     H: Send + Sync + 'static,
     W: Send + Sync + 'static,
     D: Backend<f32> + Host<f32>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     fn classes(&self) -> usize {
-        CLASSES
+        self.host.classes()
     }
 
     fn image(&self) -> (usize, usize) {
@@ -270,8 +272,8 @@ where
 
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
         self.check()?;
-        let (size, labels) = (self.host.size(), labels.to_vec());
-        let computed = on(&self.twin, move |twin| twin.step(images, size, &labels))?;
+        let (size, classes, labels) = (self.host.size(), self.host.outputs(), labels.to_vec());
+        let computed = on(&self.twin, move |twin| twin.step(images, size, classes, &labels))?;
         let Computed { loss, logits, gradients, moved } = computed;
         let mut lay = Lay { fetched: &gradients, gradients: LeafGradients::none(Gradients::leaky()) };
         self.host.net.walk(&mut Path::root(), &mut lay)?;
@@ -298,7 +300,7 @@ where
         repeated.and(updated)
     }
 
-    fn swap_activation(self: Box<Self>, activation: &str) -> Result<Box<dyn Model>, SwapError> {
+    fn swap_activation(self: Box<Self>, activation: &'static Definition) -> Result<Box<dyn Model>, SwapError> {
         let Self { host, twin, place, .. } = *self;
         // Makes room on the device for the next one.
         drop(twin);

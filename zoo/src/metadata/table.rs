@@ -112,8 +112,8 @@ const fn cifar(name: &'static str, about: &'static str, projection: bool, weight
     Card { name, about, paper: RESNET, labels: LabelSet::Cifar10, preprocessing, weights }
 }
 
-/// Keras says that its VGG weights are ported from those of Oxford under this license, and ResNet50's from He's under
-/// MIT.
+/// Keras says that its VGG weights are ported from those of Oxford under this license, and its ResNets' (v1) from He's
+/// under MIT.
 const CC_BY: Option<&str> = Some("CC-BY");
 const MIT: Option<&str> = Some("MIT");
 const BSD: &str = "BSD-3-Clause";
@@ -123,11 +123,19 @@ use Preprocessing as P;
 
 /// A card for each model of the [`registry`](crate::registry), in its order.
 #[rustfmt::skip] // One line a fact.
-pub static CARDS: [Card; 21] = [
+pub static CARDS: [Card; 30] = [
     Card {
         name: "sequential6conv", about: "six 3x3 convolutions in three stages, two dense layers, for 32x32 images",
         paper: PVLU, labels: Cifar100, preprocessing: P::CIFAR100, weights: &[],
     },
+    imagenet("vgg11", "8 3x3 convolutions in five stages, three dense layers", VGG, P::TORCHVISION, &[
+        torchvision("vgg11-8a719046.pth", P::TORCHVISION, 69.02),
+        timm("timm/vgg11.tv_in1k", P::TORCHVISION, BSD),
+    ]),
+    imagenet("vgg13", "10 3x3 convolutions in five stages, three dense layers", VGG, P::TORCHVISION, &[
+        torchvision("vgg13-19584684.pth", P::TORCHVISION, 69.928),
+        timm("timm/vgg13.tv_in1k", P::TORCHVISION, BSD),
+    ]),
     imagenet("vgg16", "13 3x3 convolutions in five stages, three dense layers", VGG, P::TORCHVISION, &[
         torchvision("vgg16-397923af.pth", P::TORCHVISION, 71.592),
         timm("timm/vgg16.tv_in1k", P::TORCHVISION, BSD),
@@ -138,6 +146,14 @@ pub static CARDS: [Card; 21] = [
         timm("timm/vgg19.tv_in1k", P::TORCHVISION, BSD),
         keras("vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5", P::KERAS_CAFFE, CC_BY, 71.3),
     ]),
+    imagenet("vgg11_bn", "8 3x3 convolutions with batch norm in five stages, three dense layers", VGG, P::TORCHVISION, &[
+        torchvision("vgg11_bn-6002323d.pth", P::TORCHVISION, 70.37),
+        timm("timm/vgg11_bn.tv_in1k", P::TORCHVISION, BSD),
+    ]),
+    imagenet("vgg13_bn", "10 3x3 convolutions with batch norm in five stages, three dense layers", VGG, P::TORCHVISION, &[
+        torchvision("vgg13_bn-abd245e5.pth", P::TORCHVISION, 71.586),
+        timm("timm/vgg13_bn.tv_in1k", P::TORCHVISION, BSD),
+    ]),
     imagenet("vgg16_bn", "13 3x3 convolutions with batch norm in five stages, three dense layers", VGG, P::TORCHVISION, &[
         torchvision("vgg16_bn-6c64b313.pth", P::TORCHVISION, 73.36),
         timm("timm/vgg16_bn.tv_in1k", P::TORCHVISION, BSD),
@@ -146,8 +162,24 @@ pub static CARDS: [Card; 21] = [
         torchvision("vgg19_bn-c79401a0.pth", P::TORCHVISION, 74.218),
         timm("timm/vgg19_bn.tv_in1k", P::TORCHVISION, BSD),
     ]),
+    imagenet("resnet18", "8 basic blocks, as torchvision has it", RESNET, P::TORCHVISION, &[
+        torchvision("resnet18-f37072fd.pth", P::TORCHVISION, 69.758),
+        timm("timm/resnet18.tv_in1k", P::TORCHVISION, BSD),
+        timm("timm/resnet18.a1_in1k", TIMM_A1, "Apache-2.0"),
+    ]),
+    imagenet("resnet34", "16 basic blocks, as torchvision has it", RESNET, P::TORCHVISION, &[
+        torchvision("resnet34-b627a593.pth", P::TORCHVISION, 73.314),
+        timm("timm/resnet34.tv_in1k", P::TORCHVISION, BSD),
+        timm("timm/resnet34.a1_in1k", TIMM_A1, "Apache-2.0"),
+    ]),
     imagenet("resnet50", "16 bottlenecks, stride on the first 1x1 convolution, as Keras has it", RESNET, P::KERAS_CAFFE, &[
         keras("resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5", P::KERAS_CAFFE, MIT, 74.9),
+    ]),
+    imagenet("resnet101", "33 bottlenecks, stride on the first 1x1 convolution, as Keras has it", RESNET, P::KERAS_CAFFE, &[
+        keras("resnet/resnet101_weights_tf_dim_ordering_tf_kernels.h5", P::KERAS_CAFFE, MIT, 76.4),
+    ]),
+    imagenet("resnet152", "50 bottlenecks, stride on the first 1x1 convolution, as Keras has it", RESNET, P::KERAS_CAFFE, &[
+        keras("resnet/resnet152_weights_tf_dim_ordering_tf_kernels.h5", P::KERAS_CAFFE, MIT, 76.6),
     ]),
     imagenet("resnet50_v1_5", "16 bottlenecks, stride on the 3x3 convolution, as torchvision has it", RESNET, P::TORCHVISION, &[
         torchvision("resnet50-0676ba61.pth", P::TORCHVISION, 76.130),
@@ -162,6 +194,13 @@ pub static CARDS: [Card; 21] = [
         timm("timm/resnet101.tv_in1k", P::TORCHVISION, BSD),
         timm("timm/resnet101.tv2_in1k", P::TORCHVISION_V2, BSD),
         timm("timm/resnet101.a1_in1k", TIMM_A1, "Apache-2.0"),
+    ]),
+    imagenet("resnet152_v1_5", "50 bottlenecks, stride on the 3x3 convolution, as torchvision has it", RESNET, P::TORCHVISION, &[
+        torchvision("resnet152-394f9c45.pth", P::TORCHVISION, 78.312),
+        torchvision("resnet152-f82ba261.pth", P::TORCHVISION_V2, 82.284),
+        timm("timm/resnet152.tv_in1k", P::TORCHVISION, BSD),
+        timm("timm/resnet152.tv2_in1k", P::TORCHVISION_V2, BSD),
+        timm("timm/resnet152.a1_in1k", TIMM_A1, "Apache-2.0"),
     ]),
     imagenet("resnet50v2", "16 bottlenecks with pre-activation, as Keras has it", RESNET_V2, P::KERAS_TF, &[
         keras("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels.h5", P::KERAS_TF, None, 76.0),

@@ -5,11 +5,13 @@
 //! `pytorch-cifar-models`. Both fit pretrained weights of those names.
 
 use dfdx::nn::modules::Repeated;
+use pvlu::activation::Relu;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D,
-    TrunkAndHead,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, LinearTo, NormedConv2D, ProjectedResidual, Residual,
+    SubsamplePad2D, TrunkAndHead,
 };
 
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
 
 /// A 3x3 convolution without bias, with stride `S`, and its batch norm.
@@ -52,6 +54,9 @@ pub type TrunkB<A, const BLOCKS: usize, const MORE: usize> =
 /// Mean over the image, and logits.
 pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<64, CLASSES>);
 
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead = (GlobalAvgPool2D, LinearTo<64>);
+
 /// A depth, `6 BLOCKS + 2` layers with weights, with each of the shortcuts.
 macro_rules! depths {
     ($($a:ident $trunk_a:ident $b:ident $trunk_b:ident = $layers:literal [$blocks:literal];)*) => {$(
@@ -72,6 +77,70 @@ depths! {
     ResNet56 ResNet56Trunk ResNet56B ResNet56BTrunk = 56 [9];
     ResNet110 ResNet110Trunk ResNet110B ResNet110BTrunk = 110 [18];
 }
+
+/// The family's models.
+pub static MODELS: [Entry; 10] = [
+    Entry::new::<TrunkAndHead<ResNet20Trunk<Relu>, OpenHead>>(
+        "cifar_resnet20",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(3, false),
+    ),
+    Entry::new::<TrunkAndHead<ResNet32Trunk<Relu>, OpenHead>>(
+        "cifar_resnet32",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(5, false),
+    ),
+    Entry::new::<TrunkAndHead<ResNet44Trunk<Relu>, OpenHead>>(
+        "cifar_resnet44",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(7, false),
+    ),
+    Entry::new::<TrunkAndHead<ResNet56Trunk<Relu>, OpenHead>>(
+        "cifar_resnet56",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(9, false),
+    ),
+    Entry::new::<TrunkAndHead<ResNet110Trunk<Relu>, OpenHead>>(
+        "cifar_resnet110",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(18, false),
+    ),
+    Entry::new::<TrunkAndHead<ResNet20BTrunk<Relu>, OpenHead>>(
+        "cifar_resnet20_b",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(3, true),
+    ),
+    Entry::new::<TrunkAndHead<ResNet32BTrunk<Relu>, OpenHead>>(
+        "cifar_resnet32_b",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(5, true),
+    ),
+    Entry::new::<TrunkAndHead<ResNet44BTrunk<Relu>, OpenHead>>(
+        "cifar_resnet44_b",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(7, true),
+    ),
+    Entry::new::<TrunkAndHead<ResNet56BTrunk<Relu>, OpenHead>>(
+        "cifar_resnet56_b",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(9, true),
+    ),
+    Entry::new::<TrunkAndHead<ResNet110BTrunk<Relu>, OpenHead>>(
+        "cifar_resnet110_b",
+        Sides::Any { least: 8, default: 32 },
+        10,
+        |_| names(18, true),
+    ),
+];
 
 /// Names of the layers of a depth with this many blocks a stage, in the order of a walk.
 pub fn names(blocks: usize, projection: bool) -> Vec<LayerNames> {

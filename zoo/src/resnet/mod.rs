@@ -1,4 +1,5 @@
-//! Residual networks: [`v1`] with bottlenecks, [`v2`] with pre-activation, [`cifar`] for 32x32 images.
+//! Residual networks: [`basic`] with basic blocks, [`v1`] with bottlenecks, [`v2`] with pre-activation, [`cifar`] for
+//! 32x32 images.
 //!
 //! Every size is in the types; only the batch is open here:
 //!
@@ -15,9 +16,11 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+pub mod basic;
 pub mod cifar;
 pub mod v1;
 pub mod v2;
 
-pub use v1::{ResNet50, ResNet50V1_5, ResNet101V1_5};
+pub use basic::{ResNet18, ResNet34};
+pub use v1::{ResNet50, ResNet50V1_5, ResNet101, ResNet101V1_5, ResNet152, ResNet152V1_5};
 pub use v2::{ResNet50V2, ResNet101V2, ResNet152V2};

@@ -5,12 +5,14 @@
 //! is "v1.5": the stride is on the 3x3 convolution, no convolution has a bias, and the pool pads with minus infinity.
 
 use dfdx::nn::modules::Repeated;
+use pvlu::activation::Relu;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
     TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 use pvlu::layer::{KerasResNet, Torch};
 
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
 
 /// A convolution and its batch norm, with the constants `N`.
@@ -98,6 +100,9 @@ pub type TorchTrunk<A, const M2: usize, const M3: usize, const M4: usize, const 
 /// Mean over the image, and logits.
 pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
+
 /// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
 macro_rules! depths {
     ($(
@@ -117,11 +122,39 @@ macro_rules! depths {
 depths! {
     /// ResNet50 of `keras.applications`: 25,636,712 parameters with 1000 classes and ReLU, 49 activation sites.
     ResNet50Trunk ResNet50 BLOCKS_50 = KerasTrunk [3, 4, 6, 3];
+    /// ResNet101 of `keras.applications`: 44,707,176 parameters with 1000 classes and ReLU, 100 activation sites.
+    ResNet101Trunk ResNet101 BLOCKS_101 = KerasTrunk [3, 4, 23, 3];
+    /// ResNet152 of `keras.applications`: 60,419,944 parameters with 1000 classes and ReLU, 151 activation sites.
+    ResNet152Trunk ResNet152 BLOCKS_152 = KerasTrunk [3, 8, 36, 3];
     /// `resnet50` of torchvision: 25,557,032 parameters with 1000 classes and ReLU, 49 activation sites.
     ResNet50V1_5Trunk ResNet50V1_5 BLOCKS_50_V1_5 = TorchTrunk [3, 4, 6, 3];
     /// `resnet101` of torchvision: 44,549,160 parameters with 1000 classes and ReLU, 100 activation sites.
     ResNet101V1_5Trunk ResNet101V1_5 BLOCKS_101_V1_5 = TorchTrunk [3, 4, 23, 3];
+    /// `resnet152` of torchvision: 60,192,808 parameters with 1000 classes and ReLU, 151 activation sites.
+    ResNet152V1_5Trunk ResNet152V1_5 BLOCKS_152_V1_5 = TorchTrunk [3, 8, 36, 3];
 }
+
+/// The family's models.
+pub static MODELS: [Entry; 6] = [
+    Entry::new::<TrunkAndHead<ResNet50Trunk<Relu>, OpenHead>>("resnet50", Sides::IMAGENET, 1000, |_| {
+        keras_names(BLOCKS_50)
+    }),
+    Entry::new::<TrunkAndHead<ResNet101Trunk<Relu>, OpenHead>>("resnet101", Sides::IMAGENET, 1000, |_| {
+        keras_names(BLOCKS_101)
+    }),
+    Entry::new::<TrunkAndHead<ResNet152Trunk<Relu>, OpenHead>>("resnet152", Sides::IMAGENET, 1000, |_| {
+        keras_names(BLOCKS_152)
+    }),
+    Entry::new::<TrunkAndHead<ResNet50V1_5Trunk<Relu>, OpenHead>>("resnet50_v1_5", Sides::IMAGENET, 1000, |_| {
+        torch_names(BLOCKS_50_V1_5)
+    }),
+    Entry::new::<TrunkAndHead<ResNet101V1_5Trunk<Relu>, OpenHead>>("resnet101_v1_5", Sides::IMAGENET, 1000, |_| {
+        torch_names(BLOCKS_101_V1_5)
+    }),
+    Entry::new::<TrunkAndHead<ResNet152V1_5Trunk<Relu>, OpenHead>>("resnet152_v1_5", Sides::IMAGENET, 1000, |_| {
+        torch_names(BLOCKS_152_V1_5)
+    }),
+];
 
 /// Names of the layers of a Keras depth, in the order of a walk.
 pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {
@@ -151,14 +184,23 @@ pub(super) fn keras_classifier(rank: usize) -> LayerNames {
 
 /// Names of the layers of a torchvision depth, in the order of a walk. timm calls them the same.
 pub fn torch_names(blocks: [usize; 4]) -> Vec<LayerNames> {
+    torch_layers(blocks, 3, |_, block| block == 0)
+}
+
+/// Names of the layers of a torchvision ResNet whose blocks have this many convolutions. `projects` says which blocks,
+/// by their stage and their position in it, have a convolution and batch norm as their shortcut.
+pub(super) fn torch_layers(
+    blocks: [usize; 4],
+    convolutions: usize,
+    projects: impl Fn(usize, usize) -> bool,
+) -> Vec<LayerNames> {
     let named = |name: String| LayerNames::torch(name.clone()).timm(name);
     let mut names = vec![named("conv1".to_owned()), named("bn1".to_owned())];
     for (stage, blocks) in (1..).zip(blocks) {
         for block in 0..blocks {
-            let main = ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3"];
-            let projection = ["downsample.0", "downsample.1"].into_iter().filter(|_| block == 0);
-            names
-                .extend(main.into_iter().chain(projection).map(|layer| named(format!("layer{stage}.{block}.{layer}"))));
+            let main = (1..=convolutions).flat_map(|at| [format!("conv{at}"), format!("bn{at}")]);
+            let projection = (0..2).filter(|_| projects(stage, block)).map(|at| format!("downsample.{at}"));
+            names.extend(main.chain(projection).map(|layer| named(format!("layer{stage}.{block}.{layer}"))));
         }
     }
     names.push(named("fc".to_owned()).as_classifier());

@@ -5,11 +5,13 @@
 //! raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which count; stem, projections and
 //! third convolutions have biases, the other convolutions do not.
 
+use crate::entry::{Entry, Sides};
 use crate::names::LayerNames;
 use dfdx::nn::modules::Repeated;
+use pvlu::activation::Relu;
 use pvlu::layer::KerasResNet;
 use pvlu::layer::builder::{
-    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
+    Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
     TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 
@@ -59,6 +61,9 @@ pub type Trunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: u
 /// Mean over the image, and logits.
 pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 
+/// [`Head`] for any number of classes, known when the program runs.
+pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
+
 /// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
 macro_rules! depths {
     ($($(#[$doc:meta])* $trunk:ident $net:ident $blocks:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];)*) => {$(
@@ -80,6 +85,19 @@ depths! {
     /// ResNet152V2 of `keras.applications`: 60,380,648 parameters with 1000 classes and ReLU, 151 activation sites.
     ResNet152V2Trunk ResNet152V2 BLOCKS_152 [3, 8, 36, 3];
 }
+
+/// The family's models.
+pub static MODELS: [Entry; 3] = [
+    Entry::new::<TrunkAndHead<ResNet50V2Trunk<Relu>, OpenHead>>("resnet50v2", Sides::IMAGENET, 1000, |_| {
+        names(BLOCKS_50)
+    }),
+    Entry::new::<TrunkAndHead<ResNet101V2Trunk<Relu>, OpenHead>>("resnet101v2", Sides::IMAGENET, 1000, |_| {
+        names(BLOCKS_101)
+    }),
+    Entry::new::<TrunkAndHead<ResNet152V2Trunk<Relu>, OpenHead>>("resnet152v2", Sides::IMAGENET, 1000, |_| {
+        names(BLOCKS_152)
+    }),
+];
 
 /// Names of the layers of a depth, in the order of a walk.
 pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {

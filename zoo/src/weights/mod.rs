@@ -7,6 +7,7 @@
 //! | [`match_tensors`] | which tensor of a file is which of a model, all or nothing; [`LoadReport`] |
 //! | [`Configuration`] | what a whole-model file of Keras says of its layers, held against what a network computes |
 //! | [`load`], [`save`] | a file into a model and back, by the names that an architecture supplies |
+//! | [`to_bytes`], [`from_bytes`] | the same in memory |
 //! | [`Writer`] | a safetensors file, tensor by tensor, whole or not there |
 //!
 //! Files are not trusted. A damaged or hostile one gives an error that names the file, the tensor, what was expected and
@@ -40,7 +41,7 @@ pub use layout::Layout;
 pub(crate) use matching::is_state;
 pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};
-pub use model::{ACTIVATION_KEY, LoadOptions, load, save, write};
+pub use model::{ACTIVATION_KEY, LoadOptions, from_bytes, load, save, to_bytes, write};
 pub(crate) use name::{layer_of, shape, shown};
 pub use report::{LoadReport, Source};
 pub use safetensors::{Declared, MAX_HEADER, Writer};

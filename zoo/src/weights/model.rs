@@ -6,7 +6,7 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
 use pvlu::activation::{Activation, Param, Relu};
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
+use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker, WalkerMut};
 
 use super::binding::{expected, sources};
 use super::configuration::Configuration;
@@ -16,7 +16,7 @@ use super::{
     match_tensors,
 };
 use crate::names::{KINDS, LayerNames, Part, called};
-use crate::text::message;
+use crate::text::{message, shown};
 
 /// Key of the metadata under which a file names its activation.
 pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
@@ -75,6 +75,7 @@ pub fn load<E: Element + Unit>(
     };
     let matched = match_tensors(file, &tensors, source, &match_options)?;
     let keys: Vec<&str> = matched.tensors.iter().map(|(_, key)| key.as_str()).collect();
+    compare_activation(net, file)?;
     compare_configuration(net, names, file, &keys)?;
     check::<E>(file, &keys, options.allow_non_finite)?;
     let tensors = matched.tensors.iter().map(|(tensor, key)| (tensor.path.as_str(), (*tensor, key.as_str()))).collect();
@@ -85,6 +86,26 @@ pub fn load<E: Element + Unit>(
         Some(error) => Err(error),
         None => Ok(walked.map(|()| matched.report)?),
     }
+}
+
+/// Holds the activation that a file says against those of the network: several have no parameters, or the same.
+fn compare_activation<E: Element + Unit>(net: &mut dyn Walk<E, Cpu>, file: &TensorFile) -> Result<(), WeightsError> {
+    let Some(said) = file.metadata().get(ACTIVATION_KEY).filter(|said| *said != Relu::NAME) else { return Ok(()) };
+    let mut found: BTreeSet<&'static str> = BTreeSet::new();
+    net.each_switch(|switches| {
+        if let Switches::Activation { activation, .. } = switches {
+            found.insert(activation.text());
+        }
+    });
+    if found.is_empty() || found.contains(said.as_str()) {
+        return Ok(());
+    }
+    Err(WeightsError::Structure {
+        path: file.path().to_owned(),
+        what: format!("metadata {ACTIVATION_KEY}"),
+        expected: format!("{}, which the network has", found.into_iter().collect::<Vec<_>>().join(", ")),
+        found: shown(said).to_string(),
+    })
 }
 
 /// Holds what a whole-model file says of its layers against the network.
@@ -174,8 +195,8 @@ struct Read<'a, E> {
 
 impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
     fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), pvlu::Error> {
-        if let Switches::Activation { params, .. } = switches {
-            self.params = params.to_vec();
+        if let Switches::Activation { activation, .. } = switches {
+            self.params = activation.params().to_vec();
         }
         Ok(())
     }
@@ -236,12 +257,53 @@ pub fn write<E: Element + Unit>(
     metadata: &BTreeMap<String, String>,
 ) -> Result<Writer, WeightsError> {
     let path = path.as_ref();
+    write_to(net, names, (path, source), |declared| Writer::create(path, declared, metadata))
+}
+
+/// What stands for the path of a file that is in memory.
+const IN_MEMORY: &str = "weights in memory";
+
+/// As [`save`], into memory: the bytes of a safetensors file.
+///
+/// # Errors
+///
+/// [`WeightsError::Names`] for a source that has no names for the model.
+pub fn to_bytes<E: Element + Unit>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    source: Source,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, WeightsError> {
+    let begin = |declared| Writer::in_memory(IN_MEMORY, declared, metadata);
+    write_to(net, names, (IN_MEMORY.as_ref(), source), begin)?.into_bytes()
+}
+
+/// As [`load`], from the bytes of a file, in any format that [`TensorFile`] knows.
+///
+/// # Errors
+///
+/// As for [`load`], and for [`TensorFile::open`].
+pub fn from_bytes<E: Element + Unit>(
+    net: &mut dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    bytes: impl Into<std::sync::Arc<[u8]>>,
+    options: &LoadOptions,
+) -> Result<LoadReport, WeightsError> {
+    load(net, names, &TensorFile::from_bytes(IN_MEMORY, bytes)?, options)
+}
+
+fn write_to<E: Element + Unit, F: std::io::Write>(
+    net: &dyn Walk<E, Cpu>,
+    names: &[LayerNames],
+    (path, source): (&std::path::Path, Source),
+    begin: impl FnOnce(Vec<Declared>) -> Result<Writer<F>, WeightsError>,
+) -> Result<Writer<F>, WeightsError> {
     let tensors = expected(net, names, source, (path, Format::Safetensors))?;
     let declared = tensors
         .iter()
         .map(|tensor| Declared { name: tensor.key.clone(), dtype: Dtype::of::<E>(), shape: tensor.shape.clone() })
         .collect();
-    let writer = Writer::create(path, declared, metadata)?;
+    let writer = begin(declared)?;
     let mut write = Write { writer, tensors: tensors.iter(), buffer: Vec::new(), error: None };
     let walked = net.walk(&mut Path::root(), &mut write);
     match write.error {
@@ -254,15 +316,15 @@ pub fn write<E: Element + Unit>(
 }
 
 /// Writes every tensor in the order of the walk.
-struct Write<'a, E> {
-    writer: Writer,
+struct Write<'a, E, F> {
+    writer: Writer<F>,
     tensors: std::slice::Iter<'a, Expected>,
     /// A tensor in the order of the file.
     buffer: Vec<E>,
     error: Option<WeightsError>,
 }
 
-impl<E: Element + Unit> Walker<E, Cpu> for Write<'_, E> {
+impl<E: Element + Unit, F: std::io::Write> Walker<E, Cpu> for Write<'_, E, F> {
     fn tensor(&mut self, _: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
         let Some(expected) = self.tensors.next() else { return Ok(()) };
         if self.error.is_some() {

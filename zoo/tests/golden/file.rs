@@ -85,10 +85,13 @@ pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The golden files of a model: the cut one of the repository, if it has one, and the full one of the shared folder, if that
-/// is there.
+/// The golden files of a model: the one of the repository, if it has one, and the full one of the shared folder, if that
+/// is there. The shared folder has none of models that came later; theirs are in the repository.
 pub fn goldens(model: &str) -> Vec<Golden> {
-    let cut = Some(original::tests("golden").join(format!("{model}.json"))).filter(|path| path.exists());
-    let full = shared(&format!("golden/{model}.json"));
-    cut.iter().chain(&full).map(|path| read(path)).collect()
+    let own = Some(original::tests("golden").join(format!("{model}.json"))).filter(|path| path.exists());
+    let full = match own {
+        Some(_) => shared("golden").map(|folder| folder.join(format!("{model}.json"))).filter(|path| path.exists()),
+        None => shared(&format!("golden/{model}.json")),
+    };
+    own.iter().chain(&full).map(|path| read(path)).collect()
 }

@@ -135,7 +135,7 @@ fn fresh(path: &Path, image: Option<(usize, usize)>, tensors: usize, trunk: u64,
 
 /// Logits of a model for small images, with PVLU for ReLU, are numbers and not all the same.
 fn finite(opened: Opened) {
-    let model = opened.model.swap_activation("pvlu").unwrap();
+    let model = opened.model.swap_activation(pvlu_zoo::registry::activation("pvlu").unwrap()).unwrap();
     let images = (0..3 * SMALL.0 * SMALL.1).map(|i| (i % 29) as f32 / 14.0 - 1.0).collect();
     let logits = model.logits(images).unwrap();
     assert!(logits.len() == CLASSES && logits.iter().all(|logit| logit.is_finite()), "{logits:?}");
@@ -167,8 +167,12 @@ originals! {
     torchvision_vgg16: "vgg16", TORCH_VGG, LAST_OF_VGG, [Safetensors];
     timm_vgg16: "vgg16", TIMM_VGG, LAST_OF_VGG, [Safetensors];
     keras_vgg16: "vgg16", KERAS_VGG, LAST_OF_VGG, [Safetensors, KerasLegacy, Keras3];
+    timm_vgg11_bn: "vgg11_bn", TIMM_VGG, LAST_OF_VGG, [Safetensors];
+    torchvision_resnet18: "resnet18", ["fc"], LAST_OF_RESNET, [Safetensors];
+    timm_resnet34: "resnet34", ["fc"], LAST_OF_RESNET, [Safetensors];
     torchvision_resnet50: "resnet50_v1_5", ["fc"], LAST_OF_RESNET, [Safetensors];
     timm_resnet50: "resnet50_v1_5", ["fc"], LAST_OF_RESNET, [Safetensors];
     keras_resnet50: "resnet50", ["predictions"], LAST_OF_RESNET, [Safetensors, KerasLegacy, Keras3];
+    keras_resnet101: "resnet101", ["predictions"], LAST_OF_RESNET, [KerasLegacy, Keras3];
     keras_resnet50v2: "resnet50v2", ["predictions"], LAST_OF_RESNET, [Safetensors, KerasLegacy, Keras3];
 }

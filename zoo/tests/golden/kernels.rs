@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use pvlu::kernel::Element;
 use pvlu::layer::{Extent, LayerKind, Path};
-use pvlu_zoo::registry::{CLASSES, MODELS, Options, Start};
+use pvlu_zoo::registry::{Options, Start, activation_names, models};
 
 use crate::models::ONE_AT_A_TIME;
 
@@ -55,12 +55,12 @@ impl<E: Element> Output<E> {
 /// The layers of every model, each shape once, and the first model that has it.
 fn cases() -> BTreeMap<String, (Case, &'static str)> {
     let mut cases = BTreeMap::new();
-    for entry in &MODELS {
+    for entry in models() {
         for side in entry.sides().of_heads() {
             // Only the last layer, behind which there is no activation, depends on the number of classes.
-            let heads = CLASSES.into_iter().map(|classes| (entry.activations[0], classes));
-            let others = entry.activations.iter().skip(1).map(|activation| (*activation, entry.classes()));
-            for (activation, classes) in heads.chain(others) {
+            let heads = [10, 100, 1000].map(|classes| ("relu", classes));
+            let others = activation_names().into_iter().map(|activation| (activation, entry.classes()));
+            for (activation, classes) in heads.into_iter().chain(others) {
                 let options = Options { activation, classes, image: Some((side, side)), weights: Start::Unfilled };
                 let model = entry.build(&options).unwrap();
                 let mut add = |layer: pvlu::layer::LayerOutline<'_>| {

@@ -1,21 +1,30 @@
 //! Parameters, sites and channels, against numbers from elsewhere.
 
 use pvlu::layer::{Extent, LayerKind, Path, Role};
-use pvlu_zoo::registry::{Entry, MODELS, Options, Start};
+use pvlu_zoo::registry::{Entry, Options, Start, activation_names, models};
 
 /// Parameters and running statistics with ReLU, activation sites, and the sum of their channels.
 ///
 /// Those of Keras' models with 1000 classes are what `count_params` says, statistics included; torchvision's are the
 /// parameters alone; those of the CIFAR ResNets and of the six convolutions were counted by hand from their papers.
-const EXPECTED: [(&str, usize, usize, usize, usize, usize); 15] = [
+const EXPECTED: [(&str, usize, usize, usize, usize, usize); 24] = [
     ("sequential6conv", 100, 1_387_396, 0, 7, 960),
+    ("vgg11", 1000, 132_863_336, 0, 10, 10_944),
+    ("vgg13", 1000, 133_047_848, 0, 12, 11_136),
     ("vgg16", 1000, 138_357_544, 0, 15, 12_416),
     ("vgg19", 1000, 143_667_240, 0, 18, 13_696),
+    ("vgg11_bn", 1000, 132_868_840, 5_504, 10, 10_944),
+    ("vgg13_bn", 1000, 133_053_736, 5_888, 12, 11_136),
     ("vgg16_bn", 1000, 138_365_992, 8_448, 15, 12_416),
     ("vgg19_bn", 1000, 143_678_248, 11_008, 18, 13_696),
+    ("resnet18", 1000, 11_689_512, 9_600, 17, 3_904),
+    ("resnet34", 1000, 21_797_672, 17_024, 33, 7_616),
     ("resnet50", 1000, 25_636_712 - 53_120, 53_120, 49, 22_720),
+    ("resnet101", 1000, 44_707_176 - 105_344, 105_344, 100, 48_832),
+    ("resnet152", 1000, 60_419_944 - 151_424, 151_424, 151, 71_872),
     ("resnet50_v1_5", 1000, 25_557_032, 53_120, 49, 22_720),
     ("resnet101_v1_5", 1000, 44_549_160, 105_344, 100, 48_832),
+    ("resnet152_v1_5", 1000, 60_192_808, 151_424, 151, 71_872),
     ("resnet50v2", 1000, 25_613_800 - 45_440, 45_440, 49, 22_720),
     ("resnet101v2", 1000, 44_675_560 - 97_664, 97_664, 100, 48_832),
     ("resnet152v2", 1000, 60_380_648 - 143_744, 143_744, 151, 71_872),
@@ -65,8 +74,9 @@ fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -
     let mut outlined = 0;
     let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
         outlined += layer.tensor_elements();
-        if let LayerKind::Activation { name, parameters } = layer.kind {
-            assert_eq!(name, activation, "{what}: no activation is another one");
+        if let LayerKind::Activation { activation: found } = layer.kind {
+            let parameters = found.params().len();
+            assert_eq!(found.name(), activation, "{what}: no activation is another one");
             counts.sites += 1;
             counts.channels += layer.output.channels();
             let expected = (parameters > 0).then_some((parameters, layer.output.channels()));
@@ -94,10 +104,10 @@ fn parameters_and_sites_are_those_of_the_originals() {
 
 #[test]
 fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_activation() {
-    for entry in &MODELS {
+    for entry in models() {
         for side in entry.sides().of_heads() {
             let relu = count(entry, "relu", 10, side);
-            for &activation in entry.activations {
+            for activation in activation_names() {
                 let found = count(entry, activation, 10, side);
                 let of_activations = found.parameters - relu.parameters;
                 assert_eq!(of_activations % relu.channels, 0, "{} {activation}", entry.name);
@@ -106,16 +116,18 @@ fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_ac
         }
     }
     // The small head of VGG: 512 x 512 and 512 x 10, with biases, and one site.
-    let [large, small] = [224, 32].map(|side| count(&MODELS[1], "relu", 10, side));
-    let trunk = 14_714_688;
-    assert_eq!(small.parameters, trunk + 512 * 513 + 513 * 10);
-    assert_eq!(large.parameters, trunk + 25_089 * 4096 + 4097 * 4096 + 4097 * 10);
-    assert_eq!((small.sites, small.channels), (14, large.channels - 2 * 4096 + 512));
+    for (name, trunk, sites) in [("vgg11", 9_220_480, 9), ("vgg13_bn", 9_410_880, 11), ("vgg16", 14_714_688, 14)] {
+        let entry = pvlu_zoo::registry::find(name).unwrap();
+        let [large, small] = [224, 32].map(|side| count(entry, "relu", 10, side));
+        assert_eq!(small.parameters, trunk + 512 * 513 + 513 * 10, "{name}");
+        assert_eq!(large.parameters, trunk + 25_089 * 4096 + 4097 * 4096 + 4097 * 10, "{name}");
+        assert_eq!((small.sites, small.channels), (sites, large.channels - 2 * 4096 + 512), "{name}");
+    }
 }
 
 #[test]
 fn every_model_has_a_description_and_names_for_every_layer() {
-    for entry in &MODELS {
+    for entry in models() {
         assert!(pvlu_zoo::metadata::find(entry.name).is_some(), "{} has no metadata", entry.name);
         assert!(!entry.names(entry.image()).is_empty());
     }

@@ -3,6 +3,7 @@
 // Tests compare with the system's functions.
 #![allow(clippy::disallowed_methods)]
 
+mod choice;
 mod counts;
 mod freezing;
 mod numerics;

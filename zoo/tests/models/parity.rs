@@ -1,18 +1,18 @@
 //! Training steps of every model, and PVLU in the place of ReLU.
 
 use pvlu::layer::{Mode, Path, Role, Switch};
-use pvlu_zoo::registry::{MODELS, Start};
+use pvlu_zoo::registry::{Start, activation, models};
 
 use crate::{images, small};
 
 #[test]
 fn pvlu_at_alpha_zero_is_relu_to_the_last_bit_in_every_model() {
-    for entry in &MODELS {
+    for entry in models() {
         let relu = small(entry, "relu", Start::Seed(11));
         let expected = relu.logits(images(2)).unwrap();
         assert_eq!(expected.len(), 2 * 10);
         assert!(expected.iter().all(|logit| logit.is_finite()) && expected.iter().any(|logit| *logit != expected[0]));
-        let pvlu = relu.swap_activation("pvlu").unwrap();
+        let pvlu = relu.swap_activation(activation("pvlu").unwrap()).unwrap();
         assert_eq!(pvlu.activation(), Some("pvlu"));
         let found = pvlu.logits(images(2)).unwrap();
         let bits = |logits: &[f32]| logits.iter().map(|logit| logit.to_bits()).collect::<Vec<_>>();
@@ -23,7 +23,7 @@ fn pvlu_at_alpha_zero_is_relu_to_the_last_bit_in_every_model() {
 #[test]
 fn a_step_of_every_model_reaches_every_parameter() {
     let mut still = Vec::new();
-    for entry in &MODELS {
+    for entry in models() {
         let mut model = small(entry, "pvlu", Start::Seed(5));
         model.set_mode(Mode::Train);
         let mut step = model.step(images(2), &[3, 8]).unwrap();
@@ -76,7 +76,7 @@ fn a_swap_keeps_switches_and_every_other_tensor() {
     let mut relu = small(entry, "relu", Start::Seed(2));
     relu.net_mut().freeze_batch_norm(true, true);
     let before = crate::bits(&*relu);
-    let pvlu = relu.swap_activation("pvlu").unwrap();
+    let pvlu = relu.swap_activation(activation("pvlu").unwrap()).unwrap();
     let after = crate::bits(&*pvlu);
     assert_eq!(after.len(), before.len() + 2 * 19);
     assert!(before.iter().all(|tensor| after.contains(tensor)));
@@ -84,7 +84,7 @@ fn a_swap_keeps_switches_and_every_other_tensor() {
     pvlu.tensors(&mut |tensor| trained.extend(tensor.slot.trained.then_some(tensor.slot.role))).unwrap();
     assert!(!trained.contains(&Role::Scale), "batch norms are still frozen");
 
-    let error = small(entry, "relu", Start::Unfilled).swap_activation("elu").err().unwrap();
-    let says = "cannot swap the activation to \"elu\" (did you mean prelu?); possible are prelu, vlu, pvlu";
+    let error = pvlu.swap_activation(activation("elu").unwrap()).err().unwrap();
+    let says = "cannot swap the activation \"pvlu\" for \"elu\": only a model with relu can";
     assert_eq!(error.to_string(), says);
 }

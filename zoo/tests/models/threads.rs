@@ -17,7 +17,7 @@ fn the_deepest_and_the_largest_model_live_on_a_stack_of_two_mebibytes() {
             drop(entry.build(&options).unwrap());
             let model = small(entry, "relu", Start::Seed(1));
             assert_eq!(model.logits(images(1)).unwrap().len(), 10);
-            let mut model = model.swap_activation("pvlu").unwrap();
+            let mut model = model.swap_activation(pvlu_zoo::registry::activation("pvlu").unwrap()).unwrap();
             let step = model.step(images(1), &[0]).unwrap();
             assert!(step.loss.is_finite());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pvlu::layer::{Mode, Role, Switches};
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{ACTIVATIONS, CLASSES, MODELS, RegistryError, build};
+use pvlu_zoo::registry::{RegistryError, activation_names, build, models};
 
 use crate::support::{images, in_order};
 
@@ -55,7 +55,7 @@ fn each_activation_adds_its_parameters_for_each_channel() {
 #[test]
 fn every_parameter_gets_a_gradient() {
     let batch = in_order(&images(12), 12).epoch(0).next().unwrap();
-    for activation in ACTIVATIONS {
+    for activation in activation_names() {
         let mut model = sequential(activation, 10);
         model.set_mode(Mode::Train);
         let mut trained = BTreeMap::new();
@@ -99,7 +99,7 @@ fn equal_seeds_give_equal_weights_up_to_a_factor() {
         all
     };
     let relu = weights("relu", 1);
-    for activation in ACTIVATIONS {
+    for activation in activation_names() {
         let other = weights(activation, 1);
         let factor = other[0] / relu[0];
         assert_eq!(other.len(), relu.len());
@@ -114,11 +114,13 @@ fn unknown_names_are_errors_that_list_the_known_ones() {
     let error = |model, activation, classes| build(model, activation, classes, 0).err().unwrap();
     let unknown = error("alexnet", "relu", 10);
     assert!(
-        matches!(unknown, RegistryError::Model { .. }) && unknown.to_string().contains(MODELS[0].name),
+        matches!(unknown, RegistryError::Model { .. }) && unknown.to_string().contains(models()[0].name),
         "{unknown}"
     );
-    let unknown = error("sequential6conv", "gelu", 10);
-    assert!(ACTIVATIONS.iter().all(|name| unknown.to_string().contains(name)), "{unknown}");
-    let unknown = error("sequential6conv", "relu", 11);
-    assert!(CLASSES.iter().all(|count| unknown.to_string().contains(&count.to_string())), "{unknown}");
+    let unknown = error("sequential6conv", "geglu", 10);
+    assert!(activation_names().iter().all(|name| unknown.to_string().contains(name)), "{unknown}");
+    for classes in [0, 1, 65_537, usize::MAX] {
+        let unknown = error("sequential6conv", "relu", classes).to_string();
+        assert_eq!(unknown, format!("sequential6conv does not take {classes} classes; it takes 2 to 65536"));
+    }
 }

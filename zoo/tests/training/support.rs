@@ -19,9 +19,9 @@ pub type Small = (Stage, Flatten2D<8, 8, 8, 512>, Dropout<25>, Linear<512, 10>);
 type Stage = (Conv2D<3, 8, 3, 2, 1>, BatchNorm2D<8>, Act<Pvlu, 8>, MaxPool2D<2, 2>);
 
 /// Builds a network for 32x32 images and 10 classes.
-pub fn build<N: BuildOnDevice<Cpu, f32>>(seed: u64) -> Classifier<N::Built, Const<32>, Const<32>, 10>
+pub fn build<N: BuildOnDevice<Cpu, f32>>(seed: u64) -> Classifier<N::Built, Const<32>, Const<32>, Const<10>>
 where
-    N::Built: Network<Const<32>, Const<32>, 10>,
+    N::Built: Network<Const<32>, Const<32>, Const<10>>,
 {
     let mut model = Classifier::cifar(Cpu::seed_from_u64(seed).build_module::<N, f32>());
     model.seed_dropout(seed);

@@ -130,7 +130,7 @@ impl Walk<f32, Cpu> for Forgetful {
 impl NonMutableModule for Forgetful {}
 
 impl<T: Track<f32, Cpu>> Module<Images<Const<32>, Const<32>, T>> for Forgetful {
-    type Output = Logits<10, T>;
+    type Output = Logits<Const<10>, T>;
     type Error = Error;
 
     fn try_forward(&self, images: Images<Const<32>, Const<32>, T>) -> Result<Self::Output, Error> {
@@ -139,7 +139,7 @@ impl<T: Track<f32, Cpu>> Module<Images<Const<32>, Const<32>, T>> for Forgetful {
     }
 }
 
-fn forgetful() -> Classifier<Forgetful, Const<32>, Const<32>, 10> {
+fn forgetful() -> Classifier<Forgetful, Const<32>, Const<32>, Const<10>> {
     let device = Cpu::seed_from_u64(4);
     let used = device.build_module::<builder::Linear<3072, 10>, f32>();
     let forgotten = device.build_module::<builder::Linear<10, 10>, f32>();

@@ -11,8 +11,11 @@
 //! `planes` handles wide channels, one (n, c) plane after the other; `rows` handles narrow ones, along whole rows of
 //! `channels * inner` elements. Both cut the work into tasks whose size depends on the layout alone, sum in a fixed order
 //! and finish in `f64`, so that results do not depend on the number of threads.
+//!
+//! [`program`] does the same for formulas that are known only when the program runs.
 
 mod planes;
+pub mod program;
 mod rows;
 
 use std::fmt::{self, Debug};
@@ -61,6 +64,49 @@ impl<E> Copy for Kernels<E> {}
 impl<E> Debug for Kernels<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kernels").finish_non_exhaustive()
+    }
+}
+
+/// What computes an activation.
+#[derive(Clone, Copy, Debug)]
+pub enum Computation<E: 'static> {
+    /// Kernels that are compiled for its formula.
+    Compiled(Kernels<E>),
+    /// A list of operations, for a formula that is known only when the program runs.
+    Written(&'static program::Program),
+}
+
+impl<E: Element> Computation<E> {
+    /// See [`forward`].
+    pub fn forward(&self, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+        match self {
+            Self::Compiled(kernels) => (kernels.forward)(layout, x, params, y),
+            Self::Written(program) => program::forward(program, layout, x, params, y),
+        }
+    }
+
+    /// See [`forward_in_place`].
+    pub fn forward_in_place(&self, layout: Layout, params: &[&[E]], x: &mut [E]) {
+        match self {
+            Self::Compiled(kernels) => (kernels.forward_in_place)(layout, params, x),
+            Self::Written(program) => program::forward_in_place(program, layout, params, x),
+        }
+    }
+
+    /// See [`backward`].
+    pub fn backward(
+        &self,
+        layout: Layout,
+        x: &[E],
+        params: &[&[E]],
+        cotangent: &[E],
+        grad_x: InputGradient<&mut [E]>,
+        grad_params: &mut [Option<&mut [E]>],
+    ) {
+        match self {
+            Self::Compiled(kernels) => (kernels.backward)(layout, x, params, cotangent, grad_x, grad_params),
+            Self::Written(program) => program::backward(program, layout, x, params, cotangent, grad_x, grad_params),
+        }
     }
 }
 

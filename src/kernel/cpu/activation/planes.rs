@@ -11,7 +11,7 @@ use crate::kernel::{Element, Formula, ParamArray};
 const FOLD: usize = 64;
 
 /// Whole planes in one task.
-fn planes_per_task(layout: Layout) -> usize {
+pub(super) fn planes_per_task(layout: Layout) -> usize {
     (TASK / layout.inner).max(1)
 }
 
@@ -174,7 +174,7 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
 /// The first `len` elements, and zero in the other lanes: past the end of a plane a derivative can be infinite, and then
 /// its product with a cotangent of zero is not zero.
 #[inline(always)]
-fn first<V: Lane>(register: V, len: usize) -> V {
+pub(super) fn first<V: Lane>(register: V, len: usize) -> V {
     if len >= V::WIDTH {
         return register;
     }

@@ -29,16 +29,16 @@ fn rows_per_tile(layout: Layout) -> usize {
 }
 
 /// The parameters spread out over a tile.
-struct Tile<E> {
-    len: usize,
+pub(super) struct Tile<E> {
+    pub(super) len: usize,
     /// From one parameter to the next, in `params` and in the sums of a task.
-    stride: usize,
+    pub(super) stride: usize,
     /// `[parameters, stride]`
-    params: Vec<E>,
+    pub(super) params: Vec<E>,
 }
 
 impl<E: Element> Tile<E> {
-    fn new(layout: Layout, params: &[&[E]]) -> Self {
+    pub(super) fn new(layout: Layout, params: &[&[E]]) -> Self {
         let rows = rows_per_tile(layout);
         let len = rows * layout.channels * layout.inner;
         let stride = len + GAP;
@@ -53,7 +53,7 @@ impl<E: Element> Tile<E> {
     }
 
     /// Elements in one task.
-    fn task(&self) -> usize {
+    pub(super) fn task(&self) -> usize {
         self.len * (TASK / self.len).max(TILES)
     }
 
@@ -124,7 +124,7 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
 }
 
 /// Adds the sums over a tile to those of its channels.
-fn fold<E: Element>(sums: &[E], inner: usize, partials: &mut [f64]) {
+pub(super) fn fold<E: Element>(sums: &[E], inner: usize, partials: &mut [f64]) {
     for row in sums.chunks_exact(partials.len() * inner) {
         if inner == 1 {
             // The same as below, which is slow on single elements.

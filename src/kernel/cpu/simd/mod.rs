@@ -8,10 +8,16 @@
 //! Closures do not inherit the instruction set of the function that they are written in, so parallel kernels split the
 //! work first and call [`dispatch`] within each task.
 
+mod erf;
+mod functions;
 mod level;
+mod logarithm;
+mod normal;
+mod parts;
 mod portable;
 mod real;
 mod sine;
+mod tanh;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod x86;

@@ -2,8 +2,10 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use super::functions::transcendental;
+use super::parts::{Parts, ROOT_HALF};
 use super::real::{Lane, Real};
-use super::sine::{self, Parts};
+use super::{erf, logarithm, normal, sine, tanh};
 use crate::kernel::Element;
 use crate::kernel::element::Sealed;
 
@@ -38,9 +40,8 @@ impl<E: Element, const FMA: bool> Neg for Scalar<E, FMA> {
     }
 }
 
-/// What both element types share; the transcendental functions differ.
 macro_rules! real {
-    ($elem:ty, $fma:path, { $($functions:item)* }) => {
+    ($elem:ident, $fma:path) => {
         impl<const FMA: bool> Real for Scalar<$elem, FMA> {
             #[inline(always)]
             fn of(value: f64) -> Self {
@@ -56,7 +57,39 @@ macro_rules! real {
             fn if_positive(self, positive: Self, other: Self) -> Self {
                 if self.0 > 0.0 { positive } else { other }
             }
-            $($functions)*
+            #[inline(always)]
+            fn abs(self) -> Self {
+                Scalar(self.0.abs())
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                Scalar(self.0.sqrt())
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                if self.0 > other.0 {
+                    self
+                } else if self.0 < other.0 {
+                    other
+                } else if self.0 == other.0 {
+                    Scalar($elem::from_bits(self.0.to_bits() & other.0.to_bits()))
+                } else {
+                    self + other
+                }
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                if self.0 < other.0 {
+                    self
+                } else if self.0 > other.0 {
+                    other
+                } else if self.0 == other.0 {
+                    Scalar($elem::from_bits(self.0.to_bits() | other.0.to_bits()))
+                } else {
+                    self + other
+                }
+            }
+            transcendental!($elem);
         }
 
         impl<const FMA: bool> Lane for Scalar<$elem, FMA> {
@@ -79,35 +112,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, libm::fmaf, {
-    #[inline(always)]
-    fn sin_cos(self) -> (Self, Self) {
-        sine::sin_cos(self)
-    }
-    #[inline(always)]
-    fn exp(self) -> Self {
-        sine::exp(self)
-    }
-    #[inline(always)]
-    fn exp_m1(self) -> Self {
-        sine::exp_m1(self)
-    }
-});
-
-real!(f64, libm::fma, {
-    #[inline(always)]
-    fn sin_cos(self) -> (Self, Self) {
-        sine::sin_cos_f64(self)
-    }
-    #[inline(always)]
-    fn exp(self) -> Self {
-        sine::each_f64(self, libm::exp)
-    }
-    #[inline(always)]
-    fn exp_m1(self) -> Self {
-        sine::each_f64(self, libm::expm1)
-    }
-});
+real!(f32, libm::fmaf);
+real!(f64, libm::fma);
 
 impl<const FMA: bool> Parts for Scalar<f32, FMA> {
     #[inline(always)]
@@ -138,5 +144,15 @@ impl<const FMA: bool> Parts for Scalar<f32, FMA> {
     #[inline(always)]
     fn exp2_integer(self) -> Self {
         Scalar(f32::from_bits(((self.0 as i32 + 127) << 23) as u32))
+    }
+    #[inline(always)]
+    fn mantissa(self) -> (Self, Self) {
+        let bits = self.0.to_bits() as i32;
+        let k = bits.wrapping_sub(ROOT_HALF) >> 23;
+        (Scalar(f32::from_bits(bits.wrapping_sub(k << 23) as u32)), Scalar(-k as f32))
+    }
+    #[inline(always)]
+    fn with_sign_of(self, sign: Self) -> Self {
+        Scalar(self.0.copysign(sign.0))
     }
 }

@@ -7,21 +7,8 @@
 //!
 //! `f64`: element by element from the crate `libm`. The system's library has other last bits on other systems.
 
+use super::parts::Parts;
 use super::real::{Lane, MAX_WIDTH};
-
-/// What the functions below need of a register of `f32` beyond [`Lane`].
-pub(super) trait Parts: Lane<Elem = f32> {
-    /// To the nearest integer, ties to even.
-    fn round(self) -> Self;
-    /// Clamped to `[low, high]`; NaN stays NaN.
-    fn clamp(self, low: f32, high: f32) -> Self;
-    /// Whether every |x| is at most `bound` (false for a NaN).
-    fn all_within(self, bound: f32) -> bool;
-    /// Turns the sine and cosine of the reduced angle into those of the angle in the given quadrant (an integer).
-    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self);
-    /// `2^x` for an integer x in `[-126, 127]`.
-    fn exp2_integer(self) -> Self;
-}
 
 /// Where the fast reduction ends: the quadrant then has 13 bits.
 const FAST: f32 = 1.0e4;

@@ -1,6 +1,8 @@
 use super::*;
 use crate::kernel::Element;
 
+mod functions;
+
 /// Applies one function of [`Real`] to a slice, at one level.
 struct Map<'a, E, F> {
     x: &'a [E],
@@ -40,6 +42,16 @@ function!(Sin, |x| x.sin());
 function!(Cos, |x| x.cos());
 function!(Exp, |x| x.exp());
 function!(ExpM1, |x| x.exp_m1());
+function!(Ln, |x| x.ln());
+function!(Ln1p, |x| x.ln_1p());
+function!(Sqrt, |x| x.sqrt());
+function!(Tanh, |x| x.tanh());
+function!(Erf, |x| x.erf());
+function!(Normal, |x| x.normal().0);
+function!(Density, |x| x.normal().1);
+function!(Abs, |x| x.abs());
+function!(Max, |x| x.max(R::of(0.5)));
+function!(Min, |x| (-x).min(x * x));
 function!(Relu, |x| x.relu());
 function!(Step, |x| x.step());
 function!(Sigmoid, |x| x.sigmoid());
@@ -177,6 +189,16 @@ fn an_element_has_the_same_bits_at_every_level_whatever_its_neighbors() {
         check(x, SinCos, "sin_cos");
         check(x, Exp, "exp");
         check(x, ExpM1, "exp_m1");
+        check(x, Ln, "ln");
+        check(x, Ln1p, "ln_1p");
+        check(x, Sqrt, "sqrt");
+        check(x, Tanh, "tanh");
+        check(x, Erf, "erf");
+        check(x, Normal, "normal");
+        check(x, Density, "density");
+        check(x, Abs, "abs");
+        check(x, Max, "max");
+        check(x, Min, "min");
         check(x, Relu, "relu");
         check(x, Step, "step");
         check(x, Sigmoid, "sigmoid");

@@ -7,9 +7,9 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use super::functions::transcendental;
 use super::real::{Lane, MAX_WIDTH, Real};
-use super::sine::{self, Parts};
-use super::{Kernel, Level, Portable, Simd};
+use super::{Kernel, Level, Portable, Simd, erf, logarithm, normal, sine, tanh};
 use crate::kernel::element::{Element, Sealed};
 
 /// AVX2 and FMA: registers of 32 bytes.
@@ -182,13 +182,26 @@ fn transpose16(square: &mut [F32x16; MAX_WIDTH]) {
     });
 }
 
+/// Of each element the one of `then` where the comparison `OP` of `a` and `b` holds, else that of `other`.
+macro_rules! choose {
+    ($name:ident, $repr:ty, |$a:ident, $b:ident, $then:ident, $other:ident| $choice:expr) => {
+        #[inline(always)]
+        fn $name<const OP: i32>($a: $repr, $b: $repr, $then: $repr, $other: $repr) -> $repr {
+            intrinsic!($choice)
+        }
+    };
+}
+choose!(choose8, __m256, |a, b, then, other| _mm256_blendv_ps(other, then, _mm256_cmp_ps::<OP>(a, b)));
+choose!(choose4_f64, __m256d, |a, b, then, other| _mm256_blendv_pd(other, then, _mm256_cmp_pd::<OP>(a, b)));
+choose!(choose16, __m512, |a, b, then, other| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<OP>(a, b), other, then));
+choose!(choose8_f64, __m512d, |a, b, then, other| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<OP>(a, b), other, then));
+
 macro_rules! register {
     (
-        $(#[$doc:meta])* $name:ident($repr:ty) of $elem:ty, $width:literal,
-        add $add:ident, sub $sub:ident, mul $mul:ident, div $div:ident, xor $xor:ident, fma $fma:ident, max $max:ident,
-        set1 $set1:ident, loadu $loadu:ident, storeu $storeu:ident,
-        if_positive |$x:ident, $positive:ident, $other:ident| $choose:expr,
-        { $($functions:item)* }, { $($lane_functions:item)* }
+        $(#[$doc:meta])* $name:ident($repr:ty) of $elem:ident, $width:literal,
+        add $add:ident, sub $sub:ident, mul $mul:ident, div $div:ident, fma $fma:ident, sqrt $sqrt:ident,
+        xor $xor:ident, and $and:ident, or $or:ident, andnot $andnot:ident, max $max:ident, min $min:ident,
+        set1 $set1:ident, loadu $loadu:ident, storeu $storeu:ident, choose $choose:ident, { $($lane_functions:item)* }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -221,15 +234,33 @@ macro_rules! register {
             }
             #[inline(always)]
             fn if_positive(self, positive: Self, other: Self) -> Self {
-                let ($x, $positive, $other) = (self.0, positive.0, other.0);
-                Self(intrinsic!($choose))
+                Self($choose::<_CMP_GT_OQ>(self.0, Self::splat(0.0).0, positive.0, other.0))
             }
             #[inline(always)]
             fn relu(self) -> Self {
                 // The instruction returns its second operand where either is NaN or both are zeros.
                 Self(intrinsic!($add($set1(0.0), $max($set1(0.0), self.0))))
             }
-            $($functions)*
+            #[inline(always)]
+            fn abs(self) -> Self {
+                Self(intrinsic!($andnot($set1(-0.0), self.0)))
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                Self(intrinsic!($sqrt(self.0)))
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // Either order gives the larger one, or of zeros the second: together they have a sign only if both do.
+                let larger = intrinsic!($and($max(self.0, other.0), $max(other.0, self.0)));
+                Self($choose::<_CMP_UNORD_Q>(self.0, other.0, (self + other).0, larger))
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                let smaller = intrinsic!($or($min(self.0, other.0), $min(other.0, self.0)));
+                Self($choose::<_CMP_UNORD_Q>(self.0, other.0, (self + other).0, smaller))
+            }
+            transcendental!($elem);
         }
 
         impl Lane for $name {
@@ -264,46 +295,13 @@ macro_rules! register {
     };
 }
 
-/// `f32` functions come from polynomials, `f64` ones element by element from `libm`.
-macro_rules! transcendental {
-    (f32) => {
-        #[inline(always)]
-        fn sin_cos(self) -> (Self, Self) {
-            sine::sin_cos(self)
-        }
-        #[inline(always)]
-        fn exp(self) -> Self {
-            sine::exp(self)
-        }
-        #[inline(always)]
-        fn exp_m1(self) -> Self {
-            sine::exp_m1(self)
-        }
-    };
-    (f64) => {
-        #[inline(always)]
-        fn sin_cos(self) -> (Self, Self) {
-            sine::sin_cos_f64(self)
-        }
-        #[inline(always)]
-        fn exp(self) -> Self {
-            sine::each_f64(self, libm::exp)
-        }
-        #[inline(always)]
-        fn exp_m1(self) -> Self {
-            sine::each_f64(self, libm::expm1)
-        }
-    };
-}
-
 register! {
     /// Eight `f32`.
     F32x8(__m256) of f32, 8,
-    add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, xor _mm256_xor_ps,
-    fma _mm256_fmadd_ps, max _mm256_max_ps, set1 _mm256_set1_ps, loadu _mm256_loadu_ps, storeu _mm256_storeu_ps,
-    if_positive |x, positive, other| _mm256_blendv_ps(other, positive, _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())),
-    { transcendental!(f32); },
-    {
+    add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, fma _mm256_fmadd_ps,
+    sqrt _mm256_sqrt_ps, xor _mm256_xor_ps, and _mm256_and_ps, or _mm256_or_ps, andnot _mm256_andnot_ps,
+    max _mm256_max_ps, min _mm256_min_ps, set1 _mm256_set1_ps, loadu _mm256_loadu_ps, storeu _mm256_storeu_ps,
+    choose choose8, {
         #[inline(always)]
         fn transpose(square: &mut [Self; MAX_WIDTH]) {
             transpose8(square);
@@ -314,21 +312,19 @@ register! {
 register! {
     /// Four `f64`.
     F64x4(__m256d) of f64, 4,
-    add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, xor _mm256_xor_pd,
-    fma _mm256_fmadd_pd, max _mm256_max_pd, set1 _mm256_set1_pd, loadu _mm256_loadu_pd, storeu _mm256_storeu_pd,
-    if_positive |x, positive, other| _mm256_blendv_pd(other, positive, _mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_setzero_pd())),
-    { transcendental!(f64); }, {}
+    add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, fma _mm256_fmadd_pd,
+    sqrt _mm256_sqrt_pd, xor _mm256_xor_pd, and _mm256_and_pd, or _mm256_or_pd, andnot _mm256_andnot_pd,
+    max _mm256_max_pd, min _mm256_min_pd, set1 _mm256_set1_pd, loadu _mm256_loadu_pd, storeu _mm256_storeu_pd,
+    choose choose4_f64, {}
 }
 
 register! {
     /// Sixteen `f32`.
     F32x16(__m512) of f32, 16,
-    add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, xor _mm512_xor_ps,
-    fma _mm512_fmadd_ps, max _mm512_max_ps, set1 _mm512_set1_ps, loadu _mm512_loadu_ps, storeu _mm512_storeu_ps,
-    if_positive |x, positive, other|
-        _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), other, positive),
-    { transcendental!(f32); },
-    {
+    add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, fma _mm512_fmadd_ps,
+    sqrt _mm512_sqrt_ps, xor _mm512_xor_ps, and _mm512_and_ps, or _mm512_or_ps, andnot _mm512_andnot_ps,
+    max _mm512_max_ps, min _mm512_min_ps, set1 _mm512_set1_ps, loadu _mm512_loadu_ps, storeu _mm512_storeu_ps,
+    choose choose16, {
         #[inline(always)]
         fn transpose(square: &mut [Self; MAX_WIDTH]) {
             transpose16(square);
@@ -351,91 +347,10 @@ register! {
 register! {
     /// Eight `f64`.
     F64x8(__m512d) of f64, 8,
-    add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, xor _mm512_xor_pd,
-    fma _mm512_fmadd_pd, max _mm512_max_pd, set1 _mm512_set1_pd, loadu _mm512_loadu_pd, storeu _mm512_storeu_pd,
-    if_positive |x, positive, other|
-        _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd()), other, positive),
-    { transcendental!(f64); }, {}
+    add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, fma _mm512_fmadd_pd,
+    sqrt _mm512_sqrt_pd, xor _mm512_xor_pd, and _mm512_and_pd, or _mm512_or_pd, andnot _mm512_andnot_pd,
+    max _mm512_max_pd, min _mm512_min_pd, set1 _mm512_set1_pd, loadu _mm512_loadu_pd, storeu _mm512_storeu_pd,
+    choose choose8_f64, {}
 }
 
-impl Parts for F32x8 {
-    #[inline(always)]
-    fn round(self) -> Self {
-        Self(intrinsic!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
-    }
-    #[inline(always)]
-    fn clamp(self, low: f32, high: f32) -> Self {
-        // The second operand wins where either is NaN, and the second is x.
-        let raised = intrinsic!(_mm256_max_ps(_mm256_set1_ps(low), self.0));
-        Self(intrinsic!(_mm256_min_ps(_mm256_set1_ps(high), raised)))
-    }
-    #[inline(always)]
-    fn all_within(self, bound: f32) -> bool {
-        let mask = intrinsic!({
-            let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0);
-            _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(magnitude, _mm256_set1_ps(bound)))
-        });
-        mask == 0xff
-    }
-    #[inline(always)]
-    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
-        intrinsic!({
-            let k = _mm256_cvtps_epi32(quadrant.0);
-            let odd = _mm256_castsi256_ps(_mm256_slli_epi32::<31>(k));
-            let two = _mm256_set1_epi32(2);
-            let next = _mm256_add_epi32(k, _mm256_set1_epi32(1));
-            let sin_sign = _mm256_castsi256_ps(_mm256_slli_epi32::<30>(_mm256_and_si256(k, two)));
-            let cos_sign = _mm256_castsi256_ps(_mm256_slli_epi32::<30>(_mm256_and_si256(next, two)));
-            let s = _mm256_blendv_ps(sin.0, cos.0, odd);
-            let c = _mm256_blendv_ps(cos.0, sin.0, odd);
-            (Self(_mm256_xor_ps(s, sin_sign)), Self(_mm256_xor_ps(c, cos_sign)))
-        })
-    }
-    #[inline(always)]
-    fn exp2_integer(self) -> Self {
-        Self(intrinsic!({
-            let k = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(k))
-        }))
-    }
-}
-
-impl Parts for F32x16 {
-    #[inline(always)]
-    fn round(self) -> Self {
-        Self(intrinsic!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
-    }
-    #[inline(always)]
-    fn clamp(self, low: f32, high: f32) -> Self {
-        // The second operand wins where either is NaN, and the second is x.
-        let raised = intrinsic!(_mm512_max_ps(_mm512_set1_ps(low), self.0));
-        Self(intrinsic!(_mm512_min_ps(_mm512_set1_ps(high), raised)))
-    }
-    #[inline(always)]
-    fn all_within(self, bound: f32) -> bool {
-        let mask = intrinsic!(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(bound)));
-        mask == 0xffff
-    }
-    #[inline(always)]
-    fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self) {
-        intrinsic!({
-            let k = _mm512_cvtps_epi32(quadrant.0);
-            let one = _mm512_set1_epi32(1);
-            let odd = _mm512_test_epi32_mask(k, one);
-            let s = _mm512_castps_si512(_mm512_mask_blend_ps(odd, sin.0, cos.0));
-            let c = _mm512_castps_si512(_mm512_mask_blend_ps(odd, cos.0, sin.0));
-            // Flips the sign where the second bit of the quadrant is set: a ^ (b & c) in one instruction.
-            let sign = _mm512_set1_epi32(i32::MIN);
-            let flip = |a, k| _mm512_ternarylogic_epi32::<0x78>(a, _mm512_slli_epi32::<30>(k), sign);
-            let (s, c) = (flip(s, k), flip(c, _mm512_add_epi32(k, one)));
-            (Self(_mm512_castsi512_ps(s)), Self(_mm512_castsi512_ps(c)))
-        })
-    }
-    #[inline(always)]
-    fn exp2_integer(self) -> Self {
-        Self(intrinsic!({
-            let k = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(k))
-        }))
-    }
-}
+mod parts;

@@ -8,7 +8,10 @@ mod pair;
 mod support;
 
 use dfdx::shapes::Const;
-use pvlu::activation::{Elu, LeakyRelu, PRelu, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::{
+    Elu, Gelu, GeluTanh, LeakyRelu, Mish, PRelu, Pvlu, Relu, SinLu, SineRelu, Snake, Softplus, Swish, SwishBeta, Tanh,
+    Vlu,
+};
 use pvlu::layer::builder::{
     Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, MaxPool2D, NormedConv2D,
     ProjectedResidual, Residual, SubsamplePad2D, ZeroPaddedMaxPool2D,
@@ -32,7 +35,7 @@ fn frozen(switches: Switches<'_>) {
 /// Weights are frozen, biases are not; statistics are, scale and shift are not.
 fn half_frozen(switches: Switches<'_>) {
     match switches {
-        Switches::Weights { frozen, bias_trained } => {
+        Switches::Weights { frozen, bias_trained, .. } => {
             *frozen = true;
             if let Some(trained) = bias_trained {
                 *trained = true;
@@ -66,6 +69,14 @@ images! {
     prelu: 5, Act<PRelu, 5>, as_built;
     sine_relu: 5, Act<SineRelu, 5>, as_built;
     swish: 5, Act<Swish, 5>, as_built;
+    swish_with_a_trained_beta: 5, Act<SwishBeta, 5>, as_built;
+    gelu: 5, Act<Gelu, 5>, as_built;
+    gelu_tanh: 5, Act<GeluTanh, 5>, as_built;
+    mish: 5, Act<Mish, 5>, as_built;
+    softplus: 5, Act<Softplus, 5>, as_built;
+    tanh: 5, Act<Tanh, 5>, as_built;
+    snake: 5, Act<Snake, 5>, as_built;
+    sinlu: 5, Act<SinLu, 5>, as_built;
     vlu: 5, Act<Vlu, 5>, as_built;
     pvlu: 5, Act<Pvlu, 5>, as_built;
     pvlu_frozen: 5, Act<Pvlu, 5>, frozen;

@@ -117,17 +117,17 @@ fn run<E: Element + Dtype, D: Tested<E>, N: Trained<S, O, E, D>, S: Shape, O: Sh
     results
 }
 
-/// Compares the loss and the gradient of logits.
+/// Compares the loss and the gradient of logits, with labels as they are and smoothed.
 pub fn check_cross_entropy<E: Element + Dtype, const CLASSES: usize>(rows: usize)
 where
     Cpu: Tested<E>,
     Cuda: Tested<E>,
 {
-    fn run<E: Element + Dtype, D: Tested<E>, const CLASSES: usize>(device: &D, rows: usize) -> Results {
+    fn run<E: Element + Dtype, D: Tested<E>, const CLASSES: usize>(device: &D, rows: usize, smoothing: f64) -> Results {
         let values = noise(rows * CLASSES, 5).into_iter().map(|x: E| x * E::of(4.0)).collect();
         let logits = device.tensor_from_vec(values, (rows, Const::<CLASSES>));
         let labels: Vec<_> = (0..rows).map(|row| (7 * row + 2) % CLASSES).collect();
-        let loss = pvlu::loss::try_cross_entropy(logits.clone().track_input(), &labels).unwrap();
+        let loss = pvlu::loss::try_cross_entropy_smoothed(logits.clone().track_input(), &labels, smoothing).unwrap();
         let (loss, tape) = loss.split_tape();
         let mut results = vec![("loss".to_owned(), wide(&loss))];
         let mut gradients = try_backward(loss.put_tape(tape)).unwrap();
@@ -137,6 +137,9 @@ where
         results
     }
     let tolerance = if size_of::<E>() == 4 { 1e-5 } else { 1e-11 };
-    let (found, expected) = (run::<E, _, CLASSES>(&Cuda::default(), rows), run::<E, _, CLASSES>(&Cpu::default(), rows));
-    compare(&format!("cross entropy of {CLASSES} classes"), &found, &expected, tolerance);
+    for smoothing in [0.0, 0.1, 1.0] {
+        let found = run::<E, _, CLASSES>(&Cuda::default(), rows, smoothing);
+        let expected = run::<E, _, CLASSES>(&Cpu::default(), rows, smoothing);
+        compare(&format!("cross entropy of {CLASSES} classes, smoothing {smoothing}"), &found, &expected, tolerance);
+    }
 }

@@ -46,6 +46,20 @@ fn refusal(path: &Path, wanted: &Wanted<'_>) -> CheckpointError {
 }
 
 #[test]
+fn the_layers_of_a_model_in_any_kind_of_file_are_those_of_no_other() {
+    for entry in models() {
+        let mut ways = 0;
+        for way in ways_of(entry) {
+            let trunk: BTreeSet<&str> = way.trunk.iter().map(String::as_str).collect();
+            let whole = trunk.iter().copied().chain(way.head.iter().map(String::as_str)).collect();
+            assert_eq!([models_with(&trunk), models_with(&whole)], [[entry.name]; 2], "{trunk:?}");
+            ways += 1;
+        }
+        assert!(ways > 0, "{} has no names", entry.name);
+    }
+}
+
+#[test]
 fn what_all_names_begin_with_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let images = vec![0.5; 3 * 32 * 32];

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::data::IMAGE_LEN;
+use crate::data::{IMAGE_LEN, SIDE};
 
 const COUNT: usize = 103;
 
@@ -256,4 +256,51 @@ fn a_reader_of_the_pool_works_along_while_it_waits() {
         ahead::Epoch::new(make, 3, (1, 1)).collect::<Vec<usize>>()
     });
     assert_eq!(reader.join().unwrap(), [2, 2, 2]);
+}
+
+#[test]
+fn images_of_one_channel_reach_a_network_as_they_are() {
+    let pixels: Vec<u8> = (0..4 * 6 * 5).map(|i| (i * 2) as u8).collect();
+    let split = Arc::new(Split::with_shape([1, 6, 5], pixels.clone(), vec![0, 1, 1, 0], None, 2).unwrap());
+    let measured = Normalization::measured(&split).unwrap();
+    assert_eq!((measured.mean[1..].to_vec(), measured.std[1..].to_vec()), (vec![0.0; 2], vec![1.0; 2]));
+    let batches = |config| Loader::new(Arc::clone(&split), config).unwrap().epoch(0).collect::<Vec<_>>();
+
+    // Squashed to its own size an image stays as it is.
+    let squashed = Preprocessing::new(
+        (6, 5),
+        crate::image::Fit::Squash,
+        crate::image::Interpolation::Bilinear,
+        Channels::Bgr,
+        255.0,
+        measured.mean,
+        measured.std,
+    )
+    .unwrap();
+    let plain = batches(LoaderConfig::evaluation(3, squashed));
+    let (mean, std) = (measured.mean[0], measured.std[0]);
+    let expected: Vec<f32> = pixels.iter().map(|&byte| (f32::from(byte) / 255.0 - mean) / std).collect();
+    let found = [&plain[0].images[..], &plain[1].images[..]].concat();
+    assert_eq!(found, expected);
+    assert_eq!(labels(&plain), [0, 1, 1, 0]);
+    let augmented = batches(LoaderConfig::training(4, 1, squashed, Augmentation::STANDARD));
+    assert_eq!(augmented[0].images.len(), 4 * 6 * 5);
+
+    for refused in [
+        Loader::new(Arc::clone(&split), LoaderConfig::evaluation(3, measured)).unwrap_err(),
+        Loader::new(
+            Arc::new(Split::with_shape([4, 6, 5], vec![0; 120], vec![0], None, 1).unwrap()),
+            LoaderConfig::evaluation(3, measured),
+        )
+        .unwrap_err(),
+    ] {
+        assert!(matches!(refused, DataError::Setting { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn color_images_of_another_size_are_resized() {
+    let split = Arc::new(Split::with_shape([3, 40, 48], vec![100; 2 * 3 * 40 * 48], vec![0, 1], None, 2).unwrap());
+    let batch = Loader::new(split, LoaderConfig::evaluation(2, Normalization::NONE)).unwrap().epoch(0).next().unwrap();
+    assert_eq!(batch.images, vec![100.0 / 255.0; 2 * 3 * 32 * 32]);
 }

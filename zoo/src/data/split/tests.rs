@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::IMAGE_LEN;
 
 /// Image `i` is filled with byte `i`.
 fn split(labels: &[u16], classes: usize) -> Split {
@@ -83,4 +84,25 @@ fn parts_must_fit_together() {
 #[should_panic(expected = "image 1 of 1")]
 fn an_image_beyond_the_end_panics() {
     let _ = split(&[0], 1).image(1);
+}
+
+#[test]
+fn images_have_any_shape() {
+    let pixels: Vec<u8> = (0..3 * 2 * 5).collect();
+    let all = Split::with_shape([1, 2, 5], pixels.clone(), vec![0, 1, 0], None, 2).unwrap();
+    assert_eq!((all.shape(), all.image_len()), ([1, 2, 5], 10));
+    assert_eq!(all.image(1), &pixels[10..20]);
+    let (train, held) = all.split_validation(0.5).unwrap();
+    assert_eq!((train.len(), held.shape(), held.image(0)), (2, [1, 2, 5], &pixels[20..]));
+    assert_eq!(all.limit(1).image(0), &pixels[..10]);
+    assert_ne!(Split::with_shape([5, 2, 1], pixels.clone(), vec![0, 1, 0], None, 2).unwrap(), all);
+
+    let color = split(&[0], 1);
+    assert_eq!((color.shape(), color.image_len()), (SHAPE, IMAGE_LEN));
+    let short = Split::with_shape([1, 2, 4], pixels, vec![0, 1, 0], None, 2).unwrap_err();
+    assert!(matches!(short, DataError::Length { expected: 24, found: 30, .. }), "{short}");
+    for shape in [[0, 2, 2], [1, 0, 2], [usize::MAX, 2, 1]] {
+        let none = Split::with_shape(shape, Vec::new(), Vec::new(), None, 1).unwrap_err();
+        assert!(matches!(none, DataError::Setting { .. }), "{none}");
+    }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::SIDE;
+use crate::data::{IMAGE_LEN, PLANE, SIDE};
 use crate::image::Preprocessing;
 
 const SIZE: (usize, usize) = (SIDE, SIDE);

@@ -13,7 +13,7 @@ use crate::train::{Optimizer, OptimizerConfig};
 use crate::transfer::FreezePolicy;
 
 type Net<A> = (Conv2D<3, 8, 3, 1, 1>, BatchNorm2D<8>, Act<A, 8>, Dropout<25>, (GlobalAvgPool2D, Linear<8, 10>));
-type Small<N> = Classifier<N, Const<32>, Const<32>, 10>;
+type Small<N> = Classifier<N, Const<32>, Const<32>, Const<10>>;
 
 fn images(batch: usize, seed: usize) -> Vec<f32> {
     (0..batch * 3 * 32 * 32).map(|i| ((i * 7 + seed) as f32 * 0.37).sin()).collect()
@@ -110,4 +110,37 @@ fn a_model_without_the_device_says_so() {
     let net = Cpu::seed_from_u64(3).build_module::<Net<Relu>, f32>();
     let error = Box::new(Small::cifar(net)).to_device(Device::Cuda(0)).err().expect("it has no way there");
     assert!(error.to_string().contains("the CPU alone"), "{error}");
+}
+
+/// A layer with any number of outputs, and an activation that is chosen, are told again on the device; dfdx moves
+/// neither.
+#[test]
+fn what_is_chosen_is_chosen_on_the_device_too() {
+    use pvlu::activation::{Chosen, find};
+    use pvlu::layer::builder::LinearTo;
+    use pvlu::layer::choose_activation;
+
+    type Open = (Conv2D<3, 8, 3, 1, 1>, Act<Chosen, 8>, (GlobalAvgPool2D, LinearTo<8>));
+    let mine = find("mine = max(x, 0) + a*tanh(x); a = 0.5").unwrap();
+    let built = || {
+        let mut net = Cpu::seed_from_u64(3).build_module::<Open, f32>();
+        choose_activation(&mut net, mine, |param| param.start).unwrap();
+        let mut model = Classifier::try_with_classes(net, 32, 32, 7).unwrap();
+        crate::init::he_for(&mut model.net, mine, 1).unwrap();
+        model
+    };
+    let mut original = built();
+    let mut mirror = Mirror::try_new(built(), Device::Cuda(0), || Ok(Cpu::default())).unwrap();
+    assert_eq!(mirror.classes(), 7);
+    let expected = original.logits(images(2, 1)).unwrap();
+    assert!(expected.iter().any(|logit| *logit != 0.0));
+    assert_eq!(mirror.logits(images(2, 1)).unwrap(), expected);
+    let mut optimizers = [0; 2].map(|_| Optimizer::new(OptimizerConfig::adam()));
+    let models: [&mut dyn Model; 2] = [&mut original, &mut mirror];
+    for (model, optimizer) in models.into_iter().zip(&mut optimizers) {
+        let mut step = model.step(images(3, 2), &[6, 0, 3]).unwrap();
+        optimizer.update(model, &mut step.gradients, 0.1).unwrap();
+    }
+    assert_ne!(original.logits(images(2, 1)).unwrap(), expected);
+    assert_eq!(mirror.logits(images(2, 1)).unwrap(), original.logits(images(2, 1)).unwrap());
 }

@@ -17,10 +17,10 @@ use crate::weights::{Declared, Writer};
 type Trunk = (Conv2D<3, 2, 1>, BatchNorm2D<2>, Act<Pvlu, 2>);
 type Head = (GlobalAvgPool2D, Linear<2, 10>);
 
-fn model<N>() -> Classifier<N::Built, Const<32>, Const<32>, 10>
+fn model<N>() -> Classifier<N::Built, Const<32>, Const<32>, Const<10>>
 where
     N: BuildOnDevice<Cpu, f32>,
-    N::Built: Network<Const<32>, Const<32>, 10>,
+    N::Built: Network<Const<32>, Const<32>, Const<10>>,
 {
     Classifier::cifar(Cpu::seed_from_u64(1).build_module::<N, f32>())
 }

@@ -29,11 +29,12 @@ pub struct Declared {
 /// that no second copy of a model is ever in memory.
 ///
 /// It is an [`AtomicFile`], which gets its name in [`finish`](Self::finish) when all of it is on disk. Until then a
-/// file that was there before stays as it is; dropped before, the new one is removed.
+/// file that was there before stays as it is; dropped before, the new one is removed. Or it is bytes: see
+/// [`in_memory`](Writer::in_memory).
 #[derive(Debug)]
-pub struct Writer {
+pub struct Writer<F = AtomicFile> {
     path: PathBuf,
-    file: AtomicFile,
+    file: F,
     declared: std::vec::IntoIter<Declared>,
     buffer: Vec<u8>,
     /// Whether every tensor so far is in the file.
@@ -51,10 +52,65 @@ impl Writer {
         tensors: Vec<Declared>,
         metadata: &BTreeMap<String, String>,
     ) -> Result<Self, WeightsError> {
-        let path = path.as_ref().to_owned();
+        Self::begin(path.as_ref(), AtomicFile::create, tensors, metadata)
+    }
+
+    /// Gives the file its name, once it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// A tensor that was declared and not written, an error before, a failed write or renaming. The file is then
+    /// removed.
+    pub fn finish(self) -> Result<(), WeightsError> {
+        self.end(AtomicFile::commit)
+    }
+
+    /// As [`finish`](Self::finish), unless something has the name, however late it came there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`finish`](Self::finish), and [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) in a
+    /// [`WeightsError::Io`].
+    pub fn finish_new(self) -> Result<(), WeightsError> {
+        self.end(AtomicFile::commit_new)
+    }
+}
+
+impl Writer<Vec<u8>> {
+    /// As [`create`](Writer::create), in memory. `name` stands for the path in messages.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create`](Writer::create), but for the writes.
+    pub fn in_memory(
+        name: impl AsRef<Path>,
+        tensors: Vec<Declared>,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Self, WeightsError> {
+        Self::begin(name.as_ref(), |_| Ok(Vec::new()), tensors, metadata)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// A tensor that was declared and not written, an error before.
+    pub fn into_bytes(self) -> Result<Vec<u8>, WeightsError> {
+        self.end(Ok)
+    }
+}
+
+impl<F: Write> Writer<F> {
+    fn begin(
+        path: &Path,
+        create: impl FnOnce(&Path) -> io::Result<F>,
+        tensors: Vec<Declared>,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Self, WeightsError> {
+        let path = path.to_owned();
         let header = header(&path, &tensors, metadata)?;
         let io = |source| WeightsError::Io { path: path.clone(), source };
-        let mut file = AtomicFile::create(&path).map_err(io)?;
+        let mut file = create(&path).map_err(io)?;
         file.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
         file.write_all(&header).map_err(io)?;
         Ok(Self { path, file, declared: tensors.into_iter(), buffer: Vec::new(), whole: true })
@@ -94,26 +150,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives the file its name, once it is on disk.
-    ///
-    /// # Errors
-    ///
-    /// A tensor that was declared and not written, an error before, a failed write or renaming. The file is then removed.
-    pub fn finish(self) -> Result<(), WeightsError> {
-        self.end(AtomicFile::commit)
-    }
-
-    /// As [`finish`](Self::finish), unless something has the name, however late it came there.
-    ///
-    /// # Errors
-    ///
-    /// As for [`finish`](Self::finish), and [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) in a
-    /// [`WeightsError::Io`].
-    pub fn finish_new(self) -> Result<(), WeightsError> {
-        self.end(AtomicFile::commit_new)
-    }
-
-    fn end(mut self, commit: fn(AtomicFile) -> io::Result<()>) -> Result<(), WeightsError> {
+    fn end<R>(mut self, commit: impl FnOnce(F) -> io::Result<R>) -> Result<R, WeightsError> {
         if let Some(tensor) = self.declared.next() {
             let expected = shown(&tensor.name).to_string();
             return Err(WeightsError::Order { path: self.path, expected, found: "the end".into() });

@@ -1,6 +1,6 @@
 //! The kernels of a layer on tensors that depend on their names alone, so that they are the same in either precision.
 
-use pvlu::activation::{Activation, Elu, FusedElement, LeakyRelu, PRelu, ParamArray, Pvlu, Relu, SineRelu, Swish, Vlu};
+use pvlu::activation::{Definition, FusedElement};
 use pvlu::kernel::Element;
 use pvlu::kernel::cpu::batch_norm::{Correction, Gradients, Scaling, update_running};
 use pvlu::kernel::cpu::conv2d::ConvShape;
@@ -42,7 +42,7 @@ pub fn run<E: FusedElement>(case: &Case) -> Vec<Output<E>> {
         LayerKind::Conv2D { bias, .. } => convolution(case, &convolution_shape(case), bias),
         LayerKind::Linear => linear(case),
         LayerKind::BatchNorm2D => batch_norm(case),
-        LayerKind::Activation { name, .. } => activation(case, name),
+        LayerKind::Activation { activation } => activate(case, activation),
         LayerKind::Pool2D { name, kernel, stride, padding } => {
             let (batch, (channels, in_height, in_width)) = (case.batch(), image(case.input));
             pool(case, name, PoolShape { batch, channels, in_height, in_width, kernel, stride, padding })
@@ -120,7 +120,7 @@ fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
         // The last layer: its output goes into the loss.
         let mut grad_logits = zeros(n * o);
         let labels: Vec<usize> = (0..n).map(|row| 3 * row % o).collect();
-        let loss = (E::cpu().cross_entropy)(&outputs[0].values, o, &labels, &mut grad_logits);
+        let loss = (E::cpu().cross_entropy)(&outputs[0].values, o, &labels, 0.0, &mut grad_logits);
         outputs.push(Output::wide("cross-entropy", vec![loss]));
         outputs.push(Output::new("cross-entropy, gradient", grad_logits));
     }
@@ -177,26 +177,12 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     ]
 }
 
-fn activation<E: FusedElement>(case: &Case, name: &str) -> Vec<Output<E>> {
-    match name {
-        Relu::NAME => activate::<Relu, E>(case),
-        LeakyRelu::NAME => activate::<LeakyRelu, E>(case),
-        Elu::NAME => activate::<Elu, E>(case),
-        PRelu::NAME => activate::<PRelu, E>(case),
-        SineRelu::NAME => activate::<SineRelu, E>(case),
-        Swish::NAME => activate::<Swish, E>(case),
-        Vlu::NAME => activate::<Vlu, E>(case),
-        Pvlu::NAME => activate::<Pvlu, E>(case),
-        other => panic!("no kernels are known of {other}"),
-    }
-}
-
-fn activate<A: Activation, E: FusedElement>(case: &Case) -> Vec<Output<E>> {
-    let (layout, channels, kernels) = (layout(case), case.input.channels(), E::kernels::<A>());
+fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output<E>> {
+    let (layout, channels, kernels) = (layout(case), case.input.channels(), E::fused(activation).cpu);
     // Inputs to either side of several periods, and parameters about their start values.
     let x: Vec<E> = input::<E>(case).into_iter().map(|x| x * E::of(8.0)).collect();
-    let params: Vec<Vec<E>> = A::PARAMS
-        .as_slice()
+    let params: Vec<Vec<E>> = activation
+        .params()
         .iter()
         .map(|param| {
             let noise = tensor::<E>(param.name, Kind::ALPHA, channels);
@@ -206,10 +192,10 @@ fn activate<A: Activation, E: FusedElement>(case: &Case) -> Vec<Output<E>> {
     let params: Vec<&[E]> = params.iter().map(Vec::as_slice).collect();
     let (mut y, mut grad_x) = (unwritten(layout.len()), zeros(layout.len()));
     let mut grads: Vec<Vec<E>> = params.iter().map(|_| zeros(channels)).collect();
-    (kernels.forward)(layout, &x, &params, &mut y);
+    kernels.forward(layout, &x, &params, &mut y);
     let mut slots: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-    (kernels.backward)(layout, &x, &params, &cotangent(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
-    let mut outputs = vec![Output::new(A::NAME, y), Output::new("activation, gradient of the input", grad_x)];
+    kernels.backward(layout, &x, &params, &cotangent(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
+    let mut outputs = vec![Output::new(activation.name(), y), Output::new("activation, gradient of the input", grad_x)];
     outputs.extend(grads.into_iter().map(|grad| Output::new("activation, gradient of a parameter", grad)));
     outputs
 }

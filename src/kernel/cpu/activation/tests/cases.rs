@@ -1,5 +1,7 @@
 //! The formulas once more, in plain `f64`, and the data to run them on.
 
+use std::f64::consts::{FRAC_2_PI, TAU};
+
 use super::super::*;
 use crate::activation::Activation;
 
@@ -15,7 +17,15 @@ fn logistic(z: f64) -> f64 {
     if z > 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
 }
 
-/// From the table of formulas in the paper.
+fn normal(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * 0.5_f64.sqrt())
+}
+
+fn gelu_angle(x: f64) -> f64 {
+    FRAC_2_PI.sqrt() * (x + 0.044715 * x.powi(3))
+}
+
+/// From the formulas in the papers.
 pub(super) fn reference(name: &str) -> Case {
     let leaky = Case {
         value: |x, p| if x > 0.0 { x } else { p[0] * x },
@@ -46,6 +56,55 @@ pub(super) fn reference(name: &str) -> Case {
             dparams: |x, p| vec![x * x * logistic(p[0] * x) * logistic(-p[0] * x)],
         },
         "vlu" | "pvlu" => sinusoidal,
+        "swish_beta" => reference("swish"),
+        "gelu" => Case {
+            value: |x, _| x * normal(x),
+            dx: |x, _| normal(x) + x * (-0.5 * x * x).exp() / TAU.sqrt(),
+            dparams: |_, _| vec![],
+        },
+        "gelu_tanh" => Case {
+            value: |x, _| x * logistic(2.0 * gelu_angle(x)),
+            dx: |x, _| {
+                let u = gelu_angle(x);
+                logistic(2.0 * u) + 0.5 * x / u.cosh().powi(2) * FRAC_2_PI.sqrt() * (1.0 + 3.0 * 0.044715 * x * x)
+            },
+            dparams: |_, _| vec![],
+        },
+        "mish" => Case {
+            value: |x, _| x * x.exp().ln_1p().tanh(),
+            dx: |x, _| {
+                let softplus = x.exp().ln_1p();
+                softplus.tanh() + x * logistic(x) / softplus.cosh().powi(2)
+            },
+            dparams: |_, _| vec![],
+        },
+        "softplus" => Case { value: |x, _| x.exp().ln_1p(), dx: |x, _| logistic(x), dparams: |_, _| vec![] },
+        "tanh" => Case { value: |x, _| x.tanh(), dx: |x, _| x.cosh().powi(-2), dparams: |_, _| vec![] },
+        "snake" => Case {
+            value: |x, p| x + (p[0] * x).sin().powi(2) / p[0],
+            dx: |x, p| 1.0 + (2.0 * p[0] * x).sin(),
+            dparams: |x, p| vec![x * (2.0 * p[0] * x).sin() / p[0] - ((p[0] * x).sin() / p[0]).powi(2)],
+        },
+        "sinlu" => Case {
+            value: |x, p| (x + p[0] * (p[1] * x).sin()) * logistic(x),
+            dx: |x, p| {
+                let wave = x + p[0] * (p[1] * x).sin();
+                (1.0 + p[0] * p[1] * (p[1] * x).cos()) * logistic(x) + wave * logistic(x) * logistic(-x)
+            },
+            dparams: |x, p| vec![(p[1] * x).sin() * logistic(x), p[0] * x * (p[1] * x).cos() * logistic(x)],
+        },
+        "acon_c" => Case {
+            value: |x, p| (p[0] - p[1]) * x * logistic(p[2] * (p[0] - p[1]) * x) + p[1] * x,
+            dx: |x, p| {
+                let z = p[2] * (p[0] - p[1]) * x;
+                (p[0] - p[1]) * (logistic(z) + z * logistic(z) * logistic(-z)) + p[1]
+            },
+            dparams: |x, p| {
+                let z = p[2] * (p[0] - p[1]) * x;
+                let first = x * (logistic(z) + z * logistic(z) * logistic(-z));
+                vec![first, x - first, ((p[0] - p[1]) * x).powi(2) * logistic(z) * logistic(-z)]
+            },
+        },
         other => panic!("no formula for {other}"),
     }
 }
@@ -85,7 +144,8 @@ impl<E: Element> Problem<E> {
         let n = layout.len();
         let spread: Vec<f64> = values(layout.channels);
         let params = A::PARAMS.as_slice().to_vec();
-        let params = params.iter().map(|param| spread.iter().map(|s| E::of(param.start * (1.0 + s / 10.0))).collect());
+        let near = |start: f64, s: f64| E::of(if start == 0.0 { s / 10.0 } else { start * (1.0 + s / 10.0) });
+        let params = params.iter().map(|param| spread.iter().map(|&s| near(param.start, s)).collect());
         // In [-1, 1], and out of step with x.
         let cotangent = values::<E>(n + 7).into_iter().skip(7).map(|g| g / E::of(4.0)).collect();
         Problem { layout, x: values(n), cotangent, params: params.collect() }

@@ -1,6 +1,9 @@
 //! `reproduce`: from its arguments to the work.
 
+use std::process::ExitCode;
+
 use clap::ValueEnum;
+use pvlu_zoo::registry::Registry;
 
 use crate::args::{AllArgs, Cli, Command, MergeArgs, PlanArgs, TableName};
 use crate::error::CliError;
@@ -11,7 +14,12 @@ use crate::runs::{self, Work, merge, plan};
 use crate::scratch::Scratch;
 use crate::table::{TABLE1, TABLE2};
 use crate::tuning::{TABLE3, TABLE4, TABLE5, TABLE6, Tuning};
-use crate::{figures, lock, report};
+use crate::{command, figures, lock, report};
+
+/// The whole program `reproduce`, with the models and activations of a registry.
+pub fn main(registry: Registry) -> ExitCode {
+    command::main(registry, reproduce)
+}
 
 /// Runs the command.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {

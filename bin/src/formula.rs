@@ -1,0 +1,32 @@
+//! What `--help` says of activations.
+
+/// The grammar of an activation on the command line.
+pub const HELP: &str = "\
+An activation is the name of a built-in one (`zoo list` has them), such a name with other start values, as \
+\"leaky_relu; slope = 0.3\", or a formula:
+
+    \"mine = max(x, 0) + a*sin(b*x); a = 0.5 swap 0; fixed b = 1\"
+
+Left of `=` is its name, right of it a function of x: + - * / ^ (from the right, and before a minus), brackets, \
+numbers, pi, exp, exp_m1, ln, ln_1p, sqrt, tanh, erf, abs, min, max, sin, cos, sigmoid, relu, softplus. Names after \
+a `;` are its parameters, at most four: trained, one a channel, from the value given, or not trained, after `fixed`. \
+`swap V` is where a parameter starts in the place of another activation. Names are letters, digits and `_`.";
+
+#[cfg(test)]
+mod tests {
+    use super::HELP;
+
+    /// Every function that the help names is one, and the example is a formula.
+    #[test]
+    fn the_help_is_true() {
+        let example = HELP.split('"').find(|part| part.starts_with("mine = ")).unwrap();
+        assert_eq!(pvlu::activation::find(example).unwrap().params().len(), 2);
+        let functions = HELP.split("pi, ").nth(1).and_then(|rest| rest.split('.').next()).unwrap();
+        for function in functions.split(", ") {
+            let arguments = if ["min", "max"].contains(&function) { "sigmoid(x), 0.25" } else { "sigmoid(x) + 1" };
+            let formula = format!("mine = {function}({arguments})");
+            assert!(pvlu::activation::find(&formula).is_ok(), "{formula}");
+        }
+        assert!(pvlu::activation::find("mine = cbrt(x)").is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! `reproduce` with an activation of one's own.
+
+fn main() -> std::process::ExitCode {
+    pvlu_zoo_cli::reproduce::main(own_network::registry())
+}

@@ -1,0 +1,39 @@
+//! GELU, the Gaussian error linear unit.
+//!
+//! ```text
+//! P(x)  = (1 + erf(x / sqrt(2))) / 2        the distribution function of the standard normal distribution
+//! p(x)  = e^(-x^2 / 2) / sqrt(2 pi)         its density
+//! f(x)  = x P(x)
+//! df/dx = P(x) + x p(x)
+//! ```
+//!
+//! P is not taken from erf, whose sum with 1 loses all digits for negative x. Source: Hendrycks and Gimpel, Gaussian
+//! error linear units (GELUs), 2016.
+//!
+//! At plus infinity the value is infinity and the derivative 1, at minus infinity both are 0.
+
+use super::vanishing::times;
+use super::{Activation, Param, Real, compiled_here};
+
+/// x P(x), with the distribution function P of the standard normal distribution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gelu;
+
+impl Activation for Gelu {
+    const NAME: &'static str = "gelu";
+    type Params<T: Copy> = [T; 0];
+    const PARAMS: [Param; 0] = [];
+
+    #[inline(always)]
+    fn value<R: Real>(x: R, []: [R; 0]) -> R {
+        times(x, x.normal().0)
+    }
+
+    #[inline(always)]
+    fn derivatives<R: Real>(x: R, []: [R; 0]) -> (R, [R; 0]) {
+        let (distribution, density) = x.normal();
+        (distribution + times(x, density), [])
+    }
+
+    compiled_here!();
+}

@@ -1,0 +1,178 @@
+//! What can be wrong with a formula.
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+
+use super::graph::MAX_EXPONENT;
+use super::names::FUNCTIONS;
+use super::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS, MAX_PARAMS};
+
+/// A formula that is refused: why, and where.
+///
+/// Displayed it is three lines: the reason, and, by two spaces further in, the text around the place and a caret under
+/// the place. Characters beyond ASCII are displayed as question marks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrittenError {
+    kind: WrittenErrorKind,
+    place: usize,
+    /// What is displayed of the text, and where in it the caret stands.
+    line: String,
+    column: usize,
+}
+
+/// Why a formula is refused.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WrittenErrorKind {
+    /// It has more than 1,000 characters.
+    TooLong,
+    /// Brackets, signs and exponents are nested more than 64 deep.
+    TooDeep,
+    /// It and its derivatives have too many operations.
+    TooManyOperations,
+    /// A character that no formula has.
+    Character(char),
+    /// Beyond the range of `f64`.
+    NumberTooLarge,
+    /// Something else should stand here.
+    Expected {
+        /// What should.
+        expected: &'static str,
+        /// What does; nothing at the end.
+        found: Option<String>,
+    },
+    /// A name that is neither x nor pi nor that of a parameter.
+    UnknownName(String),
+    /// A name before a bracket that is not a function's.
+    UnknownFunction(String),
+    /// Too few or too many arguments.
+    Arguments {
+        /// The function.
+        function: String,
+        /// As many as it takes.
+        takes: usize,
+    },
+    /// A name that means something else.
+    Taken {
+        /// The name.
+        name: String,
+        /// What it means.
+        meaning: &'static str,
+    },
+    /// Two parameters, or a parameter and the activation, of one name.
+    Doubled(String),
+    /// A parameter that is not in the formula.
+    Unused(String),
+    /// x is not in the formula.
+    WithoutX,
+    /// More than four parameters.
+    TooManyParams,
+    /// An integer exponent beyond what is multiplied out.
+    Exponent(f64),
+    /// The value or a derivative is infinite or not a number for an x that an activation meets.
+    NotFinite {
+        /// What of the formula: "value" or "derivative by a".
+        what: String,
+        /// Where.
+        x: f64,
+        /// The values of the parameters, as in the text.
+        params: String,
+    },
+    /// A setting of a built-in activation that does not have it.
+    UnknownSetting {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}
+
+impl WrittenError {
+    /// `place` counts characters, from 0.
+    pub(super) fn new(text: &str, place: usize, kind: WrittenErrorKind) -> WrittenError {
+        /// Characters displayed on each side of the place.
+        const SIDE: usize = 60;
+        let start = if place <= SIDE + 3 { 0 } else { place - SIDE };
+        let mut line = String::from(if start > 0 { "..." } else { "" });
+        let column = line.len() + place - start;
+        let mut characters = text.chars().skip(start);
+        line.extend(characters.by_ref().take(place - start + SIDE).map(displayed));
+        if characters.next().is_some() {
+            line.push_str("...");
+        }
+        WrittenError { kind, place, line, column }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> &WrittenErrorKind {
+        &self.kind
+    }
+
+    /// Where: the number of the character, from 0; that of all characters at the end of the text.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.place
+    }
+}
+
+/// One character for one, so that the caret stands where it should.
+fn displayed(character: char) -> char {
+    match character {
+        _ if character.is_ascii_graphic() => character,
+        _ if character.is_whitespace() => ' ',
+        _ => '?',
+    }
+}
+
+impl Display for WrittenError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let column = self.column;
+        write!(f, "{}\n  {}\n  {:column$}^", self.kind, self.line, "")
+    }
+}
+
+impl Error for WrittenError {}
+
+impl Display for WrittenErrorKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "a formula has at most {MAX_CHARS} characters"),
+            Self::TooDeep => write!(f, "brackets, signs and exponents are nested at most {MAX_DEPTH} deep"),
+            Self::TooManyOperations => {
+                write!(f, "a formula and its derivatives have at most {MAX_OPERATIONS} operations: write a shorter one")
+            }
+            Self::Character(character) => write!(f, "a formula has no character {character:?}"),
+            Self::NumberTooLarge => f.write_str("this number is too large"),
+            Self::Expected { expected, found: Some(found) } => write!(f, "expected {expected}, found `{found}`"),
+            Self::Expected { expected, found: None } => write!(f, "expected {expected}, found the end"),
+            Self::UnknownName(name) => {
+                write!(f, "`{name}` is neither x nor pi nor a parameter: give a start value at the end, `; {name} = 1`")
+            }
+            Self::UnknownFunction(name) => {
+                let known = FUNCTIONS.map(|(name, _)| name).join(", ");
+                write!(f, "there is no function `{name}`: there are {known}; a product is written with `*`")
+            }
+            Self::Arguments { function, takes: 1 } => write!(f, "`{function}` takes one argument"),
+            Self::Arguments { function, takes } => write!(f, "`{function}` takes {takes} arguments"),
+            Self::Taken { name, meaning } => write!(f, "`{name}` is {meaning}: take another name"),
+            Self::Doubled(name) => write!(f, "there are two of the name `{name}`"),
+            Self::Unused(name) => write!(f, "the formula does not use `{name}`"),
+            Self::WithoutX => f.write_str("the formula does not use x"),
+            Self::TooManyParams => write!(f, "a formula has at most {MAX_PARAMS} parameters"),
+            Self::Exponent(exponent) => {
+                write!(f, "an integer exponent is at most {MAX_EXPONENT} and at least -{MAX_EXPONENT}, not {exponent}")
+            }
+            Self::NotFinite { what, x, params } => {
+                write!(f, "the {what} is infinite or not a number at x = {x}")?;
+                if params.is_empty() { Ok(()) } else { write!(f, " with {params}") }
+            }
+            Self::UnknownSetting { name, known } if known.is_empty() => {
+                write!(f, "there is no parameter `{name}` to set: this activation has none")
+            }
+            Self::UnknownSetting { name, known } => {
+                write!(f, "there is no parameter `{name}` to set: there are {}", known.join(", "))
+            }
+        }
+    }
+}

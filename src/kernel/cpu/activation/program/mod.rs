@@ -1,0 +1,131 @@
+//! Fused kernels of a formula that is known only when the program runs: a list of operations over numbered registers,
+//! evaluated in blocks of elements.
+//!
+//! Layouts, tasks and the order of sums are as for formulas that the compiler knows, and depend on sizes alone.
+
+mod block;
+mod list;
+mod operation;
+mod pass;
+
+pub use list::Node;
+pub use operation::Operation;
+
+use list::List;
+use pass::Pass;
+
+use super::{InputGradient, Layout};
+use crate::kernel::Element;
+
+/// A function of x and up to four parameters, and its derivatives, as lists of operations. Immutable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    params: usize,
+    /// One output, f.
+    value: List,
+    /// df/dx, and df/dparameter for each parameter.
+    derivatives: List,
+}
+
+/// Most parameters of a program.
+pub const MAX_PARAMS: usize = 4;
+
+impl Program {
+    /// The program of a graph, in which operands come before what is computed from them. `value` is the node of f, and
+    /// `derivatives` those of df/dx and of df/dparameter for each parameter.
+    ///
+    /// # Panics
+    /// If a node refers to itself, a later one or a parameter that there is not, if one of the outputs is not a node,
+    /// or if there is no derivative or one of more than [`MAX_PARAMS`] parameters.
+    pub fn new(nodes: &[Node], value: usize, derivatives: &[usize]) -> Program {
+        assert!((1..=1 + MAX_PARAMS).contains(&derivatives.len()));
+        let params = derivatives.len() - 1;
+        Program {
+            params,
+            value: List::new(params, nodes, &[value]),
+            derivatives: List::new(params, nodes, derivatives),
+        }
+    }
+
+    /// Number of parameters.
+    pub fn param_count(&self) -> usize {
+        self.params
+    }
+}
+
+/// `y[n, c, s] = f(x[n, c, s]; params[..][c])`.
+///
+/// # Panics
+/// If a length does not match the layout or the number of parameters.
+pub fn forward<E: Element>(program: &Program, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+    assert_eq!(x.len(), layout.len());
+    forward_from(program, layout, Some(x), params, y);
+}
+
+/// As [`forward`], from and to the same place.
+///
+/// # Panics
+/// If a length does not match the layout or the number of parameters.
+pub fn forward_in_place<E: Element>(program: &Program, layout: Layout, params: &[&[E]], x: &mut [E]) {
+    forward_from(program, layout, None, params, x);
+}
+
+/// Adds the gradients of the parameters (see the formulas of [`activation`](super)), and writes, adds or skips that of
+/// the input. What is not wanted is not computed.
+///
+/// # Panics
+/// If a length does not match the layout or the number of parameters.
+pub fn backward<E: Element>(
+    program: &Program,
+    layout: Layout,
+    x: &[E],
+    params: &[&[E]],
+    cotangent: &[E],
+    grad_x: InputGradient<&mut [E]>,
+    grad_params: &mut [Option<&mut [E]>],
+) {
+    check(program, layout, x, params);
+    assert_eq!(grad_x.cotangent(cotangent).len(), layout.len());
+    assert_eq!(grad_params.len(), program.params);
+    assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
+    assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
+    if layout.is_empty() {
+        return;
+    }
+    let (cotangent, grad_x, accumulate) = match grad_x {
+        InputGradient::Skip => (Some(cotangent), None, false),
+        InputGradient::Overwrite(grad) => (Some(cotangent), Some(grad), false),
+        InputGradient::Accumulate(grad) => (Some(cotangent), Some(grad), true),
+        InputGradient::InPlace(grad) => (None, Some(grad), false),
+    };
+    let wanted = grad_params.iter().map(Option::is_some).enumerate();
+    let wanted =
+        wanted.fold(u8::from(grad_x.is_some()), |bits, (param, wanted)| bits | u8::from(wanted) << (1 + param));
+    if wanted == 0 {
+        return;
+    }
+    let pass = Pass { program, layout, x, params, cotangent, accumulate, wanted };
+    let sums = pass.backward(grad_x.unwrap_or_default());
+    for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
+        for (grad, &sum) in grad.iter_mut().flat_map(|grad| grad.iter_mut()).zip(sums) {
+            *grad = E::of(grad.wide() + sum);
+        }
+    }
+}
+
+/// From `x`, or from what `y` holds.
+fn forward_from<E: Element>(program: &Program, layout: Layout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
+    check(program, layout, y, params);
+    if !layout.is_empty() {
+        pass::forward(program, layout, x, params, y);
+    }
+}
+
+fn check<E: Element>(program: &Program, layout: Layout, x: &[E], params: &[&[E]]) {
+    assert_eq!(x.len(), layout.len());
+    assert_eq!(params.len(), program.params);
+    assert!(params.iter().all(|param| param.len() == layout.channels));
+}
+
+#[cfg(test)]
+mod tests;

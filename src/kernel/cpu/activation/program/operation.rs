@@ -1,0 +1,130 @@
+//! The operations of a program, each with its meaning once, for every register.
+
+use crate::kernel::cpu::simd::{Lane, Portable, Real, Simd};
+
+/// Hands the table of operations, `Name(operands) = value`, to a macro.
+macro_rules! for_every_operation {
+    ($use:ident) => {
+        $use! {
+            /// `-a`.
+            Negate(a) = -a,
+            /// `a + b`.
+            Add(a, b) = a + b,
+            /// `a - b`.
+            Subtract(a, b) = a - b,
+            /// `a b`.
+            Multiply(a, b) = a * b,
+            /// `a / b`.
+            Divide(a, b) = a / b,
+            /// `a b + c`, rounded once.
+            MultiplyAdd(a, b, c) = a.mul_add(b, c),
+            /// The smaller one; NaN if either is NaN.
+            Min(a, b) = a.min(b),
+            /// The larger one; NaN if either is NaN.
+            Max(a, b) = a.max(b),
+            /// `max(0, a)`.
+            Relu(a) = a.relu(),
+            /// 1 for a > 0, 0 for a <= 0.
+            Step(a) = a.step(),
+            /// `|a|`.
+            Abs(a) = a.abs(),
+            /// 1, 0 or -1.
+            Sign(a) = sign(a),
+            /// `b` for a > 0, `c` for a <= 0, NaN for NaN; what is not taken may be infinite or NaN.
+            Select(a, b, c) = select(a, b, c),
+            /// `e^a`.
+            Exp(a) = a.exp(),
+            /// `e^a - 1`.
+            ExpM1(a) = a.exp_m1(),
+            /// The natural logarithm.
+            Ln(a) = a.ln(),
+            /// `ln(1 + a)`.
+            Ln1p(a) = a.ln_1p(),
+            /// The square root.
+            Sqrt(a) = a.sqrt(),
+            /// The hyperbolic tangent.
+            Tanh(a) = a.tanh(),
+            /// The error function.
+            Erf(a) = a.erf(),
+            /// The sine.
+            Sin(a) = a.sin(),
+            /// The cosine.
+            Cos(a) = a.cos(),
+            /// `s = 1 / (1 + e^-a)`.
+            Sigmoid(a) = sigmoid(a).0,
+            /// `s (1 - s)`, the derivative of the sigmoid.
+            SigmoidSlope(a) = sigmoid(a).1,
+            /// `ln(1 + e^a)`.
+            Softplus(a) = softplus(a),
+        }
+    };
+}
+pub(super) use for_every_operation;
+
+macro_rules! define {
+    ($($(#[$doc:meta])* $name:ident($($operand:ident),+) = $value:expr,)+) => {
+        /// What an instruction does to its operands, elementwise. Every one propagates NaN, but for
+        /// [`Operation::Select`] from the operand that it does not take.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Operation {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Operation {
+            /// Number of operands.
+            pub fn arity(self) -> usize {
+                match self {
+                    $(Operation::$name => [$(stringify!($operand)),+].len(),)+
+                }
+            }
+
+            /// The value in `f64`, the same on every machine.
+            ///
+            /// # Panics
+            /// If the number of operands is not the [arity](Operation::arity).
+            pub fn of(self, operands: &[f64]) -> f64 {
+                assert_eq!(operands.len(), self.arity());
+                let mut operands = operands.iter().map(|&operand| Number::splat(operand));
+                let mut next = || operands.next().unwrap_or(Number::splat(0.0));
+                let value = match self {
+                    $(Operation::$name => {
+                        $(let $operand = next();)+
+                        $value
+                    })+
+                };
+                let mut element = [0.0];
+                value.store(&mut element);
+                element[0]
+            }
+        }
+    };
+}
+for_every_operation!(define);
+
+/// One `f64`.
+type Number = <Portable<false> as Simd>::F64;
+
+#[inline(always)]
+pub(super) fn sign<R: Real>(a: R) -> R {
+    a.if_positive(R::of(1.0), (-a).if_positive(R::of(-1.0), a + R::of(0.0)))
+}
+
+#[inline(always)]
+pub(super) fn select<R: Real>(a: R, positive: R, other: R) -> R {
+    a.if_positive(positive, (-a).if_positive(other, other + a))
+}
+
+/// `s = 1 / (1 + e^-a)` and `s (1 - s)`: from e^-|a|, which cannot overflow, so that neither s nor 1 - s loses digits.
+#[inline(always)]
+pub(super) fn sigmoid<R: Real>(a: R) -> (R, R) {
+    let e = (-a.abs()).exp();
+    let larger = R::of(1.0) / (R::of(1.0) + e);
+    let smaller = e * larger;
+    (a.if_positive(larger, smaller), larger * smaller)
+}
+
+/// `max(0, a) + ln(1 + e^-|a|)`, which cannot overflow.
+#[inline(always)]
+pub(super) fn softplus<R: Real>(a: R) -> R {
+    a.relu() + (-a.abs()).exp().ln_1p()
+}

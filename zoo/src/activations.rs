@@ -1,0 +1,42 @@
+//! Activations by name: those of [`pvlu`], and those that a program brings.
+
+use std::sync::OnceLock;
+
+use pvlu::activation::{BUILT_IN, Definition, FindError, find_among};
+
+use crate::entry::RegistryError;
+
+/// Those that the program brings.
+static OWN: OnceLock<Vec<&'static Definition>> = OnceLock::new();
+
+/// Makes activations of the program's own known by their names; whether they were the first.
+pub(crate) fn bring(own: Vec<&'static Definition>) -> bool {
+    OWN.set(own).is_ok()
+}
+
+/// All that have a name: one of the program's own takes the place of a built-in one.
+fn all() -> impl Iterator<Item = &'static Definition> + Clone {
+    let own = OWN.get().map_or(&[][..], Vec::as_slice);
+    let replaced = |of: &&&Definition| !own.iter().any(|own| own.name() == of.name());
+    BUILT_IN.iter().filter(replaced).chain(own).copied()
+}
+
+/// The names of the activations, in the order of the paper's first table, then the others, then the program's own.
+pub fn activation_names() -> Vec<&'static str> {
+    all().map(Definition::name).collect()
+}
+
+/// The activation that a text asks for: a name, a name with other start values, or a formula; see
+/// [`pvlu::activation::find`].
+///
+/// # Errors
+///
+/// [`RegistryError::Activation`] if there is none of this name, [`RegistryError::Formula`] for a text that cannot be
+/// read.
+pub fn activation(text: &str) -> Result<&'static Definition, RegistryError> {
+    find_among(text, all()).map_err(|error| match error {
+        FindError::Unknown { name } => RegistryError::Activation { name, known: activation_names() },
+        FindError::Written(error) => RegistryError::Formula(Box::new(error)),
+        FindError::TooMany => RegistryError::Formulas,
+    })
+}

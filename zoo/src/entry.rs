@@ -1,0 +1,176 @@
+//! One model of the registry: what it is called, what it takes, and how it is built.
+
+mod error;
+mod typed;
+
+use std::fmt;
+
+pub use self::error::RegistryError;
+pub use self::typed::Buildable;
+
+use crate::activations::activation;
+use crate::image::MAX_INPUT;
+use crate::model::Model;
+use crate::names::LayerNames;
+
+/// Numbers of classes that a model takes.
+pub const CLASSES: std::ops::RangeInclusive<usize> = 2..=65_536;
+
+/// Image sides that a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// Any, of at least this many pixels and at most [`MAX_INPUT`].
+    Any {
+        /// The smallest.
+        least: usize,
+        /// The original's.
+        default: usize,
+    },
+    /// These alone, square. The first is the original's.
+    Square(&'static [usize]),
+}
+
+/// Names of the layers of a model for images of a height and width, in the order of a walk.
+pub type Names = fn((usize, usize)) -> Vec<LayerNames>;
+
+/// One model.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Name.
+    pub name: &'static str,
+    sides: Sides,
+    classes: usize,
+    names: Names,
+    /// For the first size that it takes, and for others.
+    builds: [typed::Build; 2],
+}
+
+/// What a model is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    /// What asks for the activation; see [`activation`](crate::registry::activation).
+    pub activation: &'a str,
+    /// Number of classes, one of [`CLASSES`].
+    pub classes: usize,
+    /// Height and width of the images; the original's if not given.
+    pub image: Option<(usize, usize)>,
+    /// Where the weights come from.
+    pub weights: Start,
+}
+
+/// Where the weights of a new model come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to
+    /// the scale that suits it.
+    Seed(u64),
+    /// Zero, to be loaded. Other tensors have their start values.
+    Unfilled,
+}
+
+impl fmt::Display for Sides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sides::Any { least, .. } => write!(f, "any size from {least}x{least} to {MAX_INPUT}x{MAX_INPUT}"),
+            Sides::Square(sides) => {
+                let sides: Vec<String> = sides.iter().map(|side| format!("{side}x{side}")).collect();
+                f.write_str(&sides.join(" and "))
+            }
+        }
+    }
+}
+
+impl Sides {
+    /// Of ResNets for ImageNet: their trunk divides a side by 32.
+    pub const IMAGENET: Self = Sides::Any { least: 32, default: 224 };
+
+    /// A side for each head that the model has: all that it takes, or the original's.
+    pub fn of_heads(self) -> Vec<usize> {
+        match self {
+            Sides::Any { default, .. } => vec![default],
+            Sides::Square(sides) => sides.to_vec(),
+        }
+    }
+
+    const fn first(self) -> usize {
+        match self {
+            Sides::Any { default, .. } => default,
+            Sides::Square(sides) => sides[0],
+        }
+    }
+}
+
+impl Entry {
+    /// A model: a network `N`, written with [`Relu`](pvlu::activation::Relu), of which swaps make every other, and with
+    /// a head that ends in a [`LinearTo`](pvlu::layer::LinearTo), which any number of classes goes with.
+    ///
+    /// ```
+    /// use pvlu::activation::{Activation, Relu};
+    /// use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, LinearTo, TrunkAndHead};
+    /// use pvlu_zoo::names::LayerNames;
+    /// use pvlu_zoo::registry::{Entry, Options, Sides, Start};
+    ///
+    /// type Net<A> = TrunkAndHead<(Conv2D<3, 8, 3, 1, 1>, Act<A, 8>), (GlobalAvgPool2D, LinearTo<8>)>;
+    ///
+    /// let sides = Sides::Any { least: 1, default: 32 };
+    /// let names = |_| vec![LayerNames::torch("conv"), LayerNames::torch("fc").as_classifier()];
+    /// let entry = Entry::new::<Net<Relu>>("mine", sides, 10, names);
+    /// let options = Options { activation: "pvlu", classes: 5, image: None, weights: Start::Seed(0) };
+    /// assert_eq!(entry.build(&options)?.logits(vec![0.5; 3 * 32 * 32])?.len(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// `classes` and the first of `sides` are those of the original; `names` are those of its files.
+    pub const fn new<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
+        Self { name, sides, classes, names, builds: [N::build, N::build] }
+    }
+
+    /// A model with another head, in `M`, for images of other sizes than the first one.
+    pub const fn with_other_head<M: Buildable>(self) -> Self {
+        Self { builds: [self.builds[0], M::build], ..self }
+    }
+
+    /// Image sizes that it takes.
+    pub fn sides(&self) -> Sides {
+        self.sides
+    }
+
+    /// Height and width of the original's images.
+    pub fn image(&self) -> (usize, usize) {
+        let side = self.sides.first();
+        (side, side)
+    }
+
+    /// Number of classes of the original.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Names of the layers for images of this size, in the order of a walk.
+    pub fn names(&self, image: (usize, usize)) -> Vec<LayerNames> {
+        (self.names)(image)
+    }
+
+    /// Builds the model.
+    ///
+    /// # Errors
+    ///
+    /// Any [`RegistryError`] but that of a model.
+    pub fn build(&self, options: &Options<'_>) -> Result<Box<dyn Model>, RegistryError> {
+        let (height, width) = options.image.unwrap_or(self.image());
+        let takes = self.sides;
+        let fits = match takes {
+            // Larger ones are refused, so that no number of elements overflows.
+            Sides::Any { least, .. } => height.min(width) >= least && height.max(width) <= MAX_INPUT,
+            Sides::Square(sides) => height == width && sides.contains(&height),
+        };
+        if !fits {
+            return Err(RegistryError::Image { model: self.name, height, width, takes });
+        }
+        if !CLASSES.contains(&options.classes) {
+            return Err(RegistryError::Classes { model: self.name, classes: options.classes });
+        }
+        let build = self.builds[usize::from((height, width) != self.image())];
+        build(options, (height, width), activation(options.activation)?)
+    }
+}

@@ -1,0 +1,150 @@
+//! From a typed network to a model.
+
+use dfdx::nn::{BuildOnDevice, TensorCollection};
+use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+use dfdx::tensor::Cuda;
+use pvlu::activation::{Activation, Chosen, Definition, Pvlu, Relu};
+#[cfg(feature = "cuda")]
+use pvlu::kernel::cuda::open;
+use pvlu::layer::{SwapActivation, choose_activation, try_unfilled};
+
+use super::{Options, RegistryError, Start};
+#[cfg(feature = "cuda")]
+use crate::device::Mirror;
+use crate::device::{Device, DeviceError};
+use crate::init;
+#[cfg(feature = "cuda")]
+use crate::model::NetworkOn;
+use crate::model::{Classifier, Model, Network, Swap};
+
+/// Builds a model for images of the given height and width, which were checked, with an activation.
+pub type Build = fn(&Options<'_>, (usize, usize), &'static Definition) -> Result<Box<dyn Model>, RegistryError>;
+
+/// A network, written with ReLU, that the registry can build with any activation and any number of classes: what
+/// [`Entry::new`](super::Entry::new) takes. Every network whose layers are those of [`pvlu`] and whose head ends in a
+/// [`LinearTo`](pvlu::layer::LinearTo) is one.
+///
+/// It is instantiated three times: with ReLU, with PVLU, and with [`Chosen`] for all others.
+pub trait Buildable {
+    /// Builds the model for images of the given height and width with an activation.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Moment`], and [`RegistryError::Device`] where memory is lacking.
+    fn build(
+        options: &Options<'_>,
+        image: (usize, usize),
+        activation: &'static Definition,
+    ) -> Result<Box<dyn Model>, RegistryError>;
+}
+
+/// A network that can be moved to every device that this crate is built for.
+#[cfg(not(feature = "cuda"))]
+pub trait Movable: Network<usize, usize, usize> {}
+#[cfg(not(feature = "cuda"))]
+impl<N: Network<usize, usize, usize>> Movable for N {}
+
+/// A network that can be moved to every device that this crate is built for.
+#[cfg(feature = "cuda")]
+pub trait Movable:
+    Network<usize, usize, usize> + Clone + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
+{
+}
+#[cfg(feature = "cuda")]
+impl<N> Movable for N where
+    N: Network<usize, usize, usize>
+        + Clone
+        + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
+{
+}
+
+/// A network for images and classes of any number.
+type Open<N> = Classifier<N, usize, usize, usize>;
+
+/// Moves a model to a device other than the CPU.
+#[cfg(feature = "cuda")]
+fn moved<N: Movable>(model: Open<N>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
+    let Device::Cuda(number) = device else { return Ok(Box::new(model)) };
+    Ok(Box::new(Mirror::try_new(model, device, move || open(number, 0))?))
+}
+
+/// There is no other device.
+#[cfg(not(feature = "cuda"))]
+fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
+    Err(DeviceError::NotCompiled(device))
+}
+
+/// A network that can be built as it is.
+trait Built: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = Self> {}
+impl<N: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = N>> Built for N {}
+
+/// One network, with start values as asked for.
+fn network<N: Built>(
+    options: &Options<'_>,
+    (height, width): (usize, usize),
+    activation: &'static Definition,
+) -> Result<Open<N>, RegistryError> {
+    let mut net = try_unfilled::<N, f32, Cpu>(&Cpu::default())?;
+    choose_activation(&mut net, activation, |param| param.start)?;
+    let mut model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
+    if let Start::Seed(seed) = options.weights {
+        let moment = init::second_moment(activation);
+        if !moment.is_normal() {
+            return Err(RegistryError::Moment { activation: activation.text(), moment });
+        }
+        init::he_for(&mut model.net, activation, seed)?;
+        model.seed_dropout(seed);
+    }
+    Ok(model)
+}
+
+impl<M> Buildable for M
+where
+    M: BuildOnDevice<Cpu, f32>,
+    M::Built: Built + SwapActivation<f32, Cpu>,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Relu>: Movable,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Built,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Built,
+{
+    fn build(
+        options: &Options<'_>,
+        image: (usize, usize),
+        activation: &'static Definition,
+    ) -> Result<Box<dyn Model>, RegistryError> {
+        type Swapped<M, A> = <<M as BuildOnDevice<Cpu, f32>>::Built as SwapActivation<f32, Cpu>>::Swapped<A>;
+        if activation == Definition::of::<Relu>() {
+            Ok(Box::new(network::<M::Built>(options, image, activation)?.with_swap(swap as Swap<_, _, _, _>)))
+        } else if activation == Definition::of::<Pvlu>() {
+            Ok(Box::new(network::<Swapped<M, Pvlu>>(options, image, activation)?))
+        } else {
+            Ok(Box::new(network::<Swapped<M, Chosen>>(options, image, activation)?))
+        }
+    }
+}
+
+/// Another activation in the place of ReLU: at the type level, and chosen where it is neither of those with types.
+fn swap<N>(model: Open<N>, activation: &'static Definition) -> Result<Box<dyn Model>, pvlu::Error>
+where
+    N: Network<usize, usize, usize> + SwapActivation<f32, Cpu>,
+    N::Swapped<Relu>: Movable,
+    N::Swapped<Pvlu>: Movable,
+    N::Swapped<Chosen>: Movable,
+{
+    fn typed<N, B: Activation>(model: Open<N>) -> Result<Box<dyn Model>, pvlu::Error>
+    where
+        N: Network<usize, usize, usize> + SwapActivation<f32, Cpu>,
+        N::Swapped<B>: Movable,
+    {
+        Ok(Box::new(model.try_swap_activation::<B>()?.with_move(moved)))
+    }
+    if activation == Definition::of::<Relu>() {
+        return typed::<N, Relu>(model);
+    }
+    if activation == Definition::of::<Pvlu>() {
+        return typed::<N, Pvlu>(model);
+    }
+    let mut model = model.try_swap_activation::<Chosen>()?;
+    choose_activation(&mut model.net, activation, |param| param.swapped)?;
+    Ok(Box::new(model.with_move(moved)))
+}

@@ -1,0 +1,167 @@
+//! Numbers of classes and activations that are chosen when the program runs.
+
+use pvlu::layer::Mode;
+use pvlu_zoo::checkpoint::{Notes, Wanted, open, save_model};
+use pvlu_zoo::model::Model;
+use pvlu_zoo::registry::{Entry, Options, Start, activation, activation_names, find, models};
+use pvlu_zoo::train::{Optimizer, OptimizerConfig};
+use pvlu_zoo::weights::Source;
+
+use crate::{bits, images, small};
+
+/// A network of each family.
+const FAMILIES: [&str; 6] = ["sequential6conv", "vgg11", "resnet18", "resnet50_v1_5", "resnet50v2", "cifar_resnet20"];
+
+/// A formula with a trained and a fixed parameter.
+const MINE: &str = "mine = max(x, 0) + a*tanh(c*x); a = 0.5 swap 0; fixed c = 2";
+
+/// What a model of the built-in activations, and one of a formula, can be asked for.
+fn all() -> Vec<&'static str> {
+    let mut all = activation_names();
+    all.extend([MINE, "leaky_relu; slope = 0.3", "pvlu; alpha = 0.1; fixed beta = 2"]);
+    all
+}
+
+fn built(entry: &'static Entry, classes: usize) -> Box<dyn Model> {
+    let options = Options { activation: "pvlu", classes, image: Some((32, 32)), weights: Start::Seed(3) };
+    entry.build(&options).unwrap()
+}
+
+/// One step of Adam with these labels; the loss.
+fn step(model: &mut dyn Model, labels: &[usize]) -> f64 {
+    model.set_mode(Mode::Train);
+    let mut step = model.step(images(labels.len()), labels).unwrap();
+    Optimizer::new(OptimizerConfig::adam()).update(model, &mut step.gradients, 1e-3).unwrap();
+    model.set_mode(Mode::Eval);
+    step.loss
+}
+
+#[test]
+fn a_head_has_as_many_outputs_as_are_asked_for() {
+    for name in FAMILIES {
+        let entry = find(name).unwrap();
+        for classes in [2, 7, 365] {
+            let mut model = built(entry, classes);
+            assert_eq!(model.classes(), classes);
+            let before = model.logits(images(2)).unwrap();
+            assert_eq!(before.len(), 2 * classes, "{name}");
+            let loss = step(model.as_mut(), &[classes - 1, 0]);
+            assert!(loss.is_finite() && loss > 0.0, "{name} {classes}: {loss}");
+            assert_ne!(model.logits(images(2)).unwrap(), before, "{name} {classes}");
+            assert!(model.step(images(1), &[classes]).is_err(), "a label beyond the classes");
+        }
+    }
+    let mut wide = built(find("cifar_resnet20").unwrap(), 21_843);
+    assert!((step(wide.as_mut(), &[21_842, 0]) - 21_843_f64.ln()).abs() < 3.0);
+    for classes in [0, 1, 65_537] {
+        let options = Options { activation: "relu", classes, image: None, weights: Start::Unfilled };
+        let error = find("vgg16").unwrap().build(&options).err().unwrap().to_string();
+        assert_eq!(error, format!("vgg16 does not take {classes} classes; it takes 2 to 65536"));
+    }
+}
+
+#[test]
+fn the_trunk_is_drawn_alike_whatever_the_classes() {
+    let [few, many] = [2, 100].map(|classes| bits(built(find("cifar_resnet20").unwrap(), classes).as_ref()));
+    let trunk = |bits: &[(String, Vec<u32>)]| -> Vec<_> {
+        bits.iter().filter(|(path, _)| path.starts_with("trunk")).cloned().collect()
+    };
+    assert_eq!(trunk(&few), trunk(&many));
+}
+
+#[test]
+fn every_family_takes_every_activation() {
+    for name in FAMILIES {
+        let entry = find(name).unwrap();
+        for text in all() {
+            let mut model = small(entry, text, Start::Seed(5));
+            assert_eq!(model.activation(), Some(text));
+            let loss = step(model.as_mut(), &[3, 8]);
+            assert!(loss.is_finite(), "{name} {text}: {loss}");
+            let relu = small(entry, "relu", Start::Seed(5));
+            let weights = bits(relu.as_ref());
+            let swapped = relu.swap_activation(activation(text).unwrap()).unwrap();
+            let after = bits(swapped.as_ref());
+            assert!(weights.iter().all(|tensor| after.contains(tensor)), "{name} {text}: a weight is another");
+            assert!(swapped.logits(images(1)).unwrap().iter().all(|logit| logit.is_finite()), "{name} {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_saved_comes_back_with_its_activation_and_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["sequential6conv", "cifar_resnet20"] {
+        let entry = find(name).unwrap();
+        for text in all() {
+            let options = Options { activation: text, classes: 7, image: Some((32, 32)), weights: Start::Seed(5) };
+            let mut model = entry.build(&options).unwrap();
+            step(model.as_mut(), &[3, 6]);
+            let path = folder.path().join("model.safetensors");
+            save_model(model.as_ref(), entry, &path, Source::Native, &Notes::default()).unwrap();
+            let opened = open(&path, &Wanted::default()).unwrap().model;
+            assert_eq!((opened.activation(), opened.classes()), (Some(text), 7), "{name}");
+            assert!(bits(opened.as_ref()) == bits(model.as_ref()), "{name} {text}");
+            assert_eq!(opened.logits(images(2)).unwrap(), model.logits(images(2)).unwrap(), "{name} {text}");
+        }
+    }
+}
+
+/// A text is compared by what it asks for, not letter by letter.
+#[test]
+fn an_activation_is_the_same_however_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = find("cifar_resnet20").unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (text, otherwise) in [
+        (MINE, "mine=max(x,0)+a*tanh(c*x);a=0.5 swap 0;fixed c=2"),
+        ("leaky_relu; slope = 0.3", "leaky_relu;slope=0.3"),
+    ] {
+        save_model(small(entry, otherwise, Start::Seed(1)).as_ref(), entry, &path, Source::Native, &Notes::default())
+            .unwrap();
+        let opened = open(&path, &Wanted { activation: Some(otherwise), ..Wanted::default() }).unwrap();
+        assert_eq!(opened.model.activation(), Some(text));
+    }
+}
+
+/// Several activations have no parameters: their tensors would fit.
+#[test]
+fn a_file_of_another_activation_is_refused_though_its_tensors_fit() {
+    use pvlu_zoo::weights::{LoadOptions, TensorFile, load};
+    let folder = tempfile::tempdir().unwrap();
+    let entry = find("cifar_resnet20").unwrap();
+    let path = folder.path().join("model.safetensors");
+    save_model(small(entry, "gelu", Start::Seed(1)).as_ref(), entry, &path, Source::Native, &Notes::default()).unwrap();
+    let file = TensorFile::open(&path).unwrap();
+    for other in ["relu", "tanh", "mish"] {
+        let mut model = small(entry, other, Start::Seed(2));
+        let before = bits(model.as_ref());
+        let error = load(model.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap_err();
+        let says = format!("expected {other}, which the network has, found gelu");
+        assert!(error.to_string().contains(&says), "{error}");
+        assert!(bits(model.as_ref()) == before);
+    }
+    let mut gelu = small(entry, "gelu", Start::Seed(2));
+    load(gelu.net_mut(), &entry.names((32, 32)), &file, &LoadOptions::default()).unwrap();
+}
+
+#[test]
+fn names_of_more_than_a_thousand_classes_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = find("cifar_resnet20").unwrap();
+    let path = folder.path().join("model.safetensors");
+    let labels: Vec<String> = (0..1001).map(|class| format!("class {class}")).collect();
+    let notes = Notes { labels: Some(&labels), ..Notes::default() };
+    save_model(built(entry, 1001).as_ref(), entry, &path, Source::Native, &notes).unwrap();
+    let opened = open(&path, &Wanted::default()).unwrap();
+    assert_eq!((opened.model.classes(), opened.description.labels), (1001, Some(labels)));
+}
+
+/// Outside of the smallest networks too, at the types that the registry instantiates.
+#[test]
+fn every_model_takes_an_activation_that_is_chosen() {
+    for entry in models() {
+        let model = small(entry, MINE, Start::Unfilled);
+        assert_eq!((model.activation(), model.classes()), (Some(MINE), 10), "{}", entry.name);
+    }
+}
