@@ -101,7 +101,8 @@ mod tests {
             extended(true, &[chunk(b"ANIM", &[0; 6]), stray, chunk(b"ANMF", &frame), others].concat())
         };
         let still = |picture: &[u8]| extended(false, picture);
-        let cases: [(&dyn Fn(&[u8]) -> Vec<u8>, _, _, _); 2] =
+        type Wrap<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+        let cases: [(Wrap<'_>, _, _, _); 2] =
             [(&still, 19, 13, "an image of 19x13"), (&animated, 7, 5, "a frame of 7x5")];
         for (file, width, height, place) in cases {
             for (width, height) in [(width, height), (width | 0x4000, height | 0x8000)] {
