@@ -13,8 +13,10 @@ use crate::output::{note, note_error, print};
 
 /// Makes the registry the program's, parses the arguments and runs the command.
 pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
-    // Where one was installed before, names are looked up in that one.
-    let _ = registry.install();
+    if let Err(error) = registry.install() {
+        note_error(&error);
+        return ExitCode::FAILURE;
+    }
     let cli = match C::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

@@ -9,16 +9,23 @@ use crate::entry::RegistryError;
 /// Those that the program brings.
 static OWN: OnceLock<Vec<&'static Definition>> = OnceLock::new();
 
+/// The first name that cannot be that of an activation of the program's own: a built-in one has it, or it is not of
+/// letters, digits and `_`, so that it would be read as something else.
+pub(crate) fn unfit(own: &[&'static Definition]) -> Option<&'static str> {
+    let is_word =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_built_in = |name: &str| BUILT_IN.iter().any(|built_in| built_in.name() == name);
+    own.iter().map(|activation| activation.name()).find(|name| is_built_in(name) || !is_word(name))
+}
+
 /// Makes activations of the program's own known by their names; whether they were the first.
 pub(crate) fn bring(own: Vec<&'static Definition>) -> bool {
     OWN.set(own).is_ok()
 }
 
-/// All that have a name: one of the program's own takes the place of a built-in one.
+/// All that have a name.
 fn all() -> impl Iterator<Item = &'static Definition> + Clone {
-    let own = OWN.get().map_or(&[][..], Vec::as_slice);
-    let replaced = |of: &&&Definition| !own.iter().any(|own| own.name() == of.name());
-    BUILT_IN.iter().filter(replaced).chain(own).copied()
+    BUILT_IN.iter().chain(OWN.get().into_iter().flatten()).copied()
 }
 
 /// The names of the activations, in the order of the paper's first table, then the others, then the program's own.

@@ -261,12 +261,19 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     }
     let image = wanted.image.or(description.image).unwrap_or(entry.image());
     let (names, original) = (entry.names(image), entry.names(entry.image()));
-    let classes = wanted
-        .classes
-        .or(description.classes)
-        .or_else(|| classes_of(&file, &original))
-        .or_else(|| classes_of(&file, &names))
-        .unwrap_or(entry.classes());
+    let of_head = || classes_of(&file, &original).or_else(|| classes_of(&file, &names));
+    if let (None, Some(said), Some(found)) = (wanted.classes, description.classes, of_head())
+        && said != found
+    {
+        // Before room is made for as many as it says.
+        return Err(CheckpointError::Metadata {
+            path: file.path().to_owned(),
+            key: key::CLASSES,
+            expected: "the number of outputs of the file's head",
+            found: said.to_string(),
+        });
+    }
+    let classes = wanted.classes.or(description.classes).or_else(of_head).unwrap_or(entry.classes());
     let options = Options { activation, classes, image: Some(image), weights: Start::Unfilled };
     let mut model = entry.build(&options).map_err(|error| match error {
         RegistryError::Classes { .. } if wanted.classes.is_none() => {

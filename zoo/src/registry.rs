@@ -41,8 +41,8 @@ impl Registry {
         self
     }
 
-    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name. A name
-    /// is of letters, digits and `_`, so that it can be asked for.
+    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name that was
+    /// added before.
     #[must_use]
     pub fn with_activation<A: Activation>(mut self) -> Self {
         self.activations.retain(|known| known.name() != A::NAME);
@@ -50,11 +50,20 @@ impl Registry {
         self
     }
 
-    /// Makes it that of this process, in which names are looked up; whether it was the first. A process that installs
-    /// none has the standard one from the first look on.
-    pub fn install(self) -> bool {
+    /// Makes it that of this process, in which names are looked up. A process that installs none has the standard one
+    /// from the first look on.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Name`] for an activation with the name of a built-in one, or one that is not of letters, digits
+    /// and `_`; [`RegistryError::Installed`] if the process has a registry already. Nothing is changed then.
+    pub fn install(self) -> Result<(), RegistryError> {
+        if let Some(name) = activations::unfit(&self.activations) {
+            return Err(RegistryError::Name { name });
+        }
         let activations = self.activations.clone();
-        INSTALLED.set(self).is_ok() && activations::bring(activations)
+        let is_first = INSTALLED.set(self).is_ok() && activations::bring(activations);
+        if is_first { Ok(()) } else { Err(RegistryError::Installed) }
     }
 }
 

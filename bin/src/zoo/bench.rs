@@ -100,14 +100,14 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         Options { activation: &args.activation, classes, image: Some((height, width)), weights: Start::Seed(0) };
     let program = memory("VmRSS");
     let mut model = placed(entry.build(&options)?)?;
+    let activation = model.activation().unwrap_or(&args.activation).to_owned();
     let failed = |source| CliError::Model { model: entry.name, source };
     let macs = multiply_adds(model.as_ref()).map_err(failed)?;
     model.set_mode(if args.mode == BenchMode::Infer { Mode::Eval } else { Mode::Train });
     if args.mode == BenchMode::Finetune {
         FreezePolicy::ACTIVATIONS.try_apply(model.net_mut()).map_err(|error| match error {
             FreezeError::Nothing { .. } => CliError::Usage(format!(
-                "--mode finetune trains the parameters of activations, and {} has none",
-                args.activation
+                "--mode finetune trains the parameters of activations, and {activation} has none"
             )),
             error => error.into(),
         })?;
@@ -161,7 +161,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
                 .collect::<Vec<Value>>()
         });
         return print_json(&json!({
-            "model": entry.name, "activation": args.activation, "classes": classes, "batch": batch,
+            "model": entry.name, "activation": activation, "classes": classes, "batch": batch,
             "image": [height, width], "mode": format!("{:?}", args.mode).to_lowercase(),
             "threads": rayon::current_num_threads(), "simd": Level::current().name(), "steps": seconds.len(),
             "median_ms": 1e3 * median, "min_ms": milliseconds(0), "max_ms": milliseconds(seconds.len() - 1),
@@ -173,7 +173,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let mut text = vec![format!(
         "{} {} {:?}, batch {batch}, {height}x{width}, {classes} classes, {} threads",
         entry.name,
-        args.activation,
+        activation,
         args.mode,
         rayon::current_num_threads()
     )];

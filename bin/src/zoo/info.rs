@@ -113,7 +113,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
     let input = Extent::image(3, height, width);
     model.net().outline(&mut Path::root(), input, &mut show).map_err(failed)?;
     let card = metadata::find(entry.name);
-    let title = (entry.name, args.activation.as_str(), classes, input);
+    let title = (entry.name, model.activation().unwrap_or(&args.activation), classes, input);
     if args.json { print_json(&as_json(title, &facts, card)) } else { print(&as_text(title, &facts, card)) }
 }
 

@@ -46,3 +46,31 @@ fn a_table_has_the_activation() {
     let parameters = std::fs::read_to_string(folder.path().join("results/table1_parameters.csv")).unwrap();
     assert!(parameters.lines().any(|line| line.contains(",mine,") && line.contains(",a,")), "{parameters}");
 }
+
+/// Networks typed with a built-in activation would apply that one in its place.
+#[test]
+fn a_built_in_name_is_none_of_ones_own() {
+    use pvlu::activation::{Activation, Param, Real};
+    use pvlu_zoo::registry::{Registry, find};
+
+    #[derive(Clone, Copy, Debug, Default)]
+    struct Other;
+    impl Activation for Other {
+        const NAME: &'static str = "pvlu";
+        type Params<T: Copy> = [T; 0];
+        const PARAMS: [Param; 0] = [];
+        fn value<R: Real>(x: R, []: [R; 0]) -> R {
+            x.tanh()
+        }
+        fn derivatives<R: Real>(x: R, []: [R; 0]) -> (R, [R; 0]) {
+            let tanh = x.tanh();
+            (R::of(1.0) - tanh * tanh, [])
+        }
+    }
+    let error = Registry::standard().with_activation::<Other>().install().unwrap_err().to_string();
+    assert!(error.contains("cannot be called \"pvlu\""), "{error}");
+    // Nothing was changed; the first look installs the standard one, which a later one does not replace.
+    assert!(find("own_network").is_err());
+    let error = own_network::registry().install().unwrap_err().to_string();
+    assert!(error.contains("another registry is in use already"), "{error}");
+}

@@ -49,6 +49,18 @@ pub enum RegistryError {
         /// The mean of its square.
         moment: f64,
     },
+    /// A name that an activation of a program's own cannot have.
+    #[error(
+        "an activation of one's own cannot be called {}: expected letters, digits and _, and no name of a built-in one",
+        quoted(name)
+    )]
+    Name {
+        /// The name.
+        name: &'static str,
+    },
+    /// A registry that comes too late.
+    #[error("another registry is in use already: install this one before anything is looked up by its name")]
+    Installed,
     /// A number of classes that no model takes.
     #[error("{model} does not take {classes} classes; it takes {} to {}", CLASSES.start(), CLASSES.end())]
     Classes {
