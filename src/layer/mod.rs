@@ -72,6 +72,7 @@ mod any_tensor;
 mod apply;
 mod batch_norm2d;
 mod build;
+mod children;
 mod choose;
 mod conv2d;
 mod dropout;

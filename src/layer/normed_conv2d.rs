@@ -6,6 +6,7 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4, Unit};
 use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::Parameter;
+use super::children;
 use super::outline::{Extent, LayerOutline};
 use super::walk::{Path, Walk, Walker, WalkerMut};
 use super::{BatchNorm2D, Conv2D};
@@ -54,16 +55,13 @@ impl<C: TensorCollection<E, D>, N: TensorCollection<E, D>, E: Dtype, D: Device<E
 
 impl<C: Walk<E, D>, N: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for NormedConv2D<C, N> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        path.step("conv", |path| self.conv.walk(path, walker))?;
-        path.step("norm", |path| self.norm.walk(path, walker))
+        children::walk(path, walker, &[("conv", &self.conv), ("norm", &self.norm)])
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        path.step("conv", |path| self.conv.walk_mut(path, walker))?;
-        path.step("norm", |path| self.norm.walk_mut(path, walker))
+        children::walk_mut(path, walker, &mut [("conv", &mut self.conv), ("norm", &mut self.norm)])
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let between = path.step("conv", |path| self.conv.outline(path, input, show))?;
-        path.step("norm", |path| self.norm.outline(path, between, show))
+        children::outline(path, input, show, &[("conv", &self.conv), ("norm", &self.norm)])
     }
 }
 

@@ -5,6 +5,7 @@ use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, Unit};
 use dfdx::tensor::Storage;
 
+use super::children;
 use super::outline::{Extent, LayerOutline};
 use super::walk::{Path, Walk, Walker, WalkerMut};
 use crate::error::Error;
@@ -74,16 +75,17 @@ impl<T: TensorCollection<E, D>, H: TensorCollection<E, D>, E: Dtype, D: Device<E
 
 impl<T: Walk<E, D>, H: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for TrunkAndHead<T, H> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        path.step(Part::Trunk.name(), |path| self.trunk.walk(path, walker))?;
-        path.step(Part::Head.name(), |path| self.head.walk(path, walker))
+        children::walk(path, walker, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        path.step(Part::Trunk.name(), |path| self.trunk.walk_mut(path, walker))?;
-        path.step(Part::Head.name(), |path| self.head.walk_mut(path, walker))
+        children::walk_mut(
+            path,
+            walker,
+            &mut [(Part::Trunk.name(), &mut self.trunk), (Part::Head.name(), &mut self.head)],
+        )
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let features = path.step(Part::Trunk.name(), |path| self.trunk.outline(path, input, show))?;
-        path.step(Part::Head.name(), |path| self.head.outline(path, features, show))
+        children::outline(path, input, show, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
     }
 }
 

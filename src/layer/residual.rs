@@ -6,6 +6,7 @@ use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Merge, Storage, Tape, Tensor};
 
 use super::apply::Buffer;
+use super::children;
 use super::outline::{Extent, LayerKind, LayerOutline};
 use super::walk::{Path, Walk, Walker, WalkerMut};
 use crate::backend::{Backend, Write};
@@ -133,13 +134,13 @@ impl<F: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D> f
 
 impl<F: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for Residual<F> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        path.step("main", |path| self.main.walk(path, walker))
+        children::walk(path, walker, &[("main", &self.main)])
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        path.step("main", |path| self.main.walk_mut(path, walker))
+        children::walk_mut(path, walker, &mut [("main", &mut self.main)])
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let main = path.step("main", |path| self.main.outline(path, input, show))?;
+        let main = children::outline(path, input, show, &[("main", &self.main)])?;
         outline_sum(path, (main, input), show)
     }
 }
@@ -207,16 +208,14 @@ impl<F: TensorCollection<E, D>, R: TensorCollection<E, D>, E: Dtype, D: Device<E
 
 impl<F: Walk<E, D>, R: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for ProjectedResidual<F, R> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        path.step("main", |path| self.main.walk(path, walker))?;
-        path.step("shortcut", |path| self.shortcut.walk(path, walker))
+        children::walk(path, walker, &[("main", &self.main), ("shortcut", &self.shortcut)])
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        path.step("main", |path| self.main.walk_mut(path, walker))?;
-        path.step("shortcut", |path| self.shortcut.walk_mut(path, walker))
+        children::walk_mut(path, walker, &mut [("main", &mut self.main), ("shortcut", &mut self.shortcut)])
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let main = path.step("main", |path| self.main.outline(path, input, show))?;
-        let shortcut = path.step("shortcut", |path| self.shortcut.outline(path, input, show))?;
+        let main = children::outline(path, input, show, &[("main", &self.main)])?;
+        let shortcut = children::outline(path, input, show, &[("shortcut", &self.shortcut)])?;
         outline_sum(path, (main, shortcut), show)
     }
 }

@@ -11,6 +11,7 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
+use super::children;
 use super::outline::{Extent, LayerOutline};
 use super::{BatchNormSwitches, DropoutState};
 use crate::activation::Definition;
@@ -236,33 +237,18 @@ macro_rules! walk_fields {
     ([$($generics:tt)*] $container:ty, $($field:tt: $module:ident),+) => {
         impl<E: Unit, D: Storage<E>, $($generics)*> Walk<E, D> for $container {
             fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-                $(
-                    let here = path.enter(&stringify!($field));
-                    self.$field.walk(path, walker)?;
-                    path.leave(here);
-                )+
-                Ok(())
+                children::walk(path, walker, &[$((stringify!($field), &self.$field)),+])
             }
             fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-                $(
-                    let here = path.enter(&stringify!($field));
-                    self.$field.walk_mut(path, walker)?;
-                    path.leave(here);
-                )+
-                Ok(())
+                children::walk_mut(path, walker, &mut [$((stringify!($field), &mut self.$field)),+])
             }
             fn outline(
                 &self,
                 path: &mut Path,
-                extent: Extent,
+                input: Extent,
                 show: &mut dyn FnMut(LayerOutline<'_>),
             ) -> Result<Extent, Error> {
-                $(
-                    let here = path.enter(&stringify!($field));
-                    let extent = self.$field.outline(path, extent, show)?;
-                    path.leave(here);
-                )+
-                Ok(extent)
+                children::outline(path, input, show, &[$((stringify!($field), &self.$field)),+])
             }
         }
     };
@@ -296,16 +282,28 @@ walk_fields!(
 
 impl<E: Unit, D: Storage<E>, A: Walk<E, D>, const N: usize> Walk<E, D> for Repeated<A, N> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        self.modules.iter().enumerate().try_for_each(|(i, module)| path.step(i, |path| module.walk(path, walker)))
+        for (i, module) in self.modules.iter().enumerate() {
+            let here = path.enter(&i);
+            module.walk(path, walker)?;
+            path.leave(here);
+        }
+        Ok(())
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        self.modules
-            .iter_mut()
-            .enumerate()
-            .try_for_each(|(i, module)| path.step(i, |path| module.walk_mut(path, walker)))
+        for (i, module) in self.modules.iter_mut().enumerate() {
+            let here = path.enter(&i);
+            module.walk_mut(path, walker)?;
+            path.leave(here);
+        }
+        Ok(())
     }
     fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let mut modules = self.modules.iter().enumerate();
-        modules.try_fold(input, |extent, (i, module)| path.step(i, |path| module.outline(path, extent, show)))
+        let mut extent = input;
+        for (i, module) in self.modules.iter().enumerate() {
+            let here = path.enter(&i);
+            extent = module.outline(path, extent, show)?;
+            path.leave(here);
+        }
+        Ok(extent)
     }
 }

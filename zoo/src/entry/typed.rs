@@ -4,7 +4,7 @@ use dfdx::nn::{BuildOnDevice, TensorCollection};
 use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
-use pvlu::activation::{Activation, Chosen, Definition, Pvlu, Relu};
+use pvlu::activation::{Chosen, Definition, Pvlu, Relu};
 #[cfg(feature = "cuda")]
 use pvlu::kernel::cuda::open;
 use pvlu::layer::{SwapActivation, choose_activation, try_unfilled};
@@ -79,70 +79,53 @@ fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, Devic
 trait Built: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = Self> {}
 impl<N: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = N>> Built for N {}
 
-/// One network, with start values as asked for.
-fn network<N: Built>(
-    options: &Options<'_>,
-    (height, width): (usize, usize),
-    activation: &'static Definition,
-) -> Result<Open<N>, RegistryError> {
-    let mut net = try_unfilled::<N, f32, Cpu>(&Cpu::default())?;
-    choose_activation(&mut net, activation, |param| param.start)?;
-    let mut model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
+/// Gives a model its start values, as asked for. Not generic: there is one of it for all networks.
+fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Definition) -> Result<(), RegistryError> {
+    choose_activation(model.net_mut(), activation, |param| param.start)?;
     if let Start::Seed(seed) = options.weights {
         let moment = init::second_moment(activation);
         if !moment.is_normal() {
             return Err(RegistryError::Moment { activation: activation.text(), moment });
         }
-        init::he_for(&mut model.net, activation, seed)?;
+        init::he_for(model.net_mut(), activation, seed)?;
         model.seed_dropout(seed);
     }
-    Ok(model)
+    Ok(())
 }
 
 impl<M> Buildable for M
 where
     M: BuildOnDevice<Cpu, f32>,
     M::Built: Built + SwapActivation<f32, Cpu>,
-    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Relu>: Movable,
-    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Built,
-    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Built,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Movable,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Movable,
 {
     fn build(
         options: &Options<'_>,
-        image: (usize, usize),
+        (height, width): (usize, usize),
         activation: &'static Definition,
     ) -> Result<Box<dyn Model>, RegistryError> {
-        type Swapped<M, A> = <<M as BuildOnDevice<Cpu, f32>>::Built as SwapActivation<f32, Cpu>>::Swapped<A>;
-        if activation == Definition::of::<Relu>() {
-            Ok(Box::new(network::<M::Built>(options, image, activation)?.with_swap(swap as Swap<_, _, _, _>)))
-        } else if activation == Definition::of::<Pvlu>() {
-            Ok(Box::new(network::<Swapped<M, Pvlu>>(options, image, activation)?))
-        } else {
-            Ok(Box::new(network::<Swapped<M, Chosen>>(options, image, activation)?))
-        }
+        // Built with ReLU and swapped: building is what dfdx's visitors make most code of, and it is made once so.
+        let net = try_unfilled::<M::Built, f32, Cpu>(&Cpu::default())?;
+        let model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
+        let mut model = swap(model, activation)?;
+        start(&mut *model, options, activation)?;
+        Ok(model)
     }
 }
 
 /// Another activation in the place of ReLU: at the type level, and chosen where it is neither of those with types.
 fn swap<N>(model: Open<N>, activation: &'static Definition) -> Result<Box<dyn Model>, pvlu::Error>
 where
-    N: Network<usize, usize, usize> + SwapActivation<f32, Cpu>,
-    N::Swapped<Relu>: Movable,
+    N: Movable + SwapActivation<f32, Cpu>,
     N::Swapped<Pvlu>: Movable,
     N::Swapped<Chosen>: Movable,
 {
-    fn typed<N, B: Activation>(model: Open<N>) -> Result<Box<dyn Model>, pvlu::Error>
-    where
-        N: Network<usize, usize, usize> + SwapActivation<f32, Cpu>,
-        N::Swapped<B>: Movable,
-    {
-        Ok(Box::new(model.try_swap_activation::<B>()?.with_move(moved)))
-    }
     if activation == Definition::of::<Relu>() {
-        return typed::<N, Relu>(model);
+        return Ok(Box::new(model.with_swap(swap as Swap<_, _, _, _>)));
     }
     if activation == Definition::of::<Pvlu>() {
-        return typed::<N, Pvlu>(model);
+        return Ok(Box::new(model.try_swap_activation::<Pvlu>()?.with_move(moved)));
     }
     let mut model = model.try_swap_activation::<Chosen>()?;
     choose_activation(&mut model.net, activation, |param| param.swapped)?;
