@@ -11,7 +11,7 @@ use pvlu_zoo::checkpoint::describe;
 use pvlu_zoo::image::{Image, Preprocessing};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Options, Start};
-use pvlu_zoo::weights::{Configuration, Dtype, TensorFile};
+use pvlu_zoo::weights::{Configuration, Dtype, Source, TensorFile};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -117,7 +117,7 @@ pub fn configuration(input: &[u8]) {
     });
     let mut network = network.lock().unwrap_or_else(PoisonError::into_inner);
     let names = entry.names((32, 32));
-    let loaded = names.iter().filter_map(|layer| layer.keras.as_deref()).collect();
+    let loaded = names.iter().filter_map(|layer| layer.name_by(Source::Keras)).collect();
     let differences = configuration.differences(network.net_mut(), &names, &loaded).expect("the walk gives no error");
     differences.to_string().lines().for_each(assert_readable);
 }

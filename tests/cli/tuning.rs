@@ -162,7 +162,7 @@ fn every_model_sees_cifar_as_it_wants_its_images() {
     let options = "--image 32 --mean 0.9,0.5,0.1 --std 0.2,0.3,0.4";
     assert_eq!(evaluated("resnet50", options), expected("resnet50", 32, given));
 
-    let small = pvlu_zoo::metadata::find("cifar_resnet20").unwrap().preprocessing;
+    let small = pvlu_zoo::registry::find("cifar_resnet20").unwrap().card().unwrap().preprocessing;
     assert_eq!(evaluated("cifar_resnet20", ""), expected("cifar_resnet20", 32, small));
     assert_eq!(evaluated("cifar_resnet20", "--image 48"), expected("cifar_resnet20", 48, whole(small, 48)));
     zoo(&place, "eval --weights w.safetensors --dataset cifar10 --data . --mean 0.5")

@@ -10,6 +10,7 @@ pub use self::typed::Buildable;
 
 use crate::activations::activation;
 use crate::image::MAX_INPUT;
+use crate::metadata::Card;
 use crate::model::Model;
 use crate::names::LayerNames;
 
@@ -41,6 +42,7 @@ pub struct Entry {
     sides: Sides,
     classes: usize,
     names: Names,
+    card: Option<Card>,
     /// For the first size that it takes, and for others.
     builds: [typed::Build; 2],
 }
@@ -122,12 +124,23 @@ impl Entry {
     ///
     /// `classes` and the first of `sides` are those of the original; `names` are those of its files.
     pub const fn new<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
-        Self { name, sides, classes, names, builds: [N::build, N::build] }
+        Self { name, sides, classes, names, card: None, builds: [N::build, N::build] }
     }
 
     /// A model with another head, in `M`, for images of other sizes than the first one.
     pub const fn with_other_head<M: Buildable>(self) -> Self {
         Self { builds: [self.builds[0], M::build], ..self }
+    }
+
+    /// The same with what a person should know of it.
+    #[must_use]
+    pub const fn with_card(self, card: Card) -> Self {
+        Self { card: Some(card), ..self }
+    }
+
+    /// What a person should know of it; `None` of a model that came without.
+    pub fn card(&self) -> Option<&Card> {
+        self.card.as_ref()
     }
 
     /// Image sizes that it takes.

@@ -52,6 +52,7 @@ pub mod resnet;
 pub mod sequential;
 mod signature;
 pub mod snapshot;
+pub mod source;
 pub mod text;
 pub mod train;
 pub mod transfer;

@@ -6,15 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::source::Source;
+
 /// One layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerNames {
-    /// In a torchvision state dict, and in those that follow its conventions: `layer1.0.conv1`.
-    pub torchvision: Option<String>,
-    /// In timm's, where it has the model.
-    pub timm: Option<String>,
-    /// In `keras.applications`: `conv2_block1_1_conv`.
-    pub keras: Option<String>,
+    /// What it is called by each source that has names of its own, and has the model.
+    pub called: BTreeMap<Source, String>,
     /// Position among the model's Keras layers, which numbers the layers of a `.weights.h5` file by class.
     pub keras_rank: usize,
     /// Other names that are taken for it, whatever the source.
@@ -54,20 +52,38 @@ pub enum WeightLayout {
 }
 
 impl LayerNames {
-    /// A layer of a model that only torch knows.
+    /// A layer of a model that only torch knows: in a torchvision state dict, and in those that follow its conventions,
+    /// `layer1.0.conv1`.
     pub fn torch(name: impl Into<String>) -> Self {
-        Self { torchvision: Some(name.into()), ..Self::default() }
+        Self::default().by(Source::Torchvision, name)
     }
 
-    /// A layer of a model that only Keras knows.
+    /// A layer of a model that only Keras knows: in `keras.applications`, `conv2_block1_1_conv`.
     pub fn keras(name: impl Into<String>, rank: usize) -> Self {
-        Self { keras: Some(name.into()), keras_rank: rank, ..Self::default() }
+        Self { keras_rank: rank, ..Self::default().by(Source::Keras, name) }
     }
 
     /// The same layer, under this name in timm.
     #[must_use]
     pub fn timm(self, name: impl Into<String>) -> Self {
-        Self { timm: Some(name.into()), ..self }
+        self.by(Source::Timm, name)
+    }
+
+    /// The same layer, under this name in the files of a source and of those that follow its names. Of
+    /// [`Source::Native`] there is nothing to say: it has those of the model's original.
+    #[must_use]
+    pub fn by(mut self, source: Source, name: impl Into<String>) -> Self {
+        if let Some(source) = source.naming() {
+            self.called.insert(source, name.into());
+        }
+        self
+    }
+
+    /// What it is called in the files of a source; `None` where that has no names for the model, and of
+    /// [`Source::Native`], which has those of the model's original.
+    #[must_use]
+    pub fn name_by(&self, source: Source) -> Option<&str> {
+        self.called.get(&source.naming()?).map(String::as_str)
     }
 
     /// The same layer, as part of the head.
@@ -85,7 +101,7 @@ impl LayerNames {
     /// What Keras' class of the layer is called where it numbers them. `keras.applications` names its layers by what they
     /// are, and so do the heads that are only ours.
     fn keras_class(&self) -> Option<&'static str> {
-        let name = self.keras.as_deref()?;
+        let name = self.name_by(Source::Keras)?;
         Some(match name {
             _ if name.ends_with("bn") => "batch_normalization",
             _ if name.contains("conv") => "conv2d",
@@ -94,13 +110,11 @@ impl LayerNames {
     }
 }
 
-/// Ways of calling layers: torchvision's, timm's, Keras' and that of a `.weights.h5`.
-pub(crate) const KINDS: usize = 4;
-
-/// What the layers are called in each way; the names of a layer's tensors in a file begin with it.
-pub(crate) fn called(names: &[LayerNames]) -> [Vec<Option<String>>; KINDS] {
-    let each = |name: fn(&LayerNames) -> &Option<String>| names.iter().map(|layer| name(layer).clone()).collect();
-    [each(|layer| &layer.torchvision), each(|layer| &layer.timm), each(|layer| &layer.keras), keras_counters(names)]
+/// What the layers are called in each way: by each source that has names of its own, and in a `.weights.h5`. The names of
+/// a layer's tensors in a file begin with it.
+pub(crate) fn called(names: &[LayerNames]) -> Vec<Vec<Option<String>>> {
+    let by = |source| names.iter().map(|layer| layer.name_by(source).map(str::to_owned)).collect();
+    Source::with_names().map(|(source, _)| by(source)).chain([keras_counters(names)]).collect()
 }
 
 /// What the layers are called in a `.weights.h5`: `layers/conv2d_1/vars`, by their class and, from the second of a class on,

@@ -10,12 +10,17 @@ use pvlu::activation::Activation;
 pub use crate::activations::{activation, activation_names};
 pub use crate::entry::{Buildable, CLASSES, Entry, Names, Options, RegistryError, Sides, Start};
 use crate::model::Model;
-use crate::resnet::{basic, cifar, v1, v2};
-use crate::{activations, sequential, vgg};
+use crate::{activations, resnet, sequential, vgg};
 
 /// The families of networks, in the order in which their models are listed.
-const FAMILIES: [&[Entry]; 6] =
-    [&sequential::MODELS, &vgg::MODELS, &basic::MODELS, &v1::MODELS, &v2::MODELS, &cifar::MODELS];
+static FAMILIES: &[&[Entry]] = &[
+    sequential::MODELS,
+    vgg::MODELS,
+    resnet::basic::MODELS,
+    resnet::v1::MODELS,
+    resnet::v2::MODELS,
+    resnet::cifar::MODELS,
+];
 
 /// The models that are known by name, and the activations beside the built-in ones.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@
 //! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
 use crate::entry::{Entry, Sides};
+use crate::image::Preprocessing;
+use crate::metadata::{Card, Paper};
 use crate::names::LayerNames;
 use pvlu::activation::Relu;
 use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, TrunkAndHead};
@@ -44,12 +46,23 @@ pub type Sequential6Conv<
 > = TrunkAndHead<Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>>;
 
 /// The family's models.
-pub static MODELS: [Entry; 1] = [Entry::new::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
+pub static MODELS: &[Entry] = &[Entry::new::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
     "sequential6conv",
     Sides::Square(&[32]),
     100,
     |_| names(),
-)];
+)
+.with_card(Card {
+    about: "six 3x3 convolutions in three stages, two dense layers, for 32x32 images",
+    paper: Some(Paper {
+        authors: "Gupta, Ahuja",
+        title: "Parametric Variational Linear Units (PVLUs) in Deep Convolutional Networks",
+        year: 2021,
+        arxiv: Some("2110.12246"),
+    }),
+    preprocessing: Preprocessing::CIFAR100,
+    weights: &[],
+})];
 
 /// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
 pub fn names() -> Vec<LayerNames> {

@@ -6,8 +6,11 @@ use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, NormedConv2D, TrunkAndHead,
 };
 
-use crate::entry::{Entry, Sides};
+use crate::entry::{Buildable, Entry, Names, Sides};
+use crate::image::Preprocessing;
+use crate::metadata::{Card, Paper, Weights};
 use crate::names::{LayerNames, Part, WeightLayout};
+use crate::source::Source;
 
 /// A 3x3 convolution and its activation.
 pub type Plain<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
@@ -54,84 +57,142 @@ macro_rules! stage {
     };
 }
 
-/// A depth: the convolutions in its stages, as in table 1 of the paper, and its networks with each kind of block.
-macro_rules! depths {
-    ($($configuration:literal $convolutions:ident = [$n1:tt, $n2:tt, $n3:tt, $n4:tt, $n5:tt] {
-        $($(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident;)*
-    })*) => {$(
-        #[doc = concat!("Convolutions in the stages of configuration ", $configuration, ".")]
-        pub const $convolutions: [usize; 5] = [$n1, $n2, $n3, $n4, $n5];
-
-        $(
-            $(#[$doc])*
-            pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<A, CLASSES>>;
-
-            #[doc = concat!("[`", stringify!($net), "`]'s trunk with the head for 32x32 images.")]
-            pub type $small<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk<A>, SmallHead<A, CLASSES>>;
-
-            #[doc = concat!("[`", stringify!($net), "`] without its head: images `(B, 3, H, W)` to feature maps ")]
-            #[doc = "`(B, 512, H / 32, W / 32)`."]
-            pub type $trunk<A> = (
-                stage!($n1, $block, A, 3, 64),
-                stage!($n2, $block, A, 64, 128),
-                stage!($n3, $block, A, 128, 256),
-                stage!($n4, $block, A, 256, 512),
-                stage!($n5, $block, A, 512, 512),
-            );
-        )*
-    )*};
-}
-depths! {
-    "A" CONVOLUTIONS_11 = [1, 1, 2, 2, 2] {
-        /// VGG11: 132,863,336 parameters with 1000 classes and ReLU, 10 activation sites.
-        Vgg11 Vgg11Small Vgg11Trunk = Plain;
-        /// VGG11 with batch norm: 132,868,840 parameters with 1000 classes and ReLU, 10 activation sites.
-        Vgg11Bn Vgg11BnSmall Vgg11BnTrunk = Normed;
-    }
-    "B" CONVOLUTIONS_13 = [2, 2, 2, 2, 2] {
-        /// VGG13: 133,047,848 parameters with 1000 classes and ReLU, 12 activation sites.
-        Vgg13 Vgg13Small Vgg13Trunk = Plain;
-        /// VGG13 with batch norm: 133,053,736 parameters with 1000 classes and ReLU, 12 activation sites.
-        Vgg13Bn Vgg13BnSmall Vgg13BnTrunk = Normed;
-    }
-    "D" CONVOLUTIONS_16 = [2, 2, 3, 3, 3] {
-        /// VGG16: 138,357,544 parameters with 1000 classes and ReLU, 15 activation sites.
-        Vgg16 Vgg16Small Vgg16Trunk = Plain;
-        /// VGG16 with batch norm: 138,365,992 parameters with 1000 classes and ReLU, 15 activation sites.
-        Vgg16Bn Vgg16BnSmall Vgg16BnTrunk = Normed;
-    }
-    "E" CONVOLUTIONS_19 = [2, 2, 4, 4, 4] {
-        /// VGG19: 143,667,240 parameters with 1000 classes and ReLU, 18 activation sites.
-        Vgg19 Vgg19Small Vgg19Trunk = Plain;
-        /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
-        Vgg19Bn Vgg19BnSmall Vgg19BnTrunk = Normed;
-    }
-}
-
-/// The family's models: each with both heads.
+/// A configuration: its layers with weights, its convolutions, in all and in its stages, as in table 1 of the paper, and
+/// its networks, plain and with batch norm, each with published weights.
 macro_rules! models {
-    ($($name:ident: $trunk:ident, $convolutions:ident, $batch_norm:literal;)*) => {
-        /// The family's models.
-        pub static MODELS: [Entry; 8] = [$(
-            Entry::new::<TrunkAndHead<$trunk<Relu>, OpenHead<Relu>>>(
-                stringify!($name),
-                Sides::Square(&[224, 32]),
-                1000,
-                |image| names($convolutions, $batch_norm, image == (32, 32)),
-            )
-            .with_other_head::<TrunkAndHead<$trunk<Relu>, OpenSmallHead<Relu>>>()
-        ),*];
+    ($(
+        $configuration:literal $layers:literal $count:literal
+        $convolutions:ident = [$n1:tt, $n2:tt, $n3:tt, $n4:tt, $n5:tt] {
+            $(#[$doc:meta])* $net:ident $small:ident $trunk:ident [$($weights:expr),* $(,)?];
+            $(#[$bn_doc:meta])* $bn_net:ident $bn_small:ident $bn_trunk:ident [$($bn_weights:expr),* $(,)?];
+        }
+    )*) => {
+        $(
+            #[doc = concat!("Convolutions in the stages of configuration ", $configuration, ".")]
+            pub const $convolutions: [usize; 5] = [$n1, $n2, $n3, $n4, $n5];
+
+            networks!([$n1, $n2, $n3, $n4, $n5] $(#[$doc])* $net $small $trunk = Plain);
+            networks!([$n1, $n2, $n3, $n4, $n5] $(#[$bn_doc])* $bn_net $bn_small $bn_trunk = Normed);
+        )*
+
+        /// The family's models: each with both heads.
+        pub static MODELS: &[Entry] = &[
+            $(model::<$trunk<Relu>>(
+                concat!("vgg", $layers),
+                concat!($count, " 3x3 convolutions in five stages, three dense layers"),
+                |image| names($convolutions, false, image == (32, 32)),
+                &[$($weights),*],
+            ),)*
+            $(model::<$bn_trunk<Relu>>(
+                concat!("vgg", $layers, "_bn"),
+                concat!($count, " 3x3 convolutions with batch norm in five stages, three dense layers"),
+                |image| names($convolutions, true, image == (32, 32)),
+                &[$($bn_weights),*],
+            ),)*
+        ];
     };
 }
+
+/// The networks of a configuration with a kind of block.
+macro_rules! networks {
+    (
+        [$n1:tt, $n2:tt, $n3:tt, $n4:tt, $n5:tt]
+        $(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident
+    ) => {
+        $(#[$doc])*
+        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<A, CLASSES>>;
+
+        #[doc = concat!("[`", stringify!($net), "`]'s trunk with the head for 32x32 images.")]
+        pub type $small<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk<A>, SmallHead<A, CLASSES>>;
+
+        #[doc = concat!("[`", stringify!($net), "`] without its head: images `(B, 3, H, W)` to feature maps ")]
+        #[doc = "`(B, 512, H / 32, W / 32)`."]
+        pub type $trunk<A> = (
+            stage!($n1, $block, A, 3, 64),
+            stage!($n2, $block, A, 64, 128),
+            stage!($n3, $block, A, 128, 256),
+            stage!($n4, $block, A, 256, 512),
+            stage!($n5, $block, A, 512, 512),
+        );
+    };
+}
+
+/// A model with this trunk and both heads.
+const fn model<T>(name: &'static str, about: &'static str, names: Names, weights: &'static [Weights]) -> Entry
+where
+    TrunkAndHead<T, OpenHead<Relu>>: Buildable,
+    TrunkAndHead<T, OpenSmallHead<Relu>>: Buildable,
+{
+    let paper = Paper {
+        authors: "Simonyan, Zisserman",
+        title: "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+        year: 2015,
+        arxiv: Some("1409.1556"),
+    };
+    Entry::new::<TrunkAndHead<T, OpenHead<Relu>>>(name, Sides::Square(&[224, 32]), 1000, names)
+        .with_other_head::<TrunkAndHead<T, OpenSmallHead<Relu>>>()
+        .with_card(Card { about, paper: Some(paper), preprocessing: Preprocessing::TORCHVISION, weights })
+}
+
+/// That timm says of the weights that torchvision trained.
+const BSD: &str = "BSD-3-Clause";
+
+/// Keras says that its VGG weights are ported from those of Oxford under this license; both are said to be as good.
+const fn oxford(place: &'static str) -> Weights {
+    Weights::keras(place, Preprocessing::KERAS_CAFFE, Some("CC-BY"), 71.3)
+}
+
 models! {
-    vgg11: Vgg11Trunk, CONVOLUTIONS_11, false;
-    vgg13: Vgg13Trunk, CONVOLUTIONS_13, false;
-    vgg16: Vgg16Trunk, CONVOLUTIONS_16, false;
-    vgg19: Vgg19Trunk, CONVOLUTIONS_19, false;
-    vgg11_bn: Vgg11BnTrunk, CONVOLUTIONS_11, true;
-    vgg13_bn: Vgg13BnTrunk, CONVOLUTIONS_13, true;
-    vgg16_bn: Vgg16BnTrunk, CONVOLUTIONS_16, true;
-    vgg19_bn: Vgg19BnTrunk, CONVOLUTIONS_19, true;
+    "A" 11 8 CONVOLUTIONS_11 = [1, 1, 2, 2, 2] {
+        /// VGG11: 132,863,336 parameters with 1000 classes and ReLU, 10 activation sites.
+        Vgg11 Vgg11Small Vgg11Trunk [
+            Weights::torchvision("vgg11-8a719046.pth", Preprocessing::TORCHVISION, 69.02),
+            Weights::timm("timm/vgg11.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        ];
+        /// VGG11 with batch norm: 132,868,840 parameters with 1000 classes and ReLU, 10 activation sites.
+        Vgg11Bn Vgg11BnSmall Vgg11BnTrunk [
+            Weights::torchvision("vgg11_bn-6002323d.pth", Preprocessing::TORCHVISION, 70.37),
+            Weights::timm("timm/vgg11_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        ];
+    }
+    "B" 13 10 CONVOLUTIONS_13 = [2, 2, 2, 2, 2] {
+        /// VGG13: 133,047,848 parameters with 1000 classes and ReLU, 12 activation sites.
+        Vgg13 Vgg13Small Vgg13Trunk [
+            Weights::torchvision("vgg13-19584684.pth", Preprocessing::TORCHVISION, 69.928),
+            Weights::timm("timm/vgg13.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        ];
+        /// VGG13 with batch norm: 133,053,736 parameters with 1000 classes and ReLU, 12 activation sites.
+        Vgg13Bn Vgg13BnSmall Vgg13BnTrunk [
+            Weights::torchvision("vgg13_bn-abd245e5.pth", Preprocessing::TORCHVISION, 71.586),
+            Weights::timm("timm/vgg13_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        ];
+    }
+    "D" 16 13 CONVOLUTIONS_16 = [2, 2, 3, 3, 3] {
+        /// VGG16: 138,357,544 parameters with 1000 classes and ReLU, 15 activation sites.
+        Vgg16 Vgg16Small Vgg16Trunk [
+            Weights::torchvision("vgg16-397923af.pth", Preprocessing::TORCHVISION, 71.592),
+            Weights::timm("timm/vgg16.tv_in1k", Preprocessing::TORCHVISION, BSD),
+            oxford("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5"),
+        ];
+        /// VGG16 with batch norm: 138,365,992 parameters with 1000 classes and ReLU, 15 activation sites.
+        Vgg16Bn Vgg16BnSmall Vgg16BnTrunk [
+            Weights::torchvision("vgg16_bn-6c64b313.pth", Preprocessing::TORCHVISION, 73.36),
+            Weights::timm("timm/vgg16_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        ];
+    }
+    "E" 19 16 CONVOLUTIONS_19 = [2, 2, 4, 4, 4] {
+        /// VGG19: 143,667,240 parameters with 1000 classes and ReLU, 18 activation sites.
+        Vgg19 Vgg19Small Vgg19Trunk [
+            Weights::torchvision("vgg19-dcbb9e9d.pth", Preprocessing::TORCHVISION, 72.376),
+            Weights::timm("timm/vgg19.tv_in1k", Preprocessing::TORCHVISION, BSD),
+            oxford("vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5"),
+        ];
+        /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
+        Vgg19Bn Vgg19BnSmall Vgg19BnTrunk [
+            Weights::torchvision("vgg19_bn-c79401a0.pth", Preprocessing::TORCHVISION, 74.218),
+            Weights::timm("timm/vgg19_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        ];
+    }
 }
 
 /// Names of the layers of the trunk with the ImageNet head or the small one, in the order of a walk.
@@ -140,10 +201,9 @@ models! {
 /// The small head is the project's own and has the same names everywhere, so that it goes with the trunk of any source.
 pub fn names(convolutions: [usize; 5], batch_norm: bool, small_head: bool) -> Vec<LayerNames> {
     let in_keras = !batch_norm && [CONVOLUTIONS_16, CONVOLUTIONS_19].contains(&convolutions);
-    let layer = |torch: &str, timm: &str, keras: &str, keras_rank: usize| LayerNames {
-        keras: in_keras.then(|| keras.to_owned()),
-        keras_rank,
-        ..LayerNames::torch(torch).timm(timm)
+    let layer = |torch: &str, timm: &str, keras: &str, keras_rank: usize| {
+        let layer = if in_keras { LayerNames::keras(keras, keras_rank) } else { LayerNames::default() };
+        layer.by(Source::Torchvision, torch).timm(timm)
     };
     let mut names = Vec::new();
     let mut index = 0;

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
@@ -57,28 +58,11 @@ pub enum Command {
     Finetune(FinetuneArgs),
 }
 
-/// Whose names and layouts a file of weights has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SourceName {
-    /// torchvision, and what follows its names
-    Torchvision,
-    /// timm
-    Timm,
-    /// Keras
-    Keras,
-    /// This program: the names of the model's original
-    Native,
-}
-
-impl From<SourceName> for Source {
-    fn from(name: SourceName) -> Self {
-        match name {
-            SourceName::Torchvision => Source::Torchvision,
-            SourceName::Timm => Source::Timm,
-            SourceName::Keras => Source::Keras,
-            SourceName::Native => Source::Native,
-        }
-    }
+/// Whose names and layouts a file of weights can have.
+fn source() -> impl TypedValueParser<Value = Source> {
+    let choice = Source::to_choose_from().map(|source| PossibleValue::new(source.name()).help(source.about()));
+    // A name that is none of these does not come to be looked for.
+    PossibleValuesParser::new(choice).map(|name| Source::named(&name).unwrap_or(Source::Native))
 }
 
 /// Data sets.
@@ -128,8 +112,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
     /// Whose names the file has [default: recognized from them]
-    #[arg(long, value_enum)]
-    pub source: Option<SourceName>,
+    #[arg(long, value_parser = source())]
+    pub source: Option<Source>,
     /// Load weights that are infinite or no numbers
     #[arg(long)]
     pub allow_non_finite: bool,
@@ -219,11 +203,11 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
     /// Whose names the file has [default: recognized from them]
-    #[arg(long, value_enum)]
-    pub source: Option<SourceName>,
+    #[arg(long, value_parser = source())]
+    pub source: Option<Source>,
     /// Whose names to write
-    #[arg(long, value_enum, default_value = "native")]
-    pub to: SourceName,
+    #[arg(long, value_parser = source(), default_value = Source::Native.name())]
+    pub to: Source,
     /// Take over weights that are infinite or no numbers
     #[arg(long)]
     pub allow_non_finite: bool,

@@ -2,7 +2,6 @@
 
 use pvlu_zoo::checkpoint::{Notes, Wanted, write_model};
 use pvlu_zoo::labels;
-use pvlu_zoo::weights::Source;
 
 use super::args::ConvertArgs;
 use super::prepare::{choice, open, preprocessing};
@@ -12,7 +11,7 @@ use crate::output::{note, print};
 
 /// Reads a file of weights of any source and writes it under the names of another.
 pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
-    let (source, allow_non_finite) = (args.source.map(Source::from), args.allow_non_finite);
+    let (source, allow_non_finite) = (args.source, args.allow_non_finite);
     let wanted = Wanted { model: args.model.as_deref(), source, allow_non_finite, ..Wanted::default() };
     let target = Target::new(&args.output, &[&args.input], args.force)?;
     let opened = open(&args.input, &wanted)?;
@@ -21,7 +20,7 @@ pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
     let names = opened.description.labels.as_deref();
     let trained_on = opened.description.trained_on.as_deref();
     target.write(|path| {
-        let (model, to) = (opened.model.as_ref(), args.to.into());
+        let (model, to) = (opened.model.as_ref(), args.to);
         let notes = Notes { preprocessing: Some(&preprocessing), labels: names, trained_on };
         Ok(write_model(model, opened.entry, path, to, &notes)?)
     })?;

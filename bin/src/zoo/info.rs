@@ -2,7 +2,7 @@
 
 use pvlu::layer::{Extent, LayerKind, Part, Path, Role};
 use pvlu_zoo::image::MAX_INPUT;
-use pvlu_zoo::metadata::{self, Card};
+use pvlu_zoo::metadata::{Card, Paper};
 use pvlu_zoo::registry::{self, Entry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
             .map(|entry| {
                 json!({
                     "model": entry.name,
-                    "about": metadata::find(entry.name).map(|card| card.about),
+                    "about": entry.card().map(|card| card.about),
                     "classes": [registry::CLASSES.start(), registry::CLASSES.end()],
                     "images": entry.sides().to_string(),
                 })
@@ -31,7 +31,7 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
         Sides::Any { least, .. } => format!("{least}x{least}..{MAX_INPUT}x{MAX_INPUT}"),
         Sides::Square(sides) => sides.iter().map(|side| format!("{side}x{side}")).collect::<Vec<_>>().join(","),
     };
-    let about = |entry: &Entry| metadata::find(entry.name).map_or("", |card| card.about).to_owned();
+    let about = |entry: &Entry| entry.card().map_or("", |card| card.about).to_owned();
     let mut rows = vec![["MODEL", "IMAGES", "ABOUT"].map(str::to_owned)];
     rows.extend(models().iter().map(|entry| [entry.name.to_owned(), images(entry), about(entry)]));
     let mut text = columns(&rows);
@@ -112,7 +112,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
     };
     let input = Extent::image(3, height, width);
     model.net().outline(&mut Path::root(), input, &mut show).map_err(failed)?;
-    let card = metadata::find(entry.name);
+    let card = entry.card();
     let title = (entry.name, model.activation().unwrap_or(&args.activation), classes, input);
     if args.json { print_json(&as_json(title, &facts, card)) } else { print(&as_text(title, &facts, card)) }
 }
@@ -134,7 +134,7 @@ fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
         .iter()
         .map(|weights| {
             json!({
-                "from": weights.origin.name(),
+                "from": weights.source.title(),
                 "file": weights.file(),
                 "url": weights.url(),
                 "license": weights.license,
@@ -146,7 +146,7 @@ fn as_json((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
     json!({
         "model": model,
         "about": card.map(|card| card.about),
-        "citation": card.map(citation),
+        "citation": card.and_then(|card| card.paper).map(citation),
         "activation": activation,
         "classes": classes,
         "input": input.to_string(),
@@ -170,7 +170,7 @@ fn as_text((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
     let mut line = |name: &str, value: String| lines.push(format!("  {name:<20}{value}"));
     if let Some(card) = card {
         line("about", card.about.to_owned());
-        line("citation", citation(card));
+        card.paper.iter().for_each(|paper| line("citation", citation(*paper)));
     }
     line("parameters", facts.parameters.to_string());
     line("running statistics", facts.statistics.to_string());
@@ -184,15 +184,14 @@ fn as_text((model, activation, classes, input): Title<'_>, facts: &Facts, card: 
         line(&stage_name(path), output.to_string());
     }
     for weights in card.map_or(&[][..], |card| card.weights) {
-        line("weights", format!("{}, {}", weights.origin.name(), weights.url()));
+        line("weights", format!("{}, {}", weights.source.title(), weights.url()));
         line("", format!("file {}, license {}", weights.file(), weights.license.unwrap_or("not stated")));
         line("", weights.preprocessing.to_string());
     }
     lines.join("\n")
 }
 
-fn citation(card: &Card) -> String {
-    let paper = &card.paper;
+fn citation(paper: Paper) -> String {
     let arxiv = paper.arxiv.map_or(String::new(), |id| format!(", arXiv:{id}"));
     format!("{}, {:?}, {}{arxiv}", paper.authors, paper.title, paper.year)
 }

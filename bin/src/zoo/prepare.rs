@@ -5,7 +5,8 @@ use std::path::Path;
 use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Wanted};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
-use pvlu_zoo::metadata::{self, Origin};
+use pvlu_zoo::metadata;
+use pvlu_zoo::registry::Entry;
 use pvlu_zoo::text::{path, quoted};
 use pvlu_zoo::weights::{Source, WeightsError};
 
@@ -21,7 +22,7 @@ impl ModelArgs {
             activation: self.activation.as_deref(),
             classes: self.classes,
             image,
-            source: self.source.map(Source::from),
+            source: self.source,
             fresh_head,
             allow_non_finite: self.allow_non_finite,
         };
@@ -45,7 +46,7 @@ pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) 
         let wrong = |error| CliError::Usage(format!("{}: preprocessing {}: {error}", path(weights), quoted(text)));
         return text.parse().map_err(wrong);
     }
-    Ok(usual(opened.entry.name, opened.report.source, labels))
+    Ok(usual(opened.entry, opened.report.source, labels))
 }
 
 /// What to tell a user whose file does not say how it wants its images, where that of published weights of the model
@@ -54,7 +55,7 @@ pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Opti
     if opened.description.preprocessing.is_some() {
         return None;
     }
-    let published = published(opened.entry.name, opened.report.source, labels);
+    let published = published(opened.entry, opened.report.source, labels);
     let (first, rest) = published.split_first()?;
     let mut others: Vec<&metadata::Weights> = Vec::new();
     for other in rest {
@@ -76,16 +77,16 @@ pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Opti
 }
 
 /// The preprocessing of the publisher of such a file; if there are several, of the first.
-fn usual(model: &str, source: Source, labels: Option<LabelSet>) -> Preprocessing {
-    let Some(card) = metadata::find(model) else { return Preprocessing::TORCHVISION };
-    published(model, source, labels).first().map_or(card.preprocessing, |weights| weights.preprocessing)
+fn usual(entry: &Entry, source: Source, labels: Option<LabelSet>) -> Preprocessing {
+    let Some(card) = entry.card() else { return Preprocessing::TORCHVISION };
+    published(entry, source, labels).first().map_or(card.preprocessing, |weights| weights.preprocessing)
 }
 
 /// Published weights that a file may be a copy of: those with these classes, if there are such.
-fn published(model: &str, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
-    let weights = metadata::find(model).map_or(&[][..], |card| card.weights);
+fn published(entry: &Entry, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
+    let weights = entry.card().map_or(&[][..], |card| card.weights);
     // Keras' files want their images otherwise than torch's of the same model.
-    let of_source = weights.iter().filter(|weights| (weights.origin == Origin::Keras) == (source == Source::Keras));
+    let of_source = weights.iter().filter(|weights| (weights.source == Source::Keras) == (source == Source::Keras));
     let fits = |weights: &&metadata::Weights| labels.is_some_and(|labels| weights.labels == labels);
     let fitting: Vec<_> = of_source.clone().filter(fits).collect();
     if fitting.is_empty() { of_source.collect() } else { fitting }
@@ -93,7 +94,13 @@ fn published(model: &str, source: Source, labels: Option<LabelSet>) -> Vec<&'sta
 
 #[cfg(test)]
 mod tests {
+    use pvlu_zoo::registry::find;
+
     use super::*;
+
+    fn usual(model: &str, source: Source, labels: Option<LabelSet>) -> Preprocessing {
+        super::usual(find(model).unwrap(), source, labels)
+    }
 
     #[test]
     fn a_file_of_keras_wants_its_images_as_keras_does() {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use pvlu::activation::{AconC, Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Snake, Swish, Vlu};
 
-use crate::names::{KINDS, LayerNames, Part, called};
+use crate::names::{LayerNames, Part, called};
 use crate::registry::{Entry, models};
 use crate::text::listed;
 use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
@@ -49,7 +49,8 @@ struct Way {
 fn ways_of(entry: &Entry) -> impl Iterator<Item = Way> + use<> {
     let heads = entry.sides().of_heads().into_iter().map(|side| entry.names((side, side)));
     let named: Vec<_> = heads.map(|names| (called(&names), names)).collect();
-    (0..KINDS).filter_map(move |kind| {
+    let kinds = named.iter().map(|(called, _)| called.len()).min().unwrap_or(0);
+    (0..kinds).filter_map(move |kind| {
         let mut way = Way { trunk: BTreeSet::new(), head: BTreeSet::new() };
         for (layer, name) in named.iter().flat_map(|(called, names)| names.iter().zip(&called[kind])) {
             match (layer.part, name) {

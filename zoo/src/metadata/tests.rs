@@ -1,37 +1,40 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::registry::models;
+use crate::registry::{Entry, find, models};
 
-#[test]
-fn every_model_has_its_card() {
-    let models: Vec<_> = models().iter().map(|entry| entry.name).collect();
-    let cards: Vec<_> = CARDS.iter().map(|card| card.name).collect();
-    assert_eq!(models, cards);
+fn cards() -> Vec<(&'static Entry, &'static Card)> {
+    models().iter().filter_map(|entry| Some((entry, entry.card()?))).collect()
+}
+
+fn card(model: &str) -> &'static Card {
+    find(model).unwrap().card().unwrap()
 }
 
 #[test]
-fn cards_agree_with_the_registry() {
-    for (entry, card) in models().iter().zip(&CARDS) {
-        assert_eq!(crate::labels::of(card.labels).len(), entry.classes(), "{}", card.name);
-        assert_eq!(card.preprocessing.input(), entry.image(), "{}", card.name);
+fn every_model_has_a_card_that_agrees_with_it() {
+    assert!(models().iter().all(|entry| entry.card().is_some()));
+    for (entry, card) in cards() {
+        assert_eq!(card.preprocessing.input(), entry.image(), "{}", entry.name);
         assert!(!card.about.contains('\n'));
+        let labels = card.weights.first().map_or(entry.classes(), |first| crate::labels::of(first.labels).len());
+        assert_eq!(labels, entry.classes(), "{}", entry.name);
     }
 }
 
-/// The constants of the table are written without the checks of `Preprocessing::new`.
+/// The constants are written without the checks of `Preprocessing::new`.
 #[test]
-fn every_preprocessing_of_the_table_is_one() {
-    for card in &CARDS {
+fn every_preprocessing_of_a_card_is_one() {
+    for (entry, card) in cards() {
         for preprocessing in card.weights.iter().map(|weights| weights.preprocessing).chain([card.preprocessing]) {
-            assert_eq!(preprocessing.to_string().parse(), Ok(preprocessing), "{}", card.name);
+            assert_eq!(preprocessing.to_string().parse(), Ok(preprocessing), "{}", entry.name);
         }
     }
 }
 
 #[test]
 fn weights_are_listed_once_and_in_their_publishers_format() {
-    let all: Vec<&Weights> = CARDS.iter().flat_map(|card| card.weights).collect();
+    let all: Vec<&Weights> = cards().iter().flat_map(|(_, card)| card.weights).collect();
     assert_eq!(all.iter().map(|weights| weights.url()).collect::<HashSet<_>>().len(), all.len());
     for weights in all {
         let extension = weights.file().rsplit('.').next().unwrap_or_default();
@@ -41,23 +44,22 @@ fn weights_are_listed_once_and_in_their_publishers_format() {
             "safetensors" => "safetensors",
             other => panic!("{other}"),
         };
-        assert_eq!(format, weights.origin.format(), "{}", weights.place);
+        assert_eq!(format, weights.source.format(), "{}", weights.place);
         assert!(weights.top1.is_none_or(|top1| (50.0..100.0).contains(&top1)));
     }
 }
 
 #[test]
 fn frameworks_that_share_a_model_do_not_share_its_preprocessing() {
-    let vgg16 = find("vgg16").unwrap();
-    assert_eq!(vgg16.preprocessing_of(Origin::Torchvision, LabelSet::ImageNet), Some(Preprocessing::TORCHVISION));
-    assert_eq!(vgg16.preprocessing_of(Origin::Keras, LabelSet::ImageNet), Some(Preprocessing::KERAS_CAFFE));
-    assert_eq!(vgg16.preprocessing_of(Origin::Chen, LabelSet::ImageNet), None);
-    assert!(find("vgg17").is_none());
+    let vgg16 = card("vgg16");
+    assert_eq!(vgg16.preprocessing_of(Source::Torchvision, LabelSet::ImageNet), Some(Preprocessing::TORCHVISION));
+    assert_eq!(vgg16.preprocessing_of(Source::Keras, LabelSet::ImageNet), Some(Preprocessing::KERAS_CAFFE));
+    assert_eq!(vgg16.preprocessing_of(Source::Chen, LabelSet::ImageNet), None);
 }
 
 #[test]
 fn urls_are_those_of_the_frameworks() {
-    let urls = |model: &str| find(model).unwrap().weights.iter().map(Weights::url).collect::<Vec<_>>();
+    let urls = |model: &str| card(model).weights.iter().map(Weights::url).collect::<Vec<_>>();
     assert_eq!(
         urls("vgg16"),
         [

@@ -11,7 +11,10 @@ use pvlu::layer::builder::{Act, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, Tr
 
 use super::cifar::{Block, Projection, Stage};
 use super::v1::{ConvNorm, torch_layers};
+use super::{APACHE, BSD, PAPER, TIMM_A1};
 use crate::entry::{Entry, Sides};
+use crate::image::Preprocessing;
+use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
 
 /// A quarter of the image's sides, 64 channels.
@@ -33,31 +36,51 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<512, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<512>);
 
-/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
-macro_rules! depths {
-    ($($(#[$doc:meta])* $trunk:ident $net:ident $blocks:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];)*) => {$(
-        $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
+/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015, and in all; and published weights.
+macro_rules! models {
+    ($(
+        $(#[$doc:meta])*
+        $trunk:ident $net:ident $blocks:ident = $name:literal
+        [$b2:literal, $b3:literal, $b4:literal, $b5:literal] $count:literal
+        [$($weights:expr),* $(,)?];
+    )*) => {
+        $(
+            $(#[$doc])*
+            pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
 
-        #[doc = concat!("[`", stringify!($net), "`] without its head.")]
-        pub type $trunk<A> = Trunk<A, $b2, { $b3 - 1 }, { $b4 - 1 }, { $b5 - 1 }>;
+            #[doc = concat!("[`", stringify!($net), "`] without its head.")]
+            pub type $trunk<A> = Trunk<A, $b2, { $b3 - 1 }, { $b4 - 1 }, { $b5 - 1 }>;
 
-        #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
-        pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
-    )*};
+            #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
+            pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+        )*
+
+        /// The family's models.
+        pub static MODELS: &[Entry] = &[$(
+            Entry::new::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
+                .with_card(Card {
+                    about: concat!($count, " basic blocks, as torchvision has it"),
+                    paper: Some(PAPER),
+                    preprocessing: Preprocessing::TORCHVISION,
+                    weights: &[$($weights),*],
+                }),
+        )*];
+    };
 }
-depths! {
+models! {
     /// `resnet18` of torchvision: 11,689,512 parameters with 1000 classes and ReLU, 17 activation sites.
-    ResNet18Trunk ResNet18 BLOCKS_18 [2, 2, 2, 2];
+    ResNet18Trunk ResNet18 BLOCKS_18 = "resnet18" [2, 2, 2, 2] 8 [
+        Weights::torchvision("resnet18-f37072fd.pth", Preprocessing::TORCHVISION, 69.758),
+        Weights::timm("timm/resnet18.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        Weights::timm("timm/resnet18.a1_in1k", TIMM_A1, APACHE),
+    ];
     /// `resnet34` of torchvision: 21,797,672 parameters with 1000 classes and ReLU, 33 activation sites.
-    ResNet34Trunk ResNet34 BLOCKS_34 [3, 4, 6, 3];
+    ResNet34Trunk ResNet34 BLOCKS_34 = "resnet34" [3, 4, 6, 3] 16 [
+        Weights::torchvision("resnet34-b627a593.pth", Preprocessing::TORCHVISION, 73.314),
+        Weights::timm("timm/resnet34.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        Weights::timm("timm/resnet34.a1_in1k", TIMM_A1, APACHE),
+    ];
 }
-
-/// The family's models.
-pub static MODELS: [Entry; 2] = [
-    Entry::new::<TrunkAndHead<ResNet18Trunk<Relu>, OpenHead>>("resnet18", Sides::IMAGENET, 1000, |_| names(BLOCKS_18)),
-    Entry::new::<TrunkAndHead<ResNet34Trunk<Relu>, OpenHead>>("resnet34", Sides::IMAGENET, 1000, |_| names(BLOCKS_34)),
-];
 
 /// Names of the layers of a depth, in the order of a walk. timm calls them as torchvision does.
 pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {

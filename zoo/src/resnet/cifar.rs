@@ -11,8 +11,14 @@ use pvlu::layer::builder::{
     SubsamplePad2D, TrunkAndHead,
 };
 
-use crate::entry::{Entry, Sides};
+use super::PAPER;
+use crate::data::Normalization;
+use crate::entry::{Buildable, Entry, Names, Sides};
+use crate::image::Preprocessing;
+use crate::labels::LabelSet::{self, Cifar10, Cifar100};
+use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
+use crate::source::Source;
 
 /// A 3x3 convolution without bias, with stride `S`, and its batch norm.
 pub type ConvNorm<const I: usize, const O: usize, const S: usize> =
@@ -57,90 +63,96 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<64, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<64>);
 
-/// A depth, `6 BLOCKS + 2` layers with weights, with each of the shortcuts.
-macro_rules! depths {
-    ($($a:ident $trunk_a:ident $b:ident $trunk_b:ident = $layers:literal [$blocks:literal];)*) => {$(
-        #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut A.")]
-        pub type $a<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_a<A>, Head<CLASSES>>;
-        #[doc = concat!("[`", stringify!($a), "`] without its head.")]
-        pub type $trunk_a<A> = TrunkA<A, $blocks, { $blocks - 1 }>;
-        #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut B.")]
-        pub type $b<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_b<A>, Head<CLASSES>>;
-        #[doc = concat!("[`", stringify!($b), "`] without its head.")]
-        pub type $trunk_b<A> = TrunkB<A, $blocks, { $blocks - 1 }>;
-    )*};
-}
-depths! {
-    ResNet20 ResNet20Trunk ResNet20B ResNet20BTrunk = 20 [3];
-    ResNet32 ResNet32Trunk ResNet32B ResNet32BTrunk = 32 [5];
-    ResNet44 ResNet44Trunk ResNet44B ResNet44BTrunk = 44 [7];
-    ResNet56 ResNet56Trunk ResNet56B ResNet56BTrunk = 56 [9];
-    ResNet110 ResNet110Trunk ResNet110B ResNet110BTrunk = 110 [18];
+/// A depth, `6 BLOCKS + 2` layers with weights and `3 BLOCKS` blocks, with each of the shortcuts, each with published
+/// weights.
+macro_rules! models {
+    ($(
+        $a:ident $trunk_a:ident $b:ident $trunk_b:ident = $layers:literal [$blocks:literal] $count:literal
+        [$($weights_a:expr),* $(,)?] [$($weights_b:expr),* $(,)?];
+    )*) => {
+        $(
+            #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut A.")]
+            pub type $a<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_a<A>, Head<CLASSES>>;
+            #[doc = concat!("[`", stringify!($a), "`] without its head.")]
+            pub type $trunk_a<A> = TrunkA<A, $blocks, { $blocks - 1 }>;
+            #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut B.")]
+            pub type $b<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_b<A>, Head<CLASSES>>;
+            #[doc = concat!("[`", stringify!($b), "`] without its head.")]
+            pub type $trunk_b<A> = TrunkB<A, $blocks, { $blocks - 1 }>;
+        )*
+
+        /// The family's models. Where a file does not say how it wants its images, they are those of Idelbayev for
+        /// shortcut A and of Chen for B.
+        pub static MODELS: &[Entry] = &[
+            $(model::<$trunk_a<Relu>>(concat!("cifar_resnet", $layers), |_| names($blocks, false), Card {
+                about: concat!($count, " basic blocks for 32x32 images, shortcuts without parameters (A)"),
+                paper: Some(PAPER),
+                preprocessing: IDELBAYEV,
+                weights: &[$($weights_a),*],
+            }),)*
+            $(model::<$trunk_b<Relu>>(concat!("cifar_resnet", $layers, "_b"), |_| names($blocks, true), Card {
+                about: concat!($count, " basic blocks for 32x32 images, convolutions as shortcuts (B)"),
+                paper: Some(PAPER),
+                preprocessing: CHEN_10,
+                weights: &[$($weights_b),*],
+            }),)*
+        ];
+    };
 }
 
-/// The family's models.
-pub static MODELS: [Entry; 10] = [
-    Entry::new::<TrunkAndHead<ResNet20Trunk<Relu>, OpenHead>>(
-        "cifar_resnet20",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(3, false),
-    ),
-    Entry::new::<TrunkAndHead<ResNet32Trunk<Relu>, OpenHead>>(
-        "cifar_resnet32",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(5, false),
-    ),
-    Entry::new::<TrunkAndHead<ResNet44Trunk<Relu>, OpenHead>>(
-        "cifar_resnet44",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(7, false),
-    ),
-    Entry::new::<TrunkAndHead<ResNet56Trunk<Relu>, OpenHead>>(
-        "cifar_resnet56",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(9, false),
-    ),
-    Entry::new::<TrunkAndHead<ResNet110Trunk<Relu>, OpenHead>>(
-        "cifar_resnet110",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(18, false),
-    ),
-    Entry::new::<TrunkAndHead<ResNet20BTrunk<Relu>, OpenHead>>(
-        "cifar_resnet20_b",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(3, true),
-    ),
-    Entry::new::<TrunkAndHead<ResNet32BTrunk<Relu>, OpenHead>>(
-        "cifar_resnet32_b",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(5, true),
-    ),
-    Entry::new::<TrunkAndHead<ResNet44BTrunk<Relu>, OpenHead>>(
-        "cifar_resnet44_b",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(7, true),
-    ),
-    Entry::new::<TrunkAndHead<ResNet56BTrunk<Relu>, OpenHead>>(
-        "cifar_resnet56_b",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(9, true),
-    ),
-    Entry::new::<TrunkAndHead<ResNet110BTrunk<Relu>, OpenHead>>(
-        "cifar_resnet110_b",
-        Sides::Any { least: 8, default: 32 },
-        10,
-        |_| names(18, true),
-    ),
-];
+const fn model<T>(name: &'static str, names: Names, card: Card) -> Entry
+where
+    TrunkAndHead<T, OpenHead>: Buildable,
+{
+    Entry::new::<TrunkAndHead<T, OpenHead>>(name, Sides::Any { least: 8, default: 32 }, 10, names).with_card(card)
+}
+
+/// Idelbayev normalizes CIFAR-10 with the mean and standard deviation of ImageNet.
+const IDELBAYEV: Preprocessing =
+    Preprocessing::small(Normalization { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
+
+/// The standard deviation is the mean of those of single images, as is common; users of Chen's weights pass these values,
+/// which his readme does not state.
+const CHEN_10: Preprocessing =
+    Preprocessing::small(Normalization { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.2010] });
+
+/// The values that Chen's CIFAR-100 weights were evaluated with.
+const CHEN_100: Preprocessing =
+    Preprocessing::small(Normalization { mean: [0.507, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2761] });
+
+const fn idelbayev(place: &'static str, top1: f32) -> Weights {
+    let (source, labels, license) = (Source::Idelbayev, LabelSet::Cifar10, Some("BSD-2-Clause"));
+    Weights { source, place, labels, preprocessing: IDELBAYEV, license, top1: Some(top1) }
+}
+
+const fn chen(place: &'static str, labels: LabelSet, top1: f32) -> Weights {
+    let preprocessing = match labels {
+        LabelSet::Cifar100 => CHEN_100,
+        _ => CHEN_10,
+    };
+    let (source, license) = (Source::Chen, Some("BSD-3-Clause"));
+    Weights { source, place, labels, preprocessing, license, top1: Some(top1) }
+}
+
+models! {
+    ResNet20 ResNet20Trunk ResNet20B ResNet20BTrunk = 20 [3] 9 [idelbayev("resnet20.th", 91.73)] [
+        chen("resnet/cifar10_resnet20-4118986f.pt", Cifar10, 92.60),
+        chen("resnet/cifar100_resnet20-23dac2f1.pt", Cifar100, 68.83),
+    ];
+    ResNet32 ResNet32Trunk ResNet32B ResNet32BTrunk = 32 [5] 15 [idelbayev("resnet32.th", 92.63)] [
+        chen("resnet/cifar10_resnet32-ef93fc4d.pt", Cifar10, 93.53),
+        chen("resnet/cifar100_resnet32-84213ce6.pt", Cifar100, 70.16),
+    ];
+    ResNet44 ResNet44Trunk ResNet44B ResNet44BTrunk = 44 [7] 21 [idelbayev("resnet44.th", 93.10)] [
+        chen("resnet/cifar10_resnet44-2a3cabcb.pt", Cifar10, 94.01),
+        chen("resnet/cifar100_resnet44-ffe32858.pt", Cifar100, 71.63),
+    ];
+    ResNet56 ResNet56Trunk ResNet56B ResNet56BTrunk = 56 [9] 27 [idelbayev("resnet56.th", 93.39)] [
+        chen("resnet/cifar10_resnet56-187c023a.pt", Cifar10, 94.37),
+        chen("resnet/cifar100_resnet56-f2eff4c8.pt", Cifar100, 72.63),
+    ];
+    ResNet110 ResNet110Trunk ResNet110B ResNet110BTrunk = 110 [18] 54 [idelbayev("resnet110.th", 93.68)] [];
+}
 
 /// Names of the layers of a depth with this many blocks a stage, in the order of a walk.
 pub fn names(blocks: usize, projection: bool) -> Vec<LayerNames> {

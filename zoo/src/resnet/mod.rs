@@ -16,6 +16,9 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+use crate::image::{Fit, Interpolation, Preprocessing};
+use crate::metadata::Paper;
+
 pub mod basic;
 pub mod cifar;
 pub mod v1;
@@ -24,3 +27,23 @@ pub mod v2;
 pub use basic::{ResNet18, ResNet34};
 pub use v1::{ResNet50, ResNet50V1_5, ResNet101, ResNet101V1_5, ResNet152, ResNet152V1_5};
 pub use v2::{ResNet50V2, ResNet101V2, ResNet152V2};
+
+/// Of the networks without pre-activation.
+const PAPER: Paper = Paper {
+    authors: "He, Zhang, Ren, Sun",
+    title: "Deep Residual Learning for Image Recognition",
+    year: 2016,
+    arxiv: Some("1512.03385"),
+};
+
+/// timm's `a1_in1k` (Wightman et al. 2021): 288x288 without a margin, bicubic.
+const TIMM_A1: Preprocessing = Preprocessing {
+    input: (288, 288),
+    fit: Fit::Crop { shorter: 288 },
+    interpolation: Interpolation::Bicubic,
+    ..Preprocessing::TORCHVISION
+};
+
+/// Licenses that timm says of its weights: of those that torchvision trained, and of its own.
+const BSD: &str = "BSD-3-Clause";
+const APACHE: &str = "Apache-2.0";

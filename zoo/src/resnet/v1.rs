@@ -12,7 +12,10 @@ use pvlu::layer::builder::{
 };
 use pvlu::layer::{KerasResNet, Torch};
 
-use crate::entry::{Entry, Sides};
+use super::{APACHE, BSD, PAPER, TIMM_A1};
+use crate::entry::{Buildable, Entry, Names, Sides};
+use crate::image::Preprocessing;
+use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
 
 /// A convolution and its batch norm, with the constants `N`.
@@ -103,58 +106,99 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
 
-/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
-macro_rules! depths {
+/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015, and in all; and published weights.
+macro_rules! models {
     ($(
         $(#[$doc:meta])*
-        $trunk:ident $net:ident $blocks:ident = $kind:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];
-    )*) => {$(
-        $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
+        $trunk:ident $net:ident $blocks:ident = $kind:ident $name:literal
+        [$b2:literal, $b3:literal, $b4:literal, $b5:literal] $count:literal
+        [$($weights:expr),* $(,)?];
+    )*) => {
+        $(
+            $(#[$doc])*
+            pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
 
-        #[doc = concat!("[`", stringify!($net), "`] without its head.")]
-        pub type $trunk<A> = $kind<A, { $b2 - 1 }, { $b3 - 1 }, { $b4 - 1 }, { $b5 - 1 }>;
+            #[doc = concat!("[`", stringify!($net), "`] without its head.")]
+            pub type $trunk<A> = $kind<A, { $b2 - 1 }, { $b3 - 1 }, { $b4 - 1 }, { $b5 - 1 }>;
 
-        #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
-        pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
-    )*};
+            #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
+            pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+        )*
+
+        /// The family's models.
+        pub static MODELS: &[Entry] = &[$(
+            kind!($kind $trunk $blocks $name $count &[$($weights),*]),
+        )*];
+    };
 }
-depths! {
+
+/// What the depths of Keras and those of torchvision differ in beside their trunks.
+macro_rules! kind {
+    (KerasTrunk $trunk:ident $blocks:ident $name:literal $count:literal $weights:expr) => {{
+        let about = concat!($count, " bottlenecks, stride on the first 1x1 convolution, as Keras has it");
+        model::<$trunk<Relu>>($name, |_| keras_names($blocks), about, Preprocessing::KERAS_CAFFE, $weights)
+    }};
+    (TorchTrunk $trunk:ident $blocks:ident $name:literal $count:literal $weights:expr) => {{
+        let about = concat!($count, " bottlenecks, stride on the 3x3 convolution, as torchvision has it");
+        model::<$trunk<Relu>>($name, |_| torch_names($blocks), about, Preprocessing::TORCHVISION, $weights)
+    }};
+}
+
+const fn model<T>(
+    name: &'static str,
+    names: Names,
+    about: &'static str,
+    preprocessing: Preprocessing,
+    weights: &'static [Weights],
+) -> Entry
+where
+    TrunkAndHead<T, OpenHead>: Buildable,
+{
+    let card = Card { about, paper: Some(PAPER), preprocessing, weights };
+    Entry::new::<TrunkAndHead<T, OpenHead>>(name, Sides::IMAGENET, 1000, names).with_card(card)
+}
+
+/// Keras says that the weights of its ResNets without pre-activation are ported from He's under this license.
+const MIT: Option<&str> = Some("MIT");
+
+models! {
     /// ResNet50 of `keras.applications`: 25,636,712 parameters with 1000 classes and ReLU, 49 activation sites.
-    ResNet50Trunk ResNet50 BLOCKS_50 = KerasTrunk [3, 4, 6, 3];
+    ResNet50Trunk ResNet50 BLOCKS_50 = KerasTrunk "resnet50" [3, 4, 6, 3] 16 [
+        Weights::keras("resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_CAFFE, MIT, 74.9),
+    ];
     /// ResNet101 of `keras.applications`: 44,707,176 parameters with 1000 classes and ReLU, 100 activation sites.
-    ResNet101Trunk ResNet101 BLOCKS_101 = KerasTrunk [3, 4, 23, 3];
+    ResNet101Trunk ResNet101 BLOCKS_101 = KerasTrunk "resnet101" [3, 4, 23, 3] 33 [
+        Weights::keras("resnet/resnet101_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_CAFFE, MIT, 76.4),
+    ];
     /// ResNet152 of `keras.applications`: 60,419,944 parameters with 1000 classes and ReLU, 151 activation sites.
-    ResNet152Trunk ResNet152 BLOCKS_152 = KerasTrunk [3, 8, 36, 3];
+    ResNet152Trunk ResNet152 BLOCKS_152 = KerasTrunk "resnet152" [3, 8, 36, 3] 50 [
+        Weights::keras("resnet/resnet152_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_CAFFE, MIT, 76.6),
+    ];
     /// `resnet50` of torchvision: 25,557,032 parameters with 1000 classes and ReLU, 49 activation sites.
-    ResNet50V1_5Trunk ResNet50V1_5 BLOCKS_50_V1_5 = TorchTrunk [3, 4, 6, 3];
+    ResNet50V1_5Trunk ResNet50V1_5 BLOCKS_50_V1_5 = TorchTrunk "resnet50_v1_5" [3, 4, 6, 3] 16 [
+        Weights::torchvision("resnet50-0676ba61.pth", Preprocessing::TORCHVISION, 76.130),
+        Weights::torchvision("resnet50-11ad3fa6.pth", Preprocessing::TORCHVISION_V2, 80.858),
+        Weights::timm("timm/resnet50.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        Weights::timm("timm/resnet50.tv2_in1k", Preprocessing::TORCHVISION_V2, BSD),
+        Weights::timm("timm/resnet50.a1_in1k", TIMM_A1, APACHE),
+    ];
     /// `resnet101` of torchvision: 44,549,160 parameters with 1000 classes and ReLU, 100 activation sites.
-    ResNet101V1_5Trunk ResNet101V1_5 BLOCKS_101_V1_5 = TorchTrunk [3, 4, 23, 3];
+    ResNet101V1_5Trunk ResNet101V1_5 BLOCKS_101_V1_5 = TorchTrunk "resnet101_v1_5" [3, 4, 23, 3] 33 [
+        Weights::torchvision("resnet101-63fe2227.pth", Preprocessing::TORCHVISION, 77.374),
+        Weights::torchvision("resnet101-cd907fc2.pth", Preprocessing::TORCHVISION_V2, 81.886),
+        Weights::timm("timm/resnet101.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        Weights::timm("timm/resnet101.tv2_in1k", Preprocessing::TORCHVISION_V2, BSD),
+        Weights::timm("timm/resnet101.a1_in1k", TIMM_A1, APACHE),
+    ];
     /// `resnet152` of torchvision: 60,192,808 parameters with 1000 classes and ReLU, 151 activation sites.
-    ResNet152V1_5Trunk ResNet152V1_5 BLOCKS_152_V1_5 = TorchTrunk [3, 8, 36, 3];
+    ResNet152V1_5Trunk ResNet152V1_5 BLOCKS_152_V1_5 = TorchTrunk "resnet152_v1_5" [3, 8, 36, 3] 50 [
+        Weights::torchvision("resnet152-394f9c45.pth", Preprocessing::TORCHVISION, 78.312),
+        Weights::torchvision("resnet152-f82ba261.pth", Preprocessing::TORCHVISION_V2, 82.284),
+        Weights::timm("timm/resnet152.tv_in1k", Preprocessing::TORCHVISION, BSD),
+        Weights::timm("timm/resnet152.tv2_in1k", Preprocessing::TORCHVISION_V2, BSD),
+        Weights::timm("timm/resnet152.a1_in1k", TIMM_A1, APACHE),
+    ];
 }
-
-/// The family's models.
-pub static MODELS: [Entry; 6] = [
-    Entry::new::<TrunkAndHead<ResNet50Trunk<Relu>, OpenHead>>("resnet50", Sides::IMAGENET, 1000, |_| {
-        keras_names(BLOCKS_50)
-    }),
-    Entry::new::<TrunkAndHead<ResNet101Trunk<Relu>, OpenHead>>("resnet101", Sides::IMAGENET, 1000, |_| {
-        keras_names(BLOCKS_101)
-    }),
-    Entry::new::<TrunkAndHead<ResNet152Trunk<Relu>, OpenHead>>("resnet152", Sides::IMAGENET, 1000, |_| {
-        keras_names(BLOCKS_152)
-    }),
-    Entry::new::<TrunkAndHead<ResNet50V1_5Trunk<Relu>, OpenHead>>("resnet50_v1_5", Sides::IMAGENET, 1000, |_| {
-        torch_names(BLOCKS_50_V1_5)
-    }),
-    Entry::new::<TrunkAndHead<ResNet101V1_5Trunk<Relu>, OpenHead>>("resnet101_v1_5", Sides::IMAGENET, 1000, |_| {
-        torch_names(BLOCKS_101_V1_5)
-    }),
-    Entry::new::<TrunkAndHead<ResNet152V1_5Trunk<Relu>, OpenHead>>("resnet152_v1_5", Sides::IMAGENET, 1000, |_| {
-        torch_names(BLOCKS_152_V1_5)
-    }),
-];
 
 /// Names of the layers of a Keras depth, in the order of a walk.
 pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {

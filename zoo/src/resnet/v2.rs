@@ -6,6 +6,8 @@
 //! third convolutions have biases, the other convolutions do not.
 
 use crate::entry::{Entry, Sides};
+use crate::image::Preprocessing;
+use crate::metadata::{Card, Paper, Weights};
 use crate::names::LayerNames;
 use dfdx::nn::modules::Repeated;
 use pvlu::activation::Relu;
@@ -64,40 +66,59 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
 
-/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015.
-macro_rules! depths {
-    ($($(#[$doc:meta])* $trunk:ident $net:ident $blocks:ident [$b2:literal, $b3:literal, $b4:literal, $b5:literal];)*) => {$(
-        $(#[$doc])*
-        pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
+/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015, and in all; and published weights.
+macro_rules! models {
+    ($(
+        $(#[$doc:meta])*
+        $trunk:ident $net:ident $blocks:ident = $name:literal
+        [$b2:literal, $b3:literal, $b4:literal, $b5:literal] $count:literal
+        [$($weights:expr),* $(,)?];
+    )*) => {
+        $(
+            $(#[$doc])*
+            pub type $net<A, const CLASSES: usize = 1000> = TrunkAndHead<$trunk<A>, Head<CLASSES>>;
 
-        #[doc = concat!("[`", stringify!($net), "`] without its head.")]
-        pub type $trunk<A> = Trunk<A, { $b2 - 2 }, { $b3 - 2 }, { $b4 - 2 }, { $b5 - 1 }>;
+            #[doc = concat!("[`", stringify!($net), "`] without its head.")]
+            pub type $trunk<A> = Trunk<A, { $b2 - 2 }, { $b3 - 2 }, { $b4 - 2 }, { $b5 - 1 }>;
 
-        #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
-        pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
-    )*};
+            #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
+            pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+        )*
+
+        /// The family's models.
+        pub static MODELS: &[Entry] = &[$(
+            Entry::new::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
+                .with_card(Card {
+                    about: concat!($count, " bottlenecks with pre-activation, as Keras has it"),
+                    paper: Some(PAPER),
+                    preprocessing: Preprocessing::KERAS_TF,
+                    weights: &[$($weights),*],
+                }),
+        )*];
+    };
 }
-depths! {
+
+const PAPER: Paper = Paper {
+    authors: "He, Zhang, Ren, Sun",
+    title: "Identity Mappings in Deep Residual Networks",
+    year: 2016,
+    arxiv: Some("1603.05027"),
+};
+
+models! {
     /// ResNet50V2 of `keras.applications`: 25,613,800 parameters with 1000 classes and ReLU, 49 activation sites.
-    ResNet50V2Trunk ResNet50V2 BLOCKS_50 [3, 4, 6, 3];
+    ResNet50V2Trunk ResNet50V2 BLOCKS_50 = "resnet50v2" [3, 4, 6, 3] 16 [
+        Weights::keras("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_TF, None, 76.0),
+    ];
     /// ResNet101V2 of `keras.applications`: 44,675,560 parameters with 1000 classes and ReLU, 100 activation sites.
-    ResNet101V2Trunk ResNet101V2 BLOCKS_101 [3, 4, 23, 3];
+    ResNet101V2Trunk ResNet101V2 BLOCKS_101 = "resnet101v2" [3, 4, 23, 3] 33 [
+        Weights::keras("resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_TF, None, 77.2),
+    ];
     /// ResNet152V2 of `keras.applications`: 60,380,648 parameters with 1000 classes and ReLU, 151 activation sites.
-    ResNet152V2Trunk ResNet152V2 BLOCKS_152 [3, 8, 36, 3];
+    ResNet152V2Trunk ResNet152V2 BLOCKS_152 = "resnet152v2" [3, 8, 36, 3] 50 [
+        Weights::keras("resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_TF, None, 78.0),
+    ];
 }
-
-/// The family's models.
-pub static MODELS: [Entry; 3] = [
-    Entry::new::<TrunkAndHead<ResNet50V2Trunk<Relu>, OpenHead>>("resnet50v2", Sides::IMAGENET, 1000, |_| {
-        names(BLOCKS_50)
-    }),
-    Entry::new::<TrunkAndHead<ResNet101V2Trunk<Relu>, OpenHead>>("resnet101v2", Sides::IMAGENET, 1000, |_| {
-        names(BLOCKS_101)
-    }),
-    Entry::new::<TrunkAndHead<ResNet152V2Trunk<Relu>, OpenHead>>("resnet152v2", Sides::IMAGENET, 1000, |_| {
-        names(BLOCKS_152)
-    }),
-];
 
 /// Names of the layers of a depth, in the order of a walk.
 pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {

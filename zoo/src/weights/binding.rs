@@ -7,28 +7,25 @@ use dfdx::tensor::Cpu;
 use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, Walker};
 
-use super::{Excuse, Expected, Format, Layout, Source, WeightsError};
+use super::{Excuse, Expected, Format, Layout, WeightsError};
 use crate::names::{LayerNames, Part, WeightLayout, keras_counters};
-
-/// Whose names and layouts are meant, once `Native` is resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Naming {
-    Torchvision,
-    Timm,
-    Keras,
-    /// The counters of a `.weights.h5`.
-    KerasCounters,
-}
+use crate::source::{Conventions, Source};
 
 /// The sources that have names for every layer of a model.
 pub(super) fn sources(names: &[LayerNames]) -> Vec<Source> {
-    let all = |has: fn(&LayerNames) -> bool| names.iter().all(has);
-    let known = [
-        (Source::Torchvision, all(|layer| layer.torchvision.is_some())),
-        (Source::Timm, all(|layer| layer.timm.is_some())),
-        (Source::Keras, all(|layer| layer.keras.is_some())),
-    ];
-    known.into_iter().filter_map(|(source, known)| known.then_some(source)).collect()
+    with_names(names).map(|(source, _)| source).collect()
+}
+
+fn with_names(names: &[LayerNames]) -> impl Iterator<Item = (Source, Conventions)> {
+    Source::with_names().filter(|(source, _)| names.iter().all(|layer| layer.name_by(*source).is_some()))
+}
+
+/// How the tensors of a file are called.
+struct Naming {
+    source: Source,
+    conventions: Conventions,
+    /// What the layers are called in a `.weights.h5`, which numbers the variables of each.
+    counters: Option<Vec<Option<String>>>,
 }
 
 /// The tensors of a model as a file of this source and format has them, in the order of the walk. The path of the file is for
@@ -41,20 +38,19 @@ pub(super) fn expected<E: Element + Unit>(
     source: Source,
     (path, format): (&FilePath, Format),
 ) -> Result<Vec<Expected>, WeightsError> {
-    let known = sources(names);
-    let original = *known.first().unwrap_or(&Source::Native);
-    let source = if source == Source::Native { original } else { source };
-    let naming = match (source, format) {
-        (Source::Keras, Format::Keras3) => Naming::KerasCounters,
-        (Source::Keras, _) => Naming::Keras,
-        (Source::Timm, _) => Naming::Timm,
-        _ => Naming::Torchvision,
+    let known: Vec<(Source, Conventions)> = with_names(names).collect();
+    let unknown = |found| {
+        let known = known.iter().map(|(source, _)| *source).collect();
+        WeightsError::Names { path: path.to_owned(), found, known }
     };
-    if !known.contains(&source) {
-        return Err(WeightsError::Names { path: path.to_owned(), found: source, known });
-    }
-    let counters = if naming == Naming::KerasCounters { keras_counters(names) } else { Vec::new() };
-    tensors(net)?.iter().map(|tensor| tensor.expected(names, naming, &counters)).collect()
+    let found = match source.naming() {
+        Some(naming) => known.iter().find(|(source, _)| *source == naming),
+        None => known.first(),
+    };
+    let &(source, conventions) = found.ok_or_else(|| unknown(source))?;
+    let counted = source == Source::Keras && format == Format::Keras3;
+    let naming = Naming { source, conventions, counters: counted.then(|| keras_counters(names)) };
+    tensors(net)?.iter().map(|tensor| tensor.expected(names, &naming)).collect()
 }
 
 /// A tensor of a model and the layer or activation site that it belongs to.
@@ -92,12 +88,8 @@ fn tensors<E: Element + Unit>(net: &dyn Walk<E, Cpu>) -> Result<Vec<Tensor>, Wei
 }
 
 impl Tensor {
-    fn expected(
-        &self,
-        names: &[LayerNames],
-        naming: Naming,
-        counters: &[Option<String>],
-    ) -> Result<Expected, WeightsError> {
+    fn expected(&self, names: &[LayerNames], naming: &Naming) -> Result<Expected, WeightsError> {
+        let Naming { source, conventions, counters } = naming;
         let (path, mut shape, mut layout) = (self.path.clone(), self.shape.clone(), Layout::Same);
         let leaf = self.path.rsplit('.').next().unwrap_or_default();
         if matches!(self.role, Role::Activation | Role::Hyperparameter) {
@@ -107,16 +99,13 @@ impl Tensor {
         }
         let unnamed = || WeightsError::Layers { path: self.path.clone(), named: names.len() };
         let layer = names.get(self.owner).ok_or_else(unnamed)?;
-        let name = match naming {
-            Naming::Torchvision => layer.torchvision.as_ref(),
-            Naming::Timm => layer.timm.as_ref(),
-            Naming::Keras => layer.keras.as_ref(),
-            Naming::KerasCounters => counters.get(self.owner).and_then(Option::as_ref),
+        let name = match counters {
+            Some(counters) => counters.get(self.owner).and_then(Option::as_deref),
+            None => layer.name_by(*source),
         };
         let name = name.ok_or_else(unnamed)?;
-        let keras = matches!(naming, Naming::Keras | Naming::KerasCounters);
         if self.role == Role::Weight {
-            layout = match (keras, shape.len(), layer.layout) {
+            layout = match (conventions.outputs_last, shape.len(), layer.layout) {
                 (true, 4, _) => Layout::Hwio,
                 (true, _, WeightLayout::FlattenedImage { channels, side }) => {
                     Layout::FlattenedInOut { channels, pixels: side * side }
@@ -124,19 +113,19 @@ impl Tensor {
                 (true, _, WeightLayout::Usual) => Layout::InOut,
                 (false, _, _) => Layout::Same,
             };
-            if let (Naming::Timm, WeightLayout::FlattenedImage { channels, side }) = (naming, layer.layout) {
+            let as_convolution = conventions.dense_as_convolution;
+            if let (true, WeightLayout::FlattenedImage { channels, side }) = (as_convolution, layer.layout) {
                 shape = vec![shape[0], channels, side, side];
             }
             let changed = layout.file_shape(&shape);
             shape = changed.ok_or_else(unnamed)?;
         }
-        let key = |name: &str| match naming {
-            Naming::Torchvision | Naming::Timm => format!("{name}.{}", torch_leaf(self.role)),
-            Naming::Keras => format!("{name}/{}", keras_leaf(self.role)),
-            Naming::KerasCounters => format!("{name}/{}", keras_variable(self.role)),
+        let key = |name: &str| match counters {
+            Some(_) => format!("{name}/{}", keras_variable(self.role)),
+            None => format!("{name}{}{}", conventions.separator, (conventions.leaf)(self.role)),
         };
         // A counter is no name that could be another.
-        let aliases = layer.aliases.iter().filter(|alias| **alias != name && naming != Naming::KerasCounters);
+        let aliases = layer.aliases.iter().filter(|alias| **alias != name && counters.is_none());
         let aliases = aliases.map(|alias| key(alias));
         let excuse = match layer.part {
             Part::Trunk => Excuse::Never,
@@ -144,26 +133,6 @@ impl Tensor {
             Part::Classifier => Excuse::Classifier,
         };
         Ok(Expected { key: key(name), aliases: aliases.collect(), shape, layout, path, excuse })
-    }
-}
-
-fn torch_leaf(role: Role) -> &'static str {
-    match role {
-        Role::Bias | Role::Shift => "bias",
-        Role::RunningMean => "running_mean",
-        Role::RunningVariance => "running_var",
-        _ => "weight",
-    }
-}
-
-fn keras_leaf(role: Role) -> &'static str {
-    match role {
-        Role::Bias => "bias",
-        Role::Scale => "gamma",
-        Role::Shift => "beta",
-        Role::RunningMean => "moving_mean",
-        Role::RunningVariance => "moving_variance",
-        _ => "kernel",
     }
 }
 

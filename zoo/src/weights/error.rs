@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::configuration::Differences;
 use super::mismatch::Mismatch;
 use super::name::shown;
-use super::report::Source;
+use crate::source::Source;
 use crate::text;
 
 /// Error of the weights module. A message names the file, the key, what was expected and what was found.

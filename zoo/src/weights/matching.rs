@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::file::Format;
 use super::mismatch::{Mismatch, Problem};
 use super::name::layer_of;
-use super::report::{LoadReport, Source};
+use super::report::LoadReport;
 use super::{Dtype, Entry, Layout, TensorFile, WeightsError};
+use crate::source::Source;
 
 /// A tensor that a model takes from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -43,5 +43,7 @@ pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};
 pub use model::{ACTIVATION_KEY, LoadOptions, from_bytes, load, save, to_bytes, write};
 pub(crate) use name::{layer_of, shape, shown};
-pub use report::{LoadReport, Source};
+pub use report::LoadReport;
 pub use safetensors::{Declared, MAX_HEADER, Writer};
+
+pub use crate::source::Source;

@@ -15,7 +15,7 @@ use super::{
     Declared, Dtype, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
     match_tensors,
 };
-use crate::names::{KINDS, LayerNames, Part, called};
+use crate::names::{LayerNames, Part, called};
 use crate::text::{message, shown};
 
 /// Key of the metadata under which a file names its activation.
@@ -154,11 +154,11 @@ fn other_head(names: &[LayerNames], other: &[LayerNames], file: &TensorFile) -> 
     // With the trunk before it, so that counters begin where the trunk's end.
     let trunk = names.iter().filter(|layer| layer.part == Part::Trunk);
     let whole: Vec<LayerNames> = trunk.chain(other).cloned().collect();
-    let heads: [Option<BTreeSet<String>>; KINDS] =
-        called(&whole).map(|mut called| called.split_off(whole.len() - other.len()).into_iter().collect());
+    let trunk = whole.len() - other.len();
+    let mut heads = called(&whole).into_iter().filter_map(|mut called| called.split_off(trunk).into_iter().collect());
     let layers: BTreeSet<&str> = file.entries().keys().map(|key| layer_of(key)).collect();
     let is_there = |head: &BTreeSet<String>| head.iter().all(|layer| layers.contains(layer.as_str()));
-    heads.into_iter().flatten().find(is_there).unwrap_or_default()
+    heads.find(is_there).unwrap_or_default()
 }
 
 /// The source most of whose names the file has; the model's own where none is better.

@@ -3,31 +3,7 @@
 use std::fmt;
 
 use super::name::shown;
-
-/// Whose names and layouts a file has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Source {
-    /// torchvision: `layer1.0.conv1.weight`.
-    Torchvision,
-    /// timm: as torchvision, but for VGG's linear layers and head.
-    Timm,
-    /// Keras: `conv2_block1_1_conv/kernel`, last axis first.
-    Keras,
-    /// This crate: the names and layouts of the model's own original.
-    Native,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Torchvision => "torchvision",
-            Self::Timm => "timm",
-            Self::Keras => "keras",
-            Self::Native => "native",
-        })
-    }
-}
+use crate::source::Source;
 
 /// Which tensors were loaded, and which were not and why. Whatever is in neither list was an error.
 #[derive(Clone, Debug, PartialEq, Eq)]

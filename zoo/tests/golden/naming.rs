@@ -131,7 +131,7 @@ fn named(layer: &LayerNames, source: Source, role: Role, dims: &[usize]) -> (Nam
             Role::RunningVariance => "running_var",
             Role::Activation | Role::Hyperparameter => unreachable!("no tensor of a layer"),
         };
-        return (Name::Layer(format!("{}.{leaf}", layer.torchvision.as_ref().unwrap())), Order::Same);
+        return (Name::Layer(format!("{}.{leaf}", layer.name_by(source).unwrap())), Order::Same);
     }
     let leaf = match role {
         Role::Weight => "kernel",
@@ -150,5 +150,5 @@ fn named(layer: &LayerNames, source: Source, role: Role, dims: &[usize]) -> (Nam
         ([_, inputs], WeightLayout::Usual) => Order::Reversed { inputs: *inputs, pixels: 1 },
         _ => Order::Same,
     };
-    (Name::Layer(format!("{}/{leaf}", layer.keras.as_ref().unwrap())), order)
+    (Name::Layer(format!("{}/{leaf}", layer.name_by(source).unwrap())), order)
 }

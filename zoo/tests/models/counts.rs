@@ -128,7 +128,7 @@ fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_ac
 #[test]
 fn every_model_has_a_description_and_names_for_every_layer() {
     for entry in models() {
-        assert!(pvlu_zoo::metadata::find(entry.name).is_some(), "{} has no metadata", entry.name);
+        assert!(entry.card().is_some(), "{} has no metadata", entry.name);
         assert!(!entry.names(entry.image()).is_empty());
     }
 }

@@ -9,6 +9,7 @@ use pvlu::layer::{Extent, LayerKind, LayerOutline, Path, Switch, Switches, Walk}
 
 use super::graph::{Graph, Kind, Node, Value};
 use crate::names::LayerNames;
+use crate::source::Source;
 
 /// Side of the images that `keras.applications` makes its models for.
 const SIDE: usize = 224;
@@ -93,7 +94,7 @@ impl Build {
         let inputs = vec![self.current];
         let mut named = |kind| {
             let names = names.next();
-            let layer = names.and_then(|names| names.keras.clone()).unwrap_or_default();
+            let layer = names.and_then(|names| names.name_by(Source::Keras)).unwrap_or_default().to_owned();
             let aliases = names.map_or(&[][..], |names| names.aliases);
             Node { aliases, ..Node::new(layer, kind, inputs.clone()) }
         };

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::names::Part;
 use crate::registry::{self, Options, Start};
+use crate::source::Source;
 
 /// A file of `tests/fixtures/configurations`.
 fn fixture(name: &str) -> Json {
@@ -26,7 +27,7 @@ fn of(json: &Json, model: &str, side: usize, head: bool) -> Vec<Difference> {
     let mut model = entry.build(&options).unwrap();
     let names = entry.names((side, side));
     let loaded = names.iter().filter(|layer| head || layer.part == Part::Trunk);
-    let loaded: BTreeSet<&str> = loaded.filter_map(|layer| layer.keras.as_deref()).collect();
+    let loaded: BTreeSet<&str> = loaded.filter_map(|layer| layer.name_by(Source::Keras)).collect();
     Configuration::parse(&json.to_string()).unwrap().differences(model.net_mut(), &names, &loaded).unwrap().0
 }
 
