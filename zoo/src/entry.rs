@@ -43,8 +43,8 @@ pub struct Entry {
     classes: usize,
     names: Names,
     card: Option<Card>,
-    /// For the first size that it takes, and for others.
-    builds: [typed::Build; 2],
+    /// For the first size that it takes, and for others; nothing where the network is not compiled.
+    builds: [Option<typed::Build>; 2],
 }
 
 /// What a model is built with.
@@ -124,12 +124,23 @@ impl Entry {
     ///
     /// `classes` and the first of `sides` are those of the original; `names` are those of its files.
     pub const fn new<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
-        Self { name, sides, classes, names, card: None, builds: [N::build, N::build] }
+        Self { name, sides, classes, names, card: None, builds: [Some(N::build); 2] }
+    }
+
+    /// As [`new`](Self::new), of a network of the zoo: without the feature `registry` the model is known, with its names
+    /// and its card, and its network is not compiled.
+    pub(crate) const fn standard<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
+        Self { name, sides, classes, names, card: None, builds: [standard::<N>(); 2] }
     }
 
     /// A model with another head, in `M`, for images of other sizes than the first one.
     pub const fn with_other_head<M: Buildable>(self) -> Self {
-        Self { builds: [self.builds[0], M::build], ..self }
+        Self { builds: [self.builds[0], Some(M::build)], ..self }
+    }
+
+    /// As [`with_other_head`](Self::with_other_head), of a network of the zoo.
+    pub(crate) const fn with_standard_head<M: Buildable>(self) -> Self {
+        Self { builds: [self.builds[0], standard::<M>()], ..self }
     }
 
     /// The same with what a person should know of it.
@@ -183,7 +194,32 @@ impl Entry {
         if !CLASSES.contains(&options.classes) {
             return Err(RegistryError::Classes { model: self.name, classes: options.classes });
         }
+        let activation = activation(options.activation)?;
         let build = self.builds[usize::from((height, width) != self.image())];
-        build(options, (height, width), activation(options.activation)?)
+        build.ok_or(RegistryError::NotCompiled { model: self.name })?(options, (height, width), activation)
+    }
+}
+
+/// How a network of the zoo is built, where it is compiled.
+const fn standard<N: Buildable>() -> Option<typed::Build> {
+    #[cfg(feature = "registry")]
+    return Some(N::build);
+    #[cfg(not(feature = "registry"))]
+    return None;
+}
+
+#[cfg(all(test, not(feature = "registry")))]
+mod tests {
+    use crate::registry::{Options, RegistryError, Start, find, models};
+
+    #[test]
+    fn without_the_feature_models_are_known_and_not_compiled() {
+        assert_eq!(models().len(), 30);
+        let entry = find("vgg16").unwrap();
+        assert_eq!(entry.card().unwrap().weights.len(), 3);
+        let options = Options { activation: "relu", classes: 10, image: Some((32, 32)), weights: Start::Seed(0) };
+        let error = entry.build(&options).err().unwrap();
+        assert!(matches!(error, RegistryError::NotCompiled { model: "vgg16" }), "{error}");
+        assert_eq!(error.to_string(), "vgg16 is not compiled: build pvlu_zoo with its feature `registry`");
     }
 }

@@ -46,7 +46,7 @@ pub type Sequential6Conv<
 > = TrunkAndHead<Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>>;
 
 /// The family's models.
-pub static MODELS: &[Entry] = &[Entry::new::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
+pub static MODELS: &[Entry] = &[Entry::standard::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
     "sequential6conv",
     Sides::Square(&[32]),
     100,

@@ -129,8 +129,8 @@ where
         year: 2015,
         arxiv: Some("1409.1556"),
     };
-    Entry::new::<TrunkAndHead<T, OpenHead<Relu>>>(name, Sides::Square(&[224, 32]), 1000, names)
-        .with_other_head::<TrunkAndHead<T, OpenSmallHead<Relu>>>()
+    Entry::standard::<TrunkAndHead<T, OpenHead<Relu>>>(name, Sides::Square(&[224, 32]), 1000, names)
+        .with_standard_head::<TrunkAndHead<T, OpenSmallHead<Relu>>>()
         .with_card(Card { about, paper: Some(paper), preprocessing: Preprocessing::TORCHVISION, weights })
 }
 

@@ -20,6 +20,12 @@ pub enum RegistryError {
         /// Those that there are.
         known: Vec<&'static str>,
     },
+    /// A model of the zoo in a program that was built without the feature `registry`.
+    #[error("{model} is not compiled: build pvlu_zoo with its feature `registry`")]
+    NotCompiled {
+        /// The model.
+        model: &'static str,
+    },
     /// No activation of this name.
     #[error(
         "unknown activation {}{}; known are {}",

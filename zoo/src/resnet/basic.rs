@@ -57,7 +57,7 @@ macro_rules! models {
 
         /// The family's models.
         pub static MODELS: &[Entry] = &[$(
-            Entry::new::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
+            Entry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
                 .with_card(Card {
                     about: concat!($count, " basic blocks, as torchvision has it"),
                     paper: Some(PAPER),

@@ -104,7 +104,7 @@ const fn model<T>(name: &'static str, names: Names, card: Card) -> Entry
 where
     TrunkAndHead<T, OpenHead>: Buildable,
 {
-    Entry::new::<TrunkAndHead<T, OpenHead>>(name, Sides::Any { least: 8, default: 32 }, 10, names).with_card(card)
+    Entry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::Any { least: 8, default: 32 }, 10, names).with_card(card)
 }
 
 /// Idelbayev normalizes CIFAR-10 with the mean and standard deviation of ImageNet.

@@ -155,7 +155,7 @@ where
     TrunkAndHead<T, OpenHead>: Buildable,
 {
     let card = Card { about, paper: Some(PAPER), preprocessing, weights };
-    Entry::new::<TrunkAndHead<T, OpenHead>>(name, Sides::IMAGENET, 1000, names).with_card(card)
+    Entry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::IMAGENET, 1000, names).with_card(card)
 }
 
 /// Keras says that the weights of its ResNets without pre-activation are ported from He's under this license.
