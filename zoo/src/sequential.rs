@@ -9,6 +9,7 @@ use crate::entry::{Entry, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Paper};
 use crate::names::LayerNames;
+use crate::weights::architecture;
 use pvlu::activation::Relu;
 use pvlu::layer::builder::{Act, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, TrunkAndHead};
 
@@ -44,6 +45,8 @@ pub type Sequential6Conv<
     const FLAT: usize = 2048,
     const DENSE: usize = 512,
 > = TrunkAndHead<Trunk<A, C1, C2, C3>, Head<A, C3, FLAT, DENSE, CLASSES>>;
+
+architecture!(Sequential6Conv, names());
 
 /// The family's models.
 pub static MODELS: &[Entry] = &[Entry::standard::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(

@@ -11,6 +11,7 @@ use crate::image::Preprocessing;
 use crate::metadata::{Card, Paper, Weights};
 use crate::names::{LayerNames, Part, WeightLayout};
 use crate::source::Source;
+use crate::weights::architecture;
 
 /// A 3x3 convolution and its activation.
 pub type Plain<A, const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, Act<A, O>);
@@ -71,8 +72,8 @@ macro_rules! models {
             #[doc = concat!("Convolutions in the stages of configuration ", $configuration, ".")]
             pub const $convolutions: [usize; 5] = [$n1, $n2, $n3, $n4, $n5];
 
-            networks!([$n1, $n2, $n3, $n4, $n5] $(#[$doc])* $net $small $trunk = Plain);
-            networks!([$n1, $n2, $n3, $n4, $n5] $(#[$bn_doc])* $bn_net $bn_small $bn_trunk = Normed);
+            networks!($convolutions false [$n1, $n2, $n3, $n4, $n5] $(#[$doc])* $net $small $trunk = Plain);
+            networks!($convolutions true [$n1, $n2, $n3, $n4, $n5] $(#[$bn_doc])* $bn_net $bn_small $bn_trunk = Normed);
         )*
 
         /// The family's models: each with both heads.
@@ -96,7 +97,7 @@ macro_rules! models {
 /// The networks of a configuration with a kind of block.
 macro_rules! networks {
     (
-        [$n1:tt, $n2:tt, $n3:tt, $n4:tt, $n5:tt]
+        $convolutions:ident $batch_norm:literal [$n1:tt, $n2:tt, $n3:tt, $n4:tt, $n5:tt]
         $(#[$doc:meta])* $net:ident $small:ident $trunk:ident = $block:ident
     ) => {
         $(#[$doc])*
@@ -114,6 +115,12 @@ macro_rules! networks {
             stage!($n4, $block, A, 256, 512),
             stage!($n5, $block, A, 512, 512),
         );
+
+        architecture!($net, names($convolutions, $batch_norm, false));
+        architecture!($small, names($convolutions, $batch_norm, true), head {
+            let layers = names($convolutions, $batch_norm, false).into_iter();
+            layers.filter(|layer| layer.part != Part::Trunk).collect()
+        });
     };
 }
 

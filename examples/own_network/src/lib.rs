@@ -30,12 +30,16 @@ type Trunk<A> = (Conv2D<3, 16, 3, 1, 1>, Act<A, 16>, MaxPool2D<2, 2>, Conv2D<16,
 /// Two convolutions, for images of any size from 2x2 and any number of classes.
 pub type OwnNetwork<A> = TrunkAndHead<Trunk<A>, (GlobalAvgPool2D, LinearTo<32>)>;
 
-/// The models of the zoo, this one, and the activation.
-pub fn registry() -> Registry {
+/// The network with what its files call its layers.
+pub fn entry() -> Entry {
     let names = |_| {
         let [conv1, conv2, fc] = ["conv1", "conv2", "fc"].map(LayerNames::torch);
         vec![conv1, conv2, fc.as_classifier()]
     };
-    let entry = Entry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names);
-    Registry::standard().with(entry).with_activation::<Mine>()
+    Entry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names)
+}
+
+/// The models of the zoo, this one, and the activation.
+pub fn registry() -> Registry {
+    Registry::standard().with(entry()).with_activation::<Mine>()
 }

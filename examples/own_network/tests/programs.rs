@@ -74,3 +74,36 @@ fn a_built_in_name_is_none_of_ones_own() {
     let error = own_network::registry().install().unwrap_err().to_string();
     assert!(error.contains("another registry is in use already"), "{error}");
 }
+
+/// CIFAR-100's binary format: the coarse label, the fine one, and the pixels, plane by plane.
+fn cifar100(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (file, images) in [("train.bin", 200), ("test.bin", 100)] {
+        let record = |image: usize| [vec![0, (image % 100) as u8], vec![(image % 251) as u8; 3 * 32 * 32]].concat();
+        std::fs::write(folder.join(file), (0..images).flat_map(record).collect::<Vec<u8>>()).unwrap();
+    }
+}
+
+#[test]
+fn a_file_of_the_network_is_tuned_for_other_classes() {
+    use pvlu_zoo::checkpoint::{Notes, save_model};
+    use pvlu_zoo::registry::{Options, Start};
+    use pvlu_zoo::weights::{Source, TensorFile};
+
+    let folder = tempfile::tempdir().unwrap();
+    cifar100(&folder.path().join("data"));
+    // Built by its entry, and not by name: this process has the standard registry.
+    let entry = own_network::entry();
+    let options = Options { activation: "relu", classes: 10, image: None, weights: Start::Seed(0) };
+    let file = folder.path().join("ten.safetensors");
+    save_model(&*entry.build(&options).unwrap(), &entry, &file, Source::Native, &Notes::default()).unwrap();
+
+    let tuned = "--dataset cifar100 --data data --batch-size 20";
+    let how = "--activation mine --head-epochs 1 --epochs 1 --out tuned.safetensors";
+    ran(ZOO, &format!("finetune --model own_network --weights ten.safetensors {tuned} {how}"), folder.path());
+    let tensors = TensorFile::open(folder.path().join("tuned.safetensors")).unwrap();
+    assert_eq!(tensors.entries()["fc.weight"].shape, [100, 32]);
+    assert_eq!(tensors.entries()["act1.a"].shape, [32]);
+    let evaluated = ran(ZOO, &format!("eval --weights tuned.safetensors {tuned}"), folder.path());
+    assert!(evaluated.contains("images 100"), "{evaluated}");
+}

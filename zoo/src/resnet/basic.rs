@@ -16,6 +16,7 @@ use crate::entry::{Entry, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
+use crate::weights::architecture;
 
 /// A quarter of the image's sides, 64 channels.
 pub type Stem<A> = (ConvNorm<Torch, 3, 64, 7, 2, 3, false>, Act<A, 64>, MaxPool2D<3, 2, 1>);
@@ -53,6 +54,8 @@ macro_rules! models {
 
             #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
             pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+
+            architecture!($net, names($blocks));
         )*
 
         /// The family's models.

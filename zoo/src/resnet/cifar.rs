@@ -19,6 +19,7 @@ use crate::labels::LabelSet::{self, Cifar10, Cifar100};
 use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
 use crate::source::Source;
+use crate::weights::architecture;
 
 /// A 3x3 convolution without bias, with stride `S`, and its batch norm.
 pub type ConvNorm<const I: usize, const O: usize, const S: usize> =
@@ -79,6 +80,9 @@ macro_rules! models {
             pub type $b<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_b<A>, Head<CLASSES>>;
             #[doc = concat!("[`", stringify!($b), "`] without its head.")]
             pub type $trunk_b<A> = TrunkB<A, $blocks, { $blocks - 1 }>;
+
+            architecture!($a, names($blocks, false));
+            architecture!($b, names($blocks, true));
         )*
 
         /// The family's models. Where a file does not say how it wants its images, they are those of Idelbayev for

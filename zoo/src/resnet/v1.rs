@@ -17,6 +17,7 @@ use crate::entry::{Buildable, Entry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
+use crate::weights::architecture;
 
 /// A convolution and its batch norm, with the constants `N`.
 pub type ConvNorm<N, const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool> =
@@ -123,6 +124,8 @@ macro_rules! models {
 
             #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
             pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+
+            architecture!($net, kind!($kind $blocks));
         )*
 
         /// The family's models.
@@ -134,13 +137,19 @@ macro_rules! models {
 
 /// What the depths of Keras and those of torchvision differ in beside their trunks.
 macro_rules! kind {
+    (KerasTrunk $blocks:ident) => {
+        keras_names($blocks)
+    };
+    (TorchTrunk $blocks:ident) => {
+        torch_names($blocks)
+    };
     (KerasTrunk $trunk:ident $blocks:ident $name:literal $count:literal $weights:expr) => {{
         let about = concat!($count, " bottlenecks, stride on the first 1x1 convolution, as Keras has it");
-        model::<$trunk<Relu>>($name, |_| keras_names($blocks), about, Preprocessing::KERAS_CAFFE, $weights)
+        model::<$trunk<Relu>>($name, |_| kind!(KerasTrunk $blocks), about, Preprocessing::KERAS_CAFFE, $weights)
     }};
     (TorchTrunk $trunk:ident $blocks:ident $name:literal $count:literal $weights:expr) => {{
         let about = concat!($count, " bottlenecks, stride on the 3x3 convolution, as torchvision has it");
-        model::<$trunk<Relu>>($name, |_| torch_names($blocks), about, Preprocessing::TORCHVISION, $weights)
+        model::<$trunk<Relu>>($name, |_| kind!(TorchTrunk $blocks), about, Preprocessing::TORCHVISION, $weights)
     }};
 }
 

@@ -9,6 +9,7 @@ use crate::entry::{Entry, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Paper, Weights};
 use crate::names::LayerNames;
+use crate::weights::architecture;
 use dfdx::nn::modules::Repeated;
 use pvlu::activation::Relu;
 use pvlu::layer::KerasResNet;
@@ -83,6 +84,8 @@ macro_rules! models {
 
             #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
             pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+
+            architecture!($net, names($blocks));
         )*
 
         /// The family's models.

@@ -7,6 +7,7 @@
 //! | [`match_tensors`] | which tensor of a file is which of a model, all or nothing; [`LoadReport`] |
 //! | [`Configuration`] | what a whole-model file of Keras says of its layers, held against what a network computes |
 //! | [`load`], [`save`] | a file into a model and back, by the names that an architecture supplies |
+//! | [`Architecture`] | the same for a network of the zoo as a type, which has the names itself |
 //! | [`to_bytes`], [`from_bytes`] | the same in memory |
 //! | [`Writer`] | a safetensors file, tensor by tensor, whole or not there |
 //!
@@ -14,6 +15,7 @@
 //! what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. What no reader can see is a flipped
 //! bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
 
+mod architecture;
 mod binding;
 mod bytes;
 mod configuration;
@@ -33,6 +35,8 @@ mod sniff;
 #[cfg(test)]
 mod testing;
 
+pub use architecture::Architecture;
+pub(crate) use architecture::architecture;
 pub use configuration::{Configuration, Difference, Differences};
 pub use dtype::Dtype;
 pub use error::WeightsError;

@@ -107,6 +107,33 @@ fn what_is_saved_comes_back_with_its_activation_and_classes() {
     }
 }
 
+/// Of each family, `cargo test` does it above.
+#[test]
+#[ignore = "takes most of an hour: cargo test -p pvlu_zoo --test models -- --ignored --nocapture"]
+fn every_model_takes_every_activation_and_comes_back_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let mut count = 0;
+    for entry in models() {
+        for text in all() {
+            let relu = small(entry, "relu", Start::Seed(5));
+            let swapped = relu.swap_activation(activation(text).unwrap()).unwrap();
+            assert!(swapped.logits(images(1)).unwrap().iter().all(|logit| logit.is_finite()), "{} {text}", entry.name);
+            drop(swapped);
+            let mut model = small(entry, text, Start::Seed(5));
+            let loss = step(model.as_mut(), &[3, 8]);
+            assert!(loss.is_finite(), "{} {text}: {loss}", entry.name);
+            save_model(model.as_ref(), entry, &path, Source::Native, &Notes::default()).unwrap();
+            let opened = open(&path, &Wanted::default()).unwrap().model;
+            assert_eq!((opened.activation(), opened.classes()), (Some(text), model.classes()), "{}", entry.name);
+            assert!(bits(opened.as_ref()) == bits(model.as_ref()), "{} {text}", entry.name);
+            count += 1;
+        }
+        println!("{}: {count} pairs so far", entry.name);
+    }
+    assert_eq!(count, models().len() * all().len());
+}
+
 /// A text is compared by what it asks for, not letter by letter.
 #[test]
 fn an_activation_is_the_same_however_it_is_written() {

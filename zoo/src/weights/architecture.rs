@@ -1,0 +1,85 @@
+//! Files into typed networks, and back, without the names of their layers at hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dfdx::nn::BuildOnDevice;
+use dfdx::tensor::Cpu;
+use pvlu::layer::{Walk, try_build_unfilled};
+
+use super::{LoadOptions, Source, TensorFile, WeightsError, load, save};
+use crate::init;
+use crate::names::LayerNames;
+
+/// A network of the zoo as it is written, which knows what files call its layers. Every network of [`crate::sequential`],
+/// [`crate::vgg`] and [`crate::resnet`] is one, with any activation and any number of classes.
+///
+/// ```
+/// use pvlu::activation::{Pvlu, Relu};
+/// use pvlu_zoo::init;
+/// use pvlu_zoo::resnet::cifar::ResNet20;
+/// use pvlu_zoo::weights::{Architecture, Source};
+///
+/// # let folder = std::env::temp_dir().join(format!("pvlu_zoo-architecture-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let file = folder.join("resnet20.safetensors");
+/// # let mut original = pvlu::layer::try_build_unfilled::<ResNet20<Relu>, f32, _>(&Default::default())?;
+/// # init::he::<Relu>(&mut original, 0)?;
+/// # ResNet20::<Relu>::save(&original, &file, Source::Native)?;
+/// let relu = ResNet20::<Relu>::load(&file)?;
+/// let pvlu = ResNet20::<Pvlu>::load(&file)?; // at alpha = 0 and beta = 1, where it is ReLU
+/// let mut tuned = ResNet20::<Pvlu, 5>::load_with_new_head(&file, 0)?; // five classes, their weights from seed 0
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Walk<f32, Cpu>> + Sized {
+    /// Names of the layers, in the order of a walk.
+    fn names() -> Vec<LayerNames>;
+
+    /// Names of the layers of another head that published files have in the place of this one; none unless overridden.
+    fn published_head() -> Vec<LayerNames> {
+        Vec::new()
+    }
+
+    /// The network with the weights of a file, all of them: see [`load`], whose errors it has.
+    fn load(path: impl AsRef<Path>) -> Result<Self::Built, WeightsError> {
+        let mut net = try_build_unfilled::<Self, f32, Cpu>(&Cpu::default())?;
+        load(&mut net, &Self::names(), &TensorFile::open(path)?, &LoadOptions::default())?;
+        Ok(net)
+    }
+
+    /// As [`load`](Self::load), with weights drawn from a seed in the layers of the head that the file does not have: all of
+    /// them, or the last one where the file's is for another number of classes. See [`init::he_of`].
+    fn load_with_new_head(path: impl AsRef<Path>, seed: u64) -> Result<Self::Built, WeightsError> {
+        let mut net = try_build_unfilled::<Self, f32, Cpu>(&Cpu::default())?;
+        let options = LoadOptions { fresh_head: true, other_heads: Self::published_head(), ..LoadOptions::default() };
+        let report = load(&mut net, &Self::names(), &TensorFile::open(path)?, &options)?;
+        init::he_of(&mut net, seed, &|path| report.fresh.iter().any(|fresh| fresh == path))?;
+        Ok(net)
+    }
+
+    /// Saves the network under the names of a source: see [`save`], whose errors it has.
+    fn save(net: &Self::Built, path: impl AsRef<Path>, source: Source) -> Result<(), WeightsError> {
+        save(net, &Self::names(), path, source, &BTreeMap::new())
+    }
+}
+
+/// Makes an [`Architecture`] of a network that is generic over the activation and the number of classes.
+macro_rules! architecture {
+    ($net:ident, $names:expr $(, head $published:expr)?) => {
+        impl<A: ::pvlu::activation::Activation, const CLASSES: usize> $crate::weights::Architecture for $net<A, CLASSES> {
+            fn names() -> Vec<$crate::names::LayerNames> {
+                $names
+            }
+            $(
+                fn published_head() -> Vec<$crate::names::LayerNames> {
+                    $published
+                }
+            )?
+        }
+    };
+}
+pub(crate) use architecture;
+
+#[cfg(test)]
+mod tests;
