@@ -62,7 +62,7 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         let built = |seed| Cpu::seed_from_u64(seed);
         let mut typed = built(1).build_module::<Net<A>, f64>();
         let mut chosen = built(1).build_module::<Net<Chosen>, f64>();
-        choose_activation(&mut chosen, Definition::of::<A>(), |param| param.start).unwrap();
+        choose_activation(&mut chosen, Definition::of::<A>(), Extent::image(3, 6, 5), |param| param.start).unwrap();
         assert_eq!(tensors(&chosen), tensors(&typed), "{}: names, roles and start values", A::NAME);
         shake(&mut typed);
         shake(&mut chosen);
@@ -76,7 +76,8 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         assert_eq!(outlined(&chosen), outlined(&typed));
         let swapped = built(1).build_module::<Net<Relu>, f64>().swap_activation::<A>();
         let mut from_relu = built(1).build_module::<Net<Relu>, f64>().swap_activation::<Chosen>();
-        choose_activation(&mut from_relu, Definition::of::<A>(), |param| param.swapped).unwrap();
+        choose_activation(&mut from_relu, Definition::of::<A>(), Extent::image(3, 6, 5), |param| param.swapped)
+            .unwrap();
         assert_eq!(tensors(&from_relu), tensors(&swapped), "{} after a swap", A::NAME);
     }
     check::<Relu>();
@@ -109,9 +110,10 @@ fn a_chosen_layer_is_relu_until_something_else_is_chosen() {
 #[test]
 fn a_typed_layer_takes_no_other_activation() {
     let mut net = Cpu::default().build_module::<(builder::Act<Chosen, 2>, builder::Act<Relu, 2>), f64>();
-    let error = choose_activation(&mut net, Definition::of::<Pvlu>(), |param| param.start).unwrap_err();
+    let error =
+        choose_activation(&mut net, Definition::of::<Pvlu>(), Extent::features(2), |param| param.start).unwrap_err();
     assert_eq!(error, Error::NotChosen { expected: "relu", found: "pvlu" });
-    choose_activation(&mut net, Definition::of::<Relu>(), |param| param.start).unwrap();
+    choose_activation(&mut net, Definition::of::<Relu>(), Extent::features(2), |param| param.start).unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use dfdx::tensor::Cuda;
 use pvlu::activation::{Activation, Chosen, Definition, Pvlu, Relu};
 #[cfg(feature = "cuda")]
 use pvlu::kernel::cuda::open;
-use pvlu::layer::{SwapActivation, choose_activation, try_unfilled};
+use pvlu::layer::{Extent, SwapActivation, choose_activation, try_unfilled};
 
 use super::{Options, RegistryError, Start};
 #[cfg(feature = "cuda")]
@@ -86,7 +86,7 @@ fn network<N: Built>(
     activation: &'static Definition,
 ) -> Result<Open<N>, RegistryError> {
     let mut net = try_unfilled::<N, f32, Cpu>(&Cpu::default())?;
-    choose_activation(&mut net, activation, |param| param.start)?;
+    choose_activation(&mut net, activation, Extent::image(3, height, width), |param| param.start)?;
     let mut model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
     if let Start::Seed(seed) = options.weights {
         let moment = init::second_moment(activation);
@@ -145,6 +145,7 @@ where
         return typed::<N, Pvlu>(model);
     }
     let mut model = model.try_swap_activation::<Chosen>()?;
-    choose_activation(&mut model.net, activation, |param| param.swapped)?;
+    let (height, width) = model.size();
+    choose_activation(&mut model.net, activation, Extent::image(3, height, width), |param| param.swapped)?;
     Ok(Box::new(model.with_move(moved)))
 }
