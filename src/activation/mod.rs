@@ -176,6 +176,7 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
 
 impl<A: Activation> Formula for A {
     type Params<T: Copy> = A::Params<T>;
+    const LONG_ROWS: bool = A::PER_ELEMENT;
 
     #[inline(always)]
     fn f<R: Real>(x: R, params: A::Params<R>) -> R {

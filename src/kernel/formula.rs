@@ -42,6 +42,10 @@ pub trait Formula: Copy + Default + Debug + Send + Sync + 'static {
     /// Number of parameters.
     const PARAM_COUNT: usize = <Self::Params<()> as ParamArray<()>>::LEN;
 
+    /// Whether it is computed on rows of very many features, as with a parameter for each element of an image: kernels
+    /// for those are then compiled, too.
+    const LONG_ROWS: bool = false;
+
     /// f(x).
     fn f<R: Real>(x: R, params: Self::Params<R>) -> R;
 

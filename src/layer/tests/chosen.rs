@@ -8,20 +8,6 @@ use super::*;
 use crate::activation::{BUILT_IN, Chosen, Definition, PRelu, Param, Pvlu, Relu, find};
 use crate::layer::builder;
 
-/// Sets every tensor of activations to noise, the same for networks with the same tensors.
-fn shake(net: &mut dyn Walk<f64, Cpu>) {
-    struct Shake(u64);
-    impl WalkerMut<f64, Cpu> for Shake {
-        fn tensor(&mut self, _: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
-            self.0 += 1;
-            let noise = noise::<f64>(tensor.dims().iter().product(), self.0);
-            tensor
-                .with_mut(&mut |values| values.iter_mut().zip(&noise).for_each(|(value, noise)| *value += 0.3 * noise))
-        }
-    }
-    net.walk_mut(&mut Path::root(), &mut Shake(7)).unwrap();
-}
-
 /// Name, role and values of every tensor.
 fn tensors(net: &dyn Walk<f64, Cpu>) -> Vec<(String, Role, Vec<f64>)> {
     struct See(Vec<(String, Role, Vec<f64>)>);
@@ -64,8 +50,8 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         let mut chosen = built(1).build_module::<Net<Chosen>, f64>();
         choose_activation(&mut chosen, Definition::of::<A>(), Extent::image(3, 6, 5), |param| param.start).unwrap();
         assert_eq!(tensors(&chosen), tensors(&typed), "{}: names, roles and start values", A::NAME);
-        shake(&mut typed);
-        shake(&mut chosen);
+        shake(&mut typed, 7);
+        shake(&mut chosen, 7);
         assert_eq!(computed::<Chosen>(&mut chosen), computed::<A>(&mut typed), "{}", A::NAME);
         let outlined = |net: &dyn Walk<f64, Cpu>| {
             let mut seen = Vec::new();
@@ -127,8 +113,8 @@ fn a_layer_to_any_number_of_outputs_is_the_typed_one_to_the_last_bit() {
     set_outputs(&mut open, 5).unwrap();
     assert!(tensors(&open).iter().all(|(.., values)| values.iter().all(|value| *value == 0.0)));
     Walk::<f64, Cpu>::walk_mut(&mut typed, &mut Path::root(), &mut Zero).unwrap();
-    shake(&mut typed);
-    shake(&mut open);
+    shake(&mut typed, 7);
+    shake(&mut open, 7);
     assert_eq!(tensors(&open), tensors(&typed));
     let y = open.forward(x.clone());
     assert_eq!(*y.shape(), (Const::<3>, 5));

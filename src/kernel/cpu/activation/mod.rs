@@ -9,11 +9,13 @@
 //! ```
 //!
 //! `planes` handles wide channels, one (n, c) plane after the other; `rows` handles narrow ones, along whole rows of
-//! `channels * inner` elements. Both cut the work into tasks whose size depends on the layout alone, sum in a fixed order
-//! and finish in `f64`, so that results do not depend on the number of threads.
+//! `channels * inner` elements; `columns` handles rows that are long because there is a parameter for each element. All
+//! cut the work into tasks whose size depends on the layout alone, sum in a fixed order and finish in `f64`, so that
+//! results do not depend on the number of threads.
 //!
 //! [`program`] does the same for formulas that are known only when the program runs.
 
+mod columns;
 mod planes;
 pub mod program;
 mod rows;
@@ -150,6 +152,8 @@ fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: Option<&[
     }
     if layout.is_planar() {
         planes::forward::<F, E>(level, layout, x, params, y);
+    } else if F::LONG_ROWS && columns::suit(layout) {
+        columns::forward::<F, E>(level, layout, x, params, y);
     } else {
         rows::forward::<F, E>(level, layout, x, params, y);
     }
@@ -221,6 +225,8 @@ impl<E: Element> Pass<'_, E> {
     fn run<F: Formula, const INPUT: bool, const PARAMS: bool>(self, grad_x: &mut [E]) -> Vec<f64> {
         if self.layout.is_planar() {
             planes::backward::<F, E, INPUT, PARAMS>(self, grad_x)
+        } else if F::LONG_ROWS && columns::suit(self.layout) {
+            columns::backward::<F, E, INPUT, PARAMS>(self, grad_x)
         } else {
             rows::backward::<F, E, INPUT, PARAMS>(self, grad_x)
         }

@@ -124,7 +124,7 @@ fn what_is_chosen_is_chosen_on_the_device_too() {
     let mine = find("mine = max(x, 0) + a*tanh(x); a = 0.5").unwrap();
     let built = || {
         let mut net = Cpu::seed_from_u64(3).build_module::<Open, f32>();
-        choose_activation(&mut net, mine, Extent::image(3, 8, 8), |param| param.start).unwrap();
+        choose_activation(&mut net, mine, Extent::image(3, 32, 32), |param| param.start).unwrap();
         let mut model = Classifier::try_with_classes(net, 32, 32, 7).unwrap();
         crate::init::he_for(&mut model.net, mine, 1).unwrap();
         model
