@@ -53,7 +53,7 @@ pub fn choose_activation<E: Dtype, D: Storage<E>>(
             }
         })?;
     }
-    net.walk_mut(&mut Path::root(), &mut Choose { activation, sites, start })
+    net.walk_mut(&mut Path::root(), &mut Choose { activation, sites, start, zeros: false })
 }
 
 struct Choose {
@@ -61,13 +61,17 @@ struct Choose {
     /// By the path of the layer, if the size of its maps matters.
     sites: BTreeMap<String, Site>,
     start: fn(&Param) -> f64,
+    /// Whether the layer has just made its parameters, one for each element, as zeros: zeros are then not written again,
+    /// so that memory is not taken before it is used.
+    zeros: bool,
 }
 
 impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Choose {
     fn switches(&mut self, path: &str, switches: Switches<'_>) -> Result<(), Error> {
         if let Switches::Activation { activation, site, .. } = switches {
-            *activation = self.activation;
-            *site = self.sites.get(path).copied();
+            let found = self.sites.get(path).copied();
+            self.zeros = found.is_some() && (*activation, *site) != (self.activation, found);
+            (*activation, *site) = (self.activation, found);
         }
         Ok(())
     }
@@ -82,6 +86,9 @@ impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Choose {
             return Ok(());
         };
         let value = E::from_f64((self.start)(param)).unwrap_or_default();
+        if self.zeros && value == E::default() {
+            return Ok(());
+        }
         tensor.with_mut(&mut |values| values.fill(value))
     }
 }
