@@ -104,14 +104,20 @@ fn small_images_backward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, SMALL_IMAGES, true);
 }
 
-#[divan::bench]
-fn elements_forward(bencher: Bencher<'_, '_>) {
-    bench_forward::<PReluElement>(bencher, ELEMENTS);
+/// PReLU's own kernels take such rows as features.
+#[divan::bench(types = [PRelu, PReluElement])]
+fn elements_forward<A: Activation>(bencher: Bencher<'_, '_>) {
+    bench_forward::<A>(bencher, ELEMENTS);
 }
 
-#[divan::bench(args = [true, false])]
-fn elements_backward(bencher: Bencher<'_, '_>, train: bool) {
-    bench_backward::<PReluElement>(bencher, ELEMENTS, train);
+#[divan::bench(types = [PRelu, PReluElement])]
+fn elements_backward<A: Activation>(bencher: Bencher<'_, '_>) {
+    bench_backward::<A>(bencher, ELEMENTS, true);
+}
+
+#[divan::bench(types = [PRelu, PReluElement])]
+fn elements_backward_frozen<A: Activation>(bencher: Bencher<'_, '_>) {
+    bench_backward::<A>(bencher, ELEMENTS, false);
 }
 
 #[divan::bench(types = [Relu, Pvlu])]

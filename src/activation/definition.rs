@@ -74,7 +74,7 @@ impl<A: Activation> Typed<A> {
         text: A::NAME,
         params: Params::Typed(|| ParamList::of(A::PARAMS.as_slice())),
         differentiates_from_output: A::DIFFERENTIATES_FROM_OUTPUT,
-        per_element: A::PER_ELEMENT,
+        per_element: A::PER_ELEMENT && <A::Params<()> as ParamArray<()>>::LEN > 0,
         cuda: A::CUDA,
         kernels: Source::Compiled { f32: A::kernels_f32, f64: A::kernels_f64 },
     };
@@ -144,7 +144,7 @@ impl Definition {
         self.differentiates_from_output
     }
 
-    /// See [`Activation::PER_ELEMENT`].
+    /// Whether it has parameters, and each a value for every element of a map; see [`Activation::PER_ELEMENT`].
     pub fn is_per_element(&self) -> bool {
         self.per_element
     }

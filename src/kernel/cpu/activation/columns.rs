@@ -10,8 +10,8 @@ use super::{Layout, Pass, TASK, for_each_task};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::{Element, Formula};
 
-/// Columns of a block, at least: a piece of a row should be worth turning to.
-const LEAST: usize = 1024;
+/// Columns of a block, at least: a piece of a row should be several pages long.
+const LEAST: usize = 4 * 1024;
 /// Columns of a block, at most.
 const MOST: usize = 8 * 1024;
 
