@@ -22,6 +22,8 @@ fn main() {
 
 /// Batch 64 of 64 channels of 32 x 32.
 const IMAGES: Layout = Layout { outer: 64, channels: 64, inner: 32 * 32 };
+/// The same images with a parameter for each element.
+const ELEMENTS: Layout = Layout { outer: 64, channels: 64 * 32 * 32, inner: 1 };
 /// Batch 128 of 512 channels of 7 x 7.
 const SMALL_IMAGES: Layout = Layout { outer: 128, channels: 512, inner: 7 * 7 };
 /// Batch 1024 of 4096 features.
@@ -100,6 +102,22 @@ fn small_images_forward<A: Activation>(bencher: Bencher<'_, '_>) {
 #[divan::bench(types = [Relu, Pvlu])]
 fn small_images_backward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, SMALL_IMAGES, true);
+}
+
+/// PReLU's own kernels take such rows as features.
+#[divan::bench(types = [PRelu, PReluElement])]
+fn elements_forward<A: Activation>(bencher: Bencher<'_, '_>) {
+    bench_forward::<A>(bencher, ELEMENTS);
+}
+
+#[divan::bench(types = [PRelu, PReluElement])]
+fn elements_backward<A: Activation>(bencher: Bencher<'_, '_>) {
+    bench_backward::<A>(bencher, ELEMENTS, true);
+}
+
+#[divan::bench(types = [PRelu, PReluElement])]
+fn elements_backward_frozen<A: Activation>(bencher: Bencher<'_, '_>) {
+    bench_backward::<A>(bencher, ELEMENTS, false);
 }
 
 #[divan::bench(types = [Relu, Pvlu])]

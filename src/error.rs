@@ -20,6 +20,24 @@ pub enum Error {
         /// The one asked for.
         found: &'static str,
     },
+    /// A map of another size than the one that an activation with a parameter for each element has parameters for.
+    MapSize {
+        /// The activation.
+        activation: &'static str,
+        /// The size of the maps that it has parameters for, channels by rows by columns.
+        expected: String,
+        /// The size of the images that give such maps.
+        image: String,
+        /// The size of the map.
+        found: String,
+    },
+    /// An activation with a parameter for each element was not told the size of its maps.
+    NoMapSize {
+        /// The activation.
+        activation: &'static str,
+        /// The size of the map that it was applied to.
+        found: String,
+    },
     /// A layer with any number of outputs was not told how many it has.
     NoOutputs,
     /// A window does not fit into a dimension known at run time.
@@ -87,6 +105,16 @@ impl std::fmt::Display for Error {
             Error::NotChosen { expected, found } => write!(
                 f,
                 "a layer has the type of activation {expected}, not of one that is chosen: swap it for {found} instead"
+            ),
+            Error::MapSize { activation, expected, image, found } => write!(
+                f,
+                "activation {activation} has a parameter for each element of a map of {expected}, as images of {image} \
+                 give it; found a map of {found}"
+            ),
+            Error::NoMapSize { activation, found } => write!(
+                f,
+                "activation {activation} has a parameter for each element and was not told the size of its maps, found \
+                 one of {found}: call choose_activation first"
             ),
             Error::NoOutputs => f.write_str("a layer was not told how many outputs it has: call set_outputs first"),
             Error::Window { size, kernel, stride, padding } => write!(

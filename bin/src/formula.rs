@@ -10,7 +10,9 @@ An activation is the name of a built-in one (`zoo list` has them), such a name w
 Left of `=` is its name, right of it a function of x: + - * / ^ (from the right, and before a minus), brackets, \
 numbers, pi, exp, exp_m1, ln, ln_1p, sqrt, tanh, erf, abs, min, max, sin, cos, sigmoid, relu, softplus. Names after \
 a `;` are its parameters, at most four: trained, one a channel, from the value given, or not trained, after `fixed`. \
-`swap V` is where a parameter starts in the place of another activation. Names are letters, digits and `_`.";
+`swap V` is where a parameter starts in the place of another activation. Names are letters, digits and `_`.
+
+`prelu_element` has a slope for every channel and pixel: a model with it, and its file, take images of one size.";
 
 #[cfg(test)]
 mod tests {

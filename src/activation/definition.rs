@@ -18,6 +18,7 @@ pub struct Definition {
     text: &'static str,
     params: Params,
     differentiates_from_output: bool,
+    per_element: bool,
     cuda: Option<&'static str>,
     kernels: Source,
 }
@@ -73,6 +74,7 @@ impl<A: Activation> Typed<A> {
         text: A::NAME,
         params: Params::Typed(|| ParamList::of(A::PARAMS.as_slice())),
         differentiates_from_output: A::DIFFERENTIATES_FROM_OUTPUT,
+        per_element: A::PER_ELEMENT && <A::Params<()> as ParamArray<()>>::LEN > 0,
         cuda: A::CUDA,
         kernels: Source::Compiled { f32: A::kernels_f32, f64: A::kernels_f64 },
     };
@@ -107,6 +109,7 @@ impl Definition {
             text: leaked(written.text()),
             params: Params::Listed(ParamList::of(&params)),
             differentiates_from_output: false,
+            per_element: false,
             cuda: None,
             kernels: Source::Written(Box::leak(Box::new(written.program().clone()))),
         }))
@@ -139,6 +142,11 @@ impl Definition {
     /// See [`Activation::DIFFERENTIATES_FROM_OUTPUT`].
     pub fn differentiates_from_output(&self) -> bool {
         self.differentiates_from_output
+    }
+
+    /// Whether it has parameters, and each a value for every element of a map; see [`Activation::PER_ELEMENT`].
+    pub fn is_per_element(&self) -> bool {
+        self.per_element
     }
 
     /// See [`Activation::CUDA`].

@@ -77,6 +77,7 @@ built_in! {
     sinlu: SinLu,
     swish_beta: SwishBeta,
     acon_c: AconC,
+    prelu_element: PReluElement,
 }
 
 pub use crate::kernel::ParamArray;
@@ -90,7 +91,7 @@ use crate::kernel::{Element, Formula};
 /// The largest number of parameters that an activation has.
 pub const MAX_PARAMS: usize = 4;
 
-/// A parameter of an activation: one value for each channel.
+/// A parameter of an activation: one value for each channel, or each element; see [`Activation::PER_ELEMENT`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Param {
     /// Name, as in the formula: "alpha".
@@ -120,8 +121,8 @@ impl Param {
     }
 }
 
-/// An activation that layers can be built with: an elementwise function of x with a few parameters that are shared within
-/// a channel, and its derivatives.
+/// An activation that layers can be built with: an elementwise function of x with a few parameters, which are shared
+/// within a channel unless it says otherwise, and its derivatives.
 ///
 /// The formula is written once against [`Real`] and compiled for every element type and instruction set. `value` and
 /// `derivatives` carry `#[inline(always)]`: only what is inlined into a kernel uses its vector instructions. What a kernel
@@ -141,6 +142,11 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Whether the derivatives at f(x) are those at x, as for ReLU, where both depend on the sign alone. A layer then keeps its
     /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
+
+    /// Whether each parameter has a value for every element of a map, channels by rows by columns, and not for every
+    /// channel. A network then takes images of one size, which
+    /// [`choose_activation`](crate::layer::choose_activation) tells its layers.
+    const PER_ELEMENT: bool = false;
 
     /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation
     /// runs on the CPU alone.
@@ -170,6 +176,7 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
 
 impl<A: Activation> Formula for A {
     type Params<T: Copy> = A::Params<T>;
+    const LONG_ROWS: bool = A::PER_ELEMENT;
 
     #[inline(always)]
     fn f<R: Real>(x: R, params: A::Params<R>) -> R {

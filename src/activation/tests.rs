@@ -31,6 +31,7 @@ fn names_and_parameters_are_those_of_the_papers() {
         ("sinlu", vec![trained("a", 1.0), trained("b", 1.0)]),
         ("swish_beta", vec![trained("beta", 1.0)]),
         ("acon_c", vec![trained("p1", 1.0), trained("p2", 0.0), trained("beta", 1.0)]),
+        ("prelu_element", vec![trained("alpha", 0.0)]),
     ];
     let found = [
         describe::<Relu>(),
@@ -50,6 +51,7 @@ fn names_and_parameters_are_those_of_the_papers() {
         describe::<SinLu>(),
         describe::<SwishBeta>(),
         describe::<AconC>(),
+        describe::<PReluElement>(),
     ];
     assert_eq!(found, expected);
 }

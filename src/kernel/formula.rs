@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::cpu::simd::Real;
 
-/// A fixed number of values of one type, one for each parameter: an array.
+/// A fixed number of values of one type, one for each parameter: an array of at most eight.
 pub trait ParamArray<T>: Sized {
     /// Number of parameters.
     const LEN: usize;
@@ -16,21 +16,39 @@ pub trait ParamArray<T>: Sized {
     fn as_mut_slice(&mut self) -> &mut [T];
 }
 
-impl<T, const N: usize> ParamArray<T> for [T; N] {
-    const LEN: usize = N;
+/// Each length by itself: `std::array::from_fn`, which takes any, guards against a panic half way by code that is a tenth of
+/// all that kernels are made into.
+macro_rules! param_arrays {
+    ($($length:literal [$($at:literal),*];)*) => {$(
+        impl<T> ParamArray<T> for [T; $length] {
+            const LEN: usize = $length;
 
-    #[inline(always)]
-    fn from_fn(value: impl FnMut(usize) -> T) -> Self {
-        std::array::from_fn(value)
-    }
-    #[inline(always)]
-    fn as_slice(&self) -> &[T] {
-        self
-    }
-    #[inline(always)]
-    fn as_mut_slice(&mut self) -> &mut [T] {
-        self
-    }
+            #[inline(always)]
+            #[allow(unused_mut, unused_variables)]
+            fn from_fn(mut value: impl FnMut(usize) -> T) -> Self {
+                [$(value($at)),*]
+            }
+            #[inline(always)]
+            fn as_slice(&self) -> &[T] {
+                self
+            }
+            #[inline(always)]
+            fn as_mut_slice(&mut self) -> &mut [T] {
+                self
+            }
+        }
+    )*};
+}
+param_arrays! {
+    0 [];
+    1 [0];
+    2 [0, 1];
+    3 [0, 1, 2];
+    4 [0, 1, 2, 3];
+    5 [0, 1, 2, 3, 4];
+    6 [0, 1, 2, 3, 4, 5];
+    7 [0, 1, 2, 3, 4, 5, 6];
+    8 [0, 1, 2, 3, 4, 5, 6, 7];
 }
 
 /// What a fused kernel computes: an elementwise function of x with a few parameters that are shared within a channel, and
@@ -41,6 +59,10 @@ pub trait Formula: Copy + Default + Debug + Send + Sync + 'static {
 
     /// Number of parameters.
     const PARAM_COUNT: usize = <Self::Params<()> as ParamArray<()>>::LEN;
+
+    /// Whether it is computed on rows of very many features, as with a parameter for each element of an image: kernels
+    /// for those are then compiled, too.
+    const LONG_ROWS: bool = false;
 
     /// f(x).
     fn f<R: Real>(x: R, params: Self::Params<R>) -> R;

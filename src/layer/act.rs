@@ -8,10 +8,11 @@ use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
 use dfdx::tensor::{HasErr, Storage, Tensor};
 
-use super::any_tensor::Host;
+use super::any_tensor::{AnyTensor, Host};
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::choose::choose_activation;
 use super::outline::{Extent, LayerKind, LayerOutline};
+use super::per_element::{PerElement, Site};
 use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
 use crate::activation::{Activation, Chosen, Definition, Fused, FusedElement, MAX_PARAMS, Param, ParamArray, Pvlu};
 use crate::backend::{Backend, InputGradient, Layout};
@@ -33,6 +34,12 @@ pub mod builder {
 /// gradients of the input and of all parameters in one pass. Parameters start at the values in
 /// [`Activation::PARAMS`]; hyperparameters are saved with the network and never trained.
 ///
+/// Of an activation with a [parameter for each element](Activation::PER_ELEMENT), such as
+/// [`PReluElement`](crate::activation::PReluElement), each has one value for every channel, row and column of one size
+/// of map, which [`choose_activation`] tells the layer; before it is [`Error::NoMapSize`], and another size
+/// [`Error::MapSize`]. dfdx's `TensorCollection`, and with it its optimizers, does not see these tensors; a
+/// [`Walk`] does.
+///
 /// Frozen, it computes no gradient of its parameters and they stay as they are.
 #[derive(Clone, Debug)]
 pub struct Act<A, const C: usize, E: Dtype, D: Storage<E>> {
@@ -40,6 +47,8 @@ pub struct Act<A, const C: usize, E: Dtype, D: Storage<E>> {
     definition: &'static Definition,
     /// In the order of [`Activation::PARAMS`]; of a chosen activation those that it has come first.
     params: Vec<Tensor<Rank1<C>, E, D>>,
+    /// Those that take their place where there is one for each element.
+    elements: Option<PerElement<E, D>>,
     /// Whether the parameters are frozen.
     pub frozen: bool,
     activation: PhantomData<A>,
@@ -56,15 +65,28 @@ impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Act<A, C, E, D> {
         self.definition
     }
 
-    /// The parameter or hyperparameter of this name.
+    /// The parameter or hyperparameter of this name, if it has one value for each channel.
     pub fn param(&self, name: &str) -> Option<&Tensor<Rank1<C>, E, D>> {
-        self.params.get(self.position(name)?)
+        let position = self.position(name).filter(|_| !self.definition.is_per_element())?;
+        self.params.get(position)
     }
 
-    /// The parameter or hyperparameter of this name, for changing.
+    /// The parameter or hyperparameter of this name, if it has one value for each channel, for changing.
     pub fn param_mut(&mut self, name: &str) -> Option<&mut Tensor<Rank1<C>, E, D>> {
-        let position = self.position(name)?;
+        let position = self.position(name).filter(|_| !self.definition.is_per_element())?;
         self.params.get_mut(position)
+    }
+
+    /// The parameter or hyperparameter of this name, if it has one value for each element: row after row, channel after
+    /// channel.
+    pub fn element_param(&self, name: &str) -> Option<&Tensor<(usize,), E, D>> {
+        let elements = self.elements.as_ref()?;
+        Some(&elements.params.get(self.position(name)?)?.tensor)
+    }
+
+    /// The maps that it has a parameter for each element of, where it has.
+    pub fn site(&self) -> Option<Site> {
+        self.elements.as_ref().map(|elements| elements.site)
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -84,16 +106,61 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> Act<A, C, E, D> {
             device.try_tensor_from_vec(vec![value; C], (Const,)).map_err(|error| Error::Device(error.to_string()))
         };
         let params = A::PARAMS.as_slice().iter().map(one).collect::<Result<_, _>>()?;
-        Ok(Self { definition: A::definition(), params, frozen: false, activation: PhantomData })
+        Ok(Self { definition: A::definition(), params, elements: None, frozen: false, activation: PhantomData })
     }
 }
 
-impl<const C: usize, E: Dtype, D: Host<E>> Act<Chosen, C, E, D> {
-    /// Makes it apply another activation, with the parameters of training from scratch.
+impl<const C: usize, E: Dtype, D: Device<E> + Host<E>> Act<Chosen, C, E, D> {
+    /// Makes it apply another activation, with the parameters of training from scratch: one with a parameter for each
+    /// element to features `(B, C)`.
     ///
-    /// For a whole network, see [`choose_activation`].
+    /// For a whole network, and for images, see [`choose_activation`].
     pub fn choose(&mut self, activation: &'static Definition) -> Result<(), Error> {
-        choose_activation(self, activation, |param| param.start)
+        choose_activation(self, activation, Extent::features(C), |param| param.start)
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Act<A, C, E, D> {
+    /// The tensors of the activation's parameters, in order.
+    fn tensors(&self) -> Vec<&dyn AnyTensor<E, D>> {
+        if !self.definition.is_per_element() {
+            return self.params.iter().map(|tensor| tensor as &dyn AnyTensor<E, D>).collect();
+        }
+        let elements = self.elements.iter().flat_map(|elements| &elements.params);
+        elements.map(|tensor| tensor as &dyn AnyTensor<E, D>).collect()
+    }
+
+    /// As [`tensors`](Self::tensors), for changing.
+    fn tensors_mut(&mut self) -> Vec<&mut dyn AnyTensor<E, D>> {
+        if !self.definition.is_per_element() {
+            return self.params.iter_mut().map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect();
+        }
+        let elements = self.elements.iter_mut().flat_map(|elements| &mut elements.params);
+        elements.map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect()
+    }
+}
+
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> Act<A, C, E, D> {
+    /// Makes it apply an activation, to maps of one size if that has a parameter for each element; does nothing if it
+    /// does.
+    fn set(&mut self, definition: &'static Definition, site: Option<Site>) -> Result<(), Error> {
+        let site = site.filter(|_| definition.is_per_element());
+        if (definition, site) == (self.definition, self.site()) {
+            return Ok(());
+        }
+        if definition != self.definition && TypeId::of::<A>() != TypeId::of::<Chosen>() {
+            let (expected, found) = (self.definition.text(), definition.text());
+            return Err(Error::NotChosen { expected, found });
+        }
+        let elements = match (site, self.params.first()) {
+            (Some(site), Some(tensor)) => {
+                site.map.expect_channels(C)?;
+                Some(PerElement::try_zeros(tensor.device(), site, definition.params().len())?)
+            }
+            _ => None,
+        };
+        (self.definition, self.elements) = (definition, elements);
+        Ok(())
     }
 }
 
@@ -149,33 +216,29 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, 
         visitor.visit_fields(fields, |params| Act {
             definition: A::definition(),
             params,
+            elements: None,
             frozen: false,
             activation: PhantomData,
         })
     }
 }
 
-impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Walk<E, D> for Act<A, C, E, D> {
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E> + Host<E>> Walk<E, D> for Act<A, C, E, D> {
     fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        for (param, tensor) in self.definition.params().iter().zip(&self.params) {
+        for (param, tensor) in self.definition.params().iter().zip(self.tensors()) {
             show(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
         }
         Ok(())
     }
     fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        let mut chosen = self.definition;
-        let switches = Switches::Activation { activation: &mut chosen, channels: C, frozen: &mut self.frozen };
+        let (mut chosen, mut site) = (self.definition, self.site());
+        let (activation, frozen) = (&mut chosen, &mut self.frozen);
+        let switches = Switches::Activation { activation, channels: C, site: &mut site, frozen };
         walker.switches(path.as_str(), switches)?;
-        if chosen != self.definition {
-            self.definition = if TypeId::of::<A>() == TypeId::of::<Chosen>() {
-                chosen
-            } else {
-                let (expected, found) = (self.definition.text(), chosen.text());
-                return Err(Error::NotChosen { expected, found });
-            };
-        }
-        for (param, tensor) in self.definition.params().iter().zip(&mut self.params) {
-            hand_out(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
+        self.set(chosen, site)?;
+        let (params, frozen) = (self.definition.params(), self.frozen);
+        for (param, tensor) in params.iter().zip(self.tensors_mut()) {
+            hand_out(path, walker, (param.name, Self::role(param), frozen), tensor)?;
         }
         Ok(())
     }
@@ -190,29 +253,42 @@ impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Walk<E, D> for Act<A, 
 impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> NonMutableModule for Act<A, C, E, D> {}
 
 impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<A, C, E, D> {
-    /// Applies the activation to a tensor whose elements lie as `layout` says.
+    /// Applies the activation to a batch of maps of one size.
     fn apply<S: Shape, T: Track<E, D>>(
         &self,
         x: Tensor<S, E, D, T>,
-        layout: Layout,
+        batch: usize,
+        map: Extent,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         let activation = E::fused(self.definition);
         if !D::has_activation(&activation) {
             return Err(Error::NoKernel { activation: self.definition.text() });
         }
         let specs = self.definition.params();
-        let named = specs.iter().zip(&self.params);
-        let parameter = |(spec, tensor): (&Param, _)| Parameter::new(spec.name, tensor, spec.trained && !self.frozen);
-        let parameters = named.map(parameter).collect();
+        let maps = Layout { outer: batch, channels: C, inner: map.plane() };
+        let (layout, parameters) = if self.definition.is_per_element() {
+            let layout = Layout { channels: map.elements(), inner: 1, ..maps };
+            let named = specs.iter().zip(&PerElement::of_map(self.elements.as_ref(), self.definition, map)?.params);
+            (layout, named.map(|(spec, elements)| self.parameter(spec, &elements.tensor)).collect())
+        } else {
+            (maps, specs.iter().zip(&self.params).map(|(spec, tensor)| self.parameter(spec, tensor)).collect())
+        };
         let keep = if self.definition.differentiates_from_output() { Keep::Output } else { Keep::Input };
-        apply_in_place(x, Box::new(Activate { activation, layout, parameters, keep }))
+        apply_in_place(x, Box::new(Activate { activation, layout, maps, parameters, keep }))
+    }
+
+    fn parameter<S: Shape>(&self, spec: &Param, tensor: &Tensor<S, E, D>) -> Parameter<E, D> {
+        Parameter::new(spec.name, tensor, spec.trained && !self.frozen)
     }
 }
 
 /// One application.
 struct Activate<E: Dtype, D: Backend<E>> {
     activation: Fused<E>,
+    /// Elements that share parameters lie in one channel of it.
     layout: Layout,
+    /// Channels as the network has them.
+    maps: Layout,
     parameters: Vec<Parameter<E, D>>,
     keep: Keep,
 }
@@ -238,12 +314,12 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Activate<E, D> {
     fn forward(&mut self, device: &D, x: D::View<'_>, mut y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let to = D::reborrow(&mut y);
         self.with_parameters(|values| device.activation(&self.activation, self.layout, x, values, to))?;
-        device.note_liveness(self.layout, D::frozen(&y))
+        device.note_liveness(self.maps, D::frozen(&y))
     }
     fn forward_in_place(&mut self, device: &D, mut x: D::ViewMut<'_>) -> Result<(), D::Err> {
         let to = D::reborrow(&mut x);
         self.with_parameters(|values| device.activation_in_place(&self.activation, self.layout, values, to))?;
-        device.note_liveness(self.layout, D::frozen(&x))
+        device.note_liveness(self.maps, D::frozen(&x))
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let Pass { device, kept, cotangent, input } = pass;
@@ -275,8 +351,7 @@ impl<A: Activation, const C: usize, B: Dim, H: Dim, W: Dim, E: FusedElement + Dt
 
     fn try_forward(&self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let (batch, _, height, width) = *x.shape();
-        let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
-        self.apply(x, layout)
+        self.apply(x, batch.size(), Extent::image(C, height.size(), width.size()))
     }
 }
 
@@ -287,7 +362,7 @@ impl<A: Activation, const C: usize, B: Dim, E: FusedElement + Dtype, D: Backend<
     type Error = Error;
 
     fn try_forward(&self, x: Tensor<(B, Const<C>), E, D, T>) -> Result<Self::Output, Error> {
-        let layout = Layout { outer: x.shape().0.size(), channels: C, inner: 1 };
-        self.apply(x, layout)
+        let batch = x.shape().0.size();
+        self.apply(x, batch, Extent::features(C))
     }
 }

@@ -1,9 +1,13 @@
 //! Choosing the activation of a network when the program runs.
 
+use std::collections::BTreeMap;
+
 use dfdx::shapes::Dtype;
 use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
+use super::outline::{Extent, LayerKind};
+use super::per_element::Site;
 use super::walk::{Path, Role, Slot, Switches, Walk, WalkerMut};
 use crate::activation::{Definition, Param};
 use crate::error::Error;
@@ -12,39 +16,62 @@ use crate::error::Error;
 /// says where a parameter starts: at [`Param::start`] in training from scratch, at [`Param::swapped`] in the place of
 /// another activation.
 ///
+/// `image` is the size of the images that the network is for. An activation with a [parameter for each
+/// element](crate::activation::Activation::PER_ELEMENT) has them for the maps of these images, and gives
+/// [`Error::MapSize`] for others; others take images of every size. A layer whose type is such an activation is told
+/// the size in the same way.
+///
 /// # Errors
 ///
 /// [`Error::NotChosen`] for a layer whose activation is another type; the layers before it are then changed.
+/// [`Error::Shape`] or [`Error::Window`] for images that the network does not take, where their size matters;
+/// [`Error::Device`] if there is no memory.
 ///
 /// ```
 /// use dfdx::prelude::*;
 /// use pvlu::activation::{Chosen, Definition, Pvlu};
 /// use pvlu::layer::builder::{Act, Conv2D};
-/// use pvlu::layer::choose_activation;
+/// use pvlu::layer::{Extent, choose_activation};
 ///
 /// let mut net = Cpu::default().build_module::<(Conv2D<3, 4, 3>, Act<Chosen, 4>), f32>();
 /// assert_eq!(net.1.definition().name(), "relu");
-/// choose_activation(&mut net, Definition::of::<Pvlu>(), |param| param.start)?;
+/// choose_activation(&mut net, Definition::of::<Pvlu>(), Extent::image(3, 8, 8), |param| param.start)?;
 /// assert_eq!(net.1.param("alpha").unwrap().array(), [0.5; 4]);
 /// # Ok::<(), pvlu::Error>(())
 /// ```
 pub fn choose_activation<E: Dtype, D: Storage<E>>(
     net: &mut dyn Walk<E, D>,
     activation: &'static Definition,
+    image: Extent,
     start: fn(&Param) -> f64,
 ) -> Result<(), Error> {
-    net.walk_mut(&mut Path::root(), &mut Choose { activation, start })
+    let mut sites = BTreeMap::new();
+    if activation.is_per_element() {
+        net.outline(&mut Path::root(), image, &mut |layer| {
+            if let LayerKind::Activation { .. } = layer.kind {
+                sites.insert(layer.path.to_owned(), Site { map: layer.output, image });
+            }
+        })?;
+    }
+    net.walk_mut(&mut Path::root(), &mut Choose { activation, sites, start, zeros: false })
 }
 
 struct Choose {
     activation: &'static Definition,
+    /// By the path of the layer, if the size of its maps matters.
+    sites: BTreeMap<String, Site>,
     start: fn(&Param) -> f64,
+    /// Whether the layer has just made its parameters, one for each element, as zeros: zeros are then not written again,
+    /// so that memory is not taken before it is used.
+    zeros: bool,
 }
 
 impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Choose {
-    fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), Error> {
-        if let Switches::Activation { activation, .. } = switches {
-            *activation = self.activation;
+    fn switches(&mut self, path: &str, switches: Switches<'_>) -> Result<(), Error> {
+        if let Switches::Activation { activation, site, .. } = switches {
+            let found = self.sites.get(path).copied();
+            self.zeros = found.is_some() && (*activation, *site) != (self.activation, found);
+            (*activation, *site) = (self.activation, found);
         }
         Ok(())
     }
@@ -59,6 +86,9 @@ impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Choose {
             return Ok(());
         };
         let value = E::from_f64((self.start)(param)).unwrap_or_default();
+        if self.zeros && value == E::default() {
+            return Ok(());
+        }
         tensor.with_mut(&mut |values| values.fill(value))
     }
 }

@@ -206,7 +206,10 @@ impl LayerOutline<'_> {
             }
             LayerKind::Linear => (self.input.elements() + 1) * self.output.elements(),
             LayerKind::BatchNorm2D => 4 * self.output.channels(),
-            LayerKind::Activation { activation } => activation.params().len() * self.output.channels(),
+            LayerKind::Activation { activation } => {
+                let each = if activation.is_per_element() { self.output.elements() } else { self.output.channels() };
+                activation.params().len() * each
+            }
             _ => 0,
         }
     }

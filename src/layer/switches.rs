@@ -5,6 +5,7 @@ use dfdx::tensor::Storage;
 
 use super::batch_norm2d::BatchNormSwitches;
 use super::dropout::DropoutState;
+use super::per_element::Site;
 use super::walk::{Path, Switches, Walk, WalkerMut};
 use crate::activation::Definition;
 
@@ -47,7 +48,7 @@ pub struct SwitchState(State);
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Weights { frozen: bool, bias_trained: Option<bool>, outputs: Option<usize> },
-    Activation { frozen: bool, activation: &'static Definition },
+    Activation { frozen: bool, activation: &'static Definition, site: Option<Site> },
     BatchNorm(BatchNormSwitches),
     Dropout(DropoutState),
 }
@@ -61,7 +62,9 @@ impl Switches<'_> {
                 bias_trained: bias_trained.as_ref().map(|trained| **trained),
                 outputs: outputs.as_ref().map(|outputs| **outputs),
             },
-            Switches::Activation { frozen, activation, .. } => State::Activation { frozen: **frozen, activation },
+            Switches::Activation { frozen, activation, site, .. } => {
+                State::Activation { frozen: **frozen, activation, site: **site }
+            }
             Switches::BatchNorm(switches) => State::BatchNorm(**switches),
             Switches::Dropout(state) => State::Dropout(**state),
         })
@@ -83,10 +86,10 @@ impl Switches<'_> {
                 }
             }
             (
-                Switches::Activation { frozen, activation, .. },
-                State::Activation { frozen: new, activation: chosen },
+                Switches::Activation { frozen, activation, site, .. },
+                State::Activation { frozen: new, activation: chosen, site: place },
             ) => {
-                (*frozen, *activation) = (new, chosen);
+                (*frozen, *activation, *site) = (new, chosen, place);
             }
             (Switches::BatchNorm(switches), State::BatchNorm(new)) => *switches = new,
             (Switches::Dropout(state), State::Dropout(new)) => *state = new,

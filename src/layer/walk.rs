@@ -13,6 +13,7 @@ use dfdx::tensor::Storage;
 use super::any_tensor::AnyTensor;
 use super::children;
 use super::outline::{Extent, LayerOutline};
+use super::per_element::Site;
 use super::{BatchNormSwitches, DropoutState};
 use crate::activation::Definition;
 use crate::error::Error;
@@ -91,6 +92,9 @@ pub enum Switches<'a> {
         activation: &'a mut &'static Definition,
         /// Channels.
         channels: usize,
+        /// The map that it has parameters for, if the activation [has one for each
+        /// element](Definition::is_per_element): told another one, it makes them anew, and they hold anything.
+        site: &'a mut Option<Site>,
         /// Frozen: no gradient is computed, and no optimizer changes it.
         frozen: &'a mut bool,
     },

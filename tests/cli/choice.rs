@@ -140,3 +140,44 @@ fn a_formula_is_an_arm_of_a_table() {
     place.run(&format!("{table1} mine=x*sigmoid(a*x);a=1,mine=x")).failed_in_one_line(2, &["mine twice"]);
     place.run(&format!("{table1} first=x*sigmoid(a*x);a=1")).failed_in_one_line(2, &["first"]);
 }
+
+/// Parameters for every channel and pixel: in a table, in a file, and for images of one size.
+#[test]
+fn slopes_for_each_element_train_and_come_back_for_the_images_that_they_are_of() {
+    let place = Place::new();
+    let table1 = "table1 --limit-train 40 --limit-test 20 --epochs 1 --quiet --activations relu,prelu_element";
+    place.run(table1).succeeded();
+    let runs = place.csv("table1.csv");
+    let trained =
+        |arm: &str| -> f64 { runs.rows_with(&[("arm", arm), ("seed", "0")])[0]["trained_parameters"].parse().unwrap() };
+    // Two sites each of 32 channels of 32x32, of 64 of 16x16 and of 128 of 8x8, and one of 512 features.
+    let elements = 2 * (32_768 + 16_384 + 8_192) + 512;
+    assert_eq!(trained("prelu_element") - trained("relu"), f64::from(elements));
+    let parameters = place.csv("table1_parameters.csv");
+    assert!(parameters.rows.iter().all(|row| row["arm"] == "prelu_element" && row["parameter"] == "alpha"));
+    let minimum = |row: &crate::support::Row| row["minimum"].parse::<f64>().unwrap();
+    assert!(parameters.rows.len() == 7 && parameters.rows.iter().any(|row| minimum(row) != 0.0), "they moved from 0");
+
+    five_classes(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let tune = "--head-epochs 1 --epochs 1 --activation prelu_element --out t.safetensors --quiet --json";
+    let tuned = json(&place, &format!("{TUNE} {tune}"));
+    let elements = 7 * 16_384 + 6 * 8_192 + 6 * 4_096;
+    assert_eq!((&tuned["activation"], &tuned["trained_elements"]), (&"prelu_element".into(), &elements.into()));
+    zoo(&place, "convert t.safetensors c.safetensors").succeeded();
+    for file in ["t.safetensors", "c.safetensors"] {
+        let metadata = pvlu_zoo::weights::TensorFile::open(place.path(file)).unwrap();
+        assert_eq!(metadata.metadata()["pvlu_zoo.image"], "32x32");
+        assert_eq!(metadata.entries()["act18.alpha"].shape, [64, 8, 8]);
+        let eval = format!("eval --weights {file} --dataset folder --data trees");
+        assert_eq!(json(&place, &format!("{eval} --json"))["top1"], tuned["top1"]);
+        zoo(&place, &format!("predict --weights {file} trees/test/elm/0.png")).succeeded();
+        let sizes = [file, "prelu_element", "are for images of 32x32, not of 64x64"];
+        zoo(&place, &format!("{eval} --image 64")).failed_in_one_line(1, &sizes);
+        zoo(&place, &format!("predict --weights {file} --image 64 trees/test/elm/0.png")).failed_in_one_line(1, &sizes);
+    }
+    let info = json(&place, "info cifar_resnet20 --json --activation prelu_element --image 16");
+    assert_eq!(info["parameters"], 269_722 + elements / 4);
+    let listed = zoo(&place, "list").succeeded();
+    assert!(listed.stdout.contains(",prelu_element\n"), "{listed:?}");
+}

@@ -61,6 +61,22 @@ pub enum CheckpointError {
         /// The one asked for.
         wanted: String,
     },
+    /// The activation of the file has a parameter for each element, and so is for images of one size.
+    #[error(
+        "{}: metadata {}: the parameters of {}, one for each element, are for images of {}x{}, not of {}x{}: give no \
+         size, or this one",
+        text::path(path), key::IMAGE, shown(activation), said.0, said.1, wanted.0, wanted.1
+    )]
+    OtherImage {
+        /// The file.
+        path: PathBuf,
+        /// Its activation.
+        activation: String,
+        /// Height and width of the images that the file is for.
+        said: (usize, usize),
+        /// Height and width asked for.
+        wanted: (usize, usize),
+    },
     /// The file says that it is of a model that there is not.
     #[error("{}: {what}: {source}", text::path(path))]
     Said {
@@ -95,9 +111,10 @@ pub enum CheckpointError {
     },
     /// The file says images so large that a model that takes them needs more memory than a file is trusted with.
     #[error(
-        "{}: metadata {}: {model} takes {} MB at its widest layer for one image of {height}x{width}, a file is trusted \
-         with {} MB: give the size yourself (--image) if it is meant",
-        text::path(path), key::IMAGE, bytes.div_ceil(1_000_000), MAX_SAID / 1_000_000
+        "{}: metadata {}: {model} takes {} MB at its widest layer{} for one image of {height}x{width}, a file is \
+         trusted with {} MB: give the size yourself (--image) if it is meant",
+        text::path(path), key::IMAGE, bytes.div_ceil(1_000_000),
+        if *per_element { " and for the parameters of its activations" } else { "" }, MAX_SAID / 1_000_000
     )]
     Memory {
         /// The file.
@@ -108,8 +125,10 @@ pub enum CheckpointError {
         height: usize,
         /// Columns of an image.
         width: usize,
-        /// Bytes of the input and the output of the widest layer.
+        /// Bytes of the input and the output of the widest layer, and of the parameters for each element.
         bytes: u64,
+        /// Whether there are such parameters.
+        per_element: bool,
     },
     /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another
     /// one.
@@ -235,7 +254,8 @@ pub struct Opened {
 /// # Errors
 ///
 /// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that is not
-/// ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`].
+/// ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`]; images of another
+/// size than the file's, if its activation has a parameter for each element.
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
     let file = without_common_prefix(TensorFile::open(path)?);
     let description = describe(&file)?;
@@ -259,6 +279,13 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         let (path, found) = (file.path().to_owned(), of_file.text().to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted: wanted.text().to_owned() });
     }
+    if let (Some(wanted), Some(said)) = (wanted.image, description.image)
+        && wanted != said
+        && of_file.is_per_element()
+    {
+        let (path, activation) = (file.path().to_owned(), of_file.text().to_owned());
+        return Err(CheckpointError::OtherImage { path, activation, said, wanted });
+    }
     let image = wanted.image.or(description.image).unwrap_or(entry.image());
     let (names, original) = (entry.names(image), entry.names(entry.image()));
     let of_head = || classes_of(&file, &original).or_else(|| classes_of(&file, &names));
@@ -274,7 +301,9 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         });
     }
     let classes = wanted.classes.or(description.classes).or_else(of_head).unwrap_or(entry.classes());
-    let options = Options { activation, classes, image: Some(image), weights: Start::Unfilled };
+    // Parameters for each element are made once their size is known to be within bounds.
+    let first = if of_file.is_per_element() { Relu::NAME } else { activation };
+    let options = Options { activation: first, classes, image: Some(image), weights: Start::Unfilled };
     let mut model = entry.build(&options).map_err(|error| match error {
         RegistryError::Classes { .. } if wanted.classes.is_none() => {
             said(key::CLASSES, "last layer of the head", error)
@@ -283,7 +312,10 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
         error => error.into(),
     })?;
     if wanted.image.is_none() && description.image.is_some() {
-        budget::check(model.as_ref(), entry, &file)?;
+        budget::check(model.as_ref(), swap.unwrap_or(of_file), entry, &file)?;
+    }
+    if of_file.is_per_element() {
+        model = model.swap_activation(of_file)?;
     }
     // The original's head, where this one is another.
     let head = |layer: &LayerNames| layer.part != Part::Trunk;

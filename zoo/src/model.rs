@@ -12,7 +12,7 @@ use pvlu::backend::Backend;
 use pvlu::kernel::view;
 use pvlu::layer::{
     AnyTensor, Extent, Host, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
-    WalkerMut, set_outputs,
+    WalkerMut, choose_activation, set_outputs,
 };
 use pvlu::loss::{check_labels, try_cross_entropy};
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
@@ -276,7 +276,12 @@ where
         N::Swapped<B>: Network<H, W, C>,
     {
         let Self { net, height, width, classes, .. } = self;
-        Ok(Classifier { net: net.try_swap_activation()?, height, width, classes, swap: None, moved: None })
+        let mut net = net.try_swap_activation()?;
+        if const { B::PER_ELEMENT } {
+            let image = Extent::image(3, height.size(), width.size());
+            choose_activation(&mut net, B::definition(), image, |param| param.swapped)?;
+        }
+        Ok(Classifier { net, height, width, classes, swap: None, moved: None })
     }
 }
 

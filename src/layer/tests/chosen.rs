@@ -8,20 +8,6 @@ use super::*;
 use crate::activation::{BUILT_IN, Chosen, Definition, PRelu, Param, Pvlu, Relu, find};
 use crate::layer::builder;
 
-/// Sets every tensor of activations to noise, the same for networks with the same tensors.
-fn shake(net: &mut dyn Walk<f64, Cpu>) {
-    struct Shake(u64);
-    impl WalkerMut<f64, Cpu> for Shake {
-        fn tensor(&mut self, _: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
-            self.0 += 1;
-            let noise = noise::<f64>(tensor.dims().iter().product(), self.0);
-            tensor
-                .with_mut(&mut |values| values.iter_mut().zip(&noise).for_each(|(value, noise)| *value += 0.3 * noise))
-        }
-    }
-    net.walk_mut(&mut Path::root(), &mut Shake(7)).unwrap();
-}
-
 /// Name, role and values of every tensor.
 fn tensors(net: &dyn Walk<f64, Cpu>) -> Vec<(String, Role, Vec<f64>)> {
     struct See(Vec<(String, Role, Vec<f64>)>);
@@ -62,10 +48,10 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         let built = |seed| Cpu::seed_from_u64(seed);
         let mut typed = built(1).build_module::<Net<A>, f64>();
         let mut chosen = built(1).build_module::<Net<Chosen>, f64>();
-        choose_activation(&mut chosen, Definition::of::<A>(), |param| param.start).unwrap();
+        choose_activation(&mut chosen, Definition::of::<A>(), Extent::image(3, 6, 5), |param| param.start).unwrap();
         assert_eq!(tensors(&chosen), tensors(&typed), "{}: names, roles and start values", A::NAME);
-        shake(&mut typed);
-        shake(&mut chosen);
+        shake(&mut typed, 7);
+        shake(&mut chosen, 7);
         assert_eq!(computed::<Chosen>(&mut chosen), computed::<A>(&mut typed), "{}", A::NAME);
         let outlined = |net: &dyn Walk<f64, Cpu>| {
             let mut seen = Vec::new();
@@ -76,7 +62,8 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         assert_eq!(outlined(&chosen), outlined(&typed));
         let swapped = built(1).build_module::<Net<Relu>, f64>().swap_activation::<A>();
         let mut from_relu = built(1).build_module::<Net<Relu>, f64>().swap_activation::<Chosen>();
-        choose_activation(&mut from_relu, Definition::of::<A>(), |param| param.swapped).unwrap();
+        choose_activation(&mut from_relu, Definition::of::<A>(), Extent::image(3, 6, 5), |param| param.swapped)
+            .unwrap();
         assert_eq!(tensors(&from_relu), tensors(&swapped), "{} after a swap", A::NAME);
     }
     check::<Relu>();
@@ -109,9 +96,10 @@ fn a_chosen_layer_is_relu_until_something_else_is_chosen() {
 #[test]
 fn a_typed_layer_takes_no_other_activation() {
     let mut net = Cpu::default().build_module::<(builder::Act<Chosen, 2>, builder::Act<Relu, 2>), f64>();
-    let error = choose_activation(&mut net, Definition::of::<Pvlu>(), |param| param.start).unwrap_err();
+    let error =
+        choose_activation(&mut net, Definition::of::<Pvlu>(), Extent::features(2), |param| param.start).unwrap_err();
     assert_eq!(error, Error::NotChosen { expected: "relu", found: "pvlu" });
-    choose_activation(&mut net, Definition::of::<Relu>(), |param| param.start).unwrap();
+    choose_activation(&mut net, Definition::of::<Relu>(), Extent::features(2), |param| param.start).unwrap();
 }
 
 #[test]
@@ -125,8 +113,8 @@ fn a_layer_to_any_number_of_outputs_is_the_typed_one_to_the_last_bit() {
     set_outputs(&mut open, 5).unwrap();
     assert!(tensors(&open).iter().all(|(.., values)| values.iter().all(|value| *value == 0.0)));
     Walk::<f64, Cpu>::walk_mut(&mut typed, &mut Path::root(), &mut Zero).unwrap();
-    shake(&mut typed);
-    shake(&mut open);
+    shake(&mut typed, 7);
+    shake(&mut open, 7);
     assert_eq!(tensors(&open), tensors(&typed));
     let y = open.forward(x.clone());
     assert_eq!(*y.shape(), (Const::<3>, 5));

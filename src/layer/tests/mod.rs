@@ -10,6 +10,7 @@ mod modes;
 mod networks;
 mod normed;
 mod others;
+mod per_element;
 mod pools;
 mod sequential;
 mod shapes;
@@ -110,6 +111,13 @@ where
     M: dfdx::nn::BuildOnDevice<Cpu, f64>,
     M::Built: Walk<f64, Cpu>,
 {
+    let mut module = M::build_on_device(&Cpu::seed_from_u64(seed));
+    shake(&mut module, seed * 1000);
+    module
+}
+
+/// Moves every tensor of a network off its value.
+pub(super) fn shake(net: &mut dyn Walk<f64, Cpu>, seed: u64) {
     struct Shake(u64);
     impl WalkerMut<f64, Cpu> for Shake {
         fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
@@ -119,9 +127,7 @@ where
             tensor.with_mut(&mut |values| values.iter_mut().zip(&noise).for_each(|(v, n)| *v += scale * n))
         }
     }
-    let mut module = M::build_on_device(&Cpu::seed_from_u64(seed));
-    module.walk_mut(&mut Path::root(), &mut Shake(seed * 1000)).unwrap();
-    module
+    net.walk_mut(&mut Path::root(), &mut Shake(seed)).unwrap();
 }
 
 /// A permuted view of a random tensor `(W, B, C, H)`, seen as `(B, C, H, W)`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pvlu::activation::{AconC, Activation, LeakyRelu, PRelu, Pvlu, SineRelu, Snake, Swish, Vlu};
+use pvlu::activation::{AconC, Activation, LeakyRelu, PRelu, PReluElement, Pvlu, SineRelu, Snake, Swish, Vlu};
 
 use crate::names::{LayerNames, Part, called};
 use crate::registry::{Entry, models};
@@ -223,10 +223,13 @@ pub(super) fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usiz
 }
 
 /// The activation whose parameters a file without metadata has: one of a program before those that share their names
-/// with it. An `alpha` alone is taken for PReLU's, `beta` for Swish's, `a` and `b` for VLU's.
+/// with it. An `alpha` alone is taken for PReLU's, by its shape for that of channels or of elements, `beta` for Swish's,
+/// `a` and `b` for VLU's.
 pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
     let params: Vec<&str> = file.entries().keys().filter_map(|key| key.strip_prefix("act0.")).collect();
+    let is_per_element = || file.entries().get("act0.alpha").is_some_and(|entry| entry.shape.len() > 1);
     match params[..] {
+        ["alpha"] if is_per_element() => Some(PReluElement::NAME),
         ["alpha", "beta"] => Some(Pvlu::NAME),
         ["alpha"] => Some(PRelu::NAME),
         ["a", "b"] => Some(Vlu::NAME),

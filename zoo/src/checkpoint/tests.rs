@@ -83,6 +83,58 @@ fn a_file_is_not_trusted_with_sizes_that_take_gigabytes() {
 }
 
 #[test]
+fn slopes_for_each_element_are_for_the_images_that_the_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, model) = saved(folder.path(), "cifar_resnet20", "prelu_element");
+    assert_eq!(TensorFile::open(&path).unwrap().entries()["act0.alpha"].shape, [16, 32, 32]);
+    let of = |side| Wanted { image: Some((side, side)), ..Wanted::default() };
+    let images = vec![0.5; 3 * 32 * 32];
+    for wanted in [of(32), Wanted::default()] {
+        let opened = open(&path, &wanted).unwrap();
+        assert_eq!(opened.report.fresh, [""; 0]);
+        assert_eq!(opened.model.logits(images.clone()).unwrap(), model.logits(images.clone()).unwrap());
+    }
+    let error = refusal(&path, &of(64));
+    let expected = "metadata pvlu_zoo.image: the parameters of prelu_element, one for each element, are for images of \
+                    32x32, not of 64x64: give no size, or this one";
+    assert_eq!(error, format!("{}: {expected}", path.display()));
+    // Where the metadata says nothing, the shapes do.
+    let bare = saying(&path, &[]);
+    let error = refusal(&bare, &of(64));
+    assert!(
+        error.contains("act0.alpha") && error.contains("[16, 64, 64]") && error.contains("[16, 32, 32]"),
+        "{error}"
+    );
+    assert_eq!(open(&bare, &Wanted::default()).unwrap().model.activation(), Some("prelu_element"));
+    let other = saying(&path, &[("pvlu_zoo.image", "64x64"), (ACTIVATION_KEY, "prelu_element")]);
+    assert!(refusal(&other, &Wanted::default()).contains("[16, 64, 64]"));
+    // A file of ReLU's is opened for any size, and no other one is swapped.
+    let (relu, _) = saved(folder.path(), "cifar_resnet20", "relu");
+    let swapped = open(&relu, &Wanted { activation: Some("prelu_element"), ..of(64) }).unwrap().model;
+    let images = vec![0.5; 3 * 64 * 64];
+    let unchanged = open(&relu, &of(64)).unwrap().model;
+    assert_eq!(swapped.logits(images.clone()).unwrap(), unchanged.logits(images).unwrap());
+}
+
+#[test]
+fn slopes_for_each_element_count_in_what_a_file_is_trusted_with() {
+    let folder = tempfile::tempdir().unwrap();
+    // At a side of s the widest layer takes 32 s^2 values, and all slopes are 184 s^2.
+    let expected = "metadata pvlu_zoo.image: cifar_resnet20 takes 906 MB at its widest layer and for the parameters of \
+                    its activations for one image of 1024x1024, a file is trusted with 536 MB: give the size yourself \
+                    (--image) if it is meant";
+    for (activation, wanted) in [("prelu_element", None), ("relu", Some("prelu_element"))] {
+        let (path, _) = saved(folder.path(), "cifar_resnet20", activation);
+        let other = saying(&path, &[("pvlu_zoo.image", "1024x1024"), (ACTIVATION_KEY, activation)]);
+        let error = refusal(&other, &Wanted { activation: wanted, ..Wanted::default() });
+        assert_eq!(error, format!("{}: {expected}", other.display()));
+    }
+    let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");
+    let other = saying(&path, &[("pvlu_zoo.image", "1024x1024")]);
+    assert_eq!(open(&other, &Wanted::default()).unwrap().model.image(), (1024, 1024));
+}
+
+#[test]
 fn names_of_classes_are_bounded_and_errors_about_metadata_are_cut() {
     let folder = tempfile::tempdir().unwrap();
     let (path, _) = saved(folder.path(), "cifar_resnet20", "relu");

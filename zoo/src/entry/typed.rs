@@ -7,7 +7,7 @@ use dfdx::tensor::Cuda;
 use pvlu::activation::{Chosen, Definition, Pvlu, Relu};
 #[cfg(feature = "cuda")]
 use pvlu::kernel::cuda::open;
-use pvlu::layer::{SwapActivation, choose_activation, try_unfilled};
+use pvlu::layer::{Extent, SwapActivation, choose_activation, try_unfilled};
 
 use super::{Options, RegistryError, Start};
 #[cfg(feature = "cuda")]
@@ -81,7 +81,8 @@ impl<N: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = N>> Built for N {}
 
 /// Gives a model its start values, as asked for. Not generic: there is one of it for all networks.
 fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Definition) -> Result<(), RegistryError> {
-    choose_activation(model.net_mut(), activation, |param| param.start)?;
+    let (height, width) = model.image();
+    choose_activation(model.net_mut(), activation, Extent::image(3, height, width), |param| param.start)?;
     if let Start::Seed(seed) = options.weights {
         let moment = init::second_moment(activation);
         if !moment.is_normal() {
@@ -128,6 +129,7 @@ where
         return Ok(Box::new(model.try_swap_activation::<Pvlu>()?.with_move(moved)));
     }
     let mut model = model.try_swap_activation::<Chosen>()?;
-    choose_activation(&mut model.net, activation, |param| param.swapped)?;
+    let (height, width) = model.size();
+    choose_activation(&mut model.net, activation, Extent::image(3, height, width), |param| param.swapped)?;
     Ok(Box::new(model.with_move(moved)))
 }

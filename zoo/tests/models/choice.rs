@@ -192,3 +192,26 @@ fn every_model_takes_an_activation_that_is_chosen() {
         assert_eq!((model.activation(), model.classes()), (Some(MINE), 10), "{}", entry.name);
     }
 }
+
+#[test]
+fn a_typed_classifier_is_swapped_for_parameters_of_its_images_size() {
+    use dfdx::nn::DeviceBuildExt;
+    use dfdx::tensor::Cpu;
+    use pvlu::activation::{PReluElement, Relu};
+    use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, LinearTo, TrunkAndHead};
+    use pvlu_zoo::model::Classifier;
+
+    type Net = TrunkAndHead<(Conv2D<3, 4, 3, 2, 1>, Act<Relu, 4>), (GlobalAvgPool2D, LinearTo<4>)>;
+    let mut relu = Classifier::try_with_classes(Cpu::default().build_module::<Net, f32>(), 7, 5, 3).unwrap();
+    pvlu_zoo::init::he::<Relu>(&mut relu.net, 1).unwrap();
+    let pixels = images(1)[..2 * relu.image_len()].to_vec();
+    let (before, trained) = (relu.logits(pixels.clone()).unwrap(), relu.trained_parameters().unwrap());
+    let mut slopes = relu.try_swap_activation::<PReluElement>().unwrap();
+    assert_eq!(slopes.logits(pixels.clone()).unwrap(), before);
+    assert_eq!(slopes.trained_parameters().unwrap(), trained + 4 * 4 * 3);
+    let mut step = slopes.step(pixels.clone(), &[2, 0]).unwrap();
+    Optimizer::new(OptimizerConfig::adam()).update(&mut slopes, &mut step.gradients, 0.1).unwrap();
+    assert_ne!(slopes.logits(pixels).unwrap(), before);
+    let alpha = slopes.net.trunk.1.element_param("alpha").unwrap().as_vec();
+    assert!(alpha.iter().any(|alpha| *alpha != 0.0), "{alpha:?}");
+}

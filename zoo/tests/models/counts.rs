@@ -79,7 +79,8 @@ fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -
             assert_eq!(found.name(), activation, "{what}: no activation is another one");
             counts.sites += 1;
             counts.channels += layer.output.channels();
-            let expected = (parameters > 0).then_some((parameters, layer.output.channels()));
+            let each = if found.is_per_element() { layer.output.elements() } else { layer.output.channels() };
+            let expected = (parameters > 0).then_some((parameters, each));
             assert_eq!(sites.remove(layer.path), expected, "{what}: {}", layer.path);
         }
     };
@@ -100,6 +101,13 @@ fn parameters_and_sites_are_those_of_the_originals() {
             assert_eq!(count(entry, activation, classes, entry.image().0), expected, "{name} {activation}");
         }
     }
+    // By hand: 7, 6 and 6 sites of 16 channels of 32x32, 32 of 16x16 and 64 of 8x8, as any image has a quarter of them
+    // at half its size.
+    let entry = pvlu_zoo::registry::find("cifar_resnet20").unwrap();
+    for (side, elements) in [(32, 7 * 16_384 + 6 * 8_192 + 6 * 4_096), (16, 7 * 4_096 + 6 * 2_048 + 6 * 1_024)] {
+        let [relu, slopes] = ["relu", "prelu_element"].map(|activation| count(entry, activation, 10, side));
+        assert_eq!(slopes.parameters - relu.parameters, elements);
+    }
 }
 
 #[test]
@@ -110,7 +118,9 @@ fn every_model_with_every_activation_and_head_has_the_same_layers_but_for_the_ac
             for activation in activation_names() {
                 let found = count(entry, activation, 10, side);
                 let of_activations = found.parameters - relu.parameters;
-                assert_eq!(of_activations % relu.channels, 0, "{} {activation}", entry.name);
+                if !pvlu_zoo::registry::activation(activation).unwrap().is_per_element() {
+                    assert_eq!(of_activations % relu.channels, 0, "{} {activation}", entry.name);
+                }
                 assert_eq!(Counts { parameters: relu.parameters, ..found }, relu, "{} {activation}", entry.name);
             }
         }

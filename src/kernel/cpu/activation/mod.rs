@@ -9,11 +9,13 @@
 //! ```
 //!
 //! `planes` handles wide channels, one (n, c) plane after the other; `rows` handles narrow ones, along whole rows of
-//! `channels * inner` elements. Both cut the work into tasks whose size depends on the layout alone, sum in a fixed order
-//! and finish in `f64`, so that results do not depend on the number of threads.
+//! `channels * inner` elements; `columns` handles rows that are long because there is a parameter for each element. All
+//! cut the work into tasks whose size depends on the layout alone, sum in a fixed order and finish in `f64`, so that
+//! results do not depend on the number of threads.
 //!
 //! [`program`] does the same for formulas that are known only when the program runs.
 
+mod columns;
 mod planes;
 pub mod program;
 mod rows;
@@ -150,9 +152,14 @@ fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: Option<&[
     }
     if layout.is_planar() {
         planes::forward::<F, E>(level, layout, x, params, y);
-    } else {
-        rows::forward::<F, E>(level, layout, x, params, y);
+        return;
     }
+    if const { F::LONG_ROWS } {
+        if columns::suit(layout) {
+            return columns::forward::<F, E>(level, layout, x, params, y);
+        }
+    }
+    rows::forward::<F, E>(level, layout, x, params, y);
 }
 
 fn backward_at<F: Formula, E: Element>(
@@ -182,11 +189,17 @@ fn backward_at<F: Formula, E: Element>(
         InputGradient::InPlace(grad) => (None, Some(grad), false),
     };
     let pass = Pass { level, layout, x, params, cotangent, accumulate };
-    let sums = match (grad_x, wanted) {
-        (None, false) => return,
-        (None, true) => pass.run::<F, false, true>(&mut []),
-        (Some(grad), false) => pass.run::<F, true, false>(grad),
-        (Some(grad), true) => pass.run::<F, true, true>(grad),
+    // `if const` keeps kernels that no formula without parameters runs from being compiled for each of those.
+    let sums = if const { F::PARAM_COUNT == 0 } {
+        let Some(grad) = grad_x else { return };
+        pass.run::<F, true, false>(grad)
+    } else {
+        match (grad_x, wanted) {
+            (None, false) => return,
+            (None, true) => pass.run::<F, false, true>(&mut []),
+            (Some(grad), false) => pass.run::<F, true, false>(grad),
+            (Some(grad), true) => pass.run::<F, true, true>(grad),
+        }
     };
     for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
         for (grad, &sum) in grad.iter_mut().flat_map(|grad| grad.iter_mut()).zip(sums) {
@@ -220,10 +233,14 @@ impl<E: Element> Pass<'_, E> {
     /// result.
     fn run<F: Formula, const INPUT: bool, const PARAMS: bool>(self, grad_x: &mut [E]) -> Vec<f64> {
         if self.layout.is_planar() {
-            planes::backward::<F, E, INPUT, PARAMS>(self, grad_x)
-        } else {
-            rows::backward::<F, E, INPUT, PARAMS>(self, grad_x)
+            return planes::backward::<F, E, INPUT, PARAMS>(self, grad_x);
         }
+        if const { F::LONG_ROWS } {
+            if columns::suit(self.layout) {
+                return columns::backward::<F, E, INPUT, PARAMS>(self, grad_x);
+            }
+        }
+        rows::backward::<F, E, INPUT, PARAMS>(self, grad_x)
     }
 }
 

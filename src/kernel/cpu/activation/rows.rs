@@ -12,9 +12,9 @@ use crate::kernel::{Element, Formula, ParamArray};
 const TILE: usize = 1024;
 /// Tiles start at a multiple of this many elements (no register has more), as long as they do not grow beyond `LONG`.
 const ALIGN: usize = 16;
-const LONG: usize = 16 * 1024;
+pub(super) const LONG: usize = 16 * 1024;
 /// Tiles in one task, at least: the sums of a task are folded into its channels once.
-const TILES: usize = 16;
+pub(super) const TILES: usize = 16;
 /// Elements between the parameters of a tile, so that they do not start a multiple of a page apart: loads would wait
 /// for stores to the same place of another page, and all compete for the same lines of the first cache level.
 const GAP: usize = 272;
@@ -48,6 +48,17 @@ impl<E: Element> Tile<E> {
             for _ in 0..rows {
                 spread.extend(param.iter().flat_map(|&value| std::iter::repeat_n(value, layout.inner)));
             }
+        }
+        Tile { len, stride, params: spread }
+    }
+
+    /// One row of the features from `start` up to `end`, each with parameters of its own.
+    pub(super) fn of_columns(params: &[&[E]], start: usize, end: usize) -> Self {
+        let (len, stride) = (end - start, end - start + GAP);
+        let mut spread = Vec::with_capacity(params.len() * stride);
+        for (i, param) in params.iter().enumerate() {
+            spread.resize(i * stride, E::zero());
+            spread.extend_from_slice(&param[start..end]);
         }
         Tile { len, stride, params: spread }
     }
@@ -157,7 +168,7 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
 }
 
 #[inline(always)]
-fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: Option<&[V::Elem]>, y: &mut [V::Elem]) {
+pub(super) fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: Option<&[V::Elem]>, y: &mut [V::Elem]) {
     for at in (0..y.len()).step_by(V::WIDTH) {
         let x = load::<V>(x.unwrap_or(y), at);
         store(F::f(x, tile.load::<F, V>(y.len(), at)), y, at);
@@ -193,7 +204,7 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
 
 /// A tile, or the beginning of one.
 #[inline(always)]
-fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
+pub(super) fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
     tile: &Tile<V::Elem>,
     x: &[V::Elem],
     cotangent: Option<&[V::Elem]>,

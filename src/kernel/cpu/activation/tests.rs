@@ -28,6 +28,7 @@ macro_rules! each {
         $check::<SinLu $(, $elem)?>();
         $check::<SwishBeta $(, $elem)?>();
         $check::<AconC $(, $elem)?>();
+        $check::<PReluElement $(, $elem)?>();
     };
 }
 
@@ -53,7 +54,7 @@ fn assert_close<E: Element>(found: &[E], truth: &[f64], scale: impl Fn(usize) ->
     }
 }
 
-const LAYOUTS: [(usize, usize, usize); 17] = [
+const LAYOUTS: [(usize, usize, usize); 18] = [
     (5, 3, 1),
     (5, 3, 3),
     (1, 7, 4),
@@ -67,6 +68,7 @@ const LAYOUTS: [(usize, usize, usize); 17] = [
     (700, 129, 1),
     (300, 63, 4),
     (3, 40_000, 1),
+    (37, 16_411, 1),
     (0, 3, 4),
     (0, 3, 40),
     (5, 3, 0),
@@ -222,7 +224,7 @@ fn at_infinity<E: Element>(name: &str, positive: bool, params: &[E]) -> (E, E) {
         (_, true) => (inf, one),
         ("relu" | "gelu" | "gelu_tanh" | "mish" | "softplus", false) => (zero, zero),
         ("elu", false) => (-params[0], zero),
-        ("leaky_relu" | "prelu", false) => (-inf, params[0]),
+        ("leaky_relu" | "prelu" | "prelu_element", false) => (params[0] * -inf, params[0]),
         ("sine_relu" | "swish" | "swish_beta", false) => (nan, nan),
         (other, _) => panic!("no limits of {other}"),
     }
@@ -416,7 +418,7 @@ fn threads_and_levels_change_no_bit() {
     fn check<A: Activation, E: FusedElement>() {
         // Planes of whole registers and with a rest, over several tasks; rows of every kind.
         for (outer, channels, inner) in
-            [(9, 10, 1024), (3, 5, 37), (2, 2, 40_011), (1500, 65, 1), (90, 30, 9), (7, 3, 1)]
+            [(9, 10, 1024), (3, 5, 37), (2, 2, 40_011), (1500, 65, 1), (90, 30, 9), (7, 3, 1), (37, 16_411, 1)]
         {
             let problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
             same_everywhere((A::NAME, problem.layout), || {

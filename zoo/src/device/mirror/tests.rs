@@ -121,26 +121,28 @@ fn what_is_chosen_is_chosen_on_the_device_too() {
     use pvlu::layer::choose_activation;
 
     type Open = (Conv2D<3, 8, 3, 1, 1>, Act<Chosen, 8>, (GlobalAvgPool2D, LinearTo<8>));
-    let mine = find("mine = max(x, 0) + a*tanh(x); a = 0.5").unwrap();
-    let built = || {
-        let mut net = Cpu::seed_from_u64(3).build_module::<Open, f32>();
-        choose_activation(&mut net, mine, |param| param.start).unwrap();
-        let mut model = Classifier::try_with_classes(net, 32, 32, 7).unwrap();
-        crate::init::he_for(&mut model.net, mine, 1).unwrap();
-        model
-    };
-    let mut original = built();
-    let mut mirror = Mirror::try_new(built(), Device::Cuda(0), || Ok(Cpu::default())).unwrap();
-    assert_eq!(mirror.classes(), 7);
-    let expected = original.logits(images(2, 1)).unwrap();
-    assert!(expected.iter().any(|logit| *logit != 0.0));
-    assert_eq!(mirror.logits(images(2, 1)).unwrap(), expected);
-    let mut optimizers = [0; 2].map(|_| Optimizer::new(OptimizerConfig::adam()));
-    let models: [&mut dyn Model; 2] = [&mut original, &mut mirror];
-    for (model, optimizer) in models.into_iter().zip(&mut optimizers) {
-        let mut step = model.step(images(3, 2), &[6, 0, 3]).unwrap();
-        optimizer.update(model, &mut step.gradients, 0.1).unwrap();
+    for text in ["mine = max(x, 0) + a*tanh(x); a = 0.5", "prelu_element; alpha = 0.25"] {
+        let chosen = find(text).unwrap();
+        let built = || {
+            let mut net = Cpu::seed_from_u64(3).build_module::<Open, f32>();
+            choose_activation(&mut net, chosen, Extent::image(3, 32, 32), |param| param.start).unwrap();
+            let mut model = Classifier::try_with_classes(net, 32, 32, 7).unwrap();
+            crate::init::he_for(&mut model.net, chosen, 1).unwrap();
+            model
+        };
+        let mut original = built();
+        let mut mirror = Mirror::try_new(built(), Device::Cuda(0), || Ok(Cpu::default())).unwrap();
+        assert_eq!(mirror.classes(), 7);
+        let expected = original.logits(images(2, 1)).unwrap();
+        assert!(expected.iter().any(|logit| *logit != 0.0));
+        assert_eq!(mirror.logits(images(2, 1)).unwrap(), expected);
+        let mut optimizers = [0; 2].map(|_| Optimizer::new(OptimizerConfig::adam()));
+        let models: [&mut dyn Model; 2] = [&mut original, &mut mirror];
+        for (model, optimizer) in models.into_iter().zip(&mut optimizers) {
+            let mut step = model.step(images(3, 2), &[6, 0, 3]).unwrap();
+            optimizer.update(model, &mut step.gradients, 0.1).unwrap();
+        }
+        assert_ne!(original.logits(images(2, 1)).unwrap(), expected);
+        assert_eq!(mirror.logits(images(2, 1)).unwrap(), original.logits(images(2, 1)).unwrap());
     }
-    assert_ne!(original.logits(images(2, 1)).unwrap(), expected);
-    assert_eq!(mirror.logits(images(2, 1)).unwrap(), original.logits(images(2, 1)).unwrap());
 }

@@ -178,7 +178,11 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
 }
 
 fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output<E>> {
-    let (layout, channels, kernels) = (layout(case), case.input.channels(), E::fused(activation).cpu);
+    let (mut layout, kernels) = (layout(case), E::fused(activation).cpu);
+    if activation.is_per_element() {
+        (layout.channels, layout.inner) = (case.input.elements(), 1);
+    }
+    let channels = layout.channels;
     // Inputs to either side of several periods, and parameters about their start values.
     let x: Vec<E> = input::<E>(case).into_iter().map(|x| x * E::of(8.0)).collect();
     let params: Vec<Vec<E>> = activation

@@ -39,7 +39,7 @@ pub(super) fn reference(name: &str) -> Case {
     };
     match name {
         "relu" => Case { value: |x, _| x.max(0.0), dx: |x, _| f64::from(x > 0.0), dparams: |_, _| vec![] },
-        "leaky_relu" | "prelu" => leaky,
+        "leaky_relu" | "prelu" | "prelu_element" => leaky,
         "elu" => Case {
             value: |x, p| if x > 0.0 { x } else { p[0] * x.exp_m1() },
             dx: |x, p| if x > 0.0 { 1.0 } else { p[0] * x.exp() },

@@ -1,0 +1,144 @@
+//! Long rows of features, each with parameters of its own: in blocks of columns, from the first row to the last.
+//!
+//! A block is a task. So its parameters and the sums of their gradients stay in the nearest cache, and a small batch has
+//! as many tasks as a large one.
+
+use std::marker::PhantomData;
+
+use super::rows::{LONG, TILES, Tile, tile_backward, tile_forward};
+use super::{Layout, Pass, TASK, for_each_task};
+use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
+use crate::kernel::{Element, Formula};
+
+/// Columns of a block, at least: a piece of a row should be several pages long.
+const LEAST: usize = 4 * 1024;
+/// Columns of a block, at most.
+const MOST: usize = 8 * 1024;
+
+/// Whether rows are so long that a task of whole rows would be too much.
+pub(super) fn suit(layout: Layout) -> bool {
+    layout.inner == 1 && layout.channels > LONG
+}
+
+/// Columns of a block.
+fn width(layout: Layout) -> usize {
+    (TASK / layout.outer).clamp(LEAST, MOST)
+}
+
+/// The rows of a slice `[rows, row]`, cut into blocks of columns: the pieces of each block, from row to row. An empty
+/// slice stands for an output that is not wanted, and gives blocks without pieces.
+fn blocks<T>(slice: &mut [T], layout: Layout) -> Vec<Vec<&mut [T]>> {
+    let (row, width) = (layout.channels, width(layout));
+    let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
+    blocks.resize_with(row.div_ceil(width), || Vec::with_capacity(slice.len() / row));
+    for row in slice.chunks_mut(row) {
+        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(width)) {
+            block.push(piece);
+        }
+    }
+    blocks
+}
+
+pub(super) fn forward<F: Formula, E: Element>(
+    level: Level,
+    layout: Layout,
+    x: Option<&[E]>,
+    params: &[&[E]],
+    y: &mut [E],
+) {
+    for_each_task(blocks(y, layout), |number, y| {
+        let columns = Columns::new(layout, params, number);
+        dispatch_at(level, Forward::<F, E> { columns, x, y, formula: PhantomData });
+    });
+}
+
+pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool>(
+    pass: Pass<'_, E>,
+    grad_x: &mut [E],
+) -> Vec<f64> {
+    let Pass { level, layout, params, .. } = pass;
+    // [parameters, channels]
+    let mut totals = vec![0.0; if PARAMS { F::PARAM_COUNT * layout.channels } else { 0 }];
+    let tasks = blocks(grad_x, layout).into_iter().zip(blocks(&mut totals, layout)).collect();
+    for_each_task(tasks, |number, (grad_x, totals)| {
+        let columns = Columns::new(layout, params, number);
+        dispatch_at(level, Backward::<F, E, INPUT, PARAMS> { pass, columns, grad_x, totals, formula: PhantomData });
+    });
+    totals
+}
+
+/// A block of columns.
+struct Columns<E> {
+    row: usize,
+    start: usize,
+    /// The parameters of the columns.
+    tile: Tile<E>,
+}
+
+impl<E: Element> Columns<E> {
+    fn new(layout: Layout, params: &[&[E]], number: usize) -> Self {
+        let (row, width) = (layout.channels, width(layout));
+        let start = number * width;
+        Columns { row, start, tile: Tile::of_columns(params, start, row.min(start + width)) }
+    }
+
+    /// The piece of a tensor that lies in row `n`.
+    #[inline(always)]
+    fn piece<'a>(&self, tensor: &'a [E], n: usize) -> &'a [E] {
+        &tensor[n * self.row + self.start..][..self.tile.len]
+    }
+}
+
+/// From row to row. Without `x` from what `y` holds.
+struct Forward<'a, F, E> {
+    columns: Columns<E>,
+    x: Option<&'a [E]>,
+    y: Vec<&'a mut [E]>,
+    formula: PhantomData<F>,
+}
+
+impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Forward { columns, x, y, .. } = self;
+        for (n, y) in y.into_iter().enumerate() {
+            tile_forward::<F, E::Lane<S>>(&columns.tile, x.map(|x| columns.piece(x, n)), y);
+        }
+    }
+}
+
+/// From row to row. `grad_x` has no pieces unless `INPUT`; `totals`, one piece a parameter, has none unless `PARAMS`.
+struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
+    pass: Pass<'a, E>,
+    columns: Columns<E>,
+    grad_x: Vec<&'a mut [E]>,
+    totals: Vec<&'a mut [f64]>,
+    formula: PhantomData<F>,
+}
+
+impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for Backward<'_, F, E, INPUT, PARAMS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Backward { pass: Pass { layout, x, cotangent, accumulate, .. }, columns, mut grad_x, mut totals, .. } =
+            self;
+        let tile = &columns.tile;
+        let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.stride } else { 0 }];
+        for first in (0..layout.outer).step_by(TILES) {
+            for n in first..layout.outer.min(first + TILES) {
+                let (x, cotangent) = (columns.piece(x, n), cotangent.map(|cotangent| columns.piece(cotangent, n)));
+                let grad_x = if INPUT { &mut *grad_x[n] } else { &mut [][..] };
+                tile_backward::<F, E::Lane<S>, INPUT, PARAMS>(tile, x, cotangent, accumulate, grad_x, &mut sums);
+            }
+            for (totals, sums) in totals.iter_mut().zip(sums.chunks_exact_mut(tile.stride)) {
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total += sum.wide();
+                    *sum = E::default();
+                }
+            }
+        }
+    }
+}
