@@ -2,11 +2,18 @@
 
 use std::marker::PhantomData;
 
-use dfdx::nn::{BuildOnDevice, RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor};
+use dfdx::nn::modules::Repeated;
+use dfdx::nn::{BuildOnDevice, RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ZeroSizedModule};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, Shape};
 use dfdx::tensor::Tensor;
 
+use super::{
+    Act, AvgPool2D, BatchNorm2D, BatchNormDefaults, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Linear,
+    LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, TwoHeads,
+    ZeroPaddedMaxPool2D,
+};
+use crate::activation::Activation;
 use crate::error::Error;
 
 /// Builds a network without drawing its weights: tensors of one dimension get their start values, all others are zero.
@@ -14,11 +21,11 @@ use crate::error::Error;
 /// For networks whose weights are loaded or drawn afterwards. The memory of the zeros is not touched until then, which
 /// on most systems means that it is not taken either.
 pub fn try_build_unfilled<M: BuildOnDevice<D, E>, E: Dtype, D: Device<E>>(device: &D) -> Result<M::Built, Error> {
-    try_unfilled::<M::Built, E, D>(device)
+    layer::<M::Built, E, D>(device)
 }
 
-/// As [`try_build_unfilled`], of the network's own type in the place of that which it is written in.
-pub fn try_unfilled<N, E: Dtype, D: Device<E>>(device: &D) -> Result<N, Error>
+/// A layer, or a whole network, by dfdx's visitor.
+fn layer<N, E: Dtype, D: Device<E>>(device: &D) -> Result<N, Error>
 where
     N: TensorCollection<E, D, To<E, D> = N>,
 {
@@ -48,5 +55,75 @@ impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Unfilled<'_, E, D> {
             (options.reset)(&mut tensor)?;
         }
         Ok(Some(tensor))
+    }
+}
+
+/// What [`try_build_unfilled`] builds, by itself: of a container, one child after the other. dfdx's visitors are made into
+/// several times as much code for each type, which a program feels that has many networks.
+pub trait BuildUnfilled<E: Dtype, D: Device<E>>: Sized {
+    /// Builds; [`Error::Device`] if the device cannot make a tensor.
+    fn try_unfilled(device: &D) -> Result<Self, Error>;
+}
+
+/// Layers.
+macro_rules! layers {
+    ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
+        impl<E: Dtype, D: Device<E>, $($generics)*> BuildUnfilled<E, D> for $layer {
+            fn try_unfilled(device: &D) -> Result<Self, Error> {
+                layer(device)
+            }
+        }
+    )*};
+}
+layers!(
+    [] (),
+    [A: Activation, const C: usize] Act<A, C, E, D>,
+    [const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool]
+        Conv2D<I, O, K, S, P, BIAS, E, D>,
+    [const I: usize, const O: usize] Linear<I, O, E, D>,
+    [const I: usize] LinearTo<I, E, D>,
+    [const C: usize, P: BatchNormDefaults] BatchNorm2D<C, P, E, D>,
+    [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
+    [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
+    [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,
+    [] GlobalAvgPool2D,
+    [const PERCENT: usize] Dropout<PERCENT>,
+    [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
+    [const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>,
+    [M: ZeroSizedModule] FromDfdx<M>,
+);
+
+/// Containers: how one is made of its children.
+macro_rules! containers {
+    ($([$($child:ident),+] $container:ty, $make:expr;)*) => {$(
+        impl<E: Dtype, D: Device<E>, $($child: BuildUnfilled<E, D>),+> BuildUnfilled<E, D> for $container {
+            fn try_unfilled(device: &D) -> Result<Self, Error> {
+                #[allow(clippy::redundant_closure_call)]
+                Ok($make($($child::try_unfilled(device)?),+))
+            }
+        }
+    )*};
+}
+containers! {
+    [M0] (M0,), |m0| (m0,);
+    [M0, M1] (M0, M1), |m0, m1| (m0, m1);
+    [M0, M1, M2] (M0, M1, M2), |m0, m1, m2| (m0, m1, m2);
+    [M0, M1, M2, M3] (M0, M1, M2, M3), |m0, m1, m2, m3| (m0, m1, m2, m3);
+    [M0, M1, M2, M3, M4] (M0, M1, M2, M3, M4), |m0, m1, m2, m3, m4| (m0, m1, m2, m3, m4);
+    [M0, M1, M2, M3, M4, M5] (M0, M1, M2, M3, M4, M5), |m0, m1, m2, m3, m4, m5| (m0, m1, m2, m3, m4, m5);
+    [C, N] NormedConv2D<C, N>, |conv, norm| NormedConv2D { conv, norm };
+    [F] Residual<F>, |main| Residual { main };
+    [F, R] ProjectedResidual<F, R>, |main, shortcut| ProjectedResidual { main, shortcut };
+    [T, H] TrunkAndHead<T, H>, |trunk, head| TrunkAndHead { trunk, head };
+    [T, A, B] TwoHeads<T, A, B>, |trunk, first, second| TwoHeads { trunk, first, second };
+}
+
+impl<E: Dtype, D: Device<E>, M: BuildUnfilled<E, D>, const N: usize> BuildUnfilled<E, D> for Repeated<M, N> {
+    fn try_unfilled(device: &D) -> Result<Self, Error> {
+        let mut modules = Vec::with_capacity(N);
+        for _ in 0..N {
+            modules.push(M::try_unfilled(device)?);
+        }
+        Ok(Repeated { modules })
     }
 }

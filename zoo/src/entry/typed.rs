@@ -1,13 +1,15 @@
 //! From a typed network to a model.
 
-use dfdx::nn::{BuildOnDevice, TensorCollection};
+use dfdx::nn::BuildOnDevice;
+#[cfg(feature = "cuda")]
+use dfdx::nn::TensorCollection;
 use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
 use pvlu::activation::{Chosen, Definition, Pvlu, Relu};
 #[cfg(feature = "cuda")]
 use pvlu::kernel::cuda::open;
-use pvlu::layer::{Extent, SwapActivation, choose_activation, try_unfilled};
+use pvlu::layer::{BuildUnfilled, Extent, SwapActivation, choose_activation};
 
 use super::{Options, RegistryError, Start};
 #[cfg(feature = "cuda")]
@@ -75,10 +77,6 @@ fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, Devic
     Err(DeviceError::NotCompiled(device))
 }
 
-/// A network that can be built as it is.
-trait Built: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = Self> {}
-impl<N: Movable + TensorCollection<f32, Cpu, To<f32, Cpu> = N>> Built for N {}
-
 /// Gives a model its start values, as asked for. Not generic: there is one of it for all networks.
 fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Definition) -> Result<(), RegistryError> {
     let (height, width) = model.image();
@@ -97,7 +95,7 @@ fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Defi
 impl<M> Buildable for M
 where
     M: BuildOnDevice<Cpu, f32>,
-    M::Built: Built + SwapActivation<f32, Cpu>,
+    M::Built: Movable + BuildUnfilled<f32, Cpu> + SwapActivation<f32, Cpu>,
     <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Movable,
     <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Movable,
 {
@@ -106,8 +104,8 @@ where
         (height, width): (usize, usize),
         activation: &'static Definition,
     ) -> Result<Box<dyn Model>, RegistryError> {
-        // Built with ReLU and swapped: building is what dfdx's visitors make most code of, and it is made once so.
-        let net = try_unfilled::<M::Built, f32, Cpu>(&Cpu::default())?;
+        // Built with ReLU and swapped, so that there is code for building one network and not three.
+        let net = M::Built::try_unfilled(&Cpu::default())?;
         let model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
         let mut model = swap(model, activation)?;
         start(&mut *model, options, activation)?;
