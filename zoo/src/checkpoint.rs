@@ -226,7 +226,8 @@ pub struct Wanted<'a> {
     pub activation: Option<&'a str>,
     /// Number of classes. Without one, that of the file.
     pub classes: Option<usize>,
-    /// Height and width of the images. Without them, those of the file, else those of the original.
+    /// Height and width of the images. Without them, those of the file, else those of the original. A file whose
+    /// activation has a parameter for each element takes no others than its own.
     pub image: Option<(usize, usize)>,
     /// Whose names the file has.
     pub source: Option<Source>,

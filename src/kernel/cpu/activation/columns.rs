@@ -1,38 +1,31 @@
 //! Long rows of features, each with parameters of its own: in blocks of columns, from the first row to the last.
 //!
-//! A block is a task. So its parameters and the sums of their gradients stay in the nearest cache, and a small batch has
-//! as many tasks as a large one.
+//! A block is a task. So its parameters and the sums of their gradients stay in the cache from row to row, and a small
+//! batch has as many tasks as a large one.
 
 use std::marker::PhantomData;
 
 use super::rows::{LONG, TILES, Tile, tile_backward, tile_forward};
-use super::{Layout, Pass, TASK, for_each_task};
+use super::{Layout, Pass, for_each_task};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::{Element, Formula};
 
-/// Columns of a block, at least: a piece of a row should be several pages long.
-const LEAST: usize = 4 * 1024;
-/// Columns of a block, at most.
-const MOST: usize = 8 * 1024;
+/// Columns of a block: pieces of rows of several pages, as they follow each other at a distance.
+const WIDTH: usize = 8 * 1024;
 
 /// Whether rows are so long that a task of whole rows would be too much.
 pub(super) fn suit(layout: Layout) -> bool {
     layout.inner == 1 && layout.channels > LONG
 }
 
-/// Columns of a block.
-fn width(layout: Layout) -> usize {
-    (TASK / layout.outer).clamp(LEAST, MOST)
-}
-
 /// The rows of a slice `[rows, row]`, cut into blocks of columns: the pieces of each block, from row to row. An empty
 /// slice stands for an output that is not wanted, and gives blocks without pieces.
 fn blocks<T>(slice: &mut [T], layout: Layout) -> Vec<Vec<&mut [T]>> {
-    let (row, width) = (layout.channels, width(layout));
+    let row = layout.channels;
     let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
-    blocks.resize_with(row.div_ceil(width), || Vec::with_capacity(slice.len() / row));
+    blocks.resize_with(row.div_ceil(WIDTH), || Vec::with_capacity(slice.len() / row));
     for row in slice.chunks_mut(row) {
-        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(width)) {
+        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(WIDTH)) {
             block.push(piece);
         }
     }
@@ -77,9 +70,8 @@ struct Columns<E> {
 
 impl<E: Element> Columns<E> {
     fn new(layout: Layout, params: &[&[E]], number: usize) -> Self {
-        let (row, width) = (layout.channels, width(layout));
-        let start = number * width;
-        Columns { row, start, tile: Tile::of_columns(params, start, row.min(start + width)) }
+        let (row, start) = (layout.channels, number * WIDTH);
+        Columns { row, start, tile: Tile::of_columns(params, start, row.min(start + WIDTH)) }
     }
 
     /// The piece of a tensor that lies in row `n`.
