@@ -78,7 +78,7 @@ fn section(out: &mut String, table: &Table) {
 }
 
 fn figure(out: &mut String, drawing: &Drawing) {
-    let caption = escaped(drawing.figure.title());
+    let caption = escaped(&drawing.figure.title());
     let _ = writeln!(out, "<figure>\n{}<figcaption>{caption}</figcaption>\n</figure>", drawing.svg);
 }
 
