@@ -70,6 +70,7 @@ macro_rules! models {
         $(
             #[doc = concat!("Convolutions in the stages of configuration ", $configuration, ".")]
             pub const $convolutions: [usize; 5] = [$n1, $n2, $n3, $n4, $n5];
+            const _: () = assert!($count == $n1 + $n2 + $n3 + $n4 + $n5 && $layers == $count + 3);
 
             networks!([$n1, $n2, $n3, $n4, $n5] $(#[$doc])* $net $small $trunk = Plain);
             networks!([$n1, $n2, $n3, $n4, $n5] $(#[$bn_doc])* $bn_net $bn_small $bn_trunk = Normed);

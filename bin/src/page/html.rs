@@ -62,7 +62,7 @@ pub fn page(report: &Report<'_>) -> String {
 }
 
 fn section(out: &mut String, table: &Table) {
-    let _ = writeln!(out, "<section id=\"{}-section\">\n<h2>{}</h2>", escaped(&table.name), escaped(&table.heading));
+    let _ = writeln!(out, "<section id=\"{}-section\">\n<h2>{}</h2>", escaped(table.name), escaped(&table.heading));
     if !table.comparison.grid.rows.is_empty() {
         grid(out, &table.comparison.grid, "");
     }
