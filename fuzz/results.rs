@@ -12,6 +12,7 @@ use pvlu_zoo_cli::error::CliError;
 use pvlu_zoo_cli::figure::records::Records;
 use pvlu_zoo_cli::figure::{Drawing, Figure};
 use pvlu_zoo_cli::page;
+use pvlu_zoo_cli::paper;
 use pvlu_zoo_cli::report;
 use pvlu_zoo_cli::runs::record::Record;
 
@@ -63,10 +64,10 @@ fn parsed(bytes: &[u8]) {
 /// A file that a report is made of: its first byte says which, the rest is its contents.
 pub fn report(input: &[u8]) {
     let Some((which, bytes)) = input.split_first() else { return };
-    let figures: Vec<Figure> = Figure::ALL.to_vec();
+    let figures = Figure::all();
     let which = usize::from(*which) % (figures.len() + 2);
-    let text = |number, csv, json| {
-        let (written, memory) = measured(|| page::of_table(number, csv, json));
+    let text = |csv, json| {
+        let (written, memory) = measured(|| page::of_table(paper::ALL[0], csv, json));
         assert!(memory.peak <= justified(bytes.len()), "{} bytes for a page on {}", memory.peak, bytes.len());
         // Nothing of the file is HTML.
         assert!(written.as_ref().is_ok_and(|[page, _]| page.matches("<script").count() == 0) || written.is_err());
@@ -74,7 +75,7 @@ pub fn report(input: &[u8]) {
     };
     match figures.get(which) {
         Some(figure) => {
-            let (records, memory) = measured(|| Records::parse(Path::new(figure.input()), bytes));
+            let (records, memory) = measured(|| Records::parse(Path::new(&figure.input()), bytes));
             assert!(memory.peak <= justified(bytes.len()), "{} bytes to read {}", memory.peak, bytes.len());
             match records {
                 Ok(records) => {
@@ -90,8 +91,8 @@ pub fn report(input: &[u8]) {
                 Err(error) => said(&Err(error)),
             }
         }
-        None if which == figures.len() => text(1, bytes, None),
-        None => text(1, TABLE.as_bytes(), Some(bytes)),
+        None if which == figures.len() => text(bytes, None),
+        None => text(TABLE.as_bytes(), Some(bytes)),
     }
 }
 

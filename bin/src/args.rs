@@ -1,16 +1,19 @@
 //! Command-line arguments.
 
+mod commands;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::registry::{self, RegistryError};
 use pvlu_zoo::text::{did_you_mean, quoted};
 
+pub use self::commands::{Command, FigureCommand, TableCommand};
 use crate::error::CliError;
-use crate::formula::HELP;
+use crate::paper::Table;
 use crate::runs::names::is_name;
 use crate::runs::store::Earlier;
 use crate::tuning::{ARMS, RESERVED};
@@ -31,64 +34,6 @@ pub struct Cli {
     /// The table.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// What can be reproduced.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Table 1: the six-convolution network on CIFAR-100, without augmentation
-    #[command(after_long_help = HELP)]
-    Table1(TableArgs),
-    /// Table 2: the same with augmentation
-    #[command(after_long_help = HELP)]
-    Table2(TableArgs),
-    /// Table 3: pretrained VGG on CIFAR-10, everything frozen but the activations' parameters
-    #[command(after_long_help = HELP)]
-    Table3(TuningArgs),
-    /// Table 4: the same on blurred images
-    #[command(after_long_help = HELP)]
-    Table4(TuningArgs),
-    /// Table 5: pretrained ResNets on CIFAR-10, batch norm trained
-    #[command(after_long_help = HELP)]
-    Table5(TuningArgs),
-    /// Table 6: the same on CIFAR-100
-    #[command(after_long_help = HELP)]
-    Table6(TuningArgs),
-    /// Figure 1: VLU and its derivative
-    Figure1(FigureArgs),
-    /// Figure 2: test accuracy by epoch of table 1
-    Figure2(FigureArgs),
-    /// Figure 3: the same of table 2
-    Figure3(FigureArgs),
-    /// Figure 4: images before and after the Gaussian filter
-    Figure4(FigureArgs),
-    /// All tables, one after the other, then all figures and the report
-    #[command(after_long_help = HELP)]
-    All(AllArgs),
-    /// Every table that there is beside the paper's, with all figures, as a page and as Markdown
-    Report(ReportArgs),
-    /// The runs of tables, by their addresses, for --only
-    #[command(after_long_help = HELP)]
-    Plan(PlanArgs),
-    /// Tables from the finished runs of several output folders
-    Merge(MergeArgs),
-}
-
-/// A table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum TableName {
-    /// Six convolutions on CIFAR-100.
-    Table1,
-    /// The same with augmentation.
-    Table2,
-    /// VGG on CIFAR-10.
-    Table3,
-    /// The same on blurred images.
-    Table4,
-    /// ResNets on CIFAR-10.
-    Table5,
-    /// The same on CIFAR-100.
-    Table6,
 }
 
 /// How much work a run does.
@@ -272,8 +217,8 @@ pub struct AllArgs {
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
     /// Tables [default: all]
-    #[arg(value_enum)]
-    pub tables: Vec<TableName>,
+    #[arg(value_parser = commands::table())]
+    pub tables: Vec<Table>,
 
     /// Print JSON: addresses, steps and configurations
     #[arg(long)]

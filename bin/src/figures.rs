@@ -25,8 +25,8 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     let out = args.out.as_ref().unwrap_or(&args.from);
     let missing = !args.from.join(figure.input()).exists();
     let made = match figure {
-        Figure::Figure1 if missing => Some(formula()),
-        Figure::Figure4 if missing || args.data.is_some() => {
+        Figure::Formula if missing => Some(formula()),
+        Figure::Images if missing || args.data.is_some() => {
             let (made, from) = samples(args.data.as_deref())?;
             note(&from);
             Some(made)
@@ -50,7 +50,7 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
 pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
     let available = figure::available(out);
     let mut drawn = Vec::new();
-    for figure in available.iter().filter(|figure| figure.is_of(table)) {
+    for figure in available.iter().filter(|figure| figure.table().is_some_and(|of| of.name() == table)) {
         drawn.extend(figure::draw(*figure, out, out)?);
     }
     Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
@@ -85,7 +85,7 @@ fn write_report(from: &Path, out: &Path) -> Result<(), CliError> {
 
 /// Figures 1 and 4, which no table makes, and the report.
 pub fn finish(out: &Path, data: Option<&Path>) -> Result<(), CliError> {
-    for (figure, (columns, rows)) in [(Figure::Figure1, formula()), (Figure::Figure4, samples(data)?.0)] {
+    for (figure, (columns, rows)) in [(Figure::Formula, formula()), (Figure::Images, samples(data)?.0)] {
         write_csv(&out.join(figure.input()), columns, rows)?;
     }
     write_report(out, out)

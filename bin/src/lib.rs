@@ -1,7 +1,7 @@
 //! The command-line tools of `pvlu_zoo`, as a library that their `main` functions call.
 //!
-//! `reproduce` writes the tables of the PVLU paper. [`table`] and [`tuning`] say what each is, [`scratch`] and [`tuning`] do its
-//! runs, [`runs`] plans, keeps and merges them, [`report`] writes them as CSV. `zoo` is in [`zoo`].
+//! `reproduce` writes the tables of the PVLU paper. [`paper`] says what each is, [`scratch`] and [`tuning`] do its runs,
+//! [`runs`] plans, keeps and merges them, [`report`] writes them as CSV. `zoo` is in [`zoo`].
 
 // Tests compare with the system's functions.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -24,6 +24,7 @@ pub mod memory;
 pub mod output;
 pub mod overrides;
 pub mod page;
+pub mod paper;
 pub mod progress;
 pub mod published;
 pub mod report;

@@ -2,18 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use pvlu_zoo::registry::Registry;
 
-use crate::args::{AllArgs, Cli, Command, MergeArgs, PlanArgs, TableName};
+use crate::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand};
 use crate::error::CliError;
-use crate::figure::Figure;
 use crate::output::print;
+use crate::paper::{self, Table};
 use crate::runs::store::Store;
 use crate::runs::{self, Work, merge, plan};
 use crate::scratch::Scratch;
-use crate::table::{TABLE1, TABLE2};
-use crate::tuning::{TABLE3, TABLE4, TABLE5, TABLE6, Tuning};
+use crate::tuning::Tuning;
 use crate::{command, figures, lock, report};
 
 /// The whole program `reproduce`, with the models and activations of a registry.
@@ -24,16 +22,8 @@ pub fn main(registry: Registry) -> ExitCode {
 /// Runs the command.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
-        Command::Table1(args) => one(TableName::Table1, &AllArgs::of_scratch(args)),
-        Command::Table2(args) => one(TableName::Table2, &AllArgs::of_scratch(args)),
-        Command::Table3(args) => one(TableName::Table3, &AllArgs::of_tuning(args)),
-        Command::Table4(args) => one(TableName::Table4, &AllArgs::of_tuning(args)),
-        Command::Table5(args) => one(TableName::Table5, &AllArgs::of_tuning(args)),
-        Command::Table6(args) => one(TableName::Table6, &AllArgs::of_tuning(args)),
-        Command::Figure1(args) => figures::one(Figure::Figure1, args),
-        Command::Figure2(args) => figures::one(Figure::Figure2, args),
-        Command::Figure3(args) => figures::one(Figure::Figure3, args),
-        Command::Figure4(args) => figures::one(Figure::Figure4, args),
+        Command::Table(TableCommand { table, args }) => one(*table, args),
+        Command::Figure(FigureCommand { figure, args }) => figures::one(*figure, args),
         Command::Report(args) => figures::report(args),
         Command::All(args) => all(args),
         Command::Plan(args) => planned(args),
@@ -41,36 +31,30 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     }
 }
 
-fn one(table: TableName, args: &AllArgs) -> Result<(), CliError> {
+fn one(table: Table, args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
     let _held = runs::prepare(&args.tuning.common)?;
     all_of(&[table], args)
 }
 
 /// A table with its images and weights.
-fn work(table: TableName, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
-    let scratch = |table| Ok(Box::new(Scratch::new(table, &args.scratch())?) as Box<dyn Work>);
-    let tuning = |protocol| Ok(Box::new(Tuning::new(protocol, &args.tuning)?) as Box<dyn Work>);
-    match table {
-        TableName::Table1 => scratch(&TABLE1),
-        TableName::Table2 => scratch(&TABLE2),
-        TableName::Table3 => tuning(&TABLE3),
-        TableName::Table4 => tuning(&TABLE4),
-        TableName::Table5 => tuning(&TABLE5),
-        TableName::Table6 => tuning(&TABLE6),
-    }
+fn work(table: Table, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
+    Ok(match table {
+        Table::Scratch(protocol) => Box::new(Scratch::new(protocol, &args.scratch())?),
+        Table::Tuning(protocol) => Box::new(Tuning::new(protocol, &args.tuning)?),
+    })
 }
 
 /// All tables, all figures, and the report.
 fn all(args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
     let _held = runs::prepare(&args.tuning.common)?;
-    all_of(TableName::value_variants(), args)?;
+    all_of(paper::ALL, args)?;
     let common = &args.tuning.common;
     if common.dry_run { Ok(()) } else { figures::finish(&common.out, common.data.as_deref()) }
 }
 
-fn all_of(tables: &[TableName], args: &AllArgs) -> Result<(), CliError> {
+fn all_of(tables: &[Table], args: &AllArgs) -> Result<(), CliError> {
     // Before any work, so that what is missing for the last one does not come after the first.
     let works = tables.iter().map(|table| work(*table, args)).collect::<Result<Vec<_>, _>>()?;
     let common = &args.tuning.common;
@@ -81,7 +65,7 @@ fn all_of(tables: &[TableName], args: &AllArgs) -> Result<(), CliError> {
 /// The runs that there would be.
 fn planned(args: &PlanArgs) -> Result<(), CliError> {
     args.all.check()?;
-    let tables = if args.tables.is_empty() { TableName::value_variants() } else { &args.tables };
+    let tables = if args.tables.is_empty() { paper::ALL } else { &args.tables };
     let works = tables.iter().map(|table| work(*table, &args.all)).collect::<Result<Vec<_>, _>>()?;
     let only = args.all.tuning.common.only.as_deref();
     runs::check_only(&works, only)?;

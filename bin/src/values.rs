@@ -1,7 +1,9 @@
 //! The values of the protocols, and whether they are the paper's or chosen, for the report.
 
-use crate::table::{self, TABLE1, TABLE2};
-use crate::tuning::protocol::{self, TABLE3, TABLE6};
+use crate::dataset::Set;
+use crate::paper::{TABLE1, TABLE2};
+use crate::table;
+use crate::tuning::protocol;
 
 const PAPER: &str = "paper";
 const CHOSEN: &str = "chosen";
@@ -11,7 +13,6 @@ pub fn list() -> Vec<(String, String, &'static str)> {
     let seeds = |seeds: &[u64]| seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let line = |what: &str, value: String, source| (what.to_owned(), value, source);
     let filter = protocol::FILTER;
-    let cutout = |of: &protocol::Protocol| of.set.cutout();
     vec![
         line("tables 1 and 2: epochs", table::EPOCHS.to_string(), CHOSEN),
         line("tables 1 and 2: images in a step", table::BATCH_SIZE.to_string(), CHOSEN),
@@ -33,7 +34,7 @@ pub fn list() -> Vec<(String, String, &'static str)> {
         line("table 4: filter", format!("Gaussian, sigma {}, radius {}", filter.sigma, filter.radius), CHOSEN),
         line(
             "tables 5 and 6: cutout, side of the square",
-            format!("{} and {}", cutout(&TABLE3), cutout(&TABLE6)),
+            format!("{} and {}", Set::Cifar10.cutout(), Set::Cifar100.cutout()),
             CHOSEN,
         ),
         line("tables 5 and 6: flips, and shifts by up to so many of 32 pixels", protocol::SHIFT.to_string(), CHOSEN),

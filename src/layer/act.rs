@@ -123,20 +123,18 @@ impl<const C: usize, E: Dtype, D: Device<E> + Host<E>> Act<Chosen, C, E, D> {
 impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Act<A, C, E, D> {
     /// The tensors of the activation's parameters, in order.
     fn tensors(&self) -> Vec<&dyn AnyTensor<E, D>> {
-        if !self.definition.is_per_element() {
-            return self.params.iter().map(|tensor| tensor as &dyn AnyTensor<E, D>).collect();
+        if self.definition.is_per_element() {
+            return self.elements.as_ref().map(PerElement::tensors).unwrap_or_default();
         }
-        let elements = self.elements.iter().flat_map(|elements| &elements.params);
-        elements.map(|tensor| tensor as &dyn AnyTensor<E, D>).collect()
+        self.params.iter().map(|tensor| tensor as &dyn AnyTensor<E, D>).collect()
     }
 
     /// As [`tensors`](Self::tensors), for changing.
     fn tensors_mut(&mut self) -> Vec<&mut dyn AnyTensor<E, D>> {
-        if !self.definition.is_per_element() {
-            return self.params.iter_mut().map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect();
+        if self.definition.is_per_element() {
+            return self.elements.as_mut().map(PerElement::tensors_mut).unwrap_or_default();
         }
-        let elements = self.elements.iter_mut().flat_map(|elements| &mut elements.params);
-        elements.map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect()
+        self.params.iter_mut().map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect()
     }
 }
 

@@ -59,6 +59,18 @@ impl<E: Dtype, D: Storage<E>> PerElement<E, D> {
     }
 }
 
+impl<E: Dtype, D: Host<E>> PerElement<E, D> {
+    /// The parameters, in order.
+    pub(super) fn tensors(&self) -> Vec<&dyn AnyTensor<E, D>> {
+        self.params.iter().map(|tensor| tensor as &dyn AnyTensor<E, D>).collect()
+    }
+
+    /// As [`tensors`](Self::tensors), for changing.
+    pub(super) fn tensors_mut(&mut self) -> Vec<&mut dyn AnyTensor<E, D>> {
+        self.params.iter_mut().map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect()
+    }
+}
+
 /// One parameter. The kernels see its values in a row; its dimensions are those of the map.
 #[derive(Clone, Debug)]
 pub(super) struct Elements<E: Dtype, D: Storage<E>> {

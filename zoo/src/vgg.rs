@@ -71,6 +71,7 @@ macro_rules! models {
         $(
             #[doc = concat!("Convolutions in the stages of configuration ", $configuration, ".")]
             pub const $convolutions: [usize; 5] = [$n1, $n2, $n3, $n4, $n5];
+            const _: () = assert!($count == $n1 + $n2 + $n3 + $n4 + $n5 && $layers == $count + 3);
 
             networks!($convolutions false [$n1, $n2, $n3, $n4, $n5] $(#[$doc])* $net $small $trunk = Plain);
             networks!($convolutions true [$n1, $n2, $n3, $n4, $n5] $(#[$bn_doc])* $bn_net $bn_small $bn_trunk = Normed);

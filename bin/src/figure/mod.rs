@@ -24,6 +24,8 @@ pub use formula::figure1_rows;
 
 use crate::error::CliError;
 use crate::output::write_together;
+use crate::paper::{self, Table};
+use crate::scratch::protocol::Numbered;
 use layers::{COMPARED, LEARNED, parameters, units};
 use records::Records;
 use scene::Scene;
@@ -31,90 +33,117 @@ use scene::Scene;
 /// Height from which on nobody looks at a figure, in pixels: its file would be too large for many programs.
 const HIGHEST: f64 = 12_000.0;
 
-/// No arm is named: all are drawn.
-const ALL_ARMS: &[&str] = &[];
-
-/// What is known of a figure.
-struct Sheet {
-    name: &'static str,
-    input: &'static str,
-    title: &'static str,
-    draw: fn(&Records, &str) -> Result<Scene, CliError>,
-    /// The arms whose rows are drawn; all if none is named.
-    arms: &'static [&'static str],
+/// A figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// VLU and its derivative.
+    Formula,
+    /// Images before and after the filter.
+    Images,
+    /// The paper's figure of the test accuracy in the runs of a table.
+    Curves(Table, &'static Numbered),
+    /// The difference of each arm of a table to ReLU.
+    Differences(Table),
+    /// What PVLU learned in the runs of a table.
+    Parameters(Table),
+    /// The dead units in the runs of a table.
+    Units(Table),
 }
 
-/// Makes the variants, and the sheet of each.
-macro_rules! figures {
-    ($($figure:ident: $name:literal, $input:literal, $draw:path, $arms:expr, $title:literal;)*) => {
-        /// A figure.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Figure {
-            $(#[doc = $title] $figure,)*
-        }
+const FORMULA: Numbered =
+    Numbered { name: "figure1", title: "Figure 1: VLU and its derivative", about: "Figure 1: VLU and its derivative" };
+const IMAGES: Numbered = Numbered {
+    name: "figure4",
+    title: "Figure 4: images before and after the filter",
+    about: "Figure 4: images before and after the Gaussian filter",
+};
 
-        impl Figure {
-            /// All figures, in the order in which they are shown.
-            pub const ALL: &[Figure] = &[$(Figure::$figure),*];
-
-            const fn sheet(self) -> Sheet {
-                match self {
-                    $(Figure::$figure => Sheet { name: $name, input: $input, title: $title, draw: $draw, arms: $arms },)*
-                }
-            }
-        }
-    };
-}
-
-figures! {
-    Figure1: "figure1", "figure1.csv", formula::draw, ALL_ARMS, "Figure 1: VLU and its derivative";
-    Figure2: "figure2", "table1_epochs.csv", curves::draw, ALL_ARMS, "Figure 2: test accuracy in the runs of table 1";
-    Figure3: "figure3", "table2_epochs.csv", curves::draw, ALL_ARMS, "Figure 3: test accuracy in the runs of table 2";
-    Figure4: "figure4", "figure4.csv", images::draw, ALL_ARMS, "Figure 4: images before and after the filter";
-    Table1: "table1", "table1.csv", dots::draw, ALL_ARMS, "Table 1: difference to ReLU";
-    Table2: "table2", "table2.csv", dots::draw, ALL_ARMS, "Table 2: difference to ReLU";
-    Table3: "table3", "table3.csv", dots::draw, ALL_ARMS, "Table 3: difference to ReLU";
-    Table4: "table4", "table4.csv", dots::draw, ALL_ARMS, "Table 4: difference to ReLU";
-    Table5: "table5", "table5.csv", dots::draw, ALL_ARMS, "Table 5: difference to ReLU";
-    Table6: "table6", "table6.csv", dots::draw, ALL_ARMS, "Table 6: difference to ReLU";
-    Parameters1: "table1_parameters", "table1_parameters.csv", parameters, LEARNED, "Table 1: what PVLU learned";
-    Parameters2: "table2_parameters", "table2_parameters.csv", parameters, LEARNED, "Table 2: what PVLU learned";
-    Parameters3: "table3_parameters", "table3_parameters.csv", parameters, LEARNED, "Table 3: what PVLU learned";
-    Parameters4: "table4_parameters", "table4_parameters.csv", parameters, LEARNED, "Table 4: what PVLU learned";
-    Parameters5: "table5_parameters", "table5_parameters.csv", parameters, LEARNED, "Table 5: what PVLU learned";
-    Parameters6: "table6_parameters", "table6_parameters.csv", parameters, LEARNED, "Table 6: what PVLU learned";
-    Units1: "table1_units", "table1_units.csv", units, COMPARED, "Table 1: dead units";
-    Units2: "table2_units", "table2_units.csv", units, COMPARED, "Table 2: dead units";
-    Units3: "table3_units", "table3_units.csv", units, COMPARED, "Table 3: dead units";
-    Units4: "table4_units", "table4_units.csv", units, COMPARED, "Table 4: dead units";
-    Units5: "table5_units", "table5_units.csv", units, COMPARED, "Table 5: dead units";
-    Units6: "table6_units", "table6_units.csv", units, COMPARED, "Table 6: dead units";
-}
+/// Draws a figure from the rows of its file, below its title.
+type Draw = fn(&Records, &str) -> Result<Scene, CliError>;
 
 impl Figure {
+    /// Those that the paper numbers, in its order.
+    pub fn numbered() -> impl Iterator<Item = (Self, &'static Numbered)> {
+        let curves = paper::ALL.iter().filter_map(|table| {
+            let numbered = table.scratch()?.curves?;
+            Some((Figure::Curves(*table, numbered), numbered))
+        });
+        std::iter::once((Figure::Formula, &FORMULA)).chain(curves).chain([(Figure::Images, &IMAGES)])
+    }
+
+    /// All figures, in the order in which they are shown.
+    pub fn all() -> Vec<Self> {
+        let kinds: [fn(Table) -> Self; 3] = [Figure::Differences, Figure::Parameters, Figure::Units];
+        let of_tables = kinds.into_iter().flat_map(|kind| paper::ALL.iter().map(move |table| kind(*table)));
+        Self::numbered().map(|(figure, _)| figure).chain(of_tables).collect()
+    }
+
     /// Name of its files, without an ending.
-    pub const fn name(self) -> &'static str {
-        self.sheet().name
+    pub fn name(self) -> String {
+        match self {
+            Figure::Formula => FORMULA.name.to_owned(),
+            Figure::Images => IMAGES.name.to_owned(),
+            Figure::Curves(_, numbered) => numbered.name.to_owned(),
+            Figure::Differences(table) => table.name().to_owned(),
+            Figure::Parameters(table) => format!("{}_parameters", table.name()),
+            Figure::Units(table) => format!("{}_units", table.name()),
+        }
     }
 
     /// The file that it is drawn from.
-    pub const fn input(self) -> &'static str {
-        self.sheet().input
+    pub fn input(self) -> String {
+        match self {
+            Figure::Curves(table, _) => format!("{}_epochs.csv", table.name()),
+            _ => format!("{}.csv", self.name()),
+        }
     }
 
     /// What it shows.
-    pub const fn title(self) -> &'static str {
-        self.sheet().title
+    pub fn title(self) -> String {
+        match self {
+            Figure::Formula => FORMULA.title.to_owned(),
+            Figure::Images => IMAGES.title.to_owned(),
+            Figure::Curves(_, numbered) => numbered.title.to_owned(),
+            Figure::Differences(table) => format!("Table {}: difference to ReLU", table.number()),
+            Figure::Parameters(table) => format!("Table {}: what PVLU learned", table.number()),
+            Figure::Units(table) => format!("Table {}: dead units", table.number()),
+        }
     }
 
-    /// Whether it is drawn from a file of a table.
-    pub fn is_of(self, table: &str) -> bool {
-        self.input().strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '_']))
+    fn how(self) -> Draw {
+        match self {
+            Figure::Formula => formula::draw,
+            Figure::Images => images::draw,
+            Figure::Curves(..) => curves::draw,
+            Figure::Differences(_) => dots::draw,
+            Figure::Parameters(_) => parameters,
+            Figure::Units(_) => units,
+        }
+    }
+
+    /// The arms whose rows are drawn; all if none is named.
+    fn arms(self) -> &'static [&'static str] {
+        match self {
+            Figure::Parameters(_) => LEARNED,
+            Figure::Units(_) => COMPARED,
+            _ => &[],
+        }
+    }
+
+    /// The table whose runs it is drawn from.
+    pub fn table(self) -> Option<Table> {
+        match self {
+            Figure::Formula | Figure::Images => None,
+            Figure::Curves(table, _)
+            | Figure::Differences(table)
+            | Figure::Parameters(table)
+            | Figure::Units(table) => Some(table),
+        }
     }
 
     /// Whether a row is drawn, or is damaged.
     fn shows(self, row: &records::Row<'_>) -> bool {
-        let arms = self.sheet().arms;
+        let arms = self.arms();
         arms.is_empty() || row.text("arm").map_or(true, |arm| arms.contains(&arm))
     }
 }
@@ -123,11 +152,11 @@ impl Figure {
 ///
 /// One whose file is damaged is among them, for [`draw`] to say why it cannot be drawn.
 pub fn available(from: &Path) -> Vec<Figure> {
-    let has_rows = |figure: &&Figure| {
+    let has_rows = |figure: &Figure| {
         let path = from.join(figure.input());
         path.is_file() && Records::read(&path).map_or(true, |records| records.rows().any(|row| figure.shows(&row)))
     };
-    Figure::ALL.iter().filter(has_rows).copied().collect()
+    Figure::all().into_iter().filter(has_rows).collect()
 }
 
 /// Draws a figure from the files in a folder, and writes it as SVG and as PNG: both, or an error and neither.
@@ -154,17 +183,17 @@ impl Drawing {
     /// Draws a figure from the rows of its file.
     pub fn of_records(figure: Figure, records: &Records) -> Result<Self, CliError> {
         if !records.rows().any(|row| figure.shows(&row)) {
-            let arms = figure.sheet().arms.join(" or ");
+            let arms = figure.arms().join(" or ");
             let of = if arms.is_empty() { String::new() } else { format!(" of arm {arms}") };
             return Err(records.error(format!("expected rows{of} below the header, found none")));
         }
-        let scene = (figure.sheet().draw)(records, figure.title())?;
+        let scene = figure.how()(records, &figure.title())?;
         let drawn = if scene.height <= HIGHEST { raster::png(&scene) } else { None };
         let png = drawn.ok_or_else(|| {
             let (height, name) = (scene.height, figure.name());
             records.error(format!("expected rows for a figure of at most {HIGHEST} pixels, {name} has {height}"))
         })?;
-        Ok(Self { figure, svg: svg::svg(&scene, figure.name()), png })
+        Ok(Self { figure, svg: svg::svg(&scene, &figure.name()), png })
     }
 
     /// Writes the SVG and the PNG in a folder: both or neither.

@@ -62,7 +62,7 @@ pub fn page(report: &Report<'_>) -> String {
 }
 
 fn section(out: &mut String, table: &Table) {
-    let _ = writeln!(out, "<section id=\"{}-section\">\n<h2>{}</h2>", escaped(&table.name), escaped(&table.heading));
+    let _ = writeln!(out, "<section id=\"{}-section\">\n<h2>{}</h2>", escaped(table.name), escaped(&table.heading));
     if !table.comparison.grid.rows.is_empty() {
         grid(out, &table.comparison.grid, "");
     }
@@ -78,7 +78,7 @@ fn section(out: &mut String, table: &Table) {
 }
 
 fn figure(out: &mut String, drawing: &Drawing) {
-    let caption = escaped(drawing.figure.title());
+    let caption = escaped(&drawing.figure.title());
     let _ = writeln!(out, "<figure>\n{}<figcaption>{caption}</figcaption>\n</figure>", drawing.svg);
 }
 

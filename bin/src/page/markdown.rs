@@ -46,7 +46,7 @@ fn list(out: &mut String, items: impl Iterator<Item = String>) {
 }
 
 fn figure(out: &mut String, drawing: &Drawing) {
-    let _ = writeln!(out, "\n![{}]({}.svg)", plain(drawing.figure.title()), drawing.figure.name());
+    let _ = writeln!(out, "\n![{}]({}.svg)", plain(&drawing.figure.title()), drawing.figure.name());
 }
 
 fn grid(out: &mut String, grid: &Grid<'_>) {

@@ -13,11 +13,9 @@ use crate::error::CliError;
 use crate::figure::records::{Records, slot};
 use crate::figure::{Drawing, available};
 use crate::output::write_atomically;
+use crate::paper;
 use comparison::Comparison;
 use details::Details;
-
-/// The tables of the paper.
-const TABLES: [u8; 6] = [1, 2, 3, 4, 5, 6];
 
 const HEADING: &str = "Reproduction of the tables on PVLU";
 
@@ -47,7 +45,7 @@ struct Report<'a> {
 
 /// A table of the paper.
 struct Table {
-    name: String,
+    name: &'static str,
     heading: String,
     comparison: Comparison,
     details: Option<Details>,
@@ -78,10 +76,10 @@ pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2
 }
 
 /// HTML and Markdown on one table, from the contents of its CSV file and, if there is one, its JSON file.
-pub fn of_table(number: u8, csv: &[u8], json: Option<&[u8]>) -> Result<[String; 2], CliError> {
-    let path = |ending: &str| PathBuf::from(format!("table{number}.{ending}"));
+pub fn of_table(of: paper::Table, csv: &[u8], json: Option<&[u8]>) -> Result<[String; 2], CliError> {
+    let path = |ending: &str| PathBuf::from(format!("{}.{ending}", of.name()));
     let records = Records::parse(&path("csv"), csv)?;
-    let mut table = Table::of(number, &records)?;
+    let mut table = Table::of(of, &records)?;
     table.details = json.map_or(Ok(None), |json| Details::parse(&path("json"), json))?;
     let values = Grid { caption: String::new(), headings: Vec::new(), names: 0, rows: Vec::new() };
     let report = Report { heading: HEADING, notices: Vec::new(), tables: vec![table], figures: Vec::new(), values };
@@ -90,36 +88,36 @@ pub fn of_table(number: u8, csv: &[u8], json: Option<&[u8]>) -> Result<[String; 
 
 impl Table {
     /// What the rows of its CSV file say.
-    fn of(number: u8, records: &Records) -> Result<Self, CliError> {
-        let heading = format!("Table {number}");
+    fn of(of: paper::Table, records: &Records) -> Result<Self, CliError> {
+        let heading = format!("Table {}", of.number());
         let comparison = Comparison::of(records, &heading)?;
-        Ok(Self { name: format!("table{number}"), heading, comparison, details: None, figures: Vec::new() })
+        Ok(Self { name: of.name(), heading, comparison, details: None, figures: Vec::new() })
     }
 }
 
 impl<'a> Report<'a> {
     fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
         // What is to be told, and of which tables.
-        let mut told: Vec<(String, Vec<String>)> = Vec::new();
+        let mut told: Vec<(String, Vec<&str>)> = Vec::new();
         let mut tables = Vec::new();
         let mut missing = Vec::new();
         let mut figures = Vec::new();
         for figure in available(from) {
             figures.push(Drawing::of(figure, from)?);
         }
-        for number in TABLES {
-            let name = format!("table{number}");
+        for of in paper::ALL {
+            let (name, number) = (of.name(), of.number());
             let path = from.join(format!("{name}.csv"));
             let records = if path.exists() { Some(Records::read(&path)?) } else { None };
             let Some(records) = records.filter(|records| records.rows().next().is_some()) else {
-                missing.push(number.to_string());
+                missing.push(number);
                 continue;
             };
-            let mut table = Table::of(number, &records)?;
+            let mut table = Table::of(*of, &records)?;
             table.details = Details::read(&from.join(format!("{name}.json")))?;
-            (table.figures, figures) = figures.into_iter().partition(|drawing| drawing.figure.is_of(&name));
+            (table.figures, figures) = figures.into_iter().partition(|drawing| drawing.figure.table() == Some(*of));
             for notice in &table.comparison.notices {
-                slot(&mut told, notice.clone()).push(number.to_string());
+                slot(&mut told, notice.clone()).push(number);
             }
             tables.push(table);
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Group, Report};
-use crate::published;
+use crate::paper;
 use crate::statistics::{Paired, percent};
 
 impl Report<'_> {
@@ -17,7 +17,7 @@ impl Report<'_> {
             "" => config.get("epochs").to_owned(),
             first => format!("{first} + {}", config.get("epochs")),
         };
-        let title = published::title(config.get("table"));
+        let title = paper::find(config.get("table")).map_or("", paper::Table::title);
         let (data, preset) = (config.get("data"), config.get("preset"));
         let mut text = format!(
             "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seed{}; test accuracy in %, mean and standard error over \

@@ -8,8 +8,8 @@ use pvlu_zoo::registry;
 use super::config::{Config, NUMERICS};
 use crate::args::Preset;
 use crate::dataset::Set;
-use crate::table;
-use crate::tuning::protocol::{self, RESERVED};
+use crate::paper::{self, Table};
+use crate::tuning::RESERVED;
 
 /// Keys whose values are counts.
 const COUNTS: [&str; 8] =
@@ -53,17 +53,19 @@ pub fn check_address(table: &str, address: &str) -> Result<(), String> {
 fn check_parts([table, model, arm, seed]: [&str; 4]) -> Result<Option<&str>, String> {
     // As a number is written: no sign, no zeros before it.
     expect("seed", seed.parse::<u64>().is_ok_and(|number| number.to_string() == seed))?;
-    if let Some(table) = table::TABLES.into_iter().find(|of| of.name == table) {
-        expect("model", model == table.model)?;
-        expect("arm", is_name(arm))?;
-        return Ok(registry::activation(arm).ok().map(|_| arm));
+    match paper::find(table) {
+        Some(Table::Scratch(table)) => {
+            expect("model", model == table.model)?;
+            expect("arm", is_name(arm))?;
+            Ok(registry::activation(arm).ok().map(|_| arm))
+        }
+        Some(Table::Tuning(table)) => {
+            expect("model", registry::find(model).is_ok())?;
+            expect("arm", is_name(arm))?;
+            Ok(table.arms.iter().find(|of| of.name == arm).map(|arm| arm.activation))
+        }
+        None => Err("expected the name of a table, found another".to_owned()),
     }
-    let Some(protocol) = protocol::TABLES.into_iter().find(|of| of.name == table) else {
-        return Err("expected the name of a table, found another".to_owned());
-    };
-    expect("model", registry::find(model).is_ok())?;
-    expect("arm", is_name(arm))?;
-    Ok(protocol.arms.iter().find(|of| of.name == arm).map(|arm| arm.activation))
 }
 
 /// Whether an arm can be called so: an activation of the user's own has a name of letters, digits and `_`.

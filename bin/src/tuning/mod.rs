@@ -20,7 +20,7 @@ use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Sp
 use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 
 use self::pretrained::{Origin, Pretrained};
-pub use self::protocol::{ARMS, RESERVED};
+pub use self::protocol::{ARMS, FILTER, RESERVED};
 use self::protocol::{Arm, FIRST, PRETRAIN, Protocol};
 use crate::args::{Preset, TuningArgs, all_of, of_table};
 use crate::dataset::{Chosen, Parts, choose};
@@ -33,9 +33,6 @@ use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
 use crate::runs::{Context, Plan, Planned, Work};
-
-/// A table by its subcommand.
-pub use self::protocol::{FILTER, TABLE3, TABLE4, TABLE5, TABLE6};
 
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;

@@ -202,8 +202,8 @@ pub fn build(model: &str, classes: usize, weights: Start) -> Result<Box<dyn Mode
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::{TABLE3, TABLE5, TABLE6};
     use super::*;
+    use crate::paper::{TABLE3, TABLE5, TABLE6};
 
     #[test]
     fn usual_names_are_found_and_others_are_not() {

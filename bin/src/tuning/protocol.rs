@@ -1,4 +1,4 @@
-//! What tables 3 to 6 of the paper are: one line a value. "paper" marks what the text says, "chosen" what the project decided
+//! What a table of pretrained networks says, and the values that are the same for all: one line a value. "paper" marks what the text says, "chosen" what the project decided
 //! where the text is silent.
 
 use pvlu_zoo::registry;
@@ -13,6 +13,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// What the table shows.
     pub title: &'static str,
+    /// The same for a person who has to choose one.
+    pub about: &'static str,
     /// The data set. Paper.
     pub set: Set,
     /// The models. Paper.
@@ -123,17 +125,17 @@ impl Protocol {
 }
 
 /// ReLU as the first phase left it.
-const RELU: Arm = Arm { name: "relu", activation: "relu", trained: false, affine: false };
+pub const RELU: Arm = Arm { name: "relu", activation: "relu", trained: false, affine: false };
 /// ReLU with as much training as the others: what a gain of theirs over [`RELU`] may be due to.
-const RELU_AFFINE: Arm = Arm { name: "relu_affine", activation: "relu", trained: true, affine: true };
+pub const RELU_AFFINE: Arm = Arm { name: "relu_affine", activation: "relu", trained: true, affine: true };
 /// ReLU that goes on with what the first phase trained.
-const RELU_MORE: Arm = Arm { name: "relu", activation: "relu", trained: true, affine: false };
+pub const RELU_MORE: Arm = Arm { name: "relu", activation: "relu", trained: true, affine: false };
 /// One more parameter a channel, from slope 0, where it equals ReLU.
-const PRELU: Arm = Arm { name: "prelu", activation: "prelu", trained: true, affine: false };
+pub const PRELU: Arm = Arm { name: "prelu", activation: "prelu", trained: true, affine: false };
 /// The sine without training of its own.
-const VLU: Arm = Arm { name: "vlu", activation: "vlu", trained: true, affine: false };
+pub const VLU: Arm = Arm { name: "vlu", activation: "vlu", trained: true, affine: false };
 /// The paper's, from alpha 0 and beta 1, where it equals ReLU.
-const PVLU: Arm = Arm { name: "pvlu", activation: "pvlu", trained: true, affine: false };
+pub const PVLU: Arm = Arm { name: "pvlu", activation: "pvlu", trained: true, affine: false };
 
 /// Names of all arms.
 pub const ARMS: [&str; 5] = ["relu", "relu_affine", "prelu", "vlu", "pvlu"];
@@ -196,109 +198,4 @@ pub mod quick {
     pub const BATCH_SIZE: usize = 32;
     /// Seeds.
     pub const SEEDS: &[u64] = &[0];
-}
-
-/// Table 3.
-pub const TABLE3: Protocol = Protocol {
-    name: "table3",
-    title: "Table 3: pretrained VGG on CIFAR-10, frozen but for the parameters of the activations",
-    set: Set::Cifar10,
-    models: &["vgg16", "vgg19"],
-    quick_models: &["vgg16_bn"],
-    transfer: true,
-    first: First::Head,
-    batch_norm: false,
-    filtered: false,
-    augmented: false,
-    arms: &[RELU, RELU_AFFINE, PRELU, PVLU],
-    published: &[
-        Published { model: "vgg16", relu: 0.8695, pvlu: 0.8819, rel_error_decrease: 0.095 },
-        Published { model: "vgg19", relu: 0.8998, pvlu: 0.9106, rel_error_decrease: 0.107 },
-    ],
-};
-
-/// Table 4.
-pub const TABLE4: Protocol = Protocol {
-    name: "table4",
-    title: "Table 4: the same on Gaussian-filtered CIFAR-10",
-    batch_norm: true,
-    filtered: true,
-    published: &[
-        Published { model: "vgg16", relu: 0.8489, pvlu: 0.8630, rel_error_decrease: 0.093 },
-        Published { model: "vgg19", relu: 0.8234, pvlu: 0.8405, rel_error_decrease: 0.097 },
-    ],
-    ..TABLE3
-};
-
-/// Table 5.
-pub const TABLE5: Protocol = Protocol {
-    name: "table5",
-    title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the activations",
-    set: Set::Cifar10,
-    models: &["resnet50", "resnet101v2", "resnet152v2"],
-    quick_models: &["cifar_resnet20"],
-    transfer: false,
-    first: First::BatchNorm,
-    batch_norm: true,
-    filtered: false,
-    augmented: true,
-    arms: &[RELU_MORE, PRELU, VLU, PVLU],
-    published: &[
-        Published { model: "resnet50", relu: 0.9546, pvlu: 0.9582, rel_error_decrease: 0.079 },
-        Published { model: "resnet101v2", relu: 0.9571, pvlu: 0.9620, rel_error_decrease: 0.112 },
-        Published { model: "resnet152v2", relu: 0.9639, pvlu: 0.9649, rel_error_decrease: 0.028 },
-    ],
-};
-
-/// Table 6.
-pub const TABLE6: Protocol = Protocol {
-    name: "table6",
-    title: "Table 6: the same on CIFAR-100",
-    set: Set::Cifar100,
-    published: &[
-        Published { model: "resnet50", relu: 0.799, pvlu: 0.807, rel_error_decrease: 0.041 },
-        Published { model: "resnet101v2", relu: 0.8066, pvlu: 0.8129, rel_error_decrease: 0.033 },
-        Published { model: "resnet152v2", relu: 0.8166, pvlu: 0.8252, rel_error_decrease: 0.047 },
-    ],
-    ..TABLE5
-};
-
-/// The tables of pretrained networks.
-pub const TABLES: [&Protocol; 4] = [&TABLE3, &TABLE4, &TABLE5, &TABLE6];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arms_and_published_numbers_fit() {
-        for table in TABLES {
-            assert!(table.arms.iter().all(|arm| ARMS.contains(&arm.name)));
-            assert_eq!(table.arms[0].name, "relu");
-            assert!(table.published.iter().map(|published| published.model).eq(table.models.iter().copied()));
-            for published in table.published {
-                let decrease = crate::statistics::rel_error_decrease(published.relu, published.pvlu);
-                // Printed accuracies are rounded.
-                assert!((decrease - published.rel_error_decrease).abs() < 3e-3, "{} {}", table.name, published.model);
-            }
-        }
-    }
-
-    #[test]
-    fn arms_train_what_is_theirs() {
-        let trained = |table: &Protocol, name: &str, has_batch_norm: bool| {
-            let arm = table.arms.iter().find(|arm| arm.name == name).unwrap();
-            table.policy(arm, has_batch_norm)
-        };
-        assert_eq!(trained(&TABLE3, "relu", false), None);
-        assert_eq!(trained(&TABLE3, "pvlu", true), Some(FreezePolicy::ACTIVATIONS));
-        let biases = FreezePolicy { biases: true, batch_norm_affine: true, ..FreezePolicy::ACTIVATIONS };
-        assert_eq!(trained(&TABLE3, "relu_affine", false), Some(biases));
-        let batch_norm =
-            FreezePolicy { batch_norm_affine: true, batch_norm_statistics: true, ..FreezePolicy::ACTIVATIONS };
-        for name in ["relu", "prelu", "vlu", "pvlu"] {
-            assert_eq!(trained(&TABLE6, name, true), Some(batch_norm));
-        }
-        assert_eq!(trained(&TABLE4, "pvlu", true), Some(batch_norm));
-    }
 }

@@ -61,8 +61,7 @@ pub enum Command {
 /// Whose names and layouts a file of weights can have.
 fn source() -> impl TypedValueParser<Value = Source> {
     let choice = Source::to_choose_from().map(|source| PossibleValue::new(source.name()).help(source.about()));
-    // A name that is none of these does not come to be looked for.
-    PossibleValuesParser::new(choice).map(|name| Source::named(&name).unwrap_or(Source::Native))
+    PossibleValuesParser::new(choice).try_map(|name| Source::named(&name).ok_or("no such source"))
 }
 
 /// Data sets.

@@ -1,7 +1,11 @@
 use std::collections::HashSet;
 
+use pvlu::activation::Relu;
+use pvlu::layer::builder::TrunkAndHead;
+
 use super::*;
-use crate::registry::{Entry, find, models};
+use crate::registry::{Entry, Sides, find, models};
+use crate::resnet::cifar::{OpenHead, ResNet20Trunk};
 
 fn cards() -> Vec<(&'static Entry, &'static Card)> {
     models().iter().filter_map(|entry| Some((entry, entry.card()?))).collect()
@@ -20,6 +24,15 @@ fn every_model_has_a_card_that_agrees_with_it() {
         let labels = card.weights.first().map_or(entry.classes(), |first| crate::labels::of(first.labels).len());
         assert_eq!(labels, entry.classes(), "{}", entry.name);
     }
+}
+
+#[test]
+fn a_model_has_the_card_that_it_was_given_and_else_none() {
+    let sides = Sides::Any { least: 8, default: 32 };
+    let bare = Entry::new::<TrunkAndHead<ResNet20Trunk<Relu>, OpenHead>>("mine", sides, 5, |_| Vec::new());
+    assert_eq!(bare.card(), None);
+    let mine = Card { about: "mine", paper: None, ..*card("cifar_resnet20") };
+    assert_eq!(bare.with_card(mine).card(), Some(&mine));
 }
 
 /// The constants are written without the checks of `Preprocessing::new`.

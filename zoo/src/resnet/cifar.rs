@@ -72,6 +72,8 @@ macro_rules! models {
         [$($weights_a:expr),* $(,)?] [$($weights_b:expr),* $(,)?];
     )*) => {
         $(
+            const _: () = assert!($layers == 6 * $blocks + 2 && $count == 3 * $blocks);
+
             #[doc = concat!("ResNet-", $layers, " for 32x32 images, with shortcut A.")]
             pub type $a<A, const CLASSES: usize = 10> = TrunkAndHead<$trunk_a<A>, Head<CLASSES>>;
             #[doc = concat!("[`", stringify!($a), "`] without its head.")]
@@ -125,7 +127,8 @@ const CHEN_100: Preprocessing =
     Preprocessing::small(Normalization { mean: [0.507, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2761] });
 
 const fn idelbayev(place: &'static str, top1: f32) -> Weights {
-    let (source, labels, license) = (Source::Idelbayev, LabelSet::Cifar10, Some("BSD-2-Clause"));
+    let (source, labels) = (Source::Idelbayev, LabelSet::Cifar10);
+    let license = Some(source.code_license());
     Weights { source, place, labels, preprocessing: IDELBAYEV, license, top1: Some(top1) }
 }
 
@@ -134,8 +137,8 @@ const fn chen(place: &'static str, labels: LabelSet, top1: f32) -> Weights {
         LabelSet::Cifar100 => CHEN_100,
         _ => CHEN_10,
     };
-    let (source, license) = (Source::Chen, Some("BSD-3-Clause"));
-    Weights { source, place, labels, preprocessing, license, top1: Some(top1) }
+    let source = Source::Chen;
+    Weights { source, place, labels, preprocessing, license: Some(source.code_license()), top1: Some(top1) }
 }
 
 models! {

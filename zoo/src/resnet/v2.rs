@@ -84,6 +84,7 @@ macro_rules! models {
 
             #[doc = concat!("Blocks in the stages of [`", stringify!($net), "`].")]
             pub const $blocks: [usize; 4] = [$b2, $b3, $b4, $b5];
+            const _: () = assert!($count == $b2 + $b3 + $b4 + $b5);
 
             architecture!($net, names($blocks));
         )*

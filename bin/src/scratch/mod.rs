@@ -1,5 +1,7 @@
 //! Tables 1 and 2: networks trained from scratch, every activation with every seed.
 
+pub mod protocol;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -10,8 +12,9 @@ use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits};
 
+use self::protocol::Protocol;
 use crate::args::{TableArgs, all_of, of_table};
-use crate::dataset::{Chosen, Parts, Set, choose};
+use crate::dataset::{Chosen, Parts, choose};
 use crate::device::placed;
 use crate::error::CliError;
 use crate::inspect;
@@ -21,7 +24,7 @@ use crate::runs::config::Config;
 use crate::runs::record::{Record, Status};
 use crate::runs::store::Job;
 use crate::runs::{Context, Plan, Planned, Work};
-use crate::table::{self, Table, quick};
+use crate::table::{self, quick};
 
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
@@ -32,7 +35,7 @@ const QUICK_IMAGES: (usize, usize) = (quick::TRAIN, quick::TEST);
 /// A table of networks trained from scratch.
 #[derive(Debug)]
 pub struct Scratch {
-    table: &'static Table,
+    table: &'static Protocol,
     classes: usize,
     epochs: u64,
     batch_size: usize,
@@ -46,8 +49,8 @@ pub struct Scratch {
 
 impl Scratch {
     /// Finds the images, and fills in what the user left open.
-    pub fn new(table: &'static Table, args: &TableArgs) -> Result<Self, CliError> {
-        let chosen = choose(Set::Cifar100, &args.common, QUICK_IMAGES)?;
+    pub fn new(table: &'static Protocol, args: &TableArgs) -> Result<Self, CliError> {
+        let chosen = choose(table.set, &args.common, QUICK_IMAGES)?;
         let mut notes = chosen.notes();
         let parts = chosen.parts(&args.common, QUICK_IMAGES)?;
         let Chosen { dataset, preset, .. } = &chosen;
