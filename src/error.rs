@@ -2,6 +2,17 @@
 
 use dfdx::tensor::CpuError;
 
+/// The sizes of which [`Error::MapSize`] speaks, channels by rows by columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapSizes {
+    /// Of the maps that the activation has parameters for.
+    pub expected: String,
+    /// Of the images that give such maps.
+    pub image: String,
+    /// Of the map that it was applied to.
+    pub found: String,
+}
+
 /// An error of a layer, a loss or a walk over a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,12 +35,8 @@ pub enum Error {
     MapSize {
         /// The activation.
         activation: &'static str,
-        /// The size of the maps that it has parameters for, channels by rows by columns.
-        expected: String,
-        /// The size of the images that give such maps.
-        image: String,
-        /// The size of the map.
-        found: String,
+        /// The sizes, in a box: they would make every error of this crate larger.
+        sizes: Box<MapSizes>,
     },
     /// An activation with a parameter for each element was not told the size of its maps.
     NoMapSize {
@@ -106,10 +113,11 @@ impl std::fmt::Display for Error {
                 f,
                 "a layer has the type of activation {expected}, not of one that is chosen: swap it for {found} instead"
             ),
-            Error::MapSize { activation, expected, image, found } => write!(
+            Error::MapSize { activation, sizes } => write!(
                 f,
-                "activation {activation} has a parameter for each element of a map of {expected}, as images of {image} \
-                 give it; found a map of {found}"
+                "activation {activation} has a parameter for each element of a map of {}, as images of {} give it; \
+                 found a map of {}",
+                sizes.expected, sizes.image, sizes.found
             ),
             Error::NoMapSize { activation, found } => write!(
                 f,

@@ -154,10 +154,8 @@ fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: Option<&[
         planes::forward::<F, E>(level, layout, x, params, y);
         return;
     }
-    if const { F::LONG_ROWS } {
-        if columns::suit(layout) {
-            return columns::forward::<F, E>(level, layout, x, params, y);
-        }
+    if const { F::LONG_ROWS } && columns::suit(layout) {
+        return columns::forward::<F, E>(level, layout, x, params, y);
     }
     rows::forward::<F, E>(level, layout, x, params, y);
 }
@@ -235,10 +233,8 @@ impl<E: Element> Pass<'_, E> {
         if self.layout.is_planar() {
             return planes::backward::<F, E, INPUT, PARAMS>(self, grad_x);
         }
-        if const { F::LONG_ROWS } {
-            if columns::suit(self.layout) {
-                return columns::backward::<F, E, INPUT, PARAMS>(self, grad_x);
-            }
+        if const { F::LONG_ROWS } && columns::suit(self.layout) {
+            return columns::backward::<F, E, INPUT, PARAMS>(self, grad_x);
         }
         rows::backward::<F, E, INPUT, PARAMS>(self, grad_x)
     }
