@@ -24,19 +24,13 @@ pub enum Error {
     MapSize {
         /// The activation.
         activation: &'static str,
-        /// The size of the maps that it has parameters for, channels by rows by columns.
-        expected: String,
-        /// The size of the images that give such maps.
-        image: String,
-        /// The size of the map.
-        found: String,
+        /// The sizes.
+        sizes: Box<MapSizes>,
     },
     /// An activation with a parameter for each element was not told the size of its maps.
     NoMapSize {
         /// The activation.
         activation: &'static str,
-        /// The size of the map that it was applied to.
-        found: String,
     },
     /// A layer with any number of outputs was not told how many it has.
     NoOutputs,
@@ -92,6 +86,17 @@ pub enum Error {
     },
 }
 
+/// The sizes of an [`Error::MapSize`], channels by rows by columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapSizes {
+    /// Of the maps that there are parameters for.
+    pub expected: String,
+    /// Of the images that give such maps.
+    pub image: String,
+    /// Of the map.
+    pub found: String,
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -106,15 +111,18 @@ impl std::fmt::Display for Error {
                 f,
                 "a layer has the type of activation {expected}, not of one that is chosen: swap it for {found} instead"
             ),
-            Error::MapSize { activation, expected, image, found } => write!(
+            Error::MapSize { activation, sizes } => {
+                let MapSizes { expected, image, found } = &**sizes;
+                write!(
+                    f,
+                    "activation {activation} has a parameter for each element of a map of {expected}, as images of \
+                     {image} give it; found a map of {found}"
+                )
+            }
+            Error::NoMapSize { activation } => write!(
                 f,
-                "activation {activation} has a parameter for each element of a map of {expected}, as images of {image} \
-                 give it; found a map of {found}"
-            ),
-            Error::NoMapSize { activation, found } => write!(
-                f,
-                "activation {activation} has a parameter for each element and was not told the size of its maps, found \
-                 one of {found}: call choose_activation first"
+                "activation {activation} has a parameter for each element and was not told the size of its maps: call \
+                 choose_activation first"
             ),
             Error::NoOutputs => f.write_str("a layer was not told how many outputs it has: call set_outputs first"),
             Error::Window { size, kernel, stride, padding } => write!(

@@ -9,7 +9,7 @@ use dfdx::tensor::{Storage, Tensor, UniqueId};
 use super::any_tensor::{AnyTensor, Host};
 use super::outline::Extent;
 use crate::activation::Definition;
-use crate::error::Error;
+use crate::error::{Error, MapSizes};
 use crate::tape::LeafGradients;
 
 /// The maps that an activation with a parameter for each element is applied to.
@@ -52,9 +52,9 @@ impl<E: Dtype, D: Storage<E>> PerElement<E, D> {
             Some(elements) if elements.site.map == map => Ok(elements),
             Some(Self { site, .. }) => {
                 let [expected, image, found] = [site.map, site.image, map].map(|size| size.to_string());
-                Err(Error::MapSize { activation, expected, image, found })
+                Err(Error::MapSize { activation, sizes: Box::new(MapSizes { expected, image, found }) })
             }
-            None => Err(Error::NoMapSize { activation, found: map.to_string() }),
+            None => Err(Error::NoMapSize { activation }),
         }
     }
 }
