@@ -39,7 +39,7 @@ pub struct Cli {
 /// How much work a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// A few minutes: small counts, one seed
+    /// A few minutes: small counts, few seeds
     Quick,
     /// The paper's protocol: all images, 100 epochs, all seeds
     Paper,
