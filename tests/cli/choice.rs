@@ -131,7 +131,7 @@ fn a_formula_is_an_arm_of_a_table() {
     let long = "a".repeat(65);
     place.run(&format!("table1 --activations {long}=x*sigmoid(x)")).failed_in_one_line(2, &["no name of an arm"]);
 
-    let table1 = "table1 --limit-train 40 --limit-test 20 --epochs 1 --quiet --out other --activations";
+    let table1 = "table1 --limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --quiet --out other --activations";
     place.run(&format!("{table1} relu,mine=x*sigmoid(a*x);a=1 --activations gelu")).succeeded();
     let text = fs::read_to_string(place.path("other/table1.csv")).unwrap();
     for arm in ["/relu/", "/mine/", "/gelu/"] {
@@ -145,7 +145,8 @@ fn a_formula_is_an_arm_of_a_table() {
 #[test]
 fn slopes_for_each_element_train_and_come_back_for_the_images_that_they_are_of() {
     let place = Place::new();
-    let table1 = "table1 --limit-train 40 --limit-test 20 --epochs 1 --quiet --activations relu,prelu_element";
+    let table1 =
+        "table1 --limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --quiet --activations relu,prelu_element";
     place.run(table1).succeeded();
     let runs = place.csv("table1.csv");
     let trained =

@@ -10,7 +10,7 @@ use pvlu_zoo_cli::runs::record::Record;
 use crate::support::{Csv, Place};
 
 const SMALL: &str =
-    "table1 --limit-train 40 --limit-test 20 --epochs 2 --batch-size 20 --activations relu,pvlu --quiet";
+    "table1 --limit-train 40 --limit-test 20 --epochs 2 --seeds 0 --batch-size 20 --activations relu,pvlu --quiet";
 const RELU: &str = "table1-sequential6conv-relu-0.json";
 
 /// All files of a folder and those within, by their paths from it.

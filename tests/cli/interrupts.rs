@@ -11,9 +11,10 @@ use crate::support::{Place, Ran};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// More than the test waits for.
-const LONG: &str = "table1 --limit-train 40 --limit-test 20 --epochs 5000 --activations relu";
+const LONG: &str = "table1 --limit-train 40 --limit-test 20 --epochs 5000 --seeds 0 --activations relu";
 /// The same with a checkpoint after each step.
-const KEPT: &str = "table1 --limit-train 40 --limit-test 20 --epochs 5000 --activations relu --checkpoint-every 0";
+const KEPT: &str =
+    "table1 --limit-train 40 --limit-test 20 --epochs 5000 --seeds 0 --activations relu --checkpoint-every 0";
 
 /// A running program, which does not outlive the test.
 struct Running(Child);
@@ -68,7 +69,7 @@ const CHECKPOINT: &str = "results/runs/table1-sequential6conv-relu-0.safetensors
 #[test]
 fn an_interrupt_keeps_the_run_under_way_and_the_earlier_table() {
     let place = Place::new();
-    place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu").succeeded();
+    place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --seeds 0 --activations relu").succeeded();
     let old = place.csv("table1.csv").text;
     // What it says goes to a file, which can be read while it runs.
     let start = |arguments: &str, name: &str| {
@@ -108,7 +109,7 @@ fn an_interrupt_keeps_the_run_under_way_and_the_earlier_table() {
 #[test]
 fn an_end_at_once_loses_no_finished_run() {
     let place = Place::new();
-    let small = "table1 --limit-train 40 --limit-test 10 --epochs 1 --activations relu,pvlu";
+    let small = "table1 --limit-train 40 --limit-test 10 --epochs 1 --seeds 0 --activations relu,pvlu";
     place.run(small).succeeded();
     let names = ["relu", "pvlu"].map(|arm| format!("runs/table1-sequential6conv-{arm}-0.json"));
     let read = |folder: &str| names.each_ref().map(|name| std::fs::read(place.path(folder).join(name)).ok());
@@ -165,7 +166,7 @@ fn a_checkpoint_that_is_damaged_within_is_moved_aside_or_refused() {
 #[test]
 fn a_folder_in_use_is_refused_and_a_kill_leaves_no_lock() {
     let place = Place::new();
-    place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --activations elu --out part").succeeded();
+    place.run("table1 --limit-train 40 --limit-test 10 --epochs 1 --seeds 0 --activations elu --out part").succeeded();
     let mut running = Running::start(place.command(KEPT));
     running.wait_until(|| place.path(CHECKPOINT).exists());
     for arguments in [

@@ -95,7 +95,7 @@ fn killed_at_any_moment_it_ends_as_if_it_was_not() {
 }
 
 const SMALL: &str =
-    "table1 --limit-train 40 --limit-test 20 --epochs 2 --batch-size 20 --activations relu,pvlu --quiet";
+    "table1 --limit-train 40 --limit-test 20 --epochs 2 --seeds 0 --batch-size 20 --activations relu,pvlu --quiet";
 
 fn lasting(csv: &Csv) -> Rows {
     csv.lasting().iter().map(|row| row.iter().map(ToString::to_string).collect()).collect()
@@ -222,6 +222,9 @@ fn one_run_of_all_tables_is_done_alone() {
     place.run(&format!("{small} --only {nobody}")).failed_in_one_line(2, &[nobody]);
     let plan = place.run("plan table1 table2 --only table2/sequential6conv/relu/0").succeeded();
     assert_eq!(plan.stdout, "table2/sequential6conv/relu/0\n");
+    let usual = place.run("plan table1 --activations relu").succeeded();
+    let seeds = [0, 1, 2].map(|seed| format!("table1/sequential6conv/relu/{seed}\n"));
+    assert_eq!(usual.stdout, seeds.concat(), "the quick preset has three seeds");
 }
 
 /// The lines between ```` ```sh ```` and ```` ``` ```` after a heading of the page on many machines.
@@ -242,7 +245,7 @@ fn shell(place: &Place, script: &str, variables: &[(&str, &str)]) -> crate::supp
     crate::support::Ran::of(command)
 }
 
-const TINY: &str = "--preset quick --limit-train 40 --limit-test 20 --epochs 1 --activations relu,pvlu";
+const TINY: &str = "--preset quick --limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --activations relu,pvlu";
 
 #[test]
 #[cfg(unix)]

@@ -39,7 +39,7 @@ fn a_name_of_ones_own_is_none_of_a_formula() {
 #[test]
 fn a_table_has_the_activation() {
     let folder = tempfile::tempdir().unwrap();
-    let small = "--limit-train 40 --limit-test 20 --epochs 1 --quiet";
+    let small = "--limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --quiet";
     ran(env!("CARGO_BIN_EXE_own_reproduce"), &format!("table1 --activations relu,mine {small}"), folder.path());
     let table = std::fs::read_to_string(folder.path().join("results/table1.csv")).unwrap();
     assert!(table.contains("table1/sequential6conv/mine/0"), "{table}");
