@@ -38,21 +38,27 @@ fn chunks(bytes: &[u8], mut place: usize) -> impl Iterator<Item = ([u8; 4], usiz
 
 /// What is wrong with the lossy picture of a file with a canvas, or with that of the first frame of an animation, if its
 /// size is not that of its place. Its decoder would set aside the memory for it before it looks, and does not look where
-/// a frame has an alpha channel of its own.
+/// a frame has an alpha channel of its own, nor at the kind of the chunk that follows that channel.
 pub(super) fn misfit(bytes: &[u8]) -> Option<String> {
     let (_, extended) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"VP8X")?;
     let flags = *bytes.get(extended)?;
-    let (from, place, name) = if flags & ANIMATED == 0 {
-        (CHUNKS, extended + 4, "an image")
-    } else {
+    let is_animated = flags & ANIMATED != 0;
+    let (from, place, name) = if is_animated {
         let (_, frame) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"ANMF")?;
         (frame + FRAME, frame + 6, "a frame")
+    } else {
+        (CHUNKS, extended + 4, "an image")
     };
     let &[width @ .., h0, h1, h2] = bytes.get(place..)?.first_chunk::<6>()?;
     let [width, height] = [width, [h0, h1, h2]].map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]) + 1);
-    let (kind, picture) = chunks(bytes, from).find(|(kind, _)| matches!(kind, b"VP8 " | b"VP8L"))?;
+    let mut follows_alpha = false;
+    let (is_lossy, picture) = chunks(bytes, from).find_map(|(kind, data)| {
+        let is_lossy = &kind == b"VP8 " || follows_alpha;
+        follows_alpha = is_animated && &kind == b"ALPH";
+        (is_lossy || &kind == b"VP8L").then_some((is_lossy, data))
+    })?;
     // The lossless decoder compares them itself.
-    let &[w0, w1, h0, h1] = bytes.get(picture + 6..).filter(|_| &kind == b"VP8 ")?.first_chunk::<4>()?;
+    let &[w0, w1, h0, h1] = bytes.get(picture + 6..).filter(|_| is_lossy)?.first_chunk::<4>()?;
     // The two highest bits are of a scale that viewers may apply.
     let [w, h] = [[w0, w1], [h0, h1]].map(|side| u32::from(u16::from_le_bytes(side) & 0x3fff));
     ((w, h) != (width, height)).then(|| format!("a picture of {w}x{h} in {name} of {width}x{height}"))
@@ -80,7 +86,12 @@ mod tests {
 
     /// A lossy picture, as far as its size.
     fn lossy(width: u16, height: u16) -> Vec<u8> {
-        chunk(b"VP8 ", &[&[0x10, 0, 0, 0x9d, 1, 0x2a], &width.to_le_bytes()[..], &height.to_le_bytes()].concat())
+        lossy_as(b"VP8 ", width, height)
+    }
+
+    /// The same in a chunk of another kind.
+    fn lossy_as(kind: &[u8], width: u16, height: u16) -> Vec<u8> {
+        chunk(kind, &[&[0x10, 0, 0, 0x9d, 1, 0x2a], &width.to_le_bytes()[..], &height.to_le_bytes()].concat())
     }
 
     /// A file with a canvas of 19x13, animated or not.
@@ -114,6 +125,12 @@ mod tests {
                 for picture in [picture.clone(), [chunk(b"ALPH", &[0; 6]), picture].concat()] {
                     assert_eq!(misfit(&file(&picture)).unwrap(), format!("a picture of {width}x{height} in {place}"));
                 }
+            }
+            // Behind an alpha channel of a frame any chunk is decoded as a lossy picture; of an image it is passed over.
+            for kind in [b"VP8L", b"XMP "] {
+                let behind = [chunk(b"ALPH", &[0; 6]), lossy_as(kind, 20, 20)].concat();
+                let found = (place != "an image of 19x13").then(|| format!("a picture of 20x20 in {place}"));
+                assert_eq!(misfit(&file(&behind)), found);
             }
             let whole = file(&lossy(20, 13));
             (0..whole.len()).for_each(|len| drop(misfit(&whole[..len])));
