@@ -21,8 +21,8 @@ pub use self::finite::{NotFinite, check_finite};
 use crate::device::{Device, DeviceError};
 use crate::text::quoted;
 
-/// A batch of RGB images.
-pub type Images<H, W, T = NoneTape, D = Cpu> = Tensor<(usize, Const<3>, H, W), f32, D, T>;
+/// A batch of images with `I` channels, of RGB ones unless said.
+pub type Images<H, W, T = NoneTape, D = Cpu, const I: usize = 3> = Tensor<(usize, Const<I>, H, W), f32, D, T>;
 /// A row of logits for each image; `C` is the number of classes, `Const` or `usize`.
 pub type Logits<C, T = NoneTape, D = Cpu> = Tensor<(usize, C), f32, D, T>;
 
@@ -59,7 +59,12 @@ pub trait Model: Send + Sync {
     /// Height and width of an image.
     fn image(&self) -> (usize, usize);
 
-    /// Logits `[batch, classes]` of images `[batch, 3, height, width]`, as in evaluation unless a [`Mode`] was set by
+    /// Channels of an image: three, of RGB, unless overridden.
+    fn channels(&self) -> usize {
+        3
+    }
+
+    /// Logits `[batch, classes]` of images `[batch, channels, height, width]`, as in evaluation unless a [`Mode`] was set by
     /// hand.
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error>;
 
@@ -84,7 +89,7 @@ pub trait Model: Send + Sync {
     /// Values of one image: channels, height and width multiplied.
     fn image_len(&self) -> usize {
         let (height, width) = self.image();
-        3 * height * width
+        self.channels() * height * width
     }
 
     /// The activation as it is asked for and files say it ([`Definition::text`]), if there is one.
@@ -97,7 +102,7 @@ pub trait Model: Send + Sync {
             }
         };
         // An error only means that the image does not fit the head, which comes last.
-        let _ = self.net().outline(&mut Path::root(), Extent::image(3, height, width), &mut find);
+        let _ = self.net().outline(&mut Path::root(), Extent::image(self.channels(), height, width), &mut find);
         found
     }
 
@@ -163,44 +168,65 @@ pub enum SwapError {
 }
 
 /// Makes a model of a classifier with another activation.
-pub type Swap<N, H, W, C> = fn(Classifier<N, H, W, C>, &'static Definition) -> Result<Box<dyn Model>, Error>;
+pub type Swap<N, H, W, C, const I: usize = 3> =
+    fn(Classifier<N, H, W, C, I>, &'static Definition) -> Result<Box<dyn Model>, Error>;
 
 /// Makes a model that computes on a device of a classifier.
-pub type Move<N, H, W, C> = fn(Classifier<N, H, W, C>, Device) -> Result<Box<dyn Model>, DeviceError>;
+pub type Move<N, H, W, C, const I: usize = 3> =
+    fn(Classifier<N, H, W, C, I>, Device) -> Result<Box<dyn Model>, DeviceError>;
 
-/// A typed network as a [`Model`], with the image size that it is used at and its number of classes.
+/// A typed network as a [`Model`], with the image size that it is used at and its number of classes; for images of `I`
+/// channels, which the network's first layer says.
+///
+/// ```
+/// use dfdx::prelude::{Const, Cpu, DeviceBuildExt};
+/// use pvlu::activation::Pvlu;
+/// use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear};
+/// use pvlu_zoo::model::{Classifier, Model};
+///
+/// // Images of one channel, as those of MNIST.
+/// type Net = (Conv2D<1, 8, 3, 1, 1>, Act<Pvlu, 8>, GlobalAvgPool2D, Linear<8, 10>);
+/// let net = Cpu::default().build_module::<Net, f32>();
+/// let model = Classifier::new(net, Const::<28>, Const::<28>);
+/// assert_eq!((model.channels(), model.image_len()), (1, 28 * 28));
+/// assert_eq!(model.logits(vec![0.5; 2 * 28 * 28])?.len(), 2 * 10);
+/// # Ok::<(), pvlu::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static> {
+pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static, const I: usize = 3> {
     /// The network.
     pub net: N,
     height: H,
     width: W,
     classes: C,
-    swap: Option<Swap<N, H, W, C>>,
-    moved: Option<Move<N, H, W, C>>,
+    swap: Option<Swap<N, H, W, C, I>>,
+    moved: Option<Move<N, H, W, C, I>>,
 }
 
 /// What a network must do to run on a device; every network of the zoo does.
-pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, C: Dim>:
+pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize = 3>:
     Walk<f32, D>
-    + Module<Images<H, W, NoneTape, D>, Output = Logits<C, NoneTape, D>, Error = Error>
-    + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
+    + Module<Images<H, W, NoneTape, D, I>, Output = Logits<C, NoneTape, D>, Error = Error>
+    + ModuleMut<Images<H, W, GradTape<f32, D>, D, I>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
     + 'static
 {
 }
 
-impl<N, D: Backend<f32>, H: Dim, W: Dim, C: Dim> NetworkOn<D, H, W, C> for N where
+impl<N, D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize> NetworkOn<D, H, W, C, I> for N where
     N: Walk<f32, D>
-        + Module<Images<H, W, NoneTape, D>, Output = Logits<C, NoneTape, D>, Error = Error>
-        + ModuleMut<Images<H, W, GradTape<f32, D>, D>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
+        + Module<Images<H, W, NoneTape, D, I>, Output = Logits<C, NoneTape, D>, Error = Error>
+        + ModuleMut<Images<H, W, GradTape<f32, D>, D, I>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
         + 'static
 {
 }
 
 /// What a network must do to be a [`Classifier`]; every network of the zoo does.
-pub trait Network<H: Dim, W: Dim, C: Dim>: NetworkOn<Cpu, H, W, C> + Send + Sync {}
+pub trait Network<H: Dim, W: Dim, C: Dim, const I: usize = 3>: NetworkOn<Cpu, H, W, C, I> + Send + Sync {}
 
-impl<N, H: Dim, W: Dim, C: Dim> Network<H, W, C> for N where N: NetworkOn<Cpu, H, W, C> + Send + Sync {}
+impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Network<H, W, C, I> for N where
+    N: NetworkOn<Cpu, H, W, C, I> + Send + Sync
+{
+}
 
 impl<N, const CLASSES: usize> Classifier<N, Const<32>, Const<32>, Const<CLASSES>>
 where
@@ -212,9 +238,9 @@ where
     }
 }
 
-impl<N, H: Dim, W: Dim, const CLASSES: usize> Classifier<N, H, W, Const<CLASSES>>
+impl<N, H: Dim, W: Dim, const CLASSES: usize, const I: usize> Classifier<N, H, W, Const<CLASSES>, I>
 where
-    N: Network<H, W, Const<CLASSES>>,
+    N: Network<H, W, Const<CLASSES>, I>,
 {
     /// A network for images of the given size, each side `Const` or `usize`.
     pub fn new(net: N, height: H, width: W) -> Self {
@@ -222,9 +248,9 @@ where
     }
 }
 
-impl<N, H: Dim, W: Dim> Classifier<N, H, W, usize>
+impl<N, H: Dim, W: Dim, const I: usize> Classifier<N, H, W, usize, I>
 where
-    N: Network<H, W, usize>,
+    N: Network<H, W, usize, I>,
 {
     /// A network whose number of classes is known when the program runs, by a [`LinearTo`](pvlu::layer::LinearTo) at
     /// the end of its head, which is told that number here.
@@ -234,7 +260,7 @@ where
     /// [`Error::Device`] if there is no memory for the head, [`Error::Shape`] if the network gives another number.
     pub fn try_with_classes(mut net: N, height: H, width: W, classes: usize) -> Result<Self, Error> {
         set_outputs(&mut net, classes)?;
-        let image = Extent::image(3, height.size(), width.size());
+        let image = Extent::image(I, height.size(), width.size());
         let found = net.outline(&mut Path::root(), image, &mut |_| ())?.channels();
         if found != classes {
             return Err(Error::Shape { expected: classes, found });
@@ -243,13 +269,13 @@ where
     }
 }
 
-impl<N, H: Dim, W: Dim, C: Dim> Classifier<N, H, W, C>
+impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Classifier<N, H, W, C, I>
 where
-    N: Network<H, W, C>,
+    N: Network<H, W, C, I>,
 {
     /// The same, with how it gets another activation as a [`Model`].
     #[must_use]
-    pub fn with_swap(self, swap: Swap<N, H, W, C>) -> Self {
+    pub fn with_swap(self, swap: Swap<N, H, W, C, I>) -> Self {
         Self { swap: Some(swap), ..self }
     }
 
@@ -265,20 +291,20 @@ where
 
     /// The same, with how it is moved to another device as a [`Model`].
     #[must_use]
-    pub fn with_move(self, moved: Move<N, H, W, C>) -> Self {
+    pub fn with_move(self, moved: Move<N, H, W, C, I>) -> Self {
         Self { moved: Some(moved), ..self }
     }
 
     /// The same network with activation `B`, at the type level.
-    pub fn try_swap_activation<B: Activation>(self) -> Result<Classifier<N::Swapped<B>, H, W, C>, Error>
+    pub fn try_swap_activation<B: Activation>(self) -> Result<Classifier<N::Swapped<B>, H, W, C, I>, Error>
     where
         N: SwapActivation<f32, Cpu>,
-        N::Swapped<B>: Network<H, W, C>,
+        N::Swapped<B>: Network<H, W, C, I>,
     {
         let Self { net, height, width, classes, .. } = self;
         let mut net = net.try_swap_activation()?;
         if const { B::PER_ELEMENT } {
-            let image = Extent::image(3, height.size(), width.size());
+            let image = Extent::image(I, height.size(), width.size());
             choose_activation(&mut net, B::definition(), image, |param| param.swapped)?;
         }
         Ok(Classifier { net, height, width, classes, swap: None, moved: None })
@@ -286,12 +312,12 @@ where
 }
 
 /// A batch on a device from its values; [`Error::Shape`] if they are not whole images of this height and width.
-pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>>(
+pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>, const I: usize>(
     device: &D,
     values: Vec<f32>,
     (height, width): (H, W),
-) -> Result<Images<H, W, NoneTape, D>, Error> {
-    let image = 3 * height.size() * width.size();
+) -> Result<Images<H, W, NoneTape, D, I>, Error> {
+    let image = I * height.size() * width.size();
     if image == 0 || !values.len().is_multiple_of(image) {
         return Err(Error::Shape { expected: image, found: values.len() });
     }
@@ -303,14 +329,14 @@ pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>>(
 pub(crate) type Trained<D> = (f64, Vec<f32>, LeafGradients<f32, D>);
 
 /// Forward and backward over one batch.
-pub(crate) fn train_step<N, H: Dim, W: Dim, C: Dim, D: Backend<f32> + Host<f32>>(
+pub(crate) fn train_step<N, H: Dim, W: Dim, C: Dim, D: Backend<f32> + Host<f32>, const I: usize>(
     net: &mut N,
-    images: Images<H, W, NoneTape, D>,
+    images: Images<H, W, NoneTape, D, I>,
     classes: C,
     labels: &[usize],
 ) -> Result<Trained<D>, Error>
 where
-    N: NetworkOn<D, H, W, C>,
+    N: NetworkOn<D, H, W, C, I>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     // Before the forward pass, which moves running statistics.
@@ -334,9 +360,9 @@ where
     Ok((value, values, try_backward(loss.put_tape(tape))?))
 }
 
-impl<N, H: Dim, W: Dim, C: Dim> Model for Classifier<N, H, W, C>
+impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Model for Classifier<N, H, W, C, I>
 where
-    N: Network<H, W, C>,
+    N: Network<H, W, C, I>,
     H: Send + Sync + 'static,
     W: Send + Sync + 'static,
 {
@@ -346,6 +372,10 @@ where
 
     fn image(&self) -> (usize, usize) {
         (self.height.size(), self.width.size())
+    }
+
+    fn channels(&self) -> usize {
+        I
     }
 
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {

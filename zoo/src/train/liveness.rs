@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use dfdx::tensor::Cpu;
-use pvlu::layer::{Extent, LayerKind, LayerOutline, Mode, Path, Walk};
+use pvlu::layer::{Extent, LayerKind, LayerOutline, Mode, Path};
 use pvlu::liveness::watch;
 
 use super::TrainError;
@@ -48,7 +47,7 @@ fn watched(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Vec<LayerLiveness>>, TrainError> {
-    let mut layers = activations(model.net(), model.image())?;
+    let mut layers = activations(model)?;
     for batch in loader.epoch(0) {
         if interrupted().is_break() {
             return Ok(None);
@@ -66,14 +65,15 @@ fn watched(
 }
 
 /// The activations of a network in forward order, with all channels dead.
-fn activations(net: &dyn Walk<f32, Cpu>, (height, width): (usize, usize)) -> Result<Vec<LayerLiveness>, TrainError> {
+fn activations(model: &dyn Model) -> Result<Vec<LayerLiveness>, TrainError> {
+    let (height, width) = model.image();
     let mut layers = Vec::new();
     let mut find = |layer: LayerOutline<'_>| {
         if let LayerKind::Activation { .. } = layer.kind {
             layers.push(LayerLiveness { path: layer.path.to_owned(), alive: vec![false; layer.output.channels()] });
         }
     };
-    net.outline(&mut Path::root(), Extent::image(3, height, width), &mut find)?;
+    model.net().outline(&mut Path::root(), Extent::image(model.channels(), height, width), &mut find)?;
     Ok(layers)
 }
 
@@ -133,8 +133,7 @@ mod tests {
             let image = vec![0.5; model.image_len()];
             let (logits, seen) = watch(|| model.logits(image));
             logits.unwrap();
-            let expected: Vec<usize> =
-                activations(model.net(), model.image()).unwrap().iter().map(|layer| layer.alive.len()).collect();
+            let expected: Vec<usize> = activations(&*model).unwrap().iter().map(|layer| layer.alive.len()).collect();
             assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), expected, "{name}");
         }
     }

@@ -6,7 +6,7 @@ use pvlu::layer::{Mode, Role, Switches};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{RegistryError, activation_names, build, models};
 
-use crate::support::{images, in_order};
+use crate::support::{config, go_on, images, in_order};
 
 fn sequential(activation: &str, classes: usize) -> Box<dyn Model> {
     build("sequential6conv", activation, classes, 3).unwrap()
@@ -123,4 +123,60 @@ fn unknown_names_are_errors_that_list_the_known_ones() {
         let unknown = error("sequential6conv", "relu", classes).to_string();
         assert_eq!(unknown, format!("sequential6conv does not take {classes} classes; it takes 2 to 65536"));
     }
+}
+
+/// Images of one channel, 28x28 as those of MNIST: lines across are class 0, lines down class 1, each elsewhere.
+#[test]
+fn a_network_for_images_of_one_channel_learns_and_is_swapped() {
+    use std::sync::Arc;
+
+    use dfdx::nn::DeviceBuildExt;
+    use dfdx::shapes::Const;
+    use dfdx::tensor::Cpu;
+    use pvlu::activation::{Pvlu, Relu};
+    use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D};
+    use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization, Split};
+    use pvlu_zoo::image::{Channels, Fit, Interpolation, Preprocessing};
+    use pvlu_zoo::model::{Classifier, Model};
+    use pvlu_zoo::train::{OptimizerConfig, Splits, fit};
+
+    type Net = (Conv2D<1, 8, 3, 1, 1>, Act<Relu, 8>, MaxPool2D<2, 2>, Conv2D<8, 8, 3, 1, 1>, Act<Relu, 8>);
+    type Whole = (Net, GlobalAvgPool2D, Linear<8, 2>);
+
+    const SIDE: usize = 28;
+    let image = |index: usize| {
+        (0..SIDE * SIDE).map(move |at| {
+            let place = if index.is_multiple_of(2) { at / SIDE } else { at % SIDE };
+            if place % 7 == index / 2 % 7 { 255_u8 } else { 0 }
+        })
+    };
+    let labels = (0..42).map(|index| index % 2).collect();
+    let pixels: Vec<u8> = (0..42).flat_map(image).collect();
+    let split = Arc::new(Split::with_shape([1, SIDE, SIDE], pixels, labels, None, 2).unwrap());
+    let Normalization { mean, std } = Normalization::measured(&split).unwrap();
+    let (fit_to, resize) = (Fit::Squash, Interpolation::Bilinear);
+    let plain = Preprocessing::new((SIDE, SIDE), fit_to, resize, Channels::Rgb, 255.0, mean, std).unwrap();
+    let load = |config| Loader::new(Arc::clone(&split), config).unwrap();
+    let splits = Splits {
+        train: load(LoaderConfig::training(14, 1, plain, Augmentation::NONE)),
+        validation: load(LoaderConfig::evaluation(42, plain)),
+        test: load(LoaderConfig::evaluation(42, plain)),
+    };
+
+    let dev = Cpu::seed_from_u64(0);
+    let mut net = dev.build_module::<Whole, f32>();
+    pvlu_zoo::init::he::<Relu>(&mut net, 3).unwrap();
+    let mut model = Classifier::new(net, Const::<SIDE>, Const::<SIDE>);
+    assert_eq!((model.channels(), model.image_len()), (1, SIDE * SIDE));
+    let history = fit(&mut model, &splits, &config(12, OptimizerConfig::adam(), 1e-2), &mut go_on).unwrap();
+    assert_eq!(history.peak_top1(), Some(1.0), "{:?}", history.epochs.last());
+
+    // With PVLU at alpha = 0 it is the same function.
+    let one: Vec<f32> = image(0).map(f32::from).collect();
+    let before = model.logits(one.clone()).unwrap();
+    assert_eq!(model.try_swap_activation::<Pvlu>().unwrap().logits(one).unwrap(), before);
+    // A third of an image of three channels, and a piece of one, are no images.
+    let other = Classifier::new(dev.build_module::<Whole, f32>(), SIDE, SIDE);
+    let error = other.logits(vec![0.0; SIDE * SIDE + 1]).unwrap_err();
+    assert_eq!(error, pvlu::Error::Shape { expected: SIDE * SIDE, found: SIDE * SIDE + 1 });
 }
