@@ -1,9 +1,5 @@
 use super::*;
 
-fn describe<A: Activation>() -> (&'static str, Vec<Param>) {
-    (A::NAME, A::PARAMS.as_slice().to_vec())
-}
-
 #[test]
 fn names_and_parameters_are_those_of_the_papers() {
     let (fixed, trained) = (Param::fixed, |name, start| Param { name, start, swapped: start, trained: true });
@@ -33,26 +29,7 @@ fn names_and_parameters_are_those_of_the_papers() {
         ("acon_c", vec![trained("p1", 1.0), trained("p2", 0.0), trained("beta", 1.0)]),
         ("prelu_element", vec![trained("alpha", 0.0)]),
     ];
-    let found = [
-        describe::<Relu>(),
-        describe::<LeakyRelu>(),
-        describe::<Elu>(),
-        describe::<PRelu>(),
-        describe::<SineRelu>(),
-        describe::<Swish>(),
-        describe::<Vlu>(),
-        describe::<Pvlu>(),
-        describe::<Gelu>(),
-        describe::<GeluTanh>(),
-        describe::<Mish>(),
-        describe::<Softplus>(),
-        describe::<Tanh>(),
-        describe::<Snake>(),
-        describe::<SinLu>(),
-        describe::<SwishBeta>(),
-        describe::<AconC>(),
-        describe::<PReluElement>(),
-    ];
+    let found: Vec<_> = BUILT_IN.iter().map(|activation| (activation.name(), activation.params().to_vec())).collect();
     assert_eq!(found, expected);
 }
 

@@ -21,11 +21,12 @@ use crate::error::Error;
 /// For networks whose weights are loaded or drawn afterwards. The memory of the zeros is not touched until then, which
 /// on most systems means that it is not taken either.
 pub fn try_build_unfilled<M: BuildOnDevice<D, E>, E: Dtype, D: Device<E>>(device: &D) -> Result<M::Built, Error> {
-    layer::<M::Built, E, D>(device)
+    try_unfilled::<M::Built, E, D>(device)
 }
 
-/// A layer, or a whole network, by dfdx's visitor.
-fn layer<N, E: Dtype, D: Device<E>>(device: &D) -> Result<N, Error>
+/// As [`try_build_unfilled`], of the network's own type in the place of that which it is written in: what
+/// [`BuildUnfilled`] does for a layer.
+pub fn try_unfilled<N, E: Dtype, D: Device<E>>(device: &D) -> Result<N, Error>
 where
     N: TensorCollection<E, D, To<E, D> = N>,
 {
@@ -60,6 +61,8 @@ impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Unfilled<'_, E, D> {
 
 /// What [`try_build_unfilled`] builds, by itself: of a container, one child after the other. dfdx's visitors are made into
 /// several times as much code for each type, which a program feels that has many networks.
+///
+/// A layer of one's own that stands in a network of a registry gets it in three lines: `try_unfilled(device)` is the body.
 pub trait BuildUnfilled<E: Dtype, D: Device<E>>: Sized {
     /// Builds; [`Error::Device`] if the device cannot make a tensor.
     fn try_unfilled(device: &D) -> Result<Self, Error>;
@@ -70,7 +73,7 @@ macro_rules! layers {
     ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
         impl<E: Dtype, D: Device<E>, $($generics)*> BuildUnfilled<E, D> for $layer {
             fn try_unfilled(device: &D) -> Result<Self, Error> {
-                layer(device)
+                try_unfilled(device)
             }
         }
     )*};

@@ -99,7 +99,7 @@ mod walk;
 pub use act::Act;
 pub use any_tensor::{AnyTensor, Host};
 pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, KerasResNet, Torch};
-pub use build::{BuildUnfilled, try_build_unfilled};
+pub use build::{BuildUnfilled, try_build_unfilled, try_unfilled};
 pub use choose::choose_activation;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};

@@ -6,8 +6,9 @@ use crate::support::{Csv, Place};
 /// the batch is no divisor of the number of images.
 fn files(table: &str, options: &str) -> [Csv; 2] {
     let place = Place::new();
-    let fixed = "--limit-train 40 --limit-test 20 --epochs 2 --seeds 0 --batch-size 20 --quiet";
-    place.run(&format!("{table} {fixed} {options}")).succeeded();
+    let fixed = "--limit-train 40 --limit-test 20 --epochs 2 --batch-size 20 --quiet";
+    let seeds = if options.contains("--seeds") { "" } else { "--seeds 0" };
+    place.run(format!("{table} {fixed} {options} {seeds}").trim_end()).succeeded();
     [format!("{table}.csv"), format!("{table}_epochs.csv")].map(|name| place.csv(&name))
 }
 

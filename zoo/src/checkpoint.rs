@@ -63,9 +63,9 @@ pub enum CheckpointError {
     },
     /// The activation of the file has a parameter for each element, and so is for images of one size.
     #[error(
-        "{}: metadata {}: the parameters of {}, one for each element, are for images of {}x{}, not of {}x{}: give no \
-         size, or this one",
-        text::path(path), key::IMAGE, shown(activation), said.0, said.1, wanted.0, wanted.1
+        "{}: metadata {}: the parameters of {}, one for each element, are for images of {}x{}, not of {}x{}: ask \
+         for images of {}x{}",
+        text::path(path), key::IMAGE, shown(activation), said.0, said.1, wanted.0, wanted.1, said.0, said.1
     )]
     OtherImage {
         /// The file.

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn without_the_feature_models_are_known_and_not_compiled() {
-        assert_eq!(models().len(), 30);
+        assert!(models().len() >= 30);
         let entry = find("vgg16").unwrap();
         assert_eq!(entry.card().unwrap().weights.len(), 3);
         let options = Options { activation: "relu", classes: 10, image: Some((32, 32)), weights: Start::Seed(0) };

@@ -243,7 +243,11 @@ where
     N: Network<H, W, Const<CLASSES>, I>,
 {
     /// A network for images of the given size, each side `Const` or `usize`.
-    pub fn new(net: N, height: H, width: W) -> Self {
+    ///
+    /// Activations with a [parameter for each element](Activation::PER_ELEMENT) get those of this size. Where there is no
+    /// memory for them the first forward pass is an error.
+    pub fn new(mut net: N, height: H, width: W) -> Self {
+        let _ = tell_size(&mut net, Extent::image(I, height.size(), width.size()));
         Self { net, height, width, classes: Const, swap: None, moved: None }
     }
 }
@@ -261,6 +265,7 @@ where
     pub fn try_with_classes(mut net: N, height: H, width: W, classes: usize) -> Result<Self, Error> {
         set_outputs(&mut net, classes)?;
         let image = Extent::image(I, height.size(), width.size());
+        tell_size(&mut net, image)?;
         let found = net.outline(&mut Path::root(), image, &mut |_| ())?.channels();
         if found != classes {
             return Err(Error::Shape { expected: classes, found });
@@ -309,6 +314,21 @@ where
         }
         Ok(Classifier { net, height, width, classes, swap: None, moved: None })
     }
+}
+
+/// Gives activations with a parameter for each element, which were not told the size of their maps, those of images of
+/// this size.
+fn tell_size(net: &mut dyn Walk<f32, Cpu>, image: Extent) -> Result<(), Error> {
+    let mut untold = None;
+    net.each_switch(|switches| {
+        if let Switches::Activation { activation, site, .. } = switches
+            && activation.is_per_element()
+            && site.is_none()
+        {
+            untold = Some(*activation);
+        }
+    });
+    untold.map_or(Ok(()), |activation| choose_activation(net, activation, image, |param| param.start))
 }
 
 /// A batch on a device from its values; [`Error::Shape`] if they are not whole images of this height and width.

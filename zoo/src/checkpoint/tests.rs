@@ -96,7 +96,7 @@ fn slopes_for_each_element_are_for_the_images_that_the_file_says() {
     }
     let error = refusal(&path, &of(64));
     let expected = "metadata pvlu_zoo.image: the parameters of prelu_element, one for each element, are for images of \
-                    32x32, not of 64x64: give no size, or this one";
+                    32x32, not of 64x64: ask for images of 32x32";
     assert_eq!(error, format!("{}: {expected}", path.display()));
     // Where the metadata says nothing, the shapes do.
     let bare = saying(&path, &[]);

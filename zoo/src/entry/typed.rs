@@ -79,9 +79,12 @@ fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, Devic
 
 /// Gives a model its start values, as asked for. Not generic: there is one of it for all networks.
 fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Definition) -> Result<(), RegistryError> {
-    let (height, width) = model.image();
-    let image = Extent::image(model.channels(), height, width);
-    choose_activation(model.net_mut(), activation, image, |param| param.start)?;
+    // A swap has set them where they start alike; to write zeros again would take memory for slopes of every element.
+    if activation.params().iter().any(|param| param.start != param.swapped) {
+        let (height, width) = model.image();
+        let image = Extent::image(model.channels(), height, width);
+        choose_activation(model.net_mut(), activation, image, |param| param.start)?;
+    }
     if let Start::Seed(seed) = options.weights {
         let moment = init::second_moment(activation);
         if !moment.is_normal() {

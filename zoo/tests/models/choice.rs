@@ -70,7 +70,9 @@ fn the_trunk_is_drawn_alike_whatever_the_classes() {
 }
 
 #[test]
-fn every_family_takes_every_activation() {
+fn every_family_takes_every_activation_and_comes_back_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
     for name in FAMILIES {
         let entry = find(name).unwrap();
         for text in all() {
@@ -78,6 +80,10 @@ fn every_family_takes_every_activation() {
             assert_eq!(model.activation(), Some(text));
             let loss = step(model.as_mut(), &[3, 8]);
             assert!(loss.is_finite(), "{name} {text}: {loss}");
+            save_model(model.as_ref(), entry, &path, Source::Native, &Notes::default()).unwrap();
+            let opened = open(&path, &Wanted::default()).unwrap().model;
+            assert_eq!(opened.activation(), Some(text), "{name}");
+            assert!(bits(opened.as_ref()) == bits(model.as_ref()), "{name} {text}");
             let relu = small(entry, "relu", Start::Seed(5));
             let weights = bits(relu.as_ref());
             let swapped = relu.swap_activation(activation(text).unwrap()).unwrap();

@@ -32,6 +32,18 @@ macro_rules! each {
     };
 }
 
+/// A new activation stands in the list above, too.
+#[test]
+fn every_built_in_activation_is_checked() {
+    static CHECKED: std::sync::Mutex<Vec<&str>> = std::sync::Mutex::new(Vec::new());
+    fn note<A: Activation>() {
+        CHECKED.lock().unwrap().push(A::NAME);
+    }
+    each!(note);
+    let built_in: Vec<&str> = BUILT_IN.iter().map(|activation| activation.name()).collect();
+    assert_eq!(*CHECKED.lock().unwrap(), built_in);
+}
+
 /// Runs a generic check for every activation and both element types.
 macro_rules! for_all {
     ($check:ident) => {

@@ -1,5 +1,5 @@
 use dfdx::tensor::Cpu;
-use pvlu::activation::{Pvlu, Relu};
+use pvlu::activation::{Elu, Gelu, Pvlu, Relu};
 use pvlu::layer::{AnyTensor, Path, Slot, Walk, Walker, try_build_unfilled};
 
 use super::Architecture;
@@ -88,4 +88,24 @@ fn a_file_comes_back_whole_or_under_a_new_head() {
     let (one, other) = (bits(&tuned(0), weight), bits(&tuned(1), weight));
     assert_eq!(one[0].1.len(), 5 * 64);
     assert_ne!(one, other);
+}
+
+/// Tensors alone would fit: GELU has none, and ELU's are called as PReLU's.
+#[test]
+fn a_file_says_its_activation() {
+    use crate::checkpoint::{Wanted, open};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (gelu, elu) = (folder.path().join("gelu.safetensors"), folder.path().join("elu.safetensors"));
+    let dev = Cpu::default();
+    ResNet20::<Gelu>::save(&try_build_unfilled::<ResNet20<Gelu>, f32, _>(&dev).unwrap(), &gelu, Source::Native)
+        .unwrap();
+    ResNet20::<Elu>::save(&try_build_unfilled::<ResNet20<Elu>, f32, _>(&dev).unwrap(), &elu, Source::Native).unwrap();
+    for (path, text) in [(&gelu, "gelu"), (&elu, "elu")] {
+        assert_eq!(open(path, &Wanted::default()).unwrap().model.activation(), Some(text));
+        let error = ResNet20::<Relu>::load(path).err().unwrap().to_string();
+        assert!(error.contains("act0.alpha") || error.contains("found gelu"), "{error}");
+    }
+    ResNet20::<Gelu>::load(&gelu).unwrap();
+    ResNet20::<Elu>::load(&elu).unwrap();
 }
