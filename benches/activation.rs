@@ -22,8 +22,8 @@ fn main() {
 
 /// Batch 64 of 64 channels of 32 x 32.
 const IMAGES: Layout = Layout { outer: 64, channels: 64, inner: 32 * 32 };
-/// The same images with a parameter for each element.
-const ELEMENTS: Layout = Layout { outer: 64, channels: 64 * 32 * 32, inner: 1 };
+/// Batch 8 of such images with a parameter for each element.
+const ELEMENTS: Layout = Layout { outer: 8, channels: 64 * 32 * 32, inner: 1 };
 /// Batch 128 of 512 channels of 7 x 7.
 const SMALL_IMAGES: Layout = Layout { outer: 128, channels: 512, inner: 7 * 7 };
 /// Batch 1024 of 4096 features.

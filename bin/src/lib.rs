@@ -1,6 +1,7 @@
 //! The command-line tools of `pvlu_zoo`, as a library that their `main` functions call.
 //!
-//! `reproduce` writes the tables of the PVLU paper. [`paper`] says what each is, [`scratch`] and [`tuning`] do its runs,
+//! `reproduce` writes the tables of the PVLU paper. [`paper`] says what each is, [`scratch`] and [`tuning`] do its
+//! runs,
 //! [`runs`] plans, keeps and merges them, [`report`] writes them as CSV. `zoo` is in [`zoo`].
 
 // Tests compare with the system's functions.

@@ -1,5 +1,5 @@
-//! The tables of the paper, a constant each. The commands, the figures, the report and the checks of records go by the list
-//! of them: a table is offered, run, drawn and reported once its constant is here.
+//! The tables of the paper, a constant each. The commands, the figures, the report and the checks of records go by the
+//! list of them: a table is offered, run, drawn and reported once its constant is here.
 
 use std::fmt;
 
@@ -151,7 +151,8 @@ tables! {
     /// Table 5.
     TABLE5: Tuning(tuning::Protocol) = tuning::Protocol {
         name: "table5",
-        title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the activations",
+        title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the \
+                activations",
         about: "Table 5: pretrained ResNets on CIFAR-10, batch norm trained",
         set: Set::Cifar10,
         models: &["resnet50", "resnet101v2", "resnet152v2"],

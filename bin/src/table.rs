@@ -1,5 +1,5 @@
-//! Values of the networks trained from scratch, and of the images of all tables: one line a value. "paper" marks what the
-//! text says, "chosen" what the project decided where the text is silent.
+//! Values of the networks trained from scratch, and of the images of all tables: one line a value. "paper" marks what
+//! the text says, "chosen" what the project decided where the text is silent.
 
 /// Epochs. Chosen; the text speaks of the "hundredth epoch".
 pub const EPOCHS: u64 = 100;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::cpu::simd::Real;
 
-/// A fixed number of values of one type, one for each parameter: an array of at most eight.
+/// A fixed number of values of one type, one for each parameter: an array of at most four.
 pub trait ParamArray<T>: Sized {
     /// Number of parameters.
     const LEN: usize;
@@ -16,8 +16,8 @@ pub trait ParamArray<T>: Sized {
     fn as_mut_slice(&mut self) -> &mut [T];
 }
 
-/// Each length by itself: `std::array::from_fn`, which takes any, guards against a panic half way by code that is a tenth of
-/// all that kernels are made into.
+/// Each length by itself: `std::array::from_fn`, which takes any, guards against a panic half way, by code that would
+/// be compiled into every kernel.
 macro_rules! param_arrays {
     ($($length:literal [$($at:literal),*];)*) => {$(
         impl<T> ParamArray<T> for [T; $length] {
@@ -45,10 +45,6 @@ param_arrays! {
     2 [0, 1];
     3 [0, 1, 2];
     4 [0, 1, 2, 3];
-    5 [0, 1, 2, 3, 4];
-    6 [0, 1, 2, 3, 4, 5];
-    7 [0, 1, 2, 3, 4, 5, 6];
-    8 [0, 1, 2, 3, 4, 5, 6, 7];
 }
 
 /// What a fused kernel computes: an elementwise function of x with a few parameters that are shared within a channel, and

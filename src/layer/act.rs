@@ -37,8 +37,8 @@ pub mod builder {
 /// Of an activation with a [parameter for each element](Activation::PER_ELEMENT), such as
 /// [`PReluElement`](crate::activation::PReluElement), each has one value for every channel, row and column of one size
 /// of map, which [`choose_activation`] tells the layer; before it is [`Error::NoMapSize`], and another size
-/// [`Error::MapSize`]. dfdx's `TensorCollection`, and with it its optimizers and its files, does not see these tensors but
-/// one of `C` values for each, which is in no use; a [`Walk`] sees them and nothing else.
+/// [`Error::MapSize`]. dfdx's `TensorCollection`, and with it its optimizers and its files, does not see these tensors
+/// but one of `C` values for each, which is in no use; a [`Walk`] sees them and nothing else.
 ///
 /// Frozen, it computes no gradient of its parameters and they stay as they are.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, Shape};
 use dfdx::tensor::Tensor;
 
+use super::layers::layers_without_activation;
 use super::{
     Act, AvgPool2D, BatchNorm2D, BatchNormDefaults, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Linear,
     LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, TwoHeads,
@@ -59,10 +60,11 @@ impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Unfilled<'_, E, D> {
     }
 }
 
-/// What [`try_build_unfilled`] builds, by itself: of a container, one child after the other. dfdx's visitors are made into
-/// several times as much code for each type, which a program feels that has many networks.
+/// What [`try_build_unfilled`] builds, by itself: of a container, one child after the other. dfdx's visitors are made
+/// into several times as much code for each type, which a program feels that has many networks.
 ///
-/// A layer of one's own that stands in a network of a registry gets it in three lines: `try_unfilled(device)` is the body.
+/// A layer of one's own that stands in a network of a registry gets it in three lines: `try_unfilled(device)` is the
+/// body.
 pub trait BuildUnfilled<E: Dtype, D: Device<E>>: Sized {
     /// Builds; [`Error::Device`] if the device cannot make a tensor.
     fn try_unfilled(device: &D) -> Result<Self, Error>;
@@ -78,23 +80,8 @@ macro_rules! layers {
         }
     )*};
 }
-layers!(
-    [] (),
-    [A: Activation, const C: usize] Act<A, C, E, D>,
-    [const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool]
-        Conv2D<I, O, K, S, P, BIAS, E, D>,
-    [const I: usize, const O: usize] Linear<I, O, E, D>,
-    [const I: usize] LinearTo<I, E, D>,
-    [const C: usize, P: BatchNormDefaults] BatchNorm2D<C, P, E, D>,
-    [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
-    [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
-    [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,
-    [] GlobalAvgPool2D,
-    [const PERCENT: usize] Dropout<PERCENT>,
-    [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
-    [const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>,
-    [M: ZeroSizedModule] FromDfdx<M>,
-);
+layers!([A: Activation, const C: usize] Act<A, C, E, D>);
+layers_without_activation!(layers);
 
 /// Containers: how one is made of its children.
 macro_rules! containers {

@@ -61,8 +61,8 @@ struct Choose {
     /// By the path of the layer, if the size of its maps matters.
     sites: BTreeMap<String, Site>,
     start: fn(&Param) -> f64,
-    /// Whether the layer has just made its parameters, one for each element, as zeros: zeros are then not written again,
-    /// so that memory is not taken before it is used.
+    /// Whether the layer has just made its parameters, one for each element, as zeros: zeros are then not written
+    /// again, so that memory is not taken before it is used.
     zeros: bool,
 }
 

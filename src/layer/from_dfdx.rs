@@ -1,14 +1,11 @@
 //! Modules of dfdx's among these layers.
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
-use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, Shape};
 use dfdx::tensor::{Storage, Tensor};
 
-use super::SwapActivation;
 use super::outline::{Extent, LayerKind};
 use super::walk::nothing_to_walk;
-use crate::activation::Activation;
 use crate::error::Error;
 
 /// A module of dfdx's that has no tensors and keeps the shape, `FromDfdx<Tanh>`: its activations, softmax among them.
@@ -16,7 +13,8 @@ use crate::error::Error;
 ///
 /// Shapes: any, to the same. dfdx computes it, by several passes and with the system's elementary functions, and its
 /// tape does not know what is frozen: where it takes part, all gradients from the loss down to it are kept in dfdx's
-/// collection. [`Act`](super::builder::Act) is one fused kernel. [`SwapActivation`] leaves it as it is.
+/// collection. [`Act`](super::builder::Act) is one fused kernel. [`SwapActivation`](super::SwapActivation) leaves it
+/// as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FromDfdx<M>(pub M);
 
@@ -29,14 +27,6 @@ fn name<M>() -> &'static str {
     let name = std::any::type_name::<M>();
     let path = name.split('<').next().unwrap_or(name);
     path.rfind("::").map_or(name, |end| &name[end + 2..])
-}
-
-impl<M: ZeroSizedModule, E: Dtype, D: Device<E>> SwapActivation<E, D> for FromDfdx<M> {
-    type Swapped<Other: Activation> = Self;
-
-    fn try_swap_activation_on<Other: Activation>(self, _: &D) -> Result<Self, Error> {
-        Ok(self)
-    }
 }
 
 impl<M, S: Shape, E: Dtype, D: Storage<E>, T> Module<Tensor<S, E, D, T>> for FromDfdx<M>

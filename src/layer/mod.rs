@@ -79,6 +79,7 @@ mod dropout;
 mod flatten;
 mod from_dfdx;
 mod init;
+mod layers;
 mod linear;
 mod linear_to;
 mod normed_conv2d;

@@ -1,12 +1,14 @@
 //! Another activation in the same network.
 
+use dfdx::nn::ZeroSizedModule;
 use dfdx::nn::modules::Repeated;
 use dfdx::prelude::Device;
 use dfdx::shapes::Dtype;
 
+use super::layers::layers_without_activation;
 use super::{
-    Act, AvgPool2D, BatchNorm2D, Conv2D, Dropout, Flatten2D, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D,
-    NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
+    Act, AvgPool2D, BatchNorm2D, BatchNormDefaults, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Linear,
+    LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
 };
 use crate::activation::Activation;
 use crate::error::Error;
@@ -16,8 +18,8 @@ use crate::error::Error;
 ///
 /// Every other tensor is moved, not copied, and keeps its identity, its switches and its optimizer state. The new
 /// activations start at the values that [`Param::swapped`](crate::activation::Param::swapped) gives, at which PVLU
-/// (alpha = 0, beta = 1) is ReLU; other values are set afterwards, through a walk. One with a parameter for each element
-/// has to be told the size of the images by [`choose_activation`](super::choose_activation).
+/// (alpha = 0, beta = 1) is ReLU; other values are set afterwards, through a walk. One with a parameter for each
+/// element has to be told the size of the images by [`choose_activation`](super::choose_activation).
 pub trait SwapActivation<E: Dtype, D: Device<E>>: Sized {
     /// The network with activation `B`.
     type Swapped<B: Activation>;
@@ -44,8 +46,8 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> SwapActivation<E, D>
     }
 }
 
-/// Layers without an activation: moved as they are.
-macro_rules! without_activation {
+/// Moved as they are.
+macro_rules! moved {
     ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
         impl<E: Dtype, D: Device<E>, $($generics)*> SwapActivation<E, D> for $layer {
             type Swapped<Other: Activation> = Self;
@@ -56,22 +58,8 @@ macro_rules! without_activation {
         }
     )*};
 }
-without_activation!(
-    [] (),
-    [const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool]
-        Conv2D<I, O, K, S, P, BIAS, E, D>,
-    [const I: usize, const O: usize] Linear<I, O, E, D>,
-    [const I: usize] LinearTo<I, E, D>,
-    [const C: usize, P] BatchNorm2D<C, P, E, D>,
-    [C, N] NormedConv2D<C, N>,
-    [const K: usize, const S: usize, const P: usize] MaxPool2D<K, S, P>,
-    [const K: usize, const S: usize, const P: usize] ZeroPaddedMaxPool2D<K, S, P>,
-    [const K: usize, const S: usize, const P: usize] AvgPool2D<K, S, P>,
-    [] GlobalAvgPool2D,
-    [const PERCENT: usize] Dropout<PERCENT>,
-    [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
-    [const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>,
-);
+layers_without_activation!(moved);
+moved!([C, N] NormedConv2D<C, N>);
 
 /// Containers: every module in them is swapped.
 macro_rules! swap_fields {

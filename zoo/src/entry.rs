@@ -127,8 +127,8 @@ impl Entry {
         Self { name, sides, classes, names, card: None, builds: [Some(N::build); 2] }
     }
 
-    /// As [`new`](Self::new), of a network of the zoo: without the feature `registry` the model is known, with its names
-    /// and its card, and its network is not compiled.
+    /// As [`new`](Self::new), of a network of the zoo: without the feature `registry` the model is known, with its
+    /// names and its card, and its network is not compiled.
     pub(crate) const fn standard<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
         Self { name, sides, classes, names, card: None, builds: [standard::<N>(); 2] }
     }

@@ -7,7 +7,7 @@ use dfdx::prelude::{Backward, PutTape, SplitTape};
 use dfdx::shapes::{Const, Dim, HasShape, Rank0};
 use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
-use pvlu::activation::{Activation, Definition};
+use pvlu::activation::{Activation, Definition, Param};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
 use pvlu::layer::{
@@ -64,8 +64,8 @@ pub trait Model: Send + Sync {
         3
     }
 
-    /// Logits `[batch, classes]` of images `[batch, channels, height, width]`, as in evaluation unless a [`Mode`] was set by
-    /// hand.
+    /// Logits `[batch, classes]` of images `[batch, channels, height, width]`, as in evaluation unless a [`Mode`] was
+    /// set by hand.
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error>;
 
     /// Forward and backward over one batch, as in training unless a [`Mode`] was set by hand. Running statistics and
@@ -95,15 +95,7 @@ pub trait Model: Send + Sync {
     /// The activation as it is asked for and files say it ([`Definition::text`]), if there is one.
     fn activation(&self) -> Option<&'static str> {
         let (height, width) = self.image();
-        let mut found = None;
-        let mut find = |layer: LayerOutline<'_>| {
-            if let LayerKind::Activation { activation } = layer.kind {
-                found = Some(activation.text());
-            }
-        };
-        // An error only means that the image does not fit the head, which comes last.
-        let _ = self.net().outline(&mut Path::root(), Extent::image(self.channels(), height, width), &mut find);
-        found
+        activation_of(self.net(), Extent::image(self.channels(), height, width))
     }
 
     /// Shows every tensor in forward order.
@@ -244,10 +236,10 @@ where
 {
     /// A network for images of the given size, each side `Const` or `usize`.
     ///
-    /// Activations with a [parameter for each element](Activation::PER_ELEMENT) get those of this size. Where there is no
-    /// memory for them the first forward pass is an error.
+    /// Activations with a [parameter for each element](Activation::PER_ELEMENT) get those of this size. Where there is
+    /// no memory for them the first forward pass is an error.
     pub fn new(mut net: N, height: H, width: W) -> Self {
-        let _ = tell_size(&mut net, Extent::image(I, height.size(), width.size()));
+        let _ = tell_size(&mut net, Extent::image(I, height.size(), width.size()), |param| param.start);
         Self { net, height, width, classes: Const, swap: None, moved: None }
     }
 }
@@ -265,7 +257,7 @@ where
     pub fn try_with_classes(mut net: N, height: H, width: W, classes: usize) -> Result<Self, Error> {
         set_outputs(&mut net, classes)?;
         let image = Extent::image(I, height.size(), width.size());
-        tell_size(&mut net, image)?;
+        tell_size(&mut net, image, |param| param.start)?;
         let found = net.outline(&mut Path::root(), image, &mut |_| ())?.channels();
         if found != classes {
             return Err(Error::Shape { expected: classes, found });
@@ -308,17 +300,27 @@ where
     {
         let Self { net, height, width, classes, .. } = self;
         let mut net = net.try_swap_activation()?;
-        if const { B::PER_ELEMENT } {
-            let image = Extent::image(I, height.size(), width.size());
-            choose_activation(&mut net, B::definition(), image, |param| param.swapped)?;
-        }
+        tell_size(&mut net, Extent::image(I, height.size(), width.size()), |param| param.swapped)?;
         Ok(Classifier { net, height, width, classes, swap: None, moved: None })
     }
 }
 
+/// What asks for the activation of a network, if it has one.
+pub(crate) fn activation_of(net: &dyn Walk<f32, Cpu>, image: Extent) -> Option<&'static str> {
+    let mut found = None;
+    let mut find = |layer: LayerOutline<'_>| {
+        if let LayerKind::Activation { activation } = layer.kind {
+            found = Some(activation.text());
+        }
+    };
+    // An error only means that the image does not fit the head, which comes last.
+    let _ = net.outline(&mut Path::root(), image, &mut find);
+    found
+}
+
 /// Gives activations with a parameter for each element, which were not told the size of their maps, those of images of
-/// this size.
-fn tell_size(net: &mut dyn Walk<f32, Cpu>, image: Extent) -> Result<(), Error> {
+/// this size. `start` says where they start.
+fn tell_size(net: &mut dyn Walk<f32, Cpu>, image: Extent, start: fn(&Param) -> f64) -> Result<(), Error> {
     let mut untold = None;
     net.each_switch(|switches| {
         if let Switches::Activation { activation, site, .. } = switches
@@ -328,7 +330,7 @@ fn tell_size(net: &mut dyn Walk<f32, Cpu>, image: Extent) -> Result<(), Error> {
             untold = Some(*activation);
         }
     });
-    untold.map_or(Ok(()), |activation| choose_activation(net, activation, image, |param| param.start))
+    untold.map_or(Ok(()), |activation| choose_activation(net, activation, image, start))
 }
 
 /// A batch on a device from its values; [`Error::Shape`] if they are not whole images of this height and width.

@@ -110,8 +110,8 @@ impl LayerNames {
     }
 }
 
-/// What the layers are called in each way: by each source that has names of its own, and in a `.weights.h5`. The names of
-/// a layer's tensors in a file begin with it.
+/// What the layers are called in each way: by each source that has names of its own, and in a `.weights.h5`. The names
+/// of a layer's tensors in a file begin with it.
 pub(crate) fn called(names: &[LayerNames]) -> Vec<Vec<Option<String>>> {
     let by = |source| names.iter().map(|layer| layer.name_by(source).map(str::to_owned)).collect();
     Source::with_names().map(|(source, _)| by(source)).chain([keras_counters(names)]).collect()

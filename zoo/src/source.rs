@@ -74,8 +74,8 @@ macro_rules! sources {
 }
 
 sources! {
-    /// <https://github.com/pytorch/vision>: `layer1.0.conv1.weight`. Its files are pickles; `timm/*.tv_in1k` are the same
-    /// weights in safetensors.
+    /// <https://github.com/pytorch/vision>: `layer1.0.conv1.weight`. Its files are pickles; `timm/*.tv_in1k` are the
+    /// same weights in safetensors.
     Torchvision: Facts {
         name: "torchvision",
         title: "torchvision",
@@ -85,7 +85,8 @@ sources! {
         file: None,
         names: Names::Own(TORCH),
     };
-    /// <https://github.com/huggingface/pytorch-image-models>: named as torchvision's, but for VGG's linear layers and head.
+    /// <https://github.com/huggingface/pytorch-image-models>: named as torchvision's, but for VGG's linear layers and
+    /// head.
     Timm: Facts {
         name: "timm",
         title: "timm",
@@ -210,8 +211,8 @@ impl Source {
         self.facts().format
     }
 
-    /// The file at a place, as its users have it. A repository of timm at the Hugging Face Hub is a name, and the file in
-    /// it is always called `model.safetensors`.
+    /// The file at a place, as its users have it. A repository of timm at the Hugging Face Hub is a name, and the file
+    /// in it is always called `model.safetensors`.
     #[must_use]
     pub fn file(self, place: &'static str) -> &'static str {
         self.facts().file.unwrap_or_else(|| place.rsplit('/').next().unwrap_or(place))

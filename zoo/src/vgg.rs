@@ -58,8 +58,8 @@ macro_rules! stage {
     };
 }
 
-/// A configuration: its layers with weights, its convolutions, in all and in its stages, as in table 1 of the paper, and
-/// its networks, plain and with batch norm, each with published weights.
+/// A configuration: its layers with weights, its convolutions, in all and in its stages, as in table 1 of the paper,
+/// and its networks, plain and with batch norm, each with published weights.
 macro_rules! models {
     ($(
         $configuration:literal $layers:literal $count:literal

@@ -1,5 +1,5 @@
-//! What a table of networks trained from scratch says. "paper" marks what the text says, "chosen" what the project decided
-//! where the text is silent; the values that are the same for all are in [`table`](crate::table).
+//! What a table of networks trained from scratch says. "paper" marks what the text says, "chosen" what the project
+//! decided where the text is silent; the values that are the same for all are in [`table`](crate::table).
 
 use crate::dataset::Set;
 
@@ -18,7 +18,8 @@ pub struct Protocol {
     pub set: Set,
     /// Model in the registry. Paper: six convolutions; chosen: their widths.
     pub model: &'static str,
-    /// Activations that the table compares. Paper; chosen: ELU, which the paper names among the rivals, and the fixed VLU.
+    /// Activations that the table compares. Paper; chosen: ELU, which the paper names among the rivals, and the fixed
+    /// VLU.
     pub activations: &'static [&'static str],
     /// Seeds. Paper.
     pub seeds: &'static [u64],

@@ -1,5 +1,5 @@
-//! What a table of pretrained networks says, and the values that are the same for all: one line a value. "paper" marks what the text says, "chosen" what the project decided
-//! where the text is silent.
+//! What a table of pretrained networks says, and the values that are the same for all: one line a value. "paper" marks
+//! what the text says, "chosen" what the project decided where the text is silent.
 
 use pvlu_zoo::registry;
 use pvlu_zoo::transfer::FreezePolicy;

@@ -8,9 +8,9 @@ use crate::model::Model;
 use crate::registry::Entry;
 use crate::weights::TensorFile;
 
-/// Bytes that input and output of the widest layer, and the parameters that an activation has for each element, may take
-/// for one image of a size that a file says: half a gigabyte, as the layers of ResNet-50 and the CIFAR ResNets take at
-/// 2048x2048. A larger one takes a person who asks for it.
+/// Bytes that input and output of the widest layer, and the parameters that an activation has for each element, may
+/// take for one image of a size that a file says: half a gigabyte, as the layers of ResNet-50 and the CIFAR ResNets
+/// take at 2048x2048. A larger one takes a person who asks for it.
 ///
 /// A few lines of metadata would otherwise make any file a request for gigabytes. A whole forward pass of one image
 /// takes about two and a half times as much.

@@ -223,8 +223,8 @@ pub(super) fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usiz
 }
 
 /// The activation whose parameters a file without metadata has: one of a program before those that share their names
-/// with it. An `alpha` alone is taken for PReLU's, by its shape for that of channels or of elements, `beta` for Swish's,
-/// `a` and `b` for VLU's.
+/// with it. An `alpha` alone is taken for PReLU's, by its shape for that of channels or of elements, `beta` for
+/// Swish's, `a` and `b` for VLU's.
 pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
     let params: Vec<&str> = file.entries().keys().filter_map(|key| key.strip_prefix("act0.")).collect();
     let is_per_element = || file.entries().get("act0.alpha").is_some_and(|entry| entry.shape.len() > 1);

@@ -126,7 +126,8 @@ mod tests {
                     assert_eq!(misfit(&file(&picture)).unwrap(), format!("a picture of {width}x{height} in {place}"));
                 }
             }
-            // Behind an alpha channel of a frame any chunk is decoded as a lossy picture; of an image it is passed over.
+            // Behind an alpha channel of a frame any chunk is decoded as a lossy picture; of an image it is passed
+            // over.
             for kind in [b"VP8L", b"XMP "] {
                 let behind = [chunk(b"ALPH", &[0; 6]), lossy_as(kind, 20, 20)].concat();
                 let found = (place != "an image of 19x13").then(|| format!("a picture of 20x20 in {place}"));

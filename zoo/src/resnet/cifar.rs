@@ -117,8 +117,8 @@ where
 const IDELBAYEV: Preprocessing =
     Preprocessing::small(Normalization { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
 
-/// The standard deviation is the mean of those of single images, as is common; users of Chen's weights pass these values,
-/// which his readme does not state.
+/// The standard deviation is the mean of those of single images, as is common; users of Chen's weights pass these
+/// values, which his readme does not state.
 const CHEN_10: Preprocessing =
     Preprocessing::small(Normalization { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.2010] });
 

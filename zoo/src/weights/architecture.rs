@@ -1,24 +1,25 @@
 //! Files into typed networks, and back, without the names of their layers at hand.
 
 use std::collections::BTreeMap;
-use std::path::Path as FilePath;
+use std::path::Path;
 
 use dfdx::nn::BuildOnDevice;
 use dfdx::tensor::Cpu;
-use pvlu::layer::{Extent, LayerKind, LayerOutline, Path, Walk, try_build_unfilled};
+use pvlu::layer::{Extent, Walk, try_build_unfilled};
 
 use super::{ACTIVATION_KEY, LoadOptions, Source, TensorFile, WeightsError, load, save};
 use crate::init;
+use crate::model::activation_of;
 use crate::names::LayerNames;
 
-/// A network of the zoo as it is written, which knows what files call its layers. Every network of [`crate::sequential`] (of
-/// the paper's widths), [`crate::vgg`] and [`crate::resnet`] is one, with any activation that is a type and any number of
-/// classes.
+/// A network of the zoo as it is written, which knows what files call its layers. Every network of
+/// [`crate::sequential`] (of the paper's widths), [`crate::vgg`] and [`crate::resnet`] is one, with any activation
+/// that is a type and any number of classes.
 ///
-/// An activation with a [parameter for each element](pvlu::activation::Activation::PER_ELEMENT) is for images of one size,
-/// which the type of a network does not say: here it does not compile. The
-/// [registry](crate::registry::Entry::build) builds such networks, and [`checkpoint::open`](crate::checkpoint::open) reads
-/// their files.
+/// An activation with a [parameter for each element](pvlu::activation::Activation::PER_ELEMENT) is for images of one
+/// size, which the type of a network does not say: here it does not compile. The
+/// [registry](crate::registry::Entry::build) builds such networks, and [`checkpoint::open`](crate::checkpoint::open)
+/// reads their files.
 ///
 /// ```
 /// use pvlu::activation::{Pvlu, Relu};
@@ -38,6 +39,14 @@ use crate::names::LayerNames;
 /// # std::fs::remove_dir_all(folder)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// ```compile_fail,E0080
+/// use pvlu::activation::PReluElement;
+/// use pvlu_zoo::resnet::cifar::ResNet20;
+/// use pvlu_zoo::weights::Architecture;
+///
+/// let net = ResNet20::<PReluElement>::load("slopes.safetensors");
+/// ```
 pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Walk<f32, Cpu>> + Sized {
     /// Names of the layers, in the order of a walk.
     fn names() -> Vec<LayerNames>;
@@ -50,18 +59,23 @@ pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Walk<f32, Cpu>> + Sized {
     /// Whether the activation has a parameter for each element.
     const PER_ELEMENT: bool;
 
+    /// Does not compile if it has.
+    #[doc(hidden)]
+    const FITS: () =
+        assert!(!Self::PER_ELEMENT, "parameters for each element are for images of one size: see `Architecture`");
+
     /// The network with the weights of a file, all of them: see [`load`], whose errors it has.
-    fn load(path: impl AsRef<FilePath>) -> Result<Self::Built, WeightsError> {
-        const { assert!(!Self::PER_ELEMENT, "parameters for each element are for images of one size: see `Architecture`") };
+    fn load(path: impl AsRef<Path>) -> Result<Self::Built, WeightsError> {
+        let () = Self::FITS;
         let mut net = try_build_unfilled::<Self, f32, Cpu>(&Cpu::default())?;
         load(&mut net, &Self::names(), &TensorFile::open(path)?, &LoadOptions::default())?;
         Ok(net)
     }
 
-    /// As [`load`](Self::load), with weights drawn from a seed in the layers of the head that the file does not have: all of
-    /// them, or the last one where the file's is for another number of classes. See [`init::he_of`].
-    fn load_with_new_head(path: impl AsRef<FilePath>, seed: u64) -> Result<Self::Built, WeightsError> {
-        const { assert!(!Self::PER_ELEMENT, "parameters for each element are for images of one size: see `Architecture`") };
+    /// As [`load`](Self::load), with weights drawn from a seed in the layers of the head that the file does not have:
+    /// all of them, or the last one where the file's is for another number of classes. See [`init::he_of`].
+    fn load_with_new_head(path: impl AsRef<Path>, seed: u64) -> Result<Self::Built, WeightsError> {
+        let () = Self::FITS;
         let mut net = try_build_unfilled::<Self, f32, Cpu>(&Cpu::default())?;
         let options = LoadOptions { fresh_head: true, other_heads: Self::published_head(), ..LoadOptions::default() };
         let report = load(&mut net, &Self::names(), &TensorFile::open(path)?, &options)?;
@@ -69,32 +83,24 @@ pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Walk<f32, Cpu>> + Sized {
         Ok(net)
     }
 
-    /// Saves the network under the names of a source, with its activation in the file's metadata: see [`save`], whose errors
-    /// it has.
-    fn save(net: &Self::Built, path: impl AsRef<FilePath>, source: Source) -> Result<(), WeightsError> {
-        const { assert!(!Self::PER_ELEMENT, "parameters for each element are for images of one size: see `Architecture`") };
-        let metadata = activation(net).map(|text| (ACTIVATION_KEY.to_owned(), text.to_owned()));
+    /// Saves the network under the names of a source, with its activation in the file's metadata: see [`save`], whose
+    /// errors it has.
+    fn save(net: &Self::Built, path: impl AsRef<Path>, source: Source) -> Result<(), WeightsError> {
+        let () = Self::FITS;
+        // An activation is found whatever the size.
+        let metadata = activation_of(net, Extent::image(3, 224, 224));
+        let metadata = metadata.map(|text| (ACTIVATION_KEY.to_owned(), text.to_owned()));
         save(net, &Self::names(), path, source, &metadata.into_iter().collect::<BTreeMap<_, _>>())
     }
-}
-
-/// What asks for the activation of a network.
-fn activation(net: &dyn Walk<f32, Cpu>) -> Option<&'static str> {
-    let mut found = None;
-    let mut find = |layer: LayerOutline<'_>| {
-        if let LayerKind::Activation { activation } = layer.kind {
-            found = Some(activation.text());
-        }
-    };
-    // Of any size: an error only means that it does not fit the head, which comes last.
-    let _ = net.outline(&mut Path::root(), Extent::image(3, 224, 224), &mut find);
-    found
 }
 
 /// Makes an [`Architecture`] of a network that is generic over the activation and the number of classes.
 macro_rules! architecture {
     ($net:ident, $names:expr $(, head $published:expr)?) => {
-        impl<A: ::pvlu::activation::Activation, const CLASSES: usize> $crate::weights::Architecture for $net<A, CLASSES> {
+        impl<A, const CLASSES: usize> $crate::weights::Architecture for $net<A, CLASSES>
+        where
+            A: ::pvlu::activation::Activation,
+        {
             const PER_ELEMENT: bool = <A as ::pvlu::activation::Activation>::PER_ELEMENT;
 
             fn names() -> Vec<$crate::names::LayerNames> {

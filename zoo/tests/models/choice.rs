@@ -200,15 +200,18 @@ fn every_model_takes_an_activation_that_is_chosen() {
 }
 
 #[test]
-fn a_typed_classifier_is_swapped_for_parameters_of_its_images_size() {
+fn a_typed_classifier_has_parameters_of_its_images_size_built_and_swapped() {
     use dfdx::nn::DeviceBuildExt;
+    use dfdx::shapes::Const;
     use dfdx::tensor::Cpu;
     use pvlu::activation::{PReluElement, Relu};
-    use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, LinearTo, TrunkAndHead};
+    use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear, LinearTo, TrunkAndHead};
     use pvlu_zoo::model::Classifier;
 
-    type Net = TrunkAndHead<(Conv2D<3, 4, 3, 2, 1>, Act<Relu, 4>), (GlobalAvgPool2D, LinearTo<4>)>;
-    let mut relu = Classifier::try_with_classes(Cpu::default().build_module::<Net, f32>(), 7, 5, 3).unwrap();
+    type Trunk<A> = (Conv2D<3, 4, 3, 2, 1>, Act<A, 4>);
+    type Net<A> = TrunkAndHead<Trunk<A>, (GlobalAvgPool2D, LinearTo<4>)>;
+    let dev = Cpu::default();
+    let mut relu = Classifier::try_with_classes(dev.build_module::<Net<Relu>, f32>(), 7, 5, 3).unwrap();
     pvlu_zoo::init::he::<Relu>(&mut relu.net, 1).unwrap();
     let pixels = images(1)[..2 * relu.image_len()].to_vec();
     let (before, trained) = (relu.logits(pixels.clone()).unwrap(), relu.trained_parameters().unwrap());
@@ -220,4 +223,13 @@ fn a_typed_classifier_is_swapped_for_parameters_of_its_images_size() {
     assert_ne!(slopes.logits(pixels).unwrap(), before);
     let alpha = slopes.net.trunk.1.element_param("alpha").unwrap().as_vec();
     assert!(alpha.iter().any(|alpha| *alpha != 0.0), "{alpha:?}");
+
+    // A network that has them already keeps what it learned.
+    let again = Classifier::try_with_classes(slopes.net, 7, 5, 3).unwrap();
+    assert_eq!(again.net.trunk.1.element_param("alpha").unwrap().as_vec(), alpha);
+    let open = Classifier::try_with_classes(dev.build_module::<Net<PReluElement>, f32>(), 7, 5, 3).unwrap();
+    assert_eq!(open.net.trunk.1.element_param("alpha").unwrap().as_vec(), [0.0; 4 * 4 * 3]);
+    type Typed = (Trunk<PReluElement>, GlobalAvgPool2D, Linear<4, 3>);
+    let typed = Classifier::new(dev.build_module::<Typed, f32>(), Const::<7>, Const::<5>);
+    assert_eq!(typed.net.0.1.element_param("alpha").unwrap().as_vec(), [0.0; 4 * 4 * 3]);
 }
