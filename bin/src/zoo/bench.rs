@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use pvlu::kernel::Element;
 use pvlu::kernel::cpu::Write;
-use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
+use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes};
 use pvlu::kernel::cpu::simd::Level;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
@@ -229,7 +230,7 @@ fn peak_product() -> f64 {
         products.par_chunks_exact_mut(SIDE * SIDE).for_each(|to| {
             let sizes = Sizes { rows: SIDE, cols: SIDE, depth: SIDE };
             let factor = Factor::new(&data, Layout::columns(0, SIDE));
-            product(sizes, Write::Replace, factor, factor, to, Layout::columns(0, SIDE));
+            (f32::cpu().product)(sizes, Write::Replace, factor, factor, to, Layout::columns(0, SIDE));
         });
         best = best.min(begin.elapsed().as_secs_f64());
     }

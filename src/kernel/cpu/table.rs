@@ -1,11 +1,16 @@
 //! The kernels of one element type behind function pointers.
 //!
-//! A generic kernel is compiled in the crate that names its element type. Layers are instantiated in the user's crate; going
-//! through this table they find the kernels compiled, once, here.
+//! A generic kernel is compiled in the crate that names its element type, and as that crate is optimized. Layers are
+//! instantiated in the user's crate, and the training loop calls optimizers from the zoo; going through this table they
+//! find the kernels compiled, once, here.
 
 use super::Layout;
+use super::activation::program::Program;
+use super::activation::{InputGradient, program};
 use super::batch_norm::{self, Gradients, Scaling, Statistics};
 use super::conv2d::{self, ConvShape};
+use super::gemm::{self, Factor, Sizes};
+use super::optimizer::{self, Adam, Sgd};
 use super::pool2d::{self, MaxPadding, PoolShape};
 use super::subsample::{self, Subsample};
 use super::write::Write;
@@ -60,4 +65,12 @@ table! {
     dropout: fn(u64, f64, &[E], &mut [E]) = dropout::apply;
     dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
     cross_entropy: fn(&[E], usize, &[usize], f64, &mut [E]) -> f64 = cross_entropy::cross_entropy_smoothed;
+    top_k_correct: fn(&[E], usize, &[usize], usize) -> usize = cross_entropy::top_k_correct;
+    written: fn(&Program, Layout, &[E], &[&[E]], &mut [E]) = program::forward;
+    written_in_place: fn(&Program, Layout, &[&[E]], &mut [E]) = program::forward_in_place;
+    written_backward:
+        fn(&Program, Layout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]) = program::backward;
+    product: fn(Sizes, Write, Factor<'_, E>, Factor<'_, E>, &mut [E], gemm::Layout) = gemm::product;
+    sgd: fn(&mut [E], &[E], &mut [E], Sgd) = optimizer::sgd;
+    adam: fn(&mut [E], &[E], &mut [E], &mut [E], u64, Adam) = optimizer::adam;
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use pvlu::Error;
-use pvlu::kernel::cpu::cross_entropy::{cross_entropy, top_k_correct};
+use pvlu::kernel::Element;
 use pvlu::layer::Mode;
 
 use super::TrainError;
@@ -59,6 +59,7 @@ fn measure(
     finite: bool,
 ) -> Result<Option<Evaluation>, TrainError> {
     let classes = model.classes();
+    let kernels = f32::cpu();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
     for batch in loader.epoch(0) {
         if interrupted().is_break() {
@@ -74,9 +75,9 @@ fn measure(
             check_finite(&logits, classes, images)?;
         }
         let mut gradient = vec![0.0; logits.len()];
-        loss += cross_entropy(&logits, classes, &batch.labels, &mut gradient) * count as f64;
-        top1 += top_k_correct(&logits, classes, &batch.labels, 1);
-        top5 += top_k_correct(&logits, classes, &batch.labels, 5);
+        loss += (kernels.cross_entropy)(&logits, classes, &batch.labels, 0.0, &mut gradient) * count as f64;
+        top1 += (kernels.top_k_correct)(&logits, classes, &batch.labels, 1);
+        top5 += (kernels.top_k_correct)(&logits, classes, &batch.labels, 5);
         images += count;
     }
     let share = |part: f64| part / images as f64;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use pvlu::kernel::cpu::cross_entropy::top_k_correct;
+use pvlu::kernel::Element;
 use pvlu::layer::{Mode, Switches};
 
 use super::TrainError;
@@ -260,7 +260,7 @@ impl Fit<'_> {
             let sums = &mut self.state.sums;
             sums.learning_rate = learning_rate;
             sums.loss += result.loss * count as f64;
-            sums.correct += top_k_correct(&result.logits, classes, &batch.labels, 1) as u64;
+            sums.correct += (f32::cpu().top_k_correct)(&result.logits, classes, &batch.labels, 1) as u64;
             sums.images += count as u64;
             self.state.steps += 1;
             self.state.seconds = before + start.elapsed().as_secs_f64();

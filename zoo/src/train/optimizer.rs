@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::kernel::cpu::optimizer::{Adam, Sgd, adam, sgd};
+use pvlu::kernel::Element;
+use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::tape::LeafGradients;
 
 use crate::model::Model;
@@ -105,13 +106,13 @@ impl Optimizer {
             match *config {
                 OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {
                     let rule = Sgd { learning_rate, momentum, nesterov, weight_decay: decay(weight_decay) };
-                    sgd(values, gradient, &mut moments.first, rule);
+                    (f32::cpu().sgd)(values, gradient, &mut moments.first, rule);
                 }
                 OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
                     moments.second.resize(values.len(), 0.0);
                     let weight_decay = decay(weight_decay);
                     let rule = Adam { learning_rate, beta1, beta2, epsilon, weight_decay, decoupled };
-                    adam(values, gradient, &mut moments.first, &mut moments.second, moments.steps, rule);
+                    (f32::cpu().adam)(values, gradient, &mut moments.first, &mut moments.second, moments.steps, rule);
                 }
             }
             Ok(())

@@ -46,17 +46,14 @@ pub(super) fn forward<F: Formula, E: Element>(
     });
 }
 
-pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool>(
-    pass: Pass<'_, E>,
-    grad_x: &mut [E],
-) -> Vec<f64> {
+pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
     let Pass { level, layout, params, .. } = pass;
     // [parameters, channels]
     let mut totals = vec![0.0; if PARAMS { F::PARAM_COUNT * layout.channels } else { 0 }];
     let tasks = blocks(grad_x, layout).into_iter().zip(blocks(&mut totals, layout)).collect();
     for_each_task(tasks, |number, (grad_x, totals)| {
         let columns = Columns::new(layout, params, number);
-        dispatch_at(level, Backward::<F, E, INPUT, PARAMS> { pass, columns, grad_x, totals, formula: PhantomData });
+        dispatch_at(level, Backward::<F, E, PARAMS> { pass, columns, grad_x, totals, formula: PhantomData });
     });
     totals
 }
@@ -102,8 +99,8 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
     }
 }
 
-/// From row to row. `grad_x` has no pieces unless `INPUT`; `totals`, one piece a parameter, has none unless `PARAMS`.
-struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
+/// From row to row. `grad_x` has no pieces if it is not wanted; `totals`, one piece a parameter, has none unless `PARAMS`.
+struct Backward<'a, F, E, const PARAMS: bool> {
     pass: Pass<'a, E>,
     columns: Columns<E>,
     grad_x: Vec<&'a mut [E]>,
@@ -111,7 +108,7 @@ struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
     formula: PhantomData<F>,
 }
 
-impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for Backward<'_, F, E, INPUT, PARAMS> {
+impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, PARAMS> {
     type Output = ();
 
     #[inline(always)]
@@ -123,8 +120,8 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
         for first in (0..layout.outer).step_by(TILES) {
             for n in first..layout.outer.min(first + TILES) {
                 let (x, cotangent) = (columns.piece(x, n), cotangent.map(|cotangent| columns.piece(cotangent, n)));
-                let grad_x = if INPUT { &mut *grad_x[n] } else { &mut [][..] };
-                tile_backward::<F, E::Lane<S>, INPUT, PARAMS>(tile, x, cotangent, accumulate, grad_x, &mut sums);
+                let grad_x = grad_x.get_mut(n).map_or_else(|| &mut [][..], |grad_x| &mut **grad_x);
+                tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, cotangent, accumulate, grad_x, &mut sums);
             }
             for (totals, sums) in totals.iter_mut().zip(sums.chunks_exact_mut(tile.stride)) {
                 for (total, sum) in totals.iter_mut().zip(sums) {

@@ -83,7 +83,7 @@ impl<E: Element> Computation<E> {
     pub fn forward(&self, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward)(layout, x, params, y),
-            Self::Written(program) => program::forward(program, layout, x, params, y),
+            Self::Written(program) => (E::cpu().written)(program, layout, x, params, y),
         }
     }
 
@@ -91,7 +91,7 @@ impl<E: Element> Computation<E> {
     pub fn forward_in_place(&self, layout: Layout, params: &[&[E]], x: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward_in_place)(layout, params, x),
-            Self::Written(program) => program::forward_in_place(program, layout, params, x),
+            Self::Written(program) => (E::cpu().written_in_place)(program, layout, params, x),
         }
     }
 
@@ -107,7 +107,9 @@ impl<E: Element> Computation<E> {
     ) {
         match self {
             Self::Compiled(kernels) => (kernels.backward)(layout, x, params, cotangent, grad_x, grad_params),
-            Self::Written(program) => program::backward(program, layout, x, params, cotangent, grad_x, grad_params),
+            Self::Written(program) => {
+                (E::cpu().written_backward)(program, layout, x, params, cotangent, grad_x, grad_params)
+            }
         }
     }
 }
@@ -190,13 +192,12 @@ fn backward_at<F: Formula, E: Element>(
     // `if const` keeps kernels that no formula without parameters runs from being compiled for each of those.
     let sums = if const { F::PARAM_COUNT == 0 } {
         let Some(grad) = grad_x else { return };
-        pass.run::<F, true, false>(grad)
+        pass.run::<F, false>(grad)
     } else {
         match (grad_x, wanted) {
             (None, false) => return,
-            (None, true) => pass.run::<F, false, true>(&mut []),
-            (Some(grad), false) => pass.run::<F, true, false>(grad),
-            (Some(grad), true) => pass.run::<F, true, true>(grad),
+            (grad, true) => pass.run::<F, true>(grad.unwrap_or_default()),
+            (Some(grad), false) => pass.run::<F, false>(grad),
         }
     };
     for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
@@ -226,17 +227,17 @@ struct Pass<'a, E> {
 }
 
 impl<E: Element> Pass<'_, E> {
-    /// Computes the gradient of x if `INPUT`, and returns the sums `[parameters, channels]` for the gradients of the
-    /// parameters if `PARAMS`. What is not asked for is left out at compile time: its slice may be empty, and so is the
-    /// result.
-    fn run<F: Formula, const INPUT: bool, const PARAMS: bool>(self, grad_x: &mut [E]) -> Vec<f64> {
+    /// Computes the gradient of x unless its slice is empty, and returns the sums `[parameters, channels]` for the
+    /// gradients of the parameters if `PARAMS`, else nothing. Those are a choice of the compiler's, for what computes
+    /// them is most of the work of a trained activation that is frozen.
+    fn run<F: Formula, const PARAMS: bool>(self, grad_x: &mut [E]) -> Vec<f64> {
         if self.layout.is_planar() {
-            return planes::backward::<F, E, INPUT, PARAMS>(self, grad_x);
+            return planes::backward::<F, E, PARAMS>(self, grad_x);
         }
         if const { F::LONG_ROWS } && columns::suit(self.layout) {
-            return columns::backward::<F, E, INPUT, PARAMS>(self, grad_x);
+            return columns::backward::<F, E, PARAMS>(self, grad_x);
         }
-        rows::backward::<F, E, INPUT, PARAMS>(self, grad_x)
+        rows::backward::<F, E, PARAMS>(self, grad_x)
     }
 }
 

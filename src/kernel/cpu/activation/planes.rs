@@ -30,10 +30,7 @@ pub(super) fn forward<F: Formula, E: Element>(
     });
 }
 
-pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool>(
-    pass: Pass<'_, E>,
-    grad_x: &mut [E],
-) -> Vec<f64> {
+pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
     let Pass { level, layout, x, cotangent, .. } = pass;
     let planes = planes_per_task(layout);
     let size = planes * layout.inner;
@@ -52,7 +49,7 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
         let part = Pass { x, cotangent, ..pass };
         let first = task * planes;
         let formula = PhantomData::<F>;
-        dispatch_at(level, Backward::<F, E, INPUT, PARAMS> { pass: part, first, grad_x, partials, formula });
+        dispatch_at(level, Backward::<F, E, PARAMS> { pass: part, first, grad_x, partials, formula });
     });
 
     let mut sums = vec![0.0; if PARAMS { F::PARAM_COUNT * layout.channels } else { 0 }];
@@ -104,9 +101,9 @@ fn plane_forward<F: Formula, V: Lane>(x: Option<&[V::Elem]>, params: F::Params<V
     }
 }
 
-/// Planes from number `first` on, with their part of x and of the cotangent. `grad_x` is empty unless `INPUT`;
+/// Planes from number `first` on, with their part of x and of the cotangent. `grad_x` is empty if it is not wanted;
 /// `partials`, `[planes, parameters]`, is empty unless `PARAMS`.
-struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
+struct Backward<'a, F, E, const PARAMS: bool> {
     pass: Pass<'a, E>,
     first: usize,
     grad_x: &'a mut [E],
@@ -114,25 +111,26 @@ struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
     formula: PhantomData<F>,
 }
 
-impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for Backward<'_, F, E, INPUT, PARAMS> {
+impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, PARAMS> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Pass { layout: Layout { channels, inner, .. }, x, params, cotangent, accumulate, .. } = self.pass;
+        let wanted = !self.grad_x.is_empty();
         for (plane, x) in x.chunks_exact(inner).enumerate() {
             let cotangent = cotangent.map(|cotangent| &cotangent[plane * inner..][..inner]);
             let params = splat::<F, E::Lane<S>>(params, (self.first + plane) % channels);
-            let grad_x = if INPUT { &mut self.grad_x[plane * inner..][..inner] } else { &mut [][..] };
+            let grad_x = if wanted { &mut self.grad_x[plane * inner..][..inner] } else { &mut [][..] };
             let partials = if PARAMS { &mut self.partials[plane * F::PARAM_COUNT..] } else { &mut [][..] };
-            plane_backward::<F, E::Lane<S>, INPUT, PARAMS>(x, params, cotangent, accumulate, grad_x, partials);
+            plane_backward::<F, E::Lane<S>, PARAMS>(x, params, cotangent, accumulate, grad_x, partials);
         }
     }
 }
 
 /// Adds the sums for the parameters to `partials`.
 #[inline(always)]
-fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
+fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
     x: &[V::Elem],
     params: F::Params<V>,
     cotangent: Option<&[V::Elem]>,
@@ -149,7 +147,7 @@ fn plane_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
         for group in (start..x.len().min(start + span)).step_by(count) {
             for (at, sums) in (group..x.len()).step_by(V::WIDTH).zip(&mut sums[..count / V::WIDTH]) {
                 let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
-                if INPUT {
+                if !grad_x.is_empty() {
                     deposit(dx, grad_x, at, accumulate);
                 }
                 if PARAMS {

@@ -87,10 +87,7 @@ pub(super) fn forward<F: Formula, E: Element>(
     for_each_task(tasks, |_, (x, y)| dispatch_at(level, Forward::<F, E> { tile, x, y, formula: PhantomData }));
 }
 
-pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool>(
-    pass: Pass<'_, E>,
-    grad_x: &mut [E],
-) -> Vec<f64> {
+pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
     let Pass { level, layout, x, params, cotangent, accumulate } = pass;
     let tile = &Tile::new(layout, params);
     let task = tile.task();
@@ -108,15 +105,8 @@ pub(super) fn backward<F: Formula, E: Element, const INPUT: bool, const PARAMS: 
         .collect();
     for_each_task(tasks, |_, (((x, cotangent), grad_x), partials)| {
         let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.stride } else { 0 }];
-        let body = Backward::<F, E, INPUT, PARAMS> {
-            tile,
-            x,
-            cotangent,
-            accumulate,
-            grad_x,
-            sums: &mut sums,
-            formula: PhantomData,
-        };
+        let body =
+            Backward::<F, E, PARAMS> { tile, x, cotangent, accumulate, grad_x, sums: &mut sums, formula: PhantomData };
         dispatch_at(level, body);
         for (partials, sums) in partials.chunks_exact_mut(channels).zip(sums.chunks_exact(tile.stride)) {
             fold(&sums[..tile.len], layout.inner, partials);
@@ -175,9 +165,9 @@ pub(super) fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: Option<
     }
 }
 
-/// Tiles one after the other; the last may be cut short. `grad_x` is empty unless `INPUT`; `sums`, `[parameters,
-/// stride]`, is empty unless `PARAMS`.
-struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
+/// Tiles one after the other; the last may be cut short. `grad_x` is empty if it is not wanted; `sums`,
+/// `[parameters, stride]`, is empty unless `PARAMS`.
+struct Backward<'a, F, E, const PARAMS: bool> {
     tile: &'a Tile<E>,
     x: &'a [E],
     cotangent: Option<&'a [E]>,
@@ -187,16 +177,17 @@ struct Backward<'a, F, E, const INPUT: bool, const PARAMS: bool> {
     formula: PhantomData<F>,
 }
 
-impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for Backward<'_, F, E, INPUT, PARAMS> {
+impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, PARAMS> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Backward { tile, accumulate, grad_x, sums, .. } = self;
+        let wanted = !grad_x.is_empty();
         let mut start = 0;
         for (x, cotangent) in self.x.chunks(tile.len).zip(sources(self.cotangent, tile.len)) {
-            let grad_x = if INPUT { &mut grad_x[start..][..x.len()] } else { &mut [][..] };
-            tile_backward::<F, E::Lane<S>, INPUT, PARAMS>(tile, x, cotangent, accumulate, grad_x, sums);
+            let grad_x = if wanted { &mut grad_x[start..][..x.len()] } else { &mut [][..] };
+            tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, cotangent, accumulate, grad_x, sums);
             start += tile.len;
         }
     }
@@ -204,7 +195,7 @@ impl<F: Formula, E: Element, const INPUT: bool, const PARAMS: bool> Kernel for B
 
 /// A tile, or the beginning of one.
 #[inline(always)]
-pub(super) fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS: bool>(
+pub(super) fn tile_backward<F: Formula, V: Lane, const PARAMS: bool>(
     tile: &Tile<V::Elem>,
     x: &[V::Elem],
     cotangent: Option<&[V::Elem]>,
@@ -215,7 +206,7 @@ pub(super) fn tile_backward<F: Formula, V: Lane, const INPUT: bool, const PARAMS
     for at in (0..x.len()).step_by(V::WIDTH) {
         let params = tile.load::<F, V>(x.len(), at);
         let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
-        if INPUT {
+        if !grad_x.is_empty() {
             deposit(dx, grad_x, at, accumulate);
         }
         if PARAMS {
