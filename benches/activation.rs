@@ -5,7 +5,7 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use pvlu::activation::*;
-use pvlu::kernel::cpu::Layout;
+use pvlu::kernel::cpu::ChannelsLayout;
 use pvlu::kernel::cpu::activation::{InputGradient, program};
 use rayon::prelude::*;
 
@@ -21,13 +21,13 @@ fn main() {
 }
 
 /// Batch 64 of 64 channels of 32 x 32.
-const IMAGES: Layout = Layout { outer: 64, channels: 64, inner: 32 * 32 };
+const IMAGES: ChannelsLayout = ChannelsLayout { outer: 64, channels: 64, inner: 32 * 32 };
 /// Batch 8 of such images with a parameter for each element.
-const ELEMENTS: Layout = Layout { outer: 8, channels: 64 * 32 * 32, inner: 1 };
+const ELEMENTS: ChannelsLayout = ChannelsLayout { outer: 8, channels: 64 * 32 * 32, inner: 1 };
 /// Batch 128 of 512 channels of 7 x 7.
-const SMALL_IMAGES: Layout = Layout { outer: 128, channels: 512, inner: 7 * 7 };
+const SMALL_IMAGES: ChannelsLayout = ChannelsLayout { outer: 128, channels: 512, inner: 7 * 7 };
 /// Batch 1024 of 4096 features.
-const FEATURES: Layout = Layout { outer: 1024, channels: 4096, inner: 1 };
+const FEATURES: ChannelsLayout = ChannelsLayout { outer: 1024, channels: 4096, inner: 1 };
 
 /// Values in [-4, 4], spread evenly by the golden ratio.
 fn values(n: usize) -> Vec<f32> {
@@ -38,7 +38,7 @@ fn start_params<A: Activation>(channels: usize) -> Vec<Vec<f32>> {
     A::PARAMS.as_slice().iter().map(|param| vec![param.start as f32; channels]).collect()
 }
 
-fn bench_forward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout) {
+fn bench_forward<A: Activation>(bencher: Bencher<'_, '_>, layout: ChannelsLayout) {
     let x = values(layout.len());
     let params = start_params::<A>(layout.channels);
     let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
@@ -50,9 +50,9 @@ fn bench_forward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout) {
     });
 }
 
-fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout, train: bool) {
+fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: ChannelsLayout, train: bool) {
     let x = values(layout.len());
-    let cotangent = x.clone();
+    let grad_output = x.clone();
     let params = start_params::<A>(layout.channels);
     let mut grads = params.clone();
     let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
@@ -61,7 +61,7 @@ fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: Layout, train
     bencher.counter(BytesCount::of_many::<f32>(3 * x.len())).bench_local(|| {
         let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| train.then_some(&mut grad[..])).collect();
         let target = InputGradient::Overwrite(&mut grad_x[..]);
-        backward(layout, black_box(&x), &params, black_box(&cotangent), target, &mut grads);
+        backward(layout, black_box(&x), &params, black_box(&grad_output), target, &mut grads);
     });
 }
 
@@ -143,7 +143,7 @@ fn written(text: &str, channels: usize) -> (Written, Vec<Vec<f32>>) {
     (written, params)
 }
 
-fn bench_written_forward(bencher: Bencher<'_, '_>, text: &str, layout: Layout) {
+fn bench_written_forward(bencher: Bencher<'_, '_>, text: &str, layout: ChannelsLayout) {
     let x = values(layout.len());
     let (written, params) = written(text, layout.channels);
     let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
@@ -154,9 +154,9 @@ fn bench_written_forward(bencher: Bencher<'_, '_>, text: &str, layout: Layout) {
     });
 }
 
-fn bench_written_backward(bencher: Bencher<'_, '_>, text: &str, layout: Layout) {
+fn bench_written_backward(bencher: Bencher<'_, '_>, text: &str, layout: ChannelsLayout) {
     let x = values(layout.len());
-    let cotangent = x.clone();
+    let grad_output = x.clone();
     let (written, params) = written(text, layout.channels);
     let mut grads = params.clone();
     let params: Vec<&[f32]> = params.iter().map(Vec::as_slice).collect();
@@ -164,7 +164,15 @@ fn bench_written_backward(bencher: Bencher<'_, '_>, text: &str, layout: Layout) 
     bencher.counter(BytesCount::of_many::<f32>(3 * x.len())).bench_local(|| {
         let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
         let target = InputGradient::Overwrite(&mut grad_x[..]);
-        program::backward(written.program(), layout, black_box(&x), &params, black_box(&cotangent), target, &mut grads);
+        program::backward(
+            written.program(),
+            layout,
+            black_box(&x),
+            &params,
+            black_box(&grad_output),
+            target,
+            &mut grads,
+        );
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pvlu::kernel::cpu::Write;
 use pvlu::kernel::cpu::conv2d::{self, ConvShape};
-use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
+use pvlu::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use pvlu::kernel::cpu::linear;
 use rayon::prelude::*;
 
@@ -48,10 +48,10 @@ fn square() -> Case {
             product(
                 Sizes { rows: c.len() / SIDE, cols: SIDE, depth: SIDE },
                 Write::Replace,
-                Factor::new(&a, Layout::rows(band * rows * SIDE, SIDE)),
-                Factor::new(&b, Layout::rows(0, SIDE)),
+                Factor::new(&a, MatrixLayout::rows(band * rows * SIDE, SIDE)),
+                Factor::new(&b, MatrixLayout::rows(0, SIDE)),
                 c,
-                Layout::rows(0, SIDE),
+                MatrixLayout::rows(0, SIDE),
             );
         });
     })
@@ -59,12 +59,12 @@ fn square() -> Case {
 
 fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
     let (x, weight) = (data(shape.input_len()), data(shape.weight_len()));
-    let (bias, cotangent) = (data(shape.out_channels), data(shape.output_len()));
+    let (bias, grad_output) = (data(shape.out_channels), data(shape.output_len()));
     let mut cases = Vec::new();
     let macs = shape.multiply_adds();
     for part in ["forward", "input", "weight", "forward+backward"] {
         let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
-        let cotangent = cotangent.clone();
+        let grad_output = grad_output.clone();
         let mut y = vec![0.0; shape.output_len()];
         let mut grad_x = vec![0.0; x.len()];
         let mut grad_weight = vec![0.0; weight.len()];
@@ -75,10 +75,10 @@ fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
                 conv2d::forward(&shape, &x, &weight, Some(&bias), &mut y);
             }
             if all || part == "input" {
-                conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x, Write::Replace);
+                conv2d::backward_input(&shape, &weight, &grad_output, &mut grad_x, Write::Replace);
             }
             if all || part == "weight" {
-                conv2d::backward_weight(&shape, &x, &cotangent, &mut grad_weight);
+                conv2d::backward_weight(&shape, &x, &grad_output, &mut grad_weight);
             }
         }));
     }
@@ -86,7 +86,7 @@ fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
 }
 
 fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
-    let (x, weight, cotangent) = (data(n * i), data(o * i), data(n * o));
+    let (x, weight, grad_output) = (data(n * i), data(o * i), data(n * o));
     let (mut y, mut grad_x, mut grad_weight) = (data(n * o), data(n * i), data(o * i));
     let name = format!("linear {n} x {i} -> {o}");
     let (x2, weight2) = (x.clone(), weight.clone());
@@ -95,8 +95,8 @@ fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
             linear::forward(n, i, o, &x, &weight, None, &mut y);
         }),
         Case::new(format!("{name} backward"), 2 * n * i * o, move || {
-            linear::backward_input(n, i, o, &weight2, &cotangent, &mut grad_x, Write::Replace);
-            linear::backward_weight(n, i, o, &x2, &cotangent, &mut grad_weight);
+            linear::backward_input(n, i, o, &weight2, &grad_output, &mut grad_x, Write::Replace);
+            linear::backward_weight(n, i, o, &x2, &grad_output, &mut grad_weight);
         }),
     ]
 }

@@ -1,8 +1,9 @@
-//! A fine-tuning step of VGG-16 at 32x32, batch 32, with PVLU: everything but alpha and beta frozen, against the same step
-//! with the weights trained as well.
+//! A fine-tuning step of VGG-16 at 32x32, batch 32, with PVLU: everything but alpha and beta frozen, against the same
+//! step with the weights trained as well.
 //!
-//! `cargo bench -p pvlu_zoo --bench finetune`. The two take turns, so that a disturbance hits both alike; each line is a
-//! median, and the last one the median of the ratios turn by turn. Two threads unless `RAYON_NUM_THREADS` says otherwise.
+//! `cargo bench -p pvlu_zoo --bench finetune`. The two take turns, so that a disturbance hits both alike; each line is
+//! a median, and the last one the median of the ratios turn by turn. Two threads unless `RAYON_NUM_THREADS` says
+//! otherwise.
 
 use std::time::Instant;
 

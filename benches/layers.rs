@@ -1,8 +1,8 @@
 //! PVLU on a batch of 64x64x32x32 `f32`: the fused kernels and layers against a plain copy and against the same formula
 //! composed of dfdx's operations; and what reading tensors by copy costs.
 //!
-//! `cargo bench -p pvlu --bench layers`. Rounds are interleaved, so that a disturbance hits all lines alike; each line is
-//! the median, in bytes that must be read and written once, as a share of the copy's bandwidth. Two threads unless
+//! `cargo bench -p pvlu --bench layers`. Rounds are interleaved, so that a disturbance hits all lines alike; each line
+//! is the median, in bytes that must be read and written once, as a share of the copy's bandwidth. Two threads unless
 //! `RAYON_NUM_THREADS` says otherwise.
 
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use dfdx::prelude::*;
 use pvlu::activation::{FusedElement, Pvlu};
-use pvlu::kernel::cpu::Layout;
+use pvlu::kernel::cpu::ChannelsLayout;
 use pvlu::kernel::cpu::activation::InputGradient;
 use pvlu::kernel::view;
 use pvlu::layer::builder;
@@ -21,7 +21,7 @@ type Images = Rank4<64, 64, 32, 32>;
 type Act = <builder::Act<Pvlu, 64> as BuildOnDevice<Cpu, f32>>::Built;
 
 const ELEMENTS: usize = 64 * 64 * 32 * 32;
-const LAYOUT: Layout = Layout { outer: 64, channels: 64, inner: 32 * 32 };
+const LAYOUT: ChannelsLayout = ChannelsLayout { outer: 64, channels: 64, inner: 32 * 32 };
 const ROUNDS: usize = 31;
 
 /// One line of the report.
@@ -73,15 +73,16 @@ fn composed<T: Tape<f32, Cpu> + Merge<T>>(layer: &Act, x: &Tensor<Images, f32, C
     x.retaped::<T>().relu() + alpha * (beta * x.retaped::<T>()).sin()
 }
 
-/// Forward and backward between a layer below, which takes the gradient of x, and one above, which hands in the cotangent.
-fn both_passes(layer: &Act, x: &Tensor<Images, f32, Cpu>, cotangent: Vec<f32>) -> LeafGradients<f32, Cpu> {
+/// Forward and backward between a layer below, which takes the gradient of x, and one above, which hands in the
+/// gradient of the output.
+fn both_passes(layer: &Act, x: &Tensor<Images, f32, Cpu>, grad_output: Vec<f32>) -> LeafGradients<f32, Cpu> {
     let (x, mut tape) = x.clone().track().split_tape();
     let below = Place::of(&x);
     tape.record(&[id(layer.alpha())], move |flow| below.take(flow).map(drop));
     let (y, mut tape) = layer.forward(x.put_tape(tape)).split_tape();
     let loss: Tensor<Rank0, f32, Cpu> = Cpu::default().zeros();
     let above = Place::of(&y);
-    tape.record(&[], move |flow| above.hand_over(flow, cotangent));
+    tape.record(&[], move |flow| above.hand_over(flow, grad_output));
     try_backward(loss.put_tape(tape)).expect("a backward pass")
 }
 
@@ -123,9 +124,9 @@ fn cases() -> Vec<Case> {
     let (l, y) = (layer.clone(), x.clone());
     let between = Case::timed("layer in a network, both passes", 5, 1, move || {
         // Made before: in a network the layer above has it.
-        let cotangent = y.as_vec();
+        let grad_output = y.as_vec();
         let start = Instant::now();
-        black_box(both_passes(&l, &y, cotangent));
+        black_box(both_passes(&l, &y, grad_output));
         start.elapsed()
     });
     let (l, y) = (layer, x.clone());

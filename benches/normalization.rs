@@ -1,14 +1,14 @@
 //! Bytes a second of the kernels that are bound by memory, next to a plain copy on the same threads.
 //!
-//! Counted is what a kernel must read and write once: an accumulated output counts twice, the second reading of an input
-//! that does not stay in the cache is the kernel's own loss.
+//! Counted is what a kernel must read and write once: an accumulated output counts twice, the second reading of an
+//! input that does not stay in the cache is the kernel's own loss.
 
 use divan::Bencher;
 use divan::counter::BytesCount;
 use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, backward, backward_running, batch_statistics, normalize};
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use pvlu::kernel::cpu::{InputGradient, Layout, Write, add, cross_entropy, dropout, optimizer};
+use pvlu::kernel::cpu::{ChannelsLayout, InputGradient, Write, add, cross_entropy, dropout, optimizer};
 use rayon::prelude::*;
 
 fn main() {
@@ -36,21 +36,21 @@ fn copy(bencher: Bencher, n: usize) {
 }
 
 /// 32x64x32x32 by planes; the others by rows.
-const LAYOUTS: [Layout; 3] = [
-    Layout { outer: 32, channels: 64, inner: 1024 },
-    Layout { outer: 128, channels: 334, inner: 49 },
-    Layout { outer: 16384, channels: 128, inner: 1 },
+const LAYOUTS: [ChannelsLayout; 3] = [
+    ChannelsLayout { outer: 32, channels: 64, inner: 1024 },
+    ChannelsLayout { outer: 128, channels: 334, inner: 49 },
+    ChannelsLayout { outer: 16384, channels: 128, inner: 1 },
 ];
 
 #[divan::bench(args = LAYOUTS)]
-fn batch_norm_statistics(bencher: Bencher, layout: Layout) {
+fn batch_norm_statistics(bencher: Bencher, layout: ChannelsLayout) {
     let x = data(layout.len());
     bencher.counter(bytes(x.len())).bench_local(|| batch_statistics(layout, &x));
 }
 
 /// Statistics and normalization: two readings, one writing.
 #[divan::bench(args = LAYOUTS)]
-fn batch_norm_forward(bencher: Bencher, layout: Layout) {
+fn batch_norm_forward(bencher: Bencher, layout: ChannelsLayout) {
     let x = data(layout.len());
     let (gamma, beta) = (data(layout.channels), data(layout.channels));
     let mut y = vec![0.0; x.len()];
@@ -62,10 +62,10 @@ fn batch_norm_forward(bencher: Bencher, layout: Layout) {
     });
 }
 
-/// Two readings of input and cotangent, one writing of the gradient.
+/// Two readings of input and gradient of the output, one writing of the gradient.
 #[divan::bench(args = LAYOUTS)]
-fn batch_norm_backward(bencher: Bencher, layout: Layout) {
-    let (x, cotangent) = (data(layout.len()), data(layout.len()));
+fn batch_norm_backward(bencher: Bencher, layout: ChannelsLayout) {
+    let (x, grad_output) = (data(layout.len()), data(layout.len()));
     let gamma = data(layout.channels);
     let statistics = batch_statistics(layout, &x);
     let inv_std = statistics.inv_std(1e-5);
@@ -78,14 +78,14 @@ fn batch_norm_backward(bencher: Bencher, layout: Layout) {
             gamma: Some(&mut grad_gamma),
             beta: Some(&mut grad_beta),
         };
-        backward(layout, &x, scaling, &cotangent, gradients);
+        backward(layout, &x, scaling, &grad_output, gradients);
     });
 }
 
-/// The input's gradient alone: one reading of the cotangent and one writing.
+/// The input's gradient alone: one reading of the gradient of the output and one writing.
 #[divan::bench(args = LAYOUTS)]
-fn batch_norm_backward_running(bencher: Bencher, layout: Layout) {
-    let (x, cotangent) = (data(layout.len()), data(layout.len()));
+fn batch_norm_backward_running(bencher: Bencher, layout: ChannelsLayout) {
+    let (x, grad_output) = (data(layout.len()), data(layout.len()));
     let gamma = data(layout.channels);
     let statistics = batch_statistics(layout, &x);
     let inv_std = statistics.inv_std(1e-5);
@@ -93,7 +93,7 @@ fn batch_norm_backward_running(bencher: Bencher, layout: Layout) {
     let mut grad_x = vec![0.0; x.len()];
     bencher.counter(bytes(2 * x.len())).bench_local(|| {
         let gradients = Gradients { x: InputGradient::Overwrite(&mut grad_x[..]), gamma: None, beta: None };
-        backward_running(layout, &x, scaling, &cotangent, gradients);
+        backward_running(layout, &x, scaling, &grad_output, gradients);
     });
 }
 

@@ -3,7 +3,7 @@
 
 use pvlu::activation::WrittenError;
 use pvlu::activation::written::{MAX_CHARS, Written, is_formula, parse_settings, split_list};
-use pvlu::kernel::cpu::Layout;
+use pvlu::kernel::cpu::ChannelsLayout;
 use pvlu::kernel::cpu::activation::{InputGradient, program};
 
 /// Reads a text in every way. What is accepted is written back as the same, and runs; what is refused says why in three
@@ -32,7 +32,7 @@ fn accepted(written: &Written) {
     assert_eq!((again.text(), again.name(), again.params()), (text, written.name(), written.params()));
     assert!(written.params().len() <= 4);
 
-    let layout = Layout { outer: 1, channels: 1, inner: 3 };
+    let layout = ChannelsLayout { outer: 1, channels: 1, inner: 3 };
     let starts: Vec<[f32; 1]> = written.params().iter().map(|param| [param.start as f32]).collect();
     let params: Vec<&[f32]> = starts.iter().map(|start| &start[..]).collect();
     let (x, mut y, mut dx) = ([0.0, 1.0, f32::NAN], [0.0; 3], [1.0; 3]);

@@ -27,12 +27,13 @@ pub fn described(len: usize) -> usize {
     (64 << 10) + 64 * len
 }
 
-/// Bytes that hdf5-reader may set aside for a moment on top of that, untouched: room for as many parts as a type says it has
-/// (65,535 of 72 bytes, in 33 levels) or an object header (65,535 of 240 bytes, and those of one that it refers to).
+/// Bytes that hdf5-reader may set aside for a moment on top of that, untouched: room for as many parts as a type says
+/// it has (65,535 of 72 bytes, in 33 levels) or an object header (65,535 of 240 bytes, and those of one that it refers
+/// to).
 const SET_ASIDE: usize = 192 << 20;
 
-/// Opens `bytes`, checks and reads every tensor. Whatever they are, nothing panics, no message breaks its line or is endless,
-/// no more memory is taken than `bytes` justify, and what the check found readable is.
+/// Opens `bytes`, checks and reads every tensor. Whatever they are, nothing panics, no message breaks its line or is
+/// endless, no more memory is taken than `bytes` justify, and what the check found readable is.
 pub fn read(bytes: &[u8]) {
     let len = bytes.len();
     let set_aside = if bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
@@ -118,7 +119,7 @@ pub fn configuration(input: &[u8]) {
     let mut network = network.lock().unwrap_or_else(PoisonError::into_inner);
     let names = entry.names((32, 32));
     let loaded = names.iter().filter_map(|layer| layer.name_by(Source::Keras)).collect();
-    let differences = configuration.differences(network.net_mut(), &names, &loaded).expect("the walk gives no error");
+    let differences = configuration.differences(network.net_mut(), &names, &loaded).expect("the visit gives no error");
     differences.to_string().lines().for_each(assert_readable);
 }
 

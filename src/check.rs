@@ -7,7 +7,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use crate::error::Error;
 use crate::kernel::{Element, view};
-use crate::layer::{AnyTensor, Path, Slot, Walk, Walker, WalkerMut};
+use crate::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor, VisitorMut};
 use crate::random::mix;
 use crate::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
 
@@ -70,7 +70,7 @@ impl std::fmt::Display for GradientCheck {
 /// Those of the module; [`Error::MissingGradient`] if the backward pass gives a trained parameter none.
 pub fn gradient_check<M, S: Shape, O: Shape>(module: &mut M, x: &Tensor<S, f64, Cpu>) -> Result<GradientCheck, Error>
 where
-    M: Walk<f64, Cpu> + Module<Tracked<S>, Output = Tracked<O>, Error = Error>,
+    M: Visit<f64, Cpu> + Module<Tracked<S>, Output = Tracked<O>, Error = Error>,
 {
     gradient_check_of(module, x, |module, x| module.try_forward(x))
 }
@@ -78,20 +78,20 @@ where
 /// As [`gradient_check`], of what `forward` computes: a loss behind the module, one of two outputs.
 ///
 /// `forward` must compute the same every time.
-pub fn gradient_check_of<M: Walk<f64, Cpu>, S: Shape, O: Shape>(
+pub fn gradient_check_of<M: Visit<f64, Cpu>, S: Shape, O: Shape>(
     module: &mut M,
     x: &Tensor<S, f64, Cpu>,
     forward: impl Fn(&M, Tracked<S>) -> Result<Tracked<O>, Error>,
 ) -> Result<GradientCheck, Error> {
     let y = forward(module, x.clone().track_input())?;
-    let cotangent = cotangent(y.shape().num_elements());
+    let grad_output = grad_output(y.shape().num_elements());
     let value = |module: &M, x: &Tensor<S, f64, Cpu>| {
         let y = forward(module, x.clone().track_input())?;
-        Ok::<_, Error>(view::read(&y).iter().zip(&cotangent).map(|(y, c)| y * c).sum::<f64>())
+        Ok::<_, Error>(view::read(&y).iter().zip(&grad_output).map(|(y, c)| y * c).sum::<f64>())
     };
-    let mut gradients = try_backward(weigh(y, &cotangent)?)?;
+    let mut gradients = try_backward(weigh(y, &grad_output)?)?;
     let mut collect = Collect { gradients: &mut gradients, found: Vec::new() };
-    module.walk(&mut Path::root(), &mut collect)?;
+    module.visit(&mut Path::root(), &mut collect)?;
 
     let found = collect.found;
     let mut worst: Option<GradientCheck> = None;
@@ -135,7 +135,7 @@ fn keep_worst(worst: &mut Option<GradientCheck>, other: GradientCheck) {
 }
 
 /// Numbers in [-1, 1) that depend on their number alone.
-fn cotangent(count: usize) -> Vec<f64> {
+fn grad_output(count: usize) -> Vec<f64> {
     (0..count as u64).map(|i| (mix(i) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0).collect()
 }
 
@@ -147,22 +147,22 @@ fn distance(found: &[f64], expected: &[f64]) -> f64 {
     if error.is_nan() { f64::INFINITY } else { error }
 }
 
-/// `sum(y * cotangent)` as a scalar on the same tape.
+/// `sum(y * grad_output)` as a scalar on the same tape.
 pub(crate) fn weigh<S: Shape, E: Element + Dtype>(
     y: Tracked<S, E>,
-    cotangent: &[E],
+    grad_output: &[E],
 ) -> Result<Tracked<Rank0, E>, Error> {
     let (y, mut tape) = y.split_tape();
     let values = view::read(&y);
-    assert_eq!(values.len(), cotangent.len());
-    let total = values.iter().zip(cotangent).map(|(&y, &c)| y * c).sum();
+    assert_eq!(values.len(), grad_output.len());
+    let total = values.iter().zip(grad_output).map(|(&y, &c)| y * c).sum();
     drop(values);
     let total: Tensor<Rank0, E, Cpu> = y.device().try_tensor_from_vec(vec![total], ())?;
     let (y_place, total_place) = (Place::of(&y), Place::of(&total));
-    let cotangent = cotangent.to_vec();
+    let grad_output = grad_output.to_vec();
     tape.record(&[], move |flow| {
         let scale = total_place.take(flow)?[0];
-        y_place.hand_over(flow, cotangent.into_iter().map(|c| c * scale).collect())
+        y_place.hand_over(flow, grad_output.into_iter().map(|c| c * scale).collect())
     });
     Ok(total.put_tape(tape))
 }
@@ -181,8 +181,8 @@ struct Collect<'a> {
     found: Vec<Found>,
 }
 
-impl Walker<f64, Cpu> for Collect<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+impl Visitor<f64, Cpu> for Collect<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
         let path = slot.path.to_owned();
         if !slot.trained {
             // After an operation of dfdx's own every tensor counts as reached, this stranger too.
@@ -210,8 +210,8 @@ struct Set<'a> {
     value: f64,
 }
 
-impl WalkerMut<f64, Cpu> for Set<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+impl VisitorMut<f64, Cpu> for Set<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
         if slot.path == self.path {
             tensor.with_mut(&mut |values| values[self.element] = self.value)?;
         }
@@ -219,8 +219,8 @@ impl WalkerMut<f64, Cpu> for Set<'_> {
     }
 }
 
-fn set<M: Walk<f64, Cpu>>(module: &mut M, path: &str, element: usize, value: f64) -> Result<(), Error> {
-    module.walk_mut(&mut Path::root(), &mut Set { path, element, value })
+fn set<M: Visit<f64, Cpu>>(module: &mut M, path: &str, element: usize, value: f64) -> Result<(), Error> {
+    module.visit_mut(&mut Path::root(), &mut Set { path, element, value })
 }
 
 #[cfg(test)]

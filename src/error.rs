@@ -13,7 +13,7 @@ pub struct MapSizes {
     pub found: String,
 }
 
-/// An error of a layer, a loss or a walk over a network.
+/// An error of a layer, a loss or a visit of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -65,8 +65,8 @@ pub enum Error {
         /// What the tensor has.
         found: usize,
     },
-    /// A parameter that was replaced by a permuted or broadcast tensor. Its gradient would be laid out like the storage that
-    /// it shares.
+    /// A parameter that was replaced by a permuted or broadcast tensor. Its gradient would be laid out like the storage
+    /// that it shares.
     ParameterLayout {
         /// Name of the parameter in its layer.
         name: &'static str,

@@ -1,9 +1,9 @@
 //! Typed CNN layers and fused, trainable activations for [dfdx] on stable Rust.
 //!
-//! dfdx has compile-time-shaped tensors and automatic differentiation, but its convolutions need a nightly compiler that
-//! no longer exists. This crate brings them to stable: [`layer`] has convolution, pooling, batch norm, dropout and linear
-//! layers as dfdx modules, [`activation`] the Parametric Variational Linear Unit f(x) = max(0, x) + alpha sin(beta x) and
-//! its rivals, each with one fused kernel forward and one backward.
+//! dfdx has compile-time-shaped tensors and automatic differentiation, but its convolutions need a nightly compiler
+//! that no longer exists. This crate brings them to stable: [`layer`] has convolution, pooling, batch norm, dropout and
+//! linear layers as dfdx modules, [`activation`] the Parametric Variational Linear Unit f(x) = max(0, x) + alpha
+//! sin(beta x) and its rivals, each with one fused kernel forward and one backward.
 //!
 //! ```
 //! use dfdx::prelude::*;
@@ -17,11 +17,9 @@
 //! let dev = Cpu::seed_from_u64(0);
 //! let net = dev.build_module::<Net, f32>();
 //! // A batch of any size, channels and image size known to the compiler: another size does not compile.
-//! let images: Tensor<(usize, Const<3>, Const<8>, Const<8>), f32, _> = dev.sample_like(&(2, Const, Const, Const), rand_distr::StandardNormal);
-//! let logits = net.forward(images.track());
-//! let loss = cross_entropy(logits, &[3, 7]);
-//! let mut gradients = try_backward(loss)?;
-//! assert!(gradients.reached(net.1.alpha()));
+//! let images: Tensor<(usize, Const<3>, Const<8>, Const<8>), f32, _> = dev.sample_like(&(2, Const, Const, Const),
+//! rand_distr::StandardNormal); let logits = net.forward(images.track()); let loss = cross_entropy(logits, &[3, 7]);
+//! let mut gradients = try_backward(loss)?; assert!(gradients.reached(net.1.alpha()));
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
@@ -31,11 +29,11 @@
 pub mod activation;
 pub mod backend;
 pub mod check;
+pub mod dead_units;
 pub mod dim;
 pub mod error;
 pub mod kernel;
 pub mod layer;
-pub mod liveness;
 pub mod loss;
 pub mod prelude;
 pub mod profile;

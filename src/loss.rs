@@ -66,8 +66,8 @@ pub fn try_cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Tr
         let (logits, total) = (Place::of(&logits), Place::of(&loss));
         tape.record(&[], move |flow| {
             let device = total.device();
-            let cotangent = device.try_to_host(D::memory(&total.take(flow)?))?[0];
-            device.scale(D::memory_mut(&mut grad_logits), cotangent)?;
+            let grad_output = device.try_to_host(D::memory(&total.take(flow)?))?[0];
+            device.scale(D::memory_mut(&mut grad_logits), grad_output)?;
             logits.hand_over(flow, grad_logits)
         });
     }

@@ -27,9 +27,9 @@
 //! wanted, `use pvlu::prelude::nn::*;` in a module without dfdx's prelude, or an import by name, which goes before
 //! those of a `*`: `use pvlu::prelude::nn::Linear;`.
 //!
-//! Left out are names that other crates have in their own sense: [`pvlu::Error`](crate::Error), and the parts of a walk
-//! ([`layer::Path`](crate::layer::Path), [`layer::Slot`](crate::layer::Slot)), which only code that implements one
-//! needs.
+//! Left out are names that other crates have in their own sense: [`pvlu::Error`](crate::Error), and the parts of a
+//! visit ([`layer::Path`](crate::layer::Path), [`layer::NamedTensor`](crate::layer::NamedTensor)), which only code that
+//! implements one needs.
 
 /// Layers, as networks are written in: [`layer::builder`](crate::layer::builder).
 pub use crate::layer::builder as nn;
@@ -38,7 +38,7 @@ pub use crate::activation::{
     self, Activation, Chosen, Definition, Elu, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu,
 };
 pub use crate::check::{gradient_check, gradient_check_of};
-pub use crate::layer::{Extent, Mode, SwapActivation, Switch, Walk, summary};
+pub use crate::layer::{Extent, Mode, SwapActivation, Switch, Visit, summary};
 pub use crate::loss::{cross_entropy, cross_entropy_smoothed, try_cross_entropy, try_cross_entropy_smoothed};
 pub use crate::sequential;
 pub use crate::tape::{GradTape, LeafGradients, TrackExt, try_backward};

@@ -1,7 +1,7 @@
 //! What the compiler accepts, and what it says where it does not.
 //!
-//! The messages lie beside the cases as `.stderr` files. `TRYBUILD=overwrite cargo test --test compile` writes them anew
-//! after a change; read them before they are kept, for somebody will have to.
+//! The messages lie beside the cases as `.stderr` files. `TRYBUILD=overwrite cargo test --test compile` writes them
+//! anew after a change; read them before they are kept, for somebody will have to.
 
 #[path = "compile/compiler.rs"]
 mod compiler;

@@ -32,7 +32,7 @@ def ours():
 
 def measure(layer, x, steps=15):
     """Medians of the forward pass alone and of both passes."""
-    cotangent = torch.ones_like(x)
+    grad_output = torch.ones_like(x)
     times = {"forward": [], "both": []}
     for step in range(steps + 3):
         begin = time.perf_counter()
@@ -41,7 +41,7 @@ def measure(layer, x, steps=15):
         middle = time.perf_counter()
         tracked = x.requires_grad_(True)
         tracked.grad = None
-        layer(tracked).backward(cotangent)
+        layer(tracked).backward(grad_output)
         end = time.perf_counter()
         x.requires_grad_(False)
         if step >= 3:

@@ -100,7 +100,8 @@ pub struct CommonArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub held_out: Option<f64>,
 
-    /// Pixels of a 32x32 image by which images are shifted at most, in tables 2, 5 and 6 [default: 3 in table 2, else 4]
+    /// Pixels of a 32x32 image by which images are shifted at most, in tables 2, 5 and 6 [default: 3 in table 2, else
+    /// 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..MAX_PIXELS))]
     pub shift: Option<u16>,
 
@@ -187,8 +188,8 @@ pub struct TuningArgs {
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub first_learning_rate: Option<f64>,
 
-    /// Side, in pixels of a 32x32 image, of the square that tables 5 and 6 cut out; 0 for none [default: 16 in table 5, 8 in
-    /// table 6]
+    /// Side, in pixels of a 32x32 image, of the square that tables 5 and 6 cut out; 0 for none [default: 16 in table 5,
+    /// 8 in table 6]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
     pub cutout: Option<u16>,
 

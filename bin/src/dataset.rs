@@ -146,8 +146,8 @@ impl Set {
 /// The set from `--data`, `$PVLU_ZOO_DATA` or `./data`, else the procedural images.
 ///
 /// A folder that was asked for must have the files; `./data` may be anything else that the user keeps there, and is
-/// taken only if it has them. If it has them and they are damaged, that is an error too: numbers of the procedural images
-/// in the place of CIFAR's are not what the user waits for.
+/// taken only if it has them. If it has them and they are damaged, that is an error too: numbers of the procedural
+/// images in the place of CIFAR's are not what the user waits for.
 ///
 /// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
 pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {

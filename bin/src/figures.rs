@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pvlu::activation::{FusedElement, Vlu};
-use pvlu::kernel::cpu::{InputGradient, Layout};
+use pvlu::kernel::cpu::{ChannelsLayout, InputGradient};
 use pvlu_zoo::data::{Dataset, SIDE};
 
 use crate::args::{FigureArgs, ReportArgs};
@@ -94,7 +94,7 @@ pub fn finish(out: &Path, data: Option<&Path>) -> Result<(), CliError> {
 /// What figure 1 is drawn from: what the kernels compute.
 fn formula() -> Made {
     let kernels = f64::kernels::<Vlu>();
-    let layout = Layout { outer: 1, channels: 1, inner: 1 };
+    let layout = ChannelsLayout { outer: 1, channels: 1, inner: 1 };
     let rows = figure1_rows(|a, b, x| {
         let (parameters, mut value, mut derivative): ([&[f64]; 2], _, _) = ([&[a], &[b]], [0.0], [0.0]);
         (kernels.forward)(layout, &[x], &parameters, &mut value);

@@ -1,9 +1,9 @@
 //! What became of the activations of a trained network: the values of their parameters, and their dead channels.
 
-use pvlu::layer::Role;
+use pvlu::layer::ParamKind;
 use pvlu_zoo::data::Batches;
 use pvlu_zoo::model::Model;
-use pvlu_zoo::train::liveness;
+use pvlu_zoo::train::dead_units;
 
 use crate::error::CliError;
 use crate::interrupt;
@@ -39,14 +39,14 @@ pub struct Inspected {
 /// Looks at the trained parameters of activations, and at their outputs over a set of images; `None` if interrupted.
 pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Result<Option<Inspected>, CliError> {
     let failed = |source| CliError::Training { run: title.to_owned(), source };
-    let Some(layers) = liveness(model, images, &mut interrupt::flow).map_err(failed)? else { return Ok(None) };
+    let Some(layers) = dead_units(model, images, &mut interrupt::flow).map_err(failed)? else { return Ok(None) };
     let mut parameters = Vec::new();
     let mut trained = 0;
     let mut show = |tensor: pvlu_zoo::model::TensorView<'_>| {
         if tensor.slot.trained {
             trained += tensor.values.len();
         }
-        if tensor.slot.role == Role::Activation
+        if tensor.slot.kind == ParamKind::Activation
             && let Some((layer, name)) = tensor.slot.path.rsplit_once('.')
             && let Some(order) = layers.iter().position(|of| of.path == layer)
         {

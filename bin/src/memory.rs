@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use pvlu::layer::{Extent, LayerKind, LayerOutline, Path as Walked, Role};
+use pvlu::layer::{Extent, LayerKind, LayerSummary, ParamKind, Path as Walked};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::model::Model;
 
@@ -37,12 +37,12 @@ fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::E
     let (mut elements, mut trained) = (0_u128, BTreeSet::new());
     model.tensors(&mut |tensor| {
         elements += tensor.values.len() as u128;
-        if trains && tensor.slot.trained && tensor.slot.role == Role::Weight {
+        if trains && tensor.slot.trained && tensor.slot.kind == ParamKind::Weight {
             trained.insert(tensor.slot.path.to_owned());
         }
     })?;
     let (mut widest, mut kept) = (0_u128, 0_u128);
-    let mut show = |layer: LayerOutline<'_>| {
+    let mut show = |layer: LayerSummary<'_>| {
         let [input, output] = [layer.input, layer.output].map(|extent| extent.elements() as u128);
         match layer.kind {
             // Others may write over what they read.
@@ -58,7 +58,7 @@ fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::E
         }
     };
     let (height, width) = model.image();
-    model.net().outline(&mut Walked::root(), Extent::image(3, height, width), &mut show)?;
+    model.net().summarize(&mut Walked::root(), Extent::image(3, height, width), &mut show)?;
     Ok((elements + widest.max(kept) * images as u128) * VALUE)
 }
 

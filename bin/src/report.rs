@@ -1,7 +1,7 @@
 //! The files of a table, and the table on stdout, from the records of its runs.
 //!
-//! CSV files hold the same, byte for byte but for columns that end in `_seconds`, whenever the same command is run: no paths,
-//! thread counts or dates. What is not so is in `NAME.json`.
+//! CSV files hold the same, byte for byte but for columns that end in `_seconds`, whenever the same command is run: no
+//! paths, thread counts or dates. What is not so is in `NAME.json`.
 
 mod text;
 

@@ -54,7 +54,8 @@ pub fn paired(differences: &[f64]) -> Paired {
     Paired { mean, low: mean - half, high: mean + half }
 }
 
-/// The 97.5 % quantile of Student's t; from 31 degrees of freedom on that of 31 at most, which is on the safe side. NaN of none.
+/// The 97.5 % quantile of Student's t; from 31 degrees of freedom on that of 31 at most, which is on the safe side. NaN
+/// of none.
 fn student(degrees: usize) -> f64 {
     const QUANTILES: [f64; 31] = [
         12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004, 2.262_157, 2.228_139,

@@ -16,9 +16,9 @@ pub fn cores() -> usize {
 
 /// Makes the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores.
 ///
-/// The calling thread is one of them: a kernel that is called from elsewhere hands its work over and sleeps until it is done, which
-/// for the hundreds of short kernels of a step adds up to a twentieth of its time. A single thread stays apart, for it would
-/// wait for the thread that loads batches while that waits for it.
+/// The calling thread is one of them: a kernel that is called from elsewhere hands its work over and sleeps until it is
+/// done, which for the hundreds of short kernels of a step adds up to a twentieth of its time. A single thread stays
+/// apart, for it would wait for the thread that loads batches while that waits for it.
 ///
 /// # Errors
 ///

@@ -6,8 +6,8 @@
 //! df/dalpha = 0                for x > 0, else e^x - 1
 //! ```
 //!
-//! alpha, 1, is a hyperparameter. Source: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by
-//! exponential linear units, 2016.
+//! alpha, 1, is a hyperparameter. Source: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning
+//! by exponential linear units, 2016.
 
 use super::{Activation, Param, Real, compiled_here};
 

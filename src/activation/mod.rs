@@ -125,8 +125,8 @@ impl Param {
 /// within a channel unless it says otherwise, and its derivatives.
 ///
 /// The formula is written once against [`Real`] and compiled for every element type and instruction set. `value` and
-/// `derivatives` carry `#[inline(always)]`: only what is inlined into a kernel uses its vector instructions. What a kernel
-/// does not use of the derivatives costs nothing: the compiler drops it.
+/// `derivatives` carry `#[inline(always)]`: only what is inlined into a kernel uses its vector instructions. What a
+/// kernel does not use of the derivatives costs nothing: the compiler drops it.
 ///
 /// NaN propagates through the value of every built-in activation.
 pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
@@ -139,8 +139,9 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Names, start values and kinds of the parameters, in the order of [`Activation::Params`].
     const PARAMS: Self::Params<Param>;
 
-    /// Whether the derivatives at f(x) are those at x, as for ReLU, where both depend on the sign alone. A layer then keeps its
-    /// output for the backward pass in the place of its input, and one buffer serves it and the layer after it.
+    /// Whether the derivatives at f(x) are those at x, as for ReLU, where both depend on the sign alone. A layer then
+    /// keeps its output for the backward pass in the place of its input, and one buffer serves it and the layer after
+    /// it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
     /// Whether each parameter has a value for every element of a map, channels by rows by columns, and not for every

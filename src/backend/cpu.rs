@@ -6,8 +6,9 @@ use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Dtype, HasShape, Shape};
 use dfdx::tensor::{Cpu, CpuError, Storage, Tensor, TensorFromVec};
 
-use super::{Backend, Fill, InputGradient, Layout, Scaling, Write, fresh};
+use super::{Backend, ChannelsLayout, Fill, InputGradient, Scaling, Write, fresh};
 use crate::activation::Fused;
+use crate::dead_units;
 use crate::error::Error;
 use crate::kernel::cpu::batch_norm::{self, Gradients, Statistics};
 use crate::kernel::cpu::conv2d::ConvShape;
@@ -15,7 +16,6 @@ use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use crate::kernel::cpu::subsample::Subsample;
 use crate::kernel::memory::unspecified;
 use crate::kernel::{Element, view};
-use crate::liveness;
 use crate::tape::{Place, Track};
 
 /// A kernel of the CPU has no errors.
@@ -44,10 +44,10 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         if T::OWNS_TAPE && tape.requires_grad() {
             let (x_ghost, place) = (x.ghost(), Place::of(&y));
             tape.record(&[], move |flow| {
-                let cotangent = place.take(flow)?;
+                let grad_output = place.take(flow)?;
                 // A tensor that is not contiguous is a leaf or comes out of an operation of dfdx's own.
                 let grad_x = flow.gradients().get_or_alloc_mut(&x_ghost)?;
-                for (&offset, &g) in offsets.iter().zip(&cotangent) {
+                for (&offset, &g) in offsets.iter().zip(&grad_output) {
                     grad_x[offset] += g;
                 }
                 Ok(())
@@ -122,29 +122,29 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     fn has_activation(_: &Fused<E>) -> bool {
         true
     }
-    fn activation(&self, activation: &Fused<E>, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) -> Done {
+    fn activation(&self, activation: &Fused<E>, layout: ChannelsLayout, x: &[E], params: &[&[E]], y: &mut [E]) -> Done {
         activation.cpu.forward(layout, x, params, y);
         Ok(())
     }
-    fn activation_in_place(&self, activation: &Fused<E>, layout: Layout, params: &[&[E]], x: &mut [E]) -> Done {
+    fn activation_in_place(&self, activation: &Fused<E>, layout: ChannelsLayout, params: &[&[E]], x: &mut [E]) -> Done {
         activation.cpu.forward_in_place(layout, params, x);
         Ok(())
     }
     fn activation_backward(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: &[E],
         params: &[&[E]],
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: InputGradient<&mut [E]>,
         mut grad_params: Vec<Option<&mut [E]>>,
     ) -> Done {
-        activation.cpu.backward(layout, x, params, cotangent, grad_x, &mut grad_params);
+        activation.cpu.backward(layout, x, params, grad_output, grad_x, &mut grad_params);
         Ok(())
     }
-    fn note_liveness(&self, layout: Layout, y: &[E]) -> Done {
-        liveness::note(layout, y);
+    fn note_dead_units(&self, layout: ChannelsLayout, y: &[E]) -> Done {
+        dead_units::note(layout, y);
         Ok(())
     }
 
@@ -156,19 +156,19 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         &self,
         shape: &ConvShape,
         weight: &[E],
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: &mut [E],
         write: Write,
     ) -> Done {
-        (E::cpu().conv2d_backward_input)(shape, weight, cotangent, grad_x, write);
+        (E::cpu().conv2d_backward_input)(shape, weight, grad_output, grad_x, write);
         Ok(())
     }
-    fn conv2d_backward_weight(&self, shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) -> Done {
-        (E::cpu().conv2d_backward_weight)(shape, x, cotangent, grad_weight);
+    fn conv2d_backward_weight(&self, shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) -> Done {
+        (E::cpu().conv2d_backward_weight)(shape, x, grad_output, grad_weight);
         Ok(())
     }
-    fn conv2d_backward_bias(&self, shape: &ConvShape, cotangent: &[E], grad_bias: &mut [E]) -> Done {
-        (E::cpu().conv2d_backward_bias)(shape, cotangent, grad_bias);
+    fn conv2d_backward_bias(&self, shape: &ConvShape, grad_output: &[E], grad_bias: &mut [E]) -> Done {
+        (E::cpu().conv2d_backward_bias)(shape, grad_output, grad_bias);
         Ok(())
     }
 
@@ -180,23 +180,23 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         &self,
         [n, i, o]: [usize; 3],
         weight: &[E],
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: &mut [E],
         write: Write,
     ) -> Done {
-        (E::cpu().linear_backward_input)(n, i, o, weight, cotangent, grad_x, write);
+        (E::cpu().linear_backward_input)(n, i, o, weight, grad_output, grad_x, write);
         Ok(())
     }
-    fn linear_backward_weight(&self, [n, i, o]: [usize; 3], x: &[E], cotangent: &[E], grad_weight: &mut [E]) -> Done {
-        (E::cpu().linear_backward_weight)(n, i, o, x, cotangent, grad_weight);
+    fn linear_backward_weight(&self, [n, i, o]: [usize; 3], x: &[E], grad_output: &[E], grad_weight: &mut [E]) -> Done {
+        (E::cpu().linear_backward_weight)(n, i, o, x, grad_output, grad_weight);
         Ok(())
     }
-    fn linear_backward_bias(&self, [n, _, o]: [usize; 3], cotangent: &[E], grad_bias: &mut [E]) -> Done {
-        (E::cpu().linear_backward_bias)(n, o, cotangent, grad_bias);
+    fn linear_backward_bias(&self, [n, _, o]: [usize; 3], grad_output: &[E], grad_bias: &mut [E]) -> Done {
+        (E::cpu().linear_backward_bias)(n, o, grad_output, grad_bias);
         Ok(())
     }
 
-    fn batch_statistics(&self, layout: Layout, x: &[E]) -> Result<[Vec<f64>; 2], CpuError> {
+    fn batch_statistics(&self, layout: ChannelsLayout, x: &[E]) -> Result<[Vec<f64>; 2], CpuError> {
         let Statistics { mean, variance } = (E::cpu().batch_statistics)(layout, x);
         Ok([mean, variance])
     }
@@ -208,7 +208,7 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     }
     fn normalize(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: &[E],
         Scaling { mean, inv_std, gamma }: Scaling<'_, E, Self>,
         beta: &[E],
@@ -219,7 +219,7 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     }
     fn normalize_in_place(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         Scaling { mean, inv_std, gamma }: Scaling<'_, E, Self>,
         beta: &[E],
         x: &mut [E],
@@ -229,30 +229,30 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     }
     fn batch_norm_backward(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: &[E],
         Scaling { mean, inv_std, gamma }: Scaling<'_, E, Self>,
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: InputGradient<&mut [E]>,
         [grad_gamma, grad_beta]: [Option<&mut [E]>; 2],
     ) -> Done {
         let scaling = batch_norm::Scaling { mean, inv_std, gamma };
         let gradients = Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta };
-        (E::cpu().batch_norm_backward)(layout, x, scaling, cotangent, gradients);
+        (E::cpu().batch_norm_backward)(layout, x, scaling, grad_output, gradients);
         Ok(())
     }
     fn batch_norm_backward_running(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: &[E],
         Scaling { mean, inv_std, gamma }: Scaling<'_, E, Self>,
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: InputGradient<&mut [E]>,
         [grad_gamma, grad_beta]: [Option<&mut [E]>; 2],
     ) -> Done {
         let scaling = batch_norm::Scaling { mean, inv_std, gamma };
         let gradients = Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta };
-        (E::cpu().batch_norm_backward_running)(layout, x, scaling, cotangent, gradients);
+        (E::cpu().batch_norm_backward_running)(layout, x, scaling, grad_output, gradients);
         Ok(())
     }
     fn update_running<S: Shape>(
@@ -281,27 +281,27 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         &self,
         shape: PoolShape,
         argmax: &Vec<u8>,
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: &mut [E],
         write: Write,
     ) -> Done {
-        (E::cpu().max_pool_backward)(shape, argmax, cotangent, grad_x, write);
+        (E::cpu().max_pool_backward)(shape, argmax, grad_output, grad_x, write);
         Ok(())
     }
     fn average_pool(&self, shape: PoolShape, x: &[E], y: &mut [E]) -> Done {
         (E::cpu().average_pool)(shape, true, x, y);
         Ok(())
     }
-    fn average_pool_backward(&self, shape: PoolShape, cotangent: &[E], grad_x: &mut [E], write: Write) -> Done {
-        (E::cpu().average_pool_backward)(shape, true, cotangent, grad_x, write);
+    fn average_pool_backward(&self, shape: PoolShape, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
+        (E::cpu().average_pool_backward)(shape, true, grad_output, grad_x, write);
         Ok(())
     }
     fn global_average_pool(&self, pixels: usize, x: &[E], y: &mut [E]) -> Done {
         (E::cpu().global_average_pool)(pixels, x, y);
         Ok(())
     }
-    fn global_average_pool_backward(&self, pixels: usize, cotangent: &[E], grad_x: &mut [E], write: Write) -> Done {
-        (E::cpu().global_average_pool_backward)(pixels, cotangent, grad_x, write);
+    fn global_average_pool_backward(&self, pixels: usize, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
+        (E::cpu().global_average_pool_backward)(pixels, grad_output, grad_x, write);
         Ok(())
     }
 
@@ -309,8 +309,8 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
         (E::cpu().subsample)(shape, x, y);
         Ok(())
     }
-    fn subsample_backward(&self, shape: Subsample, cotangent: &[E], grad_x: &mut [E], write: Write) -> Done {
-        (E::cpu().subsample_backward)(shape, cotangent, grad_x, write);
+    fn subsample_backward(&self, shape: Subsample, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
+        (E::cpu().subsample_backward)(shape, grad_output, grad_x, write);
         Ok(())
     }
 

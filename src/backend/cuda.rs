@@ -1,6 +1,7 @@
 //! Layers on dfdx's [`Cuda`].
 //!
-//! A tensor's memory starts as zeros, for dfdx makes it so: one pass more than on the CPU. Outputs are never written over inputs.
+//! A tensor's memory starts as zeros, for dfdx makes it so: one pass more than on the CPU. Outputs are never written
+//! over inputs.
 
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use dfdx::prelude::ReshapeTo;
 use dfdx::shapes::Shape;
 use dfdx::tensor::{Cuda, CudaError, Storage, Tensor, ZerosTensor};
 
-use super::{Backend, Fill, InputGradient, Layout, Scaling, Write};
+use super::{Backend, ChannelsLayout, Fill, InputGradient, Scaling, Write};
 use crate::activation::Fused;
+use crate::dead_units;
 use crate::error::Error;
 use crate::kernel::cpu::conv2d::ConvShape;
 use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
@@ -19,7 +21,6 @@ use crate::kernel::cuda::{
     CudaElement, Gpu, View, ViewMut, activation, batch_norm, conv2d, cross_entropy, dropout, elementwise, linear,
     pool2d, subsample, view,
 };
-use crate::liveness;
 use crate::tape::{Track, id};
 
 type Done = Result<(), CudaError>;
@@ -115,7 +116,7 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn activation(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: View<'_, E>,
         params: &[View<'_, E>],
         y: ViewMut<'_, E>,
@@ -125,7 +126,7 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn activation_in_place(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         params: &[View<'_, E>],
         x: ViewMut<'_, E>,
     ) -> Done {
@@ -134,19 +135,19 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn activation_backward(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: View<'_, E>,
         params: &[View<'_, E>],
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: InputGradient<ViewMut<'_, E>>,
         mut grad_params: Vec<Option<ViewMut<'_, E>>>,
     ) -> Done {
         let gpu = Gpu::of(self)?;
-        activation::backward(&gpu, formula(activation), layout, x, params, cotangent, grad_x, &mut grad_params)
+        activation::backward(&gpu, formula(activation), layout, x, params, grad_output, grad_x, &mut grad_params)
     }
-    fn note_liveness(&self, layout: Layout, y: View<'_, E>) -> Done {
-        if liveness::is_watched() {
-            liveness::note(layout, &Gpu::of(self)?.to_host(y)?);
+    fn note_dead_units(&self, layout: ChannelsLayout, y: View<'_, E>) -> Done {
+        if dead_units::is_watched() {
+            dead_units::note(layout, &Gpu::of(self)?.to_host(y)?);
         }
         Ok(())
     }
@@ -165,23 +166,23 @@ impl<E: CudaElement> Backend<E> for Cuda {
         &self,
         shape: &ConvShape,
         weight: View<'_, E>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: ViewMut<'_, E>,
         write: Write,
     ) -> Done {
-        conv2d::backward_input(&Gpu::of(self)?, shape, weight, cotangent, grad_x, write)
+        conv2d::backward_input(&Gpu::of(self)?, shape, weight, grad_output, grad_x, write)
     }
     fn conv2d_backward_weight(
         &self,
         shape: &ConvShape,
         x: View<'_, E>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_weight: ViewMut<'_, E>,
     ) -> Done {
-        conv2d::backward_weight(&Gpu::of(self)?, shape, x, cotangent, grad_weight)
+        conv2d::backward_weight(&Gpu::of(self)?, shape, x, grad_output, grad_weight)
     }
-    fn conv2d_backward_bias(&self, shape: &ConvShape, cotangent: View<'_, E>, grad_bias: ViewMut<'_, E>) -> Done {
-        conv2d::backward_bias(&Gpu::of(self)?, shape, cotangent, grad_bias)
+    fn conv2d_backward_bias(&self, shape: &ConvShape, grad_output: View<'_, E>, grad_bias: ViewMut<'_, E>) -> Done {
+        conv2d::backward_bias(&Gpu::of(self)?, shape, grad_output, grad_bias)
     }
 
     fn linear(
@@ -198,26 +199,26 @@ impl<E: CudaElement> Backend<E> for Cuda {
         &self,
         [n, i, o]: [usize; 3],
         weight: View<'_, E>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: ViewMut<'_, E>,
         write: Write,
     ) -> Done {
-        linear::backward_input(&Gpu::of(self)?, n, i, o, weight, cotangent, grad_x, write)
+        linear::backward_input(&Gpu::of(self)?, n, i, o, weight, grad_output, grad_x, write)
     }
     fn linear_backward_weight(
         &self,
         [n, i, o]: [usize; 3],
         x: View<'_, E>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_weight: ViewMut<'_, E>,
     ) -> Done {
-        linear::backward_weight(&Gpu::of(self)?, n, i, o, x, cotangent, grad_weight)
+        linear::backward_weight(&Gpu::of(self)?, n, i, o, x, grad_output, grad_weight)
     }
-    fn linear_backward_bias(&self, [n, _, o]: [usize; 3], cotangent: View<'_, E>, grad_bias: ViewMut<'_, E>) -> Done {
-        linear::backward_bias(&Gpu::of(self)?, n, o, cotangent, grad_bias)
+    fn linear_backward_bias(&self, [n, _, o]: [usize; 3], grad_output: View<'_, E>, grad_bias: ViewMut<'_, E>) -> Done {
+        linear::backward_bias(&Gpu::of(self)?, n, o, grad_output, grad_bias)
     }
 
-    fn batch_statistics(&self, layout: Layout, x: View<'_, E>) -> Result<[Self::Channels; 2], CudaError> {
+    fn batch_statistics(&self, layout: ChannelsLayout, x: View<'_, E>) -> Result<[Self::Channels; 2], CudaError> {
         let (mean, variance) = batch_norm::statistics(&Gpu::of(self)?, layout, x)?;
         Ok([mean, variance].map(Arc::new))
     }
@@ -229,7 +230,7 @@ impl<E: CudaElement> Backend<E> for Cuda {
     }
     fn normalize(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: View<'_, E>,
         by: Scaling<'_, E, Self>,
         beta: View<'_, E>,
@@ -239,7 +240,7 @@ impl<E: CudaElement> Backend<E> for Cuda {
     }
     fn normalize_in_place(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         by: Scaling<'_, E, Self>,
         beta: View<'_, E>,
         x: ViewMut<'_, E>,
@@ -248,27 +249,27 @@ impl<E: CudaElement> Backend<E> for Cuda {
     }
     fn batch_norm_backward(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: View<'_, E>,
         by: Scaling<'_, E, Self>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: InputGradient<ViewMut<'_, E>>,
         [gamma, beta]: [Option<ViewMut<'_, E>>; 2],
     ) -> Done {
         let gradients = batch_norm::Gradients { x: grad_x, gamma, beta };
-        batch_norm::backward(&Gpu::of(self)?, layout, x, scaling(by), cotangent, gradients)
+        batch_norm::backward(&Gpu::of(self)?, layout, x, scaling(by), grad_output, gradients)
     }
     fn batch_norm_backward_running(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: View<'_, E>,
         by: Scaling<'_, E, Self>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: InputGradient<ViewMut<'_, E>>,
         [gamma, beta]: [Option<ViewMut<'_, E>>; 2],
     ) -> Done {
         let gradients = batch_norm::Gradients { x: grad_x, gamma, beta };
-        batch_norm::backward_running(&Gpu::of(self)?, layout, x, scaling(by), cotangent, gradients)
+        batch_norm::backward_running(&Gpu::of(self)?, layout, x, scaling(by), grad_output, gradients)
     }
     /// The tensor is replaced: nobody keeps a gradient of it under its identity.
     fn update_running<S: Shape>(
@@ -303,11 +304,11 @@ impl<E: CudaElement> Backend<E> for Cuda {
         &self,
         shape: PoolShape,
         argmax: &CudaSlice<u8>,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: ViewMut<'_, E>,
         write: Write,
     ) -> Done {
-        pool2d::max_pool_backward(&Gpu::of(self)?, shape, argmax, cotangent, grad_x, write)
+        pool2d::max_pool_backward(&Gpu::of(self)?, shape, argmax, grad_output, grad_x, write)
     }
     fn average_pool(&self, shape: PoolShape, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
         pool2d::average_pool(&Gpu::of(self)?, shape, true, x, y)
@@ -315,11 +316,11 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn average_pool_backward(
         &self,
         shape: PoolShape,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: ViewMut<'_, E>,
         write: Write,
     ) -> Done {
-        pool2d::average_pool_backward(&Gpu::of(self)?, shape, true, cotangent, grad_x, write)
+        pool2d::average_pool_backward(&Gpu::of(self)?, shape, true, grad_output, grad_x, write)
     }
     fn global_average_pool(&self, pixels: usize, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
         pool2d::global_average_pool(&Gpu::of(self)?, pixels, x, y)
@@ -327,11 +328,11 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn global_average_pool_backward(
         &self,
         pixels: usize,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: ViewMut<'_, E>,
         write: Write,
     ) -> Done {
-        pool2d::global_average_pool_backward(&Gpu::of(self)?, pixels, cotangent, grad_x, write)
+        pool2d::global_average_pool_backward(&Gpu::of(self)?, pixels, grad_output, grad_x, write)
     }
 
     fn subsample(&self, shape: Subsample, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
@@ -340,11 +341,11 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn subsample_backward(
         &self,
         shape: Subsample,
-        cotangent: View<'_, E>,
+        grad_output: View<'_, E>,
         grad_x: ViewMut<'_, E>,
         write: Write,
     ) -> Done {
-        subsample::backward(&Gpu::of(self)?, shape, cotangent, grad_x, write)
+        subsample::backward(&Gpu::of(self)?, shape, grad_output, grad_x, write)
     }
 
     fn dropout(&self, key: u64, p: f64, x: View<'_, E>, y: ViewMut<'_, E>, write: Write) -> Done {

@@ -1,7 +1,8 @@
 //! The last outputs of layers on this thread, on the CPU.
 //!
-//! To find out whether somebody else holds a buffer means to copy it if so ([`view::exclusive`](crate::kernel::view)). An output
-//! that was just made is mostly the next layer's alone, a tensor from elsewhere mostly its owner's: only the former are tried.
+//! To find out whether somebody else holds a buffer means to copy it if so ([`view::exclusive`](crate::kernel::view)).
+//! An output that was just made is mostly the next layer's alone, a tensor from elsewhere mostly its owner's: only the
+//! former are tried.
 
 use std::cell::Cell;
 

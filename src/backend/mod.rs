@@ -1,7 +1,8 @@
 //! Devices that layers run on: where their memory lies, and their kernels.
 //!
-//! A layer is written once, against [`Backend`], and runs on dfdx's [`Cpu`](dfdx::tensor::Cpu), and with the feature `cuda` on its
-//! `Cuda`. This is where shapes and tensors end and kernels begin: a kernel sees slices of one device and sizes.
+//! A layer is written once, against [`Backend`], and runs on dfdx's [`Cpu`](dfdx::tensor::Cpu), and with the feature
+//! `cuda` on its `Cuda`. This is where shapes and tensors end and kernels begin: a kernel sees slices of one device and
+//! sizes.
 
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::kernel::cpu::conv2d::ConvShape;
 use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use crate::kernel::cpu::subsample::Subsample;
-pub use crate::kernel::cpu::{InputGradient, Layout, Write};
+pub use crate::kernel::cpu::{ChannelsLayout, InputGradient, Write};
 use crate::tape::Track;
 
 /// What a channel of a batch norm is centered and scaled with; one value a channel in each.
@@ -60,8 +61,8 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn is_contiguous<S: Shape>(x: &Tensor<S, E, Self>) -> Result<bool, Error>;
     /// The elements of a contiguous tensor.
     fn read<'t, S: Shape>(x: &'t Tensor<S, E, Self>) -> Self::Read<'t>;
-    /// The elements of a contiguous tensor for writing over, if it is the output of one of the last layers and nobody else
-    /// holds it. `None` is always right, and costs memory.
+    /// The elements of a contiguous tensor for writing over, if it is the output of one of the last layers and nobody
+    /// else holds it. `None` is always right, and costs memory.
     fn exclusive<'t, S: Shape>(x: &'t mut Tensor<S, E, Self>) -> Option<Self::ViewMut<'t>>;
     /// Notes that a tensor is held twice from here on, so that [`exclusive`](Self::exclusive) need not find out.
     fn note_shared<S: Shape>(x: &Tensor<S, E, Self>) {
@@ -106,7 +107,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn activation(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: Self::View<'_>,
         params: &[Self::View<'_>],
         y: Self::ViewMut<'_>,
@@ -115,7 +116,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn activation_in_place(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         params: &[Self::View<'_>],
         x: Self::ViewMut<'_>,
     ) -> Result<(), Self::Err>;
@@ -124,15 +125,15 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn activation_backward(
         &self,
         activation: &Fused<E>,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: Self::View<'_>,
         params: &[Self::View<'_>],
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: InputGradient<Self::ViewMut<'_>>,
         grad_params: Vec<Option<Self::ViewMut<'_>>>,
     ) -> Result<(), Self::Err>;
-    /// Tells [`liveness`](crate::liveness) of the output of an activation, if somebody watches.
-    fn note_liveness(&self, layout: Layout, y: Self::View<'_>) -> Result<(), Self::Err>;
+    /// Tells [`dead_units`](crate::dead_units) of the output of an activation, if somebody watches.
+    fn note_dead_units(&self, layout: ChannelsLayout, y: Self::View<'_>) -> Result<(), Self::Err>;
 
     /// See [`conv2d::forward`](crate::kernel::cpu::conv2d::forward).
     fn conv2d(
@@ -148,7 +149,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
         &self,
         shape: &ConvShape,
         weight: Self::View<'_>,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,
     ) -> Result<(), Self::Err>;
@@ -157,14 +158,14 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
         &self,
         shape: &ConvShape,
         x: Self::View<'_>,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_weight: Self::ViewMut<'_>,
     ) -> Result<(), Self::Err>;
     /// See [`conv2d::backward_bias`](crate::kernel::cpu::conv2d::backward_bias).
     fn conv2d_backward_bias(
         &self,
         shape: &ConvShape,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_bias: Self::ViewMut<'_>,
     ) -> Result<(), Self::Err>;
 
@@ -182,7 +183,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
         &self,
         sizes: [usize; 3],
         weight: Self::View<'_>,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,
     ) -> Result<(), Self::Err>;
@@ -191,19 +192,19 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
         &self,
         sizes: [usize; 3],
         x: Self::View<'_>,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_weight: Self::ViewMut<'_>,
     ) -> Result<(), Self::Err>;
     /// See [`linear::backward_bias`](crate::kernel::cpu::linear::backward_bias).
     fn linear_backward_bias(
         &self,
         sizes: [usize; 3],
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_bias: Self::ViewMut<'_>,
     ) -> Result<(), Self::Err>;
 
     /// Mean and biased variance of each channel.
-    fn batch_statistics(&self, layout: Layout, x: Self::View<'_>) -> Result<[Self::Channels; 2], Self::Err>;
+    fn batch_statistics(&self, layout: ChannelsLayout, x: Self::View<'_>) -> Result<[Self::Channels; 2], Self::Err>;
     /// The values of a tensor of one element a channel.
     fn widened(&self, x: Self::View<'_>) -> Result<Self::Channels, Self::Err>;
     /// `1 / sqrt(variance + epsilon)`.
@@ -211,7 +212,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     /// See [`batch_norm::normalize`](crate::kernel::cpu::batch_norm::normalize).
     fn normalize(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: Self::View<'_>,
         scaling: Scaling<'_, E, Self>,
         beta: Self::View<'_>,
@@ -220,28 +221,30 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     /// See [`batch_norm::normalize_in_place`](crate::kernel::cpu::batch_norm::normalize_in_place).
     fn normalize_in_place(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         scaling: Scaling<'_, E, Self>,
         beta: Self::View<'_>,
         x: Self::ViewMut<'_>,
     ) -> Result<(), Self::Err>;
-    /// The gradients of the input, and, added, those of scale and shift, through the statistics of the batch: [`batch_norm::backward`](crate::kernel::cpu::batch_norm::backward).
+    /// The gradients of the input, and, added, those of scale and shift, through the statistics of the batch:
+    /// [`batch_norm::backward`](crate::kernel::cpu::batch_norm::backward).
     fn batch_norm_backward(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: Self::View<'_>,
         scaling: Scaling<'_, E, Self>,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: InputGradient<Self::ViewMut<'_>>,
         grad_affine: [Option<Self::ViewMut<'_>>; 2],
     ) -> Result<(), Self::Err>;
-    /// Those with constant statistics: [`batch_norm::backward_running`](crate::kernel::cpu::batch_norm::backward_running).
+    /// Those with constant statistics:
+    /// [`batch_norm::backward_running`](crate::kernel::cpu::batch_norm::backward_running).
     fn batch_norm_backward_running(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: Self::View<'_>,
         scaling: Scaling<'_, E, Self>,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: InputGradient<Self::ViewMut<'_>>,
         grad_affine: [Option<Self::ViewMut<'_>>; 2],
     ) -> Result<(), Self::Err>;
@@ -254,7 +257,8 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
         factor: f64,
     ) -> Result<(), Self::Err>;
 
-    /// See [`pool2d::max_pool`](crate::kernel::cpu::pool2d::max_pool). Returns, if asked for, where each largest element stood.
+    /// See [`pool2d::max_pool`](crate::kernel::cpu::pool2d::max_pool). Returns, if asked for, where each largest
+    /// element stood.
     fn max_pool(
         &self,
         shape: PoolShape,
@@ -268,7 +272,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
         &self,
         shape: PoolShape,
         argmax: &Self::Bytes,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,
     ) -> Result<(), Self::Err>;
@@ -278,7 +282,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn average_pool_backward(
         &self,
         shape: PoolShape,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,
     ) -> Result<(), Self::Err>;
@@ -288,7 +292,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn global_average_pool_backward(
         &self,
         pixels: usize,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,
     ) -> Result<(), Self::Err>;
@@ -299,7 +303,7 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn subsample_backward(
         &self,
         shape: Subsample,
-        cotangent: Self::View<'_>,
+        grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,
     ) -> Result<(), Self::Err>;

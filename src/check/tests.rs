@@ -30,7 +30,7 @@ fn built<M: BuildOnDevice<Cpu, f64>>() -> M::Built {
 
 fn input<S: Shape + Default>() -> Tensor<S, f64, Cpu> {
     let shape = S::default();
-    Cpu::default().tensor_from_vec(cotangent(shape.num_elements()), shape)
+    Cpu::default().tensor_from_vec(grad_output(shape.num_elements()), shape)
 }
 
 #[test]

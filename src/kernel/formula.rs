@@ -47,8 +47,8 @@ param_arrays! {
     4 [0, 1, 2, 3];
 }
 
-/// What a fused kernel computes: an elementwise function of x with a few parameters that are shared within a channel, and
-/// its derivatives. Every [`Activation`](crate::activation::Activation) is one.
+/// What a fused kernel computes: an elementwise function of x with a few parameters that are shared within a channel,
+/// and its derivatives. Every [`Activation`](crate::activation::Activation) is one.
 pub trait Formula: Copy + Default + Debug + Send + Sync + 'static {
     /// One `T` for each parameter: `[T; 2]` for PVLU, `[T; 0]` for ReLU.
     type Params<T: Copy>: ParamArray<T> + Copy;

@@ -10,8 +10,9 @@ use super::Element;
 #[cfg(any(test, all(not(debug_assertions), any(target_arch = "x86_64", target_arch = "aarch64"))))]
 const PAGE: usize = 4096;
 
-/// A vector of `len` elements of unspecified values, for a kernel to overwrite: filling it with zeros first would take as
-/// long as many a kernel. In this crate's tests, and with debug assertions, it is filled with NaN, so that what is not overwritten shows.
+/// A vector of `len` elements of unspecified values, for a kernel to overwrite: filling it with zeros first would take
+/// as long as many a kernel. In this crate's tests, and with debug assertions, it is filled with NaN, so that what is
+/// not overwritten shows.
 ///
 /// One element a page is written, some ten nanoseconds each, which is what makes the rest well defined.
 pub(crate) fn unspecified<E: Element>(len: usize) -> Result<Vec<E>, TryReserveError> {
@@ -54,9 +55,9 @@ fn one_a_page(len: usize, size: usize) -> impl Iterator<Item = usize> {
 
 /// Asks the system to back memory that was not written to yet by pages of two megabytes, where it has whole ones.
 ///
-/// The channels of a feature map are further apart than a page of four kilobytes, so that a kernel that reads across them
-/// waits for the page table, twice so in a virtual machine. Nothing but speed depends on whether the system does it: Linux
-/// does where `/sys/kernel/mm/transparent_hugepage/enabled` says `madvise` or `always`.
+/// The channels of a feature map are further apart than a page of four kilobytes, so that a kernel that reads across
+/// them waits for the page table, twice so in a virtual machine. Nothing but speed depends on whether the system does
+/// it: Linux does where `/sys/kernel/mm/transparent_hugepage/enabled` says `madvise` or `always`.
 pub fn back_by_large_pages<E>(memory: &mut [MaybeUninit<E>]) {
     #[cfg(target_os = "linux")]
     {
@@ -66,8 +67,8 @@ pub fn back_by_large_pages<E>(memory: &mut [MaybeUninit<E>]) {
         let whole = bytes.saturating_sub(skipped) / LARGE * LARGE;
         if whole > 0 {
             // SAFETY: the range starts within `memory`, as `skipped` is less than its `bytes`, and ends within it.
-            // `MADV_HUGEPAGE` says how a range is to be backed and leaves what it holds and who may use it as they are. A
-            // system that does not know it refuses, which changes nothing.
+            // `MADV_HUGEPAGE` says how a range is to be backed and leaves what it holds and who may use it as they are.
+            // A system that does not know it refuses, which changes nothing.
             unsafe { libc::madvise(start.add(skipped).cast(), whole, libc::MADV_HUGEPAGE) };
         }
     }
@@ -75,12 +76,13 @@ pub fn back_by_large_pages<E>(memory: &mut [MaybeUninit<E>]) {
     let _ = memory;
 }
 
-/// Makes the allocator keep freed memory for the next tensor of that size, in the place of giving it back to the system.
+/// Makes the allocator keep freed memory for the next tensor of that size, in the place of giving it back to the
+/// system.
 ///
-/// A network frees its feature maps and gradients after every step and asks for the same ones in the next. By default the
-/// GNU C library maps each large one anew, and every page of it faults and is zeroed again, which takes longer than the
-/// kernels that fill it. Memory use stays at the peak of the process. For a program to call once, at its start; does
-/// nothing, and returns false, where the C library is another.
+/// A network frees its feature maps and gradients after every step and asks for the same ones in the next. By default
+/// the GNU C library maps each large one anew, and every page of it faults and is zeroed again, which takes longer than
+/// the kernels that fill it. Memory use stays at the peak of the process. For a program to call once, at its start;
+/// does nothing, and returns false, where the C library is another.
 pub fn keep_freed_memory() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -11,11 +11,11 @@ use dfdx::tensor::{HasErr, Storage, Tensor};
 use super::any_tensor::{AnyTensor, Host};
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::choose::choose_activation;
-use super::outline::{Extent, LayerKind, LayerOutline};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
 use super::per_element::{PerElement, Site};
-use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::activation::{Activation, Chosen, Definition, Fused, FusedElement, MAX_PARAMS, Param, ParamArray, Pvlu};
-use crate::backend::{Backend, InputGradient, Layout};
+use crate::backend::{Backend, ChannelsLayout, InputGradient};
 use crate::error::Error;
 use crate::tape::{Flow, Track};
 
@@ -38,7 +38,7 @@ pub mod builder {
 /// [`PReluElement`](crate::activation::PReluElement), each has one value for every channel, row and column of one size
 /// of map, which [`choose_activation`] tells the layer; before it is [`Error::NoMapSize`], and another size
 /// [`Error::MapSize`]. dfdx's `TensorCollection`, and with it its optimizers and its files, does not see these tensors
-/// but one of `C` values for each, which is in no use; a [`Walk`] sees them and nothing else.
+/// but one of `C` values for each, which is in no use; a [`Visit`] sees them and nothing else.
 ///
 /// Frozen, it computes no gradient of its parameters and they stay as they are.
 #[derive(Clone, Debug)]
@@ -93,8 +93,8 @@ impl<A: Activation, const C: usize, E: Dtype, D: Storage<E>> Act<A, C, E, D> {
         self.definition.params().iter().position(|param| param.name == name)
     }
 
-    fn role(param: &Param) -> Role {
-        if param.trained { Role::Activation } else { Role::Hyperparameter }
+    fn kind(param: &Param) -> ParamKind {
+        if param.trained { ParamKind::Activation } else { ParamKind::Hyperparameter }
     }
 }
 
@@ -221,29 +221,34 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, 
     }
 }
 
-impl<A: Activation, const C: usize, E: Dtype, D: Device<E> + Host<E>> Walk<E, D> for Act<A, C, E, D> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D> for Act<A, C, E, D> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         for (param, tensor) in self.definition.params().iter().zip(self.tensors()) {
-            show(path, walker, (param.name, Self::role(param), self.frozen), tensor)?;
+            show(path, visitor, (param.name, Self::kind(param), self.frozen), tensor)?;
         }
         Ok(())
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         let (mut chosen, mut site) = (self.definition, self.site());
         let (activation, frozen) = (&mut chosen, &mut self.frozen);
         let switches = Switches::Activation { activation, channels: C, site: &mut site, frozen };
-        walker.switches(path.as_str(), switches)?;
+        visitor.switches(path.as_str(), switches)?;
         self.set(chosen, site)?;
         let (params, frozen) = (self.definition.params(), self.frozen);
         for (param, tensor) in params.iter().zip(self.tensors_mut()) {
-            hand_out(path, walker, (param.name, Self::role(param), frozen), tensor)?;
+            hand_out(path, visitor, (param.name, Self::kind(param), frozen), tensor)?;
         }
         Ok(())
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let kind = LayerKind::Activation { activation: self.definition };
         let output = input.expect_channels(C)?;
-        show(LayerOutline { path: path.as_str(), kind, input, output });
+        show(LayerSummary { path: path.as_str(), kind, input, output });
         Ok(output)
     }
 }
@@ -263,9 +268,9 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<
             return Err(Error::NoKernel { activation: self.definition.text() });
         }
         let specs = self.definition.params();
-        let maps = Layout { outer: batch, channels: C, inner: map.plane() };
+        let maps = ChannelsLayout { outer: batch, channels: C, inner: map.plane() };
         let (layout, parameters) = if self.definition.is_per_element() {
-            let layout = Layout { channels: map.elements(), inner: 1, ..maps };
+            let layout = ChannelsLayout { channels: map.elements(), inner: 1, ..maps };
             let named = specs.iter().zip(&PerElement::of_map(self.elements.as_ref(), self.definition, map)?.params);
             (layout, named.map(|(spec, elements)| self.parameter(spec, &elements.tensor)).collect())
         } else {
@@ -284,9 +289,9 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<
 struct Activate<E: Dtype, D: Backend<E>> {
     activation: Fused<E>,
     /// Elements that share parameters lie in one channel of it.
-    layout: Layout,
+    layout: ChannelsLayout,
     /// Channels as the network has them.
-    maps: Layout,
+    maps: ChannelsLayout,
     parameters: Vec<Parameter<E, D>>,
     keep: Keep,
 }
@@ -312,29 +317,29 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Activate<E, D> {
     fn forward(&mut self, device: &D, x: D::View<'_>, mut y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let to = D::reborrow(&mut y);
         self.with_parameters(|values| device.activation(&self.activation, self.layout, x, values, to))?;
-        device.note_liveness(self.maps, D::frozen(&y))
+        device.note_dead_units(self.maps, D::frozen(&y))
     }
     fn forward_in_place(&mut self, device: &D, mut x: D::ViewMut<'_>) -> Result<(), D::Err> {
         let to = D::reborrow(&mut x);
         self.with_parameters(|values| device.activation_in_place(&self.activation, self.layout, values, to))?;
-        device.note_liveness(self.maps, D::frozen(&x))
+        device.note_dead_units(self.maps, D::frozen(&x))
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, kept, cotangent, input } = pass;
+        let Pass { device, kept, grad_output, input } = pass;
         let mut taken = Vec::with_capacity(self.parameters.len());
         for parameter in &self.parameters {
             taken.push(parameter.take_gradient(device, flow)?);
         }
         let slots = taken.iter_mut().map(|slot| slot.as_mut().map(D::memory_mut)).collect();
-        let run = |cotangent: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
+        let run = |grad_output: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
             let Self { activation, layout, .. } = self;
             self.with_parameters(|values| {
-                device.activation_backward(activation, *layout, kept, values, cotangent, grad_x, slots)
+                device.activation_backward(activation, *layout, kept, values, grad_output, grad_x, slots)
             })
         };
         match input {
-            Some(input) => input.pull(flow, cotangent, run)?,
-            None => run(D::memory(&cotangent), InputGradient::Skip)?,
+            Some(input) => input.pull(flow, grad_output, run)?,
+            None => run(D::memory(&grad_output), InputGradient::Skip)?,
         }
         let mut pairs = self.parameters.iter().zip(taken);
         pairs.try_for_each(|(parameter, gradient)| parameter.put_gradient(gradient, flow))

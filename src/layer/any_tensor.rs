@@ -1,4 +1,4 @@
-//! Tensors without their shape in the type: what a walk over a network shows.
+//! Tensors without their shape in the type: what a visit of a network shows.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! How a layer runs: at its door the shape is taken off the tensors, so that what it does is compiled once for an element
-//! type and a device, and not once for a shape.
+//! How a layer runs: at its door the shape is taken off the tensors, so that what it does is compiled once for an
+//! element type and a device, and not once for a shape.
 
 use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{HasShape, Shape, Unit};
@@ -90,7 +90,7 @@ pub(super) struct Pass<'a, E: Unit, D: Backend<E>> {
     /// What the operation [keeps](Operation::keeps): the input, the output, or nothing.
     pub kept: D::View<'a>,
     /// The gradient of the output.
-    pub cotangent: D::Memory,
+    pub grad_output: D::Memory,
     /// Where the gradient of the input goes, if anyone wants it.
     pub input: Option<&'a Place<E, D>>,
 }
@@ -105,7 +105,8 @@ pub(super) trait Operation<E: Unit, D: Backend<E>> {
     }
     /// What the backward pass reads.
     fn keeps(&self) -> Keep;
-    /// Writes the whole output, which starts as anything. With `differentiate` a gradient of the input will be asked for.
+    /// Writes the whole output, which starts as anything. With `differentiate` a gradient of the input will be asked
+    /// for.
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, differentiate: bool) -> Result<(), D::Err>;
     /// Writes the output over the input, for [`apply_in_place`].
     fn forward_in_place(&mut self, _: &D, _: D::ViewMut<'_>) -> Result<(), D::Err> {
@@ -158,8 +159,8 @@ pub(super) fn apply<S: Shape, O: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
     Ok(y.put_tape(tape))
 }
 
-/// As [`apply`] for an operation that keeps the shape: where nothing is recorded and nobody else holds the input, the output
-/// is written over it, if it was just made.
+/// As [`apply`] for an operation that keeps the shape: where nothing is recorded and nobody else holds the input, the
+/// output is written over it, if it was just made.
 ///
 /// The output then has the identity of the input, which nobody can ask for a gradient any more.
 pub(super) fn apply_in_place<S: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
@@ -204,11 +205,11 @@ struct Recorded<E: Unit, D: Backend<E>> {
 impl<E: Unit, D: Backend<E>> Recorded<E, D> {
     /// Takes the gradient of the output, which is then freed, and gives the input and the parameters theirs.
     fn backward(self, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let cotangent = self.output.take(flow)?;
+        let grad_output = self.output.take(flow)?;
         let kept = self.kept.as_ref().map(|kept| kept.read());
         let kept = kept.as_ref().map_or_else(D::nothing, |kept| D::view(kept));
         let input = self.wants_input.then_some(&self.input);
-        let pass = Pass { device: self.output.device(), kept, cotangent, input };
+        let pass = Pass { device: self.output.device(), kept, grad_output, input };
         measure(self.operation.kind(), Direction::Backward, || self.operation.backward(pass, flow))
     }
 }

@@ -9,10 +9,10 @@ use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
-use super::outline::{Extent, LayerKind, LayerOutline};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
 use super::switches::Mode;
-use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
-use crate::backend::{Backend, InputGradient, Layout, Scaling};
+use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
+use crate::backend::{Backend, ChannelsLayout, InputGradient, Scaling};
 use crate::error::Error;
 use crate::kernel::cpu::batch_norm::Correction;
 use crate::profile::{Direction, measure};
@@ -162,25 +162,30 @@ impl<const C: usize, P: BatchNormDefaults, E: Dtype, D: Device<E>> TensorCollect
     }
 }
 
-impl<const C: usize, P, E: Dtype, D: Host<E>> Walk<E, D> for BatchNorm2D<C, P, E, D> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+impl<const C: usize, P, E: Dtype, D: Host<E>> Visit<E, D> for BatchNorm2D<C, P, E, D> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         let BatchNormSwitches { affine_frozen: affine, statistics_frozen: statistics, .. } = self.switches;
-        show(path, walker, ("scale", Role::Scale, affine), &self.scale)?;
-        show(path, walker, ("shift", Role::Shift, affine), &self.shift)?;
-        show(path, walker, ("running_mean", Role::RunningMean, statistics), &self.running_mean)?;
-        show(path, walker, ("running_var", Role::RunningVariance, statistics), &self.running_var)
+        show(path, visitor, ("scale", ParamKind::Scale, affine), &self.scale)?;
+        show(path, visitor, ("shift", ParamKind::Shift, affine), &self.shift)?;
+        show(path, visitor, ("running_mean", ParamKind::RunningMean, statistics), &self.running_mean)?;
+        show(path, visitor, ("running_var", ParamKind::RunningVariance, statistics), &self.running_var)
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        walker.switches(path.as_str(), Switches::BatchNorm(&mut self.switches))?;
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        visitor.switches(path.as_str(), Switches::BatchNorm(&mut self.switches))?;
         let BatchNormSwitches { affine_frozen: affine, statistics_frozen: statistics, .. } = self.switches;
-        hand_out(path, walker, ("scale", Role::Scale, affine), &mut self.scale)?;
-        hand_out(path, walker, ("shift", Role::Shift, affine), &mut self.shift)?;
-        hand_out(path, walker, ("running_mean", Role::RunningMean, statistics), &mut self.running_mean)?;
-        hand_out(path, walker, ("running_var", Role::RunningVariance, statistics), &mut self.running_var)
+        hand_out(path, visitor, ("scale", ParamKind::Scale, affine), &mut self.scale)?;
+        hand_out(path, visitor, ("shift", ParamKind::Shift, affine), &mut self.shift)?;
+        hand_out(path, visitor, ("running_mean", ParamKind::RunningMean, statistics), &mut self.running_mean)?;
+        hand_out(path, visitor, ("running_var", ParamKind::RunningVariance, statistics), &mut self.running_var)
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let (kind, output) = (LayerKind::BatchNorm2D, input.expect_channels(C)?);
-        show(LayerOutline { path: path.as_str(), kind, input, output });
+        show(LayerSummary { path: path.as_str(), kind, input, output });
         Ok(output)
     }
 }
@@ -203,7 +208,7 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
     ) -> Result<(Tensor<(B, Const<C>, H, W), E, D, T>, Option<Statistics<E, D>>), Error> {
         let (x, tape) = D::try_contiguous(x)?.split_tape();
         let (batch, _, height, width) = *x.shape();
-        let layout = Layout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
+        let layout = ChannelsLayout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
         let uses_batch = self.switches.uses_batch(learns);
         let device = x.device().clone();
         let batch_statistics = if uses_batch {
@@ -226,7 +231,7 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
 
 /// One application.
 struct Normalize<E: Dtype, D: Backend<E>> {
-    layout: Layout,
+    layout: ChannelsLayout,
     mean: D::Channels,
     inv_std: D::Channels,
     /// Whether mean and deviation are those of the input.
@@ -243,7 +248,7 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
         &self.parameters
     }
     fn keeps(&self) -> Keep {
-        // With constant statistics and a frozen affine part the gradient is a multiple of the cotangent.
+        // With constant statistics and a frozen affine part the gradient is a multiple of the gradient of the output.
         Keep::input_if(self.uses_batch || self.parameters[0].trained)
     }
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
@@ -257,22 +262,22 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
         device.normalize_in_place(self.layout, scaling, D::view(&shift), x)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, kept: x, cotangent, input } = pass;
+        let Pass { device, kept: x, grad_output, input } = pass;
         let [scale, shift] = &self.parameters;
         let (mut gamma, mut beta) = (scale.take_gradient(device, flow)?, shift.take_gradient(device, flow)?);
         let slots = [gamma.as_mut().map(D::memory_mut), beta.as_mut().map(D::memory_mut)];
-        let run = |cotangent: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
+        let run = |grad_output: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
             let values = scale.read();
             let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&values) };
             if self.uses_batch {
-                device.batch_norm_backward(self.layout, x, scaling, cotangent, grad_x, slots)
+                device.batch_norm_backward(self.layout, x, scaling, grad_output, grad_x, slots)
             } else {
-                device.batch_norm_backward_running(self.layout, x, scaling, cotangent, grad_x, slots)
+                device.batch_norm_backward_running(self.layout, x, scaling, grad_output, grad_x, slots)
             }
         };
         match input {
-            Some(input) => input.pull(flow, cotangent, run)?,
-            None => run(D::memory(&cotangent), InputGradient::Skip)?,
+            Some(input) => input.pull(flow, grad_output, run)?,
+            None => run(D::memory(&grad_output), InputGradient::Skip)?,
         }
         scale.put_gradient(gamma, flow)?;
         shift.put_gradient(beta, flow)

@@ -1,4 +1,4 @@
-//! The walk of a container: through its children, each under its name.
+//! The visit of a container: through its children, each under its name.
 //!
 //! Every container of every network is a type of its own. The functions here see children as trait objects, so that
 //! there is one body of each for all of them, and a container adds no more than a list.
@@ -6,34 +6,34 @@
 use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
-use super::outline::{Extent, LayerOutline};
-use super::walk::{Path, Walk, Walker, WalkerMut};
+use super::layer_summary::{Extent, LayerSummary};
+use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::error::Error;
 
-/// [`Walk::walk`] of each child, in this order.
-pub(crate) fn walk<E: Unit, D: Storage<E>>(
+/// [`Visit::visit`] of each child, in this order.
+pub(crate) fn visit<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    walker: &mut dyn Walker<E, D>,
-    children: &[(&str, &dyn Walk<E, D>)],
+    visitor: &mut dyn Visitor<E, D>,
+    children: &[(&str, &dyn Visit<E, D>)],
 ) -> Result<(), Error> {
-    children.iter().try_for_each(|(name, child)| path.step(name, |path| child.walk(path, walker)))
+    children.iter().try_for_each(|(name, child)| path.step(name, |path| child.visit(path, visitor)))
 }
 
-/// [`Walk::walk_mut`] of each child, in this order.
-pub(crate) fn walk_mut<E: Unit, D: Storage<E>>(
+/// [`Visit::visit_mut`] of each child, in this order.
+pub(crate) fn visit_mut<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    walker: &mut dyn WalkerMut<E, D>,
-    children: &mut [(&str, &mut dyn Walk<E, D>)],
+    visitor: &mut dyn VisitorMut<E, D>,
+    children: &mut [(&str, &mut dyn Visit<E, D>)],
 ) -> Result<(), Error> {
-    children.iter_mut().try_for_each(|(name, child)| path.step(name, |path| child.walk_mut(path, walker)))
+    children.iter_mut().try_for_each(|(name, child)| path.step(name, |path| child.visit_mut(path, visitor)))
 }
 
-/// [`Walk::outline`] of children that run one after the other.
-pub(crate) fn outline<E: Unit, D: Storage<E>>(
+/// [`Visit::summarize`] of children that run one after the other.
+pub(crate) fn summarize<E: Unit, D: Storage<E>>(
     path: &mut Path,
     input: Extent,
-    show: &mut dyn FnMut(LayerOutline<'_>),
-    children: &[(&str, &dyn Walk<E, D>)],
+    show: &mut dyn FnMut(LayerSummary<'_>),
+    children: &[(&str, &dyn Visit<E, D>)],
 ) -> Result<Extent, Error> {
-    children.iter().try_fold(input, |extent, (name, child)| path.step(name, |path| child.outline(path, extent, show)))
+    children.iter().try_fold(input, |extent, (name, child)| path.step(name, |path| child.summarize(path, extent, show)))
 }

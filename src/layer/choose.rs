@@ -6,9 +6,9 @@ use dfdx::shapes::Dtype;
 use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
-use super::outline::{Extent, LayerKind};
+use super::layer_summary::{Extent, LayerKind};
 use super::per_element::Site;
-use super::walk::{Path, Role, Slot, Switches, Walk, WalkerMut};
+use super::visit::{NamedTensor, ParamKind, Path, Switches, Visit, VisitorMut};
 use crate::activation::{Definition, Param};
 use crate::error::Error;
 
@@ -40,20 +40,20 @@ use crate::error::Error;
 /// # Ok::<(), pvlu::Error>(())
 /// ```
 pub fn choose_activation<E: Dtype, D: Storage<E>>(
-    net: &mut dyn Walk<E, D>,
+    net: &mut dyn Visit<E, D>,
     activation: &'static Definition,
     image: Extent,
     start: fn(&Param) -> f64,
 ) -> Result<(), Error> {
     let mut sites = BTreeMap::new();
     if activation.is_per_element() {
-        net.outline(&mut Path::root(), image, &mut |layer| {
+        net.summarize(&mut Path::root(), image, &mut |layer| {
             if let LayerKind::Activation { .. } = layer.kind {
                 sites.insert(layer.path.to_owned(), Site { map: layer.output, image });
             }
         })?;
     }
-    net.walk_mut(&mut Path::root(), &mut Choose { activation, sites, start, zeros: false })
+    net.visit_mut(&mut Path::root(), &mut Choose { activation, sites, start, zeros: false })
 }
 
 struct Choose {
@@ -66,7 +66,7 @@ struct Choose {
     zeros: bool,
 }
 
-impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Choose {
+impl<E: Dtype, D: Storage<E>> VisitorMut<E, D> for Choose {
     fn switches(&mut self, path: &str, switches: Switches<'_>) -> Result<(), Error> {
         if let Switches::Activation { activation, site, .. } = switches {
             let found = self.sites.get(path).copied();
@@ -76,8 +76,8 @@ impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Choose {
         Ok(())
     }
 
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
-        if !matches!(slot.role, Role::Activation | Role::Hyperparameter) {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
+        if !matches!(slot.kind, ParamKind::Activation | ParamKind::Hyperparameter) {
             return Ok(());
         }
         let name = slot.path.rsplit('.').next();

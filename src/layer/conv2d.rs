@@ -8,8 +8,8 @@ use dfdx::tensor::{Storage, Tensor};
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
-use super::outline::{Extent, LayerKind, LayerOutline};
-use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
@@ -36,8 +36,8 @@ pub mod builder {
 /// Shapes: `(B, I, H, W)` to `(B, O, H', W')` with `H' = (H + 2 P - K) / S + 1`, rounded down; the padding is zero.
 /// Start values: weight normal with variance `2 / (I K K)` (He et al. 2015), bias zero.
 ///
-/// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is. The bias can be trained
-/// alone.
+/// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is. The bias can be
+/// trained alone.
 #[derive(Clone, Debug)]
 pub struct Conv2D<
     const I: usize,
@@ -118,28 +118,33 @@ where
     }
 }
 
-impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D> Walk<E, D>
+impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D> Visit<E, D>
     for Conv2D<I, O, K, S, P, BIAS, E, D>
 where
     E: Dtype,
     D: Host<E>,
 {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        show(path, walker, ("weight", Role::Weight, self.frozen), &self.weight)?;
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        show(path, visitor, ("weight", ParamKind::Weight, self.frozen), &self.weight)?;
         let frozen = self.bias_is_frozen();
-        self.bias.iter().try_for_each(|bias| show(path, walker, ("bias", Role::Bias, frozen), bias))
+        self.bias.iter().try_for_each(|bias| show(path, visitor, ("bias", ParamKind::Bias, frozen), bias))
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         let bias_trained = if BIAS { Some(&mut self.bias_trained) } else { None };
-        walker.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained, outputs: None })?;
-        hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
+        visitor.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained, outputs: None })?;
+        hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), &mut self.weight)?;
         let frozen = self.bias_is_frozen();
-        self.bias.iter_mut().try_for_each(|bias| hand_out(path, walker, ("bias", Role::Bias, frozen), bias))
+        self.bias.iter_mut().try_for_each(|bias| hand_out(path, visitor, ("bias", ParamKind::Bias, frozen), bias))
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let kind = LayerKind::Conv2D { kernel: K, stride: S, padding: P, bias: BIAS };
         let output = input.expect_channels(I)?.slide::<K, S, P>()?.with_channels(O);
-        show(LayerOutline { path: path.as_str(), kind, input, output });
+        show(LayerSummary { path: path.as_str(), kind, input, output });
         Ok(output)
     }
 }
@@ -229,18 +234,18 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Convolve<E, D> {
         device.conv2d(&self.shape, x, D::view(&self.parameters[0].read()), bias, y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, kept: x, cotangent, input } = pass;
+        let Pass { device, kept: x, grad_output, input } = pass;
         let weight = &self.parameters[0];
         if weight.trained {
-            device.conv2d_backward_weight(&self.shape, x, D::memory(&cotangent), weight.gradient(flow)?)?;
+            device.conv2d_backward_weight(&self.shape, x, D::memory(&grad_output), weight.gradient(flow)?)?;
         }
         if let Some(bias) = self.parameters.get(1).filter(|bias| bias.trained) {
-            device.conv2d_backward_bias(&self.shape, D::memory(&cotangent), bias.gradient(flow)?)?;
+            device.conv2d_backward_bias(&self.shape, D::memory(&grad_output), bias.gradient(flow)?)?;
         }
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
                 let weight = weight.read();
-                device.conv2d_backward_input(&self.shape, D::view(&weight), D::memory(&cotangent), grad_x, write)
+                device.conv2d_backward_input(&self.shape, D::view(&weight), D::memory(&grad_output), grad_x, write)
             })?;
         }
         Ok(())

@@ -6,9 +6,9 @@ use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::{Keep, Operation, Pass, apply};
-use super::outline::{Extent, LayerKind, LayerOutline};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
 use super::switches::Mode;
-use super::walk::{Path, Switches, Walk, Walker, WalkerMut};
+use super::visit::{Path, Switches, Visit, Visitor, VisitorMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
 use crate::random::mix;
@@ -82,16 +82,21 @@ impl<const PERCENT: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Dr
     }
 }
 
-impl<const PERCENT: usize, E: Unit, D: Storage<E>> Walk<E, D> for Dropout<PERCENT> {
-    fn walk(&self, _: &mut Path, _: &mut dyn Walker<E, D>) -> Result<(), Error> {
+impl<const PERCENT: usize, E: Unit, D: Storage<E>> Visit<E, D> for Dropout<PERCENT> {
+    fn visit(&self, _: &mut Path, _: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         Ok(())
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        walker.switches(path.as_str(), Switches::Dropout(&mut self.state))
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        visitor.switches(path.as_str(), Switches::Dropout(&mut self.state))
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let (kind, output) = (LayerKind::Dropout { percent: PERCENT }, input);
-        show(LayerOutline { path: path.as_str(), kind, input, output });
+        show(LayerSummary { path: path.as_str(), kind, input, output });
         Ok(output)
     }
 }
@@ -124,10 +129,10 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Mask {
         device.dropout(self.key, self.p, x, y, Write::Replace)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, cotangent, input, .. } = pass;
+        let Pass { device, grad_output, input, .. } = pass;
         if let Some(input) = input {
-            let cotangent = D::memory(&cotangent);
-            input.give(flow, |grad_x, write| device.dropout(self.key, self.p, cotangent, grad_x, write))?;
+            let grad_output = D::memory(&grad_output);
+            input.give(flow, |grad_x, write| device.dropout(self.key, self.p, grad_output, grad_x, write))?;
         }
         Ok(())
     }

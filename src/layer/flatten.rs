@@ -5,8 +5,8 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
-use super::outline::{Extent, LayerKind};
-use super::walk::nothing_to_walk;
+use super::layer_summary::{Extent, LayerKind};
+use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::dim::Is;
 use crate::error::Error;
@@ -28,7 +28,7 @@ impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> NonMuta
     for Flatten2D<C, H, W, WIDTH>
 {
 }
-nothing_to_walk!(
+nothing_to_visit!(
     [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
     |input: Extent| {
         let found = input.elements();
@@ -74,9 +74,9 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Relabel {
         device.copy(x, y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { cotangent, input, .. } = pass;
+        let Pass { grad_output, input, .. } = pass;
         if let Some(input) = input {
-            input.hand_over(flow, cotangent)?;
+            input.hand_over(flow, grad_output)?;
         }
         Ok(())
     }

@@ -4,12 +4,12 @@ use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Dtype, Shape};
 use dfdx::tensor::{Storage, Tensor};
 
-use super::outline::{Extent, LayerKind};
-use super::walk::nothing_to_walk;
+use super::layer_summary::{Extent, LayerKind};
+use super::visit::nothing_to_visit;
 use crate::error::Error;
 
 /// A module of dfdx's that has no tensors and keeps the shape, `FromDfdx<Tanh>`: its activations, softmax among them.
-/// It differs from `M` in its error, which a tuple wants to be that of the other layers, and can be walked.
+/// It differs from `M` in its error, which a tuple wants to be that of the other layers, and can be visited.
 ///
 /// Shapes: any, to the same. dfdx computes it, by several passes and with the system's elementary functions, and its
 /// tape does not know what is frozen: where it takes part, all gradients from the loss down to it are kept in dfdx's
@@ -20,7 +20,7 @@ pub struct FromDfdx<M>(pub M);
 
 impl<M: ZeroSizedModule> ZeroSizedModule for FromDfdx<M> {}
 impl<M: ZeroSizedModule + NonMutableModule> NonMutableModule for FromDfdx<M> {}
-nothing_to_walk!([M: ZeroSizedModule] FromDfdx<M>, |input: Extent| (LayerKind::Dfdx { name: name::<M>() }, Ok(input)));
+nothing_to_visit!([M: ZeroSizedModule] FromDfdx<M>, |input: Extent| (LayerKind::Dfdx { name: name::<M>() }, Ok(input)));
 
 /// The type's name without the path to it.
 fn name<M>() -> &'static str {

@@ -8,8 +8,8 @@ use dfdx::tensor::{Storage, Tensor};
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::init::HeNormal;
-use super::outline::{Extent, LayerKind, LayerOutline};
-use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
 use crate::tape::{Flow, Track};
@@ -63,22 +63,27 @@ impl<const I: usize, const O: usize, E: Dtype, D: Device<E>> TensorCollection<E,
     }
 }
 
-impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Walk<E, D> for Linear<I, O, E, D> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        show(path, walker, ("weight", Role::Weight, self.frozen), &self.weight)?;
-        show(path, walker, ("bias", Role::Bias, self.frozen), &self.bias)
+impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Visit<E, D> for Linear<I, O, E, D> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        show(path, visitor, ("weight", ParamKind::Weight, self.frozen), &self.weight)?;
+        show(path, visitor, ("bias", ParamKind::Bias, self.frozen), &self.bias)
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        walker.switches(
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        visitor.switches(
             path.as_str(),
             Switches::Weights { frozen: &mut self.frozen, bias_trained: None, outputs: None },
         )?;
-        hand_out(path, walker, ("weight", Role::Weight, self.frozen), &mut self.weight)?;
-        hand_out(path, walker, ("bias", Role::Bias, self.frozen), &mut self.bias)
+        hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), &mut self.weight)?;
+        hand_out(path, visitor, ("bias", ParamKind::Bias, self.frozen), &mut self.bias)
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let (kind, output) = (LayerKind::Linear, input.expect_channels(I)?.with_channels(O));
-        show(LayerOutline { path: path.as_str(), kind, input, output });
+        show(LayerSummary { path: path.as_str(), kind, input, output });
         Ok(output)
     }
 }
@@ -126,16 +131,16 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Transform<E, D> {
         device.linear(self.sizes, x, D::view(&weight.read()), D::view(&bias.read()), y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, kept: x, cotangent, input } = pass;
+        let Pass { device, kept: x, grad_output, input } = pass;
         let Self { sizes, parameters: [weight, bias] } = self;
         if weight.trained {
-            device.linear_backward_weight(*sizes, x, D::memory(&cotangent), weight.gradient(flow)?)?;
-            device.linear_backward_bias(*sizes, D::memory(&cotangent), bias.gradient(flow)?)?;
+            device.linear_backward_weight(*sizes, x, D::memory(&grad_output), weight.gradient(flow)?)?;
+            device.linear_backward_bias(*sizes, D::memory(&grad_output), bias.gradient(flow)?)?;
         }
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
                 let weight = weight.read();
-                device.linear_backward_input(*sizes, D::view(&weight), D::memory(&cotangent), grad_x, write)
+                device.linear_backward_input(*sizes, D::view(&weight), D::memory(&grad_output), grad_x, write)
             })?;
         }
         Ok(())

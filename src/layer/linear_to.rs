@@ -7,9 +7,9 @@ use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Parameter, apply};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
 use super::linear::Transform;
-use super::outline::{Extent, LayerKind, LayerOutline};
-use super::walk::{Path, Role, Switches, Walk, Walker, WalkerMut, hand_out, show};
+use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
 use crate::tape::Track;
@@ -40,9 +40,9 @@ pub mod builder {
 /// ```
 ///
 /// It is built without outputs, and gives [`Error::NoOutputs`] until it is told how many it has. Weight and bias are
-/// zero then; start values are drawn through a walk. dfdx makes no tensors whose shape is not that of a type, so its
+/// zero then; start values are drawn through a visit. dfdx makes no tensors whose shape is not that of a type, so its
 /// `TensorCollection` does not see weight and bias: its optimizers do not train them, and a network on another device
-/// has to be told the outputs there. A [`Walk`] sees them.
+/// has to be told the outputs there. A [`Visit`] sees them.
 ///
 /// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is.
 #[derive(Clone, Debug)]
@@ -115,25 +115,30 @@ impl<const I: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for LinearTo
     }
 }
 
-impl<const I: usize, E: Dtype, D: Device<E> + Host<E>> Walk<E, D> for LinearTo<I, E, D> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+impl<const I: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D> for LinearTo<I, E, D> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         let Some(WeightAndBias { weight, bias }) = &self.tensors else { return Ok(()) };
-        show(path, walker, ("weight", Role::Weight, self.frozen), weight)?;
-        show(path, walker, ("bias", Role::Bias, self.frozen), bias)
+        show(path, visitor, ("weight", ParamKind::Weight, self.frozen), weight)?;
+        show(path, visitor, ("bias", ParamKind::Bias, self.frozen), bias)
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         let mut outputs = self.outputs();
         let frozen = &mut self.frozen;
-        walker
+        visitor
             .switches(path.as_str(), Switches::Weights { frozen, bias_trained: None, outputs: Some(&mut outputs) })?;
         self.set_outputs(outputs)?;
         let Some(WeightAndBias { weight, bias }) = &mut self.tensors else { return Ok(()) };
-        hand_out(path, walker, ("weight", Role::Weight, self.frozen), weight)?;
-        hand_out(path, walker, ("bias", Role::Bias, self.frozen), bias)
+        hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), weight)?;
+        hand_out(path, visitor, ("bias", ParamKind::Bias, self.frozen), bias)
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let (kind, output) = (LayerKind::Linear, input.expect_channels(I)?.with_channels(self.outputs()));
-        show(LayerOutline { path: path.as_str(), kind, input, output });
+        show(LayerSummary { path: path.as_str(), kind, input, output });
         Ok(output)
     }
 }
@@ -163,9 +168,9 @@ where
 /// # Errors
 ///
 /// [`Error::Device`] if there is no memory.
-pub fn set_outputs<E: Dtype, D: Storage<E>>(net: &mut dyn Walk<E, D>, outputs: usize) -> Result<(), Error> {
+pub fn set_outputs<E: Dtype, D: Storage<E>>(net: &mut dyn Visit<E, D>, outputs: usize) -> Result<(), Error> {
     struct Set(usize);
-    impl<E: Dtype, D: Storage<E>> WalkerMut<E, D> for Set {
+    impl<E: Dtype, D: Storage<E>> VisitorMut<E, D> for Set {
         fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), Error> {
             if let Switches::Weights { outputs: Some(outputs), .. } = switches {
                 *outputs = self.0;
@@ -173,5 +178,5 @@ pub fn set_outputs<E: Dtype, D: Storage<E>>(net: &mut dyn Walk<E, D>, outputs: u
             Ok(())
         }
     }
-    net.walk_mut(&mut Path::root(), &mut Set(outputs))
+    net.visit_mut(&mut Path::root(), &mut Set(outputs))
 }

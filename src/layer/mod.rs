@@ -1,8 +1,8 @@
 //! Typed layers: dfdx modules whose channel counts, windows and image sizes the compiler checks.
 //!
 //! Every layer takes images `(batch, Const<C>, height, width)` where batch, height and width are each `usize` or
-//! `Const`, in `f32` or `f64`, on any [`Backend`](crate::backend::Backend), with any tape: `NoneTape`, dfdx's `OwnedTape`, or
-//! [`GradTape`](crate::tape::GradTape), which skips what nobody wants a gradient of.
+//! `Const`, in `f32` or `f64`, on any [`Backend`](crate::backend::Backend), with any tape: `NoneTape`, dfdx's
+//! `OwnedTape`, or [`GradTape`](crate::tape::GradTape), which skips what nobody wants a gradient of.
 //!
 //! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves
 //! (parameters and traced inputs) are there.
@@ -59,9 +59,9 @@
 //! |---|---|
 //! | `Repeated<M, N>`, and tuples | as they are: their error is that of the modules in them |
 //! | what has no tensors and keeps the shape: `ReLU`, `Tanh`, `Softmax`, `LogSoftmax`, ... | in [`FromDfdx`] |
-//! | `SplitInto`, `AddInto` | run, but are no [`Walk`]: [`TwoHeads`], [`Residual`] |
+//! | `SplitInto`, `AddInto` | run, but are no [`Visit`]: [`TwoHeads`], [`Residual`] |
 //! | `Residual`, `GeneralizedResidual` | not: they add by an operation with dfdx's error. [`Residual`] |
-//! | what has tensors: `Linear`, `LayerNorm1D`, ... | not: the tensors have no [`Role`] |
+//! | what has tensors: `Linear`, `LayerNorm1D`, ... | not: the tensors have no [`ParamKind`] |
 //! | `DropoutOneIn`, pools, `Reshape`, `Upscale2D` | not: [`Dropout`] and the pools of this module |
 //!
 //! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`.
@@ -79,11 +79,11 @@ mod dropout;
 mod flatten;
 mod from_dfdx;
 mod init;
+mod layer_summary;
 mod layers;
 mod linear;
 mod linear_to;
 mod normed_conv2d;
-mod outline;
 mod parts;
 mod per_element;
 mod pool2d;
@@ -95,7 +95,7 @@ mod summary;
 mod swap;
 mod switches;
 mod two_heads;
-mod walk;
+mod visit;
 
 pub use act::Act;
 pub use any_tensor::{AnyTensor, Host};
@@ -106,10 +106,10 @@ pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
 pub use from_dfdx::FromDfdx;
+pub use layer_summary::{Extent, LayerKind, LayerSummary};
 pub use linear::Linear;
 pub use linear_to::{LinearTo, set_outputs};
 pub use normed_conv2d::NormedConv2D;
-pub use outline::{Extent, LayerKind, LayerOutline};
 pub use parts::{Part, TrunkAndHead};
 pub use per_element::Site;
 pub use pool_global::GlobalAvgPool2D;
@@ -120,7 +120,7 @@ pub use summary::{Counts, Summary, SummaryLine, summary};
 pub use swap::SwapActivation;
 pub use switches::{Mode, Switch, SwitchState};
 pub use two_heads::TwoHeads;
-pub use walk::{Path, Role, Slot, Switches, Walk, Walker, WalkerMut};
+pub use visit::{NamedTensor, ParamKind, Path, Switches, Visit, Visitor, VisitorMut};
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
 pub mod builder {

@@ -7,24 +7,24 @@ use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::Parameter;
 use super::children;
-use super::outline::{Extent, LayerOutline};
-use super::walk::{Path, Walk, Walker, WalkerMut};
+use super::layer_summary::{Extent, LayerSummary};
+use super::visit::{Path, Visit, Visitor, VisitorMut};
 use super::{BatchNorm2D, Conv2D};
-use crate::backend::{Backend, Layout, Scaling};
+use crate::backend::{Backend, ChannelsLayout, Scaling};
 use crate::dim::Window;
 use crate::error::Error;
 use crate::profile::{Direction, measure};
 use crate::tape::Track;
 
-/// A convolution and the batch norm of its output: what the two compute one after the other, in one pass where nothing of
-/// either is learnt.
+/// A convolution and the batch norm of its output: what the two compute one after the other, in one pass where nothing
+/// of either is learnt.
 ///
 /// Shapes: those of the convolution.
 ///
-/// With running statistics a batch norm multiplies each output channel by a constant and adds one. Where neither layer wants a
-/// gradient of a parameter, these go into a copy of the convolution's weight and bias, and the feature map is not
-/// passed over again; the result is that of the two layers but for rounding. The copy takes as long as a pass over as many
-/// elements, so that it is made where the output has no fewer.
+/// With running statistics a batch norm multiplies each output channel by a constant and adds one. Where neither layer
+/// wants a gradient of a parameter, these go into a copy of the convolution's weight and bias, and the feature map is
+/// not passed over again; the result is that of the two layers but for rounding. The copy takes as long as a pass over
+/// as many elements, so that it is made where the output has no fewer.
 #[derive(Clone, Debug, Default)]
 pub struct NormedConv2D<C, N> {
     /// The convolution.
@@ -53,15 +53,20 @@ impl<C: TensorCollection<E, D>, N: TensorCollection<E, D>, E: Dtype, D: Device<E
     }
 }
 
-impl<C: Walk<E, D>, N: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for NormedConv2D<C, N> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        children::walk(path, walker, &[("conv", &self.conv), ("norm", &self.norm)])
+impl<C: Visit<E, D>, N: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for NormedConv2D<C, N> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        children::visit(path, visitor, &[("conv", &self.conv), ("norm", &self.norm)])
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        children::walk_mut(path, walker, &mut [("conv", &mut self.conv), ("norm", &mut self.norm)])
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        children::visit_mut(path, visitor, &mut [("conv", &mut self.conv), ("norm", &mut self.norm)])
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        children::outline(path, input, show, &[("conv", &self.conv), ("norm", &self.norm)])
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
+        children::summarize(path, input, show, &[("conv", &self.conv), ("norm", &self.norm)])
     }
 }
 
@@ -100,12 +105,12 @@ where
             let (zeros, gamma, shift) = (D::view(&zeros), D::view(&gamma), D::view(&shift));
             let none = device.widened(zeros)?;
             let weight = device.try_create(*conv.weight.shape(), &mut |to| {
-                let layout = Layout { outer: 1, channels: O, inner: I * K * K };
+                let layout = ChannelsLayout { outer: 1, channels: O, inner: I * K * K };
                 let scaling = Scaling { mean: &none, inv_std: &inv_std, gamma };
                 device.normalize(layout, D::view(&D::read(&conv.weight)), scaling, zeros, to)
             })?;
             let bias = device.try_create((Const::<O>,), &mut |to| {
-                let layout = Layout { outer: 1, channels: O, inner: 1 };
+                let layout = ChannelsLayout { outer: 1, channels: O, inner: 1 };
                 let scaling = Scaling { mean: &mean, inv_std: &inv_std, gamma };
                 match &conv.bias {
                     Some(bias) => device.normalize(layout, D::view(&D::read(bias)), scaling, shift, to),

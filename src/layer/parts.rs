@@ -6,8 +6,8 @@ use dfdx::shapes::{Dtype, Unit};
 use dfdx::tensor::Storage;
 
 use super::children;
-use super::outline::{Extent, LayerOutline};
-use super::walk::{Path, Walk, Walker, WalkerMut};
+use super::layer_summary::{Extent, LayerSummary};
+use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::error::Error;
 
 /// `y = head(trunk(x))`, as the tuple `(T, H)` is, with names for the two: paths begin with `trunk` and `head`.
@@ -73,19 +73,24 @@ impl<T: TensorCollection<E, D>, H: TensorCollection<E, D>, E: Dtype, D: Device<E
     }
 }
 
-impl<T: Walk<E, D>, H: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for TrunkAndHead<T, H> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        children::walk(path, walker, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
+impl<T: Visit<E, D>, H: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for TrunkAndHead<T, H> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        children::visit(path, visitor, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        children::walk_mut(
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        children::visit_mut(
             path,
-            walker,
+            visitor,
             &mut [(Part::Trunk.name(), &mut self.trunk), (Part::Head.name(), &mut self.head)],
         )
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        children::outline(path, input, show, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
+        children::summarize(path, input, show, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
     }
 }
 

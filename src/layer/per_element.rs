@@ -7,7 +7,7 @@ use dfdx::shapes::Dtype;
 use dfdx::tensor::{Storage, Tensor, UniqueId};
 
 use super::any_tensor::{AnyTensor, Host};
-use super::outline::Extent;
+use super::layer_summary::Extent;
 use crate::activation::Definition;
 use crate::error::{Error, MapSizes};
 use crate::tape::LeafGradients;

@@ -5,8 +5,8 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
-use super::outline::{Extent, LayerKind};
-use super::walk::nothing_to_walk;
+use super::layer_summary::{Extent, LayerKind};
+use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
@@ -21,7 +21,8 @@ use crate::tape::{Flow, Track};
 pub struct MaxPool2D<const K: usize, const S: usize, const P: usize = 0>;
 
 /// The largest element of each `K x K` window of the image padded with zeros: Keras' `ZeroPadding2D(P)` followed by
-/// `MaxPooling2D(K, S, "valid")`. Differs from [`MaxPool2D`] wherever a window at the border has only negative elements.
+/// `MaxPooling2D(K, S, "valid")`. Differs from [`MaxPool2D`] wherever a window at the border has only negative
+/// elements.
 ///
 /// Shapes and ties as for [`MaxPool2D`]; where the padding wins, the gradient goes nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +54,7 @@ macro_rules! pool {
     ($name:ident, $pool:expr) => {
         impl<const K: usize, const S: usize, const P: usize> ZeroSizedModule for $name<K, S, P> {}
         impl<const K: usize, const S: usize, const P: usize> NonMutableModule for $name<K, S, P> {}
-        nothing_to_walk!([const K: usize, const S: usize, const P: usize] $name<K, S, P>, |input: Extent| {
+        nothing_to_visit!([const K: usize, const S: usize, const P: usize] $name<K, S, P>, |input: Extent| {
             let kind = LayerKind::Pool2D { name: stringify!($name), kernel: K, stride: S, padding: P };
             (kind, input.slide::<K, S, P>())
         });
@@ -109,12 +110,12 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Pooling<E, D> {
         }
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, cotangent, input, .. } = pass;
+        let Pass { device, grad_output, input, .. } = pass;
         let Some(input) = input else { return Ok(()) };
-        let cotangent = D::memory(&cotangent);
+        let grad_output = D::memory(&grad_output);
         input.give(flow, |grad_x, write| match &self.argmax {
-            Some(argmax) => device.max_pool_backward(self.shape, argmax, cotangent, grad_x, write),
-            None => device.average_pool_backward(self.shape, cotangent, grad_x, write),
+            Some(argmax) => device.max_pool_backward(self.shape, argmax, grad_output, grad_x, write),
+            None => device.average_pool_backward(self.shape, grad_output, grad_x, write),
         })
     }
 }

@@ -5,8 +5,8 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
-use super::outline::{Extent, LayerKind};
-use super::walk::nothing_to_walk;
+use super::layer_summary::{Extent, LayerKind};
+use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::error::Error;
 use crate::tape::{Flow, Track};
@@ -19,7 +19,7 @@ pub struct GlobalAvgPool2D;
 
 impl ZeroSizedModule for GlobalAvgPool2D {}
 impl NonMutableModule for GlobalAvgPool2D {}
-nothing_to_walk!([] GlobalAvgPool2D, |input: Extent| {
+nothing_to_visit!([] GlobalAvgPool2D, |input: Extent| {
     (LayerKind::GlobalPool2D, Ok(Extent::features(input.channels())))
 });
 
@@ -51,10 +51,10 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Mean {
         device.global_average_pool(self.pixels, x, y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, cotangent, input, .. } = pass;
+        let Pass { device, grad_output, input, .. } = pass;
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
-                device.global_average_pool_backward(self.pixels, D::memory(&cotangent), grad_x, write)
+                device.global_average_pool_backward(self.pixels, D::memory(&grad_output), grad_x, write)
             })?;
         }
         Ok(())

@@ -7,8 +7,8 @@ use dfdx::tensor::{Merge, Storage, Tape, Tensor};
 
 use super::apply::Buffer;
 use super::children;
-use super::outline::{Extent, LayerKind, LayerOutline};
-use super::walk::{Path, Walk, Walker, WalkerMut};
+use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
 use crate::profile::{Direction, measure};
@@ -82,7 +82,7 @@ fn backward<E: Dtype, D: Backend<E>>(
     branches: [Option<Place<E, D>>; 2],
     flow: &mut Flow<'_, E, D>,
 ) -> Result<(), D::Err> {
-    let (device, cotangent) = (sum.device(), sum.take(flow)?);
+    let (device, grad_output) = (sum.device(), sum.take(flow)?);
     let (first, last) = match branches {
         [Some(main), Some(shortcut)] => (Some(main), shortcut),
         [Some(only), None] | [None, Some(only)] => (None, only),
@@ -90,11 +90,11 @@ fn backward<E: Dtype, D: Backend<E>>(
     };
     if let Some(first) = first {
         first.give(flow, |gradient, write| match write {
-            Write::Replace => device.copy(D::memory(&cotangent), gradient),
-            Write::Add => device.add_assign(gradient, D::memory(&cotangent)),
+            Write::Replace => device.copy(D::memory(&grad_output), gradient),
+            Write::Add => device.add_assign(gradient, D::memory(&grad_output)),
         })?;
     }
-    last.hand_over(flow, cotangent)
+    last.hand_over(flow, grad_output)
 }
 
 /// The first dimension in which two shapes of run-time sizes differ.
@@ -104,16 +104,16 @@ fn unequal<C: Clone + IntoIterator<Item = usize>>(main: &C, shortcut: &C) -> Err
     Error::Shape { expected, found }
 }
 
-/// The sum's line of the outline.
-fn outline_sum(
+/// The sum's line of the summary.
+fn summarize_sum(
     path: &Path,
     (main, shortcut): (Extent, Extent),
-    show: &mut dyn FnMut(LayerOutline<'_>),
+    show: &mut dyn FnMut(LayerSummary<'_>),
 ) -> Result<Extent, Error> {
     if main != shortcut {
         return Err(Error::Shape { expected: main.elements(), found: shortcut.elements() });
     }
-    show(LayerOutline { path: path.as_str(), kind: LayerKind::Add, input: main, output: main });
+    show(LayerSummary { path: path.as_str(), kind: LayerKind::Add, input: main, output: main });
     Ok(main)
 }
 
@@ -132,16 +132,21 @@ impl<F: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D> f
     }
 }
 
-impl<F: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for Residual<F> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        children::walk(path, walker, &[("main", &self.main)])
+impl<F: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for Residual<F> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        children::visit(path, visitor, &[("main", &self.main)])
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        children::walk_mut(path, walker, &mut [("main", &mut self.main)])
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        children::visit_mut(path, visitor, &mut [("main", &mut self.main)])
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let main = children::outline(path, input, show, &[("main", &self.main)])?;
-        outline_sum(path, (main, input), show)
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
+        let main = children::summarize(path, input, show, &[("main", &self.main)])?;
+        summarize_sum(path, (main, input), show)
     }
 }
 
@@ -206,17 +211,22 @@ impl<F: TensorCollection<E, D>, R: TensorCollection<E, D>, E: Dtype, D: Device<E
     }
 }
 
-impl<F: Walk<E, D>, R: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for ProjectedResidual<F, R> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        children::walk(path, walker, &[("main", &self.main), ("shortcut", &self.shortcut)])
+impl<F: Visit<E, D>, R: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for ProjectedResidual<F, R> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        children::visit(path, visitor, &[("main", &self.main), ("shortcut", &self.shortcut)])
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        children::walk_mut(path, walker, &mut [("main", &mut self.main), ("shortcut", &mut self.shortcut)])
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        children::visit_mut(path, visitor, &mut [("main", &mut self.main), ("shortcut", &mut self.shortcut)])
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let main = children::outline(path, input, show, &[("main", &self.main)])?;
-        let shortcut = children::outline(path, input, show, &[("shortcut", &self.shortcut)])?;
-        outline_sum(path, (main, shortcut), show)
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
+        let main = children::summarize(path, input, show, &[("main", &self.main)])?;
+        let shortcut = children::summarize(path, input, show, &[("shortcut", &self.shortcut)])?;
+        summarize_sum(path, (main, shortcut), show)
     }
 }
 

@@ -14,7 +14,7 @@
 /// | 37 to 216 | one level more | `net.0.1.2` |
 ///
 /// So the place of layer `i`, counted from 0, is `i` in base six, with as many digits as the number of the last layer
-/// has: of 13 layers, `0.0` to `2.0`. It is where a [walk](crate::layer::Walk), a file and an error see a tensor,
+/// has: of 13 layers, `0.0` to `2.0`. It is where a [visit](crate::layer::Visit), a file and an error see a tensor,
 /// `1.2.weight`, and with which the layer is reached in a built network, `net.1.2.weight`. A network that grows beyond
 /// 6, 36 or 216 layers moves its layers one level down.
 ///

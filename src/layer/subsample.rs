@@ -5,8 +5,8 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape};
 use dfdx::tensor::Tensor;
 
 use super::apply::{Keep, Operation, Pass, apply};
-use super::outline::{Extent, LayerKind};
-use super::walk::nothing_to_walk;
+use super::layer_summary::{Extent, LayerKind};
+use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
@@ -16,7 +16,8 @@ use crate::tape::{Flow, Track};
 /// Takes every `S`-th row and column, and adds channels of zeros, half of them before the given ones and half after:
 /// shortcut A of He et al. 2015 (section 3.3) as in Idelbayev's `pytorch_resnet_cifar10`.
 ///
-/// Shapes: `(B, I, H, W)` to `(B, O, H', W')` with `H' = (H - 1) / S + 1`, rounded down. `O - I` is even and not negative.
+/// Shapes: `(B, I, H, W)` to `(B, O, H', W')` with `H' = (H - 1) / S + 1`, rounded down. `O - I` is even and not
+/// negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SubsamplePad2D<const I: usize, const O: usize, const S: usize>;
 
@@ -26,7 +27,7 @@ impl<const I: usize, const O: usize, const S: usize> SubsamplePad2D<I, O, S> {
 
 impl<const I: usize, const O: usize, const S: usize> ZeroSizedModule for SubsamplePad2D<I, O, S> {}
 impl<const I: usize, const O: usize, const S: usize> NonMutableModule for SubsamplePad2D<I, O, S> {}
-nothing_to_walk!([const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>, |input: Extent| {
+nothing_to_visit!([const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>, |input: Extent| {
     let output = input.expect_channels(I).and_then(|input| Ok(input.slide::<1, S, 0>()?.with_channels(O)));
     (LayerKind::Subsample { stride: S }, output)
 });
@@ -71,10 +72,10 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Subsample {
         device.subsample(*self, x, y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, cotangent, input, .. } = pass;
+        let Pass { device, grad_output, input, .. } = pass;
         if let Some(input) = input {
-            let cotangent = D::memory(&cotangent);
-            input.give(flow, |grad_x, write| device.subsample_backward(*self, cotangent, grad_x, write))?;
+            let grad_output = D::memory(&grad_output);
+            input.give(flow, |grad_x, write| device.subsample_backward(*self, grad_output, grad_x, write))?;
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
-use super::outline::{Extent, LayerKind};
-use super::walk::{Path, Role, Slot, Walk, Walker};
+use super::layer_summary::{Extent, LayerKind};
+use super::visit::{NamedTensor, ParamKind, Path, Visit, Visitor};
 use crate::error::Error;
 
 /// Elements of tensors, by what training does to them.
@@ -29,10 +29,10 @@ impl Counts {
         self.trained + self.frozen
     }
 
-    fn add(&mut self, slot: &Slot<'_>, elements: usize) {
-        *match slot.role {
-            Role::RunningMean | Role::RunningVariance => &mut self.statistics,
-            Role::Hyperparameter => &mut self.fixed,
+    fn add(&mut self, slot: &NamedTensor<'_>, elements: usize) {
+        *match slot.kind {
+            ParamKind::RunningMean | ParamKind::RunningVariance => &mut self.statistics,
+            ParamKind::Hyperparameter => &mut self.fixed,
             _ if slot.trained => &mut self.trained,
             _ => &mut self.frozen,
         } += elements;
@@ -51,7 +51,7 @@ pub struct SummaryLine {
     /// Elements of its tensors.
     pub counts: Counts,
     /// Multiplications with a subsequent addition, for one image; see
-    /// [`LayerOutline::multiply_adds`](super::LayerOutline::multiply_adds).
+    /// [`LayerSummary::multiply_adds`](super::LayerSummary::multiply_adds).
     pub multiply_adds: u64,
 }
 
@@ -101,21 +101,21 @@ impl Summary {
 /// # Errors
 ///
 /// [`Error::Shape`] or [`Error::Window`] where a layer does not take what the one before it gives.
-pub fn summary<E: Unit, D: Storage<E>>(net: &(impl Walk<E, D> + ?Sized), input: Extent) -> Result<Summary, Error> {
+pub fn summary<E: Unit, D: Storage<E>>(net: &(impl Visit<E, D> + ?Sized), input: Extent) -> Result<Summary, Error> {
     let mut layers = Vec::new();
-    net.outline(&mut Path::root(), input, &mut |layer| {
+    net.summarize(&mut Path::root(), input, &mut |layer| {
         let (path, multiply_adds) = (layer.path.to_owned(), layer.multiply_adds());
         let counts = Counts::default();
         layers.push(SummaryLine { path, kind: layer.kind, output: layer.output, counts, multiply_adds });
     })?;
     let mut summary = Summary { input, layers, totals: Counts::default() };
-    net.walk(&mut Path::root(), &mut summary)?;
+    net.visit(&mut Path::root(), &mut summary)?;
     Ok(summary)
 }
 
 /// Counts the tensors.
-impl<E: Unit, D: Storage<E>> Walker<E, D> for Summary {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error> {
+impl<E: Unit, D: Storage<E>> Visitor<E, D> for Summary {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error> {
         let elements = tensor.dims().into_iter().product();
         self.totals.add(&slot, elements);
         // The innermost layer that it lies in: a residual block is a layer too, the sum of its branches.

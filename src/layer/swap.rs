@@ -18,7 +18,7 @@ use crate::error::Error;
 ///
 /// Every other tensor is moved, not copied, and keeps its identity, its switches and its optimizer state. The new
 /// activations start at the values that [`Param::swapped`](crate::activation::Param::swapped) gives, at which PVLU
-/// (alpha = 0, beta = 1) is ReLU; other values are set afterwards, through a walk. One with a parameter for each
+/// (alpha = 0, beta = 1) is ReLU; other values are set afterwards, through a visit. One with a parameter for each
 /// element has to be told the size of the images by [`choose_activation`](super::choose_activation).
 pub trait SwapActivation<E: Dtype, D: Device<E>>: Sized {
     /// The network with activation `B`.

@@ -6,7 +6,7 @@ use dfdx::tensor::Storage;
 use super::batch_norm2d::BatchNormSwitches;
 use super::dropout::DropoutState;
 use super::per_element::Site;
-use super::walk::{Path, Switches, Walk, WalkerMut};
+use super::visit::{Path, Switches, Visit, VisitorMut};
 use crate::activation::Definition;
 
 /// Whether layers that behave differently in training do so.
@@ -101,15 +101,15 @@ impl Switches<'_> {
 /// Applies a function to the switches of every layer.
 struct Each<'a>(&'a mut dyn FnMut(&str, Switches<'_>));
 
-impl<E: Unit, D: Storage<E>> WalkerMut<E, D> for Each<'_> {
+impl<E: Unit, D: Storage<E>> VisitorMut<E, D> for Each<'_> {
     fn switches(&mut self, path: &str, switches: Switches<'_>) -> Result<(), crate::error::Error> {
         (self.0)(path, switches);
         Ok(())
     }
 }
 
-/// Switches of a network, for everything that can be walked.
-pub trait Switch<E: Unit, D: Storage<E>>: Walk<E, D> {
+/// Switches of a network, for everything that can be visited.
+pub trait Switch<E: Unit, D: Storage<E>>: Visit<E, D> {
     /// Applies a function to the switches of every layer, in forward order.
     fn each_switch(&mut self, mut change: impl FnMut(Switches<'_>)) {
         self.each_switch_at(|_, switches| change(switches));
@@ -117,7 +117,7 @@ pub trait Switch<E: Unit, D: Storage<E>>: Walk<E, D> {
 
     /// As [`each_switch`](Self::each_switch), with the path of each layer.
     fn each_switch_at(&mut self, mut change: impl FnMut(&str, Switches<'_>)) {
-        self.walk_mut(&mut Path::root(), &mut Each(&mut change)).expect("this walker returns no error");
+        self.visit_mut(&mut Path::root(), &mut Each(&mut change)).expect("this visitor returns no error");
     }
 
     /// Puts dropouts and batch norms into a mode; [`Mode::Auto`] is the one that they are built in.
@@ -169,4 +169,4 @@ pub trait Switch<E: Unit, D: Storage<E>>: Walk<E, D> {
     }
 }
 
-impl<E: Unit, D: Storage<E>, M: Walk<E, D> + ?Sized> Switch<E, D> for M {}
+impl<E: Unit, D: Storage<E>, M: Visit<E, D> + ?Sized> Switch<E, D> for M {}

@@ -6,10 +6,10 @@ use dfdx::shapes::{Dtype, Shape, Unit};
 use dfdx::tensor::{Storage, Tensor};
 
 use super::SwapActivation;
-use super::outline::{Extent, LayerOutline};
+use super::layer_summary::{Extent, LayerSummary};
 use super::parts::Part;
 use super::residual::fork;
-use super::walk::{Path, Walk, Walker, WalkerMut};
+use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::activation::Activation;
 use crate::backend::Backend;
 use crate::error::Error;
@@ -86,27 +86,32 @@ where
     }
 }
 
-impl<T: Walk<E, D>, A: Walk<E, D>, B: Walk<E, D>, E: Unit, D: Storage<E>> Walk<E, D> for TwoHeads<T, A, B> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-        path.step(Part::Trunk.name(), |path| self.trunk.walk(path, walker))?;
+impl<T: Visit<E, D>, A: Visit<E, D>, B: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for TwoHeads<T, A, B> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+        path.step(Part::Trunk.name(), |path| self.trunk.visit(path, visitor))?;
         path.step(Part::Head.name(), |path| {
-            path.step(FIRST, |path| self.first.walk(path, walker))?;
-            path.step(SECOND, |path| self.second.walk(path, walker))
+            path.step(FIRST, |path| self.first.visit(path, visitor))?;
+            path.step(SECOND, |path| self.second.visit(path, visitor))
         })
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-        path.step(Part::Trunk.name(), |path| self.trunk.walk_mut(path, walker))?;
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+        path.step(Part::Trunk.name(), |path| self.trunk.visit_mut(path, visitor))?;
         path.step(Part::Head.name(), |path| {
-            path.step(FIRST, |path| self.first.walk_mut(path, walker))?;
-            path.step(SECOND, |path| self.second.walk_mut(path, walker))
+            path.step(FIRST, |path| self.first.visit_mut(path, visitor))?;
+            path.step(SECOND, |path| self.second.visit_mut(path, visitor))
         })
     }
     /// The extent returned is that of the second output.
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        let features = path.step(Part::Trunk.name(), |path| self.trunk.outline(path, input, show))?;
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
+        let features = path.step(Part::Trunk.name(), |path| self.trunk.summarize(path, input, show))?;
         path.step(Part::Head.name(), |path| {
-            path.step(FIRST, |path| self.first.outline(path, features, show))?;
-            path.step(SECOND, |path| self.second.outline(path, features, show))
+            path.step(FIRST, |path| self.first.summarize(path, features, show))?;
+            path.step(SECOND, |path| self.second.summarize(path, features, show))
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Tapes that know whether anybody wants a gradient.
 //!
 //! dfdx's `OwnedTape` records every operation, so the first convolution of a network computes a gradient for the images
-//! and a frozen trunk computes one for every feature map, all of which are thrown away. [`GradTape`] starts with nothing
-//! to differentiate and records an operation only once a trained parameter lies below it. Layers of this crate take
-//! either tape; dfdx's own operations run on both too.
+//! and a frozen trunk computes one for every feature map, all of which are thrown away. [`GradTape`] starts with
+//! nothing to differentiate and records an operation only once a trained parameter lies below it. Layers of this crate
+//! take either tape; dfdx's own operations run on both too.
 
 mod place;
 
@@ -74,8 +74,9 @@ impl<E: Unit, D: Backend<E>> Track<E, D> for OwnedTape<E, D> {
 
 /// The gradients on their way back through the layers.
 ///
-/// dfdx starts every gradient as zeros and adds to it. On a tape with layers of this crate alone, the first contribution to
-/// the gradient of a feature map is written in the place of zeros, and what is in between the leaves is not kept by dfdx.
+/// dfdx starts every gradient as zeros and adds to it. On a tape with layers of this crate alone, the first
+/// contribution to the gradient of a feature map is written in the place of zeros, and what is in between the leaves is
+/// not kept by dfdx.
 #[derive(Debug)]
 pub struct Flow<'g, E: Unit, D: Backend<E>> {
     gradients: &'g mut Gradients<E, D>,
@@ -90,13 +91,14 @@ struct Between<E: Unit, D: Backend<E>> {
 }
 
 impl<E: Unit, D: Backend<E>> Flow<'_, E, D> {
-    /// dfdx's own collection: the gradients of leaves, and of everything where it takes part itself. Those of feature maps
-    /// are reached through their [`Place`].
+    /// dfdx's own collection: the gradients of leaves, and of everything where it takes part itself. Those of feature
+    /// maps are reached through their [`Place`].
     pub fn gradients(&mut self) -> &mut Gradients<E, D> {
         self.gradients
     }
 
-    /// The gradients of feature maps, if that of this tensor is kept among them and not in [`gradients`](Self::gradients).
+    /// The gradients of feature maps, if that of this tensor is kept among them and not in
+    /// [`gradients`](Self::gradients).
     fn between(&mut self, tensor: UniqueId) -> Option<&mut BTreeMap<UniqueId, D::Memory>> {
         let between = self.between.as_deref_mut()?;
         if between.leaves.contains(&tensor) { None } else { Some(&mut between.gradients) }
@@ -128,8 +130,8 @@ impl<E: Unit, D: Backend<E>> std::fmt::Debug for GradTape<E, D> {
     }
 }
 
-/// The tape that dfdx's own modules make for a branch, not knowing better: everything below wants a gradient. This costs
-/// time and is never wrong; [`TrackExt::track`] and [`Track::fork`] know more.
+/// The tape that dfdx's own modules make for a branch, not knowing better: everything below wants a gradient. This
+/// costs time and is never wrong; [`TrackExt::track`] and [`Track::fork`] know more.
 impl<E: Unit, D: Backend<E>> Default for GradTape<E, D> {
     fn default() -> Self {
         Self::new(true)

@@ -63,24 +63,24 @@ impl<E: Unit, D: Backend<E>> Place<E, D> {
         }
     }
 
-    /// Lets `pull` turn the cotangent of an output of the same shape into a contribution, in place if it is the first one. It is
-    /// handed the cotangent, and where the contribution goes.
+    /// Lets `pull` turn the gradient of the output of an output of the same shape into a contribution, in place if it
+    /// is the first one. It is handed the gradient of the output, and where the contribution goes.
     pub fn pull(
         &self,
         flow: &mut Flow<'_, E, D>,
-        cotangent: D::Memory,
+        grad_output: D::Memory,
         pull: impl FnOnce(D::View<'_>, InputGradient<D::ViewMut<'_>>) -> Result<(), D::Err>,
     ) -> Result<(), D::Err> {
         match flow.between(self.tensor).map(|gradients| gradients.entry(self.tensor)) {
             Some(Entry::Vacant(place)) => {
-                pull(D::nothing(), InputGradient::InPlace(D::memory_mut(place.insert(cotangent))))
+                pull(D::nothing(), InputGradient::InPlace(D::memory_mut(place.insert(grad_output))))
             }
             Some(Entry::Occupied(mut found)) => {
-                pull(D::memory(&cotangent), InputGradient::Accumulate(D::memory_mut(found.get_mut())))
+                pull(D::memory(&grad_output), InputGradient::Accumulate(D::memory_mut(found.get_mut())))
             }
             None => {
                 let gradient = D::gradient_mut((self.find)(flow.gradients())?);
-                pull(D::memory(&cotangent), InputGradient::Accumulate(gradient))
+                pull(D::memory(&grad_output), InputGradient::Accumulate(gradient))
             }
         }
     }

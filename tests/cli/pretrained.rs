@@ -1,4 +1,5 @@
-//! `reproduce table3` to `table6`, on a network with drawn weights, whose numbers say nothing but are the same each time.
+//! `reproduce table3` to `table6`, on a network with drawn weights, whose numbers say nothing but are the same each
+//! time.
 
 use crate::support::{Csv, Place, number};
 use crate::zoo::weights;

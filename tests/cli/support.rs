@@ -72,8 +72,8 @@ impl Ran {
         self
     }
 
-    /// The program ended with this code, printed no results, and its last words are one line that begins with `error: ` and
-    /// holds all of `words`.
+    /// The program ended with this code, printed no results, and its last words are one line that begins with `error: `
+    /// and holds all of `words`.
     #[track_caller]
     pub fn failed(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");

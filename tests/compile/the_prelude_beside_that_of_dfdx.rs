@@ -48,7 +48,7 @@ impl Activation for Parabola {
     }
 }
 
-fn parameters<E: Dtype, D: Device<E>>(net: &impl Walk<E, D>) -> usize {
+fn parameters<E: Dtype, D: Device<E>>(net: &impl Visit<E, D>) -> usize {
     summary(net, Extent::image(1, 16, 16)).expect("the image fits").totals.trained
 }
 

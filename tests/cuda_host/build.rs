@@ -70,8 +70,9 @@ fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// Writes one C++ file of all kernels of dfdx. Each of its files is a namespace, because they define functions of the same
-/// names; and so that the compiler may see several kernels of one name, `extern "C"` goes and they are registered instead.
+/// Writes one C++ file of all kernels of dfdx. Each of its files is a namespace, because they define functions of the
+/// same names; and so that the compiler may see several kernels of one name, `extern "C"` goes and they are registered
+/// instead.
 fn dfdx_kernels() -> Result<PathBuf, String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     // In place of system headers: those are included once, outside all namespaces.

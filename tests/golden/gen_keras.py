@@ -58,13 +58,13 @@ def swapped(model):
     return copy, [sites[name] for name in order]
 
 
-def passed(model, sites, images, cotangent, training):
+def passed(model, sites, images, grad_output, training):
     alpha, beta = ([site.of_site[at][0] for site in sites] for at in [0, 1])
     weights = model.trainable_weights
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits = model(images, training=training)
-        loss = tf.reduce_sum(logits * cotangent)
+        loss = tf.reduce_sum(logits * grad_output)
     of_images, of_alpha, of_beta, of_weights = tape.gradient(
         loss, [images, alpha, beta, [weight.value for weight in weights]])
     return {
@@ -83,7 +83,7 @@ def golden(name):
     fill(model)
     images = tensor("input", (batch, 3, side, side), "input").transpose(0, 2, 3, 1)
     images = tf.constant(np.ascontiguousarray(images))
-    cotangent = tf.constant(u("cotangent", batch * classes).reshape(batch, classes))
+    grad_output = tf.constant(u("gradient of the output", batch * classes).reshape(batch, classes))
     copy, sites = swapped(model)
     names = [weight.path for weight in model.weights]
     assert [weight.path for weight in copy.weights] == names
@@ -97,8 +97,8 @@ def golden(name):
         "shapes": [list(weight.shape) for weight in model.weights],
         "sites": [{"site": at, "channels": site.of_site[0][0].shape[0]} for at, site in enumerate(sites)],
         "relu_eval_logits": model(images, training=False).numpy().reshape(-1).tolist(),
-        "pvlu_eval": passed(copy, sites, images, cotangent, False),
-        "pvlu_train": passed(copy, sites, images, cotangent, True),
+        "pvlu_eval": passed(copy, sites, images, grad_output, False),
+        "pvlu_train": passed(copy, sites, images, grad_output, True),
     }
     running = [weight for weight in copy.weights if "moving" in weight.path]
     found["pvlu_train"]["running"] = {weight.path: stats(weight.numpy()) for weight in running}

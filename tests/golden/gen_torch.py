@@ -75,13 +75,13 @@ class Activation(nn.Module):
         return self.call(x)
 
 
-def passed(model, sites, images, cotangent):
+def passed(model, sites, images, grad_output):
     images = images.clone().requires_grad_()
     model.zero_grad(set_to_none=True)
     for parameter in sites.alpha + sites.beta:
         parameter.grad = None
     logits = model(images)
-    (logits * cotangent).sum().backward()
+    (logits * grad_output).sum().backward()
     return {
         "logits": logits.detach().flatten().tolist(),
         "input_grad": stats(images.grad),
@@ -101,7 +101,7 @@ def golden(name):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     images = torch.from_numpy(tensor("input", (batch, 3, side, side), "input"))
-    cotangent = torch.from_numpy(u("cotangent", batch * classes)).view(batch, classes)
+    grad_output = torch.from_numpy(u("gradient of the output", batch * classes)).view(batch, classes)
     state = {key: value for key, value in model.state_dict().items() if not key.endswith("num_batches_tracked")}
     with torch.no_grad():
         relu = model(images)
@@ -117,10 +117,10 @@ def golden(name):
         "relu_eval_logits": relu.flatten().tolist(),
     }
     sites.swap()
-    found["pvlu_eval"] = passed(model, sites, images, cotangent)
+    found["pvlu_eval"] = passed(model, sites, images, grad_output)
     if any(key.endswith("running_mean") for key in state):
         model.train()
-        found["pvlu_train"] = passed(model, sites, images, cotangent)
+        found["pvlu_train"] = passed(model, sites, images, grad_output)
         running = {key: value for key, value in model.state_dict().items() if "running" in key}
         found["pvlu_train"]["running"] = {key: stats(value) for key, value in running.items()}
     return found

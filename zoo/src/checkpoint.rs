@@ -18,7 +18,7 @@ use self::recognize::{activation_of, classes_of};
 
 use crate::model::{Model, SwapError};
 use crate::names::{LayerNames, Part};
-use crate::registry::{self, Entry, Options, RegistryError, Start};
+use crate::registry::{self, ModelEntry, Options, RegistryError, Start};
 use crate::text::{self, quoted, shown};
 use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, Writer, load, write};
 
@@ -243,7 +243,7 @@ pub struct Opened {
     /// The model.
     pub model: Box<dyn Model>,
     /// Its line in the registry.
-    pub entry: &'static Entry,
+    pub entry: &'static ModelEntry,
     /// What was loaded.
     pub report: LoadReport,
     /// What the file says of it.
@@ -254,9 +254,9 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that is not
-/// ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`]; images of another
-/// size than the file's, if its activation has a parameter for each element.
+/// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that
+/// is not ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`]; images of
+/// another size than the file's, if its activation has a parameter for each element.
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
     let file = without_common_prefix(TensorFile::open(path)?);
     let description = describe(&file)?;
@@ -350,7 +350,7 @@ pub struct Notes<'a> {
 /// tensors are frozen is not saved.
 pub fn save_model(
     model: &dyn Model,
-    entry: &Entry,
+    entry: &ModelEntry,
     path: impl AsRef<Path>,
     source: Source,
     notes: &Notes<'_>,
@@ -361,7 +361,7 @@ pub fn save_model(
 /// As [`save_model`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`].
 pub fn write_model(
     model: &dyn Model,
-    entry: &Entry,
+    entry: &ModelEntry,
     path: impl AsRef<Path>,
     source: Source,
     notes: &Notes<'_>,
@@ -383,7 +383,7 @@ pub fn write_model(
     Ok(write(model.net(), &entry.names((height, width)), path, source, &metadata)?)
 }
 
-fn the_model_of(file: &TensorFile) -> Result<&'static Entry, CheckpointError> {
+fn the_model_of(file: &TensorFile) -> Result<&'static ModelEntry, CheckpointError> {
     match models_of(file)[..] {
         [name] => Ok(registry::find(name)?),
         ref found => {
@@ -404,7 +404,7 @@ fn without_common_prefix(mut file: TensorFile) -> TensorFile {
 }
 
 /// What a file is that is of a known model but for how it is put together; of this model if one is given.
-fn shape_of(file: &TensorFile, entry: Option<&Entry>) -> Option<CheckpointError> {
+fn shape_of(file: &TensorFile, entry: Option<&ModelEntry>) -> Option<CheckpointError> {
     let is_wanted = |models: &[&str]| entry.is_none_or(|entry| models.contains(&entry.name));
     let path = file.path().to_owned();
     if let Some(nested) = recognize::nested(file).filter(|nested| is_wanted(&nested.models)) {
@@ -415,7 +415,7 @@ fn shape_of(file: &TensorFile, entry: Option<&Entry>) -> Option<CheckpointError>
 }
 
 /// Says so where the file is one of another model's, or is put together otherwise.
-fn explain(error: WeightsError, entry: &Entry, file: &TensorFile) -> CheckpointError {
+fn explain(error: WeightsError, entry: &ModelEntry, file: &TensorFile) -> CheckpointError {
     if !matches!(error, WeightsError::Mismatch { .. } | WeightsError::Names { .. }) {
         return error.into();
     }

@@ -31,12 +31,12 @@ pub enum Sides {
     Square(&'static [usize]),
 }
 
-/// Names of the layers of a model for images of a height and width, in the order of a walk.
+/// Names of the layers of a model for images of a height and width, in the order in which a visitor meets them.
 pub type Names = fn((usize, usize)) -> Vec<LayerNames>;
 
 /// One model.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct ModelEntry {
     /// Name.
     pub name: &'static str,
     sides: Sides,
@@ -102,7 +102,7 @@ impl Sides {
     }
 }
 
-impl Entry {
+impl ModelEntry {
     /// A model: a network `N`, written with [`Relu`](pvlu::activation::Relu), of which swaps make every other, and with
     /// a head that ends in a [`LinearTo`](pvlu::layer::LinearTo), which any number of classes goes with.
     ///
@@ -110,13 +110,13 @@ impl Entry {
     /// use pvlu::activation::{Activation, Relu};
     /// use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, LinearTo, TrunkAndHead};
     /// use pvlu_zoo::names::LayerNames;
-    /// use pvlu_zoo::registry::{Entry, Options, Sides, Start};
+    /// use pvlu_zoo::registry::{ModelEntry, Options, Sides, Start};
     ///
     /// type Net<A> = TrunkAndHead<(Conv2D<3, 8, 3, 1, 1>, Act<A, 8>), (GlobalAvgPool2D, LinearTo<8>)>;
     ///
     /// let sides = Sides::Any { least: 1, default: 32 };
     /// let names = |_| vec![LayerNames::torch("conv"), LayerNames::torch("fc").as_classifier()];
-    /// let entry = Entry::new::<Net<Relu>>("mine", sides, 10, names);
+    /// let entry = ModelEntry::new::<Net<Relu>>("mine", sides, 10, names);
     /// let options = Options { activation: "pvlu", classes: 5, image: None, weights: Start::Seed(0) };
     /// assert_eq!(entry.build(&options)?.logits(vec![0.5; 3 * 32 * 32])?.len(), 5);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -170,7 +170,7 @@ impl Entry {
         self.classes
     }
 
-    /// Names of the layers for images of this size, in the order of a walk.
+    /// Names of the layers for images of this size, in the order in which a visitor meets them.
     pub fn names(&self, image: (usize, usize)) -> Vec<LayerNames> {
         (self.names)(image)
     }

@@ -1,8 +1,8 @@
 //! A compile-time-shaped model zoo on [dfdx], around the Parametric Variational Linear Unit.
 //!
-//! Architectures are type aliases over the layers of [`pvlu`], generic over the activation: `Sequential6Conv<Pvlu, 10>`.
-//! [`data`] reads real images or draws its own, [`train`] trains and evaluates any network behind the object-safe
-//! [`Model`](model::Model).
+//! Architectures are type aliases over the layers of [`pvlu`], generic over the activation:
+//! `Sequential6Conv<Pvlu, 10>`. [`data`] reads real images or draws its own, [`train`] trains and evaluates any network
+//! behind the object-safe [`Model`](model::Model).
 //!
 //! One function over every activation, without a bound beyond `Activation`:
 //!

@@ -1,10 +1,10 @@
 //! What a person should know of a model: what it is, who published it, which weights there are, how they want their
 //! images, and how good they were said to be. The cards of the zoo's models are with their families; an
-//! [`Entry`](crate::registry::Entry::card) has its own.
+//! [`ModelEntry`](crate::registry::ModelEntry::card) has its own.
 //!
-//! Sources: `meta` and `transforms` of torchvision 0.29's weights, the `default_cfg`s of timm 1.0, `preprocess_input` and
-//! `load_img` of Keras 3.15 and the table at <https://keras.io/api/applications/>, the readmes of Idelbayev's and Chen's
-//! repositories. What none of them says is `None`.
+//! Sources: `meta` and `transforms` of torchvision 0.29's weights, the `default_cfg`s of timm 1.0, `preprocess_input`
+//! and `load_img` of Keras 3.15 and the table at <https://keras.io/api/applications/>, the readmes of Idelbayev's and
+//! Chen's repositories. What none of them says is `None`.
 
 use crate::image::Preprocessing;
 use crate::labels::LabelSet;

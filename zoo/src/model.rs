@@ -11,8 +11,8 @@ use pvlu::activation::{Activation, Definition, Param};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
 use pvlu::layer::{
-    AnyTensor, Extent, Host, LayerKind, LayerOutline, Mode, Path, Slot, SwapActivation, Switch, Switches, Walk, Walker,
-    WalkerMut, choose_activation, set_outputs,
+    AnyTensor, Extent, Host, LayerKind, LayerSummary, Mode, NamedTensor, Path, SwapActivation, Switch, Switches, Visit,
+    Visitor, VisitorMut, choose_activation, set_outputs,
 };
 use pvlu::loss::{check_labels, try_cross_entropy};
 use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
@@ -40,8 +40,8 @@ pub struct Step {
 /// One tensor of a model: where and what it is, its dimensions and its values.
 #[derive(Clone, Copy, Debug)]
 pub struct TensorView<'a> {
-    /// Path, role, and whether it is trained.
-    pub slot: Slot<'a>,
+    /// Path, kind, and whether it is trained.
+    pub slot: NamedTensor<'a>,
     /// Dimensions.
     pub shape: &'a [usize],
     /// Values in row-major order.
@@ -49,7 +49,7 @@ pub struct TensorView<'a> {
 }
 
 /// Changes one trained parameter, given its gradient.
-pub type UpdateRule<'a> = dyn FnMut(Slot<'_>, &mut [f32], &[f32]) -> Result<(), Error> + 'a;
+pub type UpdateRule<'a> = dyn FnMut(NamedTensor<'_>, &mut [f32], &[f32]) -> Result<(), Error> + 'a;
 
 /// An image classifier in `f32`, seen from the host: wherever it computes, its tensors are here to be read and changed.
 pub trait Model: Send + Sync {
@@ -73,10 +73,10 @@ pub trait Model: Send + Sync {
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
     /// The network.
-    fn net(&self) -> &dyn Walk<f32, Cpu>;
+    fn net(&self) -> &dyn Visit<f32, Cpu>;
 
     /// The network, for changing.
-    fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu>;
+    fn net_mut(&mut self) -> &mut dyn Visit<f32, Cpu>;
 
     /// The same network with another activation, at the type level; see [`pvlu::layer::SwapActivation`]. Every other
     /// tensor is moved. [`SwapError::Fixed`] if it was built without a way to swap; those of the registry have one
@@ -100,7 +100,7 @@ pub trait Model: Send + Sync {
 
     /// Shows every tensor in forward order.
     fn tensors(&self, show: &mut dyn FnMut(TensorView<'_>)) -> Result<(), Error> {
-        self.net().walk(&mut Path::root(), &mut Show(show))
+        self.net().visit(&mut Path::root(), &mut Show(show))
     }
 
     /// Applies a rule to every trained parameter.
@@ -108,8 +108,8 @@ pub trait Model: Send + Sync {
     /// [`Error::MissingGradient`], naming the parameter, if one got no gradient; then nothing is changed. See
     /// [`LeafGradients::reached`] for what an operation of dfdx's own hides.
     fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
-        self.net().walk(&mut Path::root(), &mut Reached(gradients))?;
-        self.net_mut().walk_mut(&mut Path::root(), &mut Update { gradients, rule })
+        self.net().visit(&mut Path::root(), &mut Reached(gradients))?;
+        self.net_mut().visit_mut(&mut Path::root(), &mut Update { gradients, rule })
     }
 
     /// Hands out the switches of every layer.
@@ -197,7 +197,7 @@ pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static, const I: u
 
 /// What a network must do to run on a device; every network of the zoo does.
 pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize = 3>:
-    Walk<f32, D>
+    Visit<f32, D>
     + Module<Images<H, W, NoneTape, D, I>, Output = Logits<C, NoneTape, D>, Error = Error>
     + ModuleMut<Images<H, W, GradTape<f32, D>, D, I>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
     + 'static
@@ -205,7 +205,7 @@ pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize = 3>
 }
 
 impl<N, D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize> NetworkOn<D, H, W, C, I> for N where
-    N: Walk<f32, D>
+    N: Visit<f32, D>
         + Module<Images<H, W, NoneTape, D, I>, Output = Logits<C, NoneTape, D>, Error = Error>
         + ModuleMut<Images<H, W, GradTape<f32, D>, D, I>, Output = Logits<C, GradTape<f32, D>, D>, Error = Error>
         + 'static
@@ -258,7 +258,7 @@ where
         set_outputs(&mut net, classes)?;
         let image = Extent::image(I, height.size(), width.size());
         tell_size(&mut net, image, |param| param.start)?;
-        let found = net.outline(&mut Path::root(), image, &mut |_| ())?.channels();
+        let found = net.summarize(&mut Path::root(), image, &mut |_| ())?.channels();
         if found != classes {
             return Err(Error::Shape { expected: classes, found });
         }
@@ -306,21 +306,21 @@ where
 }
 
 /// What asks for the activation of a network, if it has one.
-pub(crate) fn activation_of(net: &dyn Walk<f32, Cpu>, image: Extent) -> Option<&'static str> {
+pub(crate) fn activation_of(net: &dyn Visit<f32, Cpu>, image: Extent) -> Option<&'static str> {
     let mut found = None;
-    let mut find = |layer: LayerOutline<'_>| {
+    let mut find = |layer: LayerSummary<'_>| {
         if let LayerKind::Activation { activation } = layer.kind {
             found = Some(activation.text());
         }
     };
     // An error only means that the image does not fit the head, which comes last.
-    let _ = net.outline(&mut Path::root(), image, &mut find);
+    let _ = net.summarize(&mut Path::root(), image, &mut find);
     found
 }
 
 /// Gives activations with a parameter for each element, which were not told the size of their maps, those of images of
 /// this size. `start` says where they start.
-fn tell_size(net: &mut dyn Walk<f32, Cpu>, image: Extent, start: fn(&Param) -> f64) -> Result<(), Error> {
+fn tell_size(net: &mut dyn Visit<f32, Cpu>, image: Extent, start: fn(&Param) -> f64) -> Result<(), Error> {
     let mut untold = None;
     net.each_switch(|switches| {
         if let Switches::Activation { activation, site, .. } = switches
@@ -411,11 +411,11 @@ where
         Ok(Step { loss, logits, gradients })
     }
 
-    fn net(&self) -> &dyn Walk<f32, Cpu> {
+    fn net(&self) -> &dyn Visit<f32, Cpu> {
         &self.net
     }
 
-    fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu> {
+    fn net_mut(&mut self) -> &mut dyn Visit<f32, Cpu> {
         &mut self.net
     }
 
@@ -440,8 +440,8 @@ where
 
 struct Show<'a>(&'a mut dyn FnMut(TensorView<'_>));
 
-impl Walker<f32, Cpu> for Show<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+impl Visitor<f32, Cpu> for Show<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         (self.0)(TensorView { slot, shape: &tensor.dims(), values: &tensor.read()? });
         Ok(())
     }
@@ -450,8 +450,8 @@ impl Walker<f32, Cpu> for Show<'_> {
 /// Finds a trained parameter without gradient before anything is changed.
 struct Reached<'a>(&'a LeafGradients<f32, Cpu>);
 
-impl Walker<f32, Cpu> for Reached<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+impl Visitor<f32, Cpu> for Reached<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         if slot.trained && !self.0.reached_id(tensor.id()) {
             return Err(Error::MissingGradient { path: slot.path.to_owned() });
         }
@@ -464,8 +464,8 @@ struct Update<'a, 'b> {
     rule: &'a mut UpdateRule<'b>,
 }
 
-impl WalkerMut<f32, Cpu> for Update<'_, '_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+impl VisitorMut<f32, Cpu> for Update<'_, '_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         if !slot.trained {
             return Ok(());
         }

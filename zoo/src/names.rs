@@ -1,8 +1,8 @@
 //! What the layers of a network are called in the files of other frameworks.
 //!
-//! An architecture supplies one [`LayerNames`] for each of its convolutions, linear layers and batch norms, in the order of
-//! a walk. What the tensors of a layer are called follows from their role and the framework; activations have no names
-//! elsewhere, and are `act{site}` in ours.
+//! An architecture supplies one [`LayerNames`] for each of its convolutions, linear layers and batch norms, in the
+//! order of a visit. What the tensors of a layer are called follows from their kind and the framework; activations have
+//! no names elsewhere, and are `act{site}` in ours.
 
 use std::collections::BTreeMap;
 
@@ -98,8 +98,8 @@ impl LayerNames {
         Self { part: Part::Classifier, ..self }
     }
 
-    /// What Keras' class of the layer is called where it numbers them. `keras.applications` names its layers by what they
-    /// are, and so do the heads that are only ours.
+    /// What Keras' class of the layer is called where it numbers them. `keras.applications` names its layers by what
+    /// they are, and so do the heads that are only ours.
     fn keras_class(&self) -> Option<&'static str> {
         let name = self.name_by(Source::Keras)?;
         Some(match name {
@@ -117,8 +117,8 @@ pub(crate) fn called(names: &[LayerNames]) -> Vec<Vec<Option<String>>> {
     Source::with_names().map(|(source, _)| by(source)).chain([keras_counters(names)]).collect()
 }
 
-/// What the layers are called in a `.weights.h5`: `layers/conv2d_1/vars`, by their class and, from the second of a class on,
-/// how many of it come before in Keras' order. `None` for layers that Keras does not have.
+/// What the layers are called in a `.weights.h5`: `layers/conv2d_1/vars`, by their class and, from the second of a
+/// class on, how many of it come before in Keras' order. `None` for layers that Keras does not have.
 pub(crate) fn keras_counters(names: &[LayerNames]) -> Vec<Option<String>> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by_key(|&layer| names[layer].keras_rank);

@@ -8,12 +8,12 @@ use std::sync::OnceLock;
 use pvlu::activation::Activation;
 
 pub use crate::activations::{activation, activation_names};
-pub use crate::entry::{Buildable, CLASSES, Entry, Names, Options, RegistryError, Sides, Start};
+pub use crate::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
 use crate::model::Model;
 use crate::{activations, resnet, sequential, vgg};
 
 /// The families of networks, in the order in which their models are listed.
-static FAMILIES: &[&[Entry]] = &[
+static FAMILIES: &[&[ModelEntry]] = &[
     sequential::MODELS,
     vgg::MODELS,
     resnet::basic::MODELS,
@@ -25,7 +25,7 @@ static FAMILIES: &[&[Entry]] = &[
 /// The models that are known by name, and the activations beside the built-in ones.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    entries: Vec<Entry>,
+    entries: Vec<ModelEntry>,
     activations: Vec<&'static pvlu::activation::Definition>,
 }
 
@@ -40,7 +40,7 @@ impl Registry {
 
     /// The same with one model more, in the place of one of its name.
     #[must_use]
-    pub fn with(mut self, entry: Entry) -> Self {
+    pub fn with(mut self, entry: ModelEntry) -> Self {
         self.entries.retain(|known| known.name != entry.name);
         self.entries.push(entry);
         self
@@ -73,7 +73,7 @@ impl Registry {
 }
 
 /// Every model, in the order in which they are listed.
-pub fn models() -> &'static [Entry] {
+pub fn models() -> &'static [ModelEntry] {
     &INSTALLED.get_or_init(Registry::standard).entries
 }
 
@@ -83,7 +83,7 @@ pub fn model_names() -> Vec<&'static str> {
 }
 
 /// The model of this name; [`RegistryError::Model`] if there is none.
-pub fn find(model: &str) -> Result<&'static Entry, RegistryError> {
+pub fn find(model: &str) -> Result<&'static ModelEntry, RegistryError> {
     let found = models().iter().find(|entry| entry.name == model);
     found.ok_or_else(|| RegistryError::Model { name: model.to_owned(), known: model_names() })
 }

@@ -1,11 +1,11 @@
 //! The six-convolution network of the paper's section 4.1.
 //!
 //! The paper names "six convolutional layers, each followed by a ReLU", max pooling, dropout and dense layers, adapted
-//! from a Keras example. The project chose (as an assumption) the CIFAR example that Keras shipped, with a third stage of
-//! the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and dropout
-//! 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
+//! from a Keras example. The project chose (as an assumption) the CIFAR example that Keras shipped, with a third stage
+//! of the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and
+//! dropout 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
-use crate::entry::{Entry, Sides};
+use crate::entry::{ModelEntry, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Paper};
 use crate::names::LayerNames;
@@ -49,7 +49,7 @@ pub type Sequential6Conv<
 architecture!(Sequential6Conv, names());
 
 /// The family's models.
-pub static MODELS: &[Entry] = &[Entry::standard::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
+pub static MODELS: &[ModelEntry] = &[ModelEntry::standard::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
     "sequential6conv",
     Sides::Square(&[32]),
     100,
@@ -67,7 +67,8 @@ pub static MODELS: &[Entry] = &[Entry::standard::<TrunkAndHead<PaperTrunk<Relu>,
     weights: &[],
 })];
 
-/// Names of the layers, in the order of a walk. The network is the project's own; they follow torchvision's conventions.
+/// Names of the layers, in the order in which a visitor meets them. The network is the project's own; they follow
+/// torchvision's conventions.
 pub fn names() -> Vec<LayerNames> {
     let convolutions = (1..=6).map(|i| LayerNames::torch(format!("conv{i}")));
     let dense = [LayerNames::torch("dense1").in_head(), LayerNames::torch("dense2").as_classifier()];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::layer::{AnyTensor, Path, Slot, WalkerMut};
+use pvlu::layer::{AnyTensor, NamedTensor, Path, VisitorMut};
 
 use crate::model::Model;
 
@@ -41,7 +41,7 @@ impl Snapshot {
         Self::of_those(model, |slot| slot.trained || slot.updated)
     }
 
-    fn of_those(model: &dyn Model, wanted: impl Fn(&Slot<'_>) -> bool) -> Result<Self, Error> {
+    fn of_those(model: &dyn Model, wanted: impl Fn(&NamedTensor<'_>) -> bool) -> Result<Self, Error> {
         let mut values = BTreeMap::new();
         model.tensors(&mut |tensor| {
             if wanted(&tensor.slot) {
@@ -53,7 +53,7 @@ impl Snapshot {
 
     /// Writes the values back into the model that they are of, and leaves its other tensors as they are.
     pub fn put_back(&self, model: &mut dyn Model) -> Result<(), Error> {
-        model.net_mut().walk_mut(&mut Path::root(), &mut Restore(&self.0))
+        model.net_mut().visit_mut(&mut Path::root(), &mut Restore(&self.0))
     }
 
     /// A snapshot of values by path.
@@ -93,8 +93,8 @@ impl Snapshot {
 
 struct Restore<'a>(&'a BTreeMap<String, Vec<f32>>);
 
-impl WalkerMut<f32, Cpu> for Restore<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+impl VisitorMut<f32, Cpu> for Restore<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         let Some(values) = self.0.get(slot.path) else { return Ok(()) };
         tensor.with_mut(&mut |to| to.copy_from_slice(values))
     }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use pvlu::layer::Role;
+use pvlu::layer::ParamKind;
 
 /// What is known of a source.
 struct Facts {
@@ -42,8 +42,8 @@ enum Names {
 pub(crate) struct Conventions {
     /// What is between the name of a layer and that of its tensor.
     pub separator: char,
-    /// Name of the tensor in this role.
-    pub leaf: fn(Role) -> &'static str,
+    /// Name of the tensor in this kind.
+    pub leaf: fn(ParamKind) -> &'static str,
     /// Whether weights have their axes in the reverse order: the outputs last.
     pub outputs_last: bool,
     /// Whether a linear layer behind a flattened image is stored as a convolution of the image's size.
@@ -142,10 +142,10 @@ const PICKLE: &str = "pickle";
 
 const TORCH: Conventions = Conventions {
     separator: '.',
-    leaf: |role| match role {
-        Role::Bias | Role::Shift => "bias",
-        Role::RunningMean => "running_mean",
-        Role::RunningVariance => "running_var",
+    leaf: |kind| match kind {
+        ParamKind::Bias | ParamKind::Shift => "bias",
+        ParamKind::RunningMean => "running_mean",
+        ParamKind::RunningVariance => "running_var",
         _ => "weight",
     },
     outputs_last: false,
@@ -154,12 +154,12 @@ const TORCH: Conventions = Conventions {
 
 const KERAS: Conventions = Conventions {
     separator: '/',
-    leaf: |role| match role {
-        Role::Bias => "bias",
-        Role::Scale => "gamma",
-        Role::Shift => "beta",
-        Role::RunningMean => "moving_mean",
-        Role::RunningVariance => "moving_variance",
+    leaf: |kind| match kind {
+        ParamKind::Bias => "bias",
+        ParamKind::Scale => "gamma",
+        ParamKind::Shift => "beta",
+        ParamKind::RunningMean => "moving_mean",
+        ParamKind::RunningVariance => "moving_variance",
         _ => "kernel",
     },
     outputs_last: true,

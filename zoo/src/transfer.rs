@@ -5,7 +5,7 @@
 use dfdx::tensor::Cpu;
 use pvlu::Error;
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker};
+use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Switch, Switches, Visit, Visitor};
 
 pub use pvlu::layer::{Part, SwapActivation, TrunkAndHead};
 
@@ -78,7 +78,7 @@ impl FreezePolicy {
     /// means, or if nothing of the network would be trained or updated though the policy, being another than
     /// [`NONE`](Self::NONE), wants that. Kinds of tensors that the network lacks beside others that it has are no
     /// error. The switches are then as they were.
-    pub fn try_apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) -> Result<(), FreezeError> {
+    pub fn try_apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Visit<E, Cpu>) -> Result<(), FreezeError> {
         let groups_before = groups(net)?;
         if let Some(part) = self.named_part() {
             let declared = groups_before.iter().any(|group| group.part == Some(part));
@@ -103,11 +103,11 @@ impl FreezePolicy {
     /// # Panics
     ///
     /// On an error.
-    pub fn apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
+    pub fn apply<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Visit<E, Cpu>) {
         self.try_apply(net).unwrap_or_else(|error| panic!("{error}"));
     }
 
-    fn set<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Walk<E, Cpu>) {
+    fn set<E: Element + dfdx::shapes::Unit>(&self, net: &mut dyn Visit<E, Cpu>) {
         net.each_switch_at(|path, switches| match switches {
             Switches::Weights { frozen, bias_trained, .. } => {
                 *frozen = !if in_head(path) { self.head } else { self.weights };
@@ -169,9 +169,9 @@ pub enum FreezeError {
         /// What was looked for.
         wanted: Vec<&'static str>,
     },
-    /// The network could not be walked.
+    /// The network could not be visited.
     #[error(transparent)]
-    Walk(#[from] Error),
+    Visit(#[from] Error),
 }
 
 /// Whether a path leads into the head.
@@ -183,12 +183,12 @@ pub fn in_head(path: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     /// What the tensors are.
-    pub role: Role,
+    pub kind: ParamKind,
     /// The part of the network that they are in, if it has parts.
     pub part: Option<Part>,
     /// Whether they are trained.
     pub trained: bool,
-    /// Whether training moves them without a gradient; see [`Slot::updated`].
+    /// Whether training moves them without a gradient; see [`NamedTensor::updated`].
     pub updated: bool,
     /// Number of tensors.
     pub tensors: usize,
@@ -196,13 +196,13 @@ pub struct Group {
     pub elements: usize,
 }
 
-/// The tensors of a network by kind, in the order in which a walk meets the first of each kind.
-pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result<Vec<Group>, Error> {
+/// The tensors of a network by kind, in the order in which a visit meets the first of each kind.
+pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Visit<E, Cpu>) -> Result<Vec<Group>, Error> {
     struct Groups(Vec<Group>);
-    impl<E: Element + dfdx::shapes::Unit> Walker<E, Cpu> for Groups {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
-            let Slot { role, trained, updated, .. } = slot;
-            let new = Group { role, part: Part::of(slot.path), trained, updated, tensors: 0, elements: 0 };
+    impl<E: Element + dfdx::shapes::Unit> Visitor<E, Cpu> for Groups {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
+            let NamedTensor { kind, trained, updated, .. } = slot;
+            let new = Group { kind, part: Part::of(slot.path), trained, updated, tensors: 0, elements: 0 };
             let same = |group: &Group| Group { tensors: 0, elements: 0, ..*group } == new;
             let at = self.0.iter().position(same).unwrap_or_else(|| {
                 self.0.push(new);
@@ -214,7 +214,7 @@ pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Walk<E, Cpu>) -> Result
         }
     }
     let mut groups = Groups(Vec::new());
-    net.walk(&mut Path::root(), &mut groups)?;
+    net.visit(&mut Path::root(), &mut groups)?;
     Ok(groups.0)
 }
 
@@ -223,15 +223,15 @@ pub fn table(groups: &[Group]) -> String {
     let mut lines = vec![format!("{:<10}{:<18}{:>8}{:>14}  {}", "part", "kind", "tensors", "elements", "state")];
     for group in groups {
         let part = group.part.map_or("", Part::name);
-        let kind = match group.role {
-            Role::Weight => "weight",
-            Role::Bias => "bias",
-            Role::Scale => "scale",
-            Role::Shift => "shift",
-            Role::RunningMean => "running mean",
-            Role::RunningVariance => "running variance",
-            Role::Activation => "activation",
-            Role::Hyperparameter => "hyperparameter",
+        let kind = match group.kind {
+            ParamKind::Weight => "weight",
+            ParamKind::Bias => "bias",
+            ParamKind::Scale => "scale",
+            ParamKind::Shift => "shift",
+            ParamKind::RunningMean => "running mean",
+            ParamKind::RunningVariance => "running variance",
+            ParamKind::Activation => "activation",
+            ParamKind::Hyperparameter => "hyperparameter",
         };
         let state = match (group.trained, group.updated) {
             (true, _) => "trained",
@@ -267,7 +267,7 @@ mod tests {
     type Trunk<A> = (Conv2D<3, 4, 3, 1, 1>, Act<A, 4>);
     type Head = (GlobalAvgPool2D, Linear<4, 10>);
 
-    fn frozen(net: &mut dyn Walk<f32, Cpu>) -> Vec<bool> {
+    fn frozen(net: &mut dyn Visit<f32, Cpu>) -> Vec<bool> {
         let mut all = Vec::new();
         net.each_switch(|switches| {
             if let Switches::Weights { frozen, .. } | Switches::Activation { frozen, .. } = switches {
@@ -277,7 +277,7 @@ mod tests {
         all
     }
 
-    fn refused(policy: FreezePolicy, net: &mut dyn Walk<f32, Cpu>) -> FreezeError {
+    fn refused(policy: FreezePolicy, net: &mut dyn Visit<f32, Cpu>) -> FreezeError {
         let before = frozen(net);
         let error = policy.try_apply(net).unwrap_err();
         assert_eq!(frozen(net), before, "{error}");
@@ -292,9 +292,9 @@ mod tests {
             dev.build_module::<(Conv2D<3, 4, 3, 1, 1>, Act<Pvlu, 4>, Flatten2D<4, 8, 8, 256>, Linear<256, 10>), f32>();
         let mut pair = dev.build_module::<(Trunk<Pvlu>, Head), f32>();
         let mut trunk = dev.build_module::<Trunk<Pvlu>, f32>();
-        let nets: [&mut dyn Walk<f32, Cpu>; 3] = [&mut flat, &mut pair, &mut trunk];
+        let nets: [&mut dyn Visit<f32, Cpu>; 3] = [&mut flat, &mut pair, &mut trunk];
         for net in nets {
-            let of = |policy, net: &mut dyn Walk<f32, Cpu>| refused(policy, net);
+            let of = |policy, net: &mut dyn Visit<f32, Cpu>| refused(policy, net);
             assert_eq!(of(FreezePolicy::HEAD, net), FreezeError::NoPart { part: Part::Head });
             let weights = FreezePolicy { weights: true, ..FreezePolicy::NONE };
             assert_eq!(of(weights, net), FreezeError::NoPart { part: Part::Trunk });

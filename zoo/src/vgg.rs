@@ -6,7 +6,7 @@ use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, NormedConv2D, TrunkAndHead,
 };
 
-use crate::entry::{Buildable, Entry, Names, Sides};
+use crate::entry::{Buildable, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Paper, Weights};
 use crate::names::{LayerNames, Part, WeightLayout};
@@ -78,7 +78,7 @@ macro_rules! models {
         )*
 
         /// The family's models: each with both heads.
-        pub static MODELS: &[Entry] = &[
+        pub static MODELS: &[ModelEntry] = &[
             $(model::<$trunk<Relu>>(
                 concat!("vgg", $layers),
                 concat!($count, " 3x3 convolutions in five stages, three dense layers"),
@@ -126,7 +126,7 @@ macro_rules! networks {
 }
 
 /// A model with this trunk and both heads.
-const fn model<T>(name: &'static str, about: &'static str, names: Names, weights: &'static [Weights]) -> Entry
+const fn model<T>(name: &'static str, about: &'static str, names: Names, weights: &'static [Weights]) -> ModelEntry
 where
     TrunkAndHead<T, OpenHead<Relu>>: Buildable,
     TrunkAndHead<T, OpenSmallHead<Relu>>: Buildable,
@@ -137,7 +137,7 @@ where
         year: 2015,
         arxiv: Some("1409.1556"),
     };
-    Entry::standard::<TrunkAndHead<T, OpenHead<Relu>>>(name, Sides::Square(&[224, 32]), 1000, names)
+    ModelEntry::standard::<TrunkAndHead<T, OpenHead<Relu>>>(name, Sides::Square(&[224, 32]), 1000, names)
         .with_standard_head::<TrunkAndHead<T, OpenSmallHead<Relu>>>()
         .with_card(Card { about, paper: Some(paper), preprocessing: Preprocessing::TORCHVISION, weights })
 }
@@ -203,7 +203,8 @@ models! {
     }
 }
 
-/// Names of the layers of the trunk with the ImageNet head or the small one, in the order of a walk.
+/// Names of the layers of the trunk with the ImageNet head or the small one, in the order in which a visitor meets
+/// them.
 ///
 /// torchvision and timm number every module of the trunk; Keras has the plain networks of configurations D and E alone.
 /// The small head is the project's own and has the same names everywhere, so that it goes with the trunk of any source.

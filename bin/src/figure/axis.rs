@@ -145,8 +145,8 @@ impl Panel<'_> {
     }
 }
 
-/// The left ends, tops and width of the areas of panels, two beside each other, each of the given height, below all that
-/// is drawn.
+/// The left ends, tops and width of the areas of panels, two beside each other, each of the given height, below all
+/// that is drawn.
 pub fn grid(scene: &Scene, count: usize, height: f64) -> (Vec<Point>, f64) {
     const ABOVE: f64 = 24.0;
     const BETWEEN: f64 = 16.0;

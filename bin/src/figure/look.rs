@@ -96,8 +96,9 @@ impl Look {
         self.filled(scene, at, radius, self.color, 1.0);
     }
 
-    /// Draws marks on a line: on all of its points if they are few, else on some that are apart. `place` is that of the line
-    /// among how many: each line's marks are a little further on, so that lines upon each other show all of theirs.
+    /// Draws marks on a line: on all of its points if they are few, else on some that are apart. `place` is that of the
+    /// line among how many: each line's marks are a little further on, so that lines upon each other show all of
+    /// theirs.
     pub fn marks(&self, scene: &mut Scene, line: &[Point], place: (usize, usize)) {
         const MARKS: usize = 8;
         let shift = place.0 as f64 / place.1.max(1) as f64;

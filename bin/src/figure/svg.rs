@@ -9,13 +9,14 @@ use crate::figure::font::FAMILY;
 use crate::figure::raster;
 use crate::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, WIDTH};
 
-/// The SVG element. `id` is that of the figure: the identifiers within begin with it, so that they are unique in a page.
+/// The SVG element. `id` is that of the figure: the identifiers within begin with it, so that they are unique in a
+/// page.
 pub fn svg(scene: &Scene, id: &str) -> String {
     let height = short(scene.height);
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"{id}-title {id}-note\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" kind=\"img\" aria-labelledby=\"{id}-title {id}-note\" \
          width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"{FAMILY}\">\n\
          <title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-note\">{}</desc>\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>",

@@ -63,7 +63,8 @@ struct Grid<'a> {
 
 /// Writes `report.html` and `report.md`, and the figures that they show, from the files in a folder.
 ///
-/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are those of the protocol.
+/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are those of the
+/// protocol.
 pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2], CliError> {
     let report = Report::read(from, values)?;
     for drawing in report.tables.iter().flat_map(|table| &table.figures).chain(&report.figures) {

@@ -10,8 +10,9 @@ use crate::error::CliError;
 ///
 /// # Errors
 ///
-/// A folder that cannot be read, no finished run in any, a damaged record, two records of a run that differ in more than their
-/// times, runs of a table that are of other settings or images, and, unless `partial`, a run that was planned and is not there.
+/// A folder that cannot be read, no finished run in any, a damaged record, two records of a run that differ in more
+/// than their times, runs of a table that are of other settings or images, and, unless `partial`, a run that was
+/// planned and is not there.
 pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Vec<Record>>, CliError> {
     let mut found: BTreeMap<String, (PathBuf, Record)> = BTreeMap::new();
     for folder in folders {

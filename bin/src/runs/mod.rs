@@ -131,7 +131,8 @@ pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<()
     }
 }
 
-/// Does what the user asked for of a table: plans it, or runs it and writes its files. Nothing if no run of it was asked for.
+/// Does what the user asked for of a table: plans it, or runs it and writes its files. Nothing if no run of it was
+/// asked for.
 pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
     let chosen = work.plan().chosen(args.only.as_deref());
     if chosen.is_empty() {
@@ -189,7 +190,8 @@ fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<O
     Ok(Some(records))
 }
 
-/// The same records and those of the other runs of the table that are finished in the same folder, in the order of the table.
+/// The same records and those of the other runs of the table that are finished in the same folder, in the order of the
+/// table.
 fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
     let mut by_id: BTreeMap<String, Record> = records.into_iter().map(|record| (record.config.id(), record)).collect();
     let store = Store::of(out)?;

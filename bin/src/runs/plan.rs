@@ -68,7 +68,8 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
                 continue;
             }
             begun.push(before.clone());
-            // It trains other layers than the run: about as long, where the run trains at all. Its network is measured once.
+            // It trains other layers than the run: about as long, where the run trains at all. Its network is measured
+            // once.
             let steps = epochs * steps(before);
             let trained = *epochs as f64 * number(before, "train_images") as f64;
             let seconds = trained * cost.training.max(3.0 * cost.evaluation) + images * cost.evaluation;

@@ -1,9 +1,9 @@
 //! Where runs are kept: finished ones as records, unfinished ones as checkpoints.
 //!
-//! `OUT/runs/RUN.json` is the record of a finished run, `OUT/runs/RUN.safetensors` the checkpoint of one under way. Each is
-//! whole or not there, so that a command can be killed at any moment. Trainings that runs go on from have checkpoints too,
-//! which stay until the table is finished. What is in the way of a run of other settings is never removed: it goes
-//! [aside](super::aside).
+//! `OUT/runs/RUN.json` is the record of a finished run, `OUT/runs/RUN.safetensors` the checkpoint of one under way.
+//! Each is whole or not there, so that a command can be killed at any moment. Trainings that runs go on from have
+//! checkpoints too, which stay until the table is finished. What is in the way of a run of other settings is never
+//! removed: it goes [aside](super::aside).
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -210,8 +210,8 @@ impl Store {
         Ok(save_model(model, entry, self.weights_path(config), Source::Native, &notes)?)
     }
 
-    /// Trains a network, from its checkpoint if there is one; `None` if it was interrupted, and a checkpoint of that moment
-    /// is then on disk. A finished training leaves a checkpoint too.
+    /// Trains a network, from its checkpoint if there is one; `None` if it was interrupted, and a checkpoint of that
+    /// moment is then on disk. A finished training leaves a checkpoint too.
     pub fn train(
         &self,
         job: &Job<'_>,

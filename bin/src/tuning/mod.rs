@@ -1,7 +1,7 @@
 //! Tables 3 to 6: pretrained networks, tuned with ReLU and then, side by side, with each arm of the comparison.
 //!
-//! Every arm of a model and seed goes on from the same values, which the first phase left. The epoch of an arm is selected by the
-//! held-out images, never by the test images.
+//! Every arm of a model and seed goes on from the same values, which the first phase left. The epoch of an arm is
+//! selected by the held-out images, never by the test images.
 
 mod images;
 mod pretrained;
@@ -10,7 +10,7 @@ pub mod protocol;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use pvlu::layer::Role;
+use pvlu::layer::ParamKind;
 use pvlu_zoo::data::{Augmentation, Gaussian, Loader, LoaderConfig, Normalization, SIDE, Split};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
@@ -396,7 +396,7 @@ fn freeze(policy: FreezePolicy, model: &mut dyn Model, epochs: u64) -> Result<()
 
 fn has_batch_norm(model: &dyn Model) -> Result<bool, pvlu::Error> {
     let mut found = false;
-    model.tensors(&mut |tensor| found |= tensor.slot.role == Role::Scale)?;
+    model.tensors(&mut |tensor| found |= tensor.slot.kind == ParamKind::Scale)?;
     Ok(found)
 }
 

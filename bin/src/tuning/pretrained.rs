@@ -8,7 +8,7 @@ use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization}
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels;
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{self, Entry, Options, Start};
+use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
 use pvlu_zoo::weights::TensorFile;
 
@@ -61,8 +61,8 @@ impl Origin {
 /// Extensions of files of weights.
 const EXTENSIONS: [&str; 2] = ["safetensors", "h5"];
 
-/// The beginnings of the names that a model's files have: those of torchvision, timm and Keras, and, of a CIFAR ResNet, of the
-/// data set that it was trained on. The best comes first.
+/// The beginnings of the names that a model's files have: those of torchvision, timm and Keras, and, of a CIFAR ResNet,
+/// of the data set that it was trained on. The best comes first.
 fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
     let Some(depth) = model.strip_prefix("cifar_resnet") else {
         // torchvision does not say in the name that its ResNets are v1.5.
@@ -122,7 +122,7 @@ fn missing(protocol: &Protocol, model: &str, folder: Option<&Path>) -> CliError 
 }
 
 /// Height and width that a model takes the images at.
-fn side(entry: &Entry) -> usize {
+fn side(entry: &ModelEntry) -> usize {
     match entry.image() {
         (224, _) if entry.sides().of_heads().contains(&32) => 32,
         (224, _) => LARGE,
@@ -130,8 +130,8 @@ fn side(entry: &Entry) -> usize {
     }
 }
 
-/// Opens the network for a number of classes. Its head is drawn anew from `seed` where the file has none for them, or where the
-/// table is about transfer.
+/// Opens the network for a number of classes. Its head is drawn anew from `seed` where the file has none for them, or
+/// where the table is about transfer.
 pub fn open_file(
     protocol: &Protocol,
     model: &str,
@@ -163,7 +163,8 @@ pub fn open_file(
     Ok(Pretrained { model: opened.model, preprocessing, fresh_head: protocol.transfer || !opened_head })
 }
 
-/// A network trained on procedural images, which a user without weights has; `None` if interrupted. `config` is the training's.
+/// A network trained on procedural images, which a user without weights has; `None` if interrupted. `config` is the
+/// training's.
 pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<Option<Box<dyn Model>>, CliError> {
     let (model, seed) = (config.get("model"), config.get("seed").parse().unwrap_or(0));
     let title = format!("{model} seed {seed}, before the table");

@@ -165,8 +165,8 @@ pub struct DataArgs {
     /// Standard deviation of the pixels in [0, 1], likewise [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub std: Option<Vec<f32>>,
-    /// Height and width that images are given to the model with, resized to it if they have others [default: to evaluate,
-    /// the file's; else 32 for CIFAR and the model's for a folder]
+    /// Height and width that images are given to the model with, resized to it if they have others [default: to
+    /// evaluate, the file's; else 32 for CIFAR and the model's for a folder]
     #[arg(long, value_name = "PIXELS")]
     pub image: Option<usize>,
 }

@@ -5,12 +5,12 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use pvlu::kernel::Element;
 use pvlu::kernel::cpu::Write;
-use pvlu::kernel::cpu::gemm::{Factor, Layout, Sizes};
+use pvlu::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes};
 use pvlu::kernel::cpu::simd::Level;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{self, Entry, Options, Start};
+use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
 use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use rayon::prelude::*;
@@ -204,7 +204,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
 }
 
 /// Classes of a model that was not told how many.
-fn usual_classes(entry: &Entry, side: usize) -> usize {
+fn usual_classes(entry: &ModelEntry, side: usize) -> usize {
     let small_head = matches!(entry.sides(), registry::Sides::Square(sides) if sides.len() > 1) && side == 32;
     if small_head { 10 } else { entry.classes() }
 }
@@ -213,8 +213,8 @@ fn usual_classes(entry: &Entry, side: usize) -> usize {
 fn multiply_adds(model: &dyn Model) -> Result<u64, pvlu::Error> {
     let (height, width) = model.image();
     let mut sum = 0;
-    let mut add = |layer: pvlu::layer::LayerOutline<'_>| sum += layer.multiply_adds();
-    model.net().outline(&mut Path::root(), Extent::image(3, height, width), &mut add)?;
+    let mut add = |layer: pvlu::layer::LayerSummary<'_>| sum += layer.multiply_adds();
+    model.net().summarize(&mut Path::root(), Extent::image(3, height, width), &mut add)?;
     Ok(sum)
 }
 
@@ -229,8 +229,8 @@ fn peak_product() -> f64 {
         let begin = Instant::now();
         products.par_chunks_exact_mut(SIDE * SIDE).for_each(|to| {
             let sizes = Sizes { rows: SIDE, cols: SIDE, depth: SIDE };
-            let factor = Factor::new(&data, Layout::columns(0, SIDE));
-            (f32::cpu().product)(sizes, Write::Replace, factor, factor, to, Layout::columns(0, SIDE));
+            let factor = Factor::new(&data, MatrixLayout::columns(0, SIDE));
+            (f32::cpu().product)(sizes, Write::Replace, factor, factor, to, MatrixLayout::columns(0, SIDE));
         });
         best = best.min(begin.elapsed().as_secs_f64());
     }

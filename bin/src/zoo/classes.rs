@@ -12,8 +12,8 @@ use crate::error::CliError;
 /// Names that an error lists.
 const SHOWN: usize = 5;
 
-/// What the outputs of a model are called: as its file says, else as the usual set of so many classes does. Nothing where the
-/// head was drawn anew.
+/// What the outputs of a model are called: as its file says, else as the usual set of so many classes does. Nothing
+/// where the head was drawn anew.
 pub fn names(opened: &Opened, weights: &Path) -> Result<Vec<String>, CliError> {
     let classes = opened.model.classes();
     let weight_of_head = |path: &String| in_head(path) && path.ends_with(".weight");
@@ -47,9 +47,9 @@ pub struct Order {
 }
 
 impl Order {
-    /// The outputs whose names the classes of the set have; of ImageNet's the WordNet ids will do. Else the first outputs in
-    /// the order of the set: with a warning where the model has names for them, and never, unless it is `tuned` on the set,
-    /// where their number is not that of the set.
+    /// The outputs whose names the classes of the set have; of ImageNet's the WordNet ids will do. Else the first
+    /// outputs in the order of the set: with a warning where the model has names for them, and never, unless it is
+    /// `tuned` on the set, where their number is not that of the set.
     pub fn of(set: (&Path, &[String]), opened: &Opened, weights: &Path, tuned: bool) -> Result<Self, CliError> {
         let (path, classes) = set;
         let names = names(opened, weights)?;

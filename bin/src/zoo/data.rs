@@ -210,8 +210,8 @@ impl DataArgs {
         prepare::choice(opened, self.labels(opened), weights)
     }
 
-    /// How images of the set are made into inputs of the model: as the model wants its images, with the mean and deviation
-    /// that the user gave. CIFAR's show nothing but their object, so nothing is cut off them.
+    /// How images of the set are made into inputs of the model: as the model wants its images, with the mean and
+    /// deviation that the user gave. CIFAR's show nothing but their object, so nothing is cut off them.
     pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
         let usual = preprocessing(opened, self.labels(opened), weights)?;
         let three = |name: &str, values: &Option<Vec<f32>>| {

@@ -184,8 +184,8 @@ fn swapped(
     })
 }
 
-/// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the user
-/// said that nothing is to be; and freezes the model as it will be trained.
+/// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the
+/// user said that nothing is to be; and freezes the model as it will be trained.
 fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
     let activation = registry::activation(args.model.activation.as_deref().unwrap_or(from))?;

@@ -1,9 +1,9 @@
 //! `zoo list` and `zoo info`.
 
-use pvlu::layer::{Extent, LayerKind, Part, Path, Role};
+use pvlu::layer::{Extent, LayerKind, ParamKind, Part, Path};
 use pvlu_zoo::image::MAX_INPUT;
 use pvlu_zoo::metadata::{Card, Paper};
-use pvlu_zoo::registry::{self, Entry, Options, Sides, Start, models};
+use pvlu_zoo::registry::{self, ModelEntry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 
 use super::args::InfoArgs;
@@ -27,11 +27,11 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
             .collect();
         return print_json(&Value::Array(rows));
     }
-    let images = |entry: &Entry| match entry.sides() {
+    let images = |entry: &ModelEntry| match entry.sides() {
         Sides::Any { least, .. } => format!("{least}x{least}..{MAX_INPUT}x{MAX_INPUT}"),
         Sides::Square(sides) => sides.iter().map(|side| format!("{side}x{side}")).collect::<Vec<_>>().join(","),
     };
-    let about = |entry: &Entry| entry.card().map_or("", |card| card.about).to_owned();
+    let about = |entry: &ModelEntry| entry.card().map_or("", |card| card.about).to_owned();
     let mut rows = vec![["MODEL", "IMAGES", "ABOUT"].map(str::to_owned)];
     rows.extend(models().iter().map(|entry| [entry.name.to_owned(), images(entry), about(entry)]));
     let mut text = columns(&rows);
@@ -86,15 +86,15 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
         widest: 0,
     };
     let mut count = |tensor: pvlu_zoo::model::TensorView<'_>| {
-        let elements = match tensor.slot.role {
-            Role::RunningMean | Role::RunningVariance => &mut facts.statistics,
-            Role::Hyperparameter => &mut facts.hyperparameters,
+        let elements = match tensor.slot.kind {
+            ParamKind::RunningMean | ParamKind::RunningVariance => &mut facts.statistics,
+            ParamKind::Hyperparameter => &mut facts.hyperparameters,
             _ => &mut facts.parameters,
         };
         *elements += tensor.values.len();
     };
     model.tensors(&mut count).map_err(failed)?;
-    let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
+    let mut show = |layer: pvlu::layer::LayerSummary<'_>| {
         if matches!(layer.kind, LayerKind::Activation { .. }) {
             facts.sites += 1;
             facts.site_channels += layer.output.channels();
@@ -111,7 +111,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
         }
     };
     let input = Extent::image(3, height, width);
-    model.net().outline(&mut Path::root(), input, &mut show).map_err(failed)?;
+    model.net().summarize(&mut Path::root(), input, &mut show).map_err(failed)?;
     let card = entry.card();
     let title = (entry.name, model.activation().unwrap_or(&args.activation), classes, input);
     if args.json { print_json(&as_json(title, &facts, card)) } else { print(&as_text(title, &facts, card)) }

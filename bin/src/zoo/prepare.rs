@@ -6,7 +6,7 @@ use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Wanted};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::metadata;
-use pvlu_zoo::registry::Entry;
+use pvlu_zoo::registry::ModelEntry;
 use pvlu_zoo::text::{path, quoted};
 use pvlu_zoo::weights::{Source, WeightsError};
 
@@ -77,13 +77,13 @@ pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Opti
 }
 
 /// The preprocessing of the publisher of such a file; if there are several, of the first.
-fn usual(entry: &Entry, source: Source, labels: Option<LabelSet>) -> Preprocessing {
+fn usual(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Preprocessing {
     let Some(card) = entry.card() else { return Preprocessing::TORCHVISION };
     published(entry, source, labels).first().map_or(card.preprocessing, |weights| weights.preprocessing)
 }
 
 /// Published weights that a file may be a copy of: those with these classes, if there are such.
-fn published(entry: &Entry, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
+fn published(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
     let weights = entry.card().map_or(&[][..], |card| card.weights);
     // Keras' files want their images otherwise than torch's of the same model.
     let of_source = weights.iter().filter(|weights| (weights.source == Source::Keras) == (source == Source::Keras));

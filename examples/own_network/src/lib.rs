@@ -3,7 +3,7 @@
 use pvlu::activation::{Activation, Param, Real, Relu};
 use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, LinearTo, MaxPool2D, TrunkAndHead};
 use pvlu_zoo::names::LayerNames;
-use pvlu_zoo::registry::{Entry, Registry, Sides};
+use pvlu_zoo::registry::{ModelEntry, Registry, Sides};
 
 /// `max(0, x) + a tanh(x)` with a trained a, which is 0, and so ReLU, where it takes the place of another activation.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,12 +31,12 @@ type Trunk<A> = (Conv2D<3, 16, 3, 1, 1>, Act<A, 16>, MaxPool2D<2, 2>, Conv2D<16,
 pub type OwnNetwork<A> = TrunkAndHead<Trunk<A>, (GlobalAvgPool2D, LinearTo<32>)>;
 
 /// The network with what its files call its layers.
-pub fn entry() -> Entry {
+pub fn entry() -> ModelEntry {
     let names = |_| {
         let [conv1, conv2, fc] = ["conv1", "conv2", "fc"].map(LayerNames::torch);
         vec![conv1, conv2, fc.as_classifier()]
     };
-    Entry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names)
+    ModelEntry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names)
 }
 
 /// The models of the zoo, this one, and the activation.

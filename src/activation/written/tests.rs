@@ -7,7 +7,7 @@ use derivatives::FORMULAS;
 use super::error::WrittenErrorKind as Kind;
 use super::*;
 use crate::kernel::cpu::activation::program::{backward, forward};
-use crate::kernel::cpu::{InputGradient, Layout};
+use crate::kernel::cpu::{ChannelsLayout, InputGradient};
 
 #[track_caller]
 fn written(text: &str) -> Written {
@@ -16,7 +16,7 @@ fn written(text: &str) -> Written {
 
 /// Value and derivatives at one x, by the kernels.
 fn evaluate(written: &Written, x: f64, params: &[f64]) -> (f64, Vec<f64>) {
-    let layout = Layout { outer: 1, channels: 1, inner: 1 };
+    let layout = ChannelsLayout { outer: 1, channels: 1, inner: 1 };
     let params: Vec<&[f64]> = params.iter().map(std::slice::from_ref).collect();
     let (mut y, mut dx, mut grads) = ([0.0], [0.0], vec![[0.0]; params.len()]);
     forward(written.program(), layout, &[x], &params, &mut y);

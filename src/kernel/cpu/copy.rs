@@ -118,8 +118,8 @@ pub fn transpose_into<S: Simd, E: Element>(
     to: &mut (impl Rows<E> + ?Sized),
     write: Write,
 ) {
-    /// Elements of a cache line of `f32`. Rows of `to` are often a multiple of a page apart, where the lines of all fall on the same
-    /// few places of the first cache level: each is written whole before the next ones drive it out.
+    /// Elements of a cache line of `f32`. Rows of `to` are often a multiple of a page apart, where the lines of all
+    /// fall on the same few places of the first cache level: each is written whole before the next ones drive it out.
     const LINE: usize = 16;
     let side = E::Lane::<S>::WIDTH;
     for row in (0..rows).step_by(LINE) {

@@ -9,7 +9,8 @@ use crate::kernel::Element;
 ///
 /// `logits` and `grad_logits` are `[labels.len(), classes]`; `grad_logits = (softmax(logits) - onehot) / n` is
 /// overwritten. Each row is shifted by its maximum, so that nothing overflows. A row with a NaN, an infinite maximum or
-/// only minus infinities has loss NaN; a label whose logit is minus infinity, loss infinity. Without rows the loss is 0.
+/// only minus infinities has loss NaN; a label whose logit is minus infinity, loss infinity. Without rows the loss is
+/// 0.
 ///
 /// Labels must be below `classes` (panics otherwise).
 pub fn cross_entropy<E: Element>(logits: &[E], classes: usize, labels: &[usize], grad_logits: &mut [E]) -> f64 {

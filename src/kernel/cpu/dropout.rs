@@ -19,15 +19,15 @@ const BLOCK: usize = 4 * LANES;
 
 const _: () = assert!(TASK.is_multiple_of(BLOCK));
 
-/// `y = x keep / (1 - p)`, overwriting `y`; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for each
-/// index and key. The probability is exact to 2^-32. A NaN stays where it is dropped, as by the formula.
+/// `y = x keep / (1 - p)`, overwriting `y`; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for
+/// each index and key. The probability is exact to 2^-32. A NaN stays where it is dropped, as by the formula.
 pub fn apply<E: Element>(key: u64, p: f64, x: &[E], y: &mut [E]) {
     run::<E, false>(Level::current(), key, p, x, y);
 }
 
-/// `grad_x += cotangent keep / (1 - p)`, with the mask of [`apply`].
-pub fn apply_accumulate<E: Element>(key: u64, p: f64, cotangent: &[E], grad_x: &mut [E]) {
-    run::<E, true>(Level::current(), key, p, cotangent, grad_x);
+/// `grad_x += grad_output keep / (1 - p)`, with the mask of [`apply`].
+pub fn apply_accumulate<E: Element>(key: u64, p: f64, grad_output: &[E], grad_x: &mut [E]) {
+    run::<E, true>(Level::current(), key, p, grad_output, grad_x);
 }
 
 fn run<E: Element, const ADD: bool>(level: Level, key: u64, p: f64, x: &[E], y: &mut [E]) {

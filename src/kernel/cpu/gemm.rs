@@ -7,8 +7,8 @@
 use super::blocks::even_part;
 use super::copy::{Strided, transpose_into};
 use super::registers::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
-use super::scratch::{Buffer, with_kept};
 use super::simd::{Kernel, Lane, Simd, dispatch};
+use super::workspace::{Buffer, with_kept};
 use super::write::Write;
 use crate::kernel::element::Element;
 
@@ -20,7 +20,7 @@ const LANES: usize = 256;
 /// Where the elements of a matrix lie in a slice: element `(i, j)` is at index
 /// `offset + i * row_stride + j * col_stride`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct MatrixLayout {
     /// Index of element `(0, 0)`.
     pub offset: usize,
     /// Distance between neighbors in a column.
@@ -29,14 +29,14 @@ pub struct Layout {
     pub col_stride: usize,
 }
 
-impl Layout {
+impl MatrixLayout {
     /// A row-major matrix whose rows start `stride` elements apart.
     pub fn rows(offset: usize, stride: usize) -> Self {
         Self { offset, row_stride: stride, col_stride: 1 }
     }
 
     /// A column-major matrix whose columns start `stride` elements apart: the
-    /// transpose of [`Layout::rows`].
+    /// transpose of [`MatrixLayout::rows`].
     pub fn columns(offset: usize, stride: usize) -> Self {
         Self { offset, row_stride: 1, col_stride: stride }
     }
@@ -82,12 +82,12 @@ pub struct Factor<'a, E> {
     /// The slice that holds it.
     pub data: &'a [E],
     /// Its place in the slice.
-    pub layout: Layout,
+    pub layout: MatrixLayout,
 }
 
 impl<'a, E> Factor<'a, E> {
     /// Names a matrix of `data`.
-    pub fn new(data: &'a [E], layout: Layout) -> Self {
+    pub fn new(data: &'a [E], layout: MatrixLayout) -> Self {
         Self { data, layout }
     }
 
@@ -124,13 +124,13 @@ pub fn product<E: Element>(
     a: Factor<'_, E>,
     b: Factor<'_, E>,
     dst: &mut [E],
-    dst_layout: Layout,
+    dst_layout: MatrixLayout,
 ) {
     let Sizes { rows, cols, depth } = sizes;
     if rows == 0 || cols == 0 {
         return;
     }
-    let fits = |layout: &Layout, rows, cols, len| layout.end(rows, cols).is_some_and(|end| end <= len);
+    let fits = |layout: &MatrixLayout, rows, cols, len| layout.end(rows, cols).is_some_and(|end| end <= len);
     assert!(fits(&a.layout, rows, depth, a.data.len()), "left factor out of bounds");
     assert!(fits(&b.layout, depth, cols, b.data.len()), "right factor out of bounds");
     assert!(fits(&dst_layout, rows, cols, dst.len()), "destination out of bounds");
@@ -180,7 +180,7 @@ struct Product<'a, E> {
     a: Factor<'a, E>,
     b: Factor<'a, E>,
     dst: &'a mut [E],
-    dst_layout: Layout,
+    dst_layout: MatrixLayout,
     memory: &'a mut Memory<E>,
 }
 
@@ -283,7 +283,7 @@ fn put<V: Lane, const N: usize>(
     sums: Sums<V, N>,
     add: bool,
     dst: &mut [V::Elem],
-    layout: Layout,
+    layout: MatrixLayout,
     [row, col]: [usize; 2],
     count: usize,
 ) {
@@ -313,10 +313,10 @@ mod tests {
     use crate::kernel::cpu::testing::{bits, narrow, relative_l2, same_everywhere, tolerance, values};
 
     /// A layout with gaps: padding between lines, an offset, either order.
-    fn gapped(rows: usize, cols: usize, by_rows: bool) -> (Layout, usize) {
+    fn gapped(rows: usize, cols: usize, by_rows: bool) -> (MatrixLayout, usize) {
         let layout = match by_rows {
-            true => Layout::rows(3, cols + 2),
-            false => Layout::columns(5, rows + 1),
+            true => MatrixLayout::rows(3, cols + 2),
+            false => MatrixLayout::columns(5, rows + 1),
         };
         (layout, layout.end(rows, cols).unwrap())
     }
@@ -327,7 +327,7 @@ mod tests {
         let (b_layout, b_len) = gapped(depth, cols, orders[1]);
         let (c_layout, c_len) = gapped(rows, cols, orders[2]);
         let (a, b, old) = (values(a_len, 1), values(b_len, 2), values(c_len, 3));
-        let at = |layout: &Layout, i, j| layout.offset + i * layout.row_stride + j * layout.col_stride;
+        let at = |layout: &MatrixLayout, i, j| layout.offset + i * layout.row_stride + j * layout.col_stride;
         let mut want = old.clone();
         let mut got: Vec<E> = narrow(&old);
         for i in 0..rows {
@@ -369,33 +369,33 @@ mod tests {
         }
     }
 
-    fn square(a: &[f32], a_layout: Layout, dst: &mut [f32], dst_layout: Layout) {
+    fn square(a: &[f32], a_layout: MatrixLayout, dst: &mut [f32], dst_layout: MatrixLayout) {
         let sizes = Sizes { rows: 2, cols: 2, depth: 2 };
-        let b = Factor::new(&[1.0; 4], Layout::rows(0, 2));
+        let b = Factor::new(&[1.0; 4], MatrixLayout::rows(0, 2));
         product(sizes, Write::Add, Factor::new(a, a_layout), b, dst, dst_layout);
     }
 
     #[test]
     #[should_panic(expected = "left factor out of bounds")]
     fn a_factor_past_its_end_is_refused() {
-        square(&[0.0; 4], Layout::rows(1, 2), &mut [0.0; 4], Layout::rows(0, 2));
+        square(&[0.0; 4], MatrixLayout::rows(1, 2), &mut [0.0; 4], MatrixLayout::rows(0, 2));
     }
 
     #[test]
     #[should_panic(expected = "left factor out of bounds")]
     fn an_overflowing_stride_is_refused() {
-        square(&[0.0; 4], Layout::rows(0, usize::MAX), &mut [0.0; 4], Layout::rows(0, 2));
+        square(&[0.0; 4], MatrixLayout::rows(0, usize::MAX), &mut [0.0; 4], MatrixLayout::rows(0, 2));
     }
 
     #[test]
     #[should_panic(expected = "destination out of bounds")]
     fn a_destination_past_its_end_is_refused() {
-        square(&[0.0; 4], Layout::rows(0, 2), &mut [0.0; 3], Layout::rows(0, 2));
+        square(&[0.0; 4], MatrixLayout::rows(0, 2), &mut [0.0; 3], MatrixLayout::rows(0, 2));
     }
 
     #[test]
     #[should_panic(expected = "destination overlaps itself")]
     fn an_overlapping_destination_is_refused() {
-        square(&[0.0; 4], Layout::rows(0, 2), &mut [0.0; 4], Layout::rows(0, 1));
+        square(&[0.0; 4], MatrixLayout::rows(0, 2), &mut [0.0; 4], MatrixLayout::rows(0, 1));
     }
 }

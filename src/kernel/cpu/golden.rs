@@ -7,7 +7,9 @@ use super::optimizer::{self, Adam, Sgd};
 use super::pool2d::{self, MaxPadding, PoolShape};
 use super::tasks::TASK;
 use super::testing::{bits, random, same_everywhere, without_fma};
-use super::{InputGradient, Layout, Write, activation, add, batch_norm, cross_entropy, dropout, linear, subsample};
+use super::{
+    ChannelsLayout, InputGradient, Write, activation, add, batch_norm, cross_entropy, dropout, linear, subsample,
+};
 use crate::activation::*;
 use crate::kernel::{Element, Formula, NUMERICS_VERSION};
 
@@ -27,10 +29,10 @@ fn near(start: f64, spread: f64) -> f64 {
 }
 
 /// What `run` gives for inputs and parameters of planes and of rows.
-fn planes_and_rows<A: Activation, E: Element>(run: impl Fn(Layout, &[E], &[&[E]]) -> Vec<u64>) -> Vec<u64> {
+fn planes_and_rows<A: Activation, E: Element>(run: impl Fn(ChannelsLayout, &[E], &[&[E]]) -> Vec<u64>) -> Vec<u64> {
     let mut all = Vec::new();
     for (outer, channels, inner) in [(3, 2, 1100), (5, 7, 3)] {
-        let layout = Layout { outer, channels, inner };
+        let layout = ChannelsLayout { outer, channels, inner };
         // Some angles beyond what the fast reduction of the sine takes.
         let mut x: Vec<E> = random::<E>(1, layout.len()).into_iter().map(|x| x * E::of(6.0)).collect();
         x.iter_mut().step_by(97).for_each(|x| *x = *x * E::of(5000.0));
@@ -57,21 +59,21 @@ fn activation<A: Activation, E: Element>() -> Vec<u64> {
     })
 }
 
-/// The same where the output replaces the input and the gradient the cotangent, where the gradient is added, and where
-/// it is left out.
+/// The same where the output replaces the input and the gradient the gradient of the output, where the gradient is
+/// added, and where it is left out.
 fn activation_elsewhere<A: Activation, E: Element>() -> Vec<u64> {
     planes_and_rows::<A, E>(|layout, x, params| {
         let mut y = x.to_vec();
         activation::forward_in_place::<A, E>(layout, params, &mut y);
         let mut all = bits(&y);
-        let (cotangent, start): (Vec<E>, Vec<E>) = (random(3, x.len()), random(4, x.len()));
-        let (mut replaced, mut added) = (cotangent.clone(), start);
+        let (grad_output, start): (Vec<E>, Vec<E>) = (random(3, x.len()), random(4, x.len()));
+        let (mut replaced, mut added) = (grad_output.clone(), start);
         for target in
             [InputGradient::InPlace(&mut replaced[..]), InputGradient::Accumulate(&mut added[..]), InputGradient::Skip]
         {
             let mut grads = vec![vec![E::one(); layout.channels]; params.len()];
             let mut wanted: Vec<_> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-            activation::backward::<A, E>(layout, x, params, &cotangent, target, &mut wanted);
+            activation::backward::<A, E>(layout, x, params, &grad_output, target, &mut wanted);
             all.extend(bits(&grads.concat()));
         }
         all.extend([bits(&replaced), bits(&added)].concat());
@@ -110,7 +112,7 @@ fn functions<E: Element>() -> Vec<u64> {
             *x = *x * E::of(scale);
         }
         let mut y = vec![E::zero(); x.len()];
-        let layout = Layout { outer: 1, channels: 1, inner: x.len() };
+        let layout = ChannelsLayout { outer: 1, channels: 1, inner: x.len() };
         activation::forward::<Functions<PART>, E>(layout, &x, &[&[E::of(0.5)]], &mut y);
         bits(&y)
     }
@@ -123,15 +125,15 @@ fn convolution<E: Element>(sizes: [usize; 5], [kernel, stride, padding]: [usize;
     let shape =
         ConvShape { batch, in_channels, in_height: side, in_width: width, out_channels, kernel, stride, padding };
     let (x, weight) = (random::<E>(1, shape.input_len()), random::<E>(2, shape.weight_len()));
-    let (bias, cotangent) = (random::<E>(3, out_channels), random::<E>(4, shape.output_len()));
-    let (mut y, mut grad_x) = (vec![E::zero(); cotangent.len()], vec![E::zero(); x.len()]);
+    let (bias, grad_output) = (random::<E>(3, out_channels), random::<E>(4, shape.output_len()));
+    let (mut y, mut grad_x) = (vec![E::zero(); grad_output.len()], vec![E::zero(); x.len()]);
     let (mut grad_weight, mut grad_bias) = (weight.clone(), bias.clone());
     conv2d::forward(&shape, &x, &weight, Some(&bias), &mut y);
-    conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x, Write::Replace);
+    conv2d::backward_input(&shape, &weight, &grad_output, &mut grad_x, Write::Replace);
     let mut all = [bits(&y), bits(&grad_x)].concat();
-    conv2d::backward_input(&shape, &weight, &cotangent, &mut grad_x, Write::Add);
-    conv2d::backward_weight(&shape, &x, &cotangent, &mut grad_weight);
-    conv2d::backward_bias(&shape, &cotangent, &mut grad_bias);
+    conv2d::backward_input(&shape, &weight, &grad_output, &mut grad_x, Write::Add);
+    conv2d::backward_weight(&shape, &x, &grad_output, &mut grad_weight);
+    conv2d::backward_bias(&shape, &grad_output, &mut grad_bias);
     all.extend([bits(&grad_x), bits(&grad_weight), bits(&grad_bias)].concat());
     all
 }
@@ -140,13 +142,13 @@ fn linear<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();
     for (n, i, o) in [(3, 600, 50), (37, 65, 130)] {
         let (x, weight) = (random::<E>(1, n * i), random::<E>(2, o * i));
-        let (bias, cotangent) = (random::<E>(3, o), random::<E>(4, n * o));
+        let (bias, grad_output) = (random::<E>(3, o), random::<E>(4, n * o));
         let (mut y, mut grad_x) = (vec![E::zero(); n * o], vec![E::zero(); n * i]);
         let (mut grad_weight, mut grad_bias) = (weight.clone(), bias.clone());
         linear::forward(n, i, o, &x, &weight, Some(&bias), &mut y);
-        linear::backward_input(n, i, o, &weight, &cotangent, &mut grad_x, Write::Replace);
-        linear::backward_weight(n, i, o, &x, &cotangent, &mut grad_weight);
-        linear::backward_bias(n, o, &cotangent, &mut grad_bias);
+        linear::backward_input(n, i, o, &weight, &grad_output, &mut grad_x, Write::Replace);
+        linear::backward_weight(n, i, o, &x, &grad_output, &mut grad_weight);
+        linear::backward_bias(n, o, &grad_output, &mut grad_bias);
         all.extend([bits(&y), bits(&grad_x), bits(&grad_weight), bits(&grad_bias)].concat());
     }
     all
@@ -166,8 +168,8 @@ fn linear_added<E: Element>() -> Vec<u64> {
 fn batch_norm<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();
     for (outer, channels, inner) in [(5, 3, 1500), (40, 5, 49), (30, 70, 1)] {
-        let layout = Layout { outer, channels, inner };
-        let (x, cotangent) = (random::<E>(1, layout.len()), random::<E>(2, layout.len()));
+        let layout = ChannelsLayout { outer, channels, inner };
+        let (x, grad_output) = (random::<E>(1, layout.len()), random::<E>(2, layout.len()));
         let (gamma, beta) = (random::<E>(3, channels), random::<E>(4, channels));
         let statistics = batch_norm::batch_statistics(layout, &x);
         let inv_std = statistics.inv_std(1e-3);
@@ -182,20 +184,20 @@ fn batch_norm<E: Element>() -> Vec<u64> {
                 gamma: Some(&mut grad_gamma),
                 beta: Some(&mut grad_beta),
             };
-            backward(layout, &x, scaling, &cotangent, gradients);
+            backward(layout, &x, scaling, &grad_output, gradients);
             all.extend([bits(&grad_x), bits(&grad_gamma), bits(&grad_beta)].concat());
         }
     }
     all
 }
 
-/// Where the output replaces the input and the gradient the cotangent, where the gradient is added, and where it is
-/// left out.
+/// Where the output replaces the input and the gradient the gradient of the output, where the gradient is added, and
+/// where it is left out.
 fn batch_norm_elsewhere<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();
     for (outer, channels, inner) in [(5, 3, 1500), (40, 5, 49), (30, 70, 1)] {
-        let layout = Layout { outer, channels, inner };
-        let [x, cotangent, start] = [1, 2, 5].map(|seed| random::<E>(seed, layout.len()));
+        let layout = ChannelsLayout { outer, channels, inner };
+        let [x, grad_output, start] = [1, 2, 5].map(|seed| random::<E>(seed, layout.len()));
         let (gamma, beta) = (random::<E>(3, channels), random::<E>(4, channels));
         let (mean, inv_std) = (vec![0.1; channels], vec![1.7; channels]);
         let scaling = batch_norm::Scaling { mean: &mean, inv_std: &inv_std, gamma: &gamma };
@@ -203,7 +205,7 @@ fn batch_norm_elsewhere<E: Element>() -> Vec<u64> {
         batch_norm::normalize_in_place(layout, scaling, &beta, &mut y);
         all.extend(bits(&y));
         for backward in [batch_norm::backward::<E>, batch_norm::backward_running::<E>] {
-            let (mut replaced, mut added) = (cotangent.clone(), start.clone());
+            let (mut replaced, mut added) = (grad_output.clone(), start.clone());
             for target in [
                 InputGradient::InPlace(&mut replaced[..]),
                 InputGradient::Accumulate(&mut added[..]),
@@ -212,7 +214,7 @@ fn batch_norm_elsewhere<E: Element>() -> Vec<u64> {
                 let (mut grad_gamma, mut grad_beta) = (gamma.clone(), beta.clone());
                 let gradients =
                     batch_norm::Gradients { x: target, gamma: Some(&mut grad_gamma), beta: Some(&mut grad_beta) };
-                backward(layout, &x, scaling, &cotangent, gradients);
+                backward(layout, &x, scaling, &grad_output, gradients);
                 all.extend([bits(&grad_gamma), bits(&grad_beta)].concat());
             }
             all.extend([bits(&replaced), bits(&added)].concat());
@@ -225,15 +227,15 @@ fn pools<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();
     for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (3, 1, 1)] {
         let shape = PoolShape { batch: 2, channels: 3, in_height: 21, in_width: 34, kernel, stride, padding };
-        let (x, cotangent) = (random::<E>(1, shape.input_len()), random::<E>(2, shape.output_len()));
-        let (mut y, mut argmax) = (vec![E::zero(); cotangent.len()], vec![0; cotangent.len()]);
+        let (x, grad_output) = (random::<E>(1, shape.input_len()), random::<E>(2, shape.output_len()));
+        let (mut y, mut argmax) = (vec![E::zero(); grad_output.len()], vec![0; grad_output.len()]);
         let mut grad_x = vec![E::zero(); x.len()];
         pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, Some(&mut argmax));
-        pool2d::max_pool_backward(shape, &argmax, &cotangent, &mut grad_x, Write::Replace);
+        pool2d::max_pool_backward(shape, &argmax, &grad_output, &mut grad_x, Write::Replace);
         all.extend([bits(&y), bits(&grad_x)].concat());
         for count_include_pad in [false, true] {
             pool2d::average_pool(shape, count_include_pad, &x, &mut y);
-            pool2d::average_pool_backward(shape, count_include_pad, &cotangent, &mut grad_x, Write::Add);
+            pool2d::average_pool_backward(shape, count_include_pad, &grad_output, &mut grad_x, Write::Add);
             all.extend([bits(&y), bits(&grad_x)].concat());
         }
         let (inner, mut means) = (21 * 34, vec![E::zero(); 6]);

@@ -3,7 +3,7 @@
 /// The sizes of a tensor `[outer, channels, inner]`, row-major: images `(N, C, H, W)` with `inner = H W`, or dense
 /// features `(N, C)` with `inner = 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct ChannelsLayout {
     /// Samples.
     pub outer: usize,
     /// Channels, or features.
@@ -12,7 +12,7 @@ pub struct Layout {
     pub inner: usize,
 }
 
-impl Layout {
+impl ChannelsLayout {
     /// Elements in the tensor.
     pub fn len(self) -> usize {
         self.outer * self.channels * self.inner

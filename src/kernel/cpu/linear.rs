@@ -1,6 +1,6 @@
 //! The linear layer on the CPU: `y = x weight^T + bias` and its gradients.
 //!
-//! Shapes: `x` `[n, i]`, `weight` `[o, i]`, `bias` `[o]`, `y` and the cotangent
+//! Shapes: `x` `[n, i]`, `weight` `[o, i]`, `bias` `[o]`, `y` and the gradient of the output
 //! `[n, o]`, all row-major. The gradients:
 //!
 //! ```text
@@ -12,8 +12,8 @@
 
 use super::tasks::each;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
-use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
+use crate::kernel::cpu::workspace::{Workspace, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -38,12 +38,12 @@ pub fn forward<E: Element>(n: usize, i: usize, o: usize, x: &[E], weight: &[E], 
             y.chunks_exact_mut(o.max(1)).for_each(|row| row.copy_from_slice(bias));
         }
     }
-    let x = Factor::new(x, Layout::rows(0, i));
-    let weight = Factor::new(weight, Layout::columns(0, i));
+    let x = Factor::new(x, MatrixLayout::rows(0, i));
+    let weight = Factor::new(weight, MatrixLayout::columns(0, i));
     add_product(o, i, x, weight, y);
 }
 
-/// `grad_x = cotangent weight` or `grad_x += cotangent weight`.
+/// `grad_x = grad_output weight` or `grad_x += grad_output weight`.
 ///
 /// # Panics
 ///
@@ -53,44 +53,44 @@ pub fn backward_input<E: Element>(
     i: usize,
     o: usize,
     weight: &[E],
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: &mut [E],
     write: Write,
 ) {
     assert_eq!(weight.len(), o * i, "length of weight");
-    assert_eq!(cotangent.len(), n * o, "length of cotangent");
+    assert_eq!(grad_output.len(), n * o, "length of gradient of the output");
     assert_eq!(grad_x.len(), n * i, "length of grad_x");
     write.prepare(grad_x);
-    let cotangent = Factor::new(cotangent, Layout::rows(0, o));
-    let weight = Factor::new(weight, Layout::rows(0, i));
-    add_product(i, o, cotangent, weight, grad_x);
+    let grad_output = Factor::new(grad_output, MatrixLayout::rows(0, o));
+    let weight = Factor::new(weight, MatrixLayout::rows(0, i));
+    add_product(i, o, grad_output, weight, grad_x);
 }
 
-/// `grad_weight += cotangent^T x`.
+/// `grad_weight += grad_output^T x`.
 ///
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_weight<E: Element>(n: usize, i: usize, o: usize, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
+pub fn backward_weight<E: Element>(n: usize, i: usize, o: usize, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     assert_eq!(x.len(), n * i, "length of x");
-    assert_eq!(cotangent.len(), n * o, "length of cotangent");
+    assert_eq!(grad_output.len(), n * o, "length of gradient of the output");
     assert_eq!(grad_weight.len(), o * i, "length of grad_weight");
-    let cotangent = Factor::new(cotangent, Layout::columns(0, o));
-    let x = Factor::new(x, Layout::rows(0, i));
-    add_product(i, n, cotangent, x, grad_weight);
+    let grad_output = Factor::new(grad_output, MatrixLayout::columns(0, o));
+    let x = Factor::new(x, MatrixLayout::rows(0, i));
+    add_product(i, n, grad_output, x, grad_weight);
 }
 
-/// `grad_bias += sum over rows of cotangent`, summed in `f64` row by row and rounded
+/// `grad_bias += sum over rows of grad_output`, summed in `f64` row by row and rounded
 /// once before it is added.
 ///
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_bias<E: Element>(n: usize, o: usize, cotangent: &[E], grad_bias: &mut [E]) {
+pub fn backward_bias<E: Element>(n: usize, o: usize, grad_output: &[E], grad_bias: &mut [E]) {
     const STRIP: usize = 16;
     /// Strips of a task.
     const STRIPS: usize = 8;
-    assert_eq!(cotangent.len(), n * o, "length of cotangent");
+    assert_eq!(grad_output.len(), n * o, "length of gradient of the output");
     assert_eq!(grad_bias.len(), o, "length of grad_bias");
     if n == 0 {
         return;
@@ -99,7 +99,7 @@ pub fn backward_bias<E: Element>(n: usize, o: usize, cotangent: &[E], grad_bias:
         for (strip, grads) in grads.chunks_mut(STRIP).enumerate() {
             let first = (task * STRIPS + strip) * STRIP;
             let mut sums = [0.0; STRIP];
-            for row in cotangent.chunks_exact(o) {
+            for row in grad_output.chunks_exact(o) {
                 for (sum, value) in sums.iter_mut().zip(&row[first..][..grads.len()]) {
                     *sum += value.wide();
                 }
@@ -122,13 +122,13 @@ fn add_product<E: Element>(cols: usize, depth: usize, a: Factor<'_, E>, b: Facto
     each(blocks, |block| {
         let Block { row, col, rows } = block;
         let width = rows[0].len();
-        with_kept(|scratch: &mut Scratch<E>| {
+        with_kept(|workspace: &mut Workspace<E>| {
             let (mut a, mut b) = (a, b);
             a.layout.offset += row * a.layout.row_stride;
             b.layout.offset += col * b.layout.col_stride;
-            let sum = scratch.product.take(rows.len() * width);
+            let sum = workspace.product.take(rows.len() * width);
             let sizes = Sizes { rows: rows.len(), cols: width, depth };
-            product(sizes, Write::Replace, a, b, sum, Layout::rows(0, width));
+            product(sizes, Write::Replace, a, b, sum, MatrixLayout::rows(0, width));
             for (to, from) in rows.into_iter().zip(sum.chunks_exact(width)) {
                 for (to, &value) in to.iter_mut().zip(from) {
                     *to = *to + value;

@@ -20,15 +20,15 @@ pub mod linear;
 pub mod optimizer;
 pub mod pool2d;
 mod registers;
-mod scratch;
 pub mod simd;
 pub mod subsample;
 mod sums;
 mod table;
 mod tasks;
+mod workspace;
 mod write;
 
-pub use layout::Layout;
+pub use layout::ChannelsLayout;
 pub use table::Table;
 pub use write::{InputGradient, Write};
 

@@ -71,14 +71,14 @@ pub fn forward<E: Element>(shape: Subsample, x: &[E], y: &mut [E]) {
 }
 
 /// The gradient of the input, written to `grad_x` or added.
-pub fn backward<E: Element>(shape: Subsample, cotangent: &[E], grad_x: &mut [E], write: Write) {
-    assert!(grad_x.len() == shape.input_len() && cotangent.len() == shape.output_len());
+pub fn backward<E: Element>(shape: Subsample, grad_output: &[E], grad_x: &mut [E], write: Write) {
+    assert!(grad_x.len() == shape.input_len() && grad_output.len() == shape.output_len());
     if grad_x.is_empty() {
         return;
     }
     let (from, to) = shape.images();
-    each(grad_x.chunks_mut(from).zip(cotangent.chunks(to)), |(grad_x, cotangent)| {
+    each(grad_x.chunks_mut(from).zip(grad_output.chunks(to)), |(grad_x, grad_output)| {
         write.prepare(grad_x);
-        shape.each(|from, to| grad_x[from] = grad_x[from] + cotangent[to]);
+        shape.each(|from, to| grad_x[from] = grad_x[from] + grad_output[to]);
     });
 }

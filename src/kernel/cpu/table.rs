@@ -4,7 +4,7 @@
 //! instantiated in the user's crate, and the training loop calls optimizers from the zoo; going through this table they
 //! find the kernels compiled, once, here.
 
-use super::Layout;
+use super::ChannelsLayout;
 use super::activation::program::Program;
 use super::activation::{InputGradient, program};
 use super::batch_norm::{self, Gradients, Scaling, Statistics};
@@ -48,11 +48,11 @@ table! {
     linear_backward_input: fn(usize, usize, usize, &[E], &[E], &mut [E], Write) = linear::backward_input;
     linear_backward_weight: fn(usize, usize, usize, &[E], &[E], &mut [E]) = linear::backward_weight;
     linear_backward_bias: fn(usize, usize, &[E], &mut [E]) = linear::backward_bias;
-    batch_statistics: fn(Layout, &[E]) -> Statistics = batch_norm::batch_statistics;
-    normalize: fn(Layout, &[E], Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize;
-    normalize_in_place: fn(Layout, Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize_in_place;
-    batch_norm_backward: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) = batch_norm::backward;
-    batch_norm_backward_running: fn(Layout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) =
+    batch_statistics: fn(ChannelsLayout, &[E]) -> Statistics = batch_norm::batch_statistics;
+    normalize: fn(ChannelsLayout, &[E], Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize;
+    normalize_in_place: fn(ChannelsLayout, Scaling<'_, E>, &[E], &mut [E]) = batch_norm::normalize_in_place;
+    batch_norm_backward: fn(ChannelsLayout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) = batch_norm::backward;
+    batch_norm_backward_running: fn(ChannelsLayout, &[E], Scaling<'_, E>, &[E], Gradients<'_, E>) =
         batch_norm::backward_running;
     max_pool: fn(PoolShape, MaxPadding, &[E], &mut [E], Option<&mut [u8]>) = pool2d::max_pool;
     max_pool_backward: fn(PoolShape, &[u8], &[E], &mut [E], Write) = pool2d::max_pool_backward;
@@ -66,11 +66,11 @@ table! {
     dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
     cross_entropy: fn(&[E], usize, &[usize], f64, &mut [E]) -> f64 = cross_entropy::cross_entropy_smoothed;
     top_k_correct: fn(&[E], usize, &[usize], usize) -> usize = cross_entropy::top_k_correct;
-    written: fn(&Program, Layout, &[E], &[&[E]], &mut [E]) = program::forward;
-    written_in_place: fn(&Program, Layout, &[&[E]], &mut [E]) = program::forward_in_place;
+    written: fn(&Program, ChannelsLayout, &[E], &[&[E]], &mut [E]) = program::forward;
+    written_in_place: fn(&Program, ChannelsLayout, &[&[E]], &mut [E]) = program::forward_in_place;
     written_backward:
-        fn(&Program, Layout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]) = program::backward;
-    product: fn(Sizes, Write, Factor<'_, E>, Factor<'_, E>, &mut [E], gemm::Layout) = gemm::product;
+        fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]) = program::backward;
+    product: fn(Sizes, Write, Factor<'_, E>, Factor<'_, E>, &mut [E], gemm::MatrixLayout) = gemm::product;
     sgd: fn(&mut [E], &[E], &mut [E], Sgd) = optimizer::sgd;
     adam: fn(&mut [E], &[E], &mut [E], &mut [E], u64, Adam) = optimizer::adam;
 }

@@ -30,7 +30,8 @@ pub enum InputGradient<M> {
     Overwrite(M),
     /// It is added to the contents of the slice.
     Accumulate(M),
-    /// The slice holds the cotangent, and the gradient replaces it. What the kernel is handed as cotangent is not read.
+    /// The slice holds the gradient of the output, and the gradient replaces it. What the kernel is handed as gradient
+    /// of the output is not read.
     InPlace(M),
 }
 
@@ -47,8 +48,8 @@ impl<M> InputGradient<M> {
 }
 
 impl<E> InputGradient<&mut [E]> {
-    /// The cotangent: the slice, or the one that lies apart.
-    pub fn cotangent<'c>(&'c self, apart: &'c [E]) -> &'c [E] {
-        if let InputGradient::InPlace(cotangent) = self { cotangent } else { apart }
+    /// The gradient of the output: the slice, or the one that lies apart.
+    pub fn grad_output<'c>(&'c self, apart: &'c [E]) -> &'c [E] {
+        if let InputGradient::InPlace(grad_output) = self { grad_output } else { apart }
     }
 }

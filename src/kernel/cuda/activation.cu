@@ -112,8 +112,8 @@ DEVICE T times(T x, T w) { return w != 0 ? x * w : T(0); }
 
 struct Gelu {
     static constexpr int PARAMS = 0;
-    // The distribution function of the standard normal distribution. Where it is small, rounding its argument costs it digits,
-    // about x^2 in the last place, which the CPU's keeps.
+    // The distribution function of the standard normal distribution. Where it is small, rounding its argument costs it
+    // digits, about x^2 in the last place, which the CPU's keeps.
     template <typename T>
     DEVICE T distribution(T x) { return T(0.5) * erfc(T(-0.70710678118654752) * x); }
     template <typename T>
@@ -233,16 +233,16 @@ DEVICE void forward(Layout layout, Global<const T> x, Global<const T> a, Global<
     });
 }
 
-// The gradient of the input alone. `grad_x` may be `cotangent`.
+// The gradient of the input alone. `grad_x` may be `grad_output`.
 template <typename F, typename T>
 DEVICE void backward_input(Layout layout, Global<const T> x, Global<const T> a, Global<const T> b,
-                           Global<const T> cotangent, Global<T> grad_x, int mode) {
-    const bool aligned = aligned16(x) && aligned16(cotangent) && aligned16(grad_x);
+                           Global<const T> grad_output, Global<T> grad_x, int mode) {
+    const bool aligned = aligned16(x) && aligned16(grad_output) && aligned16(grad_x);
     each_in_channels<T>(layout, aligned, [&](auto width, size_t i, size_t channel) {
         constexpr int WIDTH = decltype(width)::value;
         const auto params = params_of<F, T>(a, b, channel);
         const auto at = load<WIDTH>(x, i);
-        auto gradient = load<WIDTH>(cotangent, i);
+        auto gradient = load<WIDTH>(grad_output, i);
         for (int lane = 0; lane < WIDTH; lane++) gradient.v[lane] *= F::derivatives(at.v[lane], params).x;
         deposit(grad_x, i, gradient, mode);
     });
@@ -251,15 +251,15 @@ DEVICE void backward_input(Layout layout, Global<const T> x, Global<const T> a, 
 // The gradient of the input, unless `grad_x` is null, and partial sums of those of the parameters.
 template <typename F, typename T>
 DEVICE void backward(Reduction reduction, Global<const T> x, Global<const T> a, Global<const T> b,
-                     Global<const T> cotangent, Global<T> grad_x, int mode, Global<double> partials) {
+                     Global<const T> grad_output, Global<T> grad_x, int mode, Global<double> partials) {
     constexpr int N = F::PARAMS;
     // A null pointer is aligned.
-    const bool aligned = aligned16(x) && aligned16(cotangent) && aligned16(grad_x);
+    const bool aligned = aligned16(x) && aligned16(grad_output) && aligned16(grad_x);
     partial_sums<T, N>(reduction, aligned, partials, [&](auto width, size_t i, size_t channel, T(&sums)[N]) {
         constexpr int WIDTH = decltype(width)::value;
         const auto params = params_of<F, T>(a, b, channel);
         const auto at = load<WIDTH>(x, i);
-        auto gradient = load<WIDTH>(cotangent, i);
+        auto gradient = load<WIDTH>(grad_output, i);
         for (int lane = 0; lane < WIDTH; lane++) {
             const auto derivatives = F::derivatives(at.v[lane], params);
             sums[0] += gradient.v[lane] * derivatives.a;
@@ -276,15 +276,15 @@ DEVICE void backward(Reduction reduction, Global<const T> x, Global<const T> a, 
         forward<F, T>(layout, x, a, b, y);                                                                           \
     }                                                                                                                \
     KERNEL(NAME##_backward_input##SUFFIX, (Layout layout, Global<const T> x, Global<const T> a, Global<const T> b,   \
-                                           Global<const T> cotangent, Global<T> grad_x, int mode)) {                 \
-        backward_input<F, T>(layout, x, a, b, cotangent, grad_x, mode);                                              \
+                                           Global<const T> grad_output, Global<T> grad_x, int mode)) {                 \
+        backward_input<F, T>(layout, x, a, b, grad_output, grad_x, mode);                                              \
     }
 #define WITH_SUMS(F, NAME, T, SUFFIX)                                                                                \
     WITHOUT_SUMS(F, NAME, T, SUFFIX)                                                                                 \
     KERNEL(NAME##_backward##SUFFIX,                                                                                  \
-           (Reduction reduction, Global<const T> x, Global<const T> a, Global<const T> b, Global<const T> cotangent, \
+           (Reduction reduction, Global<const T> x, Global<const T> a, Global<const T> b, Global<const T> grad_output, \
             Global<T> grad_x, int mode, Global<double> partials)) {                                                  \
-        backward<F, T>(reduction, x, a, b, cotangent, grad_x, mode, partials);                                       \
+        backward<F, T>(reduction, x, a, b, grad_output, grad_x, mode, partials);                                       \
     }
 #define KERNELS(T, SUFFIX)                       \
     WITHOUT_SUMS(Relu, relu, T, SUFFIX)          \

@@ -7,7 +7,7 @@ use super::gpu::{Module, blocks_over, module};
 use super::reduce::Reduction;
 use super::walk::{Sizes, mode};
 use super::{CudaElement, Gpu, View, ViewMut, sums};
-use crate::kernel::cpu::{InputGradient, Layout, Write};
+use crate::kernel::cpu::{ChannelsLayout, InputGradient, Write};
 
 const MODULE: Module = module!(
     "activation",
@@ -95,7 +95,7 @@ fn kernels(formula: &str) -> (&'static str, usize) {
 pub fn forward<E: CudaElement>(
     gpu: &Gpu,
     formula: &'static str,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     params: &[View<'_, E>],
     y: ViewMut<'_, E>,
@@ -105,8 +105,8 @@ pub fn forward<E: CudaElement>(
     let [a, b] = pointers(params);
     let arguments = (Sizes::from(layout), x.pointer(), a, b, y.pointer());
     let kernel = format!("{kernels}_forward");
-    // SAFETY: tensors and parameters have the lengths of the layout. Where x and y are the same, a thread reads an element
-    // before it writes it, and no other one reads it.
+    // SAFETY: tensors and parameters have the lengths of the layout. Where x and y are the same, a thread reads an
+    // element before it writes it, and no other one reads it.
     unsafe { gpu.launch::<E, _>(&MODULE, &kernel, blocks_over::<E>(layout.len()), arguments) }
 }
 
@@ -114,7 +114,7 @@ pub fn forward<E: CudaElement>(
 pub fn forward_in_place<E: CudaElement>(
     gpu: &Gpu,
     formula: &'static str,
-    layout: Layout,
+    layout: ChannelsLayout,
     params: &[View<'_, E>],
     mut x: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
@@ -132,10 +132,10 @@ pub fn forward_in_place<E: CudaElement>(
 pub fn backward<E: CudaElement>(
     gpu: &Gpu,
     formula: &'static str,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     params: &[View<'_, E>],
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: InputGradient<ViewMut<'_, E>>,
     grad_params: &mut [Option<ViewMut<'_, E>>],
 ) -> Result<(), CudaError> {
@@ -143,11 +143,11 @@ pub fn backward<E: CudaElement>(
     assert_eq!(grad_params.len(), params.len());
     assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
     assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
-    let (cotangent, to, write) = destination(cotangent, &grad_x);
-    assert_eq!(cotangent.len(), layout.len());
+    let (grad_output, to, write) = destination(grad_output, &grad_x);
+    assert_eq!(grad_output.len(), layout.len());
     let Some(kernels) = kernels else { return Ok(()) };
     let [a, b] = pointers(params);
-    let inputs = (x.pointer(), a, b, cotangent.pointer());
+    let inputs = (x.pointer(), a, b, grad_output.pointer());
     let mode = mode(write);
 
     if grad_params.iter().all(Option::is_none) {
@@ -156,8 +156,8 @@ pub fn backward<E: CudaElement>(
         }
         let arguments = (Sizes::from(layout), inputs.0, inputs.1, inputs.2, inputs.3, to, mode);
         let kernel = format!("{kernels}_backward_input");
-        // SAFETY: tensors and parameters have the lengths of the layout. Where the gradient takes the cotangent's place, a
-        // thread reads an element before it writes it, and no other one reads it.
+        // SAFETY: tensors and parameters have the lengths of the layout. Where the gradient takes the gradient of the
+        // output's place, a thread reads an element before it writes it, and no other one reads it.
         return unsafe { gpu.launch::<E, _>(&MODULE, &kernel, blocks_over::<E>(layout.len()), arguments) };
     }
     let reduction = Reduction::of(layout);
@@ -166,7 +166,8 @@ pub fn backward<E: CudaElement>(
     let sums = ViewMut::of(&mut partials).pointer();
     let arguments = (reduction, inputs.0, inputs.1, inputs.2, inputs.3, to, mode, sums);
     let kernel = format!("{kernels}_backward");
-    // SAFETY: as above, and there is memory for the partial results of every parameter. A null pointer is no destination.
+    // SAFETY: as above, and there is memory for the partial results of every parameter. A null pointer is no
+    // destination.
     unsafe { gpu.launch::<E, _>(&MODULE, &kernel, reduction.blocks(layout), arguments) }?;
     for (i, grad) in grad_params.iter_mut().enumerate() {
         if let Some(grad) = grad {
@@ -176,15 +177,15 @@ pub fn backward<E: CudaElement>(
     Ok(())
 }
 
-/// Where the cotangent lies, and where the gradient of the input goes: a null pointer if it is not wanted.
+/// Where the gradient of the output lies, and where the gradient of the input goes: a null pointer if it is not wanted.
 pub(super) fn destination<'a, E: CudaElement>(
-    cotangent: View<'a, E>,
+    grad_output: View<'a, E>,
     grad_x: &'a InputGradient<ViewMut<'_, E>>,
 ) -> (View<'a, E>, u64, Write) {
     match grad_x {
-        InputGradient::Skip => (cotangent, 0, Write::Replace),
-        InputGradient::Overwrite(to) => (cotangent, to.pointer(), Write::Replace),
-        InputGradient::Accumulate(to) => (cotangent, to.pointer(), Write::Add),
+        InputGradient::Skip => (grad_output, 0, Write::Replace),
+        InputGradient::Overwrite(to) => (grad_output, to.pointer(), Write::Replace),
+        InputGradient::Accumulate(to) => (grad_output, to.pointer(), Write::Add),
         InputGradient::InPlace(to) => (to.read(), to.pointer(), Write::Replace),
     }
 }
@@ -192,7 +193,7 @@ pub(super) fn destination<'a, E: CudaElement>(
 /// Asserts the contract; the kernels, unless there is nothing to do.
 fn check<E: CudaElement>(
     formula: &str,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     params: &[View<'_, E>],
 ) -> Option<&'static str> {

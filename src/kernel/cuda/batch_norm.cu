@@ -135,13 +135,13 @@ DEVICE void normalize(Layout layout, Global<const T> x, Global<const double> mea
 
 // Partial sums of g and of g (x - mean).
 template <typename T>
-DEVICE void cotangent_sums(Reduction reduction, Global<const T> x, Global<const double> mean, Global<const T> cotangent,
+DEVICE void grad_output_sums(Reduction reduction, Global<const T> x, Global<const double> mean, Global<const T> grad_output,
                            Global<double> partials) {
-    const bool aligned = aligned16(x) && aligned16(cotangent);
+    const bool aligned = aligned16(x) && aligned16(grad_output);
     partial_sums<T, 2>(reduction, aligned, partials, [&](auto width, size_t i, size_t channel, T(&sums)[2]) {
         constexpr int WIDTH = decltype(width)::value;
         const T origin = T(mean[channel]);
-        const auto at = load<WIDTH>(x, i), g = load<WIDTH>(cotangent, i);
+        const auto at = load<WIDTH>(x, i), g = load<WIDTH>(grad_output, i);
         for (int lane = 0; lane < WIDTH; lane++) {
             sums[0] += g.v[lane];
             sums[1] += g.v[lane] * (at.v[lane] - origin);
@@ -163,45 +163,45 @@ DEVICE void finish(Reduction reduction, Global<const double> partials, Global<co
     const size_t channels = reduction.layout.channels, count = partials_of(reduction);
     const double n = double(reduction.layout.outer * reduction.layout.inner);
     for (size_t channel = grid_warp(); channel < channels; channel += grid_warps()) {
-        const double cotangents = warp_sum(partials, channel * count, count);
+        const double grad_outputs = warp_sum(partials, channel * count, count);
         const double products = warp_sum(partials, (channels + channel) * count, count);
         if (threadIdx.x % 32 != 0) continue;
         const double deviation = inv_std[channel];
         if (to.gamma) to.gamma[channel] += T(products * deviation);
-        if (to.beta) to.beta[channel] += T(cotangents);
+        if (to.beta) to.beta[channel] += T(grad_outputs);
         if (to.coefficients) {
             const double a = double(gamma[channel]) * deviation, b = -a * deviation * deviation * products / n;
             to.coefficients[channel] = T(a);
             to.coefficients[channels + channel] = T(b);
-            to.coefficients[2 * channels + channel] = T(-a * cotangents / n - b * mean[channel]);
+            to.coefficients[2 * channels + channel] = T(-a * grad_outputs / n - b * mean[channel]);
         }
     }
 }
 
-// grad_x = a g + b x + c, through the statistics of the batch. `grad_x` may be `cotangent`.
+// grad_x = a g + b x + c, through the statistics of the batch. `grad_x` may be `grad_output`.
 template <typename T>
-DEVICE void through_statistics(Layout layout, Global<const T> x, Global<const T> cotangent, Global<const T> coefficients,
+DEVICE void through_statistics(Layout layout, Global<const T> x, Global<const T> grad_output, Global<const T> coefficients,
                                Global<T> grad_x, int mode) {
-    const bool aligned = aligned16(x) && aligned16(cotangent) && aligned16(grad_x);
+    const bool aligned = aligned16(x) && aligned16(grad_output) && aligned16(grad_x);
     each_in_channels<T>(layout, aligned, [&](auto width, size_t i, size_t channel) {
         constexpr int WIDTH = decltype(width)::value;
         const T a = coefficients[channel], b = coefficients[layout.channels + channel];
         const T c = coefficients[2 * layout.channels + channel];
         const auto at = load<WIDTH>(x, i);
-        auto pack = load<WIDTH>(cotangent, i);
+        auto pack = load<WIDTH>(grad_output, i);
         for (int lane = 0; lane < WIDTH; lane++) pack.v[lane] = a * pack.v[lane] + (b * at.v[lane] + c);
         deposit(grad_x, i, pack, mode);
     });
 }
 
-// grad_x = gamma inv_std g, with constant statistics. `grad_x` may be `cotangent`.
+// grad_x = gamma inv_std g, with constant statistics. `grad_x` may be `grad_output`.
 template <typename T>
-DEVICE void scaled(Layout layout, Global<const T> cotangent, Global<const double> inv_std, Global<const T> gamma,
+DEVICE void scaled(Layout layout, Global<const T> grad_output, Global<const double> inv_std, Global<const T> gamma,
                    Global<T> grad_x, int mode) {
-    each_in_channels<T>(layout, aligned16(cotangent) && aligned16(grad_x), [&](auto width, size_t i, size_t channel) {
+    each_in_channels<T>(layout, aligned16(grad_output) && aligned16(grad_x), [&](auto width, size_t i, size_t channel) {
         constexpr int WIDTH = decltype(width)::value;
         const T a = T(double(gamma[channel]) * inv_std[channel]);
-        auto pack = load<WIDTH>(cotangent, i);
+        auto pack = load<WIDTH>(grad_output, i);
         for (int lane = 0; lane < WIDTH; lane++) pack.v[lane] *= a;
         deposit(grad_x, i, pack, mode);
     });
@@ -220,8 +220,8 @@ DEVICE void scaled(Layout layout, Global<const T> cotangent, Global<const double
         normalize<T>(layout, x, mean, inv_std, gamma, beta, y);                                                        \
     }                                                                                                                  \
     KERNEL(batch_norm_sums##SUFFIX, (Reduction reduction, Global<const T> x, Global<const double> mean,                \
-                                     Global<const T> cotangent, Global<double> partials)) {                            \
-        cotangent_sums<T>(reduction, x, mean, cotangent, partials);                                                    \
+                                     Global<const T> grad_output, Global<double> partials)) {                            \
+        grad_output_sums<T>(reduction, x, mean, grad_output, partials);                                                    \
     }                                                                                                                  \
     KERNEL(batch_norm_finish##SUFFIX,                                                                                  \
            (Reduction reduction, Global<const double> partials, Global<const double> mean,                             \
@@ -229,13 +229,13 @@ DEVICE void scaled(Layout layout, Global<const T> cotangent, Global<const double
         finish<T>(reduction, partials, mean, inv_std, gamma, to);                                                      \
     }                                                                                                                  \
     KERNEL(batch_norm_through##SUFFIX,                                                                                 \
-           (Layout layout, Global<const T> x, Global<const T> cotangent, Global<const T> coefficients, Global<T> grad_x, \
+           (Layout layout, Global<const T> x, Global<const T> grad_output, Global<const T> coefficients, Global<T> grad_x, \
             int mode)) {                                                                                               \
-        through_statistics<T>(layout, x, cotangent, coefficients, grad_x, mode);                                       \
+        through_statistics<T>(layout, x, grad_output, coefficients, grad_x, mode);                                       \
     }                                                                                                                  \
-    KERNEL(batch_norm_scaled##SUFFIX, (Layout layout, Global<const T> cotangent, Global<const double> inv_std,         \
+    KERNEL(batch_norm_scaled##SUFFIX, (Layout layout, Global<const T> grad_output, Global<const double> inv_std,         \
                                        Global<const T> gamma, Global<T> grad_x, int mode)) {                           \
-        scaled<T>(layout, cotangent, inv_std, gamma, grad_x, mode);                                                    \
+        scaled<T>(layout, grad_output, inv_std, gamma, grad_x, mode);                                                    \
     }                                                                                                                  \
     KERNEL(batch_norm_update##SUFFIX, (Global<const T> running, Global<const double> batch, double momentum,           \
                                        double factor, Global<T> to, size_t len)) {                                     \

@@ -1,5 +1,5 @@
-//! Batch normalization: the formulas are in [`cpu::batch_norm`](crate::kernel::cpu::batch_norm). What belongs to a channel
-//! and is not a parameter is `f64`, and stays on the device.
+//! Batch normalization: the formulas are in [`cpu::batch_norm`](crate::kernel::cpu::batch_norm). What belongs to a
+//! channel and is not a parameter is `f64`, and stays on the device.
 
 use cudarc::driver::{CudaSlice, DeviceRepr};
 use dfdx::tensor::CudaError;
@@ -9,7 +9,7 @@ use super::gpu::{Module, blocks, blocks_over, module};
 use super::reduce::{Reduction, finishing_blocks};
 use super::walk::{Sizes, mode};
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::{InputGradient, Layout};
+use crate::kernel::cpu::{ChannelsLayout, InputGradient};
 
 const MODULE: Module = module!(
     "batch_norm",
@@ -38,7 +38,7 @@ pub struct Scaling<'a, E> {
 }
 
 impl<E: CudaElement> Scaling<'_, E> {
-    fn check(&self, layout: Layout) {
+    fn check(&self, layout: ChannelsLayout) {
         assert!(View::of(self.mean).len() >= layout.channels, "a mean a channel");
         assert!(View::of(self.inv_std).len() >= layout.channels, "an inv_std a channel");
         assert_eq!(self.gamma.len(), layout.channels, "a gamma a channel");
@@ -73,7 +73,7 @@ unsafe impl DeviceRepr for Targets {}
 /// A channel without elements has mean 0 and variance 0; a NaN or an infinity makes its channel's NaN.
 pub fn statistics<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
 ) -> Result<(CudaSlice<f64>, CudaSlice<f64>), CudaError> {
     assert_eq!(x.len(), layout.len());
@@ -117,7 +117,7 @@ pub fn inv_std(gpu: &Gpu, variance: &CudaSlice<f64>, epsilon: f64) -> Result<Cud
 /// `y = gamma (x - mean) inv_std + beta`.
 pub fn normalize<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     scaling: Scaling<'_, E>,
     beta: View<'_, E>,
@@ -130,7 +130,7 @@ pub fn normalize<E: CudaElement>(
 /// As [`normalize`], from and to the same place.
 pub fn normalize_in_place<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     scaling: Scaling<'_, E>,
     beta: View<'_, E>,
     x: ViewMut<'_, E>,
@@ -141,7 +141,7 @@ pub fn normalize_in_place<E: CudaElement>(
 /// From the address of a tensor as long as `y`.
 fn normalize_from<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: u64,
     scaling: Scaling<'_, E>,
     beta: View<'_, E>,
@@ -155,24 +155,24 @@ fn normalize_from<E: CudaElement>(
     }
     let Scaling { mean, inv_std, gamma } = scaling;
     let arguments = (Sizes::from(layout), x, mean, inv_std, gamma.pointer(), beta.pointer(), y.pointer());
-    // SAFETY: the lengths are those of the layout. Where x and y are the same, a thread reads an element before it writes it,
-    // and no other one reads it.
+    // SAFETY: the lengths are those of the layout. Where x and y are the same, a thread reads an element before it
+    // writes it, and no other one reads it.
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_normalize", blocks_over::<E>(layout.len()), arguments) }
 }
 
 /// Adds the gradients of normalization by the statistics of the batch `x` itself, which `scaling` holds.
 pub fn backward<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     scaling: Scaling<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     gradients: Gradients<'_, E>,
 ) -> Result<(), CudaError> {
     let Gradients { x: grad_x, gamma, beta } = gradients;
     check(layout, scaling, [&gamma, &beta]);
-    let (cotangent, to, write) = destination(cotangent, &grad_x);
-    assert_eq!((x.len(), cotangent.len()), (layout.len(), layout.len()));
+    let (grad_output, to, write) = destination(grad_output, &grad_x);
+    assert_eq!((x.len(), grad_output.len()), (layout.len(), layout.len()));
     assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
     if layout.is_empty() || (to == 0 && gamma.is_none() && beta.is_none()) {
         return Ok(());
@@ -187,30 +187,30 @@ pub fn backward<E: CudaElement>(
         beta: beta.as_ref().map_or(0, ViewMut::pointer),
         coefficients: coefficients.as_ref().map_or(0, ViewMut::pointer),
     };
-    sums(gpu, layout, x, scaling, cotangent, targets)?;
+    sums(gpu, layout, x, scaling, grad_output, targets)?;
     if to == 0 {
         return Ok(());
     }
-    let arguments = (Sizes::from(layout), x.pointer(), cotangent.pointer(), targets.coefficients, to, mode(write));
-    // SAFETY: the lengths are those of the layout, and there are three coefficients a channel. Where the gradient takes the
-    // cotangent's place, a thread reads an element before it writes it, and no other one reads it.
+    let arguments = (Sizes::from(layout), x.pointer(), grad_output.pointer(), targets.coefficients, to, mode(write));
+    // SAFETY: the lengths are those of the layout, and there are three coefficients a channel. Where the gradient takes
+    // the gradient of the output's place, a thread reads an element before it writes it, and no other one reads it.
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_through", blocks_over::<E>(layout.len()), arguments) }
 }
 
-/// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone; it
-/// may be empty where neither is wanted.
+/// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone;
+/// it may be empty where neither is wanted.
 pub fn backward_running<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     scaling: Scaling<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     gradients: Gradients<'_, E>,
 ) -> Result<(), CudaError> {
     let Gradients { x: grad_x, gamma, beta } = gradients;
     check(layout, scaling, [&gamma, &beta]);
-    let (cotangent, to, write) = destination(cotangent, &grad_x);
-    assert_eq!(cotangent.len(), layout.len());
+    let (grad_output, to, write) = destination(grad_output, &grad_x);
+    assert_eq!(grad_output.len(), layout.len());
     assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
     let reads_x = gamma.is_some() || beta.is_some();
     assert!(!reads_x || x.len() == layout.len());
@@ -219,13 +219,13 @@ pub fn backward_running<E: CudaElement>(
     }
     if reads_x {
         let [gamma, beta] = [gamma, beta].map(|grad| grad.map_or(0, |grad| grad.pointer()));
-        sums(gpu, layout, x, scaling, cotangent, Targets { gamma, beta, coefficients: 0 })?;
+        sums(gpu, layout, x, scaling, grad_output, Targets { gamma, beta, coefficients: 0 })?;
     }
     if to == 0 {
         return Ok(());
     }
     let Scaling { inv_std, gamma, .. } = scaling;
-    let arguments = (Sizes::from(layout), cotangent.pointer(), inv_std, gamma.pointer(), to, mode(write));
+    let arguments = (Sizes::from(layout), grad_output.pointer(), inv_std, gamma.pointer(), to, mode(write));
     // SAFETY: the lengths are those of the layout, and for the same place as in `backward`.
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_scaled", blocks_over::<E>(layout.len()), arguments) }
 }
@@ -249,20 +249,20 @@ pub fn update_running<E: CudaElement>(
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_update", blocks(len), arguments) }
 }
 
-/// Sums the cotangents and their products with the deviations, and adds them where they are wanted.
+/// Sums the gradients of the outputs and their products with the deviations, and adds them where they are wanted.
 fn sums<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     scaling: Scaling<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     targets: Targets,
 ) -> Result<(), CudaError> {
     let Scaling { mean, inv_std, gamma } = scaling;
     let reduction = Reduction::of(layout);
     let mut partials: CudaSlice<f64> = gpu.unfilled(2 * reduction.partials(layout))?;
     let sums = ViewMut::of(&mut partials).pointer();
-    let arguments = (reduction, x.pointer(), mean, cotangent.pointer(), sums);
+    let arguments = (reduction, x.pointer(), mean, grad_output.pointer(), sums);
     // SAFETY: the callers asserted the lengths, and there is memory for two partial results of each slice.
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_sums", reduction.blocks(layout), arguments) }?;
     let arguments = (reduction, sums, mean, inv_std, gamma.pointer(), targets);
@@ -270,7 +270,7 @@ fn sums<E: CudaElement>(
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_finish", finishing_blocks(layout), arguments) }
 }
 
-fn check<E: CudaElement>(layout: Layout, scaling: Scaling<'_, E>, params: [&Option<ViewMut<'_, E>>; 2]) {
+fn check<E: CudaElement>(layout: ChannelsLayout, scaling: Scaling<'_, E>, params: [&Option<ViewMut<'_, E>>; 2]) {
     scaling.check(layout);
     assert!(params.into_iter().flatten().all(|grad| grad.len() == layout.channels));
 }

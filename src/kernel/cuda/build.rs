@@ -1,5 +1,5 @@
-//! Compiles the kernels beside this file with nvcc. Does nothing without the feature `cuda`; with `ci-check` too it writes
-//! empty modules, so that everything type-checks where there is no toolkit.
+//! Compiles the kernels beside this file with nvcc. Does nothing without the feature `cuda`; with `ci-check` too it
+//! writes empty modules, so that everything type-checks where there is no toolkit.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

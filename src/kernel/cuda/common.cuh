@@ -1,9 +1,9 @@
-// The words that the kernels are written in. For nvcc they are defined here; a test that runs the kernels on the host defines
-// `PVLU_HOST` and its own ones, which check what a kernel does.
+// The words that the kernels are written in. For nvcc they are defined here; a test that runs the kernels on the host
+// defines `PVLU_HOST` and its own ones, which check what a kernel does.
 //
-// Blocks are one-dimensional, of whole warps, at most 256 threads. Every loop over a tensor strides by the whole grid, so that
-// a kernel is correct at any number of blocks. Names of types that kernels take are not used twice: on the host all files are
-// one program.
+// Blocks are one-dimensional, of whole warps, at most 256 threads. Every loop over a tensor strides by the whole grid,
+// so that a kernel is correct at any number of blocks. Names of types that kernels take are not used twice: on the host
+// all files are one program.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 #ifndef PVLU_HOST
 
-// An exported kernel. Of the four blocks that a multiprocessor is to hold, each thread has up to 64 registers: without the
-// number, the assembler spills a value or two of some kernels to hold more blocks.
+// An exported kernel. Of the four blocks that a multiprocessor is to hold, each thread has up to 64 registers: without
+// the number, the assembler spills a value or two of some kernels to hold more blocks.
 #define KERNEL(name, params) KERNEL_NAMED(name, params)
 #define KERNEL_NAMED(name, params) extern "C" __global__ void __launch_bounds__(256, 4) name params
 

@@ -1,5 +1,5 @@
-// What a convolution is besides products of matrices: unfolding images into columns and folding them back, and bringing what
-// the products make of several images into the order of tensors.
+// What a convolution is besides products of matrices: unfolding images into columns and folding them back, and bringing
+// what the products make of several images into the order of tensors.
 #include "walk.cuh"
 
 // The twin of `ConvSizes` in `conv2d.rs`; `images`: those of one group.
@@ -30,8 +30,8 @@ DEVICE void unfold(ConvSizes sizes, Global<const T> x, Global<T> columns) {
     }
 }
 
-// The adjoint: each element of the input adds up the columns' elements that were taken from it, in ascending order of the
-// pixels of the output.
+// The adjoint: each element of the input adds up the columns' elements that were taken from it, in ascending order of
+// the pixels of the output.
 template <typename T>
 DEVICE void fold(ConvSizes sizes, Global<const T> columns, Global<T> grad_x, int mode) {
     const size_t pixels = size_t(sizes.out_height) * sizes.out_width, width = sizes.images * pixels;

@@ -1,14 +1,16 @@
 //! Two-dimensional convolution: the formulas are in [`cpu::conv2d`](crate::kernel::cpu::conv2d).
 //!
-//! A group of images is unfolded into columns `[C K K, images pixels]`, and each pass is one product of matrices a group:
+//! A group of images is unfolded into columns `[C K K, images pixels]`, and each pass is one product of matrices a
+//! group:
 //!
 //! ```text
 //! y = w columns        columns' = w^T dy, folded back into dx        dw += dy columns^T
 //! ```
 //!
-//! `y` and `dy` are then `[O, images pixels]`, not in the order of tensors: they are brought into it, or out of it, in a pass of
-//! their own, which costs little beside the columns. So the products are large however small the images are. A 1x1 kernel with
-//! stride one, on images that are large themselves, is a product for each image, as it lies in memory.
+//! `y` and `dy` are then `[O, images pixels]`, not in the order of tensors: they are brought into it, or out of it, in
+//! a pass of their own, which costs little beside the columns. So the products are large however small the images are.
+//! A 1x1 kernel with stride one, on images that are large themselves, is a product for each image, as it lies in
+//! memory.
 
 use std::ops::Range;
 
@@ -20,7 +22,7 @@ use super::gpu::{Module, blocks, blocks_over, module};
 use super::walk::{self, mode};
 use super::{CudaElement, Gpu, View, ViewMut, elementwise, sums};
 use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::{Layout, Write};
+use crate::kernel::cpu::{ChannelsLayout, Write};
 
 const MODULE: Module = module!("conv2d", ["conv2d_unfold", "conv2d_fold", "conv2d_spread", "conv2d_gather"]);
 
@@ -65,7 +67,8 @@ impl ConvSizes {
     }
 }
 
-/// `y = conv(x, weight) + bias`. Shapes: `x` `[N, C, H, W]`, `weight` `[O, C, K, K]`, `bias` `[O]`, `y` `[N, O, H', W']`.
+/// `y = conv(x, weight) + bias`. Shapes: `x` `[N, C, H, W]`, `weight` `[O, C, K, K]`, `bias` `[O]`, `y`
+/// `[N, O, H', W']`.
 pub fn forward<E: CudaElement>(
     gpu: &Gpu,
     shape: &ConvShape,
@@ -111,28 +114,28 @@ pub fn forward<E: CudaElement>(
     Ok(())
 }
 
-/// `grad_x = conv^T(cotangent)` or `grad_x += conv^T(cotangent)`: the gradient of the input.
+/// `grad_x = conv^T(grad_output)` or `grad_x += conv^T(grad_output)`: the gradient of the input.
 pub fn backward_input<E: CudaElement>(
     gpu: &Gpu,
     shape: &ConvShape,
     weight: View<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     mut grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
     assert_eq!(weight.len(), shape.weight_len(), "length of weight");
-    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_output.len(), shape.output_len(), "length of gradient of the output");
     assert_eq!(grad_x.len(), shape.input_len(), "length of grad_x");
     if grad_x.is_empty() {
         return Ok(());
     }
-    if cotangent.is_empty() {
+    if grad_output.is_empty() {
         return if write == Write::Replace { gpu.zero(grad_x) } else { Ok(()) };
     }
     let weight = Factor::new(weight, shape.out_channels, shape.fan_in()).transposed();
     if is_direct(shape) {
         for image in 0..shape.batch {
-            let pulled = cotangent.part(outputs(shape, image..image + 1));
+            let pulled = grad_output.part(outputs(shape, image..image + 1));
             let pulled = Factor::new(pulled, shape.out_channels, shape.out_pixels());
             product(gpu, weight, pulled, grad_x.part(inputs(shape, image..image + 1)), write)?;
         }
@@ -143,7 +146,7 @@ pub fn backward_input<E: CudaElement>(
         let (count, width) = (images.len(), images.len() * shape.out_pixels());
         let mut products = ViewMut::of(&mut products);
         let mut pulled = products.part(0..shape.out_channels * width);
-        gather(gpu, shape, cotangent.part(outputs(shape, images.clone())), pulled.reborrow(), count)?;
+        gather(gpu, shape, grad_output.part(outputs(shape, images.clone())), pulled.reborrow(), count)?;
         let pulled = Factor::new(pulled.read(), shape.out_channels, width);
         let mut columns = ViewMut::of(&mut columns);
         let mut columns = columns.part(0..shape.fan_in() * width);
@@ -156,24 +159,24 @@ pub fn backward_input<E: CudaElement>(
     Ok(())
 }
 
-/// `grad_weight += sum over images and pixels of cotangent times patch`, in the order of the images.
+/// `grad_weight += sum over images and pixels of grad_output times patch`, in the order of the images.
 pub fn backward_weight<E: CudaElement>(
     gpu: &Gpu,
     shape: &ConvShape,
     x: View<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     mut grad_weight: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
     assert_eq!(x.len(), shape.input_len(), "length of x");
-    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_output.len(), shape.output_len(), "length of gradient of the output");
     assert_eq!(grad_weight.len(), shape.weight_len(), "length of grad_weight");
-    if x.is_empty() || cotangent.is_empty() {
+    if x.is_empty() || grad_output.is_empty() {
         return Ok(());
     }
     if is_direct(shape) {
         let pixels = shape.out_pixels();
         for image in 0..shape.batch {
-            let pulled = Factor::new(cotangent.part(outputs(shape, image..image + 1)), shape.out_channels, pixels);
+            let pulled = Factor::new(grad_output.part(outputs(shape, image..image + 1)), shape.out_channels, pixels);
             let x = Factor::new(x.part(inputs(shape, image..image + 1)), shape.in_channels, pixels);
             product(gpu, pulled, x.transposed(), grad_weight.reborrow(), Write::Add)?;
         }
@@ -184,7 +187,7 @@ pub fn backward_weight<E: CudaElement>(
         let (count, width) = (images.len(), images.len() * shape.out_pixels());
         let mut products = ViewMut::of(&mut products);
         let mut pulled = products.part(0..shape.out_channels * width);
-        gather(gpu, shape, cotangent.part(outputs(shape, images.clone())), pulled.reborrow(), count)?;
+        gather(gpu, shape, grad_output.part(outputs(shape, images.clone())), pulled.reborrow(), count)?;
         let pulled = Factor::new(pulled.read(), shape.out_channels, width);
         let mut columns = ViewMut::of(&mut columns);
         let mut columns = columns.part(0..shape.fan_in() * width);
@@ -195,14 +198,14 @@ pub fn backward_weight<E: CudaElement>(
     Ok(())
 }
 
-/// `grad_bias += sum over images and pixels of cotangent`.
+/// `grad_bias += sum over images and pixels of grad_output`.
 pub fn backward_bias<E: CudaElement>(
     gpu: &Gpu,
     shape: &ConvShape,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_bias: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
-    sums::add_channel_sums(gpu, output_layout(shape, shape.batch), cotangent, grad_bias)
+    sums::add_channel_sums(gpu, output_layout(shape, shape.batch), grad_output, grad_bias)
 }
 
 /// Whether each image is a matrix as it lies in memory, and large enough for a product of its own.
@@ -235,11 +238,12 @@ fn outputs(shape: &ConvShape, images: Range<usize>) -> Range<usize> {
     images.start * image..images.end * image
 }
 
-fn output_layout(shape: &ConvShape, images: usize) -> Layout {
-    Layout { outer: images, channels: shape.out_channels, inner: shape.out_pixels() }
+fn output_layout(shape: &ConvShape, images: usize) -> ChannelsLayout {
+    ChannelsLayout { outer: images, channels: shape.out_channels, inner: shape.out_pixels() }
 }
 
-/// Memory for the columns of one group at a time, and for what is of the output's size: work on a stream is done in order.
+/// Memory for the columns of one group at a time, and for what is of the output's size: work on a stream is done in
+/// order.
 fn workspace<E: CudaElement>(gpu: &Gpu, shape: &ConvShape) -> Result<[CudaSlice<E>; 2], CudaError> {
     let width = group::<E>(shape) * shape.out_pixels();
     Ok([gpu.unfilled(shape.fan_in() * width)?, gpu.unfilled(shape.out_channels * width)?])

@@ -20,8 +20,8 @@ DEVICE T block_maximum(T own) {
     return of_block[0];
 }
 
-// One block a row: its maximum, the exponentials and their sum, and the gradient. `scale` is one over the rows. A thread
-// reads only what it wrote itself of the gradient. The second sum is of the distances from the maximum.
+// One block a row: its maximum, the exponentials and their sum, and the gradient. `scale` is one over the rows. A
+// thread reads only what it wrote itself of the gradient. The second sum is of the distances from the maximum.
 template <typename T>
 DEVICE void rows(Global<const T> logits, Global<const size_t> labels, size_t count, size_t classes, double scale,
                  double smoothing, Global<T> gradient, Global<double> losses) {

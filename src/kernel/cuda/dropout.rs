@@ -14,15 +14,15 @@ pub fn apply<E: CudaElement>(gpu: &Gpu, key: u64, p: f64, x: View<'_, E>, y: Vie
     run(gpu, key, p, x, y, Write::Replace)
 }
 
-/// `grad_x += cotangent keep / (1 - p)`, with the mask of [`apply`].
+/// `grad_x += grad_output keep / (1 - p)`, with the mask of [`apply`].
 pub fn apply_accumulate<E: CudaElement>(
     gpu: &Gpu,
     key: u64,
     p: f64,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
-    run(gpu, key, p, cotangent, grad_x, Write::Add)
+    run(gpu, key, p, grad_output, grad_x, Write::Add)
 }
 
 fn run<E: CudaElement>(

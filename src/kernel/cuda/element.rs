@@ -19,7 +19,8 @@ pub trait CudaElement: Element + Dtype + DeviceRepr + ValidAsZeroBits + CudaType
     /// cuBLAS' product of matrices in this type.
     ///
     /// # Safety
-    /// The matrices lie in the memory of the device that the handle is of, which nobody else uses meanwhile but on its stream.
+    /// The matrices lie in the memory of the device that the handle is of, which nobody else uses meanwhile but on its
+    /// stream.
     #[doc(hidden)]
     unsafe fn gemm(blas: &CudaBlas, call: &Gemm<Self>) -> Result<(), CublasError>;
 }
@@ -45,7 +46,8 @@ macro_rules! cuda_element {
 
             unsafe fn gemm(blas: &CudaBlas, call: &Gemm<Self>) -> Result<(), CublasError> {
                 let Gemm { operations, sizes: [m, n, k], pointers: [a, b, c], strides, beta } = *call;
-                // SAFETY: the caller's; alpha and beta are read before the call returns, as cuBLAS does with those of the host.
+                // SAFETY: the caller's; alpha and beta are read before the call returns, as cuBLAS does with those of
+                // the host.
                 unsafe {
                     cudarc::cublas::result::$gemm(
                         *blas.handle(),

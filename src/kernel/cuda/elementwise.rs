@@ -5,7 +5,7 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, blocks_over, module};
 use super::walk::Sizes;
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::Layout;
+use crate::kernel::cpu::ChannelsLayout;
 
 const MODULE: Module = module!("elementwise", ["elementwise_add", "elementwise_scale", "elementwise_add_bias"]);
 
@@ -53,7 +53,7 @@ pub fn scale<E: CudaElement>(gpu: &Gpu, x: ViewMut<'_, E>, factor: f64) -> Resul
 /// `y[n, c, s] += bias[c]`.
 pub(super) fn add_bias<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     bias: View<'_, E>,
     y: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {

@@ -69,8 +69,8 @@ pub fn product<E: CudaElement>(
         beta: if write == Write::Add { E::one() } else { E::zero() },
     };
     gpu.device.bind_to_thread()?;
-    // SAFETY: each matrix fills its view, as asserted here and in `Factor::new`, and the views borrow the memory. The handle
-    // works on the stream of the device.
+    // SAFETY: each matrix fills its view, as asserted here and in `Factor::new`, and the views borrow the memory. The
+    // handle works on the stream of the device.
     Ok(unsafe { E::gemm(&gpu.blas, &call) }?)
 }
 

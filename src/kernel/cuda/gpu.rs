@@ -30,7 +30,8 @@ pub(super) fn blocks_over<E>(elements: usize) -> u32 {
 ///
 /// # Errors
 ///
-/// [`Error::Device`](crate::Error::Device) without a GPU, or with none of this number, which dfdx's own constructor panics on.
+/// [`Error::Device`](crate::Error::Device) without a GPU, or with none of this number, which dfdx's own constructor
+/// panics on.
 pub fn open(number: usize, seed: u64) -> Result<Cuda, crate::Error> {
     let driver = |error: DriverError| crate::Error::device(error);
     result::init().map_err(driver)?;
@@ -89,8 +90,8 @@ impl Gpu {
 
     /// Elements that hold anything, and at least one. For kernels that write all that is read.
     pub(super) fn unfilled<T: DeviceRepr>(&self, len: usize) -> Result<CudaSlice<T>, CudaError> {
-        // SAFETY: memory of the device, which nothing on the host reads before a kernel or a copy wrote it; every bit pattern
-        // is a value of the numbers that it holds.
+        // SAFETY: memory of the device, which nothing on the host reads before a kernel or a copy wrote it; every bit
+        // pattern is a value of the numbers that it holds.
         Ok(unsafe { self.device.alloc(len.max(1)) }?)
     }
 
@@ -105,8 +106,8 @@ impl Gpu {
     /// Launches the kernel of this name in type `E`, with [`THREADS`] in each block, on the stream of the device.
     ///
     /// # Safety
-    /// The arguments are of the types of the kernel's parameters, and every element that it reads or writes for them lies in
-    /// the memory that a pointer among them points to, which nobody else uses meanwhile but on the same stream.
+    /// The arguments are of the types of the kernel's parameters, and every element that it reads or writes for them
+    /// lies in the memory that a pointer among them points to, which nobody else uses meanwhile but on the same stream.
     pub(super) unsafe fn launch<E: CudaElement, P>(
         &self,
         module: &Module,
@@ -161,7 +162,8 @@ pub(super) struct Module {
     pub kernels: &'static [&'static str],
 }
 
-/// The module of the file of this name: its kernels in both element types, and those in one type only, by their whole names.
+/// The module of the file of this name: its kernels in both element types, and those in one type only, by their whole
+/// names.
 macro_rules! module {
     ($file:literal, [$($kernel:literal),* $(,)?] $(, also [$($whole:literal),* $(,)?])?) => {
         $crate::kernel::cuda::gpu::Module {

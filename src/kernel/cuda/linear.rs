@@ -1,12 +1,12 @@
 //! The linear layer: `y = x weight^T + bias` and its gradients.
 //!
-//! Shapes: `x` `[n, i]`, `weight` `[o, i]`, `bias` `[o]`, `y` and the cotangent `[n, o]`, all row-major.
+//! Shapes: `x` `[n, i]`, `weight` `[o, i]`, `bias` `[o]`, `y` and the gradient of the output `[n, o]`, all row-major.
 
 use dfdx::tensor::CudaError;
 
 use super::gemm::{Factor, product};
 use super::{CudaElement, Gpu, View, ViewMut, elementwise, sums};
-use crate::kernel::cpu::{Layout, Write};
+use crate::kernel::cpu::{ChannelsLayout, Write};
 
 /// `y = x weight^T + bias`.
 #[allow(clippy::too_many_arguments)]
@@ -23,12 +23,12 @@ pub fn forward<E: CudaElement>(
     let (x, weight) = (Factor::new(x, n, i), Factor::new(weight, o, i));
     product(gpu, x, weight.transposed(), y.reborrow(), Write::Replace)?;
     match bias {
-        Some(bias) => elementwise::add_bias(gpu, Layout { outer: n, channels: o, inner: 1 }, bias, y),
+        Some(bias) => elementwise::add_bias(gpu, ChannelsLayout { outer: n, channels: o, inner: 1 }, bias, y),
         None => Ok(()),
     }
 }
 
-/// `grad_x = cotangent weight` or `grad_x += cotangent weight`.
+/// `grad_x = grad_output weight` or `grad_x += grad_output weight`.
 #[allow(clippy::too_many_arguments)]
 pub fn backward_input<E: CudaElement>(
     gpu: &Gpu,
@@ -36,33 +36,33 @@ pub fn backward_input<E: CudaElement>(
     i: usize,
     o: usize,
     weight: View<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    product(gpu, Factor::new(cotangent, n, o), Factor::new(weight, o, i), grad_x, write)
+    product(gpu, Factor::new(grad_output, n, o), Factor::new(weight, o, i), grad_x, write)
 }
 
-/// `grad_weight += cotangent^T x`.
+/// `grad_weight += grad_output^T x`.
 pub fn backward_weight<E: CudaElement>(
     gpu: &Gpu,
     n: usize,
     i: usize,
     o: usize,
     x: View<'_, E>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_weight: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
-    product(gpu, Factor::new(cotangent, n, o).transposed(), Factor::new(x, n, i), grad_weight, Write::Add)
+    product(gpu, Factor::new(grad_output, n, o).transposed(), Factor::new(x, n, i), grad_weight, Write::Add)
 }
 
-/// `grad_bias += sum over rows of cotangent`.
+/// `grad_bias += sum over rows of grad_output`.
 pub fn backward_bias<E: CudaElement>(
     gpu: &Gpu,
     n: usize,
     o: usize,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_bias: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
-    sums::add_channel_sums(gpu, Layout { outer: n, channels: o, inner: 1 }, cotangent, grad_bias)
+    sums::add_channel_sums(gpu, ChannelsLayout { outer: n, channels: o, inner: 1 }, grad_output, grad_bias)
 }

@@ -1,7 +1,7 @@
 //! CUDA kernels, on the device and stream of dfdx's [`Cuda`](dfdx::tensor::Cuda).
 //!
-//! One `.cu` file an operation, compiled by `build.rs`, and beside it the Rust file of the same name that launches it. Every
-//! reduction has an order that depends on sizes only: no kernel adds with atomics.
+//! One `.cu` file an operation, compiled by `build.rs`, and beside it the Rust file of the same name that launches it.
+//! Every reduction has an order that depends on sizes only: no kernel adds with atomics.
 
 #[allow(unsafe_code)]
 pub mod activation;

@@ -1,5 +1,5 @@
-// Maximum and average pooling over windows, and the mean of a plane. Gradients are gathered: each element of the input adds
-// up what the windows that it lies in hand it, in ascending order of the windows.
+// Maximum and average pooling over windows, and the mean of a plane. Gradients are gathered: each element of the input
+// adds up what the windows that it lies in hand it, in ascending order of the windows.
 #include "reduce.cuh"
 
 // The twin of `PoolSizes` in `pool2d.rs`.
@@ -36,8 +36,8 @@ DEVICE Windows windows_over(PoolSizes sizes, int position, int count) {
     return {before < 0 ? 0 : before / sizes.stride + 1, last < count ? last : count - 1};
 }
 
-// The winner's place in its window is kept, unless `argmax` is null. The first of equal maxima wins, and a NaN over everything
-// before it; a window that holds nothing above minus infinity is won by its first element on the image.
+// The winner's place in its window is kept, unless `argmax` is null. The first of equal maxima wins, and a NaN over
+// everything before it; a window that holds nothing above minus infinity is won by its first element on the image.
 template <typename T>
 DEVICE void max_pool(PoolSizes sizes, int padding, Global<const T> x, Global<T> y, Global<unsigned char> argmax) {
     const size_t len = sizes.planes * sizes.out_height * sizes.out_width;
@@ -64,7 +64,7 @@ DEVICE void max_pool(PoolSizes sizes, int padding, Global<const T> x, Global<T> 
 }
 
 template <typename T>
-DEVICE void max_pool_backward(PoolSizes sizes, Global<const unsigned char> argmax, Global<const T> cotangent,
+DEVICE void max_pool_backward(PoolSizes sizes, Global<const unsigned char> argmax, Global<const T> grad_output,
                               Global<T> grad_x, int mode) {
     const size_t len = sizes.planes * sizes.in_height * sizes.in_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
@@ -77,7 +77,7 @@ DEVICE void max_pool_backward(PoolSizes sizes, Global<const unsigned char> argma
                 const int k = at.row + sizes.padding - row * sizes.stride;
                 const int l = at.column + sizes.padding - column * sizes.stride;
                 const size_t window = (at.plane * sizes.out_height + row) * sizes.out_width + column;
-                if (argmax[window] == k * sizes.kernel + l) gradient += cotangent[window];
+                if (argmax[window] == k * sizes.kernel + l) gradient += grad_output[window];
             }
         }
         grad_x[i] = gradient;
@@ -113,7 +113,7 @@ DEVICE void average_pool(PoolSizes sizes, int count_padding, Global<const T> x, 
 }
 
 template <typename T>
-DEVICE void average_pool_backward(PoolSizes sizes, int count_padding, Global<const T> cotangent, Global<T> grad_x, int mode) {
+DEVICE void average_pool_backward(PoolSizes sizes, int count_padding, Global<const T> grad_output, Global<T> grad_x, int mode) {
     const size_t len = sizes.planes * sizes.in_height * sizes.in_width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const Place at = place_in(i, sizes.in_height, sizes.in_width);
@@ -123,7 +123,7 @@ DEVICE void average_pool_backward(PoolSizes sizes, int count_padding, Global<con
         for (int row = rows.first; row <= rows.last; row++) {
             for (int column = columns.first; column <= columns.last; column++) {
                 const size_t window = (at.plane * sizes.out_height + row) * sizes.out_width + column;
-                gradient += cotangent[window] / divisor<T>(sizes, count_padding, row, column);
+                gradient += grad_output[window] / divisor<T>(sizes, count_padding, row, column);
             }
         }
         grad_x[i] = gradient;
@@ -143,10 +143,10 @@ DEVICE void global_average_pool(size_t planes, size_t pixels, Global<const T> x,
 
 // `layout`: one channel a plane.
 template <typename T>
-DEVICE void global_average_pool_backward(Layout layout, Global<const T> cotangent, Global<T> grad_x, int mode) {
+DEVICE void global_average_pool_backward(Layout layout, Global<const T> grad_output, Global<T> grad_x, int mode) {
     each_in_channels<T>(layout, aligned16(grad_x), [&](auto width, size_t i, size_t plane) {
         constexpr int WIDTH = decltype(width)::value;
-        const T share = cotangent[plane] / T(layout.inner);
+        const T share = grad_output[plane] / T(layout.inner);
         Pack<T, WIDTH> pack;
         for (int lane = 0; lane < WIDTH; lane++) pack.v[lane] = share;
         deposit(grad_x, i, pack, mode);
@@ -158,21 +158,21 @@ DEVICE void global_average_pool_backward(Layout layout, Global<const T> cotangen
            (PoolSizes sizes, int padding, Global<const T> x, Global<T> y, Global<unsigned char> argmax)) {                  \
         max_pool<T>(sizes, padding, x, y, argmax);                                                                      \
     }                                                                                                                   \
-    KERNEL(pool2d_max_backward##SUFFIX, (PoolSizes sizes, Global<const unsigned char> argmax, Global<const T> cotangent,    \
+    KERNEL(pool2d_max_backward##SUFFIX, (PoolSizes sizes, Global<const unsigned char> argmax, Global<const T> grad_output,    \
                                          Global<T> grad_x, int mode)) {                                                 \
-        max_pool_backward<T>(sizes, argmax, cotangent, grad_x, mode);                                                   \
+        max_pool_backward<T>(sizes, argmax, grad_output, grad_x, mode);                                                   \
     }                                                                                                                   \
     KERNEL(pool2d_average##SUFFIX, (PoolSizes sizes, int count_padding, Global<const T> x, Global<T> y)) {                  \
         average_pool<T>(sizes, count_padding, x, y);                                                                    \
     }                                                                                                                   \
     KERNEL(pool2d_average_backward##SUFFIX,                                                                             \
-           (PoolSizes sizes, int count_padding, Global<const T> cotangent, Global<T> grad_x, int mode)) {                   \
-        average_pool_backward<T>(sizes, count_padding, cotangent, grad_x, mode);                                        \
+           (PoolSizes sizes, int count_padding, Global<const T> grad_output, Global<T> grad_x, int mode)) {                   \
+        average_pool_backward<T>(sizes, count_padding, grad_output, grad_x, mode);                                        \
     }                                                                                                                   \
     KERNEL(pool2d_global##SUFFIX, (size_t planes, size_t pixels, Global<const T> x, Global<T> y)) {                     \
         global_average_pool<T>(planes, pixels, x, y);                                                                   \
     }                                                                                                                   \
-    KERNEL(pool2d_global_backward##SUFFIX, (Layout layout, Global<const T> cotangent, Global<T> grad_x, int mode)) {    \
-        global_average_pool_backward<T>(layout, cotangent, grad_x, mode);                                               \
+    KERNEL(pool2d_global_backward##SUFFIX, (Layout layout, Global<const T> grad_output, Global<T> grad_x, int mode)) {    \
+        global_average_pool_backward<T>(layout, grad_output, grad_x, mode);                                               \
     }
 FOR_EACH_TYPE(KERNELS)

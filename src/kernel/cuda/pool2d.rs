@@ -7,7 +7,7 @@ use super::gpu::{Module, blocks, blocks_over, module};
 use super::walk::{self, mode};
 use super::{CudaElement, Gpu, View, ViewMut};
 use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
-use crate::kernel::cpu::{Layout, Write};
+use crate::kernel::cpu::{ChannelsLayout, Write};
 
 const MODULE: Module = module!(
     "pool2d",
@@ -81,21 +81,22 @@ pub fn max_pool<E: CudaElement>(
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_max", blocks(y.len()), arguments) }
 }
 
-/// The gradient of each element, written or added: the cotangents of the windows that it won; `argmax` is [`max_pool`]'s.
+/// The gradient of each element, written or added: the gradients of the outputs of the windows that it won; `argmax` is
+/// [`max_pool`]'s.
 pub fn max_pool_backward<E: CudaElement>(
     gpu: &Gpu,
     shape: PoolShape,
     argmax: &CudaSlice<u8>,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    shape.check(grad_x.len(), cotangent.len());
-    assert!(View::of(argmax).len() >= cotangent.len());
+    shape.check(grad_x.len(), grad_output.len());
+    assert!(View::of(argmax).len() >= grad_output.len());
     if grad_x.is_empty() {
         return Ok(());
     }
-    let arguments = (PoolSizes::from(shape), argmax, cotangent.pointer(), grad_x.pointer(), mode(write));
+    let arguments = (PoolSizes::from(shape), argmax, grad_output.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_max_backward", blocks(grad_x.len()), arguments) }
 }
@@ -117,21 +118,21 @@ pub fn average_pool<E: CudaElement>(
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_average", blocks(y.len()), arguments) }
 }
 
-/// The gradient of each element, written or added: `cotangent / divisor` of each window that it lies in.
+/// The gradient of each element, written or added: `grad_output / divisor` of each window that it lies in.
 pub fn average_pool_backward<E: CudaElement>(
     gpu: &Gpu,
     shape: PoolShape,
     count_padding: bool,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    shape.check(grad_x.len(), cotangent.len());
+    shape.check(grad_x.len(), grad_output.len());
     if grad_x.is_empty() {
         return Ok(());
     }
     let sizes = PoolSizes::from(shape);
-    let arguments = (sizes, i32::from(count_padding), cotangent.pointer(), grad_x.pointer(), mode(write));
+    let arguments = (sizes, i32::from(count_padding), grad_output.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_average_backward", blocks(grad_x.len()), arguments) }
 }
@@ -152,20 +153,20 @@ pub fn global_average_pool<E: CudaElement>(
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_global", blocks(32 * y.len()), arguments) }
 }
 
-/// `grad_x[i, ..] = cotangent[i] / pixels`, or adds it.
+/// `grad_x[i, ..] = grad_output[i] / pixels`, or adds it.
 pub fn global_average_pool_backward<E: CudaElement>(
     gpu: &Gpu,
     pixels: usize,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    assert_eq!(grad_x.len(), cotangent.len() * pixels);
+    assert_eq!(grad_x.len(), grad_output.len() * pixels);
     if grad_x.is_empty() {
         return Ok(());
     }
-    let layout = Layout { outer: 1, channels: cotangent.len(), inner: pixels };
-    let arguments = (walk::Sizes::from(layout), cotangent.pointer(), grad_x.pointer(), mode(write));
+    let layout = ChannelsLayout { outer: 1, channels: grad_output.len(), inner: pixels };
+    let arguments = (walk::Sizes::from(layout), grad_output.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are asserted above.
     unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_global_backward", blocks_over::<E>(grad_x.len()), arguments) }
 }

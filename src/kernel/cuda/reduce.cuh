@@ -1,14 +1,14 @@
-// Sums over the elements of each channel, in an order that depends on sizes only: first partial results, in double, of a few
-// dozen elements a thread each, then their sum.
+// Sums over the elements of each channel, in an order that depends on sizes only: first partial results, in double, of
+// a few dozen elements a thread each, then their sum.
 #pragma once
 
 #include "walk.cuh"
 
 // How the elements of the channels are cut: the twin of `Reduction` in `reduce.rs`.
 //
-// Wide channels, by planes: a slice is `length` of the `outer * inner` elements of a channel, a multiple of the lanes; one
-// block sums it. Narrow ones, by columns: a row is the `channels * inner` elements of one sample, and a slice `length` rows;
-// one thread sums one column of it, so that neighbours read neighbours.
+// Wide channels, by planes: a slice is `length` of the `outer * inner` elements of a channel, a multiple of the lanes;
+// one block sums it. Narrow ones, by columns: a row is the `channels * inner` elements of one sample, and a slice
+// `length` rows; one thread sums one column of it, so that neighbours read neighbours.
 struct Reduction {
     Layout layout;
     size_t planar, slices, length;
@@ -97,8 +97,8 @@ DEVICE void column_sums(Reduction reduction, Global<double> partials, Body body)
     }
 }
 
-// Writes the partial sums. `body(Width<WIDTH>, i, channel, sums)` adds what belongs to the `WIDTH` elements from `i` on, which
-// are of this channel, to its `N` sums. `aligned`: whether all tensors begin at 16 bytes.
+// Writes the partial sums. `body(Width<WIDTH>, i, channel, sums)` adds what belongs to the `WIDTH` elements from `i`
+// on, which are of this channel, to its `N` sums. `aligned`: whether all tensors begin at 16 bytes.
 template <typename T, int N, typename Body>
 DEVICE void partial_sums(Reduction reduction, bool aligned, Global<double> partials, Body body) {
     if (!reduction.planar) {

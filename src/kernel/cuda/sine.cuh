@@ -1,7 +1,9 @@
-// Sine and cosine in full precision, without the arrays in local memory with which CUDA's own ones reduce large arguments.
+// Sine and cosine in full precision, without the arrays in local memory with which CUDA's own ones reduce large
+// arguments.
 //
-// Polynomials: Cephes `sinf` and `cosf` (S. L. Moshier, Methods and Programs for Mathematical Functions). Argument reduction:
-// Cody and Waite up to 1e4, as on the CPU; beyond that Payne and Hanek, for which a `float` needs 96 bits of 2 / pi.
+// Polynomials: Cephes `sinf` and `cosf` (S. L. Moshier, Methods and Programs for Mathematical Functions). Argument
+// reduction: Cody and Waite up to 1e4, as on the CPU; beyond that Payne and Hanek, for which a `float` needs 96 bits of
+// 2 / pi.
 #pragma once
 
 #include <cstring>
@@ -58,8 +60,8 @@ DEVICE void sin_cos(float x, float& sine, float& cosine) {
     int quadrant;
     if (fabsf(x) <= 1.0e4f) {
         const float n = -rintf(x * 0.63661977236758134f);
-        // pi / 2 in three parts, each the rest rounded to 24 bits. The first difference is exact; the third matters only where
-        // the result is small.
+        // pi / 2 in three parts, each the rest rounded to 24 bits. The first difference is exact; the third matters
+        // only where the result is small.
         r = fmaf(n, -1.7151245100058819e-15f, fmaf(n, 7.549790126404332e-8f, fmaf(n, 1.570796251296997f, x)));
         quadrant = -int(n);
     } else {

@@ -22,7 +22,7 @@ DEVICE void forward(SubsampleSizes sizes, Global<const T> x, Global<T> y) {
 }
 
 template <typename T>
-DEVICE void backward(SubsampleSizes sizes, Global<const T> cotangent, Global<T> grad_x, int mode) {
+DEVICE void backward(SubsampleSizes sizes, Global<const T> grad_output, Global<T> grad_x, int mode) {
     const size_t len = sizes.batch * sizes.in_channels * sizes.height * sizes.width;
     for (size_t i = grid_thread(); i < len; i += grid_threads()) {
         const size_t line = divide(i, sizes.width), column = i - line * sizes.width;
@@ -31,7 +31,7 @@ DEVICE void backward(SubsampleSizes sizes, Global<const T> cotangent, Global<T> 
         const size_t out_row = divide(row, sizes.stride), out_column = divide(column, sizes.stride);
         if (out_row * sizes.stride == row && out_column * sizes.stride == column) {
             const size_t to = image * sizes.out_channels + sizes.before + channel;
-            const T gradient = cotangent[(to * sizes.out_height + out_row) * sizes.out_width + out_column];
+            const T gradient = grad_output[(to * sizes.out_height + out_row) * sizes.out_width + out_column];
             grad_x[i] = mode == ADD ? grad_x[i] + gradient : gradient;
         } else if (mode == REPLACE) {
             grad_x[i] = 0;
@@ -41,7 +41,7 @@ DEVICE void backward(SubsampleSizes sizes, Global<const T> cotangent, Global<T> 
 
 #define KERNELS(T, SUFFIX)                                                                                      \
     KERNEL(subsample_forward##SUFFIX, (SubsampleSizes sizes, Global<const T> x, Global<T> y)) { forward<T>(sizes, x, y); } \
-    KERNEL(subsample_backward##SUFFIX, (SubsampleSizes sizes, Global<const T> cotangent, Global<T> grad_x, int mode)) {  \
-        backward<T>(sizes, cotangent, grad_x, mode);                                                            \
+    KERNEL(subsample_backward##SUFFIX, (SubsampleSizes sizes, Global<const T> grad_output, Global<T> grad_x, int mode)) {  \
+        backward<T>(sizes, grad_output, grad_x, mode);                                                            \
     }
 FOR_EACH_TYPE(KERNELS)

@@ -65,15 +65,15 @@ pub fn forward<E: CudaElement>(
 pub fn backward<E: CudaElement>(
     gpu: &Gpu,
     shape: Subsample,
-    cotangent: View<'_, E>,
+    grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    assert!(grad_x.len() == shape.input_len() && cotangent.len() == shape.output_len());
+    assert!(grad_x.len() == shape.input_len() && grad_output.len() == shape.output_len());
     if grad_x.is_empty() {
         return Ok(());
     }
-    let arguments = (SubsampleSizes::from(shape), cotangent.pointer(), grad_x.pointer(), mode(write));
+    let arguments = (SubsampleSizes::from(shape), grad_output.pointer(), grad_x.pointer(), mode(write));
     // SAFETY: the lengths are those of the shape.
     unsafe { gpu.launch::<E, _>(&MODULE, "subsample_backward", blocks(grad_x.len()), arguments) }
 }

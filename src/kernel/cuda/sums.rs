@@ -6,14 +6,14 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, module};
 use super::reduce::{Reduction, finishing_blocks};
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::Layout;
+use crate::kernel::cpu::ChannelsLayout;
 
 const MODULE: Module = module!("sums", ["sums_partial", "sums_add"]);
 
 /// `to[c] += sum over n and s of x[n, c, s]`, summed in a fixed order and finished in `f64`.
 pub fn add_channel_sums<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: View<'_, E>,
     to: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
@@ -32,7 +32,7 @@ pub fn add_channel_sums<E: CudaElement>(
 /// Adds the sum of each channel's partial results, which were computed by the [`Reduction`] of the layout.
 pub fn add_partials<E: CudaElement>(
     gpu: &Gpu,
-    layout: Layout,
+    layout: ChannelsLayout,
     partials: View<'_, f64>,
     to: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {

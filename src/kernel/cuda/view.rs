@@ -1,9 +1,10 @@
 //! The one window into dfdx's storage on [`Cuda`]: device slices, as kernels take them.
 //!
-//! dfdx keeps a tensor's buffer private, and its pointer has no public accessor. What is public is `Debug`: the text of a
-//! tensor begins with the pointer and the length of its buffer (`Tensor { id: …, data: CachableCudaSlice { data: CudaSlice {
-//! cu_device_ptr: N, len: L, …`). A writer that ends the formatting after the length reads both in microseconds, before any
-//! element is copied. The versions of dfdx and cudarc are pinned for it, and a test reads a known slice this way.
+//! dfdx keeps a tensor's buffer private, and its pointer has no public accessor. What is public is `Debug`: the text of
+//! a tensor begins with the pointer and the length of its buffer
+//! (`Tensor { id: …, data: CachableCudaSlice { data: CudaSlice { cu_device_ptr: N, len: L, …`). A writer that ends the
+//! formatting after the length reads both in microseconds, before any element is copied. The versions of dfdx and
+//! cudarc are pinned for it, and a test reads a known slice this way.
 
 use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
@@ -145,11 +146,12 @@ impl<E> DevicePtrMut<E> for ViewMut<'_, E> {
     }
 }
 
-/// The elements of a tensor, in row-major order. The caller made it [contiguous](dfdx::tensor_ops::ReshapeTo::contiguous).
+/// The elements of a tensor, in row-major order. The caller made it
+/// [contiguous](dfdx::tensor_ops::ReshapeTo::contiguous).
 ///
 /// # Panics
-/// If the text of the tensor is not what the pinned versions write, or if the buffer is not as long as the tensor, as that
-/// of a broadcast one.
+/// If the text of the tensor is not what the pinned versions write, or if the buffer is not as long as the tensor, as
+/// that of a broadcast one.
 pub fn read<S: Shape, E: Unit>(tensor: &Tensor<S, E, Cuda>) -> View<'_, E> {
     let mut text = Beginning { text: [0; CAPACITY], len: 0 };
     // Ends with an error as soon as the text is there; that is how it ends.

@@ -2,9 +2,9 @@
 
 use cudarc::driver::DeviceRepr;
 
-use crate::kernel::cpu::{Layout, Write};
+use crate::kernel::cpu::{ChannelsLayout, Write};
 
-/// The twin of `Layout` in `walk.cuh`.
+/// The twin of `ChannelsLayout` in `walk.cuh`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -16,8 +16,8 @@ pub struct Sizes {
 // SAFETY: three numbers, laid out as C does and the kernels expect.
 unsafe impl DeviceRepr for Sizes {}
 
-impl From<Layout> for Sizes {
-    fn from(Layout { outer, channels, inner }: Layout) -> Self {
+impl From<ChannelsLayout> for Sizes {
+    fn from(ChannelsLayout { outer, channels, inner }: ChannelsLayout) -> Self {
         Self { outer, channels, inner }
     }
 }

@@ -153,7 +153,7 @@ fn the_fused_layer_equals_the_formula_composed_of_dfdx_operations() {
     let dev = Cpu::default();
     let layer = shaken::<builder::Act<Pvlu, 3>>(5);
     let x = random::<Rank4<2, 3, 3, 3>, f64>(Default::default(), 6);
-    let cotangent = random::<Rank4<2, 3, 3, 3>, f64>(Default::default(), 7);
+    let grad_output = random::<Rank4<2, 3, 3, 3>, f64>(Default::default(), 7);
 
     let fused = layer.forward(x.leaky_trace());
     let composed = {
@@ -162,8 +162,8 @@ fn the_fused_layer_equals_the_formula_composed_of_dfdx_operations() {
         x.leaky_trace().relu() + alpha * (beta * x.leaky_trace()).sin()
     };
     assert!(distance(&fused.as_vec(), &composed.as_vec()) < 1e-14);
-    let fused = (fused * cotangent.clone()).sum::<Rank0, _>().backward();
-    let composed = (composed * cotangent).sum::<Rank0, _>().backward();
+    let fused = (fused * grad_output.clone()).sum::<Rank0, _>().backward();
+    let composed = (composed * grad_output).sum::<Rank0, _>().backward();
     assert!(distance(&fused.get(&x).as_vec(), &composed.get(&x).as_vec()) < 1e-13);
     assert!(distance(&fused.get(layer.alpha()).as_vec(), &composed.get(layer.alpha()).as_vec()) < 1e-13);
     assert!(distance(&fused.get(layer.beta()).as_vec(), &composed.get(layer.beta()).as_vec()) < 1e-13);

@@ -8,17 +8,17 @@ use super::*;
 use crate::activation::{BUILT_IN, Chosen, Definition, PRelu, Param, Pvlu, Relu, find};
 use crate::layer::builder;
 
-/// Name, role and values of every tensor.
-fn tensors(net: &dyn Walk<f64, Cpu>) -> Vec<(String, Role, Vec<f64>)> {
-    struct See(Vec<(String, Role, Vec<f64>)>);
-    impl Walker<f64, Cpu> for See {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
-            self.0.push((slot.path.to_owned(), slot.role, tensor.read()?.into_owned()));
+/// Name, kind and values of every tensor.
+fn tensors(net: &dyn Visit<f64, Cpu>) -> Vec<(String, ParamKind, Vec<f64>)> {
+    struct See(Vec<(String, ParamKind, Vec<f64>)>);
+    impl Visitor<f64, Cpu> for See {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+            self.0.push((slot.path.to_owned(), slot.kind, tensor.read()?.into_owned()));
             Ok(())
         }
     }
     let mut see = See(Vec::new());
-    net.walk(&mut Path::root(), &mut see).unwrap();
+    net.visit(&mut Path::root(), &mut see).unwrap();
     see.0
 }
 
@@ -30,7 +30,7 @@ fn computed<A: crate::activation::Activation>(
 ) -> (Vec<f64>, Vec<(String, Vec<f64>)>)
 where
     Net<A>: BuildOnDevice<Cpu, f64>,
-    <Net<A> as BuildOnDevice<Cpu, f64>>::Built: Walk<f64, Cpu>
+    <Net<A> as BuildOnDevice<Cpu, f64>>::Built: Visit<f64, Cpu>
         + Module<Tracked<(Const<2>, Const<3>, Const<6>, Const<5>)>, Output = Tracked<(Const<2>, Const<4>)>, Error = Error>,
 {
     let x = random::<Rank4<2, 3, 6, 5>, f64>(Default::default(), 3);
@@ -38,7 +38,7 @@ where
     let values = view::read(&y).into_owned();
     let mut gradients = try_backward(weigh(y, &noise(values.len(), 5))).unwrap();
     let mut collect = Collect { gradients: &mut gradients, found: Vec::new() };
-    net.walk(&mut Path::root(), &mut collect).unwrap();
+    net.visit(&mut Path::root(), &mut collect).unwrap();
     (values, collect.found)
 }
 
@@ -53,10 +53,12 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         shake(&mut typed, 7);
         shake(&mut chosen, 7);
         assert_eq!(computed::<Chosen>(&mut chosen), computed::<A>(&mut typed), "{}", A::NAME);
-        let outlined = |net: &dyn Walk<f64, Cpu>| {
+        let outlined = |net: &dyn Visit<f64, Cpu>| {
             let mut seen = Vec::new();
-            net.outline(&mut Path::root(), Extent::image(3, 6, 5), &mut |layer| seen.push((layer.kind, layer.output)))
-                .unwrap();
+            net.summarize(&mut Path::root(), Extent::image(3, 6, 5), &mut |layer| {
+                seen.push((layer.kind, layer.output))
+            })
+            .unwrap();
             seen
         };
         assert_eq!(outlined(&chosen), outlined(&typed));
@@ -112,7 +114,7 @@ fn a_layer_to_any_number_of_outputs_is_the_typed_one_to_the_last_bit() {
     assert_eq!((open.outputs(), tensors(&open).len()), (0, 0));
     set_outputs(&mut open, 5).unwrap();
     assert!(tensors(&open).iter().all(|(.., values)| values.iter().all(|value| *value == 0.0)));
-    Walk::<f64, Cpu>::walk_mut(&mut typed, &mut Path::root(), &mut Zero).unwrap();
+    Visit::<f64, Cpu>::visit_mut(&mut typed, &mut Path::root(), &mut Zero).unwrap();
     shake(&mut typed, 7);
     shake(&mut open, 7);
     assert_eq!(tensors(&open), tensors(&typed));
@@ -137,8 +139,8 @@ fn a_layer_to_any_number_of_outputs_is_the_typed_one_to_the_last_bit() {
 
 struct Zero;
 
-impl WalkerMut<f64, Cpu> for Zero {
-    fn tensor(&mut self, _: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+impl VisitorMut<f64, Cpu> for Zero {
+    fn tensor(&mut self, _: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
         tensor.with_mut(&mut |values| values.fill(0.0))
     }
 }

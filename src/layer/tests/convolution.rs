@@ -69,12 +69,12 @@ fn check_permuted<N, const B: usize, const C: usize, const H: usize, const W: us
     layer: &mut N,
     x: Tensor<Rank4<B, C, H, W>, f64, Cpu>,
 ) where
-    N: Walk<f64, Cpu> + Module<Tracked<Rank4<B, C, H, W>>, Output = Tracked<O>, Error = Error>,
+    N: Visit<f64, Cpu> + Module<Tracked<Rank4<B, C, H, W>>, Output = Tracked<O>, Error = Error>,
 {
     let gradient = |x: &Tensor<Rank4<B, C, H, W>, f64, Cpu>| {
         let y = layer.try_forward(x.clone().track_input()).unwrap();
-        let cotangent = noise(y.shape().num_elements(), 5);
-        let mut gradients = try_backward(weigh(y, &cotangent)).unwrap();
+        let grad_output = noise(y.shape().num_elements(), 5);
+        let mut gradients = try_backward(weigh(y, &grad_output)).unwrap();
         let by_parameter = gradients_of(layer, &mut gradients);
         (by_parameter, gradients.into_gradients().get(x).as_vec())
     };

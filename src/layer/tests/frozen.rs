@@ -18,8 +18,8 @@ type Built = <Net as BuildOnDevice<Cpu, f64>>::Built;
 fn run(net: &Built) -> (Vec<(String, Vec<f64>)>, Vec<f64>) {
     let x = random::<Rank4<2, 2, 4, 4>, f64>(Default::default(), 1);
     let y = net.forward(x.clone().track());
-    let cotangent: Vec<f64> = noise(y.shape().num_elements(), 2);
-    let mut gradients = try_backward(weigh(y, &cotangent)).unwrap();
+    let grad_output: Vec<f64> = noise(y.shape().num_elements(), 2);
+    let mut gradients = try_backward(weigh(y, &grad_output)).unwrap();
     let by_parameter = gradients_of(net, &mut gradients);
     // A gradient that was never written is allocated as zeros here.
     let grad_x = gradients.into_gradients().get_or_alloc_mut(&x).unwrap().to_vec();
@@ -118,8 +118,8 @@ fn dfdx_tapes_work_too() {
     let x = random::<Rank4<2, 2, 4, 4>, f64>(Default::default(), 9);
     let ours = {
         let y = net.forward(x.clone().track_input());
-        let cotangent = vec![1.0; y.shape().num_elements()];
-        let mut gradients = try_backward(weigh(y, &cotangent)).unwrap();
+        let grad_output = vec![1.0; y.shape().num_elements()];
+        let mut gradients = try_backward(weigh(y, &grad_output)).unwrap();
         (gradients_of(&net, &mut gradients), gradients.into_gradients().get(&x).as_vec())
     };
     use dfdx::prelude::SumTo;

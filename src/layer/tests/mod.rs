@@ -47,9 +47,9 @@ pub(super) fn random<S: Shape, E: Element + Dtype>(shape: S, seed: u64) -> Tenso
     Cpu::default().try_tensor_from_vec(noise(shape.num_elements(), seed), shape).unwrap()
 }
 
-/// `sum(y * cotangent)` as a scalar on the same tape.
-pub(super) fn weigh<S: Shape, E: Element + Dtype>(y: Tracked<S, E>, cotangent: &[E]) -> Tracked<Rank0, E> {
-    check::weigh(y, cotangent).unwrap()
+/// `sum(y * grad_output)` as a scalar on the same tape.
+pub(super) fn weigh<S: Shape, E: Element + Dtype>(y: Tracked<S, E>, grad_output: &[E]) -> Tracked<Rank0, E> {
+    check::weigh(y, grad_output).unwrap()
 }
 
 /// Values and gradient of every trained tensor.
@@ -58,8 +58,8 @@ struct Collect<'a, E: Element + Dtype> {
     found: Vec<(String, Vec<E>)>,
 }
 
-impl<E: Element + Dtype> Walker<E, Cpu> for Collect<'_, E> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
+impl<E: Element + Dtype> Visitor<E, Cpu> for Collect<'_, E> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
         if slot.trained {
             let gradient = tensor.gradient(self.gradients)?.unwrap_or_else(|| panic!("{} got no gradient", slot.path));
             self.found.push((slot.path.to_owned(), gradient.to_vec()));
@@ -79,11 +79,11 @@ impl<E: Element + Dtype> Walker<E, Cpu> for Collect<'_, E> {
 
 /// Gradients of the trained tensors of a network by path, in forward order.
 pub(super) fn gradients_of<E: Element + Dtype>(
-    net: &impl Walk<E, Cpu>,
+    net: &impl Visit<E, Cpu>,
     gradients: &mut LeafGradients<E, Cpu>,
 ) -> Vec<(String, Vec<E>)> {
     let mut collect = Collect { gradients, found: Vec::new() };
-    net.walk(&mut Path::root(), &mut collect).unwrap();
+    net.visit(&mut Path::root(), &mut collect).unwrap();
     collect.found
 }
 
@@ -96,7 +96,7 @@ pub(super) fn distance<E: Element>(found: &[E], expected: &[E]) -> f64 {
 }
 
 /// Compares the gradients of input and trained tensors with finite differences.
-pub(super) fn check_gradients<N: Walk<f64, Cpu>, S: Shape, O: Shape>(
+pub(super) fn check_gradients<N: Visit<f64, Cpu>, S: Shape, O: Shape>(
     net: &mut N,
     x: Tensor<S, f64, Cpu>,
     forward: impl Fn(&N, Tracked<S>) -> Tracked<O>,
@@ -109,7 +109,7 @@ pub(super) fn check_gradients<N: Walk<f64, Cpu>, S: Shape, O: Shape>(
 pub(super) fn shaken<M>(seed: u64) -> M::Built
 where
     M: dfdx::nn::BuildOnDevice<Cpu, f64>,
-    M::Built: Walk<f64, Cpu>,
+    M::Built: Visit<f64, Cpu>,
 {
     let mut module = M::build_on_device(&Cpu::seed_from_u64(seed));
     shake(&mut module, seed * 1000);
@@ -117,17 +117,17 @@ where
 }
 
 /// Moves every tensor of a network off its value.
-pub(super) fn shake(net: &mut dyn Walk<f64, Cpu>, seed: u64) {
+pub(super) fn shake(net: &mut dyn Visit<f64, Cpu>, seed: u64) {
     struct Shake(u64);
-    impl WalkerMut<f64, Cpu> for Shake {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+    impl VisitorMut<f64, Cpu> for Shake {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
             self.0 += 1;
             let noise: Vec<f64> = noise(tensor.dims().into_iter().product(), self.0);
-            let scale = if slot.role == Role::RunningVariance { 0.5 } else { 0.3 };
+            let scale = if slot.kind == ParamKind::RunningVariance { 0.5 } else { 0.3 };
             tensor.with_mut(&mut |values| values.iter_mut().zip(&noise).for_each(|(v, n)| *v += scale * n))
         }
     }
-    net.walk_mut(&mut Path::root(), &mut Shake(seed)).unwrap();
+    net.visit_mut(&mut Path::root(), &mut Shake(seed)).unwrap();
 }
 
 /// A permuted view of a random tensor `(W, B, C, H)`, seen as `(B, C, H, W)`.

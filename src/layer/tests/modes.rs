@@ -35,8 +35,8 @@ fn net(mode: Option<Mode>) -> Built {
 /// Running statistics, and how often dropouts drew.
 fn moved(net: &mut Built) -> (Vec<Vec<f64>>, Vec<u64>) {
     struct Statistics(Vec<Vec<f64>>);
-    impl Walker<f64, Cpu> for Statistics {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+    impl Visitor<f64, Cpu> for Statistics {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
             if slot.updated {
                 self.0.push(tensor.read()?.into_owned());
             }
@@ -44,7 +44,7 @@ fn moved(net: &mut Built) -> (Vec<Vec<f64>>, Vec<u64>) {
         }
     }
     let (mut statistics, mut passes) = (Statistics(Vec::new()), Vec::new());
-    net.walk(&mut Path::root(), &mut statistics).unwrap();
+    net.visit(&mut Path::root(), &mut statistics).unwrap();
     net.each_switch(|switches| {
         if let Switches::Dropout(dropout) = switches {
             passes.push(dropout.passes);
@@ -113,11 +113,11 @@ fn frozen_statistics_stay_in_training() {
 #[test]
 fn the_gradients_of_training_are_those_of_the_mode_set_by_hand() {
     let x = random::<Images, f64>(Default::default(), 6);
-    let cotangent = noise::<f64>(3 * 4 * 2 * 3, 7);
+    let grad_output = noise::<f64>(3 * 4 * 2 * 3, 7);
     let gradients = |mode| {
         let mut net = net(mode);
         let y = net.forward_mut(x.clone().track());
-        gradients_of(&net, &mut try_backward(weigh(y, &cotangent)).unwrap())
+        gradients_of(&net, &mut try_backward(weigh(y, &grad_output)).unwrap())
     };
     assert_eq!(gradients(None), gradients(Some(Mode::Train)));
 }

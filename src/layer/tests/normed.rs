@@ -96,14 +96,14 @@ fn their_tensors_have_paths_of_their_own_and_what_a_layer_refuses_is_refused() {
     use dfdx::prelude::{Axes4, PermuteTo};
     let mut net = shaken::<Normed<3, 1, 1, true>>(10);
     struct Paths(Vec<String>);
-    impl Walker<f64, Cpu> for Paths {
-        fn tensor(&mut self, slot: Slot<'_>, _: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+    impl Visitor<f64, Cpu> for Paths {
+        fn tensor(&mut self, slot: NamedTensor<'_>, _: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
             self.0.push(slot.path.to_owned());
             Ok(())
         }
     }
     let mut paths = Paths(Vec::new());
-    net.walk(&mut Path::root(), &mut paths).unwrap();
+    net.visit(&mut Path::root(), &mut paths).unwrap();
     let expected = ["conv.weight", "conv.bias", "norm.scale", "norm.shift", "norm.running_mean", "norm.running_var"];
     assert_eq!(paths.0, expected);
 

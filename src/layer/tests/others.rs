@@ -73,7 +73,7 @@ fn cross_entropy_is_the_mean_of_the_log_likelihoods() {
     assert!((loss.array() - expected).abs() < 1e-14);
 
     struct Nothing;
-    crate::layer::walk::nothing_to_walk!([] Nothing, |input: Extent| (LayerKind::Flatten, Ok(input)));
+    crate::layer::visit::nothing_to_visit!([] Nothing, |input: Extent| (LayerKind::Flatten, Ok(input)));
     check_gradients(&mut Nothing, logits.clone(), |_, x| try_cross_entropy(x, &labels).unwrap());
     use dfdx::prelude::PermuteTo;
     let transposed = random::<Rank2<3, 4>, f64>(Default::default(), 7).permute::<Rank2<4, 3>, _>();

@@ -12,7 +12,7 @@ use crate::layer::builder;
 const DEFINITION: fn() -> &'static Definition = Definition::of::<PReluElement>;
 
 /// Tells a network the size of its images, and moves its tensors off their start values.
-fn told<N: Walk<f64, Cpu>>(mut net: N, image: Extent) -> N {
+fn told<N: Visit<f64, Cpu>>(mut net: N, image: Extent) -> N {
     choose_activation(&mut net, DEFINITION(), image, |param| param.start).unwrap();
     shake(&mut net, 5);
     net
@@ -109,23 +109,23 @@ fn its_tensors_are_shown_counted_and_trained_as_those_of_other_activations() {
     type Net = (builder::Conv2D<3, 4, 3>, builder::Act<Chosen, 4>, builder::Flatten2D<4, 4, 3, 48>, Dense);
     type Dense = (builder::Linear<48, 5>, builder::Act<Chosen, 5>);
     let mut net = told(Cpu::seed_from_u64(1).build_module::<Net, f64>(), Extent::image(3, 6, 5));
-    struct Dims(Vec<(String, Role, Vec<usize>)>);
-    impl Walker<f64, Cpu> for Dims {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
-            if slot.role == Role::Activation {
-                self.0.push((slot.path.to_owned(), slot.role, tensor.dims()));
+    struct Dims(Vec<(String, ParamKind, Vec<usize>)>);
+    impl Visitor<f64, Cpu> for Dims {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+            if slot.kind == ParamKind::Activation {
+                self.0.push((slot.path.to_owned(), slot.kind, tensor.dims()));
             }
             Ok(())
         }
     }
     let mut dims = Dims(Vec::new());
-    net.walk(&mut Path::root(), &mut dims).unwrap();
+    net.visit(&mut Path::root(), &mut dims).unwrap();
     let expected = [("1.alpha", vec![4, 4, 3]), ("3.1.alpha", vec![5])];
-    assert_eq!(dims.0, expected.map(|(path, dims)| (path.to_owned(), Role::Activation, dims)));
+    assert_eq!(dims.0, expected.map(|(path, dims)| (path.to_owned(), ParamKind::Activation, dims)));
     let found = summary(&net, Extent::image(3, 6, 5)).unwrap();
     assert_eq!(found.layers[1].counts, Counts { trained: 48, ..Counts::default() });
     let mut elements = 0;
-    net.outline(&mut Path::root(), Extent::image(3, 6, 5), &mut |layer| elements += layer.tensor_elements()).unwrap();
+    net.summarize(&mut Path::root(), Extent::image(3, 6, 5), &mut |layer| elements += layer.tensor_elements()).unwrap();
     assert_eq!((elements, found.totals.trained), (found.totals.parameters(), (27 * 4 + 4) + 48 + (49 * 5) + 5));
 
     net.freeze_activations(true);
@@ -185,14 +185,14 @@ fn a_network_of_relu_is_swapped_at_the_type_level_or_by_choice_and_computes_the_
 
 /// Channels of images are what dies, whatever has parameters of its own.
 #[test]
-fn liveness_is_that_of_channels() {
+fn dead_units_are_those_of_channels() {
     let mut layer = Cpu::default().build_module::<builder::Act<Chosen, 3>, f64>();
     choose_activation(&mut layer, DEFINITION(), Extent::image(3, 2, 2), |param| param.start).unwrap();
     let x = Cpu::default().tensor_from_vec(
         vec![-1.0, -1.0, 2.0, -1.0, -1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0],
         (1, Const::<3>, 2, 2),
     );
-    assert_eq!(crate::liveness::watch(|| layer.forward(x)).1, [[true, false, true]]);
+    assert_eq!(crate::dead_units::watch(|| layer.forward(x)).1, [[true, false, true]]);
 }
 
 /// A bias for each element, as a user would write it.

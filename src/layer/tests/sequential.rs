@@ -8,25 +8,25 @@ use crate::activation::Pvlu;
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Linear};
 use crate::sequential;
 
-/// Paths and values of all tensors, and paths of all layers of the outline.
+/// Paths and values of all tensors, and paths of all layers of the summary.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     tensors: Vec<(String, Vec<f64>)>,
     layers: Vec<String>,
 }
 
-impl Walker<f64, Cpu> for Seen {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+impl Visitor<f64, Cpu> for Seen {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
         self.tensors.push((slot.path.to_owned(), tensor.read()?.into_owned()));
         Ok(())
     }
 }
 
-fn see(net: &impl Walk<f64, Cpu>, input: Extent) -> Seen {
+fn see(net: &impl Visit<f64, Cpu>, input: Extent) -> Seen {
     let mut seen = Seen::default();
-    net.walk(&mut Path::root(), &mut seen).unwrap();
+    net.visit(&mut Path::root(), &mut seen).unwrap();
     let mut layers = Vec::new();
-    net.outline(&mut Path::root(), input, &mut |layer| layers.push(layer.path.to_owned())).unwrap();
+    net.summarize(&mut Path::root(), input, &mut |layer| layers.push(layer.path.to_owned())).unwrap();
     Seen { layers, ..seen }
 }
 

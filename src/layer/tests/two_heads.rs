@@ -22,14 +22,14 @@ fn both(net: &Built<Pvlu>, x: Tracked<Images>) -> Tracked<Rank0> {
 
 fn paths(net: &Built<Pvlu>) -> Vec<String> {
     struct Paths(Vec<String>);
-    impl Walker<f64, Cpu> for Paths {
-        fn tensor(&mut self, slot: Slot<'_>, _: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+    impl Visitor<f64, Cpu> for Paths {
+        fn tensor(&mut self, slot: NamedTensor<'_>, _: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
             self.0.push(slot.path.to_owned());
             Ok(())
         }
     }
     let mut paths = Paths(Vec::new());
-    net.walk(&mut Path::root(), &mut paths).unwrap();
+    net.visit(&mut Path::root(), &mut paths).unwrap();
     paths.0
 }
 
@@ -129,7 +129,7 @@ fn its_parts_have_names_in_walks_in_outlines_and_in_dfdx() {
     assert!(paths.iter().all(|path| Part::of(path).map(Part::name) == path.split('.').next()));
     let mut layers = Vec::new();
     let last = net
-        .outline(&mut Path::root(), Extent::image(2, 4, 4), &mut |layer| layers.push(layer.path.to_owned()))
+        .summarize(&mut Path::root(), Extent::image(2, 4, 4), &mut |layer| layers.push(layer.path.to_owned()))
         .unwrap();
     assert_eq!(last, Extent::features(2));
     assert_eq!(layers[3..], ["head.first.0", "head.first.1", "head.first.2", "head.second.0", "head.second.1"]);

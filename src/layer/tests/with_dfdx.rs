@@ -45,7 +45,7 @@ fn they_have_no_tensors_and_a_line_in_the_outline() {
     assert_eq!(swapped.2.modules[1].2.param("alpha").unwrap().as_vec(), [0.0; 3]);
 }
 
-/// `SplitInto` and `AddInto` run, though they are no `Walk`.
+/// `SplitInto` and `AddInto` run, though they are no `Visit`.
 #[test]
 fn dfdx_splits_and_adds_what_these_layers_give() {
     let dev = Cpu::seed_from_u64(4);

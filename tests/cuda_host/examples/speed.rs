@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (y, mut tape) = y.split_tape();
         let loss: Tensor<Rank0, f32, Cuda> = device.tensor_from_vec(vec![0.0], ());
         let (from, to, at) = (Place::of(&y), Place::of(&loss), device.clone());
-        // The output itself is the cotangent.
+        // The output itself is the gradient of the output.
         tape.record(&[], move |flow| {
             to.take(flow)?;
             from.give(flow, |gradient, _| at.copy(<Cuda as Backend<f32>>::read(&y), gradient))
@@ -76,7 +76,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| copy of {:.0} MB | {:.3} | {:.0} GB/s |", bytes / 1e6, copy * 1e3, bandwidth / 1e9);
     // Zeros first, for dfdx fills what it allocates; then one pass reads and one writes.
     println!("| PVLU forward | {:.3} | {:.0} % of 3 passes |", forward * 1e3, 300.0 * bytes / forward / bandwidth);
-    // Forward, the copied cotangent (with its zeros), then x and the cotangent read and the gradient written.
+    // Forward, the copied gradient of the output (with its zeros), then x and the gradient of the output read and the
+    // gradient written.
     println!(
         "| PVLU forward and backward | {:.3} | {:.0} % of 9 passes |",
         both * 1e3,

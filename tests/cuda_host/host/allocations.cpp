@@ -1,5 +1,5 @@
-// The memory of the device: memory of the host with a list of what is live. Fresh and freed memory is spoiled, and so is a
-// zone on both sides of an allocation, which must still be so when it is freed.
+// The memory of the device: memory of the host with a list of what is live. Fresh and freed memory is spoiled, and so
+// is a zone on both sides of an allocation, which must still be so when it is freed.
 #include "allocations.h"
 
 #include <cstdlib>

@@ -1,6 +1,6 @@
-// Runs the blocks of a launch. A fiber runs threads one after the other until one of them waits; only then is another fiber
-// started. When all threads of the block ended or wait, those go on whose wait is over, and if there is none, the threads
-// wait for each other for ever: an error.
+// Runs the blocks of a launch. A fiber runs threads one after the other until one of them waits; only then is another
+// fiber started. When all threads of the block ended or wait, those go on whose wait is over, and if there is none, the
+// threads wait for each other for ever: an error.
 #include "block.h"
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// What dfdx's kernels use beyond the vocabulary of ours. They work on plain pointers: nothing is checked. Half precision is
-// there by name only, because each of their files has kernels in it, and ends the launch.
+// What dfdx's kernels use beyond the vocabulary of ours. They work on plain pointers: nothing is checked. Half
+// precision is there by name only, because each of their files has kernels in it, and ends the launch.
 #pragma once
 
 #include "host.cuh"

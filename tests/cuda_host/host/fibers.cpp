@@ -1,5 +1,5 @@
-// Fibers by `ucontext`. Only the first entry goes through it, because it asks the kernel for the mask of signals each time;
-// from then on a fiber is left and entered by `_setjmp` and `_longjmp`, which is some ten times as fast.
+// Fibers by `ucontext`. Only the first entry goes through it, because it asks the kernel for the mask of signals each
+// time; from then on a fiber is left and entered by `_setjmp` and `_longjmp`, which is some ten times as fast.
 #include "fibers.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
-// The words that the kernels of `pvlu` are written in, for a C++ compiler: what `common.cuh` defines for nvcc, defined here
-// so that the stand-in for the driver runs the kernels and checks what they do. Included ahead of each kernel file.
+// The words that the kernels of `pvlu` are written in, for a C++ compiler: what `common.cuh` defines for nvcc, defined
+// here so that the stand-in for the driver runs the kernels and checks what they do. Included ahead of each kernel
+// file.
 #pragma once
 
 #include <math.h>

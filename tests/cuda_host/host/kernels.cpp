@@ -24,7 +24,8 @@ namespace pvlu_host {
 
 void register_kernel(const Kernel& kernel) {
     auto [found, fresh] = kernels().insert({kernel.name, {kernel, false}});
-    // dfdx has this in most of its modules, always the same. Others of one name differ: those of conv2d and convtrans2d.
+    // dfdx has this in most of its modules, always the same. Others of one name differ: those of conv2d and
+    // convtrans2d.
     const bool repeated = strncmp(kernel.name, "fill_with_", 10) == 0;
     if (!fresh && !repeated) found->second.twice = true;
 }

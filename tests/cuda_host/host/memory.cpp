@@ -62,7 +62,8 @@ CUresult cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes) {
     return bytes == 0 ? CUDA_ERROR_INVALID_VALUE : allocate_into(pointer, bytes);
 }
 
-// Unlike the above, gives nothing for nothing: dfdx's device begins with an allocation of no bytes, and a real one lets it.
+// Unlike the above, gives nothing for nothing: dfdx's device begins with an allocation of no bytes, and a real one lets
+// it.
 CUresult cuMemAllocAsync(CUdeviceptr* pointer, size_t bytes, void*) {
     *pointer = 0;
     return bytes == 0 ? CUDA_SUCCESS : allocate_into(pointer, bytes);

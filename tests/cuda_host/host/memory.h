@@ -17,7 +17,8 @@ struct Range {
     uintptr_t base, low, high;
 };
 
-// The last ranges that were asked for. Emptied when memory is freed. Whoever runs a kernel holds the lock of the driver.
+// The last ranges that were asked for. Emptied when memory is freed. Whoever runs a kernel holds the lock of the
+// driver.
 constexpr size_t RANGES = 256;
 extern Range recent_ranges[RANGES];
 
@@ -85,8 +86,8 @@ public:
 
 static_assert(sizeof(Global<float>) == sizeof(void*) && std::is_trivially_copyable_v<Global<float>>);
 
-// An array of `__shared__` memory. Blocks run one after the other, so one is enough for all: what is in it is spoiled when
-// a block first enters, and so is a zone on both sides, which must still be so when the block ends.
+// An array of `__shared__` memory. Blocks run one after the other, so one is enough for all: what is in it is spoiled
+// when a block first enters, and so is a zone on both sides, which must still be so when the block ends.
 class SharedZone {
     uint64_t block = 0;
 

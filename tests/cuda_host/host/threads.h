@@ -18,7 +18,8 @@ extern Index threadIdx, blockIdx, blockDim, gridDim;
 // Returns when all threads of the block wait here.
 void wait_for_block(const char* file, int line);
 
-// Returns when all threads of the warp wait here: what the thread `delta` further handed in, or `value` if there is none.
+// Returns when all threads of the warp wait here: what the thread `delta` further handed in, or `value` if there is
+// none.
 uint64_t shuffle_bits(const char* file, int line, uint64_t value, int delta);
 
 template <typename T>

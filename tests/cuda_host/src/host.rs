@@ -36,6 +36,7 @@ pub fn allocated() -> usize {
 
 /// What went wrong last in a call of this thread into the driver; empty if nothing did.
 pub fn last_error() -> String {
-    // SAFETY: a text that ends with zero and that only calls of this thread change, none of which happens before the copy.
+    // SAFETY: a text that ends with zero and that only calls of this thread change, none of which happens before the
+    // copy.
     unsafe { CStr::from_ptr(pvlu_host_last_error()) }.to_string_lossy().into_owned()
 }

@@ -1,22 +1,22 @@
 //! A stand-in for the CUDA driver and cuBLAS: runs the kernels of `pvlu`, and those of dfdx, without a GPU.
 //!
-//! Linked into a test, it is what dfdx's `Cuda` finds in place of the driver. Device memory is memory of the host. A kernel is
-//! the same source as nvcc compiles, compiled by a C++ compiler: blocks run one after the other, and so do the threads of a
-//! block, each until it waits for others. Our kernels are checked while they run, and a launch fails
+//! Linked into a test, it is what dfdx's `Cuda` finds in place of the driver. Device memory is memory of the host. A
+//! kernel is the same source as nvcc compiles, compiled by a C++ compiler: blocks run one after the other, and so do
+//! the threads of a block, each until it waits for others. Our kernels are checked while they run, and a launch fails
 //!
 //! - that reads or writes outside the allocation that its pointer lies in, in freed memory, or misaligned vectors;
 //! - in which some threads of a block wait at a barrier and others elsewhere, or not at all; likewise lanes of a warp;
 //! - that writes next to an array of a block.
 //!
-//! Fresh memory, and the arrays of a block when it begins, are filled with NaN. A missing barrier shows as a result that
-//! depends on the [order](set_order) in which threads run.
+//! Fresh memory, and the arrays of a block when it begins, are filled with NaN. A missing barrier shows as a result
+//! that depends on the [order](set_order) in which threads run.
 //!
-//! What it cannot show: threads that run at the same time, and so races that no order of whole stretches between two barriers
-//! brings out; streams that overtake each other; what nvcc makes of the source; the accuracy of a GPU's functions; whether
-//! the arguments of a launch are of the types that the kernel takes; an access beyond a slice that stays in its allocation;
-//! memory that dfdx's cache hands out again, which is not fresh; speed. The kernels of dfdx are run, but not checked. What dfdx
-//! compiles at run time (concat, stack, to_dtype, some reshapes) is out of reach, and so are its two convolutions, whose kernels
-//! have the same names.
+//! What it cannot show: threads that run at the same time, and so races that no order of whole stretches between two
+//! barriers brings out; streams that overtake each other; what nvcc makes of the source; the accuracy of a GPU's
+//! functions; whether the arguments of a launch are of the types that the kernel takes; an access beyond a slice that
+//! stays in its allocation; memory that dfdx's cache hands out again, which is not fresh; speed. The kernels of dfdx
+//! are run, but not checked. What dfdx compiles at run time (concat, stack, to_dtype, some reshapes) is out of reach,
+//! and so are its two convolutions, whose kernels have the same names.
 
 #[cfg(feature = "host")]
 #[allow(unsafe_code)]

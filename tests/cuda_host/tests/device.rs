@@ -1,4 +1,5 @@
-//! What the device is to a user: memory that can be read and written, models that move, errors that say what is missing.
+//! What the device is to a user: memory that can be read and written, models that move, errors that say what is
+//! missing.
 
 // Values are made of the system's sine, whose last bits do not matter here.
 #![allow(clippy::disallowed_methods)]
@@ -11,10 +12,10 @@ use dfdx::tensor_ops::{BroadcastTo, ReshapeTo};
 use pvlu::Error;
 use pvlu::activation::{Activation, Param, Pvlu, Real};
 use pvlu::backend::Backend;
+use pvlu::dead_units;
 use pvlu::kernel::cuda::{Gpu, open, view};
 use pvlu::layer::builder::Act;
-use pvlu::layer::{AnyTensor, Mode, Path, Slot, Walk, WalkerMut};
-use pvlu::liveness;
+use pvlu::layer::{AnyTensor, Mode, NamedTensor, Path, Visit, VisitorMut};
 use pvlu_zoo::device::{Device, Mirror};
 use pvlu_zoo::model::{Classifier, Model};
 use pvlu_zoo::resnet::cifar::ResNet20;
@@ -48,8 +49,8 @@ fn a_broadcast_tensor_has_no_elements_side_by_side() {
 #[test]
 fn a_layer_is_written_from_the_host_and_keeps_its_identity() {
     struct Fill;
-    impl WalkerMut<f32, Cuda> for Fill {
-        fn tensor(&mut self, _: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cuda>) -> Result<(), Error> {
+    impl VisitorMut<f32, Cuda> for Fill {
+        fn tensor(&mut self, _: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, Cuda>) -> Result<(), Error> {
             let before = tensor.id();
             tensor.with_mut(&mut |values| values.iter_mut().enumerate().for_each(|(i, value)| *value = i as f32))?;
             assert_eq!(tensor.id(), before);
@@ -59,7 +60,7 @@ fn a_layer_is_written_from_the_host_and_keeps_its_identity() {
     let device = Cuda::default();
     let mut layer = device.build_module::<Act<Pvlu, 3>, f32>();
     let clone = layer.clone();
-    layer.walk_mut(&mut Path::root(), &mut Fill).unwrap();
+    layer.visit_mut(&mut Path::root(), &mut Fill).unwrap();
     assert_eq!(layer.alpha().as_vec(), [0.0, 1.0, 2.0]);
     assert_eq!(clone.alpha().as_vec(), [0.5; 3]);
     let back = layer.to_device(&Cpu::default());
@@ -110,7 +111,7 @@ fn dead_channels_are_seen() {
     let device = Cuda::default();
     let layer = device.build_module::<Act<pvlu::activation::Relu, 2>, f32>();
     let x: Tensor<(usize, Const<2>), f32, _> = device.tensor_from_vec(vec![-1.0, 1.0, -2.0, -1.0], (2, Const));
-    let (_, alive) = liveness::watch(|| layer.forward(x));
+    let (_, alive) = dead_units::watch(|| layer.forward(x));
     assert_eq!(alive, [[false, true]]);
 }
 

@@ -1,5 +1,5 @@
-//! One training step of whole networks, in `f64`, on the device against the CPU: logits, every gradient, and every tensor after
-//! the step.
+//! One training step of whole networks, in `f64`, on the device against the CPU: logits, every gradient, and every
+//! tensor after the step.
 
 mod support;
 
@@ -12,7 +12,7 @@ use dfdx::prelude::SplitTape;
 use dfdx::shapes::Const;
 use dfdx::tensor::{Cpu, Cuda, Tensor};
 use pvlu::activation::Pvlu;
-use pvlu::layer::{Mode, Path, Switch, Walk};
+use pvlu::layer::{Mode, Path, Switch, Visit};
 use pvlu::loss::cross_entropy;
 use pvlu::tape::{GradTape, TrackExt, try_backward};
 use pvlu_zoo::resnet::cifar::ResNet20;
@@ -27,13 +27,13 @@ type Logits<D, T> = Tensor<(usize, Const<10>), f64, D, T>;
 /// A network of the zoo on a device.
 trait Network<D: Tested<f64>>:
     ModuleMut<Batch<D, GradTape<f64, D>>, Output = Logits<D, GradTape<f64, D>>, Error = pvlu::Error>
-    + Walk<f64, D>
+    + Visit<f64, D>
     + TensorCollection<f64, D>
 {
 }
 impl<N, D: Tested<f64>> Network<D> for N where
     N: ModuleMut<Batch<D, GradTape<f64, D>>, Output = Logits<D, GradTape<f64, D>>, Error = pvlu::Error>
-        + Walk<f64, D>
+        + Visit<f64, D>
         + TensorCollection<f64, D>
 {
 }
@@ -53,22 +53,22 @@ where
     let loss = cross_entropy(dfdx::prelude::PutTape::put_tape(values, tape), &labels);
     let mut gradients = try_backward(loss).unwrap();
     let mut collect = Collect { device, gradients: &mut gradients, results: &mut results };
-    net.walk(&mut Path::root(), &mut collect).unwrap();
+    net.visit(&mut Path::root(), &mut collect).unwrap();
     let config =
         SgdConfig { lr: 0.05, momentum: Some(Momentum::Nesterov(0.9)), weight_decay: Some(WeightDecay::L2(1e-3)) };
     Sgd::new(net, config).update(net, &gradients.into_gradients()).unwrap();
     struct After<'a>(&'a mut Results);
-    impl<D: Tested<f64>> pvlu::layer::Walker<f64, D> for After<'_> {
+    impl<D: Tested<f64>> pvlu::layer::Visitor<f64, D> for After<'_> {
         fn tensor(
             &mut self,
-            slot: pvlu::layer::Slot<'_>,
+            slot: pvlu::layer::NamedTensor<'_>,
             tensor: &dyn pvlu::layer::AnyTensor<f64, D>,
         ) -> Result<(), pvlu::Error> {
             self.0.push((format!("{} after the step", slot.path), tensor.read()?.into_owned()));
             Ok(())
         }
     }
-    net.walk(&mut Path::root(), &mut After(&mut results)).unwrap();
+    net.visit(&mut Path::root(), &mut After(&mut results)).unwrap();
     results
 }
 
@@ -98,7 +98,8 @@ fn cifar_resnet20() {
     check::<ResNet20<Pvlu, 10>>(3, 32);
 }
 
-/// Of images of 32 x 32 its last batch norms see a pixel each: differences in the last place grow a hundredfold in every one.
+/// Of images of 32 x 32 its last batch norms see a pixel each: differences in the last place grow a hundredfold in
+/// every one.
 #[test]
 fn resnet50v2() {
     check::<ResNet50V2<Pvlu, 10>>(2, 64);

@@ -1,11 +1,11 @@
 //! How large the images may be that a file says.
 
 use pvlu::activation::Definition;
-use pvlu::layer::{Extent, LayerKind, LayerOutline, Path};
+use pvlu::layer::{Extent, LayerKind, LayerSummary, Path};
 
 use super::CheckpointError;
 use crate::model::Model;
-use crate::registry::Entry;
+use crate::registry::ModelEntry;
 use crate::weights::TensorFile;
 
 /// Bytes that input and output of the widest layer, and the parameters that an activation has for each element, may
@@ -21,7 +21,7 @@ pub const MAX_SAID: u64 = 1 << 29;
 pub(super) fn check(
     model: &dyn Model,
     activation: &'static Definition,
-    entry: &'static Entry,
+    entry: &'static ModelEntry,
     file: &TensorFile,
 ) -> Result<(), CheckpointError> {
     let bytes = widest(model, activation);
@@ -37,13 +37,13 @@ pub(super) fn check(
 fn widest(model: &dyn Model, activation: &'static Definition) -> u64 {
     let (height, width) = model.image();
     let (mut widest, mut parameters) = (0, 0);
-    let mut see = |layer: LayerOutline<'_>| {
+    let mut see = |layer: LayerSummary<'_>| {
         widest = widest.max(layer.input.elements() + layer.output.elements());
         if activation.is_per_element() && matches!(layer.kind, LayerKind::Activation { .. }) {
-            parameters += LayerOutline { kind: LayerKind::Activation { activation }, ..layer }.tensor_elements();
+            parameters += LayerSummary { kind: LayerKind::Activation { activation }, ..layer }.tensor_elements();
         }
     };
     // An error only means that the image does not fit the head, which comes last; the model says so when it is run.
-    let _ = model.net().outline(&mut Path::root(), Extent::image(3, height, width), &mut see);
+    let _ = model.net().summarize(&mut Path::root(), Extent::image(3, height, width), &mut see);
     (widest + parameters) as u64 * size_of::<f32>() as u64
 }

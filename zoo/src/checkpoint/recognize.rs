@@ -6,12 +6,12 @@ use std::fmt;
 use pvlu::activation::{AconC, Activation, LeakyRelu, PRelu, PReluElement, Pvlu, SineRelu, Snake, Swish, Vlu};
 
 use crate::names::{LayerNames, Part, called};
-use crate::registry::{Entry, models};
+use crate::registry::{ModelEntry, models};
 use crate::text::listed;
 use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
 
-/// Names of the models whose layers are exactly those of a file, but for the head: that may be any of the model's, a part of
-/// one, or missing.
+/// Names of the models whose layers are exactly those of a file, but for the head: that may be any of the model's, a
+/// part of one, or missing.
 pub fn models_of(file: &TensorFile) -> Vec<&'static str> {
     models_with(&layers_of(file))
 }
@@ -29,7 +29,7 @@ fn is_activation(layer: &str) -> bool {
 
 /// Names of the models of which these are the layers, but for the head.
 fn models_with(layers: &BTreeSet<&str>) -> Vec<&'static str> {
-    let fits = |entry: &&Entry| {
+    let fits = |entry: &&ModelEntry| {
         ways_of(entry).any(|way| {
             way.trunk.iter().all(|layer| layers.contains(layer.as_str()))
                 && layers.iter().all(|layer| way.trunk.contains(*layer) || way.head.contains(*layer))
@@ -46,7 +46,7 @@ struct Way {
 }
 
 /// The layers of a model in every kind of files that there are of it.
-fn ways_of(entry: &Entry) -> impl Iterator<Item = Way> + use<> {
+fn ways_of(entry: &ModelEntry) -> impl Iterator<Item = Way> + use<> {
     let heads = entry.sides().of_heads().into_iter().map(|side| entry.names((side, side)));
     let named: Vec<_> = heads.map(|names| (called(&names), names)).collect();
     let kinds = named.iter().map(|(called, _)| called.len()).min().unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The binary files of CIFAR-10 and CIFAR-100 (Krizhevsky 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>).
 //!
-//! A file is a run of records without a header: one label byte (CIFAR-10) or two (CIFAR-100), then 3072 bytes of pixels,
-//! planes in the order R, G, B, rows from the top.
+//! A file is a run of records without a header: one label byte (CIFAR-10) or two (CIFAR-100), then 3072 bytes of
+//! pixels, planes in the order R, G, B, rows from the top.
 
 mod form;
 mod locate;
@@ -22,7 +22,7 @@ pub const MAX_RECORDS: u64 = 1_000_000;
 const BUFFER: usize = 1 << 16;
 
 /// One of the two sets.
-struct Layout {
+struct CifarLayout {
     name: &'static str,
     title: &'static str,
     /// The archive of these files, as its publisher calls it.
@@ -37,7 +37,7 @@ struct Layout {
     official: [usize; 2],
 }
 
-static CIFAR10: Layout = Layout {
+static CIFAR10: CifarLayout = CifarLayout {
     name: "cifar10",
     title: "CIFAR-10",
     archive: "cifar-10-binary.tar.gz",
@@ -48,7 +48,7 @@ static CIFAR10: Layout = Layout {
     official: [50_000, 10_000],
 };
 
-static CIFAR100: Layout = Layout {
+static CIFAR100: CifarLayout = CifarLayout {
     name: "cifar100",
     title: "CIFAR-100",
     archive: "cifar-100-binary.tar.gz",
@@ -59,7 +59,7 @@ static CIFAR100: Layout = Layout {
     official: [50_000, 10_000],
 };
 
-impl Layout {
+impl CifarLayout {
     fn label_bytes(&self) -> usize {
         if self.coarse.is_some() { 2 } else { 1 }
     }
@@ -83,21 +83,21 @@ impl Layout {
 }
 
 impl Dataset {
-    /// Reads CIFAR-10: `data_batch_1.bin` and those of `data_batch_2.bin` to `data_batch_5.bin` that are there for training,
-    /// in this order, and `test_batch.bin`. `dir` is the folder of these files or the folder that holds it, whatever its
-    /// name. A set with another number of images than the official 50,000 and 10,000 is read and gets a line in
-    /// [`warnings`](Self::warnings).
+    /// Reads CIFAR-10: `data_batch_1.bin` and those of `data_batch_2.bin` to `data_batch_5.bin` that are there for
+    /// training, in this order, and `test_batch.bin`. `dir` is the folder of these files or the folder that holds it,
+    /// whatever its name. A set with another number of images than the official 50,000 and 10,000 is read and gets a
+    /// line in [`warnings`](Self::warnings).
     ///
     /// # Errors
     ///
-    /// Every [`DataError`] of a file: a missing or ambiguous folder, a missing file, another set, an empty or cut file, a
-    /// label out of range, a failed read.
+    /// Every [`DataError`] of a file: a missing or ambiguous folder, a missing file, another set, an empty or cut file,
+    /// a label out of range, a failed read.
     pub fn open_cifar10(dir: impl AsRef<Path>) -> Result<Self, DataError> {
         open(dir.as_ref(), &CIFAR10)
     }
 
-    /// Reads CIFAR-100: `train.bin` and `test.bin`. The labels are the 100 fine ones, the 20 coarse ones are kept beside
-    /// them. `dir`, warnings and errors are as for [`open_cifar10`](Self::open_cifar10).
+    /// Reads CIFAR-100: `train.bin` and `test.bin`. The labels are the 100 fine ones, the 20 coarse ones are kept
+    /// beside them. `dir`, warnings and errors are as for [`open_cifar10`](Self::open_cifar10).
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Dataset {
     }
 }
 
-fn open(dir: &Path, layout: &'static Layout) -> Result<Dataset, DataError> {
+fn open(dir: &Path, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
     let folder = locate(dir, layout)?;
     let mut files = Vec::new();
     let mut train = Records::new(layout);
@@ -139,14 +139,14 @@ fn open(dir: &Path, layout: &'static Layout) -> Result<Dataset, DataError> {
 
 /// The images read so far, from one file or several.
 struct Records {
-    layout: &'static Layout,
+    layout: &'static CifarLayout,
     pixels: Vec<u8>,
     labels: Vec<u16>,
     coarse: Vec<u8>,
 }
 
 impl Records {
-    fn new(layout: &'static Layout) -> Self {
+    fn new(layout: &'static CifarLayout) -> Self {
         Self { layout, pixels: Vec::new(), labels: Vec::new(), coarse: Vec::new() }
     }
 

@@ -11,7 +11,8 @@ use super::{DataError, Dataset, IMAGE_LEN, Normalization, Split, split};
 use crate::image::{Image, Preprocessing};
 use crate::text;
 
-/// The images of a folder with a folder for each class. Only names are in memory; files are decoded when they are asked for.
+/// The images of a folder with a folder for each class. Only names are in memory; files are decoded when they are asked
+/// for.
 ///
 /// The images of a class are the PNG, JPEG and WebP files in its folder, by the extensions `.png`, `.apng`, `.jpg`,
 /// `.jpeg`, `.jpe`, `.jfif` and `.webp` in either case. Images of other formats (`.bmp`, `.gif`, `.tif`, ...) are an
@@ -200,8 +201,9 @@ impl ImageFolder {
         self
     }
 
-    /// With the labels of a network whose classes are called `names`: a folder `n01440764` or `tench` gets ImageNet's label
-    /// 0 by [`imagenet_ids`](crate::labels::imagenet_ids) or [`of`](crate::labels::of). The folder may lack classes.
+    /// With the labels of a network whose classes are called `names`: a folder `n01440764` or `tench` gets ImageNet's
+    /// label 0 by [`imagenet_ids`](crate::labels::imagenet_ids) or [`of`](crate::labels::of). The folder may lack
+    /// classes.
     ///
     /// # Errors
     ///
@@ -276,8 +278,9 @@ impl ImageFolder {
 }
 
 impl Dataset {
-    /// Reads a folder of images at 32x32, see [`FolderParts::open`], [`FolderParts::to_train`] and [`ImageFolder::split`].
-    /// That a folder was divided, and what was passed over, are lines in [`warnings`](Self::warnings).
+    /// Reads a folder of images at 32x32, see [`FolderParts::open`], [`FolderParts::to_train`] and
+    /// [`ImageFolder::split`]. That a folder was divided, and what was passed over, are lines in
+    /// [`warnings`](Self::warnings).
     ///
     /// # Errors
     ///

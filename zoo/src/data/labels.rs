@@ -1,5 +1,5 @@
-//! Official class names, in label order, as in `batches.meta.txt`, `fine_label_names.txt` and `coarse_label_names.txt` of
-//! the CIFAR binary archives (Krizhevsky 2009).
+//! Official class names, in label order, as in `batches.meta.txt`, `fine_label_names.txt` and `coarse_label_names.txt`
+//! of the CIFAR binary archives (Krizhevsky 2009).
 
 /// Classes of CIFAR-10.
 pub const CIFAR10: [&str; 10] =

@@ -1,6 +1,7 @@
 //! Batches, prepared on other threads, in order.
 //!
-//! Since an image depends on its index and the epoch alone, the batches are the same bit for bit for every number of workers.
+//! Since an image depends on its index and the epoch alone, the batches are the same bit for bit for every number of
+//! workers.
 
 mod ahead;
 
@@ -37,7 +38,8 @@ pub struct LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Shuffled, augmented, one worker, three batches in flight. A [`Normalization`] is the preprocessing of 32x32 images.
+    /// Shuffled, augmented, one worker, three batches in flight. A [`Normalization`] is the preprocessing of 32x32
+    /// images.
     #[must_use]
     pub fn training(
         batch_size: usize,
@@ -219,9 +221,9 @@ impl<S: Images> Loader<S> {
 }
 
 impl Loader {
-    /// All batches of epoch `epoch`, each image once. Epochs are independent: one can be repeated, or started at, to resume a
-    /// training. The threads live until the iterator is dropped, and dropping it early waits for a batch in the making at
-    /// most.
+    /// All batches of epoch `epoch`, each image once. Epochs are independent: one can be repeated, or started at, to
+    /// resume a training. The threads live until the iterator is dropped, and dropping it early waits for a batch in
+    /// the making at most.
     ///
     /// If the system refuses a thread, the batches are prepared on the calling thread; they are the same.
     #[must_use]
@@ -241,8 +243,8 @@ impl Loader {
 }
 
 impl Loader<ImageFolder> {
-    /// As [`Loader::epoch`] of images in memory. A batch with a file that is no image is an error that names the first such
-    /// file; after it comes the next batch.
+    /// As [`Loader::epoch`] of images in memory. A batch with a file that is no image is an error that names the first
+    /// such file; after it comes the next batch.
     #[must_use]
     pub fn epoch(&self, epoch: u64) -> Epoch<Result<Batch, DataError>> {
         self.epoch_at(epoch, 0)
@@ -258,8 +260,8 @@ impl Loader<ImageFolder> {
 pub trait Batches: Send + Sync {
     /// Number of batches in an epoch.
     fn batches(&self) -> usize;
-    /// The batches of an epoch from batch `first` on, each image once: from 0 all of them; from another one those that are
-    /// left of an epoch that was interrupted.
+    /// The batches of an epoch from batch `first` on, each image once: from 0 all of them; from another one those that
+    /// are left of an epoch that was interrupted.
     fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>>;
 
     /// All batches of an epoch, each image once.

@@ -11,8 +11,8 @@
 //! | [`Gaussian`] | blurred images |
 //! | [`Loader`] | batches from memory or from files, prepared ahead on other threads |
 //!
-//! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and the
-//! index of the image. The number of threads and the size of a batch change no bit of any image.
+//! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and
+//! the index of the image. The number of threads and the size of a batch change no bit of any image.
 
 use std::path::PathBuf;
 
@@ -66,8 +66,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set, that of the folder
-    /// for a folder. `None` for a class that the set does not have.
+    /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set, that of the
+    /// folder for a folder. `None` for a class that the set does not have.
     #[must_use]
     pub fn class_name(&self, class: usize) -> Option<String> {
         match (self.name, self.classes) {

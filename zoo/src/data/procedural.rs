@@ -6,8 +6,8 @@
 //! of the images, so a linear classifier of the pixels stays below 30 % on 10 classes, while a small CNN passes 70 % in
 //! four epochs of 4,000 images and 85 % in five. 100 classes need more images than that.
 //!
-//! An image is a function of `(seed, train or test, index)` alone. It is computed with `+ - * /`, square root and floor,
-//! which IEEE 754 defines to the last bit, so it is the same on every machine and for any number of threads.
+//! An image is a function of `(seed, train or test, index)` alone. It is computed with `+ - * /`, square root and
+//! floor, which IEEE 754 defines to the last bit, so it is the same on every machine and for any number of threads.
 
 mod scene;
 mod shape;
@@ -21,21 +21,22 @@ use self::texture::Texture;
 use super::rng::{KeyedRng, Purpose};
 use super::{DataError, Dataset, IMAGE_LEN, Split};
 
-/// Contrast of the texture where it is no part of the class. At full contrast a small CNN needs many epochs to look past it.
+/// Contrast of the texture where it is no part of the class. At full contrast a small CNN needs many epochs to look
+/// past it.
 const NUISANCE_RELIEF: f32 = 0.5;
 
 impl Dataset {
     /// Draws the built-in set, named `procedural`.
     ///
-    /// `classes` is 10 (a class is a shape) or 100 (class `10 * shape + texture`; the coarse label is the shape). Each run
-    /// of `classes` images holds every class once, in an order of its own, so the classes are balanced up to one image.
-    /// Image `i` of a part does not depend on the counts: a larger set begins with the smaller one. Train and test images
-    /// come from separate random sequences.
+    /// `classes` is 10 (a class is a shape) or 100 (class `10 * shape + texture`; the coarse label is the shape). Each
+    /// run of `classes` images holds every class once, in an order of its own, so the classes are balanced up to one
+    /// image. Image `i` of a part does not depend on the counts: a larger set begins with the smaller one. Train and
+    /// test images come from separate random sequences.
     ///
     /// # Errors
     ///
-    /// [`DataError::Setting`] if `classes` is neither 10 nor 100, [`DataError::OutOfMemory`] if the images do not fit in
-    /// memory.
+    /// [`DataError::Setting`] if `classes` is neither 10 nor 100, [`DataError::OutOfMemory`] if the images do not fit
+    /// in memory.
     pub fn procedural(classes: usize, train_count: usize, test_count: usize, seed: u64) -> Result<Self, DataError> {
         if classes != 10 && classes != 100 {
             return Err(DataError::setting("classes of the procedural set", "10 or 100", classes));

@@ -1,7 +1,8 @@
 //! Random numbers keyed by what they are for, never by who draws them.
 //!
-//! A generator is named by `(purpose, seed, step, index)`. The key of ChaCha8 holds the first three and its stream number
-//! the last, so two different names never share a sequence and no thread has a state that its order of work could change.
+//! A generator is named by `(purpose, seed, step, index)`. The key of ChaCha8 holds the first three and its stream
+//! number the last, so two different names never share a sequence and no thread has a state that its order of work
+//! could change.
 //!
 //! The draws are written out here instead of taken from `rand`'s distributions: those may change their values between
 //! versions of `rand`, and an image or an epoch order must not.
@@ -65,8 +66,8 @@ impl KeyedRng {
         low + (high - low) * self.unit()
     }
 
-    /// A direction `(cos, sin)` of uniform angle. A point of the unit disc, scaled to length 1: this needs a square root,
-    /// which IEEE 754 rounds correctly everywhere, and no sine, which it does not.
+    /// A direction `(cos, sin)` of uniform angle. A point of the unit disc, scaled to length 1: this needs a square
+    /// root, which IEEE 754 rounds correctly everywhere, and no sine, which it does not.
     pub(crate) fn direction(&mut self) -> [f32; 2] {
         loop {
             let [x, y] = [self.range(-1.0, 1.0), self.range(-1.0, 1.0)];

@@ -164,9 +164,9 @@ impl Split {
         }
     }
 
-    /// Splits into `(train, held_out)`. Of a class with `n` images the last `floor(fraction * n)` in file order are held
-    /// out; at least one if `n` is two or more, never all. Both parts keep the file order. No seed takes part, so runs with
-    /// different seeds are measured on the same images.
+    /// Splits into `(train, held_out)`. Of a class with `n` images the last `floor(fraction * n)` in file order are
+    /// held out; at least one if `n` is two or more, never all. Both parts keep the file order. No seed takes part, so
+    /// runs with different seeds are measured on the same images.
     ///
     /// # Errors
     ///

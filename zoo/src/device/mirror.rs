@@ -9,8 +9,10 @@ use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::activation::Definition;
 use pvlu::backend::Backend;
-use pvlu::layer::{AnyTensor, Extent, Host, LayerOutline, Path, Slot, SwitchState, Switches, Walk, Walker, WalkerMut};
-use pvlu::liveness;
+use pvlu::dead_units;
+use pvlu::layer::{
+    AnyTensor, Extent, Host, LayerSummary, NamedTensor, Path, SwitchState, Switches, Visit, Visitor, VisitorMut,
+};
 use pvlu::tape::LeafGradients;
 
 use super::worker::Worker;
@@ -79,25 +81,25 @@ struct Contents {
     switches: VecDeque<SwitchState>,
     tensors: VecDeque<Vec<f32>>,
     /// Which tensors.
-    wanted: fn(Slot<'_>) -> bool,
+    wanted: fn(NamedTensor<'_>) -> bool,
 }
 
 /// The switches, and the wanted tensors, of a network.
-fn take<D: Host<f32>>(from: &mut dyn Walk<f32, D>, wanted: fn(Slot<'_>) -> bool) -> Result<Contents, Error> {
+fn take<D: Host<f32>>(from: &mut dyn Visit<f32, D>, wanted: fn(NamedTensor<'_>) -> bool) -> Result<Contents, Error> {
     let mut contents = Contents { switches: VecDeque::new(), tensors: VecDeque::new(), wanted };
-    from.walk_mut(&mut Path::root(), &mut Take(&mut contents))?;
+    from.visit_mut(&mut Path::root(), &mut Take(&mut contents))?;
     Ok(contents)
 }
 
 /// Changes a network to what was taken of another one of the same layers.
-fn give<D: Host<f32>>(to: &mut dyn Walk<f32, D>, mut contents: Contents) -> Result<(), Error> {
-    to.walk_mut(&mut Path::root(), &mut Give(&mut contents))
+fn give<D: Host<f32>>(to: &mut dyn Visit<f32, D>, mut contents: Contents) -> Result<(), Error> {
+    to.visit_mut(&mut Path::root(), &mut Give(&mut contents))
 }
 
 struct Take<'a>(&'a mut Contents);
 
-impl<D: Host<f32>> WalkerMut<f32, D> for Take<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, D>) -> Result<(), Error> {
+impl<D: Host<f32>> VisitorMut<f32, D> for Take<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, D>) -> Result<(), Error> {
         if (self.0.wanted)(slot) {
             self.0.tensors.push_back(tensor.read()?.into_owned());
         }
@@ -111,8 +113,8 @@ impl<D: Host<f32>> WalkerMut<f32, D> for Take<'_> {
 
 struct Give<'a>(&'a mut Contents);
 
-impl<D: Host<f32>> WalkerMut<f32, D> for Give<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, D>) -> Result<(), Error> {
+impl<D: Host<f32>> VisitorMut<f32, D> for Give<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, D>) -> Result<(), Error> {
         if !(self.0.wanted)(slot) {
             return Ok(());
         }
@@ -134,8 +136,8 @@ struct Fetch<'a, D: Backend<f32>> {
     fetched: BTreeMap<String, Vec<f32>>,
 }
 
-impl<D: Backend<f32>> Walker<f32, D> for Fetch<'_, D> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, D>) -> Result<(), Error> {
+impl<D: Backend<f32>> Visitor<f32, D> for Fetch<'_, D> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, D>) -> Result<(), Error> {
         if slot.trained
             && let Some(gradient) = tensor.gradient(self.gradients)?
         {
@@ -154,8 +156,8 @@ struct Lay<'a> {
     gradients: LeafGradients<f32, Cpu>,
 }
 
-impl Walker<f32, Cpu> for Lay<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+impl Visitor<f32, Cpu> for Lay<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         let Some(values) = self.fetched.get(slot.path) else { return Ok(()) };
         self.gradients.reach(tensor.id());
         if let Some(gradient) = tensor.gradient(&mut self.gradients)? {
@@ -165,24 +167,29 @@ impl Walker<f32, Cpu> for Lay<'_> {
     }
 }
 
-impl<N, M, H: Dim, W: Dim, C: Dim, D> Walk<f32, Cpu> for Mirror<N, M, H, W, C, D>
+impl<N, M, H: Dim, W: Dim, C: Dim, D> Visit<f32, Cpu> for Mirror<N, M, H, W, C, D>
 where
     N: Network<H, W, C>,
     M: NetworkOn<D, H, W, C>,
     D: Backend<f32> + Host<f32>,
 {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<f32, Cpu>) -> Result<(), Error> {
-        self.host.net.walk(path, walker)
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.host.net.visit(path, visitor)
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<f32, Cpu>) -> Result<(), Error> {
-        let walked = self.host.net.walk_mut(path, walker);
-        // Even after an error, for some tensors may have been changed. One of the device is told where it matters: a walk
-        // on the host has no errors but its walker's.
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<f32, Cpu>) -> Result<(), Error> {
+        let visited = self.host.net.visit_mut(path, visitor);
+        // Even after an error, for some tensors may have been changed. One of the device is told where it matters: a
+        // visit on the host has no errors but its visitor's.
         self.broken = self.repeat(|_| true).err();
-        walked
+        visited
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        self.host.net.outline(path, input, show)
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
+        self.host.net.summarize(path, input, show)
     }
 }
 
@@ -193,7 +200,7 @@ where
     D: Backend<f32> + Host<f32>,
 {
     /// Changes the twin as the host was.
-    fn repeat(&mut self, wanted: fn(Slot<'_>) -> bool) -> Result<(), Error> {
+    fn repeat(&mut self, wanted: fn(NamedTensor<'_>) -> bool) -> Result<(), Error> {
         let contents = take(&mut self.host.net, wanted)?;
         on(&self.twin, move |twin| give(&mut twin.net, contents))
     }
@@ -232,7 +239,7 @@ impl<M, D> Twin<M, D> {
         let images = batch(&self.device, images, size)?;
         let (loss, logits, mut gradients) = train_step(&mut self.net, images, classes, labels)?;
         let mut fetch = Fetch { device: &self.device, gradients: &mut gradients, fetched: BTreeMap::new() };
-        self.net.walk(&mut Path::root(), &mut fetch)?;
+        self.net.visit(&mut Path::root(), &mut fetch)?;
         let gradients = fetch.fetched;
         Ok(Computed { loss, logits, gradients, moved: take(&mut self.net, |slot| slot.updated)? })
     }
@@ -258,15 +265,15 @@ where
     fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
         self.check()?;
         let size = self.host.size();
-        let watched = liveness::is_watched();
+        let watched = dead_units::is_watched();
         let (logits, seen) = on(&self.twin, move |twin| {
             let compute = || -> Result<_, Error> {
                 let logits = twin.net.try_forward(batch(&twin.device, images, size)?)?;
                 Ok(<D as Host<f32>>::read(&logits)?.into_owned())
             };
-            Ok(if watched { liveness::watch(compute) } else { (compute(), Vec::new()) })
+            Ok(if watched { dead_units::watch(compute) } else { (compute(), Vec::new()) })
         })?;
-        liveness::seen_elsewhere(seen);
+        dead_units::seen_elsewhere(seen);
         logits
     }
 
@@ -276,22 +283,22 @@ where
         let computed = on(&self.twin, move |twin| twin.step(images, size, classes, &labels))?;
         let Computed { loss, logits, gradients, moved } = computed;
         let mut lay = Lay { fetched: &gradients, gradients: LeafGradients::none(Gradients::leaky()) };
-        self.host.net.walk(&mut Path::root(), &mut lay)?;
+        self.host.net.visit(&mut Path::root(), &mut lay)?;
         let gradients = lay.gradients;
         give(&mut self.host.net, moved)?;
         Ok(Step { loss, logits, gradients })
     }
 
-    fn net(&self) -> &dyn Walk<f32, Cpu> {
+    fn net(&self) -> &dyn Visit<f32, Cpu> {
         self
     }
 
-    fn net_mut(&mut self) -> &mut dyn Walk<f32, Cpu> {
+    fn net_mut(&mut self) -> &mut dyn Visit<f32, Cpu> {
         self
     }
 
     fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
-        // Not through `walk_mut`: what is not trained does not change, and stays where it is.
+        // Not through `visit_mut`: what is not trained does not change, and stays where it is.
         let updated = self.host.update(gradients, rule);
         let repeated = self.repeat(|slot| slot.trained);
         if let Err(error) = &repeated {

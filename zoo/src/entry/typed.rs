@@ -24,8 +24,8 @@ use crate::model::{Classifier, Model, Network, Swap};
 pub type Build = fn(&Options<'_>, (usize, usize), &'static Definition) -> Result<Box<dyn Model>, RegistryError>;
 
 /// A network, written with ReLU, that the registry can build with any activation and any number of classes: what
-/// [`Entry::new`](super::Entry::new) takes. Every network whose layers are those of [`pvlu`] and whose head ends in a
-/// [`LinearTo`](pvlu::layer::LinearTo) is one.
+/// [`ModelEntry::new`](super::ModelEntry::new) takes. Every network whose layers are those of [`pvlu`] and whose head
+/// ends in a [`LinearTo`](pvlu::layer::LinearTo) is one.
 ///
 /// It is instantiated three times: with ReLU, with PVLU, and with [`Chosen`] for all others.
 pub trait Buildable {

@@ -36,8 +36,8 @@ impl Image {
     /// neither. Of entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be
     /// read; without it such a file is refused as a rule.
     ///
-    /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`], is
-    /// refused before any pixel is decoded.
+    /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`],
+    /// is refused before any pixel is decoded.
     ///
     /// # Errors
     ///

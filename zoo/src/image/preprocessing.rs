@@ -55,8 +55,8 @@ impl Channels {
     }
 }
 
-/// From an image to the input of a network: a fit, then for each channel `c` in order `(byte / divisor - mean[c]) / std[c]`,
-/// in `f32`.
+/// From an image to the input of a network: a fit, then for each channel `c` in order
+/// `(byte / divisor - mean[c]) / std[c]`, in `f32`.
 ///
 /// Its [`Display`](std::fmt::Display) is one line, which [`FromStr`](std::str::FromStr) reads back to the same bits:
 ///
@@ -92,11 +92,11 @@ impl Preprocessing {
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
     };
-    /// torchvision's weights `IMAGENET1K_V2`: as [`TORCHVISION`](Self::TORCHVISION) with shorter side 232. timm says the
-    /// same of `tv2_in1k`: a crop of 0.965.
+    /// torchvision's weights `IMAGENET1K_V2`: as [`TORCHVISION`](Self::TORCHVISION) with shorter side 232. timm says
+    /// the same of `tv2_in1k`: a crop of 0.965.
     pub const TORCHVISION_V2: Self = Self { fit: Fit::Crop { shorter: 232 }, ..Self::TORCHVISION };
-    /// Keras' mode `caffe`, that of VGG and ResNet50: blue, green, red, minus the mean of ImageNet. `load_img` squashes to
-    /// 224x224 with nearest neighbors unless told otherwise.
+    /// Keras' mode `caffe`, that of VGG and ResNet50: blue, green, red, minus the mean of ImageNet. `load_img` squashes
+    /// to 224x224 with nearest neighbors unless told otherwise.
     pub const KERAS_CAFFE: Self = Self {
         input: (224, 224),
         fit: Fit::Squash,
@@ -130,9 +130,9 @@ impl Preprocessing {
     ///
     /// # Errors
     ///
-    /// [`PreprocessingError`] if a side of the input is not within 1 to [`MAX_INPUT`], the shorter side of a crop does not
-    /// cover the input or exceeds `2 *` [`MAX_INPUT`], a mean is not finite, or the divisor or a standard deviation is not a
-    /// positive, normal number.
+    /// [`PreprocessingError`] if a side of the input is not within 1 to [`MAX_INPUT`], the shorter side of a crop does
+    /// not cover the input or exceeds `2 *` [`MAX_INPUT`], a mean is not finite, or the divisor or a standard deviation
+    /// is not a positive, normal number.
     pub fn new(
         input: (usize, usize),
         fit: Fit,
@@ -166,8 +166,8 @@ impl Preprocessing {
         Ok(Self { input, fit, interpolation, channels, divisor, mean, std })
     }
 
-    /// The same for inputs of another height and width; the margin around a crop stays in proportion to the longer side,
-    /// rounded down.
+    /// The same for inputs of another height and width; the margin around a crop stays in proportion to the longer
+    /// side, rounded down.
     ///
     /// # Errors
     ///
@@ -184,8 +184,8 @@ impl Preprocessing {
         Self::new(input, fit, self.interpolation, self.channels, self.divisor, self.mean, self.std)
     }
 
-    /// The same for inputs of another height and width and small images that show nothing but their object, as CIFAR's do:
-    /// without a margin around the crop, and bilinear. An image of the size of the input stays as it is.
+    /// The same for inputs of another height and width and small images that show nothing but their object, as CIFAR's
+    /// do: without a margin around the crop, and bilinear. An image of the size of the input stays as it is.
     ///
     /// # Errors
     ///
@@ -195,14 +195,15 @@ impl Preprocessing {
         Self::new(input, fit, Interpolation::Bilinear, self.channels, self.divisor, self.mean, self.std)
     }
 
-    /// The same with another mean or standard deviation, which are those of red, green and blue pixels in [0, 1] whatever the
-    /// order of the channels and the divisor were; what is `None` stays.
+    /// The same with another mean or standard deviation, which are those of red, green and blue pixels in [0, 1]
+    /// whatever the order of the channels and the divisor were; what is `None` stays.
     ///
     /// # Errors
     ///
     /// As [`new`](Self::new).
     pub fn with_statistics(self, mean: Option<[f32; 3]>, std: Option<[f32; 3]>) -> Result<Self, PreprocessingError> {
-        // `(byte / d - mean) / std` is `(byte / 255 - mean d / 255) / (std d / 255)`; without a rounding where `d` is 255.
+        // `(byte / d - mean) / std` is `(byte / 255 - mean d / 255) / (std d / 255)`; without a rounding where `d` is
+        // 255.
         let kept = |values: [f32; 3]| values.map(|value| value * (self.divisor / 255.0));
         let given = |rgb: [f32; 3]| [0, 1, 2].map(|place| rgb[self.channels.color(place)]);
         let (mean, std) = (mean.map_or(kept(self.mean), given), std.map_or(kept(self.std), given));
@@ -288,8 +289,8 @@ impl Preprocessing {
             Fit::Squash => Window { size: [height, width], part: [0..height, 0..width] },
             Fit::Crop { shorter } => {
                 let short = image.height().min(image.width());
-                // torchvision computes `int(shorter * long / short)` in floats; at these sizes no quotient that is not whole
-                // rounds to a whole number.
+                // torchvision computes `int(shorter * long / short)` in floats; at these sizes no quotient that is not
+                // whole rounds to a whole number.
                 let size = [image.height(), image.width()].map(|side| shorter * side / short);
                 Window { size, part: [center(size[0], height), center(size[1], width)] }
             }

@@ -1,8 +1,9 @@
 //! Resizing bit for bit as Pillow does, since that is what pretrained networks were measured with.
 //!
-//! Along each axis an output pixel is a weighted mean of input pixels. When the image shrinks, the filter is stretched by the
-//! same factor, so that no input pixel is left out (what torchvision calls antialiasing). Pillow works in integers: weights
-//! are multiples of 2^-22, and the result of the first axis is rounded to bytes before the second is summed (`Resample.c`).
+//! Along each axis an output pixel is a weighted mean of input pixels. When the image shrinks, the filter is stretched
+//! by the same factor, so that no input pixel is left out (what torchvision calls antialiasing). Pillow works in
+//! integers: weights are multiples of 2^-22, and the result of the first axis is rounded to bytes before the second is
+//! summed (`Resample.c`).
 
 use std::ops::Range;
 
@@ -20,8 +21,8 @@ pub(super) struct Window {
     pub(super) part: [Range<usize>; 2],
 }
 
-/// The wanted part of `image` resized to the size of the whole. What lies outside is not computed, so memory is bounded by
-/// the image and the part: at most `3 * (side of the part) * (side of the image)` bytes and the weights.
+/// The wanted part of `image` resized to the size of the whole. What lies outside is not computed, so memory is bounded
+/// by the image and the part: at most `3 * (side of the part) * (side of the image)` bytes and the weights.
 pub(super) fn resize(image: &Image, window: &Window, interpolation: Interpolation) -> Image {
     let [rows, columns] = &window.part;
     let [height, width] = window.size;

@@ -36,9 +36,9 @@ fn chunks(bytes: &[u8], mut place: usize) -> impl Iterator<Item = ([u8; 4], usiz
     })
 }
 
-/// What is wrong with the lossy picture of a file with a canvas, or with that of the first frame of an animation, if its
-/// size is not that of its place. Its decoder would set aside the memory for it before it looks, and does not look where
-/// a frame has an alpha channel of its own, nor at the kind of the chunk that follows that channel.
+/// What is wrong with the lossy picture of a file with a canvas, or with that of the first frame of an animation, if
+/// its size is not that of its place. Its decoder would set aside the memory for it before it looks, and does not look
+/// where a frame has an alpha channel of its own, nor at the kind of the chunk that follows that channel.
 pub(super) fn misfit(bytes: &[u8]) -> Option<String> {
     let (_, extended) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"VP8X")?;
     let flags = *bytes.get(extended)?;

@@ -11,8 +11,8 @@ use crate::data::labels::{CIFAR10, CIFAR100_FINE};
 /// The classes that a network tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LabelSet {
-    /// The 1000 classes of ILSVRC 2012 in the order of their WordNet ids, that of torchvision, timm and Keras; the names are
-    /// torchvision's, which are all different (`torchvision.models._meta._IMAGENET_CATEGORIES`).
+    /// The 1000 classes of ILSVRC 2012 in the order of their WordNet ids, that of torchvision, timm and Keras; the
+    /// names are torchvision's, which are all different (`torchvision.models._meta._IMAGENET_CATEGORIES`).
     ImageNet,
     /// See [`CIFAR10`].
     Cifar10,

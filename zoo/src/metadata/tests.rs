@@ -4,10 +4,10 @@ use pvlu::activation::Relu;
 use pvlu::layer::builder::TrunkAndHead;
 
 use super::*;
-use crate::registry::{Entry, Sides, find, models};
+use crate::registry::{ModelEntry, Sides, find, models};
 use crate::resnet::cifar::{OpenHead, ResNet20Trunk};
 
-fn cards() -> Vec<(&'static Entry, &'static Card)> {
+fn cards() -> Vec<(&'static ModelEntry, &'static Card)> {
     models().iter().filter_map(|entry| Some((entry, entry.card()?))).collect()
 }
 
@@ -29,7 +29,7 @@ fn every_model_has_a_card_that_agrees_with_it() {
 #[test]
 fn a_model_has_the_card_that_it_was_given_and_else_none() {
     let sides = Sides::Any { least: 8, default: 32 };
-    let bare = Entry::new::<TrunkAndHead<ResNet20Trunk<Relu>, OpenHead>>("mine", sides, 5, |_| Vec::new());
+    let bare = ModelEntry::new::<TrunkAndHead<ResNet20Trunk<Relu>, OpenHead>>("mine", sides, 5, |_| Vec::new());
     assert_eq!(bare.card(), None);
     let mine = Card { about: "mine", paper: None, ..*card("cifar_resnet20") };
     assert_eq!(bare.with_card(mine).card(), Some(&mine));

@@ -12,7 +12,7 @@ use pvlu::layer::builder::{Act, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, Tr
 use super::cifar::{Block, Projection, Stage};
 use super::v1::{ConvNorm, torch_layers};
 use super::{APACHE, BSD, PAPER, TIMM_A1};
-use crate::entry::{Entry, Sides};
+use crate::entry::{ModelEntry, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
@@ -60,8 +60,8 @@ macro_rules! models {
         )*
 
         /// The family's models.
-        pub static MODELS: &[Entry] = &[$(
-            Entry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
+        pub static MODELS: &[ModelEntry] = &[$(
+            ModelEntry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
                 .with_card(Card {
                     about: concat!($count, " basic blocks, as torchvision has it"),
                     paper: Some(PAPER),
@@ -86,7 +86,7 @@ models! {
     ];
 }
 
-/// Names of the layers of a depth, in the order of a walk. timm calls them as torchvision does.
+/// Names of the layers of a depth, in the order in which a visitor meets them. timm calls them as torchvision does.
 pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {
     torch_layers(blocks, 2, |stage, block| stage > 1 && block == 0)
 }

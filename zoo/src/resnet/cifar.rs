@@ -1,8 +1,8 @@
 //! ResNets for 32x32 images (He et al. 2015, section 4.2): three stages of basic blocks with 16, 32 and 64 channels.
 //!
 //! Shortcut A where a stage begins (subsample, and add channels of zeros) is the paper's own for CIFAR and has no
-//! parameters, as in Idelbayev's `pytorch_resnet_cifar10`; shortcut B is a 1x1 convolution with batch norm, as in Chen's
-//! `pytorch-cifar-models`. Both fit pretrained weights of those names.
+//! parameters, as in Idelbayev's `pytorch_resnet_cifar10`; shortcut B is a 1x1 convolution with batch norm, as in
+//! Chen's `pytorch-cifar-models`. Both fit pretrained weights of those names.
 
 use dfdx::nn::modules::Repeated;
 use pvlu::activation::Relu;
@@ -13,7 +13,7 @@ use pvlu::layer::builder::{
 
 use super::PAPER;
 use crate::data::Normalization;
-use crate::entry::{Buildable, Entry, Names, Sides};
+use crate::entry::{Buildable, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::labels::LabelSet::{self, Cifar10, Cifar100};
 use crate::metadata::{Card, Weights};
@@ -38,8 +38,8 @@ pub type FirstBlock<A, R, const I: usize, const O: usize> = (ProjectedResidual<B
 pub type Stage<A, R, const I: usize, const O: usize, const MORE: usize> =
     (FirstBlock<A, R, I, O>, Repeated<Block<A, O>, MORE>);
 
-/// Images `(B, 3, 32, 32)` to feature maps `(B, 64, 8, 8)`, with the shortcuts `R2` and `R3`. A stage has `BLOCKS` blocks,
-/// of which `MORE` follow the first: `MORE = BLOCKS - 1`.
+/// Images `(B, 3, 32, 32)` to feature maps `(B, 64, 8, 8)`, with the shortcuts `R2` and `R3`. A stage has `BLOCKS`
+/// blocks, of which `MORE` follow the first: `MORE = BLOCKS - 1`.
 pub type Trunk<A, R2, R3, const BLOCKS: usize, const MORE: usize> = (
     (ConvNorm<3, 16, 1>, Act<A, 16>),
     Repeated<Block<A, 16>, BLOCKS>,
@@ -89,7 +89,7 @@ macro_rules! models {
 
         /// The family's models. Where a file does not say how it wants its images, they are those of Idelbayev for
         /// shortcut A and of Chen for B.
-        pub static MODELS: &[Entry] = &[
+        pub static MODELS: &[ModelEntry] = &[
             $(model::<$trunk_a<Relu>>(concat!("cifar_resnet", $layers), |_| names($blocks, false), Card {
                 about: concat!($count, " basic blocks for 32x32 images, shortcuts without parameters (A)"),
                 paper: Some(PAPER),
@@ -106,11 +106,12 @@ macro_rules! models {
     };
 }
 
-const fn model<T>(name: &'static str, names: Names, card: Card) -> Entry
+const fn model<T>(name: &'static str, names: Names, card: Card) -> ModelEntry
 where
     TrunkAndHead<T, OpenHead>: Buildable,
 {
-    Entry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::Any { least: 8, default: 32 }, 10, names).with_card(card)
+    ModelEntry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::Any { least: 8, default: 32 }, 10, names)
+        .with_card(card)
 }
 
 /// Idelbayev normalizes CIFAR-10 with the mean and standard deviation of ImageNet.
@@ -161,7 +162,7 @@ models! {
     ResNet110 ResNet110Trunk ResNet110B ResNet110BTrunk = 110 [18] 54 [idelbayev("resnet110.th", 93.68)] [];
 }
 
-/// Names of the layers of a depth with this many blocks a stage, in the order of a walk.
+/// Names of the layers of a depth with this many blocks a stage, in the order in which a visitor meets them.
 pub fn names(blocks: usize, projection: bool) -> Vec<LayerNames> {
     let mut names = vec![LayerNames::torch("conv1"), LayerNames::torch("bn1")];
     for stage in 1..=3 {

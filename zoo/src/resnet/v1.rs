@@ -1,8 +1,9 @@
 //! ResNets (He et al. 2015) with bottlenecks, as `keras.applications` and torchvision build them.
 //!
-//! The two differ in what a file of weights does not show. Keras' ResNet50 is the paper's (v1): the stride is on the first
-//! 1x1 convolution of a stage, every convolution has a bias, and the stem's pool pads with zeros, which count. torchvision's
-//! is "v1.5": the stride is on the 3x3 convolution, no convolution has a bias, and the pool pads with minus infinity.
+//! The two differ in what a file of weights does not show. Keras' ResNet50 is the paper's (v1): the stride is on the
+//! first 1x1 convolution of a stage, every convolution has a bias, and the stem's pool pads with zeros, which count.
+//! torchvision's is "v1.5": the stride is on the 3x3 convolution, no convolution has a bias, and the pool pads with
+//! minus infinity.
 
 use dfdx::nn::modules::Repeated;
 use pvlu::activation::Relu;
@@ -13,7 +14,7 @@ use pvlu::layer::builder::{
 use pvlu::layer::{KerasResNet, Torch};
 
 use super::{APACHE, BSD, PAPER, TIMM_A1};
-use crate::entry::{Buildable, Entry, Names, Sides};
+use crate::entry::{Buildable, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
@@ -72,8 +73,8 @@ pub type Stage<
     const MORE: usize,
 > = (FirstBlock<A, N, I, C, O, S, S1, S2, BIAS>, Repeated<Block<A, N, C, O, BIAS>, MORE>);
 
-/// Stem, with the pool `Pool`, and four stages: images `(B, 3, H, W)` to feature maps `(B, 2048, H / 32, W / 32)`. From the
-/// second stage on, the first block of a stage has stride `S1` on its first and `S2` on its second convolution.
+/// Stem, with the pool `Pool`, and four stages: images `(B, 3, H, W)` to feature maps `(B, 2048, H / 32, W / 32)`. From
+/// the second stage on, the first block of a stage has stride `S1` on its first and `S2` on its second convolution.
 pub type Trunk<
     A,
     N,
@@ -130,7 +131,7 @@ macro_rules! models {
         )*
 
         /// The family's models.
-        pub static MODELS: &[Entry] = &[$(
+        pub static MODELS: &[ModelEntry] = &[$(
             kind!($kind $trunk $blocks $name $count &[$($weights),*]),
         )*];
     };
@@ -160,12 +161,12 @@ const fn model<T>(
     about: &'static str,
     preprocessing: Preprocessing,
     weights: &'static [Weights],
-) -> Entry
+) -> ModelEntry
 where
     TrunkAndHead<T, OpenHead>: Buildable,
 {
     let card = Card { about, paper: Some(PAPER), preprocessing, weights };
-    Entry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::IMAGENET, 1000, names).with_card(card)
+    ModelEntry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::IMAGENET, 1000, names).with_card(card)
 }
 
 /// Keras says that the weights of its ResNets without pre-activation are ported from He's under this license.
@@ -210,13 +211,13 @@ models! {
     ];
 }
 
-/// Names of the layers of a Keras depth, in the order of a walk.
+/// Names of the layers of a Keras depth, in the order in which a visitor meets them.
 pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {
     let mut names = vec![LayerNames::keras("conv1_conv", 0), LayerNames::keras("conv1_bn", 1)];
     let mut rank = 2;
     for (stage, blocks) in (2..).zip(blocks) {
         for block in 1..=blocks {
-            // Keras makes the projection before the third convolution; a walk meets it after the main branch.
+            // Keras makes the projection before the third convolution; a visit meets it after the main branch.
             let main = [("1_conv", 0), ("1_bn", 1), ("2_conv", 2), ("2_bn", 3), ("3_conv", 5), ("3_bn", 7)];
             let projection = [("0_conv", 4), ("0_bn", 6)].into_iter().filter(|_| block == 1);
             let layers = main.into_iter().chain(projection);
@@ -230,13 +231,13 @@ pub fn keras_names(blocks: [usize; 4]) -> Vec<LayerNames> {
     names
 }
 
-/// The last layer of Keras' ResNets. Their files were published by version 1.0.8 of `keras_applications`, which called it
-/// `probs`.
+/// The last layer of Keras' ResNets. Their files were published by version 1.0.8 of `keras_applications`, which called
+/// it `probs`.
 pub(super) fn keras_classifier(rank: usize) -> LayerNames {
     LayerNames { aliases: &["probs"], ..LayerNames::keras("predictions", rank).as_classifier() }
 }
 
-/// Names of the layers of a torchvision depth, in the order of a walk. timm calls them the same.
+/// Names of the layers of a torchvision depth, in the order in which a visitor meets them. timm calls them the same.
 pub fn torch_names(blocks: [usize; 4]) -> Vec<LayerNames> {
     torch_layers(blocks, 3, |_, block| block == 0)
 }

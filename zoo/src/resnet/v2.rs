@@ -1,11 +1,11 @@
 //! ResNets with pre-activation (He et al. 2016), as `keras.applications.resnet_v2` builds them.
 //!
 //! What a reader of the paper would not expect: the stride is in the *last* block of the second to fourth stage, whose
-//! shortcut is a 1x1 max pool with that stride; a projection reads the pre-activated tensor while the identity reads the
-//! raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which count; stem, projections and
-//! third convolutions have biases, the other convolutions do not.
+//! shortcut is a 1x1 max pool with that stride; a projection reads the pre-activated tensor while the identity reads
+//! the raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which count; stem,
+//! projections and third convolutions have biases, the other convolutions do not.
 
-use crate::entry::{Entry, Sides};
+use crate::entry::{ModelEntry, Sides};
 use crate::image::Preprocessing;
 use crate::metadata::{Card, Paper, Weights};
 use crate::names::LayerNames;
@@ -90,8 +90,8 @@ macro_rules! models {
         )*
 
         /// The family's models.
-        pub static MODELS: &[Entry] = &[$(
-            Entry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
+        pub static MODELS: &[ModelEntry] = &[$(
+            ModelEntry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
                 .with_card(Card {
                     about: concat!($count, " bottlenecks with pre-activation, as Keras has it"),
                     paper: Some(PAPER),
@@ -124,13 +124,13 @@ models! {
     ];
 }
 
-/// Names of the layers of a depth, in the order of a walk.
+/// Names of the layers of a depth, in the order in which a visitor meets them.
 pub fn names(blocks: [usize; 4]) -> Vec<LayerNames> {
     let mut names = vec![LayerNames::keras("conv1_conv", 0)];
     let mut rank = 1;
     for (stage, blocks) in (2..).zip(blocks) {
         for block in 1..=blocks {
-            // Keras makes the projection before the third convolution; a walk meets it after the main branch.
+            // Keras makes the projection before the third convolution; a visit meets it after the main branch.
             let main = [("preact_bn", 0), ("1_conv", 1), ("1_bn", 2), ("2_conv", 3), ("2_bn", 4), ("3_conv", 6)];
             let projection = (block == 1).then_some(("0_conv", 5));
             let layers = main.into_iter().chain(projection);

@@ -141,12 +141,12 @@ pub fn fit<B: Batches>(
     fit_from(model, splits, config, FitState::new(config.optimizer), observe, &mut |_| ControlFlow::Continue(()))
 }
 
-/// As [`fit`], from where another training of the same settings and images was: with the network and the state of one of its
-/// moments the rest is the same, bit for bit.
+/// As [`fit`], from where another training of the same settings and images was: with the network and the state of one
+/// of its moments the rest is the same, bit for bit.
 ///
-/// The caller seeds the dropouts as at the beginning; their counts are moved on here. `keep` is shown every moment at which
-/// the training can be kept: after every step and every epoch, and where it ends because `observe` said `Break`. Its own
-/// `Break` ends the training too.
+/// The caller seeds the dropouts as at the beginning; their counts are moved on here. `keep` is shown every moment at
+/// which the training can be kept: after every step and every epoch, and where it ends because `observe` said `Break`.
+/// Its own `Break` ends the training too.
 ///
 /// # Errors
 ///

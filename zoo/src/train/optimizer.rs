@@ -86,8 +86,9 @@ impl Optimizer {
 
     /// One update of every trained parameter.
     ///
-    /// [`Error::MissingGradient`], naming the parameter, if a trained one got no gradient; then nothing is changed. (Not if
-    /// an operation of dfdx's own ran on the tape: which parameters it reached is not known, and all count as reached.)
+    /// [`Error::MissingGradient`], naming the parameter, if a trained one got no gradient; then nothing is changed.
+    /// (Not if an operation of dfdx's own ran on the tape: which parameters it reached is not known, and all count as
+    /// reached.)
     pub fn update(
         &mut self,
         model: &mut dyn Model,
@@ -102,7 +103,7 @@ impl Optimizer {
             let Some(moments) = state.get_mut(slot.path) else { return Ok(()) };
             moments.steps += 1;
             moments.first.resize(values.len(), 0.0);
-            let decay = |weight_decay| if slot.role.decays() { weight_decay } else { 0.0 };
+            let decay = |weight_decay| if slot.kind.decays() { weight_decay } else { 0.0 };
             match *config {
                 OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {
                     let rule = Sgd { learning_rate, momentum, nesterov, weight_decay: decay(weight_decay) };

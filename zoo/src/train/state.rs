@@ -12,8 +12,9 @@ use crate::model::Model;
 use crate::snapshot::Snapshot;
 use crate::weights::{Declared, Dtype, WeightsError, Writer};
 
-/// Where a training stands: all that the rest of it depends on, beside the network, its settings and its images. There is no
-/// random state: orders, augmentations and the masks of dropouts are functions of the seed and of what is counted here.
+/// Where a training stands: all that the rest of it depends on, beside the network, its settings and its images. There
+/// is no random state: orders, augmentations and the masks of dropouts are functions of the seed and of what is counted
+/// here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitState {
     /// The finished epochs.
@@ -50,9 +51,9 @@ impl FitState {
         (self.sums.images > 0).then(|| self.sums.loss / self.sums.images as f64)
     }
 
-    /// Saves a network and the state of its training, with what the caller wants to find again beside them. The file is whole
-    /// or not there: safetensors, with tensors `model.PATH`, and `first.PATH` and `second.PATH` for the moments of the
-    /// optimizer; its metadata say the rest, and a checksum of the tensors.
+    /// Saves a network and the state of its training, with what the caller wants to find again beside them. The file is
+    /// whole or not there: safetensors, with tensors `model.PATH`, and `first.PATH` and `second.PATH` for the moments
+    /// of the optimizer; its metadata say the rest, and a checksum of the tensors.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ pub(super) const SECOND: &str = "second.";
 /// Key of the metadata that holds the state.
 pub(super) const STATE: &str = "pvlu_zoo.training";
 
-/// CRC-32 of a state, what is beside it, and values as a file has them: safetensors itself would not notice a flipped bit.
+/// CRC-32 of a state, what is beside it, and values as a file has them: safetensors itself would not notice a flipped
+/// bit.
 pub(super) fn checksum<'a>(
     state: &Value,
     metadata: &BTreeMap<String, String>,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dfdx::nn::BuildOnDevice;
 use dfdx::tensor::Cpu;
-use pvlu::layer::{Extent, Walk, try_build_unfilled};
+use pvlu::layer::{Extent, Visit, try_build_unfilled};
 
 use super::{ACTIVATION_KEY, LoadOptions, Source, TensorFile, WeightsError, load, save};
 use crate::init;
@@ -18,8 +18,8 @@ use crate::names::LayerNames;
 ///
 /// An activation with a [parameter for each element](pvlu::activation::Activation::PER_ELEMENT) is for images of one
 /// size, which the type of a network does not say: here it does not compile. The
-/// [registry](crate::registry::Entry::build) builds such networks, and [`checkpoint::open`](crate::checkpoint::open)
-/// reads their files.
+/// [registry](crate::registry::ModelEntry::build) builds such networks, and
+/// [`checkpoint::open`](crate::checkpoint::open) reads their files.
 ///
 /// ```
 /// use pvlu::activation::{Pvlu, Relu};
@@ -47,8 +47,8 @@ use crate::names::LayerNames;
 ///
 /// let net = ResNet20::<PReluElement>::load("slopes.safetensors");
 /// ```
-pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Walk<f32, Cpu>> + Sized {
-    /// Names of the layers, in the order of a walk.
+pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Visit<f32, Cpu>> + Sized {
+    /// Names of the layers, in the order in which a visitor meets them.
     fn names() -> Vec<LayerNames>;
 
     /// Names of the layers of another head that published files have in the place of this one; none unless overridden.

@@ -5,9 +5,9 @@ use std::path::Path as FilePath;
 use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, Walker};
+use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Visit, Visitor};
 
-use super::{Excuse, Expected, Format, Layout, WeightsError};
+use super::{Excuse, Expected, Format, StoredLayout, WeightsError};
 use crate::names::{LayerNames, Part, WeightLayout, keras_counters};
 use crate::source::{Conventions, Source};
 
@@ -28,12 +28,12 @@ struct Naming {
     counters: Option<Vec<Option<String>>>,
 }
 
-/// The tensors of a model as a file of this source and format has them, in the order of the walk. The path of the file is for
-/// messages.
+/// The tensors of a model as a file of this source and format has them, in the order in which a visitor meets them. The
+/// path of the file is for messages.
 ///
 /// [`WeightsError::Names`] if the source has no names for the model.
 pub(super) fn expected<E: Element + Unit>(
-    net: &dyn Walk<E, Cpu>,
+    net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     source: Source,
     (path, format): (&FilePath, Format),
@@ -56,43 +56,43 @@ pub(super) fn expected<E: Element + Unit>(
 /// A tensor of a model and the layer or activation site that it belongs to.
 struct Tensor {
     path: String,
-    role: Role,
+    kind: ParamKind,
     shape: Vec<usize>,
     owner: usize,
 }
 
 /// The tensors of a model. Layers with weights and activation sites are counted apart.
-fn tensors<E: Element + Unit>(net: &dyn Walk<E, Cpu>) -> Result<Vec<Tensor>, WeightsError> {
+fn tensors<E: Element + Unit>(net: &dyn Visit<E, Cpu>) -> Result<Vec<Tensor>, WeightsError> {
     #[derive(Default)]
     struct Collect {
         tensors: Vec<Tensor>,
         /// Path and count of the last layer, and of the last site.
         last: [(String, usize); 2],
     }
-    impl<E: Element + Unit> Walker<E, Cpu> for Collect {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
-            let of_activation = matches!(slot.role, Role::Activation | Role::Hyperparameter);
+    impl<E: Element + Unit> Visitor<E, Cpu> for Collect {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
+            let of_activation = matches!(slot.kind, ParamKind::Activation | ParamKind::Hyperparameter);
             let (last, count) = &mut self.last[usize::from(of_activation)];
             let parent = slot.path.rsplit_once('.').map_or("", |(parent, _)| parent);
             if *count == 0 || last != parent {
                 (*last, *count) = (parent.to_owned(), *count + 1);
             }
-            let (path, role) = (slot.path.to_owned(), slot.role);
-            self.tensors.push(Tensor { path, role, shape: tensor.dims(), owner: *count - 1 });
+            let (path, kind) = (slot.path.to_owned(), slot.kind);
+            self.tensors.push(Tensor { path, kind, shape: tensor.dims(), owner: *count - 1 });
             Ok(())
         }
     }
     let mut collect = Collect::default();
-    net.walk(&mut Path::root(), &mut collect)?;
+    net.visit(&mut Path::root(), &mut collect)?;
     Ok(collect.tensors)
 }
 
 impl Tensor {
     fn expected(&self, names: &[LayerNames], naming: &Naming) -> Result<Expected, WeightsError> {
         let Naming { source, conventions, counters } = naming;
-        let (path, mut shape, mut layout) = (self.path.clone(), self.shape.clone(), Layout::Same);
+        let (path, mut shape, mut layout) = (self.path.clone(), self.shape.clone(), StoredLayout::Same);
         let leaf = self.path.rsplit('.').next().unwrap_or_default();
-        if matches!(self.role, Role::Activation | Role::Hyperparameter) {
+        if matches!(self.kind, ParamKind::Activation | ParamKind::Hyperparameter) {
             let key = format!("act{}.{leaf}", self.owner);
             let excuse = Excuse::ActivationParameter;
             return Ok(Expected { key, aliases: Vec::new(), shape, layout, path, excuse });
@@ -104,14 +104,14 @@ impl Tensor {
             None => layer.name_by(*source),
         };
         let name = name.ok_or_else(unnamed)?;
-        if self.role == Role::Weight {
+        if self.kind == ParamKind::Weight {
             layout = match (conventions.outputs_last, shape.len(), layer.layout) {
-                (true, 4, _) => Layout::Hwio,
+                (true, 4, _) => StoredLayout::Hwio,
                 (true, _, WeightLayout::FlattenedImage { channels, side }) => {
-                    Layout::FlattenedInOut { channels, pixels: side * side }
+                    StoredLayout::FlattenedInOut { channels, pixels: side * side }
                 }
-                (true, _, WeightLayout::Usual) => Layout::InOut,
-                (false, _, _) => Layout::Same,
+                (true, _, WeightLayout::Usual) => StoredLayout::InOut,
+                (false, _, _) => StoredLayout::Same,
             };
             let as_convolution = conventions.dense_as_convolution;
             if let (true, WeightLayout::FlattenedImage { channels, side }) = (as_convolution, layer.layout) {
@@ -121,8 +121,8 @@ impl Tensor {
             shape = changed.ok_or_else(unnamed)?;
         }
         let key = |name: &str| match counters {
-            Some(_) => format!("{name}/{}", keras_variable(self.role)),
-            None => format!("{name}{}{}", conventions.separator, (conventions.leaf)(self.role)),
+            Some(_) => format!("{name}/{}", keras_variable(self.kind)),
+            None => format!("{name}{}{}", conventions.separator, (conventions.leaf)(self.kind)),
         };
         // A counter is no name that could be another.
         let aliases = layer.aliases.iter().filter(|alias| **alias != name && counters.is_none());
@@ -137,11 +137,11 @@ impl Tensor {
 }
 
 /// Position among the variables of a Keras layer.
-fn keras_variable(role: Role) -> usize {
-    match role {
-        Role::Bias | Role::Shift => 1,
-        Role::RunningMean => 2,
-        Role::RunningVariance => 3,
+fn keras_variable(kind: ParamKind) -> usize {
+    match kind {
+        ParamKind::Bias | ParamKind::Shift => 1,
+        ParamKind::RunningMean => 2,
+        ParamKind::RunningVariance => 3,
         _ => 0,
     }
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::WeightsError;
 use crate::text::is_url;
 
-/// Bytes that can be read from any position: a file's, or some in memory. The length is that at opening; a file that is cut
-/// while it is open gives an error when it is read.
+/// Bytes that can be read from any position: a file's, or some in memory. The length is that at opening; a file that is
+/// cut while it is open gives an error when it is read.
 #[derive(Debug)]
 pub(super) struct FileBytes {
     path: PathBuf,

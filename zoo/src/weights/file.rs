@@ -27,7 +27,7 @@ pub enum Format {
 
 /// Type and shape of a tensor in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct TensorEntry {
     /// Type of its elements.
     pub dtype: Dtype,
     /// Its dimensions as stored, row-major; none for a scalar.
@@ -37,18 +37,18 @@ pub struct Entry {
 /// An open file of named tensors.
 ///
 /// Opening reads what the file says of itself and checks it: that every tensor has as many bytes as its type and shape
-/// take, that none overlaps another, and that the file has them all. Values are read afterwards, by position and in pieces,
-/// straight into a slice of the caller. The file is never mapped or held in memory.
+/// take, that none overlaps another, and that the file has them all. Values are read afterwards, by position and in
+/// pieces, straight into a slice of the caller. The file is never mapped or held in memory.
 ///
 /// Memory: while opening, a small multiple of what the file takes to describe its tensors; while reading, a fixed
 /// [`PIECE`](TensorFile::PIECE) or one chunk of a chunked HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK).
-/// The HDF5 decoder also sets aside, for a moment and untouched, room for as many parts as a type or an object header says it
-/// has: in a hostile file up to 190 MB of addresses.
+/// The HDF5 decoder also sets aside, for a moment and untouched, room for as many parts as a type or an object header
+/// says it has: in a hostile file up to 190 MB of addresses.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
     format: Format,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, TensorEntry>,
     metadata: BTreeMap<String, String>,
     /// What all names in the file begin with, and none in `entries`.
     prefix: String,
@@ -113,12 +113,12 @@ impl TensorFile {
 
     /// The tensors, by name.
     #[must_use]
-    pub fn entries(&self) -> &BTreeMap<String, Entry> {
+    pub fn entries(&self) -> &BTreeMap<String, TensorEntry> {
         &self.entries
     }
 
-    /// What else the file says: the `__metadata__` of a safetensors file, `backend` and `keras_version` of a legacy HDF5
-    /// file.
+    /// What else the file says: the `__metadata__` of a safetensors file, `backend` and `keras_version` of a legacy
+    /// HDF5 file.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -157,8 +157,8 @@ impl TensorFile {
     /// # Errors
     ///
     /// A name that is not there, a tensor of another type than a float, another number of elements than `values` has, a
-    /// failed read, a chunk that cannot be decoded, a finite number that is infinite in `E`. `values` may then be written
-    /// in part.
+    /// failed read, a chunk that cannot be decoded, a finite number that is infinite in `E`. `values` may then be
+    /// written in part.
     pub fn read_into<E: Element>(&self, name: &str, values: &mut [E]) -> Result<(), WeightsError> {
         let entry = self.entries.get(name).ok_or_else(|| read::missing(&self.path, name))?;
         let problem = |expected: String, found: String| WeightsError::Tensor {
@@ -176,8 +176,8 @@ impl TensorFile {
         self.read(name, entry, Target::Slice(values))
     }
 
-    /// Reads and converts every tensor of the file once and keeps nothing, so that a read that would fail half-way is known
-    /// before a model is changed. Tensors of other types than floats are read and not converted.
+    /// Reads and converts every tensor of the file once and keeps nothing, so that a read that would fail half-way is
+    /// known before a model is changed. Tensors of other types than floats are read and not converted.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl TensorFile {
         self.read::<E>(name, entry, Target::Check(&mut found)).map(|()| found)
     }
 
-    fn read<E: Element>(&self, name: &str, entry: &Entry, target: Target<'_, E>) -> Result<(), WeightsError> {
+    fn read<E: Element>(&self, name: &str, entry: &TensorEntry, target: Target<'_, E>) -> Result<(), WeightsError> {
         let name = format!("{}{name}", self.prefix);
         match &self.reader {
             Reader::Safetensors(file) => file.read(&name, entry, target),

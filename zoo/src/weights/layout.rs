@@ -9,9 +9,9 @@ use rayon::prelude::*;
 
 /// How a tensor of a file is laid out, seen from the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// As in the model. Its shape may be another: timm stores the linear layers of VGG as convolutions, `[4096, 512, 7, 7]`
-    /// for `[4096, 25088]`.
+pub enum StoredLayout {
+    /// As in the model. Its shape may be another: timm stores the linear layers of VGG as convolutions,
+    /// `[4096, 512, 7, 7]` for `[4096, 25088]`.
     #[default]
     Same,
     /// A convolution's weight, (row, column, input, output) in the file: Keras.
@@ -19,8 +19,8 @@ pub enum Layout {
     /// A linear layer's weight, (input, output) in the file: Keras.
     InOut,
     /// The weight of a linear layer behind a flattened image of `channels` x `pixels`. Keras flattens all channels of a
-    /// pixel one after the other, the models here all pixels of a channel, as torch does. (pixel, channel, output) in the
-    /// file, for (output, channel, pixel) in the model: the first linear layer of Keras' VGG.
+    /// pixel one after the other, the models here all pixels of a channel, as torch does. (pixel, channel, output) in
+    /// the file, for (output, channel, pixel) in the model: the first linear layer of Keras' VGG.
     FlattenedInOut {
         /// Channels of the image.
         channels: usize,
@@ -29,7 +29,7 @@ pub enum Layout {
     },
 }
 
-impl Layout {
+impl StoredLayout {
     /// The shape in the file of a tensor of `shape` in the model; `None` if the layout is not one of such a tensor.
     #[must_use]
     pub fn file_shape(self, shape: &[usize]) -> Option<Vec<usize>> {
@@ -60,7 +60,8 @@ impl Layout {
     ///
     /// # Panics
     ///
-    /// If `file` and `model` do not both have as many elements as `file_shape`, or if the layout is not one of such a shape.
+    /// If `file` and `model` do not both have as many elements as `file_shape`, or if the layout is not one of such a
+    /// shape.
     pub fn to_model<E: Copy + Send + Sync>(self, file_shape: &[usize], file: &[E], model: &mut [E]) {
         match self.axes(file_shape) {
             None => model.copy_from_slice(file),
@@ -92,8 +93,9 @@ impl Layout {
     }
 }
 
-/// Sides of a tile. It is turned round in a buffer of its own, so that each cache line of either side is touched once, even
-/// where rows lie a power of two apart and would evict each other. Wide, because each row of a tile is another page.
+/// Sides of a tile. It is turned round in a buffer of its own, so that each cache line of either side is touched once,
+/// even where rows lie a power of two apart and would evict each other. Wide, because each row of a tile is another
+/// page.
 const ROWS: usize = 16;
 const COLUMNS: usize = 512;
 /// Elements from which threads help.

@@ -6,7 +6,7 @@ use super::file::Format;
 use super::mismatch::{Mismatch, Problem};
 use super::name::layer_of;
 use super::report::LoadReport;
-use super::{Dtype, Entry, Layout, TensorFile, WeightsError};
+use super::{Dtype, StoredLayout, TensorEntry, TensorFile, WeightsError};
 use crate::source::Source;
 
 /// A tensor that a model takes from a file.
@@ -19,7 +19,7 @@ pub struct Expected {
     /// Its shape in the file.
     pub shape: Vec<usize>,
     /// How its elements are ordered in the file.
-    pub layout: Layout,
+    pub layout: StoredLayout,
     /// Its path in the model.
     pub path: String,
     /// When it may be absent.
@@ -34,18 +34,19 @@ pub enum Excuse {
     Never,
     /// Part of the head but not of its last layer. It may if the caller allows a fresh head and the file has none.
     Head,
-    /// Part of the last layer of the head. It may if the caller allows a fresh head, and the file has no such layer or one
-    /// of another number of classes.
+    /// Part of the last layer of the head. It may if the caller allows a fresh head, and the file has no such layer or
+    /// one of another number of classes.
     Classifier,
-    /// Parameter of an activation. It may if the file has none of any activation and does not say that it should: then it is
-    /// the file of a model without.
+    /// Parameter of an activation. It may if the file has none of any activation and does not say that it should: then
+    /// it is the file of a model without.
     ActivationParameter,
 }
 
 /// What a caller allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MatchOptions {
-    /// Keeps the head of the model if the file has none, and its last layer if that is one of another number of classes.
+    /// Keeps the head of the model if the file has none, and its last layer if that is one of another number of
+    /// classes.
     pub fresh_head: bool,
     /// Layers of the file that are none of the model, whatever they are called.
     pub ignored: BTreeSet<String>,
@@ -77,9 +78,9 @@ pub fn match_tensors<'a>(
     options: &MatchOptions,
 ) -> Result<Matched<'a>, WeightsError> {
     let entries = file.entries().iter().map(|(name, entry)| (name.as_str(), entry));
-    let (ignored, mut rest): (BTreeMap<&str, &Entry>, BTreeMap<&str, &Entry>) =
+    let (ignored, mut rest): (BTreeMap<&str, &TensorEntry>, BTreeMap<&str, &TensorEntry>) =
         entries.partition(|(name, _)| options.ignored.contains(layer_of(name)));
-    let found: Vec<Option<(&str, &Entry)>> =
+    let found: Vec<Option<(&str, &TensorEntry)>> =
         expected.iter().map(|tensor| names(tensor).find_map(|name| rest.remove_entry(name))).collect();
     let ignored = ignored.into_keys().map(str::to_owned).collect();
     let prefix = file.prefix().to_owned();
@@ -138,7 +139,7 @@ fn names(tensor: &Expected) -> impl Iterator<Item = &str> {
 }
 
 /// What is wrong with a tensor that has the right name.
-fn problem(tensor: &Expected, name: &str, entry: &Entry) -> Option<Problem> {
+fn problem(tensor: &Expected, name: &str, entry: &TensorEntry) -> Option<Problem> {
     let key = name.to_owned();
     if entry.dtype.float().is_none() {
         return Some(Problem::Dtype { key, expected: Dtype::FLOATS, found: entry.dtype.clone() });
@@ -151,7 +152,7 @@ fn problem(tensor: &Expected, name: &str, entry: &Entry) -> Option<Problem> {
 }
 
 /// Whether the file has the whole last layer of the head, which differs in nothing but the number of classes.
-fn has_other_classes(expected: &[Expected], found: &[Option<(&str, &Entry)>]) -> bool {
+fn has_other_classes(expected: &[Expected], found: &[Option<(&str, &TensorEntry)>]) -> bool {
     let classifier = expected.iter().zip(found).filter(|(tensor, _)| tensor.excuse == Excuse::Classifier);
     let classes: Option<BTreeSet<usize>> =
         classifier.map(|(tensor, found)| found.and_then(|(_, entry)| other_classes(tensor, entry))).collect();
@@ -159,7 +160,7 @@ fn has_other_classes(expected: &[Expected], found: &[Option<(&str, &Entry)>]) ->
 }
 
 /// The number of classes of a tensor of a last layer that fits but for them.
-fn other_classes(tensor: &Expected, entry: &Entry) -> Option<usize> {
+fn other_classes(tensor: &Expected, entry: &TensorEntry) -> Option<usize> {
     let axis = tensor.layout.output_axis(tensor.shape.len());
     let mut shape = tensor.shape.clone();
     let classes = *entry.shape.get(axis)?;
@@ -179,8 +180,8 @@ pub(crate) fn is_state(format: Format, name: &str) -> bool {
     format == Format::Keras3 && (begins(&["optimizer/", "metrics/"]) || name.contains("/seed_generator/"))
 }
 
-/// Bytes of the longest names that are compared, and how many of them: comparing takes the product of the lengths, and a
-/// file may have a million names.
+/// Bytes of the longest names that are compared, and how many of them: comparing takes the product of the lengths, and
+/// a file may have a million names.
 const COMPARED_BYTES: usize = 100;
 const COMPARED: usize = 200;
 

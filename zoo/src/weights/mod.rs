@@ -3,7 +3,7 @@
 //! | what | where |
 //! |---|---|
 //! | [`TensorFile`] | one face for safetensors and Keras' HDF5: names, types, shapes, reading in place |
-//! | [`Layout`] | the order of elements in a file and in a model |
+//! | [`StoredLayout`] | the order of elements in a file and in a model |
 //! | [`match_tensors`] | which tensor of a file is which of a model, all or nothing; [`LoadReport`] |
 //! | [`Configuration`] | what a whole-model file of Keras says of its layers, held against what a network computes |
 //! | [`load`], [`save`] | a file into a model and back, by the names that an architecture supplies |
@@ -11,9 +11,9 @@
 //! | [`to_bytes`], [`from_bytes`] | the same in memory |
 //! | [`Writer`] | a safetensors file, tensor by tensor, whole or not there |
 //!
-//! Files are not trusted. A damaged or hostile one gives an error that names the file, the tensor, what was expected and
-//! what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. What no reader can see is a flipped
-//! bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
+//! Files are not trusted. A damaged or hostile one gives an error that names the file, the tensor, what was expected
+//! and what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. What no reader can see is
+//! a flipped bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
 
 mod architecture;
 mod binding;
@@ -40,8 +40,8 @@ pub(crate) use architecture::architecture;
 pub use configuration::{Configuration, Difference, Differences};
 pub use dtype::Dtype;
 pub use error::WeightsError;
-pub use file::{Entry, Format, TensorFile};
-pub use layout::Layout;
+pub use file::{Format, TensorEntry, TensorFile};
+pub use layout::StoredLayout;
 pub(crate) use matching::is_state;
 pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};

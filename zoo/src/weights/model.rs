@@ -6,7 +6,7 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
 use pvlu::activation::{Activation, Param, Relu};
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Path, Role, Slot, Switch, Switches, Walk, Walker, WalkerMut};
+use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Switch, Switches, Visit, Visitor, VisitorMut};
 
 use super::binding::{expected, sources};
 use super::configuration::Configuration;
@@ -26,8 +26,8 @@ pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
 pub struct LoadOptions {
     /// Whose names the file has; recognized from them if not given.
     pub source: Option<Source>,
-    /// Keeps the model's head where the file has none, or has one of `other_heads`, and the last layer of the head where that
-    /// of the file is for another number of classes.
+    /// Keeps the model's head where the file has none, or has one of `other_heads`, and the last layer of the head
+    /// where that of the file is for another number of classes.
     pub fresh_head: bool,
     /// The layers of another head than the model's that the file may have in its place; all of them, or none. Of no use
     /// where both have the same names.
@@ -42,23 +42,24 @@ pub struct LoadOptions {
 /// the first tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see
 /// [`TensorFile`]); else the largest tensor.
 ///
-/// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation. That
-/// then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1, PReLU a slope
-/// of 0, at which both are ReLU. A file whose metadata says under [`ACTIVATION_KEY`] that its activation is another one than
-/// ReLU is not such a file.
+/// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation.
+/// That then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1,
+/// PReLU a slope of 0, at which both are ReLU. A file whose metadata says under [`ACTIVATION_KEY`] that its activation
+/// is another one than ReLU is not such a file.
 ///
 /// A whole-model `.h5` of Keras says what its layers compute. That has to be what the network computes with ReLU; see
 /// [`Differences`](super::Differences).
 ///
-/// Which tensors are frozen is no part of a file: apply a [`FreezePolicy`](crate::transfer::FreezePolicy) after loading.
+/// Which tensors are frozen is no part of a file: apply a [`FreezePolicy`](crate::transfer::FreezePolicy) after
+/// loading.
 ///
 /// # Errors
 ///
-/// [`WeightsError::Mismatch`] with every tensor that does not fit, [`WeightsError::Names`] for a source that has no names for
-/// the model, [`WeightsError::Configuration`] for a whole-model file whose layers compute something else,
+/// [`WeightsError::Mismatch`] with every tensor that does not fit, [`WeightsError::Names`] for a source that has no
+/// names for the model, [`WeightsError::Configuration`] for a whole-model file whose layers compute something else,
 /// [`WeightsError::NotFinite`], and whatever a damaged file gives.
 pub fn load<E: Element + Unit>(
-    net: &mut dyn Walk<E, Cpu>,
+    net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
     file: &TensorFile,
     options: &LoadOptions,
@@ -81,15 +82,15 @@ pub fn load<E: Element + Unit>(
     let tensors = matched.tensors.iter().map(|(tensor, key)| (tensor.path.as_str(), (*tensor, key.as_str()))).collect();
     let fresh = matched.report.fresh.iter().map(String::as_str).collect();
     let mut read = Read { file, tensors, fresh, params: Vec::new(), buffer: Vec::new(), error: None };
-    let walked = net.walk_mut(&mut Path::root(), &mut read);
+    let visited = net.visit_mut(&mut Path::root(), &mut read);
     match read.error {
         Some(error) => Err(error),
-        None => Ok(walked.map(|()| matched.report)?),
+        None => Ok(visited.map(|()| matched.report)?),
     }
 }
 
 /// Holds the activation that a file says against those of the network: several have no parameters, or the same.
-fn compare_activation<E: Element + Unit>(net: &mut dyn Walk<E, Cpu>, file: &TensorFile) -> Result<(), WeightsError> {
+fn compare_activation<E: Element + Unit>(net: &mut dyn Visit<E, Cpu>, file: &TensorFile) -> Result<(), WeightsError> {
     let Some(said) = file.metadata().get(ACTIVATION_KEY).filter(|said| *said != Relu::NAME) else { return Ok(()) };
     let mut found: BTreeSet<&'static str> = BTreeSet::new();
     net.each_switch(|switches| {
@@ -110,7 +111,7 @@ fn compare_activation<E: Element + Unit>(net: &mut dyn Walk<E, Cpu>, file: &Tens
 
 /// Holds what a whole-model file says of its layers against the network.
 fn compare_configuration<E: Element + Unit>(
-    net: &mut dyn Walk<E, Cpu>,
+    net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
     file: &TensorFile,
     keys: &[&str],
@@ -163,7 +164,7 @@ fn other_head(names: &[LayerNames], other: &[LayerNames], file: &TensorFile) -> 
 
 /// The source most of whose names the file has; the model's own where none is better.
 fn recognize<E: Element + Unit>(
-    net: &dyn Walk<E, Cpu>,
+    net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     file: &TensorFile,
 ) -> Result<Source, WeightsError> {
@@ -193,7 +194,7 @@ struct Read<'a, E> {
     error: Option<WeightsError>,
 }
 
-impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
+impl<E: Element + Unit> VisitorMut<E, Cpu> for Read<'_, E> {
     fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), pvlu::Error> {
         if let Switches::Activation { activation, .. } = switches {
             self.params = activation.params().to_vec();
@@ -201,8 +202,8 @@ impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
         Ok(())
     }
 
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
-        if matches!(slot.role, Role::Activation | Role::Hyperparameter) && self.fresh.contains(slot.path) {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
+        if matches!(slot.kind, ParamKind::Activation | ParamKind::Hyperparameter) && self.fresh.contains(slot.path) {
             let name = slot.path.rsplit('.').next();
             let swapped = self.params.iter().find(|param| Some(param.name) == name).map(|param| E::of(param.swapped));
             return swapped.map_or(Ok(()), |value| tensor.with_mut(&mut |values| values.fill(value)));
@@ -228,14 +229,14 @@ impl<E: Element + Unit> WalkerMut<E, Cpu> for Read<'_, E> {
     }
 }
 
-/// Saves a model under the names and in the layouts of a source, with activation parameters as `act{site}.{name}`. The file
-/// is whole or not there.
+/// Saves a model under the names and in the layouts of a source, with activation parameters as `act{site}.{name}`. The
+/// file is whole or not there.
 ///
 /// # Errors
 ///
 /// [`WeightsError::Names`] for a source that has no names for the model; a failed write.
 pub fn save<E: Element + Unit>(
-    net: &dyn Walk<E, Cpu>,
+    net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     path: impl AsRef<std::path::Path>,
     source: Source,
@@ -250,7 +251,7 @@ pub fn save<E: Element + Unit>(
 ///
 /// As for [`save`].
 pub fn write<E: Element + Unit>(
-    net: &dyn Walk<E, Cpu>,
+    net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     path: impl AsRef<std::path::Path>,
     source: Source,
@@ -269,7 +270,7 @@ const IN_MEMORY: &str = "weights in memory";
 ///
 /// [`WeightsError::Names`] for a source that has no names for the model.
 pub fn to_bytes<E: Element + Unit>(
-    net: &dyn Walk<E, Cpu>,
+    net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     source: Source,
     metadata: &BTreeMap<String, String>,
@@ -284,7 +285,7 @@ pub fn to_bytes<E: Element + Unit>(
 ///
 /// As for [`load`], and for [`TensorFile::open`].
 pub fn from_bytes<E: Element + Unit>(
-    net: &mut dyn Walk<E, Cpu>,
+    net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
     bytes: impl Into<std::sync::Arc<[u8]>>,
     options: &LoadOptions,
@@ -293,7 +294,7 @@ pub fn from_bytes<E: Element + Unit>(
 }
 
 fn write_to<E: Element + Unit, F: std::io::Write>(
-    net: &dyn Walk<E, Cpu>,
+    net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     (path, source): (&std::path::Path, Source),
     begin: impl FnOnce(Vec<Declared>) -> Result<Writer<F>, WeightsError>,
@@ -305,17 +306,17 @@ fn write_to<E: Element + Unit, F: std::io::Write>(
         .collect();
     let writer = begin(declared)?;
     let mut write = Write { writer, tensors: tensors.iter(), buffer: Vec::new(), error: None };
-    let walked = net.walk(&mut Path::root(), &mut write);
+    let visited = net.visit(&mut Path::root(), &mut write);
     match write.error {
         Some(error) => Err(error),
         None => {
-            walked?;
+            visited?;
             Ok(write.writer)
         }
     }
 }
 
-/// Writes every tensor in the order of the walk.
+/// Writes every tensor in the order in which a visitor meets them.
 struct Write<'a, E, F> {
     writer: Writer<F>,
     tensors: std::slice::Iter<'a, Expected>,
@@ -324,8 +325,8 @@ struct Write<'a, E, F> {
     error: Option<WeightsError>,
 }
 
-impl<E: Element + Unit, F: std::io::Write> Walker<E, Cpu> for Write<'_, E, F> {
-    fn tensor(&mut self, _: Slot<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
+impl<E: Element + Unit, F: std::io::Write> Visitor<E, Cpu> for Write<'_, E, F> {
+    fn tensor(&mut self, _: NamedTensor<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), pvlu::Error> {
         let Some(expected) = self.tensors.next() else { return Ok(()) };
         if self.error.is_some() {
             return Ok(());

@@ -12,8 +12,8 @@ pub struct LoadReport {
     pub source: Source,
     /// Paths in the model of the tensors that the file gave.
     pub loaded: Vec<String>,
-    /// Paths in the model of the tensors that the file does not give: those of a fresh head, which kept their values, and
-    /// parameters of activations, which have those of a swap.
+    /// Paths in the model of the tensors that the file does not give: those of a fresh head, which kept their values,
+    /// and parameters of activations, which have those of a swap.
     pub fresh: Vec<String>,
     /// Names in the file of the tensors that no model has or needs: counters, states of optimizers and random
     /// generators, the head of another number of classes.

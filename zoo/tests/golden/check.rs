@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use dfdx::shapes::Const;
 use dfdx::tensor::{Cpu, TensorFromVec};
-use pvlu::layer::{Mode, Role, Switch, Switches};
+use pvlu::layer::{Mode, ParamKind, Switch, Switches};
 use pvlu_zoo::names::LayerNames;
-use pvlu_zoo::registry::{self, Entry, Options, Start};
+use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
 use pvlu_zoo::weights::{LoadOptions, TensorFile, load};
 
 use crate::compare::{Comparison, LOGITS, LOGITS_F32, LOGITS_F32_BATCH};
@@ -37,13 +37,13 @@ pub fn check(model: &Model) {
 /// A model with its input and its files.
 struct Case<'a> {
     model: &'a Model,
-    entry: &'static Entry,
+    entry: &'static ModelEntry,
     layers: Vec<LayerNames>,
     tensors: Vec<Tensor>,
     /// Input: `[batch, 3, height, width]`.
     shape: [usize; 4],
     images: Vec<f32>,
-    cotangent: Vec<f64>,
+    grad_output: Vec<f64>,
     folder: tempfile::TempDir,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Case<'a> {
     fn new(model: &'a Model, golden: &Golden) -> Self {
         let entry = registry::find(model.name).unwrap();
         let shape @ [batch, _, height, width] = golden.input.shape;
-        let cotangent = formula::tensor("cotangent", Kind::INPUT, batch * model.classes);
+        let grad_output = formula::tensor("gradient of the output", Kind::INPUT, batch * model.classes);
         Self {
             model,
             entry,
@@ -59,7 +59,7 @@ impl<'a> Case<'a> {
             tensors: original::tensors(model.original, model.classes),
             shape,
             images: formula::tensor("input", Kind::INPUT, shape.iter().product()),
-            cotangent: cotangent.into_iter().map(f64::from).collect(),
+            grad_output: grad_output.into_iter().map(f64::from).collect(),
             // Not where the system keeps such folders, which may be in memory.
             folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
         }
@@ -165,21 +165,21 @@ impl<'a> Case<'a> {
     /// One pass forward and backward in `f64`.
     fn pass(&self, network: &mut dyn Network) -> Found {
         let images = self.images();
-        let answer = network.pass(&images, Some(&self.cotangent)).unwrap();
+        let answer = network.pass(&images, Some(&self.grad_output)).unwrap();
         let mut gradients = answer.gradients.unwrap();
         let input = gradients.get_mut(&images).unwrap().unwrap();
         let input = naming::stats(self.shape.to_vec(), input, |index| index);
         let mut found = Found { logits: answer.logits, input, ..Found::default() };
         let source = original::source(self.model.original);
         let mut show = |tensor: Named<'_>| match &tensor.name {
-            Name::Layer(name) if !tensor.role.is_parameter() => {
+            Name::Layer(name) if !tensor.kind.is_parameter() => {
                 found.running.insert(name.clone(), tensor.stats(&tensor.tensor.read().unwrap()));
             }
             name => {
                 let gradient = tensor.tensor.gradient(&mut gradients).unwrap();
                 let stats = tensor.stats(gradient.unwrap_or_else(|| panic!("{name:?} got no gradient")));
                 match name {
-                    Name::Layer(name) => found.parameters.insert(name.clone(), (tensor.role, stats)).map(drop),
+                    Name::Layer(name) => found.parameters.insert(name.clone(), (tensor.kind, stats)).map(drop),
                     Name::Activation(site, parameter) => {
                         found.activations.insert((*site, parameter.clone()), stats).map(drop)
                     }
@@ -215,7 +215,7 @@ struct Found {
     logits: Vec<f64>,
     input: Stats,
     activations: BTreeMap<(usize, String), Stats>,
-    parameters: BTreeMap<String, (Role, Stats)>,
+    parameters: BTreeMap<String, (ParamKind, Stats)>,
     running: BTreeMap<String, Stats>,
 }
 

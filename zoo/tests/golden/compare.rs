@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pvlu::layer::Role;
+use pvlu::layer::ParamKind;
 
 use crate::file::Stats;
 
@@ -73,11 +73,12 @@ impl Comparison {
         }
     }
 
-    /// Gradients of parameters by name. Of those of a full file on batch statistics, the biases' may be zero but for rounding.
+    /// Gradients of parameters by name. Of those of a full file on batch statistics, the biases' may be zero but for
+    /// rounding.
     pub fn parameters(
         &mut self,
         what: &str,
-        found: &BTreeMap<String, (Role, Stats)>,
+        found: &BTreeMap<String, (ParamKind, Stats)>,
         expected: &BTreeMap<String, Stats>,
         zeros: bool,
     ) {
@@ -85,11 +86,11 @@ impl Comparison {
         means.sort_by(f64::total_cmp);
         let rounding = ROUNDING * means[means.len() / 2];
         for (name, expected) in expected {
-            let Some((role, found)) = found.get(name) else {
+            let Some((kind, found)) = found.get(name) else {
                 self.failures.push(format!("{what}, {name}: not there"));
                 continue;
             };
-            if zeros && *role == Role::Bias && expected.mean() < rounding {
+            if zeros && *kind == ParamKind::Bias && expected.mean() < rounding {
                 self.note("gradients of zero", name, found.mean() / rounding);
             } else {
                 self.stats(what, name, found, expected);
@@ -146,15 +147,15 @@ mod tests {
         let stats = |abs_sum: f64| Stats { shape: vec![1], sum: abs_sum, abs_sum, first: vec![abs_sum] };
         let names = ["bias", "shift", "weight"].map(str::to_owned);
         let expected: BTreeMap<_, _> = names.iter().cloned().zip([1e-12, 1.0, 1.0].map(stats)).collect();
-        let check = |found: f64, role, zeros| {
+        let check = |found: f64, kind, zeros| {
             let found = names.iter().cloned().zip([
-                (role, stats(found)),
-                (Role::Shift, stats(1.0)),
-                (Role::Weight, stats(1.0)),
+                (kind, stats(found)),
+                (ParamKind::Shift, stats(1.0)),
+                (ParamKind::Weight, stats(1.0)),
             ]);
             failures(|c| c.parameters("gradients", &found.collect(), &expected, zeros))
         };
-        assert_eq!((check(9e-4, Role::Bias, true), check(2e-3, Role::Bias, true)), (0, 1));
-        assert_eq!((check(9e-4, Role::Shift, true), check(9e-4, Role::Bias, false)), (3, 3));
+        assert_eq!((check(9e-4, ParamKind::Bias, true), check(2e-3, ParamKind::Bias, true)), (0, 1));
+        assert_eq!((check(9e-4, ParamKind::Shift, true), check(9e-4, ParamKind::Bias, false)), (3, 3));
     }
 }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::original;
 
-/// What a model must answer; the fields are described in `tests/golden/README.md`. Those that a cut file does not have are
-/// `None` or empty.
+/// What a model must answer; the fields are described in `tests/golden/README.md`. Those that a cut file does not have
+/// are `None` or empty.
 #[derive(Debug, Deserialize)]
 pub struct Golden {
     pub input: Input,
@@ -85,8 +85,8 @@ pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The golden files of a model: the one of the repository, if it has one, and the full one of the shared folder, if that
-/// is there. The shared folder has none of models that came later; theirs are in the repository.
+/// The golden files of a model: the one of the repository, if it has one, and the full one of the shared folder, if
+/// that is there. The shared folder has none of models that came later; theirs are in the repository.
 pub fn goldens(model: &str) -> Vec<Golden> {
     let own = Some(original::tests("golden").join(format!("{model}.json"))).filter(|path| path.exists());
     let full = match own {

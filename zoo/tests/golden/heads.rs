@@ -1,5 +1,5 @@
-//! Files of the originals, with their head and without it, where the head is to be another: for other classes, or for 32x32
-//! images. Nothing says which model they are of but the names of their tensors.
+//! Files of the originals, with their head and without it, where the head is to be another: for other classes, or for
+//! 32x32 images. Nothing says which model they are of but the names of their tensors.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -16,8 +16,8 @@ use crate::original::{self, Tensor};
 const CLASSES: usize = 10;
 const SMALL: (usize, usize) = (32, 32);
 
-/// An original: the list of its tensors, the model it is, the layers of its head, and the paths here of the tensors that
-/// depend on the number of classes.
+/// An original: the list of its tensors, the model it is, the layers of its head, and the paths here of the tensors
+/// that depend on the number of classes.
 struct Original {
     list: &'static str,
     model: &'static str,

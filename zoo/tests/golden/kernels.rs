@@ -1,5 +1,5 @@
-//! Every kernel in `f32` at every shape that a model of the registry gives it, against the same kernel in `f64`; those that
-//! sum over more than a channel also against the plain formula at some places.
+//! Every kernel in `f32` at every shape that a model of the registry gives it, against the same kernel in `f64`; those
+//! that sum over more than a channel also against the plain formula at some places.
 
 mod plain;
 mod run;
@@ -63,11 +63,11 @@ fn cases() -> BTreeMap<String, (Case, &'static str)> {
             for (activation, classes) in heads.into_iter().chain(others) {
                 let options = Options { activation, classes, image: Some((side, side)), weights: Start::Unfilled };
                 let model = entry.build(&options).unwrap();
-                let mut add = |layer: pvlu::layer::LayerOutline<'_>| {
+                let mut add = |layer: pvlu::layer::LayerSummary<'_>| {
                     let case = Case { kind: layer.kind, input: layer.input, output: layer.output };
                     cases.entry(format!("{case:?}")).or_insert((case, entry.name));
                 };
-                model.net().outline(&mut Path::root(), Extent::image(3, side, side), &mut add).unwrap();
+                model.net().summarize(&mut Path::root(), Extent::image(3, side, side), &mut add).unwrap();
             }
         }
     }

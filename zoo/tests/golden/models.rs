@@ -1,5 +1,5 @@
-//! The models with golden files: the original's file name, its name in the registry, the typed network, its classes and how
-//! its weights are packed.
+//! The models with golden files: the original's file name, its name in the registry, the typed network, its classes and
+//! how its weights are packed.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -2,7 +2,7 @@
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::layer::{AnyTensor, Path, Role, Slot, Walk, Walker};
+use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Visit, Visitor};
 use pvlu_zoo::names::{LayerNames, WeightLayout};
 use pvlu_zoo::weights::Source;
 
@@ -20,7 +20,7 @@ pub enum Name {
 /// A tensor of a network.
 pub struct Named<'a> {
     pub name: Name,
-    pub role: Role,
+    pub kind: ParamKind,
     pub tensor: &'a dyn AnyTensor<f64, Cpu>,
     order: Order,
 }
@@ -75,13 +75,13 @@ impl Order {
 
 /// Shows every tensor of a network whose layers have these names.
 pub fn each(
-    net: &dyn Walk<f64, Cpu>,
+    net: &dyn Visit<f64, Cpu>,
     layers: &[LayerNames],
     source: Source,
     show: &mut dyn FnMut(Named<'_>),
 ) -> Result<(), Error> {
     let names = Names { layers, source, layer: Counter::default(), site: Counter::default(), show };
-    net.walk(&mut Path::root(), &mut { names })
+    net.visit(&mut Path::root(), &mut { names })
 }
 
 struct Names<'a> {
@@ -92,15 +92,15 @@ struct Names<'a> {
     show: &'a mut dyn FnMut(Named<'_>),
 }
 
-impl Walker<f64, Cpu> for Names<'_> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
+impl Visitor<f64, Cpu> for Names<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
         let (parent, leaf) = slot.path.rsplit_once('.').unwrap();
-        let (name, order) = if slot.role == Role::Activation {
+        let (name, order) = if slot.kind == ParamKind::Activation {
             (Name::Activation(self.site.number(parent), leaf.to_owned()), Order::Same)
         } else {
-            named(&self.layers[self.layer.number(parent)], self.source, slot.role, &tensor.dims())
+            named(&self.layers[self.layer.number(parent)], self.source, slot.kind, &tensor.dims())
         };
-        (self.show)(Named { name, role: slot.role, tensor, order });
+        (self.show)(Named { name, kind: slot.kind, tensor, order });
         Ok(())
     }
 }
@@ -122,25 +122,25 @@ impl Counter {
     }
 }
 
-fn named(layer: &LayerNames, source: Source, role: Role, dims: &[usize]) -> (Name, Order) {
+fn named(layer: &LayerNames, source: Source, kind: ParamKind, dims: &[usize]) -> (Name, Order) {
     if source == Source::Torchvision {
-        let leaf = match role {
-            Role::Weight | Role::Scale => "weight",
-            Role::Bias | Role::Shift => "bias",
-            Role::RunningMean => "running_mean",
-            Role::RunningVariance => "running_var",
-            Role::Activation | Role::Hyperparameter => unreachable!("no tensor of a layer"),
+        let leaf = match kind {
+            ParamKind::Weight | ParamKind::Scale => "weight",
+            ParamKind::Bias | ParamKind::Shift => "bias",
+            ParamKind::RunningMean => "running_mean",
+            ParamKind::RunningVariance => "running_var",
+            ParamKind::Activation | ParamKind::Hyperparameter => unreachable!("no tensor of a layer"),
         };
         return (Name::Layer(format!("{}.{leaf}", layer.name_by(source).unwrap())), Order::Same);
     }
-    let leaf = match role {
-        Role::Weight => "kernel",
-        Role::Bias => "bias",
-        Role::Scale => "gamma",
-        Role::Shift => "beta",
-        Role::RunningMean => "moving_mean",
-        Role::RunningVariance => "moving_variance",
-        Role::Activation | Role::Hyperparameter => unreachable!("no tensor of a layer"),
+    let leaf = match kind {
+        ParamKind::Weight => "kernel",
+        ParamKind::Bias => "bias",
+        ParamKind::Scale => "gamma",
+        ParamKind::Shift => "beta",
+        ParamKind::RunningMean => "moving_mean",
+        ParamKind::RunningVariance => "moving_variance",
+        ParamKind::Activation | ParamKind::Hyperparameter => unreachable!("no tensor of a layer"),
     };
     let order = match (dims, layer.layout) {
         ([_, inputs, rows, columns], _) => Order::Reversed { inputs: *inputs, pixels: rows * columns },

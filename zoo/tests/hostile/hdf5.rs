@@ -111,7 +111,8 @@ fn chunks_that_do_not_cover_the_dataset_are_refused() {
 #[test]
 fn a_float_of_another_make_is_refused() {
     let _turn = turn();
-    // Class 1 version 1; little-endian, implied bit, sign at 31; 4 bytes; 0 + 32 bits, exponent 8 at 23, mantissa 23 at 0; bias.
+    // Class 1 version 1; little-endian, implied bit, sign at 31; 4 bytes; 0 + 32 bits, exponent 8 at 23, mantissa 23 at
+    // 0; bias.
     let float = [0x11, 0x20, 0x1f, 0, 4, 0, 0, 0, 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0];
     for (at, value) in [(1, 0), (1, 0x60), (2, 30), (8, 1), (10, 31), (12, 22), (13, 9), (15, 24), (16, 126)] {
         let mut other = float;

@@ -3,7 +3,7 @@
 use pvlu::layer::Mode;
 use pvlu_zoo::checkpoint::{Notes, Wanted, open, save_model};
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{Entry, Options, Start, activation, activation_names, find, models};
+use pvlu_zoo::registry::{ModelEntry, Options, Start, activation, activation_names, find, models};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
 use pvlu_zoo::weights::Source;
 
@@ -22,7 +22,7 @@ fn all() -> Vec<&'static str> {
     all
 }
 
-fn built(entry: &'static Entry, classes: usize) -> Box<dyn Model> {
+fn built(entry: &'static ModelEntry, classes: usize) -> Box<dyn Model> {
     let options = Options { activation: "pvlu", classes, image: Some((32, 32)), weights: Start::Seed(3) };
     entry.build(&options).unwrap()
 }

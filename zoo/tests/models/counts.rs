@@ -1,7 +1,7 @@
 //! Parameters, sites and channels, against numbers from elsewhere.
 
-use pvlu::layer::{Extent, LayerKind, Path, Role};
-use pvlu_zoo::registry::{Entry, Options, Start, activation_names, models};
+use pvlu::layer::{Extent, LayerKind, ParamKind, Path};
+use pvlu_zoo::registry::{ModelEntry, Options, Start, activation_names, models};
 
 /// Parameters and running statistics with ReLU, activation sites, and the sum of their channels.
 ///
@@ -34,7 +34,7 @@ const EXPECTED: [(&str, usize, usize, usize, usize, usize); 24] = [
     ("cifar_resnet56_b", 100, 861_620, 4_064 + 2 * (32 + 64), 55, 2_032),
 ];
 
-/// What the tensors and the outline of a model say of it.
+/// What the tensors and the summary of a model say of it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     parameters: usize,
@@ -43,8 +43,8 @@ struct Counts {
     channels: usize,
 }
 
-/// Counts a model twice, by its tensors and by its outline, and asserts that both agree.
-fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -> Counts {
+/// Counts a model twice, by its tensors and by its summary, and asserts that both agree.
+fn count(entry: &'static ModelEntry, activation: &str, classes: usize, side: usize) -> Counts {
     let what = format!("{} with {activation} at {side}x{side}", entry.name);
     let options = Options { activation, classes, image: Some((side, side)), weights: Start::Unfilled };
     let model = entry.build(&options).unwrap();
@@ -58,11 +58,11 @@ fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -
     let (mut tensors, mut sites) = (0, std::collections::BTreeMap::new());
     let mut see = |tensor: pvlu_zoo::model::TensorView<'_>| {
         tensors += tensor.values.len();
-        match tensor.slot.role {
-            Role::RunningMean | Role::RunningVariance => counts.statistics += tensor.values.len(),
+        match tensor.slot.kind {
+            ParamKind::RunningMean | ParamKind::RunningVariance => counts.statistics += tensor.values.len(),
             _ => counts.parameters += tensor.values.len(),
         }
-        if matches!(tensor.slot.role, Role::Activation | Role::Hyperparameter) {
+        if matches!(tensor.slot.kind, ParamKind::Activation | ParamKind::Hyperparameter) {
             let (site, _) = tensor.slot.path.rsplit_once('.').unwrap();
             let parameters: &mut (usize, usize) = sites.entry(site.to_owned()).or_insert((0, tensor.values.len()));
             assert_eq!(parameters.1, tensor.values.len(), "{what}: {site}");
@@ -72,7 +72,7 @@ fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -
     model.tensors(&mut see).unwrap();
 
     let mut outlined = 0;
-    let mut show = |layer: pvlu::layer::LayerOutline<'_>| {
+    let mut show = |layer: pvlu::layer::LayerSummary<'_>| {
         outlined += layer.tensor_elements();
         if let LayerKind::Activation { activation: found } = layer.kind {
             let parameters = found.params().len();
@@ -84,7 +84,7 @@ fn count(entry: &'static Entry, activation: &str, classes: usize, side: usize) -
             assert_eq!(sites.remove(layer.path), expected, "{what}: {}", layer.path);
         }
     };
-    let output = model.net().outline(&mut Path::root(), Extent::image(3, side, side), &mut show).unwrap();
+    let output = model.net().summarize(&mut Path::root(), Extent::image(3, side, side), &mut show).unwrap();
     assert_eq!(output, Extent::features(classes), "{what}");
     assert_eq!(outlined, tensors, "{what}");
     assert!(sites.is_empty(), "{what}: {sites:?} are no sites");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pvlu::layer::{Mode, Role};
+use pvlu::layer::{Mode, ParamKind};
 use pvlu_zoo::registry::{Start, find};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
 use pvlu_zoo::transfer::{FreezePolicy, groups, in_head, table};
@@ -25,14 +25,14 @@ fn policies() -> impl Iterator<Item = FreezePolicy> {
     })
 }
 
-fn is_trained(policy: &FreezePolicy, role: Role, path: &str) -> bool {
-    match role {
-        Role::Weight | Role::Bias if in_head(path) => policy.head,
-        Role::Weight | Role::Bias => policy.weights,
-        Role::Scale | Role::Shift => policy.batch_norm_affine,
-        Role::RunningMean | Role::RunningVariance => policy.batch_norm_statistics,
-        Role::Activation => policy.activations,
-        Role::Hyperparameter => false,
+fn is_trained(policy: &FreezePolicy, kind: ParamKind, path: &str) -> bool {
+    match kind {
+        ParamKind::Weight | ParamKind::Bias if in_head(path) => policy.head,
+        ParamKind::Weight | ParamKind::Bias => policy.weights,
+        ParamKind::Scale | ParamKind::Shift => policy.batch_norm_affine,
+        ParamKind::RunningMean | ParamKind::RunningVariance => policy.batch_norm_statistics,
+        ParamKind::Activation => policy.activations,
+        ParamKind::Hyperparameter => false,
     }
 }
 
@@ -46,7 +46,7 @@ fn frozen_tensors_are_the_same_after_twenty_steps_under_every_policy() {
         let mut roles = BTreeMap::new();
         model
             .tensors(&mut |tensor| {
-                roles.insert(tensor.slot.path.to_owned(), tensor.slot.role);
+                roles.insert(tensor.slot.path.to_owned(), tensor.slot.kind);
             })
             .unwrap();
         let before = bits(&*model);

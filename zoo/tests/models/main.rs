@@ -11,10 +11,10 @@ mod parity;
 mod threads;
 
 use pvlu_zoo::model::Model;
-use pvlu_zoo::registry::{Entry, Options, Start};
+use pvlu_zoo::registry::{ModelEntry, Options, Start};
 
 /// A model for 32x32 images and 10 classes.
-fn small(entry: &'static Entry, activation: &str, weights: Start) -> Box<dyn Model> {
+fn small(entry: &'static ModelEntry, activation: &str, weights: Start) -> Box<dyn Model> {
     entry.build(&Options { activation, classes: 10, image: Some((32, 32)), weights }).unwrap()
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use pvlu::NUMERICS_VERSION;
 use pvlu::kernel::cpu::simd::Level;
 use pvlu::layer::Mode;
-use pvlu_zoo::registry::{Entry, Options, Sides, Start, models};
+use pvlu_zoo::registry::{ModelEntry, Options, Sides, Start, models};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
 
 /// CRC-32 of numbers by their bits.
@@ -29,7 +29,7 @@ impl Digest {
 }
 
 /// Of one step on two of the smallest images that the model takes: loss, logits, gradients, and all tensors after it.
-fn digest(entry: &'static Entry) -> String {
+fn digest(entry: &'static ModelEntry) -> String {
     let side = match entry.sides() {
         Sides::Any { least, .. } => least,
         Sides::Square(sides) => sides.iter().copied().min().unwrap(),

@@ -1,6 +1,6 @@
 //! Training steps of every model, and PVLU in the place of ReLU.
 
-use pvlu::layer::{Mode, Path, Role, Switch};
+use pvlu::layer::{Mode, ParamKind, Path, Switch};
 use pvlu_zoo::registry::{Start, activation, models};
 
 use crate::{images, small};
@@ -29,18 +29,19 @@ fn a_step_of_every_model_reaches_every_parameter() {
         let mut step = model.step(images(2), &[3, 8]).unwrap();
         assert!(step.loss.is_finite() && step.logits.iter().all(|logit| logit.is_finite()), "{}", entry.name);
         let mut parameters = Vec::new();
-        let mut look = |slot: pvlu::layer::Slot<'_>, _: &mut [f32], gradient: &[f32]| {
+        let mut look = |slot: pvlu::layer::NamedTensor<'_>, _: &mut [f32], gradient: &[f32]| {
             assert!(gradient.iter().all(|g| g.is_finite()), "{} of {}", slot.path, entry.name);
-            parameters.push((slot.path.to_owned(), slot.role, gradient.iter().any(|g| *g != 0.0)));
+            parameters.push((slot.path.to_owned(), slot.kind, gradient.iter().any(|g| *g != 0.0)));
             Ok(())
         };
         model.update(&mut step.gradients, &mut look).unwrap();
         assert_eq!(parameters.len(), model.net().tensor_count_trained(), "{}", entry.name);
-        // A bias right before batch norm shifts all of a channel, which batch norm takes away again: its gradient is zero.
-        let next = parameters.iter().skip(1).map(|(_, role, _)| Some(*role)).chain([None]);
-        let before_norm = |role, next| role == Role::Bias && next == Some(Role::Scale);
+        // A bias right before batch norm shifts all of a channel, which batch norm takes away again: its gradient is
+        // zero.
+        let next = parameters.iter().skip(1).map(|(_, kind, _)| Some(*kind)).chain([None]);
+        let before_norm = |kind, next| kind == ParamKind::Bias && next == Some(ParamKind::Scale);
         let unmoved =
-            parameters.iter().zip(next).filter(|((_, role, moves), next)| !moves && !before_norm(*role, *next));
+            parameters.iter().zip(next).filter(|((_, kind, moves), next)| !moves && !before_norm(*kind, *next));
         still.extend(unmoved.map(|((path, ..), _)| format!("{path} of {}", entry.name)));
     }
     assert!(still.is_empty(), "without gradient: {}", still.join(", "));
@@ -51,13 +52,13 @@ trait CountTrained {
     fn tensor_count_trained(&self) -> usize;
 }
 
-impl CountTrained for dyn pvlu::layer::Walk<f32, dfdx::tensor::Cpu> + '_ {
+impl CountTrained for dyn pvlu::layer::Visit<f32, dfdx::tensor::Cpu> + '_ {
     fn tensor_count_trained(&self) -> usize {
         struct Count(usize);
-        impl pvlu::layer::Walker<f32, dfdx::tensor::Cpu> for Count {
+        impl pvlu::layer::Visitor<f32, dfdx::tensor::Cpu> for Count {
             fn tensor(
                 &mut self,
-                slot: pvlu::layer::Slot<'_>,
+                slot: pvlu::layer::NamedTensor<'_>,
                 _: &dyn pvlu::layer::AnyTensor<f32, dfdx::tensor::Cpu>,
             ) -> Result<(), pvlu::Error> {
                 self.0 += usize::from(slot.trained);
@@ -65,7 +66,7 @@ impl CountTrained for dyn pvlu::layer::Walk<f32, dfdx::tensor::Cpu> + '_ {
             }
         }
         let mut count = Count(0);
-        self.walk(&mut Path::root(), &mut count).unwrap();
+        self.visit(&mut Path::root(), &mut count).unwrap();
         count.0
     }
 }
@@ -81,8 +82,8 @@ fn a_swap_keeps_switches_and_every_other_tensor() {
     assert_eq!(after.len(), before.len() + 2 * 19);
     assert!(before.iter().all(|tensor| after.contains(tensor)));
     let mut trained = Vec::new();
-    pvlu.tensors(&mut |tensor| trained.extend(tensor.slot.trained.then_some(tensor.slot.role))).unwrap();
-    assert!(!trained.contains(&Role::Scale), "batch norms are still frozen");
+    pvlu.tensors(&mut |tensor| trained.extend(tensor.slot.trained.then_some(tensor.slot.kind))).unwrap();
+    assert!(!trained.contains(&ParamKind::Scale), "batch norms are still frozen");
 
     let error = pvlu.swap_activation(activation("elu").unwrap()).err().unwrap();
     let says = "cannot swap the activation \"pvlu\" for \"elu\": only a model with relu can";

@@ -7,7 +7,7 @@ use pvlu::layer::{Mode, Switches};
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{EpochRecord, Event, History, OptimizerConfig, Outcome, Schedule, evaluate, fit, liveness};
+use pvlu_zoo::train::{EpochRecord, Event, History, OptimizerConfig, Outcome, Schedule, dead_units, evaluate, fit};
 
 use crate::support::{Bits, Small, bits, build, changed, config, go_on, images, in_order, splits};
 
@@ -82,7 +82,7 @@ fn training_and_evaluation_leave_the_modes_of_the_layers_as_they_were() {
         assert_eq!(modes(&mut *model), before);
         evaluate(&mut *model, &splits.test, &mut || ControlFlow::Break(())).unwrap();
         assert_eq!(modes(&mut *model), before);
-        liveness(&mut *model, &splits.test, &mut || ControlFlow::Continue(())).unwrap();
+        dead_units(&mut *model, &splits.test, &mut || ControlFlow::Continue(())).unwrap();
         assert_eq!(modes(&mut *model), before);
         let history = fit(&mut *model, &splits, &steps, &mut go_on).unwrap();
         assert_eq!(history.outcome, Outcome::Finished);

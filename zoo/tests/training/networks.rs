@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pvlu::layer::{Mode, Role, Switches};
+use pvlu::layer::{Mode, ParamKind, Switches};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{RegistryError, activation_names, build, models};
 
@@ -91,7 +91,7 @@ fn equal_seeds_give_equal_weights_up_to_a_factor() {
         let model = build("sequential6conv", activation, 10, seed).unwrap();
         model
             .tensors(&mut |tensor| {
-                if tensor.slot.role == Role::Weight {
+                if tensor.slot.kind == ParamKind::Weight {
                     all.extend_from_slice(tensor.values);
                 }
             })

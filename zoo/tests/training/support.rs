@@ -8,13 +8,13 @@ use dfdx::nn::{BuildOnDevice, DeviceBuildExt};
 use dfdx::shapes::Const;
 use dfdx::tensor::Cpu;
 use pvlu::activation::Pvlu;
-use pvlu::layer::Role;
+use pvlu::layer::ParamKind;
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, MaxPool2D};
 use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization, Split};
 use pvlu_zoo::model::{Classifier, Model, Network};
 use pvlu_zoo::train::{Event, FitConfig, OptimizerConfig, Schedule, Splits};
 
-/// A network with a tensor of every role: weights, biases, batch norm, activation.
+/// A network with a tensor of every kind: weights, biases, batch norm, activation.
 pub type Small = (Stage, Flatten2D<8, 8, 8, 512>, Dropout<25>, Linear<512, 10>);
 type Stage = (Conv2D<3, 8, 3, 2, 1>, BatchNorm2D<8>, Act<Pvlu, 8>, MaxPool2D<2, 2>);
 
@@ -61,8 +61,8 @@ pub fn go_on(_: Event<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// A tensor of a model: role, and the bits of its values.
-pub type Bits = (Role, Vec<u32>);
+/// A tensor of a model: kind, and the bits of its values.
+pub type Bits = (ParamKind, Vec<u32>);
 
 /// Every tensor of a model by its path, to the bit.
 pub fn bits(model: &dyn Model) -> BTreeMap<String, Bits> {
@@ -70,15 +70,15 @@ pub fn bits(model: &dyn Model) -> BTreeMap<String, Bits> {
     model
         .tensors(&mut |tensor| {
             let values = tensor.values.iter().map(|value| value.to_bits()).collect();
-            assert!(all.insert(tensor.slot.path.to_owned(), (tensor.slot.role, values)).is_none());
+            assert!(all.insert(tensor.slot.path.to_owned(), (tensor.slot.kind, values)).is_none());
         })
         .unwrap();
     all
 }
 
 /// The paths whose values differ, with their roles.
-pub fn changed(before: &BTreeMap<String, Bits>, after: &BTreeMap<String, Bits>) -> Vec<(String, Role)> {
+pub fn changed(before: &BTreeMap<String, Bits>, after: &BTreeMap<String, Bits>) -> Vec<(String, ParamKind)> {
     assert!(before.keys().eq(after.keys()));
     let differing = before.iter().filter(|(path, bits)| after[*path] != **bits);
-    differing.map(|(path, (role, _))| (path.clone(), *role)).collect()
+    differing.map(|(path, (kind, _))| (path.clone(), *kind)).collect()
 }

@@ -5,7 +5,9 @@ use dfdx::shapes::Const;
 use dfdx::tensor::{Cpu, Tensor};
 use pvlu::Error;
 use pvlu::layer::builder;
-use pvlu::layer::{Extent, Flatten2D, LayerOutline, Linear, Mode, Path, Role, Switches, Walk, Walker, WalkerMut};
+use pvlu::layer::{
+    Extent, Flatten2D, LayerSummary, Linear, Mode, ParamKind, Path, Switches, Visit, Visitor, VisitorMut,
+};
 use pvlu::tape::Track;
 use pvlu_zoo::data::{Augmentation, Batch};
 use pvlu_zoo::model::{Classifier, Images, Logits, Model};
@@ -58,11 +60,18 @@ fn weight_decay_touches_weights_alone() {
         let decayed = changed(&without, &with);
         let paths: Vec<&str> = decayed.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["0.0.weight", "3.weight"]);
-        assert!(decayed.iter().all(|(_, role)| *role == Role::Weight));
+        assert!(decayed.iter().all(|(_, kind)| *kind == ParamKind::Weight));
     }
-    let roles: Vec<Role> = start.values().map(|(role, _)| *role).collect();
-    for role in [Role::Bias, Role::Scale, Role::Shift, Role::Activation, Role::RunningMean, Role::RunningVariance] {
-        assert!(roles.contains(&role), "{role:?} is put to the test");
+    let roles: Vec<ParamKind> = start.values().map(|(kind, _)| *kind).collect();
+    for kind in [
+        ParamKind::Bias,
+        ParamKind::Scale,
+        ParamKind::Shift,
+        ParamKind::Activation,
+        ParamKind::RunningMean,
+        ParamKind::RunningVariance,
+    ] {
+        assert!(roles.contains(&kind), "{kind:?} is put to the test");
     }
 }
 
@@ -113,17 +122,17 @@ struct Forgetful {
     forgotten: Linear<10, 10, f32, Cpu>,
 }
 
-impl Walk<f32, Cpu> for Forgetful {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<f32, Cpu>) -> Result<(), Error> {
-        path.step("used", |path| self.used.walk(path, walker))?;
-        path.step("forgotten", |path| self.forgotten.walk(path, walker))
+impl Visit<f32, Cpu> for Forgetful {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        path.step("used", |path| self.used.visit(path, visitor))?;
+        path.step("forgotten", |path| self.forgotten.visit(path, visitor))
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<f32, Cpu>) -> Result<(), Error> {
-        path.step("used", |path| self.used.walk_mut(path, walker))?;
-        path.step("forgotten", |path| self.forgotten.walk_mut(path, walker))
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<f32, Cpu>) -> Result<(), Error> {
+        path.step("used", |path| self.used.visit_mut(path, visitor))?;
+        path.step("forgotten", |path| self.forgotten.visit_mut(path, visitor))
     }
-    fn outline(&self, path: &mut Path, _: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
-        path.step("used", |path| Walk::<f32, Cpu>::outline(&self.used, path, Extent::features(3072), show))
+    fn summarize(&self, path: &mut Path, _: Extent, show: &mut dyn FnMut(LayerSummary<'_>)) -> Result<Extent, Error> {
+        path.step("used", |path| Visit::<f32, Cpu>::summarize(&self.used, path, Extent::features(3072), show))
     }
 }
 

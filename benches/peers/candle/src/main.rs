@@ -1,5 +1,5 @@
-//! Times steps in candle: `pvlu_peer_candle WORK STEPS` prints the median of the steps in milliseconds, after two that are not
-//! counted. Threads as `RAYON_NUM_THREADS` says.
+//! Times steps in candle: `pvlu_peer_candle WORK STEPS` prints the median of the steps in milliseconds, after two that
+//! are not counted. Threads as `RAYON_NUM_THREADS` says.
 
 use std::time::Instant;
 

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 
 use super::rows::{LONG, TILES, Tile, tile_backward, tile_forward};
-use super::{Layout, Pass, for_each_task};
+use super::{ChannelsLayout, Pass, for_each_task};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::{Element, Formula};
 
@@ -15,13 +15,13 @@ use crate::kernel::{Element, Formula};
 const WIDTH: usize = 8 * 1024;
 
 /// Whether rows are so long that a task of whole rows would be too much.
-pub(super) fn suit(layout: Layout) -> bool {
+pub(super) fn suit(layout: ChannelsLayout) -> bool {
     layout.inner == 1 && layout.channels > LONG
 }
 
 /// The rows of a slice `[rows, row]`, cut into blocks of columns: the pieces of each block, from row to row. An empty
 /// slice stands for an output that is not wanted, and gives blocks without pieces.
-fn blocks<T>(slice: &mut [T], layout: Layout) -> Vec<Vec<&mut [T]>> {
+fn blocks<T>(slice: &mut [T], layout: ChannelsLayout) -> Vec<Vec<&mut [T]>> {
     let row = layout.channels;
     let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
     blocks.resize_with(row.div_ceil(WIDTH), || Vec::with_capacity(slice.len() / row));
@@ -35,7 +35,7 @@ fn blocks<T>(slice: &mut [T], layout: Layout) -> Vec<Vec<&mut [T]>> {
 
 pub(super) fn forward<F: Formula, E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: Option<&[E]>,
     params: &[&[E]],
     y: &mut [E],
@@ -67,7 +67,7 @@ struct Columns<E> {
 }
 
 impl<E: Element> Columns<E> {
-    fn new(layout: Layout, params: &[&[E]], number: usize) -> Self {
+    fn new(layout: ChannelsLayout, params: &[&[E]], number: usize) -> Self {
         let (row, start) = (layout.channels, number * WIDTH);
         Columns { row, start, tile: Tile::of_columns(params, start, row.min(start + WIDTH)) }
     }
@@ -99,7 +99,8 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
     }
 }
 
-/// From row to row. `grad_x` has no pieces if it is not wanted; `totals`, one piece a parameter, has none unless `PARAMS`.
+/// From row to row. `grad_x` has no pieces if it is not wanted; `totals`, one piece a parameter, has none unless
+/// `PARAMS`.
 struct Backward<'a, F, E, const PARAMS: bool> {
     pass: Pass<'a, E>,
     columns: Columns<E>,
@@ -113,15 +114,16 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Backward { pass: Pass { layout, x, cotangent, accumulate, .. }, columns, mut grad_x, mut totals, .. } =
+        let Backward { pass: Pass { layout, x, grad_output, accumulate, .. }, columns, mut grad_x, mut totals, .. } =
             self;
         let tile = &columns.tile;
         let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.stride } else { 0 }];
         for first in (0..layout.outer).step_by(TILES) {
             for n in first..layout.outer.min(first + TILES) {
-                let (x, cotangent) = (columns.piece(x, n), cotangent.map(|cotangent| columns.piece(cotangent, n)));
+                let (x, grad_output) =
+                    (columns.piece(x, n), grad_output.map(|grad_output| columns.piece(grad_output, n)));
                 let grad_x = grad_x.get_mut(n).map_or_else(|| &mut [][..], |grad_x| &mut **grad_x);
-                tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, cotangent, accumulate, grad_x, &mut sums);
+                tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, grad_output, accumulate, grad_x, &mut sums);
             }
             for (totals, sums) in totals.iter_mut().zip(sums.chunks_exact_mut(tile.stride)) {
                 for (total, sum) in totals.iter_mut().zip(sums) {

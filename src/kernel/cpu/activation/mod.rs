@@ -1,7 +1,8 @@
 //! Fused activation kernels: one pass forward, and one backward for the gradients of the input and of every parameter.
 //!
-//! A tensor is seen as `[outer, channels, inner]`, contiguous: images have `inner` = height * width, dense features have
-//! `inner` = 1. A parameter is a slice of `channels` elements. With the cotangent g = dL/dy the gradients are
+//! A tensor is seen as `[outer, channels, inner]`, contiguous: images have `inner` = height * width, dense features
+//! have `inner` = 1. A parameter is a slice of `channels` elements. With the gradient of the output g = dL/dy the
+//! gradients are
 //!
 //! ```text
 //! dL/dx[n, c, s] = g[n, c, s] * df/dx
@@ -22,22 +23,22 @@ mod rows;
 
 use std::fmt::{self, Debug};
 
-use super::Layout;
+use super::ChannelsLayout;
 use super::simd::{Lane, Level};
 use super::tasks::each;
 pub use super::write::InputGradient;
 use crate::kernel::{Element, Formula, ParamArray};
 
 /// `(layout, x, parameters, y)`; overwrites y.
-pub type Forward<E> = fn(Layout, &[E], &[&[E]], &mut [E]);
+pub type Forward<E> = fn(ChannelsLayout, &[E], &[&[E]], &mut [E]);
 
 /// `(layout, parameters, x)`; overwrites x by y.
-pub type ForwardInPlace<E> = fn(Layout, &[&[E]], &mut [E]);
+pub type ForwardInPlace<E> = fn(ChannelsLayout, &[&[E]], &mut [E]);
 
-/// `(layout, x, parameters, cotangent, gradient of x, gradient of each parameter)`.
+/// `(layout, x, parameters, grad_output, gradient of x, gradient of each parameter)`.
 ///
 /// The gradients of parameters are added to what the slices hold; `None` for one that is not wanted.
-pub type Backward<E> = fn(Layout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
+pub type Backward<E> = fn(ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
 
 /// The kernels of one activation in one element type.
 pub struct Kernels<E: 'static> {
@@ -80,7 +81,7 @@ pub enum Computation<E: 'static> {
 
 impl<E: Element> Computation<E> {
     /// See [`forward`].
-    pub fn forward(&self, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+    pub fn forward(&self, layout: ChannelsLayout, x: &[E], params: &[&[E]], y: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward)(layout, x, params, y),
             Self::Written(program) => (E::cpu().written)(program, layout, x, params, y),
@@ -88,7 +89,7 @@ impl<E: Element> Computation<E> {
     }
 
     /// See [`forward_in_place`].
-    pub fn forward_in_place(&self, layout: Layout, params: &[&[E]], x: &mut [E]) {
+    pub fn forward_in_place(&self, layout: ChannelsLayout, params: &[&[E]], x: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward_in_place)(layout, params, x),
             Self::Written(program) => (E::cpu().written_in_place)(program, layout, params, x),
@@ -98,17 +99,17 @@ impl<E: Element> Computation<E> {
     /// See [`backward`].
     pub fn backward(
         &self,
-        layout: Layout,
+        layout: ChannelsLayout,
         x: &[E],
         params: &[&[E]],
-        cotangent: &[E],
+        grad_output: &[E],
         grad_x: InputGradient<&mut [E]>,
         grad_params: &mut [Option<&mut [E]>],
     ) {
         match self {
-            Self::Compiled(kernels) => (kernels.backward)(layout, x, params, cotangent, grad_x, grad_params),
+            Self::Compiled(kernels) => (kernels.backward)(layout, x, params, grad_output, grad_x, grad_params),
             Self::Written(program) => {
-                (E::cpu().written_backward)(program, layout, x, params, cotangent, grad_x, grad_params)
+                (E::cpu().written_backward)(program, layout, x, params, grad_output, grad_x, grad_params)
             }
         }
     }
@@ -118,7 +119,7 @@ impl<E: Element> Computation<E> {
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
-pub fn forward<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+pub fn forward<F: Formula, E: Element>(layout: ChannelsLayout, x: &[E], params: &[&[E]], y: &mut [E]) {
     assert_eq!(x.len(), layout.len());
     forward_at::<F, E>(Level::current(), layout, Some(x), params, y);
 }
@@ -127,7 +128,7 @@ pub fn forward<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]],
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
-pub fn forward_in_place<F: Formula, E: Element>(layout: Layout, params: &[&[E]], x: &mut [E]) {
+pub fn forward_in_place<F: Formula, E: Element>(layout: ChannelsLayout, params: &[&[E]], x: &mut [E]) {
     forward_at::<F, E>(Level::current(), layout, None, params, x);
 }
 
@@ -136,18 +137,24 @@ pub fn forward_in_place<F: Formula, E: Element>(layout: Layout, params: &[&[E]],
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
 pub fn backward<F: Formula, E: Element>(
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &[E],
     params: &[&[E]],
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
-    backward_at::<F, E>(Level::current(), layout, x, params, cotangent, grad_x, grad_params);
+    backward_at::<F, E>(Level::current(), layout, x, params, grad_output, grad_x, grad_params);
 }
 
 /// From `x`, or from what `y` holds.
-fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
+fn forward_at<F: Formula, E: Element>(
+    level: Level,
+    layout: ChannelsLayout,
+    x: Option<&[E]>,
+    params: &[&[E]],
+    y: &mut [E],
+) {
     check::<F, E>(layout, y, params);
     if layout.is_empty() {
         return;
@@ -164,15 +171,15 @@ fn forward_at<F: Formula, E: Element>(level: Level, layout: Layout, x: Option<&[
 
 fn backward_at<F: Formula, E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &[E],
     params: &[&[E]],
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
     check::<F, E>(layout, x, params);
-    assert_eq!(grad_x.cotangent(cotangent).len(), layout.len());
+    assert_eq!(grad_x.grad_output(grad_output).len(), layout.len());
     assert_eq!(grad_params.len(), F::PARAM_COUNT);
     assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
     assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
@@ -181,14 +188,14 @@ fn backward_at<F: Formula, E: Element>(
     }
 
     let wanted = grad_params.iter().any(Option::is_some);
-    let cotangent = Some(cotangent);
-    let (cotangent, grad_x, accumulate) = match grad_x {
-        InputGradient::Skip => (cotangent, None, false),
-        InputGradient::Overwrite(grad) => (cotangent, Some(grad), false),
-        InputGradient::Accumulate(grad) => (cotangent, Some(grad), true),
+    let grad_output = Some(grad_output);
+    let (grad_output, grad_x, accumulate) = match grad_x {
+        InputGradient::Skip => (grad_output, None, false),
+        InputGradient::Overwrite(grad) => (grad_output, Some(grad), false),
+        InputGradient::Accumulate(grad) => (grad_output, Some(grad), true),
         InputGradient::InPlace(grad) => (None, Some(grad), false),
     };
-    let pass = Pass { level, layout, x, params, cotangent, accumulate };
+    let pass = Pass { level, layout, x, params, grad_output, accumulate };
     // `if const` keeps kernels that no formula without parameters runs from being compiled for each of those.
     let sums = if const { F::PARAM_COUNT == 0 } {
         let Some(grad) = grad_x else { return };
@@ -207,7 +214,7 @@ fn backward_at<F: Formula, E: Element>(
     }
 }
 
-fn check<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]]) {
+fn check<F: Formula, E: Element>(layout: ChannelsLayout, x: &[E], params: &[&[E]]) {
     assert_eq!(x.len(), layout.len());
     assert_eq!(params.len(), F::PARAM_COUNT);
     assert!(params.iter().all(|param| param.len() == layout.channels));
@@ -217,11 +224,11 @@ fn check<F: Formula, E: Element>(layout: Layout, x: &[E], params: &[&[E]]) {
 #[derive(Clone, Copy)]
 struct Pass<'a, E> {
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &'a [E],
     params: &'a [&'a [E]],
     /// Unless the gradient of x takes its place.
-    cotangent: Option<&'a [E]>,
+    grad_output: Option<&'a [E]>,
     /// Whether the gradient of x is added to what is there.
     accumulate: bool,
 }
@@ -267,11 +274,11 @@ fn deposit<V: Lane>(gradient: V, target: &mut [V::Elem], at: usize, accumulate: 
     store(gradient, target, at);
 }
 
-/// Multiplies the derivatives at x by the cotangent.
+/// Multiplies the derivatives at x by the gradient of the output.
 #[inline(always)]
-fn pull_back<F: Formula, V: Lane>(x: V, cotangent: V, params: F::Params<V>) -> (V, F::Params<V>) {
+fn pull_back<F: Formula, V: Lane>(x: V, grad_output: V, params: F::Params<V>) -> (V, F::Params<V>) {
     let (dx, dparams) = F::df(x, params);
-    (cotangent * dx, ParamArray::from_fn(|i| cotangent * dparams.as_slice()[i]))
+    (grad_output * dx, ParamArray::from_fn(|i| grad_output * dparams.as_slice()[i]))
 }
 
 /// Elements that one task handles, about: long enough to hide the cost of handing it out, short enough for the second

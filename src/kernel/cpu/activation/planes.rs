@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
+use super::{ChannelsLayout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::{Element, Formula, ParamArray};
@@ -11,13 +11,13 @@ use crate::kernel::{Element, Formula, ParamArray};
 const FOLD: usize = 64;
 
 /// Whole planes in one task.
-pub(super) fn planes_per_task(layout: Layout) -> usize {
+pub(super) fn planes_per_task(layout: ChannelsLayout) -> usize {
     (TASK / layout.inner).max(1)
 }
 
 pub(super) fn forward<F: Formula, E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: Option<&[E]>,
     params: &[&[E]],
     y: &mut [E],
@@ -31,7 +31,7 @@ pub(super) fn forward<F: Formula, E: Element>(
 }
 
 pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
-    let Pass { level, layout, x, cotangent, .. } = pass;
+    let Pass { level, layout, x, grad_output, .. } = pass;
     let planes = planes_per_task(layout);
     let size = planes * layout.inner;
     // [outer, channels, parameters]
@@ -41,12 +41,12 @@ pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_
     let count = x.len().div_ceil(size);
     let tasks = x
         .chunks(size)
-        .zip(sources(cotangent, size))
+        .zip(sources(grad_output, size))
         .zip(pieces(grad_x, size, count))
         .zip(pieces(&mut partials, planes * F::PARAM_COUNT, count))
         .collect();
-    for_each_task(tasks, |task, (((x, cotangent), grad_x), partials)| {
-        let part = Pass { x, cotangent, ..pass };
+    for_each_task(tasks, |task, (((x, grad_output), grad_x), partials)| {
+        let part = Pass { x, grad_output, ..pass };
         let first = task * planes;
         let formula = PhantomData::<F>;
         dispatch_at(level, Backward::<F, E, PARAMS> { pass: part, first, grad_x, partials, formula });
@@ -71,7 +71,7 @@ fn splat<F: Formula, V: Lane>(params: &[&[V::Elem]], channel: usize) -> F::Param
 
 /// Planes from number `first` on; without `x` from what `y` holds.
 struct Forward<'a, F, E> {
-    layout: Layout,
+    layout: ChannelsLayout,
     first: usize,
     x: Option<&'a [E]>,
     params: &'a [&'a [E]],
@@ -84,7 +84,7 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Layout { channels, inner, .. } = self.layout;
+        let ChannelsLayout { channels, inner, .. } = self.layout;
         for (plane, y) in self.y.chunks_exact_mut(inner).enumerate() {
             let params = splat::<F, E::Lane<S>>(self.params, (self.first + plane) % channels);
             let x = self.x.map(|x| &x[plane * inner..][..inner]);
@@ -101,8 +101,8 @@ fn plane_forward<F: Formula, V: Lane>(x: Option<&[V::Elem]>, params: F::Params<V
     }
 }
 
-/// Planes from number `first` on, with their part of x and of the cotangent. `grad_x` is empty if it is not wanted;
-/// `partials`, `[planes, parameters]`, is empty unless `PARAMS`.
+/// Planes from number `first` on, with their part of x and of the gradient of the output. `grad_x` is empty if it is
+/// not wanted; `partials`, `[planes, parameters]`, is empty unless `PARAMS`.
 struct Backward<'a, F, E, const PARAMS: bool> {
     pass: Pass<'a, E>,
     first: usize,
@@ -116,14 +116,14 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Pass { layout: Layout { channels, inner, .. }, x, params, cotangent, accumulate, .. } = self.pass;
+        let Pass { layout: ChannelsLayout { channels, inner, .. }, x, params, grad_output, accumulate, .. } = self.pass;
         let wanted = !self.grad_x.is_empty();
         for (plane, x) in x.chunks_exact(inner).enumerate() {
-            let cotangent = cotangent.map(|cotangent| &cotangent[plane * inner..][..inner]);
+            let grad_output = grad_output.map(|grad_output| &grad_output[plane * inner..][..inner]);
             let params = splat::<F, E::Lane<S>>(params, (self.first + plane) % channels);
             let grad_x = if wanted { &mut self.grad_x[plane * inner..][..inner] } else { &mut [][..] };
             let partials = if PARAMS { &mut self.partials[plane * F::PARAM_COUNT..] } else { &mut [][..] };
-            plane_backward::<F, E::Lane<S>, PARAMS>(x, params, cotangent, accumulate, grad_x, partials);
+            plane_backward::<F, E::Lane<S>, PARAMS>(x, params, grad_output, accumulate, grad_x, partials);
         }
     }
 }
@@ -133,7 +133,7 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
 fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
     x: &[V::Elem],
     params: F::Params<V>,
-    cotangent: Option<&[V::Elem]>,
+    grad_output: Option<&[V::Elem]>,
     accumulate: bool,
     grad_x: &mut [V::Elem],
     partials: &mut [f64],
@@ -146,7 +146,7 @@ fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
         let mut sums: [F::Params<V>; MAX_WIDTH] = [ParamArray::from_fn(|_| V::of(0.0)); MAX_WIDTH];
         for group in (start..x.len().min(start + span)).step_by(count) {
             for (at, sums) in (group..x.len()).step_by(V::WIDTH).zip(&mut sums[..count / V::WIDTH]) {
-                let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
+                let (dx, dparams) = pull_back::<F, V>(load(x, at), load(grad_output.unwrap_or(grad_x), at), params);
                 if !grad_x.is_empty() {
                     deposit(dx, grad_x, at, accumulate);
                 }
@@ -169,8 +169,8 @@ fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
     }
 }
 
-/// The first `len` elements, and zero in the other lanes: past the end of a plane a derivative can be infinite, and then
-/// its product with a cotangent of zero is not zero.
+/// The first `len` elements, and zero in the other lanes: past the end of a plane a derivative can be infinite, and
+/// then its product with a gradient of the output of zero is not zero.
 #[inline(always)]
 pub(super) fn first<V: Lane>(register: V, len: usize) -> V {
     if len >= V::WIDTH {

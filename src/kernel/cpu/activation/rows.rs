@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Layout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
+use super::{ChannelsLayout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::{Element, Formula, ParamArray};
 
@@ -20,7 +20,7 @@ pub(super) const TILES: usize = 16;
 const GAP: usize = 272;
 
 /// Rows in one tile.
-fn rows_per_tile(layout: Layout) -> usize {
+fn rows_per_tile(layout: ChannelsLayout) -> usize {
     let row = layout.channels * layout.inner;
     // The fewest rows that end on a multiple of ALIGN, a power of two.
     let aligned = ALIGN >> row.trailing_zeros().min(ALIGN.trailing_zeros());
@@ -38,7 +38,7 @@ pub(super) struct Tile<E> {
 }
 
 impl<E: Element> Tile<E> {
-    pub(super) fn new(layout: Layout, params: &[&[E]]) -> Self {
+    pub(super) fn new(layout: ChannelsLayout, params: &[&[E]]) -> Self {
         let rows = rows_per_tile(layout);
         let len = rows * layout.channels * layout.inner;
         let stride = len + GAP;
@@ -77,7 +77,7 @@ impl<E: Element> Tile<E> {
 
 pub(super) fn forward<F: Formula, E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: Option<&[E]>,
     params: &[&[E]],
     y: &mut [E],
@@ -88,7 +88,7 @@ pub(super) fn forward<F: Formula, E: Element>(
 }
 
 pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
-    let Pass { level, layout, x, params, cotangent, accumulate } = pass;
+    let Pass { level, layout, x, params, grad_output, accumulate } = pass;
     let tile = &Tile::new(layout, params);
     let task = tile.task();
     let count = x.len().div_ceil(task);
@@ -99,14 +99,21 @@ pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_
 
     let tasks = x
         .chunks(task)
-        .zip(sources(cotangent, task))
+        .zip(sources(grad_output, task))
         .zip(pieces(grad_x, task, count))
         .zip(pieces(&mut partials, sums, count))
         .collect();
-    for_each_task(tasks, |_, (((x, cotangent), grad_x), partials)| {
+    for_each_task(tasks, |_, (((x, grad_output), grad_x), partials)| {
         let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.stride } else { 0 }];
-        let body =
-            Backward::<F, E, PARAMS> { tile, x, cotangent, accumulate, grad_x, sums: &mut sums, formula: PhantomData };
+        let body = Backward::<F, E, PARAMS> {
+            tile,
+            x,
+            grad_output,
+            accumulate,
+            grad_x,
+            sums: &mut sums,
+            formula: PhantomData,
+        };
         dispatch_at(level, body);
         for (partials, sums) in partials.chunks_exact_mut(channels).zip(sums.chunks_exact(tile.stride)) {
             fold(&sums[..tile.len], layout.inner, partials);
@@ -170,7 +177,7 @@ pub(super) fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: Option<
 struct Backward<'a, F, E, const PARAMS: bool> {
     tile: &'a Tile<E>,
     x: &'a [E],
-    cotangent: Option<&'a [E]>,
+    grad_output: Option<&'a [E]>,
     accumulate: bool,
     grad_x: &'a mut [E],
     sums: &'a mut [E],
@@ -185,9 +192,9 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
         let Backward { tile, accumulate, grad_x, sums, .. } = self;
         let wanted = !grad_x.is_empty();
         let mut start = 0;
-        for (x, cotangent) in self.x.chunks(tile.len).zip(sources(self.cotangent, tile.len)) {
+        for (x, grad_output) in self.x.chunks(tile.len).zip(sources(self.grad_output, tile.len)) {
             let grad_x = if wanted { &mut grad_x[start..][..x.len()] } else { &mut [][..] };
-            tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, cotangent, accumulate, grad_x, sums);
+            tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, grad_output, accumulate, grad_x, sums);
             start += tile.len;
         }
     }
@@ -198,14 +205,14 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
 pub(super) fn tile_backward<F: Formula, V: Lane, const PARAMS: bool>(
     tile: &Tile<V::Elem>,
     x: &[V::Elem],
-    cotangent: Option<&[V::Elem]>,
+    grad_output: Option<&[V::Elem]>,
     accumulate: bool,
     grad_x: &mut [V::Elem],
     sums: &mut [V::Elem],
 ) {
     for at in (0..x.len()).step_by(V::WIDTH) {
         let params = tile.load::<F, V>(x.len(), at);
-        let (dx, dparams) = pull_back::<F, V>(load(x, at), load(cotangent.unwrap_or(grad_x), at), params);
+        let (dx, dparams) = pull_back::<F, V>(load(x, at), load(grad_output.unwrap_or(grad_x), at), params);
         if !grad_x.is_empty() {
             deposit(dx, grad_x, at, accumulate);
         }

@@ -94,7 +94,7 @@ const LAYOUTS: [(usize, usize, usize); 18] = [
 fn every_kernel_agrees_with_the_formula() {
     fn check<A: Activation, E: FusedElement>() {
         for (outer, channels, inner) in LAYOUTS {
-            let layout = Layout { outer, channels, inner };
+            let layout = ChannelsLayout { outer, channels, inner };
             let problem = Problem::<E>::new::<A>(layout);
             let truth = problem.truth(reference(A::NAME));
             for level in Level::available() {
@@ -115,10 +115,10 @@ fn every_kernel_agrees_with_the_formula() {
                     assert_close(grad, &expected, |i| truth.magnitudes[param][i].max(1.0), &what);
                 }
 
-                let mut over_cotangent = problem.cotangent.clone();
+                let mut over_grad_output = problem.grad_output.clone();
                 let mut others = vec![vec![start; channels]; A::PARAM_COUNT];
-                problem.backward::<A>(level, InputGradient::InPlace(&mut over_cotangent), &mut others, |_| true);
-                assert_close(&over_cotangent, &truth.grad_x, scale, &what);
+                problem.backward::<A>(level, InputGradient::InPlace(&mut over_grad_output), &mut others, |_| true);
+                assert_close(&over_grad_output, &truth.grad_x, scale, &what);
                 assert_eq!(others, grads, "{what}");
             }
         }
@@ -130,7 +130,7 @@ fn every_kernel_agrees_with_the_formula() {
 fn what_is_not_wanted_is_not_touched() {
     fn check<A: Activation, E: FusedElement>() {
         for (outer, channels, inner) in [(5, 3, 3), (3, 4, 37)] {
-            let problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
+            let problem = Problem::<E>::new::<A>(ChannelsLayout { outer, channels, inner });
             for level in Level::available() {
                 let zeros = || vec![vec![E::zero(); channels]; A::PARAM_COUNT];
                 let full = |grads: &mut Vec<Vec<E>>| {
@@ -172,7 +172,7 @@ fn derivatives_are_those_at_the_output_where_said_so() {
             return;
         }
         for (outer, channels, inner) in [(5, 3, 3), (3, 4, 37)] {
-            let mut problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
+            let mut problem = Problem::<E>::new::<A>(ChannelsLayout { outer, channels, inner });
             let special = [E::zero(), -E::zero(), E::min_positive_value(), -E::min_positive_value(), E::infinity()];
             problem.x[..5].copy_from_slice(&special);
             for level in Level::available() {
@@ -196,8 +196,8 @@ fn derivatives_agree_with_finite_differences() {
         let step = 1e-5;
         // Away from the kink at 0.
         let x: Vec<f64> = values(400).into_iter().map(|x: f64| if x.abs() < 0.01 { x + 0.5 } else { x }).collect();
-        let layout = Layout { outer: 1, channels: x.len(), inner: 1 };
-        let problem = Problem { x, cotangent: vec![1.0; layout.channels], ..Problem::<f64>::new::<A>(layout) };
+        let layout = ChannelsLayout { outer: 1, channels: x.len(), inner: 1 };
+        let problem = Problem { x, grad_output: vec![1.0; layout.channels], ..Problem::<f64>::new::<A>(layout) };
         for level in Level::available() {
             let shifted = |change: &dyn Fn(&mut Problem<f64>, f64)| {
                 let [high, low] = [step, -step].map(|step| {
@@ -230,7 +230,7 @@ fn derivatives_agree_with_finite_differences() {
 fn pvlu_with_alpha_zero_is_relu_bit_for_bit() {
     fn check<E: FusedElement>() {
         for inner in [1, 50] {
-            let layout = Layout { outer: 7, channels: 9, inner };
+            let layout = ChannelsLayout { outer: 7, channels: 9, inner };
             let mut pvlu = Problem::<E>::new::<Pvlu>(layout);
             pvlu.params = vec![vec![E::zero(); 9], vec![E::one(); 9]];
             let large = E::of(3e38);
@@ -262,7 +262,7 @@ fn threads_and_levels_change_no_bit() {
         for (outer, channels, inner) in
             [(9, 10, 1024), (3, 5, 37), (2, 2, 40_011), (1500, 65, 1), (90, 30, 9), (7, 3, 1), (37, 16_411, 1)]
         {
-            let problem = Problem::<E>::new::<A>(Layout { outer, channels, inner });
+            let problem = Problem::<E>::new::<A>(ChannelsLayout { outer, channels, inner });
             same_everywhere((A::NAME, problem.layout), || {
                 let level = Level::current();
                 let mut grad_x = vec![E::zero(); problem.x.len()];
@@ -295,7 +295,7 @@ impl Formula for Singular {
 #[test]
 fn lanes_past_the_end_do_not_leak_into_sums() {
     for (outer, inner) in [(3, 37), (5, 3)] {
-        let layout = Layout { outer, channels: 1, inner };
+        let layout = ChannelsLayout { outer, channels: 1, inner };
         let x = vec![2.0_f32; layout.len()];
         for level in Level::available() {
             let mut grad = [0.0];
@@ -334,14 +334,14 @@ fn a_users_activation_gets_the_fused_kernels() {
         dx: |x, p| (1.0 + p[0] * x * x).powf(-1.5),
         dparams: |x, p| vec![-0.5 * x.powi(3) * (1.0 + p[0] * x * x).powf(-1.5)],
     };
-    let problem = Problem::<f64>::new::<Isru>(Layout { outer: 4, channels: 3, inner: 40 });
+    let problem = Problem::<f64>::new::<Isru>(ChannelsLayout { outer: 4, channels: 3, inner: 40 });
     let truth = problem.truth(truth);
     let Kernels { forward, backward, .. } = <f64 as FusedElement>::kernels::<Isru>();
     let params: Vec<&[f64]> = problem.params.iter().map(Vec::as_slice).collect();
     let (mut y, mut grad_x, mut grad) = (vec![0.0; 480], vec![0.0; 480], vec![0.0; 3]);
     forward(problem.layout, &problem.x, &params, &mut y);
     let target = InputGradient::Overwrite(&mut grad_x[..]);
-    backward(problem.layout, &problem.x, &params, &problem.cotangent, target, &mut [Some(&mut grad)]);
+    backward(problem.layout, &problem.x, &params, &problem.grad_output, target, &mut [Some(&mut grad)]);
     assert_close(&y, &truth.y, |_| 10.0, "isru");
     assert_close(&grad_x, &truth.grad_x, |_| 10.0, "isru");
     assert_close(&grad, &truth.grads[0], |i| truth.magnitudes[0][i], "isru");

@@ -1,7 +1,7 @@
 //! The passes that write a tensor: one formula an element, with three coefficients a channel.
 
-use super::tiles::Walk;
-use super::{Layout, Scaling};
+use super::tiles::Visit;
+use super::{ChannelsLayout, Scaling};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
@@ -15,7 +15,7 @@ pub(super) trait Pointwise<E, const N: usize>: Copy + Send + Sync {
 /// Applies a formula of the old output and `N` inputs to a tensor.
 pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     formula: F,
     coefficients: [&[E]; 3],
     inputs: [&[E]; N],
@@ -24,15 +24,15 @@ pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
     if layout.is_empty() {
         return;
     }
-    let line = match Walk::of(layout) {
-        Walk::Planes => layout.inner,
-        Walk::Rows { line } => line,
+    let line = match Visit::of(layout) {
+        Visit::Planes => layout.inner,
+        Visit::Rows { line } => line,
     };
     let pieces = pieces(out.len(), line);
     let parts = split_mut(out, &pieces);
     let parts = pieces.iter().zip(parts).map(|(piece, out)| (piece, inputs.map(|x| &x[piece.elements.clone()]), out));
-    match Walk::of(layout) {
-        Walk::Planes => tasks::for_each(
+    match Visit::of(layout) {
+        Visit::Planes => tasks::for_each(
             level,
             parts.map(|(piece, inputs, out)| Planes {
                 formula,
@@ -43,7 +43,7 @@ pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
                 out,
             }),
         ),
-        Walk::Rows { .. } => {
+        Visit::Rows { .. } => {
             let columns = coefficients.map(|values| expand(layout, line, values));
             let columns = columns.each_ref().map(|values| &values[..]);
             tasks::for_each(
@@ -61,7 +61,7 @@ pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
 }
 
 /// One value a channel, repeated for each column of a line.
-fn expand<E: Element>(layout: Layout, line: usize, values: &[E]) -> Vec<E> {
+fn expand<E: Element>(layout: ChannelsLayout, line: usize, values: &[E]) -> Vec<E> {
     let row = values.iter().flat_map(|&value| std::iter::repeat_n(value, layout.inner));
     row.cycle().take(line).collect()
 }
@@ -140,20 +140,20 @@ impl<E: Element> Pointwise<E, 0> for ScaleAndShift {
 ///
 /// Mean, variance and parameters fold into a scale and a shift a channel, computed in `f64`. The error against the
 /// formula is a few roundings of `x gamma inv_std`, which is what a rounding of `x` itself costs.
-pub fn normalize<E: Element>(layout: Layout, x: &[E], scaling: Scaling<E>, beta: &[E], y: &mut [E]) {
+pub fn normalize<E: Element>(layout: ChannelsLayout, x: &[E], scaling: Scaling<E>, beta: &[E], y: &mut [E]) {
     assert_eq!(x.len(), layout.len());
     normalize_at(Level::current(), layout, Some(x), scaling, beta, y);
 }
 
 /// As [`normalize`], from and to the same place.
-pub fn normalize_in_place<E: Element>(layout: Layout, scaling: Scaling<E>, beta: &[E], x: &mut [E]) {
+pub fn normalize_in_place<E: Element>(layout: ChannelsLayout, scaling: Scaling<E>, beta: &[E], x: &mut [E]) {
     normalize_at(Level::current(), layout, None, scaling, beta, x);
 }
 
 /// From `x`, or from what `y` holds.
 pub(crate) fn normalize_at<E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: Option<&[E]>,
     scaling: Scaling<E>,
     beta: &[E],

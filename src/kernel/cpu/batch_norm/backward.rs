@@ -1,6 +1,6 @@
 //! Gradients.
 //!
-//! With `d = x - mean` and the cotangent `g` of `y`,
+//! With `d = x - mean` and the gradient of the output `g` of `y`,
 //!
 //! ```text
 //! grad_beta  = sum(g)
@@ -10,8 +10,8 @@
 //! ```
 
 use super::apply::{Pointwise, apply};
-use super::tiles::{Tile, Walk, partials_of, split_partials};
-use super::{Layout, Scaling};
+use super::tiles::{Tile, Visit, partials_of, split_partials};
+use super::{ChannelsLayout, Scaling};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sums};
@@ -30,24 +30,30 @@ pub struct Gradients<'a, E> {
 }
 
 /// Adds the gradients of normalization by the statistics of the batch `x` itself, which `scaling` holds.
-pub fn backward<E: Element>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradients: Gradients<E>) {
-    backward_at(Level::current(), layout, x, scaling, cotangent, gradients);
+pub fn backward<E: Element>(
+    layout: ChannelsLayout,
+    x: &[E],
+    scaling: Scaling<E>,
+    grad_output: &[E],
+    gradients: Gradients<E>,
+) {
+    backward_at(Level::current(), layout, x, scaling, grad_output, gradients);
 }
 
 pub(crate) fn backward_at<E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &[E],
     scaling: Scaling<E>,
-    cotangent: &[E],
+    grad_output: &[E],
     gradients: Gradients<E>,
 ) {
-    check(layout, x, scaling, cotangent, &gradients);
+    check(layout, x, scaling, grad_output, &gradients);
     let Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta } = gradients;
     if layout.is_empty() || (grad_x.slice().is_none() && grad_gamma.is_none() && grad_beta.is_none()) {
         return;
     }
-    let sums = sums(level, layout, x, scaling.mean, grad_x.cotangent(cotangent));
+    let sums = sums(level, layout, x, scaling.mean, grad_x.grad_output(grad_output));
     add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
     if grad_x.slice().is_none() {
         return;
@@ -60,7 +66,7 @@ pub(crate) fn backward_at<E: Element>(
         let inv_std = scaling.inv_std[channel];
         let a = scaling.gamma[channel].wide() * inv_std;
         let b = -a * inv_std * inv_std * sums.products / n;
-        let c = -a * sums.cotangents / n - b * scaling.mean[channel];
+        let c = -a * sums.grad_outputs / n - b * scaling.mean[channel];
         for (values, value) in coefficients.iter_mut().zip([a, b, c]) {
             values.push(E::of(value));
         }
@@ -68,57 +74,57 @@ pub(crate) fn backward_at<E: Element>(
     let coefficients = coefficients.each_ref().map(|values| &values[..]);
     match grad_x {
         InputGradient::Skip => {}
-        InputGradient::Overwrite(to) => apply(level, layout, ThroughStatistics, coefficients, [x, cotangent], to),
+        InputGradient::Overwrite(to) => apply(level, layout, ThroughStatistics, coefficients, [x, grad_output], to),
         InputGradient::Accumulate(to) => {
-            apply(level, layout, Added(ThroughStatistics), coefficients, [x, cotangent], to)
+            apply(level, layout, Added(ThroughStatistics), coefficients, [x, grad_output], to)
         }
         InputGradient::InPlace(to) => apply(level, layout, ThroughStatistics, coefficients, [x], to),
     }
 }
 
-/// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone; it
-/// may be empty where neither is wanted.
+/// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone;
+/// it may be empty where neither is wanted.
 pub fn backward_running<E: Element>(
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &[E],
     scaling: Scaling<E>,
-    cotangent: &[E],
+    grad_output: &[E],
     gradients: Gradients<E>,
 ) {
-    backward_running_at(Level::current(), layout, x, scaling, cotangent, gradients);
+    backward_running_at(Level::current(), layout, x, scaling, grad_output, gradients);
 }
 
 pub(crate) fn backward_running_at<E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &[E],
     scaling: Scaling<E>,
-    cotangent: &[E],
+    grad_output: &[E],
     gradients: Gradients<E>,
 ) {
     let reads_x = gradients.gamma.is_some() || gradients.beta.is_some();
-    check(layout, if reads_x { x } else { gradients.x.cotangent(cotangent) }, scaling, cotangent, &gradients);
+    check(layout, if reads_x { x } else { gradients.x.grad_output(grad_output) }, scaling, grad_output, &gradients);
     let Gradients { x: grad_x, gamma: grad_gamma, beta: grad_beta } = gradients;
     if layout.is_empty() {
         return;
     }
     if grad_gamma.is_some() || grad_beta.is_some() {
-        let sums = sums(level, layout, x, scaling.mean, grad_x.cotangent(cotangent));
+        let sums = sums(level, layout, x, scaling.mean, grad_x.grad_output(grad_output));
         add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
     }
     let scales = scaling.gamma.iter().zip(scaling.inv_std);
     let scale = || scales.map(|(gamma, s)| E::of(gamma.wide() * s)).collect::<Vec<E>>();
     match grad_x {
         InputGradient::Skip => {}
-        InputGradient::Overwrite(to) => apply(level, layout, Scaled, [&scale(); 3], [cotangent], to),
-        InputGradient::Accumulate(to) => apply(level, layout, Added(Scaled), [&scale(); 3], [cotangent], to),
+        InputGradient::Overwrite(to) => apply(level, layout, Scaled, [&scale(); 3], [grad_output], to),
+        InputGradient::Accumulate(to) => apply(level, layout, Added(Scaled), [&scale(); 3], [grad_output], to),
         InputGradient::InPlace(to) => apply(level, layout, Scaled, [&scale(); 3], [], to),
     }
 }
 
-fn check<E>(layout: Layout, x: &[E], scaling: Scaling<E>, cotangent: &[E], gradients: &Gradients<E>) {
+fn check<E>(layout: ChannelsLayout, x: &[E], scaling: Scaling<E>, grad_output: &[E], gradients: &Gradients<E>) {
     scaling.check(layout);
-    assert_eq!((x.len(), gradients.x.cotangent(cotangent).len()), (layout.len(), layout.len()));
+    assert_eq!((x.len(), gradients.x.grad_output(grad_output).len()), (layout.len(), layout.len()));
     assert!(gradients.x.slice().is_none_or(|grad| grad.len() == layout.len()));
     assert!(gradients.gamma.as_ref().is_none_or(|grad| grad.len() == layout.channels));
     assert!(gradients.beta.as_ref().is_none_or(|grad| grad.len() == layout.channels));
@@ -135,7 +141,7 @@ impl<E: Element> Pointwise<E, 2> for ThroughStatistics {
     }
 }
 
-/// Over the cotangent.
+/// Over the gradient of the output.
 impl<E: Element> Pointwise<E, 1> for ThroughStatistics {
     #[inline(always)]
     fn at(self, g: E, [x]: [E; 1], [a, b, c]: [E; 3]) -> E {
@@ -154,7 +160,7 @@ impl<E: Element> Pointwise<E, 1> for Scaled {
     }
 }
 
-/// Over the cotangent.
+/// Over the gradient of the output.
 impl<E: Element> Pointwise<E, 0> for Scaled {
     #[inline(always)]
     fn at(self, g: E, []: [E; 0], [a, _, _]: [E; 3]) -> E {
@@ -176,14 +182,14 @@ impl<E: Element, F: Pointwise<E, N>, const N: usize> Pointwise<E, N> for Added<F
 /// `sum(g)` and `sum(g d)` over some elements of a channel.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
-    cotangents: f64,
+    grad_outputs: f64,
     products: f64,
 }
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, (cotangents, products): (f64, f64)) {
-        self.cotangents += cotangents;
+    fn add(&mut self, (grad_outputs, products): (f64, f64)) {
+        self.grad_outputs += grad_outputs;
         self.products += products;
     }
 }
@@ -201,20 +207,26 @@ fn add_parameter_gradients<E: Element>(
     }
     if let Some(beta) = beta {
         for (beta, sums) in beta.iter_mut().zip(sums) {
-            *beta = *beta + E::of(sums.cotangents);
+            *beta = *beta + E::of(sums.grad_outputs);
         }
     }
 }
 
-fn sums<E: Element>(level: Level, layout: Layout, x: &[E], mean: &[f64], cotangent: &[E]) -> Vec<Sums> {
+fn sums<E: Element>(level: Level, layout: ChannelsLayout, x: &[E], mean: &[f64], grad_output: &[E]) -> Vec<Sums> {
     let mean: Vec<E> = mean.iter().map(|&mean| E::of(mean)).collect();
-    match Walk::of(layout) {
-        Walk::Planes => sums_by_planes(level, layout, x, &mean, cotangent),
-        Walk::Rows { line } => sums_by_rows(level, layout, line, x, &mean, cotangent),
+    match Visit::of(layout) {
+        Visit::Planes => sums_by_planes(level, layout, x, &mean, grad_output),
+        Visit::Rows { line } => sums_by_rows(level, layout, line, x, &mean, grad_output),
     }
 }
 
-fn sums_by_planes<E: Element>(level: Level, layout: Layout, x: &[E], mean: &[E], cotangent: &[E]) -> Vec<Sums> {
+fn sums_by_planes<E: Element>(
+    level: Level,
+    layout: ChannelsLayout,
+    x: &[E],
+    mean: &[E],
+    grad_output: &[E],
+) -> Vec<Sums> {
     let pieces = pieces(x.len(), layout.inner);
     // As many partial results as the piece has planes, or one for its part of a plane.
     let sizes: Vec<usize> = pieces.iter().map(|piece| piece.elements.len().div_ceil(layout.inner)).collect();
@@ -225,21 +237,21 @@ fn sums_by_planes<E: Element>(level: Level, layout: Layout, x: &[E], mean: &[E],
         pieces.iter().zip(&sizes).map(|(piece, &size)| {
             let (sums, after) = std::mem::take(&mut rest).split_at_mut(size);
             rest = after;
-            let (x, cotangent) = (&x[piece.elements.clone()], &cotangent[piece.elements.clone()]);
-            PlaneSums { x, cotangent, mean, plane: piece.line, inner: layout.inner, sums }
+            let (x, grad_output) = (&x[piece.elements.clone()], &grad_output[piece.elements.clone()]);
+            PlaneSums { x, grad_output, mean, plane: piece.line, inner: layout.inner, sums }
         }),
     );
     let mut channels = vec![Sums::default(); layout.channels];
     let planes = pieces.iter().zip(&sizes).flat_map(|(piece, &size)| piece.line..piece.line + size);
     for (plane, sums) in planes.zip(&partials) {
-        channels[plane % layout.channels].add((sums.cotangents, sums.products));
+        channels[plane % layout.channels].add((sums.grad_outputs, sums.products));
     }
     channels
 }
 
 struct PlaneSums<'a, E> {
     x: &'a [E],
-    cotangent: &'a [E],
+    grad_output: &'a [E],
     mean: &'a [E],
     /// The first plane.
     plane: usize,
@@ -252,11 +264,11 @@ impl<E: Element> Kernel for PlaneSums<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let planes = self.x.chunks(self.inner).zip(self.cotangent.chunks(self.inner));
-        for (i, ((x, cotangent), sums)) in planes.zip(self.sums).enumerate() {
+        let planes = self.x.chunks(self.inner).zip(self.grad_output.chunks(self.inner));
+        for (i, ((x, grad_output), sums)) in planes.zip(self.sums).enumerate() {
             let mean = self.mean[(self.plane + i) % self.mean.len()];
-            for (x, cotangent) in x.chunks(BLOCK).zip(cotangent.chunks(BLOCK)) {
-                sums.add(block_sums::<S, E, false>(x, cotangent, mean));
+            for (x, grad_output) in x.chunks(BLOCK).zip(grad_output.chunks(BLOCK)) {
+                sums.add(block_sums::<S, E, false>(x, grad_output, mean));
             }
         }
     }
@@ -264,26 +276,26 @@ impl<E: Element> Kernel for PlaneSums<'_, E> {
 
 fn sums_by_rows<E: Element>(
     level: Level,
-    layout: Layout,
+    layout: ChannelsLayout,
     line: usize,
     x: &[E],
     mean: &[E],
-    cotangent: &[E],
+    grad_output: &[E],
 ) -> Vec<Sums> {
     let tiles = Tile::all(layout, line);
     let mut partials = vec![Sums::default(); partials_of(&tiles)];
     let parts = split_partials(&tiles, &mut partials);
-    tasks::for_each(level, tiles.iter().zip(parts).map(|(tile, sums)| TileSums { x, cotangent, mean, tile, sums }));
+    tasks::for_each(level, tiles.iter().zip(parts).map(|(tile, sums)| TileSums { x, grad_output, mean, tile, sums }));
     let mut channels = vec![Sums::default(); layout.channels];
     for (i, sums) in partials.iter().enumerate() {
-        channels[i % layout.channels].add((sums.cotangents, sums.products));
+        channels[i % layout.channels].add((sums.grad_outputs, sums.products));
     }
     channels
 }
 
 struct TileSums<'a, E> {
     x: &'a [E],
-    cotangent: &'a [E],
+    grad_output: &'a [E],
     mean: &'a [E],
     tile: &'a Tile,
     sums: &'a mut [Sums],
@@ -297,18 +309,18 @@ impl<E: Element> Kernel for TileSums<'_, E> {
         let tile = self.tile;
         let first = tile.first_channel();
         let means = tile.expand(&self.mean[first..first + tile.channels()]);
-        let mut cotangents = vec![E::zero(); tile.columns.len()];
+        let mut grad_outputs = vec![E::zero(); tile.columns.len()];
         let mut products = vec![E::zero(); tile.columns.len()];
-        for (x, cotangent) in tile.lines(self.x).zip(tile.lines(self.cotangent)) {
-            let sums = cotangents.iter_mut().zip(&mut products);
-            for ((sums, &mean), (&x, &g)) in sums.zip(&means).zip(x.iter().zip(cotangent)) {
+        for (x, grad_output) in tile.lines(self.x).zip(tile.lines(self.grad_output)) {
+            let sums = grad_outputs.iter_mut().zip(&mut products);
+            for ((sums, &mean), (&x, &g)) in sums.zip(&means).zip(x.iter().zip(grad_output)) {
                 *sums.0 = *sums.0 + g;
                 *sums.1 = *sums.1 + g * (x - mean);
             }
         }
-        let cotangents = tile.fold(cotangents.iter().map(|sum| sum.wide()));
+        let grad_outputs = tile.fold(grad_outputs.iter().map(|sum| sum.wide()));
         let products = tile.fold(products.iter().map(|sum| sum.wide()));
-        for (sums, sum) in self.sums.iter_mut().zip(cotangents.into_iter().zip(products)) {
+        for (sums, sum) in self.sums.iter_mut().zip(grad_outputs.into_iter().zip(products)) {
             sums.add(sum);
         }
     }

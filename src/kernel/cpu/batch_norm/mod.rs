@@ -21,7 +21,7 @@ pub use backward::{Gradients, backward, backward_running};
 pub use running::{Correction, update_running};
 pub use statistics::{Statistics, batch_statistics, inv_std};
 
-use super::Layout;
+use super::ChannelsLayout;
 
 /// What a channel is centered and scaled with; one value a channel in each slice.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct Scaling<'a, E> {
 }
 
 impl<E> Scaling<'_, E> {
-    fn check(&self, layout: Layout) {
+    fn check(&self, layout: ChannelsLayout) {
         assert_eq!(self.mean.len(), layout.channels, "a mean a channel");
         assert_eq!(self.inv_std.len(), layout.channels, "an inv_std a channel");
         assert_eq!(self.gamma.len(), layout.channels, "a gamma a channel");

@@ -4,8 +4,8 @@
 //! deviations from it. Blocks are merged in `f64` (Chan, Golub and LeVeque, 1983), in ascending order. Memory is read
 //! once, and a mean far from zero costs no digits of the variance.
 
-use super::Layout;
-use super::tiles::{Tile, Walk, partials_of, split_partials};
+use super::ChannelsLayout;
+use super::tiles::{Tile, Visit, partials_of, split_partials};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sum, block_sums};
@@ -69,17 +69,17 @@ impl Moments {
 /// Mean and biased variance of each channel of `x`, `[outer, channels, inner]`.
 ///
 /// A channel without elements has mean 0 and variance 0; a NaN or an infinity makes its channel's NaN.
-pub fn batch_statistics<E: Element>(layout: Layout, x: &[E]) -> Statistics {
+pub fn batch_statistics<E: Element>(layout: ChannelsLayout, x: &[E]) -> Statistics {
     batch_statistics_at(Level::current(), layout, x)
 }
 
-pub(crate) fn batch_statistics_at<E: Element>(level: Level, layout: Layout, x: &[E]) -> Statistics {
+pub(crate) fn batch_statistics_at<E: Element>(level: Level, layout: ChannelsLayout, x: &[E]) -> Statistics {
     assert_eq!(x.len(), layout.len());
     let mut channels = vec![Moments::default(); layout.channels];
     if !layout.is_empty() {
-        match Walk::of(layout) {
-            Walk::Planes => by_planes(level, layout, x, &mut channels),
-            Walk::Rows { line } => by_rows(level, layout, line, x, &mut channels),
+        match Visit::of(layout) {
+            Visit::Planes => by_planes(level, layout, x, &mut channels),
+            Visit::Rows { line } => by_rows(level, layout, line, x, &mut channels),
         }
     }
     Statistics {
@@ -88,7 +88,7 @@ pub(crate) fn batch_statistics_at<E: Element>(level: Level, layout: Layout, x: &
     }
 }
 
-fn by_planes<E: Element>(level: Level, layout: Layout, x: &[E], channels: &mut [Moments]) {
+fn by_planes<E: Element>(level: Level, layout: ChannelsLayout, x: &[E], channels: &mut [Moments]) {
     let pieces = pieces(x.len(), layout.inner);
     // As many partial results as the piece has planes, or one for its part of a plane.
     let sizes: Vec<usize> = pieces.iter().map(|piece| piece.elements.len().div_ceil(layout.inner)).collect();
@@ -130,7 +130,7 @@ impl<E: Element> Kernel for PlaneMoments<'_, E> {
     }
 }
 
-fn by_rows<E: Element>(level: Level, layout: Layout, line: usize, x: &[E], channels: &mut [Moments]) {
+fn by_rows<E: Element>(level: Level, layout: ChannelsLayout, line: usize, x: &[E], channels: &mut [Moments]) {
     let tiles = Tile::all(layout, line);
     let mut partials = vec![Moments::default(); partials_of(&tiles)];
     let parts = split_partials(&tiles, &mut partials);

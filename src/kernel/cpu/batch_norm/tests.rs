@@ -29,11 +29,11 @@ const SHAPES: [(usize, usize, usize); 16] = [
     (1, 1, 70_001),
 ];
 
-fn layout((outer, channels, inner): (usize, usize, usize)) -> Layout {
-    Layout { outer, channels, inner }
+fn layout((outer, channels, inner): (usize, usize, usize)) -> ChannelsLayout {
+    ChannelsLayout { outer, channels, inner }
 }
 
-fn channel_of(layout: Layout, index: usize) -> usize {
+fn channel_of(layout: ChannelsLayout, index: usize) -> usize {
     index / layout.inner % layout.channels
 }
 
@@ -41,7 +41,7 @@ fn channel_of(layout: Layout, index: usize) -> usize {
 mod plain {
     use super::*;
 
-    pub fn statistics(layout: Layout, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    pub fn statistics(layout: ChannelsLayout, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = layout.count() as f64;
         let mut mean = vec![0.0; layout.channels];
         for (i, x) in x.iter().enumerate() {
@@ -55,7 +55,14 @@ mod plain {
         (mean, variance)
     }
 
-    pub fn normalize(layout: Layout, x: &[f64], mean: &[f64], var: &[f64], gamma: &[f64], beta: &[f64]) -> Vec<f64> {
+    pub fn normalize(
+        layout: ChannelsLayout,
+        x: &[f64],
+        mean: &[f64],
+        var: &[f64],
+        gamma: &[f64],
+        beta: &[f64],
+    ) -> Vec<f64> {
         let one = |(i, x): (usize, &f64)| {
             let c = channel_of(layout, i);
             gamma[c] * (x - mean[c]) / (var[c] + EPSILON).sqrt() + beta[c]
@@ -70,21 +77,21 @@ fn same<E: Element>(found: &[E], expected: &[E]) -> bool {
 }
 
 struct Case<E> {
-    layout: Layout,
+    layout: ChannelsLayout,
     x: Vec<E>,
     gamma: Vec<E>,
     beta: Vec<E>,
-    cotangent: Vec<E>,
+    grad_output: Vec<E>,
 }
 
 impl<E: Element> Case<E> {
-    fn new(layout: Layout) -> Self {
+    fn new(layout: ChannelsLayout) -> Self {
         let mut x: Vec<E> = random(1, layout.len());
         for (i, x) in x.iter_mut().enumerate() {
             *x = *x * E::of(1.5) + E::of(0.3 * (channel_of(layout, i) % 5) as f64);
         }
         let gamma = random(2, layout.channels);
-        Case { layout, x, gamma, beta: random(3, layout.channels), cotangent: random(4, layout.len()) }
+        Case { layout, x, gamma, beta: random(3, layout.channels), grad_output: random(4, layout.len()) }
     }
 
     fn wide(&self) -> Case<f64> {
@@ -94,7 +101,7 @@ impl<E: Element> Case<E> {
             x: wide(&self.x),
             gamma: wide(&self.gamma),
             beta: wide(&self.beta),
-            cotangent: wide(&self.cotangent),
+            grad_output: wide(&self.grad_output),
         }
     }
 
@@ -113,8 +120,8 @@ impl<E: Element> Case<E> {
         let mut beta = vec![E::zero(); self.gamma.len()];
         let gradients =
             Gradients { x: InputGradient::Overwrite(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
-        backward_at(level, self.layout, &self.x, scaling, &self.cotangent, gradients);
-        let mut in_place = self.cotangent.clone();
+        backward_at(level, self.layout, &self.x, scaling, &self.grad_output, gradients);
+        let mut in_place = self.grad_output.clone();
         let gradients = Gradients { x: InputGradient::InPlace(&mut in_place), gamma: None, beta: None };
         backward_at(level, self.layout, &self.x, scaling, &[], gradients);
         assert!(same(&in_place, &x));
@@ -129,8 +136,8 @@ impl<E: Element> Case<E> {
         let mut beta = vec![E::zero(); self.gamma.len()];
         let gradients =
             Gradients { x: InputGradient::Overwrite(&mut x), gamma: Some(&mut gamma), beta: Some(&mut beta) };
-        backward_running_at(level, self.layout, &self.x, scaling, &self.cotangent, gradients);
-        let mut in_place = self.cotangent.clone();
+        backward_running_at(level, self.layout, &self.x, scaling, &self.grad_output, gradients);
+        let mut in_place = self.grad_output.clone();
         let gradients = Gradients { x: InputGradient::InPlace(&mut in_place), gamma: None, beta: None };
         backward_running_at(level, self.layout, &[], scaling, &[], gradients);
         assert!(same(&in_place, &x));
@@ -147,7 +154,7 @@ impl Case<f64> {
         let inv_std = |c: usize| 1.0 / (variance[c] + EPSILON).sqrt();
         let mut gamma = vec![0.0; layout.channels];
         let mut beta = vec![0.0; layout.channels];
-        for (i, (x, g)) in self.x.iter().zip(&self.cotangent).enumerate() {
+        for (i, (x, g)) in self.x.iter().zip(&self.grad_output).enumerate() {
             let c = channel_of(layout, i);
             gamma[c] += g * (x - mean[c]) * inv_std(c);
             beta[c] += g;
@@ -157,7 +164,7 @@ impl Case<f64> {
             let c = channel_of(layout, i);
             self.gamma[c] * inv_std(c) * (g - beta[c] / n - (x - mean[c]) * inv_std(c) * gamma[c] / n)
         };
-        let x = self.x.iter().zip(&self.cotangent).enumerate().map(grad).collect();
+        let x = self.x.iter().zip(&self.grad_output).enumerate().map(grad).collect();
         [y, x, gamma, beta]
     }
 }
@@ -202,7 +209,7 @@ fn gradients_are_the_slopes_of_the_loss() {
         let l = case.layout;
         let trained = |x: &[f64], gamma: &[f64], beta: &[f64]| {
             let (mean, variance) = plain::statistics(l, x);
-            dot(&plain::normalize(l, x, &mean, &variance, gamma, beta), &case.cotangent)
+            dot(&plain::normalize(l, x, &mean, &variance, gamma, beta), &case.grad_output)
         };
         let [_, x, gamma, beta] = case.train(Level::current());
         assert_close(&x, &differences(&case.x, |x| trained(x, &case.gamma, &case.beta)), 1e-6, "x");
@@ -213,7 +220,7 @@ fn gradients_are_the_slopes_of_the_loss() {
         let variance: Vec<f64> = random(6, l.channels).iter().map(|v: &f64| v.abs() + 0.1).collect();
         let inv_std: Vec<f64> = variance.iter().map(|v| 1.0 / (v + EPSILON).sqrt()).collect();
         let inferred = |x: &[f64], gamma: &[f64], beta: &[f64]| {
-            dot(&plain::normalize(l, x, &mean, &variance, gamma, beta), &case.cotangent)
+            dot(&plain::normalize(l, x, &mean, &variance, gamma, beta), &case.grad_output)
         };
         let [x, gamma, beta] = case.infer(Level::current(), &mean, &inv_std);
         assert_close(&x, &differences(&case.x, |x| inferred(x, &case.gamma, &case.beta)), 1e-6, "constant x");
@@ -330,9 +337,9 @@ fn gradients_accumulate_and_frozen_ones_are_skipped() {
         for (constant, truth) in [(false, &trained[1..]), (true, &inferred[..])] {
             let run = |gradients: Gradients<f64>| {
                 if constant {
-                    backward_running(case.layout, &case.x, scaling, &case.cotangent, gradients);
+                    backward_running(case.layout, &case.x, scaling, &case.grad_output, gradients);
                 } else {
-                    backward(case.layout, &case.x, scaling, &case.cotangent, gradients);
+                    backward(case.layout, &case.x, scaling, &case.grad_output, gradients);
                 }
             };
             let mut x = vec![1.0; case.x.len()];

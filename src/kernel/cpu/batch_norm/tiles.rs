@@ -1,12 +1,12 @@
 //! How a `[outer, channels, inner]` tensor is walked.
 //!
 //! Planes of [`SHORT`] elements or more are handled one by one, with the channel's values in a register. Shorter ones
-//! would leave the registers half empty; there a row of all channels is handled at once, elementwise, with the channel's
-//! values repeated for each column. Rows that are short themselves are joined until they fill some registers.
+//! would leave the registers half empty; there a row of all channels is handled at once, elementwise, with the
+//! channel's values repeated for each column. Rows that are short themselves are joined until they fill some registers.
 
 use std::ops::Range;
 
-use super::Layout;
+use super::ChannelsLayout;
 use crate::kernel::cpu::tasks::TASK;
 
 /// Planes below this many elements are handled by rows.
@@ -20,29 +20,29 @@ const DEPTH: usize = 64;
 
 /// A walk over the tensor by lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Walk {
+pub(super) enum Visit {
     /// A line is a plane: one channel.
     Planes,
-    /// A line is one row of all channels, or several: the channel of column `j` is `j / inner % channels`. The last line
-    /// may have fewer rows.
+    /// A line is one row of all channels, or several: the channel of column `j` is `j / inner % channels`. The last
+    /// line may have fewer rows.
     Rows {
         /// Elements in a line.
         line: usize,
     },
 }
 
-impl Walk {
+impl Visit {
     /// The walk for a tensor that has elements.
-    pub fn of(layout: Layout) -> Self {
+    pub fn of(layout: ChannelsLayout) -> Self {
         if layout.inner >= SHORT {
-            return Walk::Planes;
+            return Visit::Planes;
         }
         let row = layout.channels * layout.inner;
-        Walk::Rows { line: row * JOINED.div_ceil(row).min(layout.outer) }
+        Visit::Rows { line: row * JOINED.div_ceil(row).min(layout.outer) }
     }
 }
 
-/// Some lines of [`Walk::Rows`], cut to some channels.
+/// Some lines of [`Visit::Rows`], cut to some channels.
 #[derive(Clone, Debug)]
 pub(super) struct Tile {
     /// Where the lines lie in the tensor.
@@ -52,12 +52,12 @@ pub(super) struct Tile {
     /// Elements in a line.
     pub line: usize,
     /// The layout of the tensor.
-    pub layout: Layout,
+    pub layout: ChannelsLayout,
 }
 
 impl Tile {
     /// The tiles of a tensor, those of the same lines one after the other, by ascending channel.
-    pub fn all(layout: Layout, line: usize) -> Vec<Tile> {
+    pub fn all(layout: ChannelsLayout, line: usize) -> Vec<Tile> {
         let total = layout.len();
         let depth = total.div_ceil(line).min(DEPTH);
         let row = layout.channels * layout.inner;

@@ -4,9 +4,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tiling, fold, gather};
 use crate::kernel::cpu::blocks::{even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
-use crate::kernel::cpu::scratch::{Buffer, Scratch, with_kept};
+use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Buffer, Workspace, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -17,18 +17,18 @@ const TASKS: usize = 8;
 /// Fewest input channels of a task.
 const MIN_CHANNELS: usize = 32;
 
-/// `grad_x = conv^T(cotangent)` or `grad_x += conv^T(cotangent)`, parallel over groups of images and blocks of input
-/// channels. The patches of the gradient are the product of the weight and the
-/// cotangent. The tiles of a task overlap in `grad_x` and are added in order.
-pub fn run<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E], write: Write) {
+/// `grad_x = conv^T(grad_output)` or `grad_x += conv^T(grad_output)`, parallel over groups of images and blocks of
+/// input channels. The patches of the gradient are the product of the weight and the gradient of the output. The tiles
+/// of a task overlap in `grad_x` and are added in order.
+pub fn run<E: Element>(shape: &ConvShape, weight: &[E], grad_output: &[E], grad_x: &mut [E], write: Write) {
     with_kept(|buffer: &mut Buffer<E>| {
         let packed = buffer.take(weight.len());
         transpose_weight(shape, weight, packed);
-        add_all(shape, packed, cotangent, grad_x, write);
+        add_all(shape, packed, grad_output, grad_x, write);
     });
 }
 
-fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x: &mut [E], write: Write) {
+fn add_all<E: Element>(shape: &ConvShape, packed: &[E], grad_output: &[E], grad_x: &mut [E], write: Write) {
     let (in_plane, out_plane) = (shape.in_pixels(), shape.out_pixels());
     let tiling = Tiling::new(shape, TILE);
     let groups = shape.batch.div_ceil(tiling.images);
@@ -41,19 +41,19 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
         let (first, channels) = (block.col / in_plane, block.width() / in_plane);
         let images = block.row..block.row + block.rows.len();
         block.rows.iter_mut().for_each(|image| write.prepare(image));
-        with_kept(|scratch: &mut Scratch<E>| {
+        with_kept(|workspace: &mut Workspace<E>| {
             for tile in tiling.tiles(shape, images) {
                 let pixels = tile.pixels();
                 let layout = PatchLayout::by_kernel_rows(shape, &tile, channels);
-                let patches = scratch.patches.take(layout.len());
+                let patches = workspace.patches.take(layout.len());
                 patches.fill(E::zero());
                 let pulled = if tile.images == 1 {
                     let start = tile.first_image * outputs * out_plane + tile.first_pixel();
-                    Factor::new(cotangent, Layout::columns(start, out_plane))
+                    Factor::new(grad_output, MatrixLayout::columns(start, out_plane))
                 } else {
-                    let gathered = scratch.cotangent.take(outputs * pixels);
-                    gather(shape, &tile, 0..outputs, cotangent, gathered);
-                    Factor::new(&*gathered, Layout::columns(0, pixels))
+                    let gathered = workspace.grad_output.take(outputs * pixels);
+                    gather(shape, &tile, 0..outputs, grad_output, gathered);
+                    Factor::new(&*gathered, MatrixLayout::columns(0, pixels))
                 };
                 for part in layout.products() {
                     let row = part.kernel_row * shape.in_channels + first;
@@ -61,9 +61,9 @@ fn add_all<E: Element>(shape: &ConvShape, packed: &[E], cotangent: &[E], grad_x:
                         Sizes { rows: pixels, cols: part.depth, depth: outputs },
                         Write::Add,
                         pulled,
-                        Factor::new(packed, Layout::columns(row * shape.kernel * outputs, outputs)),
+                        Factor::new(packed, MatrixLayout::columns(row * shape.kernel * outputs, outputs)),
                         patches,
-                        Layout::columns(part.start, layout.row_stride()),
+                        MatrixLayout::columns(part.start, layout.row_stride()),
                     );
                 }
                 for channel in 0..channels {

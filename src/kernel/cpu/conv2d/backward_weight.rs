@@ -8,10 +8,10 @@ use super::unfold::{PatchLayout, Tiling, gather, unfold};
 use super::{direct, pointwise, winograd};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
-use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Workspace, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -24,9 +24,9 @@ const OUT_BLOCK: usize = 128;
 /// Most input channels of a task.
 const IN_BLOCK: usize = 64;
 
-/// `grad_weight += sum over images and pixels of cotangent times patch`.
+/// `grad_weight += sum over images and pixels of grad_output times patch`.
 ///
-/// Shapes: `x` `[N, C, H, W]`, `cotangent` `[N, O, H', W']`,
+/// Shapes: `x` `[N, C, H, W]`, `grad_output` `[N, O, H', W']`,
 /// `grad_weight` `[O, C, K, K]`.
 ///
 /// Each task owns a block of channels and adds up all pixels in order. Where that
@@ -36,27 +36,27 @@ const IN_BLOCK: usize = 64;
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
+pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     assert_eq!(x.len(), shape.input_len(), "length of x");
-    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_output.len(), shape.output_len(), "length of gradient of the output");
     assert_eq!(grad_weight.len(), shape.weight_len(), "length of grad_weight");
-    if x.is_empty() || cotangent.is_empty() {
+    if x.is_empty() || grad_output.is_empty() {
         return;
     }
     if let Some(crop) = Crop::of(shape) {
         // Sums of the part, which are added where they belong.
         let mut part = vec![E::zero(); crop.shape.weight_len()];
-        backward_weight(&crop.shape, x, cotangent, &mut part);
+        backward_weight(&crop.shape, x, grad_output, &mut part);
         return crop.add(&part, grad_weight);
     }
     if pointwise::applies(shape) {
-        return pointwise::backward_weight(shape, x, cotangent, grad_weight);
+        return pointwise::backward_weight(shape, x, grad_output, grad_weight);
     }
     if direct::weight::pays::<E>(shape) {
-        return direct::weight::run(Level::current(), shape, x, cotangent, grad_weight);
+        return direct::weight::run(Level::current(), shape, x, grad_output, grad_weight);
     }
     if let Some(tile) = winograd::choose_for_weight(shape) {
-        return winograd::backward_weight(tile, shape, x, cotangent, grad_weight);
+        return winograd::backward_weight(tile, shape, x, grad_output, grad_weight);
     }
     let window = shape.kernel * shape.kernel;
     let tiling = Tiling::new(shape, TILE);
@@ -68,13 +68,13 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     let parts = TASKS.div_ceil(blocks.len()).min(groups);
     if parts == 1 {
         each(blocks, |mut block| {
-            with_kept(|scratch: &mut Scratch<E>| {
+            with_kept(|workspace: &mut Workspace<E>| {
                 let place = Place::of(&block, window);
-                let mut product = std::mem::take(&mut scratch.product);
+                let mut product = std::mem::take(&mut workspace.product);
                 let sum = product.take(place.len(shape));
-                add_up(shape, &tiling, &place, 0..shape.batch, x, cotangent, sum, scratch);
+                add_up(shape, &tiling, &place, 0..shape.batch, x, grad_output, sum, workspace);
                 add_transposed(shape, sum, &mut block);
-                scratch.product = product;
+                workspace.product = product;
             });
         });
         return;
@@ -88,8 +88,8 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], 
     each(tasks.iter().zip(&mut sums), |(&(place, first), sum)| {
         let images = first..(first + share).min(shape.batch);
         sum.resize(place.len(shape), E::zero());
-        with_kept(|scratch: &mut Scratch<E>| {
-            add_up(shape, &tiling, place, images, x, cotangent, sum, scratch);
+        with_kept(|workspace: &mut Workspace<E>| {
+            add_up(shape, &tiling, place, images, x, grad_output, sum, workspace);
         });
     });
     let per_block = shape.batch.div_ceil(share);
@@ -131,9 +131,9 @@ fn add_up<E: Element>(
     place: &Place,
     images: Range<usize>,
     x: &[E],
-    cotangent: &[E],
+    grad_output: &[E],
     sum: &mut [E],
-    scratch: &mut Scratch<E>,
+    workspace: &mut Workspace<E>,
 ) {
     let outputs = place.outputs.len();
     let taps = place.inputs.len() * shape.kernel;
@@ -143,26 +143,26 @@ fn add_up<E: Element>(
         for tile in tiling.tiles(shape, group) {
             let pixels = tile.pixels();
             let layout = PatchLayout::new(shape, &tile, place.inputs.len());
-            let patches = scratch.patches.take(layout.len());
+            let patches = workspace.patches.take(layout.len());
             unfold(shape, &tile, &layout, place.inputs.clone(), x, patches);
-            let buffer = scratch.cotangent.take(2 * outputs * pixels);
+            let buffer = workspace.grad_output.take(2 * outputs * pixels);
             let (rows, columns) = buffer.split_at_mut(outputs * pixels);
             if tile.images == 1 {
                 let first = tile.first_image * shape.out_channels + place.outputs.start;
-                let from = &cotangent[first * shape.out_pixels() + tile.first_pixel()..];
+                let from = &grad_output[first * shape.out_pixels() + tile.first_pixel()..];
                 transpose(from, shape.out_pixels(), outputs, pixels, columns);
             } else {
-                gather(shape, &tile, place.outputs.clone(), cotangent, rows);
+                gather(shape, &tile, place.outputs.clone(), grad_output, rows);
                 transpose(rows, pixels, outputs, pixels, columns);
             }
             for part in layout.products() {
                 product(
                     Sizes { rows: outputs, cols: part.depth, depth: pixels },
                     write,
-                    Factor::new(columns, Layout::columns(0, outputs)),
-                    Factor::new(patches, Layout::columns(part.start, layout.row_stride())),
+                    Factor::new(columns, MatrixLayout::columns(0, outputs)),
+                    Factor::new(patches, MatrixLayout::columns(part.start, layout.row_stride())),
                     sum,
-                    Layout::columns(part.kernel_row * taps * outputs, outputs),
+                    MatrixLayout::columns(part.kernel_row * taps * outputs, outputs),
                 );
             }
             write = Write::Add;

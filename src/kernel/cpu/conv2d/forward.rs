@@ -5,9 +5,9 @@ use super::ConvShape;
 use super::unfold::{PatchLayout, Tile, Tiling, unfold};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::copy_run;
-use crate::kernel::cpu::gemm::{Factor, Layout, Sizes, product};
-use crate::kernel::cpu::scratch::{Scratch, with_kept};
+use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::tasks::{TASK, each};
+use crate::kernel::cpu::workspace::{Workspace, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -41,8 +41,10 @@ impl<'a, E: Element> Weight<'a, E> {
     fn columns(self, shape: &ConvShape, first: usize, kernel_row: usize) -> Factor<'a, E> {
         let (fan_in, taps) = (shape.fan_in(), shape.in_channels * shape.kernel);
         match self {
-            Weight::Packed(data) => Factor::new(data, Layout::columns(first * fan_in + kernel_row * taps, fan_in)),
-            Weight::Swapped(data) => Factor::new(data, Layout::rows(first, shape.out_channels)),
+            Weight::Packed(data) => {
+                Factor::new(data, MatrixLayout::columns(first * fan_in + kernel_row * taps, fan_in))
+            }
+            Weight::Swapped(data) => Factor::new(data, MatrixLayout::rows(first, shape.out_channels)),
         }
     }
 }
@@ -100,10 +102,10 @@ pub fn run<E: Element>(shape: &ConvShape, x: &[E], weight: Weight<'_, E>, start:
     let channels = even_part(shape.out_channels, channels);
     let blocks = grid(y, shape.out_channels * plane, tiling.images, channels * plane);
     each(blocks, |mut block| {
-        with_kept(|scratch: &mut Scratch<E>| {
+        with_kept(|workspace: &mut Workspace<E>| {
             let images = block.row..block.row + block.rows.len();
             for tile in tiling.tiles(shape, images) {
-                run_tile(shape, &tile, x, weight, start, &mut block, scratch);
+                run_tile(shape, &tile, x, weight, start, &mut block, workspace);
             }
         });
     });
@@ -117,7 +119,7 @@ fn run_tile<E: Element>(
     weight: Weight<'_, E>,
     start: Start<'_, E>,
     block: &mut Block<'_, E>,
-    scratch: &mut Scratch<E>,
+    workspace: &mut Workspace<E>,
 ) {
     let plane = shape.out_pixels();
     let (first, channels) = (block.col / plane, block.width() / plane);
@@ -129,7 +131,7 @@ fn run_tile<E: Element>(
         let image = tile.first_image * shape.in_channels * plane;
         (x, image + tile.first_pixel(), plane)
     } else {
-        let patches = scratch.patches.take(layout.len());
+        let patches = workspace.patches.take(layout.len());
         unfold(shape, tile, &layout, 0..shape.in_channels, x, patches);
         (&*patches, 0, layout.row_stride())
     };
@@ -143,8 +145,8 @@ fn run_tile<E: Element>(
     let pixels = tile.pixels();
     let one = tile.images == 1;
     let (to, to_layout) = match one {
-        true => (&mut *block.rows[0], Layout::columns(tile.first_pixel(), plane)),
-        false => (scratch.product.take(channels * pixels), Layout::columns(0, pixels)),
+        true => (&mut *block.rows[0], MatrixLayout::columns(tile.first_pixel(), plane)),
+        false => (workspace.product.take(channels * pixels), MatrixLayout::columns(0, pixels)),
     };
     for part in layout.products() {
         let write = if one || part.kernel_row > 0 { Write::Add } else { Write::Replace };
@@ -152,14 +154,14 @@ fn run_tile<E: Element>(
         product(
             Sizes { rows: pixels, cols: channels, depth },
             write,
-            Factor::new(patches, Layout::columns(offset + part.start, row_stride)),
+            Factor::new(patches, MatrixLayout::columns(offset + part.start, row_stride)),
             weight.columns(shape, first, part.kernel_row),
             to,
             to_layout,
         );
     }
     if !one {
-        scatter(tile, plane, scratch.product.take(channels * pixels), block);
+        scatter(tile, plane, workspace.product.take(channels * pixels), block);
     }
 }
 

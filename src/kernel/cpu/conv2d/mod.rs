@@ -56,9 +56,9 @@ mod winograd;
 
 use self::crop::Crop;
 use self::forward::{Start, Weight};
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -200,42 +200,42 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     });
 }
 
-/// `grad_x = conv^T(cotangent)` or `grad_x += conv^T(cotangent)`: the gradient of the input.
+/// `grad_x = conv^T(grad_output)` or `grad_x += conv^T(grad_output)`: the gradient of the input.
 ///
-/// Shapes: `weight` `[O, C, K, K]`, `cotangent` `[N, O, H', W']`,
+/// Shapes: `weight` `[O, C, K, K]`, `grad_output` `[N, O, H', W']`,
 /// `grad_x` `[N, C, H, W]`.
 ///
-/// With stride one this is itself a convolution, of the cotangent with the weight
+/// With stride one this is itself a convolution, of the gradient of the output with the weight
 /// turned by 180 degrees and its channel axes swapped, with padding `K - 1 - P`.
 ///
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[E], grad_x: &mut [E], write: Write) {
+pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], grad_output: &[E], grad_x: &mut [E], write: Write) {
     assert_eq!(weight.len(), shape.weight_len(), "length of weight");
-    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_output.len(), shape.output_len(), "length of gradient of the output");
     assert_eq!(grad_x.len(), shape.input_len(), "length of grad_x");
-    if cotangent.is_empty() {
+    if grad_output.is_empty() {
         return write.prepare(grad_x);
     }
     if grad_x.is_empty() {
         return;
     }
     if let Some(crop) = Crop::of(shape) {
-        return with_part(crop, weight, |part| backward_input(&crop.shape, part, cotangent, grad_x, write));
+        return with_part(crop, weight, |part| backward_input(&crop.shape, part, grad_output, grad_x, write));
     }
     let start = match write {
         Write::Replace => Start::Replace(None),
         Write::Add => Start::Add,
     };
     if pointwise::applies(shape) {
-        return pointwise::backward_input(shape, weight, cotangent, start, grad_x);
+        return pointwise::backward_input(shape, weight, grad_output, start, grad_x);
     }
     if direct::pays_backward_input::<E>(shape) {
-        return direct::backward_input(Level::current(), shape, weight, cotangent, start, grad_x);
+        return direct::backward_input(Level::current(), shape, weight, grad_output, start, grad_x);
     }
     if let Some(tile) = winograd::choose(shape) {
-        return winograd::backward_input(tile, shape, weight, cotangent, start, grad_x);
+        return winograd::backward_input(tile, shape, weight, grad_output, start, grad_x);
     }
     if shape.stride == 1 && shape.padding < shape.kernel {
         let adjoint = ConvShape {
@@ -247,15 +247,15 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], cotangent: &[
             ..*shape
         };
         if shape.kernel == 1 {
-            return forward::run(&adjoint, cotangent, Weight::Swapped(weight), start, grad_x);
+            return forward::run(&adjoint, grad_output, Weight::Swapped(weight), start, grad_x);
         }
         with_kept(|packed: &mut Buffer<E>| {
             let packed = packed.take(weight.len());
             forward::pack_adjoint(shape, weight, packed);
-            forward::run(&adjoint, cotangent, Weight::Packed(packed), start, grad_x);
+            forward::run(&adjoint, grad_output, Weight::Packed(packed), start, grad_x);
         });
     } else {
-        backward_input::run(shape, weight, cotangent, grad_x, write);
+        backward_input::run(shape, weight, grad_output, grad_x, write);
     }
 }
 
@@ -272,20 +272,20 @@ fn with_part<E: Element>(crop: Crop, weight: &[E], work: impl FnOnce(&[E])) {
     });
 }
 
-/// `grad_bias += sum over images and pixels of cotangent`, summed in `f64` in a fixed
+/// `grad_bias += sum over images and pixels of grad_output`, summed in `f64` in a fixed
 /// order and rounded once before it is added.
 ///
-/// Shapes: `cotangent` `[N, O, H', W']`, `grad_bias` `[O]`.
+/// Shapes: `grad_output` `[N, O, H', W']`, `grad_bias` `[O]`.
 ///
 /// # Panics
 ///
 /// If a length does not fit the shape.
-pub fn backward_bias<E: Element>(shape: &ConvShape, cotangent: &[E], grad_bias: &mut [E]) {
+pub fn backward_bias<E: Element>(shape: &ConvShape, grad_output: &[E], grad_bias: &mut [E]) {
     /// Those of a task.
     const CHANNELS: usize = 4;
-    assert_eq!(cotangent.len(), shape.output_len(), "length of cotangent");
+    assert_eq!(grad_output.len(), shape.output_len(), "length of gradient of the output");
     assert_eq!(grad_bias.len(), shape.out_channels, "length of grad_bias");
-    if cotangent.is_empty() {
+    if grad_output.is_empty() {
         return;
     }
     let plane = shape.out_pixels();
@@ -293,7 +293,7 @@ pub fn backward_bias<E: Element>(shape: &ConvShape, cotangent: &[E], grad_bias: 
     each(grad_bias.chunks_mut(CHANNELS).enumerate(), |(task, grads)| {
         for (channel, grad) in grads.iter_mut().enumerate() {
             let first = (task * CHANNELS + channel) * plane;
-            let planes = cotangent.chunks_exact(image).map(|image| &image[first..][..plane]);
+            let planes = grad_output.chunks_exact(image).map(|image| &image[first..][..plane]);
             *grad = *grad + E::of(planes.map(wide_sum).sum());
         }
     });

@@ -39,17 +39,17 @@ pub fn forward(shape: &ConvShape, x: &[f64], weight: &[f64], bias: &[f64], y: &m
     terms(shape, |at, w, i| y[at] += weight[w] * x[i]);
 }
 
-pub fn backward_input(shape: &ConvShape, weight: &[f64], cotangent: &[f64], grad: &mut [f64]) {
-    terms(shape, |at, w, i| grad[i] += weight[w] * cotangent[at]);
+pub fn backward_input(shape: &ConvShape, weight: &[f64], grad_output: &[f64], grad: &mut [f64]) {
+    terms(shape, |at, w, i| grad[i] += weight[w] * grad_output[at]);
 }
 
-pub fn backward_weight(shape: &ConvShape, x: &[f64], cotangent: &[f64], grad: &mut [f64]) {
-    terms(shape, |at, w, i| grad[w] += x[i] * cotangent[at]);
+pub fn backward_weight(shape: &ConvShape, x: &[f64], grad_output: &[f64], grad: &mut [f64]) {
+    terms(shape, |at, w, i| grad[w] += x[i] * grad_output[at]);
 }
 
-pub fn backward_bias(shape: &ConvShape, cotangent: &[f64], grad: &mut [f64]) {
+pub fn backward_bias(shape: &ConvShape, grad_output: &[f64], grad: &mut [f64]) {
     let plane = shape.out_pixels();
-    for (index, value) in cotangent.iter().enumerate() {
+    for (index, value) in grad_output.iter().enumerate() {
         grad[index / plane % shape.out_channels] += value;
     }
 }

@@ -68,30 +68,30 @@ fn run<E: Element>(shape: &ConvShape, start: f64) -> [Vec<E>; 4] {
     let x: Vec<E> = narrow(&values(shape.input_len(), 1));
     let weight: Vec<E> = narrow(&values(shape.weight_len(), 2));
     let bias: Vec<E> = narrow(&values(shape.out_channels, 3));
-    let cotangent: Vec<E> = narrow(&values(shape.output_len(), 4));
+    let grad_output: Vec<E> = narrow(&values(shape.output_len(), 4));
     let mut y = vec![E::nan(); shape.output_len()];
     forward(shape, &x, &weight, Some(&bias), &mut y);
     let (old, write) = if start == 0.0 { (E::nan(), Write::Replace) } else { (E::of(start), Write::Add) };
     let mut grad_x = vec![old; x.len()];
     let mut grad_weight = vec![E::of(start); weight.len()];
     let mut grad_bias = vec![E::of(start); bias.len()];
-    backward_input(shape, &weight, &cotangent, &mut grad_x, write);
-    backward_weight(shape, &x, &cotangent, &mut grad_weight);
-    backward_bias(shape, &cotangent, &mut grad_bias);
+    backward_input(shape, &weight, &grad_output, &mut grad_x, write);
+    backward_weight(shape, &x, &grad_output, &mut grad_weight);
+    backward_bias(shape, &grad_output, &mut grad_bias);
     [y, grad_x, grad_weight, grad_bias]
 }
 
 fn run_reference(shape: &ConvShape, start: f64) -> [Vec<f64>; 4] {
     let (x, weight) = (values(shape.input_len(), 1), values(shape.weight_len(), 2));
-    let (bias, cotangent) = (values(shape.out_channels, 3), values(shape.output_len(), 4));
+    let (bias, grad_output) = (values(shape.out_channels, 3), values(shape.output_len(), 4));
     let mut y = vec![0.0; shape.output_len()];
     reference::forward(shape, &x, &weight, &bias, &mut y);
     let mut grad_x = vec![start; x.len()];
     let mut grad_weight = vec![start; weight.len()];
     let mut grad_bias = vec![start; bias.len()];
-    reference::backward_input(shape, &weight, &cotangent, &mut grad_x);
-    reference::backward_weight(shape, &x, &cotangent, &mut grad_weight);
-    reference::backward_bias(shape, &cotangent, &mut grad_bias);
+    reference::backward_input(shape, &weight, &grad_output, &mut grad_x);
+    reference::backward_weight(shape, &x, &grad_output, &mut grad_weight);
+    reference::backward_bias(shape, &grad_output, &mut grad_bias);
     [y, grad_x, grad_weight, grad_bias]
 }
 
@@ -123,7 +123,7 @@ fn gradients_add_to_what_is_there() {
 fn a_second_call_adds_the_same_again() {
     let shape = shape([3, 5, 7, 6, 4], [3, 2, 1]);
     let (x, weight) = (values(shape.input_len(), 1), values(shape.weight_len(), 2));
-    let cotangent = values(shape.output_len(), 4);
+    let grad_output = values(shape.output_len(), 4);
     let double = |call: &dyn Fn(&mut [f64]), len: usize| {
         let mut once = vec![0.0; len];
         call(&mut once);
@@ -132,11 +132,11 @@ fn a_second_call_adds_the_same_again() {
         let want: Vec<f64> = once.iter().map(|v| 2.0 * v).collect();
         assert!(relative_l2(&twice, &want) < 1e-14);
     };
-    double(&|grad| backward_input(&shape, &weight, &cotangent, grad, Write::Add), x.len());
-    double(&|grad| backward_weight(&shape, &x, &cotangent, grad), weight.len());
-    double(&|grad| backward_bias(&shape, &cotangent, grad), shape.out_channels);
+    double(&|grad| backward_input(&shape, &weight, &grad_output, grad, Write::Add), x.len());
+    double(&|grad| backward_weight(&shape, &x, &grad_output, grad), weight.len());
+    double(&|grad| backward_bias(&shape, &grad_output, grad), shape.out_channels);
     // Forward overwrites instead.
-    let (mut once, mut twice) = (vec![0.0; cotangent.len()], vec![f64::NAN; cotangent.len()]);
+    let (mut once, mut twice) = (vec![0.0; grad_output.len()], vec![f64::NAN; grad_output.len()]);
     forward(&shape, &x, &weight, None, &mut once);
     forward(&shape, &x, &weight, None, &mut twice);
     assert_eq!(once, twice);

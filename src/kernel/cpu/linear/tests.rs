@@ -19,29 +19,29 @@ fn run<E: Element>(n: usize, i: usize, o: usize, start: &[f64]) -> [Vec<E>; 4] {
     let x: Vec<E> = narrow(&values(n * i, 1));
     let weight: Vec<E> = narrow(&values(o * i, 2));
     let bias: Vec<E> = narrow(&values(o, 3));
-    let cotangent: Vec<E> = narrow(&values(n * o, 4));
+    let grad_output: Vec<E> = narrow(&values(n * o, 4));
     let mut y = vec![E::nan(); n * o];
     forward(n, i, o, &x, &weight, Some(&bias), &mut y);
     let mut grad_x: Vec<E> = narrow(&start[..n * i]);
     let mut grad_weight: Vec<E> = narrow(&start[..o * i]);
     let mut grad_bias: Vec<E> = narrow(&start[..o]);
-    backward_input(n, i, o, &weight, &cotangent, &mut grad_x, Write::Add);
-    backward_weight(n, i, o, &x, &cotangent, &mut grad_weight);
-    backward_bias(n, o, &cotangent, &mut grad_bias);
+    backward_input(n, i, o, &weight, &grad_output, &mut grad_x, Write::Add);
+    backward_weight(n, i, o, &x, &grad_output, &mut grad_weight);
+    backward_bias(n, o, &grad_output, &mut grad_bias);
     [y, grad_x, grad_weight, grad_bias]
 }
 
 /// The same in `f64`, straight from the formulas.
 fn reference(n: usize, i: usize, o: usize, start: &[f64]) -> [Vec<f64>; 4] {
     let (x, weight) = (values(n * i, 1), values(o * i, 2));
-    let (bias, cotangent) = (values(o, 3), values(n * o, 4));
+    let (bias, grad_output) = (values(o, 3), values(n * o, 4));
     let mut y = vec![0.0; n * o];
     let mut grad_x = start[..n * i].to_vec();
     let mut grad_weight = start[..o * i].to_vec();
     let mut grad_bias = start[..o].to_vec();
     for row in 0..n {
         for out in 0..o {
-            let pulled = cotangent[row * o + out];
+            let pulled = grad_output[row * o + out];
             let mut sum = bias[out];
             for input in 0..i {
                 sum += x[row * i + input] * weight[out * i + input];

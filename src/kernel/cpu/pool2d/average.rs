@@ -36,34 +36,34 @@ pub(crate) fn average_pool_at<E: Element>(
     );
 }
 
-/// The gradient of each element, written or added: `cotangent / divisor` of each window that it lies in.
+/// The gradient of each element, written or added: `grad_output / divisor` of each window that it lies in.
 pub fn average_pool_backward<E: Element>(
     shape: PoolShape,
     count_include_pad: bool,
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: &mut [E],
     write: Write,
 ) {
-    average_pool_backward_at(Level::current(), shape, count_include_pad, cotangent, grad_x, write);
+    average_pool_backward_at(Level::current(), shape, count_include_pad, grad_output, grad_x, write);
 }
 
 pub(crate) fn average_pool_backward_at<E: Element>(
     level: Level,
     shape: PoolShape,
     count_include_pad: bool,
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: &mut [E],
     write: Write,
 ) {
-    shape.check(grad_x.len(), cotangent.len());
-    if cotangent.is_empty() {
+    shape.check(grad_x.len(), grad_output.len());
+    if grad_output.is_empty() {
         return write.prepare(grad_x);
     }
     // Windows of a plane may overlap, planes do not.
     let planes = (TASK / shape.in_plane()).max(1);
     let (columns, divisors) = (&shape.columns()[..], &Divisors::new(shape, count_include_pad));
-    let parts = cotangent.chunks(planes * shape.out_plane()).zip(grad_x.chunks_mut(planes * shape.in_plane()));
-    let parts = parts.map(|(cotangent, grad_x)| Backward { shape, columns, divisors, cotangent, grad_x, write });
+    let parts = grad_output.chunks(planes * shape.out_plane()).zip(grad_x.chunks_mut(planes * shape.in_plane()));
+    let parts = parts.map(|(grad_output, grad_x)| Backward { shape, columns, divisors, grad_output, grad_x, write });
     tasks::for_each(level, parts);
 }
 
@@ -135,7 +135,7 @@ struct Backward<'a, E> {
     shape: PoolShape,
     columns: &'a [Columns],
     divisors: &'a Divisors<E>,
-    cotangent: &'a [E],
+    grad_output: &'a [E],
     grad_x: &'a mut [E],
     write: Write,
 }
@@ -148,11 +148,11 @@ impl<E: Element> Kernel for Backward<'_, E> {
         let shape = self.shape;
         let width = shape.out_width();
         let mut shares = vec![E::zero(); width];
-        let planes = self.cotangent.chunks(shape.out_plane()).zip(self.grad_x.chunks_mut(shape.in_plane()));
-        for (cotangent, grad_x) in planes {
+        let planes = self.grad_output.chunks(shape.out_plane()).zip(self.grad_x.chunks_mut(shape.in_plane()));
+        for (grad_output, grad_x) in planes {
             self.write.prepare(grad_x);
-            for (row, (cotangent, &count)) in cotangent.chunks(width).zip(&self.divisors.rows).enumerate() {
-                for ((share, &g), &columns) in shares.iter_mut().zip(cotangent).zip(&self.divisors.columns) {
+            for (row, (grad_output, &count)) in grad_output.chunks(width).zip(&self.divisors.rows).enumerate() {
+                for ((share, &g), &columns) in shares.iter_mut().zip(grad_output).zip(&self.divisors.columns) {
                     *share = g / (count * columns);
                 }
                 for k in 0..shape.kernel {

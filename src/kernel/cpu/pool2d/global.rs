@@ -20,25 +20,25 @@ pub(crate) fn global_average_pool_at<E: Element>(level: Level, inner: usize, x: 
     tasks::for_each(level, x.chunks(planes * inner).zip(y.chunks_mut(planes)).map(|(x, y)| Forward { inner, x, y }));
 }
 
-/// `grad_x[i, ..] = cotangent[i] / inner`, or adds it.
-pub fn global_average_pool_backward<E: Element>(inner: usize, cotangent: &[E], grad_x: &mut [E], write: Write) {
-    global_average_pool_backward_at(Level::current(), inner, cotangent, grad_x, write);
+/// `grad_x[i, ..] = grad_output[i] / inner`, or adds it.
+pub fn global_average_pool_backward<E: Element>(inner: usize, grad_output: &[E], grad_x: &mut [E], write: Write) {
+    global_average_pool_backward_at(Level::current(), inner, grad_output, grad_x, write);
 }
 
 pub(crate) fn global_average_pool_backward_at<E: Element>(
     level: Level,
     inner: usize,
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: &mut [E],
     write: Write,
 ) {
-    assert_eq!(grad_x.len(), cotangent.len() * inner);
+    assert_eq!(grad_x.len(), grad_output.len() * inner);
     if inner == 0 {
         return;
     }
     let planes = (TASK / inner).max(1);
-    let parts = cotangent.chunks(planes).zip(grad_x.chunks_mut(planes * inner));
-    tasks::for_each(level, parts.map(|(cotangent, grad_x)| Backward { inner, cotangent, grad_x, write }));
+    let parts = grad_output.chunks(planes).zip(grad_x.chunks_mut(planes * inner));
+    tasks::for_each(level, parts.map(|(grad_output, grad_x)| Backward { inner, grad_output, grad_x, write }));
 }
 
 struct Forward<'a, E> {
@@ -60,7 +60,7 @@ impl<E: Element> Kernel for Forward<'_, E> {
 
 struct Backward<'a, E> {
     inner: usize,
-    cotangent: &'a [E],
+    grad_output: &'a [E],
     grad_x: &'a mut [E],
     write: Write,
 }
@@ -71,7 +71,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let count = E::of(self.inner as f64);
-        for (&g, grad_x) in self.cotangent.iter().zip(self.grad_x.chunks_exact_mut(self.inner)) {
+        for (&g, grad_x) in self.grad_output.iter().zip(self.grad_x.chunks_exact_mut(self.inner)) {
             let share = g / count;
             match self.write {
                 Write::Replace => grad_x.fill(share),

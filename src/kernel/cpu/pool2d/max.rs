@@ -1,6 +1,7 @@
 //! Maximum pooling.
 //!
-//! A window is read row by row. The first of equal maxima wins, and a NaN wins over everything before it, as in PyTorch.
+//! A window is read row by row. The first of equal maxima wins, and a NaN wins over everything before it, as in
+//! PyTorch.
 
 use std::ops::Range;
 
@@ -26,8 +27,8 @@ const PADDING_WON: u8 = u8::MAX;
 
 /// `y[n, c, i, j] = max x[n, c, stride i + k - padding, stride j + l - padding]` over `0 <= k, l < kernel`.
 ///
-/// `argmax`, as long as `y`, receives the winner's position in its window, `kernel k + l`, or 255 where the zero padding
-/// won; [`max_pool_backward`] needs it.
+/// `argmax`, as long as `y`, receives the winner's position in its window, `kernel k + l`, or 255 where the zero
+/// padding won; [`max_pool_backward`] needs it.
 pub fn max_pool<E: Element>(shape: PoolShape, padding: MaxPadding, x: &[E], y: &mut [E], argmax: Option<&mut [u8]>) {
     max_pool_at(Level::current(), shape, padding, x, y, argmax);
 }
@@ -182,38 +183,45 @@ fn mark_padding(shape: PoolShape, row: usize, argmax: &mut [u8]) {
     }
 }
 
-/// The gradient of each element, written or added: the cotangents of the windows that it won; `argmax` is [`max_pool`]'s.
-pub fn max_pool_backward<E: Element>(shape: PoolShape, argmax: &[u8], cotangent: &[E], grad_x: &mut [E], write: Write) {
-    max_pool_backward_at(Level::current(), shape, argmax, cotangent, grad_x, write);
+/// The gradient of each element, written or added: the gradients of the outputs of the windows that it won; `argmax` is
+/// [`max_pool`]'s.
+pub fn max_pool_backward<E: Element>(
+    shape: PoolShape,
+    argmax: &[u8],
+    grad_output: &[E],
+    grad_x: &mut [E],
+    write: Write,
+) {
+    max_pool_backward_at(Level::current(), shape, argmax, grad_output, grad_x, write);
 }
 
 pub(crate) fn max_pool_backward_at<E: Element>(
     level: Level,
     shape: PoolShape,
     argmax: &[u8],
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: &mut [E],
     write: Write,
 ) {
-    shape.check(grad_x.len(), cotangent.len());
-    assert_eq!(argmax.len(), cotangent.len());
-    if cotangent.is_empty() {
+    shape.check(grad_x.len(), grad_output.len());
+    assert_eq!(argmax.len(), grad_output.len());
+    if grad_output.is_empty() {
         return write.prepare(grad_x);
     }
     // Windows of a plane may overlap, planes do not.
     let planes = (TASK / shape.in_plane()).max(1);
-    let outputs = argmax.chunks(planes * shape.out_plane()).zip(cotangent.chunks(planes * shape.out_plane()));
+    let outputs = argmax.chunks(planes * shape.out_plane()).zip(grad_output.chunks(planes * shape.out_plane()));
     let parts = outputs.zip(grad_x.chunks_mut(planes * shape.in_plane()));
     tasks::for_each(
         level,
-        parts.map(|((argmax, cotangent), grad_x)| Backward { shape, argmax, cotangent, grad_x, write }),
+        parts.map(|((argmax, grad_output), grad_x)| Backward { shape, argmax, grad_output, grad_x, write }),
     );
 }
 
 struct Backward<'a, E> {
     shape: PoolShape,
     argmax: &'a [u8],
-    cotangent: &'a [E],
+    grad_output: &'a [E],
     grad_x: &'a mut [E],
     write: Write,
 }
@@ -230,11 +238,11 @@ impl<E: Element> Kernel for Backward<'_, E> {
         for (position, place) in places.iter_mut().enumerate().take(shape.kernel * shape.kernel) {
             *place = position / shape.kernel * shape.in_width + position % shape.kernel;
         }
-        let outputs = self.argmax.chunks(shape.out_plane()).zip(self.cotangent.chunks(shape.out_plane()));
-        for ((argmax, cotangent), grad_x) in outputs.zip(self.grad_x.chunks_mut(shape.in_plane())) {
+        let outputs = self.argmax.chunks(shape.out_plane()).zip(self.grad_output.chunks(shape.out_plane()));
+        for ((argmax, grad_output), grad_x) in outputs.zip(self.grad_x.chunks_mut(shape.in_plane())) {
             self.write.prepare(grad_x);
-            for (row, (argmax, cotangent)) in argmax.chunks(width).zip(cotangent.chunks(width)).enumerate() {
-                for (column, (&mark, &g)) in argmax.iter().zip(cotangent).enumerate() {
+            for (row, (argmax, grad_output)) in argmax.chunks(width).zip(grad_output.chunks(width)).enumerate() {
+                for (column, (&mark, &g)) in argmax.iter().zip(grad_output).enumerate() {
                     if mark == PADDING_WON {
                         continue;
                     }

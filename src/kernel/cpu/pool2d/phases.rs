@@ -3,7 +3,8 @@
 //! A band of output rows is pooled together. The padded image under it is split by row and column modulo the stride;
 //! in such a phase the element under one position of the window is, for every output of the band, at the same distance
 //! from the output's own place. So each position costs one long loop over contiguous elements, whatever the stride and
-//! however short the rows. A line is a little longer than an output row; what is computed in its last places is not used.
+//! however short the rows. A line is a little longer than an output row; what is computed in its last places is not
+//! used.
 
 use std::ops::Range;
 

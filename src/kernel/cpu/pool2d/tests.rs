@@ -91,11 +91,11 @@ fn image<E: Element>(shape: PoolShape, seed: u64) -> Vec<E> {
 fn max_follows_the_definition<E: Element>() {
     for shape in shapes() {
         let x: Vec<E> = image(shape, 1);
-        let cotangent: Vec<E> = random(2, shape.output_len());
+        let grad_output: Vec<E> = random(2, shape.output_len());
         for padding in [MaxPadding::NegativeInfinity, MaxPadding::Zero] {
             let (truth, marks) = plain_max(shape, padding, &wide(&x));
             let mut gradient = vec![1.0; x.len()];
-            for ((window, &mark), g) in windows(shape).iter().zip(&marks).zip(&cotangent) {
+            for ((window, &mark), g) in windows(shape).iter().zip(&marks).zip(&grad_output) {
                 if mark != 255 {
                     gradient[window[usize::from(mark)].unwrap()] += 2.0 * g.wide();
                 }
@@ -111,9 +111,9 @@ fn max_follows_the_definition<E: Element>() {
                 assert_eq!(wide(&y), truth, "{shape:?} {padding:?} {level:?} without marks");
                 // Once in the place of what is there, and once more onto ones and that.
                 let mut grad_x = vec![E::nan(); x.len()];
-                max_pool_backward_at(level, shape, &argmax, &cotangent, &mut grad_x, Write::Replace);
+                max_pool_backward_at(level, shape, &argmax, &grad_output, &mut grad_x, Write::Replace);
                 grad_x.iter_mut().for_each(|grad| *grad = *grad + E::one());
-                max_pool_backward_at(level, shape, &argmax, &cotangent, &mut grad_x, Write::Add);
+                max_pool_backward_at(level, shape, &argmax, &grad_output, &mut grad_x, Write::Add);
                 let bound = 10.0 * E::epsilon().wide();
                 assert_close(&grad_x, &gradient, bound, &format!("{shape:?} {padding:?} {level:?} backward"));
             }
@@ -200,25 +200,25 @@ fn max_gradients_are_the_slopes_of_the_loss() {
         // A permutation: distinct by at least 0.1, and none within 0.05 of the padding's zero.
         let n = shape.input_len();
         let x: Vec<f64> = (0..n).map(|i| ((i * 37 + 11) % n) as f64 * 0.1 - 1.55).collect();
-        let cotangent: Vec<f64> = random(2, shape.output_len());
+        let grad_output: Vec<f64> = random(2, shape.output_len());
         for padding in [MaxPadding::NegativeInfinity, MaxPadding::Zero] {
-            let mut argmax = vec![0; cotangent.len()];
-            let mut y = vec![0.0; cotangent.len()];
+            let mut argmax = vec![0; grad_output.len()];
+            let mut y = vec![0.0; grad_output.len()];
             max_pool(shape, padding, &x, &mut y, Some(&mut argmax));
             let mut grad_x = vec![0.0; n];
-            max_pool_backward(shape, &argmax, &cotangent, &mut grad_x, Write::Add);
-            let slopes = differences(&x, |x| dot(&plain_max(shape, padding, x).0, &cotangent));
+            max_pool_backward(shape, &argmax, &grad_output, &mut grad_x, Write::Add);
+            let slopes = differences(&x, |x| dot(&plain_max(shape, padding, x).0, &grad_output));
             assert_close(&grad_x, &slopes, 1e-6, &format!("{shape:?}"));
         }
     }
 }
 
-/// Averages by the definition, and the gradient of their inner product with the cotangent.
-fn plain_average(shape: PoolShape, count_include_pad: bool, x: &[f64], cotangent: &[f64]) -> (Vec<f64>, Vec<f64>) {
+/// Averages by the definition, and the gradient of their inner product with the gradient of the output.
+fn plain_average(shape: PoolShape, count_include_pad: bool, x: &[f64], grad_output: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let mut gradient = vec![0.0; x.len()];
     let y = windows(shape)
         .iter()
-        .zip(cotangent)
+        .zip(grad_output)
         .map(|(window, g)| {
             let met: Vec<usize> = window.iter().copied().flatten().collect();
             let divisor = if count_include_pad { window.len() } else { met.len() } as f64;
@@ -232,9 +232,9 @@ fn plain_average(shape: PoolShape, count_include_pad: bool, x: &[f64], cotangent
 fn average_follows_the_definition<E: Element>(bound: f64) {
     for shape in shapes() {
         let x: Vec<E> = random(1, shape.input_len());
-        let cotangent: Vec<E> = random(2, shape.output_len());
+        let grad_output: Vec<E> = random(2, shape.output_len());
         for include in [true, false] {
-            let (truth, gradient) = plain_average(shape, include, &wide(&x), &wide(&cotangent));
+            let (truth, gradient) = plain_average(shape, include, &wide(&x), &wide(&grad_output));
             let twice: Vec<f64> = gradient.iter().map(|g| 1.0 + 2.0 * g).collect();
             for level in Level::available() {
                 let what = format!("{shape:?} {include} {level:?}");
@@ -242,8 +242,8 @@ fn average_follows_the_definition<E: Element>(bound: f64) {
                 average_pool_at(level, shape, include, &x, &mut y);
                 assert_close(&y, &truth, bound, &what);
                 let mut grad_x = vec![E::one(); x.len()];
-                average_pool_backward_at(level, shape, include, &cotangent, &mut grad_x, Write::Add);
-                average_pool_backward_at(level, shape, include, &cotangent, &mut grad_x, Write::Add);
+                average_pool_backward_at(level, shape, include, &grad_output, &mut grad_x, Write::Add);
+                average_pool_backward_at(level, shape, include, &grad_output, &mut grad_x, Write::Add);
                 assert_close(&grad_x, &twice, bound, &what);
             }
         }
@@ -264,14 +264,14 @@ fn f64_average_follows_the_definition() {
 fn average_gradients_are_the_slopes_of_the_loss() {
     for shape in [shape([1, 2, 5, 6], 2, 2, 0), shape([1, 1, 6, 5], 3, 2, 1), shape([2, 1, 5, 5], 3, 1, 1)] {
         let x: Vec<f64> = random(1, shape.input_len());
-        let cotangent: Vec<f64> = random(2, shape.output_len());
+        let grad_output: Vec<f64> = random(2, shape.output_len());
         for include in [true, false] {
             let mut grad_x = vec![0.0; x.len()];
-            average_pool_backward(shape, include, &cotangent, &mut grad_x, Write::Add);
-            let mut y = vec![0.0; cotangent.len()];
+            average_pool_backward(shape, include, &grad_output, &mut grad_x, Write::Add);
+            let mut y = vec![0.0; grad_output.len()];
             let slopes = differences(&x, |x| {
                 average_pool(shape, include, x, &mut y);
-                dot(&y, &cotangent)
+                dot(&y, &grad_output)
             });
             assert_close(&grad_x, &slopes, 1e-6, &format!("{shape:?} {include}"));
         }
@@ -282,16 +282,16 @@ fn global_follows_the_definition<E: Element>(bound: f64) {
     for (planes, inner) in [(0, 4), (1, 1), (7, 1), (5, 16), (6, 49), (3, 1025), (5000, 17), (2, 70_001)] {
         let x: Vec<E> = random(1, planes * inner);
         let truth: Vec<f64> = wide(&x).chunks(inner).map(|x| x.iter().sum::<f64>() / inner as f64).collect();
-        let cotangent: Vec<E> = random(2, planes);
+        let grad_output: Vec<E> = random(2, planes);
         let gradient: Vec<f64> =
-            wide(&cotangent).iter().flat_map(|g| std::iter::repeat_n(1.0 + 2.0 * g / inner as f64, inner)).collect();
+            wide(&grad_output).iter().flat_map(|g| std::iter::repeat_n(1.0 + 2.0 * g / inner as f64, inner)).collect();
         for level in Level::available() {
             let mut y = vec![E::nan(); planes];
             global_average_pool_at(level, inner, &x, &mut y);
             assert_close(&y, &truth, bound, &format!("{planes} {inner} {level:?}"));
             let mut grad_x = vec![E::one(); planes * inner];
-            global_average_pool_backward_at(level, inner, &cotangent, &mut grad_x, Write::Add);
-            global_average_pool_backward_at(level, inner, &cotangent, &mut grad_x, Write::Add);
+            global_average_pool_backward_at(level, inner, &grad_output, &mut grad_x, Write::Add);
+            global_average_pool_backward_at(level, inner, &grad_output, &mut grad_x, Write::Add);
             assert_close(&grad_x, &gradient, bound, &format!("{planes} {inner} {level:?}"));
         }
     }
@@ -307,13 +307,13 @@ fn global_average_follows_the_definition() {
 fn global_average_gradients_are_the_slopes_of_the_loss() {
     let (planes, inner) = (3, 5);
     let x: Vec<f64> = random(1, planes * inner);
-    let cotangent: Vec<f64> = random(2, planes);
+    let grad_output: Vec<f64> = random(2, planes);
     let mut grad_x = vec![0.0; planes * inner];
-    global_average_pool_backward(inner, &cotangent, &mut grad_x, Write::Add);
+    global_average_pool_backward(inner, &grad_output, &mut grad_x, Write::Add);
     let mut y = vec![0.0; planes];
     let slopes = differences(&x, |x| {
         global_average_pool(inner, x, &mut y);
-        dot(&y, &cotangent)
+        dot(&y, &grad_output)
     });
     assert_close(&grad_x, &slopes, 1e-6, "planes");
 }
@@ -342,15 +342,15 @@ fn a_nan_stays_in_its_windows() {
 fn threads_and_levels_change_no_bit() {
     for shape in [shape([40, 5, 33, 35], 2, 2, 0), shape([9, 5, 64, 64], 3, 2, 1)] {
         let x: Vec<f32> = random(1, shape.input_len());
-        let cotangent: Vec<f32> = random(2, shape.output_len());
+        let grad_output: Vec<f32> = random(2, shape.output_len());
         let run = || {
-            let (mut y, mut argmax) = (vec![0.0; cotangent.len()], vec![0; cotangent.len()]);
+            let (mut y, mut argmax) = (vec![0.0; grad_output.len()], vec![0; grad_output.len()]);
             let mut grad_x = vec![0.0; x.len()];
             max_pool(shape, MaxPadding::Zero, &x, &mut y, Some(&mut argmax));
-            max_pool_backward(shape, &argmax, &cotangent, &mut grad_x, Write::Add);
+            max_pool_backward(shape, &argmax, &grad_output, &mut grad_x, Write::Add);
             let mut all = bits(&y);
             average_pool(shape, false, &x, &mut y);
-            average_pool_backward(shape, false, &cotangent, &mut grad_x, Write::Add);
+            average_pool_backward(shape, false, &grad_output, &mut grad_x, Write::Add);
             all.extend(bits(&y));
             let mut means = vec![0.0; 45];
             global_average_pool(x.len() / 45, &x[..x.len() / 45 * 45], &mut means);

@@ -90,8 +90,8 @@ unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 /// Runs an intrinsic. A macro rather than one block a call site, because the argument is the same for all of them.
 macro_rules! intrinsic {
     ($call:expr) => {
-        // SAFETY: a register value exists only below `dispatch_at`, which has checked the instruction set (module docs);
-        // pointers come from slices whose length is checked first.
+        // SAFETY: a register value exists only below `dispatch_at`, which has checked the instruction set (module
+        // docs); pointers come from slices whose length is checked first.
         unsafe { $call }
     };
 }
@@ -101,8 +101,8 @@ macro_rules! intrinsic {
 fn prefetch<E: Element>(elements: &[E]) {
     const LINE: usize = 64;
     for line in elements.chunks(LINE / size_of::<E>()) {
-        // SAFETY: a prefetch is a hint that reads nothing and cannot fault, whatever the address. SSE, which it belongs to,
-        // is part of every x86-64.
+        // SAFETY: a prefetch is a hint that reads nothing and cannot fault, whatever the address. SSE, which it belongs
+        // to, is part of every x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
 }

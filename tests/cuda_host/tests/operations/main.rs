@@ -1,7 +1,7 @@
 //! Every layer on the device against the same layer on the CPU: output, gradients, statistics.
 //!
-//! A layer is applied twice to one input, so that every gradient has a first contribution and one that is added to it. Sizes
-//! are above a block of threads and no multiple of it, and odd; tolerances are relative.
+//! A layer is applied twice to one input, so that every gradient has a first contribution and one that is added to it.
+//! Sizes are above a block of threads and no multiple of it, and odd; tolerances are relative.
 
 mod pair;
 #[path = "../support/mod.rs"]

@@ -7,7 +7,7 @@ use dfdx::tensor::{Cpu, Cuda, Merge, Tensor};
 use pvlu::Error;
 use pvlu::backend::{Backend, Write};
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Mode, Path, Role, Slot, Switch, Switches, Walk, WalkerMut};
+use pvlu::layer::{AnyTensor, Mode, NamedTensor, ParamKind, Path, Switch, Switches, Visit, VisitorMut};
 use pvlu::tape::{GradTape, Place, Track, TrackExt, try_backward};
 
 use crate::support::{Collect, Results, Tested, compare, noise, wide};
@@ -19,11 +19,11 @@ type Tracked<S, E, D> = Tensor<S, E, D, GradTape<E, D>>;
 
 /// A layer, or some, that runs in training on a tape.
 pub trait Trained<S: Shape, O: Shape, E: Dtype, D: Tested<E>>:
-    ModuleMut<Tracked<S, E, D>, Output = Tracked<O, E, D>, Error = Error> + Walk<E, D>
+    ModuleMut<Tracked<S, E, D>, Output = Tracked<O, E, D>, Error = Error> + Visit<E, D>
 {
 }
 impl<N, S: Shape, O: Shape, E: Dtype, D: Tested<E>> Trained<S, O, E, D> for N where
-    N: ModuleMut<Tracked<S, E, D>, Output = Tracked<O, E, D>, Error = Error> + Walk<E, D>
+    N: ModuleMut<Tracked<S, E, D>, Output = Tracked<O, E, D>, Error = Error> + Visit<E, D>
 {
 }
 
@@ -41,7 +41,7 @@ where
 {
     let (cpu, gpu) = (Cpu::default(), Cuda::default());
     let mut layer = cpu.build_module::<N, E>();
-    layer.walk_mut(&mut Path::root(), &mut Shake(3)).unwrap();
+    layer.visit_mut(&mut Path::root(), &mut Shake(3)).unwrap();
     let mut twin = layer.to_device(&gpu);
     let found = run(&gpu, &mut twin, shape, switch);
     let expected = run(&cpu, &mut layer, shape, switch);
@@ -53,13 +53,13 @@ where
 /// Other values than a layer is built with.
 struct Shake(u64);
 
-impl<E: Element + Dtype, D: Tested<E>> WalkerMut<E, D> for Shake {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
+impl<E: Element + Dtype, D: Tested<E>> VisitorMut<E, D> for Shake {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
         self.0 += 1;
         tensor.with_mut(&mut |values| {
             let values = values.iter_mut();
             for (value, noise) in values.zip(noise::<f64>(10_000, self.0).into_iter().cycle()) {
-                let positive = matches!(slot.role, Role::RunningVariance | Role::Hyperparameter);
+                let positive = matches!(slot.kind, ParamKind::RunningVariance | ParamKind::Hyperparameter);
                 *value = E::of(if positive { 1.5 + noise / 2.0 } else { noise });
             }
         })
@@ -68,7 +68,7 @@ impl<E: Element + Dtype, D: Tested<E>> WalkerMut<E, D> for Shake {
 
 struct Change(fn(Switches<'_>));
 
-impl<E: Dtype, D: Tested<E>> WalkerMut<E, D> for Change {
+impl<E: Dtype, D: Tested<E>> VisitorMut<E, D> for Change {
     fn switches(&mut self, _: &str, switches: Switches<'_>) -> Result<(), Error> {
         (self.0)(switches);
         Ok(())
@@ -84,7 +84,7 @@ fn run<E: Element + Dtype, D: Tested<E>, N: Trained<S, O, E, D>, S: Shape, O: Sh
 ) -> Results {
     layer.set_mode(Mode::Train);
     layer.seed_dropout(7);
-    layer.walk_mut(&mut Path::root(), &mut Change(switch)).unwrap();
+    layer.visit_mut(&mut Path::root(), &mut Change(switch)).unwrap();
     let x = device.tensor_from_vec(noise(shape.num_elements(), 1), shape);
     let (x, tape) = x.track_input().split_tape();
     let fork = tape.fork();
@@ -113,7 +113,7 @@ fn run<E: Element + Dtype, D: Tested<E>, N: Trained<S, O, E, D>, S: Shape, O: Sh
     let gradient = gradients.get_mut(&x).unwrap().unwrap();
     let gradient = device.try_to_host(D::frozen(&D::gradient_mut(gradient))).unwrap();
     results.push(("gradient of the input".to_owned(), gradient.into_iter().map(Element::wide).collect()));
-    layer.walk(&mut Path::root(), &mut Collect { device, gradients: &mut gradients, results: &mut results }).unwrap();
+    layer.visit(&mut Path::root(), &mut Collect { device, gradients: &mut gradients, results: &mut results }).unwrap();
     results
 }
 

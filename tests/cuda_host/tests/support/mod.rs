@@ -6,7 +6,7 @@ use dfdx::tensor::Tensor;
 use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::kernel::Element;
-use pvlu::layer::{AnyTensor, Host, Slot, Walker};
+use pvlu::layer::{AnyTensor, Host, NamedTensor, Visitor};
 use pvlu::tape::LeafGradients;
 
 /// Numbers in [-2, 2) that depend on the seed alone.
@@ -38,8 +38,8 @@ pub struct Collect<'a, E: Dtype, D: Tested<E>> {
     pub results: &'a mut Results,
 }
 
-impl<E: Element + Dtype, D: Tested<E>> Walker<E, D> for Collect<'_, E, D> {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error> {
+impl<E: Element + Dtype, D: Tested<E>> Visitor<E, D> for Collect<'_, E, D> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error> {
         let values = tensor.read()?.iter().map(|value| value.wide()).collect();
         self.results.push((slot.path.to_owned(), values));
         assert_eq!(slot.trained, self.gradients.reached_id(tensor.id()), "{}", slot.path);

@@ -16,7 +16,7 @@ fn called(folder: &Path, name: impl Fn(&str) -> String) -> PathBuf {
     let (path, other) = (folder.join("plain"), folder.join("other"));
     save_model(&*model(), registry::find("cifar_resnet20").unwrap(), &path, Source::Native, &Notes::default()).unwrap();
     let file = TensorFile::open(&path).unwrap();
-    let declare = |(key, entry): (&String, &crate::weights::Entry)| Declared {
+    let declare = |(key, entry): (&String, &crate::weights::TensorEntry)| Declared {
         name: name(key),
         dtype: entry.dtype.clone(),
         shape: entry.shape.clone(),

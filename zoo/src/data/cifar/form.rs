@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::locate::{Found, entries, file_name, inspect};
-use super::{CIFAR10, CIFAR100, Layout};
+use super::{CIFAR10, CIFAR100, CifarLayout};
 use crate::data::DataError;
 use crate::signature::{PAGE, archive};
 
@@ -18,7 +18,7 @@ const FIRST: u64 = 262;
 
 /// Whether a file is of the Python version, and of which set: its files have the names of the binary ones without
 /// `.bin`, and hold pickles.
-fn python(path: &Path, first: &[u8]) -> Option<&'static Layout> {
+fn python(path: &Path, first: &[u8]) -> Option<&'static CifarLayout> {
     let is_pickle = matches!(first, [0x80, 2..=5, ..]);
     match file_name(path).as_str() {
         "batches.meta" | "test_batch" => Some(&CIFAR10),
@@ -31,7 +31,7 @@ fn python(path: &Path, first: &[u8]) -> Option<&'static Layout> {
 }
 
 /// What a file is and what to do with it, if that can be told.
-fn other(path: &Path, first: &[u8], layout: &Layout) -> Option<String> {
+fn other(path: &Path, first: &[u8], layout: &CifarLayout) -> Option<String> {
     let name = file_name(path).to_lowercase();
     let read_here = format!("the binary version ({}) is read here", layout.archive);
     if layout.files().any(|file| file == name) {
@@ -71,14 +71,14 @@ fn other(path: &Path, first: &[u8], layout: &Layout) -> Option<String> {
 }
 
 /// Says what a file in the place of the folder is, if that can be told.
-pub(super) fn of_file(path: &Path, layout: &Layout) -> Option<DataError> {
+pub(super) fn of_file(path: &Path, layout: &CifarLayout) -> Option<DataError> {
     let found = other(path, &first(path)?, layout)?;
     Some(DataError::OtherForm { path: path.to_owned(), found })
 }
 
 /// Says what a folder holds that lacks the files of `layout`, in itself or one further down, if it is another form of
 /// CIFAR.
-pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &Layout) -> Option<DataError> {
+pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &CifarLayout) -> Option<DataError> {
     let within = paths.iter().filter(|path| path.is_dir()).filter_map(|path| entries(path).ok()).flatten();
     let files = paths.iter().cloned().chain(within).filter(|path| {
         let name = file_name(path).to_lowercase();

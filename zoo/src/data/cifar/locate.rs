@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Layout, form};
+use super::{CifarLayout, form};
 use crate::data::DataError;
 use crate::data::error::shortened;
 
@@ -39,7 +39,7 @@ pub(super) fn inspect(path: &Path) -> Result<Found, DataError> {
 }
 
 /// The folder with the files of `layout`: `dir` or one in it. Its required files are there, if only by name.
-pub(super) fn locate(dir: &Path, layout: &Layout) -> Result<PathBuf, DataError> {
+pub(super) fn locate(dir: &Path, layout: &CifarLayout) -> Result<PathBuf, DataError> {
     match inspect(dir)? {
         Found::Folder => {}
         Found::Nothing => return Err(DataError::MissingFolder { path: dir.to_owned() }),
@@ -71,7 +71,7 @@ pub(super) fn locate(dir: &Path, layout: &Layout) -> Result<PathBuf, DataError> 
     Err(missing(dir, &layout.required(), layout)?)
 }
 
-fn complete(folder: PathBuf, layout: &Layout) -> Result<PathBuf, DataError> {
+fn complete(folder: PathBuf, layout: &CifarLayout) -> Result<PathBuf, DataError> {
     let mut absent = Vec::new();
     for name in layout.required() {
         if inspect(&folder.join(name))? == Found::Nothing {
@@ -81,14 +81,14 @@ fn complete(folder: PathBuf, layout: &Layout) -> Result<PathBuf, DataError> {
     if absent.is_empty() { Ok(folder) } else { Err(missing(&folder, &absent, layout)?) }
 }
 
-/// Whether a file of the set is there, or anything else that has its name: that gets an error of its own when it is read.
-/// What cannot be looked at does not count, so that an unreadable neighbor is no obstacle.
-fn holds_any(folder: &Path, layout: &Layout) -> bool {
+/// Whether a file of the set is there, or anything else that has its name: that gets an error of its own when it is
+/// read. What cannot be looked at does not count, so that an unreadable neighbor is no obstacle.
+fn holds_any(folder: &Path, layout: &CifarLayout) -> bool {
     layout.files().any(|name| inspect(&folder.join(name)).is_ok_and(|found| found != Found::Nothing))
 }
 
 /// The folders in `dir` that hold a file of the set, sorted.
-fn holders(dir: &Path, layout: &Layout) -> Result<Vec<PathBuf>, DataError> {
+fn holders(dir: &Path, layout: &CifarLayout) -> Result<Vec<PathBuf>, DataError> {
     Ok(entries(dir)?.into_iter().filter(|path| holds_any(path, layout)).collect())
 }
 
@@ -99,7 +99,7 @@ pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-fn missing(folder: &Path, names: &[&str], layout: &Layout) -> Result<DataError, DataError> {
+fn missing(folder: &Path, names: &[&str], layout: &CifarLayout) -> Result<DataError, DataError> {
     let paths = entries(folder)?;
     if let Some(other) = form::of_folder(folder, &paths, layout) {
         return Ok(other);

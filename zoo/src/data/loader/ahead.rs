@@ -1,7 +1,7 @@
 //! An epoch: its batches are prepared on other threads and come in order.
 //!
-//! Worker `w` of `n` prepares the batches `w`, `w + n`, `w + 2n`, ... and puts them in a channel of its own; the reader takes
-//! from the channels in turn. So the order needs no sorting.
+//! Worker `w` of `n` prepares the batches `w`, `w + n`, `w + 2n`, ... and puts them in a channel of its own; the reader
+//! takes from the channels in turn. So the order needs no sorting.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
@@ -36,8 +36,8 @@ enum Source<T> {
 }
 
 impl<T: Send + 'static> Epoch<T> {
-    /// What `make` makes of `0..batches`, by at most `workers` threads and at most `in_flight` ahead of the reader. If the
-    /// system refuses a thread, it is made on the calling thread.
+    /// What `make` makes of `0..batches`, by at most `workers` threads and at most `in_flight` ahead of the reader. If
+    /// the system refuses a thread, it is made on the calling thread.
     pub(super) fn new(
         make: impl Fn(usize) -> T + Clone + Send + 'static,
         batches: usize,
@@ -106,8 +106,8 @@ impl<T> Worker<T> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        // A worker leaves before its last batch only by a panic. To end the epoch here would train on a part of the images
-        // without a word, so the panic goes on in this thread.
+        // A worker leaves before its last batch only by a panic. To end the epoch here would train on a part of the
+        // images without a word, so the panic goes on in this thread.
         match self.thread.take().map(JoinHandle::join) {
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             _ => unreachable!("a worker sends all its batches"),

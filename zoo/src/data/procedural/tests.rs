@@ -96,7 +96,8 @@ fn an_impossible_count_is_an_error() {
 
 /// Softmax regression on the normalized pixels with the penalty `decay / 2 * |weights|^2`, by gradient descent with
 /// momentum; the best test accuracy after any epoch. To pick the best favors it: no early stopping could do better.
-/// The penalty makes the problem strictly convex: it is solved after a few times `(1 - momentum) / (rate * decay)` steps.
+/// The penalty makes the problem strictly convex: it is solved after a few times `(1 - momentum) / (rate * decay)`
+/// steps.
 fn linear_accuracy(set: &Dataset, epochs: usize, rate: f32, decay: f32) -> f64 {
     const BATCH: usize = 50;
     const MOMENTUM: f32 = 0.9;

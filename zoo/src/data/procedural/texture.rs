@@ -47,8 +47,8 @@ impl Texture {
     }
 }
 
-/// A texture with its random parts: period, phase and a small tilt. It follows the axes of the image and not those of the
-/// shape, else no stripe would be horizontal.
+/// A texture with its random parts: period, phase and a small tilt. It follows the axes of the image and not those of
+/// the shape, else no stripe would be horizontal.
 pub(super) struct Pattern {
     texture: Texture,
     /// Pixels.

@@ -67,15 +67,15 @@ fn an_unreached_parameter_has_no_gradient() {
         let gradients = model.step(images(1, 1), &[0]).unwrap().gradients;
         let mut reached = Vec::new();
         struct Reached<'a>(&'a LeafGradients<f32, Cpu>, &'a mut Vec<String>);
-        impl Walker<f32, Cpu> for Reached<'_> {
-            fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        impl Visitor<f32, Cpu> for Reached<'_> {
+            fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
                 if self.0.reached_id(tensor.id()) {
                     self.1.push(slot.path.to_owned());
                 }
                 Ok(())
             }
         }
-        model.net().walk(&mut Path::root(), &mut Reached(&gradients, &mut reached)).unwrap();
+        model.net().visit(&mut Path::root(), &mut Reached(&gradients, &mut reached)).unwrap();
         assert_eq!(reached, ["2.alpha", "2.beta"]);
     }
 }
@@ -87,7 +87,7 @@ fn channels_that_live_on_the_device_are_seen() {
     let config = crate::data::LoaderConfig::evaluation(3, normalization);
     let loader = crate::data::Loader::new(std::sync::Arc::new(dataset.train), config).unwrap();
     let [original, mirror] = pair().map(|mut model| {
-        crate::train::liveness(model.as_mut(), &loader, &mut || std::ops::ControlFlow::Continue(())).unwrap().unwrap()
+        crate::train::dead_units(model.as_mut(), &loader, &mut || std::ops::ControlFlow::Continue(())).unwrap().unwrap()
     });
     assert_eq!(original, mirror);
     assert!(mirror.iter().any(|layer| layer.dead() < layer.alive.len()));

@@ -60,7 +60,7 @@ type Tensors = BTreeMap<String, Vec<f32>>;
 /// Writes the file again with other numbers and a checksum that fits them.
 fn forge(from: &Path, to: &Path, change: &dyn Fn(&mut Value, &mut Tensors)) {
     let file = TensorFile::open(from).unwrap();
-    let read = |(name, entry): (&String, &crate::weights::Entry)| {
+    let read = |(name, entry): (&String, &crate::weights::TensorEntry)| {
         let mut values = vec![0.0; entry.shape[0]];
         file.read_into(name, &mut values).unwrap();
         (name.clone(), values)

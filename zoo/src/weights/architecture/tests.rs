@@ -1,6 +1,6 @@
 use dfdx::tensor::Cpu;
 use pvlu::activation::{Elu, Gelu, Pvlu, Relu};
-use pvlu::layer::{AnyTensor, Path, Slot, Walk, Walker, try_build_unfilled};
+use pvlu::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor, try_build_unfilled};
 
 use super::Architecture;
 use crate::init;
@@ -19,7 +19,7 @@ fn is_the_model<N: Architecture>(model: &str, image: (usize, usize), source: Sou
     let classes = entry.classes();
     let options = Options { activation: "relu", classes, image: Some(image), weights: Start::Unfilled };
     let built = entry.build(&options).unwrap();
-    let keys = |net: &dyn Walk<f32, Cpu>, names: &[crate::names::LayerNames]| {
+    let keys = |net: &dyn Visit<f32, Cpu>, names: &[crate::names::LayerNames]| {
         let tensors = expected(net, names, source, ("x".as_ref(), Format::Safetensors)).unwrap();
         tensors.into_iter().map(|tensor| (tensor.key, tensor.shape)).collect::<Vec<_>>()
     };
@@ -43,17 +43,17 @@ fn every_kind_of_network_has_the_names_of_its_model() {
 #[derive(Default)]
 struct Bits(Vec<(String, Vec<u32>)>);
 
-impl Walker<f32, Cpu> for Bits {
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
+impl Visitor<f32, Cpu> for Bits {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
         let bits = tensor.read()?.iter().map(|value| value.to_bits()).collect();
         self.0.push((slot.path.to_owned(), bits));
         Ok(())
     }
 }
 
-fn bits(net: &dyn Walk<f32, Cpu>, chosen: impl Fn(&str) -> bool) -> Vec<(String, Vec<u32>)> {
+fn bits(net: &dyn Visit<f32, Cpu>, chosen: impl Fn(&str) -> bool) -> Vec<(String, Vec<u32>)> {
     let mut bits = Bits::default();
-    net.walk(&mut Path::root(), &mut bits).unwrap();
+    net.visit(&mut Path::root(), &mut bits).unwrap();
     bits.0.retain(|(path, _)| chosen(path));
     bits.0
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use pvlu::layer::Walk;
+use pvlu::layer::Visit;
 
 use super::*;
 use crate::registry::{self, Options, Start};
@@ -25,7 +25,7 @@ fn names_of(model: &str, source: Source, format: Format) -> BTreeMap<String, Vec
     let entry = registry::find(model).unwrap();
     let options = Options { activation: "relu", classes: 1000, image: None, weights: Start::Unfilled };
     let built = entry.build(&options).unwrap();
-    let net: &dyn Walk<f32, Cpu> = built.net();
+    let net: &dyn Visit<f32, Cpu> = built.net();
     let tensors = expected(net, &entry.names(entry.image()), source, ("x".as_ref(), format)).unwrap();
     tensors.into_iter().map(|tensor| (tensor.key, tensor.shape)).collect()
 }

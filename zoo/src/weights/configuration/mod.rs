@@ -4,8 +4,8 @@
 //! epsilon or a stride elsewhere. A whole-model file has the configuration of its model beside the weights:
 //! `model_config` of a `.h5`, `config.json` in a `.keras`. Both sides become a [`Graph`] of what is computed, whatever
 //! layers it is written with: the file's from its JSON ([`keras`]), the network's from its
-//! [outline](pvlu::layer::Walk::outline) and switches ([`network`]), so that no fact is stated twice. [`compare`] names
-//! every difference.
+//! [summary](pvlu::layer::Visit::summarize) and switches ([`network`]), so that no fact is stated twice. [`compare`]
+//! names every difference.
 
 mod compare;
 mod graph;
@@ -19,7 +19,7 @@ use std::fmt;
 
 use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
-use pvlu::layer::Walk;
+use pvlu::layer::Visit;
 
 use self::graph::Graph;
 use super::name::shown;
@@ -59,10 +59,10 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// Whatever the walk over the network gives.
+    /// Whatever the visit of the network gives.
     pub fn differences<E: Unit>(
         &self,
-        net: &mut dyn Walk<E, Cpu>,
+        net: &mut dyn Visit<E, Cpu>,
         names: &[LayerNames],
         loaded: &BTreeSet<&str>,
     ) -> Result<Differences, pvlu::Error> {

@@ -1,11 +1,11 @@
-//! What a network computes, from its outline and its switches.
+//! What a network computes, from its summary and its switches.
 
 use std::collections::BTreeMap;
 
 use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
 use pvlu::activation::{Activation, Relu};
-use pvlu::layer::{Extent, LayerKind, LayerOutline, Path, Switch, Switches, Walk};
+use pvlu::layer::{Extent, LayerKind, LayerSummary, Path, Switch, Switches, Visit};
 
 use super::graph::{Graph, Kind, Node, Value};
 use crate::names::LayerNames;
@@ -17,7 +17,7 @@ const SIDE: usize = 224;
 /// The graph of a network whose layers have these names, for images of a size, up to what does not fit that: a head on
 /// images of another size.
 pub(super) fn graph<E: Unit>(
-    net: &mut dyn Walk<E, Cpu>,
+    net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
     image: Option<(usize, usize)>,
 ) -> Result<Graph, pvlu::Error> {
@@ -27,15 +27,15 @@ pub(super) fn graph<E: Unit>(
             constants.push((switches.epsilon, switches.momentum));
         }
     });
-    let outline = |(height, width)| {
+    let summary = |(height, width)| {
         let mut layers: Vec<(String, LayerKind)> = Vec::new();
-        let mut show = |layer: LayerOutline<'_>| layers.push((layer.path.to_owned(), layer.kind));
+        let mut show = |layer: LayerSummary<'_>| layers.push((layer.path.to_owned(), layer.kind));
         // An error only means that the image does not fit a layer, and those before it were shown.
-        let _ = net.outline(&mut Path::root(), Extent::image(3, height, width), &mut show);
+        let _ = net.summarize(&mut Path::root(), Extent::image(3, height, width), &mut show);
         layers
     };
     let sizes = image.into_iter().chain([(SIDE, SIDE)]);
-    let layers = sizes.map(outline).max_by_key(Vec::len).unwrap_or_default();
+    let layers = sizes.map(summary).max_by_key(Vec::len).unwrap_or_default();
 
     let mut build = Build { graph: Graph::default(), current: 0, branches: BTreeMap::new() };
     build.current = build.graph.add(Node::new("the input", Kind::Input, Vec::new()));

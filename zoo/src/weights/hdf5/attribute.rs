@@ -8,8 +8,8 @@ use hdf5_reader::{Datatype, RawAttribute, StringSize, VarLenKind};
 /// Bytes accepted in the strings of an attribute together. As much as a configuration may have.
 const MAX_STRINGS: usize = 2 << 20;
 
-/// The strings of the attribute `name`, or of its parts `name0`, `name1` and so on, into which Keras splits one that does
-/// not fit into 64 KiB. `None` if there is neither.
+/// The strings of the attribute `name`, or of its parts `name0`, `name1` and so on, into which Keras splits one that
+/// does not fit into 64 KiB. `None` if there is neither.
 pub(super) fn strings(group: &Group, attributes: &[RawAttribute], name: &str) -> Result<Option<Vec<String>>> {
     if let Some(attribute) = find(attributes, name) {
         return decode(group, attribute).map(Some);
@@ -26,8 +26,8 @@ fn find<'a>(attributes: &'a [RawAttribute], name: &str) -> Option<&'a AttributeM
     attributes.iter().map(RawAttribute::message).find(|message| message.name == name)
 }
 
-/// Strings of fixed length, padded with zeros or spaces, or of any length, in the global heap. An empty list of anything is
-/// a list of strings too: h5py writes an empty Python list as one of numbers.
+/// Strings of fixed length, padded with zeros or spaces, or of any length, in the global heap. An empty list of
+/// anything is a list of strings too: h5py writes an empty Python list as one of numbers.
 fn decode(group: &Group, attribute: &AttributeMessage) -> Result<Vec<String>> {
     let count = usize::try_from(attribute.dataspace.num_elements()?).unwrap_or(usize::MAX);
     if count == 0 {

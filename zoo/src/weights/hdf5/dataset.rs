@@ -14,7 +14,7 @@ use super::tensor;
 use crate::weights::bytes::FileBytes;
 use crate::weights::dtype::{Endian, Float};
 use crate::weights::name::{self, elements, shown};
-use crate::weights::{Dtype, Entry, WeightsError};
+use crate::weights::{Dtype, TensorEntry, WeightsError};
 
 /// How to get the values of a dataset.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) fn describe(
     found: &Found,
     path: &Path,
     name: &str,
-) -> Result<(Entry, Stored), WeightsError> {
+) -> Result<(TensorEntry, Stored), WeightsError> {
     let dataset = &found.dataset;
     let wrong = |expected: &str, found: String| WeightsError::Tensor {
         path: path.to_owned(),
@@ -64,7 +64,7 @@ pub(super) fn describe(
         Some(bytes) => place(decoder, found, bytes).map_err(decoded)?,
         None => return Err(wrong("a shape that fits into memory", name::shape(&shape).to_string())),
     };
-    Ok((Entry { dtype, shape }, Stored { endian, place }))
+    Ok((TensorEntry { dtype, shape }, Stored { endian, place }))
 }
 
 /// Finds the `bytes` of a dataset.
@@ -143,8 +143,8 @@ fn chunk_count(dataset: &Dataset) -> Option<u64> {
         .try_fold(1_u64, |count, (dim, chunk)| count.checked_mul(dim.div_ceil(chunk.into())))
 }
 
-/// Refuses datasets that share bytes, which a damaged address gives, and more chunks than the file can have. Every chunk
-/// has a byte of its own at least.
+/// Refuses datasets that share bytes, which a damaged address gives, and more chunks than the file can have. Every
+/// chunk has a byte of its own at least.
 pub(super) fn check_places(datasets: &BTreeMap<String, Stored>, source: &FileBytes) -> Result<(), WeightsError> {
     let mut runs: Vec<(&String, &Range<u64>)> = Vec::new();
     let mut chunks = 0_u64;

@@ -31,8 +31,8 @@ pub(super) struct Weights {
     pub(super) configuration: Option<String>,
 }
 
-/// Finds the weights in either layout. A file has the legacy one if it says what its layers are called, itself or in the
-/// group `model_weights` of a whole model.
+/// Finds the weights in either layout. A file has the legacy one if it says what its layers are called, itself or in
+/// the group `model_weights` of a whole model.
 pub(super) fn find(decoder: &Decoder, path: &Path) -> std::result::Result<Weights, WeightsError> {
     let root = decoder.root_group().map_err(|error| structure(path, "root group", &error))?;
     let finder = Finder { path, seen: HashSet::new(), datasets: BTreeMap::new() };
@@ -208,8 +208,8 @@ const LEAVES: [(&str, &str); 6] = [
     ("moving_variance", "running_std"),
 ];
 
-/// What a weight of a legacy file is called here: its layer and what it is. `conv1_conv/conv1_conv/kernel:0` of Keras 2,
-/// `conv1_conv/model/conv1_conv/kernel` of Keras 3 and `conv1_conv/conv1_conv_W_1:0` of Keras 1 are all
+/// What a weight of a legacy file is called here: its layer and what it is. `conv1_conv/conv1_conv/kernel:0` of Keras
+/// 2, `conv1_conv/model/conv1_conv/kernel` of Keras 3 and `conv1_conv/conv1_conv_W_1:0` of Keras 1 are all
 /// `conv1_conv/kernel`. A leaf that is none of the known ones keeps its name.
 fn canonical(layer: &str, weight: &str) -> String {
     let leaf = weight.rsplit_once('/').map_or(weight, |(_, leaf)| leaf);

@@ -1,7 +1,8 @@
 //! HDF5: the format of Keras' published weights.
 //!
-//! Decoded in Rust by the crate `hdf5-reader`; no C library. Keras stores every tensor as one run of bytes, which is read
-//! by position like those of any other file; chunked and compressed datasets go through the decoder, one chunk at a time.
+//! Decoded in Rust by the crate `hdf5-reader`; no C library. Keras stores every tensor as one run of bytes, which is
+//! read by position like those of any other file; chunked and compressed datasets go through the decoder, one chunk at
+//! a time.
 
 mod attribute;
 mod chunks;
@@ -32,7 +33,7 @@ use super::file::Format;
 use super::read::{self, Target};
 use super::safetensors::Contents;
 use super::sniff;
-use super::{Entry, WeightsError};
+use super::{TensorEntry, WeightsError};
 use crate::text::message;
 
 /// Bytes accepted in the description of one object. Keras keeps each attribute below 64 KiB.
@@ -85,7 +86,7 @@ impl Hdf5File {
     pub(super) fn read<E: Element>(
         &self,
         name: &str,
-        entry: &Entry,
+        entry: &TensorEntry,
         target: Target<'_, E>,
     ) -> Result<(), WeightsError> {
         let path = self.source.path();

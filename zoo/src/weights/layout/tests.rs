@@ -5,22 +5,22 @@ fn numbers(len: usize) -> Vec<f32> {
 }
 
 /// Moves every element of a file's tensor by its index alone.
-fn reference(layout: Layout, file_shape: &[usize], file: &[f32]) -> Vec<f32> {
+fn reference(layout: StoredLayout, file_shape: &[usize], file: &[f32]) -> Vec<f32> {
     let mut model = vec![f32::NAN; file.len()];
     match (layout, file_shape) {
-        (Layout::Same, _) => model.copy_from_slice(file),
-        (Layout::Hwio, &[rows, columns, inputs, outputs]) => {
+        (StoredLayout::Same, _) => model.copy_from_slice(file),
+        (StoredLayout::Hwio, &[rows, columns, inputs, outputs]) => {
             for (row, column, input, output) in itertools(rows, columns, inputs, outputs) {
                 let from = ((row * columns + column) * inputs + input) * outputs + output;
                 model[((output * inputs + input) * rows + row) * columns + column] = file[from];
             }
         }
-        (Layout::InOut, &[inputs, outputs]) => {
+        (StoredLayout::InOut, &[inputs, outputs]) => {
             for (_, _, input, output) in itertools(1, 1, inputs, outputs) {
                 model[output * inputs + input] = file[input * outputs + output];
             }
         }
-        (Layout::FlattenedInOut { channels, pixels }, &[_, outputs]) => {
+        (StoredLayout::FlattenedInOut { channels, pixels }, &[_, outputs]) => {
             for (_, pixel, channel, output) in itertools(1, pixels, channels, outputs) {
                 let from = (pixel * channels + channel) * outputs + output;
                 model[(output * channels + channel) * pixels + pixel] = file[from];
@@ -35,22 +35,22 @@ fn itertools(a: usize, b: usize, c: usize, d: usize) -> impl Iterator<Item = (us
     (0..a * b * c * d).map(move |i| (i / (b * c * d), i / (c * d) % b, i / d % c, i % d))
 }
 
-const CASES: &[(Layout, &[usize])] = &[
-    (Layout::Same, &[3, 4, 5]),
-    (Layout::Hwio, &[3, 3, 2, 5]),
-    (Layout::Hwio, &[1, 1, 33, 47]),
-    (Layout::Hwio, &[7, 7, 3, 64]),
-    (Layout::Hwio, &[5, 2, 17, 65]),
-    (Layout::Hwio, &[2, 16, 1, 64]),
-    (Layout::Hwio, &[3, 3, 64, 128]),
-    (Layout::Hwio, &[1, 1, 1, 1]),
-    (Layout::InOut, &[300, 401]),
-    (Layout::InOut, &[35, 1100]),
-    (Layout::InOut, &[16, 512]),
-    (Layout::InOut, &[1, 9]),
-    (Layout::InOut, &[9, 1]),
-    (Layout::FlattenedInOut { channels: 8, pixels: 49 }, &[392, 203]),
-    (Layout::FlattenedInOut { channels: 5, pixels: 1 }, &[5, 3]),
+const CASES: &[(StoredLayout, &[usize])] = &[
+    (StoredLayout::Same, &[3, 4, 5]),
+    (StoredLayout::Hwio, &[3, 3, 2, 5]),
+    (StoredLayout::Hwio, &[1, 1, 33, 47]),
+    (StoredLayout::Hwio, &[7, 7, 3, 64]),
+    (StoredLayout::Hwio, &[5, 2, 17, 65]),
+    (StoredLayout::Hwio, &[2, 16, 1, 64]),
+    (StoredLayout::Hwio, &[3, 3, 64, 128]),
+    (StoredLayout::Hwio, &[1, 1, 1, 1]),
+    (StoredLayout::InOut, &[300, 401]),
+    (StoredLayout::InOut, &[35, 1100]),
+    (StoredLayout::InOut, &[16, 512]),
+    (StoredLayout::InOut, &[1, 9]),
+    (StoredLayout::InOut, &[9, 1]),
+    (StoredLayout::FlattenedInOut { channels: 8, pixels: 49 }, &[392, 203]),
+    (StoredLayout::FlattenedInOut { channels: 5, pixels: 1 }, &[5, 3]),
 ];
 
 #[test]
@@ -76,16 +76,16 @@ fn a_layout_and_back_is_the_same() {
 
 #[test]
 fn a_tensor_without_elements_stays_empty() {
-    Layout::Hwio.to_model::<f32>(&[3, 3, 0, 4], &[], &mut []);
-    Layout::InOut.to_file::<f32>(&[0, 4], &[], &mut []);
+    StoredLayout::Hwio.to_model::<f32>(&[3, 3, 0, 4], &[], &mut []);
+    StoredLayout::InOut.to_file::<f32>(&[0, 4], &[], &mut []);
 }
 
 #[test]
 fn the_shape_in_the_file_follows_from_that_in_the_model() {
-    assert_eq!(Layout::Hwio.file_shape(&[64, 3, 7, 5]), Some(vec![7, 5, 3, 64]));
-    assert_eq!(Layout::InOut.file_shape(&[10, 512]), Some(vec![512, 10]));
-    let flattened = Layout::FlattenedInOut { channels: 512, pixels: 49 };
+    assert_eq!(StoredLayout::Hwio.file_shape(&[64, 3, 7, 5]), Some(vec![7, 5, 3, 64]));
+    assert_eq!(StoredLayout::InOut.file_shape(&[10, 512]), Some(vec![512, 10]));
+    let flattened = StoredLayout::FlattenedInOut { channels: 512, pixels: 49 };
     assert_eq!(flattened.file_shape(&[4096, 25088]), Some(vec![25088, 4096]));
     assert_eq!(flattened.file_shape(&[4096, 25087]), None);
-    assert_eq!(Layout::Hwio.file_shape(&[64, 3]), None);
+    assert_eq!(StoredLayout::Hwio.file_shape(&[64, 3]), None);
 }

@@ -5,7 +5,7 @@ use crate::weights::testing::{fixture, open};
 use crate::weights::{Declared, Writer};
 
 fn tensor(key: &str, shape: &[usize], excuse: Excuse) -> Expected {
-    let layout = if key.ends_with("kernel") { Layout::InOut } else { Layout::Same };
+    let layout = if key.ends_with("kernel") { StoredLayout::InOut } else { StoredLayout::Same };
     Expected {
         key: key.into(),
         aliases: vec![format!("model.{key}")],

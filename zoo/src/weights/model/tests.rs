@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::Model;
-use crate::registry::{self, Entry, Options, Start};
+use crate::registry::{self, ModelEntry, Options, Start};
 
-fn built(entry: &'static Entry, activation: &str, classes: usize, weights: Start) -> Box<dyn Model> {
+fn built(entry: &'static ModelEntry, activation: &str, classes: usize, weights: Start) -> Box<dyn Model> {
     entry.build(&Options { activation, classes, image: Some((32, 32)), weights }).unwrap()
 }
 
@@ -16,10 +16,10 @@ fn values(model: &dyn Model) -> Vec<(String, Vec<u32>)> {
 }
 
 /// A model whose every element is another number.
-fn counted(entry: &'static Entry, activation: &str, classes: usize) -> Box<dyn Model> {
+fn counted(entry: &'static ModelEntry, activation: &str, classes: usize) -> Box<dyn Model> {
     struct Count(u32);
-    impl WalkerMut<f32, Cpu> for Count {
-        fn tensor(&mut self, _: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
+    impl VisitorMut<f32, Cpu> for Count {
+        fn tensor(&mut self, _: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
             tensor.with_mut(&mut |values| {
                 for value in values {
                     self.0 += 1;
@@ -29,7 +29,7 @@ fn counted(entry: &'static Entry, activation: &str, classes: usize) -> Box<dyn M
         }
     }
     let mut model = built(entry, activation, classes, Start::Unfilled);
-    model.net_mut().walk_mut(&mut Path::root(), &mut Count(0)).unwrap();
+    model.net_mut().visit_mut(&mut Path::root(), &mut Count(0)).unwrap();
     model
 }
 
@@ -208,8 +208,8 @@ fn weights_that_are_not_finite_are_loaded_only_if_allowed() {
     let path = folder.path().join("file");
     let mut broken = counted(entry, "relu", 10);
     struct Break;
-    impl WalkerMut<f32, Cpu> for Break {
-        fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
+    impl VisitorMut<f32, Cpu> for Break {
+        fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), pvlu::Error> {
             tensor.with_mut(&mut |values| match slot.path {
                 "trunk.0.0.norm.running_var" => values[3..5].fill(f32::NEG_INFINITY),
                 "head.1.bias" => values[9] = f32::NAN,
@@ -217,7 +217,7 @@ fn weights_that_are_not_finite_are_loaded_only_if_allowed() {
             })
         }
     }
-    broken.net_mut().walk_mut(&mut Path::root(), &mut Break).unwrap();
+    broken.net_mut().visit_mut(&mut Path::root(), &mut Break).unwrap();
     save(broken.net(), &names, &path, Source::Native, &BTreeMap::new()).unwrap();
     let file = TensorFile::open(&path).unwrap();
     let mut model = counted(entry, "relu", 10);

@@ -1,9 +1,9 @@
 //! The header of a safetensors file: what is where.
 //!
-//! A file is the length of the header (8 bytes, little-endian), the header (JSON), and the values of all tensors without a
-//! gap. The header maps each name to type, shape and byte range, and `__metadata__` to strings. The format is that of
-//! <https://huggingface.co/docs/safetensors>; the crate `safetensors` gives the types but not the parser, which wants the
-//! whole file in memory and lets a name that occurs twice win over itself.
+//! A file is the length of the header (8 bytes, little-endian), the header (JSON), and the values of all tensors
+//! without a gap. The header maps each name to type, shape and byte range, and `__metadata__` to strings. The format is
+//! that of <https://huggingface.co/docs/safetensors>; the crate `safetensors` gives the types but not the parser, which
+//! wants the whole file in memory and lets a name that occurs twice win over itself.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -17,7 +17,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use crate::text::message;
 use crate::weights::bytes::FileBytes;
 use crate::weights::name::{elements, shape, shown};
-use crate::weights::{Dtype, Entry, WeightsError};
+use crate::weights::{Dtype, TensorEntry, WeightsError};
 
 /// Bytes accepted in a header. That of a ResNet-152 has 0.1 MB.
 pub const MAX_HEADER: u64 = 16 << 20;
@@ -25,11 +25,11 @@ pub const MAX_HEADER: u64 = 16 << 20;
 /// The name that holds the metadata and can be no tensor's.
 pub(super) const METADATA: &str = "__metadata__";
 
-/// A header that fits the file: every byte behind it belongs to exactly one tensor, and every tensor has as many bytes as
-/// its type and shape take.
+/// A header that fits the file: every byte behind it belongs to exactly one tensor, and every tensor has as many bytes
+/// as its type and shape take.
 #[derive(Debug)]
 pub(super) struct Header {
-    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) entries: BTreeMap<String, TensorEntry>,
     /// Positions in the file.
     pub(super) ranges: BTreeMap<String, Range<u64>>,
     pub(super) metadata: BTreeMap<String, String>,
@@ -117,7 +117,7 @@ impl Header {
             // Within `start + data`, the length of the file.
             let range = start + info.data_offsets.0 as u64..start + info.data_offsets.1 as u64;
             ranges.insert(name.clone(), range);
-            entries.insert(name, Entry { dtype: dtype(info.dtype), shape: info.shape });
+            entries.insert(name, TensorEntry { dtype: dtype(info.dtype), shape: info.shape });
         }
         Ok(Self { entries, ranges, metadata: raw.metadata })
     }

@@ -16,7 +16,7 @@ pub use self::writer::{Declared, Writer};
 use super::bytes::FileBytes;
 use super::dtype::Endian;
 use super::read::{self, Target};
-use super::{Entry, WeightsError};
+use super::{TensorEntry, WeightsError};
 
 /// An open safetensors file whose header has been checked against its length.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct SafetensorsFile {
 }
 
 /// What a file says of itself.
-pub(super) type Contents = (BTreeMap<String, Entry>, BTreeMap<String, String>);
+pub(super) type Contents = (BTreeMap<String, TensorEntry>, BTreeMap<String, String>);
 
 impl SafetensorsFile {
     pub(super) fn new(source: FileBytes) -> Result<(Self, Contents), WeightsError> {
@@ -38,7 +38,7 @@ impl SafetensorsFile {
     pub(super) fn read<E: Element>(
         &self,
         name: &str,
-        entry: &Entry,
+        entry: &TensorEntry,
         target: Target<'_, E>,
     ) -> Result<(), WeightsError> {
         let Some(range) = self.ranges.get(name) else { return Err(read::missing(self.source.path(), name)) };

@@ -25,8 +25,8 @@ pub struct Declared {
     pub shape: Vec<usize>,
 }
 
-/// A safetensors file in the making: the header first, then one tensor after the other, each converted piece by piece, so
-/// that no second copy of a model is ever in memory.
+/// A safetensors file in the making: the header first, then one tensor after the other, each converted piece by piece,
+/// so that no second copy of a model is ever in memory.
 ///
 /// It is an [`AtomicFile`], which gets its name in [`finish`](Self::finish) when all of it is on disk. Until then a
 /// file that was there before stays as it is; dropped before, the new one is removed. Or it is bytes: see
@@ -46,7 +46,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// A name that occurs twice or means metadata, a type that is no float, a header above [`MAX_HEADER`], a failed write.
+    /// A name that occurs twice or means metadata, a type that is no float, a header above [`MAX_HEADER`], a failed
+    /// write.
     pub fn create(
         path: impl AsRef<Path>,
         tensors: Vec<Declared>,
@@ -120,8 +121,8 @@ impl<F: Write> Writer<F> {
     ///
     /// # Errors
     ///
-    /// Another name or number of elements than declared, a finite number that is infinite in the type declared, a failed
-    /// write. The file can then not be finished.
+    /// Another name or number of elements than declared, a finite number that is infinite in the type declared, a
+    /// failed write. The file can then not be finished.
     pub fn write<E: Element>(&mut self, name: &str, values: &[E]) -> Result<(), WeightsError> {
         let whole = std::mem::replace(&mut self.whole, false);
         let wrong = |expected: String| WeightsError::Order {

@@ -33,7 +33,7 @@ pub fn check(case: &Case, outputs: &[Output<f64>]) -> Vec<String> {
         x: run::input(case),
         weight: run::weight(shape.fan_in(), shape.out_channels),
         bias: bias.then(|| run::bias(case)),
-        cotangent: run::cotangent(case),
+        grad_output: run::grad_output(case),
     };
     let formulas: [fn(&Plain, usize) -> f64; 4] =
         [Plain::forward, Plain::gradient_of_input, Plain::gradient_of_weight, Plain::gradient_of_bias];
@@ -60,7 +60,7 @@ struct Plain {
     x: Vec<f64>,
     weight: Vec<f64>,
     bias: Option<Vec<f64>>,
-    cotangent: Vec<f64>,
+    grad_output: Vec<f64>,
 }
 
 /// The coordinates of an element of a tensor with these dimensions.
@@ -123,7 +123,7 @@ impl Plain {
             }
             for o in 0..outputs {
                 let weight = at(&self.weight, self.weight_dims(), [o, c, k, l]);
-                sum += weight * at(&self.cotangent, self.y_dims(), [n, o, i, j]);
+                sum += weight * at(&self.grad_output, self.y_dims(), [n, o, i, j]);
             }
         }
         sum
@@ -137,8 +137,8 @@ impl Plain {
         for (i, row) in (0..out_height).filter_map(|i| Some((i, self.under(i, k, height)?))) {
             for (j, column) in (0..out_width).filter_map(|j| Some((j, self.under(j, l, width)?))) {
                 for n in 0..batch {
-                    let cotangent = at(&self.cotangent, self.y_dims(), [n, o, i, j]);
-                    sum += cotangent * at(&self.x, self.x_dims(), [n, c, row, column]);
+                    let grad_output = at(&self.grad_output, self.y_dims(), [n, o, i, j]);
+                    sum += grad_output * at(&self.x, self.x_dims(), [n, c, row, column]);
                 }
             }
         }
@@ -148,7 +148,7 @@ impl Plain {
     fn gradient_of_bias(&self, index: usize) -> f64 {
         let [batch, _, height, width] = self.y_dims();
         let pixels = (0..height).flat_map(|i| (0..width).map(move |j| (i, j)));
-        let one = |n| pixels.clone().map(move |(i, j)| at(&self.cotangent, self.y_dims(), [n, index, i, j]));
+        let one = |n| pixels.clone().map(move |(i, j)| at(&self.grad_output, self.y_dims(), [n, index, i, j]));
         (0..batch).flat_map(one).sum()
     }
 }

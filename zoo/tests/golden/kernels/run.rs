@@ -6,7 +6,7 @@ use pvlu::kernel::cpu::batch_norm::{Correction, Gradients, Scaling, update_runni
 use pvlu::kernel::cpu::conv2d::ConvShape;
 use pvlu::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use pvlu::kernel::cpu::subsample::Subsample;
-use pvlu::kernel::cpu::{InputGradient, Layout, Write};
+use pvlu::kernel::cpu::{ChannelsLayout, InputGradient, Write};
 use pvlu::layer::{Extent, LayerKind};
 
 use super::{Case, Output};
@@ -26,9 +26,9 @@ fn zeros<E: Element>(len: usize) -> Vec<E> {
     vec![E::default(); len]
 }
 
-/// The cotangent of the output.
-pub fn cotangent<E: Element>(case: &Case) -> Vec<E> {
-    tensor("cotangent", Kind::INPUT, case.batch() * case.output.elements())
+/// The gradient of the output of the output.
+pub fn grad_output<E: Element>(case: &Case) -> Vec<E> {
+    tensor("gradient of the output", Kind::INPUT, case.batch() * case.output.elements())
 }
 
 /// The input.
@@ -63,8 +63,8 @@ fn image(extent: Extent) -> (usize, usize, usize) {
     }
 }
 
-fn layout(case: &Case) -> Layout {
-    Layout { outer: case.batch(), channels: case.input.channels(), inner: case.input.plane() }
+fn layout(case: &Case) -> ChannelsLayout {
+    ChannelsLayout { outer: case.batch(), channels: case.input.channels(), inner: case.input.plane() }
 }
 
 pub fn convolution_shape(case: &Case) -> ConvShape {
@@ -84,14 +84,14 @@ pub fn bias<E: Element>(case: &Case) -> Vec<E> {
 }
 
 fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> Vec<Output<E>> {
-    let (x, cotangent, bias) = (input::<E>(case), cotangent::<E>(case), bias::<E>(case));
+    let (x, grad_output, bias) = (input::<E>(case), grad_output::<E>(case), bias::<E>(case));
     let weight = weight::<E>(shape.fan_in(), shape.out_channels);
     let (mut y, mut grad_x) = (unwritten(shape.output_len()), unwritten(shape.input_len()));
     let (mut grad_weight, mut grad_bias) = (zeros(shape.weight_len()), zeros(shape.out_channels));
     (E::cpu().conv2d)(shape, &x, &weight, with_bias.then_some(&bias[..]), &mut y);
-    (E::cpu().conv2d_backward_input)(shape, &weight, &cotangent, &mut grad_x, Write::Replace);
-    (E::cpu().conv2d_backward_weight)(shape, &x, &cotangent, &mut grad_weight);
-    (E::cpu().conv2d_backward_bias)(shape, &cotangent, &mut grad_bias);
+    (E::cpu().conv2d_backward_input)(shape, &weight, &grad_output, &mut grad_x, Write::Replace);
+    (E::cpu().conv2d_backward_weight)(shape, &x, &grad_output, &mut grad_weight);
+    (E::cpu().conv2d_backward_bias)(shape, &grad_output, &mut grad_bias);
     vec![
         Output::new("convolution", y),
         Output::new("convolution, gradient of the input", grad_x),
@@ -102,14 +102,14 @@ fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> V
 
 fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (n, i, o) = (case.batch(), case.input.elements(), case.output.elements());
-    let (x, cotangent, weight) = (input::<E>(case), cotangent::<E>(case), weight::<E>(i, o));
+    let (x, grad_output, weight) = (input::<E>(case), grad_output::<E>(case), weight::<E>(i, o));
     let (mut y, mut grad_x) = (unwritten(n * o), unwritten(n * i));
     let (mut grad_weight, mut grad_bias) = (zeros(o * i), zeros(o));
     (E::cpu().linear)(n, i, o, &x, &weight, Some(&bias(case)), &mut y);
-    (E::cpu().linear_backward_input)(n, i, o, &weight, &cotangent, &mut grad_x, Write::Replace);
+    (E::cpu().linear_backward_input)(n, i, o, &weight, &grad_output, &mut grad_x, Write::Replace);
     drop(weight);
-    (E::cpu().linear_backward_weight)(n, i, o, &x, &cotangent, &mut grad_weight);
-    (E::cpu().linear_backward_bias)(n, o, &cotangent, &mut grad_bias);
+    (E::cpu().linear_backward_weight)(n, i, o, &x, &grad_output, &mut grad_weight);
+    (E::cpu().linear_backward_bias)(n, o, &grad_output, &mut grad_bias);
     let mut outputs = vec![
         Output::new("linear", y),
         Output::new("linear, gradient of the input", grad_x),
@@ -130,7 +130,7 @@ fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
 fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     const EPSILON: f64 = 1e-5;
     let (layout, channels) = (layout(case), case.input.channels());
-    let (x, cotangent) = (input::<E>(case), cotangent::<E>(case));
+    let (x, grad_output) = (input::<E>(case), grad_output::<E>(case));
     let gamma = tensor::<E>("gamma", Kind::GAMMA, channels);
     let beta = tensor::<E>("beta", Kind::SHIFT, channels);
     let mut running_mean = tensor::<E>("mean", Kind::SHIFT, channels);
@@ -144,7 +144,7 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     (E::cpu().normalize)(layout, &x, scaling, &beta, &mut y);
     let [grad_x, grad_gamma, grad_beta] = &mut grads;
     let gradients = Gradients { x: InputGradient::Overwrite(grad_x), gamma: Some(grad_gamma), beta: Some(grad_beta) };
-    (E::cpu().batch_norm_backward)(layout, &x, scaling, &cotangent, gradients);
+    (E::cpu().batch_norm_backward)(layout, &x, scaling, &grad_output, gradients);
     let [grad_x, grad_gamma, grad_beta] = grads;
 
     let (mean, inv_std): (_, Vec<f64>) =
@@ -155,7 +155,7 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     let [x_running, gamma_running, beta_running] = &mut grads;
     let gradients =
         Gradients { x: InputGradient::Overwrite(x_running), gamma: Some(gamma_running), beta: Some(beta_running) };
-    (E::cpu().batch_norm_backward_running)(layout, &x, scaling, &cotangent, gradients);
+    (E::cpu().batch_norm_backward_running)(layout, &x, scaling, &grad_output, gradients);
     let [x_running, gamma_running, beta_running] = grads;
 
     let (variance, count) = (&statistics.variance, layout.count());
@@ -198,7 +198,7 @@ fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output
     let mut grads: Vec<Vec<E>> = params.iter().map(|_| zeros(channels)).collect();
     kernels.forward(layout, &x, &params, &mut y);
     let mut slots: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-    kernels.backward(layout, &x, &params, &cotangent(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
+    kernels.backward(layout, &x, &params, &grad_output(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
     let mut outputs = vec![Output::new(activation.name(), y), Output::new("activation, gradient of the input", grad_x)];
     outputs.extend(grads.into_iter().map(|grad| Output::new("activation, gradient of a parameter", grad)));
     outputs
@@ -216,7 +216,7 @@ fn pool<E: Element>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<E>>
     (E::cpu().max_pool)(shape, padding, &x, &mut without_argmax, None);
     assert_eq!(y, without_argmax);
     let mut grad_x = unwritten(shape.input_len());
-    (E::cpu().max_pool_backward)(shape, &argmax, &cotangent(case), &mut grad_x, Write::Replace);
+    (E::cpu().max_pool_backward)(shape, &argmax, &grad_output(case), &mut grad_x, Write::Replace);
     vec![Output::new("max pool", y), Output::new("max pool, gradient", grad_x)]
 }
 
@@ -224,7 +224,7 @@ fn global_pool<E: Element>(case: &Case) -> Vec<Output<E>> {
     let (x, inner) = (input::<E>(case), case.input.plane());
     let (mut y, mut grad_x) = (unwritten(x.len() / inner), unwritten(x.len()));
     (E::cpu().global_average_pool)(inner, &x, &mut y);
-    (E::cpu().global_average_pool_backward)(inner, &cotangent(case), &mut grad_x, Write::Replace);
+    (E::cpu().global_average_pool_backward)(inner, &grad_output(case), &mut grad_x, Write::Replace);
     vec![Output::new("global pool", y), Output::new("global pool, gradient", grad_x)]
 }
 
@@ -232,12 +232,12 @@ fn dropout<E: Element>(case: &Case, p: f64) -> Vec<Output<E>> {
     let x = input::<E>(case);
     let (mut y, mut grad_x) = (unwritten(x.len()), zeros(x.len()));
     (E::cpu().dropout)(7, p, &x, &mut y);
-    (E::cpu().dropout_accumulate)(7, p, &cotangent(case), &mut grad_x);
+    (E::cpu().dropout_accumulate)(7, p, &grad_output(case), &mut grad_x);
     vec![Output::new("dropout", y), Output::new("dropout, gradient", grad_x)]
 }
 
 fn add<E: Element>(case: &Case) -> Vec<Output<E>> {
-    let (a, b) = (input::<E>(case), cotangent::<E>(case));
+    let (a, b) = (input::<E>(case), grad_output::<E>(case));
     let (mut y, mut sum) = (zeros(a.len()), a.clone());
     (E::cpu().add)(&a, &b, &mut y);
     (E::cpu().add_assign)(&mut sum, &b);
@@ -249,6 +249,6 @@ fn subsample<E: Element>(case: &Case, stride: usize) -> Vec<Output<E>> {
     let shape = Subsample { batch, in_channels, out_channels: case.output.channels(), height, width, stride };
     let (mut y, mut grad_x) = (unwritten(shape.output_len()), unwritten(shape.input_len()));
     (E::cpu().subsample)(shape, &input::<E>(case), &mut y);
-    (E::cpu().subsample_backward)(shape, &cotangent(case), &mut grad_x, Write::Replace);
+    (E::cpu().subsample_backward)(shape, &grad_output(case), &mut grad_x, Write::Replace);
     vec![Output::new("subsample", y), Output::new("subsample, gradient", grad_x)]
 }

@@ -14,7 +14,7 @@ pub use operation::Operation;
 use list::List;
 use pass::Pass;
 
-use super::{InputGradient, Layout};
+use super::{ChannelsLayout, InputGradient};
 use crate::kernel::Element;
 
 /// A function of x and up to four parameters, and its derivatives, as lists of operations. Immutable.
@@ -57,7 +57,7 @@ impl Program {
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
-pub fn forward<E: Element>(program: &Program, layout: Layout, x: &[E], params: &[&[E]], y: &mut [E]) {
+pub fn forward<E: Element>(program: &Program, layout: ChannelsLayout, x: &[E], params: &[&[E]], y: &mut [E]) {
     assert_eq!(x.len(), layout.len());
     forward_from(program, layout, Some(x), params, y);
 }
@@ -66,7 +66,7 @@ pub fn forward<E: Element>(program: &Program, layout: Layout, x: &[E], params: &
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
-pub fn forward_in_place<E: Element>(program: &Program, layout: Layout, params: &[&[E]], x: &mut [E]) {
+pub fn forward_in_place<E: Element>(program: &Program, layout: ChannelsLayout, params: &[&[E]], x: &mut [E]) {
     forward_from(program, layout, None, params, x);
 }
 
@@ -77,25 +77,25 @@ pub fn forward_in_place<E: Element>(program: &Program, layout: Layout, params: &
 /// If a length does not match the layout or the number of parameters.
 pub fn backward<E: Element>(
     program: &Program,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: &[E],
     params: &[&[E]],
-    cotangent: &[E],
+    grad_output: &[E],
     grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
     check(program, layout, x, params);
-    assert_eq!(grad_x.cotangent(cotangent).len(), layout.len());
+    assert_eq!(grad_x.grad_output(grad_output).len(), layout.len());
     assert_eq!(grad_params.len(), program.params);
     assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
     assert!(grad_x.slice().is_none_or(|grad| grad.len() == layout.len()));
     if layout.is_empty() {
         return;
     }
-    let (cotangent, grad_x, accumulate) = match grad_x {
-        InputGradient::Skip => (Some(cotangent), None, false),
-        InputGradient::Overwrite(grad) => (Some(cotangent), Some(grad), false),
-        InputGradient::Accumulate(grad) => (Some(cotangent), Some(grad), true),
+    let (grad_output, grad_x, accumulate) = match grad_x {
+        InputGradient::Skip => (Some(grad_output), None, false),
+        InputGradient::Overwrite(grad) => (Some(grad_output), Some(grad), false),
+        InputGradient::Accumulate(grad) => (Some(grad_output), Some(grad), true),
         InputGradient::InPlace(grad) => (None, Some(grad), false),
     };
     let wanted = grad_params.iter().map(Option::is_some).enumerate();
@@ -104,7 +104,7 @@ pub fn backward<E: Element>(
     if wanted == 0 {
         return;
     }
-    let pass = Pass { program, layout, x, params, cotangent, accumulate, wanted };
+    let pass = Pass { program, layout, x, params, grad_output, accumulate, wanted };
     let sums = pass.backward(grad_x.unwrap_or_default());
     for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
         for (grad, &sum) in grad.iter_mut().flat_map(|grad| grad.iter_mut()).zip(sums) {
@@ -114,14 +114,14 @@ pub fn backward<E: Element>(
 }
 
 /// From `x`, or from what `y` holds.
-fn forward_from<E: Element>(program: &Program, layout: Layout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
+fn forward_from<E: Element>(program: &Program, layout: ChannelsLayout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
     check(program, layout, y, params);
     if !layout.is_empty() {
         pass::forward(program, layout, x, params, y);
     }
 }
 
-fn check<E: Element>(program: &Program, layout: Layout, x: &[E], params: &[&[E]]) {
+fn check<E: Element>(program: &Program, layout: ChannelsLayout, x: &[E], params: &[&[E]]) {
     assert_eq!(x.len(), layout.len());
     assert_eq!(params.len(), program.params);
     assert!(params.iter().all(|param| param.len() == layout.channels));

@@ -5,24 +5,24 @@
 
 use super::block::{BLOCK, Block, Elements, Registers, read, run};
 use super::list::Outputs;
-use super::{Layout, Program};
+use super::{ChannelsLayout, Program};
 use crate::kernel::Element;
 use crate::kernel::cpu::activation::rows::{Tile, fold};
 use crate::kernel::cpu::activation::{deposit, for_each_task, load, pieces, planes, sources};
-use crate::kernel::cpu::scratch::with_kept;
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
+use crate::kernel::cpu::workspace::with_kept;
 
 /// The parameters along the elements of a tensor.
 struct Spread<'a, E> {
-    layout: Layout,
+    layout: ChannelsLayout,
     params: &'a [&'a [E]],
     /// For narrow channels.
     tile: Option<Tile<E>>,
 }
 
 impl<'a, E: Element> Spread<'a, E> {
-    fn new(layout: Layout, params: &'a [&'a [E]]) -> Self {
+    fn new(layout: ChannelsLayout, params: &'a [&'a [E]]) -> Self {
         Spread { layout, params, tile: (!layout.is_planar()).then(|| Tile::new(layout, params)) }
     }
 
@@ -58,7 +58,13 @@ impl<'a, E: Element> Spread<'a, E> {
 }
 
 /// From `x`, or from what `y` holds.
-pub(super) fn forward<E: Element>(program: &Program, layout: Layout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
+pub(super) fn forward<E: Element>(
+    program: &Program,
+    layout: ChannelsLayout,
+    x: Option<&[E]>,
+    params: &[&[E]],
+    y: &mut [E],
+) {
     let level = Level::current();
     let spread = &Spread::new(layout, params);
     let task = spread.task();
@@ -117,11 +123,11 @@ impl<E: Element> Kernel for Forward<'_, E> {
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a, E> {
     pub program: &'a Program,
-    pub layout: Layout,
+    pub layout: ChannelsLayout,
     pub x: &'a [E],
     pub params: &'a [&'a [E]],
     /// Unless the gradient of x takes its place.
-    pub cotangent: Option<&'a [E]>,
+    pub grad_output: Option<&'a [E]>,
     /// Whether the gradient of x is added to what is there.
     pub accumulate: bool,
     /// The gradient of x, and then those of the parameters.
@@ -152,12 +158,12 @@ impl<E: Element> Pass<'_, E> {
         let tasks = self
             .x
             .chunks(task)
-            .zip(sources(self.cotangent, task))
+            .zip(sources(self.grad_output, task))
             .zip(pieces(grad_x, task, count))
             .zip(pieces(&mut partials, piece, count))
             .collect();
-        for_each_task(tasks, |number, (((x, cotangent), grad_x), partials)| {
-            let pass = Pass { x, cotangent, ..self };
+        for_each_task(tasks, |number, (((x, grad_output), grad_x), partials)| {
+            let pass = Pass { x, grad_output, ..self };
             let first = number * task / unit;
             let tile = spread.tile.as_ref().filter(|_| wants_params);
             let mut elements = vec![E::zero(); tile.map_or(0, |tile| tile.stride * params)];
@@ -196,7 +202,7 @@ enum Sums<'a, E> {
     Tile(&'a mut [E]),
 }
 
-/// Units from number `first` on, with their part of x and of the cotangent.
+/// Units from number `first` on, with their part of x and of the gradient of the output.
 struct Backward<'a, E> {
     pass: Pass<'a, E>,
     spread: &'a Spread<'a, E>,
@@ -217,8 +223,8 @@ impl<E: Element> Kernel for Backward<'_, E> {
         let (own, registers) = self.registers.ready(params, list);
         let (unit, wants_x) = (spread.unit(), pass.wants(0));
         let mut from = 0;
-        for (number, (x, cotangent)) in pass.x.chunks(unit).zip(sources(pass.cotangent, unit)).enumerate() {
-            for (block, (x, cotangent)) in x.chunks(BLOCK).zip(sources(cotangent, BLOCK)).enumerate() {
+        for (number, (x, grad_output)) in pass.x.chunks(unit).zip(sources(pass.grad_output, unit)).enumerate() {
+            for (block, (x, grad_output)) in x.chunks(BLOCK).zip(sources(grad_output, BLOCK)).enumerate() {
                 let (at, len) = (block * BLOCK, x.len());
                 let grad_x = if wants_x { &mut grad_x[from..][..len] } else { &mut [][..] };
                 from += len;
@@ -228,10 +234,10 @@ impl<E: Element> Kernel for Backward<'_, E> {
 
                 for param in (0..params).filter(|param| pass.wants(1 + param)) {
                     let derivative = read(list.outputs[1 + param], x, registers);
-                    let cotangent = cotangent.unwrap_or(grad_x);
+                    let grad_output = grad_output.unwrap_or(grad_x);
                     match &mut sums {
                         Sums::Planes(sums) => {
-                            sums[number * params + param] += product::<E::Lane<S>>(derivative, cotangent)
+                            sums[number * params + param] += product::<E::Lane<S>>(derivative, grad_output)
                         }
                         Sums::Tile(sums) => {
                             // The distance between the sums is that between the parameters.
@@ -239,7 +245,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
                             let sums = &mut sums[param * stride + at..][..len];
                             for at in (0..len).step_by(<E::Lane<S>>::WIDTH) {
                                 let gradient =
-                                    load::<E::Lane<S>>(cotangent, at) * <E::Lane<S>>::load(&derivative[at..]);
+                                    load::<E::Lane<S>>(grad_output, at) * <E::Lane<S>>::load(&derivative[at..]);
                                 deposit(gradient, sums, at, true);
                             }
                         }
@@ -248,8 +254,8 @@ impl<E: Element> Kernel for Backward<'_, E> {
                 if wants_x {
                     let derivative = read(list.outputs[0], x, registers);
                     for at in (0..len).step_by(<E::Lane<S>>::WIDTH) {
-                        let cotangent = load::<E::Lane<S>>(cotangent.unwrap_or(grad_x), at);
-                        deposit(cotangent * Lane::load(&derivative[at..]), grad_x, at, pass.accumulate);
+                        let grad_output = load::<E::Lane<S>>(grad_output.unwrap_or(grad_x), at);
+                        deposit(grad_output * Lane::load(&derivative[at..]), grad_x, at, pass.accumulate);
                     }
                 }
             }

@@ -47,15 +47,15 @@ fn program(text: &str) -> Program {
 #[derive(Clone, Debug)]
 struct Problem<E> {
     program: Program,
-    layout: Layout,
+    layout: ChannelsLayout,
     x: Vec<E>,
-    cotangent: Vec<E>,
+    grad_output: Vec<E>,
     params: Vec<Vec<E>>,
 }
 
 impl<E: Element> Problem<E> {
     fn new(text: &str, (outer, channels, inner): (usize, usize, usize)) -> Self {
-        let layout = Layout { outer, channels, inner };
+        let layout = ChannelsLayout { outer, channels, inner };
         let written = Written::parse(text).unwrap_or_else(|error| panic!("{error}"));
         let scaled = |seed, scale: f64| -> Vec<E> {
             random::<E>(seed, layout.len()).into_iter().map(|value| E::of(value.wide() * scale)).collect()
@@ -65,7 +65,7 @@ impl<E: Element> Problem<E> {
         let spread = random::<E>(3, channels);
         let around = |start: f64| spread.iter().map(|s| E::of(start * (1.0 + s.wide() / 10.0))).collect();
         let params = written.params().iter().map(|param| around(param.start)).collect();
-        Problem { program: written.program().clone(), layout, x, cotangent: scaled(2, 1.0), params }
+        Problem { program: written.program().clone(), layout, x, grad_output: scaled(2, 1.0), params }
     }
 
     fn params(&self) -> Vec<&[E]> {
@@ -89,8 +89,8 @@ impl<E: Element> Problem<E> {
     fn backward(&self, grad_x: InputGradient<&mut [E]>, grads: &mut [Vec<E>], wanted: impl Fn(usize) -> bool) {
         let mut grads: Vec<Option<&mut [E]>> =
             grads.iter_mut().enumerate().map(|(param, grad)| wanted(param).then_some(&mut grad[..])).collect();
-        let cotangent: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.cotangent };
-        backward(&self.program, self.layout, &self.x, &self.params(), cotangent, grad_x, &mut grads);
+        let grad_output: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.grad_output };
+        backward(&self.program, self.layout, &self.x, &self.params(), grad_output, grad_x, &mut grads);
     }
 
     /// The gradient of x, and those of all parameters.
@@ -140,11 +140,11 @@ fn assert_close<E: Element>(found: &[E], truth: &[f64], scale: impl Fn(usize) ->
 fn every_program_agrees_with_its_formula_in_every_layout() {
     fn check<E: Element>(text: &str, layout: (usize, usize, usize)) {
         let problem = Problem::<E>::new(text, layout);
-        let Layout { channels, inner, .. } = problem.layout;
+        let ChannelsLayout { channels, inner, .. } = problem.layout;
         let (mut value, mut slope) = (Vec::new(), Vec::new());
         let mut sums = vec![vec![0.25; channels]; problem.params.len()];
         let mut magnitudes = vec![vec![10.0; channels]; problem.params.len()];
-        for (i, (x, g)) in problem.x.iter().zip(&problem.cotangent).enumerate() {
+        for (i, (x, g)) in problem.x.iter().zip(&problem.grad_output).enumerate() {
             let channel = i / inner % channels;
             let params: Vec<f64> = problem.params.iter().map(|param| param[channel].wide()).collect();
             value.extend(evaluate(&problem.program.value, x.wide(), &params));
@@ -161,7 +161,7 @@ fn every_program_agrees_with_its_formula_in_every_layout() {
                 let mut grad_x = vec![E::of(0.25); problem.x.len()];
                 let mut grads = vec![vec![E::of(0.25); channels]; problem.params.len()];
                 problem.backward(InputGradient::Accumulate(&mut grad_x), &mut grads, |_| true);
-                let (mut in_place, mut others) = (problem.cotangent.clone(), problem.zeros());
+                let (mut in_place, mut others) = (problem.grad_output.clone(), problem.zeros());
                 problem.backward(InputGradient::InPlace(&mut in_place), &mut others, |_| true);
                 (problem.forward(), grad_x, grads, in_place)
             });
@@ -196,9 +196,9 @@ fn a_written_pvlu_agrees_with_the_built_in_one_to_4_ulp_of_the_larger_term() {
         let count = 5000;
         let mut problem = Problem::<E>::new(PVLU, (1, count, 1));
         problem.params[1] = random::<E>(9, count).into_iter().map(|b| E::of(3.0 * b.wide())).collect();
-        problem.cotangent.fill(E::one());
+        problem.grad_output.fill(E::one());
         for inner in [1, count] {
-            let layout = Layout { outer: 1, channels: count / inner, inner };
+            let layout = ChannelsLayout { outer: 1, channels: count / inner, inner };
             let mut problem = Problem { layout, ..problem.clone() };
             problem.params.iter_mut().for_each(|param| param.truncate(layout.channels));
             let params = problem.params();
@@ -207,7 +207,7 @@ fn a_written_pvlu_agrees_with_the_built_in_one_to_4_ulp_of_the_larger_term() {
             built_in_forward::<Pvlu, E>(layout, &problem.x, &params, &mut y);
             let mut targets: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
             let target = InputGradient::Overwrite(&mut dx[..]);
-            built_in_backward::<Pvlu, E>(layout, &problem.x, &params, &problem.cotangent, target, &mut targets);
+            built_in_backward::<Pvlu, E>(layout, &problem.x, &params, &problem.grad_output, target, &mut targets);
 
             let (found_y, (found_dx, found_grads)) = (problem.forward(), problem.gradients());
             for i in 0..count {
@@ -320,7 +320,7 @@ fn elements_past_the_end_do_not_leak_into_sums() {
     ];
     let program = Program::new(&nodes, 3, &[6, 4]);
     for (outer, inner) in [(3, 37), (5, 3), (1, 300)] {
-        let layout = Layout { outer, channels: 1, inner };
+        let layout = ChannelsLayout { outer, channels: 1, inner };
         let x = vec![2.0_f32; layout.len()];
         for level in Level::available() {
             let mut grad = [0.0];

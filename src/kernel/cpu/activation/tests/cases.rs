@@ -123,9 +123,9 @@ pub(super) fn values<E: Element>(n: usize) -> Vec<E> {
 /// One call of the kernels.
 #[derive(Clone, Debug)]
 pub(super) struct Problem<E> {
-    pub layout: Layout,
+    pub layout: ChannelsLayout,
     pub x: Vec<E>,
-    pub cotangent: Vec<E>,
+    pub grad_output: Vec<E>,
     pub params: Vec<Vec<E>>,
 }
 
@@ -140,22 +140,22 @@ pub(super) struct Truth {
 
 impl<E: Element> Problem<E> {
     /// Parameters around their start values, different in each channel.
-    pub(super) fn new<A: Activation>(layout: Layout) -> Self {
+    pub(super) fn new<A: Activation>(layout: ChannelsLayout) -> Self {
         let n = layout.len();
         let spread: Vec<f64> = values(layout.channels);
         let params = A::PARAMS.as_slice().to_vec();
         let near = |start: f64, s: f64| E::of(if start == 0.0 { s / 10.0 } else { start * (1.0 + s / 10.0) });
         let params = params.iter().map(|param| spread.iter().map(|&s| near(param.start, s)).collect());
         // In [-1, 1], and out of step with x.
-        let cotangent = values::<E>(n + 7).into_iter().skip(7).map(|g| g / E::of(4.0)).collect();
-        Problem { layout, x: values(n), cotangent, params: params.collect() }
+        let grad_output = values::<E>(n + 7).into_iter().skip(7).map(|g| g / E::of(4.0)).collect();
+        Problem { layout, x: values(n), grad_output, params: params.collect() }
     }
 
     pub(super) fn truth(&self, case: Case) -> Truth {
-        let Layout { channels, inner, .. } = self.layout;
+        let ChannelsLayout { channels, inner, .. } = self.layout;
         let sums = vec![vec![0.0; channels]; self.params.len()];
         let mut truth = Truth { y: vec![], grad_x: vec![], grads: sums.clone(), magnitudes: sums };
-        for (i, (x, g)) in self.x.iter().zip(&self.cotangent).enumerate() {
+        for (i, (x, g)) in self.x.iter().zip(&self.grad_output).enumerate() {
             let channel = i / inner % channels;
             let params: Vec<f64> = self.params.iter().map(|param| param[channel].wide()).collect();
             let (x, g) = (x.wide(), g.wide());
@@ -191,7 +191,7 @@ impl<E: Element> Problem<E> {
     ) {
         let mut grads: Vec<Option<&mut [E]>> =
             grads.iter_mut().enumerate().map(|(param, grad)| wanted(param).then_some(&mut grad[..])).collect();
-        let cotangent: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.cotangent };
-        backward_at::<A, E>(level, self.layout, &self.x, &self.params(), cotangent, grad_x, &mut grads);
+        let grad_output: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.grad_output };
+        backward_at::<A, E>(level, self.layout, &self.x, &self.params(), grad_output, grad_x, &mut grads);
     }
 }

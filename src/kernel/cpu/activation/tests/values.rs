@@ -28,7 +28,10 @@ fn special_values_follow_ieee() {
         // In the first register and in the tail, as one plane and as features.
         for n in [3, 19, 67] {
             for (special, at) in [(nan, 0), (inf, 0), (-inf, 0), (nan, n - 1), (inf, n - 1), (-inf, n - 1)] {
-                for layout in [Layout { outer: 1, channels: 1, inner: n }, Layout { outer: n, channels: 1, inner: 1 }] {
+                for layout in [
+                    ChannelsLayout { outer: 1, channels: 1, inner: n },
+                    ChannelsLayout { outer: n, channels: 1, inner: 1 },
+                ] {
                     let mut problem = Problem::<E>::new::<A>(layout);
                     problem.x[at] = special;
                     for level in Level::available() {
@@ -36,7 +39,7 @@ fn special_values_follow_ieee() {
                         let mut grad_x = vec![E::zero(); n];
                         let mut grads = vec![vec![E::zero()]; A::PARAM_COUNT];
                         problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);
-                        let (value, slope) = (y[at], grad_x[at] / problem.cotangent[at]);
+                        let (value, slope) = (y[at], grad_x[at] / problem.grad_output[at]);
                         let what = format!("{} {level:?} at {special:?}: {value:?}, {slope:?}", A::NAME);
 
                         if special.is_nan() {
@@ -64,7 +67,7 @@ fn special_values_follow_ieee() {
 
 #[test]
 fn elu_is_finite_where_its_exponential_overflows() {
-    let layout = Layout { outer: 1, channels: 1, inner: 2 };
+    let layout = ChannelsLayout { outer: 1, channels: 1, inner: 2 };
     let (x, alpha, g) = ([1000.0_f32, f32::INFINITY], [1.0], [1.0; 2]);
     for level in Level::available() {
         let (mut y, mut grad_x, mut grad) = ([0.0; 2], [0.0; 2], [0.0]);
@@ -77,9 +80,9 @@ fn elu_is_finite_where_its_exponential_overflows() {
 
 /// Value, derivative, and derivatives with respect to the parameters, at each x, for one set of parameters.
 fn at<A: Activation, E: FusedElement>(level: Level, x: &[E], params: &[E]) -> (Vec<E>, Vec<E>, Vec<Vec<E>>) {
-    let layout = Layout { outer: 1, channels: x.len(), inner: 1 };
+    let layout = ChannelsLayout { outer: 1, channels: x.len(), inner: 1 };
     let params = params.iter().map(|&param| vec![param; x.len()]).collect();
-    let problem = Problem { layout, x: x.to_vec(), cotangent: vec![E::one(); x.len()], params };
+    let problem = Problem { layout, x: x.to_vec(), grad_output: vec![E::one(); x.len()], params };
     let mut grad_x = vec![E::nan(); x.len()];
     let mut grads = vec![vec![E::zero(); x.len()]; A::PARAM_COUNT];
     problem.backward::<A>(level, InputGradient::Overwrite(&mut grad_x), &mut grads, |_| true);

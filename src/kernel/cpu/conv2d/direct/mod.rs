@@ -16,9 +16,9 @@ use super::forward::Start;
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::copy_registers;
 use crate::kernel::cpu::registers::{REGISTERS, Sums, add_step, in_pieces};
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
 
 /// Height and width of a kernel, and its taps.
@@ -62,7 +62,7 @@ impl Problem {
         Self { inputs, outputs, height: shape.in_height, width: shape.in_width, padding: shape.padding }
     }
 
-    /// Of the cotangent; the padding is at most two.
+    /// Of the gradient of the output; the padding is at most two.
     fn adjoint(shape: &ConvShape) -> Self {
         let (inputs, outputs) = (shape.out_channels, shape.in_channels);
         let (height, width) = (shape.out_height(), shape.out_width());
@@ -105,14 +105,14 @@ pub fn backward_input<E: Element>(
     level: Level,
     shape: &ConvShape,
     weight: &[E],
-    cotangent: &[E],
+    grad_output: &[E],
     start: Start<'_, E>,
     grad_x: &mut [E],
 ) {
     let outputs = shape.in_channels;
     // Turned by 180 degrees, with its channel axes swapped.
     let filter = |input: usize, tap: usize, output: usize| weight[(input * outputs + output) * TAPS + TAPS - 1 - tap];
-    run(level, &Problem::adjoint(shape), cotangent, filter, start, grad_x);
+    run(level, &Problem::adjoint(shape), grad_output, filter, start, grad_x);
 }
 
 /// `filter(input, tap, output)` is an element of the filter.
@@ -302,8 +302,8 @@ mod tests {
     use crate::kernel::cpu::conv2d::reference;
     use crate::kernel::cpu::testing::{narrow, relative_l2, same_everywhere, tolerance, values};
 
-    /// Batch, channels, height, width, output channels and padding: one of each, partial registers, pieces of every size of
-    /// output channels, few images that are split, and what the kernel is chosen for.
+    /// Batch, channels, height, width, output channels and padding: one of each, partial registers, pieces of every
+    /// size of output channels, few images that are split, and what the kernel is chosen for.
     const SHAPES: [[usize; 6]; 8] = [
         [1, 1, 1, 1, 1, 1],
         [2, 3, 5, 7, 4, 0],
@@ -320,19 +320,19 @@ mod tests {
     }
 
     fn check<E: Element>(level: Level, shape: &ConvShape) {
-        let [x, weight, bias, cotangent] =
+        let [x, weight, bias, grad_output] =
             [shape.input_len(), shape.weight_len(), shape.out_channels, shape.output_len()]
                 .map(|len| values(len, len as u64));
-        let mut want = vec![0.0; cotangent.len()];
+        let mut want = vec![0.0; grad_output.len()];
         reference::forward(shape, &x, &weight, &bias, &mut want);
         let mut y = vec![E::nan(); want.len()];
         forward::<E>(level, shape, &narrow(&x), &narrow(&weight), Some(&narrow(&bias)), &mut y);
         assert!(relative_l2(&y, &want) < tolerance::<E>(), "forward {level:?} {shape:?}");
         for (start, old) in [(Start::Replace(None), f64::NAN), (Start::Add, 0.75)] {
             let mut want = vec![if old.is_nan() { 0.0 } else { old }; x.len()];
-            reference::backward_input(shape, &weight, &cotangent, &mut want);
+            reference::backward_input(shape, &weight, &grad_output, &mut want);
             let mut grad_x = vec![E::of(old); x.len()];
-            backward_input::<E>(level, shape, &narrow(&weight), &narrow(&cotangent), start, &mut grad_x);
+            backward_input::<E>(level, shape, &narrow(&weight), &narrow(&grad_output), start, &mut grad_x);
             assert!(relative_l2(&grad_x, &want) < tolerance::<E>(), "input {level:?} {shape:?} {start:?}");
         }
     }

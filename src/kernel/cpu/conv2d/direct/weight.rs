@@ -6,19 +6,19 @@
 //!
 //! Lanes are pixels, as many as the widest register has: narrower ones take the first of them through all rows, and
 //! then the next, so that a lane adds up the same pixels in the same order. A register of each of some planes of the
-//! cotangent meets one of some planes of the input at the three taps of a kernel row; each pair has a register of sums,
-//! which are kept between images and added up across lanes once, at the end. Nothing is unfolded or transposed, and a
-//! load serves several products: with 4 outputs and 2 inputs 10 loads for 24 of them.
+//! gradient of the output meets one of some planes of the input at the three taps of a kernel row; each pair has a
+//! register of sums, which are kept between images and added up across lanes once, at the end. Nothing is unfolded or
+//! transposed, and a load serves several products: with 4 outputs and 2 inputs 10 loads for 24 of them.
 
 use std::ops::Range;
 
 use super::{SIDE, TAPS, applies, pad_row};
 use crate::kernel::cpu::conv2d::{ConvShape, winograd};
 use crate::kernel::cpu::registers::rows_at_once;
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
 
 /// Tasks that the pixels are split into, whatever the number of threads: each adds up on its own.
@@ -53,8 +53,8 @@ struct Unit {
 }
 
 impl Unit {
-    /// Its rows of `[image, channel, row, column]`, of the input or of the cotangent, in stretches of some cache lines; the first
-    /// ones last.
+    /// Its rows of `[image, channel, row, column]`, of the input or of the gradient of the output, in stretches of some
+    /// cache lines; the first ones last.
     fn lines<'a, E>(&self, planes: &'a [E], shape: &ConvShape, input: bool) -> Vec<&'a [E]> {
         const STRETCH: usize = 256;
         let (channels, height, width) = if input {
@@ -86,7 +86,7 @@ fn units(shape: &ConvShape) -> Vec<Unit> {
 }
 
 /// Adds the gradient to `grad_weight`; see [`conv2d::backward_weight`](crate::kernel::cpu::conv2d::backward_weight()).
-pub fn run<E: Element>(level: Level, shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
+pub fn run<E: Element>(level: Level, shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     let units = units(shape);
     let tasks: Vec<&[Unit]> = units.chunks(units.len().div_ceil(TASKS)).collect();
     with_kept(|Totals(totals): &mut Totals<E>| {
@@ -94,7 +94,7 @@ pub fn run<E: Element>(level: Level, shape: &ConvShape, x: &[E], cotangent: &[E]
         let parts = tasks.iter().zip(totals.chunks_exact_mut(grad_weight.len()));
         each(parts, |(&units, total)| {
             with_kept(|memory: &mut Memory<E>| {
-                dispatch_at(level, Part { shape, x, cotangent, units, total, memory });
+                dispatch_at(level, Part { shape, x, grad_output, units, total, memory });
             });
         });
         for total in totals.chunks_exact(grad_weight.len()) {
@@ -113,7 +113,7 @@ struct Totals<E>(Buffer<E>);
 #[derive(Debug, Default)]
 struct Memory<E> {
     input: Buffer<E>,
-    cotangent: Buffer<E>,
+    grad_output: Buffer<E>,
     sums: Buffer<E>,
 }
 
@@ -121,7 +121,7 @@ struct Memory<E> {
 struct Part<'a, E> {
     shape: &'a ConvShape,
     x: &'a [E],
-    cotangent: &'a [E],
+    grad_output: &'a [E],
     units: &'a [Unit],
     /// `[outputs, inputs, taps]`, to be written.
     total: &'a mut [E],
@@ -144,7 +144,7 @@ impl<E: Element> Kernel for Part<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { shape, x, cotangent, units, total, memory } = self;
+        let Self { shape, x, grad_output, units, total, memory } = self;
         let (inputs, outputs, lanes) = (shape.in_channels, shape.out_channels, widest::<E>());
         let pieces = pieces::<E::Lane<S>>(outputs, inputs);
         let all = memory.sums.take(total.len() * lanes);
@@ -152,7 +152,7 @@ impl<E: Element> Kernel for Part<'_, E> {
         let across = shape.out_width().next_multiple_of(lanes);
         for (index, unit) in units.iter().enumerate() {
             let (mut x_ahead, mut g_ahead) = match units.get(index + 1) {
-                Some(next) => (next.lines(x, shape, true), next.lines(cotangent, shape, false)),
+                Some(next) => (next.lines(x, shape, true), next.lines(grad_output, shape, false)),
                 None => (Vec::new(), Vec::new()),
             };
             let at_once = [&x_ahead, &g_ahead].map(|lines| lines.len().div_ceil(pieces.len() * SIDE));
@@ -161,7 +161,8 @@ impl<E: Element> Kernel for Part<'_, E> {
             let x = pad::<E::Lane<S>>(x, inputs, plane, shape.padding, unit.images.clone(), sees, &mut memory.input);
             let plane = (shape.out_height(), shape.out_width());
             let sees = (unit.rows.start, unit.rows.len(), across);
-            let g = pad::<E::Lane<S>>(cotangent, outputs, plane, 0, unit.images.clone(), sees, &mut memory.cotangent);
+            let g =
+                pad::<E::Lane<S>>(grad_output, outputs, plane, 0, unit.images.clone(), sees, &mut memory.grad_output);
             let mut rest = &mut *all;
             for piece in &pieces {
                 for u in 0..SIDE {
@@ -225,8 +226,8 @@ fn pieces<V: Lane>(outputs: usize, inputs: usize) -> Vec<Piece> {
     pieces
 }
 
-/// Copies rows of some images of all channels, with zeros where the image ends: `rows` padded rows from row `first` on, each of
-/// `row` elements.
+/// Copies rows of some images of all channels, with zeros where the image ends: `rows` padded rows from row `first` on,
+/// each of `row` elements.
 #[inline(always)]
 fn pad<'a, V: Lane>(
     from: &[V::Elem],
@@ -249,7 +250,8 @@ fn pad<'a, V: Lane>(
     Planes { data, rows, row, channel }
 }
 
-/// Adds what all rows give to the sums of some outputs, some inputs and the taps of row `u` of the kernel, `[input, output, tap]`.
+/// Adds what all rows give to the sums of some outputs, some inputs and the taps of row `u` of the kernel,
+/// `[input, output, tap]`.
 #[inline(always)]
 fn add_rows<V: Lane, const OUTS: usize, const INS: usize>(
     x: Planes<'_, V::Elem>,
@@ -285,9 +287,9 @@ fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
     for image in 0..images {
         for line in 0..g.rows {
             let from = (image * g.rows + line) * g.row + output * g.channel;
-            let mut cotangents = [&g.data[..0]; OUTS];
-            for (o, cotangent) in cotangents.iter_mut().enumerate() {
-                *cotangent = &g.data[from + o * g.channel..][..g.row];
+            let mut grad_outputs = [&g.data[..0]; OUTS];
+            for (o, grad_output) in grad_outputs.iter_mut().enumerate() {
+                *grad_output = &g.data[from + o * g.channel..][..g.row];
             }
             let from = (image * x.rows + line + u) * x.row + input * x.channel;
             let mut pixels = [&x.data[..0]; INS];
@@ -295,16 +297,16 @@ fn add_lanes<V: Lane, const OUTS: usize, const INS: usize>(
                 *pixels = &x.data[from + i * x.channel..][..g.row + SIDE - 1];
             }
             for at in (lane..g.row).step_by(lanes) {
-                let mut cotangent = [V::of(0.0); OUTS];
-                for (o, cotangent) in cotangent.iter_mut().enumerate() {
-                    *cotangent = V::load(&cotangents[o][at..]);
+                let mut grad_output = [V::of(0.0); OUTS];
+                for (o, grad_output) in grad_output.iter_mut().enumerate() {
+                    *grad_output = V::load(&grad_outputs[o][at..]);
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let pixels = &pixels[i][at..][..V::WIDTH + SIDE - 1];
                     for v in 0..SIDE {
                         let pixel = V::load(&pixels[v..]);
                         for (o, sums) in sums.iter_mut().enumerate() {
-                            sums[v] = cotangent[o].mul_add(pixel, sums[v]);
+                            sums[v] = grad_output[o].mul_add(pixel, sums[v]);
                         }
                     }
                 }
@@ -326,8 +328,9 @@ mod tests {
     use crate::kernel::cpu::conv2d::reference;
     use crate::kernel::cpu::testing::{narrow, relative_l2, same_everywhere, tolerance, values};
 
-    /// Batch, channels, height, width, output channels and padding: one of each, pieces of every size, partial registers, an image of
-    /// several units, several images in one, more images than tasks, and what the kernel is chosen for.
+    /// Batch, channels, height, width, output channels and padding: one of each, pieces of every size, partial
+    /// registers, an image of several units, several images in one, more images than tasks, and what the kernel is
+    /// chosen for.
     const SHAPES: [[usize; 6]; 8] = [
         [1, 1, 1, 1, 1, 1],
         [2, 3, 5, 7, 7, 0],
@@ -344,11 +347,11 @@ mod tests {
     }
 
     fn check<E: Element>(level: Level, shape: &ConvShape) {
-        let (x, cotangent) = (values(shape.input_len(), 1), values(shape.output_len(), 2));
+        let (x, grad_output) = (values(shape.input_len(), 1), values(shape.output_len(), 2));
         let mut want = vec![0.75; shape.weight_len()];
-        reference::backward_weight(shape, &x, &cotangent, &mut want);
+        reference::backward_weight(shape, &x, &grad_output, &mut want);
         let mut grad = vec![E::of(0.75); want.len()];
-        run::<E>(level, shape, &narrow(&x), &narrow(&cotangent), &mut grad);
+        run::<E>(level, shape, &narrow(&x), &narrow(&grad_output), &mut grad);
         let error = relative_l2(&grad, &want);
         assert!(error < tolerance::<E>(), "{level:?} {shape:?}: {error}");
     }
@@ -394,9 +397,9 @@ mod tests {
         for shape in SHAPES.map(shape) {
             let run = || {
                 let x: Vec<f32> = narrow(&values(shape.input_len(), 1));
-                let cotangent: Vec<f32> = narrow(&values(shape.output_len(), 2));
+                let grad_output: Vec<f32> = narrow(&values(shape.output_len(), 2));
                 let mut grad = vec![0.25; shape.weight_len()];
-                run(Level::current(), &shape, &x, &cotangent, &mut grad);
+                run(Level::current(), &shape, &x, &grad_output, &mut grad);
                 grad.iter().map(|value: &f32| value.to_bits()).collect::<Vec<_>>()
             };
             same_everywhere(shape, run);

@@ -1,9 +1,10 @@
-//! Convolutions as products over channels, pixel by pixel: of 1x1 with any stride and no padding, and of any window, whose
-//! taps are so many channels.
+//! Convolutions as products over channels, pixel by pixel: of 1x1 with any stride and no padding, and of any window,
+//! whose taps are so many channels.
 //!
-//! A band of pixels is packed once, `[channel, lane]`, and every output channel multiplies it by its weights. Pixels are counted
-//! through the images, so that small ones share bands. The gradient of the input is the same product with the axes of the
-//! weight swapped; that of the weight sums over pixels, for which input and cotangent are turned to channels-last.
+//! A band of pixels is packed once, `[channel, lane]`, and every output channel multiplies it by its weights. Pixels
+//! are counted through the images, so that small ones share bands. The gradient of the input is the same product with
+//! the axes of the weight swapped; that of the weight sums over pixels, for which input and gradient of the output are
+//! turned to channels-last.
 
 mod multiply;
 mod pixels;
@@ -44,33 +45,35 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
 pub fn backward_input<E: Element>(
     shape: &ConvShape,
     weight: &[E],
-    cotangent: &[E],
+    grad_output: &[E],
     start: Start<'_, E>,
     grad_x: &mut [E],
 ) {
     let (to, from) = maps(shape);
     let (inputs, outputs, plane) = (shape.out_channels, shape.in_channels, shape.out_pixels());
-    let x = Source { data: cotangent, image: inputs * plane, channels: Channels::Planes(plane), map: from };
+    let x = Source { data: grad_output, image: inputs * plane, channels: Channels::Planes(plane), map: from };
     let weight = Factor::Columns(weight);
     let (x, plane) = (Input::Planes(x), shape.in_pixels());
     multiply::run(&Problem { batch: shape.batch, inputs, outputs, weight, x, to, plane }, start, grad_x);
 }
 
 /// See [`conv2d::backward_weight`](super::backward_weight()).
-pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
+pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     let (from, to) = maps(shape);
     let input = Planes { data: x, channels: shape.in_channels, plane: shape.in_pixels(), map: from };
-    let cotangent = Planes { data: cotangent, channels: shape.out_channels, plane: shape.out_pixels(), map: to };
-    weight::run(shape.batch * to.pixels, input, cotangent, grad_weight);
+    let grad_output = Planes { data: grad_output, channels: shape.out_channels, plane: shape.out_pixels(), map: to };
+    weight::run(shape.batch * to.pixels, input, grad_output, grad_weight);
 }
 
-/// Whether a convolution of any window is computed here: where its rows are long enough to be packed faster than unfolded.
+/// Whether a convolution of any window is computed here: where its rows are long enough to be packed faster than
+/// unfolded.
 pub fn applies_to_windows(shape: &ConvShape) -> bool {
     const SHORTEST: usize = 6;
     shape.out_width() >= SHORTEST
 }
 
-/// A convolution of any window and stride; see [`conv2d::forward`](super::forward()). Its `weight` is `[outputs, inputs, K, K]`.
+/// A convolution of any window and stride; see [`conv2d::forward`](super::forward()). Its `weight` is
+/// `[outputs, inputs, K, K]`.
 pub fn forward_windows<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], start: Start<'_, E>, y: &mut [E]) {
     let windows = Windows { x, shape: *shape };
     let taps = windows.taps();

@@ -8,18 +8,19 @@ use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::copy::{Strided, copy_run, transpose_into};
 use crate::kernel::cpu::registers::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::{TASK, each};
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Pixels that are packed at once.
 const PIXELS: usize = 256;
-/// Pixels of a task, about, of several images where they are small: bands that are full of pixels of several waste nothing.
+/// Pixels of a task, about, of several images where they are small: bands that are full of pixels of several waste
+/// nothing.
 const GROUP: usize = 1024;
-/// Pixels below which weights are read where they lie: rows of them drive each other out of the first cache level, but packing
-/// takes longer.
+/// Pixels below which weights are read where they lie: rows of them drive each other out of the first cache level, but
+/// packing takes longer.
 const WORTH_PACKING: usize = 256;
 /// Channels that are packed at once: with the pixels they stay in the second cache level.
 const DEPTH: usize = 256;
@@ -57,7 +58,7 @@ pub struct Problem<'a, E> {
 
 /// The working memory of a task.
 #[derive(Debug, Default)]
-struct Scratch<E> {
+struct Workspace<E> {
     /// Split images.
     split: Buffer<E>,
     packed: Buffer<E>,
@@ -85,8 +86,8 @@ pub fn run<E: Element>(problem: &Problem<'_, E>, start: Start<'_, E>, y: &mut [E
     let multiply = |weights: Weights<'_, E>, y: &mut [E]| {
         let blocks = grid(y, outputs * plane, images, channels * plane);
         each(blocks, |block| {
-            with_kept(|scratch: &mut Scratch<E>| {
-                dispatch_at(level, Multiply { problem, weights, start, block, scratch });
+            with_kept(|workspace: &mut Workspace<E>| {
+                dispatch_at(level, Multiply { problem, weights, start, block, workspace });
             });
         });
     };
@@ -186,7 +187,7 @@ struct Multiply<'a, 'y, E> {
     weights: Weights<'a, E>,
     start: Start<'a, E>,
     block: Block<'y, E>,
-    scratch: &'a mut Scratch<E>,
+    workspace: &'a mut Workspace<E>,
 }
 
 impl<E: Element> Kernel for Multiply<'_, '_, E> {
@@ -194,7 +195,7 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { problem, weights, start, mut block, scratch } = self;
+        let Self { problem, weights, start, mut block, workspace } = self;
         let Problem { inputs, outputs, x, to, plane, .. } = *problem;
         let lanes = band::<E::Lane<S>>();
         let (first_output, channels) = (block.col / plane, block.width() / plane);
@@ -207,7 +208,7 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
         let (source, first_image) = match x {
             Input::Planes(source) => (source, block.row),
             Input::Windows(windows, taps) => {
-                let split = scratch.split.take(block.rows.len() * windows.image());
+                let split = workspace.split.take(block.rows.len() * windows.image());
                 windows.split(block.row..block.row + block.rows.len(), split);
                 let channels = Channels::Table(taps);
                 (Source { data: &*split, image: windows.image(), channels, map: windows.map() }, 0)
@@ -215,13 +216,13 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
         };
         for first in (0..total).step_by(PIXELS) {
             let pixels = first..total.min(first + PIXELS);
-            source.map.runs(pixels.clone(), lanes, &mut scratch.from);
-            to.runs(pixels.clone(), lanes, &mut scratch.to);
+            source.map.runs(pixels.clone(), lanes, &mut workspace.from);
+            to.runs(pixels.clone(), lanes, &mut workspace.to);
             let bands = pixels.len().div_ceil(lanes);
             for k in (0..inputs).step_by(depth) {
                 let depth = depth.min(inputs - k);
-                let packed = scratch.packed.take(bands * depth * lanes);
-                pack::<S, E>(source, first_image, &scratch.from, k..k + depth, packed);
+                let packed = workspace.packed.take(bands * depth * lanes);
+                pack::<S, E>(source, first_image, &workspace.from, k..k + depth, packed);
                 let how = if k > 0 { Start::Add } else { start };
                 in_pieces!(E::Lane<S>, channels, |row, N| {
                     // The weights of these channels stay in the first cache level, the bands come from the second.
@@ -229,7 +230,7 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
                     let own = match weights {
                         Weights::InPlace(Factor::Rows(weight)) => &weight[first * inputs + k..],
                         Weights::InPlace(Factor::Columns(weight)) => {
-                            let own = scratch.weights.take(depth * N);
+                            let own = workspace.weights.take(depth * N);
                             let from = weight[k * outputs..].chunks_exact(outputs);
                             for (to, from) in own.as_chunks_mut::<N>().0.iter_mut().zip(from) {
                                 *to = *from[first..].first_chunk().expect("as many columns");
@@ -238,7 +239,7 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
                         }
                         Weights::Packed(weight) => &weight[first * inputs + k * N..][..depth * N],
                     };
-                    let mut runs = &scratch.to[..];
+                    let mut runs = &workspace.to[..];
                     for (index, packed) in packed.chunks_exact(depth * lanes).enumerate() {
                         let (here, rest) = runs.split_at(runs.iter().take_while(|run| run.band == index).count());
                         runs = rest;

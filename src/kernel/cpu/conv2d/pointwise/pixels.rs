@@ -72,8 +72,8 @@ pub enum Channels<'a> {
     Table(&'a [usize]),
 }
 
-/// Writes bands `[band, channel, lane]` of some channels; `runs` are those of the source's map, with images counted from
-/// `first_image`. Lanes without a pixel become zero.
+/// Writes bands `[band, channel, lane]` of some channels; `runs` are those of the source's map, with images counted
+/// from `first_image`. Lanes without a pixel become zero.
 #[inline(always)]
 pub fn pack<S: Simd, E: Element>(
     source: Source<'_, E>,

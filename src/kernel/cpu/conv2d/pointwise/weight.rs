@@ -1,7 +1,7 @@
-//! The gradient of the weight: `dw[o, c] += sum over pixels of cotangent[o, q] x[c, q]`.
+//! The gradient of the weight: `dw[o, c] += sum over pixels of grad_output[o, q] x[c, q]`.
 //!
-//! In rounds of as many pixels as leave both factors in a shared cache: each is turned to bands of channels, `[pixel, channel]`,
-//! and then each task adds up a block of the gradient.
+//! In rounds of as many pixels as leave both factors in a shared cache: each is turned to bands of channels,
+//! `[pixel, channel]`, and then each task adds up a block of the gradient.
 
 use crate::kernel::cpu::tasks::{TASK, each, for_each};
 
@@ -11,8 +11,8 @@ use super::pixels::{PixelMap, Run};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::registers::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces, widest_band};
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -50,19 +50,19 @@ struct PartSums<E>(Buffer<E>);
 struct Factors<E> {
     inputs: Buffer<E>,
     input_runs: Vec<Run>,
-    cotangents: Buffer<E>,
-    cotangent_runs: Vec<Run>,
+    grad_outputs: Buffer<E>,
+    grad_output_runs: Vec<Run>,
 }
 
 /// Adds the gradient of `pixels` pixels, counted through all images.
 ///
-/// Where the gradient is small, the pixels are split into parts with sums of their own: what a part turns does not leave its core
-/// before it is added up. Else tasks share out the gradient, and each adds up all pixels.
-pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, cotangent: Planes<'_, E>, grad_weight: &mut [E]) {
+/// Where the gradient is small, the pixels are split into parts with sums of their own: what a part turns does not
+/// leave its core before it is added up. Else tasks share out the gradient, and each adds up all pixels.
+pub fn run<E: Element>(pixels: usize, input: Planes<'_, E>, grad_output: Planes<'_, E>, grad_weight: &mut [E]) {
     let level = Level::current();
     let len = grad_weight.len();
     let add_up = |pixels: Range<usize>, bytes: usize, grad: &mut [E], spread: bool| {
-        with_kept(|factors: &mut Factors<E>| rounds(level, pixels, input, cotangent, bytes, grad, factors, spread));
+        with_kept(|factors: &mut Factors<E>| rounds(level, pixels, input, grad_output, bytes, grad, factors, spread));
     };
     if PARTS * len * size_of::<E>() > SUMS || pixels < PARTS * FEWEST {
         return add_up(0..pixels, BYTES, grad_weight, true);
@@ -91,15 +91,15 @@ fn rounds<E: Element>(
     level: Level,
     pixels: Range<usize>,
     input: Planes<'_, E>,
-    cotangent: Planes<'_, E>,
+    grad_output: Planes<'_, E>,
     bytes: usize,
     grad: &mut [E],
     factors: &mut Factors<E>,
     spread: bool,
 ) {
-    let Factors { inputs: x, input_runs: x_runs, cotangents: g, cotangent_runs: g_runs } = factors;
+    let Factors { inputs: x, input_runs: x_runs, grad_outputs: g, grad_output_runs: g_runs } = factors;
     let lanes = band_at::<E>(level);
-    let outputs = cotangent.channels.next_multiple_of(OUTPUTS);
+    let outputs = grad_output.channels.next_multiple_of(OUTPUTS);
     // Counted with the widest bands: rounds end sums, and these must be the same at every level.
     let inputs = input.channels.next_multiple_of(widest_band::<E>());
     let fewest = if spread { FEWEST } else { PIXELS };
@@ -111,8 +111,8 @@ fn rounds<E: Element>(
         let range = first..pixels.end.min(first + round);
         // The runs are cut at images and rows alone.
         input.map.runs(range.clone(), range.len(), x_runs);
-        cotangent.map.runs(range.clone(), range.len(), g_runs);
-        let turns = turns(input, x_runs, lanes, round, x).chain(turns(cotangent, g_runs, OUTPUTS, round, g));
+        grad_output.map.runs(range.clone(), range.len(), g_runs);
+        let turns = turns(input, x_runs, lanes, round, x).chain(turns(grad_output, g_runs, OUTPUTS, round, g));
         run_all(level, turns, spread);
         let (x, g, depth) = (&*x, &*g, range.len());
         run_all(level, blocks.iter_mut().map(|block| AddUp { x, g, depth, round, block }), spread);

@@ -1,7 +1,7 @@
 //! The gradient of the filter: `dg = G^T [sum over tiles of (A dy A^T) * (B^T d B)] G`.
 //!
-//! In rounds of blocks of tiles: input and cotangent are transformed, then each task adds up the products of a band of
-//! output channels with some input channels. After the last round the sums are transformed back.
+//! In rounds of blocks of tiles: input and gradient of the output are transformed, then each task adds up the products
+//! of a band of output channels with some input channels. After the last round the sums are transformed back.
 
 use std::marker::PhantomData;
 
@@ -11,22 +11,23 @@ use super::transform::{Cotangent, FilterGradient, Input, Planes, TAPS, Transform
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::registers::{Stretch, apart, band, band_at, columns_by_band, widest_band};
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
 /// Tiles of a block.
 const TILES: usize = 64;
-/// Bytes of transformed input and cotangent that lie between the halves of a round: as many as those of the sums, which
-/// each round reads and writes, but at least what fits in the second cache level of two cores and at most a part of the
-/// last level.
+/// Bytes of transformed input and gradient of the output that lie between the halves of a round: as many as those of
+/// the sums, which each round reads and writes, but at least what fits in the second cache level of two cores and at
+/// most a part of the last level.
 const BETWEEN: std::ops::RangeInclusive<usize> = (1 << 20)..=(12 << 20);
 /// Tiles of a round at least.
 const LEAST: usize = 128;
-/// Parts that the tiles are split into, whatever the number of threads, where each has sums of its own: few channels make too few
-/// blocks of the weight to share out, and what a part transforms does not leave its core before it is added up.
+/// Parts that the tiles are split into, whatever the number of threads, where each has sums of its own: few channels
+/// make too few blocks of the weight to share out, and what a part transforms does not leave its core before it is
+/// added up.
 const PARTS: usize = 8;
 /// Bytes of the sums of all parts.
 const SUMS: usize = 12 << 20;
@@ -41,33 +42,33 @@ struct RoundSums<E>(Buffer<E>);
 #[derive(Debug, Default)]
 struct Taps<E>(Buffer<E>);
 
-/// The transformed input and cotangent of a block of tiles.
+/// The transformed input and gradient of the output of a block of tiles.
 #[derive(Debug, Default)]
 struct TileBlock<E>(Buffer<E>);
 
-/// The transformed input and cotangent of a round, and the sums of all tasks.
+/// The transformed input and gradient of the output of a round, and the sums of all tasks.
 #[derive(Debug, Default)]
 struct Memory<E> {
     inputs: Buffer<E>,
-    cotangents: Buffer<E>,
+    grad_outputs: Buffer<E>,
     sums: Buffer<E>,
 }
 
-/// `dw += ...`, for the input `x`, zero for `padding` pixels around it, and the cotangent of the output.
+/// `dw += ...`, for the input `x`, zero for `padding` pixels around it, and the gradient of the output of the output.
 pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     batch: usize,
     x: Planes<'_, E>,
     padding: usize,
-    cotangent: Planes<'_, E>,
+    grad_output: Planes<'_, E>,
     grad_weight: &mut [E],
 ) {
     let level = Level::current();
     let band = band_at::<E>(level);
-    let tiling = Tiling::new(batch, (cotangent.height, cotangent.width), M, TILES);
+    let tiling = Tiling::new(batch, (grad_output.height, grad_output.width), M, TILES);
     let capacity = tiling.capacity();
     let steps = (
         apart(x.channels.next_multiple_of(INPUTS) * capacity),
-        apart(cotangent.channels.next_multiple_of(band) * capacity),
+        apart(grad_output.channels.next_multiple_of(band) * capacity),
     );
     let lens = (P * P * steps.0, P * P * steps.1);
     let sums_len = P * P * apart(INPUTS.min(x.channels) * band);
@@ -76,13 +77,13 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     // The same counted with the widest bands: both ways of sharing out the tiles, and rounds, end sums, and these must
     // be the same at every level.
     let (inputs, widest) = (x.channels.next_multiple_of(INPUTS), widest_band::<E>());
-    let bands = cotangent.channels.div_ceil(widest);
+    let bands = grad_output.channels.div_ceil(widest);
     let counted_sums = bands * (inputs / INPUTS) * P * P * apart(INPUTS.min(x.channels) * widest);
     let counted_points = P * P * (apart(inputs * capacity) + apart(bands * widest * capacity));
 
-    let transform = |index: usize, inputs: &mut [E], cotangents: &mut [E]| {
+    let transform = |index: usize, inputs: &mut [E], grad_outputs: &mut [E]| {
         let block = tiling.block(index);
-        with_kept(|scratch: &mut Buffer<E>| {
+        with_kept(|workspace: &mut Buffer<E>| {
             let work = TransformTiles::<_, Input<C, M, P>, P, P> {
                 transform: PhantomData,
                 planes: x,
@@ -92,19 +93,19 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 group: INPUTS,
                 capacity,
                 to: inputs,
-                scratch,
+                workspace,
             };
             dispatch_at(level, work);
             let work = TransformTiles::<_, Cotangent<C, M, P>, M, P> {
                 transform: PhantomData,
-                planes: cotangent,
+                planes: grad_output,
                 block,
                 side: M,
                 padding: 0,
                 group: band,
                 capacity,
-                to: cotangents,
-                scratch,
+                to: grad_outputs,
+                workspace,
             };
             dispatch_at(level, work);
         });
@@ -127,11 +128,11 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             each(sums.chunks_mut(all_sums).enumerate(), |(part, sums)| {
                 sums.fill(E::zero());
                 with_kept(|TileBlock(points): &mut TileBlock<E>| {
-                    let (inputs, cotangents) = points.take(lens.0 + lens.1).split_at_mut(lens.0);
+                    let (inputs, grad_outputs) = points.take(lens.0 + lens.1).split_at_mut(lens.0);
                     for first in part * share..tiling.blocks().min((part + 1) * share) {
-                        transform(first, inputs, cotangents);
+                        transform(first, inputs, grad_outputs);
                         for (&place, sums) in places.iter().zip(sums.chunks_mut(sums_len)) {
-                            add_up(Round { first, count: 1, inputs, cotangents }, place, sums);
+                            add_up(Round { first, count: 1, inputs, grad_outputs }, place, sums);
                         }
                     }
                 });
@@ -153,7 +154,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
         let at_once = (between / (counted_points * size_of::<E>())).max(LEAST.div_ceil(capacity));
         let at_once = at_once.clamp(1, tiling.blocks());
         let inputs = memory.inputs.take(at_once * lens.0);
-        let cotangents = memory.cotangents.take(at_once * lens.1);
+        let grad_outputs = memory.grad_outputs.take(at_once * lens.1);
         // In a single round the sums do not leave the cache of who adds them up.
         let kept = if at_once == tiling.blocks() { 0 } else { sums_len };
         let mut sums = memory.sums.take(blocks.len() * kept);
@@ -165,10 +166,10 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
         }
         for first in (0..tiling.blocks()).step_by(at_once) {
             let count = at_once.min(tiling.blocks() - first);
-            let (inputs, cotangents) = (&mut inputs[..count * lens.0], &mut cotangents[..count * lens.1]);
-            let pairs = inputs.chunks_mut(lens.0).zip(cotangents.chunks_mut(lens.1));
-            each(pairs.enumerate(), |(offset, (inputs, cotangents))| transform(first + offset, inputs, cotangents));
-            let round = Round { first, count, inputs, cotangents };
+            let (inputs, grad_outputs) = (&mut inputs[..count * lens.0], &mut grad_outputs[..count * lens.1]);
+            let pairs = inputs.chunks_mut(lens.0).zip(grad_outputs.chunks_mut(lens.1));
+            each(pairs.enumerate(), |(offset, (inputs, grad_outputs))| transform(first + offset, inputs, grad_outputs));
+            let round = Round { first, count, inputs, grad_outputs };
             let last = first + count == tiling.blocks();
             each(&mut tasks, |(block, sums)| {
                 with_kept(|RoundSums(own): &mut RoundSums<E>| {
@@ -194,7 +195,7 @@ struct Round<'a, E> {
     first: usize,
     count: usize,
     inputs: &'a [E],
-    cotangents: &'a [E],
+    grad_outputs: &'a [E],
 }
 
 /// The channels of a block of the weight.
@@ -217,7 +218,7 @@ struct AddUp<'a, E> {
     points: usize,
     round: Round<'a, E>,
     place: Place,
-    /// Elements of a point of the input and of the cotangent.
+    /// Elements of a point of the input and of the gradient of the output.
     steps: (usize, usize),
     /// Elements of their blocks.
     lens: (usize, usize),
@@ -230,7 +231,7 @@ impl<E: Element> Kernel for AddUp<'_, E> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { tiling, points, round, place, steps, lens, sums } = self;
-        let Round { first, count, inputs, cotangents } = round;
+        let Round { first, count, inputs, grad_outputs } = round;
         let step = apart(place.inputs * band::<E::Lane<S>>());
         for point in 0..points {
             // Both first channels are multiples of the size of their groups.
@@ -238,7 +239,7 @@ impl<E: Element> Kernel for AddUp<'_, E> {
                 (point * steps.0 + place.input * tiling.capacity(), point * steps.1 + place.output * tiling.capacity());
             let stretches = (0..count).map(|index| Stretch {
                 b: &inputs[index * lens.0 + at.0..],
-                a: &cotangents[index * lens.1 + at.1..],
+                a: &grad_outputs[index * lens.1 + at.1..],
                 depth: tiling.block(first + index).tiles(),
             });
             columns_by_band::<S, E>(stretches, INPUTS, &mut sums[point * step..], place.inputs);

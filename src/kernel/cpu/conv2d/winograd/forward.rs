@@ -1,7 +1,8 @@
-//! The convolution, and the gradient of the input, which is the convolution of the cotangent with the adjoint filter.
+//! The convolution, and the gradient of the input, which is the convolution of the gradient of the output with the
+//! adjoint filter.
 //!
-//! In rounds of as many blocks of tiles as fit in the last cache level: first every block is transformed, then each task
-//! takes a band of output channels, transforms its filters, multiplies, and transforms back.
+//! In rounds of as many blocks of tiles as fit in the last cache level: first every block is transformed, then each
+//! task takes a band of output channels, transforms its filters, multiplies, and transforms back.
 
 use std::marker::PhantomData;
 
@@ -12,9 +13,9 @@ use super::transform::{Input, Output, TransformFilter, TransformTiles, transform
 use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::registers::{MAX_BAND, apart, band, band_at, rows_by_band};
-use crate::kernel::cpu::scratch::{Buffer, with_kept};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -27,8 +28,8 @@ const BETWEEN: std::ops::RangeInclusive<usize> = (1 << 20)..=(6 << 20);
 /// Tasks below which the blocks of a round are split too.
 const TASKS: usize = 8;
 
-/// Blocks a thread from which on each task transforms a block and multiplies it by all filters, so that nothing that lies between
-/// leaves the second cache level, or its core.
+/// Blocks a thread from which on each task transforms a block and multiplies it by all filters, so that nothing that
+/// lies between leaves the second cache level, or its core.
 const BLOCKS: usize = 4;
 
 /// The transformed input of a block.
@@ -45,7 +46,7 @@ struct Shared<E> {
 
 /// The working memory of a task.
 #[derive(Debug, Default)]
-struct Scratch<E> {
+struct Workspace<E> {
     filter: Buffer<E>,
     turned: Buffer<E>,
     products: Buffer<E>,
@@ -84,7 +85,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let once = !whole && at_once == tiling.blocks() && share == at_once;
 
     let transform = |index: usize, to: &mut [E]| {
-        with_kept(|scratch: &mut Buffer<E>| {
+        with_kept(|workspace: &mut Buffer<E>| {
             let work = TransformTiles::<_, Input<C, M, P>, P, P> {
                 transform: PhantomData,
                 planes: problem.x,
@@ -94,13 +95,13 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 group: stride,
                 capacity: tiling.capacity(),
                 to,
-                scratch,
+                workspace,
             };
             dispatch_at(level, work);
         });
     };
     let multiply = |points: &[E], first: usize, filters: &[E], task: Task<'_, E>| {
-        with_kept(|scratch: &mut Scratch<E>| {
+        with_kept(|workspace: &mut Workspace<E>| {
             let scheme = PhantomData::<C>;
             let work = Multiply::<_, _, M, P> {
                 scheme,
@@ -112,7 +113,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 first,
                 start,
                 task,
-                scratch,
+                workspace,
             };
             dispatch_at(level, work);
         });
@@ -121,9 +122,9 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     with_kept(|Shared { points, filters }: &mut Shared<E>| {
         let filters = if once { &mut [] } else { filters.take(bands * filter_len) };
         each(filters.chunks_mut(filter_len).enumerate(), |(index, to)| {
-            with_kept(|scratch: &mut Buffer<E>| {
+            with_kept(|workspace: &mut Buffer<E>| {
                 let (scheme, filter, first) = (PhantomData::<C>, problem.filter, index * band);
-                dispatch_at(level, TransformFilter::<_, _, M, P> { scheme, filter, first, to, scratch });
+                dispatch_at(level, TransformFilter::<_, _, M, P> { scheme, filter, first, to, workspace });
             });
         });
         let filters = &*filters;
@@ -192,7 +193,7 @@ struct Multiply<'a, 'y, E, C, const M: usize, const P: usize> {
     first: usize,
     start: Start<'a, E>,
     task: Task<'y, E>,
-    scratch: &'a mut Scratch<E>,
+    workspace: &'a mut Workspace<E>,
 }
 
 impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Multiply<'_, '_, E, C, M, P> {
@@ -200,8 +201,8 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Mul
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { scheme, problem, tiling, stride, points, filters, first, start, task, scratch } = self;
-        let Scratch { filter, turned, products, pixels } = scratch;
+        let Self { scheme, problem, tiling, stride, points, filters, first, start, task, workspace } = self;
+        let Workspace { filter, turned, products, pixels } = workspace;
         let lanes = E::Lane::<S>::WIDTH;
         let band = band::<E::Lane<S>>();
         let (inputs, outputs, capacity) = (problem.filter.inputs, problem.filter.outputs, tiling.capacity());
@@ -217,7 +218,7 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Mul
                 filter: problem.filter,
                 first: first_channel,
                 to: &mut *to,
-                scratch: turned,
+                workspace: turned,
             };
             work.run::<S>();
             &*to

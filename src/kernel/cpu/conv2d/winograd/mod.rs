@@ -1,8 +1,8 @@
 //! Convolutions of 3x3 with stride one by minimal filtering (Winograd; Lavin and Gray 2016, arXiv:1509.09308).
 //!
 //! A tile of `M x M` output pixels takes `(M + 2)^2` multiplications for each pair of channels in the place of `9 M^2`:
-//! 2.25 times fewer with F(2x2), 4 times with F(4x4). What is saved is paid for by transforms of the input, the filter and
-//! the output, which cost per channel and not per pair of channels.
+//! 2.25 times fewer with F(2x2), 4 times with F(4x4). What is saved is paid for by transforms of the input, the filter
+//! and the output, which cost per channel and not per pair of channels.
 
 mod backward_weight;
 mod forward;
@@ -98,25 +98,25 @@ pub fn backward_input<E: Element>(
     tile: Tile,
     shape: &ConvShape,
     weight: &[E],
-    cotangent: &[E],
+    grad_output: &[E],
     start: Start<'_, E>,
     grad_x: &mut [E],
 ) {
     let filter = Filter { data: weight, outputs: shape.in_channels, inputs: shape.out_channels, adjoint: true };
     let (height, width) = (shape.out_height(), shape.out_width());
-    let x = Planes { data: cotangent, channels: shape.out_channels, height, width };
+    let x = Planes { data: grad_output, channels: shape.out_channels, height, width };
     let problem = Problem { batch: shape.batch, x, padding: 2 - shape.padding, filter };
     run(tile, &problem, start, grad_x);
 }
 
 /// See [`conv2d::backward_weight`](super::backward_weight()).
-pub fn backward_weight<E: Element>(tile: Tile, shape: &ConvShape, x: &[E], cotangent: &[E], grad_weight: &mut [E]) {
+pub fn backward_weight<E: Element>(tile: Tile, shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     let x = Planes { data: x, channels: shape.in_channels, height: shape.in_height, width: shape.in_width };
     let (height, width) = (shape.out_height(), shape.out_width());
-    let cotangent = Planes { data: cotangent, channels: shape.out_channels, height, width };
+    let grad_output = Planes { data: grad_output, channels: shape.out_channels, height, width };
     match tile {
-        Tile::Two => backward_weight::run::<E, F2, 2, 4>(shape.batch, x, shape.padding, cotangent, grad_weight),
-        Tile::Four => backward_weight::run::<E, F4, 4, 6>(shape.batch, x, shape.padding, cotangent, grad_weight),
+        Tile::Two => backward_weight::run::<E, F2, 2, 4>(shape.batch, x, shape.padding, grad_output, grad_weight),
+        Tile::Four => backward_weight::run::<E, F4, 4, 6>(shape.batch, x, shape.padding, grad_output, grad_weight),
     }
 }
 

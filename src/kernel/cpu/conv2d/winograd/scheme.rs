@@ -22,7 +22,7 @@ pub trait Scheme<const M: usize, const P: usize>: Copy + Send + Sync + 'static {
     /// `A^T m`.
     fn output<V: Real>(m: [V; P]) -> [V; M];
     /// `A y`, the adjoint of [`output`](Self::output).
-    fn cotangent<V: Real>(y: [V; M]) -> [V; P];
+    fn grad_output<V: Real>(y: [V; M]) -> [V; P];
     /// `G^T u`, the adjoint of [`filter`](Self::filter).
     fn filter_gradient<V: Real>(u: [V; P]) -> [V; 3];
 }
@@ -51,7 +51,7 @@ impl Scheme<2, 4> for F2 {
         [m0 + m1 + m2, m1 - m2 - m3]
     }
     #[inline(always)]
-    fn cotangent<V: Real>([y0, y1]: [V; 2]) -> [V; 4] {
+    fn grad_output<V: Real>([y0, y1]: [V; 2]) -> [V; 4] {
         [y0, y0 + y1, y0 - y1, -y1]
     }
     #[inline(always)]
@@ -97,7 +97,7 @@ impl Scheme<4, 6> for F4 {
         ]
     }
     #[inline(always)]
-    fn cotangent<V: Real>([y0, y1, y2, y3]: [V; 4]) -> [V; 6] {
+    fn grad_output<V: Real>([y0, y1, y2, y3]: [V; 4]) -> [V; 6] {
         let (two, four, eight) = (V::of(2.0), V::of(4.0), V::of(8.0));
         let (even, odd) = (y0 + y2, y1 + y3);
         let (even_2, odd_2) = (y2.mul_add(four, y0), y3.mul_add(eight, y1 * two));

@@ -32,26 +32,26 @@ fn shapes() -> impl Iterator<Item = ConvShape> {
 fn check<E: Element>(bound: f64) {
     for shape in shapes() {
         let (x, weight) = (values(shape.input_len(), 1), values(shape.weight_len(), 2));
-        let (bias, cotangent) = (values(shape.out_channels, 3), values(shape.output_len(), 4));
+        let (bias, grad_output) = (values(shape.out_channels, 3), values(shape.output_len(), 4));
         let mut want = vec![0.0; shape.output_len()];
         reference::forward(&shape, &x, &weight, &bias, &mut want);
         let mut want_x = vec![0.5; x.len()];
-        reference::backward_input(&shape, &weight, &cotangent, &mut want_x);
+        reference::backward_input(&shape, &weight, &grad_output, &mut want_x);
         let mut want_weight = vec![0.5; weight.len()];
-        reference::backward_weight(&shape, &x, &cotangent, &mut want_weight);
+        reference::backward_weight(&shape, &x, &grad_output, &mut want_weight);
         let (x, weight, bias): (Vec<E>, Vec<E>, Vec<E>) = (narrow(&x), narrow(&weight), narrow(&bias));
-        let cotangent: Vec<E> = narrow(&cotangent);
+        let grad_output: Vec<E> = narrow(&grad_output);
         for tile in [Tile::Two, Tile::Four] {
             let mut y = vec![E::nan(); want.len()];
             forward(tile, &shape, &x, &weight, Some(&bias), &mut y);
             let error = relative_l2(&y, &want);
             assert!(error < bound, "{tile:?} forward {error:e} {shape:?}");
             let mut grad_x = vec![E::of(0.5); x.len()];
-            backward_input(tile, &shape, &weight, &cotangent, Start::Add, &mut grad_x);
+            backward_input(tile, &shape, &weight, &grad_output, Start::Add, &mut grad_x);
             let error = relative_l2(&grad_x, &want_x);
             assert!(error < bound, "{tile:?} input {error:e} {shape:?}");
             let mut grad_weight = vec![E::of(0.5); weight.len()];
-            backward_weight(tile, &shape, &x, &cotangent, &mut grad_weight);
+            backward_weight(tile, &shape, &x, &grad_output, &mut grad_weight);
             let error = relative_l2(&grad_weight, &want_weight);
             assert!(error < bound, "{tile:?} weight {error:e} {shape:?}");
         }
@@ -83,13 +83,13 @@ fn the_choice_follows_the_work() {
 fn threads_what_tasks_they_choose_and_levels_do_not_change_a_bit() {
     for (shape, tile) in shapes().flat_map(|shape| [(shape, Tile::Two), (shape, Tile::Four)]) {
         let run = || {
-            let [x, weight, cotangent] =
+            let [x, weight, grad_output] =
                 [shape.input_len(), shape.weight_len(), shape.output_len()].map(|len| narrow(&values(len, len as u64)));
-            let (mut y, mut grad_x) = (vec![f32::NAN; cotangent.len()], vec![f32::NAN; x.len()]);
+            let (mut y, mut grad_x) = (vec![f32::NAN; grad_output.len()], vec![f32::NAN; x.len()]);
             let mut grad_weight = vec![0.25; weight.len()];
             forward(tile, &shape, &x, &weight, None, &mut y);
-            backward_input(tile, &shape, &weight, &cotangent, Start::Replace(None), &mut grad_x);
-            backward_weight(tile, &shape, &x, &cotangent, &mut grad_weight);
+            backward_input(tile, &shape, &weight, &grad_output, Start::Replace(None), &mut grad_x);
+            backward_weight(tile, &shape, &x, &grad_output, &mut grad_weight);
             [y, grad_x, grad_weight].concat().iter().map(|value: &f32| value.to_bits()).collect::<Vec<_>>()
         };
         // Eight threads share out a block's filters where one takes whole blocks.
@@ -110,11 +110,11 @@ fn rounds_of_weight_gradients_end_at_the_same_tiles_at_every_level() {
         stride: 1,
         padding: 1,
     };
-    let (x, cotangent): (Vec<f32>, Vec<f32>) =
+    let (x, grad_output): (Vec<f32>, Vec<f32>) =
         (narrow(&values(shape.input_len(), 1)), narrow(&values(shape.output_len(), 2)));
     same_everywhere(shape, || {
         let mut grad = vec![0.0; shape.weight_len()];
-        backward_weight(Tile::Four, &shape, &x, &cotangent, &mut grad);
+        backward_weight(Tile::Four, &shape, &x, &grad_output, &mut grad);
         bits(&grad)
     });
 }

@@ -4,8 +4,8 @@
 use std::marker::PhantomData;
 
 use crate::kernel::cpu::copy::{Strided, transpose_into};
-use crate::kernel::cpu::scratch::Buffer;
 use crate::kernel::cpu::simd::{Kernel, Lane, Real, Simd};
+use crate::kernel::cpu::workspace::Buffer;
 use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
 
@@ -43,8 +43,8 @@ squares! {
     FilterTaps: 3 => P by filter;
     /// [`Scheme::output`].
     Output: P => M by output;
-    /// [`Scheme::cotangent`].
-    Cotangent: M => P by cotangent;
+    /// [`Scheme::grad_output`].
+    Cotangent: M => P by grad_output;
     /// [`Scheme::filter_gradient`].
     FilterGradient: P => 3 by filter_gradient;
 }
@@ -93,8 +93,9 @@ pub struct Planes<'a, E> {
     pub width: usize,
 }
 
-/// Transforms the squares of a block of tiles: `to[point, group, tile, channel]` with `group` channels in a group, the ones
-/// that there are not being zero. A square of `I x I` pixels starts `padding` pixels before its tile of `side x side`.
+/// Transforms the squares of a block of tiles: `to[point, group, tile, channel]` with `group` channels in a group, the
+/// ones that there are not being zero. A square of `I x I` pixels starts `padding` pixels before its tile of
+/// `side x side`.
 pub struct TransformTiles<'a, E, T, const I: usize, const P: usize> {
     pub transform: PhantomData<T>,
     pub planes: Planes<'a, E>,
@@ -106,7 +107,7 @@ pub struct TransformTiles<'a, E, T, const I: usize, const P: usize> {
     /// Tiles that `to` has room for.
     pub capacity: usize,
     pub to: &'a mut [E],
-    pub scratch: &'a mut Buffer<E>,
+    pub workspace: &'a mut Buffer<E>,
 }
 
 impl<E: Element, T: Square<I, P>, const I: usize, const P: usize> Kernel for TransformTiles<'_, E, T, I, P> {
@@ -114,13 +115,13 @@ impl<E: Element, T: Square<I, P>, const I: usize, const P: usize> Kernel for Tra
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { planes, block, side, padding, group, capacity, to, scratch, .. } = self;
+        let Self { planes, block, side, padding, group, capacity, to, workspace, .. } = self;
         let Planes { data, channels, height, width } = planes;
         let lanes = E::Lane::<S>::WIDTH;
         let step = apart(channels.next_multiple_of(group) * capacity);
         let rows = block.pixel_rows(side, I, padding, height);
         let pixels = rows.len() * width;
-        let last = scratch.take(pixels * CHANNELS);
+        let last = workspace.take(pixels * CHANNELS);
         for image in 0..block.images {
             for first in (0..channels).step_by(CHANNELS) {
                 let present = CHANNELS.min(channels - first);
@@ -221,7 +222,7 @@ pub struct TransformFilter<'a, E, C, const M: usize, const P: usize> {
     pub filter: Filter<'a, E>,
     pub first: usize,
     pub to: &'a mut [E],
-    pub scratch: &'a mut Buffer<E>,
+    pub workspace: &'a mut Buffer<E>,
 }
 
 impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for TransformFilter<'_, E, C, M, P> {
@@ -229,11 +230,11 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { filter, first, to, scratch, .. } = self;
+        let Self { filter, first, to, workspace, .. } = self;
         let Filter { data, outputs, inputs, adjoint } = filter;
         let band = band::<E::Lane<S>>();
         let present = band.min(outputs - first);
-        let turned = scratch.take(CHANNELS * TAPS * band);
+        let turned = workspace.take(CHANNELS * TAPS * band);
         if present < band {
             turned.fill(E::zero());
         }

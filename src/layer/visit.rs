@@ -1,10 +1,10 @@
-//! A walk over the tensors and switches of a network, in forward order.
+//! A visit over the tensors and switches of a network, in forward order.
 //!
-//! dfdx's `TensorCollection` walks tensors; training also needs to know what each tensor is, whether it is trained, and
-//! to reach the switches (frozen or not, batch or running statistics, dropout on or off). Layers and containers
-//! implement [`Walk`]; optimizers, freezing, saving and counting are walkers.
+//! dfdx's `TensorCollection` visits tensors; training also needs to know what each tensor is, whether it is trained,
+//! and to reach the switches (frozen or not, batch or running statistics, dropout on or off). Layers and containers
+//! implement [`Visit`]; optimizers, freezing, saving and counting are visitors.
 //!
-//! The traits are object safe: a network is instantiated once, however many walkers there are.
+//! The traits are object safe: a network is instantiated once, however many visitors there are.
 
 use dfdx::nn::modules::Repeated;
 use dfdx::shapes::Unit;
@@ -12,7 +12,7 @@ use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
 use super::children;
-use super::outline::{Extent, LayerOutline};
+use super::layer_summary::{Extent, LayerSummary};
 use super::per_element::Site;
 use super::{BatchNormSwitches, DropoutState};
 use crate::activation::Definition;
@@ -20,7 +20,7 @@ use crate::error::Error;
 
 /// What a tensor is to its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum ParamKind {
     /// Weight of a convolution or a linear layer.
     Weight,
     /// Bias of a convolution or a linear layer.
@@ -39,39 +39,39 @@ pub enum Role {
     Hyperparameter,
 }
 
-impl Role {
+impl ParamKind {
     /// Whether an optimizer may ever change the tensor.
     pub fn is_parameter(self) -> bool {
-        !matches!(self, Role::RunningMean | Role::RunningVariance | Role::Hyperparameter)
+        !matches!(self, ParamKind::RunningMean | ParamKind::RunningVariance | ParamKind::Hyperparameter)
     }
 
     /// Whether weight decay applies: to the weights only, not to biases, batch norm or activations.
     pub fn decays(self) -> bool {
-        self == Role::Weight
+        self == ParamKind::Weight
     }
 }
 
-/// One tensor on the walk.
+/// One tensor of a visit.
 #[derive(Clone, Copy, Debug)]
-pub struct Slot<'a> {
+pub struct NamedTensor<'a> {
     /// Path from the root, with dots: `0.3.alpha`.
     pub path: &'a str,
     /// What it is.
-    pub role: Role,
+    pub kind: ParamKind,
     /// Whether it is trained: a parameter that is not frozen.
     pub trained: bool,
     /// Whether a training step moves it without a gradient: running statistics that are not frozen.
     pub updated: bool,
 }
 
-impl<'a> Slot<'a> {
-    fn new(path: &'a str, role: Role, frozen: bool) -> Self {
-        let statistics = matches!(role, Role::RunningMean | Role::RunningVariance);
-        Self { path, role, trained: role.is_parameter() && !frozen, updated: statistics && !frozen }
+impl<'a> NamedTensor<'a> {
+    fn new(path: &'a str, kind: ParamKind, frozen: bool) -> Self {
+        let statistics = matches!(kind, ParamKind::RunningMean | ParamKind::RunningVariance);
+        Self { path, kind, trained: kind.is_parameter() && !frozen, updated: statistics && !frozen }
     }
 }
 
-/// The switches of one layer on the walk.
+/// The switches of one layer of a visit.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Switches<'a> {
@@ -105,15 +105,15 @@ pub enum Switches<'a> {
 }
 
 /// Sees every tensor of a network.
-pub trait Walker<E: Unit, D: Storage<E>> {
+pub trait Visitor<E: Unit, D: Storage<E>> {
     /// One tensor.
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error>;
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error>;
 }
 
 /// Changes tensors and switches of a network.
-pub trait WalkerMut<E: Unit, D: Storage<E>> {
+pub trait VisitorMut<E: Unit, D: Storage<E>> {
     /// One tensor. Does nothing unless overridden.
-    fn tensor(&mut self, slot: Slot<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<E, D>) -> Result<(), Error> {
         let _ = (slot, tensor);
         Ok(())
     }
@@ -124,7 +124,7 @@ pub trait WalkerMut<E: Unit, D: Storage<E>> {
     }
 }
 
-/// Where a walk is.
+/// Where a visit is.
 #[derive(Clone, Debug, Default)]
 pub struct Path(String);
 
@@ -145,8 +145,8 @@ impl Path {
         result
     }
 
-    /// Goes one step down; the answer is for [`leave`](Self::leave). What [`step`](Self::step) is made of, for code that is
-    /// instantiated often.
+    /// Goes one step down; the answer is for [`leave`](Self::leave). What [`step`](Self::step) is made of, for code
+    /// that is instantiated often.
     pub(crate) fn enter(&mut self, name: &dyn std::fmt::Display) -> usize {
         use std::fmt::Write;
         let here = self.0.len();
@@ -163,27 +163,32 @@ impl Path {
     }
 }
 
-/// A module whose tensors, switches and layers can be walked in forward order; of a residual block first the main branch,
-/// then the shortcut.
+/// A module whose tensors, switches and layers can be visited in forward order; of a residual block first the main
+/// branch, then the shortcut.
 #[diagnostic::on_unimplemented(note = "of more than 6 layers: `pvlu::sequential!`; of dfdx: `pvlu::layer::FromDfdx`")]
-pub trait Walk<E: Unit, D: Storage<E>> {
+pub trait Visit<E: Unit, D: Storage<E>> {
     /// Shows every tensor.
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error>;
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error>;
     /// Hands out every tensor and switch for changing.
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error>;
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error>;
     /// Shows every layer with the sizes that an image of size `input` has before and after it; returns the last.
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error>;
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error>;
 }
 
-/// Shows one tensor of a layer: the body that every [`Walk::walk`] of a layer is made of.
+/// Shows one tensor of a layer: the body that every [`Visit::visit`] of a layer is made of.
 pub(crate) fn show<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    walker: &mut dyn Walker<E, D>,
-    (name, role, frozen): (&str, Role, bool),
+    visitor: &mut dyn Visitor<E, D>,
+    (name, kind, frozen): (&str, ParamKind, bool),
     tensor: &dyn AnyTensor<E, D>,
 ) -> Result<(), Error> {
     let here = path.enter(&name);
-    let result = walker.tensor(Slot::new(path.as_str(), role, frozen), tensor);
+    let result = visitor.tensor(NamedTensor::new(path.as_str(), kind, frozen), tensor);
     path.leave(here);
     result
 }
@@ -191,121 +196,127 @@ pub(crate) fn show<E: Unit, D: Storage<E>>(
 /// As [`show`], for changing.
 pub(crate) fn hand_out<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    walker: &mut dyn WalkerMut<E, D>,
-    (name, role, frozen): (&str, Role, bool),
+    visitor: &mut dyn VisitorMut<E, D>,
+    (name, kind, frozen): (&str, ParamKind, bool),
     tensor: &mut dyn AnyTensor<E, D>,
 ) -> Result<(), Error> {
     let here = path.enter(&name);
-    let result = walker.tensor(Slot::new(path.as_str(), role, frozen), tensor);
+    let result = visitor.tensor(NamedTensor::new(path.as_str(), kind, frozen), tensor);
     path.leave(here);
     result
 }
 
-/// Layers without tensors or switches, each with what it makes of an [`Extent`]: a kind of layer and the extent after it.
-macro_rules! nothing_to_walk {
-    ($([$($generics:tt)*] $layer:ty, $outline:expr);* $(;)?) => {$(
-        impl<E: ::dfdx::shapes::Unit, D: ::dfdx::tensor::Storage<E>, $($generics)*> $crate::layer::Walk<E, D> for $layer {
-            fn walk(
+/// Layers without tensors or switches, each with what it makes of an [`Extent`]: a kind of layer and the extent after
+/// it.
+macro_rules! nothing_to_visit {
+    ($([$($generics:tt)*] $layer:ty, $summary:expr);* $(;)?) => {$(
+        impl<E: ::dfdx::shapes::Unit, D: ::dfdx::tensor::Storage<E>, $($generics)*> $crate::layer::Visit<E, D> for $layer {
+            fn visit(
                 &self,
                 _: &mut $crate::layer::Path,
-                _: &mut dyn $crate::layer::Walker<E, D>,
+                _: &mut dyn $crate::layer::Visitor<E, D>,
             ) -> Result<(), $crate::error::Error> {
                 Ok(())
             }
-            fn walk_mut(
+            fn visit_mut(
                 &mut self,
                 _: &mut $crate::layer::Path,
-                _: &mut dyn $crate::layer::WalkerMut<E, D>,
+                _: &mut dyn $crate::layer::VisitorMut<E, D>,
             ) -> Result<(), $crate::error::Error> {
                 Ok(())
             }
-            fn outline(
+            fn summarize(
                 &self,
                 path: &mut $crate::layer::Path,
                 input: $crate::layer::Extent,
-                show: &mut dyn FnMut($crate::layer::LayerOutline<'_>),
+                show: &mut dyn FnMut($crate::layer::LayerSummary<'_>),
             ) -> Result<$crate::layer::Extent, $crate::error::Error> {
                 let (kind, output): ($crate::layer::LayerKind, Result<$crate::layer::Extent, $crate::error::Error>) =
-                    $outline(input);
+                    $summary(input);
                 let output = output?;
-                show($crate::layer::LayerOutline { path: path.as_str(), kind, input, output });
+                show($crate::layer::LayerSummary { path: path.as_str(), kind, input, output });
                 Ok(output)
             }
         }
     )*};
 }
-pub(crate) use nothing_to_walk;
+pub(crate) use nothing_to_visit;
 
 /// Containers with fields that run one after the other.
-macro_rules! walk_fields {
+macro_rules! visit_fields_of {
     ([$($generics:tt)*] $container:ty, $($field:tt: $module:ident),+) => {
-        impl<E: Unit, D: Storage<E>, $($generics)*> Walk<E, D> for $container {
-            fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
-                children::walk(path, walker, &[$((stringify!($field), &self.$field)),+])
+        impl<E: Unit, D: Storage<E>, $($generics)*> Visit<E, D> for $container {
+            fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
+                children::visit(path, visitor, &[$((stringify!($field), &self.$field)),+])
             }
-            fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
-                children::walk_mut(path, walker, &mut [$((stringify!($field), &mut self.$field)),+])
+            fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
+                children::visit_mut(path, visitor, &mut [$((stringify!($field), &mut self.$field)),+])
             }
-            fn outline(
+            fn summarize(
                 &self,
                 path: &mut Path,
                 input: Extent,
-                show: &mut dyn FnMut(LayerOutline<'_>),
+                show: &mut dyn FnMut(LayerSummary<'_>),
             ) -> Result<Extent, Error> {
-                children::outline(path, input, show, &[$((stringify!($field), &self.$field)),+])
+                children::summarize(path, input, show, &[$((stringify!($field), &self.$field)),+])
             }
         }
     };
 }
-impl<E: Unit, D: Storage<E>> Walk<E, D> for () {
-    fn walk(&self, _: &mut Path, _: &mut dyn Walker<E, D>) -> Result<(), Error> {
+impl<E: Unit, D: Storage<E>> Visit<E, D> for () {
+    fn visit(&self, _: &mut Path, _: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         Ok(())
     }
-    fn walk_mut(&mut self, _: &mut Path, _: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+    fn visit_mut(&mut self, _: &mut Path, _: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         Ok(())
     }
-    fn outline(&self, _: &mut Path, input: Extent, _: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(&self, _: &mut Path, input: Extent, _: &mut dyn FnMut(LayerSummary<'_>)) -> Result<Extent, Error> {
         Ok(input)
     }
 }
 
-walk_fields!([A: Walk<E, D>] (A,), 0: A);
-walk_fields!([A: Walk<E, D>, B: Walk<E, D>] (A, B), 0: A, 1: B);
-walk_fields!([A: Walk<E, D>, B: Walk<E, D>, C: Walk<E, D>] (A, B, C), 0: A, 1: B, 2: C);
-walk_fields!(
-    [A: Walk<E, D>, B: Walk<E, D>, C: Walk<E, D>, F: Walk<E, D>] (A, B, C, F), 0: A, 1: B, 2: C, 3: F
+visit_fields_of!([A: Visit<E, D>] (A,), 0: A);
+visit_fields_of!([A: Visit<E, D>, B: Visit<E, D>] (A, B), 0: A, 1: B);
+visit_fields_of!([A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>] (A, B, C), 0: A, 1: B, 2: C);
+visit_fields_of!(
+    [A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>, F: Visit<E, D>] (A, B, C, F), 0: A, 1: B, 2: C, 3: F
 );
-walk_fields!(
-    [A: Walk<E, D>, B: Walk<E, D>, C: Walk<E, D>, F: Walk<E, D>, G: Walk<E, D>]
+visit_fields_of!(
+    [A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>, F: Visit<E, D>, G: Visit<E, D>]
     (A, B, C, F, G), 0: A, 1: B, 2: C, 3: F, 4: G
 );
-walk_fields!(
-    [A: Walk<E, D>, B: Walk<E, D>, C: Walk<E, D>, F: Walk<E, D>, G: Walk<E, D>, H: Walk<E, D>]
+visit_fields_of!(
+    [A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>, F: Visit<E, D>, G: Visit<E, D>, H: Visit<E, D>]
     (A, B, C, F, G, H), 0: A, 1: B, 2: C, 3: F, 4: G, 5: H
 );
 
-impl<E: Unit, D: Storage<E>, A: Walk<E, D>, const N: usize> Walk<E, D> for Repeated<A, N> {
-    fn walk(&self, path: &mut Path, walker: &mut dyn Walker<E, D>) -> Result<(), Error> {
+impl<E: Unit, D: Storage<E>, A: Visit<E, D>, const N: usize> Visit<E, D> for Repeated<A, N> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         for (i, module) in self.modules.iter().enumerate() {
             let here = path.enter(&i);
-            module.walk(path, walker)?;
+            module.visit(path, visitor)?;
             path.leave(here);
         }
         Ok(())
     }
-    fn walk_mut(&mut self, path: &mut Path, walker: &mut dyn WalkerMut<E, D>) -> Result<(), Error> {
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         for (i, module) in self.modules.iter_mut().enumerate() {
             let here = path.enter(&i);
-            module.walk_mut(path, walker)?;
+            module.visit_mut(path, visitor)?;
             path.leave(here);
         }
         Ok(())
     }
-    fn outline(&self, path: &mut Path, input: Extent, show: &mut dyn FnMut(LayerOutline<'_>)) -> Result<Extent, Error> {
+    fn summarize(
+        &self,
+        path: &mut Path,
+        input: Extent,
+        show: &mut dyn FnMut(LayerSummary<'_>),
+    ) -> Result<Extent, Error> {
         let mut extent = input;
         for (i, module) in self.modules.iter().enumerate() {
             let here = path.enter(&i);
-            extent = module.outline(path, extent, show)?;
+            extent = module.summarize(path, extent, show)?;
             path.leave(here);
         }
         Ok(extent)

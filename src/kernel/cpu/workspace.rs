@@ -25,13 +25,13 @@ impl<E: Element> Buffer<E> {
 
 /// The buffers of one task.
 #[derive(Debug, Default)]
-pub struct Scratch<E> {
+pub struct Workspace<E> {
     /// The unfolded input.
     pub patches: Buffer<E>,
     /// A product before it is scattered.
     pub product: Buffer<E>,
-    /// A gathered or transposed cotangent.
-    pub cotangent: Buffer<E>,
+    /// A gathered or transposed gradient of the output.
+    pub grad_output: Buffer<E>,
 }
 
 thread_local! {
@@ -44,7 +44,7 @@ thread_local! {
 ///
 /// A fresh allocation of a few megabytes costs a page fault every 4 KiB, which takes
 /// as long as the product of a small tile. The memory kept is that of the largest
-/// tile ([`Scratch`]) and of the largest weight ([`Buffer`]) so far.
+/// tile ([`Workspace`]) and of the largest weight ([`Buffer`]) so far.
 pub fn with_kept<T: Default + 'static, R>(work: impl FnOnce(&mut T) -> R) -> R {
     let idle = IDLE.with_borrow_mut(|idle| {
         let place = idle.iter().position(|kept| kept.is::<T>())?;
@@ -65,11 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scratch_is_kept_by_type_and_safe_to_nest() {
-        let place = |scratch: &mut Scratch<f32>| scratch.patches.take(1000).as_ptr() as usize;
+    fn workspace_is_kept_by_type_and_safe_to_nest() {
+        let place = |workspace: &mut Workspace<f32>| workspace.patches.take(1000).as_ptr() as usize;
         let first = with_kept(place);
-        with_kept(|scratch: &mut Scratch<f64>| assert_eq!(scratch.patches.take(3).len(), 3));
-        let (outer, inner) = with_kept(|outer: &mut Scratch<f32>| {
+        with_kept(|workspace: &mut Workspace<f64>| assert_eq!(workspace.patches.take(3).len(), 3));
+        let (outer, inner) = with_kept(|outer: &mut Workspace<f32>| {
             let inner = with_kept(place);
             (place(outer), inner)
         });

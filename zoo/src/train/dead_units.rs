@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use pvlu::layer::{Extent, LayerKind, LayerOutline, Mode, Path};
-use pvlu::liveness::watch;
+use pvlu::dead_units::watch;
+use pvlu::layer::{Extent, LayerKind, LayerSummary, Mode, Path};
 
 use super::TrainError;
 use super::mode::in_mode;
@@ -12,41 +12,41 @@ use crate::model::Model;
 
 /// The channels of one layer of activations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LayerLiveness {
+pub struct LayerDeadUnits {
     /// Path of the layer.
     pub path: String,
     /// By channel, whether it gave anything but zero.
     pub alive: Vec<bool>,
 }
 
-impl LayerLiveness {
+impl LayerDeadUnits {
     /// Channels that gave nothing but zero.
     pub fn dead(&self) -> usize {
         self.alive.iter().filter(|alive| !**alive).count()
     }
 }
 
-/// Runs a model in [`Mode::Eval`] over every image that a loader gives, and returns its activations in forward order. `None` if
-/// `interrupted` said so.
+/// Runs a model in [`Mode::Eval`] over every image that a loader gives, and returns its activations in forward order.
+/// `None` if `interrupted` said so.
 ///
 /// # Errors
 ///
 /// An image that cannot be read, whatever the model gives, and [`TrainError::Unseen`] of a model that computes where
 /// [`watch`] does not see it.
-pub fn liveness(
+pub fn dead_units(
     model: &mut dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-) -> Result<Option<Vec<LayerLiveness>>, TrainError> {
+) -> Result<Option<Vec<LayerDeadUnits>>, TrainError> {
     in_mode(model, Mode::Eval, |model| watched(model, loader, interrupted))
 }
 
-/// As [`liveness`], in the mode that the model is in.
+/// As [`dead_units`], in the mode that the model is in.
 fn watched(
     model: &dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-) -> Result<Option<Vec<LayerLiveness>>, TrainError> {
+) -> Result<Option<Vec<LayerDeadUnits>>, TrainError> {
     let mut layers = activations(model)?;
     for batch in loader.epoch(0) {
         if interrupted().is_break() {
@@ -65,15 +65,15 @@ fn watched(
 }
 
 /// The activations of a network in forward order, with all channels dead.
-fn activations(model: &dyn Model) -> Result<Vec<LayerLiveness>, TrainError> {
+fn activations(model: &dyn Model) -> Result<Vec<LayerDeadUnits>, TrainError> {
     let (height, width) = model.image();
     let mut layers = Vec::new();
-    let mut find = |layer: LayerOutline<'_>| {
+    let mut find = |layer: LayerSummary<'_>| {
         if let LayerKind::Activation { .. } = layer.kind {
-            layers.push(LayerLiveness { path: layer.path.to_owned(), alive: vec![false; layer.output.channels()] });
+            layers.push(LayerDeadUnits { path: layer.path.to_owned(), alive: vec![false; layer.output.channels()] });
         }
     };
-    model.net().outline(&mut Path::root(), Extent::image(model.channels(), height, width), &mut find)?;
+    model.net().summarize(&mut Path::root(), Extent::image(model.channels(), height, width), &mut find)?;
     Ok(layers)
 }
 
@@ -95,8 +95,8 @@ mod tests {
         Loader::new(Arc::new(train), LoaderConfig::evaluation(4, normalization)).unwrap()
     }
 
-    fn run(model: &mut dyn Model) -> Vec<LayerLiveness> {
-        liveness(model, &loader(), &mut || ControlFlow::Continue(())).unwrap().unwrap()
+    fn run(model: &mut dyn Model) -> Vec<LayerDeadUnits> {
+        dead_units(model, &loader(), &mut || ControlFlow::Continue(())).unwrap().unwrap()
     }
 
     #[test]
@@ -105,9 +105,9 @@ mod tests {
             [("cifar_resnet20", Relu::NAME), ("cifar_resnet20", Pvlu::NAME), ("sequential6conv", Relu::NAME)]
         {
             let mut model = build(name, activation, 10, 1).unwrap();
-            // Every layer is seen under its own number of channels: the order is that of the outline.
+            // Every layer is seen under its own number of channels: the order is that of the summary.
             let layers = run(model.as_mut());
-            let before: usize = layers.iter().map(LayerLiveness::dead).sum();
+            let before: usize = layers.iter().map(LayerDeadUnits::dead).sum();
             let channels: usize = layers.iter().map(|layer| layer.alive.len()).sum();
             assert!(before < channels / 4, "{name} {before} of {channels}");
             // Zeros in the place of everything: no channel gives anything, but what a bias gives, which are zeros too.
@@ -146,7 +146,7 @@ mod tests {
             batches += 1;
             if batches > 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        assert_eq!(liveness(model.as_mut(), &loader(), &mut stop).unwrap(), None);
+        assert_eq!(dead_units(model.as_mut(), &loader(), &mut stop).unwrap(), None);
         assert_eq!(batches, 2);
     }
 }

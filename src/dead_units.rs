@@ -3,15 +3,15 @@
 use std::cell::RefCell;
 
 use crate::kernel::Element;
-use crate::kernel::cpu::Layout;
+use crate::kernel::cpu::ChannelsLayout;
 
 thread_local! {
     /// What was seen since [`watch`] began; `None` outside of it.
     static SEEN: RefCell<Option<Vec<Vec<bool>>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, and returns with its result what the activations gave that it applied on this thread: for each application, in
-/// order, whether each channel had an element other than zero. NaN is alive.
+/// Runs `work`, and returns with its result what the activations gave that it applied on this thread: for each
+/// application, in order, whether each channel had an element other than zero. NaN is alive.
 pub fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Vec<bool>>) {
     let outer = SEEN.with_borrow_mut(|seen| seen.replace(Vec::new()));
     let result = work();
@@ -34,10 +34,10 @@ pub fn seen_elsewhere(layers: Vec<Vec<bool>>) {
 }
 
 /// Notes the output of an activation, if somebody watches.
-pub(crate) fn note<E: Element>(layout: Layout, output: &[E]) {
+pub(crate) fn note<E: Element>(layout: ChannelsLayout, output: &[E]) {
     SEEN.with_borrow_mut(|seen| {
         let Some(seen) = seen else { return };
-        let Layout { channels, inner, .. } = layout;
+        let ChannelsLayout { channels, inner, .. } = layout;
         let mut alive = vec![false; channels];
         if inner > 0 && channels > 0 {
             let planes = output.chunks_exact(inner).zip((0..channels).cycle());
@@ -64,7 +64,8 @@ mod tests {
     fn channels_that_give_zero_everywhere_are_dead() {
         let device = Cpu::default();
         let net = device.build_module::<(Act<Relu, 3>, Act<Pvlu, 3>), f32>();
-        // Two images of three channels of two pixels: the first channel is positive once, the second never, the third is NaN.
+        // Two images of three channels of two pixels: the first channel is positive once, the second never, the third
+        // is NaN.
         let values = vec![-1.0, -2.0, -3.0, -1.0, -1.0, -1.0, -1.0, 4.0, -1.0, -0.0, f32::NAN, -1.0];
         let images: Tensor<(usize, Const<3>, usize, usize), f32, Cpu> =
             device.tensor_from_vec(values, (2, Const, 1, 2));

@@ -173,7 +173,7 @@ impl std::fmt::Display for LayerKind {
 
 /// One layer.
 #[derive(Clone, Copy, Debug)]
-pub struct LayerOutline<'a> {
+pub struct LayerSummary<'a> {
     /// Path from the root, with dots.
     pub path: &'a str,
     /// What it does.
@@ -184,7 +184,7 @@ pub struct LayerOutline<'a> {
     pub output: Extent,
 }
 
-impl LayerOutline<'_> {
+impl LayerSummary<'_> {
     /// Multiplications with a subsequent addition, for one image: of convolutions and linear layers, as papers count.
     pub fn multiply_adds(&self) -> u64 {
         let wide = |n: usize| n as u64;
