@@ -7,14 +7,14 @@
 
 use std::path::Path;
 
-use pvlu_zoo_cli::digest;
-use pvlu_zoo_cli::error::CliError;
-use pvlu_zoo_cli::figure::records::Records;
-use pvlu_zoo_cli::figure::{Drawing, Figure};
-use pvlu_zoo_cli::page;
-use pvlu_zoo_cli::paper;
-use pvlu_zoo_cli::report;
-use pvlu_zoo_cli::runs::record::Record;
+use pvlu_zoo_cli::common::digest;
+use pvlu_zoo_cli::common::error::CliError;
+use pvlu_zoo_cli::reproduce::figure::records::Records;
+use pvlu_zoo_cli::reproduce::figure::{Drawing, Figure};
+use pvlu_zoo_cli::reproduce::protocol::paper;
+use pvlu_zoo_cli::reproduce::report;
+use pvlu_zoo_cli::reproduce::results;
+use pvlu_zoo_cli::reproduce::runs::record::Record;
 
 use crate::readers::{MESSAGE, measured};
 
@@ -47,7 +47,7 @@ fn parsed(bytes: &[u8]) {
     let out = Path::new("out");
     let table = record.config.get("table").to_owned();
     // What was accepted can be written, nowhere else than in the folder, and the table is read again.
-    let (made, memory) = measured(|| report::make(&table, &[record.clone(), record.clone()], out).unwrap());
+    let (made, memory) = measured(|| results::make(&table, &[record.clone(), record.clone()], out).unwrap());
     assert!(memory.peak <= justified(2 * bytes.len()), "{} bytes for a table of {}", memory.peak, bytes.len());
     for name in [record.config.stem(), table] {
         assert!(!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)));
@@ -67,7 +67,7 @@ pub fn report(input: &[u8]) {
     let figures = Figure::all();
     let which = usize::from(*which) % (figures.len() + 2);
     let text = |csv, json| {
-        let (written, memory) = measured(|| page::of_table(paper::ALL[0], csv, json));
+        let (written, memory) = measured(|| report::of_table(paper::ALL[0], csv, json));
         assert!(memory.peak <= justified(bytes.len()), "{} bytes for a page on {}", memory.peak, bytes.len());
         // Nothing of the file is HTML.
         assert!(written.as_ref().is_ok_and(|[page, _]| page.matches("<script").count() == 0) || written.is_err());

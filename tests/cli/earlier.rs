@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use pvlu_zoo_cli::runs::config::Config;
-use pvlu_zoo_cli::runs::record::Record;
+use pvlu_zoo_cli::reproduce::runs::config::Config;
+use pvlu_zoo_cli::reproduce::runs::record::Record;
 
 use crate::support::{Csv, Place};
 

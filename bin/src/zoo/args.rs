@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
-use crate::formula::HELP;
+use crate::common::formula::HELP;
 
 /// The models of the zoo: what they are, what they answer, and fine-tuning them.
 #[derive(Debug, Parser)]

@@ -16,11 +16,11 @@ use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::device::placed;
-use crate::error::CliError;
-use crate::interrupt;
-use crate::memory::check_batch;
-use crate::output::{print, print_json};
+use crate::common::device::placed;
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::memory::check_batch;
+use crate::common::output::{print, print_json};
 
 /// What a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

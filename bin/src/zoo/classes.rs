@@ -7,7 +7,7 @@ use pvlu_zoo::labels::{self, LabelSet};
 use pvlu_zoo::text;
 use pvlu_zoo::transfer::in_head;
 
-use crate::error::CliError;
+use crate::common::error::CliError;
 
 /// Names that an error lists.
 const SHOWN: usize = 5;

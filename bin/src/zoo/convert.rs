@@ -4,10 +4,11 @@ use pvlu_zoo::checkpoint::{Notes, Wanted, write_model};
 use pvlu_zoo::labels;
 
 use super::args::ConvertArgs;
-use super::prepare::{choice, open, preprocessing};
+use super::prepare::open;
 use super::targets::Target;
-use crate::error::CliError;
-use crate::output::{note, print};
+use crate::common::error::CliError;
+use crate::common::output::{note, print};
+use crate::common::preprocessing::{choice, preprocessing};
 
 /// Reads a file of weights of any source and writes it under the names of another.
 pub fn run(args: &ConvertArgs) -> Result<(), CliError> {

@@ -9,10 +9,10 @@ use serde_json::json;
 use super::args::EvalArgs;
 use super::classes::Order;
 use super::data::EvaluationSet;
-use crate::error::CliError;
-use crate::interrupt;
-use crate::memory::check_batch;
-use crate::output::{note, print, print_json};
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::memory::check_batch;
+use crate::common::output::{note, print, print_json};
 
 /// Measures the accuracy of a model.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {

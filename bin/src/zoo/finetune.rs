@@ -14,15 +14,15 @@ use serde_json::json;
 use super::args::{FinetuneArgs, ModelArgs, Part};
 use super::best::Reached;
 use super::classes::Order;
-use super::data::Images;
+use super::images::Images;
 use super::keep::keep;
 use super::targets::Target;
 use super::trained_on::TrainedOn;
 use super::tune::{Session, Tuned};
-use crate::error::CliError;
-use crate::memory::check_batch;
-use crate::output::{print, print_json};
-use crate::progress::Progress;
+use crate::common::error::CliError;
+use crate::common::memory::check_batch;
+use crate::common::output::{print, print_json};
+use crate::common::progress::Progress;
 
 /// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {

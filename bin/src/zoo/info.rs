@@ -7,8 +7,8 @@ use pvlu_zoo::registry::{self, ModelEntry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 
 use super::args::InfoArgs;
-use crate::error::CliError;
-use crate::output::{print, print_json};
+use crate::common::error::CliError;
+use crate::common::output::{print, print_json};
 
 /// Prints a row for each model: name, sizes of images, what it is. All but the last are without spaces, so
 /// that programs can read them; what follows an empty line explains.

@@ -8,8 +8,8 @@ use pvlu_zoo::atomic;
 use pvlu_zoo::weights::Writer;
 
 use super::targets::Target;
-use crate::error::CliError;
-use crate::output::new_folder;
+use crate::common::error::CliError;
+use crate::common::output::new_folder;
 
 /// Writes a file up to its name.
 pub type Save<'a> = &'a dyn Fn(&Path) -> Result<Writer, CliError>;

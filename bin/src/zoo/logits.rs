@@ -9,8 +9,8 @@ use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 use super::args::LogitsArgs;
 use super::keep::keep;
 use super::targets::Target;
-use crate::error::CliError;
-use crate::interrupt;
+use crate::common::error::CliError;
+use crate::common::interrupt;
 
 /// Elements of images that are run at once.
 const AT_ONCE: usize = 1 << 22;

@@ -8,6 +8,7 @@ mod convert;
 mod data;
 mod eval;
 mod finetune;
+mod images;
 mod info;
 mod keep;
 mod logits;
@@ -17,17 +18,19 @@ mod targets;
 mod trained_on;
 mod tune;
 
+#[doc(hidden)]
 pub use args::Zoo;
-pub(crate) use prepare::preprocessing;
 
 use std::process::ExitCode;
 
 use args::Command;
 use pvlu_zoo::registry::Registry;
 
-use crate::error::CliError;
-use crate::threads::start_threads;
-use crate::{command, device, interrupt};
+use crate::common::command;
+use crate::common::device;
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::threads::start_threads;
 
 /// The whole program `zoo`, with the models and activations of a registry.
 pub fn main(registry: Registry) -> ExitCode {

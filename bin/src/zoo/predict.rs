@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::args::PredictArgs;
 use super::classes;
-use super::prepare::{choice, preprocessing};
-use crate::error::CliError;
-use crate::interrupt;
-use crate::output::{note, note_error, print, print_json};
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::output::{note, note_error, print, print_json};
+use crate::common::preprocessing::{choice, preprocessing};
 
 /// Classes that are named for each image.
 const TOP: usize = 5;

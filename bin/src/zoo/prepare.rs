@@ -1,18 +1,13 @@
-//! What commands share: opening a model, and how it wants its images.
+//! Opening the model that a command is about.
 
 use std::path::Path;
 
 use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Wanted};
-use pvlu_zoo::image::Preprocessing;
-use pvlu_zoo::labels::LabelSet;
-use pvlu_zoo::metadata;
-use pvlu_zoo::registry::ModelEntry;
-use pvlu_zoo::text::{path, quoted};
-use pvlu_zoo::weights::{Source, WeightsError};
+use pvlu_zoo::weights::WeightsError;
 
 use super::args::ModelArgs;
-use crate::device::placed;
-use crate::error::CliError;
+use crate::common::device::placed;
+use crate::common::error::CliError;
 
 impl ModelArgs {
     /// Opens the model for images of this size; `fresh_head` is the seed of a head that the file does not have.
@@ -38,80 +33,4 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Opened, CliError> {
         CheckpointError::Weights(WeightsError::NotFinite { .. }) => CliError::NotFinite { source },
         source => source.into(),
     })
-}
-
-/// How a model wants its images: as its file says, else as the publisher of such a file does.
-pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Result<Preprocessing, CliError> {
-    if let Some(text) = &opened.description.preprocessing {
-        let wrong = |error| CliError::Usage(format!("{}: preprocessing {}: {error}", path(weights), quoted(text)));
-        return text.parse().map_err(wrong);
-    }
-    Ok(usual(opened.entry, opened.report.source, labels))
-}
-
-/// What to tell a user whose file does not say how it wants its images, where that of published weights of the model
-/// differs: which is taken.
-pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Option<String> {
-    if opened.description.preprocessing.is_some() {
-        return None;
-    }
-    let published = published(opened.entry, opened.report.source, labels);
-    let (first, rest) = published.split_first()?;
-    let mut others: Vec<&metadata::Weights> = Vec::new();
-    for other in rest {
-        if std::iter::once(first).chain(&others).all(|known| known.preprocessing != other.preprocessing) {
-            others.push(other);
-        }
-    }
-    let recipe = |weights: &&metadata::Weights| format!("{} of {}", weights.preprocessing, weights.place);
-    let others: Vec<String> = others.iter().map(recipe).collect();
-    (!others.is_empty()).then(|| {
-        format!(
-            "note: {} does not say how it wants its images: taken is {}; {} has other weights that want {}",
-            weights.display(),
-            recipe(first),
-            opened.entry.name,
-            others.join(", or ")
-        )
-    })
-}
-
-/// The preprocessing of the publisher of such a file; if there are several, of the first.
-fn usual(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Preprocessing {
-    let Some(card) = entry.card() else { return Preprocessing::TORCHVISION };
-    published(entry, source, labels).first().map_or(card.preprocessing, |weights| weights.preprocessing)
-}
-
-/// Published weights that a file may be a copy of: those with these classes, if there are such.
-fn published(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
-    let weights = entry.card().map_or(&[][..], |card| card.weights);
-    // Keras' files want their images otherwise than torch's of the same model.
-    let of_source = weights.iter().filter(|weights| (weights.source == Source::Keras) == (source == Source::Keras));
-    let fits = |weights: &&metadata::Weights| labels.is_some_and(|labels| weights.labels == labels);
-    let fitting: Vec<_> = of_source.clone().filter(fits).collect();
-    if fitting.is_empty() { of_source.collect() } else { fitting }
-}
-
-#[cfg(test)]
-mod tests {
-    use pvlu_zoo::registry::find;
-
-    use super::*;
-
-    fn usual(model: &str, source: Source, labels: Option<LabelSet>) -> Preprocessing {
-        super::usual(find(model).unwrap(), source, labels)
-    }
-
-    #[test]
-    fn a_file_of_keras_wants_its_images_as_keras_does() {
-        for labels in [None, Some(LabelSet::ImageNet), Some(LabelSet::Cifar10)] {
-            assert_eq!(usual("vgg16", Source::Keras, labels), Preprocessing::KERAS_CAFFE);
-            assert_eq!(usual("vgg16", Source::Timm, labels), Preprocessing::TORCHVISION);
-            assert_eq!(usual("resnet50", Source::Native, labels), Preprocessing::KERAS_CAFFE);
-            assert_eq!(usual("resnet50v2", Source::Keras, labels), Preprocessing::KERAS_TF);
-        }
-        let [ten, hundred] = [LabelSet::Cifar10, LabelSet::Cifar100]
-            .map(|labels| usual("cifar_resnet56_b", Source::Torchvision, Some(labels)).mean());
-        assert_eq!([ten[0], hundred[0]], [0.4914, 0.507]);
-    }
 }

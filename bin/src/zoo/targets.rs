@@ -6,8 +6,8 @@ use std::path::Path;
 
 use pvlu_zoo::weights::{WeightsError, Writer};
 
-use crate::error::CliError;
-use crate::output::{write_in_folder, write_probe};
+use crate::common::error::CliError;
+use crate::common::output::{write_in_folder, write_probe};
 
 /// A file that a command may write.
 #[derive(Debug)]

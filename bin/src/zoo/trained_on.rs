@@ -10,9 +10,9 @@ use pvlu_zoo::data::{FolderParts, ImageFolder};
 use serde_json::{Value, json};
 
 use super::args::DataName;
-use super::data::Images;
-use crate::digest;
-use crate::error::CliError;
+use super::images::Images;
+use crate::common::digest;
+use crate::common::error::CliError;
 
 /// Training images of which the contents are noted.
 const SAMPLED: usize = 128;

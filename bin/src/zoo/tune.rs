@@ -13,10 +13,10 @@ use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 
 use super::args::{FinetuneArgs, ScheduleName};
 use super::best::{Phase, Reached};
-use super::data::Images;
-use crate::error::CliError;
-use crate::interrupt;
-use crate::progress::Progress;
+use super::images::Images;
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::progress::Progress;
 
 /// Augmentation shifts images by this share of their side, at most: 4 pixels of 32.
 const SHIFT: usize = 8;

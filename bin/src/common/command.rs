@@ -1,0 +1,113 @@
+//! What every binary does around its work: parse, look at the environment, run, and turn the result into an exit code.
+
+use std::error::Error;
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use pvlu_zoo::checkpoint::CheckpointError;
+use pvlu_zoo::registry::{Registry, RegistryError};
+
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::output::{note, note_error, print};
+
+/// Makes the registry the program's, parses the arguments and runs the command.
+pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
+    if let Err(error) = registry.install() {
+        note_error(&error);
+        return ExitCode::FAILURE;
+    }
+    let cli = match C::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    match crate::common::machine::check().and_then(|()| run(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note_error(&error);
+            exit_code(&error)
+        }
+    }
+}
+
+/// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, else 1.
+fn exit_code(error: &CliError) -> ExitCode {
+    match error {
+        CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
+        // Names that the user gave: what a file says is an error of the file.
+        CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
+            ExitCode::from(2)
+        }
+        CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(interrupt::exit_code()),
+        CliError::Kept { source, .. } | CliError::NotKept { source, .. } => exit_code(source),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Whether a name is wrong.
+fn is_name(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. } | RegistryError::Formula(_))
+}
+
+/// Prints help and version as clap does, and what is wrong with the arguments in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    let text = error.render().to_string();
+    match error.kind() {
+        // A reader that has gone is no failure.
+        DisplayHelp | DisplayVersion => print(text.trim_end()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        DisplayHelpOnMissingArgumentOrSubcommand => {
+            note(text.trim_end());
+            ExitCode::from(2)
+        }
+        _ => {
+            note(&format!("{} (see --help)", line(error, &text)));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What clap says in a paragraph, and its tips, in one line; what the standard library says of a number is said anew.
+fn line(error: &clap::Error, text: &str) -> String {
+    use ContextKind::{Suggested, SuggestedArg, SuggestedSubcommand, SuggestedValue};
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let mut said = lines.collect::<Vec<_>>().join(" ");
+    if let Some((of_std, better)) = Error::source(error).and_then(number) {
+        said = said.replace(&of_std, better);
+    }
+    let mut meant: Vec<&String> = Vec::new();
+    for (kind, value) in error.context() {
+        match (kind, value) {
+            (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::String(name)) => meant.push(name),
+            // The most similar one comes last.
+            (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::Strings(names)) => {
+                meant.extend(names.last());
+            }
+            (Suggested, ContextValue::StyledStrs(tips)) => {
+                tips.iter().for_each(|tip| said.push_str(&format!("; {tip}")));
+            }
+            _ => {}
+        }
+    }
+    meant.iter().for_each(|name| said.push_str(&format!("; did you mean {name}?")));
+    said
+}
+
+/// What the standard library says of a text that is no number, and what it should say.
+fn number(error: &(dyn Error + 'static)) -> Option<(String, &'static str)> {
+    let better = if let Some(error) = error.downcast_ref::<ParseIntError>() {
+        match error.kind() {
+            IntErrorKind::Empty => "expected a whole number, found nothing",
+            IntErrorKind::Zero => "expected a whole number from 1 on",
+            IntErrorKind::PosOverflow => "expected a smaller whole number",
+            _ => "expected a whole number, in digits alone",
+        }
+    } else if error.is::<ParseFloatError>() {
+        "expected a number, as in 0.5"
+    } else {
+        return None;
+    };
+    Some((error.to_string(), better))
+}

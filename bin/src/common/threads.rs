@@ -1,0 +1,109 @@
+//! The threads that kernels run on.
+
+use std::sync::OnceLock;
+
+use crate::common::error::CliError;
+
+/// Worker threads accepted: above the cores of any machine, and few enough that their stacks do not exhaust one.
+pub const MAX_THREADS: i64 = 1024;
+
+/// The environment variable that says how many threads there shall be.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
+
+/// Cores that this process may use, by its affinity and its control group, before its threads were bound to cores.
+pub fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Makes the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores.
+///
+/// The calling thread is one of them: a kernel that is called from elsewhere hands its work over and sleeps until it is
+/// done, which for the hundreds of short kernels of a step adds up to a twentieth of its time. A single thread stays
+/// apart, for it would wait for the thread that loads batches while that waits for it.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] if the variable is no number of threads.
+pub fn start_threads(threads: Option<u16>) -> Result<(), CliError> {
+    // Before a thread is bound to one of them.
+    let cores = cores();
+    let threads = threads.map(usize::from).or(requested()?).unwrap_or(cores.min(MAX_THREADS as usize));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = if threads > 1 { pool.use_current_thread() } else { pool };
+    pool.build_global().map_err(|source| CliError::Threads { threads, source })?;
+    #[cfg(target_os = "linux")]
+    binding::keep_apart(threads);
+    Ok(())
+}
+
+/// What `RAYON_NUM_THREADS` says, if it is set.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] if it is no number that `--threads` takes. Rayon itself would pass over it, or start tens of
+/// thousands.
+pub fn requested() -> Result<Option<usize>, CliError> {
+    std::env::var_os(VARIABLE).map(|text| counted(&text.to_string_lossy())).transpose()
+}
+
+fn counted(text: &str) -> Result<usize, CliError> {
+    let number = text.parse().ok().filter(|threads| (1..=MAX_THREADS as usize).contains(threads));
+    number.ok_or_else(|| {
+        CliError::Usage(format!("{VARIABLE}={text:?}: expected a number of threads from 1 to {MAX_THREADS}"))
+    })
+}
+
+#[cfg(target_os = "linux")]
+mod binding {
+    use std::sync::OnceLock;
+
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+
+    /// The cores that the process may use.
+    static ALLOWED: OnceLock<CpuSet> = OnceLock::new();
+
+    /// Gives each worker a core of its own, where there are as many of both.
+    ///
+    /// Workers sleep between kernels, some hundred times a step. Linux likes to wake a thread on the core of the one
+    /// that wakes it, and leaves it there for milliseconds: two workers then share a core while another is idle, and
+    /// take twice as long. With fewer workers than cores nothing is said, for other programs may want the rest:
+    /// `--threads` then leaves the choice to the system.
+    pub fn keep_apart(threads: usize) {
+        let Ok(allowed) = sched_getaffinity(this_thread()) else { return };
+        let cores: Vec<_> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core) == Ok(true)).collect();
+        if threads == 1 || cores.len() != threads {
+            return;
+        }
+        ALLOWED.get_or_init(|| allowed);
+        // A thread inherits the core of the one that makes it, which would do two threads' work on it.
+        pvlu_zoo::data::on_thread_start(|| {
+            let _ = ALLOWED.get().map(|allowed| sched_setaffinity(this_thread(), allowed));
+        });
+        rayon::broadcast(|worker| {
+            let mut own = CpuSet::new();
+            // Where it is refused, all is as it was.
+            let _ = own.set(cores[worker.index()]).and_then(|()| sched_setaffinity(this_thread(), &own));
+        });
+    }
+
+    fn this_thread() -> Pid {
+        Pid::from_raw(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_threads_is_checked() {
+        assert_eq!(counted("1").unwrap(), 1);
+        assert_eq!(counted("1024").unwrap(), 1024);
+        for text in ["", "0", "-1", "1025", "many", "2.0", " 2", "99999999999999999999"] {
+            let CliError::Usage(message) = counted(text).unwrap_err() else { panic!("{text:?} is another error") };
+            assert_eq!(message, format!("RAYON_NUM_THREADS={text:?}: expected a number of threads from 1 to 1024"));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What can be said against options before anything is read or written.
+
+use pvlu_zoo::registry::{self, RegistryError};
+use pvlu_zoo::text::{did_you_mean, quoted};
+
+use super::options::{AllArgs, Listed, TableArgs, TuningArgs, all_of};
+use crate::common::error::CliError;
+use crate::reproduce::protocol::pretrained::{ARMS, RESERVED};
+use crate::reproduce::runs::names::is_name;
+
+impl AllArgs {
+    /// What can be said against them before anything is read or written.
+    pub fn check(&self) -> Result<(), CliError> {
+        self.scratch().check()?;
+        self.tuning.check()
+    }
+}
+
+impl TableArgs {
+    /// What can be said against the options before anything is read or written: runs that are asked for twice.
+    pub fn check(&self) -> Result<(), CliError> {
+        refuse_repeated("--seeds", self.common.seeds.as_deref())?;
+        check_listed("--activations", self.activations.as_deref(), &[])?;
+        refuse_repeated_names("--activations", self.activations.as_deref())
+    }
+}
+
+impl TuningArgs {
+    /// As [`TableArgs::check`], and models that there are not.
+    pub fn check(&self) -> Result<(), CliError> {
+        refuse_repeated("--seeds", self.common.seeds.as_deref())?;
+        refuse_repeated("--models", self.models.as_deref())?;
+        check_listed("--arms", self.arms.as_deref(), &ARMS)?;
+        refuse_repeated_names("--arms", self.arms.as_deref())?;
+        let unknown = |error: pvlu_zoo::registry::RegistryError| CliError::Usage(format!("--models: {error}"));
+        self.models.iter().flatten().try_for_each(|model| registry::find(model).map(drop).map_err(unknown))
+    }
+}
+
+fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<&[T]>) -> Result<(), CliError> {
+    match values.and_then(repeated) {
+        Some(value) => Err(CliError::Usage(format!("{name} has {value} twice"))),
+        None => Ok(()),
+    }
+}
+
+/// Two that are called the same would be one run.
+fn refuse_repeated_names(option: &str, lists: Option<&[Listed]>) -> Result<(), CliError> {
+    let names: Vec<&str> = all_of(lists.unwrap_or_default()).map(name_of).collect();
+    refuse_repeated(option, Some(&names))
+}
+
+/// What an arm or an activation is called in tables.
+fn name_of(item: &str) -> &str {
+    match registry::activation(item) {
+        Ok(activation) if !ARMS.contains(&item) => activation.name(),
+        _ => item,
+    }
+}
+
+/// The first value that occurs before.
+fn repeated<T: PartialEq>(values: &[T]) -> Option<&T> {
+    values.iter().enumerate().find_map(|(index, value)| values[..index].contains(value).then_some(value))
+}
+
+/// Makes sure that each is the name of an arm or an activation that a table can have. Not while arguments are parsed:
+/// what is wrong with a formula takes three lines.
+fn check_listed(option: &str, lists: Option<&[Listed]>, arms: &[&str]) -> Result<(), CliError> {
+    for item in all_of(lists.unwrap_or_default()).filter(|item| !arms.contains(item)) {
+        let refused = |message: String| CliError::Usage(format!("{option}: {message}"));
+        let activation =
+            registry::activation(item).map_err(|error| match (error, did_you_mean(item, arms).as_str()) {
+                (error @ RegistryError::Activation { .. }, "") => refused(error.to_string()),
+                (RegistryError::Activation { .. }, meant) => refused(format!("unknown arm {}{meant}", quoted(item))),
+                (error, _) => error.into(),
+            })?;
+        let name = activation.name();
+        if RESERVED.contains(&name) {
+            return Err(refused(format!("{name} is the name of another arm")));
+        }
+        if !is_name(name) {
+            return Err(refused(format!(
+                "{} is no name of an arm: expected 1 to 64 letters, digits and _",
+                quoted(name)
+            )));
+        }
+    }
+    Ok(())
+}

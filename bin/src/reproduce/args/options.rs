@@ -1,0 +1,315 @@
+//! The options of tables and figures.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use pvlu::activation::written::split_list;
+use pvlu_zoo::device::Device;
+
+use crate::common::threads::MAX_THREADS;
+use crate::reproduce::protocol::paper::{self, Table};
+use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::runs::earlier::Earlier;
+
+/// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
+const MAX_EPOCHS: u64 = 1_000_000;
+
+/// Pixels of a shift or a square accepted: the side of CIFAR's images.
+const MAX_PIXELS: i64 = pvlu_zoo::data::SIDE as i64;
+
+/// Options of every table.
+#[derive(Args, Clone, Debug)]
+pub struct CommonArgs {
+    /// Folder with the CIFAR binary files, or its parent [default: $PVLU_ZOO_DATA, else ./data, else the built-in
+    /// procedural images]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// How much work [default: paper on CIFAR images, quick on the procedural ones]
+    #[arg(long, value_enum)]
+    pub preset: Option<Preset>,
+
+    /// Seeds, one run each
+    #[arg(long, value_name = "SEED,...", value_delimiter = ',')]
+    pub seeds: Option<Vec<u64>>,
+
+    /// Use only the first N training images, in file order; the last of each class are held out of them
+    #[arg(long, value_name = "N")]
+    pub limit_train: Option<NonZeroUsize>,
+
+    /// Use only the first N test images, in file order
+    #[arg(long, value_name = "N")]
+    pub limit_test: Option<NonZeroUsize>,
+
+    /// Images in a training step
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<NonZeroUsize>,
+
+    /// Passes over the training images; in tables 3 to 6 of each arm
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    pub epochs: Option<u64>,
+
+    /// Adam's learning rate; in tables 3 to 6 at the start of each arm
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub learning_rate: Option<f64>,
+
+    /// Share of the training images of each class that is held out and picks the epoch [default: 0.1]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub held_out: Option<f64>,
+
+    /// Pixels of a 32x32 image by which images are shifted at most, in tables 2, 5 and 6 [default: 3 in table 2, else
+    /// 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..MAX_PIXELS))]
+    pub shift: Option<u16>,
+
+    /// Do these runs alone, by their addresses: see `reproduce plan`
+    #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+
+    /// Refuse runs of other settings in the output folder, which otherwise are moved to its folder `aside`. Those of
+    /// the same settings count if they are finished, and go on if not, with and without it
+    #[arg(long, conflicts_with = "fresh")]
+    pub resume: bool,
+
+    /// Do all runs anew: what the output folder has of them is moved to its folder `aside`
+    #[arg(long)]
+    pub fresh: bool,
+
+    /// Seconds between two checkpoints of a run; one is written at Ctrl-C in any case
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub checkpoint_every: u64,
+
+    /// Save the network of each run in the folder `weights` of the output folder
+    #[arg(long)]
+    pub save_weights: bool,
+
+    /// Print what would be run, with its steps and an estimate of the time, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Worker threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub threads: Option<u16>,
+
+    /// Where models compute: cpu, cuda or cuda:N
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    pub device: Device,
+
+    /// Folder for the tables, and for runs under way
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+
+    /// No progress and no notes on stderr, only errors and where files of earlier runs were moved
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Options of a table of networks trained from scratch.
+#[derive(Args, Clone, Debug)]
+pub struct TableArgs {
+    /// Options of every table.
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// Activations, one run each and seed [default: those of the table]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
+    pub activations: Option<Vec<Listed>>,
+}
+
+/// Options of a table of pretrained networks.
+#[derive(Args, Clone, Debug)]
+pub struct TuningArgs {
+    /// Options of every table.
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// Models, as `zoo list` names them [default: the paper's; under the quick preset smaller ones]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub models: Option<Vec<String>>,
+
+    /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of
+    /// the table]
+    #[arg(long, value_name = "ARM,...", value_parser = listed)]
+    pub arms: Option<Vec<Listed>>,
+
+    /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
+    /// networks are trained on the procedural images first]
+    #[arg(long, value_name = "PATH")]
+    pub weights: Option<PathBuf>,
+
+    /// Passes over the training images with ReLU, before the arms part
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    pub first_epochs: Option<u64>,
+
+    /// Adam's learning rate at the start of the phase with ReLU
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub first_learning_rate: Option<f64>,
+
+    /// Side, in pixels of a 32x32 image, of the square that tables 5 and 6 cut out; 0 for none [default: 16 in table 5,
+    /// 8 in table 6]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
+    pub cutout: Option<u16>,
+
+    /// Standard deviation of the Gaussian filter of table 4, in pixels [default: 1]
+    #[arg(long, value_name = "PIXELS", value_parser = positive)]
+    pub filter_sigma: Option<f64>,
+
+    /// Pixels to either side of the middle that the filter of table 4 reaches [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
+    pub filter_radius: Option<u16>,
+}
+
+/// Options of all tables.
+#[derive(Args, Clone, Debug)]
+pub struct AllArgs {
+    /// Options of tables 3 to 6, and of every table.
+    #[command(flatten)]
+    pub tuning: TuningArgs,
+
+    /// Activations of tables 1 and 2, one run each and seed [default: those of the table]
+    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
+    pub activations: Option<Vec<Listed>>,
+}
+
+/// Options of the plan.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// Tables [default: all]
+    #[arg(value_parser = table())]
+    pub tables: Vec<Table>,
+
+    /// Print JSON: addresses, steps and configurations
+    #[arg(long)]
+    pub json: bool,
+
+    /// Options that decide which runs there are.
+    #[command(flatten)]
+    pub all: AllArgs,
+}
+
+/// Options of a merge.
+#[derive(Args, Clone, Debug)]
+pub struct MergeArgs {
+    /// Output folders of commands whose runs belong together
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+
+    /// Folder for the tables
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+
+    /// Put together what there is, though planned runs are missing
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// Options of a figure.
+#[derive(Args, Clone, Debug)]
+pub struct FigureArgs {
+    /// Folder with the CSV files that it is drawn from; those of figures 1 and 4 are made there if they are missing
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub from: PathBuf,
+
+    /// Folder for the SVG and the PNG file [default: the same]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Folder with the CIFAR binary files, for figure 4 [default: $PVLU_ZOO_DATA, else ./data, else procedural images]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Options of the report.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Folder with the CSV files of the tables
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub from: PathBuf,
+
+    /// Folder for the page, the Markdown file and the figures [default: the same]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Activations or arms, separated by commas, as one use of an option gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed(Vec<String>);
+
+/// What all uses of an option list.
+pub fn all_of(lists: &[Listed]) -> impl Iterator<Item = &str> {
+    lists.iter().flat_map(|list| &list.0).map(String::as_str)
+}
+
+fn listed(text: &str) -> Result<Listed, std::convert::Infallible> {
+    Ok(Listed(split_list(text).into_iter().map(str::to_owned).collect()))
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if number.is_normal() && number > 0.0 { Ok(number) } else { Err("expected a positive number".to_owned()) }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = positive(text)?;
+    if share < 1.0 { Ok(share) } else { Err("expected a number between 0 and 1".to_owned()) }
+}
+
+impl CommonArgs {
+    /// What becomes of what an earlier command left.
+    pub fn earlier(&self) -> Earlier {
+        match (self.fresh, self.resume) {
+            (true, _) => Earlier::Aside,
+            (false, true) => Earlier::Required,
+            (false, false) => Earlier::Used,
+        }
+    }
+}
+
+/// An option that a table may not use. If it is given all the same, it changes no number: it is left out, and a note
+/// says so.
+pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
+    if value.is_some() && !uses {
+        notes.push(format!("--{name}: {table} does not use it"));
+    }
+    value.filter(|_| uses)
+}
+
+impl AllArgs {
+    /// Those of one of the tables 1 and 2.
+    pub fn of_scratch(args: &TableArgs) -> Self {
+        let TableArgs { common, activations } = args.clone();
+        let tuning = TuningArgs {
+            common,
+            models: None,
+            arms: None,
+            weights: None,
+            first_epochs: None,
+            first_learning_rate: None,
+            cutout: None,
+            filter_sigma: None,
+            filter_radius: None,
+        };
+        Self { tuning, activations }
+    }
+
+    /// Those of one of the tables 3 to 6.
+    pub fn of_tuning(args: &TuningArgs) -> Self {
+        Self { tuning: args.clone(), activations: None }
+    }
+
+    /// What tables 1 and 2 take of them.
+    pub fn scratch(&self) -> TableArgs {
+        TableArgs { common: self.tuning.common.clone(), activations: self.activations.clone() }
+    }
+}
+
+/// The name of a table.
+fn table() -> impl TypedValueParser<Value = Table> {
+    let choice = paper::ALL.iter().map(|table| {
+        let (_, what) = table.about().split_once(": ").unwrap_or(("", table.about()));
+        PossibleValue::new(table.name()).help(what)
+    });
+    PossibleValuesParser::new(choice).try_map(|name| paper::find(&name).ok_or("no such table"))
+}

@@ -1,0 +1,204 @@
+//! Which images a table is run on.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pvlu_zoo::data::{DataError, Dataset, Split};
+use pvlu_zoo::device::Device;
+use pvlu_zoo::text;
+
+use crate::common::device;
+use crate::common::digest;
+use crate::common::error::CliError;
+use crate::reproduce::args::CommonArgs;
+use crate::reproduce::overrides::Overrides;
+use crate::reproduce::protocol::budget::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
+use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::protocol::set::Set;
+use crate::reproduce::runs::config::{Config, NUMERICS};
+
+/// Environment variable with the folder of the CIFAR files.
+pub const DATA_VARIABLE: &str = "PVLU_ZOO_DATA";
+
+/// Images, and how they were chosen.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The images.
+    pub dataset: Dataset,
+    /// The preset in force: `paper` on CIFAR images and `quick` on procedural ones, unless the user said otherwise.
+    pub preset: Preset,
+    /// What to tell the user about the choice.
+    pub note: String,
+    /// Images for training and for testing that there are without limits.
+    available: (usize, usize),
+}
+
+/// The images of a table.
+#[derive(Debug)]
+pub struct Parts {
+    /// Trained on.
+    pub train: Arc<Split>,
+    /// Held out of training, which pick the epoch.
+    pub validation: Arc<Split>,
+    /// Tested on.
+    pub test: Arc<Split>,
+}
+
+impl Parts {
+    /// SHA-256 over all images and labels.
+    fn hash(&self) -> String {
+        let splits = [&self.train, &self.validation, &self.test];
+        let labels =
+            splits.map(|split| split.labels().iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<u8>>());
+        let images = splits.into_iter().flat_map(|split| (0..split.len()).map(|index| split.image(index)));
+        digest::of_parts(images.chain(labels.iter().map(Vec::as_slice)))
+    }
+}
+
+impl Chosen {
+    /// As many images for training and for testing as the preset takes: `quick` of them, or all.
+    pub fn usual(&self, quick: (usize, usize)) -> (usize, usize) {
+        let (train, test) = self.available;
+        self.preset.pick((quick.0.min(train), quick.1.min(test)), (train, test))
+    }
+
+    /// The images that a table uses: as many as `quick` says under the quick preset, unless the user said otherwise.
+    pub fn parts(&self, args: &CommonArgs, quick: (usize, usize)) -> Result<Parts, CliError> {
+        let (train, test) = self.usual(quick);
+        let limit_train = args.limit_train.map_or(train, NonZeroUsize::get);
+        let limit_test = args.limit_test.map_or(test, NonZeroUsize::get);
+        let held_out = args.held_out.unwrap_or(HELD_OUT);
+        let (train, validation) = self.dataset.train.limit(limit_train).split_validation(held_out)?;
+        let test = self.dataset.test.limit(limit_test);
+        for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
+            if split.is_empty() {
+                let (data, train, test) = (self.dataset.name, self.dataset.train.len().min(limit_train), test.len());
+                let error = CliError::TooFewImages { data, part, train, test };
+                let limited = args.limit_train.is_some() || args.limit_test.is_some();
+                return Err(if limited {
+                    CliError::Usage(format!("{error}: raise --limit-train or --limit-test"))
+                } else {
+                    error
+                });
+            }
+        }
+        Ok(Parts { train: Arc::new(train), validation: Arc::new(validation), test: Arc::new(test) })
+    }
+
+    /// What to tell the user: how the images were chosen, and what there is to know of them.
+    pub fn notes(&self) -> Vec<String> {
+        let warnings = self.dataset.warnings.iter().map(|warning| format!("warning: {warning}"));
+        std::iter::once(self.note.clone()).chain(warnings).collect()
+    }
+
+    /// The part of a run's configuration that is about its program, its preset and its images.
+    pub fn config(&self, parts: &Parts, overrides: &Overrides) -> Config {
+        Config::default()
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with(NUMERICS, pvlu::NUMERICS_VERSION)
+            // They round differently; instruction sets do not.
+            .with("device", kind_of_device())
+            .with("data", self.dataset.name)
+            .with("data_sha256", parts.hash())
+            .with("data_warnings", self.dataset.warnings.join("; "))
+            .with("preset", overrides.of(self.preset))
+            .with("overridden", overrides.options())
+            .with("classes", self.dataset.classes)
+            .with("train_images", parts.train.len())
+            .with("val_images", parts.validation.len())
+            .with("test_images", parts.test.len())
+    }
+}
+
+/// The set from `--data`, `$PVLU_ZOO_DATA` or `./data`, else the procedural images.
+///
+/// A folder that was asked for must have the files; `./data` may be anything else that the user keeps there, and is
+/// taken only if it has them. If it has them and they are damaged, that is an error too: numbers of the procedural
+/// images in the place of CIFAR's are not what the user waits for.
+///
+/// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
+pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
+    let (dataset, folder) = match cifar(set, args.data.as_deref())? {
+        Place::Has(dataset, folder) => (*dataset, folder),
+        Place::Lacks(why) => return procedural(set, args, quick, why.as_deref()),
+    };
+    let note = format!("data: {} from {}", set.title(), text::path(&folder));
+    let available = (dataset.train.len(), dataset.test.len());
+    Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note, available })
+}
+
+/// Images to look at, chosen as for a table, and what to tell the user; of the procedural ones `count` for testing.
+pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
+    if let Place::Has(dataset, folder) = cifar(set, data)? {
+        let note = format!("data: {} from {}", set.title(), text::path(&folder));
+        return Ok((*dataset, note));
+    }
+    let dataset = Dataset::procedural(budget::quick::CLASSES, 1, count, PROCEDURAL_SEED)?;
+    Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title())))
+}
+
+/// Where a set was looked for.
+enum Place {
+    /// It is in this folder.
+    Has(Box<Dataset>, PathBuf),
+    /// It is not in `./data`, but perhaps in a form that is not read.
+    Lacks(Option<String>),
+}
+
+/// The set from the folder that was asked for, or from `./data`.
+fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
+    // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
+    let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = data.map(Path::to_owned).or_else(variable) {
+        return Ok(Place::Has(Box::new(open(set, &folder)?), folder));
+    }
+    let here = Path::new("data");
+    if !here.is_dir() {
+        return Ok(Place::Lacks(None));
+    }
+    match open(set, here) {
+        Ok(dataset) => Ok(Place::Has(Box::new(dataset), here.to_owned())),
+        Err(DataError::MissingFile { .. }) => Ok(Place::Lacks(None)),
+        Err(error @ DataError::OtherForm { .. }) => Ok(Place::Lacks(Some(error.to_string()))),
+        // The folder of another set; a file of another set has the name of one that is wanted.
+        Err(DataError::WrongSet { path, .. }) if path.is_dir() => Ok(Place::Lacks(None)),
+        Err(error) => Err(error),
+    }
+}
+
+fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&str>) -> Result<Chosen, CliError> {
+    let preset = args.preset.unwrap_or(Preset::Quick);
+    let (classes, train, test) = match (preset, set) {
+        (Preset::Quick, _) => (budget::quick::CLASSES, quick.0, quick.1),
+        (Preset::Paper, Set::Cifar10) => (10, PAPER_TRAIN, PAPER_TEST),
+        (Preset::Paper, Set::Cifar100) => (100, PAPER_TRAIN, PAPER_TEST),
+    };
+    let available = (train, test);
+    // A smaller set is the beginning of the larger one, so images beyond a limit need not be drawn.
+    let train = args.limit_train.map_or(train, |limit| limit.get().min(train));
+    let test = args.limit_test.map_or(test, |limit| limit.get().min(test));
+    let note = format!(
+        "data: no {} given (--data, ${DATA_VARIABLE} or ./data), so the built-in procedural images are used: \
+         {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR{}",
+        set.title(),
+        why.map_or_else(String::new, |why| format!(" ({why})"))
+    );
+    let dataset = Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?;
+    Ok(Chosen { dataset, preset, note, available })
+}
+
+/// What rounds.
+fn kind_of_device() -> &'static str {
+    match device::chosen() {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+    }
+}
+
+fn open(set: Set, folder: &Path) -> Result<Dataset, DataError> {
+    match set {
+        Set::Cifar10 => Dataset::open_cifar10(folder),
+        Set::Cifar100 => Dataset::open_cifar100(folder),
+    }
+}

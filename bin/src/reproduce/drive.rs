@@ -1,0 +1,116 @@
+//! Doing the runs of tables one by one, and writing their files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::common::device;
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::lock::{self, Lock};
+use crate::common::output::{note, print};
+use crate::common::progress::Progress;
+use crate::common::threads::start_threads;
+use crate::reproduce::args::CommonArgs;
+use crate::reproduce::figures;
+use crate::reproduce::results;
+use crate::reproduce::runs::plan;
+use crate::reproduce::runs::planned::Planned;
+use crate::reproduce::runs::record::Record;
+use crate::reproduce::runs::store::Store;
+use crate::reproduce::runs::work::{Context, Plan, Work};
+
+/// What is done once for a command, before any work. Unless it is a dry run, the output folder is held by what it
+/// returns.
+pub fn prepare(args: &CommonArgs) -> Result<Option<Lock>, CliError> {
+    interrupt::install();
+    pvlu::kernel::memory::keep_freed_memory();
+    start_threads(args.threads)?;
+    device::choose(args.device)?;
+    (!args.dry_run).then(|| lock::hold(&[&args.out])).transpose()
+}
+
+/// Makes sure that every run that was asked for is one of these tables'.
+pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<(), CliError> {
+    let ids: Vec<String> = works.iter().flat_map(|work| work.plan().ids()).collect();
+    match only.unwrap_or_default().iter().find(|id| !ids.contains(id)) {
+        Some(unknown) => Err(CliError::Usage(format!("--only: no run {unknown}: there are {}", ids.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+/// Does what the user asked for of a table: plans it, or runs it and writes its files. Nothing if no run of it was
+/// asked for.
+pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
+    let chosen = work.plan().chosen(args.only.as_deref());
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let progress = Progress::new(args.quiet);
+    work.plan().notes.iter().for_each(|line| progress.note(line));
+    if args.dry_run {
+        let text = plan::estimate(work.as_ref(), &chosen);
+        progress.finish();
+        return print(&text?);
+    }
+    let table = work.plan().table;
+    results::check(&args.out, table)?;
+    let store = Store::new(&args.out, args.earlier(), Duration::from_secs(args.checkpoint_every), args.save_weights)?;
+    let context = Context { store: &store, progress: &progress, planned: work.plan().ids() };
+    let done = all(work.as_mut(), &chosen, &context);
+    progress.finish();
+    let Some(mut records) = done? else {
+        return Err(CliError::Interrupted { out: args.out.clone() });
+    };
+    if args.only.is_some() {
+        records = with_others(work.plan(), &args.out, records)?;
+    }
+    let text = results::write(table, &records, &args.out)?;
+    for run in &chosen {
+        run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
+    }
+    print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))
+}
+
+/// Does runs in order; `None` if interrupted.
+fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<Option<Vec<Record>>, CliError> {
+    // Before anything is trained: what does not count is moved aside or an error at once.
+    let finished = context.store.begin(runs, context.progress)?;
+    let mut records = Vec::new();
+    let done = finished.iter().flatten().count();
+    if done > 0 {
+        context.progress.note(&format!("{done} of {} runs were finished before", runs.len()));
+    }
+    for (run, finished) in runs.iter().zip(finished) {
+        let record = match finished {
+            Some(record) => record,
+            None => {
+                let Some(record) = work.perform(run, context)? else { return Ok(None) };
+                context.store.finish(&record)?;
+                record
+            }
+        };
+        records.push(record);
+        if interrupt::interrupted() && records.len() < runs.len() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(records))
+}
+
+/// The same records and those of the other runs of the table that are finished in the same folder, in the order of the
+/// table.
+fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
+    let mut by_id: BTreeMap<String, Record> = records.into_iter().map(|record| (record.config.id(), record)).collect();
+    let store = Store::of(out)?;
+    for run in &plan.runs {
+        match store.finished(&run.config) {
+            Ok(Some(record)) => drop(by_id.entry(run.config.id()).or_insert(record)),
+            // One of another configuration is no run of this table.
+            Ok(None) | Err(CliError::OtherConfiguration { .. }) => {}
+            Err(error @ CliError::Damaged { .. }) => note(&format!("warning: left out of the table: {error}")),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(plan.runs.iter().filter_map(|run| by_id.remove(&run.config.id())).collect())
+}

@@ -1,0 +1,223 @@
+//! A panel: two axes with their ticks, and where a value lies between them.
+
+use crate::reproduce::figure::font;
+use crate::reproduce::figure::scene::{Anchor, FAINT, GRID, INK, MARGIN, Point, SMALL, Scene, Stroke, TEXT, WIDTH};
+
+/// Beyond this, up or down, values lie at the end of the axis: their differences shall stay numbers.
+const FARTHEST: f64 = 1e100;
+
+/// From where to where an axis goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// Its lower end.
+    pub low: f64,
+    /// Its upper end, which is greater.
+    pub high: f64,
+}
+
+impl Range {
+    /// A range that has all of these values; some range if there are none.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let values = values.into_iter().map(|value| value.clamp(-FARTHEST, FARTHEST));
+        let (low, high) =
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        if low > high {
+            return Self { low: 0.0, high: 1.0 };
+        }
+        let largest = low.abs().max(high.abs());
+        if high - low > 1e-9 * largest {
+            return Self { low, high };
+        }
+        // One value, or as good as one.
+        let half = (0.05 * largest).max(0.5);
+        Self { low: low - half, high: high + half }
+    }
+
+    /// The range with room at both ends, so that no mark lies on the frame.
+    pub fn padded(self) -> Self {
+        let room = 0.05 * (self.high - self.low);
+        Self { low: self.low - room, high: self.high + room }
+    }
+
+    /// Where a value lies: 0 at the lower end, 1 at the upper end.
+    fn share(&self, value: f64) -> f64 {
+        ((value.clamp(-FARTHEST, FARTHEST) - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+
+    /// Round numbers within the range, some `count` of them and no closer than `closest`, as they are written.
+    fn ticks(&self, count: f64, closest: f64) -> Vec<(f64, String)> {
+        let raw = ((self.high - self.low) / count).max(closest);
+        let power = libm::pow(10.0, libm::log10(raw).floor());
+        // One of these is at least as great, but for rounding.
+        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= raw * 0.999);
+        let step = step.unwrap_or(raw);
+        let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
+        let number = (last - first).clamp(0.0, 30.0) as u32;
+        let decimals = (-libm::log10(step * 1.001).floor()).clamp(0.0, 6.0) as usize;
+        let plain = (1e-6..1e7).contains(&step);
+        let ticks = (0..=number).map(|index| (first + f64::from(index)) * step).filter(|tick| *tick <= self.high);
+        ticks
+            .map(|tick| {
+                let text = if plain { format!("{tick:.decimals$}") } else { format!("{tick:.0e}") };
+                // A number that is as good as none has no sign.
+                let zero = text.starts_with('-') && text.chars().all(|letter| "-0.".contains(letter));
+                (tick, if zero { text.replacen('-', "", 1) } else { text })
+            })
+            .collect()
+    }
+}
+
+/// An axis: what it shows, in which unit, and from where to where.
+#[derive(Clone, Copy, Debug)]
+pub struct Axis<'a> {
+    /// What it shows.
+    pub label: &'a str,
+    /// From where to where.
+    pub range: Range,
+    /// Distance that ticks have at least: 1 for what is counted.
+    pub closest: f64,
+}
+
+/// A rectangle with axes to the left and below.
+#[derive(Clone, Copy, Debug)]
+pub struct Panel<'a> {
+    /// Left end of the horizontal axis.
+    pub left: f64,
+    /// Upper end of the vertical axis.
+    pub top: f64,
+    /// Length of the horizontal axis.
+    pub width: f64,
+    /// Length of the vertical axis.
+    pub height: f64,
+    /// The horizontal axis.
+    pub x: Axis<'a>,
+    /// The vertical axis.
+    pub y: Axis<'a>,
+}
+
+/// Room of the vertical axis' numbers and label.
+pub const LEFT: f64 = 68.0;
+/// Room of the horizontal axis' numbers and label.
+pub const BELOW: f64 = 42.0;
+
+impl Panel<'_> {
+    /// Where a value lies; on the frame, if it is beyond the axes.
+    pub fn at(&self, x: f64, y: f64) -> Point {
+        (self.left + self.width * self.x.range.share(x), self.top + self.height * (1.0 - self.y.range.share(y)))
+    }
+
+    /// Draws the grid, the axes and what they show, and a title above if it has a text.
+    pub fn draw(&self, scene: &mut Scene, title: &str) {
+        let (right, bottom) = (self.left + self.width, self.top + self.height);
+        self.draw_x(scene);
+        for (tick, text) in self.y.range.ticks((self.height / 40.0).clamp(2.0, 10.0), self.y.closest) {
+            let y = self.at(self.x.range.low, tick).1;
+            scene.line(vec![(self.left, y), (right, y)], Stroke::solid(GRID, 1.0));
+            scene.text((self.left - 7.0, y + SMALL * 0.36), &text, SMALL, Anchor::End, INK);
+        }
+        scene.line(vec![(self.left, self.top), (self.left, bottom), (right, bottom)], Stroke::solid(INK, 1.0));
+        let label = font::fit(self.y.label, TEXT, self.height + 30.0);
+        scene.turned_text((self.left - LEFT + 16.0, self.top + self.height / 2.0), &label);
+        let title = font::fit(title, TEXT, self.width);
+        scene.text((self.left, self.top - 8.0), &title, TEXT, Anchor::Start, INK);
+        if bottom + BELOW > scene.height {
+            scene.height = bottom + BELOW;
+        }
+    }
+
+    /// Draws the horizontal axis alone, and the grid lines that stand on it.
+    pub fn draw_x(&self, scene: &mut Scene) {
+        let (right, bottom) = (self.left + self.width, self.top + self.height);
+        for (tick, text) in self.x.range.ticks((self.width / 55.0).clamp(2.0, 10.0), self.x.closest) {
+            let x = self.at(tick, self.y.range.low).0;
+            scene.line(vec![(x, self.top), (x, bottom)], Stroke::solid(GRID, 1.0));
+            scene.text((x, bottom + 17.0), &text, SMALL, Anchor::Middle, INK);
+        }
+        scene.line(vec![(self.left, bottom), (right, bottom)], Stroke::solid(INK, 1.0));
+        let label = font::fit(self.x.label, TEXT, self.width + 60.0);
+        scene.text((self.left + self.width / 2.0, bottom + 36.0), &label, TEXT, Anchor::Middle, INK);
+    }
+
+    /// Says that there is nothing to draw.
+    pub fn say_empty(&self, scene: &mut Scene, text: &str) {
+        let at = (self.left + self.width / 2.0, self.top + self.height / 2.0);
+        scene.text(at, &font::fit(text, TEXT, self.width), TEXT, Anchor::Middle, FAINT);
+    }
+}
+
+/// The left ends, tops and width of the areas of panels, two beside each other, each of the given height, below all
+/// that is drawn.
+pub fn grid(scene: &Scene, count: usize, height: f64) -> (Vec<Point>, f64) {
+    const ABOVE: f64 = 24.0;
+    const BETWEEN: f64 = 16.0;
+    let columns = count.clamp(1, 2);
+    let cell = (WIDTH - 2.0 * MARGIN) / columns as f64;
+    let places = (0..count).map(|index| {
+        let (row, column) = (index / columns, index % columns);
+        let top = scene.height + ABOVE + row as f64 * (height + ABOVE + BELOW + BETWEEN);
+        (MARGIN + LEFT + column as f64 * cell, top)
+    });
+    (places.collect(), cell - LEFT - if columns == 1 { 10.0 } else { 14.0 })
+}
+
+/// The points of a line without those that cannot be seen: its ends, and the lowest and the highest of each column of
+/// pixels. The points are from the left on.
+pub fn thinned(points: &[Point]) -> Vec<Point> {
+    let mut thin = Vec::new();
+    thin.extend(points.first());
+    for column in points.chunk_by(|left, right| left.0.floor() == right.0.floor()) {
+        let heights = || column.iter().map(|point| point.1).enumerate();
+        let lowest = heights().min_by(|left, right| left.1.total_cmp(&right.1));
+        let highest = heights().max_by(|left, right| left.1.total_cmp(&right.1));
+        let mut kept: Vec<usize> = [lowest, highest].into_iter().flatten().map(|(index, _)| index).collect();
+        kept.sort_unstable();
+        thin.extend(kept.into_iter().filter_map(|index| column.get(index)));
+    }
+    thin.extend(points.last());
+    thin.dedup();
+    thin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(low: f64, high: f64, count: f64, closest: f64) -> Vec<String> {
+        Range { low, high }.ticks(count, closest).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        assert_eq!(texts(0.0, 1.0, 5.0, 0.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(texts(-0.31, 0.28, 4.0, 0.0), ["-0.2", "0.0", "0.2"]);
+        assert_eq!(texts(1.0, 3.0, 10.0, 1.0), ["1", "2", "3"]);
+        assert_eq!(texts(0.0, 100.0, 10.0, 1.0).len(), 11);
+        assert_eq!(texts(0.0, 2e-9, 2.0, 0.0), ["0e0", "1e-9", "2e-9"]);
+    }
+
+    #[test]
+    fn a_range_has_an_extent_whatever_the_values() {
+        assert_eq!(Range::of([]), Range { low: 0.0, high: 1.0 });
+        assert_eq!(Range::of([3.0]), Range { low: 2.5, high: 3.5 });
+        for values in [[f64::MAX, f64::MIN], [1e15, 1e15 + 0.1], [0.0, 5e-324]] {
+            let range = Range::of(values).padded();
+            assert!(range.low < range.high, "{range:?}");
+            assert!((0.0..=1.0).contains(&range.share(values[0])));
+            assert!(range.ticks(5.0, 0.0).len() < 12, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn a_thinned_line_keeps_its_peaks() {
+        let mut points: Vec<Point> = (0..10_000).map(|index| (f64::from(index) * 0.01, 1.0)).collect();
+        points[5_050].1 = 9.0;
+        points[5_060].1 = -9.0;
+        let thin = thinned(&points);
+        assert!(thin.len() < 500, "{}", thin.len());
+        assert!(thin.contains(&points[5_050]) && thin.contains(&points[5_060]));
+        assert!(thin.is_sorted_by(|left, right| left.0 < right.0));
+        assert_eq!((thin.first(), thin.last()), (points.first(), points.last()));
+        assert_eq!(thinned(&points[..2]), points[..2]);
+        assert!(thinned(&[]).is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! The function and its derivative, beside each other, for some values of its parameters.
+
+use crate::common::error::CliError;
+use crate::reproduce::figure::axis::{Axis, Panel, Range, grid, thinned};
+use crate::reproduce::figure::look;
+use crate::reproduce::figure::records::{Records, slot};
+use crate::reproduce::figure::scene::{Point, Scene};
+
+/// Values of (a, b) that are drawn. Chosen: one doubled and halved at a time, about the first.
+const PARAMETERS: [(f64, f64); 4] = [(1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5)];
+/// x goes from minus this to this,
+const FARTHEST: i32 = 10;
+/// in so many steps for each 1.
+const STEPS: i32 = 20;
+
+const HEIGHT: f64 = 340.0;
+
+/// A line: x, value and derivative, the last two if they are finite.
+type Points = Vec<(f64, [Option<f64>; 2])>;
+
+/// The rows of `figure1.csv`: a, b, x, value, derivative. `value` returns the value and the derivative at (a, b, x).
+pub fn figure1_rows(value: impl Fn(f64, f64, f64) -> (f64, f64)) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for (a, b) in PARAMETERS {
+        for step in -FARTHEST * STEPS..=FARTHEST * STEPS {
+            let x = f64::from(step) / f64::from(STEPS);
+            let (value, derivative) = value(a, b, x);
+            let measured = [value, derivative].map(|number| format!("{number:.6}"));
+            rows.push([a, b, x].map(|number| number.to_string()).into_iter().chain(measured).collect());
+        }
+    }
+    rows
+}
+
+/// Draws the figure.
+pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
+    let mut series: Vec<((&str, &str), Points)> = Vec::new();
+    for row in records.rows() {
+        let x = row.number("x")?.ok_or_else(|| row.error("x", "a number", ""))?;
+        let y = [row.number("value")?, row.number("derivative")?];
+        slot(&mut series, (row.text("a")?, row.text("b")?)).push((x, y));
+    }
+    let mut entries = Vec::new();
+    for (index, ((a, b), points)) in series.iter_mut().enumerate() {
+        points.sort_by(|left, right| left.0.total_cmp(&right.0));
+        entries.push((format!("a = {a}, b = {b}"), look::nth(index)));
+    }
+    let mut scene = Scene::titled(title, "");
+    look::legend(&mut scene, &entries);
+    let x = Range::of(series.iter().flat_map(|(_, points)| points).map(|(x, _)| *x));
+    let (places, width) = grid(&scene, 2, HEIGHT);
+    for (side, ((left, top), label)) in places.into_iter().zip(["value", "derivative"]).enumerate() {
+        let line = |points: &Points| -> Vec<Point> {
+            points.iter().filter_map(|(x, y)| Some((*x, (*y.get(side)?)?))).collect()
+        };
+        let lines: Vec<_> = series.iter().map(|(_, points)| line(points)).collect();
+        let y = Range::of(lines.iter().flatten().map(|(_, y)| *y)).padded();
+        let panel = Panel {
+            left,
+            top,
+            width,
+            height: HEIGHT,
+            x: Axis { label: "x", range: x, closest: 0.0 },
+            y: Axis { label, range: y, closest: 0.0 },
+        };
+        panel.draw(&mut scene, "");
+        for (place, (points, (_, look))) in lines.iter().zip(&entries).enumerate() {
+            let points: Vec<Point> = points.iter().map(|(x, y)| panel.at(*x, *y)).collect();
+            scene.line(thinned(&points), look.stroke(1.8));
+            look.marks(&mut scene, &points, (place, entries.len()));
+        }
+        if lines.iter().all(Vec::is_empty) {
+            panel.say_empty(&mut scene, "no values");
+        }
+    }
+    Ok(scene.finish("a, b: the parameters of the function. Derivative: by x."))
+}

@@ -1,0 +1,95 @@
+//! Images before and after the filter, enlarged by whole pixels.
+
+use crate::common::error::CliError;
+use crate::reproduce::figure::font;
+use crate::reproduce::figure::records::{Records, Row, slot};
+use crate::reproduce::figure::scene::{Anchor, INK, MARGIN, Picture, SMALL, Scene, TEXT, WIDTH};
+
+const STAGES: [&str; 2] = ["before", "after"];
+/// Width that images are enlarged to at most.
+const ENLARGED: u32 = 128;
+/// Largest edge of an image of the file.
+const LARGEST: u32 = 400;
+/// Room of the names of the stages.
+const LEFT: f64 = 24.0;
+const BETWEEN: f64 = 10.0;
+
+/// The stages of an image, and what it shows.
+#[derive(Default)]
+struct Pair<'a> {
+    label: &'a str,
+    stages: [Option<Picture>; 2],
+}
+
+/// Draws the figure.
+pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
+    let mut pairs: Vec<(&str, Pair<'_>)> = Vec::new();
+    for row in records.rows() {
+        let pair = slot(&mut pairs, row.text("image")?);
+        let stage = row.text("stage")?;
+        let found = STAGES.iter().position(|name| *name == stage).and_then(|index| pair.stages.get_mut(index));
+        *found.ok_or_else(|| row.error("stage", "before or after", stage))? = Some(picture(row)?);
+        pair.label = row.text("label")?;
+    }
+    let mut scene = Scene::titled(title, "");
+    let pictures = || pairs.iter().flat_map(|(_, pair)| pair.stages.iter().flatten());
+    let width = f64::from(pictures().map(|picture| picture.width).max().unwrap_or(1));
+    let height = f64::from(pictures().map(|picture| picture.height).max().unwrap_or(1));
+    let columns = ((WIDTH - 2.0 * MARGIN - LEFT + BETWEEN) / (width + BETWEEN)).floor().max(1.0) as usize;
+    // As many in each line, as far as that goes.
+    let columns = pairs.len().div_ceil(pairs.len().div_ceil(columns).max(1)).max(1);
+    for group in pairs.chunks(columns) {
+        let top = scene.height;
+        for (row, stage) in STAGES.into_iter().enumerate() {
+            let y = top + row as f64 * (height + BETWEEN);
+            scene.turned_text((MARGIN + 14.0, y + height / 2.0), stage);
+        }
+        let below = top + 2.0 * height + BETWEEN;
+        for (column, (_, pair)) in group.iter().enumerate() {
+            let x = MARGIN + LEFT + column as f64 * (width + BETWEEN);
+            for (row, picture) in pair.stages.iter().enumerate() {
+                let at = (x, top + row as f64 * (height + BETWEEN));
+                scene.picture(picture.as_ref().map(|picture| Picture { at, ..picture.clone() }));
+            }
+            let label = font::fit(pair.label, TEXT, width);
+            scene.text((x + width / 2.0, below + SMALL + 5.0), &label, TEXT, Anchor::Middle, INK);
+        }
+        scene.height = below + SMALL + 22.0;
+    }
+    Ok(scene.finish("Each pixel of an image is a square."))
+}
+
+/// The image of a row, enlarged.
+fn picture(row: Row<'_>) -> Result<Picture, CliError> {
+    let edge = |column| match row.whole(column)? {
+        pixels @ 1..=LARGEST => Ok(pixels),
+        pixels => Err(row.error(column, &format!("1 to {LARGEST} pixels"), &pixels.to_string())),
+    };
+    let (width, height) = (edge("width")?, edge("height")?);
+    let text = row.text("pixels")?;
+    let count = width as usize * height as usize;
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    let Some(planes) = bytes.filter(|bytes| bytes.len() == 3 * count) else {
+        let expected = format!("{} hexadecimal digits for 3 planes of {width} x {height}", 6 * count);
+        return Err(row.error("pixels", &expected, &format!("{} characters: {text}", text.len())));
+    };
+    let times = (ENLARGED / width.max(height)).max(1) as usize;
+    let mut rgb = Vec::with_capacity(3 * count * times * times);
+    for y in 0..height as usize * times {
+        for x in 0..width as usize * times {
+            let place = y / times * width as usize + x / times;
+            rgb.extend((0..3).filter_map(|plane| planes.get(plane * count + place)));
+        }
+    }
+    let times = times as u32;
+    Ok(Picture { at: (0.0, 0.0), width: width * times, height: height * times, rgb })
+}
+
+/// The byte that two hexadecimal digits write.
+fn byte(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    match digits {
+        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+        _ => None,
+    }
+}

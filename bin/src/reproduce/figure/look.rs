@@ -1,0 +1,145 @@
+//! Colors, dashes and marks: each series has its own of all three, so that none is told by its color alone.
+
+use crate::reproduce::figure::font;
+use crate::reproduce::figure::scene::{Anchor, Color, INK, MARGIN, Point, Scene, Stroke, TEXT, WIDTH};
+
+/// How a series is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Color of line and marks.
+    pub color: Color,
+    /// Dashes of the line.
+    pub dash: &'static [f64],
+    /// Corners of the mark, its radius being 1.
+    mark: &'static [Point],
+}
+
+// Okabe and Ito's palette, but for yellow, which white swallows.
+const BLACK: Color = Color(0x00, 0x00, 0x00);
+const ORANGE: Color = Color(0xe6, 0x9f, 0x00);
+const SKY_BLUE: Color = Color(0x56, 0xb4, 0xe9);
+const GREEN: Color = Color(0x00, 0x9e, 0x73);
+const BLUE: Color = Color(0x00, 0x72, 0xb2);
+const VERMILION: Color = Color(0xd5, 0x5e, 0x00);
+const PURPLE: Color = Color(0xcc, 0x79, 0xa7);
+const GREY: Color = Color(0x77, 0x77, 0x77);
+
+const SOLID: &[f64] = &[];
+const LONG: &[f64] = &[9.0, 4.0];
+const DASHED: &[f64] = &[5.0, 3.0];
+const DOTTED: &[f64] = &[1.5, 2.5];
+const DASH_DOT: &[f64] = &[8.0, 3.0, 1.5, 3.0];
+const DASH_DOTS: &[f64] = &[8.0, 3.0, 1.5, 2.5, 1.5, 3.0];
+
+const CIRCLE: &[Point] = &[
+    (1.0, 0.0),
+    (0.924, 0.383),
+    (0.707, 0.707),
+    (0.383, 0.924),
+    (0.0, 1.0),
+    (-0.383, 0.924),
+    (-0.707, 0.707),
+    (-0.924, 0.383),
+    (-1.0, 0.0),
+    (-0.924, -0.383),
+    (-0.707, -0.707),
+    (-0.383, -0.924),
+    (0.0, -1.0),
+    (0.383, -0.924),
+    (0.707, -0.707),
+    (0.924, -0.383),
+];
+const SQUARE: &[Point] = &[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)];
+const DIAMOND: &[Point] = &[(0.0, -1.25), (1.1, 0.0), (0.0, 1.25), (-1.1, 0.0)];
+const UP: &[Point] = &[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)];
+const DOWN: &[Point] = &[(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)];
+const PENTAGON: &[Point] = &[(0.0, -1.15), (1.1, -0.36), (0.68, 0.93), (-0.68, 0.93), (-1.1, -0.36)];
+const BAR: &[Point] = &[(-0.45, -1.25), (0.45, -1.25), (0.45, 1.25), (-0.45, 1.25)];
+
+/// An arm: its name in the files and in print, and its look.
+const ARMS: [(&str, &str, Look); 7] = [
+    ("relu", "ReLU", Look { color: BLACK, dash: SOLID, mark: CIRCLE }),
+    ("relu_affine", "ReLU, affine", Look { color: BLUE, dash: DASHED, mark: SQUARE }),
+    ("leaky_relu", "Leaky ReLU", Look { color: ORANGE, dash: LONG, mark: UP }),
+    ("elu", "ELU", Look { color: SKY_BLUE, dash: DASH_DOTS, mark: DOWN }),
+    ("prelu", "PReLU", Look { color: GREEN, dash: DASH_DOT, mark: SQUARE }),
+    ("vlu", "VLU", Look { color: PURPLE, dash: DOTTED, mark: PENTAGON }),
+    ("pvlu", "PVLU", Look { color: VERMILION, dash: SOLID, mark: DIAMOND }),
+];
+const UNKNOWN: Look = Look { color: GREY, dash: LONG, mark: BAR };
+
+/// The look of an arm.
+pub fn arm(name: &str) -> Look {
+    ARMS.iter().find(|(known, ..)| *known == name).map_or(UNKNOWN, |(.., look)| *look)
+}
+
+/// The name of an arm in print; as it is written, if it is none of the project's.
+pub fn arm_label(name: &str) -> &str {
+    ARMS.iter().find(|(known, ..)| *known == name).map_or(name, |(_, label, _)| label)
+}
+
+/// The look of the series that has this place among those of a figure without arms.
+pub fn nth(index: usize) -> Look {
+    // Three on each time: looks that are beside each other in the list are of arms that are alike.
+    ARMS.iter().cycle().nth(index % ARMS.len() * 3).map_or(UNKNOWN, |(.., look)| *look)
+}
+
+impl Look {
+    /// The line of the series.
+    pub fn stroke(&self, width: f64) -> Stroke {
+        Stroke { color: self.color, width, dash: self.dash, opacity: 1.0 }
+    }
+
+    /// Draws the mark of the series, with a rim that parts it from what is below.
+    pub fn mark(&self, scene: &mut Scene, at: Point, radius: f64) {
+        self.filled(scene, at, radius + 1.0, Color(255, 255, 255), 1.0);
+        self.filled(scene, at, radius, self.color, 1.0);
+    }
+
+    /// Draws marks on a line: on all of its points if they are few, else on some that are apart. `place` is that of the
+    /// line among how many: each line's marks are a little further on, so that lines upon each other show all of
+    /// theirs.
+    pub fn marks(&self, scene: &mut Scene, line: &[Point], place: (usize, usize)) {
+        const MARKS: usize = 8;
+        let shift = place.0 as f64 / place.1.max(1) as f64;
+        let number = line.len().min(MARKS);
+        let (share, shift) = if number < MARKS { (1.0, 0.0) } else { (line.len() as f64 / MARKS as f64, shift) };
+        for mark in 0..number {
+            if let Some(at) = line.get(((mark as f64 + shift) * share) as usize) {
+                self.mark(scene, *at, 3.6);
+            }
+        }
+    }
+
+    /// Draws a small mark of one seed.
+    pub fn seed_mark(&self, scene: &mut Scene, at: Point) {
+        self.filled(scene, at, 2.4, self.color, 0.45);
+    }
+
+    fn filled(&self, scene: &mut Scene, (x, y): Point, radius: f64, color: Color, opacity: f64) {
+        let corners = self.mark.iter().map(|(right, down)| (x + radius * right, y + radius * down)).collect();
+        scene.area(corners, color, opacity);
+    }
+}
+
+/// Draws, below all that is drawn, which series has which look.
+pub fn legend(scene: &mut Scene, entries: &[(String, Look)]) {
+    const SAMPLE: f64 = 38.0;
+    const GAP: f64 = 22.0;
+    const LINE: f64 = 21.0;
+    let mut x = MARGIN;
+    let mut y = scene.height + LINE / 2.0;
+    for (name, look) in entries {
+        let name = font::fit(name, TEXT, 300.0);
+        let width = SAMPLE + 7.0 + font::width(&name, TEXT);
+        if x + width > WIDTH - MARGIN && x > MARGIN {
+            x = MARGIN;
+            y += LINE;
+        }
+        scene.line(vec![(x, y), (x + SAMPLE, y)], look.stroke(2.0));
+        look.mark(scene, (x + SAMPLE / 2.0, y), 4.0);
+        scene.text((x + SAMPLE + 7.0, y + TEXT * 0.36), &name, TEXT, Anchor::Start, INK);
+        x += width + GAP;
+    }
+    scene.height = y + LINE / 2.0 + 8.0;
+}

@@ -1,0 +1,205 @@
+//! The figures, each drawn from one CSV file alone: the same file gives the same figure, byte for byte.
+
+pub mod axis;
+pub mod curves;
+pub mod dots;
+pub mod font;
+pub mod formula;
+pub mod images;
+pub mod layers;
+pub mod look;
+pub mod raster;
+pub mod records;
+pub mod scene;
+pub mod svg;
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use formula::figure1_rows;
+
+use crate::common::error::CliError;
+use crate::common::output::write_together;
+use crate::reproduce::protocol::from_scratch::Numbered;
+use crate::reproduce::protocol::paper::{self, Table};
+use layers::{COMPARED, LEARNED, parameters, units};
+use records::Records;
+use scene::Scene;
+
+/// Height from which on nobody looks at a figure, in pixels: its file would be too large for many programs.
+const HIGHEST: f64 = 12_000.0;
+
+/// A figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// VLU and its derivative.
+    Formula,
+    /// Images before and after the filter.
+    Images,
+    /// The paper's figure of the test accuracy in the runs of a table.
+    Curves(Table, &'static Numbered),
+    /// The difference of each arm of a table to ReLU.
+    Differences(Table),
+    /// What PVLU learned in the runs of a table.
+    Parameters(Table),
+    /// The dead units in the runs of a table.
+    Units(Table),
+}
+
+const FORMULA: Numbered =
+    Numbered { name: "figure1", title: "Figure 1: VLU and its derivative", about: "Figure 1: VLU and its derivative" };
+const IMAGES: Numbered = Numbered {
+    name: "figure4",
+    title: "Figure 4: images before and after the filter",
+    about: "Figure 4: images before and after the Gaussian filter",
+};
+
+/// Draws a figure from the rows of its file, below its title.
+type Draw = fn(&Records, &str) -> Result<Scene, CliError>;
+
+impl Figure {
+    /// Those that the paper numbers, in its order.
+    pub fn numbered() -> impl Iterator<Item = (Self, &'static Numbered)> {
+        let curves = paper::ALL.iter().filter_map(|table| {
+            let numbered = table.scratch()?.curves?;
+            Some((Figure::Curves(*table, numbered), numbered))
+        });
+        std::iter::once((Figure::Formula, &FORMULA)).chain(curves).chain([(Figure::Images, &IMAGES)])
+    }
+
+    /// All figures, in the order in which they are shown.
+    pub fn all() -> Vec<Self> {
+        let kinds: [fn(Table) -> Self; 3] = [Figure::Differences, Figure::Parameters, Figure::Units];
+        let of_tables = kinds.into_iter().flat_map(|kind| paper::ALL.iter().map(move |table| kind(*table)));
+        Self::numbered().map(|(figure, _)| figure).chain(of_tables).collect()
+    }
+
+    /// Name of its files, without an ending.
+    pub fn name(self) -> String {
+        match self {
+            Figure::Formula => FORMULA.name.to_owned(),
+            Figure::Images => IMAGES.name.to_owned(),
+            Figure::Curves(_, numbered) => numbered.name.to_owned(),
+            Figure::Differences(table) => table.name().to_owned(),
+            Figure::Parameters(table) => format!("{}_parameters", table.name()),
+            Figure::Units(table) => format!("{}_units", table.name()),
+        }
+    }
+
+    /// The file that it is drawn from.
+    pub fn input(self) -> String {
+        match self {
+            Figure::Curves(table, _) => format!("{}_epochs.csv", table.name()),
+            _ => format!("{}.csv", self.name()),
+        }
+    }
+
+    /// What it shows.
+    pub fn title(self) -> String {
+        match self {
+            Figure::Formula => FORMULA.title.to_owned(),
+            Figure::Images => IMAGES.title.to_owned(),
+            Figure::Curves(_, numbered) => numbered.title.to_owned(),
+            Figure::Differences(table) => format!("Table {}: difference to ReLU", table.number()),
+            Figure::Parameters(table) => format!("Table {}: what PVLU learned", table.number()),
+            Figure::Units(table) => format!("Table {}: dead units", table.number()),
+        }
+    }
+
+    fn how(self) -> Draw {
+        match self {
+            Figure::Formula => formula::draw,
+            Figure::Images => images::draw,
+            Figure::Curves(..) => curves::draw,
+            Figure::Differences(_) => dots::draw,
+            Figure::Parameters(_) => parameters,
+            Figure::Units(_) => units,
+        }
+    }
+
+    /// The arms whose rows are drawn; all if none is named.
+    fn arms(self) -> &'static [&'static str] {
+        match self {
+            Figure::Parameters(_) => LEARNED,
+            Figure::Units(_) => COMPARED,
+            _ => &[],
+        }
+    }
+
+    /// The table whose runs it is drawn from.
+    pub fn table(self) -> Option<Table> {
+        match self {
+            Figure::Formula | Figure::Images => None,
+            Figure::Curves(table, _)
+            | Figure::Differences(table)
+            | Figure::Parameters(table)
+            | Figure::Units(table) => Some(table),
+        }
+    }
+
+    /// Whether a row is drawn, or is damaged.
+    fn shows(self, row: &records::Row<'_>) -> bool {
+        let arms = self.arms();
+        arms.is_empty() || row.text("arm").map_or(true, |arm| arms.contains(&arm))
+    }
+}
+
+/// The figures that can be drawn from the files in a folder: their file has rows for them.
+///
+/// One whose file is damaged is among them, for [`draw`] to say why it cannot be drawn.
+pub fn available(from: &Path) -> Vec<Figure> {
+    let has_rows = |figure: &Figure| {
+        let path = from.join(figure.input());
+        path.is_file() && Records::read(&path).map_or(true, |records| records.rows().any(|row| figure.shows(&row)))
+    };
+    Figure::all().into_iter().filter(has_rows).collect()
+}
+
+/// Draws a figure from the files in a folder, and writes it as SVG and as PNG: both, or an error and neither.
+pub fn draw(figure: Figure, from: &Path, to: &Path) -> Result<Vec<PathBuf>, CliError> {
+    Drawing::of(figure, from)?.write(to)
+}
+
+/// A figure that is drawn and not yet written.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    /// Which figure.
+    pub figure: Figure,
+    /// An SVG element, of which the identifiers are no other figure's.
+    pub svg: String,
+    png: Vec<u8>,
+}
+
+impl Drawing {
+    /// Draws a figure from the files in a folder.
+    pub fn of(figure: Figure, from: &Path) -> Result<Self, CliError> {
+        Self::of_records(figure, &Records::read(&from.join(figure.input()))?)
+    }
+
+    /// Draws a figure from the rows of its file.
+    pub fn of_records(figure: Figure, records: &Records) -> Result<Self, CliError> {
+        if !records.rows().any(|row| figure.shows(&row)) {
+            let arms = figure.arms().join(" or ");
+            let of = if arms.is_empty() { String::new() } else { format!(" of arm {arms}") };
+            return Err(records.error(format!("expected rows{of} below the header, found none")));
+        }
+        let scene = figure.how()(records, &figure.title())?;
+        let drawn = if scene.height <= HIGHEST { raster::png(&scene) } else { None };
+        let png = drawn.ok_or_else(|| {
+            let (height, name) = (scene.height, figure.name());
+            records.error(format!("expected rows for a figure of at most {HIGHEST} pixels, {name} has {height}"))
+        })?;
+        Ok(Self { figure, svg: svg::svg(&scene, &figure.name()), png })
+    }
+
+    /// Writes the SVG and the PNG in a folder: both or neither.
+    pub fn write(&self, to: &Path) -> Result<Vec<PathBuf>, CliError> {
+        let [svg, png] = ["svg", "png"].map(|ending| to.join(format!("{}.{ending}", self.figure.name())));
+        write_together(&[(&svg, self.svg.as_bytes()), (&png, &self.png)])?;
+        Ok(vec![svg, png])
+    }
+}

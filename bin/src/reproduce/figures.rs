@@ -1,0 +1,129 @@
+//! `reproduce figure1` to `figure4` and `reproduce report`: what is drawn beside what is trained.
+
+use std::path::Path;
+
+use pvlu::activation::{FusedElement, Vlu};
+use pvlu::kernel::cpu::{ChannelsLayout, InputGradient};
+use pvlu_zoo::data::{Dataset, SIDE};
+
+use crate::common::digest::hexadecimal;
+use crate::common::error::CliError;
+use crate::common::lock;
+use crate::common::output::{note, print, write_csv};
+use crate::reproduce::args::{FigureArgs, ReportArgs};
+use crate::reproduce::data::choose_images;
+use crate::reproduce::figure::{self, Drawing, Figure, figure1_rows};
+use crate::reproduce::protocol::pretrained;
+use crate::reproduce::protocol::set::Set;
+use crate::reproduce::protocol::values;
+use crate::reproduce::report;
+
+/// Images of figure 4.
+const SAMPLES: usize = 8;
+
+/// A CSV file that no table writes: its columns and rows.
+type Made = (&'static [&'static str], Vec<Vec<String>>);
+
+/// Draws a figure.
+pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
+    let out = args.out.as_ref().unwrap_or(&args.from);
+    let missing = !args.from.join(figure.input()).exists();
+    let made = match figure {
+        Figure::Formula if missing => Some(formula()),
+        Figure::Images if missing || args.data.is_some() => {
+            let (made, from) = samples(args.data.as_deref())?;
+            note(&from);
+            Some(made)
+        }
+        _ => None,
+    };
+    say_from(&args.from, out);
+    let (drawing, _held) = match made {
+        Some((columns, rows)) => {
+            let held = lock::hold(&[&args.from, out])?;
+            write_csv(&args.from.join(figure.input()), columns, rows)?;
+            (Drawing::of(figure, &args.from)?, held)
+        }
+        None => (Drawing::of(figure, &args.from)?, lock::hold(&[out])?),
+    };
+    let drawn = drawing.write(out)?;
+    print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
+}
+
+/// Draws what there is to draw of a table, and returns what to tell the user.
+pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
+    let available = figure::available(out);
+    let mut drawn = Vec::new();
+    for figure in available.iter().filter(|figure| figure.table().is_some_and(|of| of.name() == table)) {
+        drawn.extend(figure::draw(*figure, out, out)?);
+    }
+    Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
+}
+
+/// Writes the report.
+pub fn report(args: &ReportArgs) -> Result<(), CliError> {
+    let out = args.out.as_ref().unwrap_or(&args.from);
+    if !args.from.is_dir() {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(CliError::Read { path: args.from.clone(), source });
+    }
+    say_from(&args.from, out);
+    let _held = lock::hold(&[out])?;
+    write_report(&args.from, out)
+}
+
+/// Says where tables are read, where that is another folder than the one that is written to.
+fn say_from(from: &Path, out: &Path) {
+    if from != out {
+        note(&format!("made of the tables in {}; --from names others", from.display()));
+    }
+}
+
+/// The same of a folder that is known to be there.
+fn write_report(from: &Path, out: &Path) -> Result<(), CliError> {
+    let values = values::list();
+    let values: Vec<_> = values.iter().map(|(what, value, source)| (what.as_str(), value.as_str(), *source)).collect();
+    let [html, markdown] = report::write(from, out, &values)?;
+    print(&format!("written: {}, {}", html.display(), markdown.display()))
+}
+
+/// Figures 1 and 4, which no table makes, and the report.
+pub fn finish(out: &Path, data: Option<&Path>) -> Result<(), CliError> {
+    for (figure, (columns, rows)) in [(Figure::Formula, formula()), (Figure::Images, samples(data)?.0)] {
+        write_csv(&out.join(figure.input()), columns, rows)?;
+    }
+    write_report(out, out)
+}
+
+/// What figure 1 is drawn from: what the kernels compute.
+fn formula() -> Made {
+    let kernels = f64::kernels::<Vlu>();
+    let layout = ChannelsLayout { outer: 1, channels: 1, inner: 1 };
+    let rows = figure1_rows(|a, b, x| {
+        let (parameters, mut value, mut derivative): ([&[f64]; 2], _, _) = ([&[a], &[b]], [0.0], [0.0]);
+        (kernels.forward)(layout, &[x], &parameters, &mut value);
+        let gradient = InputGradient::Overwrite(&mut derivative[..]);
+        (kernels.backward)(layout, &[x], &parameters, &[1.0], gradient, &mut [None, None]);
+        (value[0], derivative[0])
+    });
+    (&["a", "b", "x", "value", "derivative"], rows)
+}
+
+/// What figure 4 is drawn from: the first test images, before and after the filter. And where they are from.
+fn samples(data: Option<&Path>) -> Result<(Made, String), CliError> {
+    let (dataset, from): (Dataset, String) = choose_images(Set::Cifar10, data, SAMPLES)?;
+    let images = &dataset.test;
+    let mut rows = Vec::new();
+    for index in 0..images.len().min(SAMPLES) {
+        let label = dataset.class_name(images.label(index)).unwrap_or_default();
+        let before = images.image(index).to_vec();
+        let filtered = pretrained::FILTER.apply(&before, (SIDE, SIDE));
+        let after: Vec<u8> = filtered.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
+        for (stage, pixels) in [("before", before), ("after", after)] {
+            let side = SIDE.to_string();
+            let row = [index.to_string(), label.clone(), stage.to_owned(), side.clone(), side, hexadecimal(&pixels)];
+            rows.push(row.to_vec());
+        }
+    }
+    Ok(((&["image", "label", "stage", "width", "height", "pixels"], rows), from))
+}

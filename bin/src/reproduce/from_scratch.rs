@@ -1,0 +1,172 @@
+//! Tables 1 and 2: networks trained from scratch, every activation with every seed.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use pvlu::activation::Definition;
+use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::model::Model;
+use pvlu_zoo::registry;
+use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits};
+
+use crate::common::device::placed;
+use crate::common::error::CliError;
+use crate::common::memory::check_batch;
+use crate::reproduce::args::{TableArgs, all_of, of_table};
+use crate::reproduce::data::{Chosen, Parts, choose};
+use crate::reproduce::overrides::{Overrides, Told, Usual};
+use crate::reproduce::protocol::budget::{self, quick};
+use crate::reproduce::protocol::from_scratch::Protocol;
+use crate::reproduce::runs::config::Config;
+use crate::reproduce::runs::inspect;
+use crate::reproduce::runs::planned::Planned;
+use crate::reproduce::runs::record::{Record, Status};
+use crate::reproduce::runs::store::Job;
+use crate::reproduce::runs::work::{Context, Plan, Work};
+
+/// Images in an evaluation batch.
+const EVALUATION_BATCH: usize = 128;
+
+/// Images of the quick preset, for training and for testing.
+const QUICK_IMAGES: (usize, usize) = (quick::TRAIN, quick::TEST);
+
+/// A table of networks trained from scratch.
+#[derive(Debug)]
+pub struct Scratch {
+    table: &'static Protocol,
+    classes: usize,
+    epochs: u64,
+    batch_size: usize,
+    learning_rate: f64,
+    augmentation: Augmentation,
+    parts: Parts,
+    /// Mean and deviation that images are normalized by.
+    normalization: Normalization,
+    plan: Plan,
+}
+
+impl Scratch {
+    /// Finds the images, and fills in what the user left open.
+    pub fn new(table: &'static Protocol, args: &TableArgs) -> Result<Self, CliError> {
+        let chosen = choose(table.set, &args.common, QUICK_IMAGES)?;
+        let mut notes = chosen.notes();
+        let parts = chosen.parts(&args.common, QUICK_IMAGES)?;
+        let Chosen { dataset, preset, .. } = &chosen;
+        let seeds = args.common.seeds.clone().unwrap_or_else(|| preset.pick(quick::SEEDS, table.seeds).to_vec());
+        let activations: Vec<&str> = match &args.activations {
+            Some(lists) => all_of(lists).collect(),
+            None => table.activations.to_vec(),
+        };
+        let activations = activations.into_iter().map(registry::activation).collect::<Result<Vec<_>, _>>()?;
+        let normalization = match dataset.name {
+            "cifar100" => Normalization::CIFAR100,
+            _ => Normalization::measured(&parts.train)?,
+        };
+        let usual = Usual {
+            epochs: preset.pick(quick::EPOCHS, budget::EPOCHS),
+            learning_rate: budget::LEARNING_RATE,
+            batch_size: preset.pick(quick::BATCH_SIZE, budget::BATCH_SIZE),
+            images: chosen.usual(QUICK_IMAGES),
+        };
+        let epochs = args.common.epochs.unwrap_or(usual.epochs);
+        let batch_size = args.common.batch_size.map_or(usual.batch_size, NonZeroUsize::get);
+        let learning_rate = args.common.learning_rate.unwrap_or(usual.learning_rate);
+        let shift = of_table("shift", args.common.shift, (table.name, table.augmented), &mut notes).map(usize::from);
+        let augmentation = if table.augmented {
+            Augmentation { flip: true, shift: shift.unwrap_or(budget::SHIFT), cutout: None }
+        } else {
+            Augmentation::NONE
+        };
+        let overrides = Overrides::default()
+            .with("shift", shift, budget::SHIFT, Told::Value("shift"))
+            .with_common(&args.common, &usual);
+        let config = chosen
+            .config(&parts, &overrides)
+            .with("table", table.name)
+            .with("model", table.model)
+            .with("epochs", epochs)
+            .with("batch_size", batch_size)
+            .with("learning_rate", format!("{learning_rate:e}"));
+        let run = |seed: &u64, activation: &Definition| Planned {
+            config: config
+                .clone()
+                .with("arm", activation.name())
+                .with("activation", activation.text())
+                .with("seed", seed),
+            epochs,
+            after: Vec::new(),
+        };
+        let runs: Vec<Planned> =
+            seeds.iter().flat_map(|seed| activations.iter().map(move |activation| run(seed, activation))).collect();
+        notes.push(format!(
+            "preset {}: {} runs of {epochs} epochs over {} images",
+            overrides.of(*preset),
+            runs.len(),
+            parts.train.len()
+        ));
+        let classes = dataset.classes;
+        let plan = Plan { table: table.name, notes, runs };
+        Ok(Self { table, classes, epochs, batch_size, learning_rate, augmentation, parts, normalization, plan })
+    }
+
+    fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
+        let seed = config.get("seed").parse().unwrap_or(0);
+        let model = registry::build(self.table.model, config.get("activation"), self.classes, seed)?;
+        Ok((placed(model)?, seed))
+    }
+
+    fn splits(&self, seed: u64) -> Result<Splits, CliError> {
+        let in_order = LoaderConfig::evaluation(EVALUATION_BATCH, self.normalization);
+        let shuffled = LoaderConfig::training(self.batch_size, seed, self.normalization, self.augmentation);
+        let Parts { train, validation, test } = &self.parts;
+        Ok(Splits {
+            train: Loader::new(Arc::clone(train), shuffled)?,
+            validation: Loader::new(Arc::clone(validation), in_order.clone())?,
+            test: Loader::new(Arc::clone(test), in_order)?,
+        })
+    }
+}
+
+impl Work for Scratch {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
+        Ok(self.build(&planned.config)?.0)
+    }
+
+    fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError> {
+        let config = &planned.config;
+        let (mut model, seed) = self.build(config)?;
+        let title = format!("{} {} seed {seed}", self.table.name, config.get("arm"));
+        check_batch(model.as_ref(), self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
+        let fit = FitConfig {
+            epochs: self.epochs,
+            optimizer: OptimizerConfig::adam(),
+            learning_rate: self.learning_rate,
+            schedule: Schedule::Constant,
+        };
+        let job = Job { title: &title, config, fit, splits: self.splits(seed)?, seed };
+        let Some(history) = context.store.train(&job, model.as_mut(), context.progress)? else { return Ok(None) };
+        let Some(inspected) = inspect::inspect(model.as_mut(), &job.splits.test, &title)? else { return Ok(None) };
+        let preprocessing = Preprocessing::small(self.normalization).to_string();
+        context.store.save_weights(config, model.as_ref(), &preprocessing)?;
+        Ok(Some(Record {
+            status: status(&history, self.classes),
+            trained_parameters: inspected.trained,
+            parameters: inspected.parameters,
+            units: inspected.units,
+            epochs: history.epochs,
+            ..context.record(config)
+        }))
+    }
+}
+
+/// The paper: "ReLU dies several times in our trials". Its dead networks have the accuracy of a guess.
+pub fn status(history: &History, classes: usize) -> Status {
+    let last = history.final_top1().unwrap_or(f64::NAN);
+    let died = history.outcome == Outcome::Diverged || last.is_nan() || last < 2.0 / classes as f64;
+    if died { Status::Died } else { Status::Finished }
+}

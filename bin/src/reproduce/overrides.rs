@@ -1,0 +1,104 @@
+//! The values of a preset that a command replaced.
+
+use std::fmt::Display;
+
+use crate::reproduce::args::CommonArgs;
+use crate::reproduce::protocol::budget::HELD_OUT;
+use crate::reproduce::protocol::preset::Preset;
+
+/// How a value is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Told {
+    /// A number of these.
+    Count(&'static str),
+    /// The value of this.
+    Value(&'static str),
+}
+
+/// What a preset has where the options of every table are not given.
+#[derive(Clone, Copy, Debug)]
+pub struct Usual {
+    /// Epochs; in tables 3 to 6 of each arm.
+    pub epochs: u64,
+    /// Adam's learning rate, likewise.
+    pub learning_rate: f64,
+    /// Images in a step.
+    pub batch_size: usize,
+    /// Images for training, held-out ones among them, and for testing.
+    pub images: (usize, usize),
+}
+
+/// Values that are not the preset's.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    options: Vec<String>,
+    words: Vec<String>,
+}
+
+impl Overrides {
+    /// The same with an option, if it was given and is not what the preset has anyway.
+    #[must_use]
+    pub fn with<T: Display>(mut self, option: &str, given: Option<T>, usual: T, told: Told) -> Self {
+        let (given, usual) = (given.map(|given| given.to_string()), usual.to_string());
+        let Some(given) = given.filter(|given| *given != usual) else { return self };
+        self.options.push(format!("{option}={given}"));
+        let is_part = given.parse::<u64>().ok().zip(usual.parse().ok()).is_some_and(|(given, usual)| given < usual);
+        self.words.push(match told {
+            Told::Count(what) if is_part => format!("{given} of {usual} {what}"),
+            Told::Count(what) => format!("{given} {what} not {usual}"),
+            Told::Value(what) => format!("{what} {given} not {usual}"),
+        });
+        self
+    }
+
+    /// The same with the options of every table.
+    #[must_use]
+    pub fn with_common(self, args: &CommonArgs, usual: &Usual) -> Self {
+        let (train, test) = usual.images;
+        let rate = |rate: f64| format!("{rate:e}");
+        self.with("epochs", args.epochs, usual.epochs, Told::Count("epochs"))
+            .with(
+                "learning-rate",
+                args.learning_rate.map(rate),
+                rate(usual.learning_rate),
+                Told::Value("learning rate"),
+            )
+            .with("limit-train", args.limit_train.map(usize::from), train, Told::Count("training images"))
+            .with("limit-test", args.limit_test.map(usize::from), test, Told::Count("test images"))
+            .with("batch-size", args.batch_size.map(usize::from), usual.batch_size, Told::Value("batch size"))
+            .with("held-out", args.held_out, HELD_OUT, Told::Value("held out"))
+    }
+
+    /// The options that change numbers: `epochs=5 limit-train=100`.
+    pub fn options(&self) -> String {
+        self.options.join(" ")
+    }
+
+    /// What a run is done by: `paper`, or `paper, 5 of 100 epochs, 100 of 50000 training images`.
+    pub fn of(&self, preset: Preset) -> String {
+        std::iter::once(preset.name()).chain(self.words.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_is_named_alone_only_where_all_values_are_its_own() {
+        let none = Overrides::default();
+        assert_eq!((none.of(Preset::Paper), none.options()), ("paper".to_owned(), String::new()));
+        let same =
+            none.with("epochs", Some(100), 100, Told::Count("epochs")).with("shift", None, 3, Told::Value("shift"));
+        assert_eq!((same.of(Preset::Paper), same.options()), ("paper".to_owned(), String::new()));
+        let other = same
+            .with("epochs", Some(5), 100, Told::Count("epochs"))
+            .with("first-epochs", Some(20), 15, Told::Count("first epochs"))
+            .with("learning-rate", Some("1e-2"), "1e-3", Told::Value("learning rate"));
+        assert_eq!(
+            other.of(Preset::Paper),
+            "paper, 5 of 100 epochs, 20 first epochs not 15, learning rate 1e-2 not 1e-3"
+        );
+        assert_eq!(other.options(), "epochs=5 first-epochs=20 learning-rate=1e-2");
+    }
+}

@@ -1,0 +1,241 @@
+//! Where the weights of a pretrained network come from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pvlu_zoo::checkpoint::{Opened, Wanted, models_of, open};
+use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::labels;
+use pvlu_zoo::model::Model;
+use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
+use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
+use pvlu_zoo::weights::TensorFile;
+
+use crate::common::device::placed;
+use crate::common::digest;
+use crate::common::error::CliError;
+use crate::common::preprocessing::preprocessing;
+use crate::reproduce::protocol::pretrained::{LARGE, Protocol, quick};
+use crate::reproduce::runs::config::Config;
+use crate::reproduce::runs::store::Job;
+use crate::reproduce::runs::work::Context;
+
+/// A pretrained network with ReLU, and how it wants its images.
+pub struct Pretrained {
+    /// The network.
+    pub model: Box<dyn Model>,
+    /// How images are made into inputs.
+    pub preprocessing: Preprocessing,
+    /// Whether its head was drawn anew.
+    pub fresh_head: bool,
+}
+
+/// Where pretrained weights come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This file.
+    File(PathBuf),
+    /// A training on procedural images.
+    Procedural,
+}
+
+impl Origin {
+    /// In the CSV: the name of the file, without the folder, which depends on the machine.
+    pub fn name(&self) -> String {
+        match self {
+            Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            Origin::Procedural => "procedural".to_owned(),
+        }
+    }
+
+    /// SHA-256 of the file; nothing for a training.
+    pub fn hash(&self) -> Result<String, CliError> {
+        match self {
+            Origin::File(path) => digest::of_file(path),
+            Origin::Procedural => Ok(String::new()),
+        }
+    }
+}
+
+/// Extensions of files of weights.
+const EXTENSIONS: [&str; 2] = ["safetensors", "h5"];
+
+/// The beginnings of the names that a model's files have: those of torchvision, timm and Keras, and, of a CIFAR ResNet,
+/// of the data set that it was trained on. The best comes first.
+fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
+    let Some(depth) = model.strip_prefix("cifar_resnet") else {
+        // torchvision does not say in the name that its ResNets are v1.5.
+        let of_torch = model.strip_suffix("_v1_5");
+        return std::iter::once(model).chain(of_torch).map(str::to_owned).collect();
+    };
+    let depth = depth.trim_end_matches("_b");
+    let own = protocol.set.name();
+    let other = if own == "cifar10" { "cifar100" } else { "cifar10" };
+    let order = if protocol.transfer { [other, own] } else { [own, other] };
+    order.into_iter().map(|set| format!("{set}_resnet{depth}")).chain([model.to_owned()]).collect()
+}
+
+/// Whether a file's name begins so, and not with a longer word: `vgg16` is not the beginning of `vgg16_bn`.
+fn begins(stem: &str, beginning: &str) -> bool {
+    stem.strip_prefix(beginning).is_some_and(|rest| {
+        let weights = ["_weights", "-weights"].iter().any(|word| rest.starts_with(word));
+        rest.is_empty() || weights || rest.starts_with(['-', '.'])
+    })
+}
+
+/// The file of a model's weights in a folder, or the file itself.
+pub fn find(protocol: &Protocol, model: &str, weights: Option<&Path>, may_train: bool) -> Result<Origin, CliError> {
+    let Some(weights) = weights else {
+        return if may_train { Ok(Origin::Procedural) } else { Err(missing(protocol, model, None)) };
+    };
+    if !weights.is_dir() {
+        return Ok(Origin::File(weights.to_owned()));
+    }
+    let failed = |source| CliError::Read { path: weights.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(weights).map_err(failed)? {
+        files.push(entry.map_err(failed)?.path());
+    }
+    // Folders are read in any order.
+    files.sort();
+    for beginning in beginnings(protocol, model) {
+        for path in &files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let stem = EXTENSIONS.iter().find_map(|extension| name.strip_suffix(&format!(".{extension}")));
+            if stem.is_some_and(|stem| begins(stem, &beginning)) && models_of(&TensorFile::open(path)?).contains(&model)
+            {
+                return Ok(Origin::File(path.clone()));
+            }
+        }
+    }
+    Err(missing(protocol, model, Some(weights)))
+}
+
+fn missing(protocol: &Protocol, model: &str, folder: Option<&Path>) -> CliError {
+    let expected: Vec<String> = beginnings(protocol, model).iter().map(|name| format!("{name}*.safetensors")).collect();
+    CliError::NoWeights {
+        model: model.to_owned(),
+        folder: folder.map_or_else(|| "no --weights".to_owned(), |folder| folder.display().to_string()),
+        expected: expected.join(" or "),
+    }
+}
+
+/// Height and width that a model takes the images at.
+fn side(entry: &ModelEntry) -> usize {
+    match entry.image() {
+        (224, _) if entry.sides().of_heads().contains(&32) => 32,
+        (224, _) => LARGE,
+        (side, _) => side,
+    }
+}
+
+/// Opens the network for a number of classes. Its head is drawn anew from `seed` where the file has none for them, or
+/// where the table is about transfer.
+pub fn open_file(
+    protocol: &Protocol,
+    model: &str,
+    path: &Path,
+    classes: usize,
+    seed: u64,
+) -> Result<Pretrained, CliError> {
+    let entry = registry::find(model)?;
+    let side = side(entry);
+    let wanted = Wanted {
+        model: Some(model),
+        activation: Some("relu"),
+        classes: Some(classes),
+        image: Some((side, side)),
+        source: None,
+        fresh_head: Some(seed),
+        allow_non_finite: false,
+    };
+    let Opened { model, entry, report, description } = open(path, &wanted)?;
+    let mut model = placed(model)?;
+    let opened_head = report.fresh.is_empty();
+    if protocol.transfer && opened_head {
+        pvlu_zoo::init::he_of(model.net_mut(), seed, &|path| pvlu_zoo::transfer::in_head(path))
+            .map_err(|source| CliError::Model { model: entry.name, source })?;
+    }
+    let opened = Opened { model, entry, report, description };
+    let wanted = preprocessing(&opened, labels::usual(classes), path)?.whole((side, side));
+    let preprocessing = wanted.map_err(|error| CliError::Usage(error.to_string()))?;
+    Ok(Pretrained { model: opened.model, preprocessing, fresh_head: protocol.transfer || !opened_head })
+}
+
+/// A network trained on procedural images, which a user without weights has; `None` if interrupted. `config` is the
+/// training's.
+pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<Option<Box<dyn Model>>, CliError> {
+    let (model, seed) = (config.get("model"), config.get("seed").parse().unwrap_or(0));
+    let title = format!("{model} seed {seed}, before the table");
+    let mut network = build(model, classes, Start::Seed(seed))?;
+    let images = Dataset::procedural(classes, quick::PRETRAIN, 1, quick::PRETRAIN_SEED)?;
+    let normalization = Normalization::measured(&images.train)?;
+    let augmentation = Augmentation { flip: true, shift: 2, cutout: None };
+    let shuffled = LoaderConfig::training(quick::BATCH_SIZE, seed, normalization, augmentation);
+    let nothing = Arc::new(images.test.limit(0));
+    let in_order = LoaderConfig::evaluation(quick::BATCH_SIZE, normalization);
+    let splits = Splits {
+        train: Loader::new(Arc::new(images.train), shuffled)?,
+        validation: Loader::new(Arc::clone(&nothing), in_order.clone())?,
+        test: Loader::new(nothing, in_order)?,
+    };
+    let fit = FitConfig {
+        epochs: quick::PRETRAIN_EPOCHS,
+        optimizer: OptimizerConfig::adam(),
+        learning_rate: quick::PRETRAIN_RATE,
+        schedule: Schedule::Cosine,
+    };
+    let job = Job { title: &title, config, fit, splits, seed };
+    let Some(history) = context.store.train(&job, network.as_mut(), context.progress)? else { return Ok(None) };
+    match history.outcome {
+        Outcome::Diverged => Err(CliError::Diverged { run: title }),
+        _ => Ok(Some(network)),
+    }
+}
+
+/// A model with ReLU for the table's images.
+pub fn build(model: &str, classes: usize, weights: Start) -> Result<Box<dyn Model>, CliError> {
+    let entry = registry::find(model)?;
+    let side = side(entry);
+    Ok(placed(entry.build(&Options { activation: "relu", classes, image: Some((side, side)), weights })?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reproduce::protocol::paper::{TABLE3, TABLE5, TABLE6};
+
+    #[test]
+    fn usual_names_are_found_and_others_are_not() {
+        let fits = |model: &str, stem: &str| beginnings(&TABLE3, model).iter().any(|name| begins(stem, name));
+        for (model, stem) in [
+            ("vgg16", "vgg16-397923af"),
+            ("vgg16", "vgg16.tv_in1k"),
+            ("vgg16", "vgg16_weights_tf_dim_ordering_tf_kernels"),
+            ("vgg16_bn", "vgg16_bn-6c64b313"),
+            ("resnet50_v1_5", "resnet50-0676ba61"),
+            ("resnet152v2", "resnet152v2_weights_tf_dim_ordering_tf_kernels_notop"),
+            ("cifar_resnet56_b", "cifar100_resnet56"),
+        ] {
+            assert!(fits(model, stem), "{model} {stem}");
+        }
+        for (model, stem) in [("vgg16", "vgg16_bn-6c64b313"), ("vgg16", "vgg19-x"), ("cifar_resnet20", "resnet20")] {
+            assert!(!fits(model, stem), "{model} {stem}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_takes_the_trunk_of_another_set_and_the_others_that_of_their_own() {
+        let first = |table: &Protocol| beginnings(table, "cifar_resnet56").remove(0);
+        assert_eq!(first(&TABLE3), "cifar100_resnet56");
+        assert_eq!(first(&TABLE5), "cifar10_resnet56");
+        assert_eq!(first(&TABLE6), "cifar100_resnet56");
+    }
+
+    #[test]
+    fn models_take_the_images_at_the_size_of_the_protocol() {
+        let of = |model| side(registry::find(model).unwrap());
+        assert_eq!([of("vgg16"), of("cifar_resnet20"), of("resnet101v2")], [32, 32, 224]);
+    }
+}

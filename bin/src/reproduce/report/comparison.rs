@@ -1,0 +1,147 @@
+//! The rows of a table of a report: ours beside the paper's, by model and arm.
+
+use std::collections::BTreeSet;
+
+use crate::common::error::CliError;
+use crate::reproduce::figure::dots::signed;
+use crate::reproduce::figure::look::arm_label;
+use crate::reproduce::figure::records::{Records, Row, slot};
+use crate::reproduce::report::Grid;
+
+/// What a table says beside the paper.
+pub struct Comparison {
+    /// The rows.
+    pub grid: Grid<'static>,
+    /// What a reader has to know of the rows.
+    pub notices: Vec<String>,
+}
+
+/// A model and arm under the same circumstances: the row of the means and that of their standard errors.
+#[derive(Default)]
+struct Pair<'a> {
+    mean: Option<Row<'a>>,
+    error: Option<Row<'a>>,
+}
+
+/// What a row says in a column.
+type Cell = fn(&Row<'_>, Option<&Row<'_>>) -> Result<String, CliError>;
+
+/// Columns: heading, and what a row says there.
+const COLUMNS: [(&str, Cell); 14] = [
+    ("model", |mean, _| text(mean, "model")),
+    ("arm", |mean, _| mean.text("arm").map(|arm| arm_label(arm).to_owned())),
+    ("runs", |mean, _| text(mean, "runs")),
+    ("died", |mean, _| text(mean, "died")),
+    ("ours, selected, %", |mean, error| percent("val_selected_top1", mean, error)),
+    ("ours, peak, %", |mean, error| percent("peak_top1", mean, error)),
+    ("paper, peak, %", |mean, error| percent("paper_top1", mean, error)),
+    ("ours - paper, peak, points", |mean, _| {
+        let both = mean.number("peak_top1")?.zip(mean.number("paper_top1")?);
+        Ok(both.map_or_else(none, |(ours, paper)| signed(100.0 * (ours - paper))))
+    }),
+    ("rel. error decrease, ours, %", |mean, error| percent("rel_error_decrease", mean, error)),
+    ("rel. error decrease, paper, %", |mean, _| percent("paper_rel_error_decrease", mean, None)),
+    ("ours - our ReLU, selected, points (95 % interval)", |mean, _| difference(mean)),
+    ("data", |mean, _| text(mean, "data")),
+    ("preset", |mean, _| text(mean, "preset")),
+    ("pretrained", |mean, _| text(mean, "pretrained")),
+];
+/// Columns that say what a row is of: model and arm.
+const NAMES: usize = 2;
+/// Columns whose values make a row of its own.
+const KEY: [&str; 5] = ["model", "arm", "data", "preset", "pretrained"];
+
+/// Whether a value has to be told.
+type Tells = fn(&str) -> bool;
+/// What a value of a column has to be told for: column, whether it is such a value, and what follows for the reader.
+const WARNINGS: [(&str, Tells, &str); 4] = [
+    ("preset", |preset| preset.contains("quick"), "rows of a quick preset: a short training, not the paper's"),
+    (
+        "data",
+        |data| data.contains("procedural"),
+        "rows on procedural images: they say nothing of CIFAR, and are not comparable to the paper's",
+    ),
+    ("overridden", |options| !options.is_empty(), "values other than the preset's"),
+    ("data_warnings", |warning| !warning.is_empty(), "warnings on the data"),
+];
+
+impl Comparison {
+    /// Of the rows of a file.
+    pub fn of(records: &Records, caption: &str) -> Result<Self, CliError> {
+        let mut pairs: Vec<([&str; 5], Pair<'_>)> = Vec::new();
+        for row in records.rows() {
+            let mut key = [""; 5];
+            for (value, column) in key.iter_mut().zip(KEY) {
+                *value = row.text(column)?;
+            }
+            let pair = slot(&mut pairs, key);
+            match row.text("seed")? {
+                "mean" => pair.mean = Some(row),
+                "standard_error" => pair.error = Some(row),
+                _ => {}
+            }
+        }
+        let mut rows = Vec::new();
+        let mut unfinished = Vec::new();
+        for ([model, arm, ..], pair) in &pairs {
+            match &pair.mean {
+                Some(mean) => rows.push(
+                    COLUMNS.iter().map(|(_, cell)| cell(mean, pair.error.as_ref())).collect::<Result<Vec<_>, _>>()?,
+                ),
+                None => unfinished.push(format!("{model} {}", arm_label(arm))),
+            }
+        }
+        let mut notices = warnings(records)?;
+        if !unfinished.is_empty() {
+            notices.push(format!("runs without a summary, which are not shown: {}.", unfinished.join(", ")));
+        }
+        let headings = COLUMNS.iter().map(|(heading, _)| *heading).collect();
+        let caption = format!("{caption}: test accuracy, mean \u{b1} standard error over the seeds");
+        Ok(Self { grid: Grid { caption, headings, names: NAMES, rows }, notices })
+    }
+}
+
+fn warnings(records: &Records) -> Result<Vec<String>, CliError> {
+    let mut notices = Vec::new();
+    for (column, tells, what) in WARNINGS {
+        let mut values = BTreeSet::new();
+        for row in records.rows() {
+            values.extend(Some(row.text(column)?).filter(|value| tells(value)));
+        }
+        if !values.is_empty() {
+            notices.push(format!("{what} ({}).", values.into_iter().collect::<Vec<_>>().join("; ")));
+        }
+    }
+    let mut died = 0;
+    for row in records.rows() {
+        died += u32::from(row.is_run()? && row.text("status")? == "died");
+    }
+    if died > 0 {
+        notices.push(format!("runs that died: {died}; means are over those that lived."));
+    }
+    Ok(notices)
+}
+
+fn none() -> String {
+    "-".to_owned()
+}
+
+fn text(row: &Row<'_>, column: &str) -> Result<String, CliError> {
+    Ok(Some(row.text(column)?.to_owned()).filter(|text| !text.is_empty()).unwrap_or_else(none))
+}
+
+/// A share in percent, with its standard error if there is one.
+fn percent(column: &str, mean: &Row<'_>, error: Option<&Row<'_>>) -> Result<String, CliError> {
+    let Some(mean) = mean.number(column)? else { return Ok(none()) };
+    let error = error.map_or(Ok(None), |row| row.number(column))?;
+    let error = error.map_or_else(String::new, |error| format!(" \u{b1} {:.2}", 100.0 * error));
+    Ok(format!("{:.2}{error}", 100.0 * mean))
+}
+
+fn difference(row: &Row<'_>) -> Result<String, CliError> {
+    let Some(mean) = row.number("difference")? else { return Ok(none()) };
+    let ends = row.number("difference_low")?.zip(row.number("difference_high")?);
+    let ends =
+        ends.map_or_else(String::new, |(low, high)| format!(" ({} to {})", signed(100.0 * low), signed(100.0 * high)));
+    Ok(signed(100.0 * mean) + &ends)
+}

@@ -1,0 +1,144 @@
+//! The report: every table that there is beside the paper's numbers, and every figure, as a page and as Markdown.
+
+mod comparison;
+mod details;
+mod html;
+mod markdown;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::common::error::CliError;
+use crate::common::output::write_atomically;
+use crate::reproduce::figure::records::{Records, slot};
+use crate::reproduce::figure::{Drawing, available};
+use crate::reproduce::protocol::paper;
+use comparison::Comparison;
+use details::Details;
+
+const HEADING: &str = "Reproduction of the tables on PVLU";
+
+/// What the columns of the tables mean.
+const EXPLANATIONS: [&str; 2] = [
+    "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that the test \
+     images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the paper's numbers are \
+     to be compared with these.",
+    "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. Differences are in \
+     percentage points; their intervals are over the differences between runs with the same seed. The paper's decrease is by its peaks. \
+     A dash: no such number.",
+];
+
+/// A value of the protocol: what it is of, the value, and whether it is the paper's or chosen.
+pub type Value<'a> = (&'a str, &'a str, &'a str);
+
+/// All that a report says, before it is HTML or Markdown. All texts are as they are in the files.
+struct Report<'a> {
+    heading: &'static str,
+    /// What a reader has to know before any number.
+    notices: Vec<String>,
+    tables: Vec<Table>,
+    /// Figures of no table.
+    figures: Vec<Drawing>,
+    values: Grid<'a>,
+}
+
+/// A table of the paper.
+struct Table {
+    name: &'static str,
+    heading: String,
+    comparison: Comparison,
+    details: Option<Details>,
+    figures: Vec<Drawing>,
+}
+
+/// Rows of text below headings, the first ones of a row saying what it is of.
+struct Grid<'a> {
+    caption: String,
+    headings: Vec<&'a str>,
+    /// Cells at the beginning of a row that say what the row is of.
+    names: usize,
+    rows: Vec<Vec<String>>,
+}
+
+/// Writes `report.html` and `report.md`, and the figures that they show, from the files in a folder.
+///
+/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are those of the
+/// protocol.
+pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2], CliError> {
+    let report = Report::read(from, values)?;
+    for drawing in report.tables.iter().flat_map(|table| &table.figures).chain(&report.figures) {
+        drawing.write(to)?;
+    }
+    let [page, text] = ["report.html", "report.md"].map(|name| to.join(name));
+    write_atomically(&page, html::page(&report).as_bytes())?;
+    write_atomically(&text, markdown::text(&report).as_bytes())?;
+    Ok([page, text])
+}
+
+/// HTML and Markdown on one table, from the contents of its CSV file and, if there is one, its JSON file.
+pub fn of_table(of: paper::Table, csv: &[u8], json: Option<&[u8]>) -> Result<[String; 2], CliError> {
+    let path = |ending: &str| PathBuf::from(format!("{}.{ending}", of.name()));
+    let records = Records::parse(&path("csv"), csv)?;
+    let mut table = Table::of(of, &records)?;
+    table.details = json.map_or(Ok(None), |json| Details::parse(&path("json"), json))?;
+    let values = Grid { caption: String::new(), headings: Vec::new(), names: 0, rows: Vec::new() };
+    let report = Report { heading: HEADING, notices: Vec::new(), tables: vec![table], figures: Vec::new(), values };
+    Ok([html::page(&report), markdown::text(&report)])
+}
+
+impl Table {
+    /// What the rows of its CSV file say.
+    fn of(of: paper::Table, records: &Records) -> Result<Self, CliError> {
+        let heading = format!("Table {}", of.number());
+        let comparison = Comparison::of(records, &heading)?;
+        Ok(Self { name: of.name(), heading, comparison, details: None, figures: Vec::new() })
+    }
+}
+
+impl<'a> Report<'a> {
+    fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
+        // What is to be told, and of which tables.
+        let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut tables = Vec::new();
+        let mut missing = Vec::new();
+        let mut figures = Vec::new();
+        for figure in available(from) {
+            figures.push(Drawing::of(figure, from)?);
+        }
+        for of in paper::ALL {
+            let (name, number) = (of.name(), of.number());
+            let path = from.join(format!("{name}.csv"));
+            let records = if path.exists() { Some(Records::read(&path)?) } else { None };
+            let Some(records) = records.filter(|records| records.rows().next().is_some()) else {
+                missing.push(number);
+                continue;
+            };
+            let mut table = Table::of(*of, &records)?;
+            table.details = Details::read(&from.join(format!("{name}.json")))?;
+            (table.figures, figures) = figures.into_iter().partition(|drawing| drawing.figure.table() == Some(*of));
+            for notice in &table.comparison.notices {
+                slot(&mut told, notice.clone()).push(number);
+            }
+            tables.push(table);
+        }
+        let mut notices = Vec::new();
+        if !missing.is_empty() {
+            notices.push(format!("Missing, because not run: table {}.", missing.join(", table ")));
+        }
+        for (notice, numbers) in told {
+            let tables = if numbers.len() == 1 { "Table" } else { "Tables" };
+            notices.push(format!("{tables} {}: {notice}", numbers.join(", ")));
+        }
+        let rows = values.iter().map(|(what, value, source)| [*what, *value, *source].map(str::to_owned).to_vec());
+        let values = Grid {
+            caption: "Values of the protocol: the paper's, and those chosen where it is silent. The preset quick has smaller counts; \
+                      what a table used is with it"
+                .to_owned(),
+            headings: vec!["value of", "value", "source"],
+            names: 1,
+            rows: rows.collect(),
+        };
+        Ok(Self { heading: HEADING, notices, tables, figures, values })
+    }
+}

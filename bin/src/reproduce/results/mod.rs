@@ -1,0 +1,330 @@
+//! The files of a table, and the table on stdout, from the records of its runs.
+//!
+//! CSV files hold the same, byte for byte but for columns that end in `_seconds`, whenever the same command is run: no
+//! paths, thread counts or dates. What is not so is in `NAME.json`.
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use pvlu_zoo::train::EpochRecord;
+use serde_json::json;
+
+use crate::common::error::CliError;
+use crate::common::output::{csv_bytes, write_together};
+use crate::common::statistics::{Paired, Summary, number, paired, rel_error_decrease, summarize};
+use crate::reproduce::protocol::published::{self, Paper};
+use crate::reproduce::runs::config::Config;
+use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
+use crate::reproduce::runs::record::Record;
+
+/// The first columns of every file, which say whose a row is.
+const KEY: [&str; 9] = ["run_id", "table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"];
+
+/// The other columns of the table. One that a row gives no value is taken from the configuration of the run.
+const RUN_COLUMNS: [&str; 27] = [
+    "status",
+    "trained_parameters",
+    "before_top1",
+    "final_top1",
+    "val_selected_top1",
+    "peak_top1",
+    "paper_top1",
+    "rel_error_decrease",
+    "paper_rel_error_decrease",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "val_selected_epoch",
+    "runs",
+    "died",
+    "classes",
+    "train_images",
+    "val_images",
+    "test_images",
+    "batch_size",
+    "first_epochs",
+    "epochs",
+    "first_learning_rate",
+    "learning_rate",
+    "overridden",
+    "data_warnings",
+    "train_seconds",
+];
+
+const EPOCH_COLUMNS: [&str; 10] = [
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "train_top1",
+    "val_loss",
+    "val_top1",
+    "test_loss",
+    "test_top1",
+    "test_top5",
+    "epoch_seconds",
+];
+
+/// The CSV files of a table: what their names end in, and their columns after [`KEY`].
+const FILES: [(&str, &[&str]); 4] =
+    [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
+
+/// Makes sure, before anything is trained, that no folder is in the place of a file.
+pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
+    let csv = FILES.iter().map(|(end, _)| format!("{table}{end}.csv"));
+    for name in csv.chain([format!("{table}.json")]) {
+        let path = out.join(name);
+        if path.is_dir() {
+            return Err(CliError::Write { path, source: ErrorKind::IsADirectory.into() });
+        }
+    }
+    Ok(())
+}
+
+/// The files of a table before they are written.
+#[derive(Debug)]
+pub struct Made {
+    /// Paths and contents.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// The CSV files that the table has no rows for.
+    pub without_rows: Vec<PathBuf>,
+    /// The table for stdout.
+    pub text: String,
+}
+
+/// Makes what [`write()`] writes. Of records that [`Record::read`] accepts nothing is refused.
+pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliError> {
+    let report = Report::of(records);
+    let rows: [Vec<Vec<String>>; 4] = [
+        records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),
+        records.iter().flat_map(epoch_rows).collect(),
+        records.iter().flat_map(|run| inspected_rows(run, &run.parameters)).collect(),
+        records.iter().flat_map(|run| inspected_rows(run, &run.units)).collect(),
+    ];
+    let (mut files, mut without_rows) = (Vec::new(), Vec::new());
+    for ((end, columns), rows) in FILES.iter().zip(rows) {
+        let path = out.join(format!("{table}{end}.csv"));
+        // Of networks without parameters in their activations there is nothing to say.
+        if rows.is_empty() && *end != "_epochs" {
+            without_rows.push(path);
+            continue;
+        }
+        let contents = csv_bytes(&path, &[&KEY, *columns].concat(), rows)?;
+        files.push((path, contents));
+    }
+    let json = format!("{:#}\n", circumstances(records));
+    files.push((out.join(format!("{table}.json")), json.into_bytes()));
+    Ok(Made { files, without_rows, text: report.text() })
+}
+
+/// Writes the files of a table, all or none, and returns the table for stdout.
+pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliError> {
+    let Made { files, without_rows, text } = make(table, records, out)?;
+    write_together(&files.iter().map(|(path, contents)| (path.as_path(), contents.as_slice())).collect::<Vec<_>>())?;
+    without_rows.iter().try_for_each(|path| remove_with_plots(path))?;
+    let written: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+    Ok(format!("{text}\nwritten: {}", written.join(", ")))
+}
+
+/// Removes a file of an earlier command, and what was drawn from it.
+fn remove_with_plots(path: &Path) -> Result<(), CliError> {
+    for path in ["csv", "svg", "png"].map(|extension| path.with_extension(extension)) {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => return Err(CliError::Write { path, source }),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The runs of a table, to be compared to each other.
+struct Report<'a> {
+    records: &'a [Record],
+    /// Models and arms, in the order of the table.
+    groups: Vec<(&'a str, &'a str)>,
+}
+
+/// Means over the runs of an arm that lived.
+struct Group<'a> {
+    first: &'a Record,
+    all: usize,
+    lived: usize,
+    before: Summary,
+    last: Summary,
+    selected: Summary,
+    peak: Summary,
+    decrease: Summary,
+    difference: Paired,
+    paper: Paper,
+}
+
+impl<'a> Report<'a> {
+    fn of(records: &'a [Record]) -> Self {
+        let mut groups: Vec<(&str, &str)> = Vec::new();
+        for record in records {
+            let group = (record.config.get("model"), record.config.get("arm"));
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        // All arms of a model together, in the order in which they came.
+        let models: Vec<&str> = groups.iter().map(|(model, _)| *model).collect();
+        groups.sort_by_key(|(model, _)| models.iter().position(|other| other == model));
+        Self { records, groups }
+    }
+
+    fn group(&self, model: &str, arm: &str) -> Option<Group<'a>> {
+        let of_arm = |run: &&Record| run.config.get("model") == model && run.config.get("arm") == arm;
+        let all: Vec<&Record> = self.records.iter().filter(of_arm).collect();
+        let lived: Vec<&Record> = all.iter().copied().filter(|run| run.lived()).collect();
+        let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
+        let pairs: Vec<(f64, f64)> = lived
+            .iter()
+            .filter_map(|run| Some((self.relu(run)?.selected(), run.selected())))
+            .filter(|_| arm != "relu")
+            .collect();
+        let decreases = pairs.iter().map(|(relu, top1)| rel_error_decrease(*relu, *top1));
+        let first = *all.first()?;
+        Some(Group {
+            first,
+            all: all.len(),
+            lived: lived.len(),
+            before: summary(|run| run.before_top1),
+            last: summary(Record::last),
+            selected: summary(Record::selected),
+            peak: summary(Record::peak),
+            decrease: summarize(&decreases.filter(|decrease| !decrease.is_nan()).collect::<Vec<_>>()),
+            difference: paired(&pairs.iter().map(|(relu, top1)| top1 - relu).collect::<Vec<_>>()),
+            paper: published::of(&first.config),
+        })
+    }
+
+    /// The arm `relu` of the same model and seed, if it lived.
+    fn relu(&self, run: &Record) -> Option<&'a Record> {
+        let same = |other: &&Record| {
+            let [model, seed] = ["model", "seed"].map(|key| other.config.get(key) == run.config.get(key));
+            other.config.get("arm") == "relu" && model && seed
+        };
+        self.records.iter().find(same).filter(|relu| relu.lived())
+    }
+
+    fn run_row(&self, run: &Record) -> Vec<String> {
+        let relu = self.relu(run).map_or(f64::NAN, Record::selected);
+        let selected = if run.lived() { run.selected() } else { f64::NAN };
+        let seed = run.config.get("seed");
+        row(
+            &RUN_COLUMNS,
+            &run.config,
+            &[
+                ("status", run.status.name().to_owned()),
+                ("trained_parameters", run.trained_parameters.to_string()),
+                ("before_top1", number(run.before_top1)),
+                ("final_top1", number(run.last())),
+                ("val_selected_top1", number(run.selected())),
+                ("peak_top1", number(run.peak())),
+                ("paper_top1", number(published::of(&run.config).of_seed(seed))),
+                ("rel_error_decrease", number(rel_error_decrease(relu, selected))),
+                ("difference", number(selected - relu)),
+                ("val_selected_epoch", run.selected_epoch().to_string()),
+                ("train_seconds", format!("{:.3}", run.seconds())),
+            ],
+        )
+    }
+
+    /// Two rows for each arm: means and standard errors.
+    fn summary_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = Vec::new();
+        for group in self.groups.iter().filter_map(|(model, arm)| self.group(model, arm)) {
+            for (seed, is_mean) in [("mean", true), ("standard_error", false)] {
+                let pick = |summary: &Summary| number(if is_mean { summary.mean } else { summary.standard_error });
+                let of_mean = |value: f64| if is_mean { number(value) } else { String::new() };
+                let config = group.first.config.clone().with("seed", seed);
+                rows.push(row(
+                    &RUN_COLUMNS,
+                    &config,
+                    &[
+                        ("status", "summary".to_owned()),
+                        ("trained_parameters", group.first.trained_parameters.to_string()),
+                        ("before_top1", pick(&group.before)),
+                        ("final_top1", pick(&group.last)),
+                        ("val_selected_top1", pick(&group.selected)),
+                        ("peak_top1", pick(&group.peak)),
+                        ("paper_top1", pick(&group.paper.top1)),
+                        ("rel_error_decrease", pick(&group.decrease)),
+                        ("paper_rel_error_decrease", of_mean(group.paper.rel_error_decrease)),
+                        ("difference", of_mean(group.difference.mean)),
+                        ("difference_low", of_mean(group.difference.low)),
+                        ("difference_high", of_mean(group.difference.high)),
+                        ("runs", group.lived.to_string()),
+                        ("died", (group.all - group.lived).to_string()),
+                    ],
+                ));
+            }
+        }
+        rows
+    }
+}
+
+/// A row: the values of a run, and what its configuration says where it has none.
+fn row(columns: &[&str], config: &Config, values: &[(&str, String)]) -> Vec<String> {
+    let value = |column: &&str| match values.iter().find(|(name, _)| name == column) {
+        Some((_, value)) => value.clone(),
+        None if *column == "run_id" => config.id(),
+        None => config.get(column).to_owned(),
+    };
+    KEY.iter().chain(columns).map(value).collect()
+}
+
+fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
+    let one = |record: &EpochRecord| {
+        row(
+            &EPOCH_COLUMNS,
+            &run.config,
+            &[
+                ("epoch", record.epoch.to_string()),
+                ("learning_rate", format!("{:e}", record.learning_rate)),
+                ("train_loss", number(record.train_loss)),
+                ("train_top1", number(record.train_top1)),
+                ("val_loss", number(record.validation.loss)),
+                ("val_top1", number(record.validation.top1)),
+                ("test_loss", number(record.test.loss)),
+                ("test_top1", number(record.test.top1)),
+                ("test_top5", number(record.test.top5)),
+                ("epoch_seconds", format!("{:.3}", record.seconds)),
+            ],
+        )
+    };
+    run.epochs.iter().map(one).collect()
+}
+
+/// What was seen in a network.
+fn inspected_rows(run: &Record, seen: &[Vec<String>]) -> Vec<Vec<String>> {
+    let key = row(&[], &run.config, &[]);
+    seen.iter().map(|values| [key.as_slice(), values].concat()).collect()
+}
+
+/// What a table was made with: what all runs have in common, machines, seconds.
+fn circumstances(records: &[Record]) -> serde_json::Value {
+    let mut common: BTreeMap<&str, &str> =
+        records.first().map_or_else(BTreeMap::new, |run| run.config.entries().collect());
+    common.retain(|key, value| records.iter().all(|run| run.config.get(key) == *value));
+    let mut machines: Vec<&BTreeMap<String, String>> = Vec::new();
+    for record in records {
+        if !machines.contains(&&record.machine) {
+            machines.push(&record.machine);
+        }
+    }
+    let hashes: BTreeMap<String, String> = records.iter().map(|run| (run.config.id(), run.config.hash())).collect();
+    json!({
+        "configuration": common,
+        "runs": hashes,
+        "versions": { "pvlu_zoo": env!("CARGO_PKG_VERSION"), "compiler": env!("PVLU_ZOO_COMPILER") },
+        "machines": machines,
+        "seconds": records.iter().map(Record::seconds).sum::<f64>(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use super::*;
+use crate::reproduce::runs::record::Status;
+use crate::reproduce::runs::record::tests::record;
+
+/// A table of two seeds: ReLU measured, PVLU trained, one run dead.
+fn records() -> Vec<Record> {
+    let mut died = record("prelu", 0, &[(0.1, 0.1)]);
+    died.status = Status::Died;
+    vec![
+        record("relu", 0, &[(0.5, 0.5)]),
+        died,
+        record("pvlu", 0, &[(0.2, 0.9), (0.5, 0.6)]),
+        record("relu", 1, &[(0.5, 0.6)]),
+        record("prelu", 1, &[(0.5, 0.7)]),
+        record("pvlu", 1, &[(0.5, 0.75), (0.4, 0.5)]),
+    ]
+}
+
+fn column(name: &str) -> usize {
+    KEY.iter().chain(&RUN_COLUMNS).position(|column| *column == name).unwrap()
+}
+
+fn read(folder: &Path, name: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(folder.join(name)).unwrap();
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn rows_are_those_of_the_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = write("table3", &records(), folder.path()).unwrap();
+    let rows = read(folder.path(), "table3.csv");
+    assert_eq!(rows.len(), 6 + 3 * 2);
+    let of = |row: usize, name: &str| rows[row][column(name)].as_str();
+    assert_eq!((of(2, "run_id"), of(2, "status")), ("table3/vgg16/pvlu/0", "finished"));
+    assert_eq!((of(2, "final_top1"), of(2, "peak_top1")), ("0.600000", "0.900000"));
+    assert_eq!((of(2, "val_selected_top1"), of(2, "val_selected_epoch")), ("0.600000", "2"));
+    // (0.5 - 0.4) / 0.5
+    assert_eq!((of(2, "rel_error_decrease"), of(2, "difference")), ("0.200000", "0.100000"));
+    assert_eq!((of(1, "status"), of(1, "difference"), of(1, "rel_error_decrease")), ("died", "", ""));
+    assert_eq!(of(2, "train_seconds"), "3.000");
+    // Means of relu, prelu and pvlu, each followed by its standard error.
+    let (prelu, pvlu) = (8, 10);
+    assert_eq!(
+        (of(prelu, "arm"), of(prelu, "seed"), of(prelu, "runs"), of(prelu, "died")),
+        ("prelu", "mean", "1", "1")
+    );
+    assert_eq!(of(prelu, "val_selected_top1"), "0.700000");
+    assert_eq!((of(pvlu, "run_id"), of(pvlu, "val_selected_top1")), ("table3/vgg16/pvlu/mean", "0.675000"));
+    assert_eq!((of(pvlu, "difference"), of(pvlu + 1, "seed")), ("0.125000", "standard_error"));
+    // Differences 0.1 and 0.15: 0.125 +- 12.706 * 0.025.
+    assert_eq!((of(pvlu, "difference_low"), of(pvlu, "difference_high")), ("-0.192655", "0.442655"));
+    assert_eq!(read(folder.path(), "table3_epochs.csv").len(), 8);
+    assert_eq!(read(folder.path(), "table3_parameters.csv").len(), 6);
+    assert!(!folder.path().join("table3_units.csv").exists(), "no rows, no file");
+    assert!(text.contains("pvlu") && text.contains("+12.50 [-19.27, +44.27]"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("table3.json")).unwrap()).unwrap();
+    assert_eq!(json["configuration"]["model"], "vgg16");
+    assert!(json["configuration"]["arm"].is_null(), "not what all runs have in common");
+    assert_eq!(json["runs"].as_object().unwrap().len(), 6);
+    assert_eq!(json["seconds"], 12.0);
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_found_before() {
+    let folder = tempfile::tempdir().unwrap();
+    check(folder.path(), "table3").unwrap();
+    std::fs::create_dir(folder.path().join("table3_units.csv")).unwrap();
+    assert!(check(folder.path(), "table3").unwrap_err().to_string().contains("table3_units.csv"));
+    check(folder.path(), "table4").unwrap();
+}

@@ -1,0 +1,93 @@
+//! What became of the activations of a trained network: the values of their parameters, and their dead channels.
+
+use pvlu::layer::ParamKind;
+use pvlu_zoo::data::Batches;
+use pvlu_zoo::model::Model;
+use pvlu_zoo::train::dead_units;
+
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::statistics::number;
+
+/// Columns of the rows on trained parameters.
+pub const PARAMETER_COLUMNS: [&str; 10] = [
+    "layer",
+    "order",
+    "parameter",
+    "channels",
+    "minimum",
+    "first_quartile",
+    "median",
+    "third_quartile",
+    "maximum",
+    "mean",
+];
+/// Columns of the rows on units.
+pub const UNIT_COLUMNS: [&str; 5] = ["layer", "order", "units", "dead", "share"];
+
+/// A look into a network, as rows of the CSV files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspected {
+    /// Elements that are trained.
+    pub trained: usize,
+    /// Layer, order, parameter, channels, minimum, quartiles, maximum, mean.
+    pub parameters: Vec<Vec<String>>,
+    /// Layer, order, units, dead units and their share.
+    pub units: Vec<Vec<String>>,
+}
+
+/// Looks at the trained parameters of activations, and at their outputs over a set of images; `None` if interrupted.
+pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Result<Option<Inspected>, CliError> {
+    let failed = |source| CliError::Training { run: title.to_owned(), source };
+    let Some(layers) = dead_units(model, images, &mut interrupt::flow).map_err(failed)? else { return Ok(None) };
+    let mut parameters = Vec::new();
+    let mut trained = 0;
+    let mut show = |tensor: pvlu_zoo::model::TensorView<'_>| {
+        if tensor.slot.trained {
+            trained += tensor.values.len();
+        }
+        if tensor.slot.kind == ParamKind::Activation
+            && let Some((layer, name)) = tensor.slot.path.rsplit_once('.')
+            && let Some(order) = layers.iter().position(|of| of.path == layer)
+        {
+            let mut row = vec![layer.to_owned(), order.to_string(), name.to_owned(), tensor.values.len().to_string()];
+            row.extend(distribution(tensor.values).map(number));
+            parameters.push(row);
+        }
+    };
+    model.tensors(&mut show).map_err(|source| failed(source.into()))?;
+    let units = layers.iter().enumerate().map(|(order, layer)| {
+        let (units, dead) = (layer.alive.len(), layer.dead());
+        let share = number(dead as f64 / units as f64);
+        vec![layer.path.clone(), order.to_string(), units.to_string(), dead.to_string(), share]
+    });
+    Ok(Some(Inspected { trained, parameters, units: units.collect() }))
+}
+
+/// Minimum, quartiles (interpolated between neighbors), maximum and mean.
+fn distribution(values: &[f32]) -> [f64; 6] {
+    let mut sorted: Vec<f64> = values.iter().copied().map(f64::from).collect();
+    sorted.sort_by(f64::total_cmp);
+    let quantile = |share: f64| {
+        let at = share * sorted.len().saturating_sub(1) as f64;
+        let (below, above) = (sorted.get(at.floor() as usize), sorted.get(at.ceil() as usize));
+        match (below, above) {
+            (Some(below), Some(above)) => below + (above - below) * at.fract(),
+            _ => f64::NAN,
+        }
+    };
+    let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+    [quantile(0.0), quantile(0.25), quantile(0.5), quantile(0.75), quantile(1.0), mean]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_are_interpolated() {
+        assert_eq!(distribution(&[4.0, 1.0, 3.0, 2.0]), [1.0, 1.75, 2.5, 3.25, 4.0, 2.5]);
+        assert_eq!(distribution(&[7.0]), [7.0; 6]);
+        assert!(distribution(&[]).iter().all(|value| value.is_nan()));
+    }
+}

@@ -1,0 +1,181 @@
+//! Runs of several machines as one table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::record::Record;
+use crate::common::error::CliError;
+
+/// The records of some output folders, by table; the same run twice is one.
+///
+/// # Errors
+///
+/// A folder that cannot be read, no finished run in any, a damaged record, two records of a run that differ in more
+/// than their times, runs of a table that are of other settings or images, and, unless `partial`, a run that was
+/// planned and is not there.
+pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Vec<Record>>, CliError> {
+    let mut found: BTreeMap<String, (PathBuf, Record)> = BTreeMap::new();
+    for folder in folders {
+        for path in records_of(folder)? {
+            let record = Record::read(&path)?;
+            let id = record.config.id();
+            match found.get(&id) {
+                Some((other, same)) if !same.says_the_same(&record) => {
+                    let what = match record.config.difference(&same.config) {
+                        Some(difference) => difference.between("here", "there"),
+                        None => "its numbers differ".to_owned(),
+                    };
+                    return Err(CliError::Damaged {
+                        path,
+                        what: format!("{id} is in {} too: {what}", other.display()),
+                    });
+                }
+                Some(_) => {}
+                None => drop(found.insert(id, (path, record))),
+            }
+        }
+    }
+    if found.is_empty() {
+        let path = folders.first().cloned().unwrap_or_default();
+        return Err(CliError::Damaged { path, what: "no finished run is there, nor in the others".to_owned() });
+    }
+    let mut tables: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    for (_, record) in found.values() {
+        tables.entry(record.config.get("table").to_owned()).or_default().push(record.clone());
+    }
+    for (table, records) in &mut tables {
+        check(table, records, partial)?;
+    }
+    Ok(tables)
+}
+
+/// Makes sure that the runs of a table belong together and are all there, and brings them in its order.
+fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliError> {
+    let Some(first) = records.first() else { return Ok(()) };
+    for record in records.iter() {
+        let of_model = records.iter().find(|other| other.config.get("model") == record.config.get("model"));
+        // What makes a run another one of the table; weights are those of a model.
+        let all = ["model", "arm", "activation", "seed", "pretrained", "pretrained_sha256"];
+        for (other, may_differ) in [(first, &all[..]), (of_model.unwrap_or(first), &all[..4])] {
+            if let Some(difference) = record.config.difference_but(&other.config, may_differ) {
+                let said = difference.between(&record.config.id(), &other.config.id());
+                return Err(CliError::Usage(format!("merge: {said}")));
+            }
+        }
+    }
+    // Commands may have planned different runs: other seeds, other arms.
+    let mut planned: Vec<String> = Vec::new();
+    for record in records.iter() {
+        let new: Vec<String> = record.planned.iter().filter(|id| !planned.contains(id)).cloned().collect();
+        planned.extend(new);
+    }
+    let ids: BTreeSet<String> = records.iter().map(|record| record.config.id()).collect();
+    let missing: Vec<&str> = planned.iter().filter(|id| !ids.contains(*id)).map(String::as_str).collect();
+    if !missing.is_empty() && !partial {
+        return Err(CliError::Gaps { table: table.to_owned(), missing: missing.join(", ") });
+    }
+    records.sort_by_key(|record| planned.iter().position(|id| *id == record.config.id()));
+    Ok(())
+}
+
+/// The records in an output folder.
+fn records_of(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let runs = folder.join("runs");
+    let failed = |source| CliError::Read { path: folder.to_owned(), source };
+    // A folder without is that of a command that has not finished a run.
+    if folder.is_dir() && !runs.exists() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(&runs).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    /// An output folder with some runs of a plan.
+    fn folder(planned: &[(&str, u64)], runs: &[Record]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("runs")).unwrap();
+        for record in runs {
+            let planned = planned.iter().map(|(arm, seed)| format!("table3/vgg16/{arm}/{seed}")).collect();
+            let record = Record { planned, ..record.clone() };
+            record.write(&folder.path().join("runs").join(format!("{}.json", record.config.stem()))).unwrap();
+        }
+        folder
+    }
+
+    const PLAN: [(&str, u64); 3] = [("relu", 0), ("pvlu", 0), ("pvlu", 1)];
+
+    fn merged(folders: &[&tempfile::TempDir], partial: bool) -> Result<Vec<String>, String> {
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.path().to_owned()).collect();
+        let tables = collect(&folders, partial).map_err(|error| error.to_string())?;
+        Ok(tables.values().flatten().map(|record| record.config.id()).collect())
+    }
+
+    #[test]
+    fn runs_of_several_folders_are_one_table_in_its_order() {
+        let one = folder(&PLAN, &[record("pvlu", 1, &[(0.5, 0.5)]), record("relu", 0, &[])]);
+        let two = folder(&PLAN, &[record("pvlu", 0, &[(0.5, 0.25)])]);
+        let ids = ["table3/vgg16/relu/0", "table3/vgg16/pvlu/0", "table3/vgg16/pvlu/1"];
+        assert_eq!(merged(&[&one, &two], false).unwrap(), ids);
+        assert_eq!(merged(&[&two, &one], false).unwrap(), ids);
+        let error = merged(&[&one], false).unwrap_err();
+        assert!(error.contains("table3/vgg16/pvlu/0") && !error.contains("relu/0"), "{error}");
+        assert_eq!(merged(&[&one], true).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_same_run_twice_is_one_and_two_that_differ_are_an_error() {
+        let all: Vec<Record> = PLAN.iter().map(|(arm, seed)| record(arm, *seed, &[(0.5, 0.5)])).collect();
+        let mut slower = all[0].clone();
+        slower.epochs[0].seconds = 9.0;
+        slower.machine.clear();
+        let (one, two) = (folder(&PLAN, &all), folder(&PLAN, &[slower]));
+        assert_eq!(merged(&[&one, &two], false).unwrap().len(), 3);
+        // From scratch, which has no accuracy before.
+        let mut scratch = all[1].clone();
+        scratch.before_top1 = f64::NAN;
+        let both = [folder(&PLAN, &[scratch.clone()]), folder(&PLAN, &[scratch])];
+        assert_eq!(merged(&[&both[0], &both[1]], true).unwrap().len(), 1);
+        let three = folder(&PLAN, &[record("relu", 0, &[(0.5, 0.75)])]);
+        assert!(merged(&[&one, &three], false).unwrap_err().contains("numbers differ"));
+        let mut other = all[0].clone();
+        other.config = other.config.with("learning_rate", "0.5");
+        let error = merged(&[&one, &folder(&PLAN, &[other])], false).unwrap_err();
+        assert!(error.contains("here: learning_rate is 0.5, there: nothing"), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_refused() {
+        let one = folder(&PLAN, &[record("relu", 0, &[])]);
+        // Planned by two commands, whose runs belong together all the same.
+        let two = folder(&[("pvlu", 5)], &[record("pvlu", 5, &[])]);
+        assert_eq!(merged(&[&one, &two], true).unwrap().len(), 2);
+        assert!(merged(&[&one, &two], false).unwrap_err().contains("table3/vgg16/pvlu/1"));
+        let mut others = record("pvlu", 0, &[]);
+        others.config = others.config.with("pretrained_sha256", "abc");
+        assert!(merged(&[&one, &folder(&PLAN, &[others])], true).unwrap_err().contains("pretrained_sha256"));
+        let mut other = record("pvlu", 0, &[]);
+        other.config = other.config.with("epochs", 9);
+        let error = merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err();
+        let said = "merge: table3/vgg16/relu/0: epochs is nothing, table3/vgg16/pvlu/0: 9";
+        assert!(error.contains(said), "{error}");
+        // Of another arithmetic, which explains whatever else differs.
+        let mut newer = record("pvlu", 0, &[]);
+        newer.config = newer.config.with("device", "cpu").with("numerics", 2);
+        let error = merged(&[&one, &folder(&PLAN, &[newer])], true).unwrap_err();
+        assert!(error.contains("numerics is nothing, table3/vgg16/pvlu/0: 2"), "{error}");
+        let empty = tempfile::tempdir().unwrap();
+        assert!(merged(&[&empty], false).is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! What a command would do, and about how long that would take.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Instant;
+
+use pvlu::layer::Mode;
+use pvlu_zoo::model::Model;
+use serde_json::{Value, json};
+
+use super::config::Config;
+use super::planned::Planned;
+use super::work::Work;
+use crate::common::error::CliError;
+use crate::common::interrupt;
+
+/// Images that are timed at once: few, because some networks take a second for one.
+const TIMED: usize = 8;
+
+/// Seconds of training on an image and of evaluating one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    training: f64,
+    evaluation: f64,
+}
+
+/// Runs as a list for other programs.
+pub fn json(runs: &[Planned]) -> Value {
+    let one = |run: &Planned| {
+        let config = &run.config;
+        let text = |key: &str| Value::from(config.get(key));
+        json!({
+            "id": config.id(), "table": text("table"), "model": text("model"), "arm": text("arm"), "seed": text("seed"),
+            "epochs": run.epochs, "steps": run.epochs * steps(config), "hash": config.hash(),
+            "after": run.after.iter().map(|(config, _)| config.id()).collect::<Vec<_>>(),
+        })
+    };
+    json!({ "runs": runs.iter().map(one).collect::<Vec<_>>() })
+}
+
+fn number(config: &Config, key: &str) -> u64 {
+    config.get(key).parse().unwrap_or(0)
+}
+
+/// Steps of an epoch.
+fn steps(config: &Config) -> u64 {
+    number(config, "train_images").div_ceil(number(config, "batch_size").max(1))
+}
+
+/// A table of runs with their steps and estimated times, from a step and a small evaluation of each kind of network.
+pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
+    let mut costs: BTreeMap<(String, String), Cost> = BTreeMap::new();
+    let mut text = format!("{:<48} {:>7} {:>9} {:>10}\n", "run", "epochs", "steps", "about");
+    let (mut total, mut begun) = (0.0, Vec::new());
+    for run in runs {
+        let config = &run.config;
+        let key = (config.get("model").to_owned(), config.get("arm").to_owned());
+        if !costs.contains_key(&key) {
+            let mut model = work.sample(run)?;
+            costs.insert(key.clone(), measure(model.as_mut(), run.epochs > 0, &key.0)?);
+            if interrupt::interrupted() {
+                return Err(CliError::Stopped);
+            }
+        }
+        let cost = costs.get(&key).copied().unwrap_or_default();
+        let images = (number(config, "val_images") + number(config, "test_images")) as f64;
+        for (before, epochs) in &run.after {
+            if begun.contains(before) {
+                continue;
+            }
+            begun.push(before.clone());
+            // It trains other layers than the run: about as long, where the run trains at all. Its network is measured
+            // once.
+            let steps = epochs * steps(before);
+            let trained = *epochs as f64 * number(before, "train_images") as f64;
+            let seconds = trained * cost.training.max(3.0 * cost.evaluation) + images * cost.evaluation;
+            total += seconds;
+            let _ = writeln!(text, "{:<48} {epochs:>7} {steps:>9} {:>10}", before.id(), duration(seconds));
+        }
+        let trained = number(config, "train_images") as f64;
+        let seconds = run.epochs as f64 * (trained * cost.training + images * cost.evaluation);
+        total += seconds;
+        let steps = run.epochs * steps(config);
+        let _ = writeln!(text, "{:<48} {:>7} {steps:>9} {:>10}", config.id(), run.epochs, duration(seconds));
+    }
+    let _ = write!(text, "{} runs, about {} on this machine; nothing was written", runs.len(), duration(total));
+    Ok(text)
+}
+
+/// Times the second step and the second evaluation of a few images.
+fn measure(model: &mut dyn Model, trained: bool, name: &str) -> Result<Cost, CliError> {
+    let failed =
+        |source| CliError::Training { run: name.to_owned(), source: pvlu_zoo::train::TrainError::Model(source) };
+    let mut cost = Cost::default();
+    for _ in 0..2 {
+        if trained {
+            let labels: Vec<usize> = (0..TIMED).map(|index| index % model.classes()).collect();
+            model.set_mode(Mode::Train);
+            let begin = Instant::now();
+            model.step(images(model, TIMED), &labels).map_err(failed)?;
+            cost.training = begin.elapsed().as_secs_f64() / TIMED as f64;
+        }
+        model.set_mode(Mode::Eval);
+        let begin = Instant::now();
+        model.logits(images(model, TIMED)).map_err(failed)?;
+        cost.evaluation = begin.elapsed().as_secs_f64() / TIMED as f64;
+    }
+    Ok(cost)
+}
+
+/// Some images.
+fn images(model: &dyn Model, count: usize) -> Vec<f32> {
+    (0..count * model.image_len()).map(|index| (index % 251) as f32 / 125.0 - 1.0).collect()
+}
+
+/// For a person.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_and_addresses_are_those_of_the_configuration() {
+        let config = |arm: &str| {
+            Config::default()
+                .with("table", "table3")
+                .with("model", "m")
+                .with("arm", arm)
+                .with("seed", 0)
+                .with("train_images", 100)
+                .with("batch_size", 32)
+        };
+        let run = Planned { config: config("pvlu"), epochs: 3, after: vec![(config("first"), 2)] };
+        let found = json(&[run]);
+        assert_eq!(found["runs"][0]["id"], "table3/m/pvlu/0");
+        assert_eq!(found["runs"][0]["steps"], 12);
+        assert_eq!(found["runs"][0]["after"][0], "table3/m/first/0");
+    }
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!([5.4, 600.0, 9000.0].map(duration), ["5 s", "10 min", "2.5 h"]);
+    }
+}

@@ -1,0 +1,288 @@
+//! A finished run: everything that its rows are made of, and that on disk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pvlu_zoo::train::{EpochRecord, History, Outcome};
+use serde_json::{Value, json};
+
+use super::config::Config;
+use super::names;
+use crate::common::digest;
+use crate::common::error::CliError;
+use crate::common::input;
+use crate::common::output::write_atomically;
+use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
+
+/// Characters of a field of the rows on activations at most, more than any layer's name has.
+const FIELD: usize = 200;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All epochs; in a training from scratch with an accuracy above a guess.
+    Finished,
+    /// A loss that is not finite, or, in a training from scratch, a final test accuracy below twice chance.
+    Died,
+}
+
+impl Status {
+    /// In files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Finished => "finished",
+            Status::Died => "died",
+        }
+    }
+}
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// What decided its numbers.
+    pub config: Config,
+    /// How it ended.
+    pub status: Status,
+    /// Its epochs; none where the network was only measured.
+    pub epochs: Vec<EpochRecord>,
+    /// Test accuracy before the run, where it began with a trained network; else NaN.
+    pub before_top1: f64,
+    /// Elements that were trained.
+    pub trained_parameters: usize,
+    /// A row for each layer and learnt parameter of its activations; see [`crate::reproduce::runs::inspect`].
+    pub parameters: Vec<Vec<String>>,
+    /// A row for each layer of activations.
+    pub units: Vec<Vec<String>>,
+    /// Addresses of all runs that the command had planned, this one among them.
+    pub planned: Vec<String>,
+    /// The machine; no part of any CSV file.
+    pub machine: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Whether it counts in means.
+    pub fn lived(&self) -> bool {
+        self.status == Status::Finished
+    }
+
+    /// What `pick` takes of its epochs; without any, the accuracy before.
+    fn top1(&self, pick: impl FnOnce(&History) -> Option<f64>) -> f64 {
+        if self.epochs.is_empty() {
+            return self.before_top1;
+        }
+        pick(&self.history()).unwrap_or(f64::NAN)
+    }
+
+    fn history(&self) -> History {
+        History { epochs: self.epochs.clone(), outcome: Outcome::Finished }
+    }
+
+    /// Test accuracy after the last epoch.
+    pub fn last(&self) -> f64 {
+        self.top1(History::final_top1)
+    }
+
+    /// Test accuracy after the epoch that is best on the held-out images.
+    pub fn selected(&self) -> f64 {
+        self.top1(|history| Some(history.selected()?.test.top1))
+    }
+
+    /// The best test accuracy after any epoch, as the paper reports.
+    pub fn peak(&self) -> f64 {
+        self.top1(History::peak_top1)
+    }
+
+    /// The epoch that is best on the held-out images, from 1; 0 without epochs.
+    pub fn selected_epoch(&self) -> u64 {
+        self.history().selected().map_or(0, |epoch| epoch.epoch)
+    }
+
+    /// Time of all epochs.
+    pub fn seconds(&self) -> f64 {
+        // The sum of nothing is -0 in Rust.
+        self.epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds)
+    }
+
+    /// The numbers, without times, machines and what else was planned.
+    fn lasting(&self) -> Self {
+        let mut lasting = self.clone();
+        lasting.machine.clear();
+        lasting.planned.clear();
+        lasting.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
+        lasting
+    }
+
+    /// Whether two records say the same but for times and machines. Numbers that are NaN in both are the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.lasting().to_json() == other.lasting().to_json()
+    }
+
+    /// Writes it, whole or not at all, with a checksum, so that a digit that has changed is seen.
+    pub fn write(&self, path: &Path) -> Result<(), CliError> {
+        let mut record = self.to_json();
+        record["sha256"] = digest::of_bytes(record.to_string()).into();
+        write_atomically(path, format!("{record:#}\n").as_bytes())
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.config.id(), "config": self.config.to_json(), "hash": self.config.hash(), "status": self.status.name(),
+            "before_top1": self.before_top1.to_string(), "trained_parameters": self.trained_parameters,
+            "epochs": self.epochs.iter().map(EpochRecord::to_json).collect::<Vec<_>>(),
+            "parameters": self.parameters, "units": self.units, "planned": self.planned, "machine": self.machine,
+        })
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, that was changed or cut, and one that names what this program does not know.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        Self::parse(&input::bytes(path)?).map_err(|what| CliError::Damaged { path: path.to_owned(), what })
+    }
+
+    /// The record that a file holds, or what is wrong with it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let said = value.as_object_mut().and_then(|record| record.remove("sha256"));
+        if said.is_none_or(|said| said != digest::of_bytes(value.to_string())) {
+            return Err("its checksum is another one: it was changed after it was written".to_owned());
+        }
+        let config = Config::of_json(&value["config"]).ok_or("expected a configuration")?;
+        names::check(&config)?;
+        let texts = |value: &Value| -> Option<Vec<String>> {
+            value.as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
+        };
+        let is_field = |text: &String| text.len() <= FIELD && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let row = |value: &Value, columns: &[&str]| -> Option<Vec<String>> {
+            texts(value).filter(|row| row.len() == columns.len() && row.iter().all(is_field))
+        };
+        let rows = |key: &str, columns: &[&str]| -> Option<Vec<Vec<String>>> {
+            value[key].as_array()?.iter().map(|value| row(value, columns)).collect()
+        };
+        let read = || -> Option<Self> {
+            let machine = value["machine"].as_object()?.iter();
+            let trained = usize::try_from(value["trained_parameters"].as_u64()?).ok()?;
+            Some(Self {
+                config,
+                status: [Status::Finished, Status::Died].into_iter().find(|of| value["status"] == of.name())?,
+                epochs: value["epochs"].as_array()?.iter().map(EpochRecord::of_json).collect::<Option<_>>()?,
+                before_top1: value["before_top1"].as_str()?.parse().ok()?,
+                trained_parameters: trained,
+                parameters: rows("parameters", &PARAMETER_COLUMNS)?,
+                units: rows("units", &UNIT_COLUMNS)?,
+                planned: texts(&value["planned"])?,
+                machine: machine
+                    .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                    .collect::<Option<_>>()?,
+            })
+        };
+        let record = read().ok_or("expected the record of a run")?;
+        let table = record.config.get("table");
+        record.planned.iter().try_for_each(|address| names::check_address(table, address))?;
+        Ok(record)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use pvlu_zoo::train::Evaluation;
+
+    use super::*;
+
+    /// A record of an arm and seed whose epochs have these accuracies on held-out and test images.
+    pub fn record(arm: &str, seed: u64, epochs: &[(f64, f64)]) -> Record {
+        let evaluation = |top1: f64| Evaluation { images: 10, top1, top5: 1.0, loss: 0.25 };
+        let epoch = |(index, &(validation, test)): (usize, &(f64, f64))| EpochRecord {
+            epoch: index as u64 + 1,
+            learning_rate: 1e-3,
+            train_loss: 0.5,
+            train_top1: 0.75,
+            validation: evaluation(validation),
+            test: evaluation(test),
+            seconds: 1.5,
+        };
+        let config = Config::default()
+            .with("table", "table3")
+            .with("model", "vgg16")
+            .with("arm", arm)
+            .with("activation", arm)
+            .with("seed", seed)
+            .with("data", "procedural");
+        Record {
+            config,
+            status: Status::Finished,
+            epochs: epochs.iter().enumerate().map(epoch).collect(),
+            before_top1: 0.5,
+            trained_parameters: 7,
+            parameters: vec![
+                ["0.act", "0", "alpha", "2", "0.1", "0.2", "0.3", "0.4", "0.5", "0.3"].map(str::to_owned).to_vec(),
+            ],
+            units: Vec::new(),
+            planned: vec![format!("table3/vgg16/{arm}/{seed}")],
+            machine: BTreeMap::from([("threads".to_owned(), "2".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let mut one = record("pvlu", 1, &[(0.2, 0.9), (0.5, 0.3), (0.5, 0.8)]);
+        one.epochs[0].train_loss = 0.1 + 0.2;
+        one.write(&path).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), one);
+        assert_eq!((one.last(), one.selected(), one.peak(), one.selected_epoch()), (0.8, 0.3, 0.9, 2));
+        let measured = record("relu", 1, &[]);
+        assert_eq!((measured.last(), measured.selected(), measured.selected_epoch()), (0.5, 0.5, 0));
+    }
+
+    #[test]
+    fn a_damaged_record_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        record("pvlu", 1, &[(0.2, 0.9)]).write(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for damaged in [
+            String::new(),
+            text[..text.len() / 2].to_owned(),
+            text.replace("vgg16", "vgg19"),
+            text.replace("\"0.9\"", "\"x\""),
+            text.replace("finished", "ended"),
+            text.replace("\"0.9\"", "\"0.8\""),
+            "{}".to_owned(),
+        ] {
+            std::fs::write(&path, damaged).unwrap();
+            let error = Record::read(&path).unwrap_err().to_string();
+            assert!(error.contains("x.json") && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_made_to_do_harm_is_refused_though_its_checksum_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let harm: [fn(&mut Record); 6] = [
+            |record| record.config = record.config.clone().with("table", "../../outside"),
+            |record| record.config = record.config.clone().with("seed", "0/../../../outside"),
+            |record| record.config = record.config.clone().with("pretrained", "\u{1b}]0;owned\u{7}"),
+            |record| record.planned.push("table3/vgg16/\u{1b}[2J/0".to_owned()),
+            |record| record.parameters[0].push("one more".to_owned()),
+            |record| record.units = vec![vec!["\n".to_owned(); 5]],
+        ];
+        for change in harm {
+            let mut one = record("pvlu", 1, &[(0.2, 0.9)]);
+            change(&mut one);
+            one.write(&path).unwrap();
+            let error = Record::read(&path).unwrap_err().to_string();
+            assert!(error.contains("x.json: expected") && !error.contains(char::is_control), "{error:?}");
+            assert!(!error.contains("outside"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_network_that_was_only_measured_has_no_sign() {
+        assert_eq!(format!("{:.3}", record("relu", 0, &[]).seconds()), "0.000");
+    }
+}
