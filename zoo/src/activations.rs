@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pvlu::activation::{BUILT_IN, Definition, FindError, find_among};
 
-use crate::entry::RegistryError;
+use crate::family::entry::RegistryError;
 
 /// Those that the program brings.
 static OWN: OnceLock<Vec<&'static Definition>> = OnceLock::new();

@@ -37,27 +37,26 @@
 
 mod activations;
 pub mod atomic;
+pub mod cards;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
-mod entry;
+mod family;
 pub mod image;
 pub mod init;
 pub mod labels;
-pub mod metadata;
 pub mod model;
 pub mod names;
 pub mod registry;
-pub mod resnet;
-pub mod sequential;
 mod signature;
 pub mod snapshot;
 pub mod source;
 pub mod text;
 pub mod train;
 pub mod transfer;
-pub mod vgg;
 pub mod weights;
+
+pub use family::{resnet, sequential, vgg};
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 
 use pvlu::activation::Activation;
 
+use crate::activations;
 pub use crate::activations::{activation, activation_names};
-pub use crate::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
+pub use crate::family::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
+use crate::family::{resnet, sequential, vgg};
 use crate::model::Model;
-use crate::{activations, resnet, sequential, vgg};
 
 /// The families of networks, in the order in which their models are listed.
 static FAMILIES: &[&[ModelEntry]] = &[

@@ -218,7 +218,7 @@ impl Source {
         self.facts().file.unwrap_or_else(|| place.rsplit('/').next().unwrap_or(place))
     }
 
-    /// Address of a place; see [`Weights::place`](crate::metadata::Weights::place).
+    /// Address of a place; see [`Weights::place`](crate::cards::Weights::place).
     #[must_use]
     pub fn url(self, place: &str) -> String {
         format!("{}{place}", self.facts().base)

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use pvlu_zoo::cards;
 use pvlu_zoo::checkpoint::Opened;
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
-use pvlu_zoo::metadata;
 use pvlu_zoo::registry::ModelEntry;
 use pvlu_zoo::text::{path, quoted};
 use pvlu_zoo::weights::Source;
@@ -29,13 +29,13 @@ pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Opti
     }
     let published = published(opened.entry, opened.report.source, labels);
     let (first, rest) = published.split_first()?;
-    let mut others: Vec<&metadata::Weights> = Vec::new();
+    let mut others: Vec<&cards::Weights> = Vec::new();
     for other in rest {
         if std::iter::once(first).chain(&others).all(|known| known.preprocessing != other.preprocessing) {
             others.push(other);
         }
     }
-    let recipe = |weights: &&metadata::Weights| format!("{} of {}", weights.preprocessing, weights.place);
+    let recipe = |weights: &&cards::Weights| format!("{} of {}", weights.preprocessing, weights.place);
     let others: Vec<String> = others.iter().map(recipe).collect();
     (!others.is_empty()).then(|| {
         format!(
@@ -55,11 +55,11 @@ fn usual(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Prepro
 }
 
 /// Published weights that a file may be a copy of: those with these classes, if there are such.
-fn published(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Vec<&'static metadata::Weights> {
+fn published(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Vec<&'static cards::Weights> {
     let weights = entry.card().map_or(&[][..], |card| card.weights);
     // Keras' files want their images otherwise than torch's of the same model.
     let of_source = weights.iter().filter(|weights| (weights.source == Source::Keras) == (source == Source::Keras));
-    let fits = |weights: &&metadata::Weights| labels.is_some_and(|labels| weights.labels == labels);
+    let fits = |weights: &&cards::Weights| labels.is_some_and(|labels| weights.labels == labels);
     let fitting: Vec<_> = of_source.clone().filter(fits).collect();
     if fitting.is_empty() { of_source.collect() } else { fitting }
 }

@@ -1,8 +1,8 @@
 //! `zoo list` and `zoo info`.
 
 use pvlu::layer::{Extent, LayerKind, ParamKind, Part, Path};
+use pvlu_zoo::cards::{Card, Paper};
 use pvlu_zoo::image::MAX_INPUT;
-use pvlu_zoo::metadata::{Card, Paper};
 use pvlu_zoo::registry::{self, ModelEntry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 

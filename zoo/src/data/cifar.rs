@@ -3,14 +3,18 @@
 //! A file is a run of records without a header: one label byte (CIFAR-10) or two (CIFAR-100), then 3072 bytes of
 //! pixels, planes in the order R, G, B, rows from the top.
 
+mod files;
 mod form;
+mod layout;
 mod locate;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use self::locate::{Found, inspect, locate};
+use self::files::{Found, inspect};
+use self::layout::{CIFAR10, CIFAR100, CifarLayout};
+use self::locate::locate;
 use super::{DataError, Dataset, IMAGE_LEN, Split};
 use crate::text;
 
@@ -20,67 +24,6 @@ pub const MAX_RECORDS: u64 = 1_000_000;
 
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
-
-/// One of the two sets.
-struct CifarLayout {
-    name: &'static str,
-    title: &'static str,
-    /// The archive of these files, as its publisher calls it.
-    archive: &'static str,
-    /// The first one is required.
-    train: &'static [&'static str],
-    test: &'static str,
-    classes: usize,
-    /// Number of superclasses. If there are any, their label comes first in a record.
-    coarse: Option<usize>,
-    /// Images in the official set, training and test.
-    official: [usize; 2],
-}
-
-static CIFAR10: CifarLayout = CifarLayout {
-    name: "cifar10",
-    title: "CIFAR-10",
-    archive: "cifar-10-binary.tar.gz",
-    train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
-    test: "test_batch.bin",
-    classes: 10,
-    coarse: None,
-    official: [50_000, 10_000],
-};
-
-static CIFAR100: CifarLayout = CifarLayout {
-    name: "cifar100",
-    title: "CIFAR-100",
-    archive: "cifar-100-binary.tar.gz",
-    train: &["train.bin"],
-    test: "test.bin",
-    classes: 100,
-    coarse: Some(20),
-    official: [50_000, 10_000],
-};
-
-impl CifarLayout {
-    fn label_bytes(&self) -> usize {
-        if self.coarse.is_some() { 2 } else { 1 }
-    }
-
-    fn record(&self) -> usize {
-        self.label_bytes() + IMAGE_LEN
-    }
-
-    fn other(&self) -> &'static Self {
-        if self.coarse.is_some() { &CIFAR10 } else { &CIFAR100 }
-    }
-
-    /// Without these there is nothing to read.
-    fn required(&self) -> [&'static str; 2] {
-        [self.train[0], self.test]
-    }
-
-    fn files(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.train.iter().copied().chain([self.test])
-    }
-}
 
 impl Dataset {
     /// Reads CIFAR-10: `data_batch_1.bin` and those of `data_batch_2.bin` to `data_batch_5.bin` that are there for

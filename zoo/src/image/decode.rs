@@ -7,20 +7,9 @@ use std::path::Path;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::error::Refusal;
+use super::limits::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, MAX_WORK};
 use super::{Image, ImageError, jpeg, webp};
 use crate::signature::PAGE;
-
-/// Pixels accepted in an image: the number above which Pillow warns of a "decompression bomb".
-pub const MAX_PIXELS: usize = 89_478_485;
-
-/// Pixels accepted along a side: the most that a JPEG can have.
-pub const MAX_SIDE: u32 = 65_535;
-
-/// Bytes accepted in a file.
-pub const MAX_BYTES: u64 = 1 << 28;
-
-/// Bytes that a decoder may take beside its output.
-pub(super) const MAX_WORK: u64 = 1 << 30;
 
 impl Image {
     /// Reads a PNG, JPEG or WebP file; its content decides which, not its name. Of an animation it is the first frame.

@@ -9,18 +9,24 @@
 //! Files are not trusted: a damaged or hostile one gives an [`ImageError`] that names it, within the bounds stated at
 //! [`Image::open`].
 
+mod channels;
 mod decode;
 mod error;
+mod interpolation;
 mod jpeg;
+mod limits;
+mod parameters;
 mod preprocessing;
 mod resize;
 mod text;
 mod webp;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
+pub use channels::Channels;
 pub use error::ImageError;
-pub use preprocessing::{Channels, Fit, Interpolation, MAX_INPUT, Preprocessing};
-pub use text::PreprocessingError;
+pub use interpolation::Interpolation;
+pub use limits::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
+pub use parameters::{Fit, PreprocessingError};
+pub use preprocessing::{MAX_INPUT, Preprocessing};
 
 /// An RGB image: one byte a value, the three values of a pixel side by side, rows from the top (HWC).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,55 +5,14 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Image;
+use super::channels::Channels;
+use super::interpolation::Interpolation;
+use super::parameters::{Fit, PreprocessingError};
 use super::resize::{Window, resize};
-use super::text::PreprocessingError;
 use crate::data::Normalization;
 
 /// The largest side of an input.
 pub const MAX_INPUT: usize = 4096;
-
-/// How an image gets the size of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// Both sides are resized, whatever the proportions, as Keras' `load_img` does.
-    Squash,
-    /// The shorter side is resized to this many pixels and the longer one in proportion, rounded down; then the center
-    /// is cut out. As torchvision's `Resize` and `CenterCrop` do, and timm's in its mode `center`.
-    Crop {
-        /// Pixels, not less than the longer side of the input.
-        shorter: usize,
-    },
-}
-
-/// How a pixel between pixels is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interpolation {
-    /// The nearest pixel, without antialiasing.
-    Nearest,
-    /// A triangle over two pixels, or over as many more as the image shrinks.
-    Bilinear,
-    /// Keys' cubic with `a = -1/2` over four pixels, or over as many more as the image shrinks.
-    Bicubic,
-}
-
-/// Order of the color planes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channels {
-    /// Red, green, blue.
-    Rgb,
-    /// Blue, green, red: the order of Caffe, whose weights Keras ported.
-    Bgr,
-}
-
-impl Channels {
-    /// Which of red, green and blue, from 0, is in this place.
-    pub(crate) fn color(self, place: usize) -> usize {
-        match self {
-            Self::Rgb => place,
-            Self::Bgr => 2 - place,
-        }
-    }
-}
 
 /// From an image to the input of a network: a fit, then for each channel `c` in order
 /// `(byte / divisor - mean[c]) / std[c]`, in `f32`.

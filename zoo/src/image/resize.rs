@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use super::{Image, Interpolation};
+use super::Image;
+use super::interpolation::Interpolation;
 
 /// Fractional bits of a weight.
 const BITS: u32 = 22;

@@ -3,47 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::parameters::{KEYS, PreprocessingError};
 use super::{Channels, Fit, Interpolation, Preprocessing};
-use crate::text::{quoted, shown};
-
-/// A preprocessing that makes no sense, or a text that is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PreprocessingError {
-    /// A part of the text is no `key=value` with a known key.
-    #[error(
-        "preprocessing: expected one of {}, found {}",
-        KEYS.map(|key| format!("{key}=...")).join(" "), quoted(found)
-    )]
-    Key {
-        /// The part.
-        found: String,
-    },
-    /// A key occurs twice.
-    #[error("preprocessing: {key} occurs twice")]
-    Twice {
-        /// The key.
-        key: &'static str,
-    },
-    /// A key does not occur.
-    #[error("preprocessing: no {key}")]
-    Missing {
-        /// The key.
-        key: &'static str,
-    },
-    /// A value is not what its key takes.
-    #[error("preprocessing: {key}: expected {expected}, found {}", shown(found))]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// What it takes.
-        expected: &'static str,
-        /// The value, as text.
-        found: String,
-    },
-}
-
-const KEYS: [&str; 7] = ["input", "fit", "interpolation", "channels", "divisor", "mean", "std"];
 
 impl Interpolation {
     const ALL: [(&str, Self); 3] =

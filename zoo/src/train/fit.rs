@@ -7,9 +7,10 @@ use pvlu::kernel::Element;
 use pvlu::layer::{Mode, Switches};
 
 use super::TrainError;
-use super::evaluate::{Evaluation, evaluate};
+use super::evaluate::evaluate;
 use super::mode::in_mode;
 use super::optimizer::OptimizerConfig;
+use super::record::EpochRecord;
 use super::schedule::Schedule;
 use super::state::{FitState, Sums};
 use crate::data::{Batches, Loader};
@@ -37,25 +38,6 @@ pub struct FitConfig {
     pub learning_rate: f64,
     /// What the base is multiplied by at each step.
     pub schedule: Schedule,
-}
-
-/// One epoch of a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EpochRecord {
-    /// Number of the epoch, from 1.
-    pub epoch: u64,
-    /// Learning rate of the last step.
-    pub learning_rate: f64,
-    /// Mean training loss over the epoch, each batch at the parameters it was computed with.
-    pub train_loss: f64,
-    /// Training accuracy over the same batches, augmented and with dropout.
-    pub train_top1: f64,
-    /// On the held-out images after the epoch.
-    pub validation: Evaluation,
-    /// On the test images after the epoch.
-    pub test: Evaluation,
-    /// Wall-clock time of the epoch with its evaluations.
-    pub seconds: f64,
 }
 
 /// Tells the caller where a run is. The answer `Break` ends it after the current step.
@@ -284,6 +266,7 @@ impl Fit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::Evaluation;
 
     fn record(epoch: u64, validation: f64, test: f64) -> EpochRecord {
         let evaluation = |top1| Evaluation { images: 1, top1, top5: 1.0, loss: 0.0 };

@@ -10,8 +10,9 @@ use pvlu::layer::Part;
 use serde_json::Value;
 
 use super::evaluate::Evaluation;
-use super::fit::{EpochRecord, FitConfig};
+use super::fit::FitConfig;
 use super::optimizer::{Moments, Optimizer, OptimizerConfig};
+use super::record::EpochRecord;
 use super::state::{FIRST, FitState, MODEL, SECOND, STATE, Sums, checksum};
 use crate::model::Model;
 use crate::snapshot::{Snapshot, SnapshotError};

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::evaluate::Evaluation;
-use super::fit::EpochRecord;
 use super::optimizer::{Optimizer, OptimizerConfig};
+use super::record::EpochRecord;
 use crate::model::Model;
 use crate::snapshot::Snapshot;
 use crate::weights::{Declared, Dtype, WeightsError, Writer};

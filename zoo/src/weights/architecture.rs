@@ -13,7 +13,7 @@ use crate::model::activation_of;
 use crate::names::LayerNames;
 
 /// A network of the zoo as it is written, which knows what files call its layers. Every network of
-/// [`crate::sequential`] (of the paper's widths), [`crate::vgg`] and [`crate::resnet`] is one, with any activation
+/// [`crate::family::sequential`] (of the paper's widths), [`crate::family::vgg`] and [`crate::family::resnet`] is one, with any activation
 /// that is a type and any number of classes.
 ///
 /// An activation with a [parameter for each element](pvlu::activation::Activation::PER_ELEMENT) is for images of one

@@ -7,32 +7,12 @@ use std::sync::Arc;
 use pvlu::kernel::Element;
 
 use super::bytes::FileBytes;
+use super::format::{Format, TensorEntry};
 use super::hdf5::Hdf5File;
 use super::name::{elements, shape};
 use super::read::{self, NotFinite, Target};
 use super::safetensors::SafetensorsFile;
 use super::{Dtype, WeightsError};
-
-/// How a file names and stores its tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// Safetensors: any names.
-    Safetensors,
-    /// HDF5 as Keras 1 and 2 wrote weights, and Keras 3 writes a whole model to `.h5`: `conv1_conv/kernel`.
-    KerasLegacy,
-    /// HDF5 as Keras 3 writes `.weights.h5`: `layers/conv2d/vars/0`.
-    Keras3,
-}
-
-/// Type and shape of a tensor in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorEntry {
-    /// Type of its elements.
-    pub dtype: Dtype,
-    /// Its dimensions as stored, row-major; none for a scalar.
-    pub shape: Vec<usize>,
-}
 
 /// An open file of named tensors.
 ///

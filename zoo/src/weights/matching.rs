@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::Format;
+use super::format::Format;
 use super::mismatch::{Mismatch, Problem};
 use super::name::layer_of;
 use super::report::LoadReport;

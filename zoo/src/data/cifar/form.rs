@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::locate::{Found, entries, file_name, inspect};
-use super::{CIFAR10, CIFAR100, CifarLayout};
+use super::files::{Found, entries, file_name, inspect};
+use super::layout::{CIFAR10, CIFAR100, CifarLayout};
 use crate::data::DataError;
 use crate::signature::{PAGE, archive};
 

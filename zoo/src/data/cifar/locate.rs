@@ -1,42 +1,12 @@
 //! Finds the folder of a set, and says what is there when it does not.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{CifarLayout, form};
+use super::files::{Found, entries, file_name, inspect};
+use super::form;
+use super::layout::CifarLayout;
 use crate::data::DataError;
 use crate::data::error::shortened;
-
-/// What a path leads to, links followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    Nothing,
-    File,
-    Folder,
-    Other,
-}
-
-impl Found {
-    pub(super) const fn describe(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::File => "a file",
-            Self::Folder => "a folder",
-            Self::Other => "a pipe, a device or the like",
-        }
-    }
-}
-
-pub(super) fn inspect(path: &Path) -> Result<Found, DataError> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(Found::File),
-        Ok(metadata) if metadata.is_dir() => Ok(Found::Folder),
-        Ok(_) => Ok(Found::Other),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Found::Nothing),
-        Err(source) => Err(DataError::Io { path: path.to_owned(), source }),
-    }
-}
 
 /// The folder with the files of `layout`: `dir` or one in it. Its required files are there, if only by name.
 pub(super) fn locate(dir: &Path, layout: &CifarLayout) -> Result<PathBuf, DataError> {
@@ -92,13 +62,6 @@ fn holders(dir: &Path, layout: &CifarLayout) -> Result<Vec<PathBuf>, DataError> 
     Ok(entries(dir)?.into_iter().filter(|path| holds_any(path, layout)).collect())
 }
 
-pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-    let mut paths = read().map_err(|source| DataError::Io { path: dir.to_owned(), source })?;
-    paths.sort();
-    Ok(paths)
-}
-
 fn missing(folder: &Path, names: &[&str], layout: &CifarLayout) -> Result<DataError, DataError> {
     let paths = entries(folder)?;
     if let Some(other) = form::of_folder(folder, &paths, layout) {
@@ -107,8 +70,4 @@ fn missing(folder: &Path, names: &[&str], layout: &CifarLayout) -> Result<DataEr
     let found = shortened(paths.iter().map(|path| file_name(path)).collect());
     let looked_for = names.iter().map(ToString::to_string).collect();
     Ok(DataError::MissingFile { folder: folder.to_owned(), looked_for, found })
-}
-
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

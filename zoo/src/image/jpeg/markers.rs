@@ -5,7 +5,7 @@
 //! bottom. Pillow refuses the first, and reads the others: a network would be judged on half an image, or on noise,
 //! without a word.
 
-use super::Refusal;
+use crate::image::error::Refusal;
 
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;

@@ -8,6 +8,7 @@
 
 #[cfg(any(test, not(feature = "jpeg-c")))]
 mod markers;
+mod pixels;
 #[cfg(any(test, not(feature = "jpeg-c")))]
 mod plain;
 #[cfg(feature = "jpeg-c")]
@@ -20,24 +21,6 @@ use plain as decoder;
 use turbo as decoder;
 
 use super::error::Refusal;
-
-/// Zeros for an image of so many pixels: `values` bytes for each.
-fn zeros(pixels: u64, values: usize) -> Result<Vec<u8>, Refusal> {
-    let no_memory = || Refusal::Because(format!("there is not enough memory for its {pixels} pixels"));
-    let len = usize::try_from(pixels).ok().and_then(|pixels| pixels.checked_mul(values)).ok_or_else(no_memory)?;
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(len).map_err(|_| no_memory())?;
-    zeros.resize(len, 0_u8);
-    Ok(zeros)
-}
-
-/// From grey values in the first third to three equal values a pixel.
-fn spread(values: &mut [u8]) {
-    for pixel in (0..values.len() / 3).rev() {
-        let grey = values[pixel];
-        values[3 * pixel..3 * pixel + 3].fill(grey);
-    }
-}
 
 /// Width, height and the RGB bytes of a file, once `accepted` has agreed to width and height.
 pub(super) fn decode(

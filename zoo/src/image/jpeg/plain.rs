@@ -6,7 +6,9 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Refusal, markers, spread, zeros};
+use super::markers;
+use super::pixels::{spread, zeros};
+use crate::image::error::Refusal;
 
 pub(super) struct Frame<'a> {
     pub(super) width: u32,

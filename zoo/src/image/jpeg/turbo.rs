@@ -10,8 +10,9 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 // For its library alone: its declarations let a panic pass through C, which is not needed here.
 use mozjpeg_sys as _;
 
-use super::{Refusal, spread, zeros};
-use crate::image::decode::MAX_WORK;
+use super::pixels::{spread, zeros};
+use crate::image::error::Refusal;
+use crate::image::limits::MAX_WORK;
 
 /// Pixels that all scans of a file together may have. A scan of a large image can be a few bytes and take a second:
 /// these take ten, and leave the largest image that is accepted 96 scans. Encoders write about ten.

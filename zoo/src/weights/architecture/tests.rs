@@ -3,12 +3,12 @@ use pvlu::activation::{Elu, Gelu, Pvlu, Relu};
 use pvlu::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor, try_build_unfilled};
 
 use super::Architecture;
+use crate::family::resnet::cifar::{ResNet20, ResNet56B};
+use crate::family::resnet::{ResNet18, ResNet50, ResNet50V1_5, ResNet101V2};
+use crate::family::sequential::Sequential6Conv;
+use crate::family::vgg::{Vgg11, Vgg13BnSmall};
 use crate::init;
 use crate::registry::find;
-use crate::resnet::cifar::{ResNet20, ResNet56B};
-use crate::resnet::{ResNet18, ResNet50, ResNet50V1_5, ResNet101V2};
-use crate::sequential::Sequential6Conv;
-use crate::vgg::{Vgg11, Vgg13BnSmall};
 use crate::weights::binding::expected;
 use crate::weights::{Format, Source};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use hdf5_reader::Hdf5File as Decoder;
 use pvlu::kernel::Element;
 
-use super::tensor;
+use super::error::tensor;
 use crate::weights::WeightsError;
 use crate::weights::dtype::{Endian, Float, Overflow};
 use crate::weights::name::shape;

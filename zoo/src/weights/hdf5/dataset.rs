@@ -9,8 +9,8 @@ use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::layout::DataLayout;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File as Decoder};
 
+use super::error::tensor;
 use super::keras::Found;
-use super::tensor;
 use crate::weights::bytes::FileBytes;
 use crate::weights::dtype::{Endian, Float};
 use crate::weights::name::{self, elements, shown};

@@ -8,9 +8,9 @@ use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Hdf5File as Decoder, RawAttribute};
 
 use super::attribute::strings;
-use super::structure;
+use super::error::structure;
 use crate::weights::WeightsError;
-use crate::weights::file::Format;
+use crate::weights::format::Format;
 use crate::weights::name::shown;
 
 /// Groups within groups that are followed. Keras nests a model in a model in five.

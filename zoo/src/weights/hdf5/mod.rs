@@ -7,15 +7,17 @@
 mod attribute;
 mod chunks;
 mod dataset;
+mod error;
 mod guard;
 mod keras;
 mod lzf;
 mod storage;
+
+use error::structure;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use hdf5_reader::error::Error;
@@ -28,13 +30,11 @@ pub use self::chunks::MAX_CHUNK;
 use self::dataset::{LZF, Place, Stored};
 use self::guard::Guard;
 use self::storage::Metered;
+use super::WeightsError;
 use super::bytes::FileBytes;
-use super::file::Format;
+use super::format::{Contents, Format, TensorEntry};
 use super::read::{self, Target};
-use super::safetensors::Contents;
 use super::sniff;
-use super::{TensorEntry, WeightsError};
-use crate::text::message;
 
 /// Bytes accepted in the description of one object. Keras keeps each attribute below 64 KiB.
 const MAX_OBJECT_HEADER: usize = 1 << 20;
@@ -137,24 +137,4 @@ fn decoder(source: &Arc<FileBytes>, times: u64) -> Result<Decoder, WeightsError>
         .with_max_object_header_bytes(MAX_OBJECT_HEADER);
     Decoder::from_storage_with_options(Arc::new(Metered::new(source.clone(), budget, guard)), options)
         .map_err(|error| structure(source.path(), "superblock", &error))
-}
-
-/// An error of the decoder about a part of the file that is no tensor.
-fn structure(path: &Path, what: &str, error: &Error) -> WeightsError {
-    WeightsError::Structure {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        expected: "valid HDF5".into(),
-        found: message(&error.to_string()).to_string(),
-    }
-}
-
-/// An error of the decoder about a tensor.
-fn tensor(path: &Path, name: &str, error: &Error) -> WeightsError {
-    WeightsError::Tensor {
-        path: path.to_owned(),
-        key: name.to_owned(),
-        expected: "a dataset that can be decoded".into(),
-        found: message(&error.to_string()).to_string(),
-    }
 }

@@ -13,10 +13,11 @@ use pvlu::kernel::Element;
 use self::header::Header;
 pub use self::header::MAX_HEADER;
 pub use self::writer::{Declared, Writer};
+use super::WeightsError;
 use super::bytes::FileBytes;
 use super::dtype::Endian;
+use super::format::{Contents, TensorEntry};
 use super::read::{self, Target};
-use super::{TensorEntry, WeightsError};
 
 /// An open safetensors file whose header has been checked against its length.
 #[derive(Debug)]
@@ -24,9 +25,6 @@ pub(super) struct SafetensorsFile {
     source: FileBytes,
     ranges: BTreeMap<String, Range<u64>>,
 }
-
-/// What a file says of itself.
-pub(super) type Contents = (BTreeMap<String, TensorEntry>, BTreeMap<String, String>);
 
 impl SafetensorsFile {
     pub(super) fn new(source: FileBytes) -> Result<(Self, Contents), WeightsError> {

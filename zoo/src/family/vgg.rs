@@ -6,9 +6,9 @@ use pvlu::layer::builder::{
     Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear, LinearTo, MaxPool2D, NormedConv2D, TrunkAndHead,
 };
 
-use crate::entry::{Buildable, ModelEntry, Names, Sides};
+use crate::cards::{Card, Paper, Weights};
+use crate::family::entry::{Buildable, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
-use crate::metadata::{Card, Paper, Weights};
 use crate::names::{LayerNames, Part, WeightLayout};
 use crate::source::Source;
 use crate::weights::architecture;

@@ -5,9 +5,9 @@
 //! the raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which count; stem,
 //! projections and third convolutions have biases, the other convolutions do not.
 
-use crate::entry::{ModelEntry, Sides};
+use crate::cards::{Card, Paper, Weights};
+use crate::family::entry::{ModelEntry, Sides};
 use crate::image::Preprocessing;
-use crate::metadata::{Card, Paper, Weights};
 use crate::names::LayerNames;
 use crate::weights::architecture;
 use dfdx::nn::modules::Repeated;

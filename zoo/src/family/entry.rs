@@ -1,35 +1,20 @@
 //! One model of the registry: what it is called, what it takes, and how it is built.
 
 mod error;
+mod options;
+mod sides;
 mod typed;
 
-use std::fmt;
-
 pub use self::error::RegistryError;
+pub use self::options::{Options, Start};
+pub use self::sides::{CLASSES, Sides};
 pub use self::typed::Buildable;
 
 use crate::activations::activation;
+use crate::cards::Card;
 use crate::image::MAX_INPUT;
-use crate::metadata::Card;
 use crate::model::Model;
 use crate::names::LayerNames;
-
-/// Numbers of classes that a model takes.
-pub const CLASSES: std::ops::RangeInclusive<usize> = 2..=65_536;
-
-/// Image sides that a model takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sides {
-    /// Any, of at least this many pixels and at most [`MAX_INPUT`].
-    Any {
-        /// The smallest.
-        least: usize,
-        /// The original's.
-        default: usize,
-    },
-    /// These alone, square. The first is the original's.
-    Square(&'static [usize]),
-}
 
 /// Names of the layers of a model for images of a height and width, in the order in which a visitor meets them.
 pub type Names = fn((usize, usize)) -> Vec<LayerNames>;
@@ -45,61 +30,6 @@ pub struct ModelEntry {
     card: Option<Card>,
     /// For the first size that it takes, and for others; nothing where the network is not compiled.
     builds: [Option<typed::Build>; 2],
-}
-
-/// What a model is built with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options<'a> {
-    /// What asks for the activation; see [`activation`](crate::registry::activation).
-    pub activation: &'a str,
-    /// Number of classes, one of [`CLASSES`].
-    pub classes: usize,
-    /// Height and width of the images; the original's if not given.
-    pub image: Option<(usize, usize)>,
-    /// Where the weights come from.
-    pub weights: Start,
-}
-
-/// Where the weights of a new model come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to
-    /// the scale that suits it.
-    Seed(u64),
-    /// Zero, to be loaded. Other tensors have their start values.
-    Unfilled,
-}
-
-impl fmt::Display for Sides {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Sides::Any { least, .. } => write!(f, "any size from {least}x{least} to {MAX_INPUT}x{MAX_INPUT}"),
-            Sides::Square(sides) => {
-                let sides: Vec<String> = sides.iter().map(|side| format!("{side}x{side}")).collect();
-                f.write_str(&sides.join(" and "))
-            }
-        }
-    }
-}
-
-impl Sides {
-    /// Of ResNets for ImageNet: their trunk divides a side by 32.
-    pub const IMAGENET: Self = Sides::Any { least: 32, default: 224 };
-
-    /// A side for each head that the model has: all that it takes, or the original's.
-    pub fn of_heads(self) -> Vec<usize> {
-        match self {
-            Sides::Any { default, .. } => vec![default],
-            Sides::Square(sides) => sides.to_vec(),
-        }
-    }
-
-    const fn first(self) -> usize {
-        match self {
-            Sides::Any { default, .. } => default,
-            Sides::Square(sides) => sides[0],
-        }
-    }
 }
 
 impl ModelEntry {

@@ -14,9 +14,9 @@ use pvlu::layer::builder::{
 use pvlu::layer::{KerasResNet, Torch};
 
 use super::{APACHE, BSD, PAPER, TIMM_A1};
-use crate::entry::{Buildable, ModelEntry, Names, Sides};
+use crate::cards::{Card, Weights};
+use crate::family::entry::{Buildable, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
-use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
 use crate::weights::architecture;
 

@@ -12,9 +12,9 @@ use pvlu::layer::builder::{Act, GlobalAvgPool2D, Linear, LinearTo, MaxPool2D, Tr
 use super::cifar::{Block, Projection, Stage};
 use super::v1::{ConvNorm, torch_layers};
 use super::{APACHE, BSD, PAPER, TIMM_A1};
-use crate::entry::{ModelEntry, Sides};
+use crate::cards::{Card, Weights};
+use crate::family::entry::{ModelEntry, Sides};
 use crate::image::Preprocessing;
-use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
 use crate::weights::architecture;
 

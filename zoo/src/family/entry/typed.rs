@@ -11,7 +11,8 @@ use pvlu::activation::{Chosen, Definition, Pvlu, Relu};
 use pvlu::kernel::cuda::open;
 use pvlu::layer::{BuildUnfilled, Extent, SwapActivation, choose_activation};
 
-use super::{Options, RegistryError, Start};
+use super::error::RegistryError;
+use super::options::{Options, Start};
 #[cfg(feature = "cuda")]
 use crate::device::Mirror;
 use crate::device::{Device, DeviceError};

@@ -12,11 +12,11 @@ use pvlu::layer::builder::{
 };
 
 use super::PAPER;
+use crate::cards::{Card, Weights};
 use crate::data::Normalization;
-use crate::entry::{Buildable, ModelEntry, Names, Sides};
+use crate::family::entry::{Buildable, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::labels::LabelSet::{self, Cifar10, Cifar100};
-use crate::metadata::{Card, Weights};
 use crate::names::LayerNames;
 use crate::source::Source;
 use crate::weights::architecture;

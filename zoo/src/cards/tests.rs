@@ -4,8 +4,8 @@ use pvlu::activation::Relu;
 use pvlu::layer::builder::TrunkAndHead;
 
 use super::*;
+use crate::family::resnet::cifar::{OpenHead, ResNet20Trunk};
 use crate::registry::{ModelEntry, Sides, find, models};
-use crate::resnet::cifar::{OpenHead, ResNet20Trunk};
 
 fn cards() -> Vec<(&'static ModelEntry, &'static Card)> {
     models().iter().filter_map(|entry| Some((entry, entry.card()?))).collect()

@@ -16,8 +16,8 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+use crate::cards::Paper;
 use crate::image::{Fit, Interpolation, Preprocessing};
-use crate::metadata::Paper;
 
 pub mod basic;
 pub mod cifar;

@@ -2,7 +2,7 @@
 
 use pvlu::activation::WrittenError;
 
-use super::{CLASSES, Sides};
+use super::sides::{CLASSES, Sides};
 use crate::text::{did_you_mean, quoted};
 
 /// A model that cannot be built.

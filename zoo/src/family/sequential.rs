@@ -5,9 +5,9 @@
 //! of the same pattern: 3x3 convolutions of 32-32, 64-64 and 128-128 channels, each pair followed by a 2x2 pool and
 //! dropout 0.25; then dense 512, dropout 0.5, dense classes. No batch norm; He start values.
 
-use crate::entry::{ModelEntry, Sides};
+use crate::cards::{Card, Paper};
+use crate::family::entry::{ModelEntry, Sides};
 use crate::image::Preprocessing;
-use crate::metadata::{Card, Paper};
 use crate::names::LayerNames;
 use crate::weights::architecture;
 use pvlu::activation::Relu;

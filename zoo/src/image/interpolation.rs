@@ -1,0 +1,12 @@
+//! How an image is resized.
+
+/// How a pixel between pixels is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The nearest pixel, without antialiasing.
+    Nearest,
+    /// A triangle over two pixels, or over as many more as the image shrinks.
+    Bilinear,
+    /// Keys' cubic with `a = -1/2` over four pixels, or over as many more as the image shrinks.
+    Bicubic,
+}
