@@ -5,8 +5,9 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use pvlu::activation::*;
-use pvlu::kernel::cpu::ChannelsLayout;
-use pvlu::kernel::cpu::activation::{InputGradient, program};
+use pvlu::kernel::cpu::activation::program;
+use pvlu::kernel::layout::ChannelsLayout;
+use pvlu::kernel::write::InputGradient;
 use rayon::prelude::*;
 
 fn main() {

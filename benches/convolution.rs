@@ -7,10 +7,10 @@
 
 use std::time::{Duration, Instant};
 
-use pvlu::kernel::cpu::Write;
-use pvlu::kernel::cpu::conv2d::{self, ConvShape};
 use pvlu::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
-use pvlu::kernel::cpu::linear;
+use pvlu::kernel::cpu::{conv2d, linear};
+use pvlu::kernel::shape::ConvShape;
+use pvlu::kernel::write::Write;
 use rayon::prelude::*;
 
 const SIDE: usize = 2048;

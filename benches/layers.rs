@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use dfdx::prelude::*;
 use pvlu::activation::{FusedElement, Pvlu};
-use pvlu::kernel::cpu::ChannelsLayout;
-use pvlu::kernel::cpu::activation::InputGradient;
+use pvlu::kernel::layout::ChannelsLayout;
 use pvlu::kernel::view;
+use pvlu::kernel::write::InputGradient;
 use pvlu::layer::builder;
 use pvlu::tape::{LeafGradients, Place, Track, TrackExt, id, try_backward};
 use rayon::prelude::*;

@@ -7,8 +7,10 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, backward, backward_running, batch_statistics, normalize};
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
-use pvlu::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
-use pvlu::kernel::cpu::{ChannelsLayout, InputGradient, Write, add, cross_entropy, dropout, optimizer};
+use pvlu::kernel::cpu::{add, cross_entropy, dropout, optimizer, pool2d};
+use pvlu::kernel::layout::ChannelsLayout;
+use pvlu::kernel::shape::{MaxPadding, PoolShape};
+use pvlu::kernel::write::{InputGradient, Write};
 use rayon::prelude::*;
 
 fn main() {

@@ -3,8 +3,9 @@
 
 use pvlu::activation::WrittenError;
 use pvlu::activation::written::{MAX_CHARS, Written, is_formula, parse_settings, split_list};
-use pvlu::kernel::cpu::ChannelsLayout;
-use pvlu::kernel::cpu::activation::{InputGradient, program};
+use pvlu::kernel::cpu::activation::program;
+use pvlu::kernel::layout::ChannelsLayout;
+use pvlu::kernel::write::InputGradient;
 
 /// Reads a text in every way. What is accepted is written back as the same, and runs; what is refused says why in three
 /// lines.

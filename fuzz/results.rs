@@ -12,9 +12,8 @@ use pvlu_zoo_cli::common::error::CliError;
 use pvlu_zoo_cli::reproduce::figure::records::Records;
 use pvlu_zoo_cli::reproduce::figure::{Drawing, Figure};
 use pvlu_zoo_cli::reproduce::protocol::paper;
-use pvlu_zoo_cli::reproduce::report;
-use pvlu_zoo_cli::reproduce::results;
 use pvlu_zoo_cli::reproduce::runs::record::Record;
+use pvlu_zoo_cli::reproduce::{report, results};
 
 use crate::readers::{MESSAGE, measured};
 

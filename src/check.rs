@@ -6,7 +6,8 @@ use dfdx::shapes::{Dtype, HasShape, Rank0, Shape};
 use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use crate::error::Error;
-use crate::kernel::{Element, view};
+use crate::kernel::cpu::CpuElement;
+use crate::kernel::view;
 use crate::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor, VisitorMut};
 use crate::random::mix;
 use crate::tape::{GradTape, LeafGradients, Place, Track, TrackExt, try_backward};
@@ -148,7 +149,7 @@ fn distance(found: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// `sum(y * grad_output)` as a scalar on the same tape.
-pub(crate) fn weigh<S: Shape, E: Element + Dtype>(
+pub(crate) fn weigh<S: Shape, E: CpuElement + Dtype>(
     y: Tracked<S, E>,
     grad_output: &[E],
 ) -> Result<Tracked<Rank0, E>, Error> {

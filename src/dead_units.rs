@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::kernel::Element;
-use crate::kernel::cpu::ChannelsLayout;
+use crate::kernel::layout::ChannelsLayout;
 
 thread_local! {
     /// What was seen since [`watch`] began; `None` outside of it.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use super::{Activation, MAX_PARAMS, Param, Written};
 use crate::kernel::ParamArray;
-use crate::kernel::cpu::activation::program::Program;
+use crate::kernel::cpu::activation::program::{Program, ProgramKernels};
 use crate::kernel::cpu::activation::{Computation, Kernels};
 
 /// An activation as a value: its name, its parameters and its kernels.
@@ -158,7 +158,10 @@ impl Definition {
     pub(super) fn computation_f32(&self) -> Computation<f32> {
         match self.kernels {
             Source::Compiled { f32, .. } => Computation::Compiled(f32()),
-            Source::Written(program) => Computation::Written(program),
+            Source::Written(program) => {
+                static KERNELS: ProgramKernels<f32> = ProgramKernels::new();
+                Computation::Written(program, &KERNELS)
+            }
         }
     }
 
@@ -166,7 +169,10 @@ impl Definition {
     pub(super) fn computation_f64(&self) -> Computation<f64> {
         match self.kernels {
             Source::Compiled { f64, .. } => Computation::Compiled(f64()),
-            Source::Written(program) => Computation::Written(program),
+            Source::Written(program) => {
+                static KERNELS: ProgramKernels<f64> = ProgramKernels::new();
+                Computation::Written(program, &KERNELS)
+            }
         }
     }
 }

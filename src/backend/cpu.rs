@@ -10,18 +10,17 @@ use super::{Backend, ChannelsLayout, Fill, InputGradient, Scaling, Write, fresh}
 use crate::activation::Fused;
 use crate::dead_units;
 use crate::error::Error;
+use crate::kernel::cpu::CpuElement;
 use crate::kernel::cpu::batch_norm::{self, Gradients, Statistics};
-use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
-use crate::kernel::cpu::subsample::Subsample;
 use crate::kernel::memory::unspecified;
-use crate::kernel::{Element, view};
+use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
+use crate::kernel::view;
 use crate::tape::{Place, Track};
 
 /// A kernel of the CPU has no errors.
 type Done = Result<(), CpuError>;
 
-impl<E: Element + Dtype> Backend<E> for Cpu {
+impl<E: CpuElement + Dtype> Backend<E> for Cpu {
     type Memory = Vec<E>;
     type Read<'a> = Cow<'a, [E]>;
     type View<'a> = &'a [E];

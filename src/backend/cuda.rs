@@ -14,13 +14,11 @@ use super::{Backend, ChannelsLayout, Fill, InputGradient, Scaling, Write};
 use crate::activation::Fused;
 use crate::dead_units;
 use crate::error::Error;
-use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
-use crate::kernel::cpu::subsample::Subsample;
 use crate::kernel::cuda::{
     CudaElement, Gpu, View, ViewMut, activation, batch_norm, conv2d, cross_entropy, dropout, elementwise, linear,
     pool2d, subsample, view,
 };
+use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
 use crate::tape::{Track, id};
 
 type Done = Result<(), CudaError>;

@@ -16,10 +16,9 @@ use dfdx::tensor::{Tensor, TensorFromVec};
 
 use crate::activation::Fused;
 use crate::error::Error;
-use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
-use crate::kernel::cpu::subsample::Subsample;
-pub use crate::kernel::cpu::{ChannelsLayout, InputGradient, Write};
+pub use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
+pub use crate::kernel::write::{InputGradient, Write};
 use crate::tape::Track;
 
 /// What a channel of a batch norm is centered and scaled with; one value a channel in each.

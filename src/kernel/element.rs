@@ -2,7 +2,6 @@
 
 use num_traits::{Float, FromPrimitive, ToPrimitive};
 
-use super::cpu::Table;
 use super::cpu::simd::{Lane, Simd};
 
 mod sealed {
@@ -25,8 +24,6 @@ pub trait Element:
     fn of(value: f64) -> Self;
     /// Widens (exactly) to `f64`.
     fn wide(self) -> f64;
-    /// The CPU kernels of this type, compiled in this crate.
-    fn cpu() -> &'static Table<Self>;
 }
 
 impl Element for f32 {
@@ -40,10 +37,6 @@ impl Element for f32 {
     fn wide(self) -> f64 {
         f64::from(self)
     }
-    fn cpu() -> &'static Table<Self> {
-        static TABLE: Table<f32> = Table::new();
-        &TABLE
-    }
 }
 
 impl Element for f64 {
@@ -56,9 +49,5 @@ impl Element for f64 {
     #[inline(always)]
     fn wide(self) -> f64 {
         self
-    }
-    fn cpu() -> &'static Table<Self> {
-        static TABLE: Table<f64> = Table::new();
-        &TABLE
     }
 }

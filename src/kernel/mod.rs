@@ -10,12 +10,17 @@ pub mod cpu;
 pub mod cuda;
 pub mod element;
 pub mod formula;
+pub mod layout;
 #[allow(unsafe_code)]
 pub mod memory;
 pub mod numerics;
+pub mod shape;
 #[allow(unsafe_code)]
 pub mod view;
+pub mod write;
 
 pub use element::Element;
 pub use formula::{Formula, ParamArray};
+pub use layout::ChannelsLayout;
 pub use numerics::NUMERICS_VERSION;
+pub use write::{InputGradient, Write};

@@ -14,7 +14,7 @@ use super::switches::Mode;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::{Backend, ChannelsLayout, InputGradient, Scaling};
 use crate::error::Error;
-use crate::kernel::cpu::batch_norm::Correction;
+use crate::kernel::shape::Correction;
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Track};
 

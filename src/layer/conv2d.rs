@@ -13,7 +13,7 @@ use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_o
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::cpu::conv2d::ConvShape;
+use crate::kernel::shape::ConvShape;
 use crate::tape::{Flow, Track};
 
 pub mod builder {

@@ -6,10 +6,9 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4, Unit};
 use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::Parameter;
-use super::children;
 use super::layer_summary::{Extent, LayerSummary};
 use super::visit::{Path, Visit, Visitor, VisitorMut};
-use super::{BatchNorm2D, Conv2D};
+use super::{BatchNorm2D, Conv2D, children};
 use crate::backend::{Backend, ChannelsLayout, Scaling};
 use crate::dim::Window;
 use crate::error::Error;

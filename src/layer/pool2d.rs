@@ -10,7 +10,8 @@ use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::cpu::pool2d::{self, MaxPadding, PoolShape};
+use crate::kernel::shape;
+use crate::kernel::shape::{MaxPadding, PoolShape};
 use crate::tape::{Flow, Track};
 
 /// The largest element of each `K x K` window; padding counts as minus infinity, as in torch.
@@ -38,7 +39,7 @@ pub struct AvgPool2D<const K: usize, const S: usize, const P: usize = 0>;
 fn pool_shape<const K: usize, const S: usize, const P: usize>(
     (batch, channels, height, width): (usize, usize, usize, usize),
 ) -> PoolShape {
-    const { assert!(K <= pool2d::MAX_KERNEL, "a pool's window has at most 15 rows and columns") };
+    const { assert!(K <= shape::MAX_KERNEL, "a pool's window has at most 15 rows and columns") };
     const { assert!(2 * P <= K, "a pool's padding is at most half its window, or a window could lie wholly in it") };
     PoolShape { batch, channels, in_height: height, in_width: width, kernel: K, stride: S, padding: P }
 }

@@ -10,7 +10,7 @@ use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
-use crate::kernel::cpu::subsample::Subsample;
+use crate::kernel::shape::Subsample;
 use crate::tape::{Flow, Track};
 
 /// Takes every `S`-th row and column, and adds channels of zeros, half of them before the given ones and half after:

@@ -11,10 +11,9 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
-use super::children;
 use super::layer_summary::{Extent, LayerSummary};
 use super::per_element::Site;
-use super::{BatchNormSwitches, DropoutState};
+use super::{BatchNormSwitches, DropoutState, children};
 use crate::activation::Definition;
 use crate::error::Error;
 

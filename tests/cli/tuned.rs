@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::support::Place;
 use crate::tuning::{TUNE, changed, cifar10, folder};
 #[cfg(unix)]
-use crate::zoo::command;
-use crate::zoo::{grey, json, rewrite, weights, zoo};
+use crate::zoo::{command, grey, json, rewrite, weights, zoo};
 
 /// Starts a tuning that takes longer than the test, sends it a signal in its second epoch, and returns its exit code
 /// and what it said last. `until` is done between the two.

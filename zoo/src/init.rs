@@ -9,7 +9,7 @@
 use dfdx::tensor::Cpu;
 use pvlu::Error;
 use pvlu::activation::{Activation, Definition, FusedElement};
-use pvlu::kernel::cpu::ChannelsLayout;
+use pvlu::kernel::layout::ChannelsLayout;
 use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Visit, VisitorMut};
 use pvlu::random::StandardNormal;
 use rand::SeedableRng;

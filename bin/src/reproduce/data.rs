@@ -8,9 +8,8 @@ use pvlu_zoo::data::{DataError, Dataset, Split};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::text;
 
-use crate::common::device;
-use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::{device, digest};
 use crate::reproduce::args::CommonArgs;
 use crate::reproduce::overrides::Overrides;
 use crate::reproduce::protocol::budget::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};

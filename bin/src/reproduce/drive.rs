@@ -4,21 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::device;
 use crate::common::error::CliError;
-use crate::common::interrupt;
 use crate::common::lock::{self, Lock};
 use crate::common::output::{note, print};
 use crate::common::progress::Progress;
 use crate::common::threads::start_threads;
+use crate::common::{device, interrupt};
 use crate::reproduce::args::CommonArgs;
-use crate::reproduce::figures;
-use crate::reproduce::results;
 use crate::reproduce::runs::plan;
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::Record;
 use crate::reproduce::runs::store::Store;
 use crate::reproduce::runs::work::{Context, Plan, Work};
+use crate::reproduce::{figures, results};
 
 /// What is done once for a command, before any work. Unless it is a dry run, the output folder is held by what it
 /// returns.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use pvlu::activation::{FusedElement, Vlu};
-use pvlu::kernel::cpu::{ChannelsLayout, InputGradient};
+use pvlu::kernel::layout::ChannelsLayout;
+use pvlu::kernel::write::InputGradient;
 use pvlu_zoo::data::{Dataset, SIDE};
 
 use crate::common::digest::hexadecimal;
@@ -13,9 +14,8 @@ use crate::common::output::{note, print, write_csv};
 use crate::reproduce::args::{FigureArgs, ReportArgs};
 use crate::reproduce::data::choose_images;
 use crate::reproduce::figure::{self, Drawing, Figure, figure1_rows};
-use crate::reproduce::protocol::pretrained;
 use crate::reproduce::protocol::set::Set;
-use crate::reproduce::protocol::values;
+use crate::reproduce::protocol::{pretrained, values};
 use crate::reproduce::report;
 
 /// Images of figure 4.

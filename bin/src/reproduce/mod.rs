@@ -23,10 +23,9 @@ use std::process::ExitCode;
 
 use pvlu_zoo::registry::Registry;
 
-use crate::common::command;
 use crate::common::error::CliError;
-use crate::common::lock;
 use crate::common::output::print;
+use crate::common::{command, lock};
 use crate::reproduce::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand};
 use crate::reproduce::from_scratch::Scratch;
 use crate::reproduce::pretrained::Tuning;

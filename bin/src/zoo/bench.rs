@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use pvlu::kernel::Element;
-use pvlu::kernel::cpu::Write;
+use pvlu::kernel::cpu::CpuElement;
 use pvlu::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes};
 use pvlu::kernel::cpu::simd::Level;
+use pvlu::kernel::write::Write;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
 use pvlu_zoo::model::Model;

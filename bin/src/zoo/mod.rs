@@ -26,11 +26,9 @@ use std::process::ExitCode;
 use args::Command;
 use pvlu_zoo::registry::Registry;
 
-use crate::common::command;
-use crate::common::device;
 use crate::common::error::CliError;
-use crate::common::interrupt;
 use crate::common::threads::start_threads;
+use crate::common::{command, device, interrupt};
 
 /// The whole program `zoo`, with the models and activations of a registry.
 pub fn main(registry: Registry) -> ExitCode {

@@ -1,8 +1,8 @@
 //! Whether a formula and its derivatives are numbers where an activation meets them.
 
-use super::WrittenParam;
 use super::derive::{Derivatives, needed};
 use super::graph::Graph;
+use super::param::WrittenParam;
 use crate::kernel::cpu::activation::program::Node;
 
 /// Inputs from -`FARTHEST` to `FARTHEST`, this many to the unit: what comes out of a normalization or a layer that was

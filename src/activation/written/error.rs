@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
 use super::graph::MAX_EXPONENT;
+use super::limits::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS, MAX_PARAMS};
 use super::names::FUNCTIONS;
-use super::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS, MAX_PARAMS};
 
 /// A formula that is refused: why, and where.
 ///

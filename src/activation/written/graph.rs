@@ -4,11 +4,8 @@
 
 use std::collections::HashMap;
 
+use super::limits::MAX_OPERATIONS;
 use crate::kernel::cpu::activation::program::{Node, Operation};
-
-/// Most nodes of a formula and its derivatives: a derivative of a formula of 1,000 characters needs fewer unless it was
-/// written to be large.
-pub const MAX_OPERATIONS: usize = 2000;
 
 /// Largest integer exponent that is multiplied out; a larger one is refused.
 pub const MAX_EXPONENT: f64 = 64.0;

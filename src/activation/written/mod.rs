@@ -53,52 +53,18 @@ mod check;
 mod derive;
 mod error;
 mod graph;
+mod limits;
 mod names;
+mod param;
 mod parse;
 mod token;
 
 pub use error::{WrittenError, WrittenErrorKind};
-pub use graph::MAX_OPERATIONS;
-pub use parse::MAX_DEPTH;
-pub use token::MAX_CHARS;
+pub use limits::{MAX_CHARS, MAX_DEPTH, MAX_OPERATIONS};
+pub use param::{Setting, WrittenParam};
 
-use crate::kernel::cpu::activation::program::{MAX_PARAMS, Node, Program};
+use crate::kernel::cpu::activation::program::{Node, Program};
 use parse::{Cursor, Formula};
-
-/// A parameter of a written activation: one value for each channel.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WrittenParam {
-    /// Name, as in the formula: "alpha".
-    pub name: String,
-    /// Value at the start of training from scratch.
-    pub start: f64,
-    /// Value where the activation replaces another one in a trained network.
-    pub swapped: f64,
-    /// Whether it is trained; otherwise it is a hyperparameter, saved with the network but never changed.
-    pub trained: bool,
-}
-
-/// A parameter as a list after a `;` gives it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setting {
-    /// Its name.
-    pub name: String,
-    /// The number of the character, from 0, that the name begins with.
-    pub place: usize,
-    /// The number after `=`.
-    pub start: f64,
-    /// The number after `swap`, if there is one.
-    pub swapped: Option<f64>,
-    /// Whether it says `fixed`.
-    pub fixed: bool,
-}
-
-impl From<Setting> for WrittenParam {
-    fn from(setting: Setting) -> Self {
-        let Setting { name, start, swapped, fixed, .. } = setting;
-        WrittenParam { name, start, swapped: swapped.unwrap_or(start), trained: !fixed }
-    }
-}
 
 /// An activation that is written as text; see the [module](self) for the grammar.
 ///

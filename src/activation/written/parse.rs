@@ -14,13 +14,11 @@ use std::f64::consts::PI;
 
 use super::error::{WrittenError, WrittenErrorKind as Kind};
 use super::graph::{Full, Graph, MAX_EXPONENT};
+use super::limits::{MAX_DEPTH, MAX_PARAMS};
 use super::names;
+use super::param::{Setting, WrittenParam};
 use super::token::{Token, What, tokens};
-use super::{MAX_PARAMS, Setting, WrittenParam};
 use crate::kernel::cpu::activation::program::{Node, Operation};
-
-/// Deepest nesting.
-pub const MAX_DEPTH: usize = 64;
 
 /// The tokens that are not read yet.
 pub(super) struct Cursor<'t> {

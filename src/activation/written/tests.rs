@@ -7,7 +7,8 @@ use derivatives::FORMULAS;
 use super::error::WrittenErrorKind as Kind;
 use super::*;
 use crate::kernel::cpu::activation::program::{backward, forward};
-use crate::kernel::cpu::{ChannelsLayout, InputGradient};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::InputGradient;
 
 #[track_caller]
 fn written(text: &str) -> Written {

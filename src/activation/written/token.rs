@@ -1,9 +1,7 @@
 //! From characters to tokens.
 
 use super::error::{WrittenError, WrittenErrorKind as Kind};
-
-/// Most characters of a text.
-pub const MAX_CHARS: usize = 1000;
+use super::limits::MAX_CHARS;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum What {

@@ -1,8 +1,8 @@
 //! Copies in the shapes that the kernels need.
 
 use super::simd::{Kernel, Lane, MAX_WIDTH, Simd, dispatch};
-use super::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Copies `from` to `to`, fast for short runs. The rows of small images are shorter
 /// than the call of a general copy is worth.

@@ -9,8 +9,8 @@ use super::copy::{Strided, transpose_into};
 use super::registers::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
 use super::simd::{Kernel, Lane, Simd, dispatch};
 use super::workspace::{Buffer, with_kept};
-use super::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Longest sums in registers: bands of that depth stay in the second cache level.
 const DEPTH: usize = 256;

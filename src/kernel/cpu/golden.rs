@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use super::conv2d::{self, ConvShape};
 use super::optimizer::{self, Adam, Sgd};
-use super::pool2d::{self, MaxPadding, PoolShape};
 use super::tasks::TASK;
 use super::testing::{bits, random, same_everywhere, without_fma};
-use super::{
-    ChannelsLayout, InputGradient, Write, activation, add, batch_norm, cross_entropy, dropout, linear, subsample,
-};
+use super::{activation, add, batch_norm, conv2d, cross_entropy, dropout, linear, pool2d, subsample};
 use crate::activation::*;
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape};
+use crate::kernel::write::{InputGradient, Write};
 use crate::kernel::{Element, Formula, NUMERICS_VERSION};
 
 mod table;
@@ -303,7 +302,8 @@ fn elementwise<E: Element>() -> Vec<u64> {
     let mut all = bits(&y);
     dropout::apply(77, 0.25, &a, &mut y);
     all.extend(bits(&y));
-    let shape = subsample::Subsample { batch: 2, in_channels: 2, out_channels: 4, height: 25, width: 10, stride: 2 };
+    let shape =
+        crate::kernel::shape::Subsample { batch: 2, in_channels: 2, out_channels: 4, height: 25, width: 10, stride: 2 };
     let mut y = vec![E::zero(); shape.output_len()];
     subsample::forward(shape, &a, &mut y);
     let mut grad = b;

@@ -14,8 +14,8 @@ use super::tasks::each;
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::workspace::{Workspace, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Most rows of a block.
 const ROWS: usize = 256;

@@ -15,7 +15,6 @@ mod copy;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod gemm;
-mod layout;
 pub mod linear;
 pub mod optimizer;
 pub mod pool2d;
@@ -26,11 +25,8 @@ mod sums;
 mod table;
 mod tasks;
 mod workspace;
-mod write;
 
-pub use layout::ChannelsLayout;
-pub use table::Table;
-pub use write::{InputGradient, Write};
+pub use table::{CpuElement, Table};
 
 #[cfg(test)]
 mod golden;

@@ -4,18 +4,14 @@
 //! instantiated in the user's crate, and the training loop calls optimizers from the zoo; going through this table they
 //! find the kernels compiled, once, here.
 
-use super::ChannelsLayout;
-use super::activation::program::Program;
-use super::activation::{InputGradient, program};
 use super::batch_norm::{self, Gradients, Scaling, Statistics};
-use super::conv2d::{self, ConvShape};
 use super::gemm::{self, Factor, Sizes};
 use super::optimizer::{self, Adam, Sgd};
-use super::pool2d::{self, MaxPadding, PoolShape};
-use super::subsample::{self, Subsample};
-use super::write::Write;
-use super::{add, cross_entropy, dropout, linear};
+use super::{add, conv2d, cross_entropy, dropout, linear, pool2d, subsample};
 use crate::kernel::Element;
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
+use crate::kernel::write::Write;
 
 type Unary<E, S> = fn(S, &[E], &mut [E]);
 
@@ -66,11 +62,27 @@ table! {
     dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
     cross_entropy: fn(&[E], usize, &[usize], f64, &mut [E]) -> f64 = cross_entropy::cross_entropy_smoothed;
     top_k_correct: fn(&[E], usize, &[usize], usize) -> usize = cross_entropy::top_k_correct;
-    written: fn(&Program, ChannelsLayout, &[E], &[&[E]], &mut [E]) = program::forward;
-    written_in_place: fn(&Program, ChannelsLayout, &[&[E]], &mut [E]) = program::forward_in_place;
-    written_backward:
-        fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]) = program::backward;
     product: fn(Sizes, Write, Factor<'_, E>, Factor<'_, E>, &mut [E], gemm::MatrixLayout) = gemm::product;
     sgd: fn(&mut [E], &[E], &mut [E], Sgd) = optimizer::sgd;
     adam: fn(&mut [E], &[E], &mut [E], &mut [E], u64, Adam) = optimizer::adam;
+}
+
+/// The element types whose kernels are compiled in this crate. Sealed, as [`Element`] is.
+pub trait CpuElement: Element {
+    /// The CPU kernels of this type.
+    fn cpu() -> &'static Table<Self>;
+}
+
+impl CpuElement for f32 {
+    fn cpu() -> &'static Table<Self> {
+        static TABLE: Table<f32> = Table::new();
+        &TABLE
+    }
+}
+
+impl CpuElement for f64 {
+    fn cpu() -> &'static Table<Self> {
+        static TABLE: Table<f64> = Table::new();
+        &TABLE
+    }
 }

@@ -7,7 +7,8 @@ use super::gpu::{Module, blocks_over, module};
 use super::reduce::Reduction;
 use super::walk::{Sizes, mode};
 use super::{CudaElement, Gpu, View, ViewMut, sums};
-use crate::kernel::cpu::{ChannelsLayout, InputGradient, Write};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::{InputGradient, Write};
 
 const MODULE: Module = module!(
     "activation",

@@ -9,7 +9,8 @@ use super::gpu::{Module, blocks, blocks_over, module};
 use super::reduce::{Reduction, finishing_blocks};
 use super::walk::{Sizes, mode};
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::{ChannelsLayout, InputGradient};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::InputGradient;
 
 const MODULE: Module = module!(
     "batch_norm",

@@ -21,8 +21,9 @@ use super::gemm::{Factor, product};
 use super::gpu::{Module, blocks, blocks_over, module};
 use super::walk::{self, mode};
 use super::{CudaElement, Gpu, View, ViewMut, elementwise, sums};
-use crate::kernel::cpu::conv2d::ConvShape;
-use crate::kernel::cpu::{ChannelsLayout, Write};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::shape::ConvShape;
+use crate::kernel::write::Write;
 
 const MODULE: Module = module!("conv2d", ["conv2d_unfold", "conv2d_fold", "conv2d_spread", "conv2d_gather"]);
 

@@ -5,7 +5,7 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, blocks, module};
 use super::walk::mode;
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::Write;
+use crate::kernel::write::Write;
 
 const MODULE: Module = module!("dropout", ["dropout_apply"]);
 

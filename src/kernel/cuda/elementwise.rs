@@ -5,7 +5,7 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, blocks_over, module};
 use super::walk::Sizes;
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::ChannelsLayout;
+use crate::kernel::layout::ChannelsLayout;
 
 const MODULE: Module = module!("elementwise", ["elementwise_add", "elementwise_scale", "elementwise_add_bias"]);
 

@@ -7,7 +7,7 @@ use dfdx::tensor::CudaError;
 
 use super::element::Gemm;
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::Write;
+use crate::kernel::write::Write;
 
 /// A row-major matrix without gaps, or its transpose.
 #[derive(Clone, Copy, Debug)]

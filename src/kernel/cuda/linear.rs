@@ -6,7 +6,8 @@ use dfdx::tensor::CudaError;
 
 use super::gemm::{Factor, product};
 use super::{CudaElement, Gpu, View, ViewMut, elementwise, sums};
-use crate::kernel::cpu::{ChannelsLayout, Write};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::Write;
 
 /// `y = x weight^T + bias`.
 #[allow(clippy::too_many_arguments)]

@@ -6,8 +6,9 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, blocks, blocks_over, module};
 use super::walk::{self, mode};
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
-use crate::kernel::cpu::{ChannelsLayout, Write};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::shape::{MaxPadding, PoolShape};
+use crate::kernel::write::Write;
 
 const MODULE: Module = module!(
     "pool2d",

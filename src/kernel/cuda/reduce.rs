@@ -4,7 +4,7 @@ use cudarc::driver::DeviceRepr;
 
 use super::gpu::{THREADS, blocks};
 use super::walk::Sizes;
-use crate::kernel::cpu::ChannelsLayout;
+use crate::kernel::layout::ChannelsLayout;
 
 /// Elements of a wide channel that a block sums: 32 a thread, few enough for sums in the element type.
 const SLICE: usize = 32 * THREADS as usize;

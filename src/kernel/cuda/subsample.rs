@@ -6,8 +6,8 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, blocks, module};
 use super::walk::mode;
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::Write;
-use crate::kernel::cpu::subsample::Subsample;
+use crate::kernel::shape::Subsample;
+use crate::kernel::write::Write;
 
 const MODULE: Module = module!("subsample", ["subsample_forward", "subsample_backward"]);
 

@@ -6,7 +6,7 @@ use dfdx::tensor::CudaError;
 use super::gpu::{Module, module};
 use super::reduce::{Reduction, finishing_blocks};
 use super::{CudaElement, Gpu, View, ViewMut};
-use crate::kernel::cpu::ChannelsLayout;
+use crate::kernel::layout::ChannelsLayout;
 
 const MODULE: Module = module!("sums", ["sums_partial", "sums_add"]);
 

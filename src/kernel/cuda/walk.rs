@@ -2,7 +2,8 @@
 
 use cudarc::driver::DeviceRepr;
 
-use crate::kernel::cpu::{ChannelsLayout, Write};
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::Write;
 
 /// The twin of `ChannelsLayout` in `walk.cuh`.
 #[repr(C)]

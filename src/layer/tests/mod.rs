@@ -27,6 +27,7 @@ use super::*;
 use crate::check;
 pub(super) use crate::check::Tracked;
 use crate::error::Error;
+use crate::kernel::cpu::CpuElement;
 use crate::kernel::{Element, view};
 use crate::tape::{GradTape, LeafGradients, Track, TrackExt, try_backward};
 
@@ -48,7 +49,7 @@ pub(super) fn random<S: Shape, E: Element + Dtype>(shape: S, seed: u64) -> Tenso
 }
 
 /// `sum(y * grad_output)` as a scalar on the same tape.
-pub(super) fn weigh<S: Shape, E: Element + Dtype>(y: Tracked<S, E>, grad_output: &[E]) -> Tracked<Rank0, E> {
+pub(super) fn weigh<S: Shape, E: CpuElement + Dtype>(y: Tracked<S, E>, grad_output: &[E]) -> Tracked<Rank0, E> {
     check::weigh(y, grad_output).unwrap()
 }
 

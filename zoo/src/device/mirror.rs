@@ -6,14 +6,13 @@ use dfdx::nn::{TensorCollection, ToDevice};
 use dfdx::prelude::{Backward, Device as DfdxDevice};
 use dfdx::shapes::{Dim, Rank0};
 use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
-use pvlu::Error;
 use pvlu::activation::Definition;
 use pvlu::backend::Backend;
-use pvlu::dead_units;
 use pvlu::layer::{
     AnyTensor, Extent, Host, LayerSummary, NamedTensor, Path, SwitchState, Switches, Visit, Visitor, VisitorMut,
 };
 use pvlu::tape::LeafGradients;
+use pvlu::{Error, dead_units};
 
 use super::worker::Worker;
 use super::{Device, DeviceError};

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use pvlu::Error;
-use pvlu::kernel::Element;
+use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::Mode;
 
 use super::TrainError;

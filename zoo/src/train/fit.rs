@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use pvlu::kernel::Element;
+use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::{Mode, Switches};
 
 use super::TrainError;

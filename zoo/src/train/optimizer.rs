@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;
-use pvlu::kernel::Element;
+use pvlu::kernel::cpu::CpuElement;
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
 use pvlu::tape::LeafGradients;
 

@@ -3,10 +3,9 @@
 use crate::common::error::CliError;
 use crate::reproduce::figure::axis::{Axis, BELOW, Panel, Range};
 use crate::reproduce::figure::curves::circumstances;
-use crate::reproduce::figure::font;
-use crate::reproduce::figure::look;
 use crate::reproduce::figure::records::{Records, Row, slot};
 use crate::reproduce::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, Scene, Stroke, TEXT, WIDTH};
+use crate::reproduce::figure::{font, look};
 
 const LINE: f64 = 26.0;
 /// Between models.

@@ -1,9 +1,8 @@
 //! The values of the protocols, and whether they are the paper's or chosen, for the report.
 
-use crate::reproduce::protocol::budget;
 use crate::reproduce::protocol::paper::{TABLE1, TABLE2};
-use crate::reproduce::protocol::pretrained;
 use crate::reproduce::protocol::set::Set;
+use crate::reproduce::protocol::{budget, pretrained};
 
 const PAPER: &str = "paper";
 const CHOSEN: &str = "chosen";

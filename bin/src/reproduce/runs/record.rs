@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 
 use super::config::Config;
 use super::names;
-use crate::common::digest;
 use crate::common::error::CliError;
-use crate::common::input;
 use crate::common::output::write_atomically;
+use crate::common::{digest, input};
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 
 /// Characters of a field of the rows on activations at most, more than any layer's name has.

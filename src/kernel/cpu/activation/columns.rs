@@ -6,9 +6,10 @@
 
 use std::marker::PhantomData;
 
+use super::pieces::{Pass, for_each_task};
 use super::rows::{LONG, TILES, Tile, tile_backward, tile_forward};
-use super::{ChannelsLayout, Pass, for_each_task};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
+use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::{Element, Formula};
 
 /// Columns of a block: pieces of rows of several pages, as they follow each other at a distance.

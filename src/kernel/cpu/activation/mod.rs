@@ -17,17 +17,19 @@
 //! [`program`] does the same for formulas that are known only when the program runs.
 
 mod columns;
+mod pieces;
 mod planes;
 pub mod program;
 mod rows;
 
 use std::fmt::{self, Debug};
 
-use super::ChannelsLayout;
-use super::simd::{Lane, Level};
-use super::tasks::each;
-pub use super::write::InputGradient;
-use crate::kernel::{Element, Formula, ParamArray};
+use self::pieces::Pass;
+use self::program::ProgramKernels;
+use super::simd::Level;
+use crate::kernel::layout::ChannelsLayout;
+pub use crate::kernel::write::InputGradient;
+use crate::kernel::{Element, Formula};
 
 /// `(layout, x, parameters, y)`; overwrites y.
 pub type Forward<E> = fn(ChannelsLayout, &[E], &[&[E]], &mut [E]);
@@ -76,7 +78,7 @@ pub enum Computation<E: 'static> {
     /// Kernels that are compiled for its formula.
     Compiled(Kernels<E>),
     /// A list of operations, for a formula that is known only when the program runs.
-    Written(&'static program::Program),
+    Written(&'static program::Program, &'static ProgramKernels<E>),
 }
 
 impl<E: Element> Computation<E> {
@@ -84,7 +86,7 @@ impl<E: Element> Computation<E> {
     pub fn forward(&self, layout: ChannelsLayout, x: &[E], params: &[&[E]], y: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward)(layout, x, params, y),
-            Self::Written(program) => (E::cpu().written)(program, layout, x, params, y),
+            Self::Written(program, kernels) => (kernels.forward)(program, layout, x, params, y),
         }
     }
 
@@ -92,7 +94,7 @@ impl<E: Element> Computation<E> {
     pub fn forward_in_place(&self, layout: ChannelsLayout, params: &[&[E]], x: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward_in_place)(layout, params, x),
-            Self::Written(program) => (E::cpu().written_in_place)(program, layout, params, x),
+            Self::Written(program, kernels) => (kernels.forward_in_place)(program, layout, params, x),
         }
     }
 
@@ -108,8 +110,8 @@ impl<E: Element> Computation<E> {
     ) {
         match self {
             Self::Compiled(kernels) => (kernels.backward)(layout, x, params, grad_output, grad_x, grad_params),
-            Self::Written(program) => {
-                (E::cpu().written_backward)(program, layout, x, params, grad_output, grad_x, grad_params)
+            Self::Written(program, kernels) => {
+                (kernels.backward)(program, layout, x, params, grad_output, grad_x, grad_params)
             }
         }
     }
@@ -199,12 +201,12 @@ fn backward_at<F: Formula, E: Element>(
     // `if const` keeps kernels that no formula without parameters runs from being compiled for each of those.
     let sums = if const { F::PARAM_COUNT == 0 } {
         let Some(grad) = grad_x else { return };
-        pass.run::<F, false>(grad)
+        run::<F, E, false>(pass, grad)
     } else {
         match (grad_x, wanted) {
             (None, false) => return,
-            (grad, true) => pass.run::<F, true>(grad.unwrap_or_default()),
-            (Some(grad), false) => pass.run::<F, false>(grad),
+            (grad, true) => run::<F, E, true>(pass, grad.unwrap_or_default()),
+            (Some(grad), false) => run::<F, E, false>(pass, grad),
         }
     };
     for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
@@ -220,93 +222,17 @@ fn check<F: Formula, E: Element>(layout: ChannelsLayout, x: &[E], params: &[&[E]
     assert!(params.iter().all(|param| param.len() == layout.channels));
 }
 
-/// What a backward pass reads.
-#[derive(Clone, Copy)]
-struct Pass<'a, E> {
-    level: Level,
-    layout: ChannelsLayout,
-    x: &'a [E],
-    params: &'a [&'a [E]],
-    /// Unless the gradient of x takes its place.
-    grad_output: Option<&'a [E]>,
-    /// Whether the gradient of x is added to what is there.
-    accumulate: bool,
-}
-
-impl<E: Element> Pass<'_, E> {
-    /// Computes the gradient of x unless its slice is empty, and returns the sums `[parameters, channels]` for the
-    /// gradients of the parameters if `PARAMS`, else nothing. Those are a choice of the compiler's, for what computes
-    /// them is most of the work of a trained activation that is frozen.
-    fn run<F: Formula, const PARAMS: bool>(self, grad_x: &mut [E]) -> Vec<f64> {
-        if self.layout.is_planar() {
-            return planes::backward::<F, E, PARAMS>(self, grad_x);
-        }
-        if const { F::LONG_ROWS } && columns::suit(self.layout) {
-            return columns::backward::<F, E, PARAMS>(self, grad_x);
-        }
-        rows::backward::<F, E, PARAMS>(self, grad_x)
+/// Computes the gradient of x unless its slice is empty, and returns the sums `[parameters, channels]` for the gradients
+/// of the parameters if `PARAMS`, else nothing. Those are a choice of the compiler's, for what computes them is most of
+/// the work of a trained activation that is frozen.
+fn run<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
+    if pass.layout.is_planar() {
+        return planes::backward::<F, E, PARAMS>(pass, grad_x);
     }
-}
-
-/// A register from `at` on; past the end, zeros. One path for full registers and tails, so that the formula, which can
-/// be long, is compiled once in a kernel.
-#[inline(always)]
-fn load<V: Lane>(source: &[V::Elem], at: usize) -> V {
-    match source.get(at..at + V::WIDTH) {
-        Some(full) => V::load(full),
-        None => V::load_partial(&source[at..]),
+    if const { F::LONG_ROWS } && columns::suit(pass.layout) {
+        return columns::backward::<F, E, PARAMS>(pass, grad_x);
     }
-}
-
-/// Writes a register from `at` on, up to the end.
-#[inline(always)]
-fn store<V: Lane>(register: V, target: &mut [V::Elem], at: usize) {
-    match target.get_mut(at..at + V::WIDTH) {
-        Some(full) => register.store(full),
-        None => register.store_partial(&mut target[at..]),
-    }
-}
-
-/// Writes a gradient from `at` on, up to the end, or adds it to what is there.
-#[inline(always)]
-fn deposit<V: Lane>(gradient: V, target: &mut [V::Elem], at: usize, accumulate: bool) {
-    let gradient = if accumulate { load::<V>(target, at) + gradient } else { gradient };
-    store(gradient, target, at);
-}
-
-/// Multiplies the derivatives at x by the gradient of the output.
-#[inline(always)]
-fn pull_back<F: Formula, V: Lane>(x: V, grad_output: V, params: F::Params<V>) -> (V, F::Params<V>) {
-    let (dx, dparams) = F::df(x, params);
-    (grad_output * dx, ParamArray::from_fn(|i| grad_output * dparams.as_slice()[i]))
-}
-
-/// Elements that one task handles, about: long enough to hide the cost of handing it out, short enough for the second
-/// cache level.
-const TASK: usize = 32 * 1024;
-
-/// Cuts a slice into `count` pieces of `size` elements (the last may be shorter). An empty slice stands for an output
-/// that is not wanted, and gives empty pieces.
-fn pieces<T>(slice: &mut [T], size: usize, count: usize) -> Vec<&mut [T]> {
-    if slice.is_empty() {
-        return std::iter::repeat_with(Default::default).take(count).collect();
-    }
-    slice.chunks_mut(size).collect()
-}
-
-/// Pieces of `size` elements of an input, without end; nothing for each where there is none.
-fn sources<E>(x: Option<&[E]>, size: usize) -> impl Iterator<Item = Option<&[E]>> {
-    let mut rest = x;
-    std::iter::repeat_with(move || {
-        let (piece, after) = rest?.split_at(size.min(rest?.len()));
-        rest = Some(after);
-        Some(piece)
-    })
-}
-
-/// Runs the tasks with their numbers.
-fn for_each_task<T: Send>(tasks: Vec<T>, run: impl Fn(usize, T) + Send + Sync) {
-    each(tasks.into_iter().enumerate(), |(number, task)| run(number, task));
+    rows::backward::<F, E, PARAMS>(pass, grad_x)
 }
 
 #[cfg(test)]

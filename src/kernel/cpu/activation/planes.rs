@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::{ChannelsLayout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
+use super::pieces::{Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
+use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::{Element, Formula, ParamArray};
 
 /// Elements added up in a partial sum before it moves on to `f64`: bounds the rounding error of long planes.

@@ -4,8 +4,9 @@
 
 use std::marker::PhantomData;
 
-use super::{ChannelsLayout, Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
+use super::pieces::{Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::{Element, Formula, ParamArray};
 
 /// A tile has at least this many elements, unless the tensor is smaller.

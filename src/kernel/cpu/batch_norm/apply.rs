@@ -1,10 +1,11 @@
 //! The passes that write a tensor: one formula an element, with three coefficients a channel.
 
+use super::Scaling;
 use super::tiles::Visit;
-use super::{ChannelsLayout, Scaling};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
+use crate::kernel::layout::ChannelsLayout;
 
 /// What becomes of an element of the output, given `N` inputs.
 pub(super) trait Pointwise<E, const N: usize>: Copy + Send + Sync {

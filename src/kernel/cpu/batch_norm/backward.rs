@@ -9,14 +9,15 @@
 //! grad_x     = gamma inv_std g                                                   constant statistics
 //! ```
 
+use super::Scaling;
 use super::apply::{Pointwise, apply};
 use super::tiles::{Tile, Visit, partials_of, split_partials};
-use super::{ChannelsLayout, Scaling};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sums};
 use crate::kernel::cpu::tasks::{self, pieces};
-use crate::kernel::cpu::write::InputGradient;
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::InputGradient;
 
 /// Where the gradients go; what is `None` is not wanted and not computed. Those of parameters are added.
 #[derive(Debug)]

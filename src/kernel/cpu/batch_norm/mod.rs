@@ -18,10 +18,10 @@ mod tiles;
 
 pub use apply::{normalize, normalize_in_place};
 pub use backward::{Gradients, backward, backward_running};
-pub use running::{Correction, update_running};
+pub use running::update_running;
 pub use statistics::{Statistics, batch_statistics, inv_std};
 
-use super::ChannelsLayout;
+use crate::kernel::layout::ChannelsLayout;
 
 /// What a channel is centered and scaled with; one value a channel in each slice.
 #[derive(Clone, Copy, Debug)]

@@ -4,12 +4,12 @@
 //! deviations from it. Blocks are merged in `f64` (Chan, Golub and LeVeque, 1983), in ascending order. Memory is read
 //! once, and a mean far from zero costs no digits of the variance.
 
-use super::ChannelsLayout;
 use super::tiles::{Tile, Visit, partials_of, split_partials};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sum, block_sums};
 use crate::kernel::cpu::tasks::{self, pieces};
+use crate::kernel::layout::ChannelsLayout;
 
 /// Mean and biased variance of each channel.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,9 +3,10 @@ use super::backward::{backward_at, backward_running_at};
 use super::statistics::batch_statistics_at;
 use super::*;
 use crate::kernel::Element;
-use crate::kernel::cpu::InputGradient;
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::testing::{assert_close, bits, differences, dot, random, same_everywhere};
+use crate::kernel::shape::Correction;
+use crate::kernel::write::InputGradient;
 
 const EPSILON: f64 = 1e-3;
 

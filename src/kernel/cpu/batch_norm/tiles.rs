@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::ChannelsLayout;
 use crate::kernel::cpu::tasks::TASK;
+use crate::kernel::layout::ChannelsLayout;
 
 /// Planes below this many elements are handled by rows.
 const SHORT: usize = 128;

@@ -1,14 +1,14 @@
 //! Gradient of the input for any stride and padding: a product, then a fold.
 
-use super::ConvShape;
 use super::unfold::{PatchLayout, Tiling, fold, gather};
 use crate::kernel::cpu::blocks::{even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Buffer, Workspace, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
+use crate::kernel::write::Write;
 
 /// Output pixels of a tile.
 const TILE: usize = 512;

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::ConvShape;
 use super::crop::Crop;
 use super::unfold::{PatchLayout, Tiling, gather, unfold};
 use super::{direct, pointwise, winograd};
@@ -12,8 +11,9 @@ use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Workspace, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
+use crate::kernel::write::Write;
 
 /// Output pixels of a tile.
 const TILE: usize = 512;

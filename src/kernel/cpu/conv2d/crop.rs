@@ -2,9 +2,9 @@
 //! kernel see nothing but zeros. The rest is a smaller kernel with less padding. Of 3x3 with padding 1 on a single
 //! pixel the center is left, a ninth of the work.
 
-use super::ConvShape;
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// Kernels of a task.
 const KERNELS: usize = 1024;

@@ -1,15 +1,15 @@
 //! The product behind the forward convolution, and behind the gradient of the input
 //! when the stride is one.
 
-use super::ConvShape;
 use super::unfold::{PatchLayout, Tile, Tiling, unfold};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::copy_run;
 use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
 use crate::kernel::cpu::tasks::{TASK, each};
 use crate::kernel::cpu::workspace::{Workspace, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
+use crate::kernel::write::Write;
 
 /// Output pixels of a tile.
 const TILE: usize = 256;

@@ -1,6 +1,6 @@
 //! The convolution and its gradients straight from the formulas, in `f64`.
 
-use super::ConvShape;
+use crate::kernel::shape::ConvShape;
 
 /// Calls `visit(y index, weight index, x index)` for each term of the sum.
 fn terms(shape: &ConvShape, mut visit: impl FnMut(usize, usize, usize)) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::kernel::cpu::testing::{bits, narrow, relative_l2, same_everywhere, tolerance, values};
+use crate::kernel::shape::ConvShape;
 
 fn shape(
     [batch, in_channels, in_height, in_width, out_channels]: [usize; 5],

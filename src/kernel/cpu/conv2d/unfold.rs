@@ -22,10 +22,10 @@
 
 use std::ops::Range;
 
-use super::ConvShape;
 use crate::kernel::cpu::blocks::even_part;
 use crate::kernel::cpu::copy::copy_run;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// Depth `C K` of a product from which the kernel rows are kept apart.
 const DEEP: usize = 64;

@@ -1,11 +1,11 @@
 //! Average pooling.
 
 use super::phases::{Phases, band_rows, bands};
-use super::{Columns, PoolShape};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, TASK};
-use crate::kernel::cpu::write::Write;
+use crate::kernel::shape::{Columns, PoolShape};
+use crate::kernel::write::Write;
 
 /// `y[n, c, i, j] = sum x[n, c, stride i + k - padding, stride j + l - padding] / divisor` over `0 <= k, l < kernel`.
 ///

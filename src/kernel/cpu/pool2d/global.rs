@@ -4,7 +4,7 @@ use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::sum;
 use crate::kernel::cpu::tasks::{self, TASK};
-use crate::kernel::cpu::write::Write;
+use crate::kernel::write::Write;
 
 /// `y[i] = mean x[i, ..]`, with `x` of `[y.len(), inner]`; NaN for planes without elements.
 pub fn global_average_pool<E: Element>(inner: usize, x: &[E], y: &mut [E]) {

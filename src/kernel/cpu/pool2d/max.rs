@@ -5,22 +5,13 @@
 
 use std::ops::Range;
 
-use super::PoolShape;
 use super::max2x2::Forward2x2;
 use super::phases::{Phases, band_rows, bands};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, TASK};
-use crate::kernel::cpu::write::Write;
-
-/// What the padding holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxPadding {
-    /// It never wins: PyTorch's padding.
-    NegativeInfinity,
-    /// Zeros that compete: Keras' `ZeroPadding2D` followed by a pooling without padding.
-    Zero,
-}
+use crate::kernel::shape::{MaxPadding, PoolShape};
+use crate::kernel::write::Write;
 
 /// The mark of a window that the zero padding has won.
 const PADDING_WON: u8 = u8::MAX;

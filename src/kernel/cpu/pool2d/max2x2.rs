@@ -1,8 +1,8 @@
 //! Maximum pooling with windows of 2 by 2, side by side: the common case, whole rows at a time.
 
-use super::PoolShape;
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Simd};
+use crate::kernel::shape::PoolShape;
 
 pub(super) struct Forward2x2<'a, E> {
     pub shape: PoolShape,

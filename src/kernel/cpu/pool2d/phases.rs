@@ -8,8 +8,8 @@
 
 use std::ops::Range;
 
-use super::PoolShape;
 use crate::kernel::Element;
+use crate::kernel::shape::PoolShape;
 
 /// About how many outputs a band has: all that is kept of it stays in the first levels of the cache.
 const BAND: usize = 4096;

@@ -3,9 +3,10 @@ use super::global::{global_average_pool_at, global_average_pool_backward_at};
 use super::max::{max_pool_at, max_pool_backward_at};
 use super::*;
 use crate::kernel::Element;
-use crate::kernel::cpu::Write;
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::testing::{assert_close, bits, differences, dot, random, same_everywhere, wide};
+use crate::kernel::shape::{MaxPadding, PoolShape};
+use crate::kernel::write::Write;
 
 /// `[batch, channels, height, width]`, then kernel, stride and padding.
 fn shape(

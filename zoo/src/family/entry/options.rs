@@ -5,7 +5,7 @@
 pub struct Options<'a> {
     /// What asks for the activation; see [`activation`](crate::registry::activation).
     pub activation: &'a str,
-    /// Number of classes, one of [`CLASSES`].
+    /// Number of classes, one of [`CLASSES`](super::CLASSES).
     pub classes: usize,
     /// Height and width of the images; the original's if not given.
     pub image: Option<(usize, usize)>,

@@ -30,11 +30,10 @@ pub use self::chunks::MAX_CHUNK;
 use self::dataset::{LZF, Place, Stored};
 use self::guard::Guard;
 use self::storage::Metered;
-use super::WeightsError;
 use super::bytes::FileBytes;
 use super::format::{Contents, Format, TensorEntry};
 use super::read::{self, Target};
-use super::sniff;
+use super::{WeightsError, sniff};
 
 /// Bytes accepted in the description of one object. Keras keeps each attribute below 64 KiB.
 const MAX_OBJECT_HEADER: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! Convolutions and linear layers by their formulas, at some places.
 
-use pvlu::kernel::cpu::conv2d::ConvShape;
+use pvlu::kernel::shape::ConvShape;
 use pvlu::layer::LayerKind;
 
 use super::{Case, Output, PLAIN, run};

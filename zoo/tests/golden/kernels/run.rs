@@ -1,43 +1,42 @@
 //! The kernels of a layer on tensors that depend on their names alone, so that they are the same in either precision.
 
 use pvlu::activation::{Definition, FusedElement};
-use pvlu::kernel::Element;
-use pvlu::kernel::cpu::batch_norm::{Correction, Gradients, Scaling, update_running};
-use pvlu::kernel::cpu::conv2d::ConvShape;
-use pvlu::kernel::cpu::pool2d::{MaxPadding, PoolShape};
-use pvlu::kernel::cpu::subsample::Subsample;
-use pvlu::kernel::cpu::{ChannelsLayout, InputGradient, Write};
+use pvlu::kernel::cpu::CpuElement;
+use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, update_running};
+use pvlu::kernel::layout::ChannelsLayout;
+use pvlu::kernel::shape::{ConvShape, Correction, MaxPadding, PoolShape, Subsample};
+use pvlu::kernel::write::{InputGradient, Write};
 use pvlu::layer::{Extent, LayerKind};
 
 use super::{Case, Output};
 use crate::formula::{self, Kind};
 
 /// The tensor of this name.
-pub fn tensor<E: Element>(name: &str, kind: Kind, len: usize) -> Vec<E> {
+pub fn tensor<E: CpuElement>(name: &str, kind: Kind, len: usize) -> Vec<E> {
     formula::tensor(name, kind, len).into_iter().map(|value| E::of(f64::from(value))).collect()
 }
 
 /// A destination that a kernel replaces.
-fn unwritten<E: Element>(len: usize) -> Vec<E> {
+fn unwritten<E: CpuElement>(len: usize) -> Vec<E> {
     vec![E::nan(); len]
 }
 
-fn zeros<E: Element>(len: usize) -> Vec<E> {
+fn zeros<E: CpuElement>(len: usize) -> Vec<E> {
     vec![E::default(); len]
 }
 
 /// The gradient of the output of the output.
-pub fn grad_output<E: Element>(case: &Case) -> Vec<E> {
+pub fn grad_output<E: CpuElement>(case: &Case) -> Vec<E> {
     tensor("gradient of the output", Kind::INPUT, case.batch() * case.output.elements())
 }
 
 /// The input.
-pub fn input<E: Element>(case: &Case) -> Vec<E> {
+pub fn input<E: CpuElement>(case: &Case) -> Vec<E> {
     tensor("x", Kind::INPUT, case.batch() * case.input.elements())
 }
 
 /// What the kernels of a layer compute, forward and backward.
-pub fn run<E: FusedElement>(case: &Case) -> Vec<Output<E>> {
+pub fn run<E: CpuElement + FusedElement>(case: &Case) -> Vec<Output<E>> {
     match case.kind {
         LayerKind::Conv2D { bias, .. } => convolution(case, &convolution_shape(case), bias),
         LayerKind::Linear => linear(case),
@@ -75,15 +74,15 @@ pub fn convolution_shape(case: &Case) -> ConvShape {
 }
 
 /// The weight of a convolution or linear layer.
-pub fn weight<E: Element>(fan_in: usize, outputs: usize) -> Vec<E> {
+pub fn weight<E: CpuElement>(fan_in: usize, outputs: usize) -> Vec<E> {
     tensor("weight", Kind::weight(fan_in), fan_in * outputs)
 }
 
-pub fn bias<E: Element>(case: &Case) -> Vec<E> {
+pub fn bias<E: CpuElement>(case: &Case) -> Vec<E> {
     tensor("bias", Kind::BIAS, case.output.channels())
 }
 
-fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> Vec<Output<E>> {
+fn convolution<E: CpuElement>(case: &Case, shape: &ConvShape, with_bias: bool) -> Vec<Output<E>> {
     let (x, grad_output, bias) = (input::<E>(case), grad_output::<E>(case), bias::<E>(case));
     let weight = weight::<E>(shape.fan_in(), shape.out_channels);
     let (mut y, mut grad_x) = (unwritten(shape.output_len()), unwritten(shape.input_len()));
@@ -100,7 +99,7 @@ fn convolution<E: Element>(case: &Case, shape: &ConvShape, with_bias: bool) -> V
     ]
 }
 
-fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
+fn linear<E: CpuElement>(case: &Case) -> Vec<Output<E>> {
     let (n, i, o) = (case.batch(), case.input.elements(), case.output.elements());
     let (x, grad_output, weight) = (input::<E>(case), grad_output::<E>(case), weight::<E>(i, o));
     let (mut y, mut grad_x) = (unwritten(n * o), unwritten(n * i));
@@ -127,7 +126,7 @@ fn linear<E: Element>(case: &Case) -> Vec<Output<E>> {
     outputs
 }
 
-fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
+fn batch_norm<E: CpuElement>(case: &Case) -> Vec<Output<E>> {
     const EPSILON: f64 = 1e-5;
     let (layout, channels) = (layout(case), case.input.channels());
     let (x, grad_output) = (input::<E>(case), grad_output::<E>(case));
@@ -177,7 +176,7 @@ fn batch_norm<E: Element>(case: &Case) -> Vec<Output<E>> {
     ]
 }
 
-fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output<E>> {
+fn activate<E: CpuElement + FusedElement>(case: &Case, activation: &Definition) -> Vec<Output<E>> {
     let (mut layout, kernels) = (layout(case), E::fused(activation).cpu);
     if activation.is_per_element() {
         (layout.channels, layout.inner) = (case.input.elements(), 1);
@@ -204,7 +203,7 @@ fn activate<E: FusedElement>(case: &Case, activation: &Definition) -> Vec<Output
     outputs
 }
 
-fn pool<E: Element>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<E>> {
+fn pool<E: CpuElement>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<E>> {
     let padding = match name {
         "MaxPool2D" => MaxPadding::NegativeInfinity,
         "ZeroPaddedMaxPool2D" => MaxPadding::Zero,
@@ -220,7 +219,7 @@ fn pool<E: Element>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<E>>
     vec![Output::new("max pool", y), Output::new("max pool, gradient", grad_x)]
 }
 
-fn global_pool<E: Element>(case: &Case) -> Vec<Output<E>> {
+fn global_pool<E: CpuElement>(case: &Case) -> Vec<Output<E>> {
     let (x, inner) = (input::<E>(case), case.input.plane());
     let (mut y, mut grad_x) = (unwritten(x.len() / inner), unwritten(x.len()));
     (E::cpu().global_average_pool)(inner, &x, &mut y);
@@ -228,7 +227,7 @@ fn global_pool<E: Element>(case: &Case) -> Vec<Output<E>> {
     vec![Output::new("global pool", y), Output::new("global pool, gradient", grad_x)]
 }
 
-fn dropout<E: Element>(case: &Case, p: f64) -> Vec<Output<E>> {
+fn dropout<E: CpuElement>(case: &Case, p: f64) -> Vec<Output<E>> {
     let x = input::<E>(case);
     let (mut y, mut grad_x) = (unwritten(x.len()), zeros(x.len()));
     (E::cpu().dropout)(7, p, &x, &mut y);
@@ -236,7 +235,7 @@ fn dropout<E: Element>(case: &Case, p: f64) -> Vec<Output<E>> {
     vec![Output::new("dropout", y), Output::new("dropout, gradient", grad_x)]
 }
 
-fn add<E: Element>(case: &Case) -> Vec<Output<E>> {
+fn add<E: CpuElement>(case: &Case) -> Vec<Output<E>> {
     let (a, b) = (input::<E>(case), grad_output::<E>(case));
     let (mut y, mut sum) = (zeros(a.len()), a.clone());
     (E::cpu().add)(&a, &b, &mut y);
@@ -244,7 +243,7 @@ fn add<E: Element>(case: &Case) -> Vec<Output<E>> {
     vec![Output::new("add", y), Output::new("add, in place", sum)]
 }
 
-fn subsample<E: Element>(case: &Case, stride: usize) -> Vec<Output<E>> {
+fn subsample<E: CpuElement>(case: &Case, stride: usize) -> Vec<Output<E>> {
     let (batch, (in_channels, height, width)) = (case.batch(), image(case.input));
     let shape = Subsample { batch, in_channels, out_channels: case.output.channels(), height, width, stride };
     let (mut y, mut grad_x) = (unwritten(shape.output_len()), unwritten(shape.input_len()));

@@ -4,52 +4,40 @@
 //! Layouts, tasks and the order of sums are as for formulas that the compiler knows, and depend on sizes alone.
 
 mod block;
+mod definition;
 mod list;
 mod operation;
 mod pass;
 
+pub use definition::{MAX_PARAMS, Program};
 pub use list::Node;
 pub use operation::Operation;
 
-use list::List;
 use pass::Pass;
 
-use super::{ChannelsLayout, InputGradient};
 use crate::kernel::Element;
+use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::write::InputGradient;
 
-/// A function of x and up to four parameters, and its derivatives, as lists of operations. Immutable.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Program {
-    params: usize,
-    /// One output, f.
-    value: List,
-    /// df/dx, and df/dparameter for each parameter.
-    derivatives: List,
+/// [`Backward`](super::Backward) of a program.
+type Backward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
+
+/// The kernels of programs in one element type.
+#[derive(Debug)]
+pub struct ProgramKernels<E: 'static> {
+    /// [`forward`].
+    pub forward: fn(&Program, ChannelsLayout, &[E], &[&[E]], &mut [E]),
+    /// [`forward_in_place`].
+    pub forward_in_place: fn(&Program, ChannelsLayout, &[&[E]], &mut [E]),
+    /// [`backward`].
+    pub backward: Backward<E>,
 }
 
-/// Most parameters of a program.
-pub const MAX_PARAMS: usize = 4;
-
-impl Program {
-    /// The program of a graph, in which operands come before what is computed from them. `value` is the node of f, and
-    /// `derivatives` those of df/dx and of df/dparameter for each parameter.
-    ///
-    /// # Panics
-    /// If a node refers to itself, a later one or a parameter that there is not, if one of the outputs is not a node,
-    /// or if there is no derivative or one of more than [`MAX_PARAMS`] parameters.
-    pub fn new(nodes: &[Node], value: usize, derivatives: &[usize]) -> Program {
-        assert!((1..=1 + MAX_PARAMS).contains(&derivatives.len()));
-        let params = derivatives.len() - 1;
-        Program {
-            params,
-            value: List::new(params, nodes, &[value]),
-            derivatives: List::new(params, nodes, derivatives),
-        }
-    }
-
-    /// Number of parameters.
-    pub fn param_count(&self) -> usize {
-        self.params
+impl<E: Element> ProgramKernels<E> {
+    /// The kernels, compiled in the crate that calls this with a concrete `E`.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self { forward, forward_in_place, backward }
     }
 }
 

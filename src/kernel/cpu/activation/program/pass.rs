@@ -4,14 +4,16 @@
 //! block is a part of a unit.
 
 use super::block::{BLOCK, Block, Elements, Registers, read, run};
+use super::definition::Program;
 use super::list::Outputs;
-use super::{ChannelsLayout, Program};
 use crate::kernel::Element;
+use crate::kernel::cpu::activation::pieces::{deposit, for_each_task, load, pieces, sources};
+use crate::kernel::cpu::activation::planes;
 use crate::kernel::cpu::activation::rows::{Tile, fold};
-use crate::kernel::cpu::activation::{deposit, for_each_task, load, pieces, planes, sources};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::cpu::workspace::with_kept;
+use crate::kernel::layout::ChannelsLayout;
 
 /// The parameters along the elements of a tensor.
 struct Spread<'a, E> {

@@ -1,6 +1,7 @@
 //! Programs of written formulas against plain `f64` and against the kernels of built-in ones.
 
 use super::super::{backward as built_in_backward, forward as built_in_forward};
+use super::list::List;
 use super::*;
 use crate::activation::{Pvlu, Written};
 use crate::kernel::cpu::simd::{Level, widest};

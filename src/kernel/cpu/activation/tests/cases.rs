@@ -4,6 +4,7 @@ use std::f64::consts::{FRAC_2_PI, TAU};
 
 use super::super::*;
 use crate::activation::Activation;
+use crate::kernel::ParamArray;
 
 /// A formula and its derivatives with respect to x and to each parameter.
 #[derive(Clone, Copy)]

@@ -11,7 +11,6 @@
 
 pub mod weight;
 
-use super::ConvShape;
 use super::forward::Start;
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::copy_registers;
@@ -20,6 +19,7 @@ use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// Height and width of a kernel, and its taps.
 const SIDE: usize = 3;

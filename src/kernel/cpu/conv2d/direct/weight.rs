@@ -13,13 +13,14 @@
 use std::ops::Range;
 
 use super::{SIDE, TAPS, applies, pad_row};
-use crate::kernel::cpu::conv2d::{ConvShape, winograd};
+use crate::kernel::cpu::conv2d::winograd;
 use crate::kernel::cpu::registers::rows_at_once;
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// Tasks that the pixels are split into, whatever the number of threads: each adds up on its own.
 const TASKS: usize = 8;

@@ -15,9 +15,9 @@ use self::multiply::{Factor, Input, Problem};
 use self::pixels::{Channels, PixelMap, Source};
 use self::weight::Planes;
 use self::windows::Windows;
-use super::ConvShape;
 use super::forward::Start;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// Whether the convolution is computed here.
 pub fn applies(shape: &ConvShape) -> bool {

@@ -11,8 +11,8 @@ use crate::kernel::cpu::registers::{MAX_BAND, Stretch, Sums, band, column_sums, 
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::{TASK, each};
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Pixels that are packed at once.
 const PIXELS: usize = 256;

@@ -13,8 +13,8 @@ use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::registers::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces, widest_band};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Bytes of the factors of a round, and the fewest pixels: the gradient is read and written once a round.
 const BYTES: usize = 2 << 20;

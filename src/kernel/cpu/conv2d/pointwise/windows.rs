@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::pixels::PixelMap;
-use crate::kernel::cpu::conv2d::ConvShape;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// Images whose windows are the pixels of a product.
 #[derive(Clone, Copy, Debug)]

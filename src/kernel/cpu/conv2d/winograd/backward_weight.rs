@@ -14,8 +14,8 @@ use crate::kernel::cpu::registers::{Stretch, apart, band, band_at, columns_by_ba
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Tiles of a block.
 const TILES: usize = 64;

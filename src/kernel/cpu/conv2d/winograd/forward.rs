@@ -16,8 +16,8 @@ use crate::kernel::cpu::registers::{MAX_BAND, apart, band, band_at, rows_by_band
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 /// Tiles of a block.
 const TILES: usize = 32;

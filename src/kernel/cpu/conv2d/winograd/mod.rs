@@ -14,9 +14,9 @@ mod transform;
 
 use self::scheme::{F2, F4};
 use self::transform::{Filter, Planes};
-use super::ConvShape;
 use super::forward::Start;
 use crate::kernel::element::Element;
+use crate::kernel::shape::ConvShape;
 
 /// A convolution of stride one with a filter of 3x3.
 #[derive(Clone, Copy, Debug)]

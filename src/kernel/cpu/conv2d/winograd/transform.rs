@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use crate::kernel::cpu::copy::{Strided, transpose_into};
 use crate::kernel::cpu::simd::{Kernel, Lane, Real, Simd};
 use crate::kernel::cpu::workspace::Buffer;
-use crate::kernel::cpu::write::Write;
 use crate::kernel::element::Element;
+use crate::kernel::write::Write;
 
 use super::scheme::Scheme;
 use super::tiles::TileBlock;
