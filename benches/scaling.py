@@ -25,7 +25,7 @@ MODES = ("infer", "train")
 
 def step(zoo, model, size, mode, threads, steps):
     batch, side = size
-    command = [zoo, "bench", "--model", model, "--batch", batch, "--image", side, "--mode", mode]
+    command = [zoo, "bench", "--model", model, "--batch-size", batch, "--image", side, "--mode", mode]
     command += ["--threads", threads, "--steps", steps, "--json"]
     found = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
     found = json.loads(found.stdout)

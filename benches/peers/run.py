@@ -92,7 +92,7 @@ class Peer:
 
 def ours(zoo, work, steps, threads):
     model, activation, batch, side, mode, _ = work
-    command = [zoo, "bench", "--model", model, "--activation", activation, "--batch", batch, "--image", side, "--mode", mode]
+    command = [zoo, "bench", "--model", model, "--activation", activation, "--batch-size", batch, "--image", side, "--mode", mode]
     command += ["--steps", steps, "--threads", threads, "--json"]
     found = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
     return json.loads(found.stdout)

@@ -7,7 +7,7 @@
 //! df/dbeta  = alpha x cos(beta x)
 //! ```
 //!
-//! H is the unit step, 0 at 0. From workspace alpha starts at 0.5 and beta at 1. After a swap for ReLU alpha starts at
+//! H is the unit step, 0 at 0. From scratch alpha starts at 0.5 and beta at 1. After a swap for ReLU alpha starts at
 //! 0, which changes no output (nor a bit of one, for finite x and beta x), and beta at 1: with beta = 0 alpha would get
 //! no gradient. Source: Parametric Variational Linear Units (PVLUs) in Deep Convolutional Networks, sections 3 and 3.1.
 //!

@@ -1,4 +1,4 @@
-//! What `--help` says of activations.
+//! What `--help` says below the options: examples, and how activations are written.
 
 /// The grammar of an activation on the command line.
 pub const HELP: &str = "\
@@ -13,6 +13,16 @@ a `;` are its parameters, at most four: trained, one a channel, from the value g
 `swap V` is where a parameter starts in the place of another activation. Names are letters, digits and `_`.
 
 `prelu_element` has a slope for every channel and pixel: a model with it, and its file, take images of one size.";
+
+/// What stands below the options of a command: examples.
+pub fn examples(examples: &str) -> String {
+    format!("Examples:\n{examples}")
+}
+
+/// The same of a command that takes activations: examples, and their grammar.
+pub fn help(examples: &str) -> String {
+    format!("Examples:\n{examples}\n\n{HELP}")
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ pub mod input;
 pub mod interrupt;
 pub mod lock;
 pub mod machine;
+pub mod manual;
 pub mod memory;
 pub mod output;
 pub mod preprocessing;

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use pvlu_zoo::registry::Registry;
 
 use crate::common::error::CliError;
+use crate::common::manual;
 use crate::common::output::print;
 use crate::common::{command, lock};
 use crate::reproduce::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand};
@@ -48,6 +49,8 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
         Command::All(args) => all(args),
         Command::Plan(args) => planned(args),
         Command::Merge(args) => merged(args),
+        Command::Completions(args) => manual::completions::<Cli>(args),
+        Command::Man(args) => manual::pages::<Cli>(args),
     }
 }
 

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
-use crate::common::formula::HELP;
+use crate::common::formula::{examples, help};
+use crate::common::manual::{CompletionsArgs, ManArgs};
+use crate::common::threads::MAX_THREADS;
 
 /// The models of the zoo: what they are, what they answer, and fine-tuning them.
 #[derive(Debug, Parser)]
@@ -18,44 +20,94 @@ pub struct Zoo {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Worker threads; results do not depend on it [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    /// Before the command, as earlier versions of this program took it.
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    threads: Option<u16>,
 
-    /// Where models compute: cpu, cuda or cuda:N
-    #[arg(long, global = true, default_value_t, value_name = "DEVICE")]
-    pub device: Device,
+    /// Before the command, as earlier versions of this program took it.
+    #[arg(long, hide = true, value_name = "DEVICE")]
+    device: Option<Device>,
 }
+
+impl Zoo {
+    /// Worker threads and device that the command is to use.
+    pub fn machine(&self) -> (Option<u16>, Device) {
+        let machine = match &self.command {
+            Command::Logits(args) => Some(&args.machine),
+            Command::Predict(args) => Some(&args.machine),
+            Command::Eval(args) => Some(&args.machine),
+            Command::Bench(args) => Some(&args.machine),
+            Command::Finetune(args) => Some(&args.machine),
+            _ => None,
+        };
+        let threads = machine.and_then(|machine| machine.threads).or(self.threads);
+        (threads, machine.and_then(|machine| machine.device).or(self.device).unwrap_or_default())
+    }
+}
+
+/// What a command computes with.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Machine")]
+pub struct MachineArgs {
+    /// Worker threads; results do not depend on their number [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    threads: Option<u16>,
+    /// Where the model computes: cpu, cuda or cuda:N [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Device>,
+}
+
+const INFO: &str = "  zoo info resnet50\n  zoo info vgg16 --activation pvlu --image 32 --classes 5 --json";
+const LOGITS: &str =
+    "  zoo logits --weights resnet50.safetensors --input images.safetensors --output logits.safetensors";
+const PREDICT: &str = "  zoo predict --weights resnet50.safetensors cat.jpg dog.png";
+const EVAL: &str = "  zoo eval --weights tuned.safetensors --dataset folder --data photos\n  \
+                    zoo eval --weights cifar10_resnet20.safetensors --dataset cifar10 --data cifar --limit-test 1000";
+const CONVERT: &str = "  zoo convert resnet50.weights.h5 resnet50.safetensors --to torchvision";
+const BENCH: &str = "  zoo bench --model resnet50 --batch-size 8\n  \
+                     zoo bench --model vgg16 --image 32 --activation pvlu --mode train --profile";
+const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset folder --data photos --train head \\\n      \
+                        --epochs 5 --out tuned.safetensors\n  \
+                        zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 --data cifar \\\n      \
+                        --head-epochs 2 --epochs 3 --out tuned.safetensors";
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the models
+    #[command(after_help = "Examples:\n  zoo list\n  zoo list --json")]
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Describe a model: parameters, activation sites, shapes, multiply-adds, memory, where weights come from
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(INFO), after_long_help = help(INFO))]
     Info(InfoArgs),
     /// Compute logits of inputs as they are
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(LOGITS), after_long_help = help(LOGITS))]
     Logits(LogitsArgs),
     /// Name what is in images
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(PREDICT), after_long_help = help(PREDICT))]
     Predict(PredictArgs),
     /// Measure accuracy on a data set
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(EVAL), after_long_help = help(EVAL))]
     Eval(EvalArgs),
     /// Rewrite a file of weights as safetensors under other names
+    #[command(after_help = examples(CONVERT))]
     Convert(ConvertArgs),
     /// Measure how long a step takes on this machine
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(BENCH), after_long_help = help(BENCH))]
     Bench(super::bench::BenchArgs),
     /// Fine-tune a pretrained model, with another activation if wanted
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(FINETUNE), after_long_help = help(FINETUNE))]
     Finetune(FinetuneArgs),
+    /// Print a script that completes this program's arguments in a shell
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
+    /// Write a manual page of every command into a folder
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Whose names and layouts a file of weights can have.
@@ -97,6 +149,7 @@ pub struct InfoArgs {
 
 /// A model with its weights.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Model")]
 pub struct ModelArgs {
     /// The model [default: the one that the file is of]
     #[arg(long, value_name = "NAME")]
@@ -122,6 +175,8 @@ pub struct ModelArgs {
 #[derive(Args, Debug)]
 pub struct LogitsArgs {
     #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
     pub model: ModelArgs,
     /// Safetensors file with a tensor `input` of [N, 3, height, width], taken as it is
     #[arg(long, value_name = "FILE")]
@@ -138,6 +193,8 @@ pub struct LogitsArgs {
 #[derive(Args, Debug)]
 pub struct PredictArgs {
     #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
     pub model: ModelArgs,
     /// PNG, JPEG or WebP files
     #[arg(required = true, value_name = "IMAGE")]
@@ -152,17 +209,18 @@ pub struct PredictArgs {
 
 /// Which images, and how they are normalized.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// The data set
+    /// The kind of data set
     #[arg(long, value_enum)]
     pub dataset: DataName,
-    /// Its folder, or the parent of that
+    /// Folder of the data set, or its parent
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Mean of the pixels in [0, 1], in this order whatever that of the model [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub mean: Option<Vec<f32>>,
-    /// Standard deviation of the pixels in [0, 1], likewise [default: the model's]
+    /// Standard deviation of the pixels in [0, 1], in the order of --mean [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub std: Option<Vec<f32>>,
     /// Height and width that images are given to the model with, resized to it if they have others [default: to
@@ -175,12 +233,14 @@ pub struct DataArgs {
 #[derive(Args, Debug)]
 pub struct EvalArgs {
     #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
     /// Use only the first N test images
-    #[arg(long, value_name = "N")]
-    pub limit: Option<NonZeroUsize>,
+    #[arg(long, alias = "limit", value_name = "N", help_heading = "Data")]
+    pub limit_test: Option<NonZeroUsize>,
     /// Images evaluated at once
     #[arg(long, value_name = "N", default_value = "128")]
     pub batch_size: NonZeroUsize,
@@ -249,41 +309,43 @@ pub enum ScheduleName {
 #[derive(Args, Debug)]
 pub struct FinetuneArgs {
     #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
     /// What is trained; a head that the file does not have is drawn anew if it is among it
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "activations")]
+    #[arg(long, help_heading = "Training", value_enum, value_delimiter = ',', default_value = "activations")]
     pub train: Vec<Part>,
     /// Passes over the training images
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    #[arg(long, help_heading = "Training", value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub epochs: u64,
-    /// Passes before that, which train the head alone; a head that the file does not have is drawn anew
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    /// Passes over the training images before --epochs, which train the head alone; a head that the file does not have is drawn anew
+    #[arg(long, help_heading = "Training", value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub head_epochs: u64,
     /// Learning rate of Adam
-    #[arg(long, value_name = "RATE", default_value = "0.001", value_parser = positive)]
+    #[arg(long, help_heading = "Training", value_name = "RATE", default_value = "0.001", value_parser = positive)]
     pub learning_rate: f64,
-    /// How it changes
-    #[arg(long, value_enum, default_value = "constant")]
+    /// How the learning rate changes
+    #[arg(long, help_heading = "Training", value_enum, default_value = "constant")]
     pub schedule: ScheduleName,
     /// Weight decay, of the weights of convolutions and linear layers
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = not_negative)]
+    #[arg(long, help_heading = "Training", value_name = "SHARE", default_value = "0", value_parser = not_negative)]
     pub weight_decay: f64,
     /// Images in a training step
-    #[arg(long, value_name = "N", default_value = "128")]
+    #[arg(long, help_heading = "Training", value_name = "N", default_value = "128")]
     pub batch_size: NonZeroUsize,
     /// Seed of the order of images, of augmentation and of a new head
-    #[arg(long, value_name = "SEED", default_value = "0")]
+    #[arg(long, help_heading = "Training", value_name = "SEED", default_value = "0")]
     pub seed: u64,
     /// Flip the training images and shift them by up to an eighth of their side
-    #[arg(long)]
+    #[arg(long, help_heading = "Training")]
     pub augment: bool,
     /// Use only the first N training images
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Data", value_name = "N")]
     pub limit_train: Option<NonZeroUsize>,
     /// Use only the first N test images
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Data", value_name = "N")]
     pub limit_test: Option<NonZeroUsize>,
     /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early
     #[arg(long, value_name = "FILE")]

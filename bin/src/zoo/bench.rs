@@ -16,6 +16,7 @@ use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::args::MachineArgs;
 use crate::common::device::placed;
 use crate::common::error::CliError;
 use crate::common::interrupt;
@@ -36,6 +37,8 @@ pub enum BenchMode {
 /// Options of `bench`.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
+    #[command(flatten)]
+    pub machine: MachineArgs,
     /// The model
     #[arg(long, value_name = "NAME")]
     model: String,
@@ -43,8 +46,14 @@ pub struct BenchArgs {
     #[arg(long, default_value = "relu", value_name = "ACTIVATION")]
     activation: String,
     /// Images in a step
-    #[arg(long, default_value = "32", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    batch: u32,
+    #[arg(
+        long,
+        alias = "batch",
+        default_value = "32",
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=65_536)
+    )]
+    batch_size: u32,
     /// Height and width of the images [default: the original's]
     #[arg(long, value_name = "PIXELS")]
     image: Option<usize>,
@@ -113,14 +122,14 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             error => error.into(),
         })?;
     }
-    let batch = args.batch as usize;
+    let batch = args.batch_size as usize;
     if batch * 3 * height * width > MAX_VALUES {
         return Err(CliError::Usage(format!(
             "{batch} images of {height}x{width}: expected at most {MAX_VALUES} values, found {}",
             batch * 3 * height * width
         )));
     }
-    check_batch(model.as_ref(), batch, args.mode != BenchMode::Infer, "--batch")?;
+    check_batch(model.as_ref(), batch, args.mode != BenchMode::Infer, "--batch-size")?;
     let images: Vec<f32> = (0..batch * 3 * height * width).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
     let labels = (0..batch).map(|i| i % classes).collect();
     let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));

@@ -28,7 +28,7 @@ use pvlu_zoo::registry::Registry;
 
 use crate::common::error::CliError;
 use crate::common::threads::start_threads;
-use crate::common::{command, device, interrupt};
+use crate::common::{command, device, interrupt, manual};
 
 /// The whole program `zoo`, with the models and activations of a registry.
 pub fn main(registry: Registry) -> ExitCode {
@@ -42,8 +42,9 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
         _ => interrupt::install(),
     }
     pvlu::kernel::memory::keep_freed_memory();
-    start_threads(cli.threads)?;
-    device::choose(cli.device)?;
+    let (threads, device) = cli.machine();
+    start_threads(threads)?;
+    device::choose(device)?;
     match &cli.command {
         Command::List { json } => info::list(*json),
         Command::Info(args) => info::info(args),
@@ -53,5 +54,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
         Command::Convert(args) => convert::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Finetune(args) => finetune::run(args),
+        Command::Completions(args) => manual::completions::<Zoo>(args),
+        Command::Man(args) => manual::pages::<Zoo>(args),
     }
 }

@@ -4,7 +4,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand};
 
 use super::options::{AllArgs, FigureArgs, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs};
-use crate::common::formula::HELP;
+use crate::common::formula::{examples, help};
+use crate::common::manual::{CompletionsArgs, ManArgs};
 use crate::reproduce::figure::Figure;
 use crate::reproduce::protocol::paper::{self, Table};
 
@@ -17,6 +18,22 @@ pub struct Cli {
     pub command: Command,
 }
 
+const ALL: &str = "  reproduce all --preset quick\n  reproduce all --data cifar --out results --resume";
+const PLAN: &str = "  reproduce plan table1 table3\n  reproduce plan --data cifar --json";
+
+/// Examples of a table.
+fn of_table(table: Table) -> String {
+    let name = table.name();
+    let (flag, arms) = match table {
+        Table::Scratch(_) => ("activations", "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\""),
+        Table::Tuning(_) => ("arms", "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\""),
+    };
+    format!(
+        "  reproduce {name}\n  reproduce {name} --data cifar --seeds 0,1,2 --epochs 20 --resume\n  \
+         reproduce {name} --preset quick --{flag} {arms}"
+    )
+}
+
 /// What can be reproduced.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -27,15 +44,23 @@ pub enum Command {
     #[command(flatten)]
     Figure(FigureCommand),
     /// All tables, one after the other, then all figures and the report
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(ALL), after_long_help = help(ALL))]
     All(AllArgs),
     /// Every table that there is beside the paper's, with all figures, as a page and as Markdown
+    #[command(after_help = "Examples:\n  reproduce report --from results")]
     Report(ReportArgs),
     /// The runs of tables, by their addresses, for --only
-    #[command(after_long_help = HELP)]
+    #[command(after_help = examples(PLAN), after_long_help = help(PLAN))]
     Plan(PlanArgs),
     /// Tables from the finished runs of several output folders
+    #[command(after_help = "Examples:\n  reproduce merge machine1 machine2 --out results")]
     Merge(MergeArgs),
+    /// Print a script that completes this program's arguments in a shell
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
+    /// Write a manual page of every command into a folder
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// One of the [tables](paper::ALL).
@@ -90,7 +115,10 @@ impl Subcommand for TableCommand {
                 Table::Scratch(_) => TableArgs::augment_args(own),
                 Table::Tuning(_) => TuningArgs::augment_args(own),
             };
-            command.subcommand(own.about(table.about()).after_long_help(HELP))
+            let unused = table.unused_options();
+            let own = own.mut_args(|arg| if unused.contains(&arg.get_id().as_str()) { arg.hide(true) } else { arg });
+            let text = of_table(*table);
+            command.subcommand(own.about(table.about()).after_help(examples(&text)).after_long_help(help(&text)))
         })
     }
 
@@ -120,7 +148,9 @@ impl FromArgMatches for FigureCommand {
 impl Subcommand for FigureCommand {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
         Figure::numbered().fold(command, |command, (_, numbered)| {
-            command.subcommand(FigureArgs::augment_args(clap::Command::new(numbered.name)).about(numbered.about))
+            let own = FigureArgs::augment_args(clap::Command::new(numbered.name)).about(numbered.about);
+            let text = format!("  reproduce {0}\n  reproduce {0} --from results --out figures", numbered.name);
+            command.subcommand(own.after_help(examples(&text)))
         })
     }
 

@@ -24,85 +24,85 @@ const MAX_PIXELS: i64 = pvlu_zoo::data::SIDE as i64;
 pub struct CommonArgs {
     /// Folder with the CIFAR binary files, or its parent [default: $PVLU_ZOO_DATA, else ./data, else the built-in
     /// procedural images]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Data", value_name = "DIR")]
     pub data: Option<PathBuf>,
 
     /// How much work [default: paper on CIFAR images, quick on the procedural ones]
-    #[arg(long, value_enum)]
+    #[arg(long, help_heading = "Runs", value_enum)]
     pub preset: Option<Preset>,
 
     /// Seeds, one run each
-    #[arg(long, value_name = "SEED,...", value_delimiter = ',')]
+    #[arg(long, help_heading = "Runs", value_name = "SEED,...", value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
 
     /// Use only the first N training images, in file order; the last of each class are held out of them
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Data", value_name = "N")]
     pub limit_train: Option<NonZeroUsize>,
 
     /// Use only the first N test images, in file order
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Data", value_name = "N")]
     pub limit_test: Option<NonZeroUsize>,
 
     /// Images in a training step
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Training", value_name = "N")]
     pub batch_size: Option<NonZeroUsize>,
 
     /// Passes over the training images; in tables 3 to 6 of each arm
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    #[arg(long, help_heading = "Training", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
     pub epochs: Option<u64>,
 
     /// Adam's learning rate; in tables 3 to 6 at the start of each arm
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, help_heading = "Training", value_name = "RATE", value_parser = positive)]
     pub learning_rate: Option<f64>,
 
     /// Share of the training images of each class that is held out and picks the epoch [default: 0.1]
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, help_heading = "Data", value_name = "SHARE", value_parser = share)]
     pub held_out: Option<f64>,
 
     /// Pixels of a 32x32 image by which images are shifted at most, in tables 2, 5 and 6 [default: 3 in table 2, else
     /// 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..MAX_PIXELS))]
+    #[arg(long, help_heading = "Data", value_name = "N", value_parser = clap::value_parser!(u16).range(0..MAX_PIXELS))]
     pub shift: Option<u16>,
 
     /// Do these runs alone, by their addresses: see `reproduce plan`
-    #[arg(long, value_name = "RUN,...", value_delimiter = ',')]
+    #[arg(long, help_heading = "Runs", value_name = "RUN,...", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
 
     /// Refuse runs of other settings in the output folder, which otherwise are moved to its folder `aside`. Those of
     /// the same settings count if they are finished, and go on if not, with and without it
-    #[arg(long, conflicts_with = "fresh")]
+    #[arg(long, help_heading = "Runs", conflicts_with = "fresh")]
     pub resume: bool,
 
     /// Do all runs anew: what the output folder has of them is moved to its folder `aside`
-    #[arg(long)]
+    #[arg(long, help_heading = "Runs")]
     pub fresh: bool,
 
     /// Seconds between two checkpoints of a run; one is written at Ctrl-C in any case
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, help_heading = "Runs", value_name = "SECONDS", default_value_t = 60)]
     pub checkpoint_every: u64,
 
     /// Save the network of each run in the folder `weights` of the output folder
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub save_weights: bool,
 
     /// Print what would be run, with its steps and an estimate of the time, and do nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Runs")]
     pub dry_run: bool,
 
     /// Worker threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    #[arg(long, help_heading = "Machine", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: Option<u16>,
 
     /// Where models compute: cpu, cuda or cuda:N
-    #[arg(long, default_value_t, value_name = "DEVICE")]
+    #[arg(long, help_heading = "Machine", default_value_t, value_name = "DEVICE")]
     pub device: Device,
 
     /// Folder for the tables, and for runs under way
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, help_heading = "Output", value_name = "DIR", default_value = "results")]
     pub out: PathBuf,
 
     /// No progress and no notes on stderr, only errors and where files of earlier runs were moved
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub quiet: bool,
 }
 
@@ -114,7 +114,7 @@ pub struct TableArgs {
     pub common: CommonArgs,
 
     /// Activations, one run each and seed [default: those of the table]
-    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
+    #[arg(long, help_heading = "Runs", value_name = "ACTIVATION,...", value_parser = listed)]
     pub activations: Option<Vec<Listed>>,
 }
 
@@ -126,38 +126,38 @@ pub struct TuningArgs {
     pub common: CommonArgs,
 
     /// Models, as `zoo list` names them [default: the paper's; under the quick preset smaller ones]
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    #[arg(long, help_heading = "Runs", value_name = "NAME,...", value_delimiter = ',')]
     pub models: Option<Vec<String>>,
 
     /// Arms of the comparison, one run each, model and seed: those of the table, or any activation [default: those of
     /// the table]
-    #[arg(long, value_name = "ARM,...", value_parser = listed)]
+    #[arg(long, help_heading = "Runs", value_name = "ARM,...", value_parser = listed)]
     pub arms: Option<Vec<Listed>>,
 
     /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
     /// networks are trained on the procedural images first]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, help_heading = "Runs", value_name = "PATH")]
     pub weights: Option<PathBuf>,
 
     /// Passes over the training images with ReLU, before the arms part
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    #[arg(long, help_heading = "Training", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
     pub first_epochs: Option<u64>,
 
     /// Adam's learning rate at the start of the phase with ReLU
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, help_heading = "Training", value_name = "RATE", value_parser = positive)]
     pub first_learning_rate: Option<f64>,
 
     /// Side, in pixels of a 32x32 image, of the square that tables 5 and 6 cut out; 0 for none [default: 16 in table 5,
     /// 8 in table 6]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
+    #[arg(long, help_heading = "Data", value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
     pub cutout: Option<u16>,
 
     /// Standard deviation of the Gaussian filter of table 4, in pixels [default: 1]
-    #[arg(long, value_name = "PIXELS", value_parser = positive)]
+    #[arg(long, help_heading = "Data", value_name = "PIXELS", value_parser = positive)]
     pub filter_sigma: Option<f64>,
 
     /// Pixels to either side of the middle that the filter of table 4 reaches [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
+    #[arg(long, help_heading = "Data", value_name = "N", value_parser = clap::value_parser!(u16).range(0..=MAX_PIXELS))]
     pub filter_radius: Option<u16>,
 }
 
@@ -169,7 +169,7 @@ pub struct AllArgs {
     pub tuning: TuningArgs,
 
     /// Activations of tables 1 and 2, one run each and seed [default: those of the table]
-    #[arg(long, value_name = "ACTIVATION,...", value_parser = listed)]
+    #[arg(long, help_heading = "Runs", value_name = "ACTIVATION,...", value_parser = listed)]
     pub activations: Option<Vec<Listed>>,
 }
 

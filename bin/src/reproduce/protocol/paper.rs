@@ -215,6 +215,17 @@ impl Table {
         }
     }
 
+    /// The options of tables that change nothing of this one, by their identifiers: `--shift` where no image is shifted.
+    pub fn unused_options(self) -> Vec<&'static str> {
+        let (augmented, filtered, cut_out) = match self {
+            Table::Scratch(table) => (table.augmented, false, false),
+            Table::Tuning(table) => (table.augmented, table.filtered, table.augmented),
+        };
+        let options =
+            [(augmented, "shift"), (cut_out, "cutout"), (filtered, "filter_sigma"), (filtered, "filter_radius")];
+        options.into_iter().filter(|(used, _)| !used).map(|(_, option)| option).collect()
+    }
+
     /// What the paper calls it: `1` of `table1`.
     pub fn number(self) -> &'static str {
         self.name().strip_prefix("table").unwrap_or(self.name())
