@@ -87,7 +87,7 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: &str) {
     let caption = escaped(&grid.caption);
     let _ = writeln!(
         out,
-        "<div class=\"wide\" kind=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table{class}>\n\
+        "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table{class}>\n\
          <caption>{caption}</caption>\n<thead>\n<tr>"
     );
     for heading in &grid.headings {
