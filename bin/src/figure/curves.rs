@@ -78,9 +78,8 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         }
     }
     Ok(scene.finish(
-        "Line: mean over the seeds whose run has the epoch. Band: from the lowest to the highest of them. Accuracy \
-         on the \
-         test images.",
+        "Line: mean over the seeds whose run has the epoch. Band: from the lowest to the highest of them. Accuracy on \
+         the test images.",
     ))
 }
 

@@ -82,9 +82,9 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         far.push_str(" Arrow: so far off that the axis ends before it; its number says where it is.");
     }
     Ok(scene.finish(&format!(
-        "Large mark and number: mean of the differences to the ReLU run with the same seed, at the epoch that is \
-         best on the \
-         held-out images. Bar and range: its 95 % interval, where there are seeds enough. Small marks: seeds.{far}"
+        "Large mark and number: mean of the differences to the ReLU run with the same seed, at the epoch that is best \
+         on the held-out images. Bar and range: its 95 % interval, where there are seeds enough. Small marks: \
+         seeds.{far}"
     )))
 }
 

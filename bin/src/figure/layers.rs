@@ -64,8 +64,7 @@ pub fn units(records: &Records, title: &str) -> Result<Scene, CliError> {
     }
     Ok(scene.finish(
         "Dead: zero on all test images. Line and large marks: mean over the seeds. Small marks: seeds. Share of the \
-         channels \
-         of an activation's output.",
+         channels of an activation's output.",
     ))
 }
 

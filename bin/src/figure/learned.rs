@@ -60,9 +60,8 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
         learned.draw(&mut scene, (at, width), [model, parameter], &seeds);
     }
     Ok(scene.finish(
-        "Mark: median over the channels of a layer. Line: from the first to the third quartile. Seeds are beside \
-         each other. \
-         Dashed: the value from which every channel started.",
+        "Mark: median over the channels of a layer. Line: from the first to the third quartile. Seeds are beside each \
+         other. Dashed: the value from which every channel started.",
     ))
 }
 

@@ -25,15 +25,11 @@ const HEADING: &str = "Reproduction of the tables on PVLU";
 /// What the columns of the tables mean.
 const EXPLANATIONS: [&str; 2] = [
     "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that \
-     the test \
-     images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the paper's \
-     numbers are \
-     to be compared with these.",
+     the test images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the \
+     paper's numbers are to be compared with these.",
     "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. \
-     Differences are in \
-     percentage points; their intervals are over the differences between runs with the same seed. The paper's \
-     decrease is by its peaks. \
-     A dash: no such number.",
+     Differences are in percentage points; their intervals are over the differences between runs with the same seed. \
+     The paper's decrease is by its peaks. A dash: no such number.",
 ];
 
 /// A value of the protocol: what it is of, the value, and whether it is the paper's or chosen.
@@ -156,8 +152,7 @@ impl<'a> Report<'a> {
         let rows = values.iter().map(|(what, value, source)| [*what, *value, *source].map(str::to_owned).to_vec());
         let values = Grid {
             caption: "Values of the protocol: the paper's, and those chosen where it is silent. The preset quick has \
-            smaller counts; \
-                      what a table used is with it"
+            smaller counts; what a table used is with it"
                 .to_owned(),
             headings: vec!["value of", "value", "source"],
             names: 1,

@@ -49,8 +49,7 @@ impl Line {
         };
         Grid {
             caption: "Summary: differences are to our ReLU, in percentage points of test accuracy at the selected \
-            epoch, with their \
-                      95 % intervals where there are seeds enough"
+            epoch, with their 95 % intervals where there are seeds enough"
                 .to_owned(),
             headings: vec!["table", "what was asked", "what was found", "on what"],
             names: 1,
