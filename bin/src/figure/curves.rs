@@ -8,7 +8,7 @@ use crate::figure::budget;
 use crate::figure::font;
 use crate::figure::look::{self, Look};
 use crate::figure::records::{Records, slot};
-use crate::figure::scene::{Anchor, FAINT, Point, SMALL, Scene};
+use crate::figure::scene::{Anchor, FAINT, Point, SMALL, Scene, TEXT};
 
 const HEIGHT: f64 = 400.0;
 /// Height of a panel beside others.
@@ -73,8 +73,10 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         }
         draw_lines(&mut scene, &panel, &within);
         if !beyond.is_empty() {
-            let text = font::fit(&format!("beyond the axis: {}", beyond.join(", ")), SMALL, width - 16.0);
-            scene.text((left + 8.0, top + height - 8.0), &text, SMALL, Anchor::Start, FAINT);
+            // Beside the title of the panel.
+            let aside = font::width(&font::fit(model, TEXT, width), TEXT) + 12.0;
+            let text = font::fit(&format!("beyond the axis: {}", beyond.join(", ")), SMALL, width - aside);
+            scene.text((left + aside, top - 8.0), &text, SMALL, Anchor::Start, FAINT);
         }
     }
     Ok(scene.finish(

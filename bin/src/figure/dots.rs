@@ -1,5 +1,7 @@
 //! By how much each arm is more accurate than ReLU in each model, with the interval and the seeds.
 
+use std::collections::BTreeSet;
+
 use crate::error::CliError;
 use crate::figure::axis::{Axis, BELOW, Panel, Range};
 use crate::figure::budget;
@@ -15,6 +17,8 @@ const MODEL: f64 = 150.0;
 const ARM: f64 = 110.0;
 /// Room of the numbers to the right.
 const NUMBERS: f64 = 185.0;
+/// Columns that tell the rows of one model apart.
+const CIRCUMSTANCES: [&str; 3] = ["data", "preset", "pretrained"];
 /// All differences are to this arm.
 const BASE: &str = "relu";
 
@@ -92,12 +96,20 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
 ///
 /// A model under several circumstances is as many models, whose names tell them apart.
 fn by_model(records: &Records) -> Result<Vec<(String, Arms<'_>)>, CliError> {
-    let varying = records.varying(&["data", "preset", "pretrained"])?;
+    let mut circumstances: Vec<(&str, [BTreeSet<&str>; CIRCUMSTANCES.len()])> = Vec::new();
+    for row in records.rows() {
+        for (values, column) in slot(&mut circumstances, row.text("model")?).iter_mut().zip(CIRCUMSTANCES) {
+            values.insert(row.text(column)?);
+        }
+    }
     let mut models: Vec<(String, Arms<'_>)> = Vec::new();
     for row in records.rows() {
         let arm = row.text("arm")?;
         if arm != BASE {
-            slot(slot(&mut models, row.named(row.text("model")?, &varying)?), arm).add(row)?;
+            let model = row.text("model")?;
+            let values = slot(&mut circumstances, model).iter().zip(CIRCUMSTANCES);
+            let varying: Vec<&str> = values.filter(|(values, _)| values.len() > 1).map(|(_, column)| column).collect();
+            slot(slot(&mut models, row.named(model, &varying)?), arm).add(row)?;
         }
     }
     Ok(models)

@@ -357,6 +357,7 @@ fn the_same_model_on_other_data_is_another() {
     let rows: Vec<String> = ["cifar10", "cifar100"]
         .into_iter()
         .flat_map(|data| sample::runs(5, &["m"], &["relu", "pvlu"], 2, data, "paper"))
+        .chain(sample::runs(5, &["other"], &["relu", "pvlu"], 2, "cifar10", "paper"))
         .collect();
     sample::file(folder.path(), "table5.csv", sample::RUNS, &rows);
     let rows: Vec<String> = ["quick", "paper"]
@@ -366,6 +367,7 @@ fn the_same_model_on_other_data_is_another() {
     sample::file(folder.path(), "table1_epochs.csv", sample::EPOCHS, &rows);
     let found = texts(&Drawing::of(figure("table5"), folder.path()).unwrap().svg);
     assert!(found.contains(&"m, cifar10".to_owned()) && found.contains(&"m, cifar100".to_owned()), "{found:?}");
+    assert!(found.contains(&"other".to_owned()), "one whose name says which it is has no more: {found:?}");
     let found = texts(&Drawing::of(figure("figure2"), folder.path()).unwrap().svg);
     assert!(found.contains(&"PVLU, quick".to_owned()) && found.contains(&"PVLU, paper".to_owned()), "{found:?}");
 }

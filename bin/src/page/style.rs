@@ -23,7 +23,7 @@ th, td { border: 1px solid var(--line); padding: 0.25rem 0.5rem; text-align: rig
 font-variant-numeric: tabular-nums; white-space: nowrap; }
 th { text-align: left; font-weight: 600; }
 thead th { background: var(--head); vertical-align: bottom; white-space: normal; }
-td.words { text-align: left; white-space: normal; overflow-wrap: break-word; min-width: 7rem; }
+td.words { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
 figure { margin: 1.5rem 0; }
 figure svg { max-width: 100%; height: auto; display: block; }
 figure svg > rect:first-of-type { fill: none; }
