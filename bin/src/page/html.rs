@@ -107,7 +107,7 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
             let _ = if index < grid.names {
                 write!(out, "<th scope=\"row\">{cell}</th>")
             } else if index + grid.words >= row.len() {
-                write!(out, "<td class=\"words\">{cell}</td>")
+                write!(out, "<td class=\"words\">{}</td>", breakable(&cell))
             } else {
                 write!(out, "<td>{cell}</td>")
             };
@@ -115,4 +115,9 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+/// The escaped text with places where the name of a file may be broken into lines.
+fn breakable(escaped: &str) -> String {
+    escaped.replace('_', "_<wbr/>").replace('.', ".<wbr/>")
 }

@@ -203,6 +203,14 @@ fn columns_that_differ_stay_and_those_without_a_number_are_named() {
     }
     assert!(text.contains("| +1.10 | procedural |"), "{text}");
     assert!(page.contains("<td class=\"words\">procedural</td></tr>"), "{page}");
+    let rows = ["a_b.safetensors", "c.safetensors"].map(|weights| {
+        let rows = sample::runs(5, &["m"], &["relu"], 1, "cifar10", "paper");
+        rows.into_iter().map(|row| row.replace("paper,no,", &format!("paper,{weights},"))).collect::<Vec<_>>()
+    });
+    sample::file(folder.path(), "table5.csv", sample::RUNS, &rows.concat());
+    let [page, text] = written(folder.path());
+    assert!(page.contains("<td class=\"words\">a_<wbr/>b.<wbr/>safetensors</td></tr>"), "{page}");
+    assert!(text.contains("| a_b.safetensors |"), "{text}");
 }
 
 #[test]
