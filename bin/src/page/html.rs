@@ -117,7 +117,15 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
     out.push_str("</tbody>\n</table>\n</div>\n");
 }
 
-/// The escaped text with places where the name of a file may be broken into lines.
+/// The escaped text with places where the name of a file may be broken into lines, and no number.
 fn breakable(escaped: &str) -> String {
-    escaped.replace('_', "_<wbr/>").replace('.', ".<wbr/>")
+    let mut out = String::with_capacity(escaped.len());
+    let mut letters = escaped.chars().peekable();
+    while let Some(letter) = letters.next() {
+        out.push(letter);
+        if ['_', '.'].contains(&letter) && letters.peek().is_some_and(char::is_ascii_alphabetic) {
+            out.push_str("<wbr/>");
+        }
+    }
+    out
 }
