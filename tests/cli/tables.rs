@@ -235,8 +235,8 @@ fn the_papers_preset_has_its_classes_and_batch_on_procedural_images() {
     assert_eq!(json["configuration"]["numerics"], pvlu::NUMERICS_VERSION.to_string());
     assert!(json["configuration"]["simd"].is_null(), "it changes no digit");
     let figure = fs::read_to_string(place.path("results/figure2.svg")).unwrap();
-    assert!(figure.contains("data: procedural; preset: paper, 1 of 100 epochs"), "{figure:.2000}");
+    assert!(figure.contains("data: procedural; 1 epoch; 1 seed; preset: paper, 1 of 100 epochs"), "{figure:.2000}");
     place.run("report").succeeded();
     let report = fs::read_to_string(place.path("results/report.md")).unwrap();
-    assert!(report.contains(&format!("| procedural | {preset} |")), "{report}");
+    assert!(report.contains(&format!("budget: 1 epoch of 100 images; preset: {preset}")), "{report}");
 }

@@ -121,9 +121,13 @@ fn samples(data: Option<&Path>) -> Result<(Made, String), CliError> {
         let after: Vec<u8> = filtered.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
         for (stage, pixels) in [("before", before), ("after", after)] {
             let side = SIDE.to_string();
-            let row = [index.to_string(), label.clone(), stage.to_owned(), side.clone(), side, hexadecimal(&pixels)];
-            rows.push(row.to_vec());
+            let [sigma, radius] = [pretrained::FILTER.sigma.to_string(), pretrained::FILTER.radius.to_string()];
+            let [index, stage] = [index.to_string(), stage.to_owned()];
+            let source = dataset.name.to_owned();
+            let pixels = hexadecimal(&pixels);
+            rows.push([index, label.clone(), stage, side.clone(), side, source, sigma, radius, pixels].to_vec());
         }
     }
-    Ok(((&["image", "label", "stage", "width", "height", "pixels"], rows), from))
+    let columns = &["image", "label", "stage", "width", "height", "source", "sigma", "radius", "pixels"];
+    Ok(((columns, rows), from))
 }

@@ -24,9 +24,8 @@ use std::process::ExitCode;
 use pvlu_zoo::registry::Registry;
 
 use crate::common::error::CliError;
-use crate::common::manual;
 use crate::common::output::print;
-use crate::common::{command, lock};
+use crate::common::{command, lock, manual};
 use crate::reproduce::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand};
 use crate::reproduce::from_scratch::Scratch;
 use crate::reproduce::pretrained::Tuning;

@@ -33,6 +33,31 @@ impl Range {
         Self { low: low - half, high: high + half }
     }
 
+    /// The range of most of these extents, and which of them lie in it: the fewest at either end, and less than half of
+    /// all, are left out, if the range of the others is less than a third of that of all. One that is far off would
+    /// squeeze the others until they cannot be told apart.
+    pub fn of_most(extents: &[(f64, f64)]) -> (Self, Vec<bool>) {
+        let ends = |(low, high): &(f64, f64)| [*low, *high];
+        let range = |kept: &[usize]| {
+            let values = kept.iter().filter_map(|index| extents.get(*index)).flat_map(ends);
+            Self::of(values)
+        };
+        let mut order: Vec<usize> = (0..extents.len()).collect();
+        let middle = |index: &usize| extents.get(*index).map_or(0.0, |(low, high)| 0.5 * low + 0.5 * high);
+        order.sort_by(|left, right| middle(left).total_cmp(&middle(right)));
+        let whole = range(&order);
+        for left_out in 1..=order.len().saturating_sub(1) / 2 {
+            for below in 0..=left_out {
+                let kept = order.get(below..order.len() - (left_out - below)).unwrap_or_default();
+                let narrow = range(kept);
+                if (narrow.high - narrow.low) < (whole.high - whole.low) / 3.0 {
+                    return (narrow, (0..extents.len()).map(|index| kept.contains(&index)).collect());
+                }
+            }
+        }
+        (whole, vec![true; extents.len()])
+    }
+
     /// The range with room at both ends, so that no mark lies on the frame.
     pub fn padded(self) -> Self {
         let room = 0.05 * (self.high - self.low);
@@ -96,7 +121,7 @@ pub struct Panel<'a> {
 }
 
 /// Room of the vertical axis' numbers and label.
-pub const LEFT: f64 = 68.0;
+const LEFT: f64 = 68.0;
 /// Room of the horizontal axis' numbers and label.
 pub const BELOW: f64 = 42.0;
 
@@ -205,6 +230,23 @@ mod tests {
             assert!((0.0..=1.0).contains(&range.share(values[0])));
             assert!(range.ticks(5.0, 0.0).len() < 12, "{range:?}");
         }
+    }
+
+    #[test]
+    fn what_is_far_off_does_not_widen_the_range() {
+        let near = [(0.5, 1.0), (-0.5, 0.25), (1.0, 2.0)];
+        let all = Range::of([-0.5, 2.0]);
+        assert_eq!(Range::of_most(&near), (all, vec![true; 3]));
+        let far = [(0.5, 1.0), (-31.0, -29.0), (-0.5, 0.25), (1.0, 2.0)];
+        assert_eq!(Range::of_most(&far), (all, vec![true, false, true, true]));
+        // Of two none is left out, and what is apart a little stays.
+        assert_eq!(Range::of_most(&[(1.0, 2.0), (40.0, 41.0)]).1, [true; 2]);
+        assert_eq!(Range::of_most(&[(40.0, 41.0)]).1, [true]);
+        assert_eq!(Range::of_most(&[]), (Range::of([]), vec![]));
+        assert_eq!(Range::of_most(&[(0.0, 1.0), (1.0, 2.0), (2.0, 2.9)]).1, [true; 3]);
+        // Those at both ends.
+        let ends = [(-50.0, -49.0), (0.0, 1.0), (1.0, 2.0), (0.5, 1.0), (40.0, 41.0)];
+        assert_eq!(Range::of_most(&ends).1, [false, true, true, true, false]);
     }
 
     #[test]

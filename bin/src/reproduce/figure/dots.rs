@@ -1,11 +1,13 @@
 //! By how much each arm is more accurate than ReLU in each model, with the interval and the seeds.
 
+use std::collections::BTreeSet;
+
 use crate::common::error::CliError;
 use crate::reproduce::figure::axis::{Axis, BELOW, Panel, Range};
-use crate::reproduce::figure::curves::circumstances;
+use crate::reproduce::figure::look::{self, Look};
 use crate::reproduce::figure::records::{Records, Row, slot};
 use crate::reproduce::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, Scene, Stroke, TEXT, WIDTH};
-use crate::reproduce::figure::{font, look};
+use crate::reproduce::figure::{budget, font};
 
 const LINE: f64 = 26.0;
 /// Between models.
@@ -13,7 +15,9 @@ const GAP: f64 = 12.0;
 const MODEL: f64 = 150.0;
 const ARM: f64 = 110.0;
 /// Room of the numbers to the right.
-const NUMBERS: f64 = 170.0;
+const NUMBERS: f64 = 185.0;
+/// Columns that tell the rows of one model apart.
+const CIRCUMSTANCES: [&str; 3] = ["data", "preset", "pretrained"];
 /// All differences are to this arm.
 const BASE: &str = "relu";
 
@@ -32,12 +36,11 @@ type Arms<'a> = Vec<(&'a str, Entry)>;
 pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     let models = by_model(records)?;
     let entries = || models.iter().flat_map(|(_, entries)| entries);
-    let values = entries().flat_map(|(_, entry)| {
-        let ends = entry.interval.into_iter().flat_map(|(low, high)| [low, high]);
-        entry.seeds.iter().copied().chain(entry.mean).chain(ends)
-    });
-    let range = Range::of(values.chain([0.0])).padded();
-    let mut scene = Scene::titled(title, &circumstances(records)?);
+    // The last one is ReLU's.
+    let extents: Vec<(f64, f64)> = entries().filter_map(|(_, entry)| entry.extent()).chain([(0.0, 0.0)]).collect();
+    let (range, kept) = Range::of_most(&extents);
+    let range = range.padded();
+    let mut scene = Scene::titled(title, &budget::of_runs(records)?);
     let lines = entries().count() as f64;
     let panel = Panel {
         left: MARGIN + MODEL + ARM,
@@ -49,8 +52,16 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     };
     shade(&mut scene, &panel, &models);
     panel.draw_x(&mut scene);
-    let zero = panel.at(0.0, 0.0).0;
-    scene.line(vec![(zero, panel.top), (zero, panel.top + panel.height)], Stroke::solid(INK, 1.5));
+    let with_base = kept.last() == Some(&true);
+    if with_base {
+        let zero = panel.at(0.0, 0.0).0;
+        scene.line(vec![(zero, panel.top), (zero, panel.top + panel.height)], Stroke::solid(INK, 1.5));
+    }
+    for side in [Side::Below, Side::Above] {
+        if extents.iter().any(|extent| Side::of(*extent, range) == Some(side)) {
+            side.mark_break(&mut scene, &panel);
+        }
+    }
     let mut top = panel.top;
     for (model, entries) in &models {
         let mut y = top + (GAP + LINE) / 2.0;
@@ -66,22 +77,38 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         panel.say_empty(&mut scene, "no arm beside ReLU");
     }
     scene.height = panel.top + panel.height + BELOW;
-    Ok(scene.finish(
-        "Large mark and number: mean of the differences to the ReLU run with the same seed, at the epoch that is best on the \
-         held-out images. Bar and range: its 95 % interval, where there are seeds enough. Small marks: seeds.",
-    ))
+    let mut far = String::new();
+    if !with_base {
+        far.push_str(" The axis is broken: ReLU, at 0, lies beyond its end.");
+    }
+    if entries().any(|(_, entry)| entry.beyond(range).is_some()) {
+        far.push_str(" Arrow: so far off that the axis ends before it; its number says where it is.");
+    }
+    Ok(scene.finish(&format!(
+        "Large mark and number: mean of the differences to the ReLU run with the same seed, at the epoch that is best \
+         on the held-out images. Bar and range: its 95 % interval, where there are seeds enough. Small marks: \
+         seeds.{far}"
+    )))
 }
 
 /// The arms but for ReLU, by model, both in the order of the file.
 ///
 /// A model under several circumstances is as many models, whose names tell them apart.
 fn by_model(records: &Records) -> Result<Vec<(String, Arms<'_>)>, CliError> {
-    let varying = records.varying(&["data", "preset", "pretrained"])?;
+    let mut circumstances: Vec<(&str, [BTreeSet<&str>; CIRCUMSTANCES.len()])> = Vec::new();
+    for row in records.rows() {
+        for (values, column) in slot(&mut circumstances, row.text("model")?).iter_mut().zip(CIRCUMSTANCES) {
+            values.insert(row.text(column)?);
+        }
+    }
     let mut models: Vec<(String, Arms<'_>)> = Vec::new();
     for row in records.rows() {
         let arm = row.text("arm")?;
         if arm != BASE {
-            slot(slot(&mut models, row.named(row.text("model")?, &varying)?), arm).add(row)?;
+            let model = row.text("model")?;
+            let values = slot(&mut circumstances, model).iter().zip(CIRCUMSTANCES);
+            let varying: Vec<&str> = values.filter(|(values, _)| values.len() > 1).map(|(_, column)| column).collect();
+            slot(slot(&mut models, row.named(model, &varying)?), arm).add(row)?;
         }
     }
     Ok(models)
@@ -102,12 +129,29 @@ impl Entry {
         Ok(())
     }
 
+    /// From the least to the greatest of its values; `None` if it has none.
+    fn extent(&self) -> Option<(f64, f64)> {
+        let ends = self.interval.into_iter().flat_map(|(low, high)| [low, high]);
+        let values = || self.seeds.iter().copied().chain(self.mean).chain(ends.clone());
+        Some((values().reduce(f64::min)?, values().reduce(f64::max)?))
+    }
+
+    /// The end of the axis beyond which all of it lies; `None` if some of it is to be seen.
+    fn beyond(&self, range: Range) -> Option<Side> {
+        Side::of(self.extent()?, range)
+    }
+
     fn draw(&self, scene: &mut Scene, panel: &Panel<'_>, arm: &str, y: f64) {
         let look = look::arm(arm);
         let at = |value| (panel.at(value, 0.0).0, y);
         let base = y + TEXT * 0.36;
         let label = font::fit(look::arm_label(arm), TEXT, ARM - 12.0);
         scene.text((panel.left - 8.0, base), &label, TEXT, Anchor::End, INK);
+        scene.text((WIDTH - MARGIN - NUMBERS + 12.0, base), &self.numbers(), SMALL, Anchor::Start, FAINT);
+        if let Some(side) = self.beyond(panel.x.range) {
+            side.arrow(scene, panel, look, y);
+            return;
+        }
         if let Some((low, high)) = self.interval {
             let stroke = Stroke::solid(look.color, 2.0);
             scene.line(vec![at(low), at(high)], stroke);
@@ -122,7 +166,6 @@ impl Entry {
         if let Some(mean) = self.mean {
             look.mark(scene, at(mean), 5.0);
         }
-        scene.text((WIDTH - MARGIN - NUMBERS + 12.0, base), &self.numbers(), SMALL, Anchor::Start, FAINT);
     }
 
     fn numbers(&self) -> String {
@@ -132,6 +175,44 @@ impl Entry {
             (Some(mean), None) => signed(mean),
             (Some(mean), Some((low, high))) => format!("{} ({} to {})", signed(mean), signed(low), signed(high)),
         }
+    }
+}
+
+/// An end of an axis.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Below,
+    Above,
+}
+
+impl Side {
+    /// The end beyond which all of an extent lies.
+    fn of((low, high): (f64, f64), range: Range) -> Option<Self> {
+        if high < range.low { Some(Side::Below) } else { (low > range.high).then_some(Side::Above) }
+    }
+
+    /// Draws two strokes through the axis at this end, which say that it is broken.
+    fn mark_break(self, scene: &mut Scene, panel: &Panel<'_>) {
+        let y = panel.top + panel.height;
+        let x = match self {
+            Side::Below => panel.left + 8.0,
+            Side::Above => panel.left + panel.width - 8.0,
+        };
+        for x in [x - 2.5, x + 2.5] {
+            scene.line(vec![(x - 2.5, y + 5.0), (x + 2.5, y - 5.0)], Stroke::solid(INK, 1.5));
+        }
+    }
+
+    /// Draws an arrow that leaves the panel at this end.
+    fn arrow(self, scene: &mut Scene, panel: &Panel<'_>, look: Look, y: f64) {
+        let (end, inward) = match self {
+            Side::Below => (panel.left, 1.0),
+            Side::Above => (panel.left + panel.width, -1.0),
+        };
+        let from = |distance: f64| end + inward * distance;
+        scene.line(vec![(from(30.0), y), (from(8.0), y)], Stroke::solid(look.color, 2.0));
+        scene.area(vec![(from(0.0), y), (from(10.0), y - 5.0), (from(10.0), y + 5.0)], look.color, 1.0);
+        look.mark(scene, (from(30.0), y), 4.0);
     }
 }
 
@@ -151,5 +232,59 @@ fn shade(scene: &mut Scene, panel: &Panel<'_>, models: &[(String, Arms<'_>)]) {
             scene.area(vec![(left, top), (right, top), (right, bottom), (left, bottom)], SHADE, 1.0);
         }
         top = bottom;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::reproduce::figure::tests::{figure, folder, texts};
+    use crate::reproduce::figure::{Drawing, sample};
+
+    #[test]
+    fn an_arm_that_is_far_off_does_not_squeeze_the_others() {
+        let row = |arm: &str, points: f64| {
+            let rows = sample::runs(1, &["m"], &[arm], 1, "cifar10", "paper");
+            let share = format!("{:.6}", points / 100.0);
+            let with_difference = |row: &String| {
+                let mut values: Vec<&str> = row.split(',').collect();
+                let place = sample::RUNS.split(',').position(|column| column == "difference").unwrap();
+                values[place] = &share;
+                values.join(",")
+            };
+            rows.iter().take(2).map(with_difference).collect::<Vec<_>>()
+        };
+        let drawn = |far: f64| {
+            let folder = folder();
+            let rows = [row("elu", 0.5), row("prelu", 1.0), row("pvlu", 1.5), row("vlu", far)].concat();
+            sample::file(folder.path(), "table1.csv", sample::RUNS, &rows);
+            texts(&Drawing::of(figure("table1"), folder.path()).unwrap().svg)
+        };
+        let (near, far) = (drawn(-0.5), drawn(-30.0));
+        let says_so = |texts: &[String]| texts.iter().any(|text| text.contains("Arrow: so far off"));
+        assert!(!says_so(&near) && says_so(&far), "{far:?}");
+        assert!(far.contains(&"-30.00".to_owned()) && far.contains(&"0.5".to_owned()), "{far:?}");
+        assert!(!far.contains(&"-20".to_owned()) && !far.contains(&"-30".to_owned()), "{far:?}");
+        // All but ReLU are far from it, and near to each other.
+        let folder = folder();
+        sample::file(
+            folder.path(),
+            "table1.csv",
+            sample::RUNS,
+            &[row("elu", 33.2), row("prelu", 34.3), row("pvlu", 34.6)].concat(),
+        );
+        let found = texts(&Drawing::of(figure("table1"), folder.path()).unwrap().svg);
+        assert!(found.iter().any(|text| text.contains("ReLU, at 0, lies beyond its end")), "{found:?}");
+        assert!(found.contains(&"34.0".to_owned()) && !found.contains(&"0".to_owned()), "{found:?}");
+        // By epoch it is named, with its values.
+        let mut rows = sample::epochs(4, &["relu", "prelu", "pvlu"], 1);
+        rows.extend(sample::epochs(4, &["vlu"], 1).iter().enumerate().map(|(index, row)| {
+            let mut values: Vec<&str> = row.split(',').collect();
+            let place = sample::EPOCHS.split(',').position(|column| column == "test_top1").unwrap();
+            values[place] = ["-3.0", "-3.1", "-3.2", "-3.0"][index];
+            values.join(",")
+        }));
+        sample::file(folder.path(), "table1_epochs.csv", sample::EPOCHS, &rows);
+        let found = texts(&Drawing::of(figure("figure2"), folder.path()).unwrap().svg);
+        assert!(found.contains(&"beyond the axis: VLU (-320.0 to -300.0 %)".to_owned()), "{found:?}");
     }
 }

@@ -66,12 +66,52 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         panel.draw(&mut scene, "");
         for (place, (points, (_, look))) in lines.iter().zip(&entries).enumerate() {
             let points: Vec<Point> = points.iter().map(|(x, y)| panel.at(*x, *y)).collect();
-            scene.line(thinned(&points), look.stroke(1.8));
+            for piece in pieces(&points, 0.05 * panel.height) {
+                scene.line(thinned(piece), look.stroke(1.8));
+            }
             look.marks(&mut scene, &points, (place, entries.len()));
         }
         if lines.iter().all(Vec::is_empty) {
             panel.say_empty(&mut scene, "no values");
         }
     }
-    Ok(scene.finish("a, b: the parameters of the function. Derivative: by x."))
+    Ok(scene.finish(
+        "a, b: the parameters of the function. Derivative: by x. Where it jumps, at x = 0, the line is not joined.",
+    ))
+}
+
+/// The line in pieces, which end where it jumps: a step of at least `least` that is five times as high as those
+/// before and after it.
+fn pieces(points: &[Point], least: f64) -> Vec<&[Point]> {
+    let steps: Vec<f64> = points.windows(2).map(|pair| (pair[1].1 - pair[0].1).abs()).collect();
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for around in 1..steps.len().saturating_sub(1) {
+        let beside = steps[around - 1].max(steps[around + 1]);
+        if steps[around] >= least && steps[around] > 5.0 * beside {
+            pieces.extend(points.get(start..=around));
+            start = around + 1;
+        }
+    }
+    pieces.extend(points.get(start..));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure1_rows;
+    use crate::reproduce::figure::tests::{figure, folder};
+    use crate::reproduce::figure::{Drawing, sample};
+
+    #[test]
+    fn figure_1_does_not_join_the_jump_of_the_derivative() {
+        let folder = folder();
+        let rows: Vec<String> = figure1_rows(sample::vlu).into_iter().map(|row| row.join(",")).collect();
+        sample::file(folder.path(), "figure1.csv", "a,b,x,value,derivative", &rows);
+        let svg = Drawing::of(figure("figure1"), folder.path()).unwrap().svg;
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let curves = document.descendants().filter(|node| node.attribute("stroke-width") == Some("1.8")).count();
+        // Four values in one piece, four derivatives in two.
+        assert_eq!(curves, 4 + 2 * 4);
+    }
 }

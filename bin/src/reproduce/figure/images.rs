@@ -1,9 +1,9 @@
 //! Images before and after the filter, enlarged by whole pixels.
 
 use crate::common::error::CliError;
-use crate::reproduce::figure::font;
 use crate::reproduce::figure::records::{Records, Row, slot};
 use crate::reproduce::figure::scene::{Anchor, INK, MARGIN, Picture, SMALL, Scene, TEXT, WIDTH};
+use crate::reproduce::figure::{budget, font};
 
 const STAGES: [&str; 2] = ["before", "after"];
 /// Width that images are enlarged to at most.
@@ -31,7 +31,7 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         *found.ok_or_else(|| row.error("stage", "before or after", stage))? = Some(picture(row)?);
         pair.label = row.text("label")?;
     }
-    let mut scene = Scene::titled(title, "");
+    let mut scene = Scene::titled(title, &origin(records, pairs.len()));
     let pictures = || pairs.iter().flat_map(|(_, pair)| pair.stages.iter().flatten());
     let width = f64::from(pictures().map(|picture| picture.width).max().unwrap_or(1));
     let height = f64::from(pictures().map(|picture| picture.height).max().unwrap_or(1));
@@ -45,18 +45,33 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
             scene.turned_text((MARGIN + 14.0, y + height / 2.0), stage);
         }
         let below = top + 2.0 * height + BETWEEN;
-        for (column, (_, pair)) in group.iter().enumerate() {
+        for (column, (image, pair)) in group.iter().enumerate() {
             let x = MARGIN + LEFT + column as f64 * (width + BETWEEN);
             for (row, picture) in pair.stages.iter().enumerate() {
                 let at = (x, top + row as f64 * (height + BETWEEN));
                 scene.picture(picture.as_ref().map(|picture| Picture { at, ..picture.clone() }));
             }
-            let label = font::fit(pair.label, TEXT, width);
+            let label = font::fit(&format!("{image}: {}", pair.label), TEXT, width);
             scene.text((x + width / 2.0, below + SMALL + 5.0), &label, TEXT, Anchor::Middle, INK);
         }
         scene.height = below + SMALL + 22.0;
     }
-    Ok(scene.finish("Each pixel of an image is a square."))
+    Ok(scene.finish("Each pixel of an image is a square. Below: place among the test images, from 0 on, and class."))
+}
+
+/// Which images there are, and the filter; what the file, being of an earlier build, does not say is left out.
+fn origin(records: &Records, count: usize) -> String {
+    let Some(first) = records.rows().next() else { return String::new() };
+    let [source, sigma, radius] = ["source", "sigma", "radius"].map(|column| first.optional(column));
+    let mut parts = Vec::new();
+    if !source.is_empty() {
+        let images = budget::counted(&count.to_string(), "test image");
+        parts.push(format!("data: {source}, the first {images}"));
+    }
+    if !sigma.is_empty() && !radius.is_empty() {
+        parts.push(format!("Gaussian filter: sigma {sigma} and radius {radius}, in pixels"));
+    }
+    parts.join("; ")
 }
 
 /// The image of a row, enlarged.
@@ -91,5 +106,20 @@ fn byte(digits: &[u8]) -> Option<u8> {
     match digits {
         [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::reproduce::figure::tests::{figure, folder, texts};
+    use crate::reproduce::figure::{Drawing, sample};
+
+    #[test]
+    fn images_of_an_earlier_build_are_drawn_without_what_their_file_does_not_say() {
+        let folder = folder();
+        let rows = [format!("0,x,before,2,2,{}", "0".repeat(24))];
+        sample::file(folder.path(), "figure4.csv", "image,label,stage,width,height,pixels", &rows);
+        let found = texts(&Drawing::of(figure("figure4"), folder.path()).unwrap().svg);
+        assert!(found.contains(&"0: x".to_owned()) && !found.iter().any(|text| text.contains("sigma")), "{found:?}");
     }
 }

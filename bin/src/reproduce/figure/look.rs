@@ -1,7 +1,7 @@
 //! Colors, dashes and marks: each series has its own of all three, so that none is told by its color alone.
 
 use crate::reproduce::figure::font;
-use crate::reproduce::figure::scene::{Anchor, Color, INK, MARGIN, Point, Scene, Stroke, TEXT, WIDTH};
+use crate::reproduce::figure::scene::{Anchor, Color, INK, MARGIN, PAPER, Point, Scene, Stroke, TEXT, WIDTH};
 
 /// How a series is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +90,14 @@ impl Look {
         Stroke { color: self.color, width, dash: self.dash, opacity: 1.0 }
     }
 
+    /// The look of a series whose marks are not joined: without dashes.
+    pub fn bare(self) -> Self {
+        Self { dash: SOLID, ..self }
+    }
+
     /// Draws the mark of the series, with a rim that parts it from what is below.
     pub fn mark(&self, scene: &mut Scene, at: Point, radius: f64) {
-        self.filled(scene, at, radius + 1.0, Color(255, 255, 255), 1.0);
+        self.filled(scene, at, radius + 1.0, PAPER, 1.0);
         self.filled(scene, at, radius, self.color, 1.0);
     }
 

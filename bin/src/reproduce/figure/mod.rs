@@ -1,12 +1,14 @@
 //! The figures, each drawn from one CSV file alone: the same file gives the same figure, byte for byte.
 
 pub mod axis;
+pub mod budget;
 pub mod curves;
 pub mod dots;
 pub mod font;
 pub mod formula;
 pub mod images;
 pub mod layers;
+pub mod learned;
 pub mod look;
 pub mod raster;
 pub mod records;
@@ -26,7 +28,8 @@ use crate::common::error::CliError;
 use crate::common::output::write_together;
 use crate::reproduce::protocol::from_scratch::Numbered;
 use crate::reproduce::protocol::paper::{self, Table};
-use layers::{COMPARED, LEARNED, parameters, units};
+use layers::{COMPARED, units};
+use learned::{LEARNED, parameters};
 use records::Records;
 use scene::Scene;
 
@@ -42,6 +45,8 @@ pub enum Figure {
     Images,
     /// The paper's figure of the test accuracy in the runs of a table.
     Curves(Table, &'static Numbered),
+    /// The test accuracy by epoch in the runs of a table for which the paper has no such figure.
+    Epochs(Table),
     /// The difference of each arm of a table to ReLU.
     Differences(Table),
     /// What PVLU learned in the runs of a table.
@@ -73,9 +78,11 @@ impl Figure {
 
     /// All figures, in the order in which they are shown.
     pub fn all() -> Vec<Self> {
-        let kinds: [fn(Table) -> Self; 3] = [Figure::Differences, Figure::Parameters, Figure::Units];
+        let kinds: [fn(Table) -> Self; 4] = [Figure::Differences, Figure::Epochs, Figure::Parameters, Figure::Units];
         let of_tables = kinds.into_iter().flat_map(|kind| paper::ALL.iter().map(move |table| kind(*table)));
-        Self::numbered().map(|(figure, _)| figure).chain(of_tables).collect()
+        let has_curves = |table: &Table| table.scratch().is_some_and(|scratch| scratch.curves.is_some());
+        let drawn = of_tables.filter(|figure| !matches!(figure, Figure::Epochs(table) if has_curves(table)));
+        Self::numbered().map(|(figure, _)| figure).chain(drawn).collect()
     }
 
     /// Name of its files, without an ending.
@@ -85,6 +92,7 @@ impl Figure {
             Figure::Images => IMAGES.name.to_owned(),
             Figure::Curves(_, numbered) => numbered.name.to_owned(),
             Figure::Differences(table) => table.name().to_owned(),
+            Figure::Epochs(table) => format!("{}_epochs", table.name()),
             Figure::Parameters(table) => format!("{}_parameters", table.name()),
             Figure::Units(table) => format!("{}_units", table.name()),
         }
@@ -105,6 +113,7 @@ impl Figure {
             Figure::Images => IMAGES.title.to_owned(),
             Figure::Curves(_, numbered) => numbered.title.to_owned(),
             Figure::Differences(table) => format!("Table {}: difference to ReLU", table.number()),
+            Figure::Epochs(table) => format!("Table {}: test accuracy by epoch", table.number()),
             Figure::Parameters(table) => format!("Table {}: what PVLU learned", table.number()),
             Figure::Units(table) => format!("Table {}: dead units", table.number()),
         }
@@ -114,7 +123,7 @@ impl Figure {
         match self {
             Figure::Formula => formula::draw,
             Figure::Images => images::draw,
-            Figure::Curves(..) => curves::draw,
+            Figure::Curves(..) | Figure::Epochs(_) => curves::draw,
             Figure::Differences(_) => dots::draw,
             Figure::Parameters(_) => parameters,
             Figure::Units(_) => units,
@@ -135,6 +144,7 @@ impl Figure {
         match self {
             Figure::Formula | Figure::Images => None,
             Figure::Curves(table, _)
+            | Figure::Epochs(table)
             | Figure::Differences(table)
             | Figure::Parameters(table)
             | Figure::Units(table) => Some(table),

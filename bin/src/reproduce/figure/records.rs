@@ -80,6 +80,12 @@ impl<'a> Row<'a> {
             .ok_or_else(|| self.records.error(format!("line 1: expected a column `{column}`, found none of this name")))
     }
 
+    /// A value as it is written; nothing where the file, being of an earlier build, lacks the column.
+    pub fn optional(&self, column: &str) -> &'a str {
+        let found = self.records.columns.iter().position(|name| name == column);
+        found.and_then(|index| self.values.get(index)).unwrap_or_default()
+    }
+
     /// A name and, after it, the values of some columns.
     pub fn named(&self, name: &str, columns: &[&str]) -> Result<String, CliError> {
         let mut named = name.to_owned();

@@ -31,6 +31,21 @@ pub const GRID: Color = Color(0xdd, 0xdd, 0xdd);
 /// What lies below others, to tell groups apart.
 pub const SHADE: Color = Color(0xf3, 0xf3, 0xf3);
 
+/// What all is drawn on, and the rims of marks.
+pub const PAPER: Color = Color(0xff, 0xff, 0xff);
+/// The colors that a dark page replaces, and those that it has in their places. The others can be told from both
+/// grounds.
+pub const DARK: [(Color, Color); 7] = [
+    (PAPER, Color(0x16, 0x18, 0x1b)),
+    (INK, Color(0xe4, 0xe4, 0xe4)),
+    (FAINT, Color(0xab, 0xab, 0xab)),
+    (GRID, Color(0x3a, 0x3d, 0x42)),
+    (SHADE, Color(0x22, 0x25, 0x29)),
+    // The black and the blue of lines.
+    (Color(0x00, 0x00, 0x00), Color(0xff, 0xff, 0xff)),
+    (Color(0x00, 0x72, 0xb2), Color(0x4d, 0xa3, 0xff)),
+];
+
 /// How a line is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Stroke {

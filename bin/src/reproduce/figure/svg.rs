@@ -16,7 +16,7 @@ pub fn svg(scene: &Scene, id: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" kind=\"img\" aria-labelledby=\"{id}-title {id}-note\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"{id}-title {id}-note\" \
          width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"{FAMILY}\">\n\
          <title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-note\">{}</desc>\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>",
@@ -126,7 +126,8 @@ fn short(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-fn hex(Color(red, green, blue): Color) -> String {
+/// The color as it is written in SVG and CSS.
+pub fn hex(Color(red, green, blue): Color) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 

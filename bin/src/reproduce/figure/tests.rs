@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::reproduce::figure::scene::WIDTH;
 
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -18,7 +18,7 @@ fn decoded(path: &Path) -> (u32, u32, Vec<u8>) {
     (info.width, info.height, bytes)
 }
 
-fn texts(svg: &str) -> Vec<String> {
+pub(super) fn texts(svg: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(svg).unwrap();
     document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text"))).map(text).collect()
 }
@@ -28,7 +28,7 @@ fn text(node: roxmltree::Node<'_, '_>) -> String {
 }
 
 /// The figure of this name.
-fn figure(name: &str) -> Figure {
+pub(super) fn figure(name: &str) -> Figure {
     Figure::all().into_iter().find(|figure| figure.name() == name).unwrap()
 }
 
@@ -49,8 +49,8 @@ fn every_figure_is_drawn_whole_and_the_same_twice() {
     let folder = folder();
     sample::all(folder.path());
     let figures = available(folder.path());
-    // All but the parameters and units of tables 2, 4, 5 and 6.
-    assert_eq!(figures.len(), Figure::all().len() - 8);
+    // All but the parameters and units of tables 2, 4, 5 and 6, and the epochs of the last three.
+    assert_eq!(figures.len(), Figure::all().len() - 11);
     for figure in figures {
         let files = draw(figure, folder.path(), folder.path()).unwrap();
         let contents: Vec<_> = files.iter().map(|file| fs::read(file).unwrap()).collect();
@@ -75,15 +75,39 @@ fn every_figure_is_drawn_whole_and_the_same_twice() {
 fn axes_say_what_they_show_and_in_which_unit() {
     let folder = folder();
     sample::all(folder.path());
-    let expected: [(Figure, &[&str]); 6] = [
+    let expected: [(Figure, &[&str]); 7] = [
         (figure("figure1"), &["x", "value", "derivative", "a = 0.5, b = 1"]),
-        (figure("figure2"), &["epoch", "test accuracy, %", "Leaky ReLU", "data: cifar10; preset: paper"]),
-        (figure("figure4"), &["before", "after", "class 7"]),
+        (figure("figure2"), &["epoch", "test accuracy, %", "Leaky ReLU", "data: cifar10; 100 epochs; 5 seeds"]),
+        (
+            figure("figure4"),
+            &[
+                "before",
+                "after",
+                "7: class 7",
+                "data: cifar10, the first 8 test images; Gaussian filter: sigma 1 and radius 4, in pixels",
+            ],
+        ),
         (
             figure("table3"),
-            &["test accuracy, difference to ReLU, percentage points", "densenet121", "+4.40 (+3.50 to +5.30)"],
+            &[
+                "test accuracy, difference to ReLU, percentage points",
+                "densenet121",
+                "+4.40 (+3.50 to +5.30)",
+                "data: cifar100; 100 epochs of 45,000 images",
+            ],
         ),
-        (figure("table1_parameters"), &["activation layer, in forward order", "alpha", "sequential6conv: beta"]),
+        (figure("table3_epochs"), &["vgg16", "densenet121", "epoch", "test accuracy, %", "ReLU, affine"]),
+        (
+            figure("table1_parameters"),
+            &[
+                "activation layer, in forward order",
+                "alpha",
+                "sequential6conv: alpha, started from 0.5",
+                "sequential6conv: beta, started from 1",
+                "seed 0",
+                "seed 4",
+            ],
+        ),
         (figure("table1_units"), &["dead units, %", "PVLU"]),
     ];
     for (figure, expected) in expected {
@@ -292,7 +316,10 @@ fn neither_file_is_replaced_if_one_cannot_be() {
 fn the_pixels_of_an_image_are_enlarged_planes() {
     let folder = folder();
     // Red, green / blue, white, and all black after.
-    let rows = ["0,x,before,2,2,ff0000ff00ff00ff0000ffff".to_owned(), format!("0,x,after,2,2,{}", "0".repeat(24))];
+    let rows = [
+        "0,x,before,2,2,cifar10,1,4,ff0000ff00ff00ff0000ffff".to_owned(),
+        format!("0,x,after,2,2,cifar10,1,4,{}", "0".repeat(24)),
+    ];
     sample::file(folder.path(), "figure4.csv", sample::IMAGES, &rows);
     let files = draw(figure("figure4"), folder.path(), folder.path()).unwrap();
     let svg = fs::read_to_string(&files[0]).unwrap();
@@ -330,6 +357,7 @@ fn the_same_model_on_other_data_is_another() {
     let rows: Vec<String> = ["cifar10", "cifar100"]
         .into_iter()
         .flat_map(|data| sample::runs(5, &["m"], &["relu", "pvlu"], 2, data, "paper"))
+        .chain(sample::runs(5, &["other"], &["relu", "pvlu"], 2, "cifar10", "paper"))
         .collect();
     sample::file(folder.path(), "table5.csv", sample::RUNS, &rows);
     let rows: Vec<String> = ["quick", "paper"]
@@ -339,6 +367,7 @@ fn the_same_model_on_other_data_is_another() {
     sample::file(folder.path(), "table1_epochs.csv", sample::EPOCHS, &rows);
     let found = texts(&Drawing::of(figure("table5"), folder.path()).unwrap().svg);
     assert!(found.contains(&"m, cifar10".to_owned()) && found.contains(&"m, cifar100".to_owned()), "{found:?}");
+    assert!(found.contains(&"other".to_owned()), "one whose name says which it is has no more: {found:?}");
     let found = texts(&Drawing::of(figure("figure2"), folder.path()).unwrap().svg);
     assert!(found.contains(&"PVLU, quick".to_owned()) && found.contains(&"PVLU, paper".to_owned()), "{found:?}");
 }

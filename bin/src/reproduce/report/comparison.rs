@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::common::error::CliError;
+use crate::reproduce::figure::budget::budget;
 use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::look::arm_label;
 use crate::reproduce::figure::records::{Records, Row, slot};
@@ -43,11 +44,15 @@ const COLUMNS: [(&str, Cell); 14] = [
     ("rel. error decrease, paper, %", |mean, _| percent("paper_rel_error_decrease", mean, None)),
     ("ours - our ReLU, selected, points (95 % interval)", |mean, _| difference(mean)),
     ("data", |mean, _| text(mean, "data")),
-    ("preset", |mean, _| text(mean, "preset")),
+    ("budget", |mean, _| budget(mean).map(|budget| if budget.is_empty() { none() } else { budget })),
     ("pretrained", |mean, _| text(mean, "pretrained")),
 ];
-/// Columns that say what a row is of: model and arm.
-const NAMES: usize = 2;
+/// Columns that say what a row is of.
+const NAMES: [&str; 2] = ["model", "arm"];
+/// Columns whose value is said once, above the table, if it is the same in all rows.
+const COMMON: [&str; 6] = ["model", "runs", "died", "data", "budget", "pretrained"];
+/// Columns of text.
+const WORDS: [&str; 3] = ["data", "budget", "pretrained"];
 /// Columns whose values make a row of its own.
 const KEY: [&str; 5] = ["model", "arm", "data", "preset", "pretrained"];
 
@@ -95,10 +100,36 @@ impl Comparison {
         if !unfinished.is_empty() {
             notices.push(format!("runs without a summary, which are not shown: {}.", unfinished.join(", ")));
         }
-        let headings = COLUMNS.iter().map(|(heading, _)| *heading).collect();
         let caption = format!("{caption}: test accuracy, mean \u{b1} standard error over the seeds");
-        Ok(Self { grid: Grid { caption, headings, names: NAMES, rows }, notices })
+        Ok(Self { grid: condensed(&caption, &rows), notices })
     }
+}
+
+/// The rows without the columns that say the same in each, which the caption says, and without those that say nothing.
+fn condensed(caption: &str, rows: &[Vec<String>]) -> Grid<'static> {
+    let (mut kept, mut common, mut empty) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (heading, _)) in COLUMNS.iter().enumerate() {
+        let mut values: Vec<&str> = rows.iter().filter_map(|row| row.get(index)).map(String::as_str).collect();
+        values.dedup();
+        match values[..] {
+            // What has no weights needs no word on them.
+            ["-"] if COMMON.contains(heading) => {}
+            [value] if COMMON.contains(heading) => common.push(format!("{heading}: {value}")),
+            ["-"] => empty.push(*heading),
+            _ => kept.push(index),
+        }
+    }
+    let mut caption = caption.to_owned();
+    if !common.is_empty() {
+        caption.push_str(&format!(". In all rows: {}", common.join("; ")));
+    }
+    if !empty.is_empty() {
+        caption.push_str(&format!(". There is no number for: {}", empty.join("; ")));
+    }
+    let headings: Vec<&str> = kept.iter().filter_map(|index| COLUMNS.get(*index)).map(|(name, _)| *name).collect();
+    let of = |names: &[&str]| headings.iter().filter(|heading| names.contains(heading)).count();
+    let cells = |row: &Vec<String>| kept.iter().filter_map(|index| row.get(*index)).cloned().collect();
+    Grid { caption, names: of(&NAMES), words: of(&WORDS), rows: rows.iter().map(cells).collect(), headings }
 }
 
 fn warnings(records: &Records) -> Result<Vec<String>, CliError> {

@@ -4,27 +4,7 @@ use std::fmt::Write;
 
 use crate::reproduce::figure::Drawing;
 use crate::reproduce::figure::svg::escaped;
-use crate::reproduce::report::{Grid, Report, Table};
-
-const STYLE: &str = "\
-:root { color-scheme: light; }
-body { margin: 0 auto; max-width: 75rem; padding: 1rem; color: #222; background: #fff; font: 1rem/1.5 system-ui, sans-serif; }
-h1, h2 { line-height: 1.2; }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-.notices { border-left: 4px solid #d55e00; background: #fdf3ec; padding: 0.5rem 1rem 0.5rem 2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.875rem; }
-caption { text-align: left; font-weight: 600; padding: 0.5rem 0; }
-th, td { border: 1px solid #ccc; padding: 0.25rem 0.5rem; text-align: right; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; }
-thead th { background: #f3f3f3; vertical-align: bottom; }
-.text td { text-align: left; }
-figure { margin: 1.5rem 0; }
-figure svg { max-width: 100%; height: auto; display: block; }
-figcaption { color: #555; font-size: 0.875rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: 0.875rem; }
-dd { margin: 0; overflow-wrap: anywhere; }
-";
+use crate::reproduce::report::{Grid, Report, Table, style};
 
 /// The page.
 pub fn page(report: &Report<'_>) -> String {
@@ -32,8 +12,13 @@ pub fn page(report: &Report<'_>) -> String {
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{heading}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{heading}</h1>\n"
+         <style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{heading}</h1>\n",
+        style::rules()
     );
+    if !report.summary.rows.is_empty() {
+        grid(&mut out, &report.summary, Some("summary"));
+    }
+    contents(&mut out, report);
     if !report.notices.is_empty() {
         out.push_str("<ul class=\"notices\">\n");
         for notice in &report.notices {
@@ -41,9 +26,11 @@ pub fn page(report: &Report<'_>) -> String {
         }
         out.push_str("</ul>\n");
     }
+    out.push_str("<section id=\"columns\">\n<h2>How to read the columns</h2>\n");
     for paragraph in super::EXPLANATIONS {
         let _ = writeln!(out, "<p>{}</p>", escaped(paragraph));
     }
+    out.push_str("</section>\n");
     for table in &report.tables {
         section(&mut out, table);
     }
@@ -54,41 +41,60 @@ pub fn page(report: &Report<'_>) -> String {
     }
     if !report.values.rows.is_empty() {
         out.push_str("<section id=\"values\">\n<h2>Values of the protocol</h2>\n");
-        grid(&mut out, &report.values, " class=\"text\"");
+        grid(&mut out, &report.values, None);
         out.push_str("</section>\n");
     }
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }
 
+/// Links to the parts of the page.
+fn contents(out: &mut String, report: &Report<'_>) {
+    out.push_str("<nav aria-label=\"Contents\">\n<ul>\n<li><a href=\"#columns\">How to read the columns</a></li>\n");
+    for table in &report.tables {
+        let (name, heading) = (escaped(table.name), escaped(&table.heading));
+        let _ = writeln!(out, "<li><a href=\"#{name}-section\">{heading}</a></li>");
+    }
+    let parts = [
+        ("figures", "Figures", report.figures.is_empty()),
+        ("values", "Values of the protocol", report.values.rows.is_empty()),
+    ];
+    for (name, heading, _) in parts.iter().filter(|(_, _, empty)| !empty) {
+        let _ = writeln!(out, "<li><a href=\"#{name}\">{heading}</a></li>");
+    }
+    out.push_str("</ul>\n</nav>\n");
+}
+
 fn section(out: &mut String, table: &Table) {
     let _ = writeln!(out, "<section id=\"{}-section\">\n<h2>{}</h2>", escaped(table.name), escaped(&table.heading));
     if !table.comparison.grid.rows.is_empty() {
-        grid(out, &table.comparison.grid, "");
+        grid(out, &table.comparison.grid, None);
     }
     table.figures.iter().for_each(|drawing| figure(out, drawing));
     if let Some(details) = &table.details {
-        out.push_str("<h3>Made with</h3>\n<dl>\n");
+        out.push_str("<details>\n<summary>Made with</summary>\n<dl>\n");
         for (name, value) in &details.0 {
             let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(value));
         }
-        out.push_str("</dl>\n");
+        out.push_str("</dl>\n</details>\n");
     }
     out.push_str("</section>\n");
 }
 
 fn figure(out: &mut String, drawing: &Drawing) {
-    let caption = escaped(&drawing.figure.title());
-    let _ = writeln!(out, "<figure>\n{}<figcaption>{caption}</figcaption>\n</figure>", drawing.svg);
+    // The title and the note are in the drawing.
+    let title = escaped(&drawing.figure.title());
+    let _ = writeln!(out, "<figure class=\"wide\" aria-label=\"{title}\" tabindex=\"0\">\n{}</figure>", drawing.svg);
 }
 
-fn grid(out: &mut String, grid: &Grid<'_>, class: &str) {
+fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
     // A box that scrolls has to be reachable by the keyboard, and so has a name.
     let caption = escaped(&grid.caption);
     let _ = writeln!(
         out,
-        "<div class=\"wide\" kind=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table{class}>\n\
-         <caption>{caption}</caption>\n<thead>\n<tr>"
+        "<div class=\"{}\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table>\n\
+         <caption>{caption}</caption>\n<thead>\n<tr>",
+        class.unwrap_or("wide")
     );
     for heading in &grid.headings {
         let _ = writeln!(out, "<th scope=\"col\">{}</th>", escaped(heading));
@@ -100,6 +106,8 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: &str) {
             let cell = escaped(cell);
             let _ = if index < grid.names {
                 write!(out, "<th scope=\"row\">{cell}</th>")
+            } else if index + grid.words >= row.len() {
+                write!(out, "<td class=\"words\">{}</td>", breakable(&cell))
             } else {
                 write!(out, "<td>{cell}</td>")
             };
@@ -107,4 +115,17 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: &str) {
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+/// The escaped text with places where the name of a file may be broken into lines, and no number.
+fn breakable(escaped: &str) -> String {
+    let mut out = String::with_capacity(escaped.len());
+    let mut letters = escaped.chars().peekable();
+    while let Some(letter) = letters.next() {
+        out.push(letter);
+        if ['_', '.'].contains(&letter) && letters.peek().is_some_and(char::is_ascii_alphabetic) {
+            out.push_str("<wbr/>");
+        }
+    }
+    out
 }

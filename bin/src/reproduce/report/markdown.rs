@@ -8,6 +8,9 @@ use crate::reproduce::report::{Grid, Report, Table};
 /// The text.
 pub fn text(report: &Report<'_>) -> String {
     let mut out = format!("# {}\n", plain(report.heading));
+    if !report.summary.rows.is_empty() {
+        grid(&mut out, &report.summary);
+    }
     list(&mut out, report.notices.iter().map(|notice| plain(notice)));
     for paragraph in super::EXPLANATIONS {
         let _ = writeln!(out, "\n{}", plain(paragraph));
@@ -53,7 +56,9 @@ fn grid(out: &mut String, grid: &Grid<'_>) {
     let _ = writeln!(out, "\n{}\n", plain(&grid.caption));
     let cells = |cells: &mut dyn Iterator<Item = String>| format!("| {} |", cells.collect::<Vec<_>>().join(" | "));
     let _ = writeln!(out, "{}", cells(&mut grid.headings.iter().map(|heading| plain(heading))));
-    let sides = (0..grid.headings.len()).map(|index| if index < grid.names { "---" } else { "---:" }.to_owned());
+    let sides = (0..grid.headings.len()).map(|index| {
+        if index < grid.names || index + grid.words >= grid.headings.len() { "---" } else { "---:" }.to_owned()
+    });
     let _ = writeln!(out, "{}", cells(&mut { sides }));
     for row in &grid.rows {
         let _ = writeln!(out, "{}", cells(&mut row.iter().map(|cell| plain(cell))));

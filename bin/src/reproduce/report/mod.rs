@@ -4,6 +4,8 @@ mod comparison;
 mod details;
 mod html;
 mod markdown;
+mod style;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -16,17 +18,18 @@ use crate::reproduce::figure::{Drawing, available};
 use crate::reproduce::protocol::paper;
 use comparison::Comparison;
 use details::Details;
+use summary::Line;
 
 const HEADING: &str = "Reproduction of the tables on PVLU";
 
 /// What the columns of the tables mean.
 const EXPLANATIONS: [&str; 2] = [
-    "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that the test \
-     images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the paper's numbers are \
-     to be compared with these.",
-    "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. Differences are in \
-     percentage points; their intervals are over the differences between runs with the same seed. The paper's decrease is by its peaks. \
-     A dash: no such number.",
+    "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that \
+     the test images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the \
+     paper's numbers are to be compared with these.",
+    "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. \
+     Differences are in percentage points; their intervals are over the differences between runs with the same seed. \
+     The paper's decrease is by its peaks. A dash: no such number.",
 ];
 
 /// A value of the protocol: what it is of, the value, and whether it is the paper's or chosen.
@@ -35,7 +38,9 @@ pub type Value<'a> = (&'a str, &'a str, &'a str);
 /// All that a report says, before it is HTML or Markdown. All texts are as they are in the files.
 struct Report<'a> {
     heading: &'static str,
-    /// What a reader has to know before any number.
+    /// A line for each table of the paper.
+    summary: Grid<'static>,
+    /// What a reader has to know before the numbers of the tables.
     notices: Vec<String>,
     tables: Vec<Table>,
     /// Figures of no table.
@@ -58,6 +63,8 @@ struct Grid<'a> {
     headings: Vec<&'a str>,
     /// Cells at the beginning of a row that say what the row is of.
     names: usize,
+    /// Cells at the end of a row that are text, which may be broken into lines.
+    words: usize,
     rows: Vec<Vec<String>>,
 }
 
@@ -82,9 +89,18 @@ pub fn of_table(of: paper::Table, csv: &[u8], json: Option<&[u8]>) -> Result<[St
     let records = Records::parse(&path("csv"), csv)?;
     let mut table = Table::of(of, &records)?;
     table.details = json.map_or(Ok(None), |json| Details::parse(&path("json"), json))?;
-    let values = Grid { caption: String::new(), headings: Vec::new(), names: 0, rows: Vec::new() };
-    let report = Report { heading: HEADING, notices: Vec::new(), tables: vec![table], figures: Vec::new(), values };
+    let values = Grid::empty();
+    let summary = Line::grid(&[Line::of(of, &records)?]);
+    let (notices, figures) = (Vec::new(), Vec::new());
+    let report = Report { heading: HEADING, summary, notices, tables: vec![table], figures, values };
     Ok([html::page(&report), markdown::text(&report)])
+}
+
+impl Grid<'_> {
+    /// A table that is not shown.
+    fn empty() -> Self {
+        Self { caption: String::new(), headings: Vec::new(), names: 0, words: 0, rows: Vec::new() }
+    }
 }
 
 impl Table {
@@ -102,6 +118,7 @@ impl<'a> Report<'a> {
         let mut told: Vec<(String, Vec<&str>)> = Vec::new();
         let mut tables = Vec::new();
         let mut missing = Vec::new();
+        let mut lines = Vec::new();
         let mut figures = Vec::new();
         for figure in available(from) {
             figures.push(Drawing::of(figure, from)?);
@@ -112,8 +129,10 @@ impl<'a> Report<'a> {
             let records = if path.exists() { Some(Records::read(&path)?) } else { None };
             let Some(records) = records.filter(|records| records.rows().next().is_some()) else {
                 missing.push(number);
+                lines.push(Line { of: *of, found: None });
                 continue;
             };
+            lines.push(Line::of(*of, &records)?);
             let mut table = Table::of(*of, &records)?;
             table.details = Details::read(&from.join(format!("{name}.json")))?;
             (table.figures, figures) = figures.into_iter().partition(|drawing| drawing.figure.table() == Some(*of));
@@ -132,13 +151,14 @@ impl<'a> Report<'a> {
         }
         let rows = values.iter().map(|(what, value, source)| [*what, *value, *source].map(str::to_owned).to_vec());
         let values = Grid {
-            caption: "Values of the protocol: the paper's, and those chosen where it is silent. The preset quick has smaller counts; \
-                      what a table used is with it"
+            caption: "Values of the protocol: the paper's, and those chosen where it is silent. The preset quick has \
+            smaller counts; what a table used is with it"
                 .to_owned(),
             headings: vec!["value of", "value", "source"],
             names: 1,
+            words: 2,
             rows: rows.collect(),
         };
-        Ok(Self { heading: HEADING, notices, tables, figures, values })
+        Ok(Self { heading: HEADING, summary: Line::grid(&lines), notices, tables, figures, values })
     }
 }

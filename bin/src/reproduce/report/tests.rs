@@ -25,12 +25,15 @@ fn the_page_is_whole_and_needs_nothing_else() {
     let [page, _] = written(folder.path());
     let xml = as_xml(&page);
     let document = roxmltree::Document::parse(&xml).unwrap();
-    let mut ids = HashSet::new();
+    let (mut ids, mut links) = (HashSet::new(), Vec::new());
     for node in document.descendants() {
         assert!(!["script", "link", "iframe", "object"].contains(&node.tag_name().name()));
         for attribute in node.attributes() {
             assert!(!attribute.name().starts_with("on"), "{attribute:?}");
-            if ["href", "src"].contains(&attribute.name()) {
+            let link = attribute.value().strip_prefix('#').filter(|_| node.tag_name().name() == "a");
+            if let Some(link) = link {
+                links.push(link.to_owned());
+            } else if ["href", "src"].contains(&attribute.name()) {
                 assert!(attribute.value().starts_with("data:image/png;base64,"), "{attribute:?}");
             }
         }
@@ -38,13 +41,17 @@ fn the_page_is_whole_and_needs_nothing_else() {
             assert!(ids.insert(id.to_owned()), "{id} is there twice");
         }
     }
+    // The columns, six tables, the figures and the values.
+    assert!(links.len() == 9 && links.iter().all(|link| ids.contains(link)), "{links:?}");
+    let roles = document.descendants().filter_map(|node| node.attribute("role")).collect::<HashSet<_>>();
+    assert_eq!(roles, HashSet::from(["region", "img"]));
     let named = document.descendants().filter_map(|node| node.attribute("aria-labelledby"));
     assert!(named.flat_map(|names| names.split(' ')).all(|name| ids.contains(name)));
     assert_eq!(document.root_element().attribute("lang"), Some("en"));
     let count = |name: &str| document.descendants().filter(|node| node.tag_name().name() == name).count();
     assert_eq!(count("svg"), available(folder.path()).len());
-    // Six tables and the values of the protocol.
-    assert_eq!((count("table"), count("caption")), (7, 7));
+    // The summary, six tables and the values of the protocol.
+    assert_eq!((count("table"), count("caption"), count("details")), (8, 8, 1));
     let cells = document.descendants().filter(|node| node.tag_name().name() == "th");
     assert!(cells.clone().count() > 100 && cells.clone().all(|cell| cell.attribute("scope").is_some()));
 }
@@ -54,16 +61,22 @@ fn rows_are_those_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     sample::all(folder.path());
     let [page, text] = written(folder.path());
-    let row = "| sequential6conv | PVLU | 5 | 0 | 61.50 ± 0.21 | 62.00 ± 0.21 | 63.50 ± 0.20 | -1.50 | 12.50 ± 0.21 | 16.30 | \
-               +5.50 (+4.60 to +6.40) | cifar10 | paper | no |";
+    let row =
+        "| PVLU | 61.50 ± 0.21 | 62.00 ± 0.21 | 63.50 ± 0.20 | -1.50 | 12.50 ± 0.21 | 16.30 | +5.50 (+4.60 to +6.40) |";
     assert!(text.contains(row), "{text}");
-    let row = "<th scope=\"row\">sequential6conv</th><th scope=\"row\">PVLU</th><td>5</td><td>0</td><td>61.50 ± 0.21</td>\
-               <td>62.00 ± 0.21</td><td>63.50 ± 0.20</td><td>-1.50</td><td>12.50 ± 0.21</td><td>16.30</td>\
-               <td>+5.50 (+4.60 to +6.40)</td><td>cifar10</td><td>paper</td><td>no</td>";
+    let row = "<th scope=\"row\">PVLU</th><td>61.50 ± 0.21</td><td>62.00 ± 0.21</td><td>63.50 ± 0.20</td><td>-1.50</td>\
+               <td>12.50 ± 0.21</td><td>16.30</td><td>+5.50 (+4.60 to +6.40)</td></tr>";
     assert!(page.contains(row), "{page}");
-    // One seed: neither errors nor an interval.
-    let row = "| sequential6conv | PVLU | 1 | 0 | 61.50 | 62.00 | 63.50 ± 0.20 | -1.50 | 12.50 | 16.30 | +5.50 | procedural | quick | no |";
+    // Several models: their names in the rows.
+    let row = "| vgg16 | PVLU | 60.40 ± 0.21 |";
     assert!(text.contains(row), "{text}");
+    // What is the same in all rows is said once.
+    let common = "In all rows: model: sequential6conv; runs: 5; died: 0; data: cifar10; \
+                  budget: 100 epochs of 45,000 images; pretrained: no";
+    assert!(text.contains(common) && page.contains(common), "{text}");
+    // One seed: neither errors nor an interval.
+    let row = "| PVLU | 61.50 | 62.00 | 63.50 ± 0.20 | -1.50 | 12.50 | 16.30 | +5.50 |";
+    assert!(text.contains(row) && text.contains("budget: 100 epochs of 45,000 images; preset: quick"), "{text}");
     for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
         assert!(link.ends_with(".svg") && folder.path().join(link).is_file(), "{link}");
     }
@@ -116,7 +129,7 @@ fn what_users_wrote_is_text_and_nothing_else() {
     let lines = text.lines().filter(|line| line.starts_with('|'));
     for line in lines {
         let cells = line.replace(r"\|", "").matches('|').count() - 1;
-        assert!([14, 3].contains(&cells), "{cells}: {line}");
+        assert!([8, 4, 3].contains(&cells), "{cells}: {line}");
     }
 }
 
@@ -151,4 +164,64 @@ fn errors_name_the_file_and_the_place() {
         error.ends_with("table1.csv: line 3, column `peak_top1`: expected a number or nothing, found `0.5.6`"),
         "{error}"
     );
+}
+
+#[test]
+fn a_line_for_each_table_says_what_was_asked_what_was_found_and_on_what() {
+    let folder = tempfile::tempdir().unwrap();
+    sample::all(folder.path());
+    fs::remove_file(folder.path().join("table2.csv")).unwrap();
+    for text in written(folder.path()) {
+        let (summary, _) = text.split_once("How to read the columns").or_else(|| text.split_once("\n- ")).unwrap();
+        for said in [
+            "six-convolution network without augmentation",
+            "PVLU +5.50 points (+4.60 to +6.40); highest mean: PVLU, 61.50 %",
+            "cifar10; sequential6conv; 100 epochs of 45,000 images; 5 seeds",
+            "six-convolution network with augmentation",
+            "not run",
+            "vgg16: PVLU +4.40 points (+3.50 to +5.30); highest mean: PVLU, 60.40 %. resnet50: PVLU",
+        ] {
+            assert!(summary.contains(said), "no {said}: {summary}");
+        }
+    }
+}
+
+#[test]
+fn columns_that_differ_stay_and_those_without_a_number_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = ["cifar10", "procedural"].map(|data| sample::runs(1, &["m"], &["relu", "vlu"], 1, data, "paper"));
+    let column = sample::RUNS.split(',').position(|column| column == "paper_top1").unwrap();
+    let without = |row: &String| {
+        let mut values: Vec<&str> = row.split(',').collect();
+        values[column] = "";
+        values.join(",")
+    };
+    sample::file(folder.path(), "table1.csv", sample::RUNS, &rows.concat().iter().map(without).collect::<Vec<_>>());
+    let [page, text] = written(folder.path());
+    for text in [&page, &text] {
+        assert!(text.contains("There is no number for: paper, peak, %; ours - paper, peak, points"), "{text}");
+    }
+    assert!(text.contains("| +1.10 | procedural |"), "{text}");
+    assert!(page.contains("<td class=\"words\">procedural</td></tr>"), "{page}");
+    let rows = ["a_b.safetensors", "c.safetensors"].map(|weights| {
+        let rows = sample::runs(5, &["m"], &["relu"], 1, "cifar10", "paper");
+        rows.into_iter().map(|row| row.replace("paper,no,", &format!("paper,{weights},"))).collect::<Vec<_>>()
+    });
+    sample::file(folder.path(), "table5.csv", sample::RUNS, &rows.concat());
+    let [page, text] = written(folder.path());
+    assert!(page.contains("<td class=\"words\">a_<wbr/>b.<wbr/>safetensors</td></tr>"), "{page}");
+    assert!(text.contains("| a_b.safetensors |"), "{text}");
+}
+
+#[test]
+fn every_color_of_a_dark_page_is_one_that_figures_have() {
+    let folder = tempfile::tempdir().unwrap();
+    sample::all(folder.path());
+    let [page, _] = written(folder.path());
+    let (style, body) = page.split_once("</style>").unwrap();
+    let replaced: Vec<&str> = style.split("svg [fill=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(replaced.len() > 4);
+    for color in replaced {
+        assert!(body.contains(&format!("=\"{color}\"")), "no {color} in any figure");
+    }
 }

@@ -1,0 +1,161 @@
+//! The parameters that PVLU learned in each activation layer, beside the value that they started from.
+
+use pvlu_zoo::registry;
+
+use crate::common::error::CliError;
+use crate::reproduce::figure::axis::{Axis, Panel, Range, grid};
+use crate::reproduce::figure::layers::{HEIGHT, axis};
+use crate::reproduce::figure::look::{self, Look};
+use crate::reproduce::figure::records::{Records, Row, slot};
+use crate::reproduce::figure::scene::{INK, Point, Scene, Stroke};
+use crate::reproduce::protocol::paper;
+
+/// The arms whose parameters are drawn.
+pub const LEARNED: &[&str] = &["pvlu"];
+/// Largest distance of a seed's marks from the next seed's, in pixels.
+const SHIFT: f64 = 7.0;
+
+/// A layer's channels in one run.
+struct Channels {
+    seed: usize,
+    order: f64,
+    median: Option<f64>,
+    quartiles: Option<(f64, f64)>,
+}
+
+/// A parameter of a model in all runs.
+#[derive(Default)]
+struct Learned {
+    start: Option<f64>,
+    layers: Vec<Channels>,
+}
+
+/// Draws the median and the quartiles of each layer's channels, a panel for each model and parameter.
+pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
+    let mut seeds: Vec<(&str, Look)> = Vec::new();
+    let mut panels: Vec<((&str, &str), Learned)> = Vec::new();
+    for row in records.rows() {
+        if !LEARNED.contains(&row.text("arm")?) {
+            continue;
+        }
+        let seed = row.text("seed")?;
+        let place = seeds.iter().position(|(known, _)| *known == seed).unwrap_or_else(|| {
+            seeds.push((seed, look::nth(seeds.len())));
+            seeds.len() - 1
+        });
+        let learned = slot(&mut panels, (row.text("model")?, row.text("parameter")?));
+        learned.start = start(&row)?;
+        learned.layers.push(Channels {
+            seed: place,
+            order: f64::from(row.whole("order")?),
+            median: row.number("median")?,
+            quartiles: row.number("first_quartile")?.zip(row.number("third_quartile")?),
+        });
+    }
+    let mut scene = Scene::titled(title, "");
+    let entries: Vec<_> = seeds.iter().map(|(seed, look)| (format!("seed {seed}"), look.bare())).collect();
+    look::legend(&mut scene, &entries);
+    let (places, width) = grid(&scene, panels.len(), HEIGHT);
+    for (at, ((model, parameter), learned)) in places.into_iter().zip(&panels) {
+        learned.draw(&mut scene, (at, width), [model, parameter], &seeds);
+    }
+    Ok(scene.finish(
+        "Mark: median over the channels of a layer. Line: from the first to the third quartile. Seeds are beside each \
+         other. Dashed: the value from which every channel started.",
+    ))
+}
+
+/// The value from which the parameter of a row started; `None` of an activation or a parameter that is not known.
+fn start(row: &Row<'_>) -> Result<Option<f64>, CliError> {
+    let [table, parameter] = [row.text("table")?, row.text("parameter")?];
+    let activation = Some(row.optional("activation")).filter(|text| !text.is_empty());
+    let Ok(activation) = registry::activation(activation.unwrap_or(row.text("arm")?)) else { return Ok(None) };
+    // In tables of pretrained networks the activation replaces ReLU.
+    let swapped = paper::find(table).is_some_and(|table| table.tuning().is_some());
+    let params = activation.params();
+    let found = params.iter().find(|param| param.name == parameter);
+    Ok(found.map(|param| if swapped { param.swapped } else { param.start }))
+}
+
+impl Learned {
+    fn draw(
+        &self,
+        scene: &mut Scene,
+        ((left, top), width): (Point, f64),
+        [model, parameter]: [&str; 2],
+        seeds: &[(&str, Look)],
+    ) {
+        let values = self.layers.iter().flat_map(|layer| {
+            layer.median.into_iter().chain(layer.quartiles.into_iter().flat_map(|(low, high)| [low, high]))
+        });
+        let range = Range::of(values.chain(self.start)).padded();
+        let x = axis(self.layers.iter().map(|layer| layer.order));
+        let panel = Panel { left, top, width, height: HEIGHT, x, y: Axis { label: parameter, range, closest: 0.0 } };
+        let start = self.start.map_or_else(String::new, |start| format!(", started from {start}"));
+        panel.draw(scene, &format!("{model}: {parameter}{start}"));
+        if let Some(start) = self.start {
+            let ends = [x.range.low, x.range.high].map(|end| panel.at(end, start));
+            scene.line(ends.to_vec(), Stroke { dash: &[5.0, 3.0], ..Stroke::solid(INK, 1.2) });
+        }
+        let shift = (0.7 * panel.width / (x.range.high - x.range.low) / seeds.len().max(1) as f64).min(SHIFT);
+        for layer in &self.layers {
+            let Some((_, look)) = seeds.get(layer.seed) else { continue };
+            let aside = (layer.seed as f64 - (seeds.len() as f64 - 1.0) / 2.0) * shift;
+            let at = |value| {
+                let (x, y): Point = panel.at(layer.order, value);
+                (x + aside, y)
+            };
+            if let Some((low, high)) = layer.quartiles {
+                scene.line(vec![at(low), at(high)], Stroke { opacity: 0.6, ..Stroke::solid(look.color, 1.5) });
+            }
+            if let Some(median) = layer.median {
+                look.mark(scene, at(median), 2.6);
+            }
+        }
+        if self.layers.iter().all(|layer| layer.median.is_none()) {
+            panel.say_empty(scene, "no values");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::reproduce::figure::tests::{figure, folder, texts};
+    use crate::reproduce::figure::{Drawing, sample};
+    use std::collections::HashSet;
+
+    #[test]
+    fn start_values_are_those_of_a_swap_where_the_network_was_trained_with_relu() {
+        let folder = folder();
+        let rows: Vec<String> =
+            sample::parameters(&["m"], 2, 1).into_iter().map(|row| row.replace("table1", "table5")).collect();
+        sample::file(folder.path(), "table5_parameters.csv", sample::PARAMETERS, &rows);
+        let svg = Drawing::of(figure("table5_parameters"), folder.path()).unwrap().svg;
+        let found = texts(&svg);
+        for title in ["m: alpha, started from 0", "m: beta, started from 1"] {
+            assert!(found.contains(&title.to_owned()), "{found:?}");
+        }
+        assert_eq!(svg.matches("stroke-dasharray=\"5 3\"").count(), 2);
+        // Of an activation that is not known nobody can say.
+        let rows: Vec<String> =
+            rows.iter().map(|row| row.replace("alpha", "omega").replace("beta", "omicron")).collect();
+        sample::file(folder.path(), "table5_parameters.csv", sample::PARAMETERS, &rows);
+        let svg = Drawing::of(figure("table5_parameters"), folder.path()).unwrap().svg;
+        assert!(texts(&svg).contains(&"m: omega".to_owned()) && !svg.contains("dasharray"));
+    }
+
+    #[test]
+    fn each_seed_has_a_look_of_its_own() {
+        let folder = folder();
+        sample::file(folder.path(), "table1_parameters.csv", sample::PARAMETERS, &sample::parameters(&["m"], 1, 3));
+        let svg = Drawing::of(figure("table1_parameters"), folder.path()).unwrap().svg;
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let fills: HashSet<&str> = document
+            .descendants()
+            .filter(|node| node.tag_name().name() == "path")
+            .filter_map(|node| node.attribute("fill"))
+            .filter(|fill| !["none", "#ffffff"].contains(fill))
+            .collect();
+        assert_eq!(fills.len(), 3, "{fills:?}");
+    }
+}

@@ -1,0 +1,117 @@
+//! What each table asked, what was found and on what: a line for each.
+
+use std::collections::BTreeSet;
+
+use crate::common::error::CliError;
+use crate::reproduce::figure::budget::{budget, counted};
+use crate::reproduce::figure::dots::signed;
+use crate::reproduce::figure::look::arm_label;
+use crate::reproduce::figure::records::{Records, Row, slot};
+use crate::reproduce::protocol::paper;
+use crate::reproduce::report::Grid;
+
+/// The arm that the paper proposes.
+const PROPOSED: &str = "pvlu";
+
+/// A line of the summary.
+pub struct Line {
+    /// Which table.
+    pub of: paper::Table,
+    /// What was found and on what; `None` if the table was not run.
+    pub found: Option<[String; 2]>,
+}
+
+impl Line {
+    /// Of the rows of a table's file.
+    pub fn of(of: paper::Table, records: &Records) -> Result<Self, CliError> {
+        let mut means: Vec<(&str, Vec<Row<'_>>)> = Vec::new();
+        for row in records.rows() {
+            if row.text("seed")? == "mean" {
+                slot(&mut means, row.text("model")?).push(row);
+            }
+        }
+        let mut found = Vec::new();
+        for (model, rows) in &means {
+            let found_here = findings(rows)?;
+            found.push(if means.len() == 1 { found_here } else { format!("{model}: {found_here}") });
+        }
+        let found = if found.is_empty() { "no run has a summary".to_owned() } else { found.join(". ") };
+        Ok(Self { of, found: Some([found, conditions(records, &means)?]) })
+    }
+
+    /// The lines as a table.
+    pub fn grid(lines: &[Self]) -> Grid<'static> {
+        let row = |line: &Self| {
+            let title = line.of.title();
+            let asked = title.split_once(": ").map_or(title, |(_, asked)| asked).to_owned();
+            let [found, on] = line.found.clone().unwrap_or_else(|| ["not run".to_owned(), "-".to_owned()]);
+            vec![format!("Table {}", line.of.number()), asked, found, on]
+        };
+        Grid {
+            caption: "Summary: differences are to our ReLU, in percentage points of test accuracy at the selected \
+            epoch, with their 95 % intervals where there are seeds enough"
+                .to_owned(),
+            headings: vec!["table", "what was asked", "what was found", "on what"],
+            names: 1,
+            words: 3,
+            rows: lines.iter().map(row).collect(),
+        }
+    }
+}
+
+/// What the means of a model's arms say: the proposed arm's difference, and the arm with the highest accuracy.
+fn findings(rows: &[Row<'_>]) -> Result<String, CliError> {
+    let mut parts = Vec::new();
+    let mut highest: Option<(f64, &str)> = None;
+    for row in rows {
+        let arm = row.text("arm")?;
+        if arm == PROPOSED {
+            parts.push(match row.number("difference")? {
+                Some(difference) => {
+                    format!("{} {} points{}", arm_label(arm), signed(100.0 * difference), interval(row)?)
+                }
+                None => format!("{}: no difference to ReLU", arm_label(arm)),
+            });
+        }
+        if let Some(top1) = row.number("val_selected_top1")?
+            && highest.is_none_or(|(known, _)| top1 > known)
+        {
+            highest = Some((top1, arm));
+        }
+    }
+    if let Some((top1, arm)) = highest {
+        parts.push(format!("highest mean: {}, {:.2} %", arm_label(arm), 100.0 * top1));
+    }
+    Ok(if parts.is_empty() { "no run lived".to_owned() } else { parts.join("; ") })
+}
+
+fn interval(row: &Row<'_>) -> Result<String, CliError> {
+    let ends = row.number("difference_low")?.zip(row.number("difference_high")?);
+    Ok(ends.map_or_else(String::new, |(low, high)| format!(" ({} to {})", signed(100.0 * low), signed(100.0 * high))))
+}
+
+/// Data, budget, models, weights and number of seeds.
+fn conditions(records: &Records, means: &[(&str, Vec<Row<'_>>)]) -> Result<String, CliError> {
+    let (mut budgets, mut seeds) = (Vec::new(), BTreeSet::new());
+    for row in records.rows() {
+        let budget = budget(&row)?;
+        if !budget.is_empty() && !budgets.contains(&budget) {
+            budgets.push(budget);
+        }
+        if row.is_run()? {
+            seeds.insert(row.text("seed")?);
+        }
+    }
+    let mut parts = vec![records.distinct("data")?.join(", ")];
+    if let [(model, _)] = means {
+        parts.push((*model).to_owned());
+    }
+    parts.extend(budgets);
+    let weights: Vec<&str> =
+        records.distinct("pretrained")?.into_iter().filter(|weights| !["", "no"].contains(weights)).collect();
+    if !weights.is_empty() {
+        parts.push(format!("pretrained: {}", weights.join(", ")));
+    }
+    parts.push(counted(&seeds.len().to_string(), "seed"));
+    Ok(parts.join("; "))
+}
