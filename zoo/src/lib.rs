@@ -59,7 +59,7 @@ pub mod transfer;
 pub mod vgg;
 pub mod weights;
 
-/// The examples of the README, compiled and run.
+/// The example of this package's README, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
