@@ -7,11 +7,11 @@ use std::error::Error;
 use std::sync::Arc;
 
 use dfdx::optim::{Sgd, SgdConfig};
-use dfdx::prelude::{Backward, Const, Cpu, DeviceBuildExt, Module, ModuleMut, Optimizer, Tensor, TensorFromVec, Trace};
+use dfdx::prelude::*;
 use pvlu::activation::Pvlu;
 use pvlu::layer::builder::{GlobalAvgPool2D, Linear};
 use pvlu::loss::cross_entropy;
-use pvlu_zoo::data::{Batches, Dataset, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::data::{Dataset, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::resnet::cifar::ResNet20;
 
 /// A row for each image, a column for each feature.

@@ -1,9 +1,9 @@
 //! A pretrained network, tuned on a folder of images:
 //! `cargo run --release --example tune_a_folder -- cifar10_resnet20.safetensors FOLDER tuned.safetensors`.
 //!
-//! FOLDER has two folders of images, one for each class. ReLU becomes PVLU, which at alpha = 0 is ReLU; first a new head
-//! is trained, then alpha and beta alone, as in the paper's table 3. `zoo finetune` does the same for any number of
-//! classes, which in a type has to be known.
+//! FOLDER has two folders of images, one for each class. ReLU becomes PVLU, which at alpha = 0 is ReLU; first a new
+//! head is trained, then alpha and beta alone, as in the paper's table 3. `zoo finetune` does the same for any number
+//! of classes, which in a type has to be known.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -41,11 +41,8 @@ fn tune(pretrained: &Path, folder: &Path, tuned: &Path) -> Result<f64, Box<dyn E
         return Err(format!("expected {CLASSES} classes, found {:?}", train.classes()).into());
     }
     let (train, held_out) = (Arc::new(train), Arc::new(held_out));
-    let splits = Splits {
-        train: loader(&train, true)?,
-        validation: loader(&held_out, false)?,
-        test: loader(&held_out, false)?,
-    };
+    let splits =
+        Splits { train: loader(&train, true)?, validation: loader(&held_out, false)?, test: loader(&held_out, false)? };
 
     // The trunk of the file, which is for ten classes, and a head of two that is drawn from seed 0.
     let mut net = Net::load_with_new_head(pretrained, 0)?;
@@ -74,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn alpha_is_trained_and_the_convolutions_stay() {
-    use dfdx::prelude::{Cpu, DeviceBuildExt};
+    use dfdx::prelude::{AsArray, Cpu, DeviceBuildExt};
     use pvlu::activation::Relu;
     use pvlu_zoo::weights::TensorFile;
 

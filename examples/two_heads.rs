@@ -6,9 +6,7 @@
 use std::error::Error;
 
 use dfdx::optim::{Sgd, SgdConfig};
-use dfdx::prelude::{
-    Backward, Cpu, DeviceBuildExt, ModuleMut, Optimizer, Rank2, Rank4, SampleTensor, Tensor, Trace, mse_loss,
-};
+use dfdx::prelude::*;
 use pvlu::activation::Pvlu;
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, TwoHeads};
 use pvlu::loss::cross_entropy;
