@@ -80,7 +80,9 @@ fn alpha_is_trained_and_the_convolutions_stay() {
     for (class, names) in [("cat", ["wide.png", "tall.png"]), ("dog", ["square32.png", "rgb16.png"])] {
         let folder = place.path().join("images").join(class);
         std::fs::create_dir_all(&folder).unwrap();
-        names.iter().for_each(|name| drop(std::fs::copy(images.join(name), folder.join(name)).unwrap()));
+        for name in names {
+            std::fs::copy(images.join(name), folder.join(name)).unwrap();
+        }
     }
     let [pretrained, tuned] = ["relu.safetensors", "pvlu.safetensors"].map(|name| place.path().join(name));
     let net = Cpu::seed_from_u64(0).build_module::<ResNet20<Relu>, f32>();
