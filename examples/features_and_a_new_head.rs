@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use dfdx::optim::{Sgd, SgdConfig};
+use dfdx::optim::{Adam, AdamConfig};
 use dfdx::prelude::*;
 use pvlu::activation::Pvlu;
 use pvlu::layer::builder::{GlobalAvgPool2D, Linear};
@@ -34,12 +34,12 @@ fn train(count: usize, steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let dev = Cpu::seed_from_u64(0);
     let (features, labels) = features(&dev, count)?;
     let mut head = dev.build_module::<Linear<64, 10>, f32>();
-    let mut sgd = Sgd::new(&head, SgdConfig { lr: 0.1, ..SgdConfig::default() });
+    let mut adam = Adam::new(&head, AdamConfig { lr: 1e-3, ..AdamConfig::default() });
     let mut losses = Vec::new();
     for _ in 0..steps {
         let loss = cross_entropy(head.try_forward_mut(features.leaky_trace())?, &labels);
         losses.push(loss.array());
-        sgd.update(&mut head, &loss.backward())?;
+        adam.update(&mut head, &loss.backward())?;
     }
     Ok(losses)
 }
