@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, DeviceBuildExt};
 use pvlu::activation::Pvlu;
-use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, MaxPool2D};
+use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Flatten2D, Linear, MaxPool2D};
 use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::init;
 use pvlu_zoo::model::{Classifier, Model};
@@ -16,7 +16,7 @@ use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Schedule, Splits, fit
 
 /// A convolution, batch norm, PVLU, and a pool that halves the image.
 type Block<const I: usize, const O: usize> = (Conv2D<I, O, 3, 1, 1>, BatchNorm2D<O>, Act<Pvlu, O>, MaxPool2D<2, 2>);
-type Net = (Block<3, 16>, Block<16, 32>, GlobalAvgPool2D, Linear<32, 10>);
+type Net = (Block<3, 16>, Block<16, 32>, Block<32, 64>, Flatten2D<64, 4, 4, 1024>, Linear<1024, 10>);
 
 fn train(images: usize, epochs: u64) -> Result<History, Box<dyn Error>> {
     let dev = Cpu::seed_from_u64(0);
