@@ -17,9 +17,12 @@
 //! let dev = Cpu::seed_from_u64(0);
 //! let net = dev.build_module::<Net, f32>();
 //! // A batch of any size, channels and image size known to the compiler: another size does not compile.
-//! let images: Tensor<(usize, Const<3>, Const<8>, Const<8>), f32, _> = dev.sample_like(&(2, Const, Const, Const),
-//! rand_distr::StandardNormal); let logits = net.forward(images.track()); let loss = cross_entropy(logits, &[3, 7]);
-//! let mut gradients = try_backward(loss)?; assert!(gradients.reached(net.1.alpha()));
+//! let images: Tensor<(usize, Const<3>, Const<8>, Const<8>), f32, _> =
+//!     dev.sample_like(&(2, Const, Const, Const), rand_distr::StandardNormal);
+//! let logits = net.forward(images.track());
+//! let loss = cross_entropy(logits, &[3, 7]);
+//! let mut gradients = try_backward(loss)?;
+//! assert!(gradients.reached(net.1.alpha()));
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 

@@ -2,8 +2,8 @@
 //!
 //! Nothing here knows a tensor type, a tape or a layer. [`cpu`] holds the arithmetic; [`view`] is the one window into
 //! dfdx's storage through which layers reach it. All `unsafe` of this crate is below: in the view, the vector
-//! registers and memory, and, with the feature `cuda`, around the launches of kernels. README has the list, and a test
-//! holds it against the sources.
+//! registers and memory, and, with the feature `cuda`, around the launches of kernels. docs/unsafe.md has the
+//! list, and a test holds it against the sources.
 
 pub mod cpu;
 #[cfg(feature = "cuda")]

@@ -1,4 +1,4 @@
-//! The measured numbers of README, docs and benches/README are those of committed files.
+//! The measured numbers of README, docs and benches/README are those of committed files, and their links lead somewhere.
 //!
 //! A table between marks ([`marks`]) is the one that its file gives, and so is a value; what is measured and stands
 //! outside of them is found. With `PVLU_WRITE_DOCUMENTS=1` in the environment tables and values are written instead of
@@ -6,6 +6,8 @@
 
 #[path = "documents/benchmarks.rs"]
 mod benchmarks;
+#[path = "documents/links.rs"]
+mod links;
 #[path = "documents/marks.rs"]
 mod marks;
 #[path = "documents/results.rs"]
@@ -21,7 +23,17 @@ use results::Rows;
 const ENOUGH: usize = 30;
 
 /// Documents in which a measured number outside of marks needs a reason.
-const STRICT: [&str; 2] = ["README.md", "docs/reproduction.md"];
+const STRICT: [&str; 9] = [
+    "README.md",
+    "docs/determinism.md",
+    "docs/fine-tuning.md",
+    "docs/guide.md",
+    "docs/reproducing.md",
+    "docs/reproduction.md",
+    "docs/speed.md",
+    "docs/unsafe.md",
+    "docs/weights.md",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -54,6 +66,9 @@ fn expected(source: &Source) -> String {
         ["top1", arm, file] => rows(file).top1("val_selected_top1", rows(file).model(), arm, false),
         ["before", arm, file] => rows(file).top1("before_top1", rows(file).model(), arm, false),
         ["hours-of-table1", file] => rows(file).hours_of_table1(),
+        ["minutes-of-training", file] => {
+            format!("{:.1}", rows(file).numbers("train_seconds").iter().sum::<f64>() / 60.0)
+        }
         ["range", column, decimals, file] => benchmarks::range(&rows(file), column, decimals.parse().unwrap()),
         ["quotient", column, above, below, file] => {
             let numbers = rows(file).numbers(column);
@@ -149,6 +164,17 @@ fn the_summaries_of_the_committed_tables_are_those_of_their_runs() {
     assert!(checked > 100, "{checked} summaries");
 }
 
+#[test]
+fn readme_fits_on_a_few_screens_and_names_every_activation() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(text.lines().count() <= 150, "{} lines", text.lines().count());
+    let (_, models) = text.split_once("\n## Models\n").unwrap();
+    let models = models.split("\n## ").next().unwrap();
+    for activation in pvlu::activation::BUILT_IN {
+        assert!(models.contains(&format!("`{}`", activation.name())), "{} is not listed", activation.name());
+    }
+}
+
 /// A row of a Markdown table without marks: the pages on CUDA hold what was printed, and say of it in words.
 fn rows(page: &str, columns: usize) -> Vec<Vec<String>> {
     let text = fs::read_to_string(root().join(page)).unwrap();
@@ -162,8 +188,10 @@ fn the_pages_on_cuda_count_what_their_tables_hold() {
     let (kernels, page) =
         (rows("docs/cuda-kernels.md", 8), fs::read_to_string(root().join("docs/cuda-kernels.md")).unwrap());
     let most = |column: usize| kernels.iter().map(|row| row[column].parse::<u32>().unwrap()).max().unwrap();
+    // Wherever its lines are broken.
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        page.contains(&format!(": {} rows, at most {} registers.", kernels.len(), most(3))),
+        words.contains(&format!(": {} rows, at most {} registers.", kernels.len(), most(3))),
         "{} rows",
         kernels.len()
     );

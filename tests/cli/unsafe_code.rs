@@ -1,4 +1,4 @@
-//! Unsafe code is where README says, with every feature, and nowhere else.
+//! Unsafe code is where docs/unsafe.md says, with every feature, and nowhere else.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,17 +34,15 @@ fn is_unsafe(line: &str) -> bool {
     })
 }
 
-/// The places that README's section names, in the first column of its table: files, and folders that end in `/`.
+/// The places that the page names, in the first column of its table: files, and folders that end in `/`.
 fn listed() -> Vec<String> {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## `unsafe`\n").unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let page = fs::read_to_string(root().join("docs/unsafe.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.map(|row| row.split('`').next().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn unsafe_code_is_where_readme_says_and_nowhere_else() {
+fn unsafe_code_is_where_the_page_says_and_nowhere_else() {
     let mut files = Vec::new();
     sources(&root(), &mut files);
     assert!(files.len() > 200, "{} sources", files.len());
@@ -55,9 +53,9 @@ fn unsafe_code_is_where_readme_says_and_nowhere_else() {
     let listed = listed();
     let covers = |place: &str, file: &str| if place.ends_with('/') { file.starts_with(place) } else { file == place };
     let strange: Vec<&String> = found.iter().filter(|file| !listed.iter().any(|place| covers(place, file))).collect();
-    assert!(strange.is_empty(), "{strange:?} hold unsafe code, and README's list does not name them");
+    assert!(strange.is_empty(), "{strange:?} hold unsafe code, and the list of docs/unsafe.md does not name them");
     let past: Vec<&String> = listed.iter().filter(|place| !found.iter().any(|file| covers(place, file))).collect();
-    assert!(past.is_empty(), "{past:?} are in README's list, and hold no unsafe code");
+    assert!(past.is_empty(), "{past:?} are in the list of docs/unsafe.md, and hold no unsafe code");
 }
 
 /// A block says why it is sound, in the lines above it or above the statement that it is in; a declaration says what it

@@ -1,4 +1,27 @@
 //! Whole models on disk: a file of weights, and what it says of the model that it belongs to.
+//!
+//! A file says which model it is, with which activation and for how many classes, so that it is opened by its path
+//! alone. A network as a type is saved and loaded by [`Architecture`](crate::weights::Architecture).
+//!
+//! ```
+//! use pvlu_zoo::checkpoint::{Notes, Wanted, open, save_model};
+//! use pvlu_zoo::registry;
+//! use pvlu_zoo::weights::Source;
+//!
+//! # let folder = std::env::temp_dir().join(format!("pvlu_zoo-checkpoint-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let file = folder.join("model.safetensors");
+//! let entry = registry::find("cifar_resnet20")?;
+//! let model = registry::build("cifar_resnet20", "relu", 5, 0)?;
+//! save_model(&*model, entry, &file, Source::Native, &Notes::default())?;
+//!
+//! // The same weights with another activation, PVLU at alpha = 0.
+//! let opened = open(&file, &Wanted { activation: Some("pvlu"), ..Wanted::default() })?;
+//! assert_eq!((opened.entry.name, opened.model.classes()), ("cifar_resnet20", 5));
+//! assert_eq!(opened.model.activation(), Some("pvlu"));
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod budget;
 mod labels;

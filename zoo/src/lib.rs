@@ -58,7 +58,7 @@ pub mod weights;
 
 pub use family::{resnet, sequential, vgg};
 
-/// The examples of the README, compiled and run.
+/// The example of this package's README, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

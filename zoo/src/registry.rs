@@ -2,6 +2,19 @@
 //!
 //! A program that brings networks or activations of its own makes a [`Registry`] of them and installs it; what is asked
 //! for by name is then found among them, too.
+//!
+//! ```
+//! use pvlu_zoo::registry;
+//!
+//! let model = registry::build("cifar_resnet20", "pvlu", 10, 0)?;
+//! assert_eq!((model.image(), model.classes()), ((32, 32), 10));
+//!
+//! // A formula is an activation too; a name that is none is an error that says which there are.
+//! let formula = registry::build("cifar_resnet20", "mine = max(x, 0) + a*sin(x); a = 0.5", 10, 0)?;
+//! assert_eq!(model.logits(vec![0.5; 3 * 32 * 32])?.len(), formula.logits(vec![0.5; 3 * 32 * 32])?.len());
+//! assert!(registry::build("cifar_resnet21", "pvlu", 10, 0).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,18 @@
 //! Fine-tuning: which tensors of a pretrained network are trained.
 //!
-//! The activation itself is replaced by [`SwapActivation`], re-exported here.
+//! The activation itself is replaced by [`SwapActivation`], re-exported here. A file's network with PVLU for its ReLU,
+//! of which alpha and beta alone are trained:
+//!
+//! ```no_run
+//! use pvlu::activation::{Pvlu, Relu};
+//! use pvlu_zoo::resnet::cifar::ResNet20;
+//! use pvlu_zoo::transfer::{FreezePolicy, SwapActivation};
+//! use pvlu_zoo::weights::Architecture;
+//!
+//! let mut net = ResNet20::<Relu>::load("cifar10_resnet20.safetensors")?.swap_activation::<Pvlu>();
+//! FreezePolicy::ACTIVATIONS.try_apply(&mut net)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use dfdx::tensor::Cpu;
 use pvlu::Error;

@@ -39,6 +39,11 @@ pub fn entry() -> ModelEntry {
     ModelEntry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names)
 }
 
+/// The example of the README of `pvlu_zoo_cli`, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../bin/README.md")]
+pub struct ProgramsReadme;
+
 /// The models of the zoo, this one, and the activation.
 pub fn registry() -> Registry {
     Registry::standard().with(entry()).with_activation::<Mine>()

@@ -13,6 +13,24 @@
 //!
 //! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and
 //! the index of the image. The number of threads and the size of a batch change no bit of any image.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
+//!
+//! // 50 built-in images of ten classes to train on; `Dataset::open_cifar10(folder)` reads real ones.
+//! let set = Dataset::procedural(10, 50, 10, 0)?;
+//! let (train, held_out) = set.train.split_validation(0.1)?;
+//! assert!(!held_out.is_empty());
+//!
+//! let normalization = Normalization::measured(&train)?;
+//! let augmentation = Augmentation { flip: true, shift: 3, ..Augmentation::NONE };
+//! let loader = Loader::new(Arc::new(train), LoaderConfig::training(16, 0, normalization, augmentation))?;
+//! let batch = loader.epoch(0).next().expect("an epoch has at least one batch");
+//! assert_eq!((batch.len(), batch.images.len()), (16, 16 * 3 * 32 * 32));
+//! # Ok::<(), pvlu_zoo::data::DataError>(())
+//! ```
 
 use std::path::PathBuf;
 

@@ -1,4 +1,38 @@
 //! Training and evaluation of any [`Model`](crate::model::Model).
+//!
+//! [`fit`] trains, evaluates after each epoch, and tells its caller where it is; [`fit_from`] goes on from a
+//! [`FitState`] that was saved, to the same bits. A step at a time is [`Model::step`](crate::model::Model::step) and
+//! an [`Optimizer`].
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! use std::sync::Arc;
+//!
+//! use dfdx::prelude::{Cpu, DeviceBuildExt};
+//! use pvlu::activation::Pvlu;
+//! use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear};
+//! use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
+//! use pvlu_zoo::model::Classifier;
+//! use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits, fit};
+//!
+//! type Net = (Conv2D<3, 8, 3, 2, 1>, Act<Pvlu, 8>, GlobalAvgPool2D, Linear<8, 10>);
+//! let mut model = Classifier::cifar(Cpu::seed_from_u64(0).build_module::<Net, f32>());
+//!
+//! let set = Dataset::procedural(10, 40, 20, 0)?;
+//! let (train, validation) = set.train.split_validation(0.25)?;
+//! let normalization = Normalization::measured(&train)?;
+//! let evaluation = LoaderConfig::evaluation(20, normalization);
+//! let splits = Splits {
+//!     train: Loader::new(Arc::new(train), LoaderConfig::training(10, 0, normalization, Augmentation::NONE))?,
+//!     validation: Loader::new(Arc::new(validation), evaluation.clone())?,
+//!     test: Loader::new(Arc::new(set.test), evaluation)?,
+//! };
+//! let (optimizer, schedule) = (OptimizerConfig::adam(), Schedule::Cosine);
+//! let config = FitConfig { epochs: 2, optimizer, learning_rate: 1e-3, schedule };
+//! let history = fit(&mut model, &splits, &config, &mut |_| ControlFlow::Continue(()))?;
+//! assert!(history.outcome == Outcome::Finished && history.selected().is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod dead_units;
 mod error;

@@ -14,6 +14,31 @@
 //! Files are not trusted. A damaged or hostile one gives an error that names the file, the tensor, what was expected
 //! and what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. What no reader can see is
 //! a flipped bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
+//!
+//! A network of your own, whose layers you name, to bytes and back; [`save`] and [`load`] do the same with a file:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use dfdx::prelude::{AsArray, Cpu, DeviceBuildExt};
+//! use pvlu::activation::Pvlu;
+//! use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear};
+//! use pvlu_zoo::names::LayerNames;
+//! use pvlu_zoo::weights::{LoadOptions, Source, from_bytes, to_bytes};
+//!
+//! type Net = (Conv2D<3, 8, 3, 1, 1>, Act<Pvlu, 8>, GlobalAvgPool2D, Linear<8, 10>);
+//!
+//! // The layers with weights, in the order of the network.
+//! let names = [LayerNames::torch("conv"), LayerNames::torch("fc").as_classifier()];
+//! let net = Cpu::seed_from_u64(0).build_module::<Net, f32>();
+//! let bytes = to_bytes(&net, &names, Source::Native, &BTreeMap::new())?;
+//!
+//! let mut other = Cpu::seed_from_u64(1).build_module::<Net, f32>();
+//! let report = from_bytes(&mut other, &names, bytes, &LoadOptions::default())?;
+//! assert!(report.fresh.is_empty(), "every tensor of the network came from the file");
+//! assert_eq!(other.3.weight.array(), net.3.weight.array());
+//! # Ok::<(), pvlu_zoo::weights::WeightsError>(())
+//! ```
 
 mod architecture;
 mod binding;

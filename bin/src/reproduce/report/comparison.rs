@@ -7,7 +7,7 @@ use crate::reproduce::figure::budget::budget;
 use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::look::arm_label;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::report::Grid;
+use crate::reproduce::report::grid::Grid;
 
 /// What a table says beside the paper.
 pub struct Comparison {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::reproduce::figure::Drawing;
 use crate::reproduce::figure::svg::escaped;
-use crate::reproduce::report::{Grid, Report, Table, style};
+use crate::reproduce::report::{Report, Table, grid::Grid, style};
 
 /// The page.
 pub fn page(report: &Report<'_>) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::reproduce::figure::Drawing;
-use crate::reproduce::report::{Grid, Report, Table};
+use crate::reproduce::report::{Report, Table, grid::Grid};
 
 /// The text.
 pub fn text(report: &Report<'_>) -> String {

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod details;
+mod grid;
 mod html;
 mod markdown;
 mod style;
@@ -18,6 +19,7 @@ use crate::reproduce::figure::{Drawing, available};
 use crate::reproduce::protocol::paper;
 use comparison::Comparison;
 use details::Details;
+use grid::Grid;
 use summary::Line;
 
 const HEADING: &str = "Reproduction of the tables on PVLU";
@@ -57,17 +59,6 @@ struct Table {
     figures: Vec<Drawing>,
 }
 
-/// Rows of text below headings, the first ones of a row saying what it is of.
-struct Grid<'a> {
-    caption: String,
-    headings: Vec<&'a str>,
-    /// Cells at the beginning of a row that say what the row is of.
-    names: usize,
-    /// Cells at the end of a row that are text, which may be broken into lines.
-    words: usize,
-    rows: Vec<Vec<String>>,
-}
-
 /// Writes `report.html` and `report.md`, and the figures that they show, from the files in a folder.
 ///
 /// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are those of the
@@ -94,13 +85,6 @@ pub fn of_table(of: paper::Table, csv: &[u8], json: Option<&[u8]>) -> Result<[St
     let (notices, figures) = (Vec::new(), Vec::new());
     let report = Report { heading: HEADING, summary, notices, tables: vec![table], figures, values };
     Ok([html::page(&report), markdown::text(&report)])
-}
-
-impl Grid<'_> {
-    /// A table that is not shown.
-    fn empty() -> Self {
-        Self { caption: String::new(), headings: Vec::new(), names: 0, words: 0, rows: Vec::new() }
-    }
 }
 
 impl Table {

@@ -8,7 +8,7 @@ use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::look::arm_label;
 use crate::reproduce::figure::records::{Records, Row, slot};
 use crate::reproduce::protocol::paper;
-use crate::reproduce::report::Grid;
+use crate::reproduce::report::grid::Grid;
 
 /// The arm that the paper proposes.
 const PROPOSED: &str = "pvlu";

@@ -14,10 +14,12 @@ use pvlu::layer::{BuildUnfilled, Extent, SwapActivation, choose_activation};
 use super::error::RegistryError;
 use super::options::{Options, Start};
 #[cfg(feature = "cuda")]
-use crate::device::{Device, DeviceError, Mirror};
+use crate::device::Mirror;
+use crate::device::{Device, DeviceError};
 use crate::init;
 #[cfg(feature = "cuda")]
-use crate::model::{Classifier, Model, Network, NetworkOn, Swap};
+use crate::model::NetworkOn;
+use crate::model::{Classifier, Model, Network, Swap};
 
 /// Builds a model for images of the given height and width, which were checked, with an activation.
 pub type Build = fn(&Options<'_>, (usize, usize), &'static Definition) -> Result<Box<dyn Model>, RegistryError>;
