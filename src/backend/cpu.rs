@@ -11,9 +11,11 @@ use crate::activation::Fused;
 use crate::dead_units;
 use crate::error::Error;
 use crate::kernel::cpu::batch_norm::{self, Gradients, Statistics};
+use crate::kernel::cpu::columns::Columns;
 use crate::kernel::cpu::conv2d::ConvShape;
 use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use crate::kernel::cpu::subsample::Subsample;
+use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::memory::unspecified;
 use crate::kernel::{Element, view};
 use crate::tape::{Place, Track};
@@ -112,6 +114,29 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     }
     fn copy(&self, x: &[E], y: &mut [E]) -> Done {
         (E::cpu().copy)(x, y);
+        Ok(())
+    }
+    fn multiply(&self, pixels: usize, x: &[E], gate: &[E], y: &mut [E], write: Write) -> Done {
+        (E::cpu().multiply)(pixels, x, gate, y, write);
+        Ok(())
+    }
+    fn multiply_backward_gate(
+        &self,
+        pixels: usize,
+        x: &[E],
+        grad_output: &[E],
+        grad_gate: &mut [E],
+        write: Write,
+    ) -> Done {
+        (E::cpu().multiply_backward_gate)(pixels, x, grad_output, grad_gate, write);
+        Ok(())
+    }
+    fn write_columns(&self, columns: Columns, x: &[E], y: &mut [E]) -> Done {
+        (E::cpu().write_columns)(columns, x, y);
+        Ok(())
+    }
+    fn read_columns(&self, columns: Columns, y: &[E], x: &mut [E], write: Write) -> Done {
+        (E::cpu().read_columns)(columns, y, x, write);
         Ok(())
     }
     fn scale(&self, x: &mut [E], factor: E) -> Done {
@@ -311,6 +336,15 @@ impl<E: Element + Dtype> Backend<E> for Cpu {
     }
     fn subsample_backward(&self, shape: Subsample, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
         (E::cpu().subsample_backward)(shape, grad_output, grad_x, write);
+        Ok(())
+    }
+
+    fn upsample(&self, shape: Upsample, x: &[E], y: &mut [E]) -> Done {
+        (E::cpu().upsample)(shape, x, y);
+        Ok(())
+    }
+    fn upsample_backward(&self, shape: Upsample, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
+        (E::cpu().upsample_backward)(shape, grad_output, grad_x, write);
         Ok(())
     }
 
