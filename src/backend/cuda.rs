@@ -20,8 +20,8 @@ use crate::kernel::cpu::pool2d::{MaxPadding, PoolShape};
 use crate::kernel::cpu::subsample::Subsample;
 use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::cuda::{
-    CudaElement, Gpu, View, ViewMut, activation, batch_norm, columns, conv2d, cross_entropy, dropout, elementwise, linear,
-    multiply, pool2d, subsample, upsample, view,
+    CudaElement, Gpu, View, ViewMut, activation, batch_norm, columns, conv2d, cross_entropy, dropout, elementwise,
+    linear, multiply, pool2d, subsample, upsample, view,
 };
 use crate::tape::{Track, id};
 
@@ -108,14 +108,7 @@ impl<E: CudaElement> Backend<E> for Cuda {
     fn copy(&self, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
         elementwise::copy(&Gpu::of(self)?, x, y)
     }
-    fn multiply(
-        &self,
-        pixels: usize,
-        x: View<'_, E>,
-        gate: View<'_, E>,
-        y: ViewMut<'_, E>,
-        write: Write,
-    ) -> Done {
+    fn multiply(&self, pixels: usize, x: View<'_, E>, gate: View<'_, E>, y: ViewMut<'_, E>, write: Write) -> Done {
         multiply::multiply(&Gpu::of(self)?, pixels, x, gate, y, write)
     }
     fn multiply_backward_gate(
