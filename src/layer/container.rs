@@ -4,8 +4,8 @@
 /// error message.
 ///
 /// `container!(Name { field: Type, ... })` takes a struct `Name<Type, ...>` whose fields are all layers, each of a type
-/// parameter of its own in the order of the fields, and implements for it dfdx's `BuildOnDevice` and `TensorCollection`,
-/// and [`Visit`](crate::layer::Visit), [`BuildUnfilled`](crate::layer::BuildUnfilled) and
+/// parameter of its own in the order of the fields, and implements for it dfdx's `BuildOnDevice` and
+/// `TensorCollection`, and [`Visit`](crate::layer::Visit), [`BuildUnfilled`](crate::layer::BuildUnfilled) and
 /// [`SwapActivation`](crate::layer::SwapActivation). What the container computes, dfdx's `Module` and `ModuleMut`, is
 /// written by hand. The crate that calls it must have `dfdx` among its dependencies, and no type parameter may be
 /// called `E`, `D` or `Other`.

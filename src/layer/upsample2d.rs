@@ -17,9 +17,8 @@ use crate::tape::{Flow, Track};
 /// Repeats every row and every column `F` times: the nearest neighbor, as torch's `Upsample(scale_factor=F)` and Keras'
 /// `UpSampling2D(F)`.
 ///
-/// Shapes: `(B, C, H, W)` to `(B, C, F H, F W)`. Height and width are each `usize`, or, with `F = 2`, `Const` up to 128.
-/// `F` is 1 to 15; another does
-/// not compile.
+/// Shapes: `(B, C, H, W)` to `(B, C, F H, F W)`. Height and width are each `usize`, or, with `F = 2`, `Const` up to
+/// 128. `F` is 1 to 15; another does not compile.
 ///
 /// ```
 /// use dfdx::prelude::*;
