@@ -103,6 +103,79 @@ over!(from 2: (2 / 1 / 0) (2 / 2 / 0));
 over!(from 3: (3 / 1 / 0) (3 / 2 / 0));
 over!(from 7: (7 / 2 / 0));
 
+/// A dimension each of whose elements is repeated `F` times.
+#[diagnostic::on_unimplemented(
+    message = "a dimension of `{Self}` is not enlarged {F} times",
+    label = "there is no such enlargement for sizes known at compile time",
+    note = "sizes known at compile time go from 1 to 128, with a factor of 2",
+    note = "`usize` takes any factor"
+)]
+pub trait Enlarge<const F: usize>: Dim {
+    /// The dimension of the result.
+    type Out: Dim;
+
+    /// The result.
+    fn enlarge(self) -> Self::Out;
+}
+
+impl<const F: usize> Enlarge<F> for usize {
+    type Out = usize;
+
+    fn enlarge(self) -> usize {
+        self * F
+    }
+}
+
+/// Twice a size, over a list of sizes.
+macro_rules! doubles {
+    ($($n:literal)*) => {$(
+        impl Enlarge<2> for Const<$n> {
+            type Out = Const<{ 2 * $n }>;
+            fn enlarge(self) -> Self::Out {
+                Const
+            }
+        }
+    )*};
+}
+doubles!(
+    1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30
+    31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60
+    61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90
+    91 92 93 94 95 96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 116 117 118 119 120
+    121 122 123 124 125 126 127 128
+);
+
+/// A dimension of factors for one of `N`: as large, or one, whose factor is then that of all.
+///
+/// Another constant does not compile where it is used; a size known at run time is asked.
+pub trait Gates<N: Dim>: Dim {
+    /// [`Error::Shape`] where the run-time size is another.
+    fn try_gate(self, to: N) -> Result<(), Error>;
+}
+
+fn gates(gate: usize, to: usize) -> Result<(), Error> {
+    if gate == to || gate == 1 { Ok(()) } else { Err(Error::Shape { expected: to, found: gate }) }
+}
+
+impl<const N: usize, const M: usize> Gates<Const<N>> for Const<M> {
+    fn try_gate(self, _: Const<N>) -> Result<(), Error> {
+        const { assert!(M == N || M == 1, "a gate has the size of the map or one row and one column") };
+        Ok(())
+    }
+}
+
+impl<const M: usize> Gates<usize> for Const<M> {
+    fn try_gate(self, to: usize) -> Result<(), Error> {
+        gates(M, to)
+    }
+}
+
+impl<N: Dim> Gates<N> for usize {
+    fn try_gate(self, to: N) -> Result<(), Error> {
+        gates(self, to.size())
+    }
+}
+
 /// A dimension that is, or is asked at run time to be, `N`.
 ///
 /// Implemented for `Const<N>` alone among the constants, so that another constant is a compile error, and for `usize`.

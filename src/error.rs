@@ -65,6 +65,13 @@ pub enum Error {
         /// What the tensor has.
         found: usize,
     },
+    /// A layer was handed another number of tensors than it takes.
+    TensorCount {
+        /// What it takes, in words.
+        expected: &'static str,
+        /// What it was handed.
+        found: usize,
+    },
     /// A parameter that was replaced by a permuted or broadcast tensor. Its gradient would be laid out like the storage
     /// that it shares.
     ParameterLayout {
@@ -130,6 +137,9 @@ impl std::fmt::Display for Error {
                 "a window of {kernel} with stride {stride} and padding {padding} does not slide over {size} elements"
             ),
             Error::Shape { expected, found } => write!(f, "expected a dimension of {expected}, found {found}"),
+            Error::TensorCount { expected, found } => {
+                write!(f, "the number of tensors that a layer takes is {expected}, found {found}")
+            }
             Error::ParameterLayout { name } => {
                 write!(f, "parameter {name} is permuted or broadcast: expected a contiguous tensor of its own")
             }

@@ -12,6 +12,8 @@ use crate::dead_units;
 use crate::error::Error;
 use crate::kernel::cpu::CpuElement;
 use crate::kernel::cpu::batch_norm::{self, Gradients, Statistics};
+use crate::kernel::cpu::columns::Columns;
+use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::memory::unspecified;
 use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
 use crate::kernel::view;
@@ -111,6 +113,29 @@ impl<E: CpuElement + Dtype> Backend<E> for Cpu {
     }
     fn copy(&self, x: &[E], y: &mut [E]) -> Done {
         (E::cpu().copy)(x, y);
+        Ok(())
+    }
+    fn multiply(&self, pixels: usize, x: &[E], gate: &[E], y: &mut [E], write: Write) -> Done {
+        (E::cpu().multiply)(pixels, x, gate, y, write);
+        Ok(())
+    }
+    fn multiply_backward_gate(
+        &self,
+        pixels: usize,
+        x: &[E],
+        grad_output: &[E],
+        grad_gate: &mut [E],
+        write: Write,
+    ) -> Done {
+        (E::cpu().multiply_backward_gate)(pixels, x, grad_output, grad_gate, write);
+        Ok(())
+    }
+    fn write_columns(&self, columns: Columns, x: &[E], y: &mut [E]) -> Done {
+        (E::cpu().write_columns)(columns, x, y);
+        Ok(())
+    }
+    fn read_columns(&self, columns: Columns, y: &[E], x: &mut [E], write: Write) -> Done {
+        (E::cpu().read_columns)(columns, y, x, write);
         Ok(())
     }
     fn scale(&self, x: &mut [E], factor: E) -> Done {
@@ -310,6 +335,15 @@ impl<E: CpuElement + Dtype> Backend<E> for Cpu {
     }
     fn subsample_backward(&self, shape: Subsample, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
         (E::cpu().subsample_backward)(shape, grad_output, grad_x, write);
+        Ok(())
+    }
+
+    fn upsample(&self, shape: Upsample, x: &[E], y: &mut [E]) -> Done {
+        (E::cpu().upsample)(shape, x, y);
+        Ok(())
+    }
+    fn upsample_backward(&self, shape: Upsample, grad_output: &[E], grad_x: &mut [E], write: Write) -> Done {
+        (E::cpu().upsample_backward)(shape, grad_output, grad_x, write);
         Ok(())
     }
 

@@ -14,9 +14,11 @@ use super::{Backend, ChannelsLayout, Fill, InputGradient, Scaling, Write};
 use crate::activation::Fused;
 use crate::dead_units;
 use crate::error::Error;
+use crate::kernel::cpu::columns::Columns;
+use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::cuda::{
-    CudaElement, Gpu, View, ViewMut, activation, batch_norm, conv2d, cross_entropy, dropout, elementwise, linear,
-    pool2d, subsample, view,
+    CudaElement, Gpu, View, ViewMut, activation, batch_norm, columns, conv2d, cross_entropy, dropout, elementwise,
+    linear, multiply, pool2d, subsample, upsample, view,
 };
 use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
 use crate::tape::{Track, id};
@@ -103,6 +105,25 @@ impl<E: CudaElement> Backend<E> for Cuda {
     }
     fn copy(&self, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
         elementwise::copy(&Gpu::of(self)?, x, y)
+    }
+    fn multiply(&self, pixels: usize, x: View<'_, E>, gate: View<'_, E>, y: ViewMut<'_, E>, write: Write) -> Done {
+        multiply::multiply(&Gpu::of(self)?, pixels, x, gate, y, write)
+    }
+    fn multiply_backward_gate(
+        &self,
+        pixels: usize,
+        x: View<'_, E>,
+        grad_output: View<'_, E>,
+        grad_gate: ViewMut<'_, E>,
+        write: Write,
+    ) -> Done {
+        multiply::multiply_backward_gate(&Gpu::of(self)?, pixels, x, grad_output, grad_gate, write)
+    }
+    fn write_columns(&self, columns: Columns, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
+        columns::write_columns(&Gpu::of(self)?, columns, x, y)
+    }
+    fn read_columns(&self, columns: Columns, y: View<'_, E>, x: ViewMut<'_, E>, write: Write) -> Done {
+        columns::read_columns(&Gpu::of(self)?, columns, y, x, write)
     }
     fn scale(&self, x: ViewMut<'_, E>, factor: E) -> Done {
         elementwise::scale(&Gpu::of(self)?, x, factor.wide())
@@ -344,6 +365,19 @@ impl<E: CudaElement> Backend<E> for Cuda {
         write: Write,
     ) -> Done {
         subsample::backward(&Gpu::of(self)?, shape, grad_output, grad_x, write)
+    }
+
+    fn upsample(&self, shape: Upsample, x: View<'_, E>, y: ViewMut<'_, E>) -> Done {
+        upsample::forward(&Gpu::of(self)?, shape, x, y)
+    }
+    fn upsample_backward(
+        &self,
+        shape: Upsample,
+        grad_output: View<'_, E>,
+        grad_x: ViewMut<'_, E>,
+        write: Write,
+    ) -> Done {
+        upsample::backward(&Gpu::of(self)?, shape, grad_output, grad_x, write)
     }
 
     fn dropout(&self, key: u64, p: f64, x: View<'_, E>, y: ViewMut<'_, E>, write: Write) -> Done {

@@ -16,6 +16,8 @@ use dfdx::tensor::{Tensor, TensorFromVec};
 
 use crate::activation::Fused;
 use crate::error::Error;
+use crate::kernel::cpu::columns::Columns;
+use crate::kernel::cpu::upsample::Upsample;
 pub use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
 pub use crate::kernel::write::{InputGradient, Write};
@@ -97,6 +99,34 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn add_assign(&self, y: Self::ViewMut<'_>, x: Self::View<'_>) -> Result<(), Self::Err>;
     /// `y = x`.
     fn copy(&self, x: Self::View<'_>, y: Self::ViewMut<'_>) -> Result<(), Self::Err>;
+    /// See [`multiply`](crate::kernel::cpu::multiply::multiply).
+    fn multiply(
+        &self,
+        pixels: usize,
+        x: Self::View<'_>,
+        gate: Self::View<'_>,
+        y: Self::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), Self::Err>;
+    /// See [`multiply_backward_gate`](crate::kernel::cpu::multiply::multiply_backward_gate).
+    fn multiply_backward_gate(
+        &self,
+        pixels: usize,
+        x: Self::View<'_>,
+        grad_output: Self::View<'_>,
+        grad_gate: Self::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), Self::Err>;
+    /// See [`write_columns`](crate::kernel::cpu::columns::write_columns).
+    fn write_columns(&self, columns: Columns, x: Self::View<'_>, y: Self::ViewMut<'_>) -> Result<(), Self::Err>;
+    /// See [`read_columns`](crate::kernel::cpu::columns::read_columns).
+    fn read_columns(
+        &self,
+        columns: Columns,
+        y: Self::View<'_>,
+        x: Self::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), Self::Err>;
     /// `x *= factor`.
     fn scale(&self, x: Self::ViewMut<'_>, factor: E) -> Result<(), Self::Err>;
 
@@ -302,6 +332,17 @@ pub trait Backend<E: Unit>: TensorFromVec<E> {
     fn subsample_backward(
         &self,
         shape: Subsample,
+        grad_output: Self::View<'_>,
+        grad_x: Self::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), Self::Err>;
+
+    /// See [`upsample::forward`](crate::kernel::cpu::upsample::forward).
+    fn upsample(&self, shape: Upsample, x: Self::View<'_>, y: Self::ViewMut<'_>) -> Result<(), Self::Err>;
+    /// See [`upsample::backward`](crate::kernel::cpu::upsample::backward).
+    fn upsample_backward(
+        &self,
+        shape: Upsample,
         grad_output: Self::View<'_>,
         grad_x: Self::ViewMut<'_>,
         write: Write,

@@ -10,9 +10,8 @@ use dfdx::tensor::Tensor;
 
 use super::layers::layers_without_activation;
 use super::{
-    Act, AvgPool2D, BatchNorm2D, BatchNormDefaults, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Linear,
-    LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, TwoHeads,
-    ZeroPaddedMaxPool2D,
+    Act, Add, AvgPool2D, BatchNorm2D, BatchNormDefaults, Concat, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D,
+    Identity, Linear, LinearTo, MaxPool2D, Multiply, SubsamplePad2D, Upsample2D, ZeroPaddedMaxPool2D,
 };
 use crate::activation::Activation;
 use crate::error::Error;
@@ -83,29 +82,23 @@ macro_rules! layers {
 layers!([A: Activation, const C: usize] Act<A, C, E, D>);
 layers_without_activation!(layers);
 
-/// Containers: how one is made of its children.
-macro_rules! containers {
-    ($([$($child:ident),+] $container:ty, $make:expr;)*) => {$(
-        impl<E: Dtype, D: Device<E>, $($child: BuildUnfilled<E, D>),+> BuildUnfilled<E, D> for $container {
+/// Tuples. Of other containers [`container!`](crate::container) writes it.
+macro_rules! tuples {
+    ($([$($child:ident),+];)*) => {$(
+        impl<E: Dtype, D: Device<E>, $($child: BuildUnfilled<E, D>),+> BuildUnfilled<E, D> for ($($child,)+) {
             fn try_unfilled(device: &D) -> Result<Self, Error> {
-                #[allow(clippy::redundant_closure_call)]
-                Ok($make($($child::try_unfilled(device)?),+))
+                Ok(($($child::try_unfilled(device)?,)+))
             }
         }
     )*};
 }
-containers! {
-    [M0] (M0,), |m0| (m0,);
-    [M0, M1] (M0, M1), |m0, m1| (m0, m1);
-    [M0, M1, M2] (M0, M1, M2), |m0, m1, m2| (m0, m1, m2);
-    [M0, M1, M2, M3] (M0, M1, M2, M3), |m0, m1, m2, m3| (m0, m1, m2, m3);
-    [M0, M1, M2, M3, M4] (M0, M1, M2, M3, M4), |m0, m1, m2, m3, m4| (m0, m1, m2, m3, m4);
-    [M0, M1, M2, M3, M4, M5] (M0, M1, M2, M3, M4, M5), |m0, m1, m2, m3, m4, m5| (m0, m1, m2, m3, m4, m5);
-    [C, N] NormedConv2D<C, N>, |conv, norm| NormedConv2D { conv, norm };
-    [F] Residual<F>, |main| Residual { main };
-    [F, R] ProjectedResidual<F, R>, |main, shortcut| ProjectedResidual { main, shortcut };
-    [T, H] TrunkAndHead<T, H>, |trunk, head| TrunkAndHead { trunk, head };
-    [T, A, B] TwoHeads<T, A, B>, |trunk, first, second| TwoHeads { trunk, first, second };
+tuples! {
+    [M0];
+    [M0, M1];
+    [M0, M1, M2];
+    [M0, M1, M2, M3];
+    [M0, M1, M2, M3, M4];
+    [M0, M1, M2, M3, M4, M5];
 }
 
 impl<E: Dtype, D: Device<E>, M: BuildUnfilled<E, D>, const N: usize> BuildUnfilled<E, D> for Repeated<M, N> {

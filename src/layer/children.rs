@@ -11,7 +11,7 @@ use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::error::Error;
 
 /// [`Visit::visit`] of each child, in this order.
-pub(crate) fn visit<E: Unit, D: Storage<E>>(
+pub fn visit<E: Unit, D: Storage<E>>(
     path: &mut Path,
     visitor: &mut dyn Visitor<E, D>,
     children: &[(&str, &dyn Visit<E, D>)],
@@ -20,7 +20,7 @@ pub(crate) fn visit<E: Unit, D: Storage<E>>(
 }
 
 /// [`Visit::visit_mut`] of each child, in this order.
-pub(crate) fn visit_mut<E: Unit, D: Storage<E>>(
+pub fn visit_mut<E: Unit, D: Storage<E>>(
     path: &mut Path,
     visitor: &mut dyn VisitorMut<E, D>,
     children: &mut [(&str, &mut dyn Visit<E, D>)],
@@ -28,8 +28,19 @@ pub(crate) fn visit_mut<E: Unit, D: Storage<E>>(
     children.iter_mut().try_for_each(|(name, child)| path.step(name, |path| child.visit_mut(path, visitor)))
 }
 
+/// [`Visit::summarize`] of children that all take the same: what each gives, as [`Extent::Several`].
+pub fn summarize_branches<E: Unit, D: Storage<E>>(
+    path: &mut Path,
+    input: Extent,
+    show: &mut dyn FnMut(LayerSummary<'_>),
+    children: &[(&str, &dyn Visit<E, D>)],
+) -> Result<Extent, Error> {
+    let outputs = children.iter().map(|(name, child)| path.step(name, |path| child.summarize(path, input, show)));
+    Extent::several(&outputs.collect::<Result<Vec<_>, _>>()?)
+}
+
 /// [`Visit::summarize`] of children that run one after the other.
-pub(crate) fn summarize<E: Unit, D: Storage<E>>(
+pub fn summarize<E: Unit, D: Storage<E>>(
     path: &mut Path,
     input: Extent,
     show: &mut dyn FnMut(LayerSummary<'_>),

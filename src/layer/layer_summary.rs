@@ -20,6 +20,29 @@ pub enum Extent {
         /// Their number.
         width: usize,
     },
+    /// Several tensors: what [`Branches`](super::Branches) give, and what an operation on them takes.
+    Several(Several),
+}
+
+/// The sizes of two to six tensors, none of which is several itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Several {
+    /// Channels with rows and columns, or features; zeros behind the last.
+    sizes: [(usize, Option<[usize; 2]>); MOST],
+    count: usize,
+}
+
+/// As many as a tuple of modules has.
+const MOST: usize = 6;
+
+impl Several {
+    /// The sizes, in the order of the tensors.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = Extent> + '_ {
+        self.sizes[..self.count].iter().map(|&(channels, plane)| match plane {
+            Some([height, width]) => Extent::image(channels, height, width),
+            None => Extent::features(channels),
+        })
+    }
 }
 
 impl Extent {
@@ -33,25 +56,68 @@ impl Extent {
         Extent::Features { width }
     }
 
-    /// Channels, or features.
+    /// Several tensors: two to six, or [`Error::TensorCount`], and none of them several itself.
+    pub(crate) fn several(parts: &[Extent]) -> Result<Self, Error> {
+        if !(2..=MOST).contains(&parts.len()) {
+            return Err(Error::TensorCount { expected: "two to six", found: parts.len() });
+        }
+        let mut several = Several { sizes: [(0, None); MOST], count: parts.len() };
+        for (size, part) in several.sizes.iter_mut().zip(parts) {
+            *size = match part {
+                Extent::Image { channels, height, width } => (*channels, Some([*height, *width])),
+                Extent::Features { width } => (*width, None),
+                Extent::Several(inner) => {
+                    return Err(Error::TensorCount { expected: "one", found: inner.count });
+                }
+            };
+        }
+        Ok(Extent::Several(several))
+    }
+
+    /// The parts of several tensors; [`Error::TensorCount`] of one.
+    pub(crate) fn parts(self) -> Result<Vec<Extent>, Error> {
+        match self {
+            Extent::Several(several) => Ok(several.parts().collect()),
+            Extent::Image { .. } | Extent::Features { .. } => {
+                Err(Error::TensorCount { expected: "two to six", found: 1 })
+            }
+        }
+    }
+
+    /// What all of several tensors are; [`Error::Shape`] if they are not all alike.
+    pub(crate) fn expect_equal_parts(self) -> Result<Self, Error> {
+        let parts = self.parts()?;
+        let first = parts[0];
+        match parts.iter().find(|part| **part != first) {
+            Some(other) => Err(Error::Shape { expected: first.elements(), found: other.elements() }),
+            None => Ok(first),
+        }
+    }
+
+    /// Channels, or features; of several tensors their sum.
     pub fn channels(self) -> usize {
         match self {
             Extent::Image { channels, .. } => channels,
             Extent::Features { width } => width,
+            Extent::Several(several) => several.parts().map(Extent::channels).sum(),
         }
     }
 
-    /// Elements of a channel: rows times columns, or one.
+    /// Elements of a channel: rows times columns, or one; of several tensors those of the first.
     pub fn plane(self) -> usize {
         match self {
             Extent::Image { height, width, .. } => height * width,
             Extent::Features { .. } => 1,
+            Extent::Several(several) => several.parts().next().map_or(0, Extent::plane),
         }
     }
 
-    /// Elements.
+    /// Elements; of several tensors their sum.
     pub fn elements(self) -> usize {
-        self.channels() * self.plane()
+        match self {
+            Extent::Several(several) => several.parts().map(Extent::elements).sum(),
+            one => one.channels() * one.plane(),
+        }
     }
 
     /// The same size with other channels.
@@ -59,6 +125,7 @@ impl Extent {
         match self {
             Extent::Image { height, width, .. } => Extent::Image { channels, height, width },
             Extent::Features { .. } => Extent::Features { width: channels },
+            several @ Extent::Several(_) => several,
         }
     }
 
@@ -77,6 +144,7 @@ impl Extent {
                 Ok(Extent::Image { channels, height: side(height)?, width: side(width)? })
             }
             Extent::Features { width } => Err(Error::Shape { expected: K, found: width }),
+            Extent::Several(several) => Err(Error::TensorCount { expected: "one", found: several.count }),
         }
     }
 }
@@ -86,6 +154,10 @@ impl std::fmt::Display for Extent {
         match self {
             Extent::Image { channels, height, width } => write!(f, "{channels}x{height}x{width}"),
             Extent::Features { width } => write!(f, "{width}"),
+            Extent::Several(several) => several.parts().enumerate().try_for_each(|(i, part)| {
+                let separator = if i == 0 { "" } else { ", " };
+                write!(f, "{separator}{part}")
+            }),
         }
     }
 }
@@ -139,8 +211,19 @@ pub enum LayerKind {
         /// Name of its type.
         name: &'static str,
     },
-    /// The sum of two branches.
+    /// The sum of branches.
     Add,
+    /// The product of branches.
+    Multiply,
+    /// Branches joined by channels.
+    Concat,
+    /// A branch that hands its input on.
+    Identity,
+    /// Rows and columns repeated.
+    Upsample2D {
+        /// How often.
+        factor: usize,
+    },
     /// A shortcut that takes every `stride`-th row and column and adds channels of zeros.
     Subsample {
         /// Step.
@@ -166,6 +249,10 @@ impl std::fmt::Display for LayerKind {
             LayerKind::Dropout { percent } => write!(f, "Dropout {percent} %"),
             LayerKind::Dfdx { name } => write!(f, "{name} of dfdx"),
             LayerKind::Add => write!(f, "sum of the branches"),
+            LayerKind::Multiply => write!(f, "product of the branches"),
+            LayerKind::Concat => write!(f, "channels of the branches"),
+            LayerKind::Identity => write!(f, "Identity"),
+            LayerKind::Upsample2D { factor } => write!(f, "Upsample2D, factor {factor}"),
             LayerKind::Subsample { stride } => write!(f, "SubsamplePad2D, stride {stride}"),
         }
     }

@@ -18,6 +18,9 @@ macro_rules! layers_without_activation {
             [const PERCENT: usize] Dropout<PERCENT>,
             [const C: usize, const H: usize, const W: usize, const WIDTH: usize] Flatten2D<C, H, W, WIDTH>,
             [const I: usize, const O: usize, const S: usize] SubsamplePad2D<I, O, S>,
+            [] Add, [] Multiply, [] Identity,
+            [const OUT: usize] Concat<OUT>,
+            [const F: usize] Upsample2D<F>,
             [M: ZeroSizedModule] FromDfdx<M>,
         );
     };

@@ -59,30 +59,38 @@
 //! |---|---|
 //! | `Repeated<M, N>`, and tuples | as they are: their error is that of the modules in them |
 //! | what has no tensors and keeps the shape: `ReLU`, `Tanh`, `Softmax`, `LogSoftmax`, ... | in [`FromDfdx`] |
-//! | `SplitInto`, `AddInto` | run, but are no [`Visit`]: [`TwoHeads`], [`Residual`] |
+//! | `SplitInto`, `AddInto` | run, but are no [`Visit`]: [`Branches`], [`TwoHeads`], [`Residual`] |
 //! | `Residual`, `GeneralizedResidual` | not: they add by an operation with dfdx's error. [`Residual`] |
 //! | what has tensors: `Linear`, `LayerNorm1D`, ... | not: the tensors have no [`ParamKind`] |
-//! | `DropoutOneIn`, pools, `Reshape`, `Upscale2D` | not: [`Dropout`] and the pools of this module |
+//! | `DropoutOneIn`, pools, `Reshape`, `Upscale2D` | not: [`Dropout`], [`Upsample2D`] and the pools of this module |
 //!
 //! A network whose last part is of dfdx's alone runs as two networks: `theirs.try_forward(ours.try_forward(x)?)`.
 //! dfdx's optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
 
 mod act;
+mod add;
 mod any_tensor;
 mod apply;
 mod batch_norm2d;
+mod branches;
 mod build;
-mod children;
+#[doc(hidden)]
+pub mod children;
 mod choose;
+mod concat;
+mod container;
 mod conv2d;
 mod dropout;
 mod flatten;
 mod from_dfdx;
+mod identity;
 mod init;
 mod layer_summary;
 mod layers;
 mod linear;
 mod linear_to;
+mod multiply;
+mod named_parameters;
 mod normed_conv2d;
 mod parts;
 mod per_element;
@@ -95,20 +103,27 @@ mod summary;
 mod swap;
 mod switches;
 mod two_heads;
+mod upsample2d;
 mod visit;
 
 pub use act::Act;
+pub use add::Add;
 pub use any_tensor::{AnyTensor, Host};
 pub use batch_norm2d::{BatchNorm2D, BatchNormDefaults, BatchNormSwitches, Keras, KerasResNet, Torch};
+pub use branches::Branches;
 pub use build::{BuildUnfilled, try_build_unfilled, try_unfilled};
 pub use choose::choose_activation;
+pub use concat::Concat;
 pub use conv2d::Conv2D;
 pub use dropout::{Dropout, DropoutState};
 pub use flatten::Flatten2D;
 pub use from_dfdx::FromDfdx;
-pub use layer_summary::{Extent, LayerKind, LayerSummary};
+pub use identity::Identity;
+pub use layer_summary::{Extent, LayerKind, LayerSummary, Several};
 pub use linear::Linear;
 pub use linear_to::{LinearTo, set_outputs};
+pub use multiply::Multiply;
+pub use named_parameters::{NamedParameter, named_parameters};
 pub use normed_conv2d::NormedConv2D;
 pub use parts::{Part, TrunkAndHead};
 pub use per_element::Site;
@@ -120,6 +135,7 @@ pub use summary::{Counts, Summary, SummaryLine, summary};
 pub use swap::SwapActivation;
 pub use switches::{Mode, Switch, SwitchState};
 pub use two_heads::TwoHeads;
+pub use upsample2d::Upsample2D;
 pub use visit::{NamedTensor, ParamKind, Path, Switches, Visit, Visitor, VisitorMut};
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
@@ -130,8 +146,9 @@ pub mod builder {
     pub use super::linear::builder::Linear;
     pub use super::linear_to::builder::LinearTo;
     pub use super::{
-        AvgPool2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, MaxPool2D, NormedConv2D, ProjectedResidual, Residual,
-        SubsamplePad2D, TrunkAndHead, TwoHeads, ZeroPaddedMaxPool2D,
+        Add, AvgPool2D, Branches, Concat, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Identity, MaxPool2D, Multiply,
+        NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, TwoHeads, Upsample2D,
+        ZeroPaddedMaxPool2D,
     };
 }
 

@@ -1,15 +1,13 @@
 //! A convolution and the batch norm of its output.
 
-use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
-use dfdx::prelude::Device;
-use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4, Unit};
-use dfdx::tensor::{Storage, Tape, Tensor};
+use dfdx::nn::{Module, ModuleMut};
+use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4};
+use dfdx::tensor::{Tape, Tensor};
 
 use super::apply::Parameter;
-use super::layer_summary::{Extent, LayerSummary};
-use super::visit::{Path, Visit, Visitor, VisitorMut};
-use super::{BatchNorm2D, Conv2D, children};
+use super::{BatchNorm2D, Conv2D};
 use crate::backend::{Backend, ChannelsLayout, Scaling};
+use crate::container;
 use crate::dim::Window;
 use crate::error::Error;
 use crate::profile::{Direction, measure};
@@ -32,42 +30,7 @@ pub struct NormedConv2D<C, N> {
     pub norm: N,
 }
 
-impl<C: BuildOnDevice<D, E>, N: BuildOnDevice<D, E>, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for NormedConv2D<C, N>
-where
-    NormedConv2D<C::Built, N::Built>: dfdx::nn::BuildModule<D, E>,
-{
-    type Built = NormedConv2D<C::Built, N::Built>;
-}
-
-impl<C: TensorCollection<E, D>, N: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D>
-    for NormedConv2D<C, N>
-{
-    type To<E2: Dtype, D2: Device<E2>> = NormedConv2D<C::To<E2, D2>, N::To<E2, D2>>;
-
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            (Self::module("conv", |s| &s.conv, |s| &mut s.conv), Self::module("norm", |s| &s.norm, |s| &mut s.norm)),
-            |(conv, norm)| NormedConv2D { conv, norm },
-        )
-    }
-}
-
-impl<C: Visit<E, D>, N: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for NormedConv2D<C, N> {
-    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
-        children::visit(path, visitor, &[("conv", &self.conv), ("norm", &self.norm)])
-    }
-    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-        children::visit_mut(path, visitor, &mut [("conv", &mut self.conv), ("norm", &mut self.norm)])
-    }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        children::summarize(path, input, show, &[("conv", &self.conv), ("norm", &self.norm)])
-    }
-}
+container!(@build NormedConv2D { conv: C, norm: N });
 
 /// Weight and bias of a convolution that does a batch norm's work too.
 type Folded<E, D, const I: usize, const O: usize, const K: usize> =

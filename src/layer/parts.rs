@@ -1,14 +1,8 @@
 //! A network that says what of it is the trunk and what the head.
 
-use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
-use dfdx::prelude::Device;
-use dfdx::shapes::{Dtype, Unit};
-use dfdx::tensor::Storage;
+use dfdx::nn::{Module, ModuleMut};
 
-use super::children;
-use super::layer_summary::{Extent, LayerSummary};
-use super::visit::{Path, Visit, Visitor, VisitorMut};
-use crate::error::Error;
+use crate::container;
 
 /// `y = head(trunk(x))`, as the tuple `(T, H)` is, with names for the two: paths begin with `trunk` and `head`.
 ///
@@ -50,49 +44,7 @@ impl Part {
     }
 }
 
-impl<T: BuildOnDevice<D, E>, H: BuildOnDevice<D, E>, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for TrunkAndHead<T, H>
-where
-    TrunkAndHead<T::Built, H::Built>: dfdx::nn::BuildModule<D, E>,
-{
-    type Built = TrunkAndHead<T::Built, H::Built>;
-}
-
-impl<T: TensorCollection<E, D>, H: TensorCollection<E, D>, E: Dtype, D: Device<E>> TensorCollection<E, D>
-    for TrunkAndHead<T, H>
-{
-    type To<E2: Dtype, D2: Device<E2>> = TrunkAndHead<T::To<E2, D2>, H::To<E2, D2>>;
-
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            (
-                Self::module(Part::Trunk.name(), |s| &s.trunk, |s| &mut s.trunk),
-                Self::module(Part::Head.name(), |s| &s.head, |s| &mut s.head),
-            ),
-            |(trunk, head)| TrunkAndHead { trunk, head },
-        )
-    }
-}
-
-impl<T: Visit<E, D>, H: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for TrunkAndHead<T, H> {
-    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
-        children::visit(path, visitor, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
-    }
-    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-        children::visit_mut(
-            path,
-            visitor,
-            &mut [(Part::Trunk.name(), &mut self.trunk), (Part::Head.name(), &mut self.head)],
-        )
-    }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        children::summarize(path, input, show, &[(Part::Trunk.name(), &self.trunk), (Part::Head.name(), &self.head)])
-    }
-}
+container!(TrunkAndHead { trunk: T = Part::Trunk.name(), head: H = Part::Head.name() });
 
 impl<X, T: Module<X>, H: Module<T::Output, Error = T::Error>> Module<X> for TrunkAndHead<T, H> {
     type Output = H::Output;

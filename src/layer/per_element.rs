@@ -83,6 +83,8 @@ impl<E: Dtype, D: Host<E>> AnyTensor<E, D> for Elements<E, D> {
         match self.map {
             Extent::Image { channels, height, width } => vec![channels, height, width],
             Extent::Features { width } => vec![width],
+            // No map that an activation is told is several.
+            several @ Extent::Several(_) => vec![several.elements()],
         }
     }
     fn read(&self) -> Result<Cow<'_, [E]>, Error> {

@@ -7,8 +7,8 @@ use dfdx::shapes::Dtype;
 
 use super::layers::layers_without_activation;
 use super::{
-    Act, AvgPool2D, BatchNorm2D, BatchNormDefaults, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Linear,
-    LinearTo, MaxPool2D, NormedConv2D, ProjectedResidual, Residual, SubsamplePad2D, TrunkAndHead, ZeroPaddedMaxPool2D,
+    Act, Add, AvgPool2D, BatchNorm2D, BatchNormDefaults, Concat, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D,
+    Identity, Linear, LinearTo, MaxPool2D, Multiply, NormedConv2D, SubsamplePad2D, Upsample2D, ZeroPaddedMaxPool2D,
 };
 use crate::activation::Activation;
 use crate::error::Error;
@@ -61,7 +61,7 @@ macro_rules! moved {
 layers_without_activation!(moved);
 moved!([C, N] NormedConv2D<C, N>);
 
-/// Containers: every module in them is swapped.
+/// Tuples: every module in them is swapped. Of other containers [`container!`](crate::container) writes it.
 macro_rules! swap_fields {
     ($($module:ident $field:tt),+) => {
         impl<E: Dtype, D: Device<E>, $($module: SwapActivation<E, D>),+> SwapActivation<E, D> for ($($module,)+) {
@@ -90,39 +90,5 @@ impl<E: Dtype, D: Device<E>, M: SwapActivation<E, D>, const N: usize> SwapActiva
             modules.push(module.try_swap_activation_on::<Other>(device)?);
         }
         Ok(Repeated { modules })
-    }
-}
-
-impl<E: Dtype, D: Device<E>, F: SwapActivation<E, D>> SwapActivation<E, D> for Residual<F> {
-    type Swapped<Other: Activation> = Residual<F::Swapped<Other>>;
-
-    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
-        Ok(Residual { main: self.main.try_swap_activation_on::<Other>(device)? })
-    }
-}
-
-impl<E, D, F, R> SwapActivation<E, D> for ProjectedResidual<F, R>
-where
-    E: Dtype,
-    D: Device<E>,
-    F: SwapActivation<E, D>,
-    R: SwapActivation<E, D>,
-{
-    type Swapped<Other: Activation> = ProjectedResidual<F::Swapped<Other>, R::Swapped<Other>>;
-
-    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
-        let main = self.main.try_swap_activation_on::<Other>(device)?;
-        Ok(ProjectedResidual { main, shortcut: self.shortcut.try_swap_activation_on::<Other>(device)? })
-    }
-}
-
-impl<E: Dtype, D: Device<E>, T: SwapActivation<E, D>, H: SwapActivation<E, D>> SwapActivation<E, D>
-    for TrunkAndHead<T, H>
-{
-    type Swapped<Other: Activation> = TrunkAndHead<T::Swapped<Other>, H::Swapped<Other>>;
-
-    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
-        let trunk = self.trunk.try_swap_activation_on::<Other>(device)?;
-        Ok(TrunkAndHead { trunk, head: self.head.try_swap_activation_on::<Other>(device)? })
     }
 }

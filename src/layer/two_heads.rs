@@ -1,17 +1,16 @@
 //! A network that answers two questions about one image.
 
-use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
-use dfdx::prelude::Device;
+use dfdx::nn::{Module, ModuleMut};
 use dfdx::shapes::{Dtype, Shape, Unit};
 use dfdx::tensor::{Storage, Tensor};
 
-use super::SwapActivation;
+use super::branches::fork;
+use super::children;
 use super::layer_summary::{Extent, LayerSummary};
 use super::parts::Part;
-use super::residual::fork;
-use super::visit::{Path, Visit, Visitor, VisitorMut};
-use crate::activation::Activation;
+use super::visit::{Path, Visit};
 use crate::backend::Backend;
+use crate::container;
 use crate::error::Error;
 use crate::tape::Track;
 
@@ -53,82 +52,21 @@ pub struct TwoHeads<T, A, B> {
     pub second: B,
 }
 
-/// The steps into the heads.
-const FIRST: &str = "first";
-const SECOND: &str = "second";
+container!(
+    TwoHeads { trunk: T = Part::Trunk.name(), first: A = "head.first", second: B = "head.second" },
+    summarize = summarize_heads
+);
 
-impl<T: BuildOnDevice<D, E>, A: BuildOnDevice<D, E>, B: BuildOnDevice<D, E>, E: Dtype, D: Device<E>> BuildOnDevice<D, E>
-    for TwoHeads<T, A, B>
-where
-    TwoHeads<T::Built, A::Built, B::Built>: dfdx::nn::BuildModule<D, E>,
-{
-    type Built = TwoHeads<T::Built, A::Built, B::Built>;
-}
-
-impl<T, A, B, E: Dtype, D: Device<E>> TensorCollection<E, D> for TwoHeads<T, A, B>
-where
-    T: TensorCollection<E, D>,
-    A: TensorCollection<E, D>,
-    B: TensorCollection<E, D>,
-{
-    type To<E2: Dtype, D2: Device<E2>> = TwoHeads<T::To<E2, D2>, A::To<E2, D2>, B::To<E2, D2>>;
-
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        let [first, second] = [FIRST, SECOND].map(|head| format!("{}.{head}", Part::Head.name()));
-        visitor.visit_fields(
-            (
-                Self::module(Part::Trunk.name(), |s| &s.trunk, |s| &mut s.trunk),
-                Self::module(&first, |s| &s.first, |s| &mut s.first),
-                Self::module(&second, |s| &s.second, |s| &mut s.second),
-            ),
-            |(trunk, first, second)| TwoHeads { trunk, first, second },
-        )
-    }
-}
-
-impl<T: Visit<E, D>, A: Visit<E, D>, B: Visit<E, D>, E: Unit, D: Storage<E>> Visit<E, D> for TwoHeads<T, A, B> {
-    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
-        path.step(Part::Trunk.name(), |path| self.trunk.visit(path, visitor))?;
-        path.step(Part::Head.name(), |path| {
-            path.step(FIRST, |path| self.first.visit(path, visitor))?;
-            path.step(SECOND, |path| self.second.visit(path, visitor))
-        })
-    }
-    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-        path.step(Part::Trunk.name(), |path| self.trunk.visit_mut(path, visitor))?;
-        path.step(Part::Head.name(), |path| {
-            path.step(FIRST, |path| self.first.visit_mut(path, visitor))?;
-            path.step(SECOND, |path| self.second.visit_mut(path, visitor))
-        })
-    }
-    /// The extent returned is that of the second output.
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let features = path.step(Part::Trunk.name(), |path| self.trunk.summarize(path, input, show))?;
-        path.step(Part::Head.name(), |path| {
-            path.step(FIRST, |path| self.first.summarize(path, features, show))?;
-            path.step(SECOND, |path| self.second.summarize(path, features, show))
-        })
-    }
-}
-
-impl<T, A, B, E: Dtype, D: Device<E>> SwapActivation<E, D> for TwoHeads<T, A, B>
-where
-    T: SwapActivation<E, D>,
-    A: SwapActivation<E, D>,
-    B: SwapActivation<E, D>,
-{
-    type Swapped<Other: Activation> = TwoHeads<T::Swapped<Other>, A::Swapped<Other>, B::Swapped<Other>>;
-
-    fn try_swap_activation_on<Other: Activation>(self, device: &D) -> Result<Self::Swapped<Other>, Error> {
-        let trunk = self.trunk.try_swap_activation_on::<Other>(device)?;
-        let first = self.first.try_swap_activation_on::<Other>(device)?;
-        Ok(TwoHeads { trunk, first, second: self.second.try_swap_activation_on::<Other>(device)? })
-    }
+/// Both heads take what the trunk gives. The extent returned is that of the second output.
+fn summarize_heads<E: Unit, D: Storage<E>>(
+    path: &mut Path,
+    input: Extent,
+    show: &mut dyn FnMut(LayerSummary<'_>),
+    parts: &[(&str, &dyn Visit<E, D>)],
+) -> Result<Extent, Error> {
+    let (trunk, heads) = parts.split_at(1);
+    let features = children::summarize(path, input, show, trunk)?;
+    heads.iter().try_fold(features, |_, head| children::summarize(path, features, show, &[*head]))
 }
 
 impl<X, T, A, B, S: Shape, E: Dtype, D: Backend<E>, Tape: Track<E, D>> Module<X> for TwoHeads<T, A, B>

@@ -5,9 +5,11 @@
 //! find the kernels compiled, once, here.
 
 use super::batch_norm::{self, Gradients, Scaling, Statistics};
+use super::columns::{self, Columns};
 use super::gemm::{self, Factor, Sizes};
 use super::optimizer::{self, Adam, Sgd};
-use super::{add, conv2d, cross_entropy, dropout, linear, pool2d, subsample};
+use super::upsample::{self, Upsample};
+use super::{add, conv2d, cross_entropy, dropout, linear, multiply, pool2d, subsample};
 use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
@@ -36,6 +38,10 @@ table! {
     add: fn(&[E], &[E], &mut [E]) = add::add;
     add_assign: fn(&mut [E], &[E]) = add::add_assign;
     copy: fn(&[E], &mut [E]) = add::copy;
+    multiply: fn(usize, &[E], &[E], &mut [E], Write) = multiply::multiply;
+    multiply_backward_gate: fn(usize, &[E], &[E], &mut [E], Write) = multiply::multiply_backward_gate;
+    write_columns: Unary<E, Columns> = columns::write_columns;
+    read_columns: fn(Columns, &[E], &mut [E], Write) = columns::read_columns;
     conv2d: fn(&ConvShape, &[E], &[E], Option<&[E]>, &mut [E]) = conv2d::forward;
     conv2d_backward_input: fn(&ConvShape, &[E], &[E], &mut [E], Write) = conv2d::backward_input;
     conv2d_backward_weight: fn(&ConvShape, &[E], &[E], &mut [E]) = conv2d::backward_weight;
@@ -58,6 +64,8 @@ table! {
     global_average_pool_backward: fn(usize, &[E], &mut [E], Write) = pool2d::global_average_pool_backward;
     subsample: Unary<E, Subsample> = subsample::forward;
     subsample_backward: fn(Subsample, &[E], &mut [E], Write) = subsample::backward;
+    upsample: Unary<E, Upsample> = upsample::forward;
+    upsample_backward: fn(Upsample, &[E], &mut [E], Write) = upsample::backward;
     dropout: fn(u64, f64, &[E], &mut [E]) = dropout::apply;
     dropout_accumulate: fn(u64, f64, &[E], &mut [E]) = dropout::apply_accumulate;
     cross_entropy: fn(&[E], usize, &[usize], f64, &mut [E]) -> f64 = cross_entropy::cross_entropy_smoothed;

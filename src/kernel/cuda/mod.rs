@@ -7,6 +7,7 @@
 pub mod activation;
 #[allow(unsafe_code)]
 pub mod batch_norm;
+pub mod columns;
 #[allow(unsafe_code)]
 pub mod conv2d;
 #[allow(unsafe_code)]
@@ -22,6 +23,7 @@ mod gemm;
 #[allow(unsafe_code)]
 mod gpu;
 pub mod linear;
+pub mod multiply;
 #[allow(unsafe_code)]
 pub mod pool2d;
 #[allow(unsafe_code)]
@@ -30,6 +32,7 @@ mod reduce;
 pub mod subsample;
 #[allow(unsafe_code)]
 mod sums;
+pub mod upsample;
 #[allow(unsafe_code)]
 pub mod view;
 #[allow(unsafe_code)]

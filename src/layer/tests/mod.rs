@@ -2,6 +2,7 @@
 
 mod activations;
 mod batch_norm;
+mod blocks;
 mod chosen;
 mod convolution;
 mod frozen;
@@ -9,6 +10,7 @@ mod in_place;
 mod modes;
 mod networks;
 mod normed;
+mod operations;
 mod others;
 mod per_element;
 mod pools;

@@ -58,7 +58,7 @@ pub fn run<E: CpuElement + FusedElement>(case: &Case) -> Vec<Output<E>> {
 fn image(extent: Extent) -> (usize, usize, usize) {
     match extent {
         Extent::Image { channels, height, width } => (channels, height, width),
-        Extent::Features { width } => panic!("an image was expected, not {width} features"),
+        other => panic!("an image was expected, not {other} features"),
     }
 }
 
