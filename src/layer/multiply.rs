@@ -20,7 +20,8 @@ use crate::tape::{Flow, Place, Track};
 ///
 /// Shapes: a tuple of two to six tensors of one shape, to that shape; or a pair of a map `(B, C, H, W)` and a gate, one
 /// factor for each channel of each image, as `(B, C)` or `(B, C, 1, 1)`, to the shape of the map. The gate is the
-/// second of the pair. Other channels do not compile; another size that is known at run time alone is an [`Error::Shape`].
+/// second of the pair. Other channels do not compile; another size that is known at run time alone is an
+/// [`Error::Shape`].
 ///
 /// The gradient of a factor of a gate is the sum over its map, in an order that the size of the map alone fixes.
 ///

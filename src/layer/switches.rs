@@ -46,6 +46,7 @@ impl Mode {
 pub struct SwitchState(State);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one for each layer, made where a mode is changed and not in a step")]
 enum State {
     Weights { frozen: bool, bias_trained: Option<bool>, outputs: Option<usize> },
     Activation { frozen: bool, activation: &'static Definition, site: Option<Site> },

@@ -1,4 +1,5 @@
-//! The measured numbers of README, docs and benches/README are those of committed files, and their links lead somewhere.
+//! The measured numbers of README, docs and benches/README are those of committed files, and their links lead
+//! somewhere.
 //!
 //! A table between marks ([`marks`]) is the one that its file gives, and so is a value; what is measured and stands
 //! outside of them is found. With `PVLU_WRITE_DOCUMENTS=1` in the environment tables and values are written instead of

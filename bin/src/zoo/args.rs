@@ -320,7 +320,8 @@ pub struct FinetuneArgs {
     /// Passes over the training images
     #[arg(long, help_heading = "Training", value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub epochs: u64,
-    /// Passes over the training images before --epochs, which train the head alone; a head that the file does not have is drawn anew
+    /// Passes over the training images before --epochs, which train the head alone; a head that the file does not have
+    /// is drawn anew
     #[arg(long, help_heading = "Training", value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub head_epochs: u64,
     /// Learning rate of Adam

@@ -13,8 +13,8 @@ use crate::model::activation_of;
 use crate::names::LayerNames;
 
 /// A network of the zoo as it is written, which knows what files call its layers. Every network of
-/// [`crate::family::sequential`] (of the paper's widths), [`crate::family::vgg`] and [`crate::family::resnet`] is one, with any activation
-/// that is a type and any number of classes.
+/// [`crate::family::sequential`] (of the paper's widths), [`crate::family::vgg`] and [`crate::family::resnet`] is one,
+/// with any activation that is a type and any number of classes.
 ///
 /// An activation with a [parameter for each element](pvlu::activation::Activation::PER_ELEMENT) is for images of one
 /// size, which the type of a network does not say: here it does not compile. The

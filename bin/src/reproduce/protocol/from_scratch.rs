@@ -1,5 +1,6 @@
 //! What a table of networks trained from scratch says. "paper" marks what the text says, "chosen" what the project
-//! decided where the text is silent; the values that are the same for all are in [`table`](crate::reproduce::protocol::budget).
+//! decided where the text is silent; the values that are the same for all are in
+//! [`table`](crate::reproduce::protocol::budget).
 
 use crate::reproduce::protocol::set::Set;
 

@@ -215,7 +215,8 @@ impl Table {
         }
     }
 
-    /// The options of tables that change nothing of this one, by their identifiers: `--shift` where no image is shifted.
+    /// The options of tables that change nothing of this one, by their identifiers: `--shift` where no image is
+    /// shifted.
     pub fn unused_options(self) -> Vec<&'static str> {
         let (augmented, filtered, cut_out) = match self {
             Table::Scratch(table) => (table.augmented, false, false),

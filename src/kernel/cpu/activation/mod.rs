@@ -222,9 +222,9 @@ fn check<F: Formula, E: Element>(layout: ChannelsLayout, x: &[E], params: &[&[E]
     assert!(params.iter().all(|param| param.len() == layout.channels));
 }
 
-/// Computes the gradient of x unless its slice is empty, and returns the sums `[parameters, channels]` for the gradients
-/// of the parameters if `PARAMS`, else nothing. Those are a choice of the compiler's, for what computes them is most of
-/// the work of a trained activation that is frozen.
+/// Computes the gradient of x unless its slice is empty, and returns the sums `[parameters, channels]` for the
+/// gradients of the parameters if `PARAMS`, else nothing. Those are a choice of the compiler's, for what computes them
+/// is most of the work of a trained activation that is frozen.
 fn run<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
     if pass.layout.is_planar() {
         return planes::backward::<F, E, PARAMS>(pass, grad_x);

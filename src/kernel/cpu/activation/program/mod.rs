@@ -19,6 +19,9 @@ use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::write::InputGradient;
 
+/// [`Forward`](super::Forward) of a program.
+type Forward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &mut [E]);
+
 /// [`Backward`](super::Backward) of a program.
 type Backward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
 
@@ -26,7 +29,7 @@ type Backward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradie
 #[derive(Debug)]
 pub struct ProgramKernels<E: 'static> {
     /// [`forward`].
-    pub forward: fn(&Program, ChannelsLayout, &[E], &[&[E]], &mut [E]),
+    pub forward: Forward<E>,
     /// [`forward_in_place`].
     pub forward_in_place: fn(&Program, ChannelsLayout, &[&[E]], &mut [E]),
     /// [`backward`].
