@@ -78,19 +78,28 @@ fn copy(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu, SwishBeta, AconC])]
+#[divan::bench(types = [
+    Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu,
+    SwishBeta, AconC,
+])]
 fn images_forward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_forward::<A>(bencher, IMAGES);
 }
 
 /// The gradient of the input, overwritten, and those of all parameters.
-#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu, SwishBeta, AconC])]
+#[divan::bench(types = [
+    Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu,
+    SwishBeta, AconC,
+])]
 fn images_backward<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, IMAGES, true);
 }
 
 /// The gradient of the input alone: frozen or fixed parameters.
-#[divan::bench(types = [Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu, SwishBeta, AconC])]
+#[divan::bench(types = [
+    Relu, LeakyRelu, Elu, PRelu, SineRelu, Swish, Vlu, Pvlu, Gelu, GeluTanh, Mish, Softplus, Tanh, Snake, SinLu,
+    SwishBeta, AconC,
+])]
 fn images_backward_frozen<A: Activation>(bencher: Bencher<'_, '_>) {
     bench_backward::<A>(bencher, IMAGES, false);
 }

@@ -15,8 +15,8 @@ use crate::error::Error;
 #[diagnostic::on_unimplemented(
     message = "a window of {K} with stride {S} and padding {P} does not slide over a dimension of `{Self}`",
     label = "the window does not fit, or there is none like it for sizes known at compile time",
-    note = "sizes known at compile time go from 1 to 256, with kernel/stride/padding 1/1/0, 1/2/0, 2/1/0, 2/2/0, 3/1/0, \
-            3/1/1, 3/2/0, 3/2/1, 5/1/2, 5/2/2, 7/2/0 and 7/2/3",
+    note = "sizes known at compile time go from 1 to 256, with kernel/stride/padding 1/1/0, 1/2/0, 2/1/0, 2/2/0, \
+            3/1/0, 3/1/1, 3/2/0, 3/2/1, 5/1/2, 5/2/2, 7/2/0 and 7/2/3",
     note = "`usize` takes any window and is checked at run time"
 )]
 pub trait Window<const K: usize, const S: usize, const P: usize>: Dim {

@@ -197,7 +197,7 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> TensorCollection<E, 
     type To<E2: Dtype, D2: Device<E2>> = Act<A, C, E2, D2>;
 
     fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        const { assert!(<A::Params<()> as ParamArray<()>>::LEN <= MAX_PARAMS, "an activation has at most 4 parameters") };
+        const { assert!(<A::Params<()> as ParamArray<()>>::LEN <= MAX_PARAMS, "at most 4 parameters") };
         let starts: [Start<C, E, D>; MAX_PARAMS] =
             [start::<A, 0, C, E, D>, start::<A, 1, C, E, D>, start::<A, 2, C, E, D>, start::<A, 3, C, E, D>];
         let fields: Vec<_> = A::PARAMS

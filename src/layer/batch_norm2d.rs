@@ -9,8 +9,8 @@ use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
+use super::batch_norm_switches::BatchNormSwitches;
 use super::layer_summary::{Extent, LayerKind, LayerSummary};
-use super::switches::Mode;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::{Backend, ChannelsLayout, InputGradient, Scaling};
 use crate::error::Error;
@@ -66,47 +66,13 @@ impl BatchNormDefaults for KerasResNet {
     const CORRECTION: Correction = Correction::Biased;
 }
 
-/// How a batch norm behaves; each value is independent of the others.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchNormSwitches {
-    /// Whether it normalizes by the batch, unless the statistics are frozen, or by the running statistics.
-    pub mode: Mode,
-    /// Running statistics are used in every mode and never change.
-    pub statistics_frozen: bool,
-    /// Scale and shift get no gradient and no update.
-    pub affine_frozen: bool,
-    /// Added to the variance under the root.
-    pub epsilon: f64,
-    /// Share of the batch in the running statistics.
-    pub momentum: f64,
-    /// Which batch variance goes into the running one.
-    pub correction: Correction,
-}
-
-impl BatchNormSwitches {
-    fn of<P: BatchNormDefaults>() -> Self {
-        Self {
-            mode: Mode::default(),
-            statistics_frozen: false,
-            affine_frozen: false,
-            epsilon: P::EPSILON,
-            momentum: P::MOMENTUM,
-            correction: P::CORRECTION,
-        }
-    }
-
-    /// Whether the statistics of the batch are used; for `learns` see [`Mode::trains`].
-    pub fn uses_batch(&self, learns: bool) -> bool {
-        self.mode.trains(learns) && !self.statistics_frozen
-    }
-}
-
 /// `y = scale (x - mean) / sqrt(variance + eps) + shift`, by channel (Ioffe and Szegedy 2015).
 ///
 /// Shapes: `(B, C, H, W)` to the same. Mean and (biased) variance are those of the batch or the running ones, see
-/// [`BatchNormSwitches`]; either way a tape may be on the input. Unless [`Mode`] was set by hand, it is the batch in
-/// `forward_mut` on a tensor with a tape. `forward_mut` moves the running statistics towards those of the batch it was
-/// normalized by; `forward` never changes them. Start values: scale 1, shift 0, running mean 0, running variance 1.
+/// [`BatchNormSwitches`]; either way a tape may be on the input. Unless [`Mode`](super::Mode) was set by hand, it is
+/// the batch in `forward_mut` on a tensor with a tape. `forward_mut` moves the running statistics towards those of the
+/// batch it was normalized by; `forward` never changes them. Start values: scale 1, shift 0, running mean 0, running
+/// variance 1.
 #[derive(Clone, Debug)]
 pub struct BatchNorm2D<const C: usize, P, E: Dtype, D: Storage<E>> {
     /// Scale (gamma), `[channels]`.
@@ -155,7 +121,7 @@ impl<const C: usize, P: BatchNormDefaults, E: Dtype, D: Device<E>> TensorCollect
                 shift,
                 running_mean,
                 running_var,
-                switches: BatchNormSwitches::of::<P>(),
+                switches: BatchNormSwitches::new(P::EPSILON, P::MOMENTUM, P::CORRECTION),
                 defaults: PhantomData,
             },
         )
@@ -199,7 +165,8 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
         Ok([widened(&self.running_mean)?, widened(&self.running_var)?])
     }
 
-    /// Normalizes, and returns the statistics of the batch if those were used. For `learns` see [`Mode::trains`].
+    /// Normalizes, and returns the statistics of the batch if those were used. For `learns` see
+    /// [`Mode::trains`](super::Mode::trains).
     #[allow(clippy::type_complexity)]
     fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, D>>(
         &self,

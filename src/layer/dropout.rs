@@ -6,46 +6,19 @@ use dfdx::shapes::{Dtype, HasShape, Shape, Unit};
 use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::{Keep, Operation, Pass, apply};
+use super::dropout_state::DropoutState;
 use super::layer_summary::{Extent, LayerKind, LayerSummary};
-use super::switches::Mode;
 use super::visit::{Path, Switches, Visit, Visitor, VisitorMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
-use crate::random::mix;
 use crate::tape::{Flow, Track};
-
-/// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
-/// position of the element alone, so it is the same on any number of threads, and a checkpoint can restore it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DropoutState {
-    /// Whether it drops or passes everything.
-    pub mode: Mode,
-    /// Seed of the run.
-    pub seed: u64,
-    /// Number of this dropout among those of the network.
-    pub site: u64,
-    /// Training passes so far.
-    pub passes: u64,
-}
-
-impl DropoutState {
-    /// A fresh stream for this site.
-    pub fn reseed(&mut self, seed: u64, site: u64) {
-        (self.seed, self.site, self.passes) = (seed, site, 0);
-    }
-
-    /// The key of the current pass.
-    fn key(&self) -> u64 {
-        [self.site, self.passes].into_iter().fold(mix(self.seed), |key, part| mix(key ^ mix(part)))
-    }
-}
 
 /// In training sets each element to zero with probability `PERCENT / 100` and multiplies the others by
 /// `1 / (1 - PERCENT / 100)` (Srivastava et al. 2014, inverted); else does nothing.
 ///
-/// [`Mode`] says when it drops: unless set by hand, in `forward_mut` on a tensor with a tape. `forward_mut` then counts
-/// a training pass and so draws a new mask each time; `forward` under [`Mode::Train`] repeats the mask of the pass to
-/// come.
+/// [`Mode`](super::Mode) says when it drops: unless set by hand, in `forward_mut` on a tensor with a tape.
+/// `forward_mut` then counts a training pass and so draws a new mask each time; `forward` under
+/// [`Mode::Train`](super::Mode::Train) repeats the mask of the pass to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropout<const PERCENT: usize> {
     /// Mode and random stream.

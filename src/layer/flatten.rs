@@ -23,7 +23,7 @@ impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> Flatten
     const WIDTH_IS_THE_PRODUCT: () = assert!(C * H * W == WIDTH);
 }
 
-impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> ZeroSizedModule for Flatten2D<C, H, W, WIDTH> {}
+impl<const C: usize, const H: usize, const W: usize, const N: usize> ZeroSizedModule for Flatten2D<C, H, W, N> {}
 impl<const C: usize, const H: usize, const W: usize, const WIDTH: usize> NonMutableModule
     for Flatten2D<C, H, W, WIDTH>
 {

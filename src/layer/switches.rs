@@ -3,43 +3,12 @@
 use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
-use super::batch_norm2d::BatchNormSwitches;
-use super::dropout::DropoutState;
+use super::batch_norm_switches::BatchNormSwitches;
+use super::dropout_state::DropoutState;
+use super::mode::Mode;
 use super::per_element::Site;
 use super::visit::{Path, Switches, Visit, VisitorMut};
 use crate::activation::Definition;
-
-/// Whether layers that behave differently in training do so.
-///
-/// | | `forward` | `forward_mut` on a tensor without a tape | `forward_mut` on a tensor with one |
-/// |---|---|---|---|
-/// | `Auto` | evaluates | evaluates | trains |
-/// | `Train` | trains, and changes nothing | trains | trains |
-/// | `Eval` | evaluates | evaluates | evaluates |
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// As dfdx's own layers: in `forward_mut` on a tensor with a tape as in training, else as in evaluation, whether or
-    /// not the tensor has a tape. Layers are built in this mode, and only a call that sets another takes them out of
-    /// it.
-    #[default]
-    Auto,
-    /// Dropout drops; batch norm normalizes by the batch unless its statistics are frozen.
-    Train,
-    /// Dropout passes everything; batch norm normalizes by its running statistics.
-    Eval,
-}
-
-impl Mode {
-    /// Whether a layer in this mode behaves as in training; `learns` if it is called as dfdx's training loops call it,
-    /// by `forward_mut` on a tensor with a tape.
-    pub fn trains(self, learns: bool) -> bool {
-        match self {
-            Mode::Auto => learns,
-            Mode::Train => true,
-            Mode::Eval => false,
-        }
-    }
-}
 
 /// What the [`Switches`] of one layer stand at.
 #[derive(Clone, Copy, Debug, PartialEq)]

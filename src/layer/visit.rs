@@ -6,14 +6,14 @@
 //!
 //! The traits are object safe: a network is instantiated once, however many visitors there are.
 
-use dfdx::nn::modules::Repeated;
 use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
 use super::any_tensor::AnyTensor;
+use super::batch_norm_switches::BatchNormSwitches;
+use super::dropout_state::DropoutState;
 use super::layer_summary::{Extent, LayerSummary};
 use super::per_element::Site;
-use super::{BatchNormSwitches, DropoutState, children};
 use crate::activation::Definition;
 use crate::error::Error;
 
@@ -209,7 +209,9 @@ pub(crate) fn hand_out<E: Unit, D: Storage<E>>(
 /// it.
 macro_rules! nothing_to_visit {
     ($([$($generics:tt)*] $layer:ty, $summary:expr);* $(;)?) => {$(
-        impl<E: ::dfdx::shapes::Unit, D: ::dfdx::tensor::Storage<E>, $($generics)*> $crate::layer::Visit<E, D> for $layer {
+        impl<E: ::dfdx::shapes::Unit, D: ::dfdx::tensor::Storage<E>, $($generics)*>
+            $crate::layer::Visit<E, D> for $layer
+        {
             fn visit(
                 &self,
                 _: &mut $crate::layer::Path,
@@ -240,84 +242,3 @@ macro_rules! nothing_to_visit {
     )*};
 }
 pub(crate) use nothing_to_visit;
-
-/// Containers with fields that run one after the other.
-macro_rules! visit_fields_of {
-    ([$($generics:tt)*] $container:ty, $($field:tt: $module:ident),+) => {
-        impl<E: Unit, D: Storage<E>, $($generics)*> Visit<E, D> for $container {
-            fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
-                children::visit(path, visitor, &[$((stringify!($field), &self.$field)),+])
-            }
-            fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-                children::visit_mut(path, visitor, &mut [$((stringify!($field), &mut self.$field)),+])
-            }
-            fn summarize(
-                &self,
-                path: &mut Path,
-                input: Extent,
-                show: &mut dyn FnMut(LayerSummary<'_>),
-            ) -> Result<Extent, Error> {
-                children::summarize(path, input, show, &[$((stringify!($field), &self.$field)),+])
-            }
-        }
-    };
-}
-impl<E: Unit, D: Storage<E>> Visit<E, D> for () {
-    fn visit(&self, _: &mut Path, _: &mut dyn Visitor<E, D>) -> Result<(), Error> {
-        Ok(())
-    }
-    fn visit_mut(&mut self, _: &mut Path, _: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-        Ok(())
-    }
-    fn summarize(&self, _: &mut Path, input: Extent, _: &mut dyn FnMut(LayerSummary<'_>)) -> Result<Extent, Error> {
-        Ok(input)
-    }
-}
-
-visit_fields_of!([A: Visit<E, D>] (A,), 0: A);
-visit_fields_of!([A: Visit<E, D>, B: Visit<E, D>] (A, B), 0: A, 1: B);
-visit_fields_of!([A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>] (A, B, C), 0: A, 1: B, 2: C);
-visit_fields_of!(
-    [A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>, F: Visit<E, D>] (A, B, C, F), 0: A, 1: B, 2: C, 3: F
-);
-visit_fields_of!(
-    [A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>, F: Visit<E, D>, G: Visit<E, D>]
-    (A, B, C, F, G), 0: A, 1: B, 2: C, 3: F, 4: G
-);
-visit_fields_of!(
-    [A: Visit<E, D>, B: Visit<E, D>, C: Visit<E, D>, F: Visit<E, D>, G: Visit<E, D>, H: Visit<E, D>]
-    (A, B, C, F, G, H), 0: A, 1: B, 2: C, 3: F, 4: G, 5: H
-);
-
-impl<E: Unit, D: Storage<E>, A: Visit<E, D>, const N: usize> Visit<E, D> for Repeated<A, N> {
-    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
-        for (i, module) in self.modules.iter().enumerate() {
-            let here = path.enter(&i);
-            module.visit(path, visitor)?;
-            path.leave(here);
-        }
-        Ok(())
-    }
-    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-        for (i, module) in self.modules.iter_mut().enumerate() {
-            let here = path.enter(&i);
-            module.visit_mut(path, visitor)?;
-            path.leave(here);
-        }
-        Ok(())
-    }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let mut extent = input;
-        for (i, module) in self.modules.iter().enumerate() {
-            let here = path.enter(&i);
-            extent = module.summarize(path, extent, show)?;
-            path.leave(here);
-        }
-        Ok(extent)
-    }
-}

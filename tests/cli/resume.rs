@@ -10,8 +10,8 @@ use crate::zoo::weights;
 const SCRATCH: &str = "table1 --limit-train 150 --limit-test 50 --epochs 7 --seeds 0 --activations relu,pvlu \
                        --batch-size 32 --save-weights --checkpoint-every 0";
 /// Tuned: a first phase that the arms share, batch norm, augmentation.
-const TUNED: &str = "table5 --limit-train 150 --limit-test 50 --first-epochs 2 --epochs 2 --batch-size 40 --arms relu,pvlu \
-                     --models cifar_resnet20 --weights . --save-weights --checkpoint-every 0";
+const TUNED: &str = "table5 --limit-train 150 --limit-test 50 --first-epochs 2 --epochs 2 --batch-size 40 \
+                     --arms relu,pvlu --models cifar_resnet20 --weights . --save-weights --checkpoint-every 0";
 
 /// Rows of a CSV file, but for times.
 type Rows = Vec<Vec<String>>;

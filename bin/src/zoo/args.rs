@@ -66,10 +66,10 @@ const EVAL: &str = "  zoo eval --weights tuned.safetensors --dataset folder --da
 const CONVERT: &str = "  zoo convert resnet50.weights.h5 resnet50.safetensors --to torchvision";
 const BENCH: &str = "  zoo bench --model resnet50 --batch-size 8\n  \
                      zoo bench --model vgg16 --image 32 --activation pvlu --mode train --profile";
-const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset folder --data photos --train head \\\n      \
-                        --epochs 5 --out tuned.safetensors\n  \
-                        zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 --data cifar \\\n      \
-                        --head-epochs 2 --epochs 3 --out tuned.safetensors";
+const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset folder --data photos \\\n      \
+                        --train head --epochs 5 --out tuned.safetensors\n  \
+                        zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 \\\n      \
+                        --data cifar --head-epochs 2 --epochs 3 --out tuned.safetensors";
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
@@ -318,11 +318,23 @@ pub struct FinetuneArgs {
     #[arg(long, help_heading = "Training", value_enum, value_delimiter = ',', default_value = "activations")]
     pub train: Vec<Part>,
     /// Passes over the training images
-    #[arg(long, help_heading = "Training", value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    #[arg(
+        long,
+        help_heading = "Training",
+        value_name = "N",
+        default_value = "3",
+        value_parser = clap::value_parser!(u64).range(0..=1_000_000)
+    )]
     pub epochs: u64,
     /// Passes over the training images before --epochs, which train the head alone; a head that the file does not have
     /// is drawn anew
-    #[arg(long, help_heading = "Training", value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    #[arg(
+        long,
+        help_heading = "Training",
+        value_name = "N",
+        default_value = "0",
+        value_parser = clap::value_parser!(u64).range(0..=1_000_000)
+    )]
     pub head_epochs: u64,
     /// Learning rate of Adam
     #[arg(long, help_heading = "Training", value_name = "RATE", default_value = "0.001", value_parser = positive)]

@@ -117,7 +117,8 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         }));
     }
     print(&format!(
-        "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated {updated}",
+        "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated \
+         {updated}",
         activation.unwrap_or("without activation"),
         args.epochs
     ))

@@ -25,7 +25,7 @@ pub(crate) fn multiply_at<E: Element>(level: Level, pixels: usize, x: &[E], gate
 }
 
 /// The gradient of the gate: `grad_gate[i] = sum_p x[i, p] grad_output[i, p]`, or adds it. Sums are in the order of
-/// [`sums`](super::sums), which the number of pixels alone fixes.
+/// `sums`, which the number of pixels alone fixes.
 pub fn multiply_backward_gate<E: Element>(
     pixels: usize,
     x: &[E],

@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_text_is_read_and_no_more() {
-        let whole = "Tensor { id: UniqueId(7), data: CachableCudaSlice { data: CudaSlice { cu_device_ptr: 4096, len: 12, device: CudaDevice";
+        let whole = "Tensor { id: UniqueId(7), data: CachableCudaSlice { data: CudaSlice { \
+                     cu_device_ptr: 4096, len: 12, device: CudaDevice";
         assert_eq!(parse(whole), Some((4096, 12)));
         assert_eq!(parse(&whole[..whole.len() - 20]), None);
         let mut text = Beginning { text: [0; CAPACITY], len: 0 };

@@ -22,6 +22,7 @@ fn tensors(net: &dyn Visit<f64, Cpu>) -> Vec<(String, ParamKind, Vec<f64>)> {
     see.0
 }
 
+type Images = Tracked<(Const<2>, Const<3>, Const<6>, Const<5>)>;
 type Net<A> = (builder::Conv2D<3, 4, 3>, builder::Act<A, 4>, builder::GlobalAvgPool2D);
 
 /// The output of a network, and the gradients of all that it trains.
@@ -30,8 +31,8 @@ fn computed<A: crate::activation::Activation>(
 ) -> (Vec<f64>, Vec<(String, Vec<f64>)>)
 where
     Net<A>: BuildOnDevice<Cpu, f64>,
-    <Net<A> as BuildOnDevice<Cpu, f64>>::Built: Visit<f64, Cpu>
-        + Module<Tracked<(Const<2>, Const<3>, Const<6>, Const<5>)>, Output = Tracked<(Const<2>, Const<4>)>, Error = Error>,
+    <Net<A> as BuildOnDevice<Cpu, f64>>::Built:
+        Visit<f64, Cpu> + Module<Images, Output = Tracked<(Const<2>, Const<4>)>, Error = Error>,
 {
     let x = random::<Rank4<2, 3, 6, 5>, f64>(Default::default(), 3);
     let y = net.try_forward(x.track()).unwrap();

@@ -36,7 +36,10 @@ fn itertools4(a: usize, b: usize, c: usize, d: usize) -> impl Iterator<Item = (u
 /// One geometry: values against the formula and gradients against differences, with image sizes known to the compiler
 /// and at run time, contiguous and permuted.
 macro_rules! geometry {
-    ($name:ident, $in:literal to $out:literal, $k:literal / $s:literal / $p:literal, $batch:literal x $h:literal x $w:literal) => {
+    (
+        $name:ident, $in:literal to $out:literal, $k:literal / $s:literal / $p:literal,
+        $batch:literal x $h:literal x $w:literal
+    ) => {
         #[test]
         fn $name() {
             let mut layer = shaken::<builder::Conv2D<$in, $out, $k, $s, $p>>(1);

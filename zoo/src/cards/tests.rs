@@ -78,7 +78,10 @@ fn urls_are_those_of_the_frameworks() {
         [
             "https://download.pytorch.org/models/vgg16-397923af.pth",
             "https://huggingface.co/timm/vgg16.tv_in1k",
-            "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+            concat!(
+                "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/",
+                "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
+            ),
         ]
     );
     assert_eq!(

@@ -81,8 +81,8 @@ pub enum DataError {
     },
     /// The file ends inside a record.
     #[error(
-        "{}: expected a whole number of records of {record} bytes, found {len} bytes: record {} is cut, it starts at byte \
-         {cut} and has {} bytes", text::path(path), cut / record, len - cut
+        "{}: expected a whole number of records of {record} bytes, found {len} bytes: record {} is cut, it starts \
+         at byte {cut} and has {} bytes", text::path(path), cut / record, len - cut
     )]
     PartialRecord {
         /// The file.

@@ -48,7 +48,12 @@ pub struct CommonArgs {
     pub batch_size: Option<NonZeroUsize>,
 
     /// Passes over the training images; in tables 3 to 6 of each arm
-    #[arg(long, help_heading = "Training", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    #[arg(
+        long,
+        help_heading = "Training",
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS)
+    )]
     pub epochs: Option<u64>,
 
     /// Adam's learning rate; in tables 3 to 6 at the start of each arm
@@ -90,7 +95,12 @@ pub struct CommonArgs {
     pub dry_run: bool,
 
     /// Worker threads; results do not depend on it [default: all cores]
-    #[arg(long, help_heading = "Machine", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    #[arg(
+        long,
+        help_heading = "Machine",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS)
+    )]
     pub threads: Option<u16>,
 
     /// Where models compute: cpu, cuda or cuda:N
@@ -140,7 +150,12 @@ pub struct TuningArgs {
     pub weights: Option<PathBuf>,
 
     /// Passes over the training images with ReLU, before the arms part
-    #[arg(long, help_heading = "Training", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS))]
+    #[arg(
+        long,
+        help_heading = "Training",
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=MAX_EPOCHS)
+    )]
     pub first_epochs: Option<u64>,
 
     /// Adam's learning rate at the start of the phase with ReLU

@@ -176,7 +176,8 @@ impl Tuning {
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
                 Origin::Procedural => format!(
-                    "weights: no pretrained {model} given or found (--weights), so it is trained on {} procedural images first",
+                    "weights: no pretrained {model} given or found (--weights), so it is trained on {} procedural \
+                     images first",
                     protocol::quick::PRETRAIN
                 ),
             });

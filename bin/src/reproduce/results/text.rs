@@ -20,14 +20,15 @@ impl Report<'_> {
         let title = paper::find(config.get("table")).map_or("", paper::Table::title);
         let (data, preset) = (config.get("data"), config.get("preset"));
         let mut text = format!(
-            "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seed{}; test accuracy in %, mean and standard error over \
-             runs that lived\n\n",
+            "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seed{}; test accuracy in %, mean and \
+             standard error over runs that lived\n\n",
             seeds.len(),
             if seeds.len() == 1 { "" } else { "s" }
         );
         let _ = writeln!(
             text,
-            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14}  difference to ReLU, 95 % interval",
+            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14}  difference to \
+             ReLU, 95 % interval",
             "model",
             "arm",
             "runs",
@@ -57,9 +58,9 @@ impl Report<'_> {
             let _ = writeln!(text, "  {}", interval(&difference));
         }
         text.push_str(
-            "\ntrained: parameters that were trained. before: with ReLU, before the arms part. selected: at the epoch that is best on \
-             held-out training\nimages. peak: the best epoch by the test images, as the paper reports. rel. error, difference: \
-             against ReLU with the same seed, by the\nselected epoch.",
+            "\ntrained: parameters that were trained. before: with ReLU, before the arms part. selected: at the epoch \
+             that is best on held-out training\nimages. peak: the best epoch by the test images, as the paper reports. \
+             rel. error, difference: against ReLU with the same seed, by the\nselected epoch.",
         );
         text
     }

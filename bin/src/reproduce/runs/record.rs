@@ -125,7 +125,8 @@ impl Record {
 
     fn to_json(&self) -> Value {
         json!({
-            "id": self.config.id(), "config": self.config.to_json(), "hash": self.config.hash(), "status": self.status.name(),
+            "id": self.config.id(), "config": self.config.to_json(), "hash": self.config.hash(),
+            "status": self.status.name(),
             "before_top1": self.before_top1.to_string(), "trained_parameters": self.trained_parameters,
             "epochs": self.epochs.iter().map(EpochRecord::to_json).collect::<Vec<_>>(),
             "parameters": self.parameters, "units": self.units, "planned": self.planned, "machine": self.machine,

@@ -246,8 +246,8 @@ fn cut_files_say_where() {
         assert_eq!((*found, *at), (len as u64, cut));
     }
     let text = Dataset::open_cifar10(&dir).unwrap_err().to_string();
-    let expected = "expected a whole number of records of 3073 bytes, found 6151 bytes: record 2 is cut, it starts at byte \
-                    6146 and has 5 bytes";
+    let expected = "expected a whole number of records of 3073 bytes, found 6151 bytes: record 2 is cut, it starts at \
+                    byte 6146 and has 5 bytes";
     assert!(text.ends_with(expected), "{text}");
 }
 

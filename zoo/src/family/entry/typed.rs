@@ -2,7 +2,7 @@
 
 use dfdx::nn::BuildOnDevice;
 #[cfg(feature = "cuda")]
-use dfdx::nn::TensorCollection;
+use dfdx::nn::TensorCollection as Tensors;
 use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
@@ -51,14 +51,12 @@ impl<N: Network<usize, usize, usize>> Movable for N {}
 /// A network that can be moved to every device that this crate is built for.
 #[cfg(feature = "cuda")]
 pub trait Movable:
-    Network<usize, usize, usize> + Clone + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
+    Network<usize, usize, usize> + Clone + Tensors<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
 {
 }
 #[cfg(feature = "cuda")]
 impl<N> Movable for N where
-    N: Network<usize, usize, usize>
-        + Clone
-        + TensorCollection<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
+    N: Network<usize, usize, usize> + Clone + Tensors<f32, Cpu, To<f32, Cuda>: NetworkOn<Cuda, usize, usize, usize>>
 {
 }
 

@@ -91,7 +91,9 @@ macro_rules! models {
 
         /// The family's models.
         pub static MODELS: &[ModelEntry] = &[$(
-            ModelEntry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| names($blocks))
+            ModelEntry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| {
+                names($blocks)
+            })
                 .with_card(Card {
                     about: concat!($count, " bottlenecks with pre-activation, as Keras has it"),
                     paper: Some(PAPER),

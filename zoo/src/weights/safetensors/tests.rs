@@ -119,11 +119,17 @@ fn a_hostile_header_is_refused_with_the_reason() {
         (r#"{"a":{"dtype":"F32","shape":[2]}}"#, "a: missing field `data_offsets`"),
         (r#"{"a":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}"#, "a: duplicate field `shape`"),
         (
-            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            concat!(
+                r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#,
+                r#""a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#
+            ),
             "a occurs twice",
         ),
         (
-            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            concat!(
+                r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#,
+                r#""b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#
+            ),
             "b: byte range: expected one that begins at 4, found 0: an overlap",
         ),
         (
