@@ -29,7 +29,7 @@ pub struct Scaling<'a, E: Unit, D: Backend<E>> {
     pub mean: &'a D::Channels,
     /// `1 / sqrt(var + epsilon)`, with the variance that belongs to the mean.
     pub inv_std: &'a D::Channels,
-    /// The learnt scale.
+    /// The learned scale.
     pub gamma: D::View<'a>,
 }
 

@@ -14,7 +14,7 @@ use crate::profile::{Direction, measure};
 use crate::tape::Track;
 
 /// A convolution and the batch norm of its output: what the two compute one after the other, in one pass where nothing
-/// of either is learnt.
+/// of either is learned.
 ///
 /// Shapes: those of the convolution.
 ///

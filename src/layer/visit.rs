@@ -50,7 +50,7 @@ impl ParamKind {
     }
 }
 
-/// One tensor of a visit.
+/// One tensor, as a visitor meets it.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedTensor<'a> {
     /// Path from the root, with dots: `0.3.alpha`.
@@ -70,7 +70,7 @@ impl<'a> NamedTensor<'a> {
     }
 }
 
-/// The switches of one layer of a visit.
+/// The switches of one layer, as a visitor meets them.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Switches<'a> {
@@ -123,7 +123,7 @@ pub trait VisitorMut<E: Unit, D: Storage<E>> {
     }
 }
 
-/// Where a visit is.
+/// The path from the root to where a visitor is.
 #[derive(Clone, Debug, Default)]
 pub struct Path(String);
 

@@ -63,7 +63,7 @@ impl<E: Unit, D: Backend<E>> Place<E, D> {
         }
     }
 
-    /// Lets `pull` turn the gradient of the output of an output of the same shape into a contribution, in place if it
+    /// Lets `pull` turn the gradient of an output of the same shape into a contribution, in place if it
     /// is the first one. It is handed the gradient of the output, and where the contribution goes.
     pub fn pull(
         &self,

@@ -83,7 +83,8 @@ def golden(name):
     fill(model)
     images = tensor("input", (batch, 3, side, side), "input").transpose(0, 2, 3, 1)
     images = tf.constant(np.ascontiguousarray(images))
-    grad_output = tf.constant(u("gradient of the output", batch * classes).reshape(batch, classes))
+    # The name that the files were made with: the numbers are drawn from it.
+    grad_output = tf.constant(u("cotangent", batch * classes).reshape(batch, classes))
     copy, sites = swapped(model)
     names = [weight.path for weight in model.weights]
     assert [weight.path for weight in copy.weights] == names

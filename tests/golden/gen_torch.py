@@ -101,7 +101,8 @@ def golden(name):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     images = torch.from_numpy(tensor("input", (batch, 3, side, side), "input"))
-    grad_output = torch.from_numpy(u("gradient of the output", batch * classes)).view(batch, classes)
+    # The name that the files were made with: the numbers are drawn from it.
+    grad_output = torch.from_numpy(u("cotangent", batch * classes)).view(batch, classes)
     state = {key: value for key, value in model.state_dict().items() if not key.endswith("num_batches_tracked")}
     with torch.no_grad():
         relu = model(images)

@@ -43,7 +43,10 @@ pub fn pages<C: CommandFactory>(args: &ManArgs) -> Result<(), CliError> {
     for (title, page) in std::iter::once((name, command)).chain(pages) {
         let path = args.folder.join(format!("{title}.1"));
         let mut text = Vec::new();
-        let rendered = clap_mangen::Man::new(page.display_name(title).disable_help_subcommand(true)).render(&mut text);
+        let rendered = clap_mangen::Man::new(
+            page.display_name(title.clone()).bin_name(title.replacen('-', " ", 1)).disable_help_subcommand(true),
+        )
+        .render(&mut text);
         rendered.map_err(|source| CliError::Write { path: path.clone(), source })?;
         write_atomically(&path, &text)?;
     }

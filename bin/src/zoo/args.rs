@@ -57,13 +57,22 @@ pub struct MachineArgs {
     device: Option<Device>,
 }
 
+/// Of commands that compute nothing, which earlier versions of this program took them behind. They change nothing.
+#[derive(Args, Clone, Debug)]
+pub struct UnusedMachineArgs {
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    threads: Option<u16>,
+    #[arg(long, hide = true, value_name = "DEVICE")]
+    device: Option<Device>,
+}
+
 const INFO: &str = "  zoo info resnet50\n  zoo info vgg16 --activation pvlu --image 32 --classes 5 --json";
 const LOGITS: &str =
     "  zoo logits --weights resnet50.safetensors --input images.safetensors --output logits.safetensors";
 const PREDICT: &str = "  zoo predict --weights resnet50.safetensors cat.jpg dog.png";
 const EVAL: &str = "  zoo eval --weights tuned.safetensors --dataset folder --data photos\n  \
                     zoo eval --weights cifar10_resnet20.safetensors --dataset cifar10 --data cifar --limit-test 1000";
-const CONVERT: &str = "  zoo convert resnet50.weights.h5 resnet50.safetensors --to torchvision";
+const CONVERT: &str = "  zoo convert vgg16.weights.h5 vgg16.safetensors --to torchvision";
 const BENCH: &str = "  zoo bench --model resnet50 --batch-size 8\n  \
                      zoo bench --model vgg16 --image 32 --activation pvlu --mode train --profile";
 const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset folder --data photos \\\n      \
@@ -80,6 +89,8 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        machine: UnusedMachineArgs,
     },
     /// Describe a model: parameters, activation sites, shapes, multiply-adds, memory, where weights come from
     #[command(after_help = examples(INFO), after_long_help = help(INFO))]
@@ -130,6 +141,8 @@ pub enum DataName {
 /// Options of `info`.
 #[derive(Args, Debug)]
 pub struct InfoArgs {
+    #[command(flatten)]
+    pub machine: UnusedMachineArgs,
     /// The model
     #[arg(value_name = "MODEL")]
     pub model: String,
@@ -252,6 +265,8 @@ pub struct EvalArgs {
 /// Options of `convert`.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
+    #[command(flatten)]
+    pub machine: UnusedMachineArgs,
     /// File to read
     #[arg(value_name = "IN")]
     pub input: PathBuf,

@@ -46,7 +46,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     start_threads(threads)?;
     device::choose(device)?;
     match &cli.command {
-        Command::List { json } => info::list(*json),
+        Command::List { json, .. } => info::list(*json),
         Command::Info(args) => info::info(args),
         Command::Logits(args) => logits::run(args),
         Command::Predict(args) => predict::run(args),

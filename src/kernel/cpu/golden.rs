@@ -58,7 +58,7 @@ fn activation<A: Activation, E: Element>() -> Vec<u64> {
     })
 }
 
-/// The same where the output replaces the input and the gradient the gradient of the output, where the gradient is
+/// The same where the output replaces the input and `grad_x` takes the place of `grad_output`, where the gradient is
 /// added, and where it is left out.
 fn activation_elsewhere<A: Activation, E: Element>() -> Vec<u64> {
     planes_and_rows::<A, E>(|layout, x, params| {
@@ -190,7 +190,7 @@ fn batch_norm<E: Element>() -> Vec<u64> {
     all
 }
 
-/// Where the output replaces the input and the gradient the gradient of the output, where the gradient is added, and
+/// Where the output replaces the input and `grad_x` takes the place of `grad_output`, where the gradient is added, and
 /// where it is left out.
 fn batch_norm_elsewhere<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();

@@ -34,7 +34,7 @@ pub struct Scaling<'a, E> {
     pub mean: &'a CudaSlice<f64>,
     /// `1 / sqrt(var + epsilon)`, with the variance that belongs to the mean.
     pub inv_std: &'a CudaSlice<f64>,
-    /// The learnt scale.
+    /// The learned scale.
     pub gamma: View<'a, E>,
 }
 
@@ -193,8 +193,8 @@ pub fn backward<E: CudaElement>(
         return Ok(());
     }
     let arguments = (Sizes::from(layout), x.pointer(), grad_output.pointer(), targets.coefficients, to, mode(write));
-    // SAFETY: the lengths are those of the layout, and there are three coefficients a channel. Where the gradient takes
-    // the gradient of the output's place, a thread reads an element before it writes it, and no other one reads it.
+    // SAFETY: the lengths are those of the layout, and there are three coefficients a channel. Where `grad_x`
+    // lies in `grad_output`, a thread reads an element before it writes it, and no other one reads it.
     unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_through", blocks_over::<E>(layout.len()), arguments) }
 }
 

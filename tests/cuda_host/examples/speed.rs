@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (y, mut tape) = y.split_tape();
         let loss: Tensor<Rank0, f32, Cuda> = device.tensor_from_vec(vec![0.0], ());
         let (from, to, at) = (Place::of(&y), Place::of(&loss), device.clone());
-        // The output itself is the gradient of the output.
+        // The output itself serves as `grad_output`.
         tape.record(&[], move |flow| {
             to.take(flow)?;
             from.give(flow, |gradient, _| at.copy(<Cuda as Backend<f32>>::read(&y), gradient))

@@ -12,14 +12,14 @@ use crate::model::Model;
 
 /// The channels of one layer of activations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LayerDeadUnits {
+pub struct LayerUnits {
     /// Path of the layer.
     pub path: String,
     /// By channel, whether it gave anything but zero.
     pub alive: Vec<bool>,
 }
 
-impl LayerDeadUnits {
+impl LayerUnits {
     /// Channels that gave nothing but zero.
     pub fn dead(&self) -> usize {
         self.alive.iter().filter(|alive| !**alive).count()
@@ -37,7 +37,7 @@ pub fn dead_units(
     model: &mut dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-) -> Result<Option<Vec<LayerDeadUnits>>, TrainError> {
+) -> Result<Option<Vec<LayerUnits>>, TrainError> {
     in_mode(model, Mode::Eval, |model| watched(model, loader, interrupted))
 }
 
@@ -46,7 +46,7 @@ fn watched(
     model: &dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
-) -> Result<Option<Vec<LayerDeadUnits>>, TrainError> {
+) -> Result<Option<Vec<LayerUnits>>, TrainError> {
     let mut layers = activations(model)?;
     for batch in loader.epoch(0) {
         if interrupted().is_break() {
@@ -65,12 +65,12 @@ fn watched(
 }
 
 /// The activations of a network in forward order, with all channels dead.
-fn activations(model: &dyn Model) -> Result<Vec<LayerDeadUnits>, TrainError> {
+fn activations(model: &dyn Model) -> Result<Vec<LayerUnits>, TrainError> {
     let (height, width) = model.image();
     let mut layers = Vec::new();
     let mut find = |layer: LayerSummary<'_>| {
         if let LayerKind::Activation { .. } = layer.kind {
-            layers.push(LayerDeadUnits { path: layer.path.to_owned(), alive: vec![false; layer.output.channels()] });
+            layers.push(LayerUnits { path: layer.path.to_owned(), alive: vec![false; layer.output.channels()] });
         }
     };
     model.net().summarize(&mut Path::root(), Extent::image(model.channels(), height, width), &mut find)?;
@@ -95,7 +95,7 @@ mod tests {
         Loader::new(Arc::new(train), LoaderConfig::evaluation(4, normalization)).unwrap()
     }
 
-    fn run(model: &mut dyn Model) -> Vec<LayerDeadUnits> {
+    fn run(model: &mut dyn Model) -> Vec<LayerUnits> {
         dead_units(model, &loader(), &mut || ControlFlow::Continue(())).unwrap().unwrap()
     }
 
@@ -107,7 +107,7 @@ mod tests {
             let mut model = build(name, activation, 10, 1).unwrap();
             // Every layer is seen under its own number of channels: the order is that of the summary.
             let layers = run(model.as_mut());
-            let before: usize = layers.iter().map(LayerDeadUnits::dead).sum();
+            let before: usize = layers.iter().map(LayerUnits::dead).sum();
             let channels: usize = layers.iter().map(|layer| layer.alive.len()).sum();
             assert!(before < channels / 4, "{name} {before} of {channels}");
             // Zeros in the place of everything: no channel gives anything, but what a bias gives, which are zeros too.

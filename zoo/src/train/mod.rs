@@ -45,7 +45,7 @@ mod saved;
 mod schedule;
 mod state;
 
-pub use dead_units::{LayerDeadUnits, dead_units};
+pub use dead_units::{LayerUnits, dead_units};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate, evaluate_finite};
 pub use fit::{Event, FitConfig, History, Moment, Outcome, Splits, fit, fit_from};

@@ -32,7 +32,7 @@ pub struct SavedFit {
 }
 
 /// A model's tensors as they have to be in the file: elements, and whether an optimizer may change them.
-type StoredLayout = BTreeMap<String, (usize, bool)>;
+type ExpectedTensors = BTreeMap<String, (usize, bool)>;
 
 impl SavedFit {
     /// Opens a file of [`FitState::save`]'s.
@@ -124,7 +124,7 @@ impl SavedFit {
     }
 
     /// A tensor must be one of the network's or a moment of one, with as many elements, before room is made for it.
-    fn check_tensor(&self, name: &str, layout: &StoredLayout) -> Result<(), WeightsError> {
+    fn check_tensor(&self, name: &str, layout: &ExpectedTensors) -> Result<(), WeightsError> {
         let (entry, shown) = (&self.file.entries()[name], shown(name).to_string());
         let (kind, path) = [MODEL, FIRST, SECOND]
             .into_iter()
@@ -218,7 +218,7 @@ impl SavedFit {
     fn moments(
         &self,
         updates: &serde_json::Map<String, Value>,
-        layout: &StoredLayout,
+        layout: &ExpectedTensors,
         read: &mut BTreeMap<&str, Vec<f32>>,
         (optimizer, done): (OptimizerConfig, u64),
     ) -> Result<BTreeMap<String, Moments>, WeightsError> {
@@ -270,7 +270,7 @@ fn share(value: f64) -> bool {
     (0.0..=1.0).contains(&value)
 }
 
-fn layout(model: &dyn Model) -> Result<StoredLayout, WeightsError> {
+fn layout(model: &dyn Model) -> Result<ExpectedTensors, WeightsError> {
     let mut layout = BTreeMap::new();
     let mut show = |tensor: crate::model::TensorView<'_>| {
         let slot = tensor.slot;
@@ -281,7 +281,7 @@ fn layout(model: &dyn Model) -> Result<StoredLayout, WeightsError> {
 }
 
 /// The path in the network of a path in a file, if there is one. Trunk and head had numbers before they had names.
-fn path_of(said: &str, layout: &StoredLayout) -> Option<String> {
+fn path_of(said: &str, layout: &ExpectedTensors) -> Option<String> {
     if layout.contains_key(said) {
         return Some(said.to_owned());
     }

@@ -51,7 +51,8 @@ impl<'a> Case<'a> {
     fn new(model: &'a Model, golden: &Golden) -> Self {
         let entry = registry::find(model.name).unwrap();
         let shape @ [batch, _, height, width] = golden.input.shape;
-        let grad_output = formula::tensor("gradient of the output", Kind::INPUT, batch * model.classes);
+        // The name that the files were made with: the numbers are drawn from it.
+        let grad_output = formula::tensor("cotangent", Kind::INPUT, batch * model.classes);
         Self {
             model,
             entry,

@@ -18,18 +18,20 @@ pub struct Cli {
     pub command: Command,
 }
 
-const ALL: &str = "  reproduce all --preset quick\n  reproduce all --data cifar --out results --resume";
-const PLAN: &str = "  reproduce plan table1 table3\n  reproduce plan --data cifar --json";
+const ALL: &str =
+    "  reproduce all --preset quick\n  reproduce all --data cifar --weights weights --out results --resume";
+const PLAN: &str = "  reproduce plan table1 table3\n  reproduce plan table1 --data cifar --json";
 
 /// Examples of a table.
 fn of_table(table: Table) -> String {
     let name = table.name();
-    let (flag, arms) = match table {
-        Table::Scratch(_) => ("activations", "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\""),
-        Table::Tuning(_) => ("arms", "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\""),
+    let arms = "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\"";
+    let (flag, weights) = match table {
+        Table::Scratch(_) => ("activations", ""),
+        Table::Tuning(_) => ("arms", " --weights weights"),
     };
     format!(
-        "  reproduce {name}\n  reproduce {name} --data cifar --seeds 0,1,2 --epochs 20 --resume\n  \
+        "  reproduce {name}\n  reproduce {name} --data cifar{weights} --seeds 0,1,2 --epochs 20 --resume\n  \
          reproduce {name} --preset quick --{flag} {arms}"
     )
 }

@@ -48,7 +48,7 @@ pub struct Record {
     pub before_top1: f64,
     /// Elements that were trained.
     pub trained_parameters: usize,
-    /// A row for each layer and learnt parameter of its activations; see [`crate::reproduce::runs::inspect`].
+    /// A row for each layer and learned parameter of its activations; see [`crate::reproduce::runs::inspect`].
     pub parameters: Vec<Vec<String>>,
     /// A row for each layer of activations.
     pub units: Vec<Vec<String>>,

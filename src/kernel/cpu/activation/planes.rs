@@ -171,7 +171,7 @@ fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
 }
 
 /// The first `len` elements, and zero in the other lanes: past the end of a plane a derivative can be infinite, and
-/// then its product with a gradient of the output of zero is not zero.
+/// then its product with a `grad_output` of zero is not zero.
 #[inline(always)]
 pub(super) fn first<V: Lane>(register: V, len: usize) -> V {
     if len >= V::WIDTH {

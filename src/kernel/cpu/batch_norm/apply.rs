@@ -1,7 +1,7 @@
 //! The passes that write a tensor: one formula an element, with three coefficients a channel.
 
 use super::Scaling;
-use super::tiles::Visit;
+use super::tiles::Lines;
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
@@ -25,15 +25,15 @@ pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
     if layout.is_empty() {
         return;
     }
-    let line = match Visit::of(layout) {
-        Visit::Planes => layout.inner,
-        Visit::Rows { line } => line,
+    let line = match Lines::of(layout) {
+        Lines::Planes => layout.inner,
+        Lines::Rows { line } => line,
     };
     let pieces = pieces(out.len(), line);
     let parts = split_mut(out, &pieces);
     let parts = pieces.iter().zip(parts).map(|(piece, out)| (piece, inputs.map(|x| &x[piece.elements.clone()]), out));
-    match Visit::of(layout) {
-        Visit::Planes => tasks::for_each(
+    match Lines::of(layout) {
+        Lines::Planes => tasks::for_each(
             level,
             parts.map(|(piece, inputs, out)| Planes {
                 formula,
@@ -44,7 +44,7 @@ pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
                 out,
             }),
         ),
-        Visit::Rows { .. } => {
+        Lines::Rows { .. } => {
             let columns = coefficients.map(|values| expand(layout, line, values));
             let columns = columns.each_ref().map(|values| &values[..]);
             tasks::for_each(

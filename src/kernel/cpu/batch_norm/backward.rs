@@ -11,7 +11,7 @@
 
 use super::Scaling;
 use super::apply::{Pointwise, apply};
-use super::tiles::{Tile, Visit, partials_of, split_partials};
+use super::tiles::{Lines, Tile, partials_of, split_partials};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sums};
@@ -215,9 +215,9 @@ fn add_parameter_gradients<E: Element>(
 
 fn sums<E: Element>(level: Level, layout: ChannelsLayout, x: &[E], mean: &[f64], grad_output: &[E]) -> Vec<Sums> {
     let mean: Vec<E> = mean.iter().map(|&mean| E::of(mean)).collect();
-    match Visit::of(layout) {
-        Visit::Planes => sums_by_planes(level, layout, x, &mean, grad_output),
-        Visit::Rows { line } => sums_by_rows(level, layout, line, x, &mean, grad_output),
+    match Lines::of(layout) {
+        Lines::Planes => sums_by_planes(level, layout, x, &mean, grad_output),
+        Lines::Rows { line } => sums_by_rows(level, layout, line, x, &mean, grad_output),
     }
 }
 

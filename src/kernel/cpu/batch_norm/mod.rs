@@ -30,7 +30,7 @@ pub struct Scaling<'a, E> {
     pub mean: &'a [f64],
     /// `1 / sqrt(var + epsilon)`, with the variance that belongs to the mean.
     pub inv_std: &'a [f64],
-    /// The learnt scale.
+    /// The learned scale.
     pub gamma: &'a [E],
 }
 

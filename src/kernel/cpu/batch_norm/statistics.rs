@@ -4,7 +4,7 @@
 //! deviations from it. Blocks are merged in `f64` (Chan, Golub and LeVeque, 1983), in ascending order. Memory is read
 //! once, and a mean far from zero costs no digits of the variance.
 
-use super::tiles::{Tile, Visit, partials_of, split_partials};
+use super::tiles::{Lines, Tile, partials_of, split_partials};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sum, block_sums};
@@ -77,9 +77,9 @@ pub(crate) fn batch_statistics_at<E: Element>(level: Level, layout: ChannelsLayo
     assert_eq!(x.len(), layout.len());
     let mut channels = vec![Moments::default(); layout.channels];
     if !layout.is_empty() {
-        match Visit::of(layout) {
-            Visit::Planes => by_planes(level, layout, x, &mut channels),
-            Visit::Rows { line } => by_rows(level, layout, line, x, &mut channels),
+        match Lines::of(layout) {
+            Lines::Planes => by_planes(level, layout, x, &mut channels),
+            Lines::Rows { line } => by_rows(level, layout, line, x, &mut channels),
         }
     }
     Statistics {

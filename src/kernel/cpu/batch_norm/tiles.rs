@@ -1,4 +1,4 @@
-//! How a `[outer, channels, inner]` tensor is walked.
+//! How a `[outer, channels, inner]` tensor is cut into lines.
 //!
 //! Planes of [`SHORT`] elements or more are handled one by one, with the channel's values in a register. Shorter ones
 //! would leave the registers half empty; there a row of all channels is handled at once, elementwise, with the
@@ -18,9 +18,9 @@ const JOINED: usize = 256;
 /// Lines that a column adds up in the element type.
 const DEPTH: usize = 64;
 
-/// A walk over the tensor by lines.
+/// How the tensor is cut into lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Visit {
+pub(super) enum Lines {
     /// A line is a plane: one channel.
     Planes,
     /// A line is one row of all channels, or several: the channel of column `j` is `j / inner % channels`. The last
@@ -31,18 +31,18 @@ pub(super) enum Visit {
     },
 }
 
-impl Visit {
-    /// The walk for a tensor that has elements.
+impl Lines {
+    /// The lines of a tensor that has elements.
     pub fn of(layout: ChannelsLayout) -> Self {
         if layout.inner >= SHORT {
-            return Visit::Planes;
+            return Lines::Planes;
         }
         let row = layout.channels * layout.inner;
-        Visit::Rows { line: row * JOINED.div_ceil(row).min(layout.outer) }
+        Lines::Rows { line: row * JOINED.div_ceil(row).min(layout.outer) }
     }
 }
 
-/// Some lines of [`Visit::Rows`], cut to some channels.
+/// Some lines of [`Lines::Rows`], cut to some channels.
 #[derive(Clone, Debug)]
 pub(super) struct Tile {
     /// Where the lines lie in the tensor.

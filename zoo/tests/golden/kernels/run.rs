@@ -25,9 +25,10 @@ fn zeros<E: CpuElement>(len: usize) -> Vec<E> {
     vec![E::default(); len]
 }
 
-/// The gradient of the output of the output.
+/// The gradient of the output.
 pub fn grad_output<E: CpuElement>(case: &Case) -> Vec<E> {
-    tensor("gradient of the output", Kind::INPUT, case.batch() * case.output.elements())
+    // The name that the files were made with: the numbers are drawn from it.
+    tensor("cotangent", Kind::INPUT, case.batch() * case.output.elements())
 }
 
 /// The input.

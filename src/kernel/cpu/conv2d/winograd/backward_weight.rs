@@ -42,11 +42,11 @@ struct RoundSums<E>(Buffer<E>);
 #[derive(Debug, Default)]
 struct Taps<E>(Buffer<E>);
 
-/// The transformed input and gradient of the output of a block of tiles.
+/// The transformed input and `grad_output` of a block of tiles.
 #[derive(Debug, Default)]
 struct TileBlock<E>(Buffer<E>);
 
-/// The transformed input and gradient of the output of a round, and the sums of all tasks.
+/// The transformed input and `grad_output` of a round, and the sums of all tasks.
 #[derive(Debug, Default)]
 struct Memory<E> {
     inputs: Buffer<E>,
@@ -54,7 +54,7 @@ struct Memory<E> {
     sums: Buffer<E>,
 }
 
-/// `dw += ...`, for the input `x`, zero for `padding` pixels around it, and the gradient of the output of the output.
+/// `dw += ...`, for the input `x`, zero for `padding` pixels around it, and the gradient of the output.
 pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     batch: usize,
     x: Planes<'_, E>,
