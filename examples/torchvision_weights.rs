@@ -1,8 +1,8 @@
 //! Weights of torchvision in a typed network:
 //! `cargo run --release --example torchvision_weights -- resnet18.safetensors cat.jpg`.
 //!
-//! torchvision publishes Python pickles, which are not read here: docs/weights.md has a few lines of Python that convert
-//! them, and timm's `resnet18.tv_in1k` is the same weights as safetensors.
+//! torchvision publishes Python pickles, which are not read here: docs/weights.md has a few lines of Python that
+//! convert them, and timm's `resnet18.tv_in1k` is the same weights as safetensors.
 
 use std::error::Error;
 use std::path::Path;
