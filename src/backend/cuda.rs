@@ -14,12 +14,12 @@ use super::{Backend, ChannelsLayout, Fill, InputGradient, Scaling, Write};
 use crate::activation::Fused;
 use crate::dead_units;
 use crate::error::Error;
-use crate::kernel::cpu::columns::Columns;
-use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::cuda::{
     CudaElement, Gpu, View, ViewMut, activation, batch_norm, columns, conv2d, cross_entropy, dropout, elementwise,
     linear, multiply, pool2d, subsample, upsample, view,
 };
+use crate::kernel::shape::Columns;
+use crate::kernel::shape::Upsample;
 use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
 use crate::tape::{Track, id};
 

@@ -16,9 +16,9 @@ use dfdx::tensor::{Tensor, TensorFromVec};
 
 use crate::activation::Fused;
 use crate::error::Error;
-use crate::kernel::cpu::columns::Columns;
-use crate::kernel::cpu::upsample::Upsample;
 pub use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::shape::Columns;
+use crate::kernel::shape::Upsample;
 use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
 pub use crate::kernel::write::{InputGradient, Write};
 use crate::tape::Track;

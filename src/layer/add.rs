@@ -32,6 +32,20 @@ use crate::tape::{Flow, Place, Track};
 /// let images: Tensor<Rank4<2, 4, 8, 8>, f32, _> = dev.sample_normal();
 /// let sums: Tensor<Rank4<2, 4, 8, 8>, f32, _> = net.forward(images);
 /// ```
+///
+/// Five channels and four have no sum:
+///
+/// ```compile_fail,E0277
+/// use dfdx::prelude::*;
+/// use pvlu::prelude::*;
+///
+/// type Net = (nn::Branches<(nn::Conv2D<4, 5, 1>, nn::Identity)>, nn::Add);
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let net = dev.build_module::<Net, f32>();
+/// let images: Tensor<Rank4<2, 4, 8, 8>, f32, _> = dev.sample_normal();
+/// net.forward(images);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Add;
 

@@ -11,7 +11,7 @@ use super::layer_summary::{Extent, LayerKind};
 use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::kernel::cpu::columns::Columns;
+use crate::kernel::shape::Columns;
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Place, Track};
 

@@ -13,7 +13,7 @@
 /// The step that leads into a part is the name of its field, unless it is given as `field: Type = "step"`.
 ///
 /// In a [`summary`](crate::layer::summary()) the parts run one after the other. Where they do not, `, summarize = path`
-/// after the fields names a function that walks through them otherwise, with the parameters `path`, `input` and `show`
+/// after the fields names a function that goes through them otherwise, with the parameters `path`, `input` and `show`
 /// of [`Visit::summarize`](crate::layer::Visit::summarize) and the parts, `&[(&str, &dyn Visit<E, D>)]`.
 ///
 /// ```

@@ -250,7 +250,7 @@ impl std::fmt::Display for LayerKind {
             LayerKind::Dfdx { name } => write!(f, "{name} of dfdx"),
             LayerKind::Add => write!(f, "sum of the branches"),
             LayerKind::Multiply => write!(f, "product of the branches"),
-            LayerKind::Concat => write!(f, "channels of the branches"),
+            LayerKind::Concat => write!(f, "Concat"),
             LayerKind::Identity => write!(f, "Identity"),
             LayerKind::Upsample2D { factor } => write!(f, "Upsample2D, factor {factor}"),
             LayerKind::Subsample { stride } => write!(f, "SubsamplePad2D, stride {stride}"),

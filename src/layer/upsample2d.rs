@@ -10,15 +10,30 @@ use super::visit::nothing_to_visit;
 use crate::backend::Backend;
 use crate::dim::Enlarge;
 use crate::error::Error;
-use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::shape::MAX_KERNEL;
+use crate::kernel::shape::Upsample;
 use crate::tape::{Flow, Track};
 
 /// Repeats every row and every column `F` times: the nearest neighbor, as torch's `Upsample(scale_factor=F)` and Keras'
 /// `UpSampling2D(F)`.
 ///
 /// Shapes: `(B, C, H, W)` to `(B, C, F H, F W)`. Height and width are each `usize`, or, with `F = 2`, `Const` up to
-/// 128. `F` is 1 to 15; another does not compile.
+/// 128. `F` is 1 to 15; another does not compile. On CUDA the copies are exact where `F` is a power of two, else to the
+/// last digit.
+///
+/// Joined with a map of an odd side, which a pool has rounded down, it does not fit:
+///
+/// ```compile_fail,E0277
+/// use dfdx::prelude::*;
+/// use pvlu::prelude::*;
+///
+/// type Level = (nn::Branches<(nn::Identity, (nn::MaxPool2D<2, 2>, nn::Upsample2D<2>))>, nn::Concat<6>);
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let net = dev.build_module::<Level, f32>();
+/// let images: Tensor<Rank4<2, 3, 5, 5>, f32, _> = dev.sample_normal();
+/// net.forward(images);
+/// ```
 ///
 /// ```
 /// use dfdx::prelude::*;

@@ -1,6 +1,9 @@
 //! Usage: help, version, and arguments that are refused before anything is done.
 
+use std::process::Command;
+
 use crate::support::{Place, Ran};
+use crate::zoo::zoo;
 
 /// The program refused its arguments, and did nothing else.
 #[track_caller]
@@ -108,4 +111,48 @@ fn limits_that_leave_no_images_are_refused() {
         assert!(ran.stderr.contains("training and 1000 test images"), "{ran:?}");
         assert!(place.results().is_empty());
     }
+}
+
+#[test]
+fn completions_load_in_shells() {
+    let place = Place::new();
+    for (script, program) in [(place.run("completions bash"), "reproduce"), (zoo(&place, "completions bash"), "zoo")] {
+        let script = script.succeeded().stdout;
+        assert!(script.contains(&format!("complete -F _{program}")), "{script}");
+        for word in ["--threads", "--help"] {
+            assert!(script.contains(word), "{program}: {word}");
+        }
+        // Loaded, it must offer the commands that begin as the word at the cursor does.
+        let (word, whole) = if program == "zoo" { ("fi", "finetune") } else { ("mer", "merge") };
+        let ask =
+            format!("{script}\nCOMP_WORDS=({program} {word}); COMP_CWORD=1; _{program} {program} {word} {program}");
+        let ask = format!("{ask}; echo \"${{COMPREPLY[@]}}\"");
+        let Ok(output) = Command::new("bash").arg("-c").arg(ask).output() else {
+            println!("skipped: there is no bash");
+            continue;
+        };
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), whole, "{output:?}");
+    }
+    let script = zoo(&place, "completions zsh").succeeded().stdout;
+    assert!(script.starts_with("#compdef zoo"), "{script}");
+    std::fs::write(place.path("_zoo"), script).unwrap();
+    match Command::new("zsh").arg("-n").arg(place.path("_zoo")).output() {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(_) => println!("skipped: there is no zsh"),
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let place = Place::new();
+    zoo(&place, "man pages").succeeded();
+    place.run("man pages").succeeded();
+    let page = |name: &str| std::fs::read_to_string(place.path("pages").join(name)).unwrap();
+    assert!(page("zoo.1").contains("finetune") && !page("zoo.1").contains("completions"));
+    let eval = page("zoo-eval.1");
+    for words in [r"\fBzoo eval\fR", r"\fB\-\-limit\-test\fR", "Examples:"] {
+        assert!(eval.contains(words), "{words}: {eval}");
+    }
+    assert!(page("reproduce-table3.1").contains(r"\fBreproduce table3\fR"));
+    assert!(!place.path("pages/zoo-man.1").exists());
 }

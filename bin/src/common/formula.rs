@@ -24,6 +24,27 @@ pub fn help(examples: &str) -> String {
     format!("Examples:\n{examples}\n\n{HELP}")
 }
 
+/// The command lines below `Examples:` in a help, as words; a line that ends in a backslash goes on in the next.
+#[cfg(test)]
+pub fn lines_of_examples(help: &str) -> Vec<Vec<String>> {
+    let text = help.strip_prefix("Examples:\n").expect("examples come first");
+    let text = text.split("\n\n").next().unwrap_or_default().replace("\\\n", " ");
+    let words = |line: &str| {
+        // Whitespace parts words, except within quotes.
+        let (mut words, mut open) = (vec![String::new()], false);
+        for char in line.trim().chars() {
+            match char {
+                '"' => open = !open,
+                char if char.is_whitespace() && !open => words.push(String::new()),
+                char => words.last_mut().expect("there is a first one").push(char),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    };
+    text.lines().map(words).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::HELP;

@@ -409,3 +409,33 @@ fn not_negative(text: &str) -> Result<f64, String> {
         _ => Err("expected a number that is not negative".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::common::formula::lines_of_examples;
+
+    #[test]
+    fn every_command_has_examples_that_it_takes() {
+        for command in Zoo::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines = lines_of_examples(&help);
+            assert!(!lines.is_empty(), "{}", command.get_name());
+            for line in lines {
+                assert_eq!((line[0].as_str(), line[1].as_str()), ("zoo", command.get_name()));
+                Zoo::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+            }
+        }
+    }
+
+    #[test]
+    fn threads_and_device_may_stand_before_the_command_and_behind_it() {
+        let machine = |line: &str| Zoo::try_parse_from(line.split(' ')).unwrap().machine();
+        assert_eq!(machine("zoo --threads 2 eval --weights w --dataset folder --data d").0, Some(2));
+        assert_eq!(machine("zoo eval --weights w --dataset folder --data d --threads 3").0, Some(3));
+        assert_eq!(machine("zoo --threads 2 bench --model vgg16 --threads 3").0, Some(3));
+        assert_eq!(machine("zoo list --threads 2"), (None, Device::Cpu));
+    }
+}

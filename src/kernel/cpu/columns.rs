@@ -2,39 +2,12 @@
 
 use super::tasks::{TASK, each};
 use crate::kernel::Element;
+use crate::kernel::shape::Columns;
 use crate::kernel::write::Write;
 
-/// Columns `first` to `first + count` of a matrix of `rows` rows and `width` columns. Of images joined by channels a
-/// row is an image, and a tensor with `C` channels has `count = C H W`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Columns {
-    /// Rows.
-    pub rows: usize,
-    /// Columns of the whole matrix.
-    pub width: usize,
-    /// The first column of the part.
-    pub first: usize,
-    /// Columns of the part.
-    pub count: usize,
-}
-
-impl Columns {
-    /// Asserts the contract of the kernels.
-    pub(crate) fn check(self, part: usize, whole: usize) {
-        assert!(self.first + self.count <= self.width, "the columns lie in the matrix");
-        assert_eq!((part, whole), (self.rows * self.count, self.rows * self.width));
-    }
-
-    /// Where a row of the part lies in the matrix.
-    pub(crate) fn row(self, row: usize) -> std::ops::Range<usize> {
-        let start = row * self.width + self.first;
-        start..start + self.count
-    }
-
-    /// Rows in a task.
-    fn step(self) -> usize {
-        (TASK / self.width).max(1)
-    }
+/// Rows in a task.
+fn step(columns: Columns) -> usize {
+    (TASK / columns.width).max(1)
 }
 
 /// Writes `x` of `[rows, count]` over its columns of `y`, and leaves the others.
@@ -44,7 +17,7 @@ pub fn write_columns<E: Element>(columns: Columns, x: &[E], y: &mut [E]) {
         return;
     }
     let Columns { width, count, .. } = columns;
-    each(y.chunks_mut(columns.step() * width).zip(x.chunks(columns.step() * count)), |(y, x)| {
+    each(y.chunks_mut(step(columns) * width).zip(x.chunks(step(columns) * count)), |(y, x)| {
         for (row, x) in x.chunks_exact(count).enumerate() {
             y[columns.row(row)].copy_from_slice(x);
         }
@@ -58,7 +31,7 @@ pub fn read_columns<E: Element>(columns: Columns, y: &[E], x: &mut [E], write: W
         return;
     }
     let Columns { width, count, .. } = columns;
-    each(x.chunks_mut(columns.step() * count).zip(y.chunks(columns.step() * width)), |(x, y)| {
+    each(x.chunks_mut(step(columns) * count).zip(y.chunks(step(columns) * width)), |(x, y)| {
         for (row, x) in x.chunks_exact_mut(count).enumerate() {
             let y = &y[columns.row(row)];
             match write {

@@ -5,10 +5,12 @@ use std::path::Path;
 use super::optimizer::{self, Adam, Sgd};
 use super::tasks::TASK;
 use super::testing::{bits, random, same_everywhere, without_fma};
-use super::{activation, add, batch_norm, conv2d, cross_entropy, dropout, linear, pool2d, subsample};
+use super::{
+    activation, add, batch_norm, columns, conv2d, cross_entropy, dropout, linear, multiply, pool2d, subsample, upsample,
+};
 use crate::activation::*;
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape};
+use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample, Upsample};
 use crate::kernel::write::{InputGradient, Write};
 use crate::kernel::{Element, Formula, NUMERICS_VERSION};
 
@@ -302,13 +304,51 @@ fn elementwise<E: Element>() -> Vec<u64> {
     let mut all = bits(&y);
     dropout::apply(77, 0.25, &a, &mut y);
     all.extend(bits(&y));
-    let shape =
-        crate::kernel::shape::Subsample { batch: 2, in_channels: 2, out_channels: 4, height: 25, width: 10, stride: 2 };
+    let shape = Subsample { batch: 2, in_channels: 2, out_channels: 4, height: 25, width: 10, stride: 2 };
     let mut y = vec![E::zero(); shape.output_len()];
     subsample::forward(shape, &a, &mut y);
     let mut grad = b;
     subsample::backward(shape, &y, &mut grad, Write::Add);
     all.extend([bits(&y), bits(&grad)].concat());
+    all
+}
+
+/// Gates of planes and of single elements, over several tasks, with sums longer than a block.
+fn products<E: Element>() -> Vec<u64> {
+    let mut all = Vec::new();
+    for (gates, pixels) in [(50, 1200), (3, 7), (TASK + 5, 1)] {
+        let [x, g] = [1, 2].map(|seed| random::<E>(seed, gates * pixels));
+        let gate = random::<E>(3, gates);
+        let (mut y, mut grad_gate) = (g.clone(), gate.clone());
+        for write in [Write::Replace, Write::Add] {
+            multiply::multiply(pixels, &x, &gate, &mut y, write);
+            multiply::multiply_backward_gate(pixels, &x, &g, &mut grad_gate, write);
+            all.extend([bits(&y), bits(&grad_gate)].concat());
+        }
+    }
+    all
+}
+
+/// Two tensors joined by channels and taken apart, and an image enlarged.
+fn joined_and_enlarged<E: Element>() -> Vec<u64> {
+    let mut all = Vec::new();
+    let mut joined = random::<E>(1, 300 * 250);
+    for (first, count) in [(0, 100), (100, 150)] {
+        let columns = Columns { rows: 300, width: 250, first, count };
+        columns::write_columns(columns, &random::<E>(2, 300 * count), &mut joined);
+        let mut part = random::<E>(3, 300 * count);
+        columns::read_columns(columns, &joined, &mut part, Write::Add);
+        all.extend(bits(&part));
+    }
+    for factor in [2, 3] {
+        let shape = Upsample { planes: 40, height: 9, width: 31, factor };
+        let mut y = vec![E::zero(); shape.output_len()];
+        upsample::forward(shape, &random::<E>(4, shape.input_len()), &mut y);
+        let mut grad_x = random::<E>(5, shape.input_len());
+        upsample::backward(shape, &random::<E>(6, shape.output_len()), &mut grad_x, Write::Add);
+        all.extend([bits(&y), bits(&grad_x)].concat());
+    }
+    all.extend(bits(&joined));
     all
 }
 
@@ -374,6 +414,8 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
         ("optimizers", || optimizers::<E>(1000)),
         ("optimizers, two tasks", || optimizers::<E>(TASK + 1000)),
         ("elementwise", elementwise::<E>),
+        ("products", products::<E>),
+        ("joined and enlarged", joined_and_enlarged::<E>),
     ]
 }
 

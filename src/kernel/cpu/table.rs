@@ -5,14 +5,12 @@
 //! find the kernels compiled, once, here.
 
 use super::batch_norm::{self, Gradients, Scaling, Statistics};
-use super::columns::{self, Columns};
 use super::gemm::{self, Factor, Sizes};
 use super::optimizer::{self, Adam, Sgd};
-use super::upsample::{self, Upsample};
-use super::{add, conv2d, cross_entropy, dropout, linear, multiply, pool2d, subsample};
+use super::{add, columns, conv2d, cross_entropy, dropout, linear, multiply, pool2d, subsample, upsample};
 use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::shape::{ConvShape, MaxPadding, PoolShape, Subsample};
+use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample, Upsample};
 use crate::kernel::write::Write;
 
 type Unary<E, S> = fn(S, &[E], &mut [E]);

@@ -2,41 +2,12 @@
 
 use super::tasks::{TASK, each};
 use crate::kernel::Element;
+use crate::kernel::shape::Upsample;
 use crate::kernel::write::Write;
 
-/// Sizes of one application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Upsample {
-    /// Images times channels.
-    pub planes: usize,
-    /// Rows that come in.
-    pub height: usize,
-    /// Columns that come in.
-    pub width: usize,
-    /// How often each row and each column is repeated.
-    pub factor: usize,
-}
-
-impl Upsample {
-    /// Elements that come in.
-    pub fn input_len(self) -> usize {
-        self.planes * self.height * self.width
-    }
-
-    /// Elements that go out.
-    pub fn output_len(self) -> usize {
-        self.input_len() * self.factor * self.factor
-    }
-
-    /// Elements of a row of the input and of the rows of the output that repeat it.
-    fn rows(self) -> (usize, usize) {
-        (self.width, self.width * self.factor * self.factor)
-    }
-
-    /// Rows of the input in a task.
-    fn step(self) -> usize {
-        (TASK / self.rows().1).max(1)
-    }
+/// Rows of the input in a task.
+fn step(shape: Upsample) -> usize {
+    (TASK / shape.rows().1).max(1)
 }
 
 /// `y[n, c, i, j] = x[n, c, i / factor, j / factor]`, rounded down.
@@ -45,7 +16,7 @@ pub fn forward<E: Element>(shape: Upsample, x: &[E], y: &mut [E]) {
     if y.is_empty() {
         return;
     }
-    let ((from, to), step) = (shape.rows(), shape.step());
+    let ((from, to), step) = (shape.rows(), step(shape));
     each(y.chunks_mut(step * to).zip(x.chunks(step * from)), |(y, x)| {
         for (y, x) in y.chunks_exact_mut(to).zip(x.chunks_exact(from)) {
             let (first, others) = y.split_at_mut(from * shape.factor);
@@ -61,7 +32,7 @@ pub fn backward<E: Element>(shape: Upsample, grad_output: &[E], grad_x: &mut [E]
     if grad_output.is_empty() {
         return write.prepare(grad_x);
     }
-    let ((from, to), step) = (shape.rows(), shape.step());
+    let ((from, to), step) = (shape.rows(), step(shape));
     each(grad_x.chunks_mut(step * from).zip(grad_output.chunks(step * to)), |(grad_x, grad_output)| {
         for (grad_x, grad_output) in grad_x.chunks_exact_mut(from).zip(grad_output.chunks_exact(to)) {
             for (j, grad_x) in grad_x.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 use dfdx::tensor::CudaError;
 
 use super::{CudaElement, Gpu, View, ViewMut, elementwise};
-use crate::kernel::cpu::columns::Columns;
+use crate::kernel::shape::Columns;
 use crate::kernel::write::Write;
 
 /// Writes `x` of `[rows, count]` over its columns of `y`, and leaves the others.

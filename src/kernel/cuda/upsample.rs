@@ -5,8 +5,8 @@ use cudarc::driver::CudaSlice;
 use dfdx::tensor::CudaError;
 
 use super::{CudaElement, Gpu, View, ViewMut, elementwise, pool2d};
-use crate::kernel::cpu::upsample::Upsample;
 use crate::kernel::shape::PoolShape;
+use crate::kernel::shape::Upsample;
 use crate::kernel::write::Write;
 
 /// The pool that undoes it, and the elements of its window.

@@ -1,14 +1,18 @@
 //! Sizes of operations, the same on every device.
 
+mod columns;
 mod conv2d;
 mod pool2d;
 mod subsample;
+mod upsample;
 
+pub use columns::Columns;
 pub use conv2d::ConvShape;
 pub use pool2d::{MAX_KERNEL, MaxPadding, PoolShape};
 pub use subsample::Subsample;
+pub use upsample::Upsample;
 
-pub(crate) use pool2d::Columns;
+pub(crate) use pool2d::TapColumns;
 
 /// The variance that is averaged over the batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,13 +79,13 @@ impl PoolShape {
 
     /// For each column of the window, the output columns at which it does not lie on padding, and the column of the
     /// image under it at the first of them.
-    pub(crate) fn columns(self) -> Vec<Columns> {
+    pub(crate) fn columns(self) -> Vec<TapColumns> {
         let width = self.out_width();
         (0..self.kernel)
             .map(|tap| {
                 let end = (self.in_width + self.padding).saturating_sub(tap).div_ceil(self.stride).min(width);
                 let start = self.padding.saturating_sub(tap).div_ceil(self.stride).min(end);
-                Columns { out: start..end, first: (start * self.stride + tap).saturating_sub(self.padding) }
+                TapColumns { out: start..end, first: (start * self.stride + tap).saturating_sub(self.padding) }
             })
             .collect()
     }
@@ -93,7 +93,7 @@ impl PoolShape {
 
 /// The output columns at which one column of the window lies on the image.
 #[derive(Clone, Debug)]
-pub(crate) struct Columns {
+pub(crate) struct TapColumns {
     /// The output columns.
     pub(crate) out: Range<usize>,
     /// The column of the image under the first of them.

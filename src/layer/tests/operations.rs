@@ -155,7 +155,7 @@ layer  kind                                output  parameters
 0.1.0  MaxPool2D 2x2, stride 2, padding 0   1x3x2
 0.1.1  Conv2D 1x1, stride 1, padding 0      3x3x2           6
 0.1.2  Upsample2D, factor 2                 3x6x4
-1      channels of the branches             4x6x4
+1      Concat                               4x6x4
 2      relu                                 4x6x4
 parameters: 6 trained, 0 frozen; running statistics: 0; multiply-adds: 18
 ";

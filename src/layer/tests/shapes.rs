@@ -4,11 +4,11 @@ use super::*;
 use crate::activation::{LeakyRelu, Pvlu};
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Linear};
 
-/// What a visit shows: roles and what is trained.
+/// What a visit shows: kinds and what is trained.
 #[derive(Default)]
-struct Roles(BTreeMap<String, (ParamKind, bool, Vec<usize>)>);
+struct Kinds(BTreeMap<String, (ParamKind, bool, Vec<usize>)>);
 
-impl Visitor<f64, Cpu> for Roles {
+impl Visitor<f64, Cpu> for Kinds {
     fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {
         let shape = tensor.dims();
         assert!(self.0.insert(slot.path.to_owned(), (slot.kind, slot.trained, shape)).is_none(), "{}", slot.path);
@@ -17,10 +17,10 @@ impl Visitor<f64, Cpu> for Roles {
 }
 
 #[test]
-fn a_walk_names_every_tensor_and_what_it_is() {
+fn a_visit_names_every_tensor_and_what_it_is() {
     let net = shaken::<((Conv2D<1, 2, 3>, BatchNorm2D<2>), Act<Pvlu, 2>, Act<LeakyRelu, 2>, Linear<2, 3>)>(1);
-    let mut roles = Roles::default();
-    net.visit(&mut Path::root(), &mut roles).unwrap();
+    let mut kinds = Kinds::default();
+    net.visit(&mut Path::root(), &mut kinds).unwrap();
     let expected: BTreeMap<String, (ParamKind, bool, Vec<usize>)> = [
         ("0.0.weight", ParamKind::Weight, true, vec![2, 1, 3, 3]),
         ("0.0.bias", ParamKind::Bias, true, vec![2]),
@@ -37,7 +37,7 @@ fn a_walk_names_every_tensor_and_what_it_is() {
     .into_iter()
     .map(|(path, kind, trained, shape)| (path.to_owned(), (kind, trained, shape)))
     .collect();
-    assert_eq!(roles.0, expected);
+    assert_eq!(kinds.0, expected);
     assert!(ParamKind::Weight.decays());
     for kind in [ParamKind::Bias, ParamKind::Scale, ParamKind::Shift, ParamKind::Activation, ParamKind::Hyperparameter]
     {
@@ -46,7 +46,7 @@ fn a_walk_names_every_tensor_and_what_it_is() {
 }
 
 #[test]
-fn an_error_of_a_walker_ends_the_walk() {
+fn an_error_of_a_visitor_ends_the_visit() {
     struct Stop(usize);
     impl Visitor<f64, Cpu> for Stop {
         fn tensor(&mut self, slot: NamedTensor<'_>, _: &dyn AnyTensor<f64, Cpu>) -> Result<(), Error> {

@@ -106,7 +106,7 @@ fn the_tape_of_dfdx_gives_the_same_gradients() {
 }
 
 #[test]
-fn its_parts_have_names_in_walks_in_outlines_and_in_dfdx() {
+fn its_parts_have_names_in_visits_in_summaries_and_in_dfdx() {
     let mut net = shaken::<Net<Pvlu>>(9);
     let paths = paths(&net);
     let expected = [

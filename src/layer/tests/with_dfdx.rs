@@ -33,7 +33,7 @@ fn modules_of_dfdx_compute_and_pass_gradients_in_a_tuple_with_these() {
 }
 
 #[test]
-fn they_have_no_tensors_and_a_line_in_the_outline() {
+fn they_have_no_tensors_and_a_line_in_the_summary() {
     let net = shaken::<Net>(3);
     assert_eq!(net.num_trainable_params(), 57 + 2 * (12 + 6) + 16);
     let summary = summary(&net, Extent::image(2, 4, 3)).unwrap();

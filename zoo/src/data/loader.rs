@@ -4,6 +4,7 @@
 //! workers.
 
 mod ahead;
+mod batch;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -17,6 +18,7 @@ use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalizat
 use crate::image::{Channels, Image, Preprocessing};
 
 pub use ahead::{Epoch, on_thread_start};
+pub use batch::Batch;
 
 /// How a [`Loader`] makes batches.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,29 +61,6 @@ impl LoaderConfig {
     pub fn evaluation(batch_size: usize, preprocessing: impl Into<Preprocessing>) -> Self {
         let preprocessing = preprocessing.into();
         Self { batch_size, shuffle: None, augmentation: None, filter: None, preprocessing, workers: 1, in_flight: 3 }
-    }
-}
-
-/// Some images, ready for a network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// `[n, channels, height, width]`, normalized.
-    pub images: Vec<f32>,
-    /// `n` labels.
-    pub labels: Vec<usize>,
-}
-
-impl Batch {
-    /// Number of images.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is no image; never for a batch of a [`Loader`].
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
     }
 }
 

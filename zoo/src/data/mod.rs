@@ -32,9 +32,8 @@
 //! # Ok::<(), pvlu_zoo::data::DataError>(())
 //! ```
 
-use std::path::PathBuf;
-
 mod cifar;
+mod dataset;
 mod error;
 mod filter;
 mod folder;
@@ -42,46 +41,19 @@ pub mod labels;
 mod loader;
 mod procedural;
 mod rng;
+mod sizes;
 mod split;
 mod transform;
 
 pub use cifar::MAX_RECORDS;
+pub use dataset::Dataset;
 pub use error::DataError;
 pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
 pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, on_thread_start};
+pub use sizes::{CHANNELS, IMAGE_LEN, PLANE, SHAPE, SIDE};
 pub use split::Split;
 pub use transform::{Augmentation, Normalization};
-
-/// Height and width of an image, in pixels.
-pub const SIDE: usize = 32;
-/// Color planes of an image: red, green, blue.
-pub const CHANNELS: usize = 3;
-/// Values of a plane.
-pub const PLANE: usize = SIDE * SIDE;
-/// Channels, rows and columns of the images of CIFAR, of the built-in set and of folders.
-pub const SHAPE: [usize; 3] = [CHANNELS, SIDE, SIDE];
-/// Values, hence bytes, of an image of that shape.
-pub const IMAGE_LEN: usize = CHANNELS * PLANE;
-
-/// A training and a test set over the same classes.
-#[derive(Clone, Debug)]
-pub struct Dataset {
-    /// `cifar10`, `cifar100`, `procedural` or `folder`.
-    pub name: &'static str,
-    /// Number of classes; every label is below it.
-    pub classes: usize,
-    /// Images to learn from.
-    pub train: Split,
-    /// Images to measure with.
-    pub test: Split,
-    /// What a person should know before quoting a result, e.g. that the set is not the official one. One line each.
-    pub warnings: Vec<String>,
-    /// Names of the class folders, in label order; empty for the other sets, whose names are known.
-    pub class_names: Vec<String>,
-    /// The files that were read.
-    pub files: Vec<PathBuf>,
-}
 
 impl Dataset {
     /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set, that of the

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_the_outline() {
+    fn the_order_is_that_of_the_summary() {
         for name in ["cifar_resnet20", "resnet50v2", "resnet50_v1_5", "vgg16"] {
             let entry = crate::registry::find(name).unwrap();
             let image = if entry.sides().of_heads().contains(&32) { Some((32, 32)) } else { None };

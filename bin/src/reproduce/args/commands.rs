@@ -23,7 +23,7 @@ const ALL: &str =
 const PLAN: &str = "  reproduce plan table1 table3\n  reproduce plan table1 --data cifar --json";
 
 /// Examples of a table.
-fn of_table(table: Table) -> String {
+fn examples_of(table: Table) -> String {
     let name = table.name();
     let arms = "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\"";
     let (flag, weights) = match table {
@@ -119,7 +119,7 @@ impl Subcommand for TableCommand {
             };
             let unused = table.unused_options();
             let own = own.mut_args(|arg| if unused.contains(&arg.get_id().as_str()) { arg.hide(true) } else { arg });
-            let text = of_table(*table);
+            let text = examples_of(*table);
             command.subcommand(own.about(table.about()).after_help(examples(&text)).after_long_help(help(&text)))
         })
     }
@@ -162,5 +162,39 @@ impl Subcommand for FigureCommand {
 
     fn has_subcommand(name: &str) -> bool {
         Figure::numbered().any(|(_, numbered)| numbered.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::common::formula::lines_of_examples;
+
+    #[test]
+    fn every_command_has_examples_that_it_takes() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in lines_of_examples(&help) {
+                assert_eq!((line[0].as_str(), line[1].as_str()), ("reproduce", command.get_name()));
+                Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_offers_no_option_that_changes_nothing_of_it() {
+        for table in paper::ALL {
+            let command = Cli::command();
+            let command = command.find_subcommand(table.name()).unwrap();
+            for option in ["shift", "cutout", "filter_sigma", "filter_radius"] {
+                let hidden = command.get_arguments().find(|arg| arg.get_id() == option).map(clap::Arg::is_hide_set);
+                let unused = table.unused_options().contains(&option);
+                assert!(hidden.is_none_or(|hidden| hidden == unused), "{} {option}", table.name());
+            }
+        }
+        assert_eq!(paper::find("table1").unwrap().unused_options().len(), 4);
+        assert!(!paper::find("table4").unwrap().unused_options().contains(&"filter_sigma"));
     }
 }

@@ -58,7 +58,8 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         scene.line(vec![(zero, panel.top), (zero, panel.top + panel.height)], Stroke::solid(INK, 1.5));
     }
     for side in [Side::Below, Side::Above] {
-        if extents.iter().any(|extent| Side::of(*extent, range) == Some(side)) {
+        let broken = entries().any(|(_, entry)| entry.beyond(range) == Some(side));
+        if broken || Side::of((0.0, 0.0), range) == Some(side) {
             side.mark_break(&mut scene, &panel);
         }
     }
@@ -136,14 +137,15 @@ impl Entry {
         Some((values().reduce(f64::min)?, values().reduce(f64::max)?))
     }
 
-    /// The end of the axis beyond which all of it lies; `None` if some of it is to be seen.
+    /// The end of the axis beyond which its mean lies, or without a mean all of it; `None` if that is to be seen.
     fn beyond(&self, range: Range) -> Option<Side> {
-        Side::of(self.extent()?, range)
+        Side::of(self.mean.map(|mean| (mean, mean)).or_else(|| self.extent())?, range)
     }
 
     fn draw(&self, scene: &mut Scene, panel: &Panel<'_>, arm: &str, y: f64) {
         let look = look::arm(arm);
         let at = |value| (panel.at(value, 0.0).0, y);
+        let seen = |value: &f64| Side::of((*value, *value), panel.x.range).is_none();
         let base = y + TEXT * 0.36;
         let label = font::fit(look::arm_label(arm), TEXT, ARM - 12.0);
         scene.text((panel.left - 8.0, base), &label, TEXT, Anchor::End, INK);
@@ -155,12 +157,13 @@ impl Entry {
         if let Some((low, high)) = self.interval {
             let stroke = Stroke::solid(look.color, 2.0);
             scene.line(vec![at(low), at(high)], stroke);
-            for (x, y) in [at(low), at(high)] {
+            // A bar that the axis cuts has no end there.
+            for (x, y) in [low, high].into_iter().filter(seen).map(at) {
                 scene.line(vec![(x, y - 5.0), (x, y + 5.0)], stroke);
             }
         }
-        for seed in &self.seeds {
-            let (x, y) = at(*seed);
+        for seed in self.seeds.iter().copied().filter(seen) {
+            let (x, y) = at(seed);
             look.seed_mark(scene, (x, y + 8.5));
         }
         if let Some(mean) = self.mean {
@@ -237,6 +240,7 @@ fn shade(scene: &mut Scene, panel: &Panel<'_>, models: &[(String, Arms<'_>)]) {
 
 #[cfg(test)]
 mod tests {
+    use super::{Entry, Range, Side};
     use crate::reproduce::figure::tests::{figure, folder, texts};
     use crate::reproduce::figure::{Drawing, sample};
 
@@ -264,6 +268,10 @@ mod tests {
         assert!(!says_so(&near) && says_so(&far), "{far:?}");
         assert!(far.contains(&"-30.00".to_owned()) && far.contains(&"0.5".to_owned()), "{far:?}");
         assert!(!far.contains(&"-20".to_owned()) && !far.contains(&"-30".to_owned()), "{far:?}");
+        // One whose mean is off the axis has an arrow, however far its interval reaches back into it.
+        let wide = Entry { mean: Some(-20.0), interval: Some((-40.0, 1.0)), seeds: vec![-0.5, -39.0] };
+        let range = Range { low: -1.0, high: 2.0 };
+        assert!(wide.beyond(range) == Some(Side::Below) && Entry { mean: Some(0.0), ..wide }.beyond(range).is_none());
         // All but ReLU are far from it, and near to each other.
         let folder = folder();
         sample::file(

@@ -10,7 +10,8 @@ use crate::kernel::write::InputGradient;
 
 const EPSILON: f64 = 1e-3;
 
-/// Every walk: planes and rows, joined or cut, whole and broken lines, planes over several tasks, one of everything.
+/// Every way through a tensor: planes and rows, joined or cut, whole and broken lines, planes over several tasks, one
+/// of everything.
 const SHAPES: [(usize, usize, usize); 16] = [
     (1, 1, 1),
     (2, 1, 1),

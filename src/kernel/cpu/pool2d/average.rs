@@ -4,7 +4,7 @@ use super::phases::{Phases, band_rows, bands};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, TASK};
-use crate::kernel::shape::{Columns, PoolShape};
+use crate::kernel::shape::{PoolShape, TapColumns};
 use crate::kernel::write::Write;
 
 /// `y[n, c, i, j] = sum x[n, c, stride i + k - padding, stride j + l - padding] / divisor` over `0 <= k, l < kernel`.
@@ -133,7 +133,7 @@ impl<E: Element> Kernel for Forward<'_, E> {
 
 struct Backward<'a, E> {
     shape: PoolShape,
-    columns: &'a [Columns],
+    columns: &'a [TapColumns],
     divisors: &'a Divisors<E>,
     grad_output: &'a [E],
     grad_x: &'a mut [E],
@@ -158,7 +158,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
                 for k in 0..shape.kernel {
                     let Some(under) = shape.row_under(row, k) else { continue };
                     let grad_x = &mut grad_x[under * shape.in_width..][..shape.in_width];
-                    for Columns { out, first } in self.columns {
+                    for TapColumns { out, first } in self.columns {
                         if !out.is_empty() {
                             spread(&mut grad_x[*first..], shape.stride, &shares[out.clone()]);
                         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rayon::Yield;
 
-use super::Batch;
+use super::batch::Batch;
 
 /// What a thread that prepares batches does first.
 static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();

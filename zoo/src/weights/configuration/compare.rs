@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Difference;
+use super::difference::Difference;
 use super::graph::{Graph, Kind, Node, Value};
 
 /// Every difference between what a network computes and what a file says, layer by layer in the order of the network.

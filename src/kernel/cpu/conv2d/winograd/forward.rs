@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use super::Problem;
+use super::problem::Problem;
 use super::scheme::Scheme;
 use super::tiles::Tiling;
 use super::transform::{Input, Output, TransformFilter, TransformTiles, transform};

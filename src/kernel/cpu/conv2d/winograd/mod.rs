@@ -6,34 +6,19 @@
 
 mod backward_weight;
 mod forward;
+mod problem;
 mod scheme;
 #[cfg(test)]
 mod tests;
 mod tiles;
 mod transform;
 
+use self::problem::Problem;
 use self::scheme::{F2, F4};
 use self::transform::{Filter, Planes};
 use super::forward::Start;
 use crate::kernel::element::Element;
 use crate::kernel::shape::ConvShape;
-
-/// A convolution of stride one with a filter of 3x3.
-#[derive(Clone, Copy, Debug)]
-struct Problem<'a, E> {
-    batch: usize,
-    x: Planes<'a, E>,
-    /// Rings of zeros around the input.
-    padding: usize,
-    filter: Filter<'a, E>,
-}
-
-impl<E> Problem<'_, E> {
-    /// Height and width of the output.
-    fn output(&self) -> (usize, usize) {
-        (self.x.height + 2 * self.padding - 2, self.x.width + 2 * self.padding - 2)
-    }
-}
 
 /// Output pixels along a side of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

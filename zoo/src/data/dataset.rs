@@ -1,0 +1,24 @@
+//! A set of images, divided.
+
+use std::path::PathBuf;
+
+use super::split::Split;
+
+/// A training and a test set over the same classes.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// `cifar10`, `cifar100`, `procedural` or `folder`.
+    pub name: &'static str,
+    /// Number of classes; every label is below it.
+    pub classes: usize,
+    /// Images to learn from.
+    pub train: Split,
+    /// Images to measure with.
+    pub test: Split,
+    /// What a person should know before quoting a result, e.g. that the set is not the official one. One line each.
+    pub warnings: Vec<String>,
+    /// Names of the class folders, in label order; empty for the other sets, whose names are known.
+    pub class_names: Vec<String>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+}
