@@ -8,7 +8,7 @@ import pathlib
 
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE.parent / "docs/results"
-# In the order of Figure::ALL in bin/src/figure/mod.rs; after it the page of a CSV file and that of a JSON file.
+# In the order of Figure::ALL in bin/src/reproduce/figure.rs; after it the page of a CSV file and that of a JSON file.
 INPUTS = ["figure1.csv", "table1_epochs.csv", "table2_epochs.csv", "figure4.csv"]
 INPUTS += [f"table{n}{part}.csv" for part in ("", "_parameters", "_units") for n in range(1, 7)]
 

@@ -29,7 +29,7 @@ const PIXELS: usize = 1024;
 /// Bytes of the sums of all weights that leave the second cache level to the planes.
 const SUMS: usize = 512 << 10;
 /// Pairs of channels from which on minimal filtering, where it pays at all, is as fast or faster. Measured as in
-/// `direct/mod.rs`, this way and filtered, in milliseconds: 8 to 16 channels at 32x32 1.1 and 1.8 (AVX2: 1.7 and 1.5),
+/// `direct.rs`, this way and filtered, in milliseconds: 8 to 16 channels at 32x32 1.1 and 1.8 (AVX2: 1.7 and 1.5),
 /// 16 to 16 there 2.0 and 2.0 (3.2 and 2.2), 16 to 32 there 4.0 and 2.5 (6.4 and 3.6), 16 to 16 at 16x16 0.71 and 0.50
 /// (1.1 and 0.52).
 const FILTERED: usize = 256;

@@ -22,7 +22,7 @@ pub enum LabelSet {
 
 /// A WordNet id and a name in each line.
 static IMAGENET: LazyLock<[Vec<&'static str>; 2]> = LazyLock::new(|| {
-    let (ids, names) = include_str!("imagenet.txt").lines().filter_map(|line| line.split_once(' ')).unzip();
+    let (ids, names) = include_str!("labels/imagenet.txt").lines().filter_map(|line| line.split_once(' ')).unzip();
     [ids, names]
 });
 
