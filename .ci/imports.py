@@ -16,9 +16,8 @@ from pathlib import Path
 
 USE = r"(?m)^\s*(pub(?:\([a-z]+\))?\s+)?use\s+([^;]+);"
 
-# Circles that there may be: registers and their element, activations and what describes them, backend and tape; folders
-# and the list of their files.
-ACCEPTED = {"src": 3, "zoo/src": 1}
+# Circles that there may be: registers and the element type that they hold, each an associated type of the other.
+ACCEPTED = {"src": 1}
 
 # Floors of the programs: what may import only what stands before it.
 FLOORS = {"bin/src": ["common", "zoo", "reproduce"]}

@@ -92,11 +92,11 @@ fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
     let (x2, weight2) = (x.clone(), weight.clone());
     vec![
         Case::new(format!("{name} forward"), n * i * o, move || {
-            linear::forward(n, i, o, &x, &weight, None, &mut y);
+            linear::forward([n, i, o], &x, &weight, None, &mut y);
         }),
         Case::new(format!("{name} backward"), 2 * n * i * o, move || {
-            linear::backward_input(n, i, o, &weight2, &grad_output, &mut grad_x, Write::Replace);
-            linear::backward_weight(n, i, o, &x2, &grad_output, &mut grad_weight);
+            linear::backward_input([n, i, o], &weight2, &grad_output, &mut grad_x, Write::Replace);
+            linear::backward_weight([n, i, o], &x2, &grad_output, &mut grad_weight);
         }),
     ]
 }

@@ -7,7 +7,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use pvlu::kernel::cpu::batch_norm::{Gradients, Scaling, backward, backward_running, batch_statistics, normalize};
 use pvlu::kernel::cpu::optimizer::{Adam, Sgd};
-use pvlu::kernel::cpu::{add, cross_entropy, dropout, optimizer, pool2d};
+use pvlu::kernel::cpu::{cross_entropy, dropout, elementwise, optimizer, pool2d};
 use pvlu::kernel::layout::ChannelsLayout;
 use pvlu::kernel::shape::{MaxPadding, PoolShape};
 use pvlu::kernel::write::{InputGradient, Write};
@@ -17,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// The large tensors.
+/// Elements of the large tensors.
 const N: usize = 10_000_000;
 
 fn data(n: usize) -> Vec<f32> {
@@ -28,7 +28,7 @@ fn bytes(floats: usize) -> BytesCount {
     BytesCount::new(4 * floats)
 }
 
-/// The yardstick.
+/// The yardstick: a copy of as many elements.
 #[divan::bench(args = [2_097_152, N])]
 fn copy(bencher: Bencher, n: usize) {
     let (x, mut y) = (data(n), vec![0.0_f32; n]);
@@ -110,10 +110,10 @@ const WINDOWS: [(usize, usize, usize); 3] = [(2, 2, 0), (3, 2, 1), (3, 1, 1)];
 fn max_pool_forward(bencher: Bencher, (kernel, stride, padding): (usize, usize, usize)) {
     let shape = pool(kernel, stride, padding);
     let x = data(shape.input_len());
-    let (mut y, mut argmax) = (vec![0.0; shape.output_len()], vec![0; shape.output_len()]);
-    bencher.counter(BytesCount::new(4 * x.len() + 5 * y.len())).bench_local(|| {
-        pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, Some(&mut argmax));
-    });
+    let mut y = vec![0.0; shape.output_len()];
+    bencher
+        .counter(BytesCount::new(4 * x.len() + 5 * y.len()))
+        .bench_local(|| pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, true));
 }
 
 #[divan::bench(args = WINDOWS)]
@@ -122,7 +122,7 @@ fn max_pool_forward_without_marks(bencher: Bencher, (kernel, stride, padding): (
     let x = data(shape.input_len());
     let mut y = vec![0.0; shape.output_len()];
     bencher.counter(bytes(x.len() + y.len())).bench_local(|| {
-        pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, None);
+        pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, false);
     });
 }
 
@@ -130,8 +130,9 @@ fn max_pool_forward_without_marks(bencher: Bencher, (kernel, stride, padding): (
 fn max_pool_backward(bencher: Bencher, (kernel, stride, padding): (usize, usize, usize)) {
     let shape = pool(kernel, stride, padding);
     let x = data(shape.input_len());
-    let (mut y, mut argmax) = (vec![0.0; shape.output_len()], vec![0; shape.output_len()]);
-    pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, Some(&mut argmax));
+    let mut y = vec![0.0; shape.output_len()];
+    let argmax =
+        pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, true).expect("positions were asked for");
     let mut grad_x = vec![0.0; x.len()];
     bencher.counter(BytesCount::new(4 * x.len() + 5 * y.len())).bench_local(|| {
         pool2d::max_pool_backward(shape, &argmax, &y, &mut grad_x, Write::Replace);
@@ -159,13 +160,13 @@ fn average_pool_backward(bencher: Bencher, (kernel, stride, padding): (usize, us
 #[divan::bench]
 fn dropout_forward(bencher: Bencher) {
     let (x, mut y) = (data(N), vec![0.0; N]);
-    bencher.counter(bytes(2 * N)).bench_local(|| dropout::apply(7, 0.5, &x, &mut y));
+    bencher.counter(bytes(2 * N)).bench_local(|| dropout::apply(7, 0.5, &x, &mut y, Write::Replace));
 }
 
 #[divan::bench]
 fn dropout_backward(bencher: Bencher) {
     let (x, mut y) = (data(N), vec![0.0; N]);
-    bencher.counter(bytes(3 * N)).bench_local(|| dropout::apply_accumulate(7, 0.5, &x, &mut y));
+    bencher.counter(bytes(3 * N)).bench_local(|| dropout::apply(7, 0.5, &x, &mut y, Write::Add));
 }
 
 #[divan::bench]
@@ -190,7 +191,7 @@ fn sgd(bencher: Bencher) {
 #[divan::bench]
 fn add_assign(bencher: Bencher) {
     let (x, mut y) = (data(N), data(N));
-    bencher.counter(bytes(3 * N)).bench_local(|| add::add_assign(&mut y, &x));
+    bencher.counter(bytes(3 * N)).bench_local(|| elementwise::add_assign(&mut y, &x));
 }
 
 #[divan::bench(args = [(256, 1000), (1024, 10)])]

@@ -1,4 +1,5 @@
-//! What the target `checkpoint` does with its input. `cargo test` does the same with the files in `corpus/checkpoint`.
+//! The test that the fuzz target `checkpoint` makes of its input. `cargo test` makes the same of the files in
+//! `corpus/checkpoint`.
 
 // Each program that includes this uses a part of it.
 #![allow(dead_code)]
@@ -46,8 +47,8 @@ fn with_its_checksum(bytes: &[u8]) {
     }
 }
 
-/// Whatever the bytes are, nothing panics, no more memory is taken than they justify, the network is as it was after an
-/// error, and what was restored is a moment of a training.
+/// For any bytes, nothing panics, no more memory is taken than they justify, the network is as it was after an error,
+/// and what was restored is a moment of a training.
 pub fn restore(bytes: &[u8]) -> Result<(), String> {
     let mut model: Network = Classifier::cifar(Cpu::seed_from_u64(1).build_module::<Net, f32>());
     let before = Snapshot::of(&model).expect("the CPU has no errors");
@@ -69,7 +70,7 @@ pub fn restore(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The file with the checksum that the message found, in the place of the one that it says.
+/// The file with the checksum that the message found, instead of the one that the file holds.
 fn seal(bytes: &[u8], message: &str) -> Option<Vec<u8>> {
     const KEY: &[u8] = br#"\"crc32\":"#;
     let right = u32::from_str_radix(message.rsplit(' ').next()?, 16).ok()?.to_string();

@@ -1,5 +1,5 @@
-//! What the fuzz target of formulas does with its inputs: a text as it stands in a file or on a command line. `cargo
-//! test` does the same with the files in `corpus/formula`.
+//! The test that the fuzz target of formulas makes of its input: a text as it stands in a file or on a command line.
+//! `cargo test` makes the same of the files in `corpus/formula`.
 
 use pvlu::activation::WrittenError;
 use pvlu::activation::written::{MAX_CHARS, Written, is_formula, parse_settings, split_list};

@@ -1,4 +1,4 @@
-//! What a fuzz target does with its input. `cargo test` does the same with the files in `corpus/`.
+//! The tests that the fuzz targets make of their inputs. `cargo test` makes the same of the files in `corpus/`.
 
 // Each program that includes this uses a part of it.
 #![allow(dead_code)]
@@ -32,7 +32,7 @@ pub fn described(len: usize) -> usize {
 /// to).
 const SET_ASIDE: usize = 192 << 20;
 
-/// Opens `bytes`, checks and reads every tensor. Whatever they are, nothing panics, no message breaks its line or is
+/// Opens `bytes`, checks and reads every tensor. For any bytes, nothing panics, no message breaks its line or is
 /// endless, no more memory is taken than `bytes` justify, and what the check found readable is.
 pub fn read(bytes: &[u8]) {
     let len = bytes.len();
@@ -90,7 +90,7 @@ fn decoded(bytes: &[u8]) -> usize {
     (1 << 20) + 64 * (PIXELS + bytes.len()) + partition
 }
 
-/// Decodes `bytes`. Whatever they are, nothing panics, no message breaks its line or is endless, and no more memory is
+/// Decodes `bytes`. For any bytes, nothing panics, no message breaks its line or is endless, and no more memory is
 /// taken than is stated.
 pub fn image(bytes: &[u8]) {
     let (image, memory) = measured(|| Image::decode_within("input", bytes, PIXELS));
@@ -147,15 +147,15 @@ pub fn metadata(input: &[u8]) {
     }
 }
 
-/// Bytes beyond those that there were before.
+/// Memory in bytes beyond those that there were before.
 pub struct Memory {
-    /// At the worst moment.
+    /// Bytes at the worst moment.
     pub peak: usize,
-    /// At the end, for the result.
+    /// Bytes that stay at the end, for the result.
     pub kept: usize,
 }
 
-/// What `work` takes of memory. Nothing else may run meanwhile.
+/// Runs `work`, and returns its result and the memory that it took. Nothing else may run meanwhile.
 pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Memory) {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();

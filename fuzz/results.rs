@@ -1,6 +1,6 @@
-//! What the fuzz targets of result files do with their inputs: records of runs, as `merge` reads them, and the CSV and
-//! JSON files of tables, as `report` and figures do. `cargo test` does the same with the files in `corpus/record` and
-//! `corpus/report`.
+//! The tests that the fuzz targets of result files make of their inputs: records of runs, as `merge` reads them, and
+//! the CSV and JSON files of tables, as `report` and figures read them. `cargo test` makes the same of the files in
+//! `corpus/record` and `corpus/report`.
 
 // Each program that includes this uses a part of it.
 #![allow(dead_code)]
@@ -44,7 +44,7 @@ fn parsed(bytes: &[u8]) {
         Err(message) => return assert_readable(&message),
     };
     let out = Path::new("out");
-    let table = record.config.get("table").to_owned();
+    let table = record.config.table.clone();
     // What was accepted can be written, nowhere else than in the folder, and the table is read again.
     let (made, memory) = measured(|| results::make(&table, &[record.clone(), record.clone()], out).unwrap());
     assert!(memory.peak <= justified(2 * bytes.len()), "{} bytes for a table of {}", memory.peak, bytes.len());

@@ -1,5 +1,5 @@
-//! What the target `data` does with its input: it writes the files that the input describes, and opens their folder as
-//! each kind of data set. `cargo test` does the same with the files in `corpus/data`.
+//! The test that the fuzz target `data` makes of its input: it writes the files that the input describes, and opens
+//! their folder as each kind of data set. `cargo test` makes the same of the files in `corpus/data`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::readers::{assert_readable, measured};
 /// Files that an input may describe at most.
 const FILES: usize = 12;
 
-/// Paths that files get: of the sets, of their other forms, of folders of images, of nobody.
+/// Paths that files get: those of the sets, of their other forms and of folders of images, and others that no set has.
 const NAMES: [&str; 32] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
@@ -56,8 +56,8 @@ fn justified(bytes: usize) -> usize {
 /// Opens a data set from its folder.
 type Open = fn(&Path) -> Result<Dataset, DataError>;
 
-/// Writes the files that `input` describes and opens their folder. Whatever they are, nothing panics, no message breaks
-/// its line or is endless, no more memory is taken than the files justify, and every label is that of a class.
+/// Writes the files that `input` describes and opens their folder. For any bytes, nothing panics, no message breaks its
+/// line or is endless, no more memory is taken than the files justify, and every label is that of a class.
 pub fn data(input: &[u8]) {
     let folder = folder();
     let _ = fs::remove_dir_all(folder);

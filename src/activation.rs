@@ -38,12 +38,14 @@
 mod chosen;
 mod definition;
 mod find;
+mod param;
 mod vanishing;
 pub mod written;
 
 pub use chosen::Chosen;
 pub use definition::{Definition, ParamList};
 pub use find::{FindError, find, find_among};
+pub use param::{MAX_PARAMS, Param};
 pub use written::{Written, WrittenError};
 
 /// The activations of this crate, each a file and a type: from this list all others are made.
@@ -86,40 +88,9 @@ pub use crate::kernel::cpu::simd::Real;
 
 use std::fmt::Debug;
 
+use definition::{Params, Source};
+
 use crate::kernel::{Element, Formula};
-
-/// The largest number of parameters that an activation has.
-pub const MAX_PARAMS: usize = 4;
-
-/// A parameter of an activation: one value for each channel, or each element; see [`Activation::PER_ELEMENT`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Param {
-    /// Name, as in the formula: "alpha".
-    pub name: &'static str,
-    /// Value at the start of training from scratch.
-    pub start: f64,
-    /// Value where the activation replaces another one in a trained network.
-    pub swapped: f64,
-    /// Whether it is trained; otherwise it is a hyperparameter, saved with the network but never changed.
-    pub trained: bool,
-}
-
-impl Param {
-    /// A trained parameter with one start value, from scratch and after a swap.
-    pub const fn trained(name: &'static str, start: f64) -> Self {
-        Param { name, start, swapped: start, trained: true }
-    }
-
-    /// A hyperparameter.
-    pub const fn fixed(name: &'static str, value: f64) -> Self {
-        Param { name, start: value, swapped: value, trained: false }
-    }
-
-    /// The same parameter with another value after a swap.
-    pub const fn swapped(self, value: f64) -> Self {
-        Param { swapped: value, ..self }
-    }
-}
 
 /// An activation that layers can be built with: an elementwise function of x with a few parameters, which are shared
 /// within a channel unless it says otherwise, and its derivatives.
@@ -139,21 +110,20 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// Names, start values and kinds of the parameters, in the order of [`Activation::Params`].
     const PARAMS: Self::Params<Param>;
 
-    /// Whether the derivatives at f(x) are those at x, as for ReLU, where both depend on the sign alone. A layer then
-    /// keeps its output for the backward pass in the place of its input, and one buffer serves it and the layer after
-    /// it.
+    /// True if the derivatives at f(x) are those at x, as for ReLU, where both depend on the sign alone. A layer then
+    /// keeps its output for the backward pass instead of its input, and one buffer serves it and the layer after it.
     const DIFFERENTIATES_FROM_OUTPUT: bool = false;
 
-    /// Whether each parameter has a value for every element of a map, channels by rows by columns, and not for every
-    /// channel. A network then takes images of one size, which
-    /// [`choose_activation`](crate::layer::choose_activation) tells its layers.
+    /// True if each parameter has a value for every element of a map, channels by rows by columns, and not for every
+    /// channel. A network then takes images of one size, which [`choose_activation`](crate::layer::choose_activation)
+    /// tells its layers.
     const PER_ELEMENT: bool = false;
 
     /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation
     /// runs on the CPU alone.
     const CUDA: Option<&'static str> = None;
 
-    /// f(x).
+    /// The activation's value, f(x).
     fn value<R: Real>(x: R, params: Self::Params<R>) -> R;
 
     /// df/dx, and df/dparameter for each parameter. The unit step is 0 at 0.
@@ -172,6 +142,33 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// The fused kernels in `f64`. Not meant to be overridden outside this crate.
     fn kernels_f64() -> Kernels<f64> {
         Kernels::of::<Self>()
+    }
+}
+
+/// The definition of a type, as a constant.
+struct Typed<A>(A);
+
+impl<A: Activation> Typed<A> {
+    const DEFINITION: &'static Definition = &Definition {
+        name: A::NAME,
+        text: A::NAME,
+        params: Params::Typed(|| ParamList::of(A::PARAMS.as_slice())),
+        differentiates_from_output: A::DIFFERENTIATES_FROM_OUTPUT,
+        per_element: A::PER_ELEMENT && <A::Params<()> as ParamArray<()>>::LEN > 0,
+        cuda: A::CUDA,
+        kernels: Source::Compiled { f32: A::kernels_f32, f64: A::kernels_f64 },
+    };
+}
+
+impl Definition {
+    /// The definition of an activation type; of [`Chosen`] that of ReLU, which it is until another one is chosen.
+    pub fn of<A: Activation>() -> &'static Self {
+        A::definition()
+    }
+
+    /// The definition of a type, from its constants.
+    const fn typed<A: Activation>() -> &'static Self {
+        Typed::<A>::DEFINITION
     }
 }
 
@@ -219,9 +216,9 @@ impl FusedElement for f64 {
 /// The kernels of an activation in one element type, wherever they run.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused<E: 'static> {
-    /// Those of the CPU.
+    /// The kernels of the CPU.
     pub cpu: Computation<E>,
-    /// [`Activation::CUDA`].
+    /// The name of the kernels on CUDA devices; see [`Activation::CUDA`].
     pub cuda: Option<&'static str>,
 }
 

@@ -30,9 +30,9 @@ pub struct GradientCheck {
     /// Infinite where something is not a number, and where the backward pass gives a gradient to a parameter that is
     /// not trained.
     pub error: f64,
-    /// What the backward pass gives, in row-major order.
+    /// Gradient of the backward pass, in row-major order.
     pub backward: Vec<f64>,
-    /// What finite differences give.
+    /// Gradient by finite differences, in the same order.
     pub differences: Vec<f64>,
 }
 
@@ -68,7 +68,7 @@ impl std::fmt::Display for GradientCheck {
 ///
 /// # Errors
 ///
-/// Those of the module; [`Error::MissingGradient`] if the backward pass gives a trained parameter none.
+/// The errors of the module; [`Error::MissingGradient`] if the backward pass gives a trained parameter none.
 pub fn gradient_check<M, S: Shape, O: Shape>(module: &mut M, x: &Tensor<S, f64, Cpu>) -> Result<GradientCheck, Error>
 where
     M: Visit<f64, Cpu> + Module<Tracked<S>, Output = Tracked<O>, Error = Error>,
@@ -111,7 +111,7 @@ pub fn gradient_check_of<M: Visit<f64, Cpu>, S: Shape, O: Shape>(
         keep_worst(&mut worst, GradientCheck { path, error, backward, differences });
     }
 
-    // Makes zeros of a gradient that nobody contributed to.
+    // Makes zeros of a gradient that no operation contributed to.
     gradients.get_mut(x).transpose()?;
     // Through a view: `as_vec` of dfdx 0.13.0 does not take a tensor without elements.
     let backward = view::read(&gradients.into_gradients().get(x)).into_owned();

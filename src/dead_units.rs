@@ -1,4 +1,4 @@
-//! Which channels of activations are alive, that is, give anything but zero: what the dying of ReLU is measured by.
+//! Channels of activations that are dead, that is, give zero everywhere: the measure of ReLU's dying.
 
 use std::cell::RefCell;
 
@@ -6,12 +6,12 @@ use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 
 thread_local! {
-    /// What was seen since [`watch`] began; `None` outside of it.
+    /// Live channels of each activation since [`watch`] began; `None` outside of it.
     static SEEN: RefCell<Option<Vec<Vec<bool>>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, and returns with its result what the activations gave that it applied on this thread: for each
-/// application, in order, whether each channel had an element other than zero. NaN is alive.
+/// Runs `work`, and returns with its result the live channels of the activations that it applied on this thread: for
+/// each application, in order, and each channel, true if it had an element other than zero. NaN is alive.
 pub fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Vec<bool>>) {
     let outer = SEEN.with_borrow_mut(|seen| seen.replace(Vec::new()));
     let result = work();
@@ -19,12 +19,12 @@ pub fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Vec<bool>>) {
     (result, seen.unwrap_or_default())
 }
 
-/// Whether somebody watches on this thread.
+/// True inside of [`watch`] on this thread.
 pub fn is_watched() -> bool {
     SEEN.with_borrow(Option::is_some)
 }
 
-/// Adds what [`watch`] saw on another thread, which computed for this one, to what is seen here.
+/// Adds the channels that [`watch`] saw on another thread, which computed for this one, to those seen here.
 pub fn seen_elsewhere(layers: Vec<Vec<bool>>) {
     SEEN.with_borrow_mut(|seen| {
         if let Some(seen) = seen {
@@ -33,7 +33,7 @@ pub fn seen_elsewhere(layers: Vec<Vec<bool>>) {
     });
 }
 
-/// Notes the output of an activation, if somebody watches.
+/// Notes the output of an activation inside of [`watch`].
 pub(crate) fn note<E: Element>(layout: ChannelsLayout, output: &[E]) {
     SEEN.with_borrow_mut(|seen| {
         let Some(seen) = seen else { return };

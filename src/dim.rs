@@ -114,7 +114,7 @@ pub trait Enlarge<const F: usize>: Dim {
     /// The dimension of the result.
     type Out: Dim;
 
-    /// The result.
+    /// The dimension multiplied by `F`.
     fn enlarge(self) -> Self::Out;
 }
 

@@ -1,15 +1,15 @@
-//! What can go wrong when a network is built, run or trained.
+//! Errors of building, running and training a network.
 
 use dfdx::tensor::CpuError;
 
-/// The sizes of which [`Error::MapSize`] speaks, channels by rows by columns.
+/// The sizes in [`Error::MapSize`], channels by rows by columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapSizes {
-    /// Of the maps that the activation has parameters for.
+    /// Sizes of the maps that the activation has parameters for.
     pub expected: String,
-    /// Of the images that give such maps.
+    /// Sizes of the images that give such maps.
     pub image: String,
-    /// Of the map that it was applied to.
+    /// Sizes of the map that the activation was applied to.
     pub found: String,
 }
 
@@ -33,14 +33,14 @@ pub enum Error {
     },
     /// A map of another size than the one that an activation with a parameter for each element has parameters for.
     MapSize {
-        /// The activation.
+        /// Name of the activation.
         activation: &'static str,
         /// The sizes, in a box: they would make every error of this crate larger.
         sizes: Box<MapSizes>,
     },
     /// An activation with a parameter for each element was not told the size of its maps.
     NoMapSize {
-        /// The activation.
+        /// Name of the activation.
         activation: &'static str,
         /// The size of the map that it was applied to.
         found: String,
@@ -60,16 +60,16 @@ pub enum Error {
     },
     /// A dimension known at run time is not what the layer takes.
     Shape {
-        /// What the layer takes.
+        /// Size that the layer takes.
         expected: usize,
-        /// What the tensor has.
+        /// Size that the tensor has.
         found: usize,
     },
     /// A layer was handed another number of tensors than it takes.
     TensorCount {
-        /// What it takes, in words.
+        /// The tensors that the layer takes, in words.
         expected: &'static str,
-        /// What it was handed.
+        /// Number of tensors that the layer was handed.
         found: usize,
     },
     /// A parameter that was replaced by a permuted or broadcast tensor. Its gradient would be laid out like the storage
@@ -82,21 +82,21 @@ pub enum Error {
     LabelCount {
         /// Rows of the logits.
         rows: usize,
-        /// Labels given.
+        /// Number of labels given.
         labels: usize,
     },
     /// A label that is no class.
     Label {
         /// Position in the batch.
         index: usize,
-        /// The label.
+        /// The label that was given.
         label: usize,
-        /// Number of classes.
+        /// Number of classes in the logits.
         classes: usize,
     },
     /// A share of label smoothing that is not from 0 to 1.
     Smoothing {
-        /// What was given.
+        /// The share that was given, as text.
         found: String,
     },
     /// A trained parameter that the forward pass did not reach has no gradient.
@@ -160,7 +160,7 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// What a device says.
+    /// An error that a device reported.
     pub(crate) fn device(error: impl std::fmt::Display) -> Self {
         Error::Device(error.to_string())
     }

@@ -13,7 +13,9 @@ pub mod formula;
 pub mod layout;
 #[allow(unsafe_code)]
 pub mod memory;
+pub mod normalization;
 pub mod numerics;
+pub(crate) mod operations;
 pub mod shape;
 #[allow(unsafe_code)]
 pub mod view;

@@ -2,7 +2,7 @@
 //!
 //! Every layer takes images `(batch, Const<C>, height, width)` where batch, height and width are each `usize` or
 //! `Const`, in `f32` or `f64`, on any [`Backend`](crate::backend::Backend), with any tape: `NoneTape`, dfdx's
-//! `OwnedTape`, or [`GradTape`](crate::tape::GradTape), which skips what nobody wants a gradient of.
+//! `OwnedTape`, or [`GradTape`](crate::tape::GradTape), which skips operations of which no gradient is wanted.
 //!
 //! A layer hands the gradient of its output on and releases it, so after a backward pass only the gradients of leaves
 //! (parameters and traced inputs) are there.

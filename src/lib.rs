@@ -35,6 +35,7 @@ pub mod check;
 pub mod dead_units;
 pub mod dim;
 pub mod error;
+#[doc(hidden)]
 pub mod kernel;
 pub mod layer;
 pub mod loss;

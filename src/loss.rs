@@ -1,4 +1,4 @@
-//! Losses.
+//! Cross-entropy losses over class labels.
 
 use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Dim, Dtype, HasShape, Rank0};

@@ -1,4 +1,4 @@
-//! What a program that builds, trains and looks into networks needs, in one `use`, beside dfdx's own prelude:
+//! Names for programs that build, train and inspect networks, in one `use`, beside dfdx's own prelude:
 //!
 //! ```
 //! use dfdx::prelude::*;

@@ -1,6 +1,7 @@
-//! Where the time of a step goes: how long each kind of layer took, forward and backward.
+//! Time that each kind of layer takes in a step, forward and backward.
 //!
-//! Off unless [`start`] was called, and then for the whole process: layers on several threads at once add up.
+//! Nothing is measured until [`start`] is called, and then in the whole process: layers on several threads at once add
+//! up.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -22,7 +23,7 @@ pub type Profile = BTreeMap<(&'static str, Direction), (Duration, usize)>;
 static ENABLED: AtomicBool = AtomicBool::new(false);
 static TIMES: Mutex<Profile> = Mutex::new(BTreeMap::new());
 
-/// Starts from nothing.
+/// Starts to measure, from zero.
 pub fn start() {
     TIMES.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
     ENABLED.store(true, Ordering::Relaxed);

@@ -27,7 +27,7 @@ pub struct StandardNormal;
 /// Layers of equal area that the density is covered with: all but the lowest are rectangles.
 const LAYERS: usize = 256;
 
-/// Where the tail begins, which belongs to the lowest layer.
+/// Start of the tail, which belongs to the lowest layer.
 const TAIL: f64 = 3.654_152_885_361_009;
 
 /// Area of a layer under `e^(-x^2 / 2)`.

@@ -17,7 +17,7 @@ use dfdx::prelude::{Backward, PutTape, SplitTape};
 use dfdx::shapes::{Rank0, Shape, Unit};
 use dfdx::tensor::{Gradients, HasErr, Merge, NoneTape, OwnedTape, Storage, Tape, Tensor, UniqueId};
 
-use crate::backend::Backend;
+use crate::backend::Kernels;
 use crate::error::Error;
 
 /// The identity under which dfdx keeps a tensor's gradient. The one public function that shows it is the collector of
@@ -29,8 +29,8 @@ pub fn id<S: Shape, E: Unit, D: Storage<E>, T>(tensor: &Tensor<S, E, D, T>) -> U
 }
 
 /// A tape that a layer of this crate records on.
-pub trait Track<E: Unit, D: Backend<E>>: Tape<E, D> {
-    /// Whether the tensor that carries the tape depends on anything that wants a gradient.
+pub trait Track<E: Unit, D: Kernels<E>>: Tape<E, D> {
+    /// True if the tensor that carries the tape depends on anything that wants a gradient.
     fn requires_grad(&self) -> bool;
 
     /// An empty tape for a branch of a residual block, with the same answer to [`Track::requires_grad`].
@@ -43,7 +43,7 @@ pub trait Track<E: Unit, D: Backend<E>>: Tape<E, D> {
         F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>;
 }
 
-impl<E: Unit, D: Backend<E>> Track<E, D> for NoneTape {
+impl<E: Unit, D: Kernels<E>> Track<E, D> for NoneTape {
     fn requires_grad(&self) -> bool {
         false
     }
@@ -57,7 +57,7 @@ impl<E: Unit, D: Backend<E>> Track<E, D> for NoneTape {
     }
 }
 
-impl<E: Unit, D: Backend<E>> Track<E, D> for OwnedTape<E, D> {
+impl<E: Unit, D: Kernels<E>> Track<E, D> for OwnedTape<E, D> {
     fn requires_grad(&self) -> bool {
         true
     }
@@ -75,22 +75,22 @@ impl<E: Unit, D: Backend<E>> Track<E, D> for OwnedTape<E, D> {
 /// The gradients on their way back through the layers.
 ///
 /// dfdx starts every gradient as zeros and adds to it. On a tape with layers of this crate alone, the first
-/// contribution to the gradient of a feature map is written in the place of zeros, and what is in between the leaves is
-/// not kept by dfdx.
+/// contribution to the gradient of a feature map is written instead of added to zeros, and dfdx keeps no gradient of
+/// the tensors between the leaves.
 #[derive(Debug)]
-pub struct Flow<'g, E: Unit, D: Backend<E>> {
+pub struct Flow<'g, E: Unit, D: Kernels<E>> {
     gradients: &'g mut Gradients<E, D>,
     between: Option<&'g mut Between<E, D>>,
 }
 
-/// Gradients of what is no leaf.
+/// Gradients of tensors that are not leaves.
 #[derive(Debug)]
-struct Between<E: Unit, D: Backend<E>> {
+struct Between<E: Unit, D: Kernels<E>> {
     gradients: BTreeMap<UniqueId, D::Memory>,
     leaves: BTreeSet<UniqueId>,
 }
 
-impl<E: Unit, D: Backend<E>> Flow<'_, E, D> {
+impl<E: Unit, D: Kernels<E>> Flow<'_, E, D> {
     /// dfdx's own collection: the gradients of leaves, and of everything where it takes part itself. Those of feature
     /// maps are reached through their [`Place`].
     pub fn gradients(&mut self) -> &mut Gradients<E, D> {
@@ -105,21 +105,21 @@ impl<E: Unit, D: Backend<E>> Flow<'_, E, D> {
     }
 }
 
-/// A recorded operation.
+/// The backward pass of a recorded operation.
 type Operation<E, D> = Box<dyn FnOnce(&mut Flow<'_, E, D>) -> Result<(), <D as HasErr>::Err>>;
 
-/// A tape that records only what some trained parameter, or a traced input, lies below.
-pub struct GradTape<E: Unit, D: Backend<E>> {
-    /// With the time of recording, which orders the operations of merged tapes.
+/// A tape that records only operations through which a trained parameter or a traced input gets a gradient.
+pub struct GradTape<E: Unit, D: Kernels<E>> {
+    /// Operations with the time of recording, which orders those of merged tapes.
     operations: Vec<(u64, Operation<E, D>)>,
     requires_grad: bool,
     /// Parameters that an operation on the tape gives a gradient, and traced inputs.
     reached: Vec<UniqueId>,
-    /// Whether an operation of dfdx's own is on the tape, whose parameters we do not learn.
+    /// True if an operation of dfdx's own is on the tape, of which we do not learn the parameters.
     opaque: bool,
 }
 
-impl<E: Unit, D: Backend<E>> std::fmt::Debug for GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> std::fmt::Debug for GradTape<E, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GradTape")
             .field("operations", &self.operations.len())
@@ -132,13 +132,13 @@ impl<E: Unit, D: Backend<E>> std::fmt::Debug for GradTape<E, D> {
 
 /// The tape that dfdx's own modules make for a branch, not knowing better: everything below wants a gradient. This
 /// costs time and is never wrong; [`TrackExt::track`] and [`Track::fork`] know more.
-impl<E: Unit, D: Backend<E>> Default for GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> Default for GradTape<E, D> {
     fn default() -> Self {
         Self::new(true)
     }
 }
 
-impl<E: Unit, D: Backend<E>> GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> GradTape<E, D> {
     fn new(requires_grad: bool) -> Self {
         Self { operations: Vec::new(), requires_grad, reached: Vec::new(), opaque: false }
     }
@@ -149,7 +149,7 @@ impl<E: Unit, D: Backend<E>> GradTape<E, D> {
     }
 }
 
-impl<E: Unit, D: Backend<E>> Tape<E, D> for GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> Tape<E, D> for GradTape<E, D> {
     const OWNS_TAPE: bool = true;
 
     fn add_backward_op<F>(&mut self, operation: F)
@@ -162,13 +162,13 @@ impl<E: Unit, D: Backend<E>> Tape<E, D> for GradTape<E, D> {
     }
 }
 
-impl<E: Unit, D: Backend<E>> Merge<NoneTape> for GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> Merge<NoneTape> for GradTape<E, D> {
     fn merge(self, _: NoneTape) -> Self {
         self
     }
 }
 
-impl<E: Unit, D: Backend<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
     fn merge(mut self, mut other: Self) -> Self {
         self.reached.append(&mut other.reached);
         self.operations.append(&mut other.operations);
@@ -181,7 +181,7 @@ impl<E: Unit, D: Backend<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
     }
 }
 
-impl<E: Unit, D: Backend<E>> Track<E, D> for GradTape<E, D> {
+impl<E: Unit, D: Kernels<E>> Track<E, D> for GradTape<E, D> {
     fn requires_grad(&self) -> bool {
         self.requires_grad
     }
@@ -199,16 +199,16 @@ impl<E: Unit, D: Backend<E>> Track<E, D> for GradTape<E, D> {
 }
 
 /// Puts a [`GradTape`] on a tensor.
-pub trait TrackExt<E: Unit, D: Backend<E>>: Sized {
+pub trait TrackExt<E: Unit, D: Kernels<E>>: Sized {
     /// The tensor with the tape.
     type Tracked;
-    /// For training: the tensor itself gets no gradient.
+    /// The tensor with a tape for training: the tensor itself gets no gradient.
     fn track(self) -> Self::Tracked;
     /// Gives the tensor itself a gradient too.
     fn track_input(self) -> Self::Tracked;
 }
 
-impl<S: Shape, E: Unit, D: Backend<E>> TrackExt<E, D> for Tensor<S, E, D> {
+impl<S: Shape, E: Unit, D: Kernels<E>> TrackExt<E, D> for Tensor<S, E, D> {
     type Tracked = Tensor<S, E, D, GradTape<E, D>>;
 
     fn track(self) -> Self::Tracked {
@@ -243,7 +243,7 @@ impl<E: Unit, D: Storage<E>> LeafGradients<E, D> {
         self.reached.push(parameter);
     }
 
-    /// Whether the pass gave this parameter a gradient. Always true where one of dfdx's own operations was on the tape.
+    /// True if the pass gave this parameter a gradient, and always where one of dfdx's own operations was on the tape.
     pub fn reached<S: Shape>(&self, parameter: &Tensor<S, E, D>) -> bool {
         self.reached_id(id(parameter))
     }
@@ -268,7 +268,7 @@ impl<E: Unit, D: Storage<E>> LeafGradients<E, D> {
 pub fn try_backward<E, D>(loss: Tensor<Rank0, E, D, GradTape<E, D>>) -> Result<LeafGradients<E, D>, Error>
 where
     E: Unit,
-    D: Backend<E>,
+    D: Kernels<E>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
 {
     let (loss, GradTape { mut operations, reached, opaque, .. }) = loss.split_tape();

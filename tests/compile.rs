@@ -1,7 +1,7 @@
-//! What the compiler accepts, and what it says where it does not.
+//! Programs that the compiler accepts, and its messages about those that it does not.
 //!
 //! The messages lie beside the cases as `.stderr` files. `TRYBUILD=overwrite cargo test --test compile` writes them
-//! anew after a change; read them before they are kept, for somebody will have to.
+//! anew after a change; read them before they are kept, for users will have to.
 
 #[path = "compile/compiler.rs"]
 mod compiler;

@@ -1,4 +1,4 @@
-//! Formulas that nobody meant to write: those of the fuzzer's corpus, and damaged ones.
+//! Formulas that no person would write: those of the fuzzer's corpus, and damaged ones.
 //!
 //! What has to hold, `fuzz/formulas.rs` says, through which every text here goes.
 
@@ -34,7 +34,7 @@ fn texts_of_the_corpus_give_formulas_or_errors() {
 
 #[test]
 fn damaged_texts_give_formulas_or_errors() {
-    /// What makes a difference to the parser.
+    /// Texts that make a difference to the parser.
     const PIECES: [&str; 32] = [
         "(", ")", "x", "a", "^", "-", "+", "*", "/", ",", ";", "=", " ", "1", "1e", "e9", ".", "0", "pi", "max(",
         "sin(", "ln(", "fixed", "swap", "; a = ", "^0.5", "^-3", "^a", "\0", "\n", "é", "\u{202e}",

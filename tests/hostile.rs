@@ -1,4 +1,4 @@
-//! Records and tables that nobody meant to write: cut short, damaged, or made to do harm.
+//! Records and tables that no program wrote: cut short, damaged, or made to do harm.
 //!
 //! What has to hold, `fuzz/results.rs` says, through which every file here goes. Its allocator counts for the whole
 //! process, so that these tests take turns.

@@ -1,4 +1,4 @@
-//! What both programs are made of.
+//! Modules that both programs are made of.
 
 pub mod command;
 pub mod device;

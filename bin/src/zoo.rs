@@ -35,7 +35,7 @@ pub fn main(registry: Registry) -> ExitCode {
     command::main(registry, run)
 }
 
-/// Runs the command.
+/// Runs the command that the arguments name, on their threads and device.
 pub fn run(cli: &Zoo) -> Result<(), CliError> {
     match &cli.command {
         Command::Finetune(_) => interrupt::install_with_termination(),

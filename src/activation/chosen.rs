@@ -6,12 +6,12 @@ use super::{Activation, Definition, Param, Real, Relu};
 /// [chosen](crate::layer::Act::choose).
 ///
 /// dfdx asks the type of a layer, and not the layer, for its tensors. So a layer with this type has
-/// [`MAX_PARAMS`](super::MAX_PARAMS) of them, whatever is chosen. Those beyond the parameters of the activation are
-/// neither shown by a [`Visit`](crate::layer::Visit), and so neither trained, counted nor saved here, nor read; what
-/// visits a network by dfdx's `TensorCollection` meets them, and makes a layer anew with its type alone: after
-/// `to_device` or `to_dtype` a layer is ReLU until it is told again, and `reset_params` makes parameters zero. Where an
-/// activation is known when the program is compiled its own type has exactly its parameters. Those of an activation
-/// that has [one for each element](Activation::PER_ELEMENT) dfdx does not see at all.
+/// [`MAX_PARAMS`](super::MAX_PARAMS) of them, for every choice. Those beyond the parameters of the activation are
+/// neither shown by a [`Visit`](crate::layer::Visit), and so neither trained, counted nor saved here, nor read; a visit
+/// by dfdx's `TensorCollection` meets them, and makes a layer anew with its type alone: after `to_device` or `to_dtype`
+/// a layer is ReLU until it is told again, and `reset_params` makes parameters zero. Where an activation is known when
+/// the program is compiled its own type has exactly its parameters. Those of an activation that has [one for each
+/// element](Activation::PER_ELEMENT) dfdx does not see at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chosen;
 

@@ -4,31 +4,30 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-use super::{Activation, MAX_PARAMS, Param, Written};
-use crate::kernel::ParamArray;
+use super::param::{MAX_PARAMS, Param};
 use crate::kernel::cpu::activation::program::{Program, ProgramKernels};
 use crate::kernel::cpu::activation::{Computation, Kernels};
 
 /// An activation as a value: its name, its parameters and its kernels.
 ///
-/// There is one for each [`Activation`] type, by [`Definition::of`], and whoever chooses an activation when the program
-/// runs, by [`Chosen`](super::Chosen), hands them around. They live as long as the process.
+/// There is one for each [`Activation`](super::Activation) type, by [`Definition::of`]. A program that chooses an activation when it runs,
+/// by [`Chosen`](super::Chosen), passes them on. They live as long as the process.
 pub struct Definition {
-    name: &'static str,
-    text: &'static str,
-    params: Params,
-    differentiates_from_output: bool,
-    per_element: bool,
-    cuda: Option<&'static str>,
-    kernels: Source,
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+    pub(super) params: Params,
+    pub(super) differentiates_from_output: bool,
+    pub(super) per_element: bool,
+    pub(super) cuda: Option<&'static str>,
+    pub(super) kernels: Source,
 }
 
-/// Where the parameters are listed.
+/// Source of the list of parameters.
 #[derive(Clone, Copy)]
-enum Params {
-    /// By a type.
+pub(super) enum Params {
+    /// The constants of an [`Activation`](super::Activation) type.
     Typed(fn() -> ParamList),
-    /// Here.
+    /// A list that was made when the program ran.
     Listed(ParamList),
 }
 
@@ -41,7 +40,7 @@ pub struct ParamList {
 
 impl ParamList {
     /// The first [`MAX_PARAMS`] of these.
-    fn of(params: &[Param]) -> Self {
+    pub(super) fn of(params: &[Param]) -> Self {
         let mut list = Self { params: [Param::fixed("", 0.0); MAX_PARAMS], len: params.len().min(MAX_PARAMS) };
         list.params[..list.len].copy_from_slice(&params[..list.len]);
         list
@@ -56,62 +55,26 @@ impl Deref for ParamList {
     }
 }
 
-/// What computes.
+/// Source of the kernels.
 #[derive(Clone, Copy)]
-enum Source {
+pub(super) enum Source {
     /// Kernels compiled for the formula of a type.
     Compiled { f32: fn() -> Kernels<f32>, f64: fn() -> Kernels<f64> },
     /// A list of operations.
     Written(&'static Program),
 }
 
-/// The definition of a type, as a constant.
-struct Typed<A>(A);
-
-impl<A: Activation> Typed<A> {
-    const DEFINITION: &'static Definition = &Definition {
-        name: A::NAME,
-        text: A::NAME,
-        params: Params::Typed(|| ParamList::of(A::PARAMS.as_slice())),
-        differentiates_from_output: A::DIFFERENTIATES_FROM_OUTPUT,
-        per_element: A::PER_ELEMENT && <A::Params<()> as ParamArray<()>>::LEN > 0,
-        cuda: A::CUDA,
-        kernels: Source::Compiled { f32: A::kernels_f32, f64: A::kernels_f64 },
-    };
-}
-
 impl Definition {
-    /// That of an activation type; of [`Chosen`](super::Chosen) that of ReLU, which it is until another one is chosen.
-    pub fn of<A: Activation>() -> &'static Self {
-        A::definition()
-    }
-
-    /// That of a type, from its constants.
-    pub(super) const fn typed<A: Activation>() -> &'static Self {
-        Typed::<A>::DEFINITION
-    }
-
-    /// That of a formula. The memory is never given back.
-    pub(super) fn written(written: &Written) -> &'static Self {
-        let leaked = |text: &str| -> &'static str { text.to_owned().leak() };
-        let params: Vec<Param> = written
-            .params()
-            .iter()
-            .map(|param| Param {
-                name: leaked(&param.name),
-                start: param.start,
-                swapped: param.swapped,
-                trained: param.trained,
-            })
-            .collect();
+    /// The definition of the formula that a program computes. The memory is never given back.
+    pub(super) fn of_program(name: &str, text: &str, params: &[Param], program: Program) -> &'static Self {
         Box::leak(Box::new(Self {
-            name: leaked(written.name()),
-            text: leaked(written.text()),
-            params: Params::Listed(ParamList::of(&params)),
+            name: name.to_owned().leak(),
+            text: text.to_owned().leak(),
+            params: Params::Listed(ParamList::of(params)),
             differentiates_from_output: false,
             per_element: false,
             cuda: None,
-            kernels: Source::Written(Box::leak(Box::new(written.program().clone()))),
+            kernels: Source::Written(Box::leak(Box::new(program))),
         }))
     }
 
@@ -126,7 +89,7 @@ impl Definition {
         self.name
     }
 
-    /// What it is asked for by, and what files say: the name, or more where more was written.
+    /// The text that asks for this activation, which files hold: the name, or more where more was written.
     pub fn text(&self) -> &'static str {
         self.text
     }
@@ -139,22 +102,22 @@ impl Definition {
         }
     }
 
-    /// See [`Activation::DIFFERENTIATES_FROM_OUTPUT`].
+    /// True if the derivatives at f(x) are those at x; see [`Activation::DIFFERENTIATES_FROM_OUTPUT`](super::Activation::DIFFERENTIATES_FROM_OUTPUT).
     pub fn differentiates_from_output(&self) -> bool {
         self.differentiates_from_output
     }
 
-    /// Whether it has parameters, and each a value for every element of a map; see [`Activation::PER_ELEMENT`].
+    /// True if it has parameters, and each a value for every element of a map; see [`Activation::PER_ELEMENT`](super::Activation::PER_ELEMENT).
     pub fn is_per_element(&self) -> bool {
         self.per_element
     }
 
-    /// See [`Activation::CUDA`].
+    /// The name of its CUDA kernels, if there are any; see [`Activation::CUDA`](super::Activation::CUDA).
     pub fn cuda(&self) -> Option<&'static str> {
         self.cuda
     }
 
-    /// What computes it in `f32`.
+    /// Kernels or operations that compute it in `f32`.
     pub(super) fn computation_f32(&self) -> Computation<f32> {
         match self.kernels {
             Source::Compiled { f32, .. } => Computation::Compiled(f32()),
@@ -165,7 +128,7 @@ impl Definition {
         }
     }
 
-    /// What computes it in `f64`.
+    /// Kernels or operations that compute it in `f64`.
     pub(super) fn computation_f64(&self) -> Computation<f64> {
         match self.kernels {
             Source::Compiled { f64, .. } => Computation::Compiled(f64()),

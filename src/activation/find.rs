@@ -1,13 +1,13 @@
-//! From what a person writes to an activation.
+//! Activations by the text that a person writes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::written::{Setting, WrittenError, canonical, is_formula, parse_settings};
+use super::written::{Setting, WrittenError, WrittenParam, canonical, is_formula, parse_settings};
 use super::{BUILT_IN, Definition, Param, Written};
 
-/// Different formulas, and other start values of built-in ones, that a process keeps: files name them too, and what was
-/// asked for is kept until the end.
+/// Most formulas, and built-in activations with other start values, that a process keeps. Files name them too, and each
+/// is kept until the process ends.
 const MAX_KEPT: usize = 1000;
 
 /// A text that asks for no activation.
@@ -15,12 +15,12 @@ const MAX_KEPT: usize = 1000;
 pub enum FindError {
     /// No activation is called so.
     Unknown {
-        /// The name.
+        /// The name that was asked for.
         name: String,
     },
-    /// A formula, or a list of values of parameters, that is none.
+    /// A formula, or a list of values of parameters, that cannot be read.
     Written(WrittenError),
-    /// More different ones were asked for than are kept.
+    /// More different formulas than a process may ask for.
     TooMany,
 }
 
@@ -52,7 +52,7 @@ pub fn find(text: &str) -> Result<&'static Definition, FindError> {
     find_among(text, BUILT_IN.iter().copied())
 }
 
-/// As [`find`], with these in the place of the built-in ones.
+/// As [`find`], with these activations instead of the built-in ones.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub fn find_among(
         if built_in(written.name()).is_some() {
             return Err(FindError::Written(written.taken(text)));
         }
-        return kept(written.text(), || Definition::written(&written));
+        return kept(written.text(), || definition_of(&written));
     }
     let Some((name, list)) = text.split_once(';') else { return Err(FindError::Unknown { name: text.to_owned() }) };
     let name = name.trim();
@@ -97,7 +97,19 @@ pub fn find_among(
     kept(&text, || base.with_params(text.clone(), &set))
 }
 
-/// Whether a number is beyond the range of `f32`.
+/// The definition of a formula.
+fn definition_of(written: &Written) -> &'static Definition {
+    let param = |param: &WrittenParam| Param {
+        name: param.name.clone().leak(),
+        start: param.start,
+        swapped: param.swapped,
+        trained: param.trained,
+    };
+    let params: Vec<Param> = written.params().iter().map(param).collect();
+    Definition::of_program(written.name(), written.text(), &params, written.program().clone())
+}
+
+/// True if a number is beyond the range of `f32`.
 fn is_large(value: f64) -> bool {
     !(value as f32).is_finite()
 }

@@ -13,11 +13,11 @@
 use super::vanishing::times;
 use super::{Activation, Param, Real, compiled_here};
 
-/// x tanh(softplus(x)).
+/// The activation x tanh(softplus(x)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mish;
 
-/// w and dw/dx.
+/// The factor w and its derivative dw/dx, in the notation of the module.
 #[inline(always)]
 fn weight<R: Real>(x: R) -> (R, R) {
     let (one, two) = (R::of(1.0), R::of(2.0));

@@ -13,7 +13,7 @@
 use super::vanishing::logistic;
 use super::{Activation, Param, Real, compiled_here};
 
-/// ln(1 + e^x).
+/// The activation ln(1 + e^x).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Softplus;
 

@@ -12,7 +12,7 @@
 
 use super::{Activation, Param, Real, compiled_here};
 
-/// tanh x.
+/// The activation tanh x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tanh;
 

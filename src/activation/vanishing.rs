@@ -1,4 +1,4 @@
-//! What formulas share whose value, or a part of it, vanishes far from 0.
+//! Functions for formulas whose value, or a part of it, vanishes far from 0.
 
 use super::Real;
 

@@ -133,7 +133,7 @@ impl Written {
         &self.text
     }
 
-    /// What the kernels run.
+    /// The list of operations that the kernels run.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -148,8 +148,8 @@ pub(super) fn canonical(text: &str) -> Result<String, WrittenError> {
     Ok(token::canonical(Cursor::new(text)?.tokens()))
 }
 
-/// Whether a text is a formula and not the name of an activation, with settings or without: whether there is a `=`
-/// before any `;`.
+/// True if a text is a formula and not the name of an activation, with settings or without: if there is a `=` before
+/// any `;`.
 pub fn is_formula(text: &str) -> bool {
     text.split(';').next().is_some_and(|first| first.contains('='))
 }
@@ -176,7 +176,7 @@ pub fn split_list(text: &str) -> Vec<&str> {
 ///
 /// # Errors
 ///
-/// [`WrittenError`] if it is no such list. Whether there are parameters of these names is not looked at; see
+/// [`WrittenError`] if it is no such list. The names are not checked against those of any parameters; see
 /// [`Setting::unknown`].
 pub fn parse_settings(text: &str) -> Result<Vec<Setting>, WrittenError> {
     let mut cursor = Cursor::new(text)?;

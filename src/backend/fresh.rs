@@ -1,8 +1,8 @@
 //! The last outputs of layers on this thread, on the CPU.
 //!
-//! To find out whether somebody else holds a buffer means to copy it if so ([`view::exclusive`](crate::kernel::view)).
-//! An output that was just made is mostly the next layer's alone, a tensor from elsewhere mostly its owner's: only the
-//! former are tried.
+//! To find out if another tensor shares a buffer costs a copy of it if one does
+//! ([`view::exclusive`](crate::kernel::view)). An output that was just made is mostly held by the next layer alone, a
+//! tensor from elsewhere mostly by its owner too: only the former are tried.
 
 use std::cell::Cell;
 
@@ -17,12 +17,12 @@ pub(super) fn note(address: usize) {
     LAST.set([address, a, b, c]);
 }
 
-/// Notes that somebody else holds what lies at an address.
+/// Notes that a second tensor holds the buffer at an address.
 pub(super) fn forget(address: usize) {
     LAST.set(LAST.get().map(|other| if other == address { 0 } else { other }));
 }
 
-/// Whether what lies at an address was put there by one of the last layers.
+/// True if the buffer at an address is the output of one of the last layers.
 pub(super) fn is(address: usize) -> bool {
     LAST.get().contains(&address)
 }

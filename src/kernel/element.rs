@@ -5,7 +5,7 @@ use num_traits::{Float, FromPrimitive, ToPrimitive};
 use super::cpu::simd::{Lane, Simd};
 
 mod sealed {
-    /// What only this crate implements: kernels rely on what the types are.
+    /// A trait that only this crate implements: kernels rely on the types being those known here.
     pub trait Sealed {}
 }
 pub(crate) use sealed::Sealed;

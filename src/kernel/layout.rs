@@ -1,12 +1,12 @@
-//! How channels lie in a tensor.
+//! The place of the channels among the axes of a tensor.
 
 /// The sizes of a tensor `[outer, channels, inner]`, row-major: images `(N, C, H, W)` with `inner = H W`, or dense
 /// features `(N, C)` with `inner = 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelsLayout {
-    /// Samples.
+    /// Number of samples `N`.
     pub outer: usize,
-    /// Channels, or features.
+    /// Number of channels, or of dense features, `C`.
     pub channels: usize,
     /// Elements of one channel of one sample.
     pub inner: usize,
@@ -18,7 +18,7 @@ impl ChannelsLayout {
         self.outer * self.channels * self.inner
     }
 
-    /// Whether the tensor has no element.
+    /// Returns whether the tensor has no element.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -28,7 +28,7 @@ impl ChannelsLayout {
         self.outer * self.inner
     }
 
-    /// Whether one channel of one sample fills registers: narrower ones would leave most of each register empty.
+    /// Returns whether one channel of one sample fills registers: a narrower one would leave most of a register empty.
     pub(crate) fn is_planar(self) -> bool {
         self.inner >= 32
     }

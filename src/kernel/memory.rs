@@ -1,4 +1,4 @@
-//! How the process keeps memory between tensors, and memory that nobody filled.
+//! Memory that the process keeps between tensors, and vectors of unspecified values.
 
 use std::collections::TryReserveError;
 use std::mem::MaybeUninit;
@@ -76,8 +76,7 @@ pub fn back_by_large_pages<E>(memory: &mut [MaybeUninit<E>]) {
     let _ = memory;
 }
 
-/// Makes the allocator keep freed memory for the next tensor of that size, in the place of giving it back to the
-/// system.
+/// Makes the allocator keep freed memory for the next tensor of that size, instead of giving it back to the system.
 ///
 /// A network frees its feature maps and gradients after every step and asks for the same ones in the next. By default
 /// the GNU C library maps each large one anew, and every page of it faults and is zeroed again, which takes longer than

@@ -14,7 +14,7 @@ pub use upsample::Upsample;
 
 pub(crate) use pool2d::TapColumns;
 
-/// The variance that is averaged over the batches.
+/// The kind of variance that running statistics average over the batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Correction {
     /// Divided by `n - 1`, as PyTorch does.
@@ -24,7 +24,7 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// What the biased variance of `count` elements is multiplied with.
+    /// Factor by which the biased variance of `count` elements is multiplied.
     ///
     /// One element has no unbiased variance, and PyTorch refuses to train on it; here the factor is then 1.
     pub fn factor(self, count: usize) -> f64 {

@@ -33,7 +33,7 @@ fn strides<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> Option<S::Con
     Some(strides)
 }
 
-/// Whether the elements lie in row-major order without gaps. An empty tensor does.
+/// Returns whether the elements lie in row-major order without gaps. Those of an empty tensor do.
 pub(crate) fn is_contiguous<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> bool {
     let Some(strides) = strides(tensor) else { return true };
     let sizes = tensor.shape().concrete();
@@ -74,7 +74,7 @@ fn borrow<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> &[E] {
     assert_eq!(end.addr() - base.addr(), (count - 1) * size_of::<E>(), "the tensor is contiguous");
     // SAFETY: indexing checked that the first and the last element lie in the tensor's buffer, and the assertion that
     // they are `count - 1` elements apart, so the range is within that one allocation, initialized, aligned and smaller
-    // than isize::MAX. The buffer is held by the tensor (behind an `Arc`), which the result borrows; nobody can write
+    // than isize::MAX. The buffer is held by the tensor (behind an `Arc`), which the result borrows; nothing can write
     // it meanwhile, for dfdx writes only through `&mut` access to a buffer that is not shared.
     unsafe { std::slice::from_raw_parts(base, count) }
 }
@@ -131,7 +131,7 @@ fn borrow_mut<S: Shape, E: Unit>(tensor: &mut Tensor<S, E, Cpu>) -> &mut [E] {
     unsafe { std::slice::from_raw_parts_mut(base, count) }
 }
 
-/// Where the first element lies; 0 for an empty tensor.
+/// Address of the first element; 0 for an empty tensor.
 pub(crate) fn address<S: Shape, E: Unit, T>(tensor: &Tensor<S, E, Cpu, T>) -> usize {
     if tensor.shape().num_elements() == 0 { 0 } else { std::ptr::from_ref(&tensor[S::Concrete::default()]).addr() }
 }
@@ -153,7 +153,7 @@ pub(crate) fn exclusive<S: Shape, E: Unit>(tensor: &mut Tensor<S, E, Cpu>) -> Op
     }
 }
 
-/// Where each element of a permuted or broadcast tensor lies in its buffer, in row-major order of the indices; `None`
+/// Position of each element of a permuted or broadcast tensor in its buffer, in row-major order of the indices; `None`
 /// for a contiguous tensor, whose element i lies at i.
 ///
 /// dfdx lays a gradient out like the buffer of its tensor, so this is also where the gradient of element i is added.

@@ -1,13 +1,13 @@
-//! Whether a kernel replaces what it writes to, or adds to it.
+//! The modes in which a kernel writes a result: it replaces the old contents of a destination, or adds to them.
 
 use crate::kernel::Element;
 
-/// What becomes of the old contents of a destination.
+/// The treatment of the old contents of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// They are replaced, and not read, not even if NaN.
+    /// The old contents are replaced, and not read, not even if NaN.
     Replace,
-    /// They are added to.
+    /// The result is added to the old contents.
     Add,
 }
 
@@ -21,17 +21,17 @@ impl Write {
     }
 }
 
-/// What becomes of the gradient with respect to the input; `M` is a slice that kernels write, `&mut [E]` on the CPU.
+/// The destination of the gradient with respect to the input; `M` is a slice that kernels write, `&mut [E]` on the CPU.
 #[derive(Debug)]
 pub enum InputGradient<M> {
-    /// It is not computed.
+    /// The gradient is not computed.
     Skip,
-    /// It replaces the contents of the slice: the input has no other consumer, or this is the first one.
+    /// The gradient replaces the contents of the slice: the input has no other consumer, or this is the first one.
     Overwrite(M),
-    /// It is added to the contents of the slice.
+    /// The gradient is added to the contents of the slice.
     Accumulate(M),
-    /// The slice holds the gradient of the output, and the gradient replaces it. What the kernel is handed as gradient
-    /// of the output is not read.
+    /// The slice holds the gradient of the output, and the gradient replaces it. The slice that the kernel is given as
+    /// the gradient of the output is not read.
     InPlace(M),
 }
 

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
-    //! What networks are written in.
+    //! The form of the layer in which network types are written, without element type and device.
 
     /// An activation over `C` channels; see [`layer::Act`](crate::layer::Act).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,21 +35,22 @@ pub mod builder {
 /// [`Activation::PARAMS`]; hyperparameters are saved with the network and never trained.
 ///
 /// Of an activation with a [parameter for each element](Activation::PER_ELEMENT), such as
-/// [`PReluElement`](crate::activation::PReluElement), each has one value for every channel, row and column of one size
-/// of map, which [`choose_activation`] tells the layer; before it is [`Error::NoMapSize`], and another size
-/// [`Error::MapSize`]. dfdx's `TensorCollection`, and with it its optimizers and its files, does not see these tensors
-/// but one of `C` values for each, which is in no use; a [`Visit`] sees them and nothing else.
+/// [`PReluElement`](crate::activation::PReluElement), each parameter has one value for every channel, row and column of
+/// one size of map, which [`choose_activation`] tells the layer. Before that the layer returns [`Error::NoMapSize`],
+/// and for maps of another size [`Error::MapSize`]. dfdx's `TensorCollection`, and with it its optimizers and its
+/// files, does not see these tensors but one of `C` values for each, which is not used; a [`Visit`] sees them and
+/// nothing else.
 ///
 /// Frozen, it computes no gradient of its parameters and they stay as they are.
 #[derive(Clone, Debug)]
 pub struct Act<A, const C: usize, E: Dtype, D: Storage<E>> {
-    /// What it computes: that of `A`, unless that is [`Chosen`].
+    /// The activation that is computed: that of `A`, unless that is [`Chosen`].
     definition: &'static Definition,
-    /// In the order of [`Activation::PARAMS`]; of a chosen activation those that it has come first.
+    /// The parameters in the order of [`Activation::PARAMS`]; those that a chosen activation has come first.
     params: Vec<Tensor<Rank1<C>, E, D>>,
-    /// Those that take their place where there is one for each element.
+    /// The parameters of an activation with one for each element, instead of `params`.
     elements: Option<PerElement<E, D>>,
-    /// Whether the parameters are frozen.
+    /// Frozen: the parameters get no gradient and no update.
     pub frozen: bool,
     activation: PhantomData<A>,
 }
@@ -114,7 +115,7 @@ impl<const C: usize, E: Dtype, D: Device<E> + Host<E>> Act<Chosen, C, E, D> {
     /// Makes it apply another activation, with the parameters of training from scratch: one with a parameter for each
     /// element to features `(B, C)`.
     ///
-    /// For a whole network, and for images, see [`choose_activation`].
+    /// [`choose_activation`] does so for a whole network, and for images.
     pub fn choose(&mut self, activation: &'static Definition) -> Result<(), Error> {
         choose_activation(self, activation, Extent::features(C), |param| param.start)
     }
@@ -129,7 +130,7 @@ impl<A: Activation, const C: usize, E: Dtype, D: Host<E>> Act<A, C, E, D> {
         self.params.iter().map(|tensor| tensor as &dyn AnyTensor<E, D>).collect()
     }
 
-    /// As [`tensors`](Self::tensors), for changing.
+    /// The same tensors as [`tensors`](Self::tensors), for changing.
     fn tensors_mut(&mut self) -> Vec<&mut dyn AnyTensor<E, D>> {
         if self.definition.is_per_element() {
             return self.elements.as_mut().map(PerElement::tensors_mut).unwrap_or_default();
@@ -285,7 +286,6 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<
     }
 }
 
-/// One application.
 struct Activate<E: Dtype, D: Backend<E>> {
     activation: Fused<E>,
     /// Elements that share parameters lie in one channel of it.

@@ -53,7 +53,7 @@ impl ZeroSizedModule for Add {}
 impl NonMutableModule for Add {}
 nothing_to_visit!([] Add, |input: Extent| (LayerKind::Add, input.expect_equal_parts()));
 
-/// As many inputs as the list has names.
+/// Implements the sum of as many inputs as the list has names.
 macro_rules! sum_of {
     ($first:ident $($other:ident)+) => {
         impl<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>>

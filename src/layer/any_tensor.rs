@@ -1,4 +1,4 @@
-//! Tensors without their shape in the type: what a visit of a network shows.
+//! Tensors without their shape in the type, as a visit of a network shows them.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use dfdx::tensor::{Cpu, Storage, Tensor, UniqueId};
 use dfdx::tensor::{Cuda, TensorFromVec};
 
 #[cfg(feature = "cuda")]
-use crate::backend::Backend;
+use crate::backend::Kernels;
 use crate::error::Error;
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::CudaElement;

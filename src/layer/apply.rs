@@ -1,4 +1,4 @@
-//! How a layer runs: at its door the shape is taken off the tensors, so that what it does is compiled once for an
+//! Application of a layer. The shape is taken off the tensors first, so that the layer's work is compiled once for an
 //! element type and a device, and not once for a shape.
 
 use dfdx::prelude::{PutTape, SplitTape};
@@ -14,9 +14,9 @@ use crate::tape::{Flow, Place, Track, id};
 pub(super) trait Buffer<E: Unit, D: Backend<E>> {
     /// The elements in row-major order.
     fn read(&self) -> D::Read<'_>;
-    /// Whether they lie so.
+    /// True if the elements lie in row-major order without gaps.
     fn is_contiguous(&self) -> Result<bool, Error>;
-    /// See [`id`].
+    /// The identity of the tensor; see [`id`].
     fn id(&self) -> UniqueId;
     /// The gradient, zero where nothing was added to it yet.
     fn gradient<'g>(&self, gradients: &'g mut Gradients<E, D>) -> Result<&'g mut D::Vec, D::Err>;
@@ -41,7 +41,7 @@ impl<S: Shape, E: Unit, D: Backend<E>> Buffer<E, D> for Tensor<S, E, D> {
 pub(super) struct Parameter<E: Unit, D: Backend<E>> {
     name: &'static str,
     tensor: Box<dyn Buffer<E, D>>,
-    /// Whether it wants a gradient.
+    /// True if the parameter wants a gradient.
     pub trained: bool,
 }
 
@@ -51,7 +51,7 @@ impl<E: Unit, D: Backend<E>> Parameter<E, D> {
         Self { name, tensor: Box::new(tensor.clone()), trained }
     }
 
-    /// The elements.
+    /// The elements in row-major order.
     pub fn read(&self) -> D::Read<'_> {
         self.tensor.read()
     }
@@ -83,30 +83,30 @@ impl<E: Unit, D: Backend<E>> Parameter<E, D> {
     }
 }
 
-/// What a backward pass hands an operation.
+/// The arguments of an operation's backward pass.
 pub(super) struct Pass<'a, E: Unit, D: Backend<E>> {
-    /// Where everything lies.
+    /// The device of all tensors and gradients.
     pub device: &'a D,
-    /// What the operation [keeps](Operation::keeps): the input, the output, or nothing.
+    /// The elements that the operation [keeps](Operation::keeps): those of the input or of the output, or none.
     pub kept: D::View<'a>,
     /// The gradient of the output.
     pub grad_output: D::Memory,
-    /// Where the gradient of the input goes, if anyone wants it.
+    /// The place of the gradient of the input; `None` if it is not wanted.
     pub input: Option<&'a Place<E, D>>,
 }
 
 /// One application of a layer, free of shapes.
 pub(super) trait Operation<E: Unit, D: Backend<E>> {
-    /// What it is, for the profile.
+    /// Name of the operation in the profile.
     fn kind(&self) -> &'static str;
-    /// The parameters.
+    /// The parameters that the operation reads.
     fn parameters(&self) -> &[Parameter<E, D>] {
         &[]
     }
-    /// What the backward pass reads.
+    /// The tensor that the backward pass reads.
     fn keeps(&self) -> Keep;
-    /// Writes the whole output, which starts as anything. With `differentiate` a gradient of the input will be asked
-    /// for.
+    /// Writes the whole output, whose elements are unspecified before. With `differentiate` a gradient of the input
+    /// will be asked for.
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, differentiate: bool) -> Result<(), D::Err>;
     /// Writes the output over the input, for [`apply_in_place`].
     fn forward_in_place(&mut self, _: &D, _: D::ViewMut<'_>) -> Result<(), D::Err> {
@@ -116,12 +116,11 @@ pub(super) trait Operation<E: Unit, D: Backend<E>> {
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err>;
 }
 
-/// What an operation on a tape holds until its backward pass.
+/// The tensor that an operation on a tape holds until its backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
     /// Nothing but its parameters.
     Nothing,
-    /// The input.
     Input,
     /// The output, which the next layer mostly keeps anyway: one buffer then does for both.
     Output,
@@ -134,7 +133,7 @@ impl Keep {
     }
 }
 
-/// Applies an operation to a tensor, and records it on the tensor's tape if anyone wants a gradient.
+/// Applies an operation to a tensor, and records it on the tensor's tape if a gradient is wanted.
 pub(super) fn apply<S: Shape, O: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
     x: Tensor<S, E, D, T>,
     out: O,
@@ -159,10 +158,10 @@ pub(super) fn apply<S: Shape, O: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
     Ok(y.put_tape(tape))
 }
 
-/// As [`apply`] for an operation that keeps the shape: where nothing is recorded and nobody else holds the input, the
-/// output is written over it, if it was just made.
+/// As [`apply`] for an operation that keeps the shape: where nothing is recorded and no other tensor holds the input,
+/// the output is written over it, if it was just made.
 ///
-/// The output then has the identity of the input, which nobody can ask for a gradient any more.
+/// The output then has the identity of the input, for which no gradient can be asked any more.
 pub(super) fn apply_in_place<S: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
     x: Tensor<S, E, D, T>,
     mut operation: Box<dyn Operation<E, D>>,

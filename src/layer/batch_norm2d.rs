@@ -12,14 +12,14 @@ use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::batch_norm_switches::BatchNormSwitches;
 use super::layer_summary::{Extent, LayerKind, LayerSummary};
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
-use crate::backend::{Backend, ChannelsLayout, InputGradient, Scaling};
+use crate::backend::{self, Backend, ChannelsLayout, Gradients, InputGradient, Scaling};
 use crate::error::Error;
 use crate::kernel::shape::Correction;
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Track};
 
 pub mod builder {
-    //! What networks are written in.
+    //! The form of the layer in which network types are written, without element type and device.
 
     /// A batch norm; see [`layer::BatchNorm2D`](crate::layer::BatchNorm2D).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub trait BatchNormDefaults: Clone + std::fmt::Debug + Default + Send + Sync + '
     const EPSILON: f64;
     /// Share of the batch in the running statistics: `running = (1 - momentum) running + momentum batch`.
     const MOMENTUM: f64;
-    /// Which batch variance goes into the running one.
+    /// The batch variance that goes into the running one.
     const CORRECTION: Correction;
 }
 
@@ -75,15 +75,15 @@ impl BatchNormDefaults for KerasResNet {
 /// variance 1.
 #[derive(Clone, Debug)]
 pub struct BatchNorm2D<const C: usize, P, E: Dtype, D: Storage<E>> {
-    /// Scale (gamma), `[channels]`.
+    /// Scale (gamma) of each channel, `[channels]`.
     pub scale: Tensor<Rank1<C>, E, D>,
-    /// Shift (beta), `[channels]`.
+    /// Shift (beta) of each channel, `[channels]`.
     pub shift: Tensor<Rank1<C>, E, D>,
-    /// Running mean, `[channels]`.
+    /// Running mean of each channel, `[channels]`.
     pub running_mean: Tensor<Rank1<C>, E, D>,
-    /// Running variance, `[channels]`.
+    /// Running variance of each channel, `[channels]`.
     pub running_var: Tensor<Rank1<C>, E, D>,
-    /// How it behaves.
+    /// Mode, frozen parts and constants of the layer.
     pub switches: BatchNormSwitches,
     defaults: PhantomData<P>,
 }
@@ -157,12 +157,12 @@ impl<const C: usize, P, E: Dtype, D: Host<E>> Visit<E, D> for BatchNorm2D<C, P, 
 }
 
 /// Mean and variance of each channel.
-pub(super) type Statistics<E, D> = [<D as Backend<E>>::Channels; 2];
+pub(super) type Statistics<E, D> = backend::Statistics<<D as backend::Kernels<E>>::Channels>;
 
 impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
     pub(super) fn running_statistics(&self, device: &D) -> Result<Statistics<E, D>, Error> {
         let widened = |tensor| device.widened(D::view(&D::read(tensor))).map_err(Error::device);
-        Ok([widened(&self.running_mean)?, widened(&self.running_var)?])
+        Ok(backend::Statistics { mean: widened(&self.running_mean)?, variance: widened(&self.running_var)? })
     }
 
     /// Normalizes, and returns the statistics of the batch if those were used. For `learns` see
@@ -184,26 +184,25 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
         } else {
             None
         };
-        let [mean, variance] = match &batch_statistics {
+        let backend::Statistics { mean, variance } = match &batch_statistics {
             Some(statistics) => statistics.clone(),
             None => self.running_statistics(&device)?,
         };
         let trained = !self.switches.affine_frozen;
         let parameters = [Parameter::new("scale", &self.scale, trained), Parameter::new("shift", &self.shift, trained)];
-        let inv_std = device.inv_std(&variance, self.switches.epsilon).map_err(Error::device)?;
+        let inv_std = device.inv_std(D::channels(&variance), self.switches.epsilon).map_err(Error::device)?;
         let operation = Normalize { layout, mean, inv_std, uses_batch, parameters };
         Ok((apply_in_place(x.put_tape(tape), Box::new(operation))?, batch_statistics))
     }
 }
 
-/// One application.
 struct Normalize<E: Dtype, D: Backend<E>> {
     layout: ChannelsLayout,
     mean: D::Channels,
     inv_std: D::Channels,
-    /// Whether mean and deviation are those of the input.
+    /// True if mean and deviation are those of the input.
     uses_batch: bool,
-    /// Scale and shift.
+    /// The scale, then the shift.
     parameters: [Parameter<E, D>; 2],
 }
 
@@ -220,12 +219,14 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
     }
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let [scale, shift] = self.parameters.each_ref().map(Parameter::read);
-        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&scale) };
+        let scaling =
+            Scaling { mean: D::channels(&self.mean), inv_std: D::channels(&self.inv_std), gamma: D::view(&scale) };
         device.normalize(self.layout, x, scaling, D::view(&shift), y)
     }
     fn forward_in_place(&mut self, device: &D, x: D::ViewMut<'_>) -> Result<(), D::Err> {
         let [scale, shift] = self.parameters.each_ref().map(Parameter::read);
-        let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&scale) };
+        let scaling =
+            Scaling { mean: D::channels(&self.mean), inv_std: D::channels(&self.inv_std), gamma: D::view(&scale) };
         device.normalize_in_place(self.layout, scaling, D::view(&shift), x)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
@@ -235,11 +236,14 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
         let slots = [gamma.as_mut().map(D::memory_mut), beta.as_mut().map(D::memory_mut)];
         let run = |grad_output: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
             let values = scale.read();
-            let scaling = Scaling { mean: &self.mean, inv_std: &self.inv_std, gamma: D::view(&values) };
+            let scaling =
+                Scaling { mean: D::channels(&self.mean), inv_std: D::channels(&self.inv_std), gamma: D::view(&values) };
+            let [gamma, beta] = slots;
+            let gradients = Gradients { x: grad_x, gamma, beta };
             if self.uses_batch {
-                device.batch_norm_backward(self.layout, x, scaling, grad_output, grad_x, slots)
+                device.batch_norm_backward(self.layout, x, scaling, grad_output, gradients)
             } else {
-                device.batch_norm_backward_running(self.layout, x, scaling, grad_output, grad_x, slots)
+                device.batch_norm_backward_running(self.layout, x, scaling, grad_output, gradients)
             }
         };
         match input {
@@ -273,7 +277,7 @@ impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Trac
         let count = batch.size() * height.size() * width.size();
         let (y, statistics) = self.normalize(x, <T as Tape<E, D>>::OWNS_TAPE)?;
         // An empty batch has no statistics to learn from.
-        if let Some([mean, variance]) = statistics
+        if let Some(backend::Statistics { mean, variance }) = statistics
             && count > 0
         {
             let BatchNormSwitches { momentum, correction, .. } = self.switches;

@@ -1,12 +1,12 @@
-//! How a batch norm behaves.
+//! Mode, frozen parts and constants of a batch norm.
 
 use super::mode::Mode;
 use crate::kernel::shape::Correction;
 
-/// How a batch norm behaves; each value is independent of the others.
+/// Mode, frozen parts and constants of a batch norm; each value is independent of the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormSwitches {
-    /// Whether it normalizes by the batch, unless the statistics are frozen, or by the running statistics.
+    /// Train or eval mode: normalization by the batch, unless the statistics are frozen, or by the running statistics.
     pub mode: Mode,
     /// Running statistics are used in every mode and never change.
     pub statistics_frozen: bool,
@@ -16,7 +16,7 @@ pub struct BatchNormSwitches {
     pub epsilon: f64,
     /// Share of the batch in the running statistics.
     pub momentum: f64,
-    /// Which batch variance goes into the running one.
+    /// The batch variance that goes into the running one.
     pub correction: Correction,
 }
 
@@ -27,7 +27,7 @@ impl BatchNormSwitches {
         Self { mode, statistics_frozen: false, affine_frozen: false, epsilon, momentum, correction }
     }
 
-    /// Whether the statistics of the batch are used; for `learns` see [`Mode::trains`].
+    /// True if the statistics of the batch are used; for `learns` see [`Mode::trains`].
     pub fn uses_batch(&self, learns: bool) -> bool {
         self.mode.trains(learns) && !self.statistics_frozen
     }

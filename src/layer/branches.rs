@@ -60,7 +60,7 @@ impl<T: SwapActivation<E, D>, E: Dtype, D: Device<E>> SwapActivation<E, D> for B
     }
 }
 
-/// As many branches as the lists are long. The last takes the input itself, each other one a fork of it.
+/// Implements as many branches as the lists are long. The last takes the input itself, each other one a fork of it.
 macro_rules! branches_of {
     ($($module:ident $field:tt),+; $last:ident $end:tt) => {
         impl<$($module: TensorCollection<E, D>,)+ $last: TensorCollection<E, D>, E: Dtype, D: Device<E>>

@@ -24,8 +24,8 @@ pub fn try_build_unfilled<M: BuildOnDevice<D, E>, E: Dtype, D: Device<E>>(device
     try_unfilled::<M::Built, E, D>(device)
 }
 
-/// As [`try_build_unfilled`], of the network's own type in the place of that which it is written in: what
-/// [`BuildUnfilled`] does for a layer.
+/// As [`try_build_unfilled`], of the network's own type instead of the type that it is written in: for a layer, the
+/// work of [`BuildUnfilled`].
 pub fn try_unfilled<N, E: Dtype, D: Device<E>>(device: &D) -> Result<N, Error>
 where
     N: TensorCollection<E, D, To<E, D> = N>,
@@ -59,8 +59,9 @@ impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Unfilled<'_, E, D> {
     }
 }
 
-/// What [`try_build_unfilled`] builds, by itself: of a container, one child after the other. dfdx's visitors are made
-/// into several times as much code for each type, which a program feels that has many networks.
+/// A module that [`try_build_unfilled`] builds by the type's own code: a container, one child after the other. dfdx's
+/// visitors are compiled into several times as much code for each type, which shows in a program that has many
+/// networks.
 ///
 /// A layer of one's own that stands in a network of a registry gets it in three lines: `try_unfilled(device)` is the
 /// body.
@@ -69,7 +70,7 @@ pub trait BuildUnfilled<E: Dtype, D: Device<E>>: Sized {
     fn try_unfilled(device: &D) -> Result<Self, Error>;
 }
 
-/// Layers.
+/// Implements [`BuildUnfilled`] for layers, by [`try_unfilled`].
 macro_rules! layers {
     ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
         impl<E: Dtype, D: Device<E>, $($generics)*> BuildUnfilled<E, D> for $layer {

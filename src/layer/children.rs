@@ -28,7 +28,8 @@ pub fn visit_mut<E: Unit, D: Storage<E>>(
     children.iter_mut().try_for_each(|(name, child)| path.step(name, |path| child.visit_mut(path, visitor)))
 }
 
-/// [`Visit::summarize`] of children that all take the same: what each gives, as [`Extent::Several`].
+/// Calls [`Visit::summarize`] of children that all take the same input, and returns their outputs as
+/// [`Extent::Several`].
 pub fn summarize_branches<E: Unit, D: Storage<E>>(
     path: &mut Path,
     input: Extent,

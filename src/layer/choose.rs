@@ -13,7 +13,7 @@ use crate::activation::{Definition, Param};
 use crate::error::Error;
 
 /// Makes every layer of a network whose activation is [`Chosen`](crate::activation::Chosen) apply this one. `start`
-/// says where a parameter starts: at [`Param::start`] in training from scratch, at [`Param::swapped`] in the place of
+/// says where a parameter starts: at [`Param::start`] in training from scratch, at [`Param::swapped`] where it replaces
 /// another activation.
 ///
 /// `image` is the size of the images that the network is for. An activation with a [parameter for each
@@ -58,10 +58,10 @@ pub fn choose_activation<E: Dtype, D: Storage<E>>(
 
 struct Choose {
     activation: &'static Definition,
-    /// By the path of the layer, if the size of its maps matters.
+    /// Sites by the path of the layer, if the size of its maps matters.
     sites: BTreeMap<String, Site>,
     start: fn(&Param) -> f64,
-    /// Whether the layer has just made its parameters, one for each element, as zeros: zeros are then not written
+    /// True if the layer has just made its parameters, one for each element, as zeros: zeros are then not written
     /// again, so that memory is not taken before it is used.
     zeros: bool,
 }

@@ -54,7 +54,7 @@ impl<const OUT: usize> ZeroSizedModule for Concat<OUT> {}
 impl<const OUT: usize> NonMutableModule for Concat<OUT> {}
 nothing_to_visit!([const OUT: usize] Concat<OUT>, |input: Extent| (LayerKind::Concat, joined(input, OUT)));
 
-/// The extent of the output.
+/// The extent of the concatenation.
 fn joined(input: Extent, channels: usize) -> Result<Extent, Error> {
     let parts = input.parts()?;
     let planes = parts.iter().map(|part| part.with_channels(1)).collect::<Vec<_>>();
@@ -63,12 +63,12 @@ fn joined(input: Extent, channels: usize) -> Result<Extent, Error> {
     Ok(plane.with_channels(channels))
 }
 
-/// One of the tensors, free of its shape.
+/// One of the concatenated tensors, free of its shape.
 struct Input<E: Dtype, D: Backend<E>> {
     values: Box<dyn Buffer<E, D>>,
     /// Elements of one sample.
     row: usize,
-    /// Where its gradient goes, if anyone wants it.
+    /// The place of the tensor's gradient; `None` if it is not wanted.
     place: Option<Place<E, D>>,
 }
 
@@ -83,7 +83,7 @@ fn input<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
     Ok((Input { values: Box::new(x), row: channels * plane, place }, tape))
 }
 
-/// Joins them, and records it if anyone wants a gradient.
+/// Joins the inputs, and records the operation on the tape if a gradient is wanted.
 fn join<O: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
     device: &D,
     out: O,
@@ -138,7 +138,7 @@ fn backward<E: Dtype, D: Backend<E>>(
     Ok(())
 }
 
-/// As many tensors as the list has names; with the dimensions behind the channels.
+/// Implements the concatenation of as many tensors as the list has names, with these dimensions behind the channels.
 macro_rules! concat_of {
     ([$($dim:ident $size:ident),*] $dims:tt $first:ident $channels:ident, $($other:ident $more:ident),+) => {
         impl<const OUT: usize, const $channels: usize, $(const $more: usize,)+ B, $($dim,)* E, D, T>
@@ -188,7 +188,7 @@ macro_rules! concat_of {
     };
     (@tensor $channels:ident [$($dim:ident),*]) => { Tensor<(B, Const<$channels>, $($dim),*), E, D, T> };
 }
-/// Images and features.
+/// Implements the concatenation of images and of features.
 macro_rules! concat {
     ($($list:tt)+) => {
         concat_of!([H height, W width] [H, W] $($list)+);

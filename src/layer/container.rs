@@ -1,4 +1,4 @@
-//! What every container of layers implements alike.
+//! Traits that every container of layers implements alike.
 
 /// Makes a struct of layers a container: a module whose parts are found by their names, in a visit, a file and an
 /// error message.

@@ -1,4 +1,4 @@
-//! Two-dimensional convolution.
+//! Two-dimensional convolution with a square kernel.
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
 use dfdx::prelude::Device;
@@ -17,7 +17,7 @@ use crate::kernel::shape::ConvShape;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
-    //! What networks are written in.
+    //! The form of the layer in which network types are written, without element type and device.
 
     /// A convolution; see [`layer::Conv2D`](crate::layer::Conv2D).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub struct Conv2D<
     pub weight: Tensor<Rank4<O, I, K, K>, E, D>,
     /// Bias, `[out]`; present exactly if `BIAS`.
     pub bias: Option<Tensor<Rank1<O>, E, D>>,
-    /// Whether weight and bias are frozen.
+    /// Frozen: weight and bias get no gradient and no update.
     pub frozen: bool,
-    /// Whether the bias is trained all the same.
+    /// True if the bias is trained in a frozen layer too.
     pub bias_trained: bool,
 }
 
@@ -112,7 +112,7 @@ where
         self.frozen && !self.bias_trained
     }
 
-    /// Whether weight or bias want a gradient.
+    /// True if weight or bias want a gradient.
     pub(super) fn learns(&self) -> bool {
         !self.frozen || (BIAS && self.bias_trained)
     }
@@ -211,7 +211,6 @@ where
     }
 }
 
-/// One application.
 struct Convolve<E: Dtype, D: Backend<E>> {
     shape: ConvShape,
     /// Weight, and bias if there is one.

@@ -1,4 +1,4 @@
-//! Dropout.
+//! Dropout with masks that the run's seed determines.
 
 use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
 use dfdx::prelude::Device;
@@ -85,7 +85,6 @@ impl<const PERCENT: usize, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>> Mo
     }
 }
 
-/// One application.
 struct Mask {
     key: u64,
     p: f64,

@@ -3,11 +3,11 @@
 use super::mode::Mode;
 use crate::random::mix;
 
-/// What a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes and the
-/// position of the element alone, so it is the same on any number of threads, and a checkpoint can restore it.
+/// The state that a dropout draws its masks from. The mask of a pass depends on the seed, the site, the count of passes
+/// and the position of the element alone, so it is the same on any number of threads, and a checkpoint can restore it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DropoutState {
-    /// Whether it drops or passes everything.
+    /// Train or eval mode: elements are dropped, or all pass.
     pub mode: Mode,
     /// Seed of the run.
     pub seed: u64,

@@ -60,7 +60,6 @@ where
     }
 }
 
-/// One application.
 struct Relabel;
 
 impl<E: Dtype, D: Backend<E>> Operation<E, D> for Relabel {

@@ -1,23 +1,23 @@
-//! What the layers of a network are and the sizes of what flows between them, for one image and without running it.
+//! Layers of a network and the sizes of the tensors between them, for one image and without running the network.
 
 use crate::activation::Definition;
 use crate::error::Error;
 
-/// Sizes of what one image is at some place in a network.
+/// Sizes of the tensor that one image is at some place in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Extent {
-    /// A feature map.
+    /// A feature map of one image.
     Image {
-        /// Channels.
+        /// Number of channels in the map.
         channels: usize,
-        /// Rows.
+        /// Number of rows in the map.
         height: usize,
-        /// Columns.
+        /// Number of columns in the map.
         width: usize,
     },
     /// A vector of features.
     Features {
-        /// Their number.
+        /// Number of features in the vector.
         width: usize,
     },
     /// Several tensors: what [`Branches`](super::Branches) give, and what an operation on them takes.
@@ -32,7 +32,7 @@ pub struct Several {
     count: usize,
 }
 
-/// As many as a tuple of modules has.
+/// Most tensors of an extent: as many as a tuple of modules has.
 const MOST: usize = 6;
 
 impl Several {
@@ -46,12 +46,12 @@ impl Several {
 }
 
 impl Extent {
-    /// A feature map.
+    /// The extent of a feature map.
     pub fn image(channels: usize, height: usize, width: usize) -> Self {
         Extent::Image { channels, height, width }
     }
 
-    /// A vector of features.
+    /// The extent of a vector of features.
     pub fn features(width: usize) -> Self {
         Extent::Features { width }
     }
@@ -84,7 +84,7 @@ impl Extent {
         }
     }
 
-    /// What all of several tensors are; [`Error::Shape`] if they are not all alike.
+    /// The extent that all of several tensors have; [`Error::Shape`] if they are not all alike.
     pub(crate) fn expect_equal_parts(self) -> Result<Self, Error> {
         let parts = self.parts()?;
         let first = parts[0];
@@ -135,7 +135,7 @@ impl Extent {
         if found == expected { Ok(self) } else { Err(Error::Shape { expected, found }) }
     }
 
-    /// What a window with this kernel, stride and padding makes of an image; see [`Window`](crate::dim::Window).
+    /// The extent of an image after a window with this kernel, stride and padding; see [`Window`](crate::dim::Window).
     pub(crate) fn slide<const K: usize, const S: usize, const P: usize>(self) -> Result<Self, Error> {
         use crate::dim::Window;
         match self {
@@ -162,11 +162,11 @@ impl std::fmt::Display for Extent {
     }
 }
 
-/// What a layer does.
+/// Kind of a layer, with its hyperparameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LayerKind {
-    /// A convolution.
+    /// A convolution with a square kernel.
     Conv2D {
         /// Rows and columns of the window.
         kernel: usize,
@@ -174,16 +174,16 @@ pub enum LayerKind {
         stride: usize,
         /// Zeros on each side.
         padding: usize,
-        /// Whether a bias is added.
+        /// True if a bias is added.
         bias: bool,
     },
     /// A fully connected layer.
     Linear,
-    /// A batch norm.
+    /// A batch norm over each channel.
     BatchNorm2D,
-    /// An activation.
+    /// An activation of each element.
     Activation {
-        /// Which one.
+        /// The activation that is applied.
         activation: &'static Definition,
     },
     /// A pool over windows.
@@ -201,7 +201,7 @@ pub enum LayerKind {
     GlobalPool2D,
     /// A change of layout.
     Flatten,
-    /// Dropout.
+    /// Dropout of single elements.
     Dropout {
         /// Probability of a zero in percent.
         percent: usize,
@@ -221,12 +221,12 @@ pub enum LayerKind {
     Identity,
     /// Rows and columns repeated.
     Upsample2D {
-        /// How often.
+        /// Number of times that each row and column is repeated.
         factor: usize,
     },
     /// A shortcut that takes every `stride`-th row and column and adds channels of zeros.
     Subsample {
-        /// Step.
+        /// Step between the rows and columns that are taken.
         stride: usize,
     },
 }
@@ -258,16 +258,16 @@ impl std::fmt::Display for LayerKind {
     }
 }
 
-/// One layer.
+/// One layer of a network, with the sizes before and after it.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerSummary<'a> {
     /// Path from the root, with dots.
     pub path: &'a str,
-    /// What it does.
+    /// Kind and hyperparameters of the layer.
     pub kind: LayerKind,
-    /// What comes in.
+    /// Sizes of the layer's input.
     pub input: Extent,
-    /// What goes out.
+    /// Sizes of the layer's output.
     pub output: Extent,
 }
 

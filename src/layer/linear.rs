@@ -1,4 +1,4 @@
-//! Fully connected layer.
+//! Fully connected layer with a bias.
 
 use dfdx::nn::{BuildModule, BuildOnDevice, Module, ModuleVisitor, NonMutableModule, TensorCollection, TensorOptions};
 use dfdx::prelude::Device;
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
-    //! What networks are written in.
+    //! The form of the layer in which network types are written, without element type and device.
 
     /// A fully connected layer; see [`layer::Linear`](crate::layer::Linear).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,11 +29,11 @@ pub mod builder {
 /// Frozen, it computes no gradient of weight and bias, keeps no input for one, and stays as it is.
 #[derive(Clone, Debug)]
 pub struct Linear<const I: usize, const O: usize, E: Dtype, D: Storage<E>> {
-    /// Weight, `[out, in]`.
+    /// Weight, `[out, in]`: one row for each output.
     pub weight: Tensor<Rank2<O, I>, E, D>,
-    /// Bias, `[out]`.
+    /// Bias, `[out]`: one value for each output.
     pub bias: Tensor<Rank1<O>, E, D>,
-    /// Whether weight and bias are frozen.
+    /// Frozen: weight and bias get no gradient and no update.
     pub frozen: bool,
 }
 
@@ -108,11 +108,10 @@ where
     }
 }
 
-/// One application.
 pub(super) struct Transform<E: Dtype, D: Backend<E>> {
     /// Rows, inputs and outputs.
     pub sizes: [usize; 3],
-    /// Weight and bias.
+    /// The weight, then the bias.
     pub parameters: [Parameter<E, D>; 2],
 }
 
@@ -128,7 +127,7 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Transform<E, D> {
     }
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let [weight, bias] = &self.parameters;
-        device.linear(self.sizes, x, D::view(&weight.read()), D::view(&bias.read()), y)
+        device.linear(self.sizes, x, D::view(&weight.read()), Some(D::view(&bias.read())), y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let Pass { device, kept: x, grad_output, input } = pass;

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::tape::Track;
 
 pub mod builder {
-    //! What networks are written in.
+    //! The form of the layer in which network types are written, without element type and device.
 
     /// A fully connected layer to any number of outputs; see [`layer::LinearTo`](crate::layer::LinearTo).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,9 +48,9 @@ pub mod builder {
 #[derive(Clone, Debug)]
 pub struct LinearTo<const I: usize, E: Dtype, D: Storage<E>> {
     tensors: Option<WeightAndBias<I, E, D>>,
-    /// Whether weight and bias are frozen.
+    /// Frozen: weight and bias get no gradient and no update.
     pub frozen: bool,
-    /// On the device of the layer, which dfdx tells it by making this.
+    /// A scalar that dfdx makes on the device of the layer, which has no other tensor until its outputs are known.
     device: Tensor<Rank0, E, D>,
 }
 

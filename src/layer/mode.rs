@@ -1,6 +1,6 @@
-//! Whether layers train.
+//! Train and eval mode of layers.
 
-/// Whether layers that behave differently in training do so.
+/// Train or eval mode of the layers that behave differently in training, by the method that is called:
 ///
 /// | | `forward` | `forward_mut` on a tensor without a tape | `forward_mut` on a tensor with one |
 /// |---|---|---|---|
@@ -21,7 +21,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Whether a layer in this mode behaves as in training; `learns` if it is called as dfdx's training loops call it,
+    /// True if a layer in this mode behaves as in training; `learns` if it is called as dfdx's training loops call it,
     /// by `forward_mut` on a tensor with a tape.
     pub fn trains(self, learns: bool) -> bool {
         match self {

@@ -45,7 +45,7 @@ impl ZeroSizedModule for Multiply {}
 impl NonMutableModule for Multiply {}
 nothing_to_visit!([] Multiply, |input: Extent| (LayerKind::Multiply, product_extent(input)));
 
-/// Of a map and its gate that of the map, else what all are.
+/// The extent of a product: of a map and its gate that of the map, else the one that all factors have.
 fn product_extent(input: Extent) -> Result<Extent, Error> {
     if let [map @ Extent::Image { channels, .. }, gate] = input.parts()?[..]
         && [Extent::features(channels), Extent::image(channels, 1, 1)].contains(&gate)
@@ -123,7 +123,7 @@ impl<E: Dtype, D: Backend<E>> Recorded<E, D> {
     }
 }
 
-/// Of tensors of one shape.
+/// Multiplies two tensors of one shape.
 fn equal<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>>(
     a: Tensor<S, E, D, T>,
     b: Tensor<S, E, D, T>,
@@ -202,7 +202,7 @@ impl<B: Dim, const C: usize, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>>
     }
 }
 
-/// As many inputs of one shape as the list has names.
+/// Implements the product of as many inputs of one shape as the list has names.
 macro_rules! product_of {
     ($first:ident $($other:ident)+) => {
         impl<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>>

@@ -12,7 +12,7 @@ use crate::error::Error;
 pub struct NamedParameter {
     /// Path from the root, with dots: `0.3.alpha`.
     pub path: String,
-    /// What it is to its layer.
+    /// Role of the tensor in its layer.
     pub kind: ParamKind,
     /// Sizes of the dimensions; of a convolution's weight outputs, inputs, rows and columns.
     pub shape: Vec<usize>,

@@ -6,7 +6,7 @@ use dfdx::tensor::{Tape, Tensor};
 
 use super::apply::Parameter;
 use super::{BatchNorm2D, Conv2D};
-use crate::backend::{Backend, ChannelsLayout, Scaling};
+use crate::backend::{Backend, ChannelsLayout, Scaling, Statistics};
 use crate::container;
 use crate::dim::Window;
 use crate::error::Error;
@@ -24,7 +24,7 @@ use crate::tape::Track;
 /// as many elements, so that it is made where the output has no fewer.
 #[derive(Clone, Debug, Default)]
 pub struct NormedConv2D<C, N> {
-    /// The convolution.
+    /// The convolution, whose output is normalized.
     pub conv: C,
     /// The batch norm of its output.
     pub norm: N,
@@ -42,7 +42,7 @@ where
     E: Dtype,
     D: Backend<E>,
 {
-    /// Whether the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape, and
+    /// True if the two are computed as one convolution, for an output of that many pixels; `recorded` if on a tape, and
     /// for `learns` see [`Mode::trains`](super::Mode::trains).
     pub(super) fn folds(&self, pixels: usize, recorded: bool, learns: bool) -> Result<bool, Error> {
         let trained = self.conv.learns() || !self.norm.switches.affine_frozen;
@@ -50,7 +50,7 @@ where
         if self.norm.switches.uses_batch(learns) || (recorded && trained) || !worth_it {
             return Ok(false);
         }
-        // What the layers refuse they must see.
+        // Parameters that a layer refuses are left to it, so that it returns its error.
         let norm = D::is_contiguous(&self.norm.scale)? && D::is_contiguous(&self.norm.shift)?;
         let bias = self.conv.bias.as_ref().map_or(Ok(true), D::is_contiguous)?;
         Ok(norm && bias && D::is_contiguous(&self.conv.weight)?)
@@ -59,21 +59,21 @@ where
     /// `weight[o] gamma[o] / sqrt(var[o] + eps)`, and the bias that goes with it.
     fn fold(&self, device: &D) -> Result<Folded<E, D, I, O, K>, Error> {
         let Self { conv, norm } = self;
-        let [mean, variance] = norm.running_statistics(device)?;
+        let Statistics { mean, variance } = norm.running_statistics(device)?;
         let zeros = device.try_tensor_from_vec(vec![E::default(); O], (Const::<O>,)).map_err(Error::device)?;
         let run = || {
-            let inv_std = device.inv_std(&variance, norm.switches.epsilon)?;
+            let inv_std = device.inv_std(D::channels(&variance), norm.switches.epsilon)?;
             let (zeros, gamma, shift) = (D::read(&zeros), D::read(&norm.scale), D::read(&norm.shift));
             let (zeros, gamma, shift) = (D::view(&zeros), D::view(&gamma), D::view(&shift));
             let none = device.widened(zeros)?;
             let weight = device.try_create(*conv.weight.shape(), &mut |to| {
                 let layout = ChannelsLayout { outer: 1, channels: O, inner: I * K * K };
-                let scaling = Scaling { mean: &none, inv_std: &inv_std, gamma };
+                let scaling = Scaling { mean: D::channels(&none), inv_std: D::channels(&inv_std), gamma };
                 device.normalize(layout, D::view(&D::read(&conv.weight)), scaling, zeros, to)
             })?;
             let bias = device.try_create((Const::<O>,), &mut |to| {
                 let layout = ChannelsLayout { outer: 1, channels: O, inner: 1 };
-                let scaling = Scaling { mean: &mean, inv_std: &inv_std, gamma };
+                let scaling = Scaling { mean: D::channels(&mean), inv_std: D::channels(&inv_std), gamma };
                 match &conv.bias {
                     Some(bias) => device.normalize(layout, D::view(&D::read(bias)), scaling, shift, to),
                     None => device.normalize(layout, zeros, scaling, shift, to),
@@ -84,7 +84,7 @@ where
         measure("batch norm", Direction::Forward, run).map_err(Error::device)
     }
 
-    /// Whether the two are computed as one convolution, for this input; `mutable` in `forward_mut`.
+    /// True if the two are computed as one convolution, for this input; `mutable` in `forward_mut`.
     fn is_one<B: Dim, H: Window<K, S, P>, W: Window<K, S, P>, T: Track<E, D>>(
         &self,
         x: &Tensor<(B, Const<I>, H, W), E, D, T>,

@@ -1,4 +1,4 @@
-//! A network that says what of it is the trunk and what the head.
+//! A network that tells its trunk from its head.
 
 use dfdx::nn::{Module, ModuleMut};
 
@@ -7,23 +7,23 @@ use crate::container;
 /// `y = head(trunk(x))`, as the tuple `(T, H)` is, with names for the two: paths begin with `trunk` and `head`.
 ///
 /// A tuple does not say which of its modules answers the question that a network was trained for, and fine-tuning must
-/// know: what trains the head alone, or draws it anew for other classes, takes a network of this type.
+/// know: code that trains the head alone, or draws it anew for other classes, takes a network of this type.
 ///
-/// Shapes: what the trunk takes and the head gives.
+/// Shapes: the input of the trunk, and the output of the head.
 #[derive(Clone, Debug, Default)]
 pub struct TrunkAndHead<T, H> {
-    /// From images to features.
+    /// The layers from images to features.
     pub trunk: T,
-    /// From features to logits.
+    /// The layers from features to logits.
     pub head: H,
 }
 
 /// A part of a network, by the step that leads into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// From images to features.
+    /// The layers from images to features.
     Trunk,
-    /// From features to logits.
+    /// The layers from features to logits.
     Head,
 }
 

@@ -21,16 +21,16 @@ pub struct Site {
     pub image: Extent,
 }
 
-/// The parameters of one activation.
+/// The parameters of one activation, one value for each element of a map.
 #[derive(Clone, Debug)]
 pub(super) struct PerElement<E: Dtype, D: Storage<E>> {
     pub(super) site: Site,
-    /// In the order of [`Activation::PARAMS`](crate::activation::Activation::PARAMS).
+    /// The parameters in the order of [`Activation::PARAMS`](crate::activation::Activation::PARAMS).
     pub(super) params: Vec<Elements<E, D>>,
 }
 
 impl<E: Dtype, D: Device<E>> PerElement<E, D> {
-    /// This many parameters, all zero.
+    /// As many parameters, all of them zero.
     pub(super) fn try_zeros(device: &D, site: Site, params: usize) -> Result<Self, Error> {
         let zeros = |_| {
             let tensor = device.try_zeros_like(&(site.map.elements(),)).map_err(Error::device)?;
@@ -41,7 +41,7 @@ impl<E: Dtype, D: Device<E>> PerElement<E, D> {
 }
 
 impl<E: Dtype, D: Storage<E>> PerElement<E, D> {
-    /// These, if they are for maps of this size.
+    /// The parameters, if they are for maps of this size; else [`Error::MapSize`], or [`Error::NoMapSize`] without any.
     pub(super) fn of_map<'a>(
         elements: Option<&'a Self>,
         activation: &Definition,
@@ -65,7 +65,7 @@ impl<E: Dtype, D: Host<E>> PerElement<E, D> {
         self.params.iter().map(|tensor| tensor as &dyn AnyTensor<E, D>).collect()
     }
 
-    /// As [`tensors`](Self::tensors), for changing.
+    /// The same parameters as [`tensors`](Self::tensors), for changing.
     pub(super) fn tensors_mut(&mut self) -> Vec<&mut dyn AnyTensor<E, D>> {
         self.params.iter_mut().map(|tensor| tensor as &mut dyn AnyTensor<E, D>).collect()
     }

@@ -1,4 +1,4 @@
-//! Pooling over windows.
+//! Maximum and average pooling over windows.
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
@@ -44,7 +44,7 @@ fn pool_shape<const K: usize, const S: usize, const P: usize>(
     PoolShape { batch, channels, in_height: height, in_width: width, kernel: K, stride: S, padding: P }
 }
 
-/// What is made of each window.
+/// The reduction of a window to one element.
 #[derive(Clone, Copy)]
 enum Pool {
     Max(MaxPadding),
@@ -86,11 +86,10 @@ pool!(MaxPool2D, Pool::Max(MaxPadding::NegativeInfinity));
 pool!(ZeroPaddedMaxPool2D, Pool::Max(MaxPadding::Zero));
 pool!(AvgPool2D, Pool::Average);
 
-/// One application.
 struct Pooling<E: Dtype, D: Backend<E>> {
     shape: PoolShape,
     pool: Pool,
-    /// Where each largest element stood within its window: one byte instead of the whole input kept.
+    /// Position of each largest element within its window: one byte instead of the whole input kept.
     argmax: Option<D::Bytes>,
 }
 
@@ -107,7 +106,7 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Pooling<E, D> {
                 self.argmax = device.max_pool(self.shape, padding, x, y, differentiate)?;
                 Ok(())
             }
-            Pool::Average => device.average_pool(self.shape, x, y),
+            Pool::Average => device.average_pool(self.shape, true, x, y),
         }
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
@@ -116,7 +115,7 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Pooling<E, D> {
         let grad_output = D::memory(&grad_output);
         input.give(flow, |grad_x, write| match &self.argmax {
             Some(argmax) => device.max_pool_backward(self.shape, argmax, grad_output, grad_x, write),
-            None => device.average_pool_backward(self.shape, grad_output, grad_x, write),
+            None => device.average_pool_backward(self.shape, true, grad_output, grad_x, write),
         })
     }
 }

@@ -35,7 +35,6 @@ impl<B: Dim, const C: usize, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Track<E
     }
 }
 
-/// One application.
 struct Mean {
     pixels: usize,
 }

@@ -19,7 +19,7 @@ use crate::tape::Track;
 /// Shapes: those that `F` keeps. The sum is that of [`Add`].
 #[derive(Clone, Debug, Default)]
 pub struct Residual<F> {
-    /// The main branch.
+    /// The main branch, `F`.
     pub main: F,
 }
 
@@ -28,9 +28,9 @@ pub struct Residual<F> {
 /// Shapes: those of `F` and `R`, which must give the same.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectedResidual<F, R> {
-    /// The main branch.
+    /// The main branch, `F`.
     pub main: F,
-    /// The shortcut branch.
+    /// The shortcut branch, `R`.
     pub shortcut: R,
 }
 

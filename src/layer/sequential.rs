@@ -1,6 +1,6 @@
 //! Networks of more layers than a tuple of dfdx's takes.
 
-/// The type of a network of any number of layers that run one after the other, in the place of a tuple:
+/// The type of a network of any number of layers that run one after the other, instead of a tuple:
 /// `sequential![Conv2D<3, 8, 3, 1, 1>, Act<Pvlu, 8>, ...]`.
 ///
 /// dfdx implements its traits for tuples of up to six modules. A longer one is a tuple like any other to the compiler,

@@ -1,4 +1,4 @@
-//! What a network is made of, as a table.
+//! A network's layers, sizes and numbers of parameters, as a table.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use crate::error::Error;
 /// Elements of tensors, by what training does to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Of parameters that are trained.
+    /// Elements of parameters that are trained.
     pub trained: usize,
-    /// Of parameters that are frozen.
+    /// Elements of parameters that are frozen.
     pub frozen: usize,
-    /// Of running statistics.
+    /// Elements of running statistics.
     pub statistics: usize,
-    /// Of hyperparameters of activations, which are never trained.
+    /// Elements of hyperparameters of activations, which are never trained.
     pub fixed: usize,
 }
 
@@ -39,14 +39,14 @@ impl Counts {
     }
 }
 
-/// One layer.
+/// One layer in a [`Summary`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SummaryLine {
     /// Path from the root, with dots; empty where the network is one layer.
     pub path: String,
-    /// What it does.
+    /// Kind and hyperparameters of the layer.
     pub kind: LayerKind,
-    /// What goes out for one image.
+    /// Sizes of the output for one image.
     pub output: Extent,
     /// Elements of its tensors.
     pub counts: Counts,
@@ -55,12 +55,12 @@ pub struct SummaryLine {
     pub multiply_adds: u64,
 }
 
-/// What [`summary`] returns: the layers in forward order, and as text a table.
+/// The result of [`summary`]: the layers in forward order, and as text a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// One image.
+    /// Sizes of one input image.
     pub input: Extent,
-    /// The layers.
+    /// The layers in forward order.
     pub layers: Vec<SummaryLine>,
     /// Elements of all tensors of the network.
     pub totals: Counts,
@@ -113,7 +113,6 @@ pub fn summary<E: Unit, D: Storage<E>>(net: &(impl Visit<E, D> + ?Sized), input:
     Ok(summary)
 }
 
-/// Counts the tensors.
 impl<E: Unit, D: Storage<E>> Visitor<E, D> for Summary {
     fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error> {
         let elements = tensor.dims().into_iter().product();
@@ -127,7 +126,7 @@ impl<E: Unit, D: Storage<E>> Visitor<E, D> for Summary {
     }
 }
 
-/// Whether the layer at `layer` is the network itself or a step on the way to `tensor`.
+/// True if the layer at `layer` is the network itself or a step on the way to `tensor`.
 fn lies_in(tensor: &str, layer: &str) -> bool {
     layer.is_empty() || tensor.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.'))
 }
@@ -159,7 +158,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// With a comma between thousands.
+/// A number with a comma between thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -10,7 +10,7 @@ use super::per_element::Site;
 use super::visit::{Path, Switches, Visit, VisitorMut};
 use crate::activation::Definition;
 
-/// What the [`Switches`] of one layer stand at.
+/// The values of one layer's [`Switches`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SwitchState(State);
 
@@ -24,7 +24,7 @@ enum State {
 }
 
 impl Switches<'_> {
-    /// What they stand at.
+    /// The present values of the switches.
     pub fn state(&self) -> SwitchState {
         SwitchState(match self {
             Switches::Weights { frozen, bias_trained, outputs } => State::Weights {
@@ -85,7 +85,7 @@ pub trait Switch<E: Unit, D: Storage<E>>: Visit<E, D> {
         self.each_switch_at(|_, switches| change(switches));
     }
 
-    /// As [`each_switch`](Self::each_switch), with the path of each layer.
+    /// Applies a function to the switches of every layer, in forward order, with the path of each.
     fn each_switch_at(&mut self, mut change: impl FnMut(&str, Switches<'_>)) {
         self.visit_mut(&mut Path::root(), &mut Each(&mut change)).expect("this visitor returns no error");
     }

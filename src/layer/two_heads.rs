@@ -41,14 +41,14 @@ use crate::tape::Track;
 /// # Ok::<(), pvlu::Error>(())
 /// ```
 ///
-/// Shapes: what the trunk takes; a pair of what the heads give.
+/// Shapes: the input of the trunk; a pair of the outputs of the heads.
 #[derive(Clone, Debug, Default)]
 pub struct TwoHeads<T, A, B> {
-    /// From images to features.
+    /// The layers from images to features.
     pub trunk: T,
-    /// From features to the first output.
+    /// The layers from features to the first output.
     pub first: A,
-    /// From features to the second output.
+    /// The layers from features to the second output.
     pub second: B,
 }
 

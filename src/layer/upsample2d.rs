@@ -1,4 +1,4 @@
-//! Larger images.
+//! Images enlarged by repeating rows and columns.
 
 use dfdx::nn::{Module, NonMutableModule, ZeroSizedModule};
 use dfdx::shapes::{Const, Dim, Dtype, HasShape};
@@ -18,8 +18,7 @@ use crate::tape::{Flow, Track};
 /// `UpSampling2D(F)`.
 ///
 /// Shapes: `(B, C, H, W)` to `(B, C, F H, F W)`. Height and width are each `usize`, or, with `F = 2`, `Const` up to
-/// 128. `F` is 1 to 15; another does not compile. On CUDA the copies are exact where `F` is a power of two, else to the
-/// last digit.
+/// 128. `F` is 1 to 15; another does not compile.
 ///
 /// Joined with a map of an odd side, which a pool has rounded down, it does not fit:
 ///

@@ -17,7 +17,7 @@ use super::per_element::Site;
 use crate::activation::Definition;
 use crate::error::Error;
 
-/// What a tensor is to its layer.
+/// Role of a tensor in its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ParamKind {
     /// Weight of a convolution or a linear layer.
@@ -39,12 +39,12 @@ pub enum ParamKind {
 }
 
 impl ParamKind {
-    /// Whether an optimizer may ever change the tensor.
+    /// True if an optimizer may change the tensor.
     pub fn is_parameter(self) -> bool {
         !matches!(self, ParamKind::RunningMean | ParamKind::RunningVariance | ParamKind::Hyperparameter)
     }
 
-    /// Whether weight decay applies: to the weights only, not to biases, batch norm or activations.
+    /// True if weight decay applies: to the weights only, not to biases, batch norm or activations.
     pub fn decays(self) -> bool {
         self == ParamKind::Weight
     }
@@ -55,11 +55,11 @@ impl ParamKind {
 pub struct NamedTensor<'a> {
     /// Path from the root, with dots: `0.3.alpha`.
     pub path: &'a str,
-    /// What it is.
+    /// Role of the tensor in its layer.
     pub kind: ParamKind,
-    /// Whether it is trained: a parameter that is not frozen.
+    /// True if it is trained: a parameter that is not frozen.
     pub trained: bool,
-    /// Whether a training step moves it without a gradient: running statistics that are not frozen.
+    /// True if a training step changes it without a gradient: running statistics that are not frozen.
     pub updated: bool,
 }
 
@@ -74,38 +74,39 @@ impl<'a> NamedTensor<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Switches<'a> {
-    /// A convolution or linear layer: whether its weight and bias are frozen.
+    /// The switches of a convolution or linear layer.
     Weights {
         /// Frozen: no gradient is computed, and no optimizer changes it.
         frozen: &'a mut bool,
-        /// Whether the bias is trained all the same; of convolutions that have one.
+        /// True if the bias is trained in a frozen layer too; of convolutions that have one.
         bias_trained: Option<&'a mut bool>,
         /// Number of outputs, where it can be changed; of a [`LinearTo`](super::LinearTo), whose weight and bias are
         /// made anew if it is.
         outputs: Option<&'a mut usize>,
     },
-    /// An activation: whether its parameters are frozen.
+    /// The switches of an activation.
     Activation {
         /// The activation; tensors of its parameters follow in their order. Only a layer whose type is
-        /// [`Chosen`](crate::activation::Chosen) takes another one; its parameters then hold anything.
+        /// [`Chosen`](crate::activation::Chosen) takes another one; the values of its parameters are then unspecified.
         activation: &'a mut &'static Definition,
-        /// Channels.
+        /// Number of channels that it is applied to.
         channels: usize,
         /// The map that it has parameters for, if the activation [has one for each
-        /// element](Definition::is_per_element): told another one, it makes them anew, and they hold anything.
+        /// element](Definition::is_per_element): given another one, it makes them anew, and their values are
+        /// unspecified.
         site: &'a mut Option<Site>,
         /// Frozen: no gradient is computed, and no optimizer changes it.
         frozen: &'a mut bool,
     },
-    /// A batch norm.
+    /// The settings of a batch norm.
     BatchNorm(&'a mut BatchNormSwitches),
-    /// A dropout.
+    /// The state of a dropout.
     Dropout(&'a mut DropoutState),
 }
 
 /// Sees every tensor of a network.
 pub trait Visitor<E: Unit, D: Storage<E>> {
-    /// One tensor.
+    /// Sees one tensor of the network.
     fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, D>) -> Result<(), Error>;
 }
 
@@ -128,7 +129,7 @@ pub trait VisitorMut<E: Unit, D: Storage<E>> {
 pub struct Path(String);
 
 impl Path {
-    /// The root.
+    /// The path of the network itself.
     pub fn root() -> Self {
         Self::default()
     }
@@ -166,7 +167,7 @@ impl Path {
 /// branch, then the shortcut.
 #[diagnostic::on_unimplemented(note = "of more than 6 layers: `pvlu::sequential!`; of dfdx: `pvlu::layer::FromDfdx`")]
 pub trait Visit<E: Unit, D: Storage<E>> {
-    /// Shows every tensor.
+    /// Shows every tensor to the visitor.
     fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error>;
     /// Hands out every tensor and switch for changing.
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error>;

@@ -1,4 +1,4 @@
-//! Where gradients lie.
+//! Places of gradients, which operations on a tape hold instead of tensors.
 
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -7,20 +7,21 @@ use dfdx::shapes::{HasShape, Shape, Unit};
 use dfdx::tensor::{Gradients, HasErr, Storage, Tensor, UniqueId};
 
 use super::{Flow, id};
-use crate::backend::{Backend, InputGradient, Write};
+use crate::backend::{InputGradient, Kernels, Write};
 
-/// Finds a gradient.
+/// Finds a tensor's gradient in dfdx's collection.
 type Find<E, D> = dyn Fn(&mut Gradients<E, D>) -> Result<&mut <D as Storage<E>>::Vec, <D as HasErr>::Err>;
 
-/// The place of a tensor's gradient, without the tensor: what an operation on a tape holds of its input and its output.
-pub struct Place<E: Unit, D: Backend<E>> {
+/// The place of a tensor's gradient, without the tensor: operations on a tape hold those of their input and their
+/// output.
+pub struct Place<E: Unit, D: Kernels<E>> {
     tensor: UniqueId,
     len: usize,
     device: D,
     find: Box<Find<E, D>>,
 }
 
-impl<E: Unit, D: Backend<E>> Place<E, D> {
+impl<E: Unit, D: Kernels<E>> Place<E, D> {
     /// The place of the gradient of a contiguous tensor.
     pub fn of<S: Shape>(tensor: &Tensor<S, E, D>) -> Self {
         let ghost = tensor.ghost();
@@ -32,12 +33,12 @@ impl<E: Unit, D: Backend<E>> Place<E, D> {
         }
     }
 
-    /// The device that it is on.
+    /// The device that the gradient is on.
     pub fn device(&self) -> &D {
         &self.device
     }
 
-    /// Takes the gradient out; zeros where nobody gave one.
+    /// Takes the gradient out; zeros where no operation gave one.
     pub fn take(&self, flow: &mut Flow<'_, E, D>) -> Result<D::Memory, D::Err> {
         match flow.between(self.tensor).and_then(|gradients| gradients.remove(&self.tensor)) {
             Some(gradient) => Ok(gradient),
@@ -99,7 +100,7 @@ impl<E: Unit, D: Backend<E>> Place<E, D> {
     }
 }
 
-impl<E: Unit, D: Backend<E>> fmt::Debug for Place<E, D> {
+impl<E: Unit, D: Kernels<E>> fmt::Debug for Place<E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place").field("tensor", &self.tensor).field("len", &self.len).finish_non_exhaustive()
     }

@@ -15,7 +15,7 @@ fn failed(place: &Place, command: Command, words: &[&str]) {
     assert!(place.results().is_empty(), "{:?}", place.results());
 }
 
-/// Which data the run used.
+/// The data that the run used, as its table says.
 fn used(place: &Place) -> String {
     place.csv("table1.csv").rows[0]["data"].clone()
 }

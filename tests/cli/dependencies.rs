@@ -1,4 +1,4 @@
-//! What the programs are made of: no package with a known fault, no license but those allowed, and a notice of each.
+//! The packages of the programs: none with a known fault, no license but those allowed, and a notice of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -52,7 +52,7 @@ fn documents() -> Vec<PathBuf> {
     paths
 }
 
-/// What a mark should hold.
+/// The text that a mark should hold.
 fn expected(source: &Source) -> String {
     let words: Vec<&str> = match source {
         Source::Table(file) => {
@@ -80,13 +80,13 @@ fn expected(source: &Source) -> String {
     }
 }
 
-/// What is wrong with the marks of a text, and how many there are.
+/// The marks of a text that hold other texts than they should, and the number of all its marks.
 fn wrong(text: &str) -> (Vec<String>, usize) {
     let marks = marks::all(text);
     let count = marks.len();
     let differs = marks.into_iter().filter_map(|mark| {
         let (found, right) = (&text[mark.content.clone()], expected(&mark.source));
-        (found != right).then(|| format!("{:?} holds{found}\nin the place of{right}\n", mark.source))
+        (found != right).then(|| format!("{:?} holds{found}\ninstead of{right}\n", mark.source))
     });
     (differs.collect(), count)
 }

@@ -1,4 +1,4 @@
-//! What an earlier command left in the output folder: used, moved aside, or somebody's who is still at work.
+//! Files of an earlier command in the output folder: used, moved aside, or left to a process that is still at work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -123,7 +123,7 @@ fn what_is_damaged_is_moved_aside_too_and_done_again() {
     assert_eq!(place.csv("table1.csv").lasting(), table.lasting());
 }
 
-/// What a program before numerics version 2 wrote had the instruction set in the place of the version.
+/// A program before numerics version 2 wrote the instruction set instead of the version.
 #[test]
 fn results_of_another_arithmetic_are_neither_used_nor_mixed() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Output that cannot be written: to the folder, to a full disk, to nobody.
+//! Output that cannot be written: to a folder, to a full disk, to a pipe without a reader.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::support::{Place, Ran};
 
 const TINY: &str = "table1 --epochs 1 --seeds 0 --activations relu --limit-train 40 --limit-test 10";
 
-/// What it leaves: ReLU has no parameters to tell of.
+/// Files that the run leaves, without any of parameters: ReLU has none.
 const FILES: [&str; 11] = [
     "figure2.png",
     "figure2.svg",
@@ -71,7 +71,7 @@ fn a_full_disk_leaves_the_old_files() {
     let at = |name: &str| place.path("results").join(name);
     let read = || names.map(|name| fs::read(at(name)).unwrap());
     let old = read();
-    // A link to it is written to in the place of each, and the others are not replaced.
+    // Each file in turn is a link to the full device, so that writing it fails, and the others are not replaced.
     for (index, name) in names.into_iter().enumerate() {
         let kept = place.path("kept");
         fs::rename(at(name), &kept).unwrap();
@@ -119,7 +119,7 @@ fn results_that_cannot_be_printed_are_a_failure() {
     assert_eq!(place.csv("table1.csv").rows.len(), 3);
 }
 
-/// Starts the command with a pipe that nobody reads at each place that `closed` names.
+/// Starts the command with a pipe without a reader for standard output or error, as `closed` says.
 fn run_with_closed_pipes(mut command: Command, closed: [bool; 2]) -> Ran {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     if closed[0] {
@@ -131,7 +131,7 @@ fn run_with_closed_pipes(mut command: Command, closed: [bool; 2]) -> Ran {
     child.wait_with_output().unwrap().into()
 }
 
-/// `reproduce table1 | head -0`, and its like.
+/// The pipe of `reproduce table1 | head -0`, and those like it.
 #[test]
 fn readers_that_have_gone_do_not_matter() {
     let place = Place::new();
@@ -141,7 +141,7 @@ fn readers_that_have_gone_do_not_matter() {
         assert_eq!(place.results(), FILES);
         fs::remove_dir_all(place.path("results")).unwrap();
     }
-    // An error that nobody reads has its code.
+    // An error that no reader sees has its code.
     let ran = run_with_closed_pipes(place.command("table1 --seeds 1,1"), [true, true]);
     assert_eq!(ran.code, Some(2));
     let ran = run_with_closed_pipes(place.command("table1 --data absent"), [true, true]);

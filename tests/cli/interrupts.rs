@@ -225,7 +225,7 @@ fn other_signals_end_the_program_as_usual() {
     assert!(place.path(CHECKPOINT).exists());
 }
 
-/// What `nohup` does: the program starts with the signal ignored, and must leave it so.
+/// The program starts with the signal ignored, as under `nohup`, and must leave it so.
 #[test]
 fn an_ignored_hangup_stays_ignored() {
     let place = Place::new();

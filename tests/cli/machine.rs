@@ -1,4 +1,4 @@
-//! What the program asks of the machine: instruction set, threads and their cores.
+//! The machine as the program uses it: instruction set, threads and their cores.
 
 use pvlu::kernel::cpu::simd::Level;
 
@@ -9,7 +9,7 @@ use crate::zoo;
 const RUN: &str =
     "table1 --activations relu --seeds 0 --limit-train 40 --limit-test 20 --epochs 1 --batch-size 20 --quiet";
 
-/// Both programs refuse to start, whatever they were to do.
+/// Both programs refuse to start, for every command.
 #[track_caller]
 fn refused(variable: (&str, &str), words: &[&str]) {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! What both programs say of names, numbers, images and data sets that are not as they should be, and how they print
-//! text that others wrote.
+//! Messages of both programs about names, numbers, images and data sets that are not as they should be, and text that
+//! others wrote as the programs print it.
 
 use std::fs;
 

@@ -56,7 +56,7 @@ fn logits_that_cannot_be_written_where_they_should_are_kept_elsewhere() {
     // A device on which every write fails, as on a disk that is full by then.
     std::os::unix::fs::symlink("/dev/full", place.path("y.safetensors")).unwrap();
     let mut logits =
-        command(&place, "logits --weights w.safetensors --input x.safetensors --output y.safetensors --force");
+        command(&place, "logits --weights w.safetensors --input x.safetensors --out y.safetensors --force");
     logits.env("TMPDIR", place.path("temporary"));
     let words = ["y.safetensors: ", "the tensor of logits was kept in ", "temporary/zoo-kept-1/y.safetensors"];
     Ran::of(logits).failed_in_one_line(1, &words);

@@ -1,4 +1,4 @@
-//! The same command gives the same files, whatever the number of threads; a run does not depend on the others.
+//! The same command gives the same files, for every number of threads; a run does not depend on the others.
 
 use crate::support::{Csv, Place};
 
@@ -47,7 +47,7 @@ fn values_of_the_protocol_can_be_replaced() {
     }
 }
 
-/// What a table does not use changes nothing, is not written down as changed, and is said.
+/// An option that a table does not use changes nothing and is not written down as changed, and the program says so.
 #[test]
 fn an_option_that_a_table_does_not_use_is_said_to_be_none() {
     let [plain, _] = files("table1", "--activations relu");

@@ -16,7 +16,7 @@ const TUNED: &str = "table5 --limit-train 150 --limit-test 50 --first-epochs 2 -
 /// Rows of a CSV file, but for times.
 type Rows = Vec<Vec<String>>;
 
-/// What a table leaves: its CSV files, and its weights by name.
+/// The files that a table leaves: its CSV files, and its weights by name.
 fn left(place: &Place, table: &str) -> (Vec<Rows>, Vec<(String, Vec<u8>)>) {
     let csv = ["", "_epochs", "_parameters", "_units"].map(|end| lasting(&place.csv(&format!("{table}{end}.csv"))));
     let mut weights: Vec<(String, Vec<u8>)> = fs::read_dir(place.path("results/weights"))

@@ -14,7 +14,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// An empty folder.
+    /// A place in a new, empty folder.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -37,7 +37,7 @@ impl Place {
         Ran::of(self.command(arguments))
     }
 
-    /// What `results` holds, sorted; nothing if it is not there.
+    /// Names in the folder `results`, sorted; none if it is not there.
     pub fn results(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path("results")) else { return Vec::new() };
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-/// How the program ended.
+/// The exit code and the output of a program that has ended.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -156,7 +156,7 @@ pub fn write_cifar100(folder: &Path, train: usize, test: usize) {
 /// Bytes of a CIFAR-100 record: superclass, class, pixels.
 pub const RECORD: usize = 2 + 3072;
 
-/// Records of [`write_cifar100`].
+/// The bytes of as many records as [`write_cifar100`] is asked for.
 pub fn records(count: usize, seed: u32) -> Vec<u8> {
     let mut state = 2 * seed + 1;
     let mut bytes = Vec::with_capacity(count * RECORD);

@@ -176,8 +176,8 @@ fn summaries_are_those_of_the_runs() {
     assert_eq!(number(&of("pvlu", "mean"), "paper_rel_error_decrease"), 0.113);
 }
 
-/// What README's first command shows: the network learns the procedural images, which a linear classifier does not (see
-/// the tests of `table.rs`). One of its three seeds.
+/// README's first command, with one of its three seeds: the network learns the procedural images, which a linear
+/// classifier does not (see the tests of `table.rs`).
 #[test]
 fn the_quick_preset_learns_its_images() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! What a tuning keeps when it does not come to its end, and what `eval` makes of what a tuned file says of its images.
+//! Files that an interrupted tuning keeps, and `eval` of a tuned file, with the images treated as the file says.
 
 use std::fs;
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{Place, Ran};
 use crate::zoo::{command, grey, json, png, weights, zoo};
 
-/// What every tuning of a folder begins with.
+/// The beginning of every tuning of a folder.
 pub const TUNE: &str = "finetune --weights w.safetensors --dataset folder --data images";
 
 /// Folders `dark` and `light` in `images/train` and `images/test`, each with four colorful images of its own size.
@@ -140,7 +140,7 @@ fn every_model_sees_cifar_as_it_wants_its_images() {
     let pixels = |image: &[u8]| (0..1024).flat_map(|at| [0, 1, 2].map(|c| image[1024 * c + at])).collect();
     let images: Vec<Image> = (0..test.len()).map(|of| Image::new(32, 32, pixels(test.image(of))).unwrap()).collect();
     let labels: Vec<usize> = (0..test.len()).map(|of| test.label(of)).collect();
-    // Random weights prefer one class, whatever the image; the first five differ.
+    // Random weights prefer one class for every image; the first five differ.
     let expected = |model: &str, side: usize, preprocessing: Preprocessing| {
         let options = Options { activation: "relu", classes: 10, image: Some((side, side)), weights: Start::Seed(3) };
         let model = find(model).unwrap().build(&options).unwrap();

@@ -21,7 +21,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether a line of code, its strings and its comment aside, opens unsafe code or declares it.
+/// True if a line of code, its strings and its comment aside, opens unsafe code or declares it.
 fn is_unsafe(line: &str) -> bool {
     let code: String = line.split('"').step_by(2).collect();
     let code = code.split("//").next().unwrap_or_default();

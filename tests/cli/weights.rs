@@ -45,7 +45,7 @@ fn weights_and_logits_that_are_not_finite_are_errors() {
         "predict --json a.png --weights",
         "eval --dataset folder --data set --weights",
         "eval --json --dataset folder --data set --weights",
-        "logits --input x.safetensors --output y.safetensors --weights",
+        "logits --input x.safetensors --out y.safetensors --weights",
         "convert",
     ] {
         let out = if command == "convert" { " y.safetensors" } else { "" };
@@ -89,7 +89,7 @@ fn an_output_that_is_read_or_there_is_refused_before_the_work() {
         for force in ["", " --force"] {
             for command in [
                 format!("convert w.safetensors {name}{force}"),
-                format!("logits --weights w.safetensors --input x.safetensors --output {name}{force}"),
+                format!("logits --weights w.safetensors --input x.safetensors --out {name}{force}"),
                 format!("finetune --weights w.safetensors --dataset folder --data set --out {name}{force}"),
             ] {
                 zoo(&place, &command).failed_in_one_line(2, &[name, "which is read"]);
@@ -97,13 +97,13 @@ fn an_output_that_is_read_or_there_is_refused_before_the_work() {
         }
         assert!(fs::read(place.path("w.safetensors")).unwrap() == before, "{name}");
     }
-    zoo(&place, "logits --weights w.safetensors --input x.safetensors --output x.safetensors --force")
+    zoo(&place, "logits --weights w.safetensors --input x.safetensors --out x.safetensors --force")
         .failed_in_one_line(2, &["x.safetensors", "which is read"]);
 
     fs::write(place.path("there.safetensors"), "mine").unwrap();
     for (command, option) in [
         ("convert w.safetensors", ""),
-        ("logits --weights w.safetensors --input x.safetensors", "--output"),
+        ("logits --weights w.safetensors --input x.safetensors", "--out"),
         ("finetune --weights w.safetensors --dataset folder --data set --train none --epochs 0", "--out"),
     ] {
         zoo(&place, &format!("{command} {option} there.safetensors"))

@@ -25,7 +25,7 @@ pub fn zoo(place: &Place, arguments: &str) -> Ran {
     Ran::of(command(place, arguments))
 }
 
-/// What `zoo ARGUMENTS` prints as JSON.
+/// The JSON that `zoo ARGUMENTS` prints.
 pub fn json(place: &Place, arguments: &str) -> Value {
     serde_json::from_str(&zoo(place, arguments).succeeded().stdout).unwrap()
 }
@@ -128,7 +128,7 @@ fn a_device_that_is_not_there_is_one_line() {
     let place = Place::new();
     let bench = "bench --model cifar_resnet20 --batch 1 --steps 1";
     zoo(&place, &format!("{bench} --device cpu")).succeeded();
-    // Before any work, whatever it would be.
+    // The message comes before any work of each command.
     zoo(&place, &format!("{bench} --device cuda:7")).failed_in_one_line(1, &["cuda:7", "without the feature `cuda`"]);
     place.run("table4 --device cuda").failed_in_one_line(1, &["cuda:0"]);
     assert_eq!(place.results(), [""; 0]);
@@ -148,21 +148,21 @@ fn logits_are_those_of_the_library_and_of_the_swapped_model() {
         file.read_into("logits", &mut values).unwrap();
         values
     };
-    zoo(&place, "logits --weights w.safetensors --input x.safetensors --output y.safetensors").succeeded();
+    zoo(&place, "logits --weights w.safetensors --input x.safetensors --out y.safetensors").succeeded();
     let entry = find("cifar_resnet20").unwrap();
     let options = Options { activation: "relu", classes: 10, image: None, weights: Start::Seed(3) };
     assert_eq!(read("y.safetensors"), entry.build(&options).unwrap().logits(input).unwrap());
     let pvlu = "logits --model cifar_resnet20 --activation pvlu --classes 10 --weights w.safetensors \
-                --source torchvision --input x.safetensors --output z.safetensors";
+                --source torchvision --input x.safetensors --out z.safetensors";
     zoo(&place, pvlu).succeeded();
     assert_eq!(read("z.safetensors"), read("y.safetensors"), "PVLU at alpha = 0 is ReLU");
 
     tensor(&place.path("flat.safetensors"), "input", &[2, 3072], &vec![0.0; 2 * 3072]);
-    zoo(&place, "logits --weights w.safetensors --input flat.safetensors --output n.safetensors")
+    zoo(&place, "logits --weights w.safetensors --input flat.safetensors --out n.safetensors")
         .failed_in_one_line(1, &["flat.safetensors", "input", "[2, 3072]"]);
-    zoo(&place, "logits --weights w.safetensors --classes 100 --input x.safetensors --output n.safetensors")
+    zoo(&place, "logits --weights w.safetensors --classes 100 --input x.safetensors --out n.safetensors")
         .failed(1, &["w.safetensors", "nothing was loaded"]);
-    zoo(&place, "logits --weights x.safetensors --input x.safetensors --output n.safetensors")
+    zoo(&place, "logits --weights x.safetensors --input x.safetensors --out n.safetensors")
         .failed_in_one_line(1, &["x.safetensors", "name the model"]);
     assert!(!place.path("n.safetensors").exists());
 }
@@ -182,6 +182,7 @@ fn sizes_that_no_machine_has_are_errors() {
             format!(r#"{{"input":{{"dtype":"F32","shape":[{images},3,{side},{side}],"data_offsets":[0,0]}}}}"#);
         let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
         fs::write(place.path("x.safetensors"), file).unwrap();
+        // The name of the option in earlier versions is accepted.
         zoo(&place, "logits --weights w.safetensors --input x.safetensors --output y.safetensors")
             .failed_in_one_line(1, &[&format!("{side}x{side}")]);
     }
@@ -191,10 +192,10 @@ fn sizes_that_no_machine_has_are_errors() {
 fn what_cannot_be_written_is_found_before_the_work_and_no_folder_stays() {
     let place = Place::new();
     fs::write(place.path("file"), "mine").unwrap();
-    // None of the files to read is there, so whoever complains of the output looked at it first.
+    // None of the files to read is there, so a program that complains of the output looked at it first.
     for arguments in [
         "convert none.safetensors file/out.safetensors",
-        "logits --weights none.safetensors --input none.safetensors --output file/out.safetensors",
+        "logits --weights none.safetensors --input none.safetensors --out file/out.safetensors",
         "finetune --weights none.safetensors --dataset folder --data none --out file/new/out.safetensors",
     ] {
         zoo(&place, arguments).failed_in_one_line(1, &["file/", "out.safetensors: cannot write"]);

@@ -1,11 +1,11 @@
-//! Whose words the messages beside the cases are in.
+//! The compiler whose messages lie beside the cases.
 
 use std::process::Command;
 
 /// The compiler that the messages are of. Others put the same errors into other words.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Whether this compiler is that one; says so if it is not, and fails where every test is to run.
+/// True if this compiler is that one. Says so if it is not, and fails where every test is to run.
 pub fn is_that_of_the_messages() -> bool {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output().expect("rustc says its version");

@@ -29,7 +29,7 @@ type Pair<A> = nn::TwoHeads<Trunk<A>, nn::GlobalAvgPool2D, (nn::GlobalAvgPool2D,
 /// A layer of dfdx's is what it is without this crate's prelude.
 type Theirs = (Linear<10, 4>, ReLU, Linear<4, 2>);
 
-/// a x^2.
+/// The activation a x^2.
 #[derive(Clone, Copy, Debug, Default)]
 struct Parabola;
 

@@ -42,7 +42,7 @@ class Pvlu(keras.layers.Layer):
 
 
 def swapped(model):
-    """The model with PVLU in the place of ReLU, and the activations in forward order."""
+    """The model with PVLU instead of ReLU, and the activations in forward order."""
     sites = {}
 
     def clone(layer):

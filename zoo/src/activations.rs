@@ -1,4 +1,4 @@
-//! Activations by name: those of [`pvlu`], and those that a program brings.
+//! Activations by name: those of [`pvlu`], and those that a program adds.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use pvlu::activation::{BUILT_IN, Definition, FindError, find_among};
 
 use crate::family::entry::RegistryError;
 
-/// Those that the program brings.
+/// Activations that the program has added.
 static OWN: OnceLock<Vec<&'static Definition>> = OnceLock::new();
 
 /// The first name that cannot be that of an activation of the program's own: a built-in one has it, or it is not of
@@ -18,12 +18,13 @@ pub(crate) fn unfit(own: &[&'static Definition]) -> Option<&'static str> {
     own.iter().map(|activation| activation.name()).find(|name| is_built_in(name) || !is_word(name))
 }
 
-/// Makes activations of the program's own known by their names; whether they were the first.
+/// Makes activations of the program's own known by their names. Returns false, and changes nothing, if others were
+/// before.
 pub(crate) fn bring(own: Vec<&'static Definition>) -> bool {
     OWN.set(own).is_ok()
 }
 
-/// All that have a name.
+/// All activations that have a name.
 fn all() -> impl Iterator<Item = &'static Definition> + Clone {
     BUILT_IN.iter().chain(OWN.get().into_iter().flatten()).copied()
 }

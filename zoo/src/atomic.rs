@@ -1,15 +1,15 @@
-//! Files that are whole or not there: the one place through which this project writes files.
+//! Atomic writes: a file is there whole or not at all. This project writes its files through this module alone.
 //!
-//! A file is written beside its place, under the name `.pvlu-PROCESS-NUMBER.tmp`, and gets its name when all of it is
-//! on disk: in the place of the last version, or only if nothing is there. It is locked meanwhile. A lock ends with its
-//! process, however that ends: the next file that is written in the folder removes those that nobody holds, so that
-//! what a kill leaves does not stay.
+//! The contents go to a temporary file in the destination's folder, `.pvlu-PROCESS-NUMBER.tmp`, which gets the
+//! destination's name when all of it is on disk: it replaces the last version, or is refused if there is one. The
+//! temporary file is locked meanwhile. A lock ends with its process, however that ends: the next write in the folder
+//! removes the temporary files that no process has locked, so that those of a killed process do not stay.
 //!
-//! One exception: where a file cannot have two names (exFAT, some network mounts), one that must not replace another is
-//! there without contents for a moment, and stays so if the process is killed then.
+//! One exception: on a file system without hard links (exFAT, some network mounts), a file that must not replace
+//! another is there without contents for a moment, and stays so if the process is killed then.
 //!
-//! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would replace a link or a device too, give the
-//! new file a mode of its own, and leave what a kill leaves.
+//! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would also replace a symbolic link or a device,
+//! give the new file a mode of its own, and leave the temporary files of killed processes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
@@ -17,33 +17,33 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Links that are followed at most, as many as Linux follows.
+/// Most symbolic links that are followed from a path, as many as Linux follows.
 const LINKS: usize = 40;
 
-/// What the names of files in the making begin and end with.
+/// Prefix and suffix of the names of temporary files.
 const NAME: (&str, &str) = (".pvlu-", ".tmp");
 
-/// A file in the making. Dropped before [`commit`](Self::commit), it is removed, and what was at its place stays as it
-/// was.
+/// A file that is being written. If it is dropped before [`commit`](Self::commit), the temporary file is removed and
+/// the destination stays as it was.
 ///
-/// A symbolic link stays one: the file that it leads to is replaced, or made. The replaced file's permissions stay,
-/// and, where the process may say so, its owner. A character device or a FIFO cannot be replaced: it is written to as
-/// it goes.
+/// A symbolic link stays one: the file that it leads to is replaced, or created. The new file gets the permissions of
+/// the one that it replaces and, where the process may set it, its owner. A character device or a FIFO cannot be
+/// replaced: it is written to directly.
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
-    /// Where it is and where it goes; `None` if it is written to where it is.
+    /// The temporary file and its destination; `None` for a character device or a FIFO, which is written to directly.
     move_to: Option<(Temporary, PathBuf)>,
-    /// The file that it will replace.
+    /// Metadata of the file that will be replaced, if there is one.
     replaced: Option<Metadata>,
 }
 
 impl AtomicFile {
-    /// Begins a file for `path`. The folder must be there.
+    /// Begins to write a file at `path`, whose folder must exist.
     ///
     /// # Errors
     ///
-    /// A folder in the place of the file, a block device or a socket, a folder in which no file can be made. A FIFO
+    /// A `path` that is a folder, a block device or a socket, or a folder in which no file can be made. Opening a FIFO
     /// waits for its reader.
     pub fn create(path: &Path) -> io::Result<Self> {
         let Some(place) = destination(path)? else {
@@ -65,7 +65,7 @@ impl AtomicFile {
         if self.move_to.is_some() { self.file.sync_all() } else { Ok(()) }
     }
 
-    /// Gives the file its name, once it is on disk.
+    /// Waits until the file is on disk, then gives it its name: a file that had the name is replaced.
     ///
     /// # Errors
     ///
@@ -79,16 +79,16 @@ impl AtomicFile {
         temporary.rename(to)
     }
 
-    /// As [`commit`](Self::commit), unless something has the name, however late it came there.
+    /// As [`commit`](Self::commit), but replaces no file, not even one that was made in the meantime.
     ///
     /// # Errors
     ///
-    /// As for [`commit`](Self::commit), and [`ErrorKind::AlreadyExists`] if something has the name, which stays as it
-    /// is.
+    /// As for [`commit`](Self::commit), and [`ErrorKind::AlreadyExists`] if the name is taken; the file that has it
+    /// stays as it is.
     pub fn commit_new(mut self) -> io::Result<()> {
         self.sync()?;
         let Some((temporary, to)) = &mut self.move_to else { return Ok(()) };
-        // What was there when this began may be gone.
+        // The file that had the name at the beginning may be gone.
         if let Some(replaced) = &self.replaced {
             take_after(&self.file, replaced)?;
         }
@@ -106,8 +106,8 @@ impl Write for AtomicFile {
     }
 }
 
-/// The file that a file written to `path` would replace or make: `path`, or what it leads to by symbolic links. `None`
-/// for a character device or a FIFO, which is written to where it is.
+/// The file that a write to `path` replaces or makes: `path` itself, or the target of its symbolic links. `None` for a
+/// character device or a FIFO, which is written to directly.
 ///
 /// # Errors
 ///
@@ -135,8 +135,8 @@ pub fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::new(ErrorKind::InvalidInput, "symbolic links that lead in a circle"))
 }
 
-/// Makes sure that files can be written in a folder, and removes what killed processes left there; the working folder
-/// for an empty path.
+/// Checks that files can be made in a folder (the working folder for an empty path), and removes the temporary files
+/// that killed processes left there.
 ///
 /// # Errors
 ///
@@ -146,7 +146,7 @@ pub fn probe(folder: &Path) -> io::Result<()> {
     Temporary::in_folder(folder, false).map(drop)
 }
 
-/// The folder that a file is in.
+/// The folder that a file is in, `.` for a path of one part.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -176,7 +176,7 @@ fn take_after(file: &File, replaced: &Metadata) -> io::Result<()> {
     file.set_permissions(replaced.permissions())
 }
 
-/// A locked file that is removed when it is dropped, unless it got its name before.
+/// A locked temporary file, which is removed when it is dropped unless it was renamed before.
 #[derive(Debug)]
 struct Temporary {
     path: Option<PathBuf>,
@@ -198,15 +198,15 @@ impl Temporary {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = folder.join(format!("{}{}-{number}{}", NAME.0, std::process::id(), NAME.1));
             let file = match options.open(&path) {
-                // Another process of the same number, as in another container.
+                // A process of the same number, as in another container, has a file of this name.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 opened => opened?,
             };
             match file.try_lock() {
-                // Between the two steps another process may have taken it for one that nobody holds, and removed it.
+                // Between the two steps another process may have taken it for one of a killed process, and removed it.
                 Ok(()) if !is_at(&file, &path) => {}
                 Err(TryLockError::WouldBlock) => {}
-                // Where a file system has no locks, nobody removes what others left.
+                // On a file system without locks no process removes the files of others.
                 Ok(()) | Err(TryLockError::Error(_)) => return Ok((Self { path: Some(path) }, file)),
             }
         }
@@ -230,7 +230,7 @@ impl Temporary {
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-            // Where a file has one name only, this takes the name for it, and is then replaced.
+            // Without hard links an empty file takes the name, and is then replaced.
             Err(_) => {
                 OpenOptions::new().write(true).create_new(true).open(to)?;
                 let renamed = self.rename(to);
@@ -243,7 +243,8 @@ impl Temporary {
     }
 }
 
-/// Waits until the names in a folder are on disk. Not every system can open one, and the files themselves are whole.
+/// Waits until the names in a folder are on disk. Errors are ignored: not every system can open a folder, and the files
+/// themselves are whole.
 fn sync_names(folder: &Path) {
     #[cfg(unix)]
     drop(File::open(folder).and_then(|folder| folder.sync_all()));
@@ -254,13 +255,13 @@ fn sync_names(folder: &Path) {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // There is nobody to tell.
+            // A drop cannot return an error.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// Removes the files in the making that nobody holds. What cannot be removed is in nobody's way.
+/// Removes the temporary files that no process has locked. One that cannot be removed stays.
 fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -276,14 +277,15 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// Whether a name is that of a file in the making: two numbers between what all of them begin and end with.
+/// Returns true for the name of a temporary file: two numbers between the prefix and the suffix of [`NAME`].
 fn is_ours(name: &OsStr) -> bool {
     let numbers = name.to_str().and_then(|name| name.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.split_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     numbers.is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
-/// Whether an open file is still the one at a path: it may have been removed or replaced since it was opened.
+/// Returns true if an open file is still the one at `path`: it may have been removed or replaced since it was opened.
+/// On systems other than Unix, true if there is any file at `path`.
 pub fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -1,60 +1,62 @@
-//! What a person should know of a model: what it is, who published it, which weights there are, how they want their
-//! images, and how good they were said to be. The cards of the zoo's models are with their families; an
-//! [`ModelEntry`](crate::registry::ModelEntry::card) has its own.
+//! Model cards: what a model is, its publication, and its published weights with their classes, preprocessing, license
+//! and reported accuracy. The cards of the zoo's models are with their families;
+//! [`ModelEntry::card`](crate::registry::ModelEntry::card) returns that of a model.
 //!
 //! Sources: `meta` and `transforms` of torchvision 0.29's weights, the `default_cfg`s of timm 1.0, `preprocess_input`
 //! and `load_img` of Keras 3.15 and the table at <https://keras.io/api/applications/>, the readmes of Idelbayev's and
-//! Chen's repositories. What none of them says is `None`.
+//! Chen's repositories. A fact that none of them states is `None`.
 
 use crate::image::Preprocessing;
 use crate::labels::LabelSet;
 use crate::source::Source;
 
-/// A publication.
+/// The publication that describes a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paper {
-    /// Authors.
+    /// Last names of the authors, with commas between them.
     pub authors: &'static str,
-    /// Title.
+    /// Title of the publication.
     pub title: &'static str,
-    /// Year of publication.
+    /// Year in which it was published.
     pub year: u16,
-    /// Number at arXiv.
+    /// Identifier at arXiv, such as `1512.03385`, if it is there.
     pub arxiv: Option<&'static str>,
 }
 
-/// Published weights.
+/// One set of published weights for a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
-    /// Who published them.
+    /// Publisher of the weights.
     pub source: Source,
-    /// Their place there; see [`file`](Self::file) and [`url`](Self::url).
+    /// Location at the publisher, from which [`file`](Self::file) and [`url`](Self::url) follow.
     pub place: &'static str,
-    /// The classes they tell apart.
+    /// Classes that the weights distinguish.
     pub labels: LabelSet,
-    /// How they want their images. At Keras, resizing is the user's choice, and this is the default of `load_img`.
+    /// Preprocessing that the weights expect. Keras leaves resizing to its users; for its weights this is the default
+    /// of `load_img`.
     pub preprocessing: Preprocessing,
     /// License of the weights, where one is stated.
     pub license: Option<&'static str>,
-    /// Share of the validation or test images, in percent, that they were said to get right.
+    /// Accuracy on the validation or test images as the publisher states it, in percent.
     pub top1: Option<f32>,
 }
 
-/// What is known of a model.
+/// The card of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Card {
-    /// One line.
+    /// Description of the model in one line.
     pub about: &'static str,
-    /// Where it was published, if it was.
+    /// Publication that describes the model, if there is one.
     pub paper: Option<Paper>,
-    /// Preprocessing where a file of weights does not say.
+    /// Preprocessing for a file of weights that does not state its own.
     pub preprocessing: Preprocessing,
-    /// Published weights that fit it.
+    /// Published weights that fit the model.
     pub weights: &'static [Weights],
 }
 
 impl Card {
-    /// The preprocessing of weights from `source` for these classes; of the first ones if there are several.
+    /// The preprocessing of the card's weights from `source` for these classes: of the first ones if there are several,
+    /// `None` if there are none.
     #[must_use]
     pub fn preprocessing_of(&self, source: Source, labels: LabelSet) -> Option<Preprocessing> {
         let weights = self.weights.iter().find(|weights| weights.source == source && weights.labels == labels);
@@ -63,19 +65,19 @@ impl Card {
 }
 
 impl Weights {
-    /// For the classes of ImageNet, with the accuracy that torchvision says.
+    /// Weights of torchvision for the classes of ImageNet, with the accuracy that it states.
     pub(crate) const fn torchvision(place: &'static str, preprocessing: Preprocessing, top1: f32) -> Self {
         let (source, labels) = (Source::Torchvision, LabelSet::ImageNet);
         Self { source, place, labels, preprocessing, license: None, top1: Some(top1) }
     }
 
-    /// For the classes of ImageNet, with the license that timm says.
+    /// Weights of timm for the classes of ImageNet, with the license that it states.
     pub(crate) const fn timm(place: &'static str, preprocessing: Preprocessing, license: &'static str) -> Self {
         let (source, labels) = (Source::Timm, LabelSet::ImageNet);
         Self { source, place, labels, preprocessing, license: Some(license), top1: None }
     }
 
-    /// For the classes of ImageNet, with the accuracy that Keras says.
+    /// Weights of Keras for the classes of ImageNet, with the accuracy that it states.
     pub(crate) const fn keras(
         place: &'static str,
         preprocessing: Preprocessing,
@@ -92,7 +94,7 @@ impl Weights {
         self.source.file(self.place)
     }
 
-    /// Where the file is, or for timm its repository.
+    /// Address of the file, or for timm of its repository.
     #[must_use]
     pub fn url(&self) -> String {
         self.source.url(self.place)

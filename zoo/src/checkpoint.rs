@@ -1,7 +1,7 @@
-//! Whole models on disk: a file of weights, and what it says of the model that it belongs to.
+//! Whole models on disk: a file of weights with a description of the model that they belong to.
 //!
-//! A file says which model it is, with which activation and for how many classes, so that it is opened by its path
-//! alone. A network as a type is saved and loaded by [`Architecture`](crate::weights::Architecture).
+//! A file states its model, the activation and the number of classes, so that its path is enough to open it. A network
+//! as a type is saved and loaded by [`Architecture`](crate::weights::Architecture).
 //!
 //! ```
 //! use pvlu_zoo::checkpoint::{Notes, Wanted, open, save_model};
@@ -24,167 +24,29 @@
 //! ```
 
 mod budget;
+mod error;
+mod key;
 mod labels;
 mod recognize;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pvlu::activation::{Activation, Definition, Relu};
 
-pub use self::budget::MAX_SAID;
+pub use self::error::{CheckpointError, MAX_SAID};
 pub use self::labels::MAX_LABELS;
 pub use self::recognize::{Nested, OtherHead, models_of};
 use self::recognize::{activation_of, classes_of};
 
-use crate::model::{Model, SwapError};
+use crate::model::Model;
 use crate::names::{LayerNames, Part};
 use crate::registry::{self, ModelEntry, Options, RegistryError, Start};
-use crate::text::{self, quoted, shown};
-use crate::weights::{ACTIVATION_KEY, LoadOptions, LoadReport, Source, TensorFile, WeightsError, Writer, load, write};
+use crate::weights::{LoadOptions, LoadReport, Source, TensorFile, WeightsError, Writer, load, write};
 
-/// Keys of the metadata of a file saved here.
-mod key {
-    pub const VERSION: &str = "pvlu_zoo.version";
-    pub const MODEL: &str = "pvlu_zoo.model";
-    pub const ACTIVATION: &str = super::ACTIVATION_KEY;
-    pub const CLASSES: &str = "pvlu_zoo.classes";
-    pub const IMAGE: &str = "pvlu_zoo.image";
-    pub const PREPROCESSING: &str = "pvlu_zoo.preprocessing";
-    pub const LABELS: &str = "pvlu_zoo.labels";
-    pub const TRAINED_ON: &str = "pvlu_zoo.trained_on";
-}
-
-/// A model that cannot be opened or saved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// The model cannot be built.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// The file cannot be read, or is not one of the model's.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The activation cannot take the place of the file's.
-    #[error(transparent)]
-    Swap(#[from] SwapError),
-    /// The activation of the file is none that another one can take the place of.
-    #[error(
-        "{}: its activation is {}: only files with relu can be opened with another activation, here {wanted}",
-        text::path(path),
-        shown(found)
-    )]
-    NotRelu {
-        /// The file.
-        path: PathBuf,
-        /// Its activation.
-        found: String,
-        /// The one asked for.
-        wanted: String,
-    },
-    /// The activation of the file has a parameter for each element, and so is for images of one size.
-    #[error(
-        "{}: metadata {}: the parameters of {}, one for each element, are for images of {}x{}, not of {}x{}: ask \
-         for images of {}x{}",
-        text::path(path), key::IMAGE, shown(activation), said.0, said.1, wanted.0, wanted.1, said.0, said.1
-    )]
-    OtherImage {
-        /// The file.
-        path: PathBuf,
-        /// Its activation.
-        activation: String,
-        /// Height and width of the images that the file is for.
-        said: (usize, usize),
-        /// Height and width asked for.
-        wanted: (usize, usize),
-    },
-    /// The file says that it is of a model that there is not.
-    #[error("{}: {what}: {source}", text::path(path))]
-    Said {
-        /// The file.
-        path: PathBuf,
-        /// Where it says so: a key of the metadata, or tensors.
-        what: String,
-        /// What is wrong with it.
-        source: RegistryError,
-    },
-    /// The file is one of another model's.
-    #[error(
-        "{}: its tensors have the names of {}, not of {expected}: load it as that model; nothing was loaded",
-        text::path(path),
-        found.join(", ")
-    )]
-    OtherModel {
-        /// The file.
-        path: PathBuf,
-        /// The model asked for.
-        expected: &'static str,
-        /// Models whose names the file has.
-        found: Vec<&'static str>,
-    },
-    /// The model was not named, and the file does not say which one it is of.
-    #[error("{}: expected the names of one known model, found those of {found}: name the model", text::path(path))]
-    UnknownModel {
-        /// The file.
-        path: PathBuf,
-        /// What its names fit.
-        found: String,
-    },
-    /// The file says images so large that a model that takes them needs more memory than a file is trusted with.
-    #[error(
-        "{}: metadata {}: {model} takes {} MB at its widest layer{} for one image of {height}x{width}, a file is \
-         trusted with {} MB: give the size yourself (--image) if it is meant",
-        text::path(path), key::IMAGE, bytes.div_ceil(1_000_000),
-        if *per_element { " and for the parameters of its activations" } else { "" }, MAX_SAID / 1_000_000
-    )]
-    Memory {
-        /// The file.
-        path: PathBuf,
-        /// The model.
-        model: &'static str,
-        /// Rows of an image.
-        height: usize,
-        /// Columns of an image.
-        width: usize,
-        /// Bytes of the input and the output of the widest layer, and of the parameters for each element.
-        bytes: u64,
-        /// Whether there are such parameters.
-        per_element: bool,
-    },
-    /// All but the head is a part of the file that has a name of its own: a model that was used as a layer of another
-    /// one.
-    #[error("{}: {nested}", text::path(path))]
-    Nested {
-        /// The file.
-        path: PathBuf,
-        /// What is where.
-        nested: Nested,
-    },
-    /// The file has the trunk of a model, and layers of other names in the place of its head.
-    #[error("{}: {head}", text::path(path))]
-    OtherHead {
-        /// The file.
-        path: PathBuf,
-        /// What is there.
-        head: OtherHead,
-    },
-    /// Metadata that is not what this crate writes.
-    #[error("{}: metadata {key}: expected {expected}, found {}", text::path(path), quoted(found))]
-    Metadata {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What it holds.
-        expected: &'static str,
-        /// What was found.
-        found: String,
-    },
-}
-
-/// What a file says of its model; what it does not say is `None`.
+/// A file's description of its model. A property that the file does not state is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// Name of the model, if the metadata has it.
@@ -195,15 +57,15 @@ pub struct Description {
     pub classes: Option<usize>,
     /// Height and width of the images.
     pub image: Option<(usize, usize)>,
-    /// How images are made into inputs.
+    /// Preprocessing of the images, as text.
     pub preprocessing: Option<String>,
     /// Names of the classes, in label order, at most [`MAX_LABELS`]; the last ones may have none.
     pub labels: Option<Vec<String>>,
-    /// Which images the model was trained on, as the program that trained it says it.
+    /// Images that the model was trained on, in the words of the program that trained it.
     pub trained_on: Option<String>,
 }
 
-/// Reads what a file says of its model.
+/// Reads a file's description of its model.
 pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
     let metadata = file.metadata();
     let wrong = |key, expected, found: &str| CheckpointError::Metadata {
@@ -239,37 +101,37 @@ pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
     })
 }
 
-/// What a file is opened as; what is `None` is taken from the file.
+/// Properties with which a file is opened. One that is `None` is taken from the file.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
     /// Name of the model.
     pub model: Option<&'a str>,
     /// Name of the activation, which is swapped in if the file's is another: PVLU for ReLU at alpha = 0 and beta = 1.
-    /// Without a name that of the file, else ReLU.
+    /// Without a name, the file's activation, else ReLU.
     pub activation: Option<&'a str>,
     /// Number of classes. Without one, that of the file.
     pub classes: Option<usize>,
     /// Height and width of the images. Without them, those of the file, else those of the original. A file whose
     /// activation has a parameter for each element takes no others than its own.
     pub image: Option<(usize, usize)>,
-    /// Whose names the file has.
+    /// Source whose names the file has. Without one, it is recognized by the names.
     pub source: Option<Source>,
-    /// The seed of a head for another number of classes than the file's, or in the place of one that it does not have.
-    /// Without a seed that is an error.
+    /// Seed from which a head is drawn if the file has none, or one for another number of classes. Without a seed that
+    /// is an error.
     pub fresh_head: Option<u64>,
-    /// Opens files with weights that are infinite or no numbers, which is an error otherwise.
+    /// Accepts files with weights that are infinite or NaN, which are an error otherwise.
     pub allow_non_finite: bool,
 }
 
 /// A model and the file that it came from.
 pub struct Opened {
-    /// The model.
+    /// The model with the file's weights.
     pub model: Box<dyn Model>,
-    /// Its line in the registry.
+    /// Entry of the model in the registry.
     pub entry: &'static ModelEntry,
-    /// What was loaded.
+    /// Report of the tensors that were loaded.
     pub report: LoadReport,
-    /// What the file says of it.
+    /// Description that the file gives of the model.
     pub description: Description,
 }
 
@@ -278,12 +140,12 @@ pub struct Opened {
 /// # Errors
 ///
 /// An unknown model, activation or class count, asked for or in the file; another activation than the file's, if that
-/// is not ReLU; a file that is damaged or of another model, or says images that take more than [`MAX_SAID`]; images of
-/// another size than the file's, if its activation has a parameter for each element.
+/// is not ReLU; a file that is damaged or of another model, or states an image size that takes more than [`MAX_SAID`];
+/// images of another size than the file's, if its activation has a parameter for each element.
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
     let file = without_common_prefix(TensorFile::open(path)?);
     let description = describe(&file)?;
-    // What is wrong with what the file says, where that decided.
+    // An error in a property that was taken from the file.
     let said = |key: &str, tensors: &str, source| {
         let named = file.metadata().contains_key(key);
         let what = if named { format!("metadata {key}") } else { tensors.to_owned() };
@@ -316,7 +178,7 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     if let (None, Some(said), Some(found)) = (wanted.classes, description.classes, of_head())
         && said != found
     {
-        // Before room is made for as many as it says.
+        // Refused before memory is taken for as many classes as it states.
         return Err(CheckpointError::Metadata {
             path: file.path().to_owned(),
             key: key::CLASSES,
@@ -358,19 +220,19 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     Ok(Opened { model, entry, report, description })
 }
 
-/// What a file says of its model that the model does not know itself.
+/// Properties that a file states of its model and that the model itself does not hold.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Notes<'a> {
-    /// How images are made into inputs.
+    /// Preprocessing of the images, as text.
     pub preprocessing: Option<&'a str>,
     /// Names of the classes, in label order.
     pub labels: Option<&'a [String]>,
-    /// Which images the model was trained on, in the words of the program that trained it.
+    /// Images that the model was trained on, in the words of the program that trained it.
     pub trained_on: Option<&'a str>,
 }
 
-/// Saves a model under the names of a source, with what [`describe`] reads. The file is whole or not there. Which
-/// tensors are frozen is not saved.
+/// Saves a model under the names of a source, with the description that [`describe`] reads. The file is whole or not
+/// there. Frozen tensors are not marked as such.
 pub fn save_model(
     model: &dyn Model,
     entry: &ModelEntry,
@@ -381,7 +243,9 @@ pub fn save_model(
     Ok(write_model(model, entry, path, source, notes)?.finish()?)
 }
 
-/// As [`save_model`], up to the name of the file, which it gets by [`Writer::finish`] or [`Writer::finish_new`].
+/// As [`save_model`], but the file gets its name only when the caller calls [`Writer::finish`] or
+/// [`Writer::finish_new`].
+#[doc(hidden)]
 pub fn write_model(
     model: &dyn Model,
     entry: &ModelEntry,
@@ -392,7 +256,7 @@ pub fn write_model(
     let Notes { preprocessing, labels, trained_on } = *notes;
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
-        // What torch's own writer says, for readers that ask.
+        // The entry that torch's own writer makes, for readers that look for it.
         ("format".to_owned(), "pt".to_owned()),
         (key::VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         (key::MODEL.to_owned(), entry.name.to_owned()),
@@ -417,7 +281,7 @@ fn the_model_of(file: &TensorFile) -> Result<&'static ModelEntry, CheckpointErro
     }
 }
 
-/// The file under the names that follow what all of them begin with, if those are the names of a known model and the
+/// The file without the prefix that all of its names share, if the rest of each is a name of a known model and the
 /// whole names are not: `module.` of torch's `DataParallel`, `_orig_mod.` of `torch.compile`, or any other.
 fn without_common_prefix(mut file: TensorFile) -> TensorFile {
     if let Some(prefix) = recognize::common_prefix(&file) {
@@ -426,7 +290,8 @@ fn without_common_prefix(mut file: TensorFile) -> TensorFile {
     file
 }
 
-/// What a file is that is of a known model but for how it is put together; of this model if one is given.
+/// The error for a file with the layers of a known model in another structure: a nested model, or another head. Only
+/// this model counts if one is given.
 fn shape_of(file: &TensorFile, entry: Option<&ModelEntry>) -> Option<CheckpointError> {
     let is_wanted = |models: &[&str]| entry.is_none_or(|entry| models.contains(&entry.name));
     let path = file.path().to_owned();
@@ -437,7 +302,7 @@ fn shape_of(file: &TensorFile, entry: Option<&ModelEntry>) -> Option<CheckpointE
     Some(CheckpointError::OtherHead { path, head })
 }
 
-/// Says so where the file is one of another model's, or is put together otherwise.
+/// Replaces an error about names by a more specific one if the file is of another model or of another structure.
 fn explain(error: WeightsError, entry: &ModelEntry, file: &TensorFile) -> CheckpointError {
     if !matches!(error, WeightsError::Mismatch { .. } | WeightsError::Names { .. }) {
         return error.into();

@@ -1,6 +1,6 @@
-//! Images: where they come from and how they reach a network.
+//! Data sets of images, read from files or drawn from a seed, and the batches that a network takes from them.
 //!
-//! | file | what |
+//! | item | contents |
 //! |---|---|
 //! | [`Split`], [`Dataset`] | images in memory, one byte a value |
 //! | [`Dataset::open_cifar10`], [`Dataset::open_cifar100`] | the standard binary files of CIFAR |
@@ -11,7 +11,7 @@
 //! | [`Gaussian`] | blurred images |
 //! | [`Loader`] | batches from memory or from files, prepared ahead on other threads |
 //!
-//! **Determinism.** Whatever is random here is drawn from a generator keyed by what it is for: the seed, the epoch and
+//! **Determinism.** Every random number here is drawn from a generator keyed by its purpose, the seed, the epoch and
 //! the index of the image. The number of threads and the size of a batch change no bit of any image.
 //!
 //! ```
@@ -56,8 +56,8 @@ pub use split::Split;
 pub use transform::{Augmentation, Normalization};
 
 impl Dataset {
-    /// Name of a class for a person: official for CIFAR, `star` or `star, checker` for the procedural set, that of the
-    /// folder for a folder. `None` for a class that the set does not have.
+    /// Readable name of a class: the official one for CIFAR, `star` or `star, checker` for the procedural set, the
+    /// folder's name for a folder. `None` for a class that the set does not have.
     #[must_use]
     pub fn class_name(&self, class: usize) -> Option<String> {
         match (self.name, self.classes) {

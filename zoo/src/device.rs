@@ -1,4 +1,4 @@
-//! Where a model computes.
+//! Devices that a model computes on.
 
 mod mirror;
 mod worker;
@@ -11,7 +11,7 @@ use std::str::FromStr;
 /// A device, as it is named on the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// `cpu`.
+    /// `cpu`: the processor of the host.
     #[default]
     Cpu,
     /// `cuda` or `cuda:N`: the GPU of this number, from 0.
@@ -50,12 +50,12 @@ pub enum DeviceError {
     /// The model was made without a way to move it.
     #[error("this model was built for the CPU alone")]
     NotBuilt,
-    /// The device is not there, or refused.
+    /// The device is not there, or reported an error.
     #[error("{device}: {message}")]
     Refused {
-        /// The device.
+        /// Device that was asked for.
         device: Device,
-        /// What it said.
+        /// Message of the device.
         message: String,
     },
 }

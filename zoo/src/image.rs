@@ -1,6 +1,6 @@
 //! Image files as a network reads them.
 //!
-//! | file | what |
+//! | item | contents |
 //! |---|---|
 //! | [`Image`] | a decoded PNG, JPEG or WebP file: RGB, one byte a value |
 //! | [`Interpolation`] | resizing, bit for bit as Pillow does |
@@ -58,13 +58,13 @@ impl Image {
         (0..3).flat_map(|color| self.pixels.iter().skip(color).step_by(3).copied()).collect()
     }
 
-    /// Pixels in a row.
+    /// Width in pixels: the number of pixels in a row.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Number of rows.
+    /// Height in pixels: the number of rows.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height

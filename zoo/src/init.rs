@@ -17,6 +17,7 @@ use rand::distributions::Distribution;
 use rand::rngs::StdRng;
 
 /// `E[f(z)^2]` for a standard normal z and the activation's start values, to about 1e-6.
+#[doc(hidden)]
 pub fn second_moment(activation: &Definition) -> f64 {
     // The trapezoid rule converges exponentially for a smooth integrand that vanishes at both ends; at the kink of f
     // its error is of the order of the step squared.
@@ -42,11 +43,13 @@ pub fn he<A: Activation>(net: &mut dyn Visit<f32, Cpu>, seed: u64) -> Result<(),
 }
 
 /// As [`he`], for an activation that is a value.
+#[doc(hidden)]
 pub fn he_for(net: &mut dyn Visit<f32, Cpu>, activation: &Definition, seed: u64) -> Result<(), Error> {
     he_under(net, seed, (0.5 / second_moment(activation)).sqrt(), &|_| true)
 }
 
 /// Draws the weights that `chosen` picks by their path, with ReLU's variance; for heads that no file has.
+#[doc(hidden)]
 pub fn he_of(net: &mut dyn Visit<f32, Cpu>, seed: u64, chosen: &dyn Fn(&str) -> bool) -> Result<(), Error> {
     he_under(net, seed, 1.0, chosen)
 }

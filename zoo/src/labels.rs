@@ -8,25 +8,25 @@ use std::sync::LazyLock;
 
 use crate::data::labels::{CIFAR10, CIFAR100_FINE};
 
-/// The classes that a network tells apart.
+/// A set of classes that networks distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LabelSet {
     /// The 1000 classes of ILSVRC 2012 in the order of their WordNet ids, that of torchvision, timm and Keras; the
     /// names are torchvision's, which are all different (`torchvision.models._meta._IMAGENET_CATEGORIES`).
     ImageNet,
-    /// See [`CIFAR10`].
+    /// The ten classes of CIFAR-10, in the order of [`CIFAR10`].
     Cifar10,
-    /// See [`CIFAR100_FINE`].
+    /// The 100 fine classes of CIFAR-100, in the order of [`CIFAR100_FINE`].
     Cifar100,
 }
 
-/// A WordNet id and a name in each line.
+/// WordNet ids and names of ImageNet's classes; a line of the file has one of each.
 static IMAGENET: LazyLock<[Vec<&'static str>; 2]> = LazyLock::new(|| {
     let (ids, names) = include_str!("labels/imagenet.txt").lines().filter_map(|line| line.split_once(' ')).unzip();
     [ids, names]
 });
 
-/// The names of a set.
+/// The names of a set's classes, in label order.
 #[must_use]
 pub fn of(set: LabelSet) -> &'static [&'static str] {
     match set {
@@ -42,7 +42,7 @@ pub fn imagenet_ids() -> &'static [&'static str] {
     &IMAGENET[0]
 }
 
-/// The set that a network with this many classes is usually of.
+/// The set that a network with this many classes usually distinguishes; `None` for any other number of classes.
 #[must_use]
 pub fn usual(classes: usize) -> Option<LabelSet> {
     [LabelSet::Cifar10, LabelSet::Cifar100, LabelSet::ImageNet].into_iter().find(|set| of(*set).len() == classes)

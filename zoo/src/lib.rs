@@ -36,6 +36,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod activations;
+#[doc(hidden)]
 pub mod atomic;
 pub mod cards;
 pub mod checkpoint;
@@ -49,8 +50,10 @@ pub mod model;
 pub mod names;
 pub mod registry;
 mod signature;
+#[doc(hidden)]
 pub mod snapshot;
 pub mod source;
+#[doc(hidden)]
 pub mod text;
 pub mod train;
 pub mod transfer;

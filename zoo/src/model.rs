@@ -1,59 +1,48 @@
 //! Networks behind one object-safe trait, so that training and tools are compiled once and not for each network.
 
 mod finite;
+mod step;
+mod visitors;
 
 use dfdx::nn::{Module, ModuleMut};
-use dfdx::prelude::{Backward, PutTape, SplitTape};
-use dfdx::shapes::{Const, Dim, HasShape, Rank0};
-use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tensor};
+use dfdx::shapes::{Const, Dim};
+use dfdx::tensor::{Cpu, NoneTape, Tensor};
 use pvlu::Error;
 use pvlu::activation::{Activation, Definition, Param};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
 use pvlu::layer::{
-    AnyTensor, Extent, Host, LayerKind, LayerSummary, Mode, NamedTensor, Path, SwapActivation, Switch, Switches, Visit,
-    Visitor, VisitorMut, choose_activation, set_outputs,
+    Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, Visit, choose_activation,
+    set_outputs,
 };
-use pvlu::loss::{check_labels, try_cross_entropy};
-use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
+use pvlu::tape::{GradTape, LeafGradients};
 
 pub use self::finite::{NotFinite, check_finite};
+pub(crate) use self::step::{batch, train_step};
+use self::visitors::{Reached, Show, Update};
+pub use self::visitors::{TensorView, UpdateRule};
 use crate::device::{Device, DeviceError};
 use crate::text::quoted;
 
-/// A batch of images with `I` channels, of RGB ones unless said.
+/// A batch of images with `I` channels, three unless given.
 pub type Images<H, W, T = NoneTape, D = Cpu, const I: usize = 3> = Tensor<(usize, Const<I>, H, W), f32, D, T>;
 /// A row of logits for each image; `C` is the number of classes, `Const` or `usize`.
 pub type Logits<C, T = NoneTape, D = Cpu> = Tensor<(usize, C), f32, D, T>;
 
-/// What one training step computed.
+/// Results of one training step.
 #[derive(Debug)]
 pub struct Step {
     /// Mean cross-entropy of the batch, in natural units.
     pub loss: f64,
-    /// Logits, `[batch, classes]`.
+    /// Logits of the batch, `[batch, classes]`.
     pub logits: Vec<f32>,
     /// Gradients of the trained parameters.
     pub gradients: LeafGradients<f32, Cpu>,
 }
 
-/// One tensor of a model: where and what it is, its dimensions and its values.
-#[derive(Clone, Copy, Debug)]
-pub struct TensorView<'a> {
-    /// Path, kind, and whether it is trained.
-    pub slot: NamedTensor<'a>,
-    /// Dimensions.
-    pub shape: &'a [usize],
-    /// Values in row-major order.
-    pub values: &'a [f32],
-}
-
-/// Changes one trained parameter, given its gradient.
-pub type UpdateRule<'a> = dyn FnMut(NamedTensor<'_>, &mut [f32], &[f32]) -> Result<(), Error> + 'a;
-
-/// An image classifier in `f32`, seen from the host: wherever it computes, its tensors are here to be read and changed.
+/// An image classifier in `f32`. Its tensors are read and changed on the host, whichever device it computes on.
 pub trait Model: Send + Sync {
-    /// Number of classes.
+    /// Number of classes: logits for each image.
     fn classes(&self) -> usize;
 
     /// Height and width of an image.
@@ -72,10 +61,10 @@ pub trait Model: Send + Sync {
     /// dropout counts move on; parameters do not.
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
-    /// The network.
+    /// The network's tensors and layers, for visitors that read.
     fn net(&self) -> &dyn Visit<f32, Cpu>;
 
-    /// The network, for changing.
+    /// The network's tensors and switches, for visitors that change them.
     fn net_mut(&mut self) -> &mut dyn Visit<f32, Cpu>;
 
     /// The same network with another activation, at the type level; see [`pvlu::layer::SwapActivation`]. Every other
@@ -92,7 +81,7 @@ pub trait Model: Send + Sync {
         self.channels() * height * width
     }
 
-    /// The activation as it is asked for and files say it ([`Definition::text`]), if there is one.
+    /// Text of the activation, as options and files state it ([`Definition::text`]), if the network has one.
     fn activation(&self) -> Option<&'static str> {
         let (height, width) = self.image();
         activation_of(self.net(), Extent::image(self.channels(), height, width))
@@ -122,12 +111,12 @@ pub trait Model: Send + Sync {
         self.net_mut().set_mode(mode);
     }
 
-    /// Seeds the dropouts.
+    /// Seeds the dropouts, each with a stream of its own, and starts their counts at zero.
     fn seed_dropout(&mut self, seed: u64) {
         self.net_mut().seed_dropout(seed);
     }
 
-    /// Trained parameters, in elements.
+    /// Number of elements of the trained parameters.
     fn trained_parameters(&self) -> Result<usize, Error> {
         let mut count = 0;
         self.tensors(&mut |tensor| {
@@ -139,31 +128,33 @@ pub trait Model: Send + Sync {
     }
 }
 
-/// A swap that failed.
+/// A swap of the activation that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SwapError {
-    /// The model has no other activation.
+    /// The model was built without a way to swap its activation.
     #[error("cannot swap the activation {} for {}: only a model with relu can", quoted(from), quoted(to))]
     Fixed {
-        /// The model's activation.
+        /// Text of the model's activation, or `none`.
         from: &'static str,
-        /// The activation asked for.
+        /// Text of the activation that was asked for.
         to: &'static str,
     },
-    /// The device refused.
+    /// The device reported an error.
     #[error(transparent)]
     Device(#[from] Error),
-    /// The swapped model cannot be moved to where this one is.
+    /// The swapped model cannot be moved to the device of this one.
     #[error(transparent)]
     Move(#[from] DeviceError),
 }
 
 /// Makes a model of a classifier with another activation.
+#[doc(hidden)]
 pub type Swap<N, H, W, C, const I: usize = 3> =
     fn(Classifier<N, H, W, C, I>, &'static Definition) -> Result<Box<dyn Model>, Error>;
 
-/// Makes a model that computes on a device of a classifier.
+/// Moves a classifier to a device, as a model that computes there.
+#[doc(hidden)]
 pub type Move<N, H, W, C, const I: usize = 3> =
     fn(Classifier<N, H, W, C, I>, Device) -> Result<Box<dyn Model>, DeviceError>;
 
@@ -186,7 +177,7 @@ pub type Move<N, H, W, C, const I: usize = 3> =
 /// ```
 #[derive(Clone, Debug)]
 pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static, const I: usize = 3> {
-    /// The network.
+    /// The typed network, on the host.
     pub net: N,
     height: H,
     width: W,
@@ -195,7 +186,8 @@ pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static, const I: u
     moved: Option<Move<N, H, W, C, I>>,
 }
 
-/// What a network must do to run on a device; every network of the zoo does.
+/// Requirements on a network that computes on the device `D`. Every network of the zoo meets them.
+#[doc(hidden)]
 pub trait NetworkOn<D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize = 3>:
     Visit<f32, D>
     + Module<Images<H, W, NoneTape, D, I>, Output = Logits<C, NoneTape, D>, Error = Error>
@@ -212,7 +204,7 @@ impl<N, D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize> NetworkOn<D, H,
 {
 }
 
-/// What a network must do to be a [`Classifier`]; every network of the zoo does.
+/// Requirements on the network of a [`Classifier`]. Every network of the zoo meets them.
 pub trait Network<H: Dim, W: Dim, C: Dim, const I: usize = 3>: NetworkOn<Cpu, H, W, C, I> + Send + Sync {}
 
 impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Network<H, W, C, I> for N where
@@ -270,23 +262,23 @@ impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Classifier<N, H, W, C, I>
 where
     N: Network<H, W, C, I>,
 {
-    /// The same, with how it gets another activation as a [`Model`].
+    /// The same classifier with the function that swaps its activation as a [`Model`].
     #[must_use]
     pub fn with_swap(self, swap: Swap<N, H, W, C, I>) -> Self {
         Self { swap: Some(swap), ..self }
     }
 
-    /// Number of classes, as it is known.
+    /// Number of classes, as `Const` or `usize`.
     pub(crate) fn outputs(&self) -> C {
         self.classes
     }
 
-    /// Height and width of an image, as they are known.
+    /// Height and width of an image, each as `Const` or `usize`.
     pub(crate) fn size(&self) -> (H, W) {
         (self.height, self.width)
     }
 
-    /// The same, with how it is moved to another device as a [`Model`].
+    /// The same classifier with the function that moves it to another device as a [`Model`].
     #[must_use]
     pub fn with_move(self, moved: Move<N, H, W, C, I>) -> Self {
         Self { moved: Some(moved), ..self }
@@ -305,7 +297,7 @@ where
     }
 }
 
-/// What asks for the activation of a network, if it has one.
+/// Text of a network's activation, if it has one; of the last if there are several.
 pub(crate) fn activation_of(net: &dyn Visit<f32, Cpu>, image: Extent) -> Option<&'static str> {
     let mut found = None;
     let mut find = |layer: LayerSummary<'_>| {
@@ -318,8 +310,8 @@ pub(crate) fn activation_of(net: &dyn Visit<f32, Cpu>, image: Extent) -> Option<
     found
 }
 
-/// Gives activations with a parameter for each element, which were not told the size of their maps, those of images of
-/// this size. `start` says where they start.
+/// Gives activations with a parameter for each element, if they were not told the size of their feature maps, the
+/// parameters for images of this size. `start` returns the start value of a parameter.
 fn tell_size(net: &mut dyn Visit<f32, Cpu>, image: Extent, start: fn(&Param) -> f64) -> Result<(), Error> {
     let mut untold = None;
     net.each_switch(|switches| {
@@ -331,55 +323,6 @@ fn tell_size(net: &mut dyn Visit<f32, Cpu>, image: Extent, start: fn(&Param) -> 
         }
     });
     untold.map_or(Ok(()), |activation| choose_activation(net, activation, image, start))
-}
-
-/// A batch on a device from its values; [`Error::Shape`] if they are not whole images of this height and width.
-pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>, const I: usize>(
-    device: &D,
-    values: Vec<f32>,
-    (height, width): (H, W),
-) -> Result<Images<H, W, NoneTape, D, I>, Error> {
-    let image = I * height.size() * width.size();
-    if image == 0 || !values.len().is_multiple_of(image) {
-        return Err(Error::Shape { expected: image, found: values.len() });
-    }
-    let shape = (values.len() / image, Const, height, width);
-    device.try_tensor_from_vec(values, shape).map_err(|error| Error::Device(error.to_string()))
-}
-
-/// The loss of a batch, its logits, and the gradients.
-pub(crate) type Trained<D> = (f64, Vec<f32>, LeafGradients<f32, D>);
-
-/// Forward and backward over one batch.
-pub(crate) fn train_step<N, H: Dim, W: Dim, C: Dim, D: Backend<f32> + Host<f32>, const I: usize>(
-    net: &mut N,
-    images: Images<H, W, NoneTape, D, I>,
-    classes: C,
-    labels: &[usize],
-) -> Result<Trained<D>, Error>
-where
-    N: NetworkOn<D, H, W, C, I>,
-    Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
-{
-    // Before the forward pass, which moves running statistics.
-    check_labels(labels, HasShape::shape(&images).0, classes.size())?;
-    learn_from(net.try_forward_mut(images.track())?, labels)
-}
-
-/// What follows the forward pass, which is the same for every network.
-fn learn_from<C: Dim, D: Backend<f32> + Host<f32>>(
-    logits: Logits<C, GradTape<f32, D>, D>,
-    labels: &[usize],
-) -> Result<Trained<D>, Error>
-where
-    Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
-{
-    let (logits, tape) = logits.split_tape();
-    let values = <D as Host<f32>>::read(&logits)?.into_owned();
-    let loss = try_cross_entropy(logits.put_tape(tape), labels)?;
-    let (loss, tape) = loss.split_tape();
-    let value = f64::from(<D as Host<f32>>::read(&loss)?[0]);
-    Ok((value, values, try_backward(loss.put_tape(tape))?))
 }
 
 impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Model for Classifier<N, H, W, C, I>
@@ -435,45 +378,5 @@ where
             (_, Some(moved)) => moved(*self, device),
             (_, None) => Err(DeviceError::NotBuilt),
         }
-    }
-}
-
-struct Show<'a>(&'a mut dyn FnMut(TensorView<'_>));
-
-impl Visitor<f32, Cpu> for Show<'_> {
-    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
-        (self.0)(TensorView { slot, shape: &tensor.dims(), values: &tensor.read()? });
-        Ok(())
-    }
-}
-
-/// Finds a trained parameter without gradient before anything is changed.
-struct Reached<'a>(&'a LeafGradients<f32, Cpu>);
-
-impl Visitor<f32, Cpu> for Reached<'_> {
-    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
-        if slot.trained && !self.0.reached_id(tensor.id()) {
-            return Err(Error::MissingGradient { path: slot.path.to_owned() });
-        }
-        Ok(())
-    }
-}
-
-struct Update<'a, 'b> {
-    gradients: &'a mut LeafGradients<f32, Cpu>,
-    rule: &'a mut UpdateRule<'b>,
-}
-
-impl VisitorMut<f32, Cpu> for Update<'_, '_> {
-    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &mut dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
-        if !slot.trained {
-            return Ok(());
-        }
-        let Some(gradient) = tensor.gradient(self.gradients)? else {
-            return Err(Error::MissingGradient { path: slot.path.to_owned() });
-        };
-        let mut result = Ok(());
-        tensor.with_mut(&mut |values| result = (self.rule)(slot, values, gradient))?;
-        result
     }
 }

@@ -1,25 +1,25 @@
-//! What the layers of a network are called in the files of other frameworks.
+//! Names of a network's layers in the files of other frameworks.
 //!
 //! An architecture supplies one [`LayerNames`] for each of its convolutions, linear layers and batch norms, in the
-//! order of a visit. What the tensors of a layer are called follows from their kind and the framework; activations have
-//! no names elsewhere, and are `act{site}` in ours.
+//! order of a visit. The names of a layer's tensors follow from their kind and the framework; activations have no names
+//! elsewhere, and are `act{site}` in files saved here.
 
 use std::collections::BTreeMap;
 
 use crate::source::Source;
 
-/// One layer with weights.
+/// Names, part and weight layout of one layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerNames {
-    /// What it is called by each source that has names of its own, and has the model.
+    /// Name at each source that has names of its own and has the model.
     pub called: BTreeMap<Source, String>,
     /// Position among the model's Keras layers, which numbers the layers of a `.weights.h5` file by class.
     pub keras_rank: usize,
-    /// Other names that are taken for it, whatever the source.
+    /// Other names that are accepted for the layer in the files of any source.
     pub aliases: &'static [&'static str],
-    /// Which part of the network it is in.
+    /// Part of the network that the layer is in.
     pub part: Part,
-    /// How its weight differs from what the layer's kind says.
+    /// Layout of the layer's weight.
     pub layout: WeightLayout,
 }
 
@@ -38,7 +38,7 @@ pub enum Part {
 /// Layouts of a weight that do not follow from the framework and the kind of layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightLayout {
-    /// As usual.
+    /// The layout that follows from the framework and the kind of layer.
     #[default]
     Usual,
     /// A linear layer on a flattened feature map: its inputs are in the order C, H, W here and in torch, and H, W, C in
@@ -69,8 +69,8 @@ impl LayerNames {
         self.by(Source::Timm, name)
     }
 
-    /// The same layer, under this name in the files of a source and of those that follow its names. Of
-    /// [`Source::Native`] there is nothing to say: it has those of the model's original.
+    /// The same layer, under this name in the files of a source and of those that follow its names. [`Source::Native`]
+    /// is ignored: it has the names of the model's original.
     #[must_use]
     pub fn by(mut self, source: Source, name: impl Into<String>) -> Self {
         if let Some(source) = source.naming() {
@@ -79,7 +79,7 @@ impl LayerNames {
         self
     }
 
-    /// What it is called in the files of a source; `None` where that has no names for the model, and of
+    /// Name of the layer in the files of a source; `None` if that has no names for the model, and for
     /// [`Source::Native`], which has those of the model's original.
     #[must_use]
     pub fn name_by(&self, source: Source) -> Option<&str> {
@@ -98,8 +98,8 @@ impl LayerNames {
         Self { part: Part::Classifier, ..self }
     }
 
-    /// What Keras' class of the layer is called where it numbers them. `keras.applications` names its layers by what
-    /// they are, and so do the heads that are only ours.
+    /// Name of the Keras class of the layer, under which a `.weights.h5` numbers its layers. It is known by the layer's
+    /// name: `keras.applications` names layers by their kind, and so do the heads that only this crate has.
     fn keras_class(&self) -> Option<&'static str> {
         let name = self.name_by(Source::Keras)?;
         Some(match name {
@@ -110,15 +110,15 @@ impl LayerNames {
     }
 }
 
-/// What the layers are called in each way: by each source that has names of its own, and in a `.weights.h5`. The names
-/// of a layer's tensors in a file begin with it.
+/// Names of the layers in each kind of file: those of each source that has names of its own, and a `.weights.h5`. The
+/// names of a layer's tensors in a file begin with its name.
 pub(crate) fn called(names: &[LayerNames]) -> Vec<Vec<Option<String>>> {
     let by = |source| names.iter().map(|layer| layer.name_by(source).map(str::to_owned)).collect();
     Source::with_names().map(|(source, _)| by(source)).chain([keras_counters(names)]).collect()
 }
 
-/// What the layers are called in a `.weights.h5`: `layers/conv2d_1/vars`, by their class and, from the second of a
-/// class on, how many of it come before in Keras' order. `None` for layers that Keras does not have.
+/// Names of the layers in a `.weights.h5`: `layers/conv2d_1/vars`, by their class and, from the second of a class on,
+/// the number of those before it in Keras' order. `None` for layers that Keras does not have.
 pub(crate) fn keras_counters(names: &[LayerNames]) -> Vec<Option<String>> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by_key(|&layer| names[layer].keras_rank);

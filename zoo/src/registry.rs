@@ -1,7 +1,7 @@
 //! Models by name.
 //!
-//! A program that brings networks or activations of its own makes a [`Registry`] of them and installs it; what is asked
-//! for by name is then found among them, too.
+//! A program that adds networks or activations of its own makes a [`Registry`] of them and installs it; lookups by name
+//! then find those, too.
 //!
 //! ```
 //! use pvlu_zoo::registry;
@@ -43,7 +43,7 @@ pub struct Registry {
     activations: Vec<&'static pvlu::activation::Definition>,
 }
 
-/// That of this process.
+/// The registry of this process.
 static INSTALLED: OnceLock<Registry> = OnceLock::new();
 
 impl Registry {
@@ -52,7 +52,7 @@ impl Registry {
         Self { entries: FAMILIES.concat(), activations: Vec::new() }
     }
 
-    /// The same with one model more, in the place of one of its name.
+    /// The same registry with one model more, which replaces one of the same name.
     #[must_use]
     pub fn with(mut self, entry: ModelEntry) -> Self {
         self.entries.retain(|known| known.name != entry.name);
@@ -60,8 +60,8 @@ impl Registry {
         self
     }
 
-    /// The same with one activation more, by its [`NAME`](Activation::NAME), in the place of one of that name that was
-    /// added before.
+    /// The same registry with one activation more, by its [`NAME`](Activation::NAME), which replaces one of that name
+    /// that was added before.
     #[must_use]
     pub fn with_activation<A: Activation>(mut self) -> Self {
         self.activations.retain(|known| known.name() != A::NAME);
@@ -69,8 +69,8 @@ impl Registry {
         self
     }
 
-    /// Makes it that of this process, in which names are looked up. A process that installs none has the standard one
-    /// from the first look on.
+    /// Makes this the registry of the process, in which names are looked up. A process that installs none gets the
+    /// standard one at the first lookup.
     ///
     /// # Errors
     ///
@@ -92,6 +92,7 @@ pub fn models() -> &'static [ModelEntry] {
 }
 
 /// The names of all models.
+#[doc(hidden)]
 pub fn model_names() -> Vec<&'static str> {
     models().iter().map(|entry| entry.name).collect()
 }

@@ -1,10 +1,10 @@
-//! What a file is by its first bytes, for the readers of other formats that find it in the place of theirs.
+//! Kinds of files by their first bytes, for readers that find another format than theirs.
 
-/// Said of a file that begins with `<`, in the place of one in a binary format.
+/// Description of a file that begins with `<` where one in a binary format was expected.
 pub(crate) const PAGE: &str = "text in angle brackets, perhaps the page of a failed download";
 
-/// What kind of archive or compressed file one is that begins so; `None` of anything else. The mark of a tar archive,
-/// the latest of all, ends at byte 262.
+/// The kind of archive or compressed file that begins with these bytes; `None` for anything else. The tar signature,
+/// the last of all, ends at byte 262.
 pub(crate) fn archive(begin: &[u8]) -> Option<&'static str> {
     Some(match begin {
         [b'P', b'K', 3 | 5, 4 | 6, ..] => "a zip archive",

@@ -1,4 +1,4 @@
-//! The values of a model's tensors, in memory: where several runs go on from one.
+//! Snapshots of a model's tensors in memory, from which several runs can go on.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use crate::model::Model;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot(BTreeMap<String, Vec<f32>>);
 
-/// A model that a snapshot is not of.
+/// A model that a snapshot does not fit.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// Tensors that only one of them has.
+    /// A tensor that the snapshot or the model lacks, or whose sizes differ.
     #[error("{path}: {what}; nothing was changed")]
     Tensor {
-        /// The tensor.
+        /// Path of the tensor; `model` if the numbers of tensors differ.
         path: String,
-        /// What is wrong with it.
+        /// Description of the difference.
         what: String,
     },
-    /// The device refused.
+    /// The device reported an error.
     #[error(transparent)]
     Device(#[from] Error),
 }

@@ -1,59 +1,59 @@
-//! Where files of weights come from: who publishes them, and how each calls and lays out the tensors in its files. All
-//! that is known of a publisher is said here, in one constant; the names that it gives to layers are those of the
-//! architectures, see [`LayerNames`](crate::names::LayerNames).
+//! Sources of weights: their publishers, and the names and layouts of the tensors in their files. All facts about a
+//! publisher are here, in one constant; the names that it gives to layers are with the architectures, see
+//! [`LayerNames`](crate::names::LayerNames).
 //!
-//! Who published a file and whose names it has are one thing but for publishers that follow another's names, as
-//! Idelbayev and Chen do torchvision's; see [`Source::naming`].
+//! The publisher of a file and the source of its names are the same, except for publishers that follow another's names,
+//! as Idelbayev and Chen follow torchvision's; see [`Source::naming`].
 
 use std::fmt;
 
 use pvlu::layer::ParamKind;
 
-/// What is known of a source.
+/// Facts about a source.
 struct Facts {
-    /// As options, messages and reports write it.
+    /// Name in options, messages and reports.
     name: &'static str,
-    /// For a person, with the work where the name does not say it.
+    /// Name for people, with that of the work where the publisher's does not imply it.
     title: &'static str,
     /// License of the code that defines the models.
     code_license: &'static str,
     /// Format of the files.
     format: &'static str,
-    /// What the addresses of its files begin with.
+    /// Prefix of the addresses of its files.
     base: &'static str,
-    /// What the file is called, where a place is a repository with one.
+    /// Name of the file at each place, if a place is a repository with one file.
     file: Option<&'static str>,
-    /// How tensors are called.
+    /// Naming of the tensors.
     names: Names,
 }
 
-/// How a source calls the tensors of a model.
+/// Naming of a model's tensors by a source.
 enum Names {
-    /// In a way of its own.
+    /// By conventions of its own.
     Own(Conventions),
-    /// As another one does.
+    /// By the conventions of another source.
     Of(Source),
-    /// As the model's own original does.
+    /// By the conventions of the model's original.
     Original,
 }
 
-/// How files call the tensors of a layer, and how those lie in them.
+/// Names and layouts of a layer's tensors in files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conventions {
-    /// What is between the name of a layer and that of its tensor.
+    /// Character between the name of a layer and that of its tensor.
     pub separator: char,
-    /// Name of the tensor in this kind.
+    /// Name of the tensor of this kind.
     pub leaf: fn(ParamKind) -> &'static str,
-    /// Whether weights have their axes in the reverse order: the outputs last.
+    /// True if weights have their axes in reverse order, with the outputs last.
     pub outputs_last: bool,
-    /// Whether a linear layer behind a flattened image is stored as a convolution of the image's size.
+    /// True if a linear layer on a flattened feature map is stored as a convolution of the map's size.
     pub dense_as_convolution: bool,
 }
 
-/// Makes the variants, and the facts of each.
+/// Declares the variants, and the facts about each.
 macro_rules! sources {
     ($($(#[$doc:meta])* $source:ident: $facts:expr;)*) => {
-        /// Who publishes weights, or whose names and layouts a file of them has.
+        /// A publisher of weights, and the names and layouts of the tensors in its files.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Source {
@@ -61,7 +61,7 @@ macro_rules! sources {
         }
 
         impl Source {
-            /// All sources.
+            /// All sources, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$source),*];
 
             const fn facts(self) -> &'static Facts {
@@ -116,7 +116,7 @@ sources! {
         file: None,
         names: Names::Original,
     };
-    /// <https://github.com/akamaster/pytorch_resnet_cifar10>.
+    /// <https://github.com/akamaster/pytorch_resnet_cifar10>: ResNets for CIFAR-10, named as torchvision's.
     Idelbayev: Facts {
         name: "idelbayev",
         title: "Idelbayev, pytorch_resnet_cifar10",
@@ -126,7 +126,7 @@ sources! {
         file: None,
         names: Names::Of(Source::Torchvision),
     };
-    /// <https://github.com/chenyaofo/pytorch-cifar-models>.
+    /// <https://github.com/chenyaofo/pytorch-cifar-models>: ResNets for CIFAR-10 and CIFAR-100, named as torchvision's.
     Chen: Facts {
         name: "chen",
         title: "Chen, pytorch-cifar-models",
@@ -185,7 +185,7 @@ impl Source {
         self.facts().title
     }
 
-    /// One line on whose names its files have, for a person who has to choose.
+    /// One line on the names that its files have, for a user who has to choose.
     #[must_use]
     pub fn about(self) -> String {
         let Facts { title, names, .. } = self.facts();
@@ -211,8 +211,8 @@ impl Source {
         self.facts().format
     }
 
-    /// The file at a place, as its users have it. A repository of timm at the Hugging Face Hub is a name, and the file
-    /// in it is always called `model.safetensors`.
+    /// Name of the file at a place, as its users have it. A repository of timm at the Hugging Face Hub is a name, and
+    /// the file in it is always called `model.safetensors`.
     #[must_use]
     pub fn file(self, place: &'static str) -> &'static str {
         self.facts().file.unwrap_or_else(|| place.rsplit('/').next().unwrap_or(place))
@@ -240,7 +240,7 @@ impl Source {
         Self::ALL.iter().copied().filter(|source| source.naming().is_none_or(|naming| naming == *source))
     }
 
-    /// Those of them that have names of their own.
+    /// The sources that have names of their own, with their conventions.
     pub(crate) fn with_names() -> impl Iterator<Item = (Self, Conventions)> {
         Self::ALL.iter().filter_map(|source| match source.facts().names {
             Names::Own(conventions) => Some((*source, conventions)),

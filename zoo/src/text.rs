@@ -1,21 +1,21 @@
-//! Text of others, for people: names, labels and messages out of files and of the file system, on one line, without
-//! anything that a terminal acts on, and of bounded length. And names that a person may have meant.
+//! Foreign text in messages: names, labels and messages out of files and of the file system, on one line, of bounded
+//! length and without anything that a terminal acts on; and suggestions for names that are not known.
 //!
-//! What programs read (JSON, metadata) holds such text whole.
+//! Output for programs (JSON, metadata) holds such text whole.
 
 use std::fmt::{self, Write};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Characters of a label or a name that are shown at most.
+/// Most characters of a label or a name that are shown.
 pub const SHOWN: usize = 200;
 
-/// Characters of a message that are shown at most.
+/// Most characters of a message that are shown.
 pub const MESSAGE: usize = 500;
 
-/// Whether a terminal, a pager or an editor acts on this character instead of showing it: controls (among them the
-/// beginnings of escape sequences), separators of lines and paragraphs, controls of the direction of writing, and marks
-/// that are not seen.
+/// Returns true if a terminal, a pager or an editor acts on this character instead of showing it: controls (among them
+/// the beginnings of escape sequences), separators of lines and paragraphs, controls of the direction of writing, and
+/// invisible marks.
 ///
 /// The joiners U+200C and U+200D are none of these: Persian, the scripts of India and emoji need them.
 #[must_use]
@@ -87,7 +87,7 @@ pub fn path(path: &Path) -> impl fmt::Display {
     Whole(path)
 }
 
-/// What the system said, without its number.
+/// Message of a system error, without its number.
 #[must_use]
 pub fn system(error: &io::Error) -> String {
     match error.kind() {
@@ -101,7 +101,7 @@ pub fn system(error: &io::Error) -> String {
     }
 }
 
-/// Whether a path is written as an address is: `https://host/file`, or `hf://`, `s3://` and the like.
+/// Returns true for a path that is written as an address: `https://host/file`, or `hf://`, `s3://` and the like.
 #[must_use]
 pub fn is_url(path: &Path) -> bool {
     let scheme = path.to_str().and_then(|text| text.split_once("://")).map(|(scheme, _)| scheme);

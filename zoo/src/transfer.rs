@@ -21,10 +21,10 @@ use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Switch, Switches, Vis
 
 pub use pvlu::layer::{Part, SwapActivation, TrunkAndHead};
 
-/// Which tensors are trained. Hyperparameters of activations never are.
+/// A choice of the tensors that are trained. Hyperparameters of activations never are.
 ///
-/// What is trunk and what is head the network says, as every one of the zoo does and one of your own by being a
-/// [`TrunkAndHead`]; what is in neither counts as trunk.
+/// The network itself tells its trunk and head apart, as every one of the zoo does, and one of your own by being a
+/// [`TrunkAndHead`]; a tensor in neither counts as one of the trunk.
 ///
 /// ```
 /// use dfdx::prelude::{Cpu, DeviceBuildExt};
@@ -46,7 +46,7 @@ pub use pvlu::layer::{Part, SwapActivation, TrunkAndHead};
 pub struct FreezePolicy {
     /// Weights and biases of the trunk's convolutions.
     pub weights: bool,
-    /// Biases of the trunk's convolutions, whatever becomes of their weights.
+    /// Biases of the trunk's convolutions, even where their weights are frozen.
     pub biases: bool,
     /// Weights and biases of the head's linear layers.
     pub head: bool,
@@ -54,12 +54,13 @@ pub struct FreezePolicy {
     pub activations: bool,
     /// Scale and shift of the batch norms.
     pub batch_norm_affine: bool,
-    /// Running statistics of the batch norms: if not, they normalize in training as they do in evaluation, and stay.
+    /// Running statistics of the batch norms. If they are frozen, batch norms normalize in training as they do in
+    /// evaluation.
     pub batch_norm_statistics: bool,
 }
 
 impl FreezePolicy {
-    /// Everything is trained.
+    /// The policy that trains everything.
     pub const ALL: Self = Self {
         weights: true,
         biases: true,
@@ -68,7 +69,7 @@ impl FreezePolicy {
         batch_norm_affine: true,
         batch_norm_statistics: true,
     };
-    /// Nothing is trained.
+    /// The policy that trains nothing.
     pub const NONE: Self = Self {
         weights: false,
         biases: false,
@@ -146,7 +147,7 @@ impl FreezePolicy {
         }
     }
 
-    /// What it trains or updates, for a person.
+    /// Descriptions of the tensors that the policy trains or updates, for messages.
     fn wanted(&self) -> Vec<&'static str> {
         let Self { weights, biases, head, activations, batch_norm_affine, batch_norm_statistics } = *self;
         let all = [
@@ -172,13 +173,13 @@ pub enum FreezeError {
         part.name()
     )]
     NoPart {
-        /// The part.
+        /// Part that the policy is about.
         part: Part,
     },
-    /// The network has nothing of what the policy trains or updates.
+    /// The network has none of the tensors that the policy trains or updates.
     #[error("nothing would be trained: the network has no {}", wanted.join(", no "))]
     Nothing {
-        /// What was looked for.
+        /// Descriptions of the tensors that the policy trains or updates.
         wanted: Vec<&'static str>,
     },
     /// The network could not be visited.
@@ -186,7 +187,8 @@ pub enum FreezeError {
     Visit(#[from] Error),
 }
 
-/// Whether a path leads into the head.
+/// Returns true if a path leads into the head.
+#[doc(hidden)]
 pub fn in_head(path: &str) -> bool {
     Part::of(path) == Some(Part::Head)
 }
@@ -194,17 +196,17 @@ pub fn in_head(path: &str) -> bool {
 /// One kind of tensors of a network, and what training does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// What the tensors are.
+    /// Kind of the tensors.
     pub kind: ParamKind,
     /// The part of the network that they are in, if it has parts.
     pub part: Option<Part>,
-    /// Whether they are trained.
+    /// True if the tensors are trained.
     pub trained: bool,
-    /// Whether training moves them without a gradient; see [`NamedTensor::updated`].
+    /// True if training changes the tensors without a gradient; see [`NamedTensor::updated`].
     pub updated: bool,
-    /// Number of tensors.
+    /// Number of the tensors.
     pub tensors: usize,
-    /// Elements of them all.
+    /// Number of elements of all the tensors.
     pub elements: usize,
 }
 
@@ -231,6 +233,7 @@ pub fn groups<E: Element + dfdx::shapes::Unit>(net: &dyn Visit<E, Cpu>) -> Resul
 }
 
 /// The table of trained, updated and frozen tensors, one line a kind.
+#[doc(hidden)]
 pub fn table(groups: &[Group]) -> String {
     let mut lines = vec![format!("{:<10}{:<18}{:>8}{:>14}  {}", "part", "kind", "tensors", "elements", "state")];
     for group in groups {
@@ -258,12 +261,13 @@ pub fn table(groups: &[Group]) -> String {
     lines.join("\n")
 }
 
-/// Elements that are trained.
+/// Number of elements that are trained.
 pub fn trained(groups: &[Group]) -> usize {
     groups.iter().filter(|group| group.trained).map(|group| group.elements).sum()
 }
 
-/// Elements that training moves without a gradient.
+/// Number of elements that training changes without a gradient.
+#[doc(hidden)]
 pub fn updated(groups: &[Group]) -> usize {
     groups.iter().filter(|group| group.updated).map(|group| group.elements).sum()
 }

@@ -1,19 +1,19 @@
-//! Weights: between files and models.
+//! Loading of weights from files into models, and saving.
 //!
-//! | what | where |
+//! | item | purpose |
 //! |---|---|
-//! | [`TensorFile`] | one face for safetensors and Keras' HDF5: names, types, shapes, reading in place |
+//! | [`TensorFile`] | one interface to safetensors and Keras' HDF5: names, types, shapes, reading in place |
 //! | [`StoredLayout`] | the order of elements in a file and in a model |
-//! | [`match_tensors`] | which tensor of a file is which of a model, all or nothing; [`LoadReport`] |
-//! | [`Configuration`] | what a whole-model file of Keras says of its layers, held against what a network computes |
+//! | [`match_tensors`] | pairs the tensors of a file with those of a model, all or nothing; [`LoadReport`] |
+//! | [`Configuration`] | the layers that a whole-model file of Keras describes, compared with those of a network |
 //! | [`load`], [`save`] | a file into a model and back, by the names that an architecture supplies |
 //! | [`Architecture`] | the same for a network of the zoo as a type, which has the names itself |
 //! | [`to_bytes`], [`from_bytes`] | the same in memory |
 //! | [`Writer`] | a safetensors file, tensor by tensor, whole or not there |
 //!
 //! Files are not trusted. A damaged or hostile one gives an error that names the file, the tensor, what was expected
-//! and what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. What no reader can see is
-//! a flipped bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
+//! and what was found; it neither panics nor takes more memory than stated at [`TensorFile`]. No reader can see a
+//! flipped bit in the values themselves: safetensors has no checksums, and HDF5 only those of the filter fletcher32.
 //!
 //! A network of your own, whose layers you name, to bytes and back; [`save`] and [`load`] do the same with a file:
 //!

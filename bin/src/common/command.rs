@@ -1,4 +1,4 @@
-//! What every binary does around its work: parse, look at the environment, run, and turn the result into an exit code.
+//! The frame of both binaries: they parse arguments, check the environment, run, and turn the result into an exit code.
 
 use std::error::Error;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
@@ -13,7 +13,7 @@ use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::output::{note, note_error, print};
 
-/// Makes the registry the program's, parses the arguments and runs the command.
+/// Installs the registry for the whole program, parses the arguments and runs the command.
 pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
     if let Err(error) = registry.install() {
         note_error(&error);
@@ -36,7 +36,7 @@ pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) 
 fn exit_code(error: &CliError) -> ExitCode {
     match error {
         CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
-        // Names that the user gave: what a file says is an error of the file.
+        // Only names that the user gave are usage errors; a wrong name in a file is an error of the file.
         CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
             ExitCode::from(2)
         }
@@ -46,17 +46,17 @@ fn exit_code(error: &CliError) -> ExitCode {
     }
 }
 
-/// Whether a name is wrong.
+/// True for an unknown model or activation, and for a wrong formula.
 fn is_name(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. } | RegistryError::Formula(_))
 }
 
-/// Prints help and version as clap does, and what is wrong with the arguments in one line.
+/// Prints help and version as clap does, and an error of the arguments in one line.
 fn refuse(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     let text = error.render().to_string();
     match error.kind() {
-        // A reader that has gone is no failure.
+        // A closed pipe is no failure.
         DisplayHelp | DisplayVersion => print(text.trim_end()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         DisplayHelpOnMissingArgumentOrSubcommand => {
             note(text.trim_end());
@@ -69,7 +69,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// What clap says in a paragraph, and its tips, in one line; what the standard library says of a number is said anew.
+/// Clap's message, which is a paragraph, and its tips in one line; the standard library's messages on numbers are
+/// replaced by clearer ones.
 fn line(error: &clap::Error, text: &str) -> String {
     use ContextKind::{Suggested, SuggestedArg, SuggestedSubcommand, SuggestedValue};
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
@@ -81,7 +82,7 @@ fn line(error: &clap::Error, text: &str) -> String {
     for (kind, value) in error.context() {
         match (kind, value) {
             (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::String(name)) => meant.push(name),
-            // The most similar one comes last.
+            // Clap sorts the most similar name last.
             (SuggestedArg | SuggestedSubcommand | SuggestedValue, ContextValue::Strings(names)) => {
                 meant.extend(names.last());
             }
@@ -95,7 +96,8 @@ fn line(error: &clap::Error, text: &str) -> String {
     said
 }
 
-/// What the standard library says of a text that is no number, and what it should say.
+/// The standard library's message on a text that is no number, and a clearer one to replace it; `None` for other
+/// errors.
 fn number(error: &(dyn Error + 'static)) -> Option<(String, &'static str)> {
     let better = if let Some(error) = error.downcast_ref::<ParseIntError>() {
         match error.kind() {

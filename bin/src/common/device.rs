@@ -1,4 +1,4 @@
-//! Where models compute: chosen once, at the start of the program, as the number of threads is.
+//! The device that models compute on, chosen once at the start of the program, as the number of threads is.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,8 @@ use pvlu_zoo::model::Model;
 
 static CHOSEN: OnceLock<Device> = OnceLock::new();
 
-/// Chooses the device of all models, before any work. Only the first choice counts.
+/// Chooses the device of all models, before any work. Only the first choice counts; a device that the program was
+/// compiled without is an error.
 pub fn choose(device: Device) -> Result<(), DeviceError> {
     if device != Device::Cpu && !cfg!(feature = "cuda") {
         return Err(DeviceError::NotCompiled(device));
@@ -16,12 +17,12 @@ pub fn choose(device: Device) -> Result<(), DeviceError> {
     Ok(())
 }
 
-/// The device of all models.
+/// The device of all models; the CPU if none was chosen.
 pub fn chosen() -> Device {
     CHOSEN.get().copied().unwrap_or_default()
 }
 
-/// A model on the chosen device.
+/// Moves a model to the chosen device.
 pub fn placed(model: Box<dyn Model>) -> Result<Box<dyn Model>, DeviceError> {
     model.to_device(chosen())
 }

@@ -1,19 +1,19 @@
-//! How the configuration of a command differs from one that was kept.
+//! Differences between the configuration of a command and one that was kept.
 
 /// Key of the version of the arithmetic: two of its versions give other digits for the same settings.
 pub const NUMERICS: &str = "numerics";
 
-/// In the place of a value that there is not.
+/// Text for the value of a key that one of the configurations lacks.
 pub const NONE: &str = "nothing";
 
-/// Two configurations that should be one.
+/// A difference between two configurations that should be equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The key that differs: that of the arithmetic, or the first one.
+    /// The key that differs: that of the arithmetic if it does, else the first one.
     pub key: String,
-    /// Of this command.
+    /// Value in the configuration of this command.
     pub here: String,
-    /// Of what was kept.
+    /// Value in the configuration that was kept.
     pub kept: String,
 }
 
@@ -29,7 +29,7 @@ impl std::fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Both values, each after what it is of.
+    /// Both values, each after the given name of its side.
     pub fn between(&self, here: &str, kept: &str) -> String {
         format!("{here}: {} is {}, {kept}: {}", self.key, self.here, self.kept)
     }

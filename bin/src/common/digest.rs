@@ -1,4 +1,4 @@
-//! SHA-256, in hexadecimal: what images, weights and settings are told apart by.
+//! SHA-256 in hexadecimal, which identifies images, weights and settings.
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -8,19 +8,19 @@ use sha2::{Digest, Sha256};
 
 use crate::common::error::CliError;
 
-/// Of some bytes.
+/// The digest of some bytes.
 pub fn of_bytes(bytes: impl AsRef<[u8]>) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// Of parts, one after the other. Where a part ends is not told apart.
+/// The digest of parts that follow each other. The boundaries between the parts do not change it.
 pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
     parts.into_iter().for_each(|part| hasher.update(part));
     hexadecimal(&hasher.finalize())
 }
 
-/// Of a file, which is read piece by piece.
+/// The digest of a file, which is read in pieces of 64 KiB.
 pub fn of_file(path: &Path) -> Result<String, CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
     let mut file = std::fs::File::open(path).map_err(failed)?;
@@ -33,7 +33,7 @@ pub fn of_file(path: &Path) -> Result<String, CliError> {
     }
 }
 
-/// Bytes in hexadecimal.
+/// Two lowercase hexadecimal digits for each byte.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -1,4 +1,4 @@
-//! What ends a command early, and the exit code it ends with.
+//! Errors that end a command early.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use pvlu_zoo::train::TrainError;
 
 use crate::common::difference::Difference;
 
-/// An error of a command. One line each, but for lists of tensors that do not fit.
+/// An error of a command, printed as one line, except for lists of tensors that do not fit.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
@@ -21,11 +21,11 @@ pub enum CliError {
     TooFewImages {
         /// Name of the data set.
         data: &'static str,
-        /// The part without images.
+        /// The part without images, as it is written in the message.
         part: &'static str,
-        /// Images for training, some of which are held out.
+        /// Number of images for training, some of which are held out.
         train: usize,
-        /// Images for testing.
+        /// Number of images for testing.
         test: usize,
     },
     /// A model could not be built.
@@ -34,84 +34,84 @@ pub enum CliError {
     /// Training or evaluation failed.
     #[error("{run}: {source}")]
     Training {
-        /// The run that failed.
+        /// Name of the run that failed.
         run: String,
-        /// Why.
+        /// Error of the training or evaluation.
         source: TrainError,
     },
     /// The loss of a fine-tuning is not finite any more.
     #[error("{run}: the loss is not finite any more; a smaller --learning-rate may help")]
     Diverged {
-        /// The run that diverged.
+        /// Name of the run that diverged.
         run: String,
     },
     /// A file or folder could not be read.
     #[error("{}: cannot read: {}", text::path(path), text::system(source))]
     Read {
-        /// The file or folder.
+        /// Path of the file or folder that could not be read.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// No pretrained weights of a model.
+    /// No pretrained weights of a model were found.
     #[error("{folder}: no pretrained weights of {model}: expected {expected}, or .h5")]
     NoWeights {
-        /// The model.
+        /// Name of the model without weights.
         model: String,
-        /// Where they were looked for.
+        /// Folder that was searched, or the text `no --weights`.
         folder: String,
-        /// Names that were looked for.
+        /// File names that were searched for, separated by "or".
         expected: String,
     },
-    /// The values of a model could not be taken over.
+    /// The values of a model could not be copied or put back.
     #[error(transparent)]
     Snapshot(#[from] pvlu_zoo::snapshot::SnapshotError),
     /// A file could not be written.
     #[error("{}: cannot write: {}", text::path(path), text::system(source))]
     Write {
-        /// The file or folder.
+        /// Path of the file or folder that could not be written.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {source}")]
     Threads {
-        /// Threads asked for.
+        /// Number of threads that was asked for.
         threads: usize,
-        /// Why.
+        /// Error of the thread pool.
         source: rayon::ThreadPoolBuildError,
     },
-    /// The device that models were to compute on.
+    /// The device that models were to compute on cannot be used.
     #[error(transparent)]
     Device(#[from] pvlu_zoo::device::DeviceError),
     /// A model could not be opened or saved.
     #[error(transparent)]
     Checkpoint(#[from] pvlu_zoo::checkpoint::CheckpointError),
-    /// A pretrained model whose head does not fit.
+    /// The head of a pretrained model does not fit the classes of the data, and no option draws a new one.
     #[error("only a head drawn anew fits, to be trained by --head-epochs or with head in --train: {source}")]
     Head {
-        /// What does not fit.
+        /// The error of opening the model without a new head.
         source: pvlu_zoo::checkpoint::CheckpointError,
     },
-    /// Weights that are infinite or no numbers.
+    /// A file holds weights that are infinite or NaN.
     #[error("{source}; --allow-non-finite loads it all the same")]
     NotFinite {
-        /// Which.
+        /// The error that names the file and the tensor.
         source: pvlu_zoo::checkpoint::CheckpointError,
     },
-    /// A model gave no answer for an input.
+    /// A model gave logits that are not finite.
     #[error("{input}: {source}")]
     Logits {
-        /// The file of the input.
+        /// Path of the file that holds the input.
         input: String,
-        /// What it gave.
+        /// The logits that are not finite.
         source: pvlu_zoo::model::NotFinite,
     },
     /// A file of tensors could not be read or written.
     #[error(transparent)]
     Weights(#[from] pvlu_zoo::weights::WeightsError),
-    /// What is to be trained is not in the network.
+    /// The network has no part of those that are to be trained.
     #[error(transparent)]
     Freeze(#[from] pvlu_zoo::transfer::FreezeError),
     /// An activation could not be swapped.
@@ -123,112 +123,112 @@ pub enum CliError {
     /// Some images of a list could not be read, or gave no answer; each was reported.
     #[error("{failed} of {images} images could not be read or gave no answer")]
     SomeImages {
-        /// Images without an answer.
+        /// Number of images without an answer.
         failed: usize,
-        /// Images that were asked for.
+        /// Number of images that the command was given.
         images: usize,
     },
     /// A model failed to run.
     #[error("{model}: {source}")]
     Model {
-        /// The model.
+        /// Name of the model that failed.
         model: &'static str,
-        /// Why.
+        /// The error that the model returned.
         source: pvlu::Error,
     },
-    /// A step that takes more memory than there is.
+    /// A step takes more memory than the process may use.
     #[error(
         "{images} images at once take at least {wanted}, and this process may use {allowed}: choose a smaller {option}"
     )]
     Memory {
-        /// Images of the step.
+        /// Number of images in the step.
         images: usize,
-        /// What it takes at least.
+        /// Least memory that the step takes, with its unit.
         wanted: String,
-        /// What the process may use.
+        /// Memory that the process may use, with its unit.
         allowed: String,
-        /// The option that says how many images.
+        /// The option that sets the number of images.
         option: String,
     },
-    /// Ctrl-C or SIGTERM, with nothing to keep.
+    /// Ctrl-C or SIGTERM came when there was nothing to keep.
     #[error("interrupted; nothing was saved")]
     Stopped,
-    /// Something has the name of the file to be written that had not when the command began.
+    /// Another file took the name of the file to be written after the command began.
     #[error("{}: something is there by now that was not when this began; --force would replace it", path.display())]
     Taken {
-        /// The file.
+        /// Path that was free when the command began.
         path: PathBuf,
     },
-    /// What ended a command early, and the file that keeps what it had computed.
+    /// A command ended early, and a file keeps its results.
     #[error("{}; {what} was kept in {}", source.before_keeping(), path.display())]
     Kept {
-        /// What ended it.
+        /// The error that ended the command.
         source: Box<CliError>,
-        /// What was computed.
+        /// Description of the results that were kept.
         what: String,
-        /// The file that it is in.
+        /// Path of the file that keeps them.
         path: PathBuf,
     },
-    /// What ended a command early, and why what it had computed could not be kept.
+    /// A command ended early, and its results could not be kept.
     #[error("{}; {what} could not be kept: {failure}", source.before_keeping())]
     NotKept {
-        /// What ended it.
+        /// The error that ended the command.
         source: Box<CliError>,
-        /// What was computed.
+        /// Description of the results that were lost.
         what: String,
-        /// Why it could not be written.
+        /// The error of writing them.
         failure: Box<CliError>,
     },
-    /// Options that contradict each other or the data.
+    /// Options contradict each other or the data.
     #[error("{0}")]
     Usage(String),
-    /// A file that this program wrote, and that it cannot have written so.
+    /// The content of a file is not what this program could have written.
     #[error("{}: {what}", text::path(path))]
     Damaged {
-        /// The file.
+        /// Path of the damaged file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault in the file's content.
         what: String,
     },
-    /// A run that was kept is not the one that the command would go on with.
+    /// A run that was kept has other settings than the one that the command would go on with.
     #[error(
         "{}: of another command: {difference}: choose another --out, or leave out --resume, which moves it aside",
         text::path(path)
     )]
     OtherConfiguration {
-        /// The record or checkpoint.
+        /// Path of the record or checkpoint.
         path: PathBuf,
-        /// What differs.
+        /// The first difference between the settings.
         difference: Difference,
     },
-    /// Runs that were planned and are in no folder.
+    /// Runs that were planned are in none of the merged folders.
     #[error("merge: {table} lacks {missing}; --partial puts the others together")]
     Gaps {
-        /// The table.
+        /// Name of the table that lacks runs.
         table: String,
-        /// The runs.
+        /// Addresses of the missing runs, separated by commas.
         missing: String,
     },
-    /// Another command writes in an output folder.
+    /// Another command is writing in an output folder.
     #[error("{}: another command is writing there: wait for its end, or choose another --out", folder.display())]
     InUse {
-        /// The folder.
+        /// The output folder that is in use.
         folder: PathBuf,
     },
-    /// Ctrl-C. What was done is kept.
+    /// Ctrl-C ended a command whose finished runs and checkpoints are kept.
     #[error(
-        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume in \
-         the place of --fresh)",
+        "interrupted; finished runs and the one under way are kept in {}: the same command goes on (with --resume, not \
+         --fresh)",
         text::path(out)
     )]
     Interrupted {
-        /// The output folder.
+        /// The output folder that keeps the runs.
         out: PathBuf,
     },
 }
 
 impl CliError {
-    /// What happened, before it is said what was kept.
+    /// The beginning of a message that goes on with the results that were kept.
     fn before_keeping(&self) -> String {
         match self {
             CliError::Stopped => "interrupted".to_owned(),

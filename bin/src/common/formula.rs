@@ -1,4 +1,4 @@
-//! What `--help` says below the options: examples, and how activations are written.
+//! Texts below the options in `--help`: examples, and the grammar of activations.
 
 /// The grammar of an activation on the command line.
 pub const HELP: &str = "\
@@ -10,16 +10,16 @@ An activation is the name of a built-in one (`zoo list` has them), such a name w
 Left of `=` is its name, right of it a function of x: + - * / ^ (from the right, and before a minus), brackets, \
 numbers, pi, exp, exp_m1, ln, ln_1p, sqrt, tanh, erf, abs, min, max, sin, cos, sigmoid, relu, softplus. Names after \
 a `;` are its parameters, at most four: trained, one a channel, from the value given, or not trained, after `fixed`. \
-`swap V` is where a parameter starts in the place of another activation. Names are letters, digits and `_`.
+`swap V` is where a parameter starts if the formula replaces another activation. Names are letters, digits and `_`.
 
 `prelu_element` has a slope for every channel and pixel: a model with it, and its file, take images of one size.";
 
-/// What stands below the options of a command: examples.
+/// The text below the options of a command: its examples.
 pub fn examples(examples: &str) -> String {
     format!("Examples:\n{examples}")
 }
 
-/// The same of a command that takes activations: examples, and their grammar.
+/// The text below the options of a command that takes activations: its examples, and the grammar.
 pub fn help(examples: &str) -> String {
     format!("Examples:\n{examples}\n\n{HELP}")
 }
@@ -30,7 +30,7 @@ pub fn lines_of_examples(help: &str) -> Vec<Vec<String>> {
     let text = help.strip_prefix("Examples:\n").expect("examples come first");
     let text = text.split("\n\n").next().unwrap_or_default().replace("\\\n", " ");
     let words = |line: &str| {
-        // Whitespace parts words, except within quotes.
+        // Whitespace separates words, except within quotes.
         let (mut words, mut open) = (vec![String::new()], false);
         for char in line.trim().chars() {
             match char {

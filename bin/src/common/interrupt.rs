@@ -1,16 +1,16 @@
-//! Signals that ask for an end: the first one for an orderly one, a second one ends the process.
+//! Signals that ask the program to end: the first one ends it in order, a second one ends the process at once.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::common::output::note;
 
-/// 128 + the number of the signal, as shells report it.
+/// Exit codes: 128 + the number of the signal, as shells report it.
 const INTERRUPT: u8 = 130;
 #[cfg(unix)]
 const TERMINATE: u8 = 143;
 
-/// The exit code of the signal that came, 0 before.
+/// The exit code of the last signal; 0 before the first.
 static ASKED: AtomicU8 = AtomicU8::new(0);
 
 /// Installs the handler of Ctrl-C. SIGTERM and SIGHUP end the process as usual, which loses nothing where files are
@@ -22,14 +22,14 @@ pub fn install() {
     }
 }
 
-/// As [`install`], and SIGTERM is taken as Ctrl-C is: for work that is in memory alone. To be called before there are
-/// other threads, which would otherwise still be ended by it.
+/// As [`install`], and SIGTERM is handled like Ctrl-C: for commands that hold their results in memory alone. To be
+/// called before other threads are started, which SIGTERM would still end.
 pub fn install_with_termination() {
     #[cfg(unix)]
     {
         use nix::sys::signal::{SigSet, Signal};
         let terminate = SigSet::from(Signal::SIGTERM);
-        // Held back from every thread, so that the one that waits for it gets it.
+        // The signal is blocked in every thread, so that only the waiting one receives it.
         if terminate.thread_block().is_ok() {
             let wait = move || {
                 while terminate.wait().is_ok() {
@@ -37,7 +37,7 @@ pub fn install_with_termination() {
                 }
             };
             if std::thread::Builder::new().name("signals".to_owned()).spawn(wait).is_err() {
-                // It ends the process as usual then.
+                // Without the thread, SIGTERM ends the process as usual.
                 let _ = terminate.thread_unblock();
             }
         }
@@ -51,17 +51,17 @@ fn ask(code: u8) {
     }
 }
 
-/// Whether an end was asked for.
+/// True once a signal asked the program to end.
 pub fn interrupted() -> bool {
     ASKED.load(Ordering::SeqCst) != 0
 }
 
-/// `Break` once an end was asked for, for what goes on step by step.
+/// `Break` once a signal asked the program to end, for callbacks of loops.
 pub fn flow() -> ControlFlow<()> {
     if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// The exit code of a program that ended because it was asked to: 143 after SIGTERM, else 130.
+/// The exit code of a program that a signal asked to end: 143 after SIGTERM, else 130.
 pub fn exit_code() -> u8 {
     match ASKED.load(Ordering::SeqCst) {
         0 => INTERRUPT,

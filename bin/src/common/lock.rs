@@ -1,7 +1,7 @@
-//! One command at a time writes in an output folder.
+//! Locks of output folders, in which one command at a time writes.
 //!
-//! The lock is on the file `.lock` in the folder. It ends with the process that holds it, however that ends; the file
-//! is removed in an orderly end, and is of no meaning by itself.
+//! The lock is on the file `.lock` in the folder, and ends with the process that holds it, even if that is killed. The
+//! file is removed when the lock is dropped; a file that is left locks nothing.
 
 use std::fs::{File, OpenOptions, TryLockError, remove_file};
 use std::io::{self, ErrorKind};
@@ -12,14 +12,14 @@ use pvlu_zoo::atomic::is_at;
 use crate::common::error::CliError;
 use crate::common::output::{note, prepare_folder};
 
-/// Folders that no other command writes in, until it is dropped.
+/// Locks of folders, held until they are dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Lock(Vec<(PathBuf, File)>);
 
-/// Makes the folders, makes sure that files can be written there, and holds them.
+/// Makes the folders, makes sure that files can be written there, and locks them.
 ///
-/// Where a file system has no locks, a line says so, and another command would not be noticed.
+/// On a file system without locks a warning is printed, and another command in the folder is not noticed.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn hold(folders: &[&Path]) -> Result<Lock, CliError> {
             let file = open.map_err(failed)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => lock.0.push((path, file)),
-                // Its holder has ended meanwhile, and removed it.
+                // The former holder has ended meanwhile, and removed the file.
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) => return Err(CliError::InUse { folder: (*folder).to_owned() }),
                 Err(TryLockError::Error(error)) => note(&format!(
@@ -63,7 +63,7 @@ pub fn hold(folders: &[&Path]) -> Result<Lock, CliError> {
 impl Drop for Lock {
     fn drop(&mut self) {
         for (path, _file) in self.0.drain(..) {
-            // While it is held: who opens it now finds that it is gone.
+            // The lock is still held here: a command that has opened the file finds that it is gone from the path.
             let _ = remove_file(path);
         }
     }
@@ -81,12 +81,12 @@ mod tests {
         let lock = hold(&[&one, &same]).unwrap();
         let error = hold(&[&other, &one]).unwrap_err().to_string();
         assert!(error.contains("one: another command"), "{error}");
-        // What it held before it failed is free again.
+        // The folder that it locked before it failed is free again.
         drop(hold(&[&other]).unwrap());
         drop(lock);
         drop(hold(&[&one]).unwrap());
         assert_eq!(std::fs::read_dir(&one).unwrap().count(), 0, "nothing is left");
-        // What a kill leaves.
+        // A killed command leaves the file.
         std::fs::write(one.join(".lock"), "").unwrap();
         drop(hold(&[&one]).unwrap());
         #[cfg(unix)]

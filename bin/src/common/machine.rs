@@ -1,4 +1,4 @@
-//! What a result was computed on. Nothing of this changes a number but a time.
+//! Description of the machine that computes a result. It changes no number but the times.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub fn describe() -> BTreeMap<String, String> {
     machine
 }
 
-/// Whether what the environment asks of the machine can be had.
+/// Checks the instruction set and number of threads that environment variables ask for.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn check() -> Result<(), CliError> {
     threads::requested().map(drop)
 }
 
-/// The processor's name, where the system says it in a file.
+/// The processor's name from `/proc/cpuinfo`, on systems that have it.
 fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

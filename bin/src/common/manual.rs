@@ -1,4 +1,4 @@
-//! Completions of shells and manual pages, from the descriptions of the arguments.
+//! Shell completions and manual pages, made from the descriptions of the arguments.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,15 @@ use clap_complete::Shell;
 use super::error::CliError;
 use super::output::{prepare_folder, print, write_atomically};
 
-/// Options of `completions`.
+/// Command-line arguments of `completions`.
 #[derive(Args, Debug)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell that the script is for
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Options of `man`.
+/// Command-line arguments of `man`.
 #[derive(Args, Debug)]
 pub struct ManArgs {
     /// Folder for the pages
@@ -24,7 +24,7 @@ pub struct ManArgs {
     folder: PathBuf,
 }
 
-/// Prints the script for a shell.
+/// Prints the completion script for a shell.
 pub fn completions<C: CommandFactory>(args: &CompletionsArgs) -> Result<(), CliError> {
     let mut command = C::command();
     let name = command.get_name().to_owned();

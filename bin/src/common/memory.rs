@@ -1,5 +1,5 @@
-//! What a step takes of memory at least, against what the process may use: a batch that cannot fit is an error before
-//! the work, and not the end of the process in the middle of it.
+//! A lower bound on the memory of a step, compared with the memory that the process may use: a batch that cannot fit is
+//! an error before the work, and does not end the process in the middle of it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,15 +13,15 @@ use pvlu_zoo::model::Model;
 use crate::common::device;
 use crate::common::error::CliError;
 
-/// Bytes of a value.
+/// Bytes of an `f32` value.
 const VALUE: u128 = size_of::<f32>() as u128;
 
-/// Refuses a batch of so many images if one step with it, as the model is frozen if it `trains`, takes more memory than
-/// the process may use. `option` is what the user would change.
+/// Refuses a batch of `images` if one step takes more memory than the process may use: a training step of the layers
+/// that are not frozen if it `trains`, else inference. The error names `option`, which sets the number of images.
 ///
-/// What is compared is less than a step takes, so that nothing is refused that would do.
+/// The estimate is a lower bound, so that no batch is refused that would fit.
 pub fn check_batch(model: &dyn Model, images: usize, trains: bool, option: &str) -> Result<(), CliError> {
-    // Of another device's memory its driver says when there is none left.
+    // The memory of another device is left to its driver, which reports when there is none left.
     let Some(allowed) = allowed().filter(|_| device::chosen() == Device::Cpu) else { return Ok(()) };
     let least = least(model, images, trains).map_err(|source| CliError::Model { model: "model", source })?;
     if least <= u128::from(allowed) {
@@ -31,8 +31,8 @@ pub fn check_batch(model: &dyn Model, images: usize, trains: bool, option: &str)
     Err(CliError::Memory { images, wanted, allowed, option: option.to_owned() })
 }
 
-/// Bytes that a step takes at least: the model, and of each image the layer that reads and writes most, or, where
-/// weights are trained, all inputs of layers that keep them for the gradients of their weights.
+/// The least bytes that a step takes: those of the model, and for each image those of the layer with the largest input
+/// and output, or of all inputs that layers keep for the gradients of trained weights if these are more.
 fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::Error> {
     let (mut elements, mut trained) = (0_u128, BTreeSet::new());
     model.tensors(&mut |tensor| {
@@ -45,13 +45,13 @@ fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::E
     let mut show = |layer: LayerSummary<'_>| {
         let [input, output] = [layer.input, layer.output].map(|extent| extent.elements() as u128);
         match layer.kind {
-            // Others may write over what they read.
+            // Other layers may write their output over their input.
             LayerKind::Conv2D { .. } | LayerKind::Linear | LayerKind::Pool2D { .. } => {
                 widest = widest.max(input + output)
             }
             _ => {}
         }
-        // A shortcut reads what the branch beside it does.
+        // A shortcut shares its input with the branch beside it.
         let counts = !layer.path.split('.').any(|step| step == "shortcut");
         if counts && trained.contains(&format!("{}.weight", layer.path)) {
             kept += input;
@@ -62,8 +62,8 @@ fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::E
     Ok((elements + widest.max(kept) * images as u128) * VALUE)
 }
 
-/// Bytes that the process may use at most, memory and swap; `None` where the system does not say. What other programs
-/// use is not taken off: they may end.
+/// The most bytes that the process may use, memory and swap; `None` where the system does not say. Memory in use by
+/// other programs is not subtracted, since they may end.
 fn allowed() -> Option<u64> {
     static ALLOWED: OnceLock<Option<u64>> = OnceLock::new();
     *ALLOWED.get_or_init(|| {
@@ -116,7 +116,7 @@ fn groups_limit(groups: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<u
     least
 }
 
-/// Bytes for a person.
+/// A number of bytes with its unit, as in `1.5 GB`.
 fn readable(bytes: u128) -> String {
     let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6)];
     let bytes = bytes as f64;

@@ -1,4 +1,4 @@
-//! What leaves the program: text on stdout and stderr, and files that are never half written, see [`pvlu_zoo::atomic`].
+//! Output of the programs: text on stdout and stderr, and files that are never half written, see [`pvlu_zoo::atomic`].
 
 use std::fmt::Display;
 use std::fs;
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::common::error::CliError;
 
-/// Prints results on stdout. Whatever they quote, nothing but their ends of lines is acted on by a terminal.
+/// Prints results on stdout. Control characters in them are escaped, except for line feeds.
 ///
-/// A reader that has gone (`| head -1`) has seen what it wanted: that is no failure.
+/// A closed pipe (`| head -1`) is no failure: its reader has seen what it wanted.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", screened(text, |_| true)).and_then(|()| stdout.flush()) {
@@ -24,20 +24,20 @@ pub fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Prints JSON on stdout, over several lines. Its strings are whole: what a terminal would act on is escaped as JSON
-/// does.
+/// Prints JSON on stdout, over several lines. Control characters in its strings are escaped as JSON does.
 pub fn print_json(value: &Value) -> Result<(), CliError> {
     print(&json_text(value))
 }
 
-/// JSON over several lines, in characters that no terminal acts on. `serde_json` leaves those above U+007E as they are.
+/// JSON over several lines without control characters. `serde_json` leaves those above U+007E as they are, so they are
+/// escaped here.
 pub fn json_text(value: &Value) -> String {
     let escaped = |c: char| {
         let mut units = [0; 2];
         c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()
     };
     let text = format!("{value:#}");
-    // Outside of strings JSON is ASCII, and only its ends of lines are acted on.
+    // Outside of strings JSON is ASCII, with line feeds as its only control characters.
     text.chars().fold(String::with_capacity(text.len()), |mut text, c| {
         if is_acted_on(c) && c != '\n' {
             text.push_str(&escaped(c))
@@ -48,20 +48,19 @@ pub fn json_text(value: &Value) -> String {
     })
 }
 
-/// Prints a line on stderr, if anybody reads it: `eprintln!` would panic otherwise.
+/// Prints a line on stderr. A closed stderr is ignored, where `eprintln!` would panic.
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{}", screened(line, |_| true));
 }
 
-/// Prints an error on stderr. Lines after its first are indented; an end of a line before anything else is of a name
-/// that it quotes, and cannot begin a line of its own.
+/// Prints an error on stderr. Its lines after the first are indented; a line feed before other text comes from a name
+/// that the error quotes, and is escaped.
 pub fn note_error(error: &dyn Display) {
     let text = screened(&format!("error: {error}"), |rest| rest.starts_with("  "));
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The text with escapes in the place of what a terminal acts on, but for ends of lines before a rest that
-/// `may_follow`.
+/// The text with its control characters escaped, except for line feeds before a rest that `may_follow`.
 fn screened(text: &str, may_follow: impl Fn(&str) -> bool) -> String {
     let mut screened = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
@@ -80,8 +79,8 @@ pub fn prepare_folder(folder: &Path) -> Result<(), CliError> {
     prepared.map_err(|source| CliError::Write { path: folder.to_owned(), source })
 }
 
-/// Makes a folder that nobody had before, in one that is made if need be: a name and the first number from 1 on that is
-/// free.
+/// Makes a new folder within another one, which is made if need be. It is called `name` and the first number from 1 on
+/// that is free.
 pub fn new_folder(within: &Path, name: &str) -> Result<PathBuf, CliError> {
     let failed = |source| CliError::Write { path: within.to_owned(), source };
     fs::create_dir_all(within).map_err(failed)?;
@@ -89,7 +88,7 @@ pub fn new_folder(within: &Path, name: &str) -> Result<PathBuf, CliError> {
     loop {
         let folder = within.join(format!("{name}{number}"));
         match fs::create_dir(&folder) {
-            // Also a link that leads nowhere, which would lead others elsewhere.
+            // This error also comes for a dangling link, which is not followed.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
             made => return made.map(|()| folder).map_err(failed),
         }
@@ -100,13 +99,13 @@ pub fn new_folder(within: &Path, name: &str) -> Result<PathBuf, CliError> {
 /// missing are left to [`write_in_folder`].
 pub fn write_probe(path: &Path) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };
-    // A device or FIFO takes what it is given.
+    // A device or FIFO needs no folder that files can be made in.
     let Some(place) = atomic::destination(path).map_err(failed)? else { return Ok(()) };
     let folder = folder_of(&place);
     atomic::probe(folder.ancestors().nth(missing(folder).count()).unwrap_or(folder)).map_err(failed)
 }
 
-/// Writes a file in a folder that is made for it if need be, and that does not stay if the file was not written.
+/// Writes a file in a folder that is made if need be, and removed again if the file was not written.
 pub fn write_in_folder<T>(path: &Path, write: impl FnOnce() -> Result<T, CliError>) -> Result<T, CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };
     let place = atomic::destination(path).map_err(failed)?;
@@ -114,23 +113,23 @@ pub fn write_in_folder<T>(path: &Path, write: impl FnOnce() -> Result<T, CliErro
     let made: Vec<&Path> = missing(folder).collect();
     let written = fs::create_dir_all(folder).map_err(failed).and_then(|()| write());
     if written.is_err() {
-        // From the innermost on. One that is not empty is of use to somebody, and is not removed.
+        // From the innermost on. A folder that another program has put files in is not empty, and stays.
         made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
     }
     written
 }
 
-/// Of a folder and those around it, from the innermost on, those that have to be made.
+/// The folders that have to be made for this one to be there, itself included, from the innermost on.
 fn missing(folder: &Path) -> impl Iterator<Item = &Path> {
     folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
 }
 
-/// Writes a file, whole or not at all.
+/// Writes a file atomically: a failure leaves an earlier file as it was.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), CliError> {
     write_together(&[(path, contents)])
 }
 
-/// Writes files, and gives them their names when all are on disk: a disk that is full leaves all as they were.
+/// Writes files, and renames them into place once all are on disk: a full disk leaves all earlier files as they were.
 pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), CliError> {
     let failed = |path: &Path, source| CliError::Write { path: path.to_owned(), source };
     let written = |&(path, contents): &(&Path, &[u8])| {
@@ -146,7 +145,7 @@ pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), CliError> {
     all.into_iter().try_for_each(|(path, file)| file.commit().map_err(|source| failed(path, source)))
 }
 
-/// Writes a CSV file, whole or not at all.
+/// Writes a CSV file atomically.
 pub fn write_csv<F: AsRef<[u8]>>(
     path: &Path,
     header: &[&str],
@@ -155,7 +154,7 @@ pub fn write_csv<F: AsRef<[u8]>>(
     write_atomically(path, &csv_bytes(path, header, rows)?)
 }
 
-/// What a CSV file holds; the path is for the error.
+/// The contents of a CSV file; the path is only for errors.
 pub fn csv_bytes<F: AsRef<[u8]>>(
     path: &Path,
     header: &[&str],

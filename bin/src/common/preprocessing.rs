@@ -1,4 +1,4 @@
-//! How a model wants its images: as its file says, else as the publisher of such a file does.
+//! The preprocessing of a model's images: the one that its file names, else that of the publisher of such a file.
 
 use std::path::Path;
 
@@ -12,7 +12,8 @@ use pvlu_zoo::weights::Source;
 
 use super::error::CliError;
 
-/// How a model wants its images: as its file says, else as the publisher of such a file does.
+/// The preprocessing that a file of weights names, else that of the publisher of such a file. A text in the file that
+/// is no preprocessing is an error.
 pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Result<Preprocessing, CliError> {
     if let Some(text) = &opened.description.preprocessing {
         let wrong = |error| CliError::Usage(format!("{}: preprocessing {}: {error}", path(weights), quoted(text)));
@@ -21,8 +22,8 @@ pub fn preprocessing(opened: &Opened, labels: Option<LabelSet>, weights: &Path) 
     Ok(usual(opened.entry, opened.report.source, labels))
 }
 
-/// What to tell a user whose file does not say how it wants its images, where that of published weights of the model
-/// differs: which is taken.
+/// A note for a user whose file names no preprocessing, where published weights of the model differ in theirs: it says
+/// which one is taken. `None` if there is no choice.
 pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Option<String> {
     if opened.description.preprocessing.is_some() {
         return None;
@@ -48,16 +49,17 @@ pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Opti
     })
 }
 
-/// The preprocessing of the publisher of such a file; if there are several, of the first.
+/// The preprocessing of the first published weights that the file may be a copy of, else that of the model's card.
 fn usual(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Preprocessing {
     let Some(card) = entry.card() else { return Preprocessing::TORCHVISION };
     published(entry, source, labels).first().map_or(card.preprocessing, |weights| weights.preprocessing)
 }
 
-/// Published weights that a file may be a copy of: those with these classes, if there are such.
+/// Published weights of the same source that a file may be a copy of: those with these classes, or all if none has
+/// them.
 fn published(entry: &ModelEntry, source: Source, labels: Option<LabelSet>) -> Vec<&'static cards::Weights> {
     let weights = entry.card().map_or(&[][..], |card| card.weights);
-    // Keras' files want their images otherwise than torch's of the same model.
+    // Keras' weights take other preprocessing than torch's of the same model.
     let of_source = weights.iter().filter(|weights| (weights.source == Source::Keras) == (source == Source::Keras));
     let fits = |weights: &&cards::Weights| labels.is_some_and(|labels| weights.labels == labels);
     let fitting: Vec<_> = of_source.clone().filter(fits).collect();

@@ -1,4 +1,4 @@
-//! What a user sees while a table is run: bars and notes on stderr.
+//! The display of progress on stderr: a bar and notes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use pvlu_zoo::train::{EpochRecord, Evaluation, Event};
 
 use crate::common::output;
 
-/// Notes and one progress bar. Bars are drawn only where stderr is a terminal.
+/// Notes and a progress bar. The bar is drawn only if stderr is a terminal.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -15,7 +15,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing but errors and what [`say`](Self::say) says if `quiet`.
+    /// The display of a command; if `quiet`, it shows nothing but the lines of [`say`](Self::say).
     pub fn new(quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -26,19 +26,19 @@ impl Progress {
         Self { bar, quiet }
     }
 
-    /// A line on stderr.
+    /// Prints a line on stderr, unless the display is quiet.
     pub fn note(&self, line: &str) {
         if !self.quiet {
             self.say(line);
         }
     }
 
-    /// A line on stderr that nobody can do without.
+    /// Prints a line on stderr, even if the display is quiet.
     pub fn say(&self, line: &str) {
         self.bar.suspend(|| output::note(line));
     }
 
-    /// Starts the bar of a run.
+    /// Starts the bar of a run at zero.
     pub fn start_run(&self, name: &str, epochs: u64) {
         self.bar.reset();
         self.bar.set_prefix(name.to_owned());
@@ -46,7 +46,7 @@ impl Progress {
         self.bar.set_length(epochs);
     }
 
-    /// Moves the bar of a run.
+    /// Moves the bar of a run after a step, and notes the results of an epoch.
     pub fn observe(&self, run: &str, epochs: u64, event: Event<'_>) {
         match event {
             Event::Step { epoch, step, steps, loss } => {
@@ -59,7 +59,7 @@ impl Progress {
         }
     }
 
-    /// Clears the bar.
+    /// Removes the bar from the terminal.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

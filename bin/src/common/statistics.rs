@@ -1,15 +1,15 @@
-//! Means, errors and intervals over seeds, and how they are written.
+//! Means, standard errors and intervals over seeds, and their text.
 
 /// Mean and standard error (sample deviation over the root of the count).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// Mean.
+    /// Mean of the values; NaN if there are none.
     pub mean: f64,
-    /// Standard error of the mean; NaN of fewer than two values.
+    /// Standard error of the mean; NaN for fewer than two values.
     pub standard_error: f64,
 }
 
-/// Of some values; NaN of none.
+/// Mean and standard error of values, both NaN if there are none.
 pub fn summarize(values: &[f64]) -> Summary {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -17,17 +17,18 @@ pub fn summarize(values: &[f64]) -> Summary {
     Summary { mean, standard_error: (variance / n).sqrt() }
 }
 
-/// `(e0 - e) / e0`, where e is an error rate and e0 that of ReLU; NaN if ReLU makes no errors.
+/// The relative decrease of the error rate, `(e0 - e) / e0` with the error rates `e` of an arm and `e0` of ReLU; NaN if
+/// ReLU makes no errors.
 pub fn rel_error_decrease(relu_top1: f64, top1: f64) -> f64 {
     if relu_top1 < 1.0 { (top1 - relu_top1) / (1.0 - relu_top1) } else { f64::NAN }
 }
 
-/// A number for the CSV; nothing for one that does not exist.
+/// A number for CSV files, with six decimals; empty for NaN.
 pub fn number(value: f64) -> String {
     if value.is_nan() { String::new() } else { format!("{value:.6}") }
 }
 
-/// Mean and standard error in percent; nothing where there is none.
+/// Mean and standard error in percent, with two decimals; `-` without a mean, and the mean alone without an error.
 pub fn percent(summary: &Summary) -> String {
     match (summary.mean.is_nan(), summary.standard_error.is_nan()) {
         (true, _) => "-".to_owned(),
@@ -36,26 +37,27 @@ pub fn percent(summary: &Summary) -> String {
     }
 }
 
-/// Mean difference and its 95 % interval by Student's t over paired differences; the interval of fewer than two is NaN.
+/// Mean difference and its 95 % interval by Student's t over paired differences; the interval is NaN for fewer than
+/// two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paired {
-    /// Mean.
+    /// Mean of the differences.
     pub mean: f64,
-    /// Lower end.
+    /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
-/// Of some differences.
+/// Mean and interval of paired differences.
 pub fn paired(differences: &[f64]) -> Paired {
     let Summary { mean, standard_error } = summarize(differences);
     let half = student(differences.len().saturating_sub(1)) * standard_error;
     Paired { mean, low: mean - half, high: mean + half }
 }
 
-/// The 97.5 % quantile of Student's t; from 31 degrees of freedom on that of 31 at most, which is on the safe side. NaN
-/// of none.
+/// The 97.5 % quantile of Student's t. From 31 degrees of freedom on it is that of 31, which makes intervals slightly
+/// too wide. NaN for zero degrees.
 fn student(degrees: usize) -> f64 {
     const QUANTILES: [f64; 31] = [
         12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004, 2.262_157, 2.228_139,

@@ -1,32 +1,33 @@
-//! The threads that kernels run on.
+//! Worker threads of the kernels.
 
 use std::sync::OnceLock;
 
 use crate::common::error::CliError;
 
-/// Worker threads accepted: above the cores of any machine, and few enough that their stacks do not exhaust one.
+/// The most worker threads accepted: above the cores of any machine, and few enough that their stacks fit in memory.
 pub const MAX_THREADS: i64 = 1024;
 
-/// The environment variable that says how many threads there shall be.
+/// The environment variable that sets the number of threads.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Cores that this process may use, by its affinity and its control group, before its threads were bound to cores.
+/// Number of cores that this process may use by its affinity and control group, counted before its threads are bound to
+/// cores.
 pub fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Makes the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores.
+/// Starts the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores.
 ///
-/// The calling thread is one of them: a kernel that is called from elsewhere hands its work over and sleeps until it is
-/// done, which for the hundreds of short kernels of a step adds up to a twentieth of its time. A single thread stays
-/// apart, for it would wait for the thread that loads batches while that waits for it.
+/// The calling thread is one of them: a kernel that is called from another thread hands its work over and sleeps until
+/// it is done, which for the hundreds of short kernels of a step adds up to a twentieth of its time. A single worker is
+/// a separate thread, since the calling one may wait for the thread that loads batches while that waits for the worker.
 ///
 /// # Errors
 ///
 /// [`CliError::Usage`] if the variable is no number of threads.
 pub fn start_threads(threads: Option<u16>) -> Result<(), CliError> {
-    // Before a thread is bound to one of them.
+    // Counted before threads are bound to cores.
     let cores = cores();
     let threads = threads.map(usize::from).or(requested()?).unwrap_or(cores.min(MAX_THREADS as usize));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
@@ -37,12 +38,12 @@ pub fn start_threads(threads: Option<u16>) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What `RAYON_NUM_THREADS` says, if it is set.
+/// The number of threads in `RAYON_NUM_THREADS`, if it is set.
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] if it is no number that `--threads` takes. Rayon itself would pass over it, or start tens of
-/// thousands.
+/// [`CliError::Usage`] if it is no number that `--threads` takes. Rayon itself would ignore it, or start tens of
+/// thousands of threads.
 pub fn requested() -> Result<Option<usize>, CliError> {
     std::env::var_os(VARIABLE).map(|text| counted(&text.to_string_lossy())).transpose()
 }
@@ -61,15 +62,15 @@ mod binding {
     use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
     use nix::unistd::Pid;
 
-    /// The cores that the process may use.
+    /// The cores that the process may use, for threads other than workers.
     static ALLOWED: OnceLock<CpuSet> = OnceLock::new();
 
-    /// Gives each worker a core of its own, where there are as many of both.
+    /// Binds each worker to a core of its own, if there are as many workers as cores.
     ///
-    /// Workers sleep between kernels, some hundred times a step. Linux likes to wake a thread on the core of the one
+    /// Workers sleep between kernels, some hundred times a step. Linux prefers to wake a thread on the core of the one
     /// that wakes it, and leaves it there for milliseconds: two workers then share a core while another is idle, and
-    /// take twice as long. With fewer workers than cores nothing is said, for other programs may want the rest:
-    /// `--threads` then leaves the choice to the system.
+    /// take twice as long. With fewer workers than cores nothing is bound: other programs may use the rest, and the
+    /// system places the workers.
     pub fn keep_apart(threads: usize) {
         let Ok(allowed) = sched_getaffinity(this_thread()) else { return };
         let cores: Vec<_> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core) == Ok(true)).collect();
@@ -77,13 +78,13 @@ mod binding {
             return;
         }
         ALLOWED.get_or_init(|| allowed);
-        // A thread inherits the core of the one that makes it, which would do two threads' work on it.
+        // A thread inherits the binding of the one that makes it, and would then share its core.
         pvlu_zoo::data::on_thread_start(|| {
             let _ = ALLOWED.get().map(|allowed| sched_setaffinity(this_thread(), allowed));
         });
         rayon::broadcast(|worker| {
             let mut own = CpuSet::new();
-            // Where it is refused, all is as it was.
+            // If the system refuses, the worker stays unbound.
             let _ = own.set(cores[worker.index()]).and_then(|()| sched_setaffinity(this_thread(), &own));
         });
     }

@@ -16,15 +16,15 @@ use crate::common::threads::MAX_THREADS;
 #[derive(Debug, Parser)]
 #[command(name = "zoo", version, arg_required_else_help = true)]
 pub struct Zoo {
-    /// The command.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 
-    /// Before the command, as earlier versions of this program took it.
+    /// Worker threads, given before the command as earlier versions of this program took them.
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     threads: Option<u16>,
 
-    /// Before the command, as earlier versions of this program took it.
+    /// Device, given before the command as earlier versions of this program took it.
     #[arg(long, hide = true, value_name = "DEVICE")]
     device: Option<Device>,
 }
@@ -45,19 +45,20 @@ impl Zoo {
     }
 }
 
-/// What a command computes with.
+/// Worker threads and device that a command computes with.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
     /// Worker threads; results do not depend on their number [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     threads: Option<u16>,
-    /// Where the model computes: cpu, cuda or cuda:N [default: cpu]
+    /// Device to compute on: cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
 }
 
-/// Of commands that compute nothing, which earlier versions of this program took them behind. They change nothing.
+/// The same options for commands that compute nothing. Earlier versions of this program accepted them there; they
+/// change nothing.
 #[derive(Args, Clone, Debug)]
 pub struct UnusedMachineArgs {
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
@@ -67,8 +68,7 @@ pub struct UnusedMachineArgs {
 }
 
 const INFO: &str = "  zoo info resnet50\n  zoo info vgg16 --activation pvlu --image 32 --classes 5 --json";
-const LOGITS: &str =
-    "  zoo logits --weights resnet50.safetensors --input images.safetensors --output logits.safetensors";
+const LOGITS: &str = "  zoo logits --weights resnet50.safetensors --input images.safetensors --out logits.safetensors";
 const PREDICT: &str = "  zoo predict --weights resnet50.safetensors cat.jpg dog.png";
 const EVAL: &str = "  zoo eval --weights tuned.safetensors --dataset folder --data photos\n  \
                     zoo eval --weights cifar10_resnet20.safetensors --dataset cifar10 --data cifar --limit-test 1000";
@@ -80,13 +80,13 @@ const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset 
                         zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 \\\n      \
                         --data cifar --head-epochs 2 --epochs 3 --out tuned.safetensors";
 
-/// What can be done.
+/// The commands of `zoo`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the models
+    /// List the models and their image sizes
     #[command(after_help = "Examples:\n  zoo list\n  zoo list --json")]
     List {
-        /// Print JSON
+        /// Print the list as JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -121,13 +121,13 @@ pub enum Command {
     Man(ManArgs),
 }
 
-/// Whose names and layouts a file of weights can have.
+/// Parser of the source whose tensor names and layouts a file of weights has.
 fn source() -> impl TypedValueParser<Value = Source> {
     let choice = Source::to_choose_from().map(|source| PossibleValue::new(source.name()).help(source.about()));
     PossibleValuesParser::new(choice).try_map(|name| Source::named(&name).ok_or("no such source"))
 }
 
-/// Data sets.
+/// Kinds of data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DataName {
     /// CIFAR-10, the binary files
@@ -138,15 +138,15 @@ pub enum DataName {
     Folder,
 }
 
-/// Options of `info`.
+/// Command-line arguments of `zoo info`.
 #[derive(Args, Debug)]
 pub struct InfoArgs {
     #[command(flatten)]
     pub machine: UnusedMachineArgs,
-    /// The model
+    /// Name of the model
     #[arg(value_name = "MODEL")]
     pub model: String,
-    /// The activation
+    /// Activation of the model
     #[arg(long, default_value = "relu", value_name = "ACTIVATION")]
     pub activation: String,
     /// Number of classes [default: the original's]
@@ -155,7 +155,7 @@ pub struct InfoArgs {
     /// Height and width of the images [default: the original's]
     #[arg(long, value_name = "PIXELS")]
     pub image: Option<usize>,
-    /// Print JSON
+    /// Print the description as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -176,7 +176,7 @@ pub struct ModelArgs {
     /// Number of classes [default: the file's]
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
-    /// Whose names the file has [default: recognized from them]
+    /// Naming of the tensors in the file [default: recognized from their names]
     #[arg(long, value_parser = source())]
     pub source: Option<Source>,
     /// Load weights that are infinite or no numbers
@@ -184,7 +184,7 @@ pub struct ModelArgs {
     pub allow_non_finite: bool,
 }
 
-/// Options of `logits`.
+/// Command-line arguments of `zoo logits`.
 #[derive(Args, Debug)]
 pub struct LogitsArgs {
     #[command(flatten)]
@@ -195,14 +195,14 @@ pub struct LogitsArgs {
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
     /// Safetensors file for a tensor `logits` of [N, classes]
-    #[arg(long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(long, value_name = "FILE", alias = "output")]
+    pub out: PathBuf,
     /// Replace the output if it is there
     #[arg(long)]
     pub force: bool,
 }
 
-/// Options of `predict`.
+/// Command-line arguments of `zoo predict`.
 #[derive(Args, Debug)]
 pub struct PredictArgs {
     #[command(flatten)]
@@ -215,12 +215,12 @@ pub struct PredictArgs {
     /// Height and width that images are given to the model with [default: the file's, else the original's]
     #[arg(long, value_name = "PIXELS")]
     pub image: Option<usize>,
-    /// Print JSON: an image that cannot be read has `error` in the place of `top`
+    /// Print JSON: an image that cannot be read has `error` instead of `top`
     #[arg(long)]
     pub json: bool,
 }
 
-/// Which images, and how they are normalized.
+/// The images of a command and their normalization.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
@@ -230,7 +230,7 @@ pub struct DataArgs {
     /// Folder of the data set, or its parent
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Mean of the pixels in [0, 1], in this order whatever that of the model [default: the model's]
+    /// Mean of the pixels in [0, 1], in this order even if the model takes another [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub mean: Option<Vec<f32>>,
     /// Standard deviation of the pixels in [0, 1], in the order of --mean [default: the model's]
@@ -242,7 +242,7 @@ pub struct DataArgs {
     pub image: Option<usize>,
 }
 
-/// Options of `eval`.
+/// Command-line arguments of `zoo eval`.
 #[derive(Args, Debug)]
 pub struct EvalArgs {
     #[command(flatten)]
@@ -257,17 +257,17 @@ pub struct EvalArgs {
     /// Images evaluated at once
     #[arg(long, value_name = "N", default_value = "128")]
     pub batch_size: NonZeroUsize,
-    /// Print JSON
+    /// Print the accuracy as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Options of `convert`.
+/// Command-line arguments of `zoo convert`.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
     #[command(flatten)]
     pub machine: UnusedMachineArgs,
-    /// File to read
+    /// File of weights to read
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// Safetensors file to write
@@ -276,10 +276,10 @@ pub struct ConvertArgs {
     /// The model [default: the one that the file is of]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Whose names the file has [default: recognized from them]
+    /// Naming of the tensors in the file [default: recognized from their names]
     #[arg(long, value_parser = source())]
     pub source: Option<Source>,
-    /// Whose names to write
+    /// Naming of the tensors to write
     #[arg(long, value_parser = source(), default_value = Source::Native.name())]
     pub to: Source,
     /// Take over weights that are infinite or no numbers
@@ -301,26 +301,26 @@ pub enum Part {
     Statistics,
     /// Linear layers of the head
     Head,
-    /// Convolutions
+    /// Weights and biases of the convolutions
     Weights,
     /// Biases of the convolutions, without their weights
     Biases,
-    /// Everything
+    /// All of the parts above
     All,
     /// Nothing: measure, after training a new head if there is one
     None,
 }
 
-/// How the learning rate changes.
+/// Schedules of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ScheduleName {
-    /// It does not
+    /// The same learning rate throughout
     Constant,
     /// A half cosine from the learning rate to zero
     Cosine,
 }
 
-/// Options of `finetune`.
+/// Command-line arguments of `zoo finetune`.
 #[derive(Args, Debug)]
 pub struct FinetuneArgs {
     #[command(flatten)]
@@ -329,7 +329,7 @@ pub struct FinetuneArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
-    /// What is trained; a head that the file does not have is drawn anew if it is among it
+    /// Parts to train; a head that the file does not have is drawn anew if it is one of them
     #[arg(long, help_heading = "Training", value_enum, value_delimiter = ',', default_value = "activations")]
     pub train: Vec<Part>,
     /// Passes over the training images
@@ -354,7 +354,7 @@ pub struct FinetuneArgs {
     /// Learning rate of Adam
     #[arg(long, help_heading = "Training", value_name = "RATE", default_value = "0.001", value_parser = positive)]
     pub learning_rate: f64,
-    /// How the learning rate changes
+    /// Schedule of the learning rate
     #[arg(long, help_heading = "Training", value_enum, default_value = "constant")]
     pub schedule: ScheduleName,
     /// Weight decay, of the weights of convolutions and linear layers
@@ -381,7 +381,7 @@ pub struct FinetuneArgs {
     /// Replace the file of --out if it is there
     #[arg(long)]
     pub force: bool,
-    /// Print JSON
+    /// Print the results as JSON
     #[arg(long)]
     pub json: bool,
     /// No progress and no notes on stderr, only errors
@@ -390,7 +390,7 @@ pub struct FinetuneArgs {
 }
 
 impl FinetuneArgs {
-    /// Whether the user said that nothing is to be trained, but for a new head.
+    /// True if the user asked to train nothing, except perhaps a new head.
     pub fn trains_nothing(&self) -> bool {
         self.epochs == 0 || self.train.contains(&Part::None)
     }

@@ -1,4 +1,4 @@
-//! `zoo bench`: how long a step of a model takes on this machine.
+//! `zoo bench`: the time of a step of a model on this machine.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ use crate::common::interrupt;
 use crate::common::memory::check_batch;
 use crate::common::output::{print, print_json};
 
-/// What a step is.
+/// Kinds of steps that are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BenchMode {
     /// Logits of a batch
@@ -34,15 +34,15 @@ pub enum BenchMode {
     Finetune,
 }
 
-/// Options of `bench`.
+/// Command-line arguments of `zoo bench`.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
     #[command(flatten)]
     pub machine: MachineArgs,
-    /// The model
+    /// Name of the model
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// The activation
+    /// Activation of the model
     #[arg(long, default_value = "relu", value_name = "ACTIVATION")]
     activation: String,
     /// Images in a step
@@ -57,7 +57,7 @@ pub struct BenchArgs {
     /// Height and width of the images [default: the original's]
     #[arg(long, value_name = "PIXELS")]
     image: Option<usize>,
-    /// What a step is
+    /// Kind of step to measure
     #[arg(long, value_enum, default_value = "infer")]
     mode: BenchMode,
     /// Number of classes [default: 100 for sequential6conv, 10 for CIFAR ResNets and for VGG on 32x32, else 1000]
@@ -69,15 +69,15 @@ pub struct BenchArgs {
     /// Also print the time of each kind of layer, measured in further steps
     #[arg(long)]
     profile: bool,
-    /// Print JSON
+    /// Print the measurements as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Values of a batch at most: what would not fit in memory is an error and not the end of the process.
+/// The most values in a batch, so that one that does not fit in memory is an error and does not end the process.
 const MAX_VALUES: usize = 1 << 31;
 
-/// A model under test.
+/// A model with everything that its steps take.
 struct Bench {
     model: Box<dyn Model>,
     optimizer: Optimizer,
@@ -87,7 +87,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// One step; the time in seconds, without that of copying the images.
+    /// Does a step and returns its time in seconds, without that of copying the images.
     fn step(&mut self) -> Result<f64, pvlu::Error> {
         let images = self.images.clone();
         let begin = Instant::now();
@@ -101,7 +101,7 @@ impl Bench {
     }
 }
 
-/// Measures.
+/// Measures the steps of a model, and prints their times, throughput and memory.
 pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let entry = registry::find(&args.model)?;
     let (height, width) = args.image.map_or(entry.image(), |side| (side, side));
@@ -147,9 +147,9 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         }
     }
     let whole = memory("VmHWM");
-    // Of the model and its step, without the program and its libraries.
+    // Memory of the model and its step, without the program and its libraries.
     let memory = whole.zip(program).map(|(whole, program)| whole.saturating_sub(program));
-    // Afterwards, for its buffers are no part of a step.
+    // Measured after the steps, since its buffers are no part of their memory.
     let peak = peak_product();
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
@@ -212,13 +212,14 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     print(&text.join("\n"))
 }
 
-/// Classes of a model that was not told how many.
+/// The number of classes if the user gives none: 10 on 32x32 images for models with a smaller head for these, else the
+/// original's.
 fn usual_classes(entry: &ModelEntry, side: usize) -> usize {
     let small_head = matches!(entry.sides(), registry::Sides::Square(sides) if sides.len() > 1) && side == 32;
     if small_head { 10 } else { entry.classes() }
 }
 
-/// Multiply-adds of one image.
+/// Multiply-adds of one image in the forward pass.
 fn multiply_adds(model: &dyn Model) -> Result<u64, pvlu::Error> {
     let (height, width) = model.image();
     let mut sum = 0;
@@ -227,7 +228,7 @@ fn multiply_adds(model: &dyn Model) -> Result<u64, pvlu::Error> {
     Ok(sum)
 }
 
-/// Operations a second of a square matrix product on all threads: the best of a few.
+/// Floating-point operations per second of square matrix products, one on each thread: the best of ten.
 fn peak_product() -> f64 {
     const SIDE: usize = 768;
     let threads = rayon::current_num_threads();
@@ -246,7 +247,7 @@ fn peak_product() -> f64 {
     2.0 * (threads * SIDE * SIDE * SIDE) as f64 / best
 }
 
-/// Means over a few steps, and the mean of the whole step, in seconds.
+/// Mean time and calls per step of each kind of layer, and the mean time of the whole step in seconds.
 fn profiled(bench: &mut Bench) -> Result<(Profile, f64), pvlu::Error> {
     const STEPS: u32 = 5;
     profile::start();
@@ -261,7 +262,7 @@ fn profiled(bench: &mut Bench) -> Result<(Profile, f64), pvlu::Error> {
     Ok((profile, total / f64::from(STEPS)))
 }
 
-/// Kind, direction, milliseconds and calls, and what no layer accounts for.
+/// Kind, direction, milliseconds and calls of each line of the profile, and a last line for the time outside of layers.
 fn lines(profile: &Profile, total: f64) -> impl Iterator<Item = (&'static str, &'static str, f64, usize)> {
     let measured: f64 = profile.values().map(|(time, _)| time.as_secs_f64()).sum();
     let rows = profile.iter().map(|(&(kind, direction), &(time, calls))| {
@@ -271,13 +272,14 @@ fn lines(profile: &Profile, total: f64) -> impl Iterator<Item = (&'static str, &
     rows.chain([("everything else", "", 1e3 * (total - measured), 0)])
 }
 
-/// Forgets the peak so far, where the system can.
+/// Resets the peak of the process's memory, where the system can.
 fn reset_peak_memory() {
-    // Not on every system, and not an error: the peak then includes building the model.
+    // A failure is no error: the peak then includes building the model.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// The memory that the process has (`VmRSS`), or the most that it had (`VmHWM`), in bytes, where the system says.
+/// The memory that the process has (`VmRSS`), or the most that it had (`VmHWM`), in bytes; `None` where the system does
+/// not say.
 fn memory(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;

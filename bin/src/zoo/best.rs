@@ -1,35 +1,35 @@
-//! The best network of a tuning, to go back to if the tuning does not come to its end.
+//! The best network of a tuning, which the model returns to if the tuning does not finish.
 
 use pvlu::Error;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::snapshot::Snapshot;
 use pvlu_zoo::train::{EpochRecord, Moment};
 
-/// A network that a tuning came to, which the model is.
+/// A network that a tuning reached, whose values the model now has.
 #[derive(Debug)]
 pub struct Reached {
-    /// Which one, for a person.
+    /// Description of the network for messages, as in "the network after its 3 epochs".
     pub what: String,
-    /// Loss of its training.
+    /// Training loss that was measured on the network; infinite if none was.
     loss: f64,
-    /// The best one before it, if there is one.
+    /// The best network before this one, if there is any.
     earlier: Option<Candidate>,
 }
 
 impl Reached {
-    /// Under another activation it is another network, whose loss is not known.
+    /// Forgets the loss, since the network under another activation is another one.
     pub fn with_other_activation(&mut self) {
         self.loss = f64::INFINITY;
     }
 
-    /// Puts the model back to the best network before this one, which its last update has ruined; `None` if there is
-    /// none.
+    /// Puts the model back to the best network before this one, whose last update ruined it; `None` if there is none
+    /// before it.
     pub fn go_back(self, model: &mut dyn Model) -> Result<Option<Self>, Error> {
         self.earlier.map(|earlier| earlier.put_back(model)).transpose()
     }
 }
 
-/// A network to go back to.
+/// A network that the model can be put back to.
 #[derive(Debug)]
 struct Candidate {
     what: String,
@@ -44,17 +44,18 @@ impl Candidate {
     }
 }
 
-/// A phase of a tuning, as far as it has come.
+/// The progress of a phase of a tuning.
 ///
-/// Nothing is measured while a model is tuned but the loss of its training, which a step takes before its update. The
-/// best network is that after which it was lowest: over the next epoch, as far as that goes, and before the first step
-/// of one over the last epoch. Whether the last update of all has ruined a network, no loss says: [`Reached::go_back`].
+/// While a model is tuned, only its training loss is measured, which a step takes before its update. The loss of the
+/// network after an epoch is the mean over that epoch, and, from the first step of the next one on, the mean over the
+/// next one so far. The loss of the network before a phase is that of the first step. The best network is the one with
+/// the lowest loss. No loss shows if the very last update ruined a network: see [`Reached::go_back`].
 #[derive(Debug)]
 pub struct Phase {
     epochs: u64,
-    /// Whether none of them has ended.
+    /// True until the first epoch ends.
     is_first: bool,
-    /// Steps of the epoch that is under way, and their mean loss, until one diverged.
+    /// Number of steps in the current epoch, and their mean loss; infinite once a step diverged.
     steps: (u64, f64),
     best: Option<Candidate>,
     /// The network after the last epoch.
@@ -62,8 +63,7 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// The beginning of a phase of so many epochs; `before` is what an earlier one made of the model, if it was
-    /// trained.
+    /// The beginning of a phase of `epochs`. `before` is the result of an earlier phase, if one trained the model.
     pub fn new(model: &dyn Model, epochs: u64, before: Option<&Reached>) -> Result<Self, Error> {
         let candidate = |Reached { what, loss, .. }: &Reached| {
             let (what, loss, values) = (what.clone(), *loss, Snapshot::of_moving(model)?);
@@ -73,7 +73,7 @@ impl Phase {
         Ok(Self { epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None })
     }
 
-    /// Takes note of a moment.
+    /// Takes in the state of the training after a step or an epoch.
     pub fn note(&mut self, moment: Moment<'_>) -> Result<(), Error> {
         let state = moment.state;
         match state.mean_loss() {
@@ -83,10 +83,11 @@ impl Phase {
         Ok(())
     }
 
-    /// After a step, with the mean loss of those of its epoch.
+    /// Takes in a step, given the mean loss of the steps of its epoch so far.
     fn step(&mut self, number: u64, mean: f64) {
         if !mean.is_finite() && number > 1 {
-            // It followed the network that the epoch began with well: one of this epoch was ruined.
+            // The first step of the epoch was finite, so that the network before it is sound, and one within this epoch
+            // was ruined.
             self.steps = (number, f64::INFINITY);
             return;
         }
@@ -95,14 +96,14 @@ impl Phase {
         }
         if mean.is_finite() {
             self.steps = (number, mean);
-            // The first step of a phase is what measures the network that it began with.
+            // The first step of a phase measures the network that the phase began with.
             if let Some(before) = self.best.as_mut().filter(|_| self.is_first && number == 1) {
                 before.loss = mean;
             }
         }
     }
 
-    /// After an epoch.
+    /// Takes in an epoch, and keeps the network after it if its loss is finite.
     fn epoch(&mut self, model: &dyn Model, record: &EpochRecord) -> Result<(), Error> {
         self.settle();
         self.is_first = false;
@@ -114,7 +115,7 @@ impl Phase {
         Ok(())
     }
 
-    /// Whether the last network is the best; of equal ones the later is.
+    /// Makes the network after the last epoch the best one if no earlier one has a lower loss.
     fn settle(&mut self) {
         let lowest = self.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
         if let Some(last) = self.last.take().filter(|last| last.loss.is_finite() && last.loss <= lowest) {
@@ -122,15 +123,15 @@ impl Phase {
         }
     }
 
-    /// The network after all epochs, which is not said to be the best.
+    /// The network after all epochs, whether or not it is the best.
     pub fn finish(self) -> Reached {
         let what = format!("the network after its {} {}", self.epochs, plural("epoch", self.epochs));
         let loss = self.last.map_or(f64::INFINITY, |last| last.loss);
         Reached { what, loss, earlier: self.best }
     }
 
-    /// Puts the model back to the best network; `None` if nothing came of the phase. Without a whole epoch the model is
-    /// left after the steps that were done, unless these went wrong or what was there before them is better.
+    /// Puts the model back to the best network; `None` if the phase reached none. Without a whole epoch the model stays
+    /// as it is after the steps that were done, unless one of them diverged or the network before the phase is better.
     pub fn restore(self, model: &mut dyn Model) -> Result<Option<Reached>, Error> {
         let Self { epochs, is_first, steps: (steps, loss), best, last } = self;
         let lowest = best.as_ref().map_or(f64::INFINITY, |best| best.loss);
@@ -146,7 +147,7 @@ impl Phase {
     }
 }
 
-/// The word for so many of a thing.
+/// The word in the singular for a count of one, else in the plural.
 fn plural(one: &str, count: u64) -> String {
     if count == 1 { one.to_owned() } else { format!("{one}s") }
 }
@@ -174,7 +175,7 @@ mod tests {
         phase.epoch(network(number).as_ref(), &record).unwrap();
     }
 
-    /// What the network 9 goes back to, and the number of that.
+    /// The description and number of the network that a model of number 9 is put back to.
     fn found(back: impl FnOnce(&mut dyn Model) -> Result<Option<Reached>, Error>) -> Option<(String, u64)> {
         let mut model = network(9);
         let reached = back(model.as_mut()).unwrap()?;
@@ -183,7 +184,7 @@ mod tests {
         Some((reached.what, number.unwrap()))
     }
 
-    /// A head phase that came to network 1 with this loss.
+    /// The result of a head phase that reached network 1 with this loss.
     fn head(loss: f64) -> Reached {
         let mut phase = Phase::new(network(8).as_ref(), 1, None).unwrap();
         ended(&mut phase, 1, loss, 1);
@@ -215,7 +216,7 @@ mod tests {
         }
         let reached = phase.finish();
         assert_eq!(reached.what, "the network after its 3 epochs");
-        // Followed by a loss of 0.5 and not of 1.
+        // The loss after it is 0.5 and not 1.
         assert_eq!(found(|model| reached.go_back(model)).unwrap().1, 1);
         assert!(found(|model| head(1.0).go_back(model)).is_none());
         let mut phase = Phase::new(network(1).as_ref(), 1, Some(&head(1.0))).unwrap();
@@ -231,7 +232,7 @@ mod tests {
             found(|model| phase.restore(model)).unwrap()
         };
         let kept = ("the network after its 1 epoch".to_owned(), 1);
-        // The loss of the head is that of the first step, whatever it was in its own phase.
+        // The loss of the head's network is that of the first step, and no longer the one in its own phase.
         let mut other = head(1.0);
         other.with_other_activation();
         for head in [&head(1.0), &other] {

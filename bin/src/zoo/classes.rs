@@ -1,4 +1,4 @@
-//! Names of classes: which of a model's outputs stands for what.
+//! Names of classes, and the outputs of a model that stand for them.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use pvlu_zoo::transfer::in_head;
 
 use crate::common::error::CliError;
 
-/// Names that an error lists.
+/// The most names that a message lists.
 const SHOWN: usize = 5;
 
-/// What the outputs of a model are called: as its file says, else as the usual set of so many classes does. Nothing
-/// where the head was drawn anew.
+/// Names of a model's outputs: those in its file, else those of the usual set with as many classes. Empty if there is
+/// no such set, or if the head was drawn anew. More names in the file than the model has classes are an error.
 pub fn names(opened: &Opened, weights: &Path) -> Result<Vec<String>, CliError> {
     let classes = opened.model.classes();
     let weight_of_head = |path: &String| in_head(path) && path.ends_with(".weight");
@@ -31,25 +31,26 @@ pub fn names(opened: &Opened, weights: &Path) -> Result<Vec<String>, CliError> {
     }
 }
 
-/// Which outputs of a model stand for the classes of a data set.
+/// The outputs of a model that stand for the classes of a data set.
 #[derive(Debug)]
 pub struct Order {
-    /// Names of the outputs from then on.
+    /// Names of the outputs, in their order: the model's if the classes were found by name, else those of the set.
     pub names: Vec<String>,
-    /// What to tell the user about the choice.
+    /// A warning for the user if the classes were taken in order though the model has other names or more outputs.
     pub warning: Option<String>,
-    /// Whether the outputs were found by their names.
+    /// True if the outputs were found by their names.
     pub by_name: bool,
-    /// The classes of the set by output.
+    /// Names by output that the folders of the set are matched with.
     folders: Vec<String>,
-    /// The output of each class of the set.
+    /// The number of the output for each class of the set.
     places: Vec<u16>,
 }
 
 impl Order {
-    /// The outputs whose names the classes of the set have; of ImageNet's the WordNet ids will do. Else the first
-    /// outputs in the order of the set: with a warning where the model has names for them, and never, unless it is
-    /// `tuned` on the set, where their number is not that of the set.
+    /// Finds the outputs by the names of the set's classes; for ImageNet's outputs the WordNet ids are tried too.
+    /// Otherwise the first outputs are taken in the order of the set: with a warning if the model has names for them or
+    /// more outputs than the set has classes, and as an error if their number is not that of the set, unless the model
+    /// is `tuned` on the set and the classes fit into it.
     pub fn of(set: (&Path, &[String]), opened: &Opened, weights: &Path, tuned: bool) -> Result<Self, CliError> {
         let (path, classes) = set;
         let names = names(opened, weights)?;
@@ -97,17 +98,17 @@ impl Order {
         Ok(Self { names: classes.to_vec(), warning, by_name: false, folders: classes.to_vec(), places })
     }
 
-    /// Whether every class keeps its number.
+    /// True if every class of the set has the number of its output.
     pub fn is_kept(&self) -> bool {
         self.places.iter().enumerate().all(|(class, &place)| class == usize::from(place))
     }
 
-    /// The output of a class.
+    /// The number of the output for a class of the set.
     pub fn place(&self, class: u16) -> u16 {
         self.places[usize::from(class)]
     }
 
-    /// What folders are called, by output.
+    /// Names of the folders, by output.
     pub fn folders(&self) -> Vec<&str> {
         self.folders.iter().map(String::as_str).collect()
     }
@@ -117,7 +118,7 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// The first names as a person reads them.
+/// The first names, quoted and separated by commas, for messages.
 fn shown(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| text::quoted(name).to_string()).collect();
     format!("{}{}", quoted.join(", "), if names.len() > SHOWN { ", ..." } else { "" })

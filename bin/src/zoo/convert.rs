@@ -1,4 +1,4 @@
-//! `zoo convert`.
+//! `zoo convert`: rewriting a file of weights for another source.
 
 use pvlu_zoo::checkpoint::{Notes, Wanted, write_model};
 use pvlu_zoo::labels;

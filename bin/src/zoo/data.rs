@@ -1,4 +1,4 @@
-//! The images of a command, wherever they are.
+//! Opening the images that a command names: CIFAR's files, or a folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,49 +15,49 @@ use super::trained_on::{Chosen, Origin, TrainedOn};
 use crate::common::error::CliError;
 use crate::common::preprocessing::{self, preprocessing};
 
-/// Share of an undivided folder that is measured with.
+/// Share of an undivided folder's images that is held out of training for testing.
 const HELD_OUT: f64 = 0.1;
 
 /// Height and width of CIFAR's images.
 const CIFAR: (usize, usize) = (32, 32);
 
-/// What a model is tuned on.
+/// The images that a model is tuned and tested on.
 #[derive(Debug)]
 pub struct TuningSet {
     /// Names of the classes, in label order.
     pub classes: Vec<String>,
-    /// Images to learn from.
+    /// Images to train on.
     pub train: Images,
-    /// Images to measure with.
+    /// Images to test on.
     pub test: Images,
-    /// What a person should know before quoting a result.
+    /// Warnings about the images that a user should know before quoting a result.
     pub warnings: Vec<String>,
-    /// Where the images to learn from are from.
+    /// The source of the training images.
     pub origin: Origin,
-    /// The files of images in memory.
+    /// Paths of the files that images in memory were read from.
     read: Vec<PathBuf>,
 }
 
 impl TuningSet {
-    /// All files that the images are from.
+    /// Paths of all files that the images come from.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.read.iter().map(PathBuf::as_path).chain(self.train.files()).chain(self.test.files())
     }
 }
 
-/// What a model is measured with.
+/// The images that a model is evaluated on.
 #[derive(Debug)]
 pub struct EvaluationSet {
     /// Names of the classes, in label order.
     pub classes: Vec<String>,
-    /// Images to measure with.
+    /// Images to test on.
     pub test: Images,
-    /// What a person should know before quoting a result.
+    /// Notes and warnings about the images that a user should know before quoting a result.
     pub notes: Vec<String>,
 }
 
 impl DataName {
-    /// Name of the set.
+    /// Name of the set, as the command line takes it.
     pub fn name(self) -> &'static str {
         match self {
             DataName::Cifar10 => "cifar10",
@@ -66,7 +66,7 @@ impl DataName {
         }
     }
 
-    /// The classes of the set, where they are known.
+    /// The names of the set's classes; `None` for a folder, which names its own.
     fn labels(self) -> Option<LabelSet> {
         match self {
             DataName::Cifar10 => Some(LabelSet::Cifar10),
@@ -77,30 +77,32 @@ impl DataName {
 }
 
 impl DataArgs {
-    /// Height and width that a model is tuned at, if that is said.
+    /// Height and width that a model is tuned at: the user's, else 32x32 for CIFAR, else `None`.
     pub fn image_to_tune(&self) -> Option<(usize, usize)> {
         let cifar = (self.dataset != DataName::Folder).then_some(CIFAR);
         self.image.map(|side| (side, side)).or(cifar)
     }
 
-    /// Height and width that a model is evaluated at, unless the file of weights or the model says it.
+    /// Height and width that a model is evaluated at: the user's, else 32x32 for CIFAR if the file does not give any,
+    /// else `None`.
     pub fn image_to_evaluate(&self, weights: &Path) -> Result<Option<(usize, usize)>, CliError> {
         if self.image.is_none() && self.dataset != DataName::Folder {
-            // What the file says is left to the opening of the model, which bounds it.
+            // The size in the file is read when the model is opened, which limits it.
             let is_said = describe(&TensorFile::open(weights)?)?.image.is_some();
             return Ok((!is_said).then_some(CIFAR));
         }
         Ok(self.image.map(|side| (side, side)))
     }
 
-    /// The images to measure a file of weights with, which says which ones it was trained on if it was tuned here.
+    /// Opens the images to evaluate a file of weights on. If the file was tuned here, it records the images that it was
+    /// trained on, and those held out are chosen.
     pub fn open_to_evaluate(&self, weights: &Path) -> Result<EvaluationSet, CliError> {
         if self.dataset == DataName::Folder {
             let parts = FolderParts::open(&self.data)?;
             let said = describe(&TensorFile::open(weights)?)?;
             let trained_on = TrainedOn::of_text(said.trained_on.as_deref(), weights)?;
             let Chosen { images, mut notes } = trained_on.to_evaluate(parts, HELD_OUT, weights)?;
-            // Names of classes are written by a tuning alone.
+            // Only a tuning writes the names of classes.
             if trained_on.is_empty() && said.labels.is_some() {
                 let weights = weights.display();
                 notes.push(format!(
@@ -118,7 +120,7 @@ impl DataArgs {
         })
     }
 
-    /// The images to learn from and to measure with.
+    /// Opens the images to train and to test on.
     pub fn open_to_tune(&self) -> Result<TuningSet, CliError> {
         let set = match self.dataset {
             DataName::Cifar10 => Dataset::open_cifar10(&self.data)?,
@@ -138,18 +140,19 @@ impl DataArgs {
         Ok(TuningSet { classes, train, test, warnings, origin, read })
     }
 
-    /// The classes that the weights are for.
+    /// The set of classes that the weights are for: the data set's, else the usual one with as many classes as the
+    /// model.
     fn labels(&self, opened: &Opened) -> Option<LabelSet> {
         self.dataset.labels().or_else(|| labels::usual(opened.model.classes()))
     }
 
-    /// What to tell the user of how images are made into inputs; see [`preprocessing::choice`].
+    /// A note for the user on the choice of the preprocessing; see [`preprocessing::choice`].
     pub fn choice(&self, opened: &Opened, weights: &Path) -> Option<String> {
         preprocessing::choice(opened, self.labels(opened), weights)
     }
 
-    /// How images of the set are made into inputs of the model: as the model wants its images, with the mean and
-    /// deviation that the user gave. CIFAR's show nothing but their object, so nothing is cut off them.
+    /// The preprocessing of the set's images for a model: the model's own, with the mean and deviation that the user
+    /// gave. CIFAR's images show nothing but their object, so they are not cropped.
     pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
         let usual = preprocessing(opened, self.labels(opened), weights)?;
         let three = |name: &str, values: &Option<Vec<f32>>| {

@@ -1,4 +1,4 @@
-//! `zoo eval`.
+//! `zoo eval`: the accuracy of a model on a data set.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::common::interrupt;
 use crate::common::memory::check_batch;
 use crate::common::output::{note, print, print_json};
 
-/// Measures the accuracy of a model.
+/// Evaluates a model on the test images, and prints its accuracy.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let weights = &args.model.weights;
     let EvaluationSet { classes, test: images, mut notes } = args.data.open_to_evaluate(weights)?;

@@ -1,4 +1,4 @@
-//! `zoo finetune`.
+//! `zoo finetune`: tuning a pretrained model to a data set.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ use crate::common::memory::check_batch;
 use crate::common::output::{print, print_json};
 use crate::common::progress::Progress;
 
-/// Tunes a model: first a new head if asked for, then, with the activation swapped, what the user chose.
+/// Tunes a model: first a new head if asked for, then, after swapping the activation, the parts that the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let weights = &args.model.weights;
     let target = args.out.as_deref().map(|out| Target::new(out, &[weights], args.force)).transpose()?;
@@ -51,7 +51,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
             return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
         }
     }
-    // The model is frozen as it will be trained, but for a head before that, which keeps less.
+    // The model is frozen as in the second phase here. Training the head before it keeps less in memory.
     let at_once = |images: &Images| images.len().min(args.batch_size.get());
     let model = opened.model.as_ref();
     check_batch(model, at_once(&train).max(at_once(&test)), false, "--batch-size")?;
@@ -69,7 +69,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         let notes = Notes { preprocessing, labels, trained_on: trained_on.as_deref() };
         Ok(write_model(model, entry, path, Source::Native, &notes)?)
     };
-    // What the training came to is kept, whatever comes then.
+    // The network that training reached is kept, even if a later step fails.
     let keep = |error, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
         (Some(Reached { what, .. }), Some(target)) => keep(error, what, target, &|path| write(model, path)),
         _ => error,
@@ -127,7 +127,8 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
 /// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
 fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy) -> Result<Opened, CliError> {
     let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
-    // A file whose names are those of the set keeps its head. Else a head that is trained has an output for each class.
+    // A file whose class names include those of the set keeps its head. Else a head that is trained has an output for
+    // each class.
     let knows =
         |labels: Option<Vec<String>>| labels.is_some_and(|labels| of_set.iter().all(|class| labels.contains(class)));
     let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
@@ -150,21 +151,22 @@ fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy)
     }
 }
 
-/// Whether a head that stays as it is can be taken for the set's: if its outputs have the names of the classes, or the
-/// classes fit into it and it is not ten times as wide. The outputs of a wider one were made for something else.
+/// True if an untrained head fits the set: if its outputs have the names of the classes, or if it has at least as many
+/// outputs as there are classes, and less than ten times as many. The outputs of a wider one were made for something
+/// else.
 fn is_of_set(opened: &Opened, args: &FinetuneArgs, of_set: &[String]) -> bool {
     let order = || Order::of((&args.data.data, of_set), opened, &args.model.weights, true);
     (of_set.len()..10 * of_set.len()).contains(&opened.model.classes()) || order().is_ok_and(|order| order.by_name)
 }
 
-/// Why a model cannot have another activation, and the model as it was, where there is one.
+/// The reason why an activation could not be swapped, and the model as it was before, if it could be recovered.
 struct FailedSwap {
     error: CliError,
     model: Option<Box<dyn Model>>,
 }
 
-/// The model with another activation, or why it cannot be had. A failed swap leaves no model: the one that `again`
-/// opens gets what this one was trained to, if it was.
+/// Swaps the activation of a model. A failed swap leaves no model, so that the one that `again` opens then gets the
+/// values to which this one was trained, if it was.
 fn swapped(
     model: Box<dyn Model>,
     activation: &'static Definition,
@@ -185,8 +187,8 @@ fn swapped(
     })
 }
 
-/// Makes sure, before any work is done, that the activation can be had and that there is something to train, unless the
-/// user said that nothing is to be; and freezes the model as it will be trained.
+/// Makes sure, before any work is done, that the activation can be swapped in and that there is something to train,
+/// unless the user asked to train nothing; and freezes the model as it will be trained.
 fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
     let activation = registry::activation(args.model.activation.as_deref().unwrap_or(from))?;
@@ -199,7 +201,7 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
         return Ok(());
     }
     match policy.try_apply(opened.model.net_mut()) {
-        // Of the activation, which is swapped in later.
+        // The activation that is swapped in later has the parameters to train.
         Err(FreezeError::Nothing { .. })
             if policy.activations && activation.params().iter().any(|param| param.trained) =>
         {
@@ -250,7 +252,7 @@ mod tests {
         }
         let head = Snapshot::of_moving(trained.as_ref()).unwrap();
         assert_ne!(Snapshot::of_moving(opened.as_ref()).unwrap(), head);
-        // Nothing takes the place of another activation than ReLU.
+        // No activation but ReLU can be swapped.
         let pvlu = registry::activation("pvlu").unwrap();
         let FailedSwap { error, model: kept } = *swapped(trained, pvlu, true, || Ok(opened)).err().unwrap();
         assert!(matches!(error, CliError::Swap(_)), "{error}");
@@ -259,7 +261,7 @@ mod tests {
         assert!(untrained.err().unwrap().model.is_none());
     }
 
-    /// What `--train activations` trains of a file with ReLU is not there before the swap.
+    /// The parameters that `--train activations` trains are not in a file with ReLU before the swap.
     #[test]
     fn a_batch_is_sized_for_what_will_be_trained() {
         let folder = tempfile::tempdir().unwrap();

@@ -8,17 +8,17 @@ use pvlu_zoo::data::{Batches, ImageFolder, Loader, LoaderConfig, Split};
 use super::classes::Order;
 use crate::common::error::CliError;
 
-/// Images in memory, or their files.
+/// Labeled images of a set.
 #[derive(Clone, Debug)]
 pub enum Images {
-    /// 32x32 images.
+    /// Images of 32x32 pixels in memory.
     Memory(Arc<Split>),
-    /// Files of any size.
+    /// Files with images of any size.
     Files(Arc<ImageFolder>),
 }
 
 impl Images {
-    /// Number of images.
+    /// The number of images.
     pub fn len(&self) -> usize {
         match self {
             Self::Memory(split) => split.len(),
@@ -26,7 +26,7 @@ impl Images {
         }
     }
 
-    /// Their files, of those that are not in memory.
+    /// Paths of the files; none for images in memory.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let folder = match self {
             Self::Memory(_) => None,
@@ -35,7 +35,7 @@ impl Images {
         folder.into_iter().flat_map(|folder| folder.files()).map(|(path, _)| path)
     }
 
-    /// The first ones: of a set in its order, of a folder of all classes in turn.
+    /// The first images: of a set in its order, of a folder from all classes in turn.
     #[must_use]
     pub fn limit(self, count: usize) -> Self {
         match self {
@@ -45,7 +45,7 @@ impl Images {
         }
     }
 
-    /// With the numbers of the classes that a model has for them.
+    /// The images with labels that are the numbers of a model's outputs.
     pub fn labeled(self, order: &Order) -> Result<Self, CliError> {
         if order.is_kept() {
             return Ok(self);
@@ -61,7 +61,7 @@ impl Images {
         })
     }
 
-    /// Makes batches of them.
+    /// A loader that makes batches of the images.
     pub fn loader(&self, config: LoaderConfig) -> Result<Box<dyn Batches>, CliError> {
         Ok(match self {
             Self::Memory(split) => Box::new(Loader::new(Arc::clone(split), config)?),

@@ -1,4 +1,4 @@
-//! `zoo list` and `zoo info`.
+//! `zoo list` and `zoo info`: the models, and a description of one.
 
 use pvlu::layer::{Extent, LayerKind, ParamKind, Part, Path};
 use pvlu_zoo::cards::{Card, Paper};
@@ -10,8 +10,8 @@ use super::args::InfoArgs;
 use crate::common::error::CliError;
 use crate::common::output::{print, print_json};
 
-/// Prints a row for each model: name, sizes of images, what it is. All but the last are without spaces, so
-/// that programs can read them; what follows an empty line explains.
+/// Prints a row for each model: name, sizes of images, description. All but the last have no spaces, so that programs
+/// can read them. The lines below the table list the activations and the range of classes.
 pub fn list(as_json: bool) -> Result<(), CliError> {
     if as_json {
         let rows: Vec<Value> = models()
@@ -50,7 +50,7 @@ fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What is known of a model without running it.
+/// Counts and sizes of a model, found without running it.
 struct Facts {
     parameters: usize,
     statistics: usize,
@@ -59,13 +59,13 @@ struct Facts {
     site_channels: usize,
     stages: Vec<(String, Extent)>,
     multiply_adds: u64,
-    /// Elements of all outputs, which a training step keeps.
+    /// Number of elements in the outputs of all layers, which a training step keeps.
     outputs: usize,
-    /// Elements of the largest input and output of a layer, which inference needs at once.
+    /// Largest number of elements in the input and output of one layer, which inference needs at once.
     widest: usize,
 }
 
-/// Describes a model.
+/// Builds a model without weights, and prints its description.
 pub fn info(args: &InfoArgs) -> Result<(), CliError> {
     let entry = registry::find(&args.model)?;
     let (height, width) = args.image.map_or(entry.image(), |side| (side, side));
@@ -102,7 +102,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
         facts.multiply_adds += layer.multiply_adds();
         facts.outputs += layer.output.elements();
         facts.widest = facts.widest.max(layer.input.elements() + layer.output.elements());
-        // A stage is a part of the trunk, and the head is one.
+        // Each child of the trunk is a stage, and the whole head is one.
         let depth = if Part::of(layer.path) == Some(Part::Trunk) { 2 } else { 1 };
         let stage = layer.path.split('.').take(depth).collect::<Vec<_>>().join(".");
         match facts.stages.last_mut() {

@@ -1,4 +1,4 @@
-//! What was computed is kept, whatever ended the command.
+//! Keeping the results of a command that ends early.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,23 +11,23 @@ use super::targets::Target;
 use crate::common::error::CliError;
 use crate::common::output::new_folder;
 
-/// Writes a file up to its name.
+/// Writes a file that has yet to be renamed into place.
 pub type Save<'a> = &'a dyn Fn(&Path) -> Result<Writer, CliError>;
 
-/// Keeps what a command has computed in the file that was asked for, beside it if something else is there by now, or,
-/// where neither can be written, in the folder for temporary files; and returns what ended the command with what became
-/// of that.
+/// Keeps the results of a command in the file that was asked for, beside it if another file has taken its name, or, if
+/// neither can be written, in the folder for temporary files. Returns the error that ended the command, with the place
+/// of the results or the reason why they could not be kept.
 pub fn keep(error: CliError, what: impl Into<String>, target: &Target<'_>, save: Save<'_>) -> CliError {
     let path = target.path();
     let written = match atomic::destination(path) {
-        // A device or a pipe may have taken a part already, and the reader of a pipe may be gone: the next one would be
-        // waited for.
+        // A device or a pipe may have taken a part already. The reader of a pipe may be gone, and opening it again
+        // would wait for another one.
         Ok(None) => among_temporary(path, save),
         _ => match target.write(save) {
             Err(CliError::Taken { .. }) => beside(path, save),
             written => written.map(|()| path.to_owned()),
         }
-        // That the file could not be written may be the error itself.
+        // The command may have ended because this very file could not be written.
         .or_else(|_| among_temporary(path, save)),
     };
     let (source, what) = (Box::new(error), what.into());
@@ -37,7 +37,7 @@ pub fn keep(error: CliError, what: impl Into<String>, target: &Target<'_>, save:
     }
 }
 
-/// `t-1.safetensors` for `t.safetensors`, or the first number after it that is free.
+/// Writes `t-1.safetensors` for `t.safetensors`, or the first number after it that is free.
 fn beside(path: &Path, save: Save<'_>) -> Result<PathBuf, CliError> {
     let mut number = 1_u64;
     loop {
@@ -57,7 +57,8 @@ fn beside(path: &Path, save: Save<'_>) -> Result<PathBuf, CliError> {
     }
 }
 
-/// In a new folder of the one for temporary files, where others can have put no link under the name of the file.
+/// Writes the file in a new folder within that for temporary files, where no other user can have put a link under its
+/// name.
 fn among_temporary(path: &Path, save: Save<'_>) -> Result<PathBuf, CliError> {
     let folder = new_folder(&std::env::temp_dir(), "zoo-kept-")?;
     let path = folder.join(path.file_name().unwrap_or_default());

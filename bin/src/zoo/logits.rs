@@ -1,4 +1,4 @@
-//! `zoo logits`.
+//! `zoo logits`: the logits of a tensor of inputs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,12 +12,12 @@ use super::targets::Target;
 use crate::common::error::CliError;
 use crate::common::interrupt;
 
-/// Elements of images that are run at once.
+/// The most elements in a batch of images, which makes 27 RGB images of 224x224.
 const AT_ONCE: usize = 1 << 22;
 
 /// Reads the inputs, runs the model and writes the logits.
 pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
-    let target = Target::new(&args.output, &[&args.input, &args.model.weights], args.force)?;
+    let target = Target::new(&args.out, &[&args.input, &args.model.weights], args.force)?;
     let file = TensorFile::open(&args.input)?;
     let wrong = |found: String| WeightsError::Tensor {
         path: args.input.clone(),
@@ -29,7 +29,8 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
     let [images, 3, height, width] = entry.shape[..] else {
         return Err(wrong(format!("{:?}", entry.shape)).into());
     };
-    // Bounds the sides, and refuses images without pixels. So what follows is in proportion to the size of the file.
+    // Opening the model limits the sides and refuses images without pixels, so that the buffers below are in proportion
+    // to the size of the file.
     let opened = args.model.open(Some((height, width)), None)?;
     let model = opened.model;
     let (image, classes) = (model.image_len(), model.classes());

@@ -1,4 +1,4 @@
-//! `zoo predict`.
+//! `zoo predict`: the most likely classes of images.
 
 use std::path::Path;
 
@@ -15,11 +15,11 @@ use crate::common::interrupt;
 use crate::common::output::{note, note_error, print, print_json};
 use crate::common::preprocessing::{choice, preprocessing};
 
-/// Classes that are named for each image.
+/// Number of classes that are named for each image.
 const TOP: usize = 5;
 
-/// Names the five most likely classes of each image. One that cannot be read, or whose logits are not finite, is
-/// reported, and the others are named all the same; in JSON it has `error` in the place of `top`.
+/// Names the five most likely classes of each image. An image that cannot be read, or whose logits are not finite, is
+/// reported, and the others are still classified; in JSON it has `error` instead of `top`.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
     let names = classes::names(&opened, &args.model.weights)?;
@@ -37,7 +37,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         }
         let logits = match logits(&opened, &preprocessing, path) {
             Ok(logits) => logits,
-            // The only one: its error is that of the command.
+            // The error of the only image is that of the command.
             Err(error) if args.images.len() == 1 && !args.json => return Err(error),
             Err(error @ (CliError::Image(_) | CliError::Logits { .. })) => {
                 failed += 1;
@@ -88,7 +88,7 @@ fn logits(opened: &Opened, preprocessing: &Preprocessing, path: &Path) -> Result
     Ok(logits)
 }
 
-/// The most likely classes and their probabilities by softmax; of equal ones the first class first.
+/// The most likely classes and their softmax probabilities; equal ones are in the order of their numbers.
 fn most_likely(logits: &[f32]) -> Vec<(usize, f64)> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exponentials: Vec<f64> = logits.iter().map(|logit| libm::exp(f64::from(logit - largest))).collect();

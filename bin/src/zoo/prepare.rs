@@ -1,4 +1,4 @@
-//! Opening the model that a command is about.
+//! Opening the model of a command from its file of weights.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ impl ModelArgs {
     }
 }
 
-/// Opens the model of a file. An error that an option avoids says so.
+/// Opens the model of a file. The error for weights that are not finite names the option that allows them.
 pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Opened, CliError> {
     checkpoint::open(path, wanted).map_err(|source| match source {
         CheckpointError::Weights(WeightsError::NotFinite { .. }) => CliError::NotFinite { source },

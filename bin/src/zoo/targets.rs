@@ -1,4 +1,4 @@
-//! Where a command writes: never over what it reads, and over another file only if the user said so.
+//! Files that a command writes: never over its inputs, and over another file only if the user asked for that.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -13,13 +13,13 @@ use crate::common::output::{write_in_folder, write_probe};
 #[derive(Debug)]
 pub struct Target<'a> {
     path: &'a Path,
-    /// Whether it may take the place of another file.
+    /// True if the file may replace an existing one.
     replaces: bool,
 }
 
 impl<'a> Target<'a> {
-    /// Makes sure, before any work is done, that a command may write a file and can: it is none of those that are read,
-    /// by whatever name or link, and where there is a file already, the user has `force`d to replace it.
+    /// Makes sure, before any work is done, that a file may and can be written: it is none of the `inputs`, under any
+    /// name or link, and an existing file is replaced only with `force`.
     pub fn new(path: &'a Path, inputs: &[&Path], force: bool) -> Result<Self, CliError> {
         let target = Self { path, replaces: force };
         target.refuse(inputs.iter().copied())?;
@@ -30,17 +30,17 @@ impl<'a> Target<'a> {
         Ok(target)
     }
 
-    /// A file of a name that nothing has.
+    /// A file that must not exist yet.
     pub fn free(path: &'a Path) -> Self {
         Self { path, replaces: false }
     }
 
-    /// The file.
+    /// Path of the file to be written.
     pub fn path(&self) -> &'a Path {
         self.path
     }
 
-    /// Makes sure that the file is none of some that are read.
+    /// Makes sure that the file is none of the `inputs`.
     pub fn refuse<'b>(&self, mut inputs: impl Iterator<Item = &'b Path>) -> Result<(), CliError> {
         let Some(input) = inputs.find(|input| is_same(self.path, input)) else { return Ok(()) };
         Err(CliError::Usage(format!(
@@ -50,8 +50,8 @@ impl<'a> Target<'a> {
         )))
     }
 
-    /// Writes the file, in a folder that is made if need be. What came to be there since [`new`](Self::new) is replaced
-    /// only if the user has forced that; otherwise it is [`CliError::Taken`].
+    /// Writes the file, in a folder that is made if need be. A file that was made at its path since [`new`](Self::new)
+    /// is replaced only if the user forced that; otherwise it is [`CliError::Taken`].
     pub fn write(&self, write: impl FnOnce(&Path) -> Result<Writer, CliError>) -> Result<(), CliError> {
         let finish = if self.replaces { Writer::finish } else { Writer::finish_new };
         write_in_folder(self.path, || match finish(write(self.path)?) {
@@ -63,7 +63,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Whether two paths lead to the same file. One that is not there is no other's.
+/// True if two paths lead to the same file. A missing file is the same only under an equal path.
 fn is_same(a: &Path, b: &Path) -> bool {
     let (Ok(first), Ok(second)) = (fs::metadata(a), fs::metadata(b)) else { return a == b };
     if let Some(same) = identity(&first).zip(identity(&second)).map(|(a, b)| a == b) {
@@ -72,14 +72,14 @@ fn is_same(a: &Path, b: &Path) -> bool {
     matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Device and number of a file, which its hard links share.
+/// Device and inode number of a file, which its hard links share.
 #[cfg(unix)]
 fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// Not told here.
+/// `None`: this system gives files no portable identity.
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Option<(u64, u64)> {
     None

@@ -1,7 +1,7 @@
-//! What a tuned file says of the images that it was trained on, so that it is not measured with them unawares.
+//! The record in a tuned file of the images that it was trained on, so that an evaluation on them is noticed.
 //!
-//! A folder is recognized by its images, wherever it lies: by the names of classes and files and the sizes of these,
-//! and by the contents of some of the images.
+//! A folder is recognized by its images and not by its path: by the names of classes and files, the file sizes, and the
+//! contents of some of the images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,27 +14,28 @@ use super::images::Images;
 use crate::common::digest;
 use crate::common::error::CliError;
 
-/// Training images of which the contents are noted.
+/// The most training images whose contents are recorded.
 const SAMPLED: usize = 128;
 
-/// Digits of a digest that tell images apart.
+/// Hexadecimal digits of a digest that are kept.
 const DIGITS: usize = 16;
 
-/// Where images to learn from are from.
+/// The source of training images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     dataset: &'static str,
-    /// Of a folder, its [`listing`] before it was divided, and the share that was then held out, if it was.
+    /// For a folder, its [`listing`] before it was divided, and the share that was then held out, if it was divided
+    /// here.
     folder: Option<(String, Option<f64>)>,
 }
 
 impl Origin {
-    /// A set that has test images of its own.
+    /// The origin of a set that has test images of its own.
     pub fn set(name: DataName) -> Self {
         Self { dataset: name.name(), folder: None }
     }
 
-    /// A folder; `held_out` is the share that is held out if it has to be divided.
+    /// The origin of a folder; `held_out` is the share that is held out if it has to be divided.
     pub fn folder(parts: &FolderParts, held_out: f64) -> Self {
         let (folder, held_out) = match parts {
             FolderParts::Divided { train, .. } => (train, None),
@@ -46,15 +47,15 @@ impl Origin {
     }
 }
 
-/// Images that a model was trained on.
+/// Images that a model was trained on in one tuning.
 #[derive(Clone, Debug, PartialEq)]
 struct Record {
     dataset: String,
-    /// As that of an [`Origin`].
+    /// The same as in the [`Origin`] of the images.
     folder: Option<(String, Option<f64>)>,
-    /// How many.
+    /// Number of training images.
     images: u64,
-    /// The contents of some, by what a listing says of them; both as digests.
+    /// Digests of the contents of some images, by the digests of their names and sizes.
     sample: BTreeMap<String, String>,
 }
 
@@ -62,16 +63,16 @@ struct Record {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainedOn(Vec<Record>);
 
-/// What [`TrainedOn::to_evaluate`] chose.
+/// The choice of images by [`TrainedOn::to_evaluate`].
 pub struct Chosen {
-    /// The images.
+    /// The images to evaluate on.
     pub images: ImageFolder,
-    /// What to tell the user about them.
+    /// Notes and warnings for the user about these images.
     pub notes: Vec<String>,
 }
 
 impl TrainedOn {
-    /// What a file says, as [`to_text`](Self::to_text) wrote it; nothing if it says nothing.
+    /// Reads the text that [`to_text`](Self::to_text) wrote; an empty record without a text.
     pub fn of_text(text: Option<&str>, file: &Path) -> Result<Self, CliError> {
         let wrong = || CliError::Damaged {
             path: file.to_owned(),
@@ -82,12 +83,12 @@ impl TrainedOn {
         records.iter().map(|record| Record::of_json(record).ok_or_else(wrong)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// As a file says it.
+    /// The record as JSON, for the metadata of a file.
     pub fn to_text(&self) -> String {
         Value::from_iter(self.0.iter().map(Record::to_json)).to_string()
     }
 
-    /// With the images of one more tuning.
+    /// The record with the images of one more tuning, which is added only once.
     #[must_use]
     pub fn and(mut self, origin: Origin, images: &Images) -> Self {
         let (sample, Origin { dataset, folder }) = (sample(images), origin);
@@ -98,11 +99,11 @@ impl TrainedOn {
         self
     }
 
-    /// The images of a folder to measure `file` with: those that were held out, where it is the folder that the model
-    /// was tuned on; and whether those that it was trained on are among them.
+    /// Chooses the images of a folder to evaluate `file` on: if the model was tuned on this folder, those that were
+    /// held out then. Warns if images that it was trained on are among them.
     pub fn to_evaluate(&self, parts: FolderParts, held_out: f64, file: &Path) -> Result<Chosen, CliError> {
         let mut notes = Vec::new();
-        // Looks at every file, which is of no use without a record.
+        // This reads the size of every file, which is of no use without a record.
         let whole =
             (!self.is_empty()).then(|| Origin::folder(&parts, held_out).folder).flatten().map(|(listing, _)| listing);
         let only_train = matches!(parts, FolderParts::Train(_));
@@ -110,7 +111,7 @@ impl TrainedOn {
         let mut images = parts.to_evaluate();
         notes.extend(images.warnings().iter().map(|warning| format!("warning: {warning}")));
         let by_digest = self.by_digest(&images);
-        // Whatever share was held out: it is taken from the record.
+        // The share that was held out is not compared: it is taken from the record.
         let is_of_it = |record: &&Record| record.folder.as_ref().map(|(listing, _)| listing) == whole.as_ref();
         let tuned_here = self.0.iter().find(|record| is_of_it(record) && record.finds(&by_digest).0 > 0);
         let name = images.path().display().to_string();
@@ -129,7 +130,7 @@ impl TrainedOn {
         Ok(Chosen { images, notes })
     }
 
-    /// What to tell the user of images that `file` is to be measured with, and that it was trained on.
+    /// Warnings about images that `file` was trained on and is to be evaluated on.
     pub fn warnings(&self, images: &Images, file: &Path) -> Vec<String> {
         match images {
             Images::Memory(_) => Vec::new(),
@@ -158,19 +159,20 @@ impl TrainedOn {
         self.0.iter().filter_map(warning).collect()
     }
 
-    /// The images of a folder in which records are looked for; looking at every file is of no use without a record.
+    /// The images of a folder by digest, to look for recorded ones; empty without a record, to spare reading every
+    /// file's size.
     fn by_digest<'a>(&self, folder: &'a ImageFolder) -> BTreeMap<String, &'a Path> {
         if self.is_empty() { BTreeMap::new() } else { by_digest(folder) }
     }
 
-    /// Whether nothing is known.
+    /// True if no tuning is recorded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl Record {
-    /// How many of the sampled images are among those of a folder, and how many were sampled.
+    /// The number of sampled images that are among those of a folder, and the number of sampled ones.
     fn finds(&self, folder: &BTreeMap<String, &Path>) -> (usize, usize) {
         let same = |(digest, content): &(&String, &String)| {
             folder.get(*digest).is_some_and(|path| contents(path).as_ref() == Some(content))
@@ -205,7 +207,7 @@ fn listing(folder: &ImageFolder) -> String {
     digest::of_parts(folder.files().map(|(path, _)| described(path)).collect::<Vec<_>>().iter().map(Vec::as_slice))
 }
 
-/// Name of the class, name and size of an image, each with an end.
+/// Name of the class, name and size of an image, each followed by a zero byte.
 fn described(path: &Path) -> Vec<u8> {
     let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().as_encoded_bytes().to_vec();
     let size = path.metadata().map_or(0, |file| file.len());
@@ -218,19 +220,20 @@ fn short(bytes: &[u8]) -> String {
     digest
 }
 
-/// A digest of what is in a file, if it can be read.
+/// A short digest of a file's contents; `None` if it cannot be read.
 fn contents(path: &Path) -> Option<String> {
     let mut digest = digest::of_file(path).ok()?;
     digest.truncate(DIGITS);
     Some(digest)
 }
 
-/// The images of a folder by the digests of what a listing says of them.
+/// The images of a folder by the short digests of their names and sizes.
 fn by_digest(folder: &ImageFolder) -> BTreeMap<String, &Path> {
     folder.files().map(|(path, _)| (short(&described(path)), path)).collect()
 }
 
-/// The contents of images of a folder: of those with the smallest digests, which are the same in any order.
+/// Digests of the contents of some images of a folder: those with the smallest digests of names and sizes, a choice
+/// that does not depend on the order of the images.
 fn sample(images: &Images) -> BTreeMap<String, String> {
     let Images::Files(folder) = images else { return BTreeMap::new() };
     let some = by_digest(folder).into_iter().take(SAMPLED);

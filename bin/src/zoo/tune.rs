@@ -1,4 +1,4 @@
-//! The training of `finetune`, in one phase or two, and its measurements.
+//! The training of `zoo finetune`, in one phase or two, and its evaluations.
 
 use std::ops::ControlFlow;
 
@@ -18,13 +18,13 @@ use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::progress::Progress;
 
-/// Augmentation shifts images by this share of their side, at most: 4 pixels of 32.
+/// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
 const SHIFT: usize = 8;
 
-/// What both phases of the tuning share.
+/// Settings and images that both phases of a tuning share.
 pub struct Session<'a> {
     pub args: &'a FinetuneArgs,
-    /// The model's.
+    /// Name of the model.
     pub name: &'static str,
     pub train: Images,
     pub test: Images,
@@ -32,20 +32,20 @@ pub struct Session<'a> {
     pub progress: Progress,
 }
 
-/// What the second phase of a tuning came to.
+/// Results of the second phase of a tuning.
 pub struct Tuned {
-    /// Accuracy before it.
+    /// Test accuracy before the phase.
     pub before: f64,
-    /// Accuracy after it.
+    /// Test accuracy after the phase.
     pub after: f64,
-    /// Elements that were trained.
+    /// Number of elements that were trained.
     pub trained: usize,
-    /// Elements that moved without a gradient.
+    /// Number of elements that changed without a gradient, as running statistics do.
     pub updated: usize,
 }
 
 impl Session<'_> {
-    /// Images in order, as they are.
+    /// A loader of the images in order, without augmentation.
     fn loader(&self, images: &Images) -> Result<Box<dyn Batches>, CliError> {
         images.loader(LoaderConfig::evaluation(self.args.batch_size.get(), self.preprocessing))
     }
@@ -54,7 +54,8 @@ impl Session<'_> {
         CliError::Model { model: self.name, source }
     }
 
-    /// Trains what the user chose, and measures the model before and after. `reached` is as for [`tune`](Self::tune).
+    /// Trains the parts that the user chose, and evaluates the model before and after. `reached` is as for
+    /// [`tune`](Self::tune).
     pub fn tune_measured(
         &self,
         model: &mut dyn Model,
@@ -79,8 +80,8 @@ impl Session<'_> {
         Ok(Tuned { before, after, trained, updated })
     }
 
-    /// Trains what a policy says for some epochs. `reached` is what an earlier phase made of the model, and then what
-    /// this one did: after an error the best that it came to, which the model then is.
+    /// Trains the parts that a policy names for some epochs. `reached` holds the result of an earlier phase, and is
+    /// replaced by that of this one: after an error the best network of the phase, which the model is put back to.
     pub fn tune(
         &self,
         model: &mut dyn Model,
@@ -94,7 +95,7 @@ impl Session<'_> {
         let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
         let augmentation = if self.args.augment { augmentation } else { Augmentation::NONE };
         let shuffled = LoaderConfig::training(batch, self.args.seed, self.preprocessing, augmentation);
-        // Nothing is selected: the last epoch counts, and is measured at the end.
+        // No epoch is selected: the last one counts, and is evaluated at the end.
         let nothing = self.test.clone().limit(0);
         let splits = Splits {
             train: self.train.loader(shuffled)?,
@@ -129,7 +130,7 @@ impl Session<'_> {
         };
         let state = FitState::new(config.optimizer);
         let fitted = fit_from(model, &splits, &config, state, &mut observe, &mut keep).map(|history| history.outcome);
-        // Until it is known what the model is.
+        // Empty until the state of the model is known.
         *reached = None;
         let error = match (failure, fitted) {
             (Some(source), _) => self.failed(source),
@@ -142,25 +143,25 @@ impl Session<'_> {
             (None, Err(source)) => CliError::Training { run, source },
         };
         *reached = phase.restore(model).map_err(|source| self.failed(source))?;
-        // The last update of all is one that no loss speaks of.
+        // No loss was measured after the very last update, so its logits are checked.
         while let Some(last) = reached.take_if(|_| !self.answers(model)) {
             *reached = last.go_back(model).map_err(|source| self.failed(source))?;
         }
         Err(error)
     }
 
-    /// Whether the logits of some test images are finite. What else goes wrong is no fault of the network.
+    /// True if the logits of some test images are finite. Other errors do not count against the network.
     fn answers(&self, model: &mut dyn Model) -> bool {
         let some = self.test.clone().limit(self.args.batch_size.get());
         let evaluated = self.loader(&some).map(|images| {
-            // To be done also after Ctrl-C.
+            // The check is also made after Ctrl-C.
             evaluate_finite(model, &images, &mut || ControlFlow::Continue(()))
         });
         !matches!(evaluated, Ok(Err(TrainError::NotFinite(_))))
     }
 
-    /// Accuracy on the test images. A network that gives no finite answer was ruined by its last update: then the model
-    /// goes back to the best one before it, which `reached` is.
+    /// Accuracy on the test images. If its logits are not finite, the last update ruined the network: the model then
+    /// goes back to the best one before it, which `reached` is set to.
     fn measure(&self, model: &mut dyn Model, reached: &mut Option<Reached>) -> Result<f64, CliError> {
         let evaluation = evaluate_finite(model, &self.loader(&self.test)?, &mut interrupt::flow);
         if matches!(evaluation, Err(TrainError::NotFinite(_)))

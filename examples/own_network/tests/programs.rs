@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// What a program that succeeds prints.
+/// The output of a program that must succeed.
 fn ran(program: &str, arguments: &str, folder: &Path) -> String {
     let output = Command::new(program).args(arguments.split(' ')).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{arguments}: {output:?}");

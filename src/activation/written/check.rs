@@ -1,4 +1,4 @@
-//! Whether a formula and its derivatives are numbers where an activation meets them.
+//! A check that a formula and its derivatives are finite for the inputs that an activation meets.
 
 use super::derive::{Derivatives, needed};
 use super::graph::Graph;
@@ -10,12 +10,12 @@ use crate::kernel::cpu::activation::program::Node;
 const FARTHEST: i32 = 4;
 const STEPS: i32 = 8;
 
-/// What is not finite in `f32`.
+/// A value or derivative that is not finite in `f32`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
-    /// Where it first becomes so.
+    /// Number of the first node that is not finite.
     pub node: usize,
-    /// The number of the derivative; nothing for the value.
+    /// Number of the derivative, 0 for that by x; `None` for the value.
     pub derivative: Option<usize>,
     pub x: f64,
     /// The values of the parameters.
@@ -32,7 +32,7 @@ pub(super) fn check(
 ) -> Result<(), Found> {
     let needed = needed(graph, value);
     let starts: [fn(&WrittenParam) -> f64; 2] = [|param| param.start, |param| param.swapped];
-    // Zero first, where most that is not finite is not.
+    // Zero first: a formula that is not finite somewhere is mostly not finite there.
     let mut steps: Vec<i32> = (-FARTHEST * STEPS..=FARTHEST * STEPS).collect();
     steps.sort_by_key(|step| (step.abs(), *step));
     let used: Vec<bool> = std::iter::once(true).chain(params.iter().map(|param| param.trained)).collect();

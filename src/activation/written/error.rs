@@ -1,4 +1,4 @@
-//! What can be wrong with a formula.
+//! Errors in the text of a formula.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
@@ -15,12 +15,12 @@ use super::names::FUNCTIONS;
 pub struct WrittenError {
     kind: WrittenErrorKind,
     place: usize,
-    /// What is displayed of the text, and where in it the caret stands.
+    /// The displayed part of the text, and the column of the caret in it.
     line: String,
     column: usize,
 }
 
-/// Why a formula is refused.
+/// Reasons for which a formula is refused.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum WrittenErrorKind {
@@ -36,9 +36,9 @@ pub enum WrittenErrorKind {
     NumberTooLarge,
     /// Something else should stand here.
     Expected {
-        /// What should.
+        /// The tokens that could stand here, in words.
         expected: &'static str,
-        /// What does; nothing at the end.
+        /// The token that stands here; `None` at the end of the text.
         found: Option<String>,
     },
     /// A name that is neither x nor pi nor that of a parameter.
@@ -47,16 +47,16 @@ pub enum WrittenErrorKind {
     UnknownFunction(String),
     /// Too few or too many arguments.
     Arguments {
-        /// The function.
+        /// Name of the function.
         function: String,
-        /// As many as it takes.
+        /// Number of arguments that the function takes.
         takes: usize,
     },
     /// A name that means something else.
     Taken {
-        /// The name.
+        /// The name that was to be given.
         name: String,
-        /// What it means.
+        /// The meaning that the name has already: "a function".
         meaning: &'static str,
     },
     /// Two parameters, or a parameter and the activation, of one name.
@@ -71,18 +71,18 @@ pub enum WrittenErrorKind {
     Exponent(f64),
     /// The value or a derivative is infinite or not a number for an x that an activation meets.
     NotFinite {
-        /// What of the formula: "value" or "derivative by a".
+        /// The result that is not finite: "value" or "derivative by a".
         what: String,
-        /// Where.
+        /// The input at which it is not finite.
         x: f64,
         /// The values of the parameters, as in the text.
         params: String,
     },
     /// A setting of a built-in activation that does not have it.
     UnknownSetting {
-        /// Its name.
+        /// Name of the setting.
         name: String,
-        /// Those that there are.
+        /// Names of the parameters that the activation has.
         known: Vec<String>,
     },
 }
@@ -103,13 +103,13 @@ impl WrittenError {
         WrittenError { kind, place, line, column }
     }
 
-    /// Why.
+    /// The reason for which the formula is refused.
     #[must_use]
     pub fn kind(&self) -> &WrittenErrorKind {
         &self.kind
     }
 
-    /// Where: the number of the character, from 0; that of all characters at the end of the text.
+    /// Position of the error in the text, in characters from 0; at the end of the text their number.
     #[must_use]
     pub fn place(&self) -> usize {
         self.place

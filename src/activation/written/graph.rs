@@ -1,6 +1,7 @@
 //! A formula as a graph, in which equal parts are one node.
 //!
-//! Simplified is only what has the same value for every x, infinities and NaN included (but for the sign of a zero).
+//! A part is simplified only if its value stays the same for every x, infinities and NaN included (but for the sign of
+//! a zero).
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use crate::kernel::cpu::activation::program::{Node, Operation};
 /// Largest integer exponent that is multiplied out; a larger one is refused.
 pub const MAX_EXPONENT: f64 = 64.0;
 
-/// There are too many nodes.
+/// The error for a graph with too many nodes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Full;
 
@@ -20,7 +21,7 @@ pub(super) struct Graph {
     known: HashMap<Key, usize>,
 }
 
-/// A node to be looked up.
+/// A node as it is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
     X,
@@ -84,7 +85,8 @@ impl Graph {
         if let (Some(a), Some(b)) = (self.value(a), self.value(b)) {
             return self.constant(operation.of(&[a, b]));
         }
-        // Of two operands that can change places a constant comes second, and else the one that is older first.
+        // The operands of an operation that commutes are put in order: a constant comes second, else the older one
+        // first.
         let commutes = matches!(operation, Operation::Add | Operation::Multiply);
         let extreme = matches!(operation, Operation::Max | Operation::Min);
         let second = self.value(a).is_some() || commutes && self.value(b).is_none() && b < a;
@@ -145,7 +147,7 @@ impl Graph {
         if number < 0.0 { self.binary(Operation::Divide, one, power) } else { Ok(power) }
     }
 
-    /// By squaring, from the highest bit of the exponent down.
+    /// A power by squaring, from the highest bit of the exponent down.
     fn integer_power(&mut self, base: usize, exponent: usize) -> Result<usize, Full> {
         let mut power = self.constant(1.0)?;
         for bit in (0..usize::BITS - exponent.leading_zeros()).rev() {

@@ -27,7 +27,7 @@ pub(super) fn function(name: &str) -> Option<Operation> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|&(_, operation)| operation)
 }
 
-/// What a name means already, if it cannot be given to an activation or a parameter.
+/// The meaning that a name has already, if it cannot be given to an activation or a parameter.
 pub(super) fn meaning(name: &str) -> Option<&'static str> {
     match name {
         "x" => Some("the input"),

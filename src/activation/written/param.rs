@@ -9,14 +9,14 @@ pub struct WrittenParam {
     pub start: f64,
     /// Value where the activation replaces another one in a trained network.
     pub swapped: f64,
-    /// Whether it is trained; otherwise it is a hyperparameter, saved with the network but never changed.
+    /// True if the parameter is trained; otherwise it is a hyperparameter, saved with the network but never changed.
     pub trained: bool,
 }
 
 /// A parameter as a list after a `;` gives it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
-    /// Its name.
+    /// Name of the parameter.
     pub name: String,
     /// The number of the character, from 0, that the name begins with.
     pub place: usize,
@@ -24,7 +24,7 @@ pub struct Setting {
     pub start: f64,
     /// The number after `swap`, if there is one.
     pub swapped: Option<f64>,
-    /// Whether it says `fixed`.
+    /// True if `fixed` stands before the name.
     pub fixed: bool,
 }
 

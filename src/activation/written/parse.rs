@@ -1,4 +1,4 @@
-//! From tokens to a graph.
+//! The parser, from tokens to a graph:
 //!
 //! ```text
 //! text      = NAME "=" sum { ";" parameter }
@@ -110,12 +110,12 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// What a text says.
+/// An activation as it is read from a text.
 pub(super) struct Formula {
     pub name: String,
     pub params: Vec<WrittenParam>,
     pub graph: Graph,
-    /// Of each node, the place of what it was first computed for.
+    /// For each node, the place in the text of the operation that it was first computed for.
     pub places: Vec<usize>,
     /// The node of the value.
     pub value: usize,

@@ -1,4 +1,4 @@
-//! From characters to tokens.
+//! The tokens of a formula's text.
 
 use super::error::{WrittenError, WrittenErrorKind as Kind};
 use super::limits::MAX_CHARS;
@@ -7,7 +7,7 @@ use super::limits::MAX_CHARS;
 pub(super) enum What {
     Number(f64),
     Name,
-    /// One of `+-*/^(),;=`.
+    /// A single character of `+-*/^(),;=`.
     Symbol,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn canonical(tokens: &[Token<'_>]) -> String {
 fn spell(tokens: &[Token<'_>], spaced: bool) -> String {
     let mut text = String::new();
     let mut before: Option<&Token<'_>> = None;
-    // Whether there is a value on the left, so that a minus sign is that of a difference.
+    // True after a value, where a minus sign is that of a difference.
     let mut value = false;
     for token in tokens {
         let word = |token: &Token<'_>| token.what != What::Symbol;

@@ -44,11 +44,11 @@ pub type Backward<E> = fn(ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mu
 
 /// The kernels of one activation in one element type.
 pub struct Kernels<E: 'static> {
-    /// [`forward`].
+    /// Instance of [`forward`] for the formula and `E`.
     pub forward: Forward<E>,
-    /// [`forward_in_place`].
+    /// Instance of [`forward_in_place`] for the formula and `E`.
     pub forward_in_place: ForwardInPlace<E>,
-    /// [`backward`].
+    /// Instance of [`backward`] for the formula and `E`.
     pub backward: Backward<E>,
 }
 
@@ -72,7 +72,7 @@ impl<E> Debug for Kernels<E> {
     }
 }
 
-/// What computes an activation.
+/// The implementation of an activation: compiled kernels, or a list of operations.
 #[derive(Clone, Copy, Debug)]
 pub enum Computation<E: 'static> {
     /// Kernels that are compiled for its formula.
@@ -82,7 +82,7 @@ pub enum Computation<E: 'static> {
 }
 
 impl<E: Element> Computation<E> {
-    /// See [`forward`].
+    /// Computes `y = f(x)`; contract and panics are those of [`forward`].
     pub fn forward(&self, layout: ChannelsLayout, x: &[E], params: &[&[E]], y: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward)(layout, x, params, y),
@@ -90,7 +90,7 @@ impl<E: Element> Computation<E> {
         }
     }
 
-    /// See [`forward_in_place`].
+    /// Overwrites `x` by f(x); contract and panics are those of [`forward_in_place`].
     pub fn forward_in_place(&self, layout: ChannelsLayout, params: &[&[E]], x: &mut [E]) {
         match self {
             Self::Compiled(kernels) => (kernels.forward_in_place)(layout, params, x),
@@ -98,7 +98,7 @@ impl<E: Element> Computation<E> {
         }
     }
 
-    /// See [`backward`].
+    /// Computes the gradients; contract and panics are those of [`backward`].
     pub fn backward(
         &self,
         layout: ChannelsLayout,
@@ -126,7 +126,7 @@ pub fn forward<F: Formula, E: Element>(layout: ChannelsLayout, x: &[E], params: 
     forward_at::<F, E>(Level::current(), layout, Some(x), params, y);
 }
 
-/// As [`forward`], from and to the same place.
+/// As [`forward`], with the result written over `x`.
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
@@ -149,7 +149,7 @@ pub fn backward<F: Formula, E: Element>(
     backward_at::<F, E>(Level::current(), layout, x, params, grad_output, grad_x, grad_params);
 }
 
-/// From `x`, or from what `y` holds.
+/// Computes `y` from `x` or, without one, from the contents of `y`.
 fn forward_at<F: Formula, E: Element>(
     level: Level,
     layout: ChannelsLayout,
@@ -223,8 +223,8 @@ fn check<F: Formula, E: Element>(layout: ChannelsLayout, x: &[E], params: &[&[E]
 }
 
 /// Computes the gradient of x unless its slice is empty, and returns the sums `[parameters, channels]` for the
-/// gradients of the parameters if `PARAMS`, else nothing. Those are a choice of the compiler's, for what computes them
-/// is most of the work of a trained activation that is frozen.
+/// gradients of the parameters if `PARAMS`, else nothing. `PARAMS` is a constant so that a trained activation whose
+/// parameters are frozen runs without the code of those sums, which are most of its work.
 fn run<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
     if pass.layout.is_planar() {
         return planes::backward::<F, E, PARAMS>(pass, grad_x);

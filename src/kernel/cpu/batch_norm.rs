@@ -7,8 +7,8 @@
 //! y = gamma (x - mean) inv_std + beta
 //! ```
 //!
-//! What belongs to a channel and is not a parameter (mean, variance, `inv_std`) is `f64`: there is little of it, and it
-//! is rounded only once, into the coefficients that a pass over the tensor applies.
+//! Values of a channel that are not parameters (mean, variance, `inv_std`) are `f64`: there are few of them, and they
+//! are rounded only once, into the coefficients that a pass over the tensor applies.
 
 mod apply;
 mod backward;
@@ -17,22 +17,22 @@ mod statistics;
 mod tiles;
 
 pub use apply::{normalize, normalize_in_place};
-pub use backward::{Gradients, backward, backward_running};
+pub use backward::{backward, backward_running};
 pub use running::update_running;
-pub use statistics::{Statistics, batch_statistics, inv_std};
+pub use statistics::batch_statistics;
 
+use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
+use crate::kernel::normalization;
 
-/// What a channel is centered and scaled with; one value a channel in each slice.
-#[derive(Clone, Copy, Debug)]
-pub struct Scaling<'a, E> {
-    /// Mean: of the batch in training, the running one in inference.
-    pub mean: &'a [f64],
-    /// `1 / sqrt(var + epsilon)`, with the variance that belongs to the mean.
-    pub inv_std: &'a [f64],
-    /// The learned scale.
-    pub gamma: &'a [E],
-}
+/// Coefficients of each channel, one value in each slice.
+pub type Scaling<'a, E> = normalization::Scaling<&'a [f64], &'a [E]>;
+
+/// Destinations of the gradients.
+pub type Gradients<'a, E> = normalization::Gradients<&'a mut [E], &'a mut [E]>;
+
+/// Mean and biased variance of each channel.
+pub type Statistics = normalization::Statistics<Vec<f64>>;
 
 impl<E> Scaling<'_, E> {
     fn check(&self, layout: ChannelsLayout) {
@@ -40,6 +40,23 @@ impl<E> Scaling<'_, E> {
         assert_eq!(self.inv_std.len(), layout.channels, "an inv_std a channel");
         assert_eq!(self.gamma.len(), layout.channels, "a gamma a channel");
     }
+}
+
+impl Statistics {
+    /// `1 / sqrt(variance + epsilon)` of each channel.
+    pub fn inv_std(&self, epsilon: f64) -> Vec<f64> {
+        inv_std(&self.variance, epsilon)
+    }
+}
+
+/// `1 / sqrt(variance + epsilon)` of each channel.
+pub fn inv_std(variance: &[f64], epsilon: f64) -> Vec<f64> {
+    variance.iter().map(|variance| 1.0 / (variance + epsilon).sqrt()).collect()
+}
+
+/// The values of `x` in `f64`.
+pub fn widened<E: Element>(x: &[E]) -> Vec<f64> {
+    x.iter().map(|value| value.wide()).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ pub struct Block<'a, E> {
 }
 
 impl<E> Block<'_, E> {
-    /// Number of columns.
     pub fn width(&self) -> usize {
         self.rows[0].len()
     }

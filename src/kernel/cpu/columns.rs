@@ -24,7 +24,7 @@ pub fn write_columns<E: Element>(columns: Columns, x: &[E], y: &mut [E]) {
     });
 }
 
-/// Writes the columns of `y` to `x` of `[rows, count]`, or adds them.
+/// Writes the columns of `y` to `x` of `[rows, count]`, or adds them to it.
 pub fn read_columns<E: Element>(columns: Columns, y: &[E], x: &mut [E], write: Write) {
     columns.check(x.len(), y.len());
     if x.is_empty() {

@@ -18,11 +18,12 @@
 //!
 //! # Method
 //!
-//! What of a kernel never meets the image is left out (`crop.rs`). A 1x1 kernel is a
+//! The part of a kernel that never meets the image is left out (`crop.rs`). A 1x1 kernel is a
 //! product over channels (`pointwise/`). A 3x3 kernel with stride one is computed by
 //! minimal filtering where that is less work (`winograd/`), or, with few channels,
-//! straight from padded planes (`direct/`). These run on the register
-//! products of `registers.rs`.
+//! straight from padded planes (`direct/`). The forward pass of any other kernel is a
+//! product over channels too, each tap being one, unless the output rows are short
+//! (`pointwise/`). These run on the register products of `registers.rs`.
 //! Everything else runs on matrix products over tiles of output pixels. The input of
 //! a tile is unfolded along the width only (see `unfold.rs`): one matrix row for each
 //! pair of channel and kernel column `(c, v)`, one column for each pixel. A step down
@@ -35,7 +36,7 @@
 //! # Guarantees
 //!
 //! Method and order of each sum follow from the sizes alone, however the work is split into
-//! tasks and whatever the registers: the results are the same bit for bit for any number of
+//! tasks and at any register width: the results are the same bit for bit for any number of
 //! threads and at every instruction set. NaN and infinities
 //! propagate; under minimal filtering either makes NaN of the whole tile that sees it,
 //! up to four pixels further. Padding takes part in the products as zeros, so an infinite or NaN
@@ -197,7 +198,7 @@ fn with_part<E: Element>(crop: Crop, weight: &[E], work: impl FnOnce(&[E])) {
 ///
 /// If a length does not fit the shape.
 pub fn backward_bias<E: Element>(shape: &ConvShape, grad_output: &[E], grad_bias: &mut [E]) {
-    /// Those of a task.
+    /// Channels of a task.
     const CHANNELS: usize = 4;
     assert_eq!(grad_output.len(), shape.output_len(), "length of gradient of the output");
     assert_eq!(grad_bias.len(), shape.out_channels, "length of grad_bias");

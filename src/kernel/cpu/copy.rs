@@ -57,7 +57,7 @@ pub fn copy_registers<V: Lane>(from: &[V::Elem], to: &mut [V::Elem]) {
 
 /// The rows of a matrix that is written in pieces.
 pub trait Rows<E> {
-    /// Row `index`.
+    /// A slice that starts with row `index`, and may reach beyond it.
     fn row(&mut self, index: usize) -> &mut [E];
 }
 

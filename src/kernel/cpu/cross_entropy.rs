@@ -21,7 +21,7 @@ pub fn cross_entropy<E: Element>(logits: &[E], classes: usize, labels: &[usize],
 /// `q_c = smoothing / classes` and at the label `1 - smoothing` more.
 ///
 /// With a smoothing of 0 it is [`cross_entropy`], to the bit. With more, a row in which any logit is minus infinity has
-/// loss infinity, for every class is asked for. Else as there. `smoothing` is from 0 to 1.
+/// loss infinity, for every class has a share. All else is as there. `smoothing` is from 0 to 1.
 pub fn cross_entropy_smoothed<E: Element>(
     logits: &[E],
     classes: usize,
@@ -70,7 +70,7 @@ struct Rows<'a, E> {
     classes: usize,
     labels: &'a [usize],
     smoothing: f64,
-    /// `1 / n`.
+    /// `1 / n` for a batch of `n` samples.
     scale: f64,
     grad_logits: &'a mut [E],
     losses: &'a mut [f64],
@@ -96,7 +96,8 @@ impl<E: Element> Kernel for Rows<'_, E> {
     }
 }
 
-/// How far below the maximum the logits are: the label's, and by the share `smoothing` all of them in the mean.
+/// The distance of the label's logit below the maximum, with the share `smoothing` of it replaced by the mean distance
+/// of all logits.
 #[inline(always)]
 fn below<E: Element>(logits: &[E], max: E, label: usize, smoothing: f64) -> f64 {
     let own = max.wide() - logits[label].wide();

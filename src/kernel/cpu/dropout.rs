@@ -9,6 +9,7 @@
 use super::simd::{Kernel, Level, Simd};
 use super::tasks::{self, TASK};
 use crate::kernel::Element;
+use crate::kernel::write::Write;
 
 /// Counters side by side: a block is their four words each, first all the first words, then all the second ones. That
 /// order needs no shuffle between registers.
@@ -19,15 +20,13 @@ const BLOCK: usize = 4 * LANES;
 
 const _: () = assert!(TASK.is_multiple_of(BLOCK));
 
-/// `y = x keep / (1 - p)`, overwriting `y`; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for
+/// `y = x keep / (1 - p)`, replacing or adding; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for
 /// each index and key. The probability is exact to 2^-32. A NaN stays where it is dropped, as by the formula.
-pub fn apply<E: Element>(key: u64, p: f64, x: &[E], y: &mut [E]) {
-    run::<E, false>(Level::current(), key, p, x, y);
-}
-
-/// `grad_x += grad_output keep / (1 - p)`, with the mask of [`apply`].
-pub fn apply_accumulate<E: Element>(key: u64, p: f64, grad_output: &[E], grad_x: &mut [E]) {
-    run::<E, true>(Level::current(), key, p, grad_output, grad_x);
+pub fn apply<E: Element>(key: u64, p: f64, x: &[E], y: &mut [E], write: Write) {
+    match write {
+        Write::Replace => run::<E, false>(Level::current(), key, p, x, y),
+        Write::Add => run::<E, true>(Level::current(), key, p, x, y),
+    }
 }
 
 fn run<E: Element, const ADD: bool>(level: Level, key: u64, p: f64, x: &[E], y: &mut [E]) {
@@ -49,7 +48,7 @@ struct Dropout<'a, E, const ADD: bool> {
     key: u64,
     drop_below: u32,
     scale: E,
-    /// The first block.
+    /// Index of the first block in the tensor.
     block: u64,
     x: &'a [E],
     y: &'a mut [E],

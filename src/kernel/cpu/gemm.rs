@@ -17,7 +17,7 @@ const DEPTH: usize = 256;
 /// Lanes that are packed at once.
 const LANES: usize = 256;
 
-/// Where the elements of a matrix lie in a slice: element `(i, j)` is at index
+/// Positions of the elements of a matrix in a slice: element `(i, j)` is at index
 /// `offset + i * row_stride + j * col_stride`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatrixLayout {
@@ -62,7 +62,7 @@ impl MatrixLayout {
         self.offset.checked_add(down)?.checked_add(right)?.checked_add(1)
     }
 
-    /// Whether no two of the `rows x cols` elements share an index.
+    /// Returns whether no two of the `rows x cols` elements share an index.
     fn is_injective(&self, rows: usize, cols: usize) -> bool {
         let nests = |inner: usize, count: usize, outer: usize| {
             inner > 0 && count.checked_mul(inner).is_some_and(|span| span <= outer)

@@ -6,7 +6,8 @@ use super::optimizer::{self, Adam, Sgd};
 use super::tasks::TASK;
 use super::testing::{bits, random, same_everywhere, without_fma};
 use super::{
-    activation, add, batch_norm, columns, conv2d, cross_entropy, dropout, linear, multiply, pool2d, subsample, upsample,
+    activation, batch_norm, columns, conv2d, cross_entropy, dropout, elementwise, linear, multiply, pool2d, subsample,
+    upsample,
 };
 use crate::activation::*;
 use crate::kernel::layout::ChannelsLayout;
@@ -29,7 +30,7 @@ fn near(start: f64, spread: f64) -> f64 {
     if start == 0.0 { spread / 4.0 } else { start * (1.0 + spread / 4.0) }
 }
 
-/// What `run` gives for inputs and parameters of planes and of rows.
+/// The results of `run` for inputs and parameters of planes and of rows.
 fn planes_and_rows<A: Activation, E: Element>(run: impl Fn(ChannelsLayout, &[E], &[&[E]]) -> Vec<u64>) -> Vec<u64> {
     let mut all = Vec::new();
     for (outer, channels, inner) in [(3, 2, 1100), (5, 7, 3)] {
@@ -146,10 +147,10 @@ fn linear<E: Element>() -> Vec<u64> {
         let (bias, grad_output) = (random::<E>(3, o), random::<E>(4, n * o));
         let (mut y, mut grad_x) = (vec![E::zero(); n * o], vec![E::zero(); n * i]);
         let (mut grad_weight, mut grad_bias) = (weight.clone(), bias.clone());
-        linear::forward(n, i, o, &x, &weight, Some(&bias), &mut y);
-        linear::backward_input(n, i, o, &weight, &grad_output, &mut grad_x, Write::Replace);
-        linear::backward_weight(n, i, o, &x, &grad_output, &mut grad_weight);
-        linear::backward_bias(n, o, &grad_output, &mut grad_bias);
+        linear::forward([n, i, o], &x, &weight, Some(&bias), &mut y);
+        linear::backward_input([n, i, o], &weight, &grad_output, &mut grad_x, Write::Replace);
+        linear::backward_weight([n, i, o], &x, &grad_output, &mut grad_weight);
+        linear::backward_bias([n, i, o], &grad_output, &mut grad_bias);
         all.extend([bits(&y), bits(&grad_x), bits(&grad_weight), bits(&grad_bias)].concat());
     }
     all
@@ -160,7 +161,7 @@ fn linear_added<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();
     for (n, i, o) in [(3, 50, 600), (37, 130, 65)] {
         let mut grad_x = random::<E>(1, n * i);
-        linear::backward_input(n, i, o, &random::<E>(2, o * i), &random(3, n * o), &mut grad_x, Write::Add);
+        linear::backward_input([n, i, o], &random::<E>(2, o * i), &random(3, n * o), &mut grad_x, Write::Add);
         all.extend(bits(&grad_x));
     }
     all
@@ -192,8 +193,8 @@ fn batch_norm<E: Element>() -> Vec<u64> {
     all
 }
 
-/// Where the output replaces the input and `grad_x` takes the place of `grad_output`, where the gradient is added, and
-/// where it is left out.
+/// The other destinations: an output that replaces the input, and a `grad_x` that replaces `grad_output`, is added, or
+/// is left out.
 fn batch_norm_elsewhere<E: Element>() -> Vec<u64> {
     let mut all = Vec::new();
     for (outer, channels, inner) in [(5, 3, 1500), (40, 5, 49), (30, 70, 1)] {
@@ -229,9 +230,9 @@ fn pools<E: Element>() -> Vec<u64> {
     for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (3, 1, 1)] {
         let shape = PoolShape { batch: 2, channels: 3, in_height: 21, in_width: 34, kernel, stride, padding };
         let (x, grad_output) = (random::<E>(1, shape.input_len()), random::<E>(2, shape.output_len()));
-        let (mut y, mut argmax) = (vec![E::zero(); grad_output.len()], vec![0; grad_output.len()]);
+        let mut y = vec![E::zero(); grad_output.len()];
         let mut grad_x = vec![E::zero(); x.len()];
-        pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, Some(&mut argmax));
+        let argmax = pool2d::max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, true).unwrap();
         pool2d::max_pool_backward(shape, &argmax, &grad_output, &mut grad_x, Write::Replace);
         all.extend([bits(&y), bits(&grad_x)].concat());
         for count_include_pad in [false, true] {
@@ -298,11 +299,11 @@ fn optimizers<E: Element>(len: usize) -> Vec<u64> {
 fn elementwise<E: Element>() -> Vec<u64> {
     let (a, b) = (random::<E>(1, 1000), random::<E>(2, 1000));
     let mut y = vec![E::zero(); a.len()];
-    add::add(&a, &b, &mut y);
-    add::add_assign(&mut y, &b);
-    dropout::apply_accumulate(5, 0.3, &a, &mut y);
+    elementwise::add(&a, &b, &mut y);
+    elementwise::add_assign(&mut y, &b);
+    dropout::apply(5, 0.3, &a, &mut y, Write::Add);
     let mut all = bits(&y);
-    dropout::apply(77, 0.25, &a, &mut y);
+    dropout::apply(77, 0.25, &a, &mut y, Write::Replace);
     all.extend(bits(&y));
     let shape = Subsample { batch: 2, in_channels: 2, out_channels: 4, height: 25, width: 10, stride: 2 };
     let mut y = vec![E::zero(); shape.output_len()];

@@ -27,7 +27,7 @@ const COLUMNS: usize = 128;
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn forward<E: Element>(n: usize, i: usize, o: usize, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+pub fn forward<E: Element>([n, i, o]: [usize; 3], x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     assert_eq!(x.len(), n * i, "length of x");
     assert_eq!(weight.len(), o * i, "length of weight");
     assert_eq!(y.len(), n * o, "length of y");
@@ -48,10 +48,7 @@ pub fn forward<E: Element>(n: usize, i: usize, o: usize, x: &[E], weight: &[E], 
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_input<E: Element>(
-    n: usize,
-    i: usize,
-    o: usize,
+pub fn backward_input<E: Element>([n, i, o]: [usize; 3],
     weight: &[E],
     grad_output: &[E],
     grad_x: &mut [E],
@@ -71,7 +68,7 @@ pub fn backward_input<E: Element>(
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_weight<E: Element>(n: usize, i: usize, o: usize, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
+pub fn backward_weight<E: Element>([n, i, o]: [usize; 3], x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     assert_eq!(x.len(), n * i, "length of x");
     assert_eq!(grad_output.len(), n * o, "length of gradient of the output");
     assert_eq!(grad_weight.len(), o * i, "length of grad_weight");
@@ -86,7 +83,7 @@ pub fn backward_weight<E: Element>(n: usize, i: usize, o: usize, x: &[E], grad_o
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_bias<E: Element>(n: usize, o: usize, grad_output: &[E], grad_bias: &mut [E]) {
+pub fn backward_bias<E: Element>([n, _, o]: [usize; 3], grad_output: &[E], grad_bias: &mut [E]) {
     const STRIP: usize = 16;
     /// Strips of a task.
     const STRIPS: usize = 8;

@@ -6,10 +6,10 @@ use super::tasks::{self, TASK};
 use crate::kernel::Element;
 use crate::kernel::write::Write;
 
-/// `y[i, p] = x[i, p] gate[i]`, or adds it, with `x` and `y` of `[gate.len(), pixels]`. With one pixel the product of
-/// two tensors, element by element.
+/// `y[i, p] = x[i, p] gate[i]`, or adds the products to `y`, with `x` and `y` of `[gate.len(), pixels]`. With one pixel
+/// this is the product of two tensors, element by element.
 ///
-/// With the gradient of the output in the place of `x` this is the gradient of `x`.
+/// Given the gradient of the output instead of `x`, this computes the gradient of `x`.
 pub fn multiply<E: Element>(pixels: usize, x: &[E], gate: &[E], y: &mut [E], write: Write) {
     multiply_at(Level::current(), pixels, x, gate, y, write);
 }
@@ -24,8 +24,8 @@ pub(crate) fn multiply_at<E: Element>(level: Level, pixels: usize, x: &[E], gate
     tasks::for_each(level, parts.map(|((y, x), gate)| Multiply { pixels, x, gate, y, write }));
 }
 
-/// The gradient of the gate: `grad_gate[i] = sum_p x[i, p] grad_output[i, p]`, or adds it. Sums are in the order of
-/// `sums`, which the number of pixels alone fixes.
+/// The gradient of the gate: `grad_gate[i] = sum_p x[i, p] grad_output[i, p]`, or adds the sums to `grad_gate`. They
+/// are computed in the order of `sums`, which the number of pixels alone fixes.
 pub fn multiply_backward_gate<E: Element>(
     pixels: usize,
     x: &[E],

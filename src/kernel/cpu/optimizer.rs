@@ -10,11 +10,11 @@ use crate::kernel::Element;
 /// Stochastic gradient descent, as `torch.optim.SGD` with dampening 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// Step size.
+    /// Step size, the factor of each update.
     pub learning_rate: f64,
     /// Weight of the past velocity; 0 switches it off.
     pub momentum: f64,
-    /// Looks one step of the velocity ahead.
+    /// True for Nesterov momentum, which looks one step of the velocity ahead.
     pub nesterov: bool,
     /// L2 penalty: `weight_decay * param` is added to the gradient.
     pub weight_decay: f64,
@@ -104,7 +104,7 @@ impl<E: Element> Kernel for MomentumStep<'_, E> {
 /// 2019), as `torch.optim.AdamW`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Step size.
+    /// Step size, before the bias correction.
     pub learning_rate: f64,
     /// Decay of the first moment.
     pub beta1: f64,
@@ -114,7 +114,7 @@ pub struct Adam {
     pub epsilon: f64,
     /// L2 penalty, or, decoupled, the rate of decay in units of the learning rate.
     pub weight_decay: f64,
-    /// Whether weights decay by themselves rather than through the gradient.
+    /// True if weights decay by themselves rather than through the gradient.
     pub decoupled: bool,
 }
 

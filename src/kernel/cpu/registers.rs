@@ -50,7 +50,7 @@ pub const fn rows_at_once<V: Lane>() -> usize {
     if V::WIDTH * size_of::<V::Elem>() >= 64 { 12 } else { 6 }
 }
 
-/// How many of the rows that are left are computed next.
+/// Number of rows to compute next, of the `left` that remain.
 pub const fn next_rows<V: Lane>(left: usize) -> usize {
     match (rows_at_once::<V>(), left) {
         // As many would go into two pieces, and these are of one size.
@@ -177,11 +177,11 @@ fn some_rows<V: Lane, const ROWS: usize>(
 /// One of several stretches of the depth of [`columns_by_band`].
 #[derive(Clone, Copy, Debug)]
 pub struct Stretch<'a, E> {
-    /// `[depth, b_stride]`.
+    /// Rows of `b`, `[depth, b_stride]`.
     pub b: &'a [E],
-    /// `[depth, band]`.
+    /// The packed band, `[depth, band]`.
     pub a: &'a [E],
-    /// Length.
+    /// Number of terms of the sums.
     pub depth: usize,
 }
 

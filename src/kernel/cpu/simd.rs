@@ -2,8 +2,8 @@
 //!
 //! A kernel body is written once against [`Lane`] (or as plain loops) in [`Kernel::run`] and compiled for each
 //! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2` or `avx512` asks for another
-//! one, for measuring and testing: results are the same bits at every level. What cannot be had is an error of
-//! [`Level::requested`], which programs ask, and otherwise as if nothing was asked for.
+//! one, for measuring and testing: results are the same bits at every level. A level that is unknown or missing is an
+//! error of [`Level::requested`], which programs call; kernels then run as if none was asked for.
 //!
 //! Closures do not inherit the instruction set of the function that they are written in, so parallel kernels split the
 //! work first and call [`dispatch`] within each task.
@@ -31,9 +31,9 @@ use crate::kernel::element::{Element, Sealed};
 
 /// One instruction set: the registers that hold `f32` and `f64` elements.
 pub trait Simd: Sealed + Copy + Debug + Send + Sync + 'static {
-    /// Register of `f32`.
+    /// Register of `f32` elements.
     type F32: Lane<Elem = f32>;
-    /// Register of `f64`.
+    /// Register of `f64` elements.
     type F64: Lane<Elem = f64>;
 
     /// Asks for elements that will be read soon to be brought into the second cache level, while others are worked on.
@@ -71,7 +71,7 @@ impl<const FMA: bool> Simd for Portable<FMA> {
 
 /// A kernel body, compiled once for each [`Level`].
 pub trait Kernel {
-    /// What the kernel returns.
+    /// Type of the kernel's result.
     type Output;
     /// The body. Implementations carry `#[inline(always)]`: only what is inlined is compiled for the level.
     fn run<S: Simd>(self) -> Self::Output;

@@ -1,9 +1,9 @@
 //! Sums over contiguous elements, in a fixed order.
 //!
 //! A block of elements is added up in the element type, in partial sums side by side; blocks are added up in `f64`. So
-//! the rounding error does not grow with the length, and the sums cost one pass at the speed of memory. There are as
-//! many partial sums whatever the registers: element `i` of a block is added to sum `i` modulo their number, and the
-//! upper half of them to the lower half until one is left.
+//! the rounding error does not grow with the length, and the sums cost one pass at the speed of memory. The number of
+//! partial sums is the same at any register width: element `i` of a block is added to sum `i` modulo their number, and
+//! the upper half of them to the lower half until one is left.
 
 use super::simd::{Lane, MAX_WIDTH, Real, Simd, widest};
 use crate::kernel::Element;

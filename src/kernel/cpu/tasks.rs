@@ -1,4 +1,4 @@
-//! How a kernel's work is cut into tasks and run.
+//! Division of a kernel's work into tasks, and the loops that run them.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -47,11 +47,11 @@ fn run(count: usize, task: &(dyn Fn(usize) + Sync)) {
 /// Part of a tensor made of lines of equal length: several whole lines, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Where it lies in the tensor.
+    /// Range of its elements in the tensor.
     pub elements: Range<usize>,
     /// The line that it starts in.
     pub line: usize,
-    /// Where in that line it starts; zero for whole lines.
+    /// Index of its first element in that line; zero for whole lines.
     pub offset: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of several kernels share.
+//! Helpers that the tests of several kernels share.
 
 use std::cell::Cell;
 
@@ -15,7 +15,7 @@ pub fn forced_level() -> Option<Level> {
     FORCED.get()
 }
 
-/// Whether the portable kernels of this thread are those of a processor without FMA.
+/// Returns whether the portable kernels of this thread are those of a processor without FMA.
 #[cfg(target_arch = "x86_64")]
 pub fn forgoes_fma() -> bool {
     FORGOES_FMA.get()
@@ -35,7 +35,7 @@ pub fn random<E: Element>(seed: u64, n: usize) -> Vec<E> {
         .collect()
 }
 
-/// Widens a slice.
+/// The elements of a slice as `f64`, exactly.
 pub fn wide<E: Element>(x: &[E]) -> Vec<f64> {
     x.iter().map(|x| x.wide()).collect()
 }
@@ -55,7 +55,7 @@ pub fn without_fma<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     pool.build().unwrap().install(f)
 }
 
-/// What `run` returns, after comparing it at every level of this machine and with one thread, two and eight.
+/// The result of `run`, after comparing it at every level of this machine and with one thread, two and eight.
 #[track_caller]
 pub fn same_everywhere<T: PartialEq + Send>(what: impl std::fmt::Debug, run: impl Fn() -> T + Sync) -> T {
     let first = with_level(Level::Portable, 1, &run);
@@ -101,7 +101,6 @@ pub fn differences(x: &[f64], mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
         .collect()
 }
 
-/// The inner product.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
@@ -116,7 +115,7 @@ pub fn values(len: usize, seed: u64) -> Vec<f64> {
     random::<f32>(seed, len).into_iter().map(f64::from).collect()
 }
 
-/// Rounds to `E`.
+/// The values, each rounded to `E`.
 pub fn narrow<E: Element>(values: &[f64]) -> Vec<E> {
     values.iter().map(|&value| E::of(value)).collect()
 }

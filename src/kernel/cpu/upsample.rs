@@ -10,7 +10,7 @@ fn step(shape: Upsample) -> usize {
     (TASK / shape.rows().1).max(1)
 }
 
-/// `y[n, c, i, j] = x[n, c, i / factor, j / factor]`, rounded down.
+/// `y[n, c, i, j] = x[n, c, i / factor, j / factor]`, with indices rounded down.
 pub fn forward<E: Element>(shape: Upsample, x: &[E], y: &mut [E]) {
     assert!(x.len() == shape.input_len() && y.len() == shape.output_len());
     if y.is_empty() {

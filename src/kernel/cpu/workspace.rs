@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use crate::kernel::element::Element;
 use crate::kernel::memory::back_by_large_pages;
 
-/// A buffer that only grows. Its contents are whatever the last user left.
+/// A buffer that only grows. Its contents are what its last user left.
 #[derive(Debug, Default)]
 pub struct Buffer<E>(Vec<E>);
 
@@ -14,7 +14,7 @@ impl<E: Element> Buffer<E> {
     /// `len` elements with unspecified contents: write before you read.
     pub fn take(&mut self, len: usize) -> &mut [E] {
         if self.0.len() < len {
-            // Not what was there before, which nobody reads: it would be copied.
+            // A new vector: growing the old one would copy its contents, which are not read again.
             self.0 = Vec::with_capacity(len);
             back_by_large_pages(self.0.spare_capacity_mut());
             self.0.resize(len, E::zero());
@@ -26,7 +26,7 @@ impl<E: Element> Buffer<E> {
 /// The buffers of one task.
 #[derive(Debug, Default)]
 pub struct Workspace<E> {
-    /// The unfolded input.
+    /// The input, unfolded into patches.
     pub patches: Buffer<E>,
     /// A product before it is scattered.
     pub product: Buffer<E>,

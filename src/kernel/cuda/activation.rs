@@ -71,13 +71,13 @@ pub fn formulas() -> &'static [&'static str] {
     ]
 }
 
-/// What the names of a formula's kernels begin with, and its number of parameters.
+/// Prefix of the names of a formula's kernels, and its number of parameters.
 fn kernels(formula: &str) -> (&'static str, usize) {
     match formula {
         "relu" => ("relu", 0),
         "elu" => ("elu", 1),
         "sine_relu" => ("sine_relu", 1),
-        // Of the trained ones the formulas are the same.
+        // A trained activation has the formula of the fixed one.
         "swish" | "swish_beta" => ("swish", 1),
         "leaky_relu" | "prelu" => ("leaky_relu", 1),
         "vlu" | "pvlu" => ("vlu", 2),
@@ -111,7 +111,7 @@ pub fn forward<E: CudaElement>(
     unsafe { gpu.launch::<E, _>(&MODULE, &kernel, blocks_over::<E>(layout.len()), arguments) }
 }
 
-/// As [`forward`], from and to the same place.
+/// As [`forward`], with the result written over `x`.
 pub fn forward_in_place<E: CudaElement>(
     gpu: &Gpu,
     formula: &'static str,
@@ -178,7 +178,8 @@ pub fn backward<E: CudaElement>(
     Ok(())
 }
 
-/// Where the gradient of the output lies, and where the gradient of the input goes: a null pointer if it is not wanted.
+/// The gradient of the output, and the address and mode for writing the gradient of the input: a null pointer if it is
+/// not wanted.
 pub(super) fn destination<'a, E: CudaElement>(
     grad_output: View<'a, E>,
     grad_x: &'a InputGradient<ViewMut<'_, E>>,

@@ -1,5 +1,7 @@
-//! Batch normalization: the formulas are in [`cpu::batch_norm`](crate::kernel::cpu::batch_norm). What belongs to a
-//! channel and is not a parameter is `f64`, and stays on the device.
+//! Batch normalization: the formulas are in [`cpu::batch_norm`](crate::kernel::cpu::batch_norm). Values of a channel
+//! that are not parameters are `f64`, and stay on the device.
+
+use std::sync::Arc;
 
 use cudarc::driver::{CudaSlice, DeviceRepr};
 use dfdx::tensor::CudaError;
@@ -10,7 +12,7 @@ use super::reduce::{Reduction, finishing_blocks};
 use super::walk::{Sizes, mode};
 use super::{CudaElement, Gpu, View, ViewMut};
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::write::InputGradient;
+use crate::kernel::normalization;
 
 const MODULE: Module = module!(
     "batch_norm",
@@ -27,16 +29,14 @@ const MODULE: Module = module!(
     also ["batch_norm_merge", "batch_norm_inv_std"]
 );
 
-/// What a channel is centered and scaled with.
-#[derive(Clone, Copy, Debug)]
-pub struct Scaling<'a, E> {
-    /// Mean: of the batch in training, the running one in inference.
-    pub mean: &'a CudaSlice<f64>,
-    /// `1 / sqrt(var + epsilon)`, with the variance that belongs to the mean.
-    pub inv_std: &'a CudaSlice<f64>,
-    /// The learned scale.
-    pub gamma: View<'a, E>,
-}
+/// Coefficients of each channel, one value in each slice.
+pub type Scaling<'a, E> = normalization::Scaling<&'a CudaSlice<f64>, View<'a, E>>;
+
+/// Destinations of the gradients.
+pub type Gradients<'a, E> = normalization::Gradients<ViewMut<'a, E>, ViewMut<'a, E>>;
+
+/// Mean and biased variance of each channel.
+pub type Statistics = normalization::Statistics<Arc<CudaSlice<f64>>>;
 
 impl<E: CudaElement> Scaling<'_, E> {
     fn check(&self, layout: ChannelsLayout) {
@@ -44,17 +44,6 @@ impl<E: CudaElement> Scaling<'_, E> {
         assert!(View::of(self.inv_std).len() >= layout.channels, "an inv_std a channel");
         assert_eq!(self.gamma.len(), layout.channels, "a gamma a channel");
     }
-}
-
-/// Where the gradients go; what is `None` is not wanted and not computed. Those of parameters are added.
-#[derive(Debug)]
-pub struct Gradients<'a, E> {
-    /// Of the input, `[outer, channels, inner]`.
-    pub x: InputGradient<ViewMut<'a, E>>,
-    /// Of the scale, one a channel.
-    pub gamma: Option<ViewMut<'a, E>>,
-    /// Of the shift, one a channel.
-    pub beta: Option<ViewMut<'a, E>>,
 }
 
 /// The twin of `Targets` in `batch_norm.cu`: addresses, null for what is not wanted.
@@ -72,15 +61,16 @@ unsafe impl DeviceRepr for Targets {}
 /// Mean and biased variance of each channel of `x`.
 ///
 /// A channel without elements has mean 0 and variance 0; a NaN or an infinity makes its channel's NaN.
-pub fn statistics<E: CudaElement>(
+pub fn batch_statistics<E: CudaElement>(
     gpu: &Gpu,
     layout: ChannelsLayout,
     x: View<'_, E>,
-) -> Result<(CudaSlice<f64>, CudaSlice<f64>), CudaError> {
+) -> Result<Statistics, CudaError> {
     assert_eq!(x.len(), layout.len());
     let channels = layout.channels.max(1);
     if layout.is_empty() {
-        return Ok((gpu.device.alloc_zeros(channels)?, gpu.device.alloc_zeros(channels)?));
+        let zeros = || gpu.device.alloc_zeros(channels).map(Arc::new);
+        return Ok(Statistics { mean: zeros()?, variance: zeros()? });
     }
     let (mut mean, mut variance) = (gpu.unfilled(channels)?, gpu.unfilled(channels)?);
     let reduction = Reduction::of(layout);
@@ -91,28 +81,28 @@ pub fn statistics<E: CudaElement>(
     let arguments = (reduction, &partials, &mut mean, &mut variance);
     // SAFETY: those partial results, and a value a channel.
     unsafe { gpu.launch_named(&MODULE, "batch_norm_merge", finishing_blocks(layout), arguments) }?;
-    Ok((mean, variance))
+    Ok(Statistics { mean: Arc::new(mean), variance: Arc::new(variance) })
 }
 
 /// The values of `x` in `f64`.
-pub fn widen<E: CudaElement>(gpu: &Gpu, x: View<'_, E>) -> Result<CudaSlice<f64>, CudaError> {
+pub fn widened<E: CudaElement>(gpu: &Gpu, x: View<'_, E>) -> Result<Arc<CudaSlice<f64>>, CudaError> {
     let mut wide = gpu.unfilled(x.len())?;
     if !x.is_empty() {
         let arguments = (x.pointer(), &mut wide, x.len());
         // SAFETY: both have that many elements.
         unsafe { gpu.launch::<E, _>(&MODULE, "batch_norm_widen", blocks(x.len()), arguments) }?;
     }
-    Ok(wide)
+    Ok(Arc::new(wide))
 }
 
 /// `1 / sqrt(variance + epsilon)` of each channel.
-pub fn inv_std(gpu: &Gpu, variance: &CudaSlice<f64>, epsilon: f64) -> Result<CudaSlice<f64>, CudaError> {
+pub fn inv_std(gpu: &Gpu, variance: &CudaSlice<f64>, epsilon: f64) -> Result<Arc<CudaSlice<f64>>, CudaError> {
     let len = View::of(variance).len();
     let mut inv_std = gpu.unfilled(len)?;
     let arguments = (variance, epsilon, &mut inv_std, len);
     // SAFETY: both have that many elements.
     unsafe { gpu.launch_named(&MODULE, "batch_norm_inv_std", blocks(len), arguments) }?;
-    Ok(inv_std)
+    Ok(Arc::new(inv_std))
 }
 
 /// `y = gamma (x - mean) inv_std + beta`.
@@ -128,7 +118,7 @@ pub fn normalize<E: CudaElement>(
     normalize_from(gpu, layout, x.pointer(), scaling, beta, y)
 }
 
-/// As [`normalize`], from and to the same place.
+/// As [`normalize`], with the result written over its input.
 pub fn normalize_in_place<E: CudaElement>(
     gpu: &Gpu,
     layout: ChannelsLayout,
@@ -139,7 +129,7 @@ pub fn normalize_in_place<E: CudaElement>(
     normalize_from(gpu, layout, x.pointer(), scaling, beta, x)
 }
 
-/// From the address of a tensor as long as `y`.
+/// Normalizes into `y`, from the address of a tensor as long as `y`.
 fn normalize_from<E: CudaElement>(
     gpu: &Gpu,
     layout: ChannelsLayout,

@@ -21,7 +21,7 @@ pub fn write_columns<E: CudaElement>(
     Ok(())
 }
 
-/// Writes the columns of `y` to `x` of `[rows, count]`, or adds them.
+/// Writes the columns of `y` to `x` of `[rows, count]`, or adds them to it.
 pub fn read_columns<E: CudaElement>(
     gpu: &Gpu,
     columns: Columns,

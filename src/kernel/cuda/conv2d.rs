@@ -209,7 +209,7 @@ pub fn backward_bias<E: CudaElement>(
     sums::add_channel_sums(gpu, output_layout(shape, shape.batch), grad_output, grad_bias)
 }
 
-/// Whether each image is a matrix as it lies in memory, and large enough for a product of its own.
+/// Returns whether each image is a matrix as it lies in memory, and large enough for a product of its own.
 fn is_direct(shape: &ConvShape) -> bool {
     shape.is_pointwise() && (shape.batch == 1 || shape.out_pixels() >= LARGE)
 }

@@ -16,7 +16,7 @@ const MODULE: Module = module!("cross_entropy", ["cross_entropy_rows"], also["cr
 ///
 /// # Panics
 /// If a label is not below `classes`.
-pub fn cross_entropy<E: CudaElement>(
+pub fn cross_entropy_smoothed<E: CudaElement>(
     gpu: &Gpu,
     logits: View<'_, E>,
     classes: usize,

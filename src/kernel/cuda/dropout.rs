@@ -9,23 +9,9 @@ use crate::kernel::write::Write;
 
 const MODULE: Module = module!("dropout", ["dropout_apply"]);
 
-/// `y = x keep / (1 - p)`; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for each index and key.
-pub fn apply<E: CudaElement>(gpu: &Gpu, key: u64, p: f64, x: View<'_, E>, y: ViewMut<'_, E>) -> Result<(), CudaError> {
-    run(gpu, key, p, x, y, Write::Replace)
-}
-
-/// `grad_x += grad_output keep / (1 - p)`, with the mask of [`apply`].
-pub fn apply_accumulate<E: CudaElement>(
-    gpu: &Gpu,
-    key: u64,
-    p: f64,
-    grad_output: View<'_, E>,
-    grad_x: ViewMut<'_, E>,
-) -> Result<(), CudaError> {
-    run(gpu, key, p, grad_output, grad_x, Write::Add)
-}
-
-fn run<E: CudaElement>(
+/// `y = x keep / (1 - p)`, replacing or adding; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for
+/// each index and key.
+pub fn apply<E: CudaElement>(
     gpu: &Gpu,
     key: u64,
     p: f64,

@@ -11,16 +11,15 @@ use dfdx::shapes::Dtype;
 
 use crate::kernel::Element;
 
-/// `f32` or `f64`.
+/// An element type of the CUDA kernels: `f32` or `f64`.
 pub trait CudaElement: Element + Dtype + DeviceRepr + ValidAsZeroBits + CudaTypeName + Unpin {
-    /// What the names of the kernels in this type end with.
+    /// Suffix of the names of the kernels in this type.
     const SUFFIX: &'static str;
 
     /// cuBLAS' product of matrices in this type.
     ///
     /// # Safety
-    /// The matrices lie in the memory of the device that the handle is of, which nobody else uses meanwhile but on its
-    /// stream.
+    /// The matrices lie in the memory of the device that the handle is of, which is used meanwhile on its stream only.
     #[doc(hidden)]
     unsafe fn gemm(blas: &CudaBlas, call: &Gemm<Self>) -> Result<(), CublasError>;
 }
@@ -28,11 +27,11 @@ pub trait CudaElement: Element + Dtype + DeviceRepr + ValidAsZeroBits + CudaType
 /// `c = op(a) op(b) + beta c`, in column-major order: what `cublasSgemm` and `cublasDgemm` take.
 #[derive(Clone, Copy, Debug)]
 pub struct Gemm<E> {
-    /// For a and b.
+    /// Operations on a and b.
     pub(super) operations: [cublasOperation_t; 2],
     /// Rows and columns of c, and the depth.
     pub(super) sizes: [c_int; 3],
-    /// Of a, b and c.
+    /// Addresses of a, b and c.
     pub(super) pointers: [CUdeviceptr; 3],
     /// Distances between the columns of a, b and c.
     pub(super) strides: [c_int; 3],

@@ -9,7 +9,7 @@ use crate::kernel::layout::ChannelsLayout;
 
 const MODULE: Module = module!("elementwise", ["elementwise_add", "elementwise_scale", "elementwise_add_bias"]);
 
-/// `y = a + b`.
+/// Writes the elementwise sum: `y = a + b`.
 pub fn add<E: CudaElement>(gpu: &Gpu, a: View<'_, E>, b: View<'_, E>, y: ViewMut<'_, E>) -> Result<(), CudaError> {
     assert!(a.len() == y.len() && b.len() == y.len());
     if y.is_empty() {
@@ -20,7 +20,7 @@ pub fn add<E: CudaElement>(gpu: &Gpu, a: View<'_, E>, b: View<'_, E>, y: ViewMut
     unsafe { gpu.launch::<E, _>(&MODULE, "elementwise_add", blocks_over::<E>(y.len()), arguments) }
 }
 
-/// `y += x`.
+/// Adds `x` to `y` elementwise: `y += x`.
 pub fn add_assign<E: CudaElement>(gpu: &Gpu, y: ViewMut<'_, E>, x: View<'_, E>) -> Result<(), CudaError> {
     assert_eq!(y.len(), x.len());
     if y.is_empty() {
@@ -31,7 +31,7 @@ pub fn add_assign<E: CudaElement>(gpu: &Gpu, y: ViewMut<'_, E>, x: View<'_, E>) 
     unsafe { gpu.launch::<E, _>(&MODULE, "elementwise_add", blocks_over::<E>(y.len()), arguments) }
 }
 
-/// `y = x`.
+/// Copies the elements of `x` to `y`.
 pub fn copy<E: CudaElement>(gpu: &Gpu, x: View<'_, E>, mut y: ViewMut<'_, E>) -> Result<(), CudaError> {
     assert_eq!(y.len(), x.len());
     if !y.is_empty() {
@@ -40,12 +40,12 @@ pub fn copy<E: CudaElement>(gpu: &Gpu, x: View<'_, E>, mut y: ViewMut<'_, E>) ->
     Ok(())
 }
 
-/// `x *= factor`.
-pub fn scale<E: CudaElement>(gpu: &Gpu, x: ViewMut<'_, E>, factor: f64) -> Result<(), CudaError> {
+/// Multiplies every element in place: `x *= factor`.
+pub fn scale<E: CudaElement>(gpu: &Gpu, x: ViewMut<'_, E>, factor: E) -> Result<(), CudaError> {
     if x.is_empty() {
         return Ok(());
     }
-    let arguments = (x.pointer(), E::of(factor), x.len());
+    let arguments = (x.pointer(), factor, x.len());
     // SAFETY: the length is that of x.
     unsafe { gpu.launch::<E, _>(&MODULE, "elementwise_scale", blocks_over::<E>(x.len()), arguments) }
 }

@@ -1,4 +1,4 @@
-//! What a launch needs: the device, its kernels, and cuBLAS.
+//! The device, its kernels and cuBLAS, which launches need.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -83,19 +83,19 @@ impl Gpu {
         Ok(values)
     }
 
-    /// Bytes, zero, and at least one: the driver allocates nothing less.
+    /// `len` bytes of zero, but at least one: the driver cannot allocate fewer.
     pub fn bytes(&self, len: usize) -> Result<CudaSlice<u8>, CudaError> {
         Ok(self.device.alloc_zeros(len.max(1))?)
     }
 
-    /// Elements that hold anything, and at least one. For kernels that write all that is read.
+    /// Memory of `len` elements, but at least one, with unspecified contents: for kernels that write all that is read.
     pub(super) fn unfilled<T: DeviceRepr>(&self, len: usize) -> Result<CudaSlice<T>, CudaError> {
         // SAFETY: memory of the device, which nothing on the host reads before a kernel or a copy wrote it; every bit
         // pattern is a value of the numbers that it holds.
         Ok(unsafe { self.device.alloc(len.max(1)) }?)
     }
 
-    /// Zeros.
+    /// Fills a view with zeros.
     pub(super) fn zero<E: CudaElement>(&self, mut x: ViewMut<'_, E>) -> Result<(), CudaError> {
         if !x.is_empty() {
             self.device.memset_zeros(&mut x)?;
@@ -107,7 +107,7 @@ impl Gpu {
     ///
     /// # Safety
     /// The arguments are of the types of the kernel's parameters, and every element that it reads or writes for them
-    /// lies in the memory that a pointer among them points to, which nobody else uses meanwhile but on the same stream.
+    /// lies in the memory that a pointer among them points to, which is used meanwhile on the same stream only.
     pub(super) unsafe fn launch<E: CudaElement, P>(
         &self,
         module: &Module,

@@ -10,12 +10,9 @@ use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::write::Write;
 
 /// `y = x weight^T + bias`.
-#[allow(clippy::too_many_arguments)]
 pub fn forward<E: CudaElement>(
     gpu: &Gpu,
-    n: usize,
-    i: usize,
-    o: usize,
+    [n, i, o]: [usize; 3],
     x: View<'_, E>,
     weight: View<'_, E>,
     bias: Option<View<'_, E>>,
@@ -30,12 +27,9 @@ pub fn forward<E: CudaElement>(
 }
 
 /// `grad_x = grad_output weight` or `grad_x += grad_output weight`.
-#[allow(clippy::too_many_arguments)]
 pub fn backward_input<E: CudaElement>(
     gpu: &Gpu,
-    n: usize,
-    i: usize,
-    o: usize,
+    [n, i, o]: [usize; 3],
     weight: View<'_, E>,
     grad_output: View<'_, E>,
     grad_x: ViewMut<'_, E>,
@@ -47,9 +41,7 @@ pub fn backward_input<E: CudaElement>(
 /// `grad_weight += grad_output^T x`.
 pub fn backward_weight<E: CudaElement>(
     gpu: &Gpu,
-    n: usize,
-    i: usize,
-    o: usize,
+    [n, i, o]: [usize; 3],
     x: View<'_, E>,
     grad_output: View<'_, E>,
     grad_weight: ViewMut<'_, E>,
@@ -60,8 +52,7 @@ pub fn backward_weight<E: CudaElement>(
 /// `grad_bias += sum over rows of grad_output`.
 pub fn backward_bias<E: CudaElement>(
     gpu: &Gpu,
-    n: usize,
-    o: usize,
+    [n, _, o]: [usize; 3],
     grad_output: View<'_, E>,
     grad_bias: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {

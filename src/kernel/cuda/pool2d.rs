@@ -57,29 +57,30 @@ impl From<PoolShape> for PoolSizes {
 
 /// `y[n, c, i, j] = max x[n, c, stride i + k - padding, stride j + l - padding]` over `0 <= k, l < kernel`.
 ///
-/// `argmax` receives the winner's position in its window, `kernel k + l`, or 255 where the zero padding won.
+/// With `argmax` it returns, for each output, the winner's position in its window, `kernel k + l`, or 255 where the
+/// zero padding won.
 pub fn max_pool<E: CudaElement>(
     gpu: &Gpu,
     shape: PoolShape,
     padding: MaxPadding,
     x: View<'_, E>,
     y: ViewMut<'_, E>,
-    argmax: Option<&mut CudaSlice<u8>>,
-) -> Result<(), CudaError> {
+    argmax: bool,
+) -> Result<Option<CudaSlice<u8>>, CudaError> {
     shape.check(x.len(), y.len());
-    let argmax = argmax.map(ViewMut::of);
-    assert!(argmax.as_ref().is_none_or(|argmax| argmax.len() >= y.len()));
+    let mut positions = if argmax { Some(gpu.bytes(y.len())?) } else { None };
     if y.is_empty() {
-        return Ok(());
+        return Ok(positions);
     }
     let padding: i32 = match padding {
         MaxPadding::NegativeInfinity => 0,
         MaxPadding::Zero => 1,
     };
-    let argmax = argmax.map_or(0, |argmax| argmax.pointer());
+    let argmax = positions.as_mut().map_or(0, |positions| ViewMut::of(positions).pointer());
     let arguments = (PoolSizes::from(shape), padding, x.pointer(), y.pointer(), argmax);
-    // SAFETY: the lengths are those of the shape; a null pointer is no destination.
-    unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_max", blocks(y.len()), arguments) }
+    // SAFETY: the lengths are those of the shape, and each output has a byte; a null pointer is not written to.
+    unsafe { gpu.launch::<E, _>(&MODULE, "pool2d_max", blocks(y.len()), arguments) }?;
+    Ok(positions)
 }
 
 /// The gradient of each element, written or added: the gradients of the outputs of the windows that it won; `argmax` is

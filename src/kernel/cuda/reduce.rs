@@ -1,4 +1,4 @@
-//! How kernels cut the elements of the channels into slices, to sum them.
+//! The slices that kernels cut the elements of the channels into, to sum them.
 
 use cudarc::driver::DeviceRepr;
 
@@ -12,7 +12,7 @@ const SLICE: usize = 32 * THREADS as usize;
 /// Rows of narrow channels that a thread sums.
 const ROWS: usize = 32;
 
-/// The twin of `Reduction` in `reduce.cuh`, where the two ways are told.
+/// The twin of `Reduction` in `reduce.cuh`, which describes the two ways.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Reduction {
@@ -26,7 +26,7 @@ pub struct Reduction {
 unsafe impl DeviceRepr for Reduction {}
 
 impl Reduction {
-    /// Of a tensor that has elements.
+    /// The reduction of a tensor that has elements.
     pub fn of(layout: ChannelsLayout) -> Self {
         let planar = layout.is_planar();
         let (total, length) = if planar { (layout.count(), SLICE) } else { (layout.outer, ROWS) };

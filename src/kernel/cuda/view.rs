@@ -15,7 +15,7 @@ use cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut, DeviceSlice};
 use dfdx::shapes::{HasShape, Shape, Unit};
 use dfdx::tensor::{Cuda, Tensor};
 
-/// Elements in device memory that nobody writes meanwhile.
+/// Elements in device memory that are not written meanwhile.
 #[derive(Debug)]
 pub struct View<'a, E> {
     pointer: CUdeviceptr,
@@ -45,17 +45,17 @@ impl<'a, E> View<'a, E> {
         Self { pointer: *slice.device_ptr(), len: slice.len(), memory: PhantomData }
     }
 
-    /// Nothing.
+    /// A view of no elements, whose address is null.
     pub fn empty() -> Self {
         Self { pointer: 0, len: 0, memory: PhantomData }
     }
 
-    /// Number of elements.
+    /// Number of elements in the view.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no element.
+    /// Returns whether the view has no element.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -84,12 +84,12 @@ impl<'a, E> ViewMut<'a, E> {
         Self { pointer: *slice.device_ptr_mut(), len: slice.len(), memory: PhantomData }
     }
 
-    /// Number of elements.
+    /// Number of elements in the view.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no element.
+    /// Returns whether the view has no element.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

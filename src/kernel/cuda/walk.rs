@@ -1,4 +1,4 @@
-//! What the kernels that go over whole tensors take.
+//! Arguments of the kernels that go over whole tensors.
 
 use cudarc::driver::DeviceRepr;
 
@@ -23,7 +23,7 @@ impl From<ChannelsLayout> for Sizes {
     }
 }
 
-/// What kernels take for a [`Write`].
+/// The argument by which kernels are told a [`Write`].
 pub fn mode(write: Write) -> i32 {
     match write {
         Write::Replace => 0,

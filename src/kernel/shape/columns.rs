@@ -4,7 +4,7 @@
 /// row is an image, and a tensor with `C` channels has `count = C H W`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns {
-    /// Rows.
+    /// Rows of the matrix.
     pub rows: usize,
     /// Columns of the whole matrix.
     pub width: usize,
@@ -21,7 +21,7 @@ impl Columns {
         assert_eq!((part, whole), (self.rows * self.count, self.rows * self.width));
     }
 
-    /// Where a row of the part lies in the matrix.
+    /// Range of a row of the part in the matrix.
     pub(crate) fn row(self, row: usize) -> std::ops::Range<usize> {
         let start = row * self.width + self.first;
         start..start + self.count

@@ -5,13 +5,13 @@
 pub struct ConvShape {
     /// Number of images `N`.
     pub batch: usize,
-    /// Input channels `C`.
+    /// Number of input channels `C`.
     pub in_channels: usize,
-    /// Input height `H`.
+    /// Height `H` of the input, in pixels.
     pub in_height: usize,
-    /// Input width `W`.
+    /// Width `W` of the input, in pixels.
     pub in_width: usize,
-    /// Output channels `O`.
+    /// Number of output channels `O`.
     pub out_channels: usize,
     /// Height and width `K` of the kernel, at least one.
     pub kernel: usize,
@@ -32,12 +32,12 @@ impl ConvShape {
         }
     }
 
-    /// Output height.
+    /// Height `H'` of the output, in pixels; zero where the kernel does not fit.
     pub fn out_height(&self) -> usize {
         self.out_len(self.in_height)
     }
 
-    /// Output width.
+    /// Width `W'` of the output, in pixels; zero where the kernel does not fit.
     pub fn out_width(&self) -> usize {
         self.out_len(self.in_width)
     }
@@ -52,12 +52,12 @@ impl ConvShape {
         self.out_height() * self.out_width()
     }
 
-    /// Elements of `x`.
+    /// Elements of the input, `N C H W`.
     pub fn input_len(&self) -> usize {
         self.batch * self.in_channels * self.in_pixels()
     }
 
-    /// Elements of `y`.
+    /// Elements of the output, `N O H' W'`.
     pub fn output_len(&self) -> usize {
         self.batch * self.out_channels * self.out_pixels()
     }
@@ -79,7 +79,7 @@ impl ConvShape {
         self.output_len() * self.fan_in()
     }
 
-    /// Whether the convolution is a matrix product over channels, pixel by pixel.
+    /// Returns whether the convolution is a matrix product over channels, pixel by pixel.
     pub(crate) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }

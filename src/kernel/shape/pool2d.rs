@@ -5,7 +5,7 @@ use std::ops::Range;
 /// Sizes of a pooling with square windows; images are `[batch, channels, height, width]`, row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolShape {
-    /// Images.
+    /// Number of images in the batch.
     pub batch: usize,
     /// Channels, each pooled by itself.
     pub channels: usize,
@@ -94,16 +94,16 @@ impl PoolShape {
 /// The output columns at which one column of the window lies on the image.
 #[derive(Clone, Debug)]
 pub(crate) struct TapColumns {
-    /// The output columns.
+    /// Range of the output columns.
     pub(crate) out: Range<usize>,
     /// The column of the image under the first of them.
     pub(crate) first: usize,
 }
 
-/// What the padding holds.
+/// The value of the padding in max pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxPadding {
-    /// It never wins: PyTorch's padding.
+    /// Minus infinity, which never wins: PyTorch's padding.
     NegativeInfinity,
     /// Zeros that compete: Keras' `ZeroPadding2D` followed by a pooling without padding.
     Zero,

@@ -3,7 +3,7 @@
 /// Sizes of one application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subsample {
-    /// Images.
+    /// Number of images in the batch.
     pub batch: usize,
     /// Channels that come in.
     pub in_channels: usize,

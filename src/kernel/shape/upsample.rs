@@ -3,13 +3,13 @@
 /// Sizes of one application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upsample {
-    /// Images times channels.
+    /// Number of planes, images times channels.
     pub planes: usize,
     /// Rows that come in.
     pub height: usize,
     /// Columns that come in.
     pub width: usize,
-    /// How often each row and each column is repeated.
+    /// Number of output rows for each row, and of output columns for each column.
     pub factor: usize,
 }
 

@@ -54,7 +54,7 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
         shake(&mut typed, 7);
         shake(&mut chosen, 7);
         assert_eq!(computed::<Chosen>(&mut chosen), computed::<A>(&mut typed), "{}", A::NAME);
-        let outlined = |net: &dyn Visit<f64, Cpu>| {
+        let summarized = |net: &dyn Visit<f64, Cpu>| {
             let mut seen = Vec::new();
             net.summarize(&mut Path::root(), Extent::image(3, 6, 5), &mut |layer| {
                 seen.push((layer.kind, layer.output))
@@ -62,7 +62,7 @@ fn a_chosen_activation_is_the_typed_one_to_the_last_bit() {
             .unwrap();
             seen
         };
-        assert_eq!(outlined(&chosen), outlined(&typed));
+        assert_eq!(summarized(&chosen), summarized(&typed));
         let swapped = built(1).build_module::<Net<Relu>, f64>().swap_activation::<A>();
         let mut from_relu = built(1).build_module::<Net<Relu>, f64>().swap_activation::<Chosen>();
         choose_activation(&mut from_relu, Definition::of::<A>(), Extent::image(3, 6, 5), |param| param.swapped)

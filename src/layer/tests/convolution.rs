@@ -62,7 +62,7 @@ macro_rules! geometry {
     };
 }
 
-/// A contiguous copy.
+/// A contiguous copy of a tensor.
 fn random_like<S: Shape>(x: &Tensor<S, f64, Cpu>) -> Tensor<S, f64, Cpu> {
     Cpu::default().try_tensor_from_vec(x.as_vec(), *x.shape()).unwrap()
 }

@@ -1,11 +1,11 @@
-//! What is written over its input, and what is not.
+//! Layers that write over their input, and inputs that stay.
 
 use dfdx::nn::Module;
 use dfdx::shapes::Rank4;
 
 use super::*;
 use crate::activation::{Activation, Pvlu, Relu};
-use crate::backend::Backend;
+use crate::backend::Kernels;
 use crate::layer::builder;
 
 type Images = Rank4<2, 3, 4, 5>;
@@ -20,12 +20,12 @@ fn check(forward: impl Fn(Tensor<Images, f64, Cpu>) -> Tensor<Images, f64, Cpu>)
     let before = x.as_vec();
     let held = forward(x.clone());
     assert_ne!(address(&held), address(&x));
-    assert_eq!(x.as_vec(), before, "a tensor that somebody holds stays");
+    assert_eq!(x.as_vec(), before, "a tensor that another variable shares stays as it is");
     assert_ne!(crate::tape::id(&held), crate::tape::id(&x));
 
     let expected = held.as_vec();
     assert_ne!(expected, before);
-    // A tensor from elsewhere is mostly held by somebody, and not tried; the output of a layer is.
+    // A tensor from elsewhere is mostly held by its owner too, and not tried; the output of a layer is.
     let at = address(&x);
     assert_ne!(address(&forward(x)), at);
     let output = || {
@@ -40,7 +40,7 @@ fn check(forward: impl Fn(Tensor<Images, f64, Cpu>) -> Tensor<Images, f64, Cpu>)
     let moved = forward(moved);
     assert_eq!(moved.as_vec(), expected);
     assert_eq!(address(&moved) == at, cfg!(not(feature = "safe-views")));
-    // Held by somebody all the same.
+    // The output of a layer, but held by another tensor too.
     let output = output();
     assert_eq!(forward(output.clone()).as_vec(), expected);
     assert_eq!(output.as_vec(), before);

@@ -38,7 +38,7 @@ fn the_layer_is_its_formula_in_every_shape_and_differentiates_so() {
             off_the_kink(&mut x);
             let expected = reference(&x.as_vec(), &slopes);
             assert!(distance(&layer.forward(x.clone()).as_vec(), &expected) < 1e-15);
-            // Over its input, which nobody else holds.
+            // The output is written over its input, which no other tensor holds.
             assert_eq!(layer.forward(x.clone()).as_vec(), layer.forward_mut(x.clone()).as_vec());
             check_gradients(&mut layer, x, |layer, x| layer.forward(x));
         }
@@ -183,7 +183,7 @@ fn a_network_of_relu_is_swapped_at_the_type_level_or_by_choice_and_computes_the_
     assert_eq!(typed.forward(x).as_vec(), expected);
 }
 
-/// Channels of images are what dies, whatever has parameters of its own.
+/// A channel of images is what dies, also where each element has parameters of its own.
 #[test]
 fn dead_units_are_those_of_channels() {
     let mut layer = Cpu::default().build_module::<builder::Act<Chosen, 3>, f64>();

@@ -4,7 +4,7 @@ use super::*;
 use crate::activation::{LeakyRelu, Pvlu};
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Linear};
 
-/// What a visit shows: kinds and what is trained.
+/// Kind, trained or not, and shape of each tensor that a visit shows.
 #[derive(Default)]
 struct Kinds(BTreeMap<String, (ParamKind, bool, Vec<usize>)>);
 

@@ -11,7 +11,7 @@ type Images = Rank4<2, 3, 4, 4>;
 type Block = ((builder::Conv2D<3, 3, 3, 1, 1>, builder::Act<Pvlu, 3>), builder::Conv2D<3, 3, 1>);
 type Built = <Block as dfdx::nn::BuildOnDevice<Cpu, f64>>::Built;
 
-/// How the branch of a residual block gets its tape.
+/// The source of the tape of a residual block's branch.
 #[derive(Clone, Copy)]
 enum Branch {
     /// As this crate does it.

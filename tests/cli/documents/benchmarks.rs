@@ -1,4 +1,4 @@
-//! What the committed files of benchmarks say.
+//! Parts of documents that come from the committed files of benchmarks.
 
 use std::fs;
 

@@ -24,14 +24,14 @@ fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// What the links of a text lead to: `](TARGET)`.
+/// The targets of the links in a text: `](TARGET)`.
 fn targets(text: &str) -> Vec<String> {
     let text = prose(text);
     let ends = text.split("](").skip(1).filter_map(|after| after.split_once(')'));
     ends.map(|(target, _)| target.to_owned()).collect()
 }
 
-/// What a heading is called in a link: small letters, digits, hyphens and underscores, a hyphen for each space.
+/// The anchor of a heading in a link: small letters, digits, hyphens and underscores, a hyphen for each space.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     let kept = kept.chars().filter(|&c| c.is_alphanumeric() || " -_".contains(c));
@@ -44,7 +44,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.map(|line| anchor(line.trim_start_matches('#'))).collect()
 }
 
-/// What is wrong with the links of a page.
+/// The links of a page to files and headings that do not exist.
 fn broken(page: &Path, text: &str) -> Vec<String> {
     let is_elsewhere = |target: &String| ["https://", "http://", "mailto:"].iter().any(|way| target.starts_with(way));
     let leads_nowhere = |target: &String| {

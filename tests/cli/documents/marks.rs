@@ -9,12 +9,12 @@ const OPEN: &str = "<!-- ";
 const CLOSE: &str = " -->";
 const END: &str = "<!-- end -->";
 
-/// What stands between two comments.
+/// A part of a document between two comments, which must be what its source gives.
 #[derive(Debug)]
 pub struct Mark {
-    /// What makes the content.
+    /// The source that gives the content.
     pub source: Source,
-    /// Where the content is.
+    /// The place of the content in the text, in bytes.
     pub content: Range<usize>,
 }
 
@@ -63,7 +63,7 @@ pub fn unmarked(text: &str) -> Vec<String> {
     prose.split("\n\n").filter(has_no_reason).map(without_comments).collect()
 }
 
-/// Why the numbers of a paragraph are not checked.
+/// The reason why the numbers of a paragraph are not checked.
 fn reason(paragraph: &str) -> Option<&str> {
     let (_, after) = paragraph.split_once("<!-- unchecked: ")?;
     Some(after.split_once(CLOSE)?.0.trim())

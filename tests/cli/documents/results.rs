@@ -1,4 +1,4 @@
-//! What the committed files of `reproduce` say, worked out anew from the rows of single runs.
+//! The numbers in the committed files of `reproduce`, worked out anew from the rows of single runs.
 
 use std::path::Path;
 

@@ -63,7 +63,7 @@ fn a_file_gets_its_name_alone_also_where_it_can_have_only_one() {
 fn what_a_killed_process_left_goes_with_the_next_file_and_what_is_in_use_stays() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    // As a kill leaves it: there, and locked by nobody.
+    // As a killed process leaves it: there, and not locked.
     fs::write(at(".pvlu-123456-0.tmp"), "half").unwrap();
     for other in [".pvlu-1-x.tmp", ".pvlu-1.tmp", ".pvlu--1.tmp", ".other-1-1.tmp", ".pvlu-1-1.tmp.txt"] {
         fs::write(at(other), "another program's").unwrap();

@@ -1,23 +1,15 @@
-//! How large the images may be that a file says.
+//! A bound on the memory for images of a size that a file states.
 
 use pvlu::activation::Definition;
 use pvlu::layer::{Extent, LayerKind, LayerSummary, Path};
 
-use super::CheckpointError;
+use super::error::{CheckpointError, MAX_SAID};
 use crate::model::Model;
 use crate::registry::ModelEntry;
 use crate::weights::TensorFile;
 
-/// Bytes that input and output of the widest layer, and the parameters that an activation has for each element, may
-/// take for one image of a size that a file says: half a gigabyte, as the layers of ResNet-50 and the CIFAR ResNets
-/// take at 2048x2048. A larger one takes a person who asks for it.
-///
-/// A few lines of metadata would otherwise make any file a request for gigabytes. A whole forward pass of one image
-/// takes about two and a half times as much.
-pub const MAX_SAID: u64 = 1 << 29;
-
-/// Refuses a model, to have this activation, for images of a size that the file says if that takes more than
-/// [`MAX_SAID`]. Nothing has been set aside for images by then: the model holds its weights only.
+/// Refuses a model for images of a size that the file states if it takes more than [`MAX_SAID`] with this activation.
+/// No memory has been taken for images by then: the model holds its weights only.
 pub(super) fn check(
     model: &dyn Model,
     activation: &'static Definition,
@@ -32,8 +24,8 @@ pub(super) fn check(
     Err(CheckpointError::Memory { path, model: entry.name, height, width, bytes, per_element })
 }
 
-/// Bytes of the input and the output of the layer where they take most, for one image of the model's size, and of the
-/// parameters that the activation has for each element.
+/// Bytes of the input and the output of the widest layer, for one image of the model's size, and of the parameters that
+/// the activation has for each element.
 fn widest(model: &dyn Model, activation: &'static Definition) -> u64 {
     let (height, width) = model.image();
     let (mut widest, mut parameters) = (0, 0);

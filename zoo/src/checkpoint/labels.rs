@@ -7,10 +7,11 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::registry::CLASSES;
 
-/// Names that a file may have: as many as models have classes at most.
+/// Most class names that a file may have: the largest number of classes that a model takes.
+#[doc(hidden)]
 pub const MAX_LABELS: usize = *CLASSES.end();
 
-/// What the metadata holds.
+/// Description of a valid value, for errors.
 pub(super) const EXPECTED: &str = "a JSON array of at most 65536 names";
 const _: () = assert!(MAX_LABELS == 65_536, "EXPECTED says it");
 

@@ -1,4 +1,4 @@
-//! Which model a file is of, by the names of its tensors.
+//! Recognition of a file's model by the names of its tensors.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,6 +12,7 @@ use crate::weights::{Format, TensorFile, is_state, layer_of, shown};
 
 /// Names of the models whose layers are exactly those of a file, but for the head: that may be any of the model's, a
 /// part of one, or missing.
+#[doc(hidden)]
 pub fn models_of(file: &TensorFile) -> Vec<&'static str> {
     models_with(&layers_of(file))
 }
@@ -22,7 +23,7 @@ fn layers_of(file: &TensorFile) -> BTreeSet<&str> {
     file.entries().keys().filter(is_layer).map(|key| layer_of(key)).collect()
 }
 
-/// Whether it is an activation of a file saved here, whose parameters are no layer's.
+/// Returns true for an activation in a file saved here, `act{site}`, which does not count as a layer of the model.
 fn is_activation(layer: &str) -> bool {
     layer.starts_with("act")
 }
@@ -38,10 +39,10 @@ fn models_with(layers: &BTreeSet<&str>) -> Vec<&'static str> {
     models().iter().filter(fits).map(|entry| entry.name).collect()
 }
 
-/// What the layers of a model are called in one kind of files.
+/// Names of a model's layers in one kind of file.
 struct Way {
     trunk: BTreeSet<String>,
-    /// Of every head that it has.
+    /// Layers of all heads that the model has.
     head: BTreeSet<String>,
 }
 
@@ -67,7 +68,8 @@ fn ways_of(entry: &ModelEntry) -> impl Iterator<Item = Way> + use<> {
     })
 }
 
-/// What all names of a file begin with, if the names of a known model follow it and the whole names are of none.
+/// The prefix that all names of a file share, if the rest of each is a name of a known model and the whole names are of
+/// none.
 pub(super) fn common_prefix(file: &TensorFile) -> Option<String> {
     let mut names = file.entries().keys();
     let first = names.next().filter(|_| file.format() == Format::Safetensors)?;
@@ -89,23 +91,23 @@ pub(super) fn common_prefix(file: &TensorFile) -> Option<String> {
     ends.take(MAX_PARTS).find(fits).map(|end| first[..end].to_owned())
 }
 
-/// Parts of a name, and different beginnings of names, that are looked at at most.
+/// Most parts of a name, and most different prefixes of names, that are tried.
 const MAX_PARTS: usize = 8;
 
 /// A model that is a layer of another one, which adds a head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nested {
-    /// What the names of its layers begin with.
+    /// Prefix of the names of its layers.
     pub prefix: String,
-    /// The models whose names follow.
+    /// Names of the models whose layer names follow the prefix.
     pub models: Vec<&'static str>,
-    /// The layers outside.
+    /// Names of the layers outside of it.
     pub rest: Vec<String>,
-    /// Whether Keras wrote the file.
+    /// True if Keras wrote the file.
     keras: bool,
 }
 
-/// Finds such a model in a file that is not one of a known model as it is.
+/// Finds a nested model in a file whose names as they are fit no known model.
 pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
     let layers = layers_of(file);
     let beginning = |layer: &&str| match file.format() {
@@ -124,24 +126,24 @@ pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
     })
 }
 
-/// The trunk of a model with a head of layers that are called otherwise.
+/// The trunk of a model, with a head whose layers have other names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherHead {
-    /// The models whose trunk it is.
+    /// Names of the models that have this trunk.
     pub models: Vec<&'static str>,
-    /// The layers that are there.
+    /// Names of the layers that the file has beside the trunk.
     pub found: Vec<String>,
-    /// The layers that the head of such a file has.
+    /// Names that the layers of a head may have in such a file.
     pub expected: Vec<String>,
-    /// Whether Keras wrote the file, with names that its layers have.
+    /// True if Keras wrote the file under the names of its layers, in its legacy format.
     keras: bool,
 }
 
-/// Layers of a head at most.
+/// Most layers that a head may have.
 const MAX_HEAD: usize = 8;
 
-/// Finds such a trunk in a file that is not one of a known model as it is: the largest, for that of a deep model holds
-/// those of others.
+/// Finds the trunk of a model in a file whose names as they are fit no known model: the largest trunk, since that of a
+/// deep model contains those of others.
 pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
     let layers = layers_of(file);
     let fits = |way: &Way| way.trunk.iter().all(|layer| layers.contains(layer.as_str()));
@@ -159,7 +161,7 @@ pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
     (1..=MAX_HEAD).contains(&rest.len()).then_some(OtherHead { models, found: rest, expected, keras })
 }
 
-/// A layer as a person calls it: `conv2d_1` for `layers/conv2d_1/vars`.
+/// The name of a layer without the parts that Keras' format adds: `conv2d_1` for `layers/conv2d_1/vars`.
 fn plain(layer: &str) -> String {
     let inner = layer.strip_prefix("layers/").and_then(|layer| layer.strip_suffix("/vars"));
     inner.unwrap_or(layer).to_owned()
@@ -204,7 +206,7 @@ impl fmt::Display for OtherHead {
     }
 }
 
-/// Names of layers, for people.
+/// Names of layers as one text, for messages.
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { listed(names.iter().map(|name| shown(name)), MAX_HEAD) }
 }
@@ -222,8 +224,8 @@ pub(super) fn classes_of(file: &TensorFile, names: &[LayerNames]) -> Option<usiz
     }
 }
 
-/// The activation whose parameters a file without metadata has: one of a program before those that share their names
-/// with it. An `alpha` alone is taken for PReLU's, by its shape for that of channels or of elements, `beta` for
+/// The built-in activation whose parameters a file without metadata has, by the names of those of the first site. An
+/// `alpha` alone is taken for PReLU's, with one value for each channel or each element by its shape, `beta` for
 /// Swish's, `a` and `b` for VLU's.
 pub(super) fn activation_of(file: &TensorFile) -> Option<&'static str> {
     let params: Vec<&str> = file.entries().keys().filter_map(|key| key.strip_prefix("act0.")).collect();

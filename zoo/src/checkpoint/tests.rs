@@ -1,4 +1,7 @@
+use std::path::PathBuf;
+
 use super::*;
+use crate::weights::ACTIVATION_KEY;
 
 /// A file of a model at 32x32, drawn from a seed.
 fn saved(folder: &Path, name: &str, activation: &str) -> (PathBuf, Box<dyn Model>) {
@@ -54,7 +57,7 @@ fn what_a_file_says_that_is_not_so_is_an_error_of_the_file() {
         let error = refusal(&other, &Wanted::default());
         assert!(error.starts_with(&format!("{}: {expected}", other.display())), "{error}");
     }
-    // What the caller says is no error of the file, and goes before what the file says.
+    // A property that the caller gives is no error of the file, and overrides the file's.
     let other = saying(&path, &[("pvlu_zoo.classes", "7")]);
     let wanted = Wanted { classes: Some(10), ..Wanted::default() };
     assert_eq!(open(&other, &wanted).unwrap().model.classes(), 10);
@@ -74,7 +77,7 @@ fn a_file_is_not_trusted_with_sizes_that_take_gigabytes() {
              file is trusted with 536 MB: give the size yourself (--image) if it is meant"
         );
         assert_eq!(error, format!("{}: {expected}", other.display()));
-        // What the caller says is meant.
+        // A size that the caller gives is not bounded.
         let wanted = Wanted { image: Some((4096, 4096)), ..Wanted::default() };
         assert_eq!(open(&other, &wanted).unwrap().model.image(), (4096, 4096));
     }
@@ -98,7 +101,7 @@ fn slopes_for_each_element_are_for_the_images_that_the_file_says() {
     let expected = "metadata pvlu_zoo.image: the parameters of prelu_element, one for each element, are for images of \
                     32x32, not of 64x64: ask for images of 32x32";
     assert_eq!(error, format!("{}: {expected}", path.display()));
-    // Where the metadata says nothing, the shapes do.
+    // Without metadata, the shapes tell.
     let bare = saying(&path, &[]);
     let error = refusal(&bare, &of(64));
     assert!(

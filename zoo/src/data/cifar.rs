@@ -18,8 +18,9 @@ use self::locate::locate;
 use super::{DataError, Dataset, IMAGE_LEN, Split};
 use crate::text;
 
-/// Records accepted in one file: twenty times the largest official file. Above it the file is something else, and its
-/// pixels would take more than 3 GB.
+/// Maximum number of records in a file, twenty times that of the largest official file. A file with more is no CIFAR
+/// file, and its pixels would take more than 3 GB.
+#[doc(hidden)]
 pub const MAX_RECORDS: u64 = 1_000_000;
 
 /// Bytes read at a time.
@@ -27,9 +28,9 @@ const BUFFER: usize = 1 << 16;
 
 impl Dataset {
     /// Reads CIFAR-10: `data_batch_1.bin` and those of `data_batch_2.bin` to `data_batch_5.bin` that are there for
-    /// training, in this order, and `test_batch.bin`. `dir` is the folder of these files or the folder that holds it,
-    /// whatever its name. A set with another number of images than the official 50,000 and 10,000 is read and gets a
-    /// line in [`warnings`](Self::warnings).
+    /// training, in this order, and `test_batch.bin`. `dir` is the folder of these files, or a folder that holds it
+    /// under any name. A set with another number of images than the official 50,000 and 10,000 is read and gets a line
+    /// in [`warnings`](Self::warnings).
     ///
     /// # Errors
     ///
@@ -100,7 +101,7 @@ impl Records {
 
     fn read(&mut self, path: &Path) -> Result<(), DataError> {
         let io = |source| DataError::Io { path: path.to_owned(), source };
-        // Looked at before it is opened: opening a pipe waits for a writer.
+        // The kind of file is checked before the file is opened, since opening a pipe waits for a writer.
         let found = inspect(path)?;
         if matches!(found, Found::Folder | Found::Other) {
             return Err(DataError::NotAFile { path: path.to_owned(), found: found.describe() });

@@ -1,4 +1,4 @@
-//! A set of images, divided.
+//! A data set, divided into training and test images.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,10 @@ pub struct Dataset {
     pub train: Split,
     /// Images to measure with.
     pub test: Split,
-    /// What a person should know before quoting a result, e.g. that the set is not the official one. One line each.
+    /// Caveats to know before quoting a result, one line each, e.g. that the set is not the official one.
     pub warnings: Vec<String>,
     /// Names of the class folders, in label order; empty for the other sets, whose names are known.
     pub class_names: Vec<String>,
-    /// The files that were read.
+    /// Paths of the files that were read; empty for the procedural set.
     pub files: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Everything that can go wrong between a folder and a batch.
+//! Errors from opening a data set to making a batch.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,33 +20,33 @@ pub enum DataError {
     NotAFolder {
         /// The path that was given.
         path: PathBuf,
-        /// What is there.
+        /// Description of the entry at the path, e.g. `a file`.
         found: &'static str,
     },
     /// The set is there in a form that is not read here.
     #[error("{}: {found}", text::path(path))]
     OtherForm {
-        /// The folder or file.
+        /// Path of the folder or file in the other form.
         path: PathBuf,
-        /// What it is, and what to do with it.
+        /// Name of the form that was recognized, and what to do with it.
         found: String,
     },
     /// A file of the set is missing.
     #[error("{}: missing {}, found {}", text::path(folder), list(looked_for), list(found))]
     MissingFile {
-        /// Where it was looked for.
+        /// Folder in which the files were looked for.
         folder: PathBuf,
-        /// The names looked for.
+        /// Names of the required files that are missing.
         looked_for: Vec<String>,
-        /// What the folder holds instead, sorted, at most [`DataError::LISTED`] names.
+        /// Names that the folder holds instead, sorted, at most [`DataError::LISTED`].
         found: Vec<String>,
     },
     /// A regular file was expected, something else has its name.
     #[error("{}: expected a file, found {found}", text::path(path))]
     NotAFile {
-        /// The path.
+        /// Path of the entry that is no regular file.
         path: PathBuf,
-        /// What is there.
+        /// Description of the entry at the path, e.g. `a folder`.
         found: &'static str,
     },
     /// Several folders one level down hold the set.
@@ -54,7 +54,7 @@ pub enum DataError {
     Ambiguous {
         /// The folder that was given.
         path: PathBuf,
-        /// The wanted set.
+        /// Title of the wanted set: `CIFAR-10` or `CIFAR-100`.
         set: &'static str,
         /// Names of the folders in it that hold the set, sorted.
         candidates: Vec<String>,
@@ -62,19 +62,19 @@ pub enum DataError {
     /// The files belong to another data set.
     #[error("{}: expected {wanted}, found {found}: {evidence}", text::path(path))]
     WrongSet {
-        /// The folder or file.
+        /// Path of the folder or file of the other set.
         path: PathBuf,
-        /// The wanted set.
+        /// Title of the wanted set: `CIFAR-10` or `CIFAR-100`.
         wanted: &'static str,
-        /// The set that is there.
+        /// Title of the set that was recognized.
         found: &'static str,
-        /// How it was recognized.
+        /// Evidence for the recognized set: the names of its files, or a length that is a whole number of its records.
         evidence: String,
     },
     /// The file holds no record.
     #[error("{}: expected records of {record} bytes, found an empty file", text::path(path))]
     EmptyFile {
-        /// The file.
+        /// Path of the empty file.
         path: PathBuf,
         /// Bytes in a record.
         record: u64,
@@ -85,7 +85,7 @@ pub enum DataError {
          at byte {cut} and has {} bytes", text::path(path), cut / record, len - cut
     )]
     PartialRecord {
-        /// The file.
+        /// Path of the file that ends inside a record.
         path: PathBuf,
         /// Bytes in the file.
         len: u64,
@@ -94,20 +94,20 @@ pub enum DataError {
         /// Byte where the incomplete record starts.
         cut: u64,
     },
-    /// More images than this module accepts, or than memory holds.
+    /// The file or folder holds more images than this module accepts.
     #[error("{what}: expected at most {limit} images, found {images}")]
     TooMany {
-        /// The file or split.
+        /// Path of the file or folder that holds the images.
         what: String,
-        /// Number of images.
+        /// Number of images that were found.
         images: u64,
-        /// Number accepted.
+        /// Maximum number of images that is accepted.
         limit: u64,
     },
     /// Memory for the images was refused.
     #[error("{what}: no memory for {images} images of {} bytes", super::IMAGE_LEN)]
     OutOfMemory {
-        /// The file or split.
+        /// Path of the file or folder that holds the images, or the name of the split to be drawn.
         what: String,
         /// Number of images asked for.
         images: u64,
@@ -115,55 +115,56 @@ pub enum DataError {
     /// A label in a file is not below the number of classes.
     #[error("{}: record {record}: expected a {kind} below {limit}, found {label}", text::path(path))]
     LabelInFile {
-        /// The file.
+        /// Path of the file that holds the label.
         path: PathBuf,
         /// Index of the record, from 0.
         record: u64,
-        /// `label`, `fine label` or `coarse label`.
+        /// Kind of the label: `label`, `fine label` or `coarse label`.
         kind: &'static str,
-        /// The value.
+        /// Value of the label that was found.
         label: u8,
-        /// Number of classes.
+        /// Number of classes of that kind; a valid label is below it.
         limit: usize,
     },
-    /// Reading failed.
+    /// A file or folder could not be read.
     #[error("{}: {}", text::path(path), text::system(source))]
     Io {
-        /// The file or folder.
+        /// Path of the file or folder that could not be read.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system reported.
         source: io::Error,
     },
     /// A folder of images, or of classes, holds none.
     #[error("{}: expected {expected}, found nothing", text::path(path))]
     EmptyFolder {
-        /// The folder.
+        /// Path of the empty folder.
         path: PathBuf,
-        /// What should be there.
+        /// Description of the contents that are missing, e.g. `images`.
         expected: &'static str,
     },
     /// Something lies where it does not belong in a folder of images.
     #[error("{}: does not belong here: expected {expected}", text::path(path))]
     StrayFile {
-        /// The file or folder.
+        /// Path of the file or folder that does not belong there.
         path: PathBuf,
-        /// What belongs there.
+        /// Description of the contents that are accepted there.
         expected: &'static str,
     },
     /// Two folders are the same part of a data set.
     #[error("{}: two folders for the same part of the data: {}: keep one of them here", text::path(path), list(found))]
     TwoParts {
-        /// The folder that holds them.
+        /// Path of the folder that holds both.
         path: PathBuf,
-        /// Their names.
+        /// Names of the two folders.
         found: Vec<String>,
     },
-    /// Files that are images by name, and none that are read here: of other formats, or links that lead nowhere.
+    /// A folder of images holds files that are not read here: images of other formats, links that lead nowhere, or no
+    /// file that is an image by its name.
     #[error("{}: {found}", text::path(path))]
     Unreadable {
-        /// The folder.
+        /// Path of the folder that holds the files.
         path: PathBuf,
-        /// Which files, and what to do with them.
+        /// Description of the files that were found, with what to do with them if they are images.
         found: String,
     },
     /// The class folders are not the expected ones.
@@ -174,7 +175,7 @@ pub enum DataError {
         list(unexpected)
     )]
     Classes {
-        /// The folder.
+        /// Path of the folder whose classes differ.
         path: PathBuf,
         /// Classes without a folder, sorted, at most [`DataError::LISTED`] names.
         missing: Vec<String>,
@@ -187,11 +188,11 @@ pub enum DataError {
     /// Parts given to [`Split::new`](super::Split::new) do not fit together.
     #[error("{what}: expected {expected}, found {found}")]
     Length {
-        /// Which part.
+        /// Part whose length is wrong, e.g. `bytes of pixels`.
         what: &'static str,
-        /// Its length by the other parts.
+        /// Length that follows from the other parts.
         expected: usize,
-        /// Its length.
+        /// Length of the part that was given.
         found: usize,
     },
     /// A label given to [`Split::new`](super::Split::new) is not below the number of classes.
@@ -199,44 +200,44 @@ pub enum DataError {
     Label {
         /// Index of the image.
         image: usize,
-        /// `label` or `coarse label`.
+        /// Kind of the label: always `label`, since coarse labels are not checked.
         kind: &'static str,
-        /// The value.
+        /// Value of the label that was given.
         label: usize,
-        /// Number of classes.
+        /// Number of classes; a valid label is below it.
         limit: usize,
     },
     /// An index is not below the number of images.
     #[error("expected an index below {len}, the number of images, found {index}")]
     Index {
-        /// The index.
+        /// Index that was asked for.
         index: usize,
-        /// Number of images.
+        /// Number of images in the split.
         len: usize,
     },
     /// The split holds no image where at least one is needed.
     #[error("{what}: expected at least one image, found none")]
     NoImages {
-        /// What needs one.
+        /// Operation that needs an image, e.g. `measuring the normalization`.
         what: &'static str,
     },
     /// A setting is outside its range.
     #[error("{name}: expected {expected}, found {found}")]
     Setting {
-        /// Its name.
+        /// Name of the setting, e.g. `batch size`.
         name: &'static str,
-        /// The accepted values.
+        /// Description of the accepted values.
         expected: &'static str,
-        /// The value, as text.
+        /// Value that was given, as text.
         found: String,
     },
 }
 
 impl DataError {
-    /// How many names an error lists at most.
+    /// Maximum number of names that an error lists.
     pub const LISTED: usize = 20;
 
-    /// Said of an address in the web.
+    /// Message about a URL that was given as a folder.
     pub(super) const URL: &str = "expected a folder, found an address in the web: download the data first";
 
     pub(crate) fn setting(name: &'static str, expected: &'static str, found: impl ToString) -> Self {

@@ -1,4 +1,4 @@
-//! Blurred images.
+//! Gaussian filter that blurs images.
 
 use super::DataError;
 
@@ -11,15 +11,15 @@ use super::DataError;
 pub struct Gaussian {
     /// Standard deviation, in pixels.
     pub sigma: f64,
-    /// Pixels to either side of the middle.
+    /// Radius of the kernel in pixels: the weights reach this far to either side of the center.
     pub radius: usize,
 }
 
 impl Gaussian {
-    /// The largest radius: that of any image that a network takes.
+    /// Largest radius accepted, in pixels: the largest side of a network's input.
     const MAX_RADIUS: usize = 4096;
 
-    /// [`DataError::Setting`] unless the deviation is positive and finite and the radius is at most 4096.
+    /// Returns [`DataError::Setting`] unless the deviation is positive and finite and the radius is at most 4096.
     pub(super) fn check(&self) -> Result<(), DataError> {
         if !(self.sigma.is_normal() && self.sigma > 0.0) {
             return Err(DataError::setting("deviation of the filter", "a positive, finite number", self.sigma));
@@ -30,7 +30,7 @@ impl Gaussian {
         Ok(())
     }
 
-    /// The weights along an axis.
+    /// The `2 * radius + 1` weights along an axis, which sum to 1.
     fn weights(&self) -> Vec<f64> {
         let radius = self.radius as isize;
         let weight = |x: isize| {
@@ -42,7 +42,7 @@ impl Gaussian {
         weights.into_iter().map(|weight| weight / sum).collect()
     }
 
-    /// Filters planes of `height` by `width`.
+    /// Filters each plane of `height` by `width` bytes on its own; the values come in the same order.
     #[must_use]
     pub fn apply(&self, planes: &[u8], (height, width): (usize, usize)) -> Vec<f32> {
         let weights = self.weights();
@@ -68,7 +68,8 @@ impl Gaussian {
         filtered
     }
 
-    /// For each place of an axis, the places that the weights fall on.
+    /// For each position along an axis of `side` pixels, the positions that the weights apply to, mirrored at the
+    /// borders.
     fn sources(&self, side: usize) -> Vec<usize> {
         let (side, radius) = (side as isize, self.radius as isize);
         let mirrored = |at: isize| {

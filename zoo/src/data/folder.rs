@@ -11,8 +11,8 @@ use super::{DataError, Dataset, IMAGE_LEN, Normalization, Split, split};
 use crate::image::{Image, Preprocessing};
 use crate::text;
 
-/// The images of a folder with a folder for each class. Only names are in memory; files are decoded when they are asked
-/// for.
+/// The images of a folder with a folder for each class. Only names are in memory; a file is decoded when its image is
+/// used.
 ///
 /// The images of a class are the PNG, JPEG and WebP files in its folder, by the extensions `.png`, `.apng`, `.jpg`,
 /// `.jpeg`, `.jpe`, `.jfif` and `.webp` in either case. Images of other formats (`.bmp`, `.gif`, `.tif`, ...) are an
@@ -28,10 +28,10 @@ pub struct ImageFolder {
     warnings: Vec<String>,
 }
 
-/// What a folder holds for training and for measuring.
+/// The training and test images that a folder holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FolderParts {
-    /// Class folders, not divided.
+    /// Class folders that are not divided into parts.
     Whole(ImageFolder),
     /// Class folders to train on, and those of the same names to test on, or else to validate with.
     Divided {
@@ -40,9 +40,9 @@ pub enum FolderParts {
         /// Images to measure with.
         test: ImageFolder,
     },
-    /// Those to train on alone.
+    /// Class folders to train on, without any to test on or to validate with.
     Train(ImageFolder),
-    /// Those to test on, or else to validate with, without any to train on.
+    /// Class folders to test on, or else to validate with, without any to train on.
     Test(ImageFolder),
 }
 
@@ -83,7 +83,7 @@ impl FolderParts {
             }
             (Some(train), None) => Ok(Self::Train(train)),
             (None, Some(test)) => Ok(Self::Test(test)),
-            // `parts` found one.
+            // `list::parts` returns parts only if it found one, so this does not occur.
             (None, None) => Ok(Self::Whole(ImageFolder::open(dir)?)),
         }
     }
@@ -97,8 +97,8 @@ impl FolderParts {
         }
     }
 
-    /// The images to learn from, those to measure with, and what a person should know of both and of the division. A
-    /// folder that is not divided is, by [`ImageFolder::split_validation`].
+    /// Returns the training images, the test images, and the warnings about both and about the division. A folder that
+    /// is not divided yet is divided by [`ImageFolder::split_validation`].
     ///
     /// # Errors
     ///
@@ -134,17 +134,19 @@ impl ImageFolder {
     /// image of a format that is not read here or a link that leads nowhere (all of these are named at once), an image
     /// lies beside the class folders, or there are more than 65,536 classes or more than ten million images.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
-        list::read(dir.as_ref())
+        let path = dir.as_ref().to_owned();
+        let list::Listing { classes, files, warnings } = list::read(&path)?;
+        Ok(Self { path, classes, files, warnings })
     }
 
-    /// The folder.
+    /// Path of the folder, as it was given to [`open`](Self::open).
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What a person should know before quoting a result: files that were passed over, a part of the data that is not
-    /// used. One line each.
+    /// Caveats to know before quoting a result, one line each: files that were passed over, a part of the data that is
+    /// not used.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -162,7 +164,7 @@ impl ImageFolder {
         self.files.len()
     }
 
-    /// Whether nothing was left by [`limit`](Self::limit) or [`split_validation`](Self::split_validation).
+    /// Returns `true` if [`limit`](Self::limit) or [`split_validation`](Self::split_validation) left no image.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -201,9 +203,9 @@ impl ImageFolder {
         self
     }
 
-    /// With the labels of a network whose classes are called `names`: a folder `n01440764` or `tench` gets ImageNet's
-    /// label 0 by [`imagenet_ids`](crate::labels::imagenet_ids) or [`of`](crate::labels::of). The folder may lack
-    /// classes.
+    /// The same folder with the labels of a network whose classes are called `names`: a folder `n01440764` or `tench`
+    /// gets ImageNet's label 0 by [`imagenet_ids`](crate::labels::imagenet_ids) or [`of`](crate::labels::of). The
+    /// folder may lack classes.
     ///
     /// # Errors
     ///
@@ -270,7 +272,7 @@ impl ImageFolder {
             out.copy_from_slice(&fit.fitted(&Image::open(path)?).planes());
             Ok(())
         });
-        // The error of the first file, whatever thread was the first.
+        // The error of the first file in order, whichever thread failed first.
         decoded.collect::<Vec<_>>().into_iter().collect::<Result<(), DataError>>()?;
         let labels = self.files.iter().map(|(_, label)| *label).collect();
         Split::new(pixels, labels, None, self.classes.len())

@@ -1,11 +1,13 @@
 //! Official class names, in label order, as in `batches.meta.txt`, `fine_label_names.txt` and `coarse_label_names.txt`
 //! of the CIFAR binary archives (Krizhevsky 2009).
 
-/// Classes of CIFAR-10.
+/// Classes of CIFAR-10, in label order.
+#[doc(hidden)]
 pub const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Fine classes of CIFAR-100, alphabetical.
+#[doc(hidden)]
 pub const CIFAR100_FINE: [&str; 100] = [
     "apple",
     "aquarium_fish",
@@ -110,6 +112,7 @@ pub const CIFAR100_FINE: [&str; 100] = [
 ];
 
 /// Coarse classes (superclasses) of CIFAR-100. Each holds five fine classes.
+#[doc(hidden)]
 pub const CIFAR100_COARSE: [&str; 20] = [
     "aquatic_mammals",
     "fish",

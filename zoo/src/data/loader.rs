@@ -20,18 +20,18 @@ use crate::image::{Channels, Image, Preprocessing};
 pub use ahead::{Epoch, on_thread_start};
 pub use batch::Batch;
 
-/// How a [`Loader`] makes batches.
+/// Settings of a [`Loader`]: order, augmentation, preprocessing and threads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoaderConfig {
     /// Images in a batch, at least 1. The last batch of an epoch holds what is left.
     pub batch_size: usize,
-    /// The seed of the order of the images, another one in each epoch. `None` is the file order.
+    /// Seed of the order of the images, which is another one in each epoch; `None` for the file order.
     pub shuffle: Option<u64>,
     /// Random changes of the images and the seed of their draws. `None` for evaluation.
     pub augmentation: Option<(Augmentation, u64)>,
     /// A filter over the image at the size of the input, before it is changed and normalized.
     pub filter: Option<Gaussian>,
-    /// From an image to the input of a network.
+    /// Conversion of an image to the input of a network.
     pub preprocessing: Preprocessing,
     /// Threads that prepare batches. 0 prepares each batch on the calling thread when it is asked for.
     pub workers: usize,
@@ -40,8 +40,8 @@ pub struct LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Shuffled, augmented, one worker, three batches in flight. A [`Normalization`] is the preprocessing of 32x32
-    /// images.
+    /// Settings for training: shuffled, augmented, one worker, three batches in flight. A [`Normalization`] stands for
+    /// the preprocessing of 32x32 images, [`Preprocessing::small`].
     #[must_use]
     pub fn training(
         batch_size: usize,
@@ -56,7 +56,7 @@ impl LoaderConfig {
         }
     }
 
-    /// File order, no augmentation, one worker, three batches in flight.
+    /// Settings for evaluation: file order, no augmentation, one worker, three batches in flight.
     #[must_use]
     pub fn evaluation(batch_size: usize, preprocessing: impl Into<Preprocessing>) -> Self {
         let preprocessing = preprocessing.into();
@@ -64,25 +64,25 @@ impl LoaderConfig {
     }
 }
 
-/// Where a [`Loader`] has its images from: memory ([`Split`]) or files ([`ImageFolder`]).
+/// A source of images for a [`Loader`]: memory ([`Split`]) or files ([`ImageFolder`]).
 pub trait Images: Send + Sync + 'static {
-    /// Why an image cannot be had.
+    /// Error of an image that cannot be read.
     type Error: Send;
-    /// Whether an image takes so long that those of a batch are shared out to the threads of the pool.
+    /// Set if an image takes so long that the images of a batch are shared out to the threads of the pool.
     const SLOW: bool;
-    /// Number of images.
+    /// Number of images in the source.
     fn count(&self) -> usize;
-    /// Label of an image.
+    /// Class label of image `index`.
     fn label(&self, index: usize) -> usize;
     /// Number of channels; 3 unless overridden.
     fn channels(&self) -> usize {
         CHANNELS
     }
-    /// Whether the images can be brought to the size of the input; so unless overridden.
+    /// Checks that the images can be brought to the size of the input; accepts them unless overridden.
     ///
     /// # Errors
     ///
-    /// [`DataError::Setting`] if not.
+    /// [`DataError::Setting`] if they cannot.
     fn check(&self, preprocessing: &Preprocessing) -> Result<(), DataError> {
         let _ = preprocessing;
         Ok(())
@@ -154,7 +154,7 @@ impl<S> Clone for Loader<S> {
 }
 
 impl<S: Images> Loader<S> {
-    /// Checks the settings.
+    /// Makes a loader of `images`, after checking the settings.
     ///
     /// # Errors
     ///
@@ -192,7 +192,7 @@ impl<S: Images> Loader<S> {
         Maker { loader: self.clone(), order: order.into(), epoch }
     }
 
-    /// Batches from `first` on.
+    /// The batches from `first` on, made ahead of the reader.
     fn ahead<T: Send + 'static>(&self, first: usize, make: impl Fn(usize) -> T + Clone + Send + 'static) -> Epoch<T> {
         let left = self.batches().saturating_sub(first);
         Epoch::new(move |index| make(first + index), left, (self.config.workers, self.config.in_flight))
@@ -210,7 +210,8 @@ impl Loader {
         self.epoch_with(epoch, 0, |_| ())
     }
 
-    /// `begin` is told the index of each batch that a worker begins; the tests count with it.
+    /// The batches of an epoch from `first` on. `begin` is called with the index of each batch when its making begins;
+    /// the tests count with it.
     fn epoch_with(&self, epoch: u64, first: usize, begin: impl Fn(usize) + Clone + Send + 'static) -> Epoch {
         let maker = self.maker(epoch);
         self.ahead(first, move |index| {
@@ -235,7 +236,7 @@ impl Loader<ImageFolder> {
     }
 }
 
-/// What training and evaluation need to know of a loader, wherever its images are.
+/// Batches as training and evaluation read them, from memory or from files.
 pub trait Batches: Send + Sync {
     /// Number of batches in an epoch.
     fn batches(&self) -> usize;
@@ -319,7 +320,7 @@ impl<S: Images> Maker<S> {
         };
         if S::SLOW {
             let made: Vec<_> = indices.par_iter().zip(images.par_chunks_exact_mut(len)).map(one).collect();
-            // The error of the first image, whatever thread was the first.
+            // The error of the first image in order, whichever thread failed first.
             made.into_iter().collect::<Result<(), _>>()?;
         } else {
             indices.iter().zip(images.chunks_exact_mut(len)).try_for_each(one)?;

@@ -1,4 +1,4 @@
-//! Random numbers keyed by what they are for, never by who draws them.
+//! Random numbers keyed by their purpose, never by the thread that draws them.
 //!
 //! A generator is named by `(purpose, seed, step, index)`. The key of ChaCha8 holds the first three and its stream
 //! number the last, so two different names never share a sequence and no thread has a state that its order of work
@@ -10,7 +10,7 @@
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What a sequence is for. The numbers are part of the result: never reuse or renumber them.
+/// Purpose of a random sequence. The numbers are part of the result: never reuse or renumber them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Order of the classes in a block of procedural training images.
@@ -45,8 +45,8 @@ impl KeyedRng {
         self.0.next_u32()
     }
 
-    /// Uniform in `0..n` by one multiplication. No rejection, so that a draw always advances the sequence by the same
-    /// amount; the price is a bias below `n / 2^64`.
+    /// A number uniform in `0..n`, by one multiplication. There is no rejection, so that a draw always advances the
+    /// sequence by the same amount; the price is a bias below `n / 2^64`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         debug_assert!(n > 0);
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
@@ -56,12 +56,12 @@ impl KeyedRng {
         self.bits() >> 31 == 1
     }
 
-    /// Uniform in `[0, 1)`, a multiple of `2^-24`: exact in `f32`.
+    /// A number uniform in `[0, 1)`, a multiple of `2^-24`: exact in `f32`.
     pub(crate) fn unit(&mut self) -> f32 {
         (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// Uniform in `[low, high)`, up to the rounding of the last operation.
+    /// A number uniform in `[low, high)`, up to the rounding of the last operation.
     pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
@@ -79,7 +79,7 @@ impl KeyedRng {
         }
     }
 
-    /// Fisher-Yates.
+    /// Shuffles `items` by the algorithm of Fisher and Yates.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

@@ -1,4 +1,4 @@
-//! Images in memory.
+//! A set of labeled images in memory.
 
 use super::{DataError, SHAPE};
 
@@ -72,13 +72,13 @@ impl Split {
         self.shape.into_iter().product()
     }
 
-    /// Number of images.
+    /// Number of images in the split.
     #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Returns `true` if the split has no image.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
@@ -177,7 +177,7 @@ impl Split {
     }
 }
 
-/// Which images [`Split::split_validation`] keeps, and which it holds out.
+/// Indices of the images that [`Split::split_validation`] keeps, and of those that it holds out.
 pub(super) fn divide(labels: &[u16], classes: usize, fraction: f64) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(DataError::setting("fraction held out", "a number between 0 and 1, both excluded", fraction));

@@ -1,4 +1,4 @@
-//! From bytes to what a network reads: augmentation, then normalization.
+//! Augmentation and normalization: from bytes to the values that a network reads.
 
 use super::rng::{KeyedRng, Purpose};
 use super::{CHANNELS, DataError, Split};
@@ -7,18 +7,18 @@ use crate::image::Channels;
 /// Maps a byte `p` of channel `c` to `(p / 255 - mean[c]) / std[c]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalization {
-    /// Of `p / 255`, by channel (red, green, blue). Images of fewer channels take the first of these.
+    /// Mean of `p / 255`, by channel (red, green, blue). Images of fewer channels take the first of these.
     pub mean: [f32; CHANNELS],
     /// Standard deviation of `p / 255`, by channel.
     pub std: [f32; CHANNELS],
 }
 
 impl Normalization {
-    /// Of the 50,000 training images of CIFAR-10, the values in common use.
+    /// Mean and standard deviation of the 50,000 training images of CIFAR-10, the values in common use.
     pub const CIFAR10: Self = Self { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] };
-    /// Of the 50,000 training images of CIFAR-100, the values in common use.
+    /// Mean and standard deviation of the 50,000 training images of CIFAR-100, the values in common use.
     pub const CIFAR100: Self = Self { mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] };
-    /// `p / 255` as it is.
+    /// Mean 0 and standard deviation 1, which leave `p / 255` as it is.
     pub const NONE: Self = Self { mean: [0.0; CHANNELS], std: [1.0; CHANNELS] };
 
     /// Mean and standard deviation (of the population, divisor `n`) over all pixels of all images, by channel. The sums
@@ -72,7 +72,7 @@ impl Normalization {
     }
 }
 
-/// That a [`Normalization`] has values for this many channels.
+/// Checks that a [`Normalization`] has values for this many channels.
 pub(super) fn check_channels(channels: usize) -> Result<(), DataError> {
     if (1..=CHANNELS).contains(&channels) {
         return Ok(());
@@ -99,7 +99,7 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Images as they are.
+    /// No augmentation: images stay as they are.
     pub const NONE: Self = Self { flip: false, shift: 0, cutout: None };
     /// Flips and shifts by up to 4 pixels, the usual choice for CIFAR (He et al. 2015, section 4.2).
     pub const STANDARD: Self = Self { flip: true, shift: 4, cutout: None };
@@ -141,19 +141,19 @@ fn square(center: usize, side: usize, image: usize) -> [usize; 2] {
 pub(super) struct Planes<'a, P> {
     /// Bytes, or values from 0 to 255 that are not rounded.
     pub(super) pixels: &'a [P],
-    /// Height and width.
+    /// Height and width in pixels.
     pub(super) size: (usize, usize),
     /// The order that the planes come out in.
     pub(super) channels: Channels,
 }
 
-/// What happens to one image.
+/// Changes drawn for one image in one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change {
     flip: bool,
-    /// Down and right.
+    /// Number of rows down and of columns to the right that the image is moved by.
     shift: [isize; 2],
-    /// Rows and columns to erase.
+    /// Rows and columns to erase, each from the first to the one after the last.
     hole: Option<[[usize; 2]; 2]>,
 }
 
@@ -191,11 +191,11 @@ impl Change {
     }
 }
 
-/// Where the shifted image lies along one axis.
+/// Overlap of the shifted image with the output along one axis.
 struct Overlap {
-    /// First place that is read.
+    /// First position of the image that is read.
     from: usize,
-    /// Places that are written.
+    /// Positions of the output that are written.
     to: std::ops::Range<usize>,
 }
 

@@ -20,18 +20,20 @@ use crate::model::{Classifier, Model, Network, NetworkOn, Step, SwapError, Updat
 
 /// A classifier whose network has a twin on the device `D`, which computes.
 ///
-/// The tensors and switches on the host are what everybody sees and changes, so that loading, freezing, optimizers and
-/// checkpoints are the same for every device. A change is repeated on the twin at once; a training step brings back
-/// running statistics, counts of dropouts, and the gradients of what is trained. For fine-tuning, where little is
-/// trained, that is little; where everything is, the weights travel twice a step.
+/// Callers see and change the tensors and switches on the host, so that loading, freezing, optimizers and checkpoints
+/// are the same for every device. A change is repeated on the twin at once; a training step brings back running
+/// statistics, counts of dropouts, and the gradients of the trained tensors. In fine-tuning, where few tensors are
+/// trained, that is little; where all are, as much as the weights is copied twice a step.
 ///
-/// The twin lives on a thread of its own, for a device is at home on one.
+/// The twin lives on a thread of its own, because what belongs to a device cannot leave the thread that opened it.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct Mirror<N: 'static, M: 'static, H: 'static, W: 'static, C: 'static, D: 'static> {
     host: Classifier<N, H, W, C>,
     twin: Worker<Twin<M, D>>,
     place: Device,
-    /// Why the twin is not what the host has: it could not be changed. Nothing is computed then.
+    /// The error after which the twin differs from the host's network, because a change could not be repeated. Nothing
+    /// is computed then.
     broken: Option<Error>,
 }
 
@@ -60,7 +62,7 @@ where
             Ok(Twin { net, device })
         };
         let twin = Worker::start(make).map_err(refused)?;
-        // dfdx moves tensors but those of a layer with any number of outputs; switches are none.
+        // dfdx moves neither switches nor the tensors of a layer with any number of outputs.
         let contents = take(&mut host.net, |_| true).map_err(|error| refused(error.to_string()))?;
         let given = twin.run(move |twin| give(&mut twin.net, contents)).map_err(refused)?;
         given.map_err(|error| refused(error.to_string()))?;
@@ -69,17 +71,17 @@ where
 }
 
 impl<N, M, H, W, C: Dim, D> Mirror<N, M, H, W, C, D> {
-    /// Whether the twin is what the host has.
+    /// Fails if the twin differs from the host's network.
     fn check(&self) -> Result<(), Error> {
         self.broken.clone().map_or(Ok(()), Err)
     }
 }
 
-/// What is copied from one network to another of the same layers.
+/// Switches and tensors to copy from one network to another of the same layers.
 struct Contents {
     switches: VecDeque<SwitchState>,
     tensors: VecDeque<Vec<f32>>,
-    /// Which tensors.
+    /// Filter of the tensors that are copied.
     wanted: fn(NamedTensor<'_>) -> bool,
 }
 
@@ -90,7 +92,7 @@ fn take<D: Host<f32>>(from: &mut dyn Visit<f32, D>, wanted: fn(NamedTensor<'_>) 
     Ok(contents)
 }
 
-/// Changes a network to what was taken of another one of the same layers.
+/// Sets the switches and tensors of a network to those taken of another one of the same layers.
 fn give<D: Host<f32>>(to: &mut dyn Visit<f32, D>, mut contents: Contents) -> Result<(), Error> {
     to.visit_mut(&mut Path::root(), &mut Give(&mut contents))
 }
@@ -128,7 +130,7 @@ impl<D: Host<f32>> VisitorMut<f32, D> for Give<'_> {
     }
 }
 
-/// The gradients of trained tensors, by path, on the host.
+/// Copies the gradients of trained tensors to the host, by path.
 struct Fetch<'a, D: Backend<f32>> {
     device: &'a D,
     gradients: &'a mut LeafGradients<f32, D>,
@@ -149,7 +151,7 @@ impl<D: Backend<f32>> Visitor<f32, D> for Fetch<'_, D> {
     }
 }
 
-/// Puts gradients to the tensors of their paths.
+/// Sets the gradients of the tensors by their paths.
 struct Lay<'a> {
     fetched: &'a BTreeMap<String, Vec<f32>>,
     gradients: LeafGradients<f32, Cpu>,
@@ -177,8 +179,8 @@ where
     }
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<f32, Cpu>) -> Result<(), Error> {
         let visited = self.host.net.visit_mut(path, visitor);
-        // Even after an error, for some tensors may have been changed. One of the device is told where it matters: a
-        // visit on the host has no errors but its visitor's.
+        // Even after an error, for some tensors may have been changed. An error of the device is reported by the next
+        // computation: a visit on the host has no errors but its visitor's.
         self.broken = self.repeat(|_| true).err();
         visited
     }
@@ -198,7 +200,7 @@ where
     M: NetworkOn<D, H, W, C>,
     D: Backend<f32> + Host<f32>,
 {
-    /// Changes the twin as the host was.
+    /// Repeats on the twin a change of the host's switches and of the tensors that `wanted` picks.
     fn repeat(&mut self, wanted: fn(NamedTensor<'_>) -> bool) -> Result<(), Error> {
         let contents = take(&mut self.host.net, wanted)?;
         on(&self.twin, move |twin| give(&mut twin.net, contents))
@@ -213,7 +215,7 @@ fn on<T: 'static, R: Send + 'static>(
     twin.run(job).map_err(Error::Device)?
 }
 
-/// What a step of the twin brings back.
+/// Results of a training step of the twin.
 struct Computed {
     loss: f64,
     logits: Vec<f32>,
@@ -297,7 +299,7 @@ where
     }
 
     fn update(&mut self, gradients: &mut LeafGradients<f32, Cpu>, rule: &mut UpdateRule<'_>) -> Result<(), Error> {
-        // Not through `visit_mut`: what is not trained does not change, and stays where it is.
+        // Not through `visit_mut`: tensors that are not trained do not change, and are not copied.
         let updated = self.host.update(gradients, rule);
         let repeated = self.repeat(|slot| slot.trained);
         if let Err(error) = &repeated {

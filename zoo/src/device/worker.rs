@@ -7,28 +7,28 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-/// What is said of a thread that gives no answer.
+/// Error message for a thread that gives no answer.
 const ENDED: &str = "its thread has ended";
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// Something on a thread of its own, and the way there.
+/// A value that lives on a thread of its own, and the channel by which jobs reach it.
 pub(super) struct Worker<S> {
-    /// Open until the end.
+    /// Channel of jobs, open until the worker is dropped.
     jobs: Option<Sender<Job<S>>>,
     thread: Option<JoinHandle<()>>,
-    /// What the first job that panicked said: the subject may be half changed, and no job runs after it.
+    /// Message of the first job that panicked: the value may be half changed, and no job runs after it.
     panicked: OnceLock<String>,
 }
 
-/// What a panic said: the libraries of a device panic where it fails.
+/// Text of a panic's message: the libraries of a device panic where it fails.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     format!("panicked: {}", text.unwrap_or("without a message"))
 }
 
 impl<S: 'static> Worker<S> {
-    /// Makes it, on its thread.
+    /// Starts the thread and makes the value on it. An error is that of `make`, or the message of its panic.
     pub fn start(make: impl FnOnce() -> Result<S, String> + Send + 'static) -> Result<Self, String> {
         let (jobs, work) = channel::<Job<S>>();
         let (made, is_made) = sync_channel(1);
@@ -36,7 +36,7 @@ impl<S: 'static> Worker<S> {
             let subject = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(message(&*panic)));
             match subject {
                 Ok(mut subject) => {
-                    // Nobody waits any more if this fails, and there will be no job.
+                    // The receiver is gone if this fails, and there will be no job.
                     let _ = made.send(Ok(()));
                     work.into_iter().for_each(|job| job(&mut subject));
                 }
@@ -49,18 +49,18 @@ impl<S: 'static> Worker<S> {
         Ok(worker)
     }
 
-    /// Runs a job there, and waits for what it returns.
+    /// Runs a job on the thread, and waits for its result.
     ///
     /// # Errors
     ///
-    /// What the job said if it panicked, or what an earlier one said.
+    /// The message of the job's panic, or of an earlier job's; a thread that has ended.
     pub fn run<R: Send + 'static>(&self, job: impl FnOnce(&mut S) -> R + Send + 'static) -> Result<R, String> {
         if let Some(message) = self.panicked.get() {
             return Err(message.clone());
         }
         let (done, is_done) = sync_channel(1);
         let job: Job<S> = Box::new(move |subject| {
-            // Nobody sees what a panic left half done: no job runs after it.
+            // A panic may leave the value half changed, but no job runs after it.
             let result = catch_unwind(AssertUnwindSafe(|| job(subject)));
             drop(done.send(result.map_err(|panic| message(&*panic))));
         });
@@ -72,11 +72,11 @@ impl<S: 'static> Worker<S> {
 }
 
 impl<S> Drop for Worker<S> {
-    /// Waits until what it owns is gone: the device is free again then.
+    /// Waits until the value is dropped on its thread, so that the device is free again.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // Whoever waited for its last job was told.
+            // The caller of its last job was told of a panic.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! One model of the registry: what it is called, what it takes, and how it is built.
+//! Entries of the registry: the name of a model, the images and classes that it takes, and its construction.
 
 mod error;
 mod options;
@@ -19,22 +19,22 @@ use crate::names::LayerNames;
 /// Names of the layers of a model for images of a height and width, in the order in which a visitor meets them.
 pub type Names = fn((usize, usize)) -> Vec<LayerNames>;
 
-/// One model.
+/// A model that the registry can build.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelEntry {
-    /// Name.
+    /// Name by which the model is found.
     pub name: &'static str,
     sides: Sides,
     classes: usize,
     names: Names,
     card: Option<Card>,
-    /// For the first size that it takes, and for others; nothing where the network is not compiled.
+    /// Constructors for the first image size that it takes, and for others; `None` if the network is not compiled.
     builds: [Option<typed::Build>; 2],
 }
 
 impl ModelEntry {
-    /// A model: a network `N`, written with [`Relu`](pvlu::activation::Relu), of which swaps make every other, and with
-    /// a head that ends in a [`LinearTo`](pvlu::layer::LinearTo), which any number of classes goes with.
+    /// The entry of a network `N`, which is written with [`Relu`](pvlu::activation::Relu) and swapped for other
+    /// activations, and whose head ends in a [`LinearTo`](pvlu::layer::LinearTo), which takes any number of classes.
     ///
     /// ```
     /// use pvlu::activation::{Activation, Relu};
@@ -57,29 +57,29 @@ impl ModelEntry {
         Self { name, sides, classes, names, card: None, builds: [Some(N::build); 2] }
     }
 
-    /// As [`new`](Self::new), of a network of the zoo: without the feature `registry` the model is known, with its
-    /// names and its card, and its network is not compiled.
+    /// As [`new`](Self::new), for a network of the zoo: without the feature `registry` the model is known, with its
+    /// names and its card, but its network is not compiled.
     pub(crate) const fn standard<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
         Self { name, sides, classes, names, card: None, builds: [standard::<N>(); 2] }
     }
 
-    /// A model with another head, in `M`, for images of other sizes than the first one.
+    /// The same model with the network `M`, which has another head, for images of other sizes than the first one.
     pub const fn with_other_head<M: Buildable>(self) -> Self {
         Self { builds: [self.builds[0], Some(M::build)], ..self }
     }
 
-    /// As [`with_other_head`](Self::with_other_head), of a network of the zoo.
+    /// As [`with_other_head`](Self::with_other_head), for a network of the zoo.
     pub(crate) const fn with_standard_head<M: Buildable>(self) -> Self {
         Self { builds: [self.builds[0], standard::<M>()], ..self }
     }
 
-    /// The same with what a person should know of it.
+    /// The same model with a card.
     #[must_use]
     pub const fn with_card(self, card: Card) -> Self {
         Self { card: Some(card), ..self }
     }
 
-    /// What a person should know of it; `None` of a model that came without.
+    /// The model's card, if it has one.
     pub fn card(&self) -> Option<&Card> {
         self.card.as_ref()
     }
@@ -109,7 +109,8 @@ impl ModelEntry {
     ///
     /// # Errors
     ///
-    /// Any [`RegistryError`] but that of a model.
+    /// Any [`RegistryError`] about the activation, the classes, the image size, the start weights or the device, and
+    /// [`RegistryError::NotCompiled`].
     pub fn build(&self, options: &Options<'_>) -> Result<Box<dyn Model>, RegistryError> {
         let (height, width) = options.image.unwrap_or(self.image());
         let takes = self.sides;
@@ -130,7 +131,7 @@ impl ModelEntry {
     }
 }
 
-/// How a network of the zoo is built, where it is compiled.
+/// The constructor of a network of the zoo; `None` if it is not compiled.
 const fn standard<N: Buildable>() -> Option<typed::Build> {
     #[cfg(feature = "registry")]
     return Some(N::build);

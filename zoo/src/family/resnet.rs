@@ -28,7 +28,7 @@ pub use basic::{ResNet18, ResNet34};
 pub use v1::{ResNet50, ResNet50V1_5, ResNet101, ResNet101V1_5, ResNet152, ResNet152V1_5};
 pub use v2::{ResNet50V2, ResNet101V2, ResNet152V2};
 
-/// Of the networks without pre-activation.
+/// Paper of the networks without pre-activation.
 const PAPER: Paper = Paper {
     authors: "He, Zhang, Ren, Sun",
     title: "Deep Residual Learning for Image Recognition",
@@ -44,6 +44,6 @@ const TIMM_A1: Preprocessing = Preprocessing {
     ..Preprocessing::TORCHVISION
 };
 
-/// Licenses that timm says of its weights: of those that torchvision trained, and of its own.
+/// Licenses that timm states for its weights: for those that torchvision trained, and for its own.
 const BSD: &str = "BSD-3-Clause";
 const APACHE: &str = "Apache-2.0";

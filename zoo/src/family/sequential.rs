@@ -48,7 +48,7 @@ pub type Sequential6Conv<
 
 architecture!(Sequential6Conv, names());
 
-/// The family's models.
+/// Registry entry of the six-convolution network.
 pub static MODELS: &[ModelEntry] = &[ModelEntry::standard::<TrunkAndHead<PaperTrunk<Relu>, OpenHead<Relu>>>(
     "sequential6conv",
     Sides::Square(&[32]),

@@ -58,8 +58,8 @@ macro_rules! stage {
     };
 }
 
-/// A configuration: its layers with weights, its convolutions, in all and in its stages, as in table 1 of the paper,
-/// and its networks, plain and with batch norm, each with published weights.
+/// Types, names and entries of each configuration: its layers with weights, its convolutions, in all and in its stages,
+/// as in table 1 of the paper, and its networks, plain and with batch norm, each with published weights.
 macro_rules! models {
     ($(
         $configuration:literal $layers:literal $count:literal
@@ -77,7 +77,7 @@ macro_rules! models {
             networks!($convolutions true [$n1, $n2, $n3, $n4, $n5] $(#[$bn_doc])* $bn_net $bn_small $bn_trunk = Normed);
         )*
 
-        /// The family's models: each with both heads.
+        /// Registry entries of the VGG networks, each with both heads.
         pub static MODELS: &[ModelEntry] = &[
             $(model::<$trunk<Relu>>(
                 concat!("vgg", $layers),
@@ -142,10 +142,11 @@ where
         .with_card(Card { about, paper: Some(paper), preprocessing: Preprocessing::TORCHVISION, weights })
 }
 
-/// That timm says of the weights that torchvision trained.
+/// License that timm states for the weights that torchvision trained.
 const BSD: &str = "BSD-3-Clause";
 
-/// Keras says that its VGG weights are ported from those of Oxford under this license; both are said to be as good.
+/// VGG weights of Keras, which states that they are ported from those of Oxford under this license, and one accuracy
+/// for VGG16 and VGG19.
 const fn oxford(place: &'static str) -> Weights {
     Weights::keras(place, Preprocessing::KERAS_CAFFE, Some("CC-BY"), 71.3)
 }

@@ -1,4 +1,4 @@
-//! From a file to RGB bytes, as `PIL.Image.open(path).convert("RGB")` gives them.
+//! Decoding of a file to RGB bytes, as `PIL.Image.open(path).convert("RGB")` gives them.
 
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
@@ -12,18 +12,18 @@ use super::{Image, ImageError, jpeg, webp};
 use crate::signature::PAGE;
 
 impl Image {
-    /// Reads a PNG, JPEG or WebP file; its content decides which, not its name. Of an animation it is the first frame.
+    /// Reads a PNG, JPEG or WebP file. The format is told by the content, not by the name. Of an animation the first
+    /// frame is read.
     ///
-    /// The bytes are Pillow's. As there, transparency is dropped without blending, 16-bit colors keep their upper
-    /// byte, 16-bit grey is cut off at 255 (so that nearly all of it becomes white), and CMYK is taken to be inverted,
-    /// as Adobe writes it. As in torchvision's and Keras' loaders, an EXIF orientation and a color profile are
-    /// ignored.
+    /// The bytes are Pillow's. As there, transparency is dropped without blending, 16-bit colors keep their upper byte,
+    /// 16-bit gray is cut off at 255 (so that nearly all of it becomes white), and CMYK is taken to be inverted, as
+    /// Adobe writes it. As in torchvision's and Keras' loaders, an EXIF orientation and a color profile are ignored.
     ///
     /// Without the feature `jpeg-c` a decoder in Rust reads JPEG files: its values differ from Pillow's by rounding,
     /// half a level in the mean, and at low quality by up to 18. It refuses arithmetic coding, several scans of a file
     /// that is not progressive, and colors sampled in another way than at half the width, half the height, both or
-    /// neither. Of entropy-coded data that is damaged Pillow, and with the feature this function, reads what can be
-    /// read; without it such a file is refused as a rule.
+    /// neither. Where entropy-coded data is damaged, Pillow reads as much as it can, and so does this function with the
+    /// feature; without it such a file is refused as a rule.
     ///
     /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`],
     /// is refused before any pixel is decoded.
@@ -34,7 +34,7 @@ impl Image {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let path = path.as_ref();
         let io = |source| ImageError::Io { path: path.to_owned(), source };
-        // Looked at before it is opened: opening a pipe waits for a writer.
+        // The kind of file is checked before the file is opened, since opening a pipe waits for a writer.
         let metadata = fs::metadata(path).map_err(io)?;
         if !metadata.is_file() {
             let found = if metadata.is_dir() { "a folder" } else { "a pipe, a device or the like" };
@@ -120,12 +120,13 @@ fn png_or_webp(
     let (width, height) = decoder.dimensions();
     accepted(width, height)?;
     let decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    // The color type of a PNG, in the header that comes first. With `tRNS`, grey is decoded to grey with alpha.
+    // The color type of a PNG, in the header that comes first. With `tRNS`, gray is decoded to gray with alpha.
     let is_grey = format == ImageFormat::Png && bytes.get(25) == Some(&0);
     Ok((width, height, rgb(decoded, is_grey)))
 }
 
-/// The bytes as `convert("RGB")` gives them; see [`Image::open`]. `is_grey`: the file holds grey without alpha.
+/// The bytes as `convert("RGB")` gives them; see [`Image::open`]. `is_grey` is set if the file holds gray without
+/// alpha.
 fn rgb(image: DynamicImage, is_grey: bool) -> Vec<u8> {
     fn keep<const N: usize>(values: &[u8]) -> Vec<u8> {
         values.chunks_exact(N).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()

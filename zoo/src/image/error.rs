@@ -1,4 +1,4 @@
-//! Everything that can go wrong between a file and an image.
+//! Errors from opening an image file to decoding it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,45 +12,45 @@ pub enum ImageError {
     /// Opening or reading failed.
     #[error("{}: {}", text::path(path), unread(path, source))]
     Io {
-        /// The file.
+        /// Path of the file that could not be opened or read.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system reported.
         source: io::Error,
     },
     /// A regular file was expected, something else has its name.
     #[error("{}: expected an image file, found {found}", text::path(path))]
     NotAFile {
-        /// The path.
+        /// Path of the entry that is no regular file.
         path: PathBuf,
-        /// What is there.
+        /// Description of the entry at the path, e.g. `a folder`.
         found: &'static str,
     },
     /// The first bytes are those of no format that is read here.
     #[error("{}: expected a PNG, JPEG or WebP image, found {found}", text::path(path))]
     Format {
-        /// The file.
+        /// Path of the file in another format.
         path: PathBuf,
-        /// What it looks like.
+        /// Description of the file by its first bytes, e.g. `a GIF`.
         found: &'static str,
     },
     /// The file, or the image in it, is larger than accepted.
     #[error("{}: expected at most {limit} {unit}, found {found}", text::path(path))]
     TooLarge {
-        /// The file.
+        /// Path of the file that is too large, or whose image is.
         path: PathBuf,
-        /// `bytes`, `pixels` or `pixels along a side`.
+        /// Unit of the limit: `bytes`, `pixels` or `pixels along a side`.
         unit: &'static str,
-        /// Number accepted.
+        /// Largest number that is accepted, in that unit.
         limit: u64,
-        /// Number found.
+        /// Size that was found: width and height as in `640x480`, or `more` for bytes.
         found: String,
     },
     /// The file ends inside the image.
     #[error("{}: the {format} image is cut short after {len} bytes", text::path(path))]
     Cut {
-        /// The file.
+        /// Path of the file that is cut short.
         path: PathBuf,
-        /// Its format.
+        /// Name of the image's format, e.g. `PNG`.
         format: &'static str,
         /// Bytes in the file.
         len: usize,
@@ -58,23 +58,23 @@ pub enum ImageError {
     /// The file is damaged, or uses a part of its format that is not read here.
     #[error("{}: no {format} image that can be read: {}", text::path(path), text::message(reason))]
     Decode {
-        /// The file.
+        /// Path of the file that cannot be decoded.
         path: PathBuf,
-        /// Its format.
+        /// Name of the image's format, e.g. `PNG`.
         format: &'static str,
-        /// What the decoder said.
+        /// Reason that the decoder gave, on one line.
         reason: String,
     },
 }
 
-/// Why a file is not read, said by a decoder, which knows neither its name nor what the format is called.
+/// Reason for which a decoder refuses a file, whose path and format it does not know.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It ends inside the image.
+    /// The file ends inside the image.
     Cut,
-    /// As [`ImageError::TooLarge`].
+    /// The image is larger than accepted, as for [`ImageError::TooLarge`].
     TooLarge { unit: &'static str, limit: u64, found: String },
-    /// It is damaged, or not to be read here.
+    /// The file is damaged, or uses a part of its format that is not read here.
     Because(String),
 }
 
@@ -94,7 +94,7 @@ impl Refusal {
     }
 }
 
-/// Why a file could not be read.
+/// Description of a failed read, with advice for a URL.
 fn unread(path: &Path, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::NotFound if text::is_url(path) => {

@@ -1,6 +1,6 @@
-//! How an image is resized.
+//! Interpolation methods for resizing an image.
 
-/// How a pixel between pixels is computed.
+/// Method by which a value between pixels is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
     /// The nearest pixel, without antialiasing.

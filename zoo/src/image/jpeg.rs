@@ -1,10 +1,10 @@
-//! From a JPEG file to RGB bytes.
+//! Decoding of a JPEG file to RGB bytes.
 //!
-//! | file | what |
+//! | module | contents |
 //! |---|---|
 //! | `turbo` | with the feature `jpeg-c`: libjpeg's decoder, whose bytes are Pillow's; with `turbo.c` and `build.rs` |
 //! | `plain` | without: a decoder in Rust |
-//! | `markers` | what `plain` is not given |
+//! | `markers` | checks of a file before `plain` decodes it |
 
 #[cfg(any(test, not(feature = "jpeg-c")))]
 mod markers;

@@ -1,4 +1,4 @@
-//! What happens to an image before it reaches a network.
+//! Preprocessing of an image before it reaches a network.
 
 use std::ops::Range;
 
@@ -11,11 +11,12 @@ use super::parameters::{Fit, PreprocessingError};
 use super::resize::{Window, resize};
 use crate::data::Normalization;
 
-/// The largest side of an input.
+/// Largest side of a network's input, in pixels.
+#[doc(hidden)]
 pub const MAX_INPUT: usize = 4096;
 
-/// From an image to the input of a network: a fit, then for each channel `c` in order
-/// `(byte / divisor - mean[c]) / std[c]`, in `f32`.
+/// Conversion of an image to the input of a network: a fit, then for each channel `c` in order `(byte / divisor -
+/// mean[c]) / std[c]`, in `f32`.
 ///
 /// Its [`Display`](std::fmt::Display) is one line, which [`FromStr`](std::str::FromStr) reads back to the same bits:
 ///
@@ -67,13 +68,13 @@ impl Preprocessing {
     };
     /// Keras' mode `tf`, that of the ResNets V2: `byte / 127.5 - 1`. Resized as [`KERAS_CAFFE`](Self::KERAS_CAFFE).
     pub const KERAS_TF: Self = Self { channels: Channels::Rgb, divisor: 127.5, mean: [1.0; 3], ..Self::KERAS_CAFFE };
-    /// For 32x32 images, which it does not resize: the normalization of [`Normalization::CIFAR10`]. Other images are
-    /// fitted as torchvision would, without a margin around the crop.
+    /// Preprocessing for 32x32 images, which it only normalizes, by [`Normalization::CIFAR10`]. Other images are fitted
+    /// as torchvision would, without a margin around the crop.
     pub const CIFAR10: Self = Self::small(Normalization::CIFAR10);
     /// As [`CIFAR10`](Self::CIFAR10) with [`Normalization::CIFAR100`].
     pub const CIFAR100: Self = Self::small(Normalization::CIFAR100);
 
-    /// 32x32 images normalized as a [`Loader`](crate::data::Loader) does, to the same bits.
+    /// Preprocessing of 32x32 images, normalized as a [`Loader`](crate::data::Loader) does, to the same bits.
     #[must_use]
     pub const fn small(normalization: Normalization) -> Self {
         Self {
@@ -85,7 +86,7 @@ impl Preprocessing {
         }
     }
 
-    /// With these settings; `input` is height and width.
+    /// Makes a preprocessing of these settings; `input` is height and width.
     ///
     /// # Errors
     ///
@@ -155,7 +156,7 @@ impl Preprocessing {
     }
 
     /// The same with another mean or standard deviation, which are those of red, green and blue pixels in [0, 1]
-    /// whatever the order of the channels and the divisor were; what is `None` stays.
+    /// regardless of the order of the channels and of the divisor; what is `None` stays.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl Preprocessing {
         Self::new(self.input, self.fit, self.interpolation, self.channels, 255.0, mean, std)
     }
 
-    /// Whether an image of this size is only normalized.
+    /// Returns `true` if an image of this height and width is only normalized.
     pub(crate) fn keeps(&self, (height, width): (usize, usize)) -> bool {
         let fits = match self.fit {
             Fit::Squash => true,
@@ -178,7 +179,8 @@ impl Preprocessing {
         fits && self.input == (height, width)
     }
 
-    /// The 256 values of each channel, in their order: a table costs one load a pixel in place of a division.
+    /// The normalized values of all 256 bytes, for each channel in order: a table costs one load a pixel instead of a
+    /// division.
     pub(crate) fn tables(&self) -> [[f32; 256]; 3] {
         std::array::from_fn(|channel| {
             let (mean, std) = (self.mean[channel], self.std[channel]);
@@ -192,37 +194,37 @@ impl Preprocessing {
         self.input
     }
 
-    /// How an image gets the size of the input.
+    /// Method by which an image gets the size of the input.
     #[must_use]
     pub fn fit(&self) -> Fit {
         self.fit
     }
 
-    /// How a pixel between pixels is computed.
+    /// Method by which a value between pixels is computed.
     #[must_use]
     pub fn interpolation(&self) -> Interpolation {
         self.interpolation
     }
 
-    /// Order of the color planes.
+    /// Order of the color planes in the input.
     #[must_use]
     pub fn channels(&self) -> Channels {
         self.channels
     }
 
-    /// What a byte is divided by.
+    /// Divisor of a byte, the first step of the normalization.
     #[must_use]
     pub fn divisor(&self) -> f32 {
         self.divisor
     }
 
-    /// By channel, in their order: what is subtracted then.
+    /// Mean that is subtracted from `byte / divisor`, for each channel in order.
     #[must_use]
     pub fn mean(&self) -> [f32; 3] {
         self.mean
     }
 
-    /// By channel, in their order: what the difference is divided by.
+    /// Standard deviation that the difference is divided by, for each channel in order.
     #[must_use]
     pub fn std(&self) -> [f32; 3] {
         self.std
@@ -234,7 +236,7 @@ impl Preprocessing {
         3 * self.input.0 * self.input.1
     }
 
-    /// Never.
+    /// Always `false`, since an input has at least one pixel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         false
@@ -284,7 +286,7 @@ impl Preprocessing {
     }
 }
 
-/// As [`Preprocessing::small`].
+/// Converts as [`Preprocessing::small`] does.
 impl From<Normalization> for Preprocessing {
     fn from(normalization: Normalization) -> Self {
         Self::small(normalization)

@@ -23,12 +23,12 @@ fn fnv(bytes: &[u8]) -> String {
     format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
-/// Whether the decoder of this build leaves rounding to itself in this file; see [`Image::open`].
+/// Returns `true` if the decoder of this build rounds this file otherwise than Pillow; see [`Image::open`].
 fn rounds(name: &str) -> bool {
     !cfg!(feature = "jpeg-c") && (name.starts_with("jpeg/") || fixtures().join(format!("decoded/{name}.png")).exists())
 }
 
-/// Of every kind of PNG and WebP file, and of every kind of JPEG: sampling, coding, scans, restarts and colors.
+/// Covers every kind of PNG and WebP file, and JPEG files of every sampling, coding, scan, restart and color.
 #[test]
 fn files_decode_to_pillows_bytes() {
     let mut compared = 0;
@@ -102,7 +102,7 @@ fn preprocessing_equals_torchvision_and_keras() {
 
 #[test]
 fn a_file_cut_anywhere_is_refused() {
-    // Of a PNG neither Pillow nor the decoder here miss its end chunk and the checksum before it.
+    // Neither Pillow nor this decoder notices that a PNG lacks its end chunk and the checksum before it.
     for (name, tail) in
         [("lossy.jpg", 1), ("named_png.png", 1), ("wide.png", 17), ("lossy.webp", 1), ("lossless.WEBP", 1)]
     {

@@ -57,7 +57,7 @@ impl fmt::Display for Preprocessing {
 impl FromStr for Preprocessing {
     type Err = PreprocessingError;
 
-    /// Each key once, in any order, single spaces between them, nothing else.
+    /// Reads each key once, in any order, with single spaces between them and nothing else.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut values: [Option<&str>; KEYS.len()] = [None; KEYS.len()];
         for part in text.split(' ') {
@@ -122,12 +122,12 @@ fn named<'a, T: Copy>(
     found.ok_or_else(|| PreprocessingError::Value { key, expected, found: text.to_owned() })
 }
 
-/// Digits alone: `parse` would take a sign.
+/// Reads a number of digits alone: `parse` would take a sign.
 fn count(text: &str) -> Option<usize> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-/// A finite decimal number: `parse` would take `inf` and `NaN`.
+/// Reads a finite decimal number: `parse` would take `inf` and `NaN`.
 fn float(text: &str) -> Option<f32> {
     text.parse().ok().filter(|value: &f32| value.is_finite())
 }

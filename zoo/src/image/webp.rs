@@ -1,12 +1,13 @@
-//! What is looked at of a WebP file before its decoder is: a RIFF container of chunks, each of four letters, a length
-//! and its data.
+//! Checks of a WebP file before it is decoded. Such a file is a RIFF container of chunks, each of four letters, a
+//! length and its data.
 
 use std::borrow::Cow;
 
-/// Where the first chunk begins: after `RIFF`, the length of what follows, and `WEBP`.
+/// Position of the first chunk: behind `RIFF`, the length of what follows, and `WEBP`.
 const CHUNKS: usize = 12;
 
-/// The byte of flags in the data of a chunk `ANMF`, a frame: behind place, size and duration, three bytes each.
+/// Position of the byte of flags in the data of a chunk `ANMF`, a frame: behind place, size and duration, three bytes
+/// each.
 const FLAGS: usize = 15;
 
 /// Bytes of a chunk `ANMF` before the chunks of its picture.
@@ -15,10 +16,10 @@ const FRAME: usize = 16;
 /// The flag of a file that is an animation.
 const ANIMATED: u8 = 2;
 
-/// The flag of a frame that takes the place of the canvas instead of being blended with it.
+/// The flag of a frame that replaces the canvas instead of being blended with it.
 const OVERWRITE: u8 = 2;
 
-/// Whether a file is as long as it says. Its decoder would make up the last bytes.
+/// Returns `true` if a file is as long as it says. The decoder would make up missing bytes at the end.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
     let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
     length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes(*length)))
@@ -36,9 +37,10 @@ fn chunks(bytes: &[u8], mut place: usize) -> impl Iterator<Item = ([u8; 4], usiz
     })
 }
 
-/// What is wrong with the lossy picture of a file with a canvas, or with that of the first frame of an animation, if
-/// its size is not that of its place. Its decoder would set aside the memory for it before it looks, and does not look
-/// where a frame has an alpha channel of its own, nor at the kind of the chunk that follows that channel.
+/// Description of a lossy picture whose size is not that of its place: the canvas of a file, or the first frame of an
+/// animation; `None` if there is none such. The decoder would set aside the memory for the picture before it compares
+/// the sizes, and does not compare them where a frame has an alpha channel of its own, nor looks at the kind of the
+/// chunk that follows that channel.
 pub(super) fn misfit(bytes: &[u8]) -> Option<String> {
     let (_, extended) = chunks(bytes, CHUNKS).find(|(kind, _)| kind == b"VP8X")?;
     let flags = *bytes.get(extended)?;

@@ -1,22 +1,23 @@
-//! Answers that mean nothing.
+//! Checks for logits that are infinite or NaN.
 
-/// A logit that is infinite or no number. What would be made of it, a probability or an order of classes, means
-/// nothing.
+/// A logit that is infinite or NaN. A probability or a ranking of classes that is computed from it means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
     "image {image}: the logit of class {class} is {value}, not a finite number: weights or inputs are out of range"
 )]
+#[doc(hidden)]
 pub struct NotFinite {
-    /// Which image, from 0 on.
+    /// Index of the image, from 0.
     pub image: usize,
-    /// The class.
+    /// Index of the class.
     pub class: usize,
-    /// The logit.
+    /// Value of the logit.
     pub value: f32,
 }
 
-/// [`NotFinite`] for the first of these logits `[batch, classes]` that is infinite or no number. `before` is the number
-/// of images before these.
+/// [`NotFinite`] for the first of these logits `[batch, classes]` that is infinite or NaN. `before` is the number of
+/// images before these.
+#[doc(hidden)]
 pub fn check_finite(logits: &[f32], classes: usize, before: usize) -> Result<(), NotFinite> {
     match logits.iter().position(|logit| !logit.is_finite()) {
         Some(at) => Err(NotFinite { image: before + at / classes, class: at % classes, value: logits[at] }),

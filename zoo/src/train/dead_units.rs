@@ -1,4 +1,4 @@
-//! Which channels of a network are dead: zero at every place of every image of a set.
+//! Dead channels of a network: those that are zero at every place of every image of a set.
 
 use std::ops::ControlFlow;
 
@@ -15,23 +15,23 @@ use crate::model::Model;
 pub struct LayerUnits {
     /// Path of the layer.
     pub path: String,
-    /// By channel, whether it gave anything but zero.
+    /// One entry for each channel, true if it gave anything but zero.
     pub alive: Vec<bool>,
 }
 
 impl LayerUnits {
-    /// Channels that gave nothing but zero.
+    /// Number of channels that gave nothing but zero.
     pub fn dead(&self) -> usize {
         self.alive.iter().filter(|alive| !**alive).count()
     }
 }
 
 /// Runs a model in [`Mode::Eval`] over every image that a loader gives, and returns its activations in forward order.
-/// `None` if `interrupted` said so.
+/// `None` if `interrupted` returned `Break`.
 ///
 /// # Errors
 ///
-/// An image that cannot be read, whatever the model gives, and [`TrainError::Unseen`] of a model that computes where
+/// An image that cannot be read, an error of the model, and [`TrainError::Unseen`] for a model that computes where
 /// [`watch`] does not see it.
 pub fn dead_units(
     model: &mut dyn Model,
@@ -110,7 +110,7 @@ mod tests {
             let before: usize = layers.iter().map(LayerUnits::dead).sum();
             let channels: usize = layers.iter().map(|layer| layer.alive.len()).sum();
             assert!(before < channels / 4, "{name} {before} of {channels}");
-            // Zeros in the place of everything: no channel gives anything, but what a bias gives, which are zeros too.
+            // With every tensor zero, biases included, no channel gives anything but zero.
             let zeros = Snapshot::of(model.as_ref()).unwrap();
             let zeros = zeros.values().iter().map(|(path, values)| (path.clone(), vec![0.0; values.len()]));
             Snapshot::from_values(zeros.collect()).restore(model.as_mut()).unwrap();

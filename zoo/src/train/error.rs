@@ -1,4 +1,4 @@
-//! What ends training or evaluation early.
+//! Errors that end training or evaluation early.
 
 use crate::data::DataError;
 
@@ -6,10 +6,10 @@ use crate::data::DataError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The model failed.
+    /// The model reported an error.
     #[error(transparent)]
     Model(#[from] pvlu::Error),
-    /// An image could not be had.
+    /// An image could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The model gave a logit that is no finite number.
@@ -25,7 +25,7 @@ pub enum TrainError {
     },
 }
 
-/// Whether it is this error of the model.
+/// Comparison with an error of the model.
 impl PartialEq<pvlu::Error> for TrainError {
     fn eq(&self, other: &pvlu::Error) -> bool {
         matches!(self, Self::Model(error) if error == other)

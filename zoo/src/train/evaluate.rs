@@ -11,7 +11,7 @@ use super::mode::in_mode;
 use crate::data::Batches;
 use crate::model::{Model, check_finite};
 
-/// How well a model does on a split.
+/// Accuracy and loss of a model on a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// Images evaluated: all of them, the last partial batch included.
@@ -24,11 +24,11 @@ pub struct Evaluation {
     pub loss: f64,
 }
 
-/// Evaluates a model on every image that a loader gives, in [`Mode::Eval`]. `None` if `interrupted` said so.
+/// Evaluates a model on every image that a loader gives, in [`Mode::Eval`]. `None` if `interrupted` returned `Break`.
 ///
 /// # Errors
 ///
-/// An image that cannot be read, a label that is no class of the model, and whatever the model gives.
+/// An image that cannot be read, a label that is no class of the model, and an error of the model.
 pub fn evaluate(
     model: &mut dyn Model,
     loader: &dyn Batches,
@@ -37,12 +37,13 @@ pub fn evaluate(
     in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, false))
 }
 
-/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or no number is an error and not a
-/// wrong answer.
+/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or NaN is an error and not a wrong
+/// answer.
 ///
 /// # Errors
 ///
 /// As for [`evaluate`], and [`TrainError::NotFinite`].
+#[doc(hidden)]
 pub fn evaluate_finite(
     model: &mut dyn Model,
     loader: &dyn Batches,
@@ -51,7 +52,7 @@ pub fn evaluate_finite(
     in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, true))
 }
 
-/// Evaluates a model in the mode that it is in; if its logits have to be `finite`, others are an error.
+/// Evaluates a model in the mode that it is in. With `finite`, logits that are infinite or NaN are an error.
 fn measure(
     model: &dyn Model,
     loader: &dyn Batches,

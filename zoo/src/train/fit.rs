@@ -1,4 +1,4 @@
-//! The training loop.
+//! The training loop, its events and its results.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -16,7 +16,8 @@ use super::state::{FitState, Sums};
 use crate::data::{Batches, Loader};
 use crate::model::Model;
 
-/// What a run trains on, selects by, and is judged on; `Box<dyn Batches>` where it is not known where the images are.
+/// Images that a run trains on, selects its epoch by, and is tested on. `B` is `Box<dyn Batches>` if the kind of loader
+/// is known only when the program runs.
 #[derive(Debug)]
 pub struct Splits<B = Loader> {
     /// Training images, shuffled and augmented.
@@ -27,27 +28,27 @@ pub struct Splits<B = Loader> {
     pub test: B,
 }
 
-/// How a run trains.
+/// Settings of a training run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FitConfig {
     /// Passes over the training images.
     pub epochs: u64,
     /// Optimizer and its constants.
     pub optimizer: OptimizerConfig,
-    /// Base learning rate.
+    /// Learning rate before the schedule's factor.
     pub learning_rate: f64,
-    /// What the base is multiplied by at each step.
+    /// Factor on the base learning rate at each step.
     pub schedule: Schedule,
 }
 
-/// Tells the caller where a run is. The answer `Break` ends it after the current step.
+/// Progress of a run, which the caller is told. The answer `Break` ends the run after the current step.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A training step was done.
     Step {
-        /// Epoch from 1.
+        /// Number of the epoch, from 1.
         epoch: u64,
-        /// Step within the epoch, from 1.
+        /// Number of the step within the epoch, from 1.
         step: u64,
         /// Steps in an epoch.
         steps: u64,
@@ -60,23 +61,23 @@ pub enum Event<'a> {
     Epoch(&'a EpochRecord),
 }
 
-/// How a run ended.
+/// End of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All epochs were trained.
     Finished,
     /// A training loss was not finite; the run ended with that epoch.
     Diverged,
-    /// The caller said `Break`.
+    /// The caller returned `Break`.
     Interrupted,
 }
 
 /// A run, epoch by epoch.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The finished epochs.
+    /// Records of the finished epochs.
     pub epochs: Vec<EpochRecord>,
-    /// How it ended.
+    /// The way in which the run ended.
     pub outcome: Outcome,
 }
 
@@ -100,12 +101,13 @@ impl History {
 
 /// A moment of a training at which it can be kept, to go on from it later.
 #[derive(Clone, Copy)]
+#[doc(hidden)]
 pub struct Moment<'a> {
-    /// The network.
+    /// The model with its current tensors.
     pub model: &'a dyn Model,
     /// Everything else that the rest of the training depends on.
     pub state: &'a FitState,
-    /// Whether the training ends here because the caller said so: the last moment to keep it.
+    /// True if the training ends here because the caller returned `Break`: the last moment to keep it.
     pub last: bool,
 }
 
@@ -113,7 +115,7 @@ pub struct Moment<'a> {
 ///
 /// # Errors
 ///
-/// An image that cannot be read, and whatever the model gives.
+/// An image that cannot be read, and an error of the model.
 pub fn fit<B: Batches>(
     model: &mut dyn Model,
     splits: &Splits<B>,
@@ -127,8 +129,8 @@ pub fn fit<B: Batches>(
 /// of its moments the rest is the same, bit for bit.
 ///
 /// The caller seeds the dropouts as at the beginning; their counts are moved on here. `keep` is shown every moment at
-/// which the training can be kept: after every step and every epoch, and where it ends because `observe` said `Break`.
-/// Its own `Break` ends the training too.
+/// which the training can be kept: after every step and every epoch, and where it ends because `observe` returned
+/// `Break`. If `keep` returns `Break`, the training ends too.
 ///
 /// # Errors
 ///
@@ -158,7 +160,7 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// All epochs that are left.
+    /// Trains for all epochs that are left.
     fn run<B: Batches>(mut self, splits: &Splits<B>) -> Result<History, TrainError> {
         let done = self.state.epochs.len() as u64 * self.steps + self.state.steps;
         self.model.switches(&mut |switches| {
@@ -180,7 +182,7 @@ impl Fit<'_> {
         ended(Outcome::Finished, self.state)
     }
 
-    /// One epoch, or what is left of it, and its training loss; `None` if interrupted.
+    /// Trains and evaluates for one epoch, or the rest of one, and returns its training loss; `None` if interrupted.
     fn epoch<B: Batches>(&mut self, splits: &Splits<B>) -> Result<Option<f64>, TrainError> {
         let start = Instant::now();
         let before = self.state.seconds;
@@ -217,7 +219,7 @@ impl Fit<'_> {
         Ok((!stop && kept.is_continue()).then_some(record.train_loss))
     }
 
-    /// What is left of one pass over the training images.
+    /// Trains on the rest of one pass over the training images.
     fn train(&mut self, loader: &dyn Batches, start: Instant, before: f64) -> Result<ControlFlow<()>, TrainError> {
         let Self { config, steps, .. } = *self;
         let classes = self.model.classes();
@@ -226,7 +228,7 @@ impl Fit<'_> {
         if self.state.sums.images == 0 {
             self.state.sums.learning_rate = config.learning_rate;
         }
-        // Kept after a step that diverged, before the evaluation.
+        // The state was kept after a step that diverged, before the evaluation.
         if !self.state.sums.loss.is_finite() {
             return Ok(ControlFlow::Continue(()));
         }

@@ -1,11 +1,11 @@
-//! Work in one mode, after which the layers of a model are in those that they were in.
+//! Work in one mode, after which the layers of a model are in their previous modes again.
 
 use pvlu::layer::{Mode, Switches};
 
 use crate::model::Model;
 
-/// Runs `work` with every layer in `mode`, and puts back the modes of before, whatever comes of it: a mode is left by
-/// the hand of the user alone.
+/// Runs `work` with every layer in `mode`, and puts back the previous modes whatever `work` returns: a change of mode
+/// that lasts is left to the user.
 pub(super) fn in_mode<T>(model: &mut dyn Model, mode: Mode, work: impl FnOnce(&mut dyn Model) -> T) -> T {
     let mut before = Vec::new();
     model.switches(&mut |switches| before.extend(mode_of(switches).copied()));

@@ -10,7 +10,7 @@ use pvlu::tape::LeafGradients;
 
 use crate::model::Model;
 
-/// Which optimizer, and its constants but the learning rate, which each update is given.
+/// An optimizer and its constants, but for the learning rate, which each update is given.
 ///
 /// Weight decay applies to the weights of convolutions and linear layers alone: not to biases, batch norm or the
 /// parameters of activations, whose size carries meaning.
@@ -20,7 +20,7 @@ pub enum OptimizerConfig {
     Sgd {
         /// Share of the last velocity that is kept.
         momentum: f64,
-        /// Nesterov's momentum in the place of the classical one.
+        /// Nesterov's momentum instead of the classical one.
         nesterov: bool,
         /// Share of the weight that is added to its gradient.
         weight_decay: f64,
@@ -46,7 +46,7 @@ impl OptimizerConfig {
         OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false }
     }
 
-    /// SGD with momentum.
+    /// Stochastic gradient descent with these constants.
     pub fn sgd(momentum: f64, nesterov: bool, weight_decay: f64) -> Self {
         OptimizerConfig::Sgd { momentum, nesterov, weight_decay }
     }

@@ -1,8 +1,8 @@
-//! What is kept of an epoch.
+//! Records of finished epochs.
 
 use super::evaluate::Evaluation;
 
-/// One epoch of a run.
+/// Results of one epoch of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpochRecord {
     /// Number of the epoch, from 1.
@@ -13,10 +13,10 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Training accuracy over the same batches, augmented and with dropout.
     pub train_top1: f64,
-    /// On the held-out images after the epoch.
+    /// Evaluation on the held-out images after the epoch.
     pub validation: Evaluation,
-    /// On the test images after the epoch.
+    /// Evaluation on the test images after the epoch.
     pub test: Evaluation,
-    /// Wall-clock time of the epoch with its evaluations.
+    /// Wall-clock time of the epoch with its evaluations, in seconds.
     pub seconds: f64,
 }

@@ -1,5 +1,5 @@
-//! A training on disk, read again. A checksum finds damage; what a file says is believed only as far as a training of
-//! these settings can have come to it.
+//! Reading of a saved training. A checksum finds damage; the numbers in a file are accepted only if a training of these
+//! settings can have come to them.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -18,14 +18,14 @@ use crate::model::Model;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::weights::{Dtype, TensorFile, WeightsError, shape, shown};
 
-/// How far a learning rate may be from that of the schedule, as a share of the base: sines of other libraries differ
-/// less.
+/// Largest distance of a saved learning rate from that of the schedule, as a share of the base: the cosines of other
+/// libraries differ by less.
 const RATE_TOLERANCE: f64 = 1e-9;
 
-/// Images of a step that no machine takes at once; a bound on what is counted.
+/// Most images of a step, more than any machine takes at once: a bound on the saved counts.
 const MAX_BATCH: u64 = 1 << 24;
 
-/// A training on disk.
+/// A saved training, opened to be restored.
 #[derive(Debug)]
 pub struct SavedFit {
     file: TensorFile,
@@ -35,7 +35,7 @@ pub struct SavedFit {
 type ExpectedTensors = BTreeMap<String, (usize, bool)>;
 
 impl SavedFit {
-    /// Opens a file of [`FitState::save`]'s.
+    /// Opens a file that [`FitState::save`] wrote.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl SavedFit {
         Ok(kept)
     }
 
-    /// What the caller of [`FitState::save`] put beside it.
+    /// Metadata of the file, with what the caller of [`FitState::save`] added to it.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         self.file.metadata()
     }
@@ -214,7 +214,7 @@ impl SavedFit {
         self.expect(correct <= images, "correct", format!("at most {images}, as many as images"), correct)
     }
 
-    /// The moments of the optimizer, taken out of what was read; of so many updates at most.
+    /// Takes the moments of the optimizer out of the tensors that were read. Each may have had at most `done` updates.
     fn moments(
         &self,
         updates: &serde_json::Map<String, Value>,
@@ -265,7 +265,7 @@ impl SavedFit {
     }
 }
 
-/// Whether a number is a share of something.
+/// Returns true for a number in [0, 1], as a share of images is.
 fn share(value: f64) -> bool {
     (0.0..=1.0).contains(&value)
 }

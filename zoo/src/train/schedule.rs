@@ -1,15 +1,15 @@
-//! How the learning rate changes over a run.
+//! Schedules of the learning rate over a run.
 
 /// A factor on the base learning rate, as a function of the step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Schedule {
-    /// 1 throughout.
+    /// The base learning rate at every step.
     Constant,
-    /// `factor^floor(epoch / every)`.
+    /// The factor `factor^floor(epoch / every)`, with epochs from 0.
     Step {
         /// Epochs between two changes.
         every: u64,
-        /// What each change multiplies by.
+        /// Factor by which each change multiplies the learning rate.
         factor: f64,
     },
     /// `(1 + cos(pi step / total)) / 2`: from 1 down to 0 (Loshchilov and Hutter 2017, without restarts).

@@ -1,4 +1,4 @@
-//! A training that can be interrupted: where it stands, and that on disk.
+//! The state of a training, in memory and on disk, so that the training can be interrupted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,18 +12,18 @@ use crate::model::Model;
 use crate::snapshot::Snapshot;
 use crate::weights::{Declared, Dtype, WeightsError, Writer};
 
-/// Where a training stands: all that the rest of it depends on, beside the network, its settings and its images. There
-/// is no random state: orders, augmentations and the masks of dropouts are functions of the seed and of what is counted
+/// The state of a training: all that the rest of it depends on, beside the network, its settings and its images. There
+/// is no random state: orders, augmentations and the masks of dropouts are functions of the seed and of the counts
 /// here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitState {
-    /// The finished epochs.
+    /// Records of the finished epochs.
     pub epochs: Vec<EpochRecord>,
-    /// Steps done of the epoch after them.
+    /// Steps done of the epoch under way.
     pub steps: u64,
     pub(super) sums: Sums,
     pub(super) optimizer: Optimizer,
-    /// Time spent on that epoch.
+    /// Time spent on the epoch under way, in seconds.
     pub seconds: f64,
 }
 
@@ -32,7 +32,7 @@ pub struct FitState {
 pub(super) struct Sums {
     /// Learning rate of the last step.
     pub learning_rate: f64,
-    /// Loss, by image.
+    /// Sum of the losses of the images.
     pub loss: f64,
     /// Images whose largest logit was that of their label.
     pub correct: u64,
@@ -40,7 +40,7 @@ pub(super) struct Sums {
 }
 
 impl FitState {
-    /// The beginning.
+    /// The state before the first step.
     pub fn new(optimizer: OptimizerConfig) -> Self {
         let (sums, optimizer) = (Sums::default(), Optimizer::new(optimizer));
         Self { epochs: Vec::new(), steps: 0, sums, optimizer, seconds: 0.0 }
@@ -102,8 +102,8 @@ pub(super) const SECOND: &str = "second.";
 /// Key of the metadata that holds the state.
 pub(super) const STATE: &str = "pvlu_zoo.training";
 
-/// CRC-32 of a state, what is beside it, and values as a file has them: safetensors itself would not notice a flipped
-/// bit.
+/// CRC-32 of a state, the metadata beside it, and the tensors' values as bytes of the file: safetensors itself would
+/// not notice a flipped bit.
 pub(super) fn checksum<'a>(
     state: &Value,
     metadata: &BTreeMap<String, String>,
@@ -128,7 +128,7 @@ pub(super) fn checksum<'a>(
 
 /// Numbers as text, because JSON has no NaN; they are read again to the bit.
 impl EpochRecord {
-    /// As [`of_json`](Self::of_json) reads it.
+    /// The record as JSON, which [`of_json`](Self::of_json) reads.
     pub fn to_json(&self) -> Value {
         let Self { epoch, learning_rate, train_loss, train_top1, validation, test, seconds } = self;
         let of = |evaluation: &Evaluation| {
@@ -142,7 +142,7 @@ impl EpochRecord {
         })
     }
 
-    /// `None` if it is not what [`to_json`](Self::to_json) makes.
+    /// The record in a JSON value; `None` if that is not one that [`to_json`](Self::to_json) makes.
     pub fn of_json(value: &Value) -> Option<Self> {
         let real = |value: &Value| value.as_str()?.parse::<f64>().ok();
         let of = |value: &Value| {

@@ -12,7 +12,7 @@ use crate::init;
 use crate::model::activation_of;
 use crate::names::LayerNames;
 
-/// A network of the zoo as it is written, which knows what files call its layers. Every network of
+/// A network type of the zoo that knows the names of its layers in files. Every network of
 /// [`crate::family::sequential`] (of the paper's widths), [`crate::family::vgg`] and [`crate::family::resnet`] is one,
 /// with any activation that is a type and any number of classes.
 ///
@@ -51,15 +51,15 @@ pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Visit<f32, Cpu>> + Sized 
     /// Names of the layers, in the order in which a visitor meets them.
     fn names() -> Vec<LayerNames>;
 
-    /// Names of the layers of another head that published files have in the place of this one; none unless overridden.
+    /// Names of the layers of another head that published files have instead of this one; none unless overridden.
     fn published_head() -> Vec<LayerNames> {
         Vec::new()
     }
 
-    /// Whether the activation has a parameter for each element.
+    /// Set if the activation has a parameter for each element.
     const PER_ELEMENT: bool;
 
-    /// Does not compile if it has.
+    /// Fails to compile if [`PER_ELEMENT`](Self::PER_ELEMENT) is set.
     #[doc(hidden)]
     const FITS: () =
         assert!(!Self::PER_ELEMENT, "parameters for each element are for images of one size: see `Architecture`");
@@ -87,7 +87,7 @@ pub trait Architecture: BuildOnDevice<Cpu, f32, Built: Visit<f32, Cpu>> + Sized 
     /// errors it has.
     fn save(net: &Self::Built, path: impl AsRef<Path>, source: Source) -> Result<(), WeightsError> {
         let () = Self::FITS;
-        // An activation is found whatever the size.
+        // The name of the activation does not depend on the size of the images.
         let metadata = activation_of(net, Extent::image(3, 224, 224));
         let metadata = metadata.map(|text| (ACTIVATION_KEY.to_owned(), text.to_owned()));
         save(net, &Self::names(), path, source, &metadata.into_iter().collect::<BTreeMap<_, _>>())

@@ -1,4 +1,4 @@
-//! What the tensors of a model are called in a file, and how they lie in it.
+//! Names and layouts of a model's tensors in a file.
 
 use std::path::Path as FilePath;
 
@@ -20,18 +20,18 @@ fn with_names(names: &[LayerNames]) -> impl Iterator<Item = (Source, Conventions
     Source::with_names().filter(|(source, _)| names.iter().all(|layer| layer.name_by(*source).is_some()))
 }
 
-/// How the tensors of a file are called.
+/// Names of the tensors in a file, by the source that it follows.
 struct Naming {
     source: Source,
     conventions: Conventions,
-    /// What the layers are called in a `.weights.h5`, which numbers the variables of each.
+    /// Names of the layers in a `.weights.h5`, which numbers the variables of each; `None` for any other file.
     counters: Option<Vec<Option<String>>>,
 }
 
 /// The tensors of a model as a file of this source and format has them, in the order in which a visitor meets them. The
 /// path of the file is for messages.
 ///
-/// [`WeightsError::Names`] if the source has no names for the model.
+/// Returns [`WeightsError::Names`] if the source has no names for the model.
 pub(super) fn expected<E: Element + Unit>(
     net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],

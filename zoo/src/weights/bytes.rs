@@ -28,7 +28,7 @@ impl FileBytes {
     /// Opens a regular file.
     pub(super) fn open(path: &Path) -> Result<Self, WeightsError> {
         let io = |source| WeightsError::Io { path: path.to_owned(), source };
-        // Looked at first: opening a pipe would wait for its other end.
+        // The kind of file is checked first, since opening a pipe would wait for its other end.
         let metadata = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound && is_url(path) => {
                 return Err(WeightsError::Url { path: path.to_owned() });
@@ -53,7 +53,7 @@ impl FileBytes {
         &self.path
     }
 
-    /// Number of bytes.
+    /// Length in bytes, as it was when the file was opened.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
@@ -82,7 +82,7 @@ impl FileBytes {
     }
 }
 
-/// What a folder is, by the file in it that makes it one.
+/// Description of a folder for messages, with advice if it holds a model by the files in it.
 fn folder(path: &Path) -> &'static str {
     let has = |name: &str| path.join(name).is_file();
     if has("saved_model.pb") {

@@ -1,9 +1,9 @@
-//! What a whole-model file of Keras says of its layers, held against what a network computes.
+//! The layers that a whole-model file of Keras describes, compared with what a network computes.
 //!
 //! The tensors of two models can have the same names and shapes while one of them uses another activation, another
 //! epsilon or a stride elsewhere. A whole-model file has the configuration of its model beside the weights:
-//! `model_config` of a `.h5`, `config.json` in a `.keras`. Both sides become a [`Graph`] of what is computed, whatever
-//! layers it is written with: the file's from its JSON ([`keras`]), the network's from its
+//! `model_config` of a `.h5`, `config.json` in a `.keras`. Both sides become a [`Graph`] of what is computed,
+//! independent of the layers that it is written with: the file's from its JSON ([`keras`]), the network's from its
 //! [summary](pvlu::layer::Visit::summarize) and switches ([`network`]), so that no fact is stated twice. [`compare`]
 //! names every difference.
 
@@ -33,6 +33,7 @@ const MAX_JSON: usize = 2 << 20;
 ///
 /// Memory: reading it takes at most 192 bytes for each byte of the JSON, which may have 2 MiB.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct Configuration {
     graph: Graph,
     /// Height and width of the images, where they are fixed.
@@ -44,7 +45,7 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, if it is not that.
+    /// A description of the problem, if the text is not such JSON.
     pub fn parse(json: &str) -> Result<Self, String> {
         if json.len() > MAX_JSON {
             return Err(format!("{} bytes, of at most {MAX_JSON}", json.len()));
@@ -53,13 +54,13 @@ impl Configuration {
         Ok(Self { graph, image })
     }
 
-    /// What the model of the file computes otherwise than the network with ReLU, which is what a file of Keras is of:
-    /// it has no parameters of activations. `loaded` are the layers, as Keras calls them, that the file gives weights
-    /// to.
+    /// Every difference between what the model of the file computes and what the network computes with ReLU. ReLU is
+    /// taken since a file of Keras has no parameters of activations. `loaded` are the layers, as Keras calls them, that
+    /// the file gives weights to.
     ///
     /// # Errors
     ///
-    /// Whatever the visit of the network gives.
+    /// The errors of a visit of the network.
     pub fn differences<E: Unit>(
         &self,
         net: &mut dyn Visit<E, Cpu>,

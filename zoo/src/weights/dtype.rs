@@ -9,22 +9,22 @@ use pvlu::kernel::Element;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dtype {
-    /// IEEE 754 binary16.
+    /// IEEE 754 binary16, half precision.
     F16,
     /// The upper half of a binary32.
     BF16,
-    /// IEEE 754 binary32.
+    /// IEEE 754 binary32, single precision.
     F32,
-    /// IEEE 754 binary64.
+    /// IEEE 754 binary64, double precision.
     F64,
-    /// Signed 64-bit integer: what torch counts batches in.
+    /// Signed 64-bit integer, the type of torch's counters of batches.
     I64,
-    /// Any other, by the name that its format gives it. No model takes it.
+    /// Any other type, by the name that its format gives it. No model takes it.
     Other(String),
 }
 
 impl Dtype {
-    /// What a tensor of a model may be stored as, for messages.
+    /// Types that a tensor of a model may be stored as, for messages.
     pub const FLOATS: &str = "F16, BF16, F32 or F64";
 
     /// The type of `E` itself: `F32` or `F64`.
@@ -33,7 +33,7 @@ impl Dtype {
         if size_of::<E>() == size_of::<f32>() { Self::F32 } else { Self::F64 }
     }
 
-    /// As [`Float`], or `None` if it is not one.
+    /// This type as [`Float`]; `None` if no model takes it.
     pub(super) fn float(&self) -> Option<Float> {
         match self {
             Self::F16 => Some(Float::F16),
@@ -79,12 +79,12 @@ pub(super) enum Endian {
 pub(super) struct Overflow {
     /// Position among the values converted.
     pub index: usize,
-    /// The number.
+    /// Number before the conversion.
     pub value: f64,
 }
 
 impl Float {
-    /// Bytes of a number.
+    /// Size of a number in bytes.
     pub(super) const fn size(self) -> usize {
         match self {
             Self::F16 | Self::BF16 => 2,
@@ -93,7 +93,7 @@ impl Float {
         }
     }
 
-    /// Its name, as in [`Dtype`].
+    /// Name of the type, as in [`Dtype`].
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::F16 => "F16",
@@ -110,7 +110,7 @@ impl Float {
             Self::F16 => each(bytes, values, |raw| E::of(f16::from_le_bytes(endian.little(raw)).to_f64())),
             Self::BF16 => each(bytes, values, |raw| E::of(bf16::from_le_bytes(endian.little(raw)).to_f64())),
             Self::F32 => each(bytes, values, |raw| E::of(f64::from(f32::from_le_bytes(endian.little(raw))))),
-            // The only type that a model's own may be narrower than.
+            // Only this type can be wider than the model's own.
             Self::F64 => {
                 for (index, (raw, value)) in bytes.as_chunks().0.iter().zip(values).enumerate() {
                     let wide = f64::from_le_bytes(endian.little(*raw));

@@ -1,4 +1,4 @@
-//! Everything that can go wrong between a file of weights and a model.
+//! Errors of reading, writing and matching weights.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,103 +16,103 @@ pub enum WeightsError {
     /// Opening, reading or writing failed.
     #[error("{}: {}", text::path(path), text::system(source))]
     Io {
-        /// The file.
+        /// Path of the file that could not be opened, read or written.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system reported.
         source: io::Error,
     },
-    /// An address in the place of a path.
+    /// A URL was given instead of a path.
     #[error("{}: a URL, which is not read here: download the file first, and give its path", text::path(path))]
     Url {
-        /// What was given.
+        /// The URL that was given.
         path: PathBuf,
     },
     /// A regular file was expected, something else has its name.
     #[error("{}: expected a file, found {found}", text::path(path))]
     NotAFile {
-        /// The path.
+        /// Path of the entry that is no regular file.
         path: PathBuf,
-        /// What is there.
+        /// Description of the entry at the path, e.g. `a folder`.
         found: &'static str,
     },
     /// The file is in no format that is read here.
     #[error("{}: expected a safetensors or HDF5 file, found {found}", text::path(path))]
     Format {
-        /// The file.
+        /// Path of the file in another format.
         path: PathBuf,
-        /// What it looks like, and what to do with it.
+        /// Description of the file by its first bytes or its name, with what to do with it.
         found: String,
     },
     /// The structure of the file is damaged, cut short or not what its format allows.
     #[error("{}: {what}: expected {expected}, found {found}", text::path(path))]
     Structure {
-        /// The file.
+        /// Path of the file that is damaged or cannot be written.
         path: PathBuf,
-        /// Which part.
+        /// Part of the file that is wrong, e.g. `header length`.
         what: String,
-        /// What the format allows there.
+        /// Description of what the format allows there.
         expected: String,
-        /// What is there.
+        /// Description of what was found there.
         found: String,
     },
     /// A tensor cannot be decoded.
     #[error("{}: {}: expected {expected}, found {found}", text::path(path), shown(key))]
     Tensor {
-        /// The file.
+        /// Path of the file that should hold the tensor.
         path: PathBuf,
         /// Name of the tensor in the file.
         key: String,
-        /// What can be read.
+        /// Description of a tensor that could be read.
         expected: String,
-        /// What is there.
+        /// Description of the tensor that was found.
         found: String,
     },
     /// A finite number of the file is infinite in the type of the model, or the other way round.
     #[error("{}: {}: element {index}: expected a number within {dtype}, found {value:e}", text::path(path), shown(key))]
     Range {
-        /// The file.
+        /// Path of the file to be read or written.
         path: PathBuf,
         /// Name of the tensor in the file.
         key: String,
         /// Position in the tensor, row-major.
         index: usize,
-        /// The number.
+        /// Number that is out of range.
         value: f64,
-        /// Type that it does not fit into.
+        /// Name of the type that the number does not fit into.
         dtype: &'static str,
     },
-    /// A tensor holds infinities, or what is no number.
+    /// A tensor holds infinities or NaNs.
     #[error(
         "{}: {}: element {index}: expected a finite number, found {value}; {count} there are not finite, and {}; \
          nothing was loaded", text::path(path), shown(key), others(*tensors)
     )]
     NotFinite {
-        /// The file.
+        /// Path of the file that holds the tensor.
         path: PathBuf,
         /// Name of the first such tensor in the file, in the order of the model.
         key: String,
         /// Position of the first such number, row-major.
         index: usize,
-        /// The number.
+        /// First number that is not finite: an infinity or NaN.
         value: f64,
-        /// Such numbers in that tensor.
+        /// Number of such elements in that tensor.
         count: usize,
-        /// Such tensors, this one included.
+        /// Number of tensors with such elements, this one included.
         tensors: usize,
     },
     /// The file is of a model whose layers have the same names and shapes, and compute something else. Nothing was
     /// loaded.
     #[error("{}: {differences}", text::path(path))]
     Configuration {
-        /// The file.
+        /// Path of the file whose layers differ.
         path: PathBuf,
-        /// Every difference.
+        /// All differences between the file and the model.
         differences: Differences,
     },
     /// The tensors of the file are not those of the model. Nothing was loaded.
     #[error("{}: {mismatch}", text::path(path))]
     Mismatch {
-        /// The file.
+        /// Path of the file whose tensors do not fit.
         path: PathBuf,
         /// Every tensor that does not fit.
         mismatch: Mismatch,
@@ -124,11 +124,11 @@ pub enum WeightsError {
         text::listed(known, usize::MAX)
     )]
     Names {
-        /// The file read or to be written.
+        /// Path of the file to be read or written.
         path: PathBuf,
-        /// The source asked for.
+        /// Source that was asked for.
         found: Source,
-        /// Those that have names for it.
+        /// Sources that have names for the model.
         known: Vec<Source>,
     },
     /// A model whose layers are not those of its list of names.
@@ -139,22 +139,22 @@ pub enum WeightsError {
         /// Layers that have names.
         named: usize,
     },
-    /// The device refused.
+    /// The network or its device reported an error.
     #[error(transparent)]
     Device(#[from] pvlu::Error),
     /// A tensor given to the [`Writer`](super::Writer) is not the one declared next.
     #[error("{}: expected tensor {expected}, found {found}", text::path(path))]
     Order {
-        /// The file.
+        /// Path of the file to be written.
         path: PathBuf,
-        /// The tensor declared, or that there is none left.
+        /// The declared tensor, or a note that none is left.
         expected: String,
-        /// The tensor given, or that there is none.
+        /// The given tensor, or a note that there is none.
         found: String,
     },
 }
 
-/// How many tensors more than the one that is named.
+/// Text about the number of tensors with such elements beside the one that is named.
 fn others(tensors: usize) -> String {
     match tensors - 1 {
         0 => "no other tensor has such".to_owned(),

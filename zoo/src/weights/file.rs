@@ -1,4 +1,4 @@
-//! One face for every format.
+//! One interface to the weight files of every format.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub struct TensorFile {
     format: Format,
     entries: BTreeMap<String, TensorEntry>,
     metadata: BTreeMap<String, String>,
-    /// What all names in the file begin with, and none in `entries`.
+    /// Prefix of all names in the file, which the keys of `entries` lack.
     prefix: String,
     reader: Reader,
 }
@@ -79,13 +79,13 @@ impl TensorFile {
         }
     }
 
-    /// The path or name it was opened by.
+    /// Path or name that the file was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How it names and stores its tensors.
+    /// Format of the file, by which it names and stores its tensors.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -97,8 +97,8 @@ impl TensorFile {
         &self.entries
     }
 
-    /// What else the file says: the `__metadata__` of a safetensors file, `backend` and `keras_version` of a legacy
-    /// HDF5 file.
+    /// Other texts in the file, by key: the `__metadata__` of a safetensors file, `backend` and `keras_version` of a
+    /// legacy HDF5 file.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -126,7 +126,7 @@ impl TensorFile {
         true
     }
 
-    /// What was taken from the beginning of every name; see [`strip_prefix`](Self::strip_prefix).
+    /// Prefix that was taken from the beginning of every name; see [`strip_prefix`](Self::strip_prefix).
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -166,8 +166,8 @@ impl TensorFile {
         self.entries.keys().try_for_each(|name| self.check::<E>(name).map(drop))
     }
 
-    /// Reads and converts a tensor once and keeps nothing; what of it is not finite. Nothing is said of what is no
-    /// float.
+    /// Reads and converts a tensor once, keeps nothing, and reports the elements that are not finite. None are reported
+    /// for a tensor of another type than a float.
     pub(super) fn check<E: Element>(&self, name: &str) -> Result<NotFinite, WeightsError> {
         let entry = self.entries.get(name).ok_or_else(|| read::missing(&self.path, name))?;
         let mut found = NotFinite::default();

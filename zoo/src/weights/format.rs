@@ -1,14 +1,14 @@
-//! The formats of files of weights, and what each says of its tensors.
+//! The formats of weight files, and the description of a tensor in a file.
 
 use std::collections::BTreeMap;
 
 use super::Dtype;
 
-/// How a file names and stores its tensors.
+/// Format of a file, by which it names and stores its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Safetensors: any names.
+    /// Safetensors, which allows any names.
     Safetensors,
     /// HDF5 as Keras 1 and 2 wrote weights, and Keras 3 writes a whole model to `.h5`: `conv1_conv/kernel`.
     KerasLegacy,
@@ -19,11 +19,11 @@ pub enum Format {
 /// Type and shape of a tensor in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorEntry {
-    /// Type of its elements.
+    /// Type of the elements.
     pub dtype: Dtype,
-    /// Its dimensions as stored, row-major; none for a scalar.
+    /// Dimensions as stored, row-major; none for a scalar.
     pub shape: Vec<usize>,
 }
 
-/// What a file says of itself.
+/// Description of a file without its values: the tensors by name, and the metadata by key.
 pub(super) type Contents = (BTreeMap<String, TensorEntry>, BTreeMap<String, String>);

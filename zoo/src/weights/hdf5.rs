@@ -76,7 +76,7 @@ impl Hdf5File {
         Ok((Self { source, datasets, configuration: found.configuration }, found.format, (entries, found.metadata)))
     }
 
-    /// What a file of a whole model says of its layers, as JSON.
+    /// Configuration of the layers as JSON, in a file of a whole model.
     pub(super) fn configuration(&self) -> Option<&str> {
         self.configuration.as_deref()
     }
@@ -98,7 +98,8 @@ impl Hdf5File {
                 read::contiguous(&inline, name, 0..inline.len(), float, endian, target)
             }
             Place::Chunks { dataset, count } => {
-                // A decoder of its own: it keeps the index of every chunked dataset that it has seen.
+                // A new decoder for each read, since a decoder keeps the index of every chunked dataset that it has
+                // seen.
                 let decoder = decoder(&self.source, 4)?;
                 let tensor = Chunked { path, name, shape: &entry.shape, float, endian, count: *count };
                 tensor.read(&decoder, dataset, target)

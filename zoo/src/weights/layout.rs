@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-/// How a tensor of a file is laid out, seen from the model.
+/// Layout of a tensor in a file, relative to the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredLayout {
     /// As in the model. Its shape may be another: timm stores the linear layers of VGG as convolutions,
@@ -24,7 +24,7 @@ pub enum StoredLayout {
     FlattenedInOut {
         /// Channels of the image.
         channels: usize,
-        /// Its rows times its columns.
+        /// Pixels of the image: its rows times its columns.
         pixels: usize,
     },
 }
@@ -44,7 +44,7 @@ impl StoredLayout {
         }
     }
 
-    /// Whether the elements are in the same order, so that a tensor can be read in place.
+    /// Returns `true` if the elements are in the same order as in the model, so that a tensor can be read in place.
     #[must_use]
     pub fn is_same(self) -> bool {
         self == Self::Same
@@ -93,12 +93,12 @@ impl StoredLayout {
     }
 }
 
-/// Sides of a tile. It is turned round in a buffer of its own, so that each cache line of either side is touched once,
-/// even where rows lie a power of two apart and would evict each other. Wide, because each row of a tile is another
-/// page.
+/// Sides of a tile. A tile is transposed in a buffer of its own, so that each cache line of either side is touched
+/// once, even where rows lie a power of two apart and would evict each other. It is wide, because each row of a tile is
+/// on another page.
 const ROWS: usize = 16;
 const COLUMNS: usize = 512;
-/// Elements from which threads help.
+/// Number of elements from which on threads share the work.
 const PARALLEL: usize = 1 << 16;
 
 /// `to[c][b][a] = from[a][b][c]`, both row-major, `axes` being those of `from`.

@@ -1,4 +1,4 @@
-//! Which tensor of a file is which tensor of a model: all or nothing.
+//! Matching of the tensors of a file with those of a model, all or nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,25 +11,26 @@ use crate::source::Source;
 
 /// A tensor that a model takes from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Expected {
-    /// Its name in a file of this source; the one that messages use.
+    /// Name in a file of this source, which messages use.
     pub key: String,
-    /// Other names it may have.
+    /// Other names that it may have in the file.
     pub aliases: Vec<String>,
-    /// Its shape in the file.
+    /// Shape of the tensor in the file.
     pub shape: Vec<usize>,
-    /// How its elements are ordered in the file.
+    /// Order of its elements in the file.
     pub layout: StoredLayout,
-    /// Its path in the model.
+    /// Path of the tensor in the model.
     pub path: String,
-    /// When it may be absent.
+    /// Condition under which it may be absent.
     pub excuse: Excuse,
 }
 
-/// When a tensor may keep the values that the model has.
+/// Condition under which a tensor may keep the values that the model has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Excuse {
-    /// Never.
+    /// The tensor has to come from the file.
     #[default]
     Never,
     /// Part of the head but not of its last layer. It may if the caller allows a fresh head and the file has none.
@@ -37,40 +38,43 @@ pub enum Excuse {
     /// Part of the last layer of the head. It may if the caller allows a fresh head, and the file has no such layer or
     /// one of another number of classes.
     Classifier,
-    /// Parameter of an activation. It may if the file has none of any activation and does not say that it should: then
-    /// it is the file of a model without.
+    /// Parameter of an activation. It may if the file has no parameters of any activation and does not say that it
+    /// should: then it is the file of a model without them.
     ActivationParameter,
 }
 
-/// What a caller allows.
+/// Deviations of a file from a model that a caller allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct MatchOptions {
     /// Keeps the head of the model if the file has none, and its last layer if that is one of another number of
     /// classes.
     pub fresh_head: bool,
-    /// Layers of the file that are none of the model, whatever they are called.
+    /// Names of layers of the file that are not matched, even with layers of the model that have the same names.
     pub ignored: BTreeSet<String>,
-    /// Whether the file says that it is of a model with parameters of activations, so that none may be missing.
+    /// Set if the file says that it is of a model with parameters of activations, so that none may be missing.
     pub activations: bool,
 }
 
 /// Every tensor of a model with its name in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Matched<'a> {
-    /// The tensors to read and what each is called in the file, in the order of the model.
+    /// The tensors to read, each with its name in the file, in the order of the model.
     pub tensors: Vec<(&'a Expected, String)>,
-    /// What will have been loaded once they are read.
+    /// Report on the load, which holds once they are read.
     pub report: LoadReport,
 }
 
 /// Finds the tensors of a model in a file. Each tensor of the file has to be one of the model, and each of the model in
-/// the file, with its shape and a type of float; but for what [`Excuse`] says, and for what no model has: the
+/// the file, with its shape and a type of float. Exceptions are those of [`Excuse`], and tensors that no model has: the
 /// `num_batches_tracked` of torch, and in a `.weights.h5` the states of an optimizer, of metrics and of random
 /// generators.
 ///
 /// # Errors
 ///
 /// [`WeightsError::Mismatch`] with every tensor that does not fit.
+#[doc(hidden)]
 pub fn match_tensors<'a>(
     file: &TensorFile,
     expected: &'a [Expected],
@@ -138,7 +142,7 @@ fn names(tensor: &Expected) -> impl Iterator<Item = &str> {
     std::iter::once(&tensor.key).chain(&tensor.aliases).map(String::as_str)
 }
 
-/// What is wrong with a tensor that has the right name.
+/// The problem with a tensor that has the right name; `None` if it fits.
 fn problem(tensor: &Expected, name: &str, entry: &TensorEntry) -> Option<Problem> {
     let key = name.to_owned();
     if entry.dtype.float().is_none() {
@@ -151,7 +155,7 @@ fn problem(tensor: &Expected, name: &str, entry: &TensorEntry) -> Option<Problem
     Some(Problem::Shape { key, expected: tensor.shape.clone(), found: entry.shape.clone(), classes })
 }
 
-/// Whether the file has the whole last layer of the head, which differs in nothing but the number of classes.
+/// Returns `true` if the file has the whole last layer of the head, which differs in nothing but the number of classes.
 fn has_other_classes(expected: &[Expected], found: &[Option<(&str, &TensorEntry)>]) -> bool {
     let classifier = expected.iter().zip(found).filter(|(tensor, _)| tensor.excuse == Excuse::Classifier);
     let classes: Option<BTreeSet<usize>> =
@@ -168,20 +172,19 @@ fn other_classes(tensor: &Expected, entry: &TensorEntry) -> Option<usize> {
     (known != classes && shape == entry.shape && entry.dtype.float().is_some()).then_some(classes)
 }
 
-/// Whether a tensor is none that any model has: a counter of batches, of whatever type and shape a program made it, or
-/// a state.
+/// Returns `true` for a tensor that no model has: a counter of batches, of any type and shape, or a state.
 fn is_no_weight(format: Format, name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked") || is_state(format, name)
 }
 
-/// Whether a tensor of a `.weights.h5` is the state of an optimizer, of a metric or of a random generator.
+/// Returns `true` if a tensor of a `.weights.h5` is the state of an optimizer, of a metric or of a random generator.
 pub(crate) fn is_state(format: Format, name: &str) -> bool {
     let begins = |with: &[&str]| with.iter().any(|with| name.starts_with(with));
     format == Format::Keras3 && (begins(&["optimizer/", "metrics/"]) || name.contains("/seed_generator/"))
 }
 
-/// Bytes of the longest names that are compared, and how many of them: comparing takes the product of the lengths, and
-/// a file may have a million names.
+/// Length in bytes of the longest names that are compared, and the number of names: comparing takes the product of the
+/// lengths, and a file may have a million names.
 const COMPARED_BYTES: usize = 100;
 const COMPARED: usize = 200;
 

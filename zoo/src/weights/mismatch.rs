@@ -7,8 +7,9 @@ use super::name::{shape, shown};
 
 /// The tensors of a file that are not those of the model, all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Mismatch {
-    /// One for each tensor that does not fit: the model's in its order, then what else the file has, by name.
+    /// Problems, one for each tensor that does not fit: the model's in its order, then the others of the file, by name.
     pub problems: Vec<Problem>,
 }
 
@@ -16,42 +17,42 @@ pub struct Mismatch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The model has it, the file does not.
+    /// The model has the tensor, the file does not.
     Missing {
-        /// Name it would have in the file.
+        /// Name that it would have in the file.
         key: String,
-        /// Shape it would have in the file.
+        /// Shape that it would have in the file.
         shape: Vec<usize>,
         /// A similar name that the file has and the model does not.
         close: Option<String>,
     },
-    /// The file has it, the model does not.
+    /// The file has the tensor, the model does not.
     Unexpected {
-        /// Its name in the file.
+        /// Name of the tensor in the file.
         key: String,
-        /// Its type.
+        /// Type of the tensor in the file.
         dtype: Dtype,
-        /// Its shape.
+        /// Shape of the tensor in the file.
         shape: Vec<usize>,
         /// A similar name that the model has and the file does not.
         close: Option<String>,
     },
-    /// Its shape in the file is not that of the model.
+    /// The shape of the tensor in the file is not that of the model.
     Shape {
-        /// Its name in the file.
+        /// Name of the tensor in the file.
         key: String,
         /// Shape that the model takes.
         expected: Vec<usize>,
         /// Shape in the file.
         found: Vec<usize>,
-        /// Whether it is the head, and only the number of classes differs.
+        /// Set if it belongs to the last layer of the head, and only the number of classes differs.
         classes: bool,
     },
-    /// Its type in the file is one that no model takes.
+    /// The type of the tensor in the file is one that no model takes.
     Dtype {
-        /// Its name in the file.
+        /// Name of the tensor in the file.
         key: String,
-        /// Types accepted.
+        /// Names of the types that are accepted.
         expected: &'static str,
         /// Type in the file.
         found: Dtype,

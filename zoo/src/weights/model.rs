@@ -1,4 +1,4 @@
-//! From a file into a model, and back.
+//! Loading of a file into a model, and saving.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +19,13 @@ use crate::names::{LayerNames, Part, called};
 use crate::text::{message, shown};
 
 /// Key of the metadata under which a file names its activation.
+#[doc(hidden)]
 pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
 
-/// How a file is loaded.
+/// Options for loading a file into a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Whose names the file has; recognized from them if not given.
+    /// Source whose names the file has; recognized from the names if not given.
     pub source: Option<Source>,
     /// Keeps the model's head where the file has none, or has one of `other_heads`, and the last layer of the head
     /// where that of the file is for another number of classes.
@@ -32,7 +33,7 @@ pub struct LoadOptions {
     /// The layers of another head than the model's that the file may have in its place; all of them, or none. Of no use
     /// where both have the same names.
     pub other_heads: Vec<LayerNames>,
-    /// Loads tensors that hold infinities or what is no number, which is an error otherwise.
+    /// Loads tensors that hold infinities or NaNs, which are an error otherwise.
     pub allow_non_finite: bool,
 }
 
@@ -42,10 +43,10 @@ pub struct LoadOptions {
 /// the first tensor of the model is changed. Memory: where the file has the layout of the model, a fixed piece (see
 /// [`TensorFile`]); else the largest tensor.
 ///
-/// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation.
-/// That then gets the values of a [swap](pvlu::layer::SwapActivation), whatever it had: PVLU alpha = 0 and beta = 1,
-/// PReLU a slope of 0, at which both are ReLU. A file whose metadata says under [`ACTIVATION_KEY`] that its activation
-/// is another one than ReLU is not such a file.
+/// The file of a ReLU network, which has no parameters of activations, also fits a network with another activation. Its
+/// parameters then get the values of a [swap](pvlu::layer::SwapActivation), regardless of those that they had: PVLU
+/// alpha = 0 and beta = 1, PReLU a slope of 0, at which both are ReLU. A file whose metadata says under
+/// [`ACTIVATION_KEY`] that its activation is another one than ReLU is not such a file.
 ///
 /// A whole-model `.h5` of Keras says what its layers compute. That has to be what the network computes with ReLU; see
 /// [`Differences`](super::Differences).
@@ -57,7 +58,7 @@ pub struct LoadOptions {
 ///
 /// [`WeightsError::Mismatch`] with every tensor that does not fit, [`WeightsError::Names`] for a source that has no
 /// names for the model, [`WeightsError::Configuration`] for a whole-model file whose layers compute something else,
-/// [`WeightsError::NotFinite`], and whatever a damaged file gives.
+/// [`WeightsError::NotFinite`], and the errors of a damaged file.
 pub fn load<E: Element + Unit>(
     net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
@@ -89,7 +90,8 @@ pub fn load<E: Element + Unit>(
     }
 }
 
-/// Holds the activation that a file says against those of the network: several have no parameters, or the same.
+/// Compares the activation that a file states with those of the network. Tensors do not tell them apart: several
+/// activations have no parameters, or the same.
 fn compare_activation<E: Element + Unit>(net: &mut dyn Visit<E, Cpu>, file: &TensorFile) -> Result<(), WeightsError> {
     let Some(said) = file.metadata().get(ACTIVATION_KEY).filter(|said| *said != Relu::NAME) else { return Ok(()) };
     let mut found: BTreeSet<&'static str> = BTreeSet::new();
@@ -109,7 +111,7 @@ fn compare_activation<E: Element + Unit>(net: &mut dyn Visit<E, Cpu>, file: &Ten
     })
 }
 
-/// Holds what a whole-model file says of its layers against the network.
+/// Compares the layers that a whole-model file describes with those of the network.
 fn compare_configuration<E: Element + Unit>(
     net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
@@ -182,7 +184,7 @@ fn recognize<E: Element + Unit>(
     Ok(best.1)
 }
 
-/// Reads every tensor into its place, and makes of fresh parameters of activations those of a swap.
+/// Visitor that reads every tensor into its place, and gives fresh parameters of activations the values of a swap.
 struct Read<'a, E> {
     file: &'a TensorFile,
     tensors: BTreeMap<&'a str, (&'a Expected, &'a str)>,
@@ -261,7 +263,7 @@ pub fn write<E: Element + Unit>(
     write_to(net, names, (path, source), |declared| Writer::create(path, declared, metadata))
 }
 
-/// What stands for the path of a file that is in memory.
+/// Name that messages give a file in memory as its path.
 const IN_MEMORY: &str = "weights in memory";
 
 /// As [`save`], into memory: the bytes of a safetensors file.

@@ -1,4 +1,4 @@
-//! Names from a file, for people.
+//! Names and shapes from a file, as messages show them.
 
 use std::fmt;
 

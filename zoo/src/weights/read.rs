@@ -1,4 +1,4 @@
-//! Values from consecutive bytes of a file, piece by piece.
+//! Reading of values from consecutive bytes of a file, piece by piece.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,27 +12,27 @@ use super::dtype::{Endian, Float, Overflow};
 /// Bytes read at a time.
 pub(super) const PIECE: usize = 1 << 18;
 
-/// Where the values go.
+/// Destination of the values that are read.
 pub(super) enum Target<'a, E> {
-    /// Into a slice of exactly as many elements.
+    /// A slice of exactly as many elements.
     Slice(&'a mut [E]),
-    /// Nowhere: they are read and converted, to know that they can be and which are not finite.
+    /// No destination: values are read and converted to check that they can be, and to find those that are not finite.
     Check(&'a mut NotFinite),
 }
 
-/// Numbers of a tensor that are infinite or no numbers.
+/// Elements of a tensor that are infinities or NaNs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct NotFinite {
     /// Position of the first that was met, row-major, and its value.
     pub(super) first: Option<(usize, f64)>,
-    /// How many there are.
+    /// Number of elements that are not finite.
     pub(super) count: usize,
 }
 
 impl NotFinite {
     /// Looks at values, of which the first is element `start` of the tensor.
     pub(super) fn note<E: Element>(&mut self, start: usize, values: &[E]) {
-        // Nearly always none is: then this is one pass without branches.
+        // Nearly always all values are finite: then this is one pass without branches.
         let count = values.iter().filter(|value| !value.is_finite()).count();
         if count > 0 && self.first.is_none() {
             let found = values.iter().position(|value| !value.is_finite());
@@ -55,7 +55,7 @@ pub(super) fn contiguous<E: Element>(
     // A multiple of every size of a number.
     let piece = PIECE.min(usize::try_from(len).unwrap_or(PIECE));
     let mut bytes = vec![0; piece];
-    let mut scratch = match (&target, float) {
+    let mut workspace = match (&target, float) {
         (Target::Check(_), Some(float)) => vec![E::default(); piece / float.size()],
         _ => Vec::new(),
     };
@@ -71,7 +71,7 @@ pub(super) fn contiguous<E: Element>(
             let elements = count / float.size();
             let values = match &mut target {
                 Target::Slice(values) => values.get_mut(done..done + elements),
-                Target::Check(_) => scratch.get_mut(..elements),
+                Target::Check(_) => workspace.get_mut(..elements),
             };
             let Some(values) = values else { return Err(length(source.path(), name, done + elements)) };
             float.decode(endian, bytes, values).map_err(|lost| {
@@ -79,7 +79,7 @@ pub(super) fn contiguous<E: Element>(
                 overflow::<E>(source.path(), name, lost)
             })?;
             if let Target::Check(found) = &mut target {
-                found.note(done, &scratch[..elements]);
+                found.note(done, &workspace[..elements]);
             }
             done += elements;
         }

@@ -1,24 +1,25 @@
-//! What a load did.
+//! Report on loading a file into a model.
 
 use std::fmt;
 
 use super::name::shown;
 use crate::source::Source;
 
-/// Which tensors were loaded, and which were not and why. Whatever is in neither list was an error.
+/// Tensors that were loaded, and those that were not, with the reason. A tensor in none of the lists would have been an
+/// error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadReport {
-    /// Whose names the file has.
+    /// Source whose names the file has.
     pub source: Source,
     /// Paths in the model of the tensors that the file gave.
     pub loaded: Vec<String>,
     /// Paths in the model of the tensors that the file does not give: those of a fresh head, which kept their values,
-    /// and parameters of activations, which have those of a swap.
+    /// and parameters of activations, which have the values of a swap.
     pub fresh: Vec<String>,
     /// Names in the file of the tensors that no model has or needs: counters, states of optimizers and random
     /// generators, the head of another number of classes.
     pub ignored: Vec<String>,
-    /// What all names of the file begin with, and was taken from them; nothing of most files.
+    /// Prefix of all names of the file, which was taken from them; empty for most files.
     pub prefix: String,
 }
 

@@ -1,4 +1,4 @@
-//! Which format a file is in, by its first bytes, and what it is if it is none that is read here.
+//! Recognition of a file's format by its first bytes, with descriptions of formats that are not read here.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use crate::signature::archive;
 
 const HDF5: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
-/// Bytes of a superblock that say where what is, at most.
+/// Maximum number of bytes of a superblock that are read for its addresses.
 const SUPERBLOCK: u64 = 128;
 
-/// Whether the signature of HDF5 is where the format allows it.
+/// Returns `true` if the signature of HDF5 is in a place that the format allows.
 pub(super) fn is_hdf5(source: &FileBytes) -> Result<bool, WeightsError> {
-    // A file that begins like safetensors is that, whatever its values contain.
+    // A file that begins like safetensors is taken for that, even if its values contain the signature.
     if is_header(&beginning(source, 9)?) {
         return Ok(false);
     }
     Ok(signature(source)?.is_some())
 }
 
-/// Where the superblock of an HDF5 file is, and its first bytes.
+/// Position of the superblock of an HDF5 file, and its first bytes.
 pub(super) fn superblock(source: &FileBytes) -> Result<(u64, Vec<u8>), WeightsError> {
     let place = signature(source)?.unwrap_or(0);
     let mut bytes = vec![0; SUPERBLOCK.min(source.len() - place) as usize];
@@ -29,7 +29,8 @@ pub(super) fn superblock(source: &FileBytes) -> Result<(u64, Vec<u8>), WeightsEr
     Ok((place, bytes))
 }
 
-/// The place of the signature of HDF5: byte 0, 512, 1024 and so on, each twice the last. What is before it is a user's.
+/// The position of the signature of HDF5: byte 0, 512, 1024 and so on, each twice the last. The bytes before it are
+/// free for a user's data.
 fn signature(source: &FileBytes) -> Result<Option<u64>, WeightsError> {
     let mut position = 0_u64;
     while position + 8 <= source.len() {
@@ -43,14 +44,15 @@ fn signature(source: &FileBytes) -> Result<Option<u64>, WeightsError> {
     Ok(None)
 }
 
-/// Bytes that are looked at to say what a file is.
+/// Number of first bytes by which a file is recognized.
 const LOOKED_AT: u64 = 512;
 
-/// Says what a file is that cannot be safetensors. A safetensors file has `{` behind the length of its header.
+/// Refuses a file that cannot be safetensors, with its description. A safetensors file has `{` behind the length of its
+/// header.
 pub(super) fn expect_safetensors(source: &FileBytes) -> Result<(), WeightsError> {
     let begin = beginning(source, LOOKED_AT)?;
     let kind = known(&begin).or_else(|| text(&begin));
-    // Cut before the header, or of no tensors at all: for the parser of headers to say.
+    // A file that is cut before the header, or has no tensors at all, is left to the parser of headers.
     let cut = (1..9).contains(&begin.len()) && kind.is_none() && !is_text(&begin);
     if is_header(&begin) || cut {
         return Ok(());
@@ -63,12 +65,12 @@ pub(super) fn expect_safetensors(source: &FileBytes) -> Result<(), WeightsError>
     Err(WeightsError::Format { path: source.path().to_owned(), found })
 }
 
-/// Whether bytes begin as safetensors does: with a length, which is no text, and JSON.
+/// Returns `true` if bytes begin as safetensors does: with a length, which is no text, and JSON.
 fn is_header(begin: &[u8]) -> bool {
     begin.get(8) == Some(&b'{') && !is_text(&begin[..8])
 }
 
-/// What a file is, and what to do with it.
+/// Description of a file, and advice on what to do with it.
 type Kind = (&'static str, &'static str);
 
 const TORCH: &str =
@@ -78,7 +80,7 @@ const KERAS: &str = "load it with Keras and store its weights by model.save_weig
 const UNPACK: &str = "unpack it and give the file in it";
 const IMAGE: &str = "weights come first, by --weights or as the file to convert";
 
-/// A file whose first bytes are a mark of its kind.
+/// Recognizes a file whose first bytes are a mark of its kind.
 fn known(begin: &[u8]) -> Option<Kind> {
     let has = |part: &[u8]| begin.windows(part.len()).any(|window| window == part);
     Some(match begin {
@@ -106,7 +108,7 @@ fn known(begin: &[u8]) -> Option<Kind> {
     })
 }
 
-/// A text that takes the place of weights where something went wrong.
+/// Recognizes a text that is found instead of weights, such as a Git LFS pointer or a web page.
 fn text(begin: &[u8]) -> Option<Kind> {
     if !is_text(begin) {
         return None;
@@ -118,7 +120,7 @@ fn text(begin: &[u8]) -> Option<Kind> {
     } else if is("<!doctype html") || is("<html") {
         ("a page in HTML", "the address that it came from is one of a page: download the file itself")
     } else if is("<") {
-        ("XML", "the server's answer in the place of the file, perhaps: download it again")
+        ("XML", "perhaps a server's answer that was saved as the file: download it again")
     } else if is("{") || is("[") {
         ("JSON", "it may describe weights, but those are in other files")
     } else {
@@ -126,7 +128,7 @@ fn text(begin: &[u8]) -> Option<Kind> {
     })
 }
 
-/// A file that only its name tells apart.
+/// Recognizes a file that only its name tells apart.
 fn by_name(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
     let checkpoint = name.contains(".data-0") || name.ends_with(".index") || name.ends_with(".ckpt");
@@ -139,7 +141,7 @@ fn by_name(path: &Path) -> Option<Kind> {
     })
 }
 
-/// Whether bytes are text: of a file that is cut there, so that its last character may be too.
+/// Returns `true` if bytes are text. They may be cut anywhere, so that the last character may be incomplete.
 fn is_text(begin: &[u8]) -> bool {
     let text = match str::from_utf8(begin) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! What the tests of this module share.
+//! Helpers that the tests of this module share.
 
 use std::path::PathBuf;
 use std::sync::Arc;

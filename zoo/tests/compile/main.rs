@@ -1,4 +1,4 @@
-//! What the compiler says where a network of the zoo does not fit; see `tests/compile.rs` of `pvlu`.
+//! Messages of the compiler about networks of the zoo that do not fit; see `tests/compile.rs` of `pvlu`.
 
 #[path = "../../../tests/compile/compiler.rs"]
 mod compiler;

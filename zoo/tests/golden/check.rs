@@ -18,7 +18,7 @@ use crate::naming::{self, Name, Named};
 use crate::network::{Build, Images, Network};
 use crate::original::{self, Container, Tensor};
 
-/// Everything of a model that its golden files have.
+/// Compares everything of a model that its golden files have.
 pub fn check(model: &Model) {
     let goldens = file::goldens(model.original);
     let Some(first) = goldens.first() else { return };
@@ -210,7 +210,7 @@ fn use_batch(switches: Switches<'_>) {
     }
 }
 
-/// What a pass gave.
+/// Results of one pass.
 #[derive(Default)]
 struct Found {
     logits: Vec<f64>,

@@ -15,7 +15,7 @@ use crate::compare::{Comparison, LOGITS_F32};
 use crate::file::{read, shared};
 use crate::models::ONE_AT_A_TIME;
 
-/// What a model must answer.
+/// Expected results of a model.
 #[derive(Deserialize)]
 struct Golden {
     first8_logits: Vec<f64>,

@@ -6,18 +6,19 @@ use pvlu::layer::ParamKind;
 
 use crate::file::Stats;
 
-/// `f64` logits, of the largest.
+/// Tolerance of `f64` logits, as a share of the largest.
 pub const LOGITS: f64 = 1e-9;
-/// `f32` logits on running statistics, of the largest.
+/// Tolerance of `f32` logits on running statistics, as a share of the largest.
 pub const LOGITS_F32: f64 = 1e-4;
-/// `f32` logits on batch statistics, of the largest.
+/// Tolerance of `f32` logits on batch statistics, as a share of the largest.
 pub const LOGITS_F32_BATCH: f64 = 5e-3;
-/// Sums of a gradient, of the sum of its absolute values; its entries, of their mean absolute value.
+/// Tolerance of a gradient: of its sums as a share of the sum of its absolute values, of its entries as a share of
+/// their mean absolute value.
 const GRADIENT: f64 = 1e-6;
-/// Mean absolute value of a gradient that is zero but for rounding, of the median in its file.
+/// Largest mean absolute value of a gradient that is zero but for rounding, as a share of the median in its file.
 const ROUNDING: f64 = 1e-3;
 
-/// What was compared of a model: the largest errors, in tolerances, and what was too far off.
+/// Comparisons of a model: the largest errors, as multiples of the tolerances, and the failures.
 pub struct Comparison {
     model: &'static str,
     worst: BTreeMap<String, (f64, usize)>,
@@ -39,7 +40,7 @@ impl Comparison {
         }
     }
 
-    /// Logits of every image, of which the golden file may have the first `kept` of each alone.
+    /// Compares the logits of every image. The golden file may have only the first `kept` of each.
     pub fn logits<E: Copy + Into<f64>>(
         &mut self,
         what: &str,
@@ -58,7 +59,7 @@ impl Comparison {
         }
     }
 
-    /// A gradient, or running statistics.
+    /// Compares a gradient, or running statistics.
     pub fn stats(&mut self, what: &str, name: &str, found: &Stats, expected: &Stats) {
         if found.shape != expected.shape || found.first.len() != expected.first.len() {
             self.failures.push(format!("{what}, {name}: shape {:?}, expected {:?}", found.shape, expected.shape));
@@ -73,8 +74,8 @@ impl Comparison {
         }
     }
 
-    /// Gradients of parameters by name. Of those of a full file on batch statistics, the biases' may be zero but for
-    /// rounding.
+    /// Compares gradients of parameters by name. With `zeros`, for a full file on batch statistics, those of biases may
+    /// be zero but for rounding.
     pub fn parameters(
         &mut self,
         what: &str,

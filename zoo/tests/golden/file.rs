@@ -1,4 +1,4 @@
-//! Golden files.
+//! Reading of golden files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::original;
 
-/// What a model must answer; the fields are described in `tests/golden/README.md`. Those that a cut file does not have
-/// are `None` or empty.
+/// Expected results of a model; the fields are described in `tests/golden/README.md`. Those that a cut file does not
+/// have are `None` or empty.
 #[derive(Debug, Deserialize)]
 pub struct Golden {
     pub input: Input,
@@ -49,7 +49,7 @@ pub struct Pass {
     pub running: BTreeMap<String, Stats>,
 }
 
-/// A tensor in short.
+/// Sums and first entries of a tensor.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Stats {
     pub shape: Vec<usize>,

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-/// What becomes of `u`, which is in [-1, 1): `offset + scale u`.
+/// Range of a tensor's elements, which are `offset + scale u` for `u` in [-1, 1).
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     offset: f64,
@@ -29,12 +29,12 @@ impl Kind {
     }
 }
 
-/// FNV-1a.
+/// FNV-1a hash of a name, in 64 bits.
 fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, byte| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Element `index` of the tensor whose name has this hash.
+/// The `u` of element `index` of the tensor whose name has this hash.
 fn u(hash: u64, index: usize) -> f64 {
     let z = hash.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

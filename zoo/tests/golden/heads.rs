@@ -1,5 +1,5 @@
-//! Files of the originals, with their head and without it, where the head is to be another: for other classes, or for
-//! 32x32 images. Nothing says which model they are of but the names of their tensors.
+//! Files of the originals, with and without their head, opened for another head: for other classes, or for 32x32
+//! images. Their models are recognized by the names of their tensors alone.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -142,7 +142,7 @@ fn finite(opened: Opened) {
     assert!(logits.iter().any(|logit| *logit != logits[0]), "{logits:?}");
 }
 
-/// All tensors of the trunk, in short.
+/// Hash of all tensors of the trunk.
 fn trunk_of(opened: &Opened) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut look = |tensor: pvlu_zoo::model::TensorView<'_>| {

@@ -14,9 +14,9 @@ use pvlu_zoo::registry::{Options, Start, activation_names, models};
 
 use crate::models::ONE_AT_A_TIME;
 
-/// Relative distance of `f32` from `f64` in the Euclidean norm.
+/// Tolerated relative distance of `f32` from `f64` in the Euclidean norm.
 const SINGLE: f64 = 1e-5;
-/// Distance of a value in `f64` from the plain formula, of the root mean square.
+/// Tolerated distance of a value in `f64` from the plain formula, as a share of the root mean square.
 const PLAIN: f64 = 1e-11;
 /// Pixels of a channel from which one image is enough.
 const LARGE: usize = 56 * 56;
@@ -30,13 +30,13 @@ pub struct Case {
 }
 
 impl Case {
-    /// Images.
+    /// Number of images in the batch.
     fn batch(&self) -> usize {
         if self.input.plane() >= LARGE { 1 } else { 2 }
     }
 }
 
-/// Something that a kernel computed.
+/// Values that a kernel computed.
 pub struct Output<E> {
     what: &'static str,
     values: Vec<E>,

@@ -11,14 +11,14 @@ use crate::check::check;
 use crate::network::{Build, build};
 use crate::original::Container::{self, Keras3, KerasLegacy, Safetensors};
 
-/// A model.
+/// A model with golden files.
 pub struct Model {
     /// The original, and the name of its golden file.
     pub original: &'static str,
-    /// In the registry.
+    /// Name in the registry.
     pub name: &'static str,
     pub classes: usize,
-    /// How a file of the original with ReLU is packed. With PVLU, which no framework has, it is safetensors.
+    /// Format of the original's file with ReLU. With PVLU, which no framework has, it is safetensors.
     pub container: Container,
     pub relu: Build,
     pub pvlu: Build,

@@ -8,7 +8,7 @@ use pvlu_zoo::weights::Source;
 
 use crate::file::Stats;
 
-/// Which tensor of the original a tensor of a network is.
+/// The original's name of a tensor of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// A parameter of an activation: its site and `alpha` or `beta`.
@@ -26,7 +26,7 @@ pub struct Named<'a> {
 }
 
 impl Named<'_> {
-    /// Values that belong to this tensor, in short, as the original orders them.
+    /// Sums and first entries of values for this tensor, in the original's order.
     pub fn stats(&self, values: &[f64]) -> Stats {
         let dims = self.tensor.dims();
         let shape = match (self.order, &dims[..]) {
@@ -38,7 +38,7 @@ impl Named<'_> {
     }
 }
 
-/// A tensor in short; `place` says where its first entries are.
+/// Sums and first entries of a tensor; `place` returns the positions of the first entries.
 pub fn stats(shape: Vec<usize>, values: &[f64], place: impl Fn(usize) -> usize) -> Stats {
     assert_eq!(values.len(), shape.iter().product::<usize>());
     Stats {
@@ -49,11 +49,11 @@ pub fn stats(shape: Vec<usize>, values: &[f64], place: impl Fn(usize) -> usize) 
     }
 }
 
-/// How an original orders the elements of a tensor that is `[outputs, inputs, pixels]` here.
+/// Order of an original's elements, for a tensor that is `[outputs, inputs, pixels]` here.
 #[derive(Clone, Copy, Debug)]
 enum Order {
     Same,
-    /// `[pixels, inputs, outputs]`.
+    /// The order `[pixels, inputs, outputs]` of Keras.
     Reversed {
         inputs: usize,
         pixels: usize,
@@ -61,7 +61,7 @@ enum Order {
 }
 
 impl Order {
-    /// Where the original's element `index` is here.
+    /// Position here of the original's element `index`.
     fn here(self, index: usize, outputs: usize) -> usize {
         match self {
             Order::Same => index,

@@ -16,14 +16,14 @@ pub type Images = Tensor<(usize, Const<3>, usize, usize), f64, Cpu>;
 type TrackedImages = Tensor<(usize, Const<3>, usize, usize), f64, Cpu, Tape>;
 type TrackedLogits<const CLASSES: usize> = Tensor<(usize, Const<CLASSES>), f64, Cpu, Tape>;
 
-/// What a pass computed.
+/// Results of one pass.
 pub struct Answer {
     pub logits: Vec<f64>,
     /// Gradients of `sum(logits * grad_output)`, if a gradient of the output was given.
     pub gradients: Option<LeafGradients<f64, Cpu>>,
 }
 
-/// A network.
+/// A network in `f64`, of any type.
 pub trait Network {
     fn net(&mut self) -> &mut dyn Visit<f64, Cpu>;
 
@@ -66,7 +66,7 @@ where
     }
 }
 
-/// `sum(y * grad_output)`.
+/// The sum `sum(y * grad_output)`, recorded on the tape.
 fn weigh<const CLASSES: usize>(
     y: TrackedLogits<CLASSES>,
     grad_output: &[f64],

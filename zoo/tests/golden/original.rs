@@ -14,7 +14,7 @@ pub fn tests(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests").join(path)
 }
 
-/// What a file is written as.
+/// Format that a file is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     Safetensors,
@@ -24,11 +24,11 @@ pub enum Container {
     Keras3,
 }
 
-/// One tensor.
+/// A tensor of an original.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     pub name: String,
-    /// In a `.weights.h5`.
+    /// Name in a `.weights.h5`.
     counted: Option<String>,
     pub shape: Vec<usize>,
     kind: Kind,
@@ -86,7 +86,7 @@ fn sizes(shape: &str) -> Vec<usize> {
     shape.split(',').map(|size| size.parse().unwrap()).collect()
 }
 
-/// What a tensor is to its layer: `weight` of `layer1.0.conv1.weight`, `kernel` of `fc1/kernel`.
+/// Last part of a tensor's name: `weight` of `layer1.0.conv1.weight`, `kernel` of `fc1/kernel`.
 fn leaf(name: &str) -> &str {
     name.rsplit(['.', '/']).next().unwrap()
 }
@@ -127,7 +127,7 @@ pub fn write_whole(path: &Path, tensors: &[Tensor], configuration: &str) {
     fs::write(path, file.into_plan().unwrap().encode(WriteOptions::default()).unwrap()).unwrap();
 }
 
-/// Whose names a file of the original has.
+/// Source whose names a file of the original has.
 pub fn source(original: &str) -> Source {
     if original.starts_with("keras") { Source::Keras } else { Source::Torchvision }
 }
@@ -142,7 +142,8 @@ fn write_safetensors(path: &Path, tensors: &[Tensor]) {
     writer.finish().unwrap();
 }
 
-/// `conv1/conv1/kernel:0`, with the attributes that say what the layers are called, or `layers/conv2d/vars/0`.
+/// An HDF5 file of the tensors, as `conv1/conv1/kernel:0`, with attributes that list the layers' names, or as
+/// `layers/conv2d/vars/0`.
 fn hdf5(container: Container, tensors: &[Tensor]) -> Hdf5Builder {
     let mut layers: Vec<(&str, Vec<String>)> = Vec::new();
     let mut file = Hdf5Builder::new();

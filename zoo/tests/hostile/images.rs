@@ -1,4 +1,4 @@
-//! Image files.
+//! Image files that are damaged or too large.
 
 use pvlu_zoo::image::Image;
 

@@ -1,8 +1,8 @@
-//! Files of weights, of trainings and of images that nobody meant to write: cut short, damaged, or made to do harm.
+//! Damaged and malicious files of weights, of trainings and of images: cut short, changed, or made to do harm.
 //!
 //! Each gives an error or harmless tensors: no panic, no message of more than one line, and no more memory than its
-//! size justifies. What that is, `fuzz/readers.rs` says, through which every file here goes. Its allocator counts for
-//! the whole process, so that these tests take turns.
+//! size justifies, by the bounds of `fuzz/readers.rs`, which reads every file here. Its allocator counts for the whole
+//! process, so that these tests take turns.
 
 #[path = "../../../fuzz/checkpoints.rs"]
 mod checkpoints;

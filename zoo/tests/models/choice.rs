@@ -15,7 +15,7 @@ const FAMILIES: [&str; 6] = ["sequential6conv", "vgg11", "resnet18", "resnet50_v
 /// A formula with a trained and a fixed parameter.
 const MINE: &str = "mine = max(x, 0) + a*tanh(c*x); a = 0.5 swap 0; fixed c = 2";
 
-/// What a model of the built-in activations, and one of a formula, can be asked for.
+/// Texts of activations: the names of the built-in ones, a formula, and other start values.
 fn all() -> Vec<&'static str> {
     let mut all = activation_names();
     all.extend([MINE, "leaky_relu; slope = 0.3", "pvlu; alpha = 0.1; fixed beta = 2"]);
@@ -27,7 +27,7 @@ fn built(entry: &'static ModelEntry, classes: usize) -> Box<dyn Model> {
     entry.build(&options).unwrap()
 }
 
-/// One step of Adam with these labels; the loss.
+/// Makes one step of Adam with these labels, and returns the loss.
 fn step(model: &mut dyn Model, labels: &[usize]) -> f64 {
     model.set_mode(Mode::Train);
     let mut step = model.step(images(labels.len()), labels).unwrap();
@@ -113,7 +113,7 @@ fn what_is_saved_comes_back_with_its_activation_and_classes() {
     }
 }
 
-/// Of each family, `cargo test` does it above.
+/// For one network of each family, `cargo test` does this above.
 #[test]
 #[ignore = "takes most of an hour: cargo test -p pvlu_zoo --test models -- --ignored --nocapture"]
 fn every_model_takes_every_activation_and_comes_back_with_it() {

@@ -34,7 +34,7 @@ const EXPECTED: [(&str, usize, usize, usize, usize, usize); 24] = [
     ("cifar_resnet56_b", 100, 861_620, 4_064 + 2 * (32 + 64), 55, 2_032),
 ];
 
-/// What the tensors and the summary of a model say of it.
+/// Counts from the tensors and the summary of a model.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     parameters: usize,
@@ -71,9 +71,9 @@ fn count(entry: &'static ModelEntry, activation: &str, classes: usize, side: usi
     };
     model.tensors(&mut see).unwrap();
 
-    let mut outlined = 0;
+    let mut summarized = 0;
     let mut show = |layer: pvlu::layer::LayerSummary<'_>| {
-        outlined += layer.tensor_elements();
+        summarized += layer.tensor_elements();
         if let LayerKind::Activation { activation: found } = layer.kind {
             let parameters = found.params().len();
             assert_eq!(found.name(), activation, "{what}: no activation is another one");
@@ -86,7 +86,7 @@ fn count(entry: &'static ModelEntry, activation: &str, classes: usize, side: usi
     };
     let output = model.net().summarize(&mut Path::root(), Extent::image(3, side, side), &mut show).unwrap();
     assert_eq!(output, Extent::features(classes), "{what}");
-    assert_eq!(outlined, tensors, "{what}");
+    assert_eq!(summarized, tensors, "{what}");
     assert!(sites.is_empty(), "{what}: {sites:?} are no sites");
     counts
 }

@@ -1,4 +1,4 @@
-//! What is frozen stays to the last bit, and the rest moves.
+//! Frozen tensors stay to the last bit, and the others move.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use pvlu_zoo::transfer::{FreezePolicy, groups, in_head, table};
 
 use crate::{bits, images, small};
 
-/// Every combination of the other switches.
+/// Every combination of the switches but `biases`.
 fn policies() -> impl Iterator<Item = FreezePolicy> {
     (0..32_u32).map(|switches| {
         let on = |bit: u32| switches >> bit & 1 == 1;

@@ -28,7 +28,8 @@ impl Digest {
     }
 }
 
-/// Of one step on two of the smallest images that the model takes: loss, logits, gradients, and all tensors after it.
+/// CRC-32 of one step on two of the smallest images that the model takes: of its loss, logits and gradients, and of all
+/// tensors after it.
 fn digest(entry: &'static ModelEntry) -> String {
     let side = match entry.sides() {
         Sides::Any { least, .. } => least,
@@ -37,7 +38,7 @@ fn digest(entry: &'static ModelEntry) -> String {
     let options = Options { activation: "pvlu", classes: 10, image: Some((side, side)), weights: Start::Seed(20) };
     let mut model = entry.build(&options).unwrap();
     model.set_mode(Mode::Train);
-    // Exact, whatever the system.
+    // Exact on every system.
     let images = (0..2 * model.image_len()).map(|i| (i * 7919 % 2003) as f32 / 1024.0 - 1.0).collect();
     let mut step = model.step(images, &[3, 8]).unwrap();
     let mut digest = Digest::default();
@@ -67,7 +68,7 @@ fn a_step_of_every_model_has_the_bits_of_its_version() {
     table::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/numerics.txt"), NUMERICS_VERSION, &found);
 }
 
-/// In a process for each level, since a process has one.
+/// Runs the test in a process for each level, since a process has one.
 #[test]
 fn a_step_of_every_model_has_the_same_bits_at_every_level() {
     for level in Level::available().into_iter().filter(|&level| level != Level::current()) {

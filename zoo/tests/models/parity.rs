@@ -1,4 +1,4 @@
-//! Training steps of every model, and PVLU in the place of ReLU.
+//! Training steps of every model, and PVLU swapped in for ReLU.
 
 use pvlu::layer::{Mode, ParamKind, Path, Switch};
 use pvlu_zoo::registry::{Start, activation, models};

@@ -68,7 +68,7 @@ fn modes(model: &mut dyn Model) -> Vec<Mode> {
     modes
 }
 
-/// Else a loop of the user's own would evaluate from its second epoch on.
+/// Otherwise a training loop of the user's own would run in evaluation mode from its second epoch on.
 #[test]
 fn training_and_evaluation_leave_the_modes_of_the_layers_as_they_were() {
     let mut model = registry::build("sequential6conv", "pvlu", 10, 3).unwrap();

@@ -56,7 +56,7 @@ pub fn config(epochs: u64, optimizer: OptimizerConfig, learning_rate: f64) -> Fi
     FitConfig { epochs, optimizer, learning_rate, schedule: Schedule::Constant }
 }
 
-/// Goes on, whatever happens.
+/// Continues the training at every event.
 pub fn go_on(_: Event<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }

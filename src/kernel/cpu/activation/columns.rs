@@ -15,7 +15,7 @@ use crate::kernel::{Element, Formula};
 /// Columns of a block: pieces of rows of several pages, as they follow each other at a distance.
 const WIDTH: usize = 8 * 1024;
 
-/// Whether rows are so long that a task of whole rows would be too much.
+/// Returns whether rows are so long that a task of whole rows would be too large.
 pub(super) fn suit(layout: ChannelsLayout) -> bool {
     layout.inner == 1 && layout.channels > LONG
 }
@@ -80,7 +80,7 @@ impl<E: Element> Columns<E> {
     }
 }
 
-/// From row to row. Without `x` from what `y` holds.
+/// The pieces of a block, from row to row. Without `x`, they are computed from the contents of `y`.
 struct Forward<'a, F, E> {
     columns: Columns<E>,
     x: Option<&'a [E]>,
@@ -100,8 +100,8 @@ impl<F: Formula, E: Element> Kernel for Forward<'_, F, E> {
     }
 }
 
-/// From row to row. `grad_x` has no pieces if it is not wanted; `totals`, one piece a parameter, has none unless
-/// `PARAMS`.
+/// The pieces of a block, from row to row. `grad_x` has no pieces if it is not wanted; `totals`, one piece a parameter,
+/// has none unless `PARAMS`.
 struct Backward<'a, F, E, const PARAMS: bool> {
     pass: Pass<'a, E>,
     columns: Columns<E>,

@@ -1,20 +1,21 @@
-//! What all ways through a tensor share: a backward pass, its pieces, and registers that end where a slice does.
+//! Helpers shared by all ways through a tensor: the inputs of a backward pass, pieces of slices, and loads and stores
+//! of registers that end where a slice does.
 
 use crate::kernel::cpu::simd::{Lane, Level};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::{Formula, ParamArray};
 
-/// What a backward pass reads.
+/// The inputs of a backward pass.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a, E> {
     pub(super) level: Level,
     pub(super) layout: ChannelsLayout,
     pub(super) x: &'a [E],
     pub(super) params: &'a [&'a [E]],
-    /// Unless the gradient of x takes its place.
+    /// The gradient of the output; `None` where the slice for the gradient of x holds it and is overwritten.
     pub(super) grad_output: Option<&'a [E]>,
-    /// Whether the gradient of x is added to what is there.
+    /// True if the gradient of x is added to the contents of its slice.
     pub(super) accumulate: bool,
 }
 
@@ -37,7 +38,7 @@ pub(super) fn store<V: Lane>(register: V, target: &mut [V::Elem], at: usize) {
     }
 }
 
-/// Writes a gradient from `at` on, up to the end, or adds it to what is there.
+/// Writes a gradient from `at` on, up to the end, or adds it to the contents.
 #[inline(always)]
 pub(super) fn deposit<V: Lane>(gradient: V, target: &mut [V::Elem], at: usize, accumulate: bool) {
     let gradient = if accumulate { load::<V>(target, at) + gradient } else { gradient };

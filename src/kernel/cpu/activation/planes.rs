@@ -70,7 +70,7 @@ fn splat<F: Formula, V: Lane>(params: &[&[V::Elem]], channel: usize) -> F::Param
     ParamArray::from_fn(|i| V::splat(params[i][channel]))
 }
 
-/// Planes from number `first` on; without `x` from what `y` holds.
+/// Planes from number `first` on; without `x`, computed from the contents of `y`.
 struct Forward<'a, F, E> {
     layout: ChannelsLayout,
     first: usize,
@@ -139,7 +139,7 @@ fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
     grad_x: &mut [V::Elem],
     partials: &mut [f64],
 ) {
-    // Element `i` is added to partial sum `i` modulo their number, whatever the registers.
+    // Element `i` is added to partial sum `i` modulo their number, at any register width.
     let count = widest::<V::Elem>();
     let span = FOLD * count;
     for start in (0..x.len()).step_by(span) {

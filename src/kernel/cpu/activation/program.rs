@@ -28,11 +28,11 @@ type Backward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradie
 /// The kernels of programs in one element type.
 #[derive(Debug)]
 pub struct ProgramKernels<E: 'static> {
-    /// [`forward`].
+    /// Instance of [`forward`] for `E`.
     pub forward: Forward<E>,
-    /// [`forward_in_place`].
+    /// Instance of [`forward_in_place`] for `E`.
     pub forward_in_place: fn(&Program, ChannelsLayout, &[&[E]], &mut [E]),
-    /// [`backward`].
+    /// Instance of [`backward`] for `E`.
     pub backward: Backward<E>,
 }
 
@@ -53,7 +53,7 @@ pub fn forward<E: Element>(program: &Program, layout: ChannelsLayout, x: &[E], p
     forward_from(program, layout, Some(x), params, y);
 }
 
-/// As [`forward`], from and to the same place.
+/// As [`forward`], with the result written over `x`.
 ///
 /// # Panics
 /// If a length does not match the layout or the number of parameters.
@@ -104,7 +104,7 @@ pub fn backward<E: Element>(
     }
 }
 
-/// From `x`, or from what `y` holds.
+/// Computes `y` from `x` or, without one, from the contents of `y`.
 fn forward_from<E: Element>(program: &Program, layout: ChannelsLayout, x: Option<&[E]>, params: &[&[E]], y: &mut [E]) {
     check(program, layout, y, params);
     if !layout.is_empty() {

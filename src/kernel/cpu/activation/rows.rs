@@ -34,7 +34,7 @@ pub(super) struct Tile<E> {
     pub(super) len: usize,
     /// From one parameter to the next, in `params` and in the sums of a task.
     pub(super) stride: usize,
-    /// `[parameters, stride]`
+    /// `[parameters, stride]`, a value for each element of the tile.
     pub(super) params: Vec<E>,
 }
 
@@ -146,7 +146,7 @@ pub(super) fn fold<E: Element>(sums: &[E], inner: usize, partials: &mut [f64]) {
     }
 }
 
-/// Tiles one after the other; the last may be cut short. Without `x` from what `y` holds.
+/// Tiles one after the other; the last may be cut short. Without `x`, they are computed from the contents of `y`.
 struct Forward<'a, F, E> {
     tile: &'a Tile<E>,
     x: Option<&'a [E]>,

@@ -164,7 +164,7 @@ fn what_is_not_wanted_is_not_touched() {
     for_all!(check);
 }
 
-/// What [`Activation::DIFFERENTIATES_FROM_OUTPUT`] promises.
+/// Checks the promise of [`Activation::DIFFERENTIATES_FROM_OUTPUT`].
 #[test]
 fn derivatives_are_those_at_the_output_where_said_so() {
     fn check<A: Activation, E: FusedElement>() {

@@ -7,7 +7,7 @@ use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
 use crate::kernel::layout::ChannelsLayout;
 
-/// What becomes of an element of the output, given `N` inputs.
+/// A formula for an element of the output, given its old value and `N` inputs.
 pub(super) trait Pointwise<E, const N: usize>: Copy + Send + Sync {
     /// The new output, from the old one, the elements at the same place of the inputs, and the channel's coefficients.
     fn at(self, out: E, inputs: [E; N], coefficients: [E; 3]) -> E;
@@ -70,7 +70,7 @@ fn expand<E: Element>(layout: ChannelsLayout, line: usize, values: &[E]) -> Vec<
 struct Planes<'a, E, F, const N: usize> {
     formula: F,
     coefficients: [&'a [E]; 3],
-    /// The first plane.
+    /// Index of the first plane, over all channels of all samples.
     plane: usize,
     inner: usize,
     inputs: [&'a [E]; N],
@@ -146,12 +146,12 @@ pub fn normalize<E: Element>(layout: ChannelsLayout, x: &[E], scaling: Scaling<E
     normalize_at(Level::current(), layout, Some(x), scaling, beta, y);
 }
 
-/// As [`normalize`], from and to the same place.
+/// As [`normalize`], with the result written over `x`.
 pub fn normalize_in_place<E: Element>(layout: ChannelsLayout, scaling: Scaling<E>, beta: &[E], x: &mut [E]) {
     normalize_at(Level::current(), layout, None, scaling, beta, x);
 }
 
-/// From `x`, or from what `y` holds.
+/// Computes `y` from `x` or, without one, from the contents of `y`.
 pub(crate) fn normalize_at<E: Element>(
     level: Level,
     layout: ChannelsLayout,

@@ -9,7 +9,7 @@
 //! grad_x     = gamma inv_std g                                                   constant statistics
 //! ```
 
-use super::Scaling;
+use super::{Gradients, Scaling};
 use super::apply::{Pointwise, apply};
 use super::tiles::{Lines, Tile, partials_of, split_partials};
 use crate::kernel::Element;
@@ -18,17 +18,6 @@ use crate::kernel::cpu::sums::{BLOCK, block_sums};
 use crate::kernel::cpu::tasks::{self, pieces};
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::write::InputGradient;
-
-/// Where the gradients go; what is `None` is not wanted and not computed. Those of parameters are added.
-#[derive(Debug)]
-pub struct Gradients<'a, E> {
-    /// Of the input, `[outer, channels, inner]`.
-    pub x: InputGradient<&'a mut [E]>,
-    /// Of the scale, one a channel.
-    pub gamma: Option<&'a mut [E]>,
-    /// Of the shift, one a channel.
-    pub beta: Option<&'a mut [E]>,
-}
 
 /// Adds the gradients of normalization by the statistics of the batch `x` itself, which `scaling` holds.
 pub fn backward<E: Element>(
@@ -169,7 +158,7 @@ impl<E: Element> Pointwise<E, 0> for Scaled {
     }
 }
 
-/// Another formula, added to what is there.
+/// Another formula, whose result is added to the old output.
 #[derive(Clone, Copy)]
 struct Added<F>(F);
 
@@ -254,7 +243,7 @@ struct PlaneSums<'a, E> {
     x: &'a [E],
     grad_output: &'a [E],
     mean: &'a [E],
-    /// The first plane.
+    /// Index of the first plane, over all channels of all samples.
     plane: usize,
     inner: usize,
     sums: &'a mut [Sums],

@@ -4,33 +4,13 @@
 //! deviations from it. Blocks are merged in `f64` (Chan, Golub and LeVeque, 1983), in ascending order. Memory is read
 //! once, and a mean far from zero costs no digits of the variance.
 
+use super::Statistics;
 use super::tiles::{Lines, Tile, partials_of, split_partials};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sum, block_sums};
 use crate::kernel::cpu::tasks::{self, pieces};
 use crate::kernel::layout::ChannelsLayout;
-
-/// Mean and biased variance of each channel.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Statistics {
-    /// `sum(x) / n`.
-    pub mean: Vec<f64>,
-    /// `sum((x - mean)^2) / n`.
-    pub variance: Vec<f64>,
-}
-
-impl Statistics {
-    /// `1 / sqrt(variance + epsilon)` of each channel.
-    pub fn inv_std(&self, epsilon: f64) -> Vec<f64> {
-        inv_std(&self.variance, epsilon)
-    }
-}
-
-/// `1 / sqrt(variance + epsilon)` of each channel.
-pub fn inv_std(variance: &[f64], epsilon: f64) -> Vec<f64> {
-    variance.iter().map(|variance| 1.0 / (variance + epsilon).sqrt()).collect()
-}
 
 /// Count, mean and sum of the squared deviations of some elements.
 #[derive(Clone, Copy, Debug, Default)]

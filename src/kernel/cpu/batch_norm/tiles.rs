@@ -1,4 +1,4 @@
-//! How a `[outer, channels, inner]` tensor is cut into lines.
+//! The lines that a `[outer, channels, inner]` tensor is cut into.
 //!
 //! Planes of [`SHORT`] elements or more are handled one by one, with the channel's values in a register. Shorter ones
 //! would leave the registers half empty; there a row of all channels is handled at once, elementwise, with the
@@ -18,7 +18,7 @@ const JOINED: usize = 256;
 /// Lines that a column adds up in the element type.
 const DEPTH: usize = 64;
 
-/// How the tensor is cut into lines.
+/// The kind of lines that a tensor is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
     /// A line is a plane: one channel.
@@ -45,7 +45,7 @@ impl Lines {
 /// Some lines of [`Lines::Rows`], cut to some channels.
 #[derive(Clone, Debug)]
 pub(super) struct Tile {
-    /// Where the lines lie in the tensor.
+    /// Range of the lines in the tensor, with all their columns.
     pub elements: Range<usize>,
     /// The columns of each line.
     pub columns: Range<usize>,
@@ -81,7 +81,7 @@ impl Tile {
         self.columns.len().div_ceil(self.layout.inner).min(self.layout.channels)
     }
 
-    /// The first channel.
+    /// Index of the channel in the first column.
     pub fn first_channel(&self) -> usize {
         self.columns.start / self.layout.inner
     }

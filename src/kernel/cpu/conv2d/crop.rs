@@ -38,7 +38,7 @@ impl Crop {
         same.then_some(Self { shape: cropped, whole: kernel, first })
     }
 
-    /// Where the rows of the part lie in a whole kernel.
+    /// Positions in a whole kernel at which the rows of the part start.
     fn rows(self) -> impl Iterator<Item = usize> {
         (0..self.shape.kernel).map(move |row| (self.first + row) * self.whole + self.first)
     }

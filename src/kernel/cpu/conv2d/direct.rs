@@ -62,14 +62,14 @@ impl Problem {
         Self { inputs, outputs, height: shape.in_height, width: shape.in_width, padding: shape.padding }
     }
 
-    /// Of the gradient of the output; the padding is at most two.
+    /// The convolution of the gradient of the output; the padding is at most two.
     fn adjoint(shape: &ConvShape) -> Self {
         let (inputs, outputs) = (shape.out_channels, shape.in_channels);
         let (height, width) = (shape.out_height(), shape.out_width());
         Self { inputs, outputs, height, width, padding: SIDE - 1 - shape.padding }
     }
 
-    /// Whether this is the fastest way.
+    /// Returns whether the convolution is fastest straight from padded planes.
     fn pays<E: Element>(&self) -> bool {
         let lanes = widest::<E>();
         OUTPUTS.contains(&self.outputs)
@@ -83,24 +83,24 @@ fn applies(shape: &ConvShape) -> bool {
     shape.kernel == SIDE && shape.stride == 1 && shape.padding < SIDE
 }
 
-/// Whether [`forward`] is the fastest way.
+/// Returns whether [`forward`] is the fastest way to compute a convolution.
 pub fn pays_forward<E: Element>(shape: &ConvShape) -> bool {
     applies(shape) && Problem::forward(shape).pays::<E>()
 }
 
-/// Whether [`backward_input`] is the fastest way.
+/// Returns whether [`backward_input`] is the fastest way to compute the gradient of the input.
 pub fn pays_backward_input<E: Element>(shape: &ConvShape) -> bool {
     applies(shape) && Problem::adjoint(shape).pays::<E>()
 }
 
-/// See [`conv2d::forward`](super::forward()).
+/// [`conv2d::forward`](super::forward()) straight from padded planes.
 pub fn forward<E: Element>(level: Level, shape: &ConvShape, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     let inputs = shape.in_channels;
     let filter = |input: usize, tap: usize, output: usize| weight[(output * inputs + input) * TAPS + tap];
     run(level, &Problem::forward(shape), x, filter, Start::Replace(bias), y);
 }
 
-/// See [`conv2d::backward_input`](super::backward_input()).
+/// [`conv2d::backward_input`](super::backward_input()) straight from padded planes.
 pub fn backward_input<E: Element>(
     level: Level,
     shape: &ConvShape,
@@ -173,11 +173,11 @@ impl<E: Element, F: Fn(usize, usize, usize) -> E> Kernel for Pack<'_, E, F> {
 /// Some rows of an image.
 struct Part<'a, E> {
     problem: Problem,
-    /// `[inputs, height, width]`
+    /// The image, `[inputs, height, width]`.
     x: &'a [E],
-    /// What will be read next.
+    /// The image that the next task reads, to prefetch; may be empty.
     ahead: &'a [E],
-    /// See [`Pack`].
+    /// The filter as [`Pack`] writes it.
     filter: &'a [E],
     start: Start<'a, E>,
     block: Block<'a, E>,

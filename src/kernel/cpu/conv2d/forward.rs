@@ -18,12 +18,12 @@ const TASKS: usize = 8;
 /// Fewest output channels of a task: the unfolding is repeated for each block.
 const MIN_CHANNELS: usize = 128;
 
-/// What a convolution does with the old contents of `y`.
+/// The treatment of the old contents of `y` by a convolution.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a, E> {
-    /// Adds to it.
+    /// Adds to the old contents.
     Add,
-    /// Replaces it, starting from a bias.
+    /// Replaces the old contents, starting from a bias.
     Replace(Option<&'a [E]>),
 }
 

@@ -19,7 +19,7 @@ use super::forward::Start;
 use crate::kernel::element::Element;
 use crate::kernel::shape::ConvShape;
 
-/// Whether the convolution is computed here.
+/// Returns whether [`forward`] and the gradients here compute the convolution: 1x1 without padding.
 pub fn applies(shape: &ConvShape) -> bool {
     shape.kernel == 1 && shape.padding == 0
 }
@@ -31,7 +31,7 @@ fn maps(shape: &ConvShape) -> (PixelMap, PixelMap) {
     (from, PixelMap { row: cols, step: 1, pixels, cols })
 }
 
-/// See [`conv2d::forward`](super::forward()).
+/// [`conv2d::forward`](super::forward()) of a 1x1 kernel without padding.
 pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     let (from, to) = maps(shape);
     let (inputs, outputs, plane) = (shape.in_channels, shape.out_channels, shape.in_pixels());
@@ -41,7 +41,7 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     multiply::run(&Problem { batch: shape.batch, inputs, outputs, weight, x, to, plane }, Start::Replace(bias), y);
 }
 
-/// See [`conv2d::backward_input`](super::backward_input()).
+/// [`conv2d::backward_input`](super::backward_input()) of a 1x1 kernel without padding.
 pub fn backward_input<E: Element>(
     shape: &ConvShape,
     weight: &[E],
@@ -57,7 +57,7 @@ pub fn backward_input<E: Element>(
     multiply::run(&Problem { batch: shape.batch, inputs, outputs, weight, x, to, plane }, start, grad_x);
 }
 
-/// See [`conv2d::backward_weight`](super::backward_weight()).
+/// [`conv2d::backward_weight`](super::backward_weight()) of a 1x1 kernel without padding.
 pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     let (from, to) = maps(shape);
     let input = Planes { data: x, channels: shape.in_channels, plane: shape.in_pixels(), map: from };
@@ -65,7 +65,7 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], grad_output: &[E]
     weight::run(shape.batch * to.pixels, input, grad_output, grad_weight);
 }
 
-/// Whether a convolution of any window is computed here: where its rows are long enough to be packed faster than
+/// Returns whether [`forward_windows`] computes a convolution: its rows have to be long enough to be packed faster than
 /// unfolded.
 pub fn applies_to_windows(shape: &ConvShape) -> bool {
     const SHORTEST: usize = 6;

@@ -63,8 +63,8 @@ fn sweep() -> Vec<ConvShape> {
     shapes
 }
 
-/// The results of every kernel: `y`, then the gradients added onto `start`; that of the input in the place of NaN where
-/// `start` is zero.
+/// The results of every kernel: `y`, then the gradients added onto `start`; where `start` is zero, that of the input
+/// replaces NaN.
 fn run<E: Element>(shape: &ConvShape, start: f64) -> [Vec<E>; 4] {
     let x: Vec<E> = narrow(&values(shape.input_len(), 1));
     let weight: Vec<E> = narrow(&values(shape.weight_len(), 2));

@@ -30,7 +30,7 @@ use crate::kernel::shape::ConvShape;
 /// Depth `C K` of a product from which the kernel rows are kept apart.
 const DEEP: usize = 64;
 
-/// How the output pixels of a convolution are cut into tiles.
+/// Sizes of the tiles that the output pixels of a convolution are cut into.
 #[derive(Clone, Copy, Debug)]
 pub struct Tiling {
     /// Images of a task.
@@ -68,7 +68,7 @@ pub struct Tile {
     pub images: usize,
     pub first_row: usize,
     pub rows: usize,
-    /// Output width.
+    /// Output pixels in a row of an image.
     pub width: usize,
 }
 
@@ -99,7 +99,7 @@ struct Class {
     start: usize,
 }
 
-/// Where the patches of a tile lie.
+/// Positions of the patches of a tile in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct PatchLayout {
     kernel: usize,

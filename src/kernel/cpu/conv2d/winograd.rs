@@ -1,6 +1,6 @@
 //! Convolutions of 3x3 with stride one by minimal filtering (Winograd; Lavin and Gray 2016, arXiv:1509.09308).
 //!
-//! A tile of `M x M` output pixels takes `(M + 2)^2` multiplications for each pair of channels in the place of `9 M^2`:
+//! A tile of `M x M` output pixels takes `(M + 2)^2` multiplications for each pair of channels instead of `9 M^2`:
 //! 2.25 times fewer with F(2x2), 4 times with F(4x4). What is saved is paid for by transforms of the input, the filter
 //! and the output, which cost per channel and not per pair of channels.
 
@@ -70,7 +70,7 @@ fn fastest(shape: &ConvShape, plain: f64) -> Option<Tile> {
     candidates.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).and_then(|(_, tile)| tile)
 }
 
-/// See [`conv2d::forward`](super::forward()).
+/// [`conv2d::forward`](super::forward()) by minimal filtering.
 pub fn forward<E: Element>(tile: Tile, shape: &ConvShape, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     let filter = Filter { data: weight, outputs: shape.out_channels, inputs: shape.in_channels, adjoint: false };
     let x = Planes { data: x, channels: shape.in_channels, height: shape.in_height, width: shape.in_width };
@@ -78,7 +78,7 @@ pub fn forward<E: Element>(tile: Tile, shape: &ConvShape, x: &[E], weight: &[E],
     run(tile, &problem, Start::Replace(bias), y);
 }
 
-/// See [`conv2d::backward_input`](super::backward_input()).
+/// [`conv2d::backward_input`](super::backward_input()) by minimal filtering.
 pub fn backward_input<E: Element>(
     tile: Tile,
     shape: &ConvShape,
@@ -94,7 +94,7 @@ pub fn backward_input<E: Element>(
     run(tile, &problem, start, grad_x);
 }
 
-/// See [`conv2d::backward_weight`](super::backward_weight()).
+/// [`conv2d::backward_weight`](super::backward_weight()) by minimal filtering.
 pub fn backward_weight<E: Element>(tile: Tile, shape: &ConvShape, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     let x = Planes { data: x, channels: shape.in_channels, height: shape.in_height, width: shape.in_width };
     let (height, width) = (shape.out_height(), shape.out_width());

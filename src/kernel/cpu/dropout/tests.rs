@@ -3,7 +3,7 @@ use crate::kernel::cpu::testing::{bits, random, same_everywhere};
 
 fn keeps(key: u64, p: f64, n: usize) -> Vec<bool> {
     let mut y = vec![0.0_f32; n];
-    apply(key, p, &vec![1.0; n], &mut y);
+    apply(key, p, &vec![1.0; n], &mut y, Write::Replace);
     y.iter().map(|&y| y != 0.0).collect()
 }
 
@@ -40,7 +40,7 @@ fn masks_follow_the_index_at_every_level() {
     // A shorter tensor has the same mask as the start of a longer one.
     for n in [0, 1, 63, 64, 65, TASK] {
         let mut y = vec![f32::NAN; n];
-        apply(key, p, &x[..n], &mut y);
+        apply(key, p, &x[..n], &mut y, Write::Replace);
         assert_eq!(bits(&y), bits(&truth[..n]));
     }
 }
@@ -55,7 +55,7 @@ fn counters_go_beyond_thirty_two_bits() {
 #[test]
 fn first_values_do_not_change() {
     let mut y = [0.0_f64; 16];
-    apply(42, 0.5, &[1.0; 16], &mut y);
+    apply(42, 0.5, &[1.0; 16], &mut y, Write::Replace);
     assert_eq!(y, GOLDEN);
 }
 
@@ -108,10 +108,10 @@ fn backward_uses_the_mask_of_forward_and_accumulates() {
     let n = TASK + 100;
     let x: Vec<f64> = random(1, n);
     let mut y = vec![0.0; n];
-    apply(9, 0.4, &x, &mut y);
+    apply(9, 0.4, &x, &mut y, Write::Replace);
     let mut grad = vec![1.0; n];
-    apply_accumulate(9, 0.4, &x, &mut grad);
-    apply_accumulate(9, 0.4, &x, &mut grad);
+    apply(9, 0.4, &x, &mut grad, Write::Add);
+    apply(9, 0.4, &x, &mut grad, Write::Add);
     for (grad, y) in grad.iter().zip(&y) {
         assert_eq!(*grad, 1.0 + y + y);
     }
@@ -121,7 +121,7 @@ fn backward_uses_the_mask_of_forward_and_accumulates() {
 fn without_dropping_nothing_changes() {
     let x: Vec<f32> = random(1, 100);
     let mut y = vec![0.0; 100];
-    apply(9, 0.0, &x, &mut y);
+    apply(9, 0.0, &x, &mut y, Write::Replace);
     assert_eq!(x, y);
 }
 
@@ -130,7 +130,7 @@ fn threads_and_levels_change_no_bit() {
     let x: Vec<f32> = random(1, 5 * TASK + 3);
     let run = || {
         let mut y = vec![0.0; x.len()];
-        apply(77, 0.25, &x, &mut y);
+        apply(77, 0.25, &x, &mut y, Write::Replace);
         bits(&y)
     };
     same_everywhere("dropout", run);
@@ -139,6 +139,6 @@ fn threads_and_levels_change_no_bit() {
 #[test]
 fn a_nan_stays() {
     let mut y = [0.0_f32; 200];
-    apply(5, 0.5, &[f32::NAN; 200], &mut y);
+    apply(5, 0.5, &[f32::NAN; 200], &mut y, Write::Replace);
     assert!(y.iter().all(|y| y.is_nan()));
 }

@@ -43,7 +43,7 @@ fn committed(file: &Path) -> Vec<String> {
     added.filter(|line| parse(line).is_some()).map(str::to_owned).collect()
 }
 
-/// What is wrong with the digests or the table, a sentence each.
+/// Faults of the digests or the table, a sentence each.
 fn faults(table: &str, committed: &[String], version: u32, found: &[(String, String)]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut digests = BTreeMap::new();
@@ -74,7 +74,8 @@ fn faults(table: &str, committed: &[String], version: u32, found: &[(String, Str
     faults
 }
 
-/// What to do about them: the lines of this version, or of the next one if this one has another digest already.
+/// Advice on how to mend the faults, with the lines to add: those of this version, or of the next one if this one has
+/// another digest already.
 fn advice(table: &str, version: u32, found: &[(String, String)]) -> String {
     let differs = |(of, kept, digest): (u32, &str, &str)| {
         of == version && found.iter().any(|(name, found)| name == kept && found != digest)

@@ -21,13 +21,13 @@ fn run<E: Element>(n: usize, i: usize, o: usize, start: &[f64]) -> [Vec<E>; 4] {
     let bias: Vec<E> = narrow(&values(o, 3));
     let grad_output: Vec<E> = narrow(&values(n * o, 4));
     let mut y = vec![E::nan(); n * o];
-    forward(n, i, o, &x, &weight, Some(&bias), &mut y);
+    forward([n, i, o], &x, &weight, Some(&bias), &mut y);
     let mut grad_x: Vec<E> = narrow(&start[..n * i]);
     let mut grad_weight: Vec<E> = narrow(&start[..o * i]);
     let mut grad_bias: Vec<E> = narrow(&start[..o]);
-    backward_input(n, i, o, &weight, &grad_output, &mut grad_x, Write::Add);
-    backward_weight(n, i, o, &x, &grad_output, &mut grad_weight);
-    backward_bias(n, o, &grad_output, &mut grad_bias);
+    backward_input([n, i, o], &weight, &grad_output, &mut grad_x, Write::Add);
+    backward_weight([n, i, o], &x, &grad_output, &mut grad_weight);
+    backward_bias([n, i, o], &grad_output, &mut grad_bias);
     [y, grad_x, grad_weight, grad_bias]
 }
 
@@ -86,16 +86,16 @@ fn an_empty_batch_leaves_the_gradients() {
     let (i, o) = (5, 3);
     let weight = vec![f32::NAN; o * i];
     let (mut grad_weight, mut grad_bias) = (vec![2.0; o * i], vec![3.0; o]);
-    forward(0, i, o, &[], &weight, None, &mut []);
-    backward_input(0, i, o, &weight, &[], &mut [], Write::Add);
-    backward_weight(0, i, o, &[], &[], &mut grad_weight);
-    backward_bias(0, o, &[], &mut grad_bias);
+    forward([0, i, o], &[], &weight, None, &mut []);
+    backward_input([0, i, o], &weight, &[], &mut [], Write::Add);
+    backward_weight([0, i, o], &[], &[], &mut grad_weight);
+    backward_bias([0, i, o], &[], &mut grad_bias);
     assert!(grad_weight.iter().all(|&v| v == 2.0) && grad_bias.iter().all(|&v| v == 3.0));
 }
 
 #[test]
 fn no_inputs_give_the_bias() {
     let mut y = vec![f64::NAN; 6];
-    forward(2, 0, 3, &[], &[], Some(&[1.0, 2.0, 3.0]), &mut y);
+    forward([2, 0, 3], &[], &[], Some(&[1.0, 2.0, 3.0]), &mut y);
     assert_eq!(y, [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
 }

@@ -1,4 +1,4 @@
-//! Average pooling.
+//! Average pooling over windows, forward and backward.
 
 use super::phases::{Phases, band_rows, bands};
 use crate::kernel::Element;

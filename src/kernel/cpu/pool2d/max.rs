@@ -18,12 +18,21 @@ const PADDING_WON: u8 = u8::MAX;
 
 /// `y[n, c, i, j] = max x[n, c, stride i + k - padding, stride j + l - padding]` over `0 <= k, l < kernel`.
 ///
-/// `argmax`, as long as `y`, receives the winner's position in its window, `kernel k + l`, or 255 where the zero
-/// padding won; [`max_pool_backward`] needs it.
-pub fn max_pool<E: Element>(shape: PoolShape, padding: MaxPadding, x: &[E], y: &mut [E], argmax: Option<&mut [u8]>) {
-    max_pool_at(Level::current(), shape, padding, x, y, argmax);
+/// With `argmax` it returns, for each output, the winner's position in its window, `kernel k + l`, or 255 where the
+/// zero padding won; [`max_pool_backward`] needs it.
+pub fn max_pool<E: Element>(
+    shape: PoolShape,
+    padding: MaxPadding,
+    x: &[E],
+    y: &mut [E],
+    argmax: bool,
+) -> Option<Vec<u8>> {
+    let mut positions = argmax.then(|| vec![0; y.len()]);
+    max_pool_at(Level::current(), shape, padding, x, y, positions.as_deref_mut());
+    positions
 }
 
+/// As [`max_pool`] with registers of this level; `argmax` is as long as `y`.
 pub(crate) fn max_pool_at<E: Element>(
     level: Level,
     shape: PoolShape,

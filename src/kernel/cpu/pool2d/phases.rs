@@ -17,7 +17,7 @@ const BAND: usize = 4096;
 /// The phases of a band.
 pub(super) struct Phases<E> {
     pub shape: PoolShape,
-    /// What the padding holds.
+    /// Value of the elements of the padding.
     fill: E,
     /// Lines, and elements in a line, that the last position of the window lies beyond the first.
     reach: usize,

@@ -110,7 +110,7 @@ fn max_follows_the_definition<E: Element>() {
                 y.fill(E::nan());
                 max_pool_at(level, shape, padding, &x, &mut y, None);
                 assert_eq!(wide(&y), truth, "{shape:?} {padding:?} {level:?} without marks");
-                // Once in the place of what is there, and once more onto ones and that.
+                // Once replacing NaN, and once more added onto that result plus one.
                 let mut grad_x = vec![E::nan(); x.len()];
                 max_pool_backward_at(level, shape, &argmax, &grad_output, &mut grad_x, Write::Replace);
                 grad_x.iter_mut().for_each(|grad| *grad = *grad + E::one());
@@ -139,8 +139,8 @@ fn agrees_with_pytorch() {
         (0..30).map(|p| (p / 6, p % 6)).map(|(i, j)| f64::from((i * 7 + j * 3 + i * j) % 11) - 5.0).collect();
     let check = |kernel, stride, padding, max: &[f64], indices: &[usize], with_pad: &[f64], without: &[f64]| {
         let shape = shape([1, 1, 5, 6], kernel, stride, padding);
-        let (mut y, mut argmax) = (vec![0.0; max.len()], vec![0; max.len()]);
-        max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, Some(&mut argmax));
+        let mut y = vec![0.0; max.len()];
+        let argmax = max_pool(shape, MaxPadding::NegativeInfinity, &x, &mut y, true).unwrap();
         assert_eq!(y, max);
         let found = windows(shape).into_iter().zip(argmax).map(|(window, mark)| window[usize::from(mark)].unwrap());
         assert_eq!(found.collect::<Vec<_>>(), indices);
@@ -203,9 +203,8 @@ fn max_gradients_are_the_slopes_of_the_loss() {
         let x: Vec<f64> = (0..n).map(|i| ((i * 37 + 11) % n) as f64 * 0.1 - 1.55).collect();
         let grad_output: Vec<f64> = random(2, shape.output_len());
         for padding in [MaxPadding::NegativeInfinity, MaxPadding::Zero] {
-            let mut argmax = vec![0; grad_output.len()];
             let mut y = vec![0.0; grad_output.len()];
-            max_pool(shape, padding, &x, &mut y, Some(&mut argmax));
+            let argmax = max_pool(shape, padding, &x, &mut y, true).unwrap();
             let mut grad_x = vec![0.0; n];
             max_pool_backward(shape, &argmax, &grad_output, &mut grad_x, Write::Add);
             let slopes = differences(&x, |x| dot(&plain_max(shape, padding, x).0, &grad_output));
@@ -345,9 +344,9 @@ fn threads_and_levels_change_no_bit() {
         let x: Vec<f32> = random(1, shape.input_len());
         let grad_output: Vec<f32> = random(2, shape.output_len());
         let run = || {
-            let (mut y, mut argmax) = (vec![0.0; grad_output.len()], vec![0; grad_output.len()]);
+            let mut y = vec![0.0; grad_output.len()];
             let mut grad_x = vec![0.0; x.len()];
-            max_pool(shape, MaxPadding::Zero, &x, &mut y, Some(&mut argmax));
+            let argmax = max_pool(shape, MaxPadding::Zero, &x, &mut y, true).unwrap();
             max_pool_backward(shape, &argmax, &grad_output, &mut grad_x, Write::Add);
             let mut all = bits(&y);
             average_pool(shape, false, &x, &mut y);
@@ -367,5 +366,5 @@ fn threads_and_levels_change_no_bit() {
 #[should_panic(expected = "every window meets the image")]
 fn padding_beyond_half_the_window_is_refused() {
     let shape = shape([1, 1, 4, 4], 2, 2, 2);
-    max_pool::<f32>(shape, MaxPadding::Zero, &[0.0; 16], &mut [0.0; 16], None);
+    max_pool::<f32>(shape, MaxPadding::Zero, &[0.0; 16], &mut [0.0; 16], false);
 }

@@ -6,7 +6,6 @@
 use super::parts::Parts;
 use super::sine::exp;
 
-/// `erf x`.
 #[inline(always)]
 pub(super) fn erf<V: Parts>(x: V) -> V {
     let magnitude = x.abs();

@@ -1,4 +1,4 @@
-//! Which code the transcendental functions of a register are.
+//! Table of the code behind the transcendental functions of a register.
 
 /// The functions of [`Real`](super::Real) that are more than arithmetic: in `f32` made of polynomials, in `f64` element
 /// by element from `libm`.

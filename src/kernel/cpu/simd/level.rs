@@ -9,16 +9,16 @@ use std::sync::OnceLock;
 pub enum Level {
     /// The compiler's baseline, and fused multiply-add where the processor has it.
     Portable,
-    /// AVX2 and FMA.
+    /// AVX2 and FMA, in registers of 256 bits.
     Avx2,
-    /// AVX-512 F, DQ, BW and VL.
+    /// AVX-512 F, DQ, BW and VL, in registers of 512 bits.
     Avx512,
 }
 
 /// The environment variable that asks for a level.
 const VARIABLE: &str = "PVLU_SIMD";
 
-/// What `PVLU_SIMD` asks for cannot be had.
+/// The error of a `PVLU_SIMD` that asks for a level which is unknown or which the machine lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LevelError {
@@ -51,7 +51,7 @@ impl fmt::Display for LevelError {
 impl std::error::Error for LevelError {}
 
 impl Level {
-    /// All, slowest first.
+    /// All levels, slowest first.
     pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
 
     /// The name by which `PVLU_SIMD` asks for it.
@@ -87,9 +87,10 @@ impl Level {
         }
     }
 
-    /// The level that kernels use in this process: what `PVLU_SIMD` asked for when the first kernel ran, without it the
-    /// fastest that the machine has. Where what it asks for cannot be had it is the fastest too: kernels cannot fail,
-    /// and compute the same at every level. A program that wants to say so asks [`Level::requested`] when it starts.
+    /// The level that kernels use in this process: the one that `PVLU_SIMD` asked for when the first kernel ran, or
+    /// without it the fastest that the machine has. If that level is unknown or missing it is the fastest too: kernels
+    /// cannot fail, and compute the same at every level. A program that reports the error calls [`Level::requested`]
+    /// when it starts.
     pub fn current() -> Level {
         #[cfg(test)]
         if let Some(level) = crate::kernel::cpu::testing::forced_level() {
@@ -99,7 +100,7 @@ impl Level {
         *CURRENT.get_or_init(|| Level::requested().ok().flatten().unwrap_or_else(Level::fastest))
     }
 
-    /// What `PVLU_SIMD` asks for; `None` where it is not set.
+    /// The level that `PVLU_SIMD` asks for; `None` where it is not set.
     ///
     /// # Errors
     ///

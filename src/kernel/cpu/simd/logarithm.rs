@@ -22,7 +22,7 @@ fn ln_reduced<V: Parts>(f: V, n: V) -> V {
     k.mul_add(V::of(0.693_145_751_953_125), f + small)
 }
 
-/// `ordinary` for positive finite x, else what is there: infinity, minus infinity at 0, NaN.
+/// `ordinary` for positive finite x; infinity at infinity, minus infinity at 0, NaN below and for NaN.
 #[inline(always)]
 fn with_edges<V: Parts>(x: V, ordinary: V) -> V {
     let (largest, infinity) = (V::of(f32::MAX.into()), V::of(f64::INFINITY));
@@ -30,7 +30,6 @@ fn with_edges<V: Parts>(x: V, ordinary: V) -> V {
     x.if_positive(positive, (-x).if_positive(V::of(f64::NAN), x - infinity))
 }
 
-/// `ln x`.
 #[inline(always)]
 pub(super) fn ln<V: Parts>(x: V) -> V {
     // A subnormal number has no mantissa to take out, 2^24 times it has.
@@ -40,7 +39,7 @@ pub(super) fn ln<V: Parts>(x: V) -> V {
     with_edges(x, ln_reduced(m - V::of(1.0), n + subnormal.if_positive(scaled, none)))
 }
 
-/// `ln(1 + x)`.
+/// `ln(1 + x)`, accurate near 0.
 #[inline(always)]
 pub(super) fn ln_1p<V: Parts>(x: V) -> V {
     let (one, far) = (V::of(1.0), 30.0);

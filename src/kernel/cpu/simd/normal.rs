@@ -17,7 +17,7 @@ const PEAK: f64 = 0.398_942_280_401_432_7;
 /// The distribution function and the density.
 #[inline(always)]
 pub(super) fn normal<V: Parts>(x: V) -> (V, V) {
-    // Beyond 40 both are what they are there.
+    // Beyond 40 both results are those at 40.
     let t = x.abs().clamp(0.0, 40.0);
     let square = t * t;
     let lost = t.mul_add(t, -square);
@@ -44,7 +44,7 @@ pub(super) fn normal<V: Parts>(x: V) -> (V, V) {
     (x.if_positive(V::of(1.0) - tail, tail), V::of(PEAK) * bell)
 }
 
-/// Both from `libm`.
+/// The distribution function and the density, from `libm`.
 #[inline(always)]
 pub(super) fn normal_f64<V: Lane<Elem = f64>>(x: V) -> (V, V) {
     let [mut distribution, mut density] = [[0.0; MAX_WIDTH]; 2];

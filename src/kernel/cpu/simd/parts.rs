@@ -1,14 +1,14 @@
-//! What the functions of `f32` are made of, beyond arithmetic.
+//! Operations that the functions of `f32` are made of, beyond arithmetic.
 
 use super::real::Lane;
 
-/// What the polynomials need of a register of `f32` beyond [`Lane`].
+/// A register of `f32` with the operations beyond [`Lane`] that the functions need.
 pub(super) trait Parts: Lane<Elem = f32> {
-    /// To the nearest integer, ties to even.
+    /// Rounded to the nearest integer, ties to even.
     fn round(self) -> Self;
     /// Clamped to `[low, high]`; NaN stays NaN.
     fn clamp(self, low: f32, high: f32) -> Self;
-    /// Whether every |x| is at most `bound` (false for a NaN).
+    /// Returns whether every |x| is at most `bound` (false for a NaN).
     fn all_within(self, bound: f32) -> bool;
     /// Turns the sine and cosine of the reduced angle into those of the angle in the given quadrant (an integer).
     fn rotate(quadrant: Self, sin: Self, cos: Self) -> (Self, Self);

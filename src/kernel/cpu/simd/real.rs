@@ -1,4 +1,4 @@
-//! The two faces of a register: [`Real`] for whoever writes a formula, [`Lane`] for whoever writes a kernel.
+//! The two traits of a register: formulas are written in [`Real`], kernels in [`Lane`].
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -9,8 +9,8 @@ use crate::kernel::element::Sealed;
 /// A real number, or a register full of them, in which a formula is written once.
 ///
 /// Every operation is elementwise, and its result the same to the last bit in every register: on any processor,
-/// whatever the other elements. (A NaN is any NaN.) Every function propagates NaN. The trait is sealed: kernels choose
-/// the type.
+/// with any other elements. (A NaN is any NaN.) Every function propagates NaN. The trait is sealed: kernels choose the
+/// type.
 pub trait Real:
     Sealed
     + Copy
@@ -33,7 +33,7 @@ pub trait Real:
     /// Sine and cosine together. In `f32` at most 2 ulp off the true value for |x| up to 1e4, correctly reduced (and
     /// slower) beyond, and in `f64` at most 1 ulp; NaN for an infinite x.
     fn sin_cos(self) -> (Self, Self);
-    /// `e^x`.
+    /// The exponential function `e^x`.
     fn exp(self) -> Self;
     /// `e^x - 1`, accurate near 0.
     fn exp_m1(self) -> Self;
@@ -71,12 +71,12 @@ pub trait Real:
         let zero = Self::of(0.0);
         self.if_positive(Self::of(1.0), (-self).if_positive(zero, self + zero))
     }
-    /// Sine alone.
+    /// The sine, as [`sin_cos`](Self::sin_cos) computes it.
     #[inline(always)]
     fn sin(self) -> Self {
         self.sin_cos().0
     }
-    /// Cosine alone.
+    /// The cosine, as [`sin_cos`](Self::sin_cos) computes it.
     #[inline(always)]
     fn cos(self) -> Self {
         self.sin_cos().1
@@ -90,7 +90,7 @@ pub trait Real:
 
 /// A register of [`Element`]s that kernels load, store and reduce.
 pub trait Lane: Real {
-    /// The element.
+    /// Type of the register's elements.
     type Elem: Element;
     /// Elements in the register.
     const WIDTH: usize;

@@ -10,7 +10,7 @@
 use super::parts::Parts;
 use super::real::{Lane, MAX_WIDTH};
 
-/// Where the fast reduction ends: the quadrant then has 13 bits.
+/// The largest magnitude for the fast reduction: its quadrant has 13 bits.
 const FAST: f32 = 1.0e4;
 
 /// pi/2 in pieces for a fused multiply-add: bits 2^0 to 2^-23, and two rests rounded to 24 bits.
@@ -109,7 +109,7 @@ pub(super) fn exp<V: Parts>(x: V) -> V {
     (V::of(1.0) + p) * half.exp2_integer() * (n - half).exp2_integer()
 }
 
-/// `e^x - 1`.
+/// `e^x - 1`, accurate near 0.
 #[inline(always)]
 pub(super) fn exp_m1<V: Parts>(x: V) -> V {
     // Below -80 the result is -1 to the last bit.

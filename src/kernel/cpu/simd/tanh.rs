@@ -6,7 +6,6 @@
 use super::parts::Parts;
 use super::sine::exp;
 
-/// `tanh x`.
 #[inline(always)]
 pub(super) fn tanh<V: Parts>(x: V) -> V {
     let magnitude = x.abs();

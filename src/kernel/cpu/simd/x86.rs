@@ -296,7 +296,7 @@ macro_rules! register {
 }
 
 register! {
-    /// Eight `f32`.
+    /// Eight `f32` in 256 bits.
     F32x8(__m256) of f32, 8,
     add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, fma _mm256_fmadd_ps,
     sqrt _mm256_sqrt_ps, xor _mm256_xor_ps, and _mm256_and_ps, or _mm256_or_ps, andnot _mm256_andnot_ps,
@@ -310,7 +310,7 @@ register! {
 }
 
 register! {
-    /// Four `f64`.
+    /// Four `f64` in 256 bits.
     F64x4(__m256d) of f64, 4,
     add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, fma _mm256_fmadd_pd,
     sqrt _mm256_sqrt_pd, xor _mm256_xor_pd, and _mm256_and_pd, or _mm256_or_pd, andnot _mm256_andnot_pd,
@@ -319,7 +319,7 @@ register! {
 }
 
 register! {
-    /// Sixteen `f32`.
+    /// Sixteen `f32` in 512 bits.
     F32x16(__m512) of f32, 16,
     add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, fma _mm512_fmadd_ps,
     sqrt _mm512_sqrt_ps, xor _mm512_xor_ps, and _mm512_and_ps, or _mm512_or_ps, andnot _mm512_andnot_ps,
@@ -345,7 +345,7 @@ register! {
 }
 
 register! {
-    /// Eight `f64`.
+    /// Eight `f64` in 512 bits.
     F64x8(__m512d) of f64, 8,
     add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, fma _mm512_fmadd_pd,
     sqrt _mm512_sqrt_pd, xor _mm512_xor_pd, and _mm512_and_pd, or _mm512_or_pd, andnot _mm512_andnot_pd,

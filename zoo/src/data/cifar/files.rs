@@ -1,4 +1,4 @@
-//! What lies in a folder.
+//! Kinds and names of the entries of a folder.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::DataError;
 
-/// What a path leads to, links followed.
+/// The kind of file that a path leads to, with symbolic links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,

@@ -10,14 +10,14 @@ use super::layout::{CIFAR10, CIFAR100, CifarLayout};
 use crate::data::DataError;
 use crate::signature::{PAGE, archive};
 
-/// Files whose first bytes are looked at, at most.
+/// Maximum number of files whose first bytes are read in search of another form.
 const LOOKED_AT: usize = 64;
 
-/// First bytes of a file that tell its format: as many as [`archive`] looks at.
+/// Number of bytes read from the beginning of a file to tell its format, as many as [`archive`] examines.
 const FIRST: u64 = 262;
 
-/// Whether a file is of the Python version, and of which set: its files have the names of the binary ones without
-/// `.bin`, and hold pickles.
+/// The set that a file of the Python version belongs to; `None` for any other file. The files of that version have the
+/// names of the binary ones without `.bin`, and hold pickles.
 fn python(path: &Path, first: &[u8]) -> Option<&'static CifarLayout> {
     let is_pickle = matches!(first, [0x80, 2..=5, ..]);
     match file_name(path).as_str() {
@@ -30,7 +30,7 @@ fn python(path: &Path, first: &[u8]) -> Option<&'static CifarLayout> {
     }
 }
 
-/// What a file is and what to do with it, if that can be told.
+/// A message that names the form of a file and says what to do with it; `None` if the form is not recognized.
 fn other(path: &Path, first: &[u8], layout: &CifarLayout) -> Option<String> {
     let name = file_name(path).to_lowercase();
     let read_here = format!("the binary version ({}) is read here", layout.archive);
@@ -70,20 +70,21 @@ fn other(path: &Path, first: &[u8], layout: &CifarLayout) -> Option<String> {
     })
 }
 
-/// Says what a file in the place of the folder is, if that can be told.
+/// The error for a path that leads to a file although a folder is expected; `None` if the file cannot be read or its
+/// form is not recognized.
 pub(super) fn of_file(path: &Path, layout: &CifarLayout) -> Option<DataError> {
     let found = other(path, &first(path)?, layout)?;
     Some(DataError::OtherForm { path: path.to_owned(), found })
 }
 
-/// Says what a folder holds that lacks the files of `layout`, in itself or one further down, if it is another form of
-/// CIFAR.
+/// The error for a folder that lacks the files of `layout` and holds another form of CIFAR, directly or one level down;
+/// `None` if no such form is found.
 pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &CifarLayout) -> Option<DataError> {
     let within = paths.iter().filter(|path| path.is_dir()).filter_map(|path| entries(path).ok()).flatten();
     let files = paths.iter().cloned().chain(within).filter(|path| {
         let name = file_name(path).to_lowercase();
         let begins = ["data_batch", "test_batch", "batches.meta", "train", "test", "meta"];
-        // Files of the set itself are there where others of it are missing.
+        // Files of the set itself are no other form: some are present when only others of the set are missing.
         !layout.files().any(|file| file == name)
             && (name.contains("cifar") || begins.iter().any(|begin| name.starts_with(begin)))
     });
@@ -91,7 +92,7 @@ pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &CifarLayout) 
     for path in files.filter(|path| inspect(path).is_ok_and(|found| found == Found::File)).take(LOOKED_AT) {
         let Some(first) = first(&path) else { continue };
         if let Some(set) = python(&path, &first) {
-            // The whole folder is, and no other form says more.
+            // The error names the whole folder, and a Python version takes precedence over other forms.
             let place = path.parent().unwrap_or(folder).to_owned();
             let text = other(&path, &first, layout)?;
             found = Some((place, text));
@@ -105,7 +106,7 @@ pub(super) fn of_folder(folder: &Path, paths: &[PathBuf], layout: &CifarLayout) 
     found.map(|(path, found)| DataError::OtherForm { path, found })
 }
 
-/// The first bytes of a file; `None` if it cannot be read, which is not what is wrong with the data.
+/// The first bytes of a file; `None` if it cannot be read, which is not the error to report here.
 fn first(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(FIRST).read_to_end(&mut bytes).ok()?;

@@ -1,14 +1,14 @@
-//! The files of the two sets.
+//! File names, record layout and official sizes of CIFAR-10 and CIFAR-100.
 
 use crate::data::IMAGE_LEN;
 
-/// One of the two sets.
+/// Files and record layout of CIFAR-10 or CIFAR-100.
 pub(super) struct CifarLayout {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
-    /// The archive of these files, as its publisher calls it.
+    /// Name of the archive that its publisher distributes these files in.
     pub(super) archive: &'static str,
-    /// The first one is required.
+    /// Names of the training files, of which the first one is required.
     pub(super) train: &'static [&'static str],
     pub(super) test: &'static str,
     pub(super) classes: usize,
@@ -53,7 +53,7 @@ impl CifarLayout {
         if self.coarse.is_some() { &CIFAR10 } else { &CIFAR100 }
     }
 
-    /// Without these there is nothing to read.
+    /// Names of the files without which the set is not read: the first training file and the test file.
     pub(super) fn required(&self) -> [&'static str; 2] {
         [self.train[0], self.test]
     }

@@ -1,4 +1,4 @@
-//! Finds the folder of a set, and says what is there when it does not.
+//! Search for the folder of a set, with errors that name what was found instead.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::layout::CifarLayout;
 use crate::data::DataError;
 use crate::data::error::shortened;
 
-/// The folder with the files of `layout`: `dir` or one in it. Its required files are there, if only by name.
+/// The folder with the files of `layout`: `dir` or a folder in it. Entries with the names of its required files exist.
 pub(super) fn locate(dir: &Path, layout: &CifarLayout) -> Result<PathBuf, DataError> {
     match inspect(dir)? {
         Found::Folder => {}
@@ -51,8 +51,9 @@ fn complete(folder: PathBuf, layout: &CifarLayout) -> Result<PathBuf, DataError>
     if absent.is_empty() { Ok(folder) } else { Err(missing(&folder, &absent, layout)?) }
 }
 
-/// Whether a file of the set is there, or anything else that has its name: that gets an error of its own when it is
-/// read. What cannot be looked at does not count, so that an unreadable neighbor is no obstacle.
+/// Returns `true` if the folder has an entry with the name of a file of the set. An entry that is no regular file
+/// counts too, since reading it gives an error of its own. An entry whose metadata cannot be read does not count, so
+/// that an unreadable neighbor is no obstacle.
 fn holds_any(folder: &Path, layout: &CifarLayout) -> bool {
     layout.files().any(|name| inspect(&folder.join(name)).is_ok_and(|found| found != Found::Nothing))
 }

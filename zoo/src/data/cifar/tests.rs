@@ -164,7 +164,7 @@ fn the_other_set_is_recognized() {
     assert!(error.to_string().ends_with("6146 bytes are 2 records of 3073 bytes, and no whole number of 3074 bytes"));
 }
 
-/// The message about a folder with these files, with `DIR` in the place of its path.
+/// The message about a folder with these files, with `DIR` substituted for its path.
 fn message(files: &[(&str, &[u8])], open: fn(PathBuf) -> Result<Dataset, DataError>, given: &str) -> String {
     let (_guard, dir) = temp();
     for (name, bytes) in files {

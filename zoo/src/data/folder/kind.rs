@@ -1,11 +1,11 @@
-//! What a file in a folder of images is, by its name.
+//! Kinds of files in a folder of images, told by their names.
 
 use std::path::Path;
 
 /// Extensions of the formats that are read.
 const READ: [&str; 7] = ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp"];
 
-/// Extensions of other formats of images. A data set whose files were passed over in silence would be another one.
+/// Names and extensions of image formats that are not read. Skipping such files silently would change the data set.
 const OTHER: [(&str, &[&str]); 16] = [
     ("BMP", &["bmp", "dib"]),
     ("GIF", &["gif"]),
@@ -28,18 +28,18 @@ const OTHER: [(&str, &[&str]); 16] = [
 /// Folders that systems and archivers leave behind.
 const LEFT_BEHIND: [&str; 5] = ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"];
 
-/// What a name says.
+/// Kind of a file by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A format that is read.
+    /// Image of a format that is read.
     Image,
-    /// Another format of images.
+    /// Image of another format, which the string names.
     Other(&'static str),
-    /// No image.
+    /// Not an image by its extension.
     None,
 }
 
-/// What the name of a file says, in either case.
+/// Kind of a file by its extension, in either case of letters.
 pub(super) fn of(path: &Path) -> Kind {
     let Some(found) = path.extension() else { return Kind::None };
     let is = |known: &&str| found.eq_ignore_ascii_case(known);
@@ -50,7 +50,7 @@ pub(super) fn of(path: &Path) -> Kind {
     other.map_or(Kind::None, |(format, _)| Kind::Other(format))
 }
 
-/// Whether a folder is none of the data set's: a system or an archiver left it behind.
+/// Returns `true` if a system or an archiver left the folder behind, so that it is no part of the data set.
 pub(super) fn is_left_behind(folder: &Path) -> bool {
     LEFT_BEHIND.iter().any(|name| folder.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)))
 }

@@ -1,4 +1,4 @@
-//! The names in a folder of images.
+//! Classes and files of a folder of images, by name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,13 +6,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::kind::{self, Kind};
-use super::{DataError, ImageFolder};
+use crate::data::DataError;
 use crate::text;
 
-/// Images accepted in a folder: their names alone then take about a gigabyte.
+/// Maximum number of images in a folder. Their names alone then take about a gigabyte.
 pub(super) const MAX_IMAGES: u64 = 10_000_000;
 
-/// Names that a line lists at most.
+/// Maximum number of names that a message lists.
 const LISTED: usize = 6;
 
 /// Parts that a data set is divided into.
@@ -24,7 +24,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The part that a folder of this name is, in either case.
+    /// The part that a folder of this name holds, in either case of letters.
     fn of(&mut self, name: &str) -> Option<&mut Option<PathBuf>> {
         match name.to_ascii_lowercase().as_str() {
             "train" | "training" => Some(&mut self.train),
@@ -35,7 +35,7 @@ impl Parts {
     }
 }
 
-/// The parts that `dir` is divided into, if into nothing else.
+/// The parts that `dir` is divided into; `None` if it holds another folder beside them, or none of them.
 pub(super) fn parts(dir: &Path) -> Result<Option<Parts>, DataError> {
     let mut parts = Parts::default();
     let mut found = 0;
@@ -53,11 +53,11 @@ pub(super) fn parts(dir: &Path) -> Result<Option<Parts>, DataError> {
     Ok((found > 0).then_some(parts))
 }
 
-/// Files that are no images by name.
+/// Files that are no images by their extensions.
 #[derive(Default)]
 struct PassedOver {
     count: usize,
-    /// Some of their names.
+    /// Up to [`LISTED`] + 1 different names, so that a longer list is recognized.
     names: BTreeSet<String>,
 }
 
@@ -80,11 +80,22 @@ impl PassedOver {
     }
 }
 
+/// The names in a folder of class folders.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Names of the classes, in order.
+    pub(super) classes: Vec<String>,
+    /// Paths of the images, each with the number of its class.
+    pub(super) files: Vec<(PathBuf, u16)>,
+    /// A line about the files that were passed over, if there were any.
+    pub(super) warnings: Vec<String>,
+}
+
 /// The classes and files of `dir`.
-pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
-    let mut folder = ImageFolder { path: dir.to_owned(), ..ImageFolder::default() };
+pub(super) fn read(dir: &Path) -> Result<Listing, DataError> {
+    let mut folder = Listing::default();
     let mut passed_over = PassedOver::default();
-    // What is an image by name and none that can be read, and why.
+    // Files that are images by name but cannot be read, each with the reason.
     let mut unreadable = Vec::new();
     for path in entries(dir)? {
         if !path.is_dir() {
@@ -93,7 +104,7 @@ pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
             } else if kind::of(&path) != Kind::None {
                 return Err(DataError::StrayFile { path, expected: "images in a folder for each class" });
             }
-            // A readme, a list of classes: no image is left out silently by passing over it.
+            // Other files, such as a readme or a list of classes, are passed over, since that leaves out no image.
             continue;
         }
         if kind::is_left_behind(&path) {
@@ -106,7 +117,7 @@ pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
         let (images, refused) = (folder.files.len(), unreadable.len());
         let mut here = PassedOver::default();
         for file in entries(&path)? {
-            // Links followed.
+            // Symbolic links are followed.
             let found = fs::metadata(&file);
             if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
                 if kind::is_left_behind(&file) {
@@ -148,15 +159,15 @@ pub(super) fn read(dir: &Path) -> Result<ImageFolder, DataError> {
     Ok(folder)
 }
 
-/// What a class folder holds.
+/// Description of the contents that a class folder may have.
 const NO_FOLDER: &str = "images, and no folder within the folder of a class; the parts of a data set are called \
                          train, val and test (or training, valid, validation, dev, testing), and lie beside no other \
                          folder";
 
-/// Why a link cannot be read.
+/// Reason given for a symbolic link whose target does not exist.
 const NOWHERE: &str = "a link that leads nowhere";
 
-/// Says which files cannot be read, and what to do with them.
+/// The error that names the files that cannot be read and says what to do with them.
 fn refusal(dir: &Path, files: &[(PathBuf, &str)]) -> DataError {
     let named =
         files.iter().map(|(file, why)| format!("{} ({why})", text::path(file.strip_prefix(dir).unwrap_or(file))));
@@ -174,7 +185,7 @@ fn leads_nowhere(path: &Path) -> bool {
     path.is_symlink() && !path.exists()
 }
 
-/// What is in a folder and not hidden, sorted by name.
+/// Entries of a folder that are not hidden, sorted by name, byte by byte.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     let error = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => DataError::MissingFolder { path: dir.to_owned() },
@@ -192,7 +203,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-/// Name of a file for a person.
+/// Name of a file as a message shows it.
 fn shown_name(path: &Path) -> String {
     text::shown(&path.file_name().unwrap_or_default().to_string_lossy()).to_string()
 }

@@ -54,7 +54,7 @@ fn classes_and_files_are_sorted_and_hidden_ones_ignored() {
     assert_eq!(names(&folder), expected.map(|(name, label)| (name.to_owned(), label)));
 }
 
-/// The message about a folder, with `DIR` in the place of its path.
+/// The message about a folder, with `DIR` substituted for its path.
 fn message(files: &[(&str, &str)]) -> String {
     let dir = tree(files);
     refusal(FolderParts::open(dir.path())).replace(&dir.path().display().to_string(), "DIR")

@@ -12,13 +12,14 @@ use rayon::Yield;
 
 use super::batch::Batch;
 
-/// What a thread that prepares batches does first.
+/// Function that each thread that prepares batches calls first; see [`on_thread_start`].
 static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
 
 /// Has each thread that prepares batches from now on call `start` first; later calls change nothing.
 ///
 /// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one
 /// that reads the batches: where that may use one core alone, `start` has to allow the others again.
+#[doc(hidden)]
 pub fn on_thread_start(start: fn()) {
     ON_START.get_or_init(|| start);
 }
@@ -36,8 +37,8 @@ enum Source<T> {
 }
 
 impl<T: Send + 'static> Epoch<T> {
-    /// What `make` makes of `0..batches`, by at most `workers` threads and at most `in_flight` ahead of the reader. If
-    /// the system refuses a thread, it is made on the calling thread.
+    /// Calls `make` on `0..batches`, in at most `workers` threads and at most `in_flight` batches ahead of the reader.
+    /// If there are no workers or the system refuses a thread, it is called on the calling thread.
     pub(super) fn new(
         make: impl Fn(usize) -> T + Clone + Send + 'static,
         batches: usize,
@@ -71,7 +72,7 @@ impl<T: Send + 'static> Worker<T> {
         room: usize,
     ) -> io::Result<Self> {
         let (sender, batches) = sync_channel(room);
-        // Ends early where the reader is gone: nobody wants the rest.
+        // Ends early if the reader is gone, since no one receives the rest.
         let work = move || {
             if let Some(start) = ON_START.get() {
                 start();
@@ -84,9 +85,9 @@ impl<T: Send + 'static> Worker<T> {
 }
 
 impl<T> Worker<T> {
-    /// The next batch. Where the reader is a thread of the pool, as that of a program is, it works along while there is
-    /// none: a batch of files is shared out to the pool, and of two threads one would decode while the other waits for
-    /// it.
+    /// Waits for the next batch. A reader on a thread of the pool, as in a program, works on the pool's tasks
+    /// meanwhile: a batch of files is shared out to the pool, and of two threads one would decode while the other waits
+    /// for it.
     fn receive(&mut self) -> T {
         while let Some(batches) = &self.batches {
             match batches.try_recv() {
@@ -96,7 +97,7 @@ impl<T> Worker<T> {
             }
             let received = match rayon::yield_now() {
                 Some(Yield::Executed) => continue,
-                // Nothing to be had just now; what is being worked on may be shared out further.
+                // The pool has no task at the moment; one that is running may be split further.
                 Some(Yield::Idle) => batches.recv_timeout(Duration::from_millis(1)),
                 None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -120,7 +121,7 @@ impl<T> Drop for Worker<T> {
         // First the receiver, so that a worker that waits to send wakes up and leaves.
         drop(self.batches.take());
         if let Some(thread) = self.thread.take() {
-            // Its panic, if any, concerns batches that nobody asked for.
+            // Its panic, if any, concerns batches that are not read.
             let _ = thread.join();
         }
     }

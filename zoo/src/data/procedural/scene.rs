@@ -10,7 +10,7 @@ type Color = [f32; CHANNELS];
 
 /// Least Euclidean distance between the two colors of a texture, before `relief`.
 const CONTRAST: f32 = 0.45;
-/// Blobs are at most this many.
+/// Maximum number of blobs in an image.
 const MAX_BLOBS: usize = 3;
 /// Pixels from the middle of the image to the center of the shape, at most, down and to the right. This and the size of
 /// the shape are what holds a linear classifier down: the farther the shapes move, the less a fixed template fits.
@@ -31,12 +31,12 @@ pub(super) struct Scene {
     slope: [f32; 2],
     blobs: Vec<Blob>,
     shape: Shape,
-    /// Pixels.
+    /// Center `[x, y]` of the shape, in pixels.
     center: [f32; 2],
-    /// Pixels.
+    /// Radius of the shape, in pixels.
     radius: f32,
     rotation: [f32; 2],
-    /// Of the first axis of the shape; the second gets the inverse.
+    /// Stretch of the first axis of the shape; the second one is stretched by the inverse.
     stretch: f32,
     paint: [Color; 2],
     pattern: Pattern,
@@ -47,9 +47,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// `relief` is the contrast of the texture, 0 to 1. Every color is drawn alike for all classes; that the shape is
-    /// brighter than the ground in each channel is common to all of them too, and makes edges, not classes, easy to
-    /// find.
+    /// Draws the random parts of a scene. `relief` is the contrast of the texture, 0 to 1. Every color is drawn alike
+    /// for all classes; that the shape is brighter than the ground in each channel is common to all of them too, and
+    /// makes edges, not classes, easy to find.
     pub(super) fn random(shape: Shape, texture: Texture, relief: f32, rng: &mut KeyedRng) -> Self {
         let radius = rng.range(7.5, 12.5);
         // A large shape may leave the image by a sixth of its radius or so.
@@ -149,7 +149,7 @@ fn color_apart(other: Color, rng: &mut KeyedRng) -> Color {
     }
 }
 
-/// Nearly normal, mean 0, standard deviation 1: the sum of four random bytes, an integer, scaled once.
+/// A nearly normal number of mean 0 and standard deviation 1: the sum of four random bytes, an integer, scaled once.
 fn standard_noise(rng: &mut KeyedRng) -> f32 {
     // The variance of a uniform byte is (256^2 - 1) / 12; 147.80 is the root of four of them.
     let sum: u16 = rng.bits().to_le_bytes().map(u16::from).iter().sum();

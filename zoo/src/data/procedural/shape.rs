@@ -1,6 +1,6 @@
 //! The ten shapes, as signed distances.
 
-/// What is drawn. Every shape equals its mirror image, so a horizontal flip keeps the class.
+/// A shape of the built-in set. Every shape equals its mirror image, so a horizontal flip keeps the class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Disc,

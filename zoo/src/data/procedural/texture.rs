@@ -2,7 +2,8 @@
 
 use super::super::rng::KeyedRng;
 
-/// Which pattern. Every texture keeps its name under a horizontal flip, so augmentation keeps the class.
+/// A texture of the built-in set. Every texture keeps its name under a horizontal flip, so augmentation keeps the
+/// class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Texture {
     Plain,
@@ -51,15 +52,15 @@ impl Texture {
 /// the shape, else no stripe would be horizontal.
 pub(super) struct Pattern {
     texture: Texture,
-    /// Pixels.
+    /// Period of the pattern, in pixels.
     period: f32,
-    /// In periods.
+    /// Phase along both axes of the pattern, in periods.
     phase: [f32; 2],
     /// First axis of the pattern in the image; the second is perpendicular.
     axis: [f32; 2],
-    /// Pixels from the middle of a ramp to its end.
+    /// Distance from the middle of a ramp to its end, in pixels.
     reach: f32,
-    /// One bit a cell for the speckle.
+    /// Cells of the speckle, one bit each.
     cells: [u32; 32],
 }
 

@@ -1,46 +1,46 @@
-//! Why a model cannot be built.
+//! Errors of finding and building models.
 
 use pvlu::activation::WrittenError;
 
 use super::sides::{CLASSES, Sides};
 use crate::text::{did_you_mean, quoted};
 
-/// A model that cannot be built.
+/// A model that cannot be found or built, or a registry that cannot be installed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// No model of this name.
+    /// No model has this name.
     #[error(
         "unknown model {}{}; known are {}",
         quoted(name), did_you_mean(name, known), known.join(", ")
     )]
     Model {
-        /// The name asked for.
+        /// Name that was asked for.
         name: String,
-        /// Those that there are.
+        /// Names of the known models.
         known: Vec<&'static str>,
     },
     /// A model of the zoo in a program that was built without the feature `registry`.
     #[error("{model} is not compiled: build pvlu_zoo with its feature `registry`")]
     NotCompiled {
-        /// The model.
+        /// Name of the model.
         model: &'static str,
     },
-    /// No activation of this name.
+    /// No activation has this name.
     #[error(
         "unknown activation {}{}; known are {}",
         quoted(name), did_you_mean(name, known), known.join(", ")
     )]
     Activation {
-        /// The name asked for.
+        /// Name that was asked for.
         name: String,
-        /// Those that there are.
+        /// Names of the known activations.
         known: Vec<&'static str>,
     },
-    /// A formula that is none.
+    /// A formula, or a list of start values, that cannot be read.
     #[error("{0}")]
     Formula(#[source] Box<WrittenError>),
-    /// More different formulas than are kept.
+    /// More different formulas than a process may ask for.
     #[error("{}", pvlu::activation::FindError::TooMany)]
     Formulas,
     /// An activation for which no start weights can be drawn.
@@ -50,44 +50,44 @@ pub enum RegistryError {
         quoted(activation)
     )]
     Moment {
-        /// How it is written.
+        /// Text of the activation, a name or a formula.
         activation: &'static str,
-        /// The mean of its square.
+        /// Mean of its square under a standard normal input: zero, subnormal or not finite.
         moment: f64,
     },
-    /// A name that an activation of a program's own cannot have.
+    /// A name that an activation added by a program cannot have.
     #[error(
         "an activation of one's own cannot be called {}: expected letters, digits and _, and no name of a built-in one",
         quoted(name)
     )]
     Name {
-        /// The name.
+        /// Name of the added activation.
         name: &'static str,
     },
-    /// A registry that comes too late.
+    /// A registry was installed when another one was in use already.
     #[error("another registry is in use already: install this one before anything is looked up by its name")]
     Installed,
     /// A number of classes that no model takes.
     #[error("{model} does not take {classes} classes; it takes {} to {}", CLASSES.start(), CLASSES.end())]
     Classes {
-        /// The model.
+        /// Name of the model.
         model: &'static str,
-        /// The class count asked for.
+        /// Number of classes that was asked for.
         classes: usize,
     },
     /// An image size that the model does not take.
     #[error("{model} does not take images of {height}x{width}; it takes {takes}")]
     Image {
-        /// The model.
+        /// Name of the model.
         model: &'static str,
-        /// Rows asked for.
+        /// Height that was asked for, in pixels.
         height: usize,
-        /// Columns asked for.
+        /// Width that was asked for, in pixels.
         width: usize,
-        /// What it takes.
+        /// Image sizes that the model takes.
         takes: Sides,
     },
-    /// The device refused.
+    /// The device reported an error, such as a lack of memory.
     #[error("building the model: {0}")]
     Device(#[from] pvlu::Error),
 }

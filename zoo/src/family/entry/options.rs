@@ -1,19 +1,19 @@
-//! What a model is built with.
+//! Options that a model is built with.
 
-/// What a model is built with.
+/// Options that a model is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
-    /// What asks for the activation; see [`activation`](crate::registry::activation).
+    /// Text that asks for the activation; see [`activation`](crate::registry::activation).
     pub activation: &'a str,
     /// Number of classes, one of [`CLASSES`](super::CLASSES).
     pub classes: usize,
     /// Height and width of the images; the original's if not given.
     pub image: Option<(usize, usize)>,
-    /// Where the weights come from.
+    /// Start values of the weights.
     pub weights: Start,
 }
 
-/// Where the weights of a new model come from.
+/// Start values of the weights of a new model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Drawn from this seed; see [`init`](crate::init). Equal seeds give equal weights under every activation, up to

@@ -10,14 +10,14 @@ pub const CLASSES: std::ops::RangeInclusive<usize> = 2..=65_536;
 /// Image sides that a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sides {
-    /// Any, of at least this many pixels and at most [`MAX_INPUT`].
+    /// Any height and width of at least `least` and at most [`MAX_INPUT`] pixels.
     Any {
-        /// The smallest.
+        /// Smallest height and width, in pixels.
         least: usize,
-        /// The original's.
+        /// Height and width of the original's images.
         default: usize,
     },
-    /// These alone, square. The first is the original's.
+    /// Squares of these sides alone. The first is that of the original's images.
     Square(&'static [usize]),
 }
 
@@ -34,10 +34,10 @@ impl fmt::Display for Sides {
 }
 
 impl Sides {
-    /// Of ResNets for ImageNet: their trunk divides a side by 32.
+    /// Sides that ResNets for ImageNet take: their trunk divides a side by 32.
     pub const IMAGENET: Self = Sides::Any { least: 32, default: 224 };
 
-    /// A side for each head that the model has: all that it takes, or the original's.
+    /// One side for each head that the model has: all sides that it takes if they are listed, else the original's.
     pub fn of_heads(self) -> Vec<usize> {
         match self {
             Sides::Any { default, .. } => vec![default],

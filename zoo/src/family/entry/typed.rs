@@ -1,4 +1,4 @@
-//! From a typed network to a model.
+//! Construction of models from typed networks.
 
 use dfdx::nn::BuildOnDevice;
 #[cfg(feature = "cuda")]
@@ -70,15 +70,17 @@ fn moved<N: Movable>(model: Open<N>, device: Device) -> Result<Box<dyn Model>, D
     Ok(Box::new(Mirror::try_new(model, device, move || open(number, 0))?))
 }
 
-/// There is no other device.
+/// Refuses to move a model: without the feature `cuda` there is no device but the CPU.
 #[cfg(not(feature = "cuda"))]
 fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
     Err(DeviceError::NotCompiled(device))
 }
 
-/// Gives a model its start values, as asked for. Not generic: there is one of it for all networks.
+/// Gives a model the start values that the options ask for. It is not generic, so that it is compiled once for all
+/// networks.
 fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Definition) -> Result<(), RegistryError> {
-    // A swap has set them where they start alike; to write zeros again would take memory for slopes of every element.
+    // A swap has set those whose start values are the same; to write zeros again would take memory for slopes of every
+    // element.
     if activation.params().iter().any(|param| param.start != param.swapped) {
         let (height, width) = model.image();
         let image = Extent::image(model.channels(), height, width);
@@ -107,7 +109,7 @@ where
         (height, width): (usize, usize),
         activation: &'static Definition,
     ) -> Result<Box<dyn Model>, RegistryError> {
-        // Built with ReLU and swapped, so that there is code for building one network and not three.
+        // Built with ReLU and swapped, so that the code that builds a network is compiled once and not three times.
         let net = M::Built::try_unfilled(&Cpu::default())?;
         let model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
         let mut model = swap(model, activation)?;
@@ -116,7 +118,7 @@ where
     }
 }
 
-/// Another activation in the place of ReLU: at the type level, and chosen where it is neither of those with types.
+/// Swaps ReLU for another activation: for PVLU at the type level, for all others as [`Chosen`]. ReLU itself stays.
 fn swap<N>(model: Open<N>, activation: &'static Definition) -> Result<Box<dyn Model>, pvlu::Error>
 where
     N: Movable + SwapActivation<f32, Cpu>,

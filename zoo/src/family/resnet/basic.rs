@@ -18,7 +18,7 @@ use crate::image::Preprocessing;
 use crate::names::LayerNames;
 use crate::weights::architecture;
 
-/// A quarter of the image's sides, 64 channels.
+/// Convolution, activation and pool: images `(B, 3, H, W)` to feature maps `(B, 64, H / 4, W / 4)`.
 pub type Stem<A> = (ConvNorm<Torch, 3, 64, 7, 2, 3, false>, Act<A, 64>, MaxPool2D<3, 2, 1>);
 
 /// Stem and four stages: images `(B, 3, H, W)` to feature maps `(B, 512, H / 32, W / 32)`. The first stage has `B2`
@@ -37,7 +37,8 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<512, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<512>);
 
-/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015, and in all; and published weights.
+/// Types, names and entry of each depth, from the number of blocks in each stage, as in table 1 of He et al. 2015,
+/// their sum, and published weights.
 macro_rules! models {
     ($(
         $(#[$doc:meta])*
@@ -59,7 +60,7 @@ macro_rules! models {
             architecture!($net, names($blocks));
         )*
 
-        /// The family's models.
+        /// Registry entries of the ResNets with basic blocks.
         pub static MODELS: &[ModelEntry] = &[$(
             ModelEntry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| {
                 names($blocks)

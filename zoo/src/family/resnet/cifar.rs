@@ -47,14 +47,14 @@ pub type Trunk<A, R2, R3, const BLOCKS: usize, const MORE: usize> = (
     Stage<A, R3, 32, 64, MORE>,
 );
 
-/// With shortcut A.
+/// The trunk with shortcut A.
 pub type TrunkA<A, const BLOCKS: usize, const MORE: usize> =
     Trunk<A, SubsamplePad2D<16, 32, 2>, SubsamplePad2D<32, 64, 2>, BLOCKS, MORE>;
 
 /// Shortcut B: a 1x1 convolution with stride 2, and batch norm.
 pub type Projection<const I: usize, const O: usize> = NormedConv2D<Conv2D<I, O, 1, 2, 0, false>, BatchNorm2D<O>>;
 
-/// With shortcut B.
+/// The trunk with shortcut B.
 pub type TrunkB<A, const BLOCKS: usize, const MORE: usize> =
     Trunk<A, Projection<16, 32>, Projection<32, 64>, BLOCKS, MORE>;
 
@@ -64,8 +64,8 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<64, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<64>);
 
-/// A depth, `6 BLOCKS + 2` layers with weights and `3 BLOCKS` blocks, with each of the shortcuts, each with published
-/// weights.
+/// Types, names and entries of each depth: `6 BLOCKS + 2` layers with weights and `3 BLOCKS` blocks, with each of the
+/// shortcuts, each with published weights.
 macro_rules! models {
     ($(
         $a:ident $trunk_a:ident $b:ident $trunk_b:ident = $layers:literal [$blocks:literal] $count:literal
@@ -87,8 +87,8 @@ macro_rules! models {
             architecture!($b, names($blocks, true));
         )*
 
-        /// The family's models. Where a file does not say how it wants its images, they are those of Idelbayev for
-        /// shortcut A and of Chen for B.
+        /// Registry entries of the ResNets for 32x32 images. A file that does not state its preprocessing gets
+        /// Idelbayev's for shortcut A and Chen's for B.
         pub static MODELS: &[ModelEntry] = &[
             $(model::<$trunk_a<Relu>>(concat!("cifar_resnet", $layers), |_| names($blocks, false), Card {
                 about: concat!($count, " basic blocks for 32x32 images, shortcuts without parameters (A)"),
@@ -118,8 +118,8 @@ where
 const IDELBAYEV: Preprocessing =
     Preprocessing::small(Normalization { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
 
-/// The standard deviation is the mean of those of single images, as is common; users of Chen's weights pass these
-/// values, which his readme does not state.
+/// Values that users of Chen's CIFAR-10 weights pass; his readme does not state them. The standard deviation is the
+/// mean of those of single images, as is common.
 const CHEN_10: Preprocessing =
     Preprocessing::small(Normalization { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.2010] });
 

@@ -24,7 +24,7 @@ use crate::weights::architecture;
 pub type ConvNorm<N, const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool> =
     NormedConv2D<Conv2D<I, O, K, S, P, BIAS>, BatchNorm2D<O, N>>;
 
-/// From `I` to `O` channels by way of `C`, with stride `S1` on the first convolution and `S2` on the second.
+/// Three convolutions from `I` to `O` channels by way of `C`, with stride `S1` on the first and `S2` on the second.
 pub type Bottleneck<
     A,
     N,
@@ -94,11 +94,11 @@ pub type Trunk<
     Stage<A, N, 1024, 512, 2048, 2, S1, S2, BIAS, M5>,
 );
 
-/// As in `keras.applications`.
+/// The trunk of `keras.applications`: v1, with biases and a pool that pads with zeros.
 pub type KerasTrunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: usize> =
     Trunk<A, KerasResNet, ZeroPaddedMaxPool2D<3, 2, 1>, 2, 1, true, M2, M3, M4, M5>;
 
-/// As in torchvision.
+/// The trunk of torchvision: v1.5, without biases and with a pool that pads with minus infinity.
 pub type TorchTrunk<A, const M2: usize, const M3: usize, const M4: usize, const M5: usize> =
     Trunk<A, Torch, MaxPool2D<3, 2, 1>, 1, 2, false, M2, M3, M4, M5>;
 
@@ -108,7 +108,8 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
 
-/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015, and in all; and published weights.
+/// Types, names and entry of each depth, from the number of blocks in each stage, as in table 1 of He et al. 2015,
+/// their sum, and published weights.
 macro_rules! models {
     ($(
         $(#[$doc:meta])*
@@ -130,14 +131,15 @@ macro_rules! models {
             architecture!($net, kind!($kind $blocks));
         )*
 
-        /// The family's models.
+        /// Registry entries of the ResNets with bottlenecks and without pre-activation.
         pub static MODELS: &[ModelEntry] = &[$(
             kind!($kind $trunk $blocks $name $count &[$($weights),*]),
         )*];
     };
 }
 
-/// What the depths of Keras and those of torchvision differ in beside their trunks.
+/// Differences between the depths of Keras and of torchvision beside their trunks: names, description and
+/// preprocessing.
 macro_rules! kind {
     (KerasTrunk $blocks:ident) => {
         keras_names($blocks)

@@ -1,9 +1,9 @@
 //! ResNets with pre-activation (He et al. 2016), as `keras.applications.resnet_v2` builds them.
 //!
-//! What a reader of the paper would not expect: the stride is in the *last* block of the second to fourth stage, whose
-//! shortcut is a 1x1 max pool with that stride; a projection reads the pre-activated tensor while the identity reads
-//! the raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which count; stem,
-//! projections and third convolutions have biases, the other convolutions do not.
+//! Details that a reader of the paper would not expect: the stride is in the *last* block of the second to fourth
+//! stage, whose shortcut is a 1x1 max pool with that stride; a projection reads the pre-activated tensor while the
+//! identity reads the raw one; the stem has neither batch norm nor activation, and its pool pads with zeros, which
+//! count; stem, projections and third convolutions have biases, the other convolutions do not.
 
 use crate::cards::{Card, Paper, Weights};
 use crate::family::entry::{ModelEntry, Sides};
@@ -25,7 +25,7 @@ pub type PreAct<A, const C: usize> = (BatchNorm2D<C, KerasResNet>, Act<A, C>);
 pub type ConvNorm<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize> =
     NormedConv2D<Conv2D<I, O, K, S, P, false>, BatchNorm2D<O, KerasResNet>>;
 
-/// From `I` to `O` channels by way of `C`, with stride `S` on the 3x3 convolution.
+/// Three convolutions from `I` to `O` channels by way of `C`, with stride `S` on the 3x3 convolution.
 pub type Bottleneck<A, const I: usize, const C: usize, const O: usize, const S: usize> =
     (ConvNorm<I, C, 1, 1, 0>, Act<A, C>, ConvNorm<C, C, 3, S, 1>, Act<A, C>, Conv2D<C, O, 1>);
 
@@ -48,7 +48,7 @@ pub type Stage<A, const I: usize, const C: usize, const O: usize, const MIDDLE: 
 pub type LastStage<A, const I: usize, const C: usize, const O: usize, const MORE: usize> =
     (FirstBlock<A, I, C, O>, Repeated<Block<A, C, O>, MORE>);
 
-/// A quarter of the image's sides, 64 channels.
+/// Convolution and pool: images `(B, 3, H, W)` to feature maps `(B, 64, H / 4, W / 4)`.
 pub type Stem = (Conv2D<3, 64, 7, 2, 3>, ZeroPaddedMaxPool2D<3, 2, 1>);
 
 /// Stem, four stages and the closing activation: images `(B, 3, H, W)` to feature maps `(B, 2048, H / 32, W / 32)`.
@@ -67,7 +67,8 @@ pub type Head<const CLASSES: usize> = (GlobalAvgPool2D, Linear<2048, CLASSES>);
 /// [`Head`] for any number of classes, known when the program runs.
 pub type OpenHead = (GlobalAvgPool2D, LinearTo<2048>);
 
-/// A depth: the number of blocks in each stage, as in table 1 of He et al. 2015, and in all; and published weights.
+/// Types, names and entry of each depth, from the number of blocks in each stage, as in table 1 of He et al. 2015,
+/// their sum, and published weights.
 macro_rules! models {
     ($(
         $(#[$doc:meta])*
@@ -89,7 +90,7 @@ macro_rules! models {
             architecture!($net, names($blocks));
         )*
 
-        /// The family's models.
+        /// Registry entries of the ResNets with pre-activation.
         pub static MODELS: &[ModelEntry] = &[$(
             ModelEntry::standard::<TrunkAndHead<$trunk<Relu>, OpenHead>>($name, Sides::IMAGENET, 1000, |_| {
                 names($blocks)

@@ -1,16 +1,15 @@
-//! Whether the decoder in Rust reads a JPEG file right, as far as its markers tell (ITU-T T.81, annex B).
+//! Checks, by the markers of a JPEG file (ITU-T T.81, annex B), that the decoder in Rust reads it right.
 //!
-//! That decoder fills what is missing of a file that was cut short with grey, knows no arithmetic coding, and takes the
-//! scans of a baseline file for something else if there are more than one and colors are subsampled from top to
-//! bottom. Pillow refuses the first, and reads the others: a network would be judged on half an image, or on noise,
-//! without a word.
+//! That decoder fills the missing part of a file that was cut short with gray, knows no arithmetic coding, and misreads
+//! the scans of a baseline file if there are more than one and colors are subsampled from top to bottom. Pillow refuses
+//! the first, and reads the others: a network would be judged on half an image, or on noise, without a word.
 
 use crate::image::error::Refusal;
 
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
 
-/// What is said of a file that libjpeg reads.
+/// Advice for a file that libjpeg reads and the decoder in Rust does not.
 const READ_BY_C: &str = "re-encode it, or build with the feature jpeg-c";
 
 /// Follows the markers of a file to the end of its image. What follows the end marker does not matter.
@@ -20,7 +19,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let mut scans = 0;
     let mut restarts = 0;
     loop {
-        // In entropy-coded data, and as a decoder does anywhere: whatever is no marker is passed over. `FF 00` is a
+        // In entropy-coded data, and as a decoder does anywhere: bytes that are no marker are passed over. `FF 00` is a
         // byte of the data, and `FF FF` fills.
         let marker = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff));
         let position = marker.ok_or(Refusal::Cut)?;
@@ -28,7 +27,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
         rest = &rest[position + 2..];
         match marker {
             END_OF_IMAGE => return Ok(()),
-            // Those that restart the data of a scan are counted modulo 8; the decoder takes any for the next.
+            // Restart markers of a scan are counted modulo 8; the decoder would take any of them for the next one.
             0xd0..=0xd7 if scans > 0 && marker != 0xd0 + restarts => {
                 return Err(Refusal::Because("it is damaged: restart markers out of order".to_owned()));
             }
@@ -52,21 +51,23 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
         if sequential && scans > 1 {
             return Err(Refusal::Because(format!("several scans, and not progressive: {READ_BY_C}")));
         }
-        // Any other begins a segment with its own length, in which anything may look like a marker: a thumbnail does.
+        // Any other marker begins a segment with its length, in which bytes may look like a marker, as a thumbnail's
+        // do.
         let length = rest.first_chunk().ok_or(Refusal::Cut)?;
         rest = rest.get(usize::from(u16::from_be_bytes(*length)).max(2)..).ok_or(Refusal::Cut)?;
     }
 }
 
-/// Whether the components of a frame, whose segment this is, are sampled in a way that the decoder is right for: grey,
-/// three with the second and third at half the width, half the height, both or neither, or four alike.
+/// Returns `true` if the components of the frame that this segment describes are sampled in a way that the decoder
+/// reads right: gray, three with the second and third at half the width, half the height, both or neither, or four
+/// alike.
 fn is_common(segment: &[u8]) -> bool {
     let count = segment.get(7).map_or(0, |&count| usize::from(count));
-    // Of three bytes each the second holds both factors.
+    // Each component takes three bytes, of which the second holds both sampling factors.
     let factors: Vec<u8> = segment.iter().skip(9).step_by(3).take(count).copied().collect();
     match factors[..] {
         [_] => true,
-        [grey, 0x11, 0x11] => matches!(grey, 0x11 | 0x12 | 0x21 | 0x22),
+        [gray, 0x11, 0x11] => matches!(gray, 0x11 | 0x12 | 0x21 | 0x22),
         [0x11, 0x11, 0x11, 0x11] => true,
         _ => false,
     }

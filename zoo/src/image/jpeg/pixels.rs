@@ -1,8 +1,8 @@
-//! Memory for pixels.
+//! Allocation of an image's pixels, and their expansion from gray to RGB.
 
 use crate::image::error::Refusal;
 
-/// Zeros for an image of so many pixels: `values` bytes for each.
+/// Zeros for `pixels` pixels of `values` bytes each; a refusal if there is not enough memory.
 pub(super) fn zeros(pixels: u64, values: usize) -> Result<Vec<u8>, Refusal> {
     let no_memory = || Refusal::Because(format!("there is not enough memory for its {pixels} pixels"));
     let len = usize::try_from(pixels).ok().and_then(|pixels| pixels.checked_mul(values)).ok_or_else(no_memory)?;
@@ -12,7 +12,7 @@ pub(super) fn zeros(pixels: u64, values: usize) -> Result<Vec<u8>, Refusal> {
     Ok(zeros)
 }
 
-/// From grey values in the first third to three equal values a pixel.
+/// Expands the gray values in the first third to three equal values a pixel.
 pub(super) fn spread(values: &mut [u8]) {
     for pixel in (0..values.len() / 3).rev() {
         let grey = values[pixel];

@@ -23,20 +23,20 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
     let options = DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(refused)?;
-    let is_grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
-    let wanted = if is_grey { ColorSpace::Luma } else { ColorSpace::RGB };
+    let is_gray = decoder.input_colorspace() == Some(ColorSpace::Luma);
+    let wanted = if is_gray { ColorSpace::Luma } else { ColorSpace::RGB };
     decoder.set_options(options.jpeg_set_out_colorspace(wanted));
     let (width, height) = decoder.dimensions().unwrap_or_default();
     Ok(Frame { width: width as u32, height: height as u32, decoder })
 }
 
-/// Decodes the pixels. `frame` is small enough.
+/// Decodes the pixels of a frame whose size was accepted.
 pub(super) fn rgb(mut frame: Frame<'_>) -> Result<Vec<u8>, Refusal> {
     let mut values = zeros(u64::from(frame.width) * u64::from(frame.height), 3)?;
-    let is_grey = frame.decoder.output_colorspace() == Some(ColorSpace::Luma);
-    let samples = if is_grey { values.len() / 3 } else { values.len() };
+    let is_gray = frame.decoder.output_colorspace() == Some(ColorSpace::Luma);
+    let samples = if is_gray { values.len() / 3 } else { values.len() };
     frame.decoder.decode_into(&mut values[..samples]).map_err(refused)?;
-    if is_grey {
+    if is_gray {
         spread(&mut values);
     }
     Ok(values)

@@ -147,7 +147,7 @@ mod of_libjpeg {
         for len in 2..file.len() - 8 {
             assert_eq!(rgb(&file[..len]), Err(Refusal::Cut), "{len}");
         }
-        // Where another marker is in the place of the end every pixel is there, and Pillow reads it too.
+        // With another marker instead of the end marker every pixel is there, and Pillow reads the file too.
         let file = bytes("jpeg/grey_444_baseline_13x31.jpg");
         assert_eq!(rgb(&[&file[..file.len() - 2], &[0xff, 0xe1]].concat()), rgb(&file));
     }

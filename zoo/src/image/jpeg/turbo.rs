@@ -18,15 +18,15 @@ use crate::image::limits::MAX_WORK;
 /// these take ten, and leave the largest image that is accepted 96 scans. Encoders write about ten.
 const MAX_SCANNED: u64 = 1 << 33;
 
-/// `JMSG_LENGTH_MAX` of jpeglib.h.
+/// Bytes of a message of libjpeg, at most: `JMSG_LENGTH_MAX` of jpeglib.h.
 const MESSAGE: usize = 200;
 
-/// What a call comes to; in turbo.c an `enum outcome`.
+/// Outcomes of a call, numbered as in the `enum outcome` of turbo.c.
 const DONE: c_int = 0;
 const CUT: c_int = 2;
 const TOO_MANY_SCANS: c_int = 3;
 
-/// What the headers say; in turbo.c a `struct frame`.
+/// Size and number of components that the headers state, laid out as the `struct frame` of turbo.c.
 #[repr(C)]
 struct Shape {
     width: u32,
@@ -68,7 +68,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Reads the headers.
+/// Reads the headers of a file: its size and its number of components.
 pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
     let mut shape = Shape { width: 0, height: 0, components: 0 };
     let mut message = [0; MESSAGE];
@@ -89,7 +89,7 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Frame<'_>, Refusal> {
     }
 }
 
-/// Decodes the pixels as `convert("RGB")` of Pillow gives them. The frame is small enough.
+/// Decodes the pixels of a frame whose size was accepted, as `convert("RGB")` of Pillow gives them.
 pub(super) fn rgb(frame: Frame<'_>) -> Result<Vec<u8>, Refusal> {
     let Frame { width, height, components, bytes } = frame;
     let pixels = u64::from(width) * u64::from(height);
@@ -133,7 +133,7 @@ fn verdict(outcome: c_int, message: &[u8; MESSAGE]) -> Result<(), Refusal> {
     }
 }
 
-/// From CMYK to RGB, as Pillow does: files hold it inverted, so that a value is 255 where there is no ink.
+/// Converts CMYK to RGB, as Pillow does: files hold it inverted, so that a value is 255 where there is no ink.
 fn print_on_white(values: &mut Vec<u8>) {
     /// `a b / 255`, rounded, for `a` and `b` up to 255.
     fn product(a: u8, b: u8) -> u8 {

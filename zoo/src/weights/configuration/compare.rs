@@ -1,4 +1,4 @@
-//! Where two graphs differ.
+//! Comparison of the graphs of a network and of a file.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,10 +7,10 @@ use super::graph::{Graph, Kind, Node, Value};
 
 /// Every difference between what a network computes and what a file says, layer by layer in the order of the network.
 ///
-/// Layers with weights are found by name; between them counts what is computed, whatever it is called. `loaded` are
-/// those that the file gives weights to. The values that the model gives are compared if they come of the file's last
-/// layer, else those that the heads are applied to. What a softmax at the end changes is not a difference: a network
-/// gives what is before it.
+/// Layers with weights are found by name; between them only the computations count, not their names. `loaded` are the
+/// layers that the file gives weights to. The outputs are compared if the last layer with weights is among them, else
+/// the inputs of the heads if that layer is missing on either side. A softmax at the end is no difference, since a
+/// network gives the logits before it.
 pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>) -> Vec<Difference> {
     let named = file.nodes.iter().enumerate().filter(|(_, node)| node.has_weights());
     let named: BTreeMap<&str, usize> = named.map(|(index, node)| (node.layer.as_str(), index)).collect();
@@ -34,7 +34,7 @@ pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>
                 compare.nodes(ours, without_softmax(file, theirs), "the output")
             }
             Some(_) if !network.is_cut => {}
-            // A file without a head, or with one of other layers: what each of the heads is applied to.
+            // A file without a head, or with one of other layers: the inputs of both heads are compared.
             _ => {
                 let ours = head_input(network, |node| of_file(node).is_none()).unwrap_or(ours);
                 let is_unknown = |found: &Node| !network.nodes.iter().any(|node| node.is_called(&found.layer));
@@ -46,7 +46,7 @@ pub(super) fn differences(network: &Graph, file: &Graph, loaded: &BTreeSet<&str>
     compare.differences
 }
 
-/// What the first layer with weights that is of the head alone is computed from.
+/// The input of the first layer with weights that belongs to the head alone.
 fn head_input(graph: &Graph, is_head: impl Fn(&Node) -> bool) -> Option<usize> {
     let head = graph.nodes.iter().find(|node| node.has_weights() && is_head(node))?;
     head.inputs.first().copied()
@@ -61,8 +61,8 @@ struct Compare<'a> {
 }
 
 impl Compare<'_> {
-    /// Compares two nodes and what they are computed from, back to layers with weights. `by` is the layer that takes
-    /// them.
+    /// Compares two nodes and those that they are computed from, back to layers with weights. `by` is the layer that
+    /// the two nodes are inputs of.
     fn nodes(&mut self, ours: usize, theirs: usize, by: &str) {
         if !self.seen.insert((ours, theirs)) {
             return;
@@ -86,7 +86,7 @@ impl Compare<'_> {
         }
     }
 
-    /// Whether one node follows where the other one does, so that it was left out or put in.
+    /// Returns `true` if an input of one node is of the other node's kind, so that a layer was left out or put in.
     fn is_missing(&self, expected: &Node, found: &Node) -> bool {
         let follows =
             |graph: &Graph, node: &Node, kind: &Kind| node.inputs.iter().any(|input| graph.nodes[*input].kind == *kind);
@@ -113,7 +113,7 @@ impl Compare<'_> {
         }
     }
 
-    /// Whether two nodes are computed from the same next layers with weights.
+    /// Returns `true` if two nodes are computed from the same nearest layers with weights.
     fn alike(&self, ours: usize, theirs: usize) -> bool {
         let theirs = weights_before(self.file, theirs);
         let ours = weights_before(self.network, ours);
@@ -135,7 +135,7 @@ impl Compare<'_> {
     }
 }
 
-/// The layers with weights that a node is computed from next, by name.
+/// The nearest layers with weights that a node is computed from, sorted by name.
 fn weights_before(graph: &Graph, node: usize) -> Vec<&Node> {
     let (mut open, mut seen, mut found) = (vec![node], HashSet::new(), Vec::new());
     while let Some(index) = open.pop() {
@@ -153,7 +153,7 @@ fn weights_before(graph: &Graph, node: usize) -> Vec<&Node> {
     found
 }
 
-/// What a softmax at the end is applied to.
+/// The input of a softmax at the end, or `output` itself if it is no softmax.
 fn without_softmax(graph: &Graph, output: usize) -> usize {
     let node = &graph.nodes[output];
     match (node.property("activation"), &node.inputs[..]) {
@@ -162,7 +162,7 @@ fn without_softmax(graph: &Graph, output: usize) -> usize {
     }
 }
 
-/// The feature map that pools over the whole image, a change of layout and the end of a model are applied to.
+/// The feature map before any pooling over the whole image and any change of layout at the end of a model.
 fn feature_map(graph: &Graph, mut node: usize) -> usize {
     loop {
         let Node { kind, inputs, .. } = &graph.nodes[node];

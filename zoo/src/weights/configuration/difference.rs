@@ -1,4 +1,4 @@
-//! Differences between the configuration of a file and a model, and how they are told.
+//! Differences between the configuration of a file and a model, and the message about them.
 
 use std::fmt;
 
@@ -7,22 +7,24 @@ use crate::weights::name::shown;
 
 /// A property of a layer that is not that of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Difference {
     /// The layer, as the file calls it.
     pub layer: String,
     /// The property, as Keras calls it.
     pub property: &'static str,
-    /// What the model has.
+    /// Value of the property in the model.
     pub expected: String,
-    /// What the file says.
+    /// Value of the property in the file.
     pub found: String,
 }
 
 /// Every difference between the configuration of a file and a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Differences(pub Vec<Difference>);
 
-/// Lines of differences that are shown at most.
+/// Maximum number of lines of differences that are shown.
 const LINES: usize = 20;
 
 impl fmt::Display for Differences {

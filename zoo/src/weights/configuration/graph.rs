@@ -1,30 +1,30 @@
-//! What a model computes, apart from how it is written down.
+//! Graph of what a model computes, independent of how it is written down.
 
-/// Layers and what each is applied to.
+/// Computations of a model, with the inputs of each.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
-    /// The node whose values the model gives.
+    /// Index of the node that is the output of the model.
     pub(super) output: Option<usize>,
-    /// Whether it ends before a head that does not fit images of the size that it was made for.
+    /// Set if the graph ends before a head that does not fit images of the size that it was made for.
     pub(super) is_cut: bool,
 }
 
-/// One computation.
+/// One computation of a model, e.g. a convolution or a sum.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// The layer that it is a part of.
+    /// Name of the layer that the node is a part of.
     pub(super) layer: String,
     /// Other names that the layer may have.
     pub(super) aliases: &'static [&'static str],
     pub(super) kind: Kind,
-    /// What it is computed with, by the names of Keras.
+    /// Properties of the computation, by the names of Keras.
     pub(super) properties: Vec<(&'static str, Value)>,
-    /// Nodes that it is applied to, each before it in the graph.
+    /// Indices of the nodes that it is applied to, each before it in the graph.
     pub(super) inputs: Vec<usize>,
 }
 
-/// What is computed.
+/// Kind of a computation, by the name of its class in Keras.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Input,
@@ -40,7 +40,7 @@ pub(super) enum Kind {
     Other(String),
 }
 
-/// A property.
+/// Value of a property of a node.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Number(f64),
@@ -64,12 +64,12 @@ impl Node {
         self
     }
 
-    /// Whether a file has tensors of it, so that its name counts.
+    /// Returns `true` if a file has tensors of the node's layer, which is then found by name.
     pub(super) fn has_weights(&self) -> bool {
         matches!(self.kind, Kind::Conv2D | Kind::Dense | Kind::BatchNormalization)
     }
 
-    /// Whether a layer is called as this one is.
+    /// Returns `true` if `layer` is the name of the node's layer or an alias of it.
     pub(super) fn is_called(&self, layer: &str) -> bool {
         self.layer == layer || self.aliases.contains(&layer)
     }
@@ -78,7 +78,7 @@ impl Node {
         self.properties.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
-    /// What it is, for messages: `Activation relu`, or `Conv2D conv1` of a layer whose name counts.
+    /// Description of the node for messages: `Activation relu`, or `Conv2D conv1` for a layer with weights.
     pub(super) fn described(&self) -> String {
         let kind = match &self.kind {
             Kind::Other(class) => class.clone(),
@@ -97,7 +97,7 @@ impl Value {
         Self::Text(text.into())
     }
 
-    /// Rows and columns that are the same.
+    /// A size of `size` rows and as many columns, as Keras writes it.
     pub(super) fn square(size: usize) -> Self {
         Self::Text(format!("[{size}, {size}]"))
     }

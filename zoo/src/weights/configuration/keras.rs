@@ -1,4 +1,4 @@
-//! What a Keras model computes, from its JSON.
+//! The graph of a Keras model, from its JSON.
 //!
 //! A model is `{"class_name": ..., "config": {"layers": [...], ...}}`. A `Sequential` applies its layers one after the
 //! other; in a `Functional` (Keras 2 also says `Model`) each layer tells in `inbound_nodes` what it is applied to, once
@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::graph::{Graph, Kind, Node, Value};
 
-/// Layers that give what they get, but in training.
+/// Classes of layers that pass their input on unchanged, except in training.
 const NOTHING: [&str; 17] = [
     "Dropout",
     "SpatialDropout2D",
@@ -32,7 +32,7 @@ const NOTHING: [&str; 17] = [
     "RandomGrayscale",
 ];
 
-/// Models within models that are followed.
+/// Maximum depth of models within models.
 const MAX_DEPTH: usize = 8;
 
 /// The names of all layers, and [`LAYER`] for each, may have twice as many bytes as the JSON and this many more. A
@@ -40,7 +40,7 @@ const MAX_DEPTH: usize = 8;
 /// than there is memory for.
 const BUDGET: usize = 4096;
 
-/// What a layer counts for beside its name, in bytes.
+/// Bytes that a layer counts for beside its name; see [`BUDGET`].
 const LAYER: usize = 32;
 
 /// The graph of a model, and the height and width of its images where they are fixed.
@@ -54,7 +54,7 @@ pub(super) fn parse(json: &str) -> Result<(Graph, Option<(usize, usize)>), Strin
     Ok((build.graph, build.image))
 }
 
-/// A layer applied once.
+/// One application of a layer: its name and the index among its applications.
 type Call<'a> = (&'a str, usize);
 
 struct Build {
@@ -65,8 +65,8 @@ struct Build {
 }
 
 impl Build {
-    /// The nodes of a model applied to these, or to what it is given if it is the whole one; its outputs. The names of
-    /// its layers begin with `prefix`.
+    /// Adds the nodes of a model and returns its outputs. A model within a model is applied to `inputs`; the whole one
+    /// has inputs of its own. The names of its layers begin with `prefix`.
     fn model(
         &mut self,
         json: &Json,
@@ -154,7 +154,8 @@ impl Build {
         outputs.iter().map(|output| of(output).ok_or_else(|| format!("no output {}", output.0.0))).collect()
     }
 
-    /// What a layer makes of its inputs. `given` stands for an `InputLayer` of a model within a model.
+    /// Adds the nodes of a layer applied to `inputs` and returns its outputs. `given` stands for an `InputLayer` of a
+    /// model within a model.
     fn layer(
         &mut self,
         layer: &Json,
@@ -274,7 +275,7 @@ impl Build {
         }
     }
 
-    /// What a `ZeroPadding2D` adds, and what it is applied to, if that is what these inputs are.
+    /// The zeros that a `ZeroPadding2D` adds, and its inputs; `None` if `inputs` is anything else.
     fn padded(&self, inputs: &[usize]) -> Option<(String, Vec<usize>)> {
         let [input] = inputs else { return None };
         let node = &self.graph.nodes[*input];
@@ -282,8 +283,8 @@ impl Build {
         Some((around.clone(), node.inputs.clone()))
     }
 
-    /// The zeros around what a convolution gets, those of a `ZeroPadding2D` before it included; and its inputs without
-    /// that.
+    /// The zeros around the input of a convolution, including those of a `ZeroPadding2D` before it, and the inputs
+    /// without that layer.
     fn padding(
         &self,
         config: &Json,
@@ -295,7 +296,8 @@ impl Build {
         match (config["padding"].as_str().unwrap_or("valid"), before, kernel) {
             ("valid", Some((around, inputs)), _) => (Value::text(around), inputs),
             ("valid", None, _) => (Value::around(0), inputs),
-            // As many zeros on all sides if the window has a middle and goes on by one; else that depends on the image.
+            // The zeros are as many on all sides if the window has a middle and a stride of 1; else that depends on the
+            // image.
             ("same", None, Some([1, 1])) => (Value::around(0), inputs),
             ("same", None, Some([rows, columns]))
                 if rows % 2 == 1 && columns % 2 == 1 && matches!(strides, Some([1, 1]) | None) =>
@@ -309,10 +311,10 @@ impl Build {
     }
 }
 
-/// Property of a `ZeroPadding2D`, until a window takes it over.
+/// Property of a `ZeroPadding2D`, until the convolution or pooling behind it takes it over.
 const PADDING: &str = "zeros";
 
-/// Whether it gives what it gets.
+/// Returns `true` for an activation `linear`, which passes its input on unchanged.
 fn is_linear(node: &Node) -> bool {
     let linear = Value::text("linear");
     node.kind == Kind::Activation && node.property("activation") == Some(&linear)
@@ -326,7 +328,7 @@ fn name(layer: &Json) -> Result<&str, String> {
     layer["name"].as_str().or(layer["config"]["name"].as_str()).ok_or_else(|| "a layer without a name".to_owned())
 }
 
-/// What a layer is applied to: everything in there that refers to an output of a layer, with the number of the output.
+/// Collects every reference to an output of a layer in `json`, with the number of the output.
 fn references<'a>(json: &'a Json, found: &mut Vec<(Call<'a>, usize)>) {
     let number = |json: &Json| json.as_u64().and_then(|number| usize::try_from(number).ok());
     match json {
@@ -351,7 +353,7 @@ fn node_arguments(node: &Json) -> Json {
     node.get("kwargs").or_else(of_keras2).cloned().unwrap_or_default()
 }
 
-/// `[2, 2]`, or 2 for both.
+/// Reads two numbers `[2, 2]`, or 2 for both.
 fn pair(json: &Json) -> Option<[u64; 2]> {
     if let Some(size) = json.as_u64() {
         return Some([size, size]);
@@ -373,7 +375,7 @@ fn around(json: &Json) -> String {
     sides.map_or_else(|| json.to_string(), |([a, b], [c, d])| format!("[[{a}, {b}], [{c}, {d}]]"))
 }
 
-/// The name of an activation, however it is written; `None` of none and of `linear`.
+/// The name of an activation in any of its notations; `None` for no activation and for `linear`.
 fn activation(json: &Json) -> Option<String> {
     let name = match json {
         Json::Null => return None,
@@ -390,7 +392,7 @@ fn activation(json: &Json) -> Option<String> {
     (name != "linear").then_some(name)
 }
 
-/// A layer `ReLU`: of no limit and no slope it is what the function `relu` is.
+/// Name of a layer `ReLU`: `relu`, the function, if it has no limit, slope or threshold.
 fn relu(config: &Json) -> String {
     let set = |key: &str| config[key].as_f64().filter(|value| *value != 0.0 || key == "max_value");
     let set = |key: &'static str| set(key).map(|value| format!("{key} {value}"));
@@ -398,7 +400,7 @@ fn relu(config: &Json) -> String {
     if set.is_empty() { "relu".to_owned() } else { format!("relu with {}", set.join(", ")) }
 }
 
-/// Height and width of the images that a layer says that it is given.
+/// Height and width of the images that a layer states as its input; `None` if it states none.
 fn image(config: &Json) -> Option<(usize, usize)> {
     let shape = config["batch_shape"].as_array().or(config["batch_input_shape"].as_array())?;
     let [_, height, width, _] = shape.as_slice() else { return None };

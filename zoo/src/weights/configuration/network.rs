@@ -1,4 +1,4 @@
-//! What a network computes, from its summary and its switches.
+//! The graph of a network, from its summary and its switches.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::source::Source;
 /// Side of the images that `keras.applications` makes its models for.
 const SIDE: usize = 224;
 
-/// The graph of a network whose layers have these names, for images of a size, up to what does not fit that: a head on
-/// images of another size.
+/// The graph of a network whose layers have these names, for images of the size `image` or of 224x224, whichever more
+/// layers fit. It ends before the first layer that does not fit, e.g. a head for images of another size.
 pub(super) fn graph<E: Unit>(
     net: &mut dyn Visit<E, Cpu>,
     names: &[LayerNames],
@@ -53,14 +53,14 @@ struct Build {
     graph: Graph,
     /// The node that the next layer is applied to.
     current: usize,
-    /// By path of a residual block that is under way.
+    /// Residual blocks that are not complete yet, by path.
     branches: BTreeMap<String, Branches>,
 }
 
-/// A residual block.
+/// Input of a residual block and output of its main branch.
 struct Branches {
     input: usize,
-    /// What the main branch gave, once the shortcut has begun.
+    /// Output of the main branch; `None` until the shortcut begins.
     main: Option<usize>,
 }
 
@@ -110,14 +110,14 @@ impl Build {
             LayerKind::Linear => named(Kind::Dense),
             LayerKind::BatchNorm2D => {
                 let (epsilon, momentum) = constants.next().unwrap_or_default();
-                // Keras' momentum is the share of what was there.
+                // Keras' momentum is the share of the old running statistics.
                 named(Kind::BatchNormalization).with([
                     ("epsilon", Value::Number(epsilon)),
                     ("momentum", Value::Number(1.0 - momentum)),
                     ("axis", Value::text("the last")),
                 ])
             }
-            // Loaded from a file without parameters of activations, all of them are this one.
+            // A file without parameters of activations is loaded with ReLU as every activation.
             LayerKind::Activation { .. } => {
                 Node::new(path, Kind::Activation, inputs).with([("activation", Value::text(Relu::NAME))])
             }
@@ -137,7 +137,7 @@ impl Build {
             LayerKind::GlobalPool2D => Node::new(path, Kind::GlobalAveragePooling2D, inputs)
                 .with([("data_format", Value::text("channels_last"))]),
             LayerKind::Flatten => Node::new(path, Kind::Flatten, inputs),
-            // Does nothing but in training.
+            // Dropout has an effect only in training.
             LayerKind::Dropout { .. } => return,
             LayerKind::Add => {
                 let inputs = match self.branches.remove(path) {

@@ -180,12 +180,11 @@ fn layers_in_a_row_and_a_model_as_a_layer_are_followed() {
     let (graph, image) = keras::parse(&fixture("keras_sequential").to_string()).unwrap();
     assert_eq!(image, Some((32, 32)));
     let nodes: Vec<String> = graph.nodes.iter().map(graph::Node::described).collect();
-    // What augments is nothing but in training.
+    // Layers that augment images do nothing except in training.
     let expected = ["Input", "Conv2D block1_conv1", "Activation relu", "MaxPooling2D", "Flatten", "Dense predictions"];
     assert_eq!(nodes, expected);
     assert!(graph.nodes.iter().enumerate().skip(1).all(|(index, node)| node.inputs == [index - 1]));
-    // As the second and the first version of Keras 2 wrote it: no InputLayer, and a list in the place of the
-    // configuration.
+    // As the second and the first version of Keras 2 wrote it: no InputLayer, and a list as the configuration.
     let bare = json!({"class_name": "Sequential", "config": [
         {"class_name": "Conv2D", "config": {"name": "c", "kernel_size": 3, "batch_input_shape": [null, 8, 9, 3]}},
         {"class_name": "Activation", "config": {"name": "a", "activation": "linear"}},
@@ -206,7 +205,7 @@ fn what_is_no_configuration_is_refused() {
     for _ in 0..20 {
         deep = json!({"class_name": "Sequential", "config": {"layers": [deep]}});
     }
-    // Written in little, and twenty times as much at every step inwards.
+    // A short text whose number of layers grows twentyfold at every depth.
     let given = json!({"class_name": "InputLayer", "name": "i", "config": {"name": "i"}, "inbound_nodes": []});
     let model = |layer: Json| {
         let ends = [json!([["i", 0, 0]]), json!([[layer["name"], 0, 0]])];

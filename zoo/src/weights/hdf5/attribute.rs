@@ -64,7 +64,7 @@ fn decode(group: &Group, attribute: &AttributeMessage) -> Result<Vec<String>> {
     }
 }
 
-/// A padded string.
+/// Decodes a string padded with zeros or spaces; `None` if it is not UTF-8.
 fn text(bytes: &[u8]) -> Option<String> {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let text = str::from_utf8(&bytes[..end]).ok()?;

@@ -22,7 +22,7 @@ pub(super) struct Chunked<'a> {
     pub(super) shape: &'a [usize],
     pub(super) float: Option<Float>,
     pub(super) endian: Endian,
-    /// Chunks that cover it.
+    /// Number of chunks that cover the dataset.
     pub(super) count: u64,
 }
 
@@ -39,7 +39,7 @@ impl Chunked<'_> {
         let grid = Grid::new(self.shape, &dataset.chunks().unwrap_or_default());
         let grid = grid.filter(|grid| grid.count as u64 == self.count).ok_or_else(|| self.wrong("other chunks"))?;
         let mut seen = vec![false; grid.count];
-        let mut scratch = Vec::new();
+        let mut workspace = Vec::new();
         for chunk in dataset.iter_chunks().map_err(decoded)? {
             let chunk = chunk.map_err(decoded)?;
             match grid.position(chunk.offsets()).and_then(|position| seen.get_mut(position)) {
@@ -53,8 +53,8 @@ impl Chunked<'_> {
                 let values = match &mut target {
                     Target::Slice(values) => values.get_mut(row.elements.clone()),
                     Target::Check(_) => {
-                        scratch.resize(count, E::default());
-                        Some(scratch.as_mut_slice())
+                        workspace.resize(count, E::default());
+                        Some(workspace.as_mut_slice())
                     }
                 };
                 let values = values.ok_or_else(|| length(self.path, self.name, row.elements.end))?;
@@ -66,7 +66,7 @@ impl Chunked<'_> {
                     overflow::<E>(self.path, self.name, lost)
                 })?;
                 if let Target::Check(found) = &mut target {
-                    found.note(row.elements.start, &scratch[..count]);
+                    found.note(row.elements.start, &workspace[..count]);
                 }
             }
         }
@@ -99,16 +99,16 @@ struct Grid<'a> {
     count: usize,
 }
 
-/// The part of a chunk that lies next to each other in the dataset.
+/// Elements of a chunk that are adjacent in the dataset.
 struct Row {
-    /// Which elements of the dataset.
+    /// Indices of the elements in the dataset, row-major.
     elements: Range<usize>,
-    /// Index of the first in the chunk.
+    /// Index of the first element within the chunk.
     within: usize,
 }
 
 impl<'a> Grid<'a> {
-    /// `None` if the chunks do not fit the shape.
+    /// Chunks of the size `chunk` that cover a dataset of this shape; `None` if they do not fit it.
     fn new(shape: &'a [usize], chunk: &[u32]) -> Option<Self> {
         let chunk: Vec<usize> = chunk.iter().map(|dim| usize::try_from(*dim).ok()).collect::<Option<_>>()?;
         if shape.is_empty() || chunk.len() != shape.len() || chunk.contains(&0) {

@@ -16,27 +16,27 @@ use crate::weights::dtype::{Endian, Float};
 use crate::weights::name::{self, elements, shown};
 use crate::weights::{Dtype, TensorEntry, WeightsError};
 
-/// How to get the values of a dataset.
+/// Byte order and place of the values of a dataset.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) endian: Endian,
     pub(super) place: Place,
 }
 
-/// Where the values are.
+/// Place of the values of a dataset.
 #[derive(Debug)]
 pub(super) enum Place {
     /// One run of bytes of the file.
     Run(Range<u64>),
-    /// In the object header.
+    /// Bytes in the object header.
     Inline(Arc<[u8]>),
-    /// In chunks, perhaps compressed, of the dataset at this path; this many in all.
+    /// Chunks, perhaps compressed, of the dataset at this path, and the number of them.
     Chunks { dataset: String, count: u64 },
-    /// Where they are not read from.
+    /// A place that values are not read from, with what was expected and found.
     Refused { expected: &'static str, found: String },
 }
 
-/// What is known of a dataset without its values.
+/// Reads type, shape and place of a dataset, but not its values.
 pub(super) fn describe(
     decoder: &Decoder,
     found: &Found,
@@ -67,7 +67,7 @@ pub(super) fn describe(
     Ok((TensorEntry { dtype, shape }, Stored { endian, place }))
 }
 
-/// Finds the `bytes` of a dataset.
+/// Finds the place of the values, which have `bytes` bytes.
 fn place(decoder: &Decoder, found: &Found, bytes: u64) -> hdf5_reader::error::Result<Place> {
     let header = decoder.get_or_parse_header(found.dataset.address())?;
     let mut layout = None;
@@ -113,13 +113,13 @@ const VALUES: &str = "values";
 pub(super) const UNWRITTEN: &str =
     "a dataset never written, which stands for its fill value everywhere: write its values";
 
-/// Whether an address says that nothing is there: all of its bits are set.
+/// Returns `true` if all bits of an address are set, which says that nothing is stored there.
 fn is_undefined(address: u64, decoder: &Decoder) -> bool {
     let bits = 8 * u32::from(decoder.superblock().offset_size);
     address == u64::MAX.checked_shr(64_u32.saturating_sub(bits)).unwrap_or(0)
 }
 
-/// Compression of h5py's own, which is registered as this number.
+/// Number under which LZF, h5py's own compression, is registered as a filter.
 pub(super) const LZF: u16 = 32000;
 
 /// Filters that h5py offers without plug-ins and that lose nothing: deflate, shuffle, fletcher32, LZF. It offers szip
@@ -211,8 +211,9 @@ fn is_bfloat16(dataset: &Dataset) -> bool {
     dataset.attribute("dtype").and_then(|attribute| attribute.read_string()).is_ok_and(|dtype| dtype == "bfloat16")
 }
 
-/// Which IEEE format a floating-point datatype message describes: class and version, three bytes of flags, size, then
-/// offset and precision in bits, place and size of exponent and mantissa, bias. Both byte orders; VAX's is none.
+/// The float type that a floating-point datatype message describes; `None` for any other. The message holds class and
+/// version, three bytes of flags, size, then offset and precision in bits, place and size of exponent and mantissa,
+/// bias. Both byte orders are accepted; VAX's is not.
 fn float(raw: &[u8]) -> Option<Float> {
     let [class, flags, sign, _, size0, size1, size2, size3, properties @ ..] = raw else { return None };
     // Class 1; byte order in bit 0, padding in 1-3, an implied leading mantissa bit in 4-5, VAX in 6.

@@ -1,12 +1,12 @@
-//! What the decoder would trip over, found before it sees it.
+//! Checks of object headers for what the decoder cannot handle, made before it reads them.
 //!
-//! `hdf5-reader` 0.12.1 multiplies the sizes in a layout message of version 1 or 2 without looking whether the product
+//! `hdf5-reader` 0.12.1 multiplies the sizes in a layout message of version 1 or 2 without checking that the product
 //! fits: a panic where overflow is checked, a wrong number where not. Every chunk of an object header is handed to it
-//! in one piece, so that its messages can be looked at first.
+//! in one piece, so that its messages can be checked first.
 
 use std::collections::HashSet;
 
-/// Message types.
+/// Types of the messages that are examined: a layout, and a continuation in another chunk.
 const LAYOUT: u16 = 0x08;
 const CONTINUATION: u16 = 0x10;
 
@@ -16,18 +16,19 @@ const SHARED: u8 = 0x02;
 /// Object headers of one file, as far as they have been read.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// Where addresses are counted from.
+    /// Position in the file that addresses are counted from.
     base: u64,
     /// Bytes of an address and of a length.
     sizes: [usize; 2],
-    /// Chunks that headers go on in, by place and length, and how their messages begin. One may be both.
+    /// Chunks in which headers continue, by position, length and envelope of their messages. The same bytes may be
+    /// listed with several envelopes.
     continued: HashSet<(u64, usize, Envelope)>,
 }
 
-/// What stands before each message of an object header.
+/// Form of the bytes before each message of an object header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Envelope {
-    /// Type, size, flags, three bytes of nothing.
+    /// Type, size, flags and three unused bytes.
     Version1,
     /// Type, size, flags and, in some headers, the order of creation.
     Version2 { ordered: bool },
@@ -41,15 +42,15 @@ const ENVELOPES: [Envelope; 3] =
 struct Found {
     /// Sizes in layout messages of version 1 and 2.
     layouts: Vec<Vec<u32>>,
-    /// A layout that is stored elsewhere, which the format does not know.
+    /// Set if a layout is stored elsewhere, which the format does not allow.
     shared_layout: bool,
     /// Address and length of the chunks that follow.
     continued: Vec<(u64, u64)>,
 }
 
 impl Guard {
-    /// For the superblock at `base`, which these bytes begin with. If they are no superblock, nothing is read of the
-    /// file.
+    /// Makes the guard of a file whose superblock is at `base` and begins with these bytes. If they are no superblock,
+    /// nothing is read of the file.
     pub(super) fn new(base: u64, superblock: &[u8]) -> Self {
         let at = match superblock.get(8) {
             Some(0 | 1) => 13,
@@ -59,7 +60,7 @@ impl Guard {
         Self { base, sizes: [size(at), size(at + 1)], continued: HashSet::new() }
     }
 
-    /// Whether the decoder may see these bytes, which it reads from `place`; what is wrong with them if not.
+    /// Checks bytes that the decoder reads from `place`. The error says what is wrong with them.
     pub(super) fn check(&mut self, place: u64, bytes: &[u8]) -> Result<(), &'static str> {
         for (envelope, messages) in self.chunks(place, bytes) {
             let found = messages_of(messages, envelope, self.sizes);
@@ -78,8 +79,8 @@ impl Guard {
         Ok(())
     }
 
-    /// The messages of a chunk of an object header in every way that these bytes are one: as that which a header goes
-    /// on in, and by how they begin.
+    /// The messages in these bytes, for every way in which the bytes can be a chunk of an object header: as one that a
+    /// header continues in, and as a first one.
     fn chunks<'a>(&self, place: u64, bytes: &'a [u8]) -> Vec<(Envelope, &'a [u8])> {
         let inside = |envelope: &Envelope| match envelope {
             Envelope::Version1 => Some(bytes),
@@ -150,8 +151,8 @@ fn next(bytes: &[u8], envelope: Envelope) -> Option<(u16, u8, &[u8], &[u8])> {
     Some((kind, flags, message, behind))
 }
 
-/// The sizes in a layout message of version 1 or 2, as the decoder reads it: version, how many sizes there are, class,
-/// some bytes of nothing, an address, the sizes.
+/// The sizes in a layout message of version 1 or 2, as the decoder reads it: version, number of sizes, class, some
+/// unused bytes, an address, the sizes.
 fn sizes(message: &[u8], address: usize) -> Option<Vec<u32>> {
     let [version @ (1 | 2), count, _, rest @ ..] = message else { return None };
     let nothing = if *version == 1 { 5 } else { 3 };

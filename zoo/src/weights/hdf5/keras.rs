@@ -1,4 +1,4 @@
-//! Where Keras puts its tensors, and what this crate calls them.
+//! The places of Keras' tensors in a file, and their names in this crate.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::weights::WeightsError;
 use crate::weights::format::Format;
 use crate::weights::name::shown;
 
-/// Groups within groups that are followed. Keras nests a model in a model in five.
+/// Maximum depth of groups within groups. Keras takes five for a model within a model.
 const MAX_DEPTH: usize = 16;
 
-/// A dataset and where it is.
+/// A dataset and its path in the file.
 pub(super) struct Found {
     pub(super) path: String,
     pub(super) dataset: Dataset,
@@ -27,12 +27,12 @@ pub(super) struct Weights {
     pub(super) format: Format,
     pub(super) datasets: BTreeMap<String, Found>,
     pub(super) metadata: BTreeMap<String, String>,
-    /// What a file of a whole model says of its layers, as JSON.
+    /// Configuration of the layers as JSON, in a file of a whole model.
     pub(super) configuration: Option<String>,
 }
 
-/// Finds the weights in either layout. A file has the legacy one if it says what its layers are called, itself or in
-/// the group `model_weights` of a whole model.
+/// Finds the weights in either layout. A file has the legacy layout if it lists the names of its layers, in its root or
+/// in the group `model_weights` of a whole model.
 pub(super) fn find(decoder: &Decoder, path: &Path) -> std::result::Result<Weights, WeightsError> {
     let root = decoder.root_group().map_err(|error| structure(path, "root group", &error))?;
     let finder = Finder { path, seen: HashSet::new(), datasets: BTreeMap::new() };
@@ -185,14 +185,14 @@ fn descend(group: &Group, path: &str) -> Result<Group> {
     Ok(inner)
 }
 
-/// Whether a layer with these weights is a model of its own: they are of several layers.
+/// Returns `true` if a layer with these weights is a model of its own, since they belong to several layers.
 fn is_model(weights: &[String]) -> bool {
     let mut parents = weights.iter().map(|weight| parent_of(weight));
     let first = parents.next();
     parents.any(|parent| Some(parent) != first)
 }
 
-/// The layer that a weight is of, as its path says.
+/// The layer that a weight belongs to, by its path.
 fn parent_of(weight: &str) -> Option<&str> {
     let (parent, _) = weight.rsplit_once('/')?;
     Some(parent.rsplit_once('/').map_or(parent, |(_, last)| last))
@@ -208,7 +208,7 @@ const LEAVES: [(&str, &str); 6] = [
     ("moving_variance", "running_std"),
 ];
 
-/// What a weight of a legacy file is called here: its layer and what it is. `conv1_conv/conv1_conv/kernel:0` of Keras
+/// Name of a weight of a legacy file in this crate: its layer and its leaf. `conv1_conv/conv1_conv/kernel:0` of Keras
 /// 2, `conv1_conv/model/conv1_conv/kernel` of Keras 3 and `conv1_conv/conv1_conv_W_1:0` of Keras 1 are all
 /// `conv1_conv/kernel`. A leaf that is none of the known ones keeps its name.
 fn canonical(layer: &str, weight: &str) -> String {
@@ -219,7 +219,7 @@ fn canonical(layer: &str, weight: &str) -> String {
     format!("{layer}/{}", known.map_or(leaf, |(name, _)| name))
 }
 
-/// `kernel` of `kernel:0`.
+/// Strips a number behind the separator: `kernel` for `kernel:0`.
 fn without_number(name: &str, separator: char) -> &str {
     match name.rsplit_once(separator) {
         Some((rest, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => rest,

@@ -11,7 +11,7 @@ use crate::weights::bytes::FileBytes;
 
 /// A file from which only so many bytes can be read. A hostile file can make a decoder read the same bytes over and
 /// over and keep what they describe each time; what is never handed out cannot be kept. Nor are headers handed out that
-/// the decoder would trip over.
+/// the decoder cannot handle.
 pub(super) struct Metered {
     source: Arc<FileBytes>,
     left: AtomicU64,

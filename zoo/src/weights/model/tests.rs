@@ -158,7 +158,7 @@ fn the_file_of_a_relu_network_makes_every_activation_what_a_swap_makes_it() {
     for activation in registry::activation_names().into_iter().filter(|activation| *activation != "relu") {
         let swapped = counted(entry, "relu", 10).swap_activation(registry::activation(activation).unwrap()).unwrap();
         for says in [None, Some("relu")] {
-            // Whatever values the parameters had.
+            // The values that the parameters had before do not matter.
             let mut model = counted(entry, activation, 10);
             let report = load(model.net_mut(), &entry.names((32, 32)), &saved(says), &LoadOptions::default()).unwrap();
             assert!(values(&*model) == values(&*swapped), "{activation}");

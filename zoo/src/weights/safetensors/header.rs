@@ -1,9 +1,9 @@
-//! The header of a safetensors file: what is where.
+//! The header of a safetensors file: types, shapes and positions of its tensors.
 //!
 //! A file is the length of the header (8 bytes, little-endian), the header (JSON), and the values of all tensors
 //! without a gap. The header maps each name to type, shape and byte range, and `__metadata__` to strings. The format is
 //! that of <https://huggingface.co/docs/safetensors>; the crate `safetensors` gives the types but not the parser, which
-//! wants the whole file in memory and lets a name that occurs twice win over itself.
+//! needs the whole file in memory and accepts a name that occurs twice.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -20,6 +20,7 @@ use crate::weights::name::{elements, shape, shown};
 use crate::weights::{Dtype, TensorEntry, WeightsError};
 
 /// Bytes accepted in a header. That of a ResNet-152 has 0.1 MB.
+#[doc(hidden)]
 pub const MAX_HEADER: u64 = 16 << 20;
 
 /// The name that holds the metadata and can be no tensor's.
@@ -30,7 +31,7 @@ pub(super) const METADATA: &str = "__metadata__";
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) entries: BTreeMap<String, TensorEntry>,
-    /// Positions in the file.
+    /// Positions of the values, in bytes from the beginning of the file.
     pub(super) ranges: BTreeMap<String, Range<u64>>,
     pub(super) metadata: BTreeMap<String, String>,
 }
@@ -123,18 +124,18 @@ impl Header {
     }
 }
 
-/// What is said of a file that ends too early.
+/// Description of the length of a file that ends too early.
 fn cut(source: &FileBytes) -> String {
     format!("{}: it was cut short; fetch it again", source.len())
 }
 
-/// Whether the tensors have as many bytes together as a header that is right and ends at `told` gives them.
+/// Returns `true` if the tensors together take exactly `told` bytes, as in a valid header whose values end there.
 fn covers(tensors: &BTreeMap<String, TensorInfo>, told: u64) -> bool {
     let sum = tensors.values().try_fold(0_u64, |sum, info| sum.checked_add(bytes(info.dtype, &info.shape)?));
     sum == Some(told)
 }
 
-/// Bytes of a tensor; `None` if they are no whole number or one that does not exist.
+/// Bytes of a tensor; `None` if they are not a whole number or overflow.
 fn bytes(dtype: FileDtype, shape: &[usize]) -> Option<u64> {
     let bits = (elements(shape)? as u64).checked_mul(dtype.bitsize() as u64)?;
     bits.is_multiple_of(8).then_some(bits / 8)

@@ -1,4 +1,4 @@
-//! Writes a safetensors file tensor by tensor.
+//! Writer of a safetensors file, tensor by tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -16,12 +16,13 @@ use crate::weights::{Dtype, WeightsError};
 
 /// A tensor to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Declared {
-    /// Its name.
+    /// Name of the tensor in the file.
     pub name: String,
-    /// Type to be written, a float.
+    /// Type of the elements in the file, a float.
     pub dtype: Dtype,
-    /// Its dimensions.
+    /// Dimensions of the tensor, row-major.
     pub shape: Vec<usize>,
 }
 
@@ -37,7 +38,7 @@ pub struct Writer<F = AtomicFile> {
     file: F,
     declared: std::vec::IntoIter<Declared>,
     buffer: Vec<u8>,
-    /// Whether every tensor so far is in the file.
+    /// Set while every tensor so far is in the file.
     whole: bool,
 }
 
@@ -66,7 +67,7 @@ impl Writer {
         self.end(AtomicFile::commit)
     }
 
-    /// As [`finish`](Self::finish), unless something has the name, however late it came there.
+    /// As [`finish`](Self::finish), but an existing file of this name, however late it appeared, is an error and stays.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Convolutions and linear layers by their formulas, at some places.
+//! Convolutions and linear layers by their formulas, for some elements of each output.
 
 use pvlu::kernel::shape::ConvShape;
 use pvlu::layer::LayerKind;
@@ -8,7 +8,7 @@ use super::{Case, Output, PLAIN, run};
 /// Elements compared of each output.
 const SAMPLES: usize = 32;
 
-/// What of these outputs in `f64` is not what the formulas say.
+/// Messages about the elements of these outputs in `f64` that differ from the formulas.
 pub fn check(case: &Case, outputs: &[Output<f64>]) -> Vec<String> {
     let (shape, bias) = match case.kind {
         LayerKind::Conv2D { bias, .. } => (run::convolution_shape(case), bias),
@@ -54,7 +54,7 @@ pub fn check(case: &Case, outputs: &[Output<f64>]) -> Vec<String> {
     failures
 }
 
-/// A convolution's tensors.
+/// Shape and tensors of a convolution.
 struct Plain {
     shape: ConvShape,
     x: Vec<f64>,
@@ -107,7 +107,7 @@ impl Plain {
         sum
     }
 
-    /// The outputs whose windows lie on an input pixel.
+    /// The sum over the outputs whose windows cover an input pixel.
     fn gradient_of_input(&self, index: usize) -> f64 {
         let [n, c, row, column] = coordinates(self.x_dims(), index);
         let [_, outputs, out_height, out_width] = self.y_dims();

@@ -25,18 +25,16 @@ fn zeros<E: CpuElement>(len: usize) -> Vec<E> {
     vec![E::default(); len]
 }
 
-/// The gradient of the output.
 pub fn grad_output<E: CpuElement>(case: &Case) -> Vec<E> {
     // The name that the files were made with: the numbers are drawn from it.
     tensor("cotangent", Kind::INPUT, case.batch() * case.output.elements())
 }
 
-/// The input.
 pub fn input<E: CpuElement>(case: &Case) -> Vec<E> {
     tensor("x", Kind::INPUT, case.batch() * case.input.elements())
 }
 
-/// What the kernels of a layer compute, forward and backward.
+/// Outputs of the kernels of a layer, forward and backward.
 pub fn run<E: CpuElement + FusedElement>(case: &Case) -> Vec<Output<E>> {
     match case.kind {
         LayerKind::Conv2D { bias, .. } => convolution(case, &convolution_shape(case), bias),
@@ -105,11 +103,11 @@ fn linear<E: CpuElement>(case: &Case) -> Vec<Output<E>> {
     let (x, grad_output, weight) = (input::<E>(case), grad_output::<E>(case), weight::<E>(i, o));
     let (mut y, mut grad_x) = (unwritten(n * o), unwritten(n * i));
     let (mut grad_weight, mut grad_bias) = (zeros(o * i), zeros(o));
-    (E::cpu().linear)(n, i, o, &x, &weight, Some(&bias(case)), &mut y);
-    (E::cpu().linear_backward_input)(n, i, o, &weight, &grad_output, &mut grad_x, Write::Replace);
+    (E::cpu().linear)([n, i, o], &x, &weight, Some(&bias(case)), &mut y);
+    (E::cpu().linear_backward_input)([n, i, o], &weight, &grad_output, &mut grad_x, Write::Replace);
     drop(weight);
-    (E::cpu().linear_backward_weight)(n, i, o, &x, &grad_output, &mut grad_weight);
-    (E::cpu().linear_backward_bias)(n, o, &grad_output, &mut grad_bias);
+    (E::cpu().linear_backward_weight)([n, i, o], &x, &grad_output, &mut grad_weight);
+    (E::cpu().linear_backward_bias)([n, i, o], &grad_output, &mut grad_bias);
     let mut outputs = vec![
         Output::new("linear", y),
         Output::new("linear, gradient of the input", grad_x),
@@ -210,10 +208,10 @@ fn pool<E: CpuElement>(case: &Case, name: &str, shape: PoolShape) -> Vec<Output<
         "ZeroPaddedMaxPool2D" => MaxPadding::Zero,
         other => panic!("no kernels are known of {other}"),
     };
-    let (x, mut y, mut argmax) = (input::<E>(case), zeros(shape.output_len()), vec![0; shape.output_len()]);
-    (E::cpu().max_pool)(shape, padding, &x, &mut y, Some(&mut argmax));
+    let (x, mut y) = (input::<E>(case), zeros(shape.output_len()));
+    let argmax = (E::cpu().max_pool)(shape, padding, &x, &mut y, true).expect("positions were asked for");
     let mut without_argmax = zeros(shape.output_len());
-    (E::cpu().max_pool)(shape, padding, &x, &mut without_argmax, None);
+    (E::cpu().max_pool)(shape, padding, &x, &mut without_argmax, false);
     assert_eq!(y, without_argmax);
     let mut grad_x = unwritten(shape.input_len());
     (E::cpu().max_pool_backward)(shape, &argmax, &grad_output(case), &mut grad_x, Write::Replace);
@@ -231,8 +229,8 @@ fn global_pool<E: CpuElement>(case: &Case) -> Vec<Output<E>> {
 fn dropout<E: CpuElement>(case: &Case, p: f64) -> Vec<Output<E>> {
     let x = input::<E>(case);
     let (mut y, mut grad_x) = (unwritten(x.len()), zeros(x.len()));
-    (E::cpu().dropout)(7, p, &x, &mut y);
-    (E::cpu().dropout_accumulate)(7, p, &grad_output(case), &mut grad_x);
+    (E::cpu().dropout)(7, p, &x, &mut y, Write::Replace);
+    (E::cpu().dropout)(7, p, &grad_output(case), &mut grad_x, Write::Add);
     vec![Output::new("dropout", y), Output::new("dropout, gradient", grad_x)]
 }
 

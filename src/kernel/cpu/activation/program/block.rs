@@ -52,13 +52,13 @@ impl<E: Element> Block<E> {
         Block([E::zero(); BLOCK], [E::zero(); MAX_WIDTH])
     }
 
-    /// The same in the first `len` elements, and up to the end of the last register of the processor.
+    /// Writes `element` to the first `len` elements, and up to the end of the last register of the processor.
     #[inline(always)]
     pub fn fill_with<V: Lane<Elem = E>>(&mut self, len: usize, element: E) {
         self.0[..len.next_multiple_of(V::WIDTH)].fill(element);
     }
 
-    /// Takes elements, and zeros up to the end of the last register of the processor.
+    /// Copies elements, followed by zeros up to the end of the last register of the processor.
     #[inline(always)]
     pub fn fill_from<V: Lane<Elem = E>>(&mut self, elements: &[E]) {
         self.0[..elements.len()].copy_from_slice(elements);
@@ -78,7 +78,7 @@ impl<E: Element> Block<E> {
     }
 }
 
-/// What a register holds.
+/// The elements of a program's register, by its number; register 0 is x.
 #[inline(always)]
 pub(super) fn read<'a, E>(register: usize, x: &'a Elements<E>, registers: &'a [Block<E>]) -> &'a Elements<E> {
     if register == 0 { x } else { &registers[register].0 }

@@ -6,9 +6,9 @@ use super::list::{List, Node};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     pub(super) params: usize,
-    /// One output, f.
+    /// The list whose one output is f.
     pub(super) value: List,
-    /// df/dx, and df/dparameter for each parameter.
+    /// The list whose outputs are df/dx, and df/dparameter for each parameter.
     pub(super) derivatives: List,
 }
 
@@ -32,7 +32,7 @@ impl Program {
         }
     }
 
-    /// Number of parameters.
+    /// Number of parameters, at most [`MAX_PARAMS`].
     pub fn param_count(&self) -> usize {
         self.params
     }

@@ -5,18 +5,18 @@ use super::operation::Operation;
 /// A value in a graph. Operands are the numbers of nodes before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Node {
-    /// The input.
+    /// The input x of the formula.
     X,
     /// A parameter, by its number.
     Param(usize),
     /// The same number for every element.
     Constant(f64),
-    /// An operation on as many operands as it has; the others are not looked at.
+    /// An operation on as many nodes as it has operands; the rest of the array is ignored.
     Apply(Operation, [usize; 3]),
 }
 
 impl Node {
-    /// The nodes that it is computed from.
+    /// Numbers of the nodes that the value is computed from.
     pub fn operands(&self) -> &[usize] {
         match self {
             Node::Apply(operation, operands) => &operands[..operation.arity()],
@@ -34,9 +34,9 @@ pub(super) struct Instruction {
     pub operation: Operation,
     pub operands: [usize; 3],
     pub target: usize,
-    /// Where the cosine of a sine goes, or the slope of a sigmoid, if it is needed too.
+    /// Register for the cosine of a sine, or for the slope of a sigmoid, if it is needed too.
     pub second: Option<usize>,
-    /// What depends on it.
+    /// Outputs of the list that depend on the instruction.
     pub outputs: Outputs,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Instruction {
 pub(super) struct List {
     pub constants: Vec<f64>,
     pub instructions: Vec<Instruction>,
-    /// Number of registers.
+    /// Number of registers, with those of x, the parameters and the constants.
     pub registers: usize,
     /// The register of each output.
     pub outputs: Vec<usize>,
@@ -82,7 +82,7 @@ impl List {
         }
 
         let steps = steps(nodes, &needed, outputs);
-        // The step after which nobody reads a value; an output is read at the end.
+        // The last step that reads each value; an output is read at the end.
         let mut last = vec![0; nodes.len()];
         for (number, step) in steps.iter().enumerate() {
             for &operand in &step.operands[..step.operation.arity()] {
@@ -123,7 +123,7 @@ impl List {
             };
             let target = place(step.node);
             let second = step.second.map(&mut place);
-            // Not before: an instruction writes other registers than it reads.
+            // Freed only once the targets have registers: an instruction writes other registers than it reads.
             let mut freed: Vec<usize> = read
                 .iter()
                 .filter(|&&operand| last[operand] == number && matches!(nodes[operand], Node::Apply(..)))

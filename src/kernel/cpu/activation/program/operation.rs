@@ -6,15 +6,15 @@ use crate::kernel::cpu::simd::{Lane, Portable, Real, Simd};
 macro_rules! for_every_operation {
     ($use:ident) => {
         $use! {
-            /// `-a`.
+            /// The operand negated, `-a`.
             Negate(a) = -a,
-            /// `a + b`.
+            /// The sum `a + b`.
             Add(a, b) = a + b,
-            /// `a - b`.
+            /// The difference `a - b`.
             Subtract(a, b) = a - b,
-            /// `a b`.
+            /// The product `a b`.
             Multiply(a, b) = a * b,
-            /// `a / b`.
+            /// The quotient `a / b`.
             Divide(a, b) = a / b,
             /// `a b + c`, rounded once.
             MultiplyAdd(a, b, c) = a.mul_add(b, c),
@@ -22,39 +22,39 @@ macro_rules! for_every_operation {
             Min(a, b) = a.min(b),
             /// The larger one; NaN if either is NaN.
             Max(a, b) = a.max(b),
-            /// `max(0, a)`.
+            /// The rectifier `max(0, a)`.
             Relu(a) = a.relu(),
             /// 1 for a > 0, 0 for a <= 0.
             Step(a) = a.step(),
-            /// `|a|`.
+            /// The absolute value `|a|`.
             Abs(a) = a.abs(),
             /// 1, 0 or -1.
             Sign(a) = sign(a),
-            /// `b` for a > 0, `c` for a <= 0, NaN for NaN; what is not taken may be infinite or NaN.
+            /// `b` for a > 0, `c` for a <= 0, NaN for NaN; the operand that is not taken may be infinite or NaN.
             Select(a, b, c) = select(a, b, c),
-            /// `e^a`.
+            /// The exponential function `e^a`.
             Exp(a) = a.exp(),
-            /// `e^a - 1`.
+            /// `e^a - 1`, accurate near 0.
             ExpM1(a) = a.exp_m1(),
-            /// The natural logarithm.
+            /// The natural logarithm: minus infinity at zeros of either sign, NaN below.
             Ln(a) = a.ln(),
-            /// `ln(1 + a)`.
+            /// `ln(1 + a)`, accurate near 0: minus infinity at -1, NaN below.
             Ln1p(a) = a.ln_1p(),
-            /// The square root.
+            /// The square root, correctly rounded: NaN below 0.
             Sqrt(a) = a.sqrt(),
-            /// The hyperbolic tangent.
+            /// The hyperbolic tangent of `a`.
             Tanh(a) = a.tanh(),
-            /// The error function.
+            /// The error function of `a`.
             Erf(a) = a.erf(),
-            /// The sine.
+            /// The sine of `a` in radians.
             Sin(a) = a.sin(),
-            /// The cosine.
+            /// The cosine of `a` in radians.
             Cos(a) = a.cos(),
             /// `s = 1 / (1 + e^-a)`.
             Sigmoid(a) = sigmoid(a).0,
             /// `s (1 - s)`, the derivative of the sigmoid.
             SigmoidSlope(a) = sigmoid(a).1,
-            /// `ln(1 + e^a)`.
+            /// Softplus, `ln(1 + e^a)`, computed without overflow.
             Softplus(a) = softplus(a),
         }
     };
@@ -63,7 +63,7 @@ pub(super) use for_every_operation;
 
 macro_rules! define {
     ($($(#[$doc:meta])* $name:ident($($operand:ident),+) = $value:expr,)+) => {
-        /// What an instruction does to its operands, elementwise. Every one propagates NaN, but for
+        /// An elementwise operation on one to three operands. Every one propagates NaN, but for
         /// [`Operation::Select`] from the operand that it does not take.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Operation {
@@ -71,7 +71,7 @@ macro_rules! define {
         }
 
         impl Operation {
-            /// Number of operands.
+            /// Number of operands, one to three.
             pub fn arity(self) -> usize {
                 match self {
                     $(Operation::$name => [$(stringify!($operand)),+].len(),)+
@@ -101,7 +101,7 @@ macro_rules! define {
 }
 for_every_operation!(define);
 
-/// One `f64`.
+/// The portable register of one `f64`.
 type Number = <Portable<false> as Simd>::F64;
 
 #[inline(always)]

@@ -19,7 +19,7 @@ use crate::kernel::layout::ChannelsLayout;
 struct Spread<'a, E> {
     layout: ChannelsLayout,
     params: &'a [&'a [E]],
-    /// For narrow channels.
+    /// The parameters spread out over rows, for narrow channels; `None` for planes.
     tile: Option<Tile<E>>,
 }
 
@@ -59,7 +59,7 @@ impl<'a, E: Element> Spread<'a, E> {
     }
 }
 
-/// From `x`, or from what `y` holds.
+/// Computes `y` from `x` or, without one, from the contents of `y`.
 pub(super) fn forward<E: Element>(
     program: &Program,
     layout: ChannelsLayout,
@@ -77,7 +77,7 @@ pub(super) fn forward<E: Element>(
     });
 }
 
-/// Units from number `first` on; without `x` from what `y` holds.
+/// Units from number `first` on; without `x`, computed from the contents of `y`.
 struct Forward<'a, E> {
     program: &'a Program,
     spread: &'a Spread<'a, E>,
@@ -96,7 +96,7 @@ impl<E: Element> Kernel for Forward<'_, E> {
         let list = &program.value;
         let (own, registers) = self.registers.ready(program.params, list);
         let unit = spread.unit();
-        // It writes to y itself where that is a whole block.
+        // The last instruction writes to y itself where that is a whole block.
         let last = list.instructions.last();
         let direct = last.is_some_and(|last| last.second.is_none() && last.target == list.outputs[0]);
         for (number, (x, y)) in sources(self.x, unit).zip(self.y.chunks_mut(unit)).enumerate() {
@@ -121,18 +121,18 @@ impl<E: Element> Kernel for Forward<'_, E> {
     }
 }
 
-/// What a backward pass reads, and what it is to find.
+/// The inputs of a backward pass, and the gradients that it is to find.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a, E> {
     pub program: &'a Program,
     pub layout: ChannelsLayout,
     pub x: &'a [E],
     pub params: &'a [&'a [E]],
-    /// Unless the gradient of x takes its place.
+    /// The gradient of the output; `None` where the slice for the gradient of x holds it and is overwritten.
     pub grad_output: Option<&'a [E]>,
-    /// Whether the gradient of x is added to what is there.
+    /// True if the gradient of x is added to the contents of its slice.
     pub accumulate: bool,
-    /// The gradient of x, and then those of the parameters.
+    /// The bits of the wanted gradients: the lowest for that of x, and then one for each parameter.
     pub wanted: Outputs,
 }
 
@@ -196,9 +196,9 @@ impl<E: Element> Pass<'_, E> {
     }
 }
 
-/// Where the gradients of the parameters are added up; empty unless one is wanted.
+/// Sums of the gradients of the parameters; empty unless one is wanted.
 enum Sums<'a, E> {
-    /// `[planes, parameters]`
+    /// `[planes, parameters]`, the sums over planes.
     Planes(&'a mut [f64]),
     /// `[parameters, stride]`, the sums over tiles.
     Tile(&'a mut [E]),
@@ -209,7 +209,7 @@ struct Backward<'a, E> {
     pass: Pass<'a, E>,
     spread: &'a Spread<'a, E>,
     first: usize,
-    /// Empty unless wanted.
+    /// The gradient of x; empty unless wanted.
     grad_x: &'a mut [E],
     sums: Sums<'a, E>,
     registers: &'a mut Registers<E>,
@@ -268,7 +268,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
 /// The sum of the products of the first elements with those of a block.
 #[inline(always)]
 fn product<V: Lane>(block: &Elements<V::Elem>, elements: &[V::Elem]) -> f64 {
-    // Element `i` is added to partial sum `i` modulo their number, whatever the registers.
+    // Element `i` is added to partial sum `i` modulo their number, at any register width.
     let count = widest::<V::Elem>();
     // The first `count / V::WIDTH` registers are in use.
     let mut sums = [V::of(0.0); MAX_WIDTH];

@@ -130,7 +130,7 @@ pub(super) struct Problem<E> {
     pub params: Vec<Vec<E>>,
 }
 
-/// What the kernels should find.
+/// The expected results of the kernels, in `f64`.
 pub(super) struct Truth {
     pub y: Vec<f64>,
     pub grad_x: Vec<f64>,

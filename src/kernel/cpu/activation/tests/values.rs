@@ -1,4 +1,4 @@
-//! Single values at which a formula is easily wrong: infinities, what is no number, limits, and far from zero.
+//! Single values at which a formula is easily wrong: infinities, NaN, limits, and values far from zero.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn special_values_follow_ieee() {
                             let (limit, slope_there) = at_infinity(A::NAME, special > E::zero(), &params);
                             assert!(near(value, limit) && near(slope, slope_there), "{what}");
                         }
-                        // The neighbors do not notice.
+                        // The neighbors stay finite.
                         let others = |values: &[E]| values.iter().filter(|v| !v.is_finite()).count();
                         assert!(others(&y) <= 1 && others(&grad_x) <= 1, "{what}");
                     }
@@ -102,7 +102,7 @@ fn far_from_zero_values_and_derivatives_keep_their_digits() {
             for (i, &x) in x.iter().enumerate() {
                 let wide = f64::from(x);
                 let near = |found: f32, truth: f64| {
-                    // What rounding an exponent loses, which gelu_tanh has of the third degree.
+                    // The bound is for the rounding of an exponent, which gelu_tanh has of the third degree.
                     let error = (f64::from(found) / truth - 1.0).abs();
                     assert!(error < 2e-6, "{} {level:?} at {x}: {found:e} is not {truth:e}", A::NAME);
                 };

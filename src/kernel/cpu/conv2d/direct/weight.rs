@@ -36,7 +36,7 @@ const FILTERED: usize = 256;
 /// Inputs whose sums are in registers at once, if there are as many.
 const INPUTS: usize = 2;
 
-/// Whether [`run`] is the fastest way.
+/// Returns whether [`run`] is the fastest way to compute the gradient of the weight.
 pub fn pays<E: Element>(shape: &ConvShape) -> bool {
     let lanes = widest::<E>();
     applies(shape)
@@ -106,7 +106,7 @@ pub fn run<E: Element>(level: Level, shape: &ConvShape, x: &[E], grad_output: &[
     });
 }
 
-/// Of each task, the gradient of its units.
+/// The gradients of all tasks, each over its units.
 #[derive(Debug, Default)]
 struct Totals<E>(Buffer<E>);
 
@@ -118,7 +118,7 @@ struct Memory<E> {
     sums: Buffer<E>,
 }
 
-/// Some units.
+/// The gradient of the weight over the units of one task.
 struct Part<'a, E> {
     shape: &'a ConvShape,
     x: &'a [E],

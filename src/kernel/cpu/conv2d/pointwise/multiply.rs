@@ -28,18 +28,18 @@ const DEPTH: usize = 256;
 /// The weights, output by input.
 #[derive(Clone, Copy, Debug)]
 pub enum Factor<'a, E> {
-    /// `[outputs, inputs]`.
+    /// The matrix as `[outputs, inputs]`.
     Rows(&'a [E]),
-    /// `[inputs, outputs]`.
+    /// The matrix as `[inputs, outputs]`.
     Columns(&'a [E]),
 }
 
-/// Where the values of the pixels come from.
+/// The source of the values of the pixels.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a, E> {
     /// Images as they lie.
     Planes(Source<'a, E>),
-    /// Taps of windows, which begin there in images that are split for it.
+    /// Taps of windows in split images, and the index at which each tap of each channel begins.
     Windows(Windows<'a, E>, &'a [usize]),
 }
 
@@ -59,7 +59,7 @@ pub struct Problem<'a, E> {
 /// The working memory of a task.
 #[derive(Debug, Default)]
 struct Workspace<E> {
-    /// Split images.
+    /// Images as [`Windows::split`] writes them.
     split: Buffer<E>,
     packed: Buffer<E>,
     /// Columns of the weight, one after another.

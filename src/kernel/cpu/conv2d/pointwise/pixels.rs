@@ -1,4 +1,4 @@
-//! Which elements of planes are the pixels of a product, and their way into bands and back.
+//! The elements of planes that are the pixels of a product, and their way into bands and back.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::kernel::cpu::registers::{REGISTERS, band};
 use crate::kernel::cpu::simd::{Lane, Simd};
 use crate::kernel::element::Element;
 
-/// Where the pixels of a product are in a channel of an image.
+/// Positions of the pixels of a product in a channel of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct PixelMap {
     /// Distance of neighbors over rows, and over columns.
@@ -53,7 +53,7 @@ impl PixelMap {
     }
 }
 
-/// Images to read.
+/// Images that pixels are read from.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a, E> {
     pub data: &'a [E],
@@ -63,12 +63,12 @@ pub struct Source<'a, E> {
     pub map: PixelMap,
 }
 
-/// Where the channels of an image begin.
+/// Positions in an image at which its channels begin.
 #[derive(Clone, Copy, Debug)]
 pub enum Channels<'a> {
-    /// At equal distances.
+    /// Multiples of one distance, in elements.
     Planes(usize),
-    /// Anywhere.
+    /// One index for each channel.
     Table(&'a [usize]),
 }
 

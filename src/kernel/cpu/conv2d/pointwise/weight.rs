@@ -128,7 +128,7 @@ fn run_all<K: Kernel<Output = ()> + Send>(level: Level, kernels: impl Iterator<I
     }
 }
 
-/// What turns planes into `to[group, pixel, channel]`, with room for `round` pixels.
+/// Kernels that turn planes into `to[group, pixel, channel]`, with room for `round` pixels.
 fn turns<'a, E: Element>(
     planes: Planes<'a, E>,
     runs: &'a [Run],
@@ -143,7 +143,7 @@ fn turns<'a, E: Element>(
 /// Brings a group of channels in the order of pixels; channels that there are not are zero.
 struct Turn<'a, E> {
     planes: Planes<'a, E>,
-    /// The first channel.
+    /// Index of the group's first channel.
     first: usize,
     group: usize,
     runs: &'a [Run],

@@ -43,7 +43,7 @@ impl<E: Element> Windows<'_, E> {
         self.shape.in_channels * self.channel()
     }
 
-    /// Where each tap of each channel begins in a split image, `[channel, row, column]`.
+    /// Index at which each tap of each channel begins in a split image, `[channel, row, column]`.
     pub fn taps(&self) -> Vec<usize> {
         let (k, s) = (self.shape.kernel, self.shape.stride);
         let (line, phase) = (self.line(), self.rows() * self.line());

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::scheme::Scheme;
 use super::tiles::Tiling;
-use super::transform::{Cotangent, FilterGradient, Input, Planes, TAPS, TransformTiles, transform};
+use super::transform::{GradOutput, FilterGradient, Input, Planes, TAPS, TransformTiles, transform};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::registers::{Stretch, apart, band, band_at, columns_by_band, widest_band};
@@ -96,7 +96,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 workspace,
             };
             dispatch_at(level, work);
-            let work = TransformTiles::<_, Cotangent<C, M, P>, M, P> {
+            let work = TransformTiles::<_, GradOutput<C, M, P>, M, P> {
                 transform: PhantomData,
                 planes: grad_output,
                 block,
@@ -155,7 +155,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
         let at_once = at_once.clamp(1, tiling.blocks());
         let inputs = memory.inputs.take(at_once * lens.0);
         let grad_outputs = memory.grad_outputs.take(at_once * lens.1);
-        // In a single round the sums do not leave the cache of who adds them up.
+        // In a single round the sums do not leave the cache of the thread that adds them up.
         let kept = if at_once == tiling.blocks() { 0 } else { sums_len };
         let mut sums = memory.sums.take(blocks.len() * kept);
         let mut tasks = Vec::with_capacity(blocks.len());

@@ -36,7 +36,7 @@ const BLOCKS: usize = 4;
 #[derive(Debug, Default)]
 struct Block<E>(Buffer<E>);
 
-/// What tasks read.
+/// Buffers that tasks share: the transformed input and filters.
 #[derive(Debug, Default)]
 struct Shared<E> {
     /// The transformed input of a round.
@@ -81,7 +81,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let at_once = (between / (block_len * size_of::<E>())).clamp(1, tiling.blocks());
     let share = at_once.div_ceil(TASKS.div_ceil(bands));
     let whole = tiling.blocks() >= BLOCKS * rayon::current_num_threads();
-    // Where each is used once they are transformed by who uses them, and do not leave the cache.
+    // Where each filter is used only once, the task that uses it transforms it, and it does not leave the cache.
     let once = !whole && at_once == tiling.blocks() && share == at_once;
 
     let transform = |index: usize, to: &mut [E]| {
@@ -187,7 +187,7 @@ struct Multiply<'a, 'y, E, C, const M: usize, const P: usize> {
     tiling: Tiling,
     stride: usize,
     points: &'a [E],
-    /// Those of all bands, or none, to be transformed here.
+    /// The filters of all bands, or none, to be transformed here.
     filters: &'a [E],
     /// The block that `points` starts with.
     first: usize,

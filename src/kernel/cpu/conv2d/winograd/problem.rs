@@ -1,4 +1,4 @@
-//! What is computed by minimal filtering.
+//! The convolution that minimal filtering computes.
 
 use super::transform::{Filter, Planes};
 

@@ -1,5 +1,5 @@
 //! The one-dimensional transforms of minimal filtering, F(M, 3): `M` outputs of a filter of three taps with `M + 2`
-//! multiplications in the place of `3 M`.
+//! multiplications instead of `3 M`.
 //!
 //! With `B`, `G` and `A` of Lavin and Gray 2016 (arXiv:1509.09308, section 4.1), for an input `d` of `M + 2` values
 //! and a filter `g`:
@@ -15,11 +15,11 @@ use crate::kernel::cpu::simd::Real;
 
 /// F(M, 3), evaluated at `P = M + 2` points.
 pub trait Scheme<const M: usize, const P: usize>: Copy + Send + Sync + 'static {
-    /// `B^T d`.
+    /// `B^T d`, the transform of the input.
     fn input<V: Real>(d: [V; P]) -> [V; P];
-    /// `G g`.
+    /// `G g`, the transform of the filter.
     fn filter<V: Real>(g: [V; 3]) -> [V; P];
-    /// `A^T m`.
+    /// `A^T m`, the transform of products back to the output.
     fn output<V: Real>(m: [V; P]) -> [V; M];
     /// `A y`, the adjoint of [`output`](Self::output).
     fn grad_output<V: Real>(y: [V; M]) -> [V; P];

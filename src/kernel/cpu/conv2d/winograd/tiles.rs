@@ -1,4 +1,4 @@
-//! How output pixels are cut into tiles and blocks of tiles.
+//! The tiles, and the blocks of tiles, that output pixels are cut into.
 
 use std::ops::Range;
 
@@ -49,7 +49,7 @@ impl Tiling {
         self.images_in_block * self.rows_in_block * self.cols
     }
 
-    /// Number of blocks.
+    /// Number of blocks over all images.
     pub fn blocks(&self) -> usize {
         self.batch.div_ceil(self.images_in_block) * self.bands()
     }
@@ -84,7 +84,7 @@ impl Tiling {
 }
 
 impl TileBlock {
-    /// Number of tiles.
+    /// Number of tiles in the block.
     pub fn tiles(&self) -> usize {
         self.images * self.rows * self.cols
     }

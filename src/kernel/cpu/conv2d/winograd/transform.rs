@@ -37,15 +37,15 @@ macro_rules! squares {
     )*};
 }
 squares! {
-    /// [`Scheme::input`].
+    /// [`Scheme::input`] in two dimensions.
     Input: P => P by input;
-    /// [`Scheme::filter`].
+    /// [`Scheme::filter`] in two dimensions.
     FilterTaps: 3 => P by filter;
-    /// [`Scheme::output`].
+    /// [`Scheme::output`] in two dimensions.
     Output: P => M by output;
-    /// [`Scheme::grad_output`].
-    Cotangent: M => P by grad_output;
-    /// [`Scheme::filter_gradient`].
+    /// [`Scheme::grad_output`] in two dimensions.
+    GradOutput: M => P by grad_output;
+    /// [`Scheme::filter_gradient`] in two dimensions.
     FilterGradient: P => 3 by filter_gradient;
 }
 
@@ -209,7 +209,7 @@ pub struct Filter<'a, E> {
     pub data: &'a [E],
     pub outputs: usize,
     pub inputs: usize,
-    /// Whether `data` is the filter that this one is the adjoint of, `[inputs, outputs, 3, 3]`.
+    /// True if `data` is the filter that this one is the adjoint of, `[inputs, outputs, 3, 3]`.
     pub adjoint: bool,
 }
 

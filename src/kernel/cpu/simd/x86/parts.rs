@@ -1,4 +1,4 @@
-//! What the polynomials need of registers of `f32`.
+//! The operations of [`Parts`] on registers of AVX2 and AVX-512.
 
 use std::arch::x86_64::*;
 
