@@ -17,7 +17,7 @@ KERNELS = ROOT / "src/kernel/cuda"
 # What is wrong, in which file, and what is replaced by what.
 MISTAKES = [
     ("the last elements are left out", "walk.cuh", "i = done + grid_thread(); i < len;", "i = done + grid_thread(); i + 1 < len;"),
-    ("the image's number in the place of the channel's", "walk.cuh",
+    ("the image's number instead of the channel's", "walk.cuh",
      "plane - divide(plane, layout.channels) * layout.channels", "divide(plane, layout.channels)"),
     ("no barrier between writing and reading the sums of warps", "reduce.cuh",
      "__syncthreads();\n    if (threadIdx.x == 0) {\n        for (int k = 0; k < N; k++) {", "if (threadIdx.x == 0) {\n        for (int k = 0; k < N; k++) {"),
@@ -28,7 +28,7 @@ MISTAKES = [
     ("rows and columns of a kernel are swapped", "conv2d.cu", "const size_t tap = u * sizes.kernel + (column - out_column * sizes.stride);",
      "const size_t tap = (channel * sizes.kernel + (column - out_column * sizes.stride)) * sizes.kernel + (row - out_row * sizes.stride); (void)u;"),
     ("the row below the image is read", "conv2d.cu", "row < sizes.in_height && column >= 0", "row <= sizes.in_height && column >= 0"),
-    ("channels in the place of images in a stride", "conv2d.cu", "(channel * layout.outer + image)", "(channel * layout.channels + image)"),
+    ("channels instead of images in a stride", "conv2d.cu", "(channel * layout.outer + image)", "(channel * layout.channels + image)"),
     ("windows beyond the last one", "pool2d.cu", "last < count ? last : count - 1", "last"),
     ("no barrier after the mean of a sample", "batch_norm.cu", "= T(sample[0] / sample[1]);\n        __syncthreads();", "= T(sample[0] / sample[1]);"),
     ("the distance of two means is left out of their variance", "batch_norm.cu", " + delta * delta * (a.count * b.count / count)", ""),
@@ -36,6 +36,15 @@ MISTAKES = [
     ("no barrier before the sum of exponentials is read", "cross_entropy.cu", "__syncthreads();\n        const T factor", "const T factor"),
     ("half of the counters are used twice", "dropout.cu", "+ counter % COUNTERS;", "+ counter % (COUNTERS / 2);"),
     ("the stride is forgotten", "subsample.cu", "row * sizes.stride) * sizes.width", "row) * sizes.width"),
+    ("the gradient of a subsampling is replaced, not added to", "subsample.cu", "mode == ADD ? grad_x[i] + gradient : gradient", "gradient"),
+    ("a sum has its first term twice", "elementwise.cu", "load<WIDTH>(b, i)", "load<WIDTH>(a, i)"),
+    ("images side by side instead of repeated columns", "upsample.cu", "divide(column, factor)]", "(column - divide(column, width) * width)]"),
+    ("a window is summed column by column", "upsample.cu", "k * out_width + l]", "l * out_width + k]"),
+    ("the gradient of an upsampling is replaced, not added to", "upsample.cu", "mode == ADD ? grad_x[i] + total : total", "total"),
+    ("the first factor for all planes", "multiply.cu", "gate[plane]", "gate[plane * 0]"),
+    ("one factor for all elements of a vector", "multiply.cu", "factors.v[lane]", "factors.v[0]"),
+    ("the first element of a vector is left out of a sum of products", "multiply.cu",
+     "lane = 0; lane < WIDTH; lane++) sums[0]", "lane = WIDTH > 1; lane < WIDTH; lane++) sums[0]"),
     ("a mean over one pixel too many", "pool2d.cu", "T(layout.inner)", "T(layout.inner + 1)"),
 ]
 

@@ -1,15 +1,24 @@
-//! Products of tensors, and of planes with one factor each: by the kernels of a batch norm with mean 0 and variance 1,
-//! each plane a channel of its own and the factors its scale. A factor of 1 is exact.
+//! Products of tensors, and of planes with one factor each.
 
 use cudarc::driver::CudaSlice;
 use dfdx::tensor::CudaError;
 
-use super::batch_norm::{self, Gradients, Scaling};
-use super::{CudaElement, Gpu, View, ViewMut};
+use super::gpu::{Module, blocks_over, module};
+use super::reduce::Reduction;
+use super::walk::{Sizes, mode};
+use super::{CudaElement, Gpu, View, ViewMut, sums};
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::write::{InputGradient, Write};
+use crate::kernel::write::Write;
 
-/// `y[i, p] = x[i, p] gate[i]`, or adds it, with `x` and `y` of `[gate.len(), pixels]`.
+const MODULE: Module = module!("multiply", ["multiply", "multiply_sums"]);
+
+/// Each plane of `pixels` elements as a channel of its own.
+fn layout(planes: usize, pixels: usize) -> ChannelsLayout {
+    ChannelsLayout { outer: 1, channels: planes, inner: pixels }
+}
+
+/// `y[i, p] = x[i, p] gate[i]`, or adds the products to `y`, with `x` and `y` of `[gate.len(), pixels]`. A product is
+/// rounded before it is added, as on the CPU.
 pub fn multiply<E: CudaElement>(
     gpu: &Gpu,
     pixels: usize,
@@ -18,18 +27,18 @@ pub fn multiply<E: CudaElement>(
     y: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    let layout = planes(gate.len(), pixels);
-    let [mean, inv_std] = standard(gpu, layout.channels)?;
-    let scaling = Scaling { mean: &mean, inv_std: &inv_std, gamma: gate };
-    let y = match write {
-        Write::Replace => InputGradient::Overwrite(y),
-        Write::Add => InputGradient::Accumulate(y),
-    };
-    // The gradient of a normalized input is a multiple of the gradient of the output.
-    batch_norm::backward_running(gpu, layout, View::empty(), scaling, x, Gradients { x: y, gamma: None, beta: None })
+    assert!(x.len() == gate.len() * pixels && y.len() == x.len());
+    if y.is_empty() {
+        return Ok(());
+    }
+    let sizes = Sizes::from(layout(gate.len(), pixels));
+    let arguments = (sizes, x.pointer(), gate.pointer(), y.pointer(), mode(write));
+    // SAFETY: the lengths are those of the layout, with an element of the gate for each plane.
+    unsafe { gpu.launch::<E, _>(&MODULE, "multiply", blocks_over::<E>(y.len()), arguments) }
 }
 
-/// `grad_gate[i] = sum_p x[i, p] grad_output[i, p]`, or adds it.
+/// The gradient of the gate: `grad_gate[i] = sum_p x[i, p] grad_output[i, p]`, or adds the sums to `grad_gate`. They
+/// are computed in the order of [`Reduction`], which sizes alone fix.
 pub fn multiply_backward_gate<E: CudaElement>(
     gpu: &Gpu,
     pixels: usize,
@@ -38,26 +47,21 @@ pub fn multiply_backward_gate<E: CudaElement>(
     mut grad_gate: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
+    assert!(x.len() == grad_gate.len() * pixels && grad_output.len() == x.len());
+    if pixels == 1 {
+        return multiply(gpu, 1, x, grad_output, grad_gate, write);
+    }
     if write == Write::Replace {
         gpu.zero(grad_gate.reborrow())?;
     }
-    let layout = planes(grad_gate.len(), pixels);
-    let [mean, inv_std] = standard(gpu, layout.channels)?;
-    // The sum that is wanted does not read the scale, whose values may be any.
-    let gamma: CudaSlice<E> = gpu.device.alloc_zeros(layout.channels.max(1))?;
-    let gamma = View::of(&gamma).part(0..layout.channels);
-    let scaling = Scaling { mean: &mean, inv_std: &inv_std, gamma };
-    let gradients = Gradients { x: InputGradient::Skip, gamma: Some(grad_gate), beta: None };
-    batch_norm::backward_running(gpu, layout, x, scaling, grad_output, gradients)
-}
-
-fn planes(count: usize, pixels: usize) -> ChannelsLayout {
-    ChannelsLayout { outer: 1, channels: count, inner: pixels }
-}
-
-/// Mean 0 and standard deviation 1 of each channel.
-fn standard(gpu: &Gpu, channels: usize) -> Result<[CudaSlice<f64>; 2], CudaError> {
-    let zeros = gpu.device.alloc_zeros(channels.max(1))?;
-    let ones = batch_norm::inv_std(gpu, &zeros, 1.0)?;
-    Ok([zeros, ones])
+    let layout = layout(grad_gate.len(), pixels);
+    if layout.is_empty() {
+        return Ok(());
+    }
+    let reduction = Reduction::of(layout);
+    let mut partials: CudaSlice<f64> = gpu.unfilled(reduction.partials(layout))?;
+    let arguments = (reduction, x.pointer(), grad_output.pointer(), ViewMut::of(&mut partials).pointer());
+    // SAFETY: both tensors have the elements of the layout, and there is memory for all partial results.
+    unsafe { gpu.launch::<E, _>(&MODULE, "multiply_sums", reduction.blocks(layout), arguments) }?;
+    sums::add_partials(gpu, layout, View::of(&partials), grad_gate)
 }

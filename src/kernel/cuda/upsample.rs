@@ -1,62 +1,47 @@
-//! Images enlarged by repeating rows and columns: the gradient of an average pool, and an average pool the gradient,
-//! each times the elements of a window. Exact where those are a power of two.
+//! Images enlarged by repeating rows and columns.
 
-use cudarc::driver::CudaSlice;
 use dfdx::tensor::CudaError;
 
-use super::{CudaElement, Gpu, View, ViewMut, elementwise, pool2d};
-use crate::kernel::shape::PoolShape;
+use super::gpu::{Module, blocks, module};
+use super::walk::mode;
+use super::{CudaElement, Gpu, View, ViewMut};
 use crate::kernel::shape::Upsample;
 use crate::kernel::write::Write;
 
-/// The pool that undoes it, and the elements of its window.
-fn pool(shape: Upsample) -> (PoolShape, f64) {
-    let Upsample { planes, height, width, factor } = shape;
-    let pool = PoolShape {
-        batch: planes,
-        channels: 1,
-        in_height: height * factor,
-        in_width: width * factor,
-        kernel: factor,
-        stride: factor,
-        padding: 0,
-    };
-    (pool, (factor * factor) as f64)
-}
+const MODULE: Module = module!("upsample", ["upsample_forward", "upsample_backward"]);
 
-/// `y[n, c, i, j] = x[n, c, i / factor, j / factor]`, rounded down.
+/// `y[n, c, i, j] = x[n, c, i / factor, j / factor]`, with indices rounded down.
 pub fn forward<E: CudaElement>(
     gpu: &Gpu,
     shape: Upsample,
     x: View<'_, E>,
-    mut y: ViewMut<'_, E>,
+    y: ViewMut<'_, E>,
 ) -> Result<(), CudaError> {
-    let (pool, elements) = pool(shape);
-    pool2d::average_pool_backward(gpu, pool, true, x, y.reborrow(), Write::Replace)?;
-    elementwise::scale(gpu, y, elements)
+    assert!(x.len() == shape.input_len() && y.len() == shape.output_len());
+    if y.is_empty() {
+        return Ok(());
+    }
+    let Upsample { planes, height, width, factor } = shape;
+    let arguments = (planes * height, width, factor, x.pointer(), y.pointer());
+    // SAFETY: the lengths are those of the shape.
+    unsafe { gpu.launch::<E, _>(&MODULE, "upsample_forward", blocks(y.len()), arguments) }
 }
 
-/// The gradient of the input, written to `grad_x` or added.
+/// The gradient of the input, written to `grad_x` or added: the sum over the elements that repeat it, in the order of
+/// the CPU.
 pub fn backward<E: CudaElement>(
     gpu: &Gpu,
     shape: Upsample,
     grad_output: View<'_, E>,
-    mut grad_x: ViewMut<'_, E>,
+    grad_x: ViewMut<'_, E>,
     write: Write,
 ) -> Result<(), CudaError> {
-    let (pool, elements) = pool(shape);
-    match write {
-        Write::Replace => {
-            pool2d::average_pool(gpu, pool, true, grad_output, grad_x.reborrow())?;
-            elementwise::scale(gpu, grad_x, elements)
-        }
-        Write::Add => {
-            let mut part: CudaSlice<E> = gpu.device.alloc_zeros(grad_x.len().max(1))?;
-            let mut part = ViewMut::of(&mut part);
-            let mut part = part.part(0..grad_x.len());
-            pool2d::average_pool(gpu, pool, true, grad_output, part.reborrow())?;
-            elementwise::scale(gpu, part.reborrow(), elements)?;
-            elementwise::add_assign(gpu, grad_x, part.read())
-        }
+    assert!(grad_x.len() == shape.input_len() && grad_output.len() == shape.output_len());
+    if grad_x.is_empty() {
+        return Ok(());
     }
+    let Upsample { planes, height, width, factor } = shape;
+    let arguments = (planes * height, width, factor, grad_output.pointer(), grad_x.pointer(), mode(write));
+    // SAFETY: the lengths are those of the shape.
+    unsafe { gpu.launch::<E, _>(&MODULE, "upsample_backward", blocks(grad_x.len()), arguments) }
 }

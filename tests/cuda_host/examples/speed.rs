@@ -12,7 +12,7 @@ use dfdx::shapes::{Const, Rank0, Shape};
 use dfdx::tensor::{Cuda, Tensor, TensorFromVec};
 // Without a GPU it runs on a stand-in, and its times mean nothing.
 use pvlu::activation::Pvlu;
-use pvlu::backend::Backend;
+use pvlu::backend::Kernels;
 use pvlu::layer::builder::Act;
 use pvlu::layer::{Mode, Switch};
 use pvlu::loss::try_cross_entropy;
@@ -20,7 +20,7 @@ use pvlu::tape::{Place, Track, TrackExt, try_backward};
 use pvlu_cuda_host as _;
 use pvlu_zoo::resnet::v1::ResNet50V1_5;
 
-/// How much is timed.
+/// Sizes of the inputs, and number of the runs that are timed.
 struct Sizes {
     /// Images of 64 channels, and their height and width.
     features: (usize, usize),
@@ -51,8 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let x: Features = device.tensor_from_vec((0..elements).map(|i| (i as f32 * 0.37).sin() * 3.0).collect(), shape);
     let mut copied = device.try_unspecified(elements).map_err(|error| error.to_string())?;
     let copy = median(&device, runs, || {
-        let source = <Cuda as Backend<f32>>::read(&x);
-        Ok(device.copy(source, <Cuda as Backend<f32>>::memory_mut(&mut copied)).map_err(|error| error.to_string())?)
+        let source = <Cuda as Kernels<f32>>::read(&x);
+        Ok(device.copy(source, <Cuda as Kernels<f32>>::memory_mut(&mut copied)).map_err(|error| error.to_string())?)
     })?;
     let bandwidth = 2.0 * bytes / copy;
 
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // The output itself serves as `grad_output`.
         tape.record(&[], move |flow| {
             to.take(flow)?;
-            from.give(flow, |gradient, _| at.copy(<Cuda as Backend<f32>>::read(&y), gradient))
+            from.give(flow, |gradient, _| at.copy(<Cuda as Kernels<f32>>::read(&y), gradient))
         });
         Ok(try_backward(loss.put_tape(tape))?)
     })?;

@@ -76,6 +76,12 @@ static inline void store16(Global<T> base, size_t i, Vec4<T> vector) {
     memcpy(base.sixteen_bytes(i), &vector, 16);
 }
 
+// The product, rounded by itself: the compiler is told to fuse no sum with any.
+template <typename T>
+static inline T product(T a, T b) {
+    return a * b;
+}
+
 // What CUDA has without a header and C++ has not, or has in `std` only.
 static inline double rsqrt(double x) { return 1 / sqrt(x); }
 static inline float rsqrt(float x) { return 1 / sqrtf(x); }

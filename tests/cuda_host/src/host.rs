@@ -28,13 +28,13 @@ pub fn launches() -> usize {
     unsafe { pvlu_host_launches() }
 }
 
-/// The bytes of device memory that this thread allocated and nobody freed; what dfdx's cache keeps is not freed.
+/// The bytes of device memory that this thread allocated and that were not freed; dfdx's cache keeps some that are not.
 pub fn allocated() -> usize {
     // SAFETY: takes the lock of the driver, which this thread does not hold, for no call into the driver calls back.
     unsafe { pvlu_host_allocated() }
 }
 
-/// What went wrong last in a call of this thread into the driver; empty if nothing did.
+/// The last error of a call of this thread into the driver; empty if there was none.
 pub fn last_error() -> String {
     // SAFETY: a text that ends with zero and that only calls of this thread change, none of which happens before the
     // copy.

@@ -27,11 +27,11 @@ pub use host::{allocated, last_error, launches, set_order};
 /// The order in which the threads of a block run from one barrier to the next, and the blocks of a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Ascending.
+    /// Lower numbers run first.
     Forward,
-    /// Descending.
+    /// Higher numbers run first.
     Reverse,
-    /// By a seed, and after each barrier another one.
+    /// An order drawn from a seed, and another one after each barrier.
     Shuffled(u32),
 }
 

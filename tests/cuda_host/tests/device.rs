@@ -1,4 +1,4 @@
-//! What the device is to a user: memory that can be read and written, models that move, errors that say what is
+//! The device as a user meets it: memory that can be read and written, models that move, errors that say what is
 //! missing.
 
 // Values are made of the system's sine, whose last bits do not matter here.
@@ -10,7 +10,7 @@ use dfdx::shapes::{Const, Rank0, Rank1, Rank3};
 use dfdx::tensor::{Cpu, Cuda, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, ReshapeTo};
 use pvlu::activation::{Activation, Param, Pvlu, Real};
-use pvlu::backend::Backend;
+use pvlu::backend::Kernels;
 use pvlu::kernel::cuda::{Gpu, open, view};
 use pvlu::layer::builder::Act;
 use pvlu::layer::{AnyTensor, Mode, NamedTensor, Path, Visit, VisitorMut};
@@ -35,7 +35,7 @@ fn a_tensor_is_read_where_it_lies() {
     // Another shape of the same buffer, and a part of it that is read meanwhile.
     let flat = tensor.clone().reshape::<Rank1<24>>();
     assert_eq!(gpu.to_host(view::read(&flat)).unwrap(), tensor.as_vec());
-    assert!(<Cuda as Backend<f32>>::is_contiguous(&flat).unwrap());
+    assert!(<Cuda as Kernels<f32>>::is_contiguous(&flat).unwrap());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Const, Dtype, HasShape, Rank0, Shape};
 use dfdx::tensor::{Cpu, Cuda, Merge, Tensor};
 use pvlu::Error;
-use pvlu::backend::{Backend, Write};
+use pvlu::backend::{Kernels, Write};
 use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Mode, NamedTensor, ParamKind, Path, Switch, Switches, Visit, VisitorMut};
 use pvlu::tape::{GradTape, Place, Track, TrackExt, try_backward};
@@ -27,8 +27,17 @@ impl<N, S: Shape, O: Shape, E: Dtype, D: Tested<E>> Trained<S, O, E, D> for N wh
 {
 }
 
+/// The agreement of the two devices that is expected.
+#[derive(Clone, Copy, Debug)]
+pub enum Agreement {
+    /// Up to the rounding errors of sums in another order.
+    Rounded,
+    /// The same bits: elements are copied, or sums and products of few terms are rounded in the same order.
+    Exact,
+}
+
 /// Builds a layer on the CPU, changes its switches, runs it on both devices and compares.
-pub fn check_with<E, N, S, O>(shape: S, switch: fn(Switches<'_>))
+pub fn check_with<E, N, S, O>(shape: S, switch: fn(Switches<'_>), agreement: Agreement)
 where
     E: Element + Dtype,
     S: Shape,
@@ -47,7 +56,23 @@ where
     let expected = run(&cpu, &mut layer, shape, switch);
     // Of `f64` what the order of a sum changes, in convolutions by minimal filtering too.
     let tolerance = if size_of::<E>() == 4 { 1e-5 } else { 1e-11 };
-    compare(&format!("{} at {shape:?}", std::any::type_name::<N>()), &found, &expected, tolerance);
+    let what = format!("{} at {shape:?}", std::any::type_name::<N>());
+    match agreement {
+        Agreement::Rounded => compare(&what, &found, &expected, tolerance),
+        Agreement::Exact => compare_bits(&what, &found, &expected),
+    }
+}
+
+/// Compares element by element for the same bits.
+fn compare_bits(what: &str, found: &Results, expected: &Results) {
+    assert_eq!(found.len(), expected.len());
+    for ((name, found), (expected_name, expected)) in found.iter().zip(expected) {
+        assert_eq!(name, expected_name);
+        assert_eq!(found.len(), expected.len(), "{what}: {name}");
+        for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert!(found.to_bits() == expected.to_bits(), "{what}: {name}[{i}] is {found:e}, expected {expected:e}");
+        }
+    }
 }
 
 /// Other values than a layer is built with.
@@ -103,7 +128,7 @@ fn run<E: Element + Dtype, D: Tested<E>, N: Trained<S, O, E, D>, S: Shape, O: Sh
         for (place, weight) in places.iter().zip(&weights) {
             place.give(flow, |gradient, write| {
                 assert_eq!(write, Write::Replace);
-                place.device().copy(D::view(&<D as Backend<E>>::read(weight)), gradient)
+                place.device().copy(D::view(&<D as Kernels<E>>::read(weight)), gradient)
             })?;
         }
         Ok(())

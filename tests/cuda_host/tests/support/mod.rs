@@ -1,4 +1,4 @@
-//! What the tests of operations and of training share.
+//! Code that the tests of operations and of training share.
 
 use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, Shape};
@@ -30,11 +30,11 @@ impl<E: Dtype, D: Device<E> + Backend<E> + Host<E>> Tested<E> for D {}
 
 /// Every tensor of a network after a pass, and its gradient.
 pub struct Collect<'a, E: Dtype, D: Tested<E>> {
-    /// Where it is.
+    /// The device of the network.
     pub device: &'a D,
-    /// Of the pass.
+    /// The gradients of the pass.
     pub gradients: &'a mut LeafGradients<E, D>,
-    /// Where they go.
+    /// The list that values and gradients are added to.
     pub results: &'a mut Results,
 }
 
@@ -57,7 +57,7 @@ pub fn wide<S: Shape, E: Element + Dtype, D: Tested<E>>(tensor: &Tensor<S, E, D>
     <D as Host<E>>::read(tensor).unwrap().iter().map(|value| value.wide()).collect()
 }
 
-/// What the rounding errors in `f64` of a sum come to that is zero: the gradient of a bias ahead of a batch norm.
+/// A bound of the rounding errors in `f64` of a sum that is zero: the gradient of a bias ahead of a batch norm.
 const NOTHING: f64 = 1e-13;
 
 /// Compares element by element, relative to the element, or to the root mean square where that is larger.
