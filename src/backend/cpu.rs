@@ -15,7 +15,7 @@ use crate::kernel::cpu::CpuElement;
 use crate::kernel::cpu::batch_norm;
 use crate::kernel::memory::unspecified;
 use crate::kernel::operations::operations;
-use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample, Upsample};
+use crate::kernel::shape::*;
 use crate::kernel::view;
 use crate::tape::{Place, Track};
 

@@ -17,7 +17,7 @@ use crate::dead_units;
 use crate::error::Error;
 use crate::kernel::cuda::{CudaElement, Gpu, View, ViewMut, activation, batch_norm, view};
 use crate::kernel::operations::operations;
-use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample, Upsample};
+use crate::kernel::shape::*;
 use crate::tape::{Track, id};
 
 type Done = Result<(), CudaError>;

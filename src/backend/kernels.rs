@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::normalization::{Gradients, Scaling, Statistics};
 use crate::kernel::operations::operations;
-use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample, Upsample};
+use crate::kernel::shape::*;
 use crate::kernel::write::{InputGradient, Write};
 
 /// A function that writes every element of a new tensor; they are unspecified before it.

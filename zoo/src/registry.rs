@@ -23,18 +23,8 @@ use pvlu::activation::Activation;
 use crate::activations;
 pub use crate::activations::{activation, activation_names};
 pub use crate::family::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
-use crate::family::{resnet, sequential, vgg};
+use crate::family::FAMILIES;
 use crate::model::Model;
-
-/// The families of networks, in the order in which their models are listed.
-static FAMILIES: &[&[ModelEntry]] = &[
-    sequential::MODELS,
-    vgg::MODELS,
-    resnet::basic::MODELS,
-    resnet::v1::MODELS,
-    resnet::v2::MODELS,
-    resnet::cifar::MODELS,
-];
 
 /// The models that are known by name, and the activations beside the built-in ones.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use super::{batch_norm, cross_entropy, gemm, optimizer};
 use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::operations::operations;
-use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample, Upsample};
+use crate::kernel::shape::*;
 use crate::kernel::write::Write;
 
 /// The type of an argument, as [`operations`] names it.
