@@ -40,7 +40,7 @@ def modules(root):
 def without_tests(text):
     text = re.sub(r"(?m)^\s*//.*$", "", text)
     text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
-    return re.split(r"(?m)^#\[cfg\((?:all\()?test\b.*\]\nmod tests \{", text)[0]
+    return re.split(r"(?m)^#\[cfg\((?:all\()?test\b.*\]\n(?:pub(?:\([a-z]+\))? )?mod tests \{", text)[0]
 
 
 def expand(tree):

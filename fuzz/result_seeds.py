@@ -21,7 +21,10 @@ def write(target, name, data):
 
 def record(table, model, arm, activation, count, name=None, **config):
     config = {"table": table, "model": model, "arm": arm, "activation": activation, "seed": "0", "data": "cifar10",
-              "preset": "paper, 1 of 15 epochs", "numerics": "2", "epochs": "1", "first_epochs": "15", **config}
+              "preset": "paper, 1 of 15 epochs", "numerics": "2", "epochs": "1", "first_epochs": "15",
+              "version": "0.1.0", "data_sha256": "", "data_warnings": "", "overridden": "epochs=1", "classes": "10",
+              "train_images": "9000", "val_images": "1000", "test_images": "1000", "batch_size": "128",
+              "learning_rate": "1e-3", **config}
     evaluation = ["10", "0.5", "0.9", "1.25"]
     epoch = {"epoch": 1, "learning_rate": "0.001", "train_loss": "0.5", "train_top1": "0.75", "validation": evaluation,
              "test": evaluation, "seconds": "1.5"}

@@ -20,8 +20,8 @@ pub use crate::kernel::normalization::{Gradients, Scaling, Statistics};
 pub use crate::kernel::write::{InputGradient, Write};
 use crate::tape::Track;
 
-/// A device that layers of this crate run on: dfdx's [`Cpu`](dfdx::tensor::Cpu), and with the feature `cuda` its `Cuda`.
-/// Sealed: the operations that layers need grow from version to version.
+/// A device that layers of this crate run on: dfdx's [`Cpu`](dfdx::tensor::Cpu), and with the feature `cuda` its
+/// `Cuda`. Sealed: the operations that layers need grow from version to version.
 pub trait Backend<E: Unit>: Kernels<E> {
     /// The tensor itself where it is contiguous, else a contiguous copy of it, recorded on its tape.
     fn try_contiguous<S: Shape, T: Track<E, Self>>(x: Tensor<S, E, Self, T>) -> Result<Tensor<S, E, Self, T>, Error>;

@@ -1,9 +1,13 @@
 //! Modules that both programs are made of.
 
+pub mod checksum;
 pub mod command;
+pub mod data;
 pub mod device;
 pub mod difference;
 pub mod digest;
+#[cfg(feature = "download")]
+pub mod download;
 pub mod error;
 pub mod formula;
 pub mod input;

@@ -1,4 +1,4 @@
-//! `reproduce`: from its arguments to the work.
+//! The program `reproduce`: its modules, and the dispatch of its commands.
 
 #[doc(hidden)]
 pub mod args;
@@ -39,7 +39,7 @@ pub fn main(registry: Registry) -> ExitCode {
     command::main(registry, reproduce)
 }
 
-/// Runs the command.
+/// Runs the command that the arguments name.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Table(TableCommand { table, args }) => one(*table, args),
@@ -59,7 +59,7 @@ fn one(table: Table, args: &AllArgs) -> Result<(), CliError> {
     all_of(&[table], args)
 }
 
-/// A table with its images and weights.
+/// Finds the images and weights of a table, and plans its runs.
 fn work(table: Table, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
     Ok(match table {
         Table::Scratch(protocol) => Box::new(Scratch::new(protocol, &args.scratch())?),
@@ -67,7 +67,7 @@ fn work(table: Table, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
     })
 }
 
-/// All tables, all figures, and the report.
+/// Runs all tables, draws all figures, and writes the report.
 fn all(args: &AllArgs) -> Result<(), CliError> {
     args.check()?;
     let _held = drive::prepare(&args.tuning.common)?;
@@ -77,14 +77,14 @@ fn all(args: &AllArgs) -> Result<(), CliError> {
 }
 
 fn all_of(tables: &[Table], args: &AllArgs) -> Result<(), CliError> {
-    // Before any work, so that what is missing for the last one does not come after the first.
+    // All tables are planned before any work, so that images or weights that the last one lacks are reported at once.
     let works = tables.iter().map(|table| work(*table, args)).collect::<Result<Vec<_>, _>>()?;
     let common = &args.tuning.common;
     drive::check_only(&works, common.only.as_deref())?;
     works.into_iter().try_for_each(|work| drive::run(work, common))
 }
 
-/// The runs that there would be.
+/// Prints the runs of tables without doing them.
 fn planned(args: &PlanArgs) -> Result<(), CliError> {
     args.all.check()?;
     let tables = if args.tables.is_empty() { paper::ALL } else { &args.tables };
@@ -98,7 +98,7 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
     print(&runs.iter().map(|run| run.config.id()).collect::<Vec<_>>().join("\n"))
 }
 
-/// Tables from the runs of several folders.
+/// Writes the tables and figures of runs that are merged from several folders.
 fn merged(args: &MergeArgs) -> Result<(), CliError> {
     let tables = merge::collect(&args.folders, args.partial)?;
     let _held = lock::hold(&[&args.out])?;
@@ -106,7 +106,8 @@ fn merged(args: &MergeArgs) -> Result<(), CliError> {
         results::check(&args.out, table)?;
     }
     for (table, records) in &tables {
-        // So that the folder is one like any other: a command that goes on, --only and a further merge work in it.
+        // Storing the records makes the folder one like any other, in which a table can be continued, run with --only
+        // or merged again.
         let store = Store::of(&args.out)?;
         records.iter().try_for_each(|record| store.adopt(record))?;
         let text = results::write(table, records, &args.out)?;

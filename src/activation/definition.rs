@@ -10,7 +10,8 @@ use crate::kernel::cpu::activation::{Computation, Kernels};
 
 /// An activation as a value: its name, its parameters and its kernels.
 ///
-/// There is one for each [`Activation`](super::Activation) type, by [`Definition::of`]. A program that chooses an activation when it runs,
+/// There is one for each [`Activation`](super::Activation) type, by [`Definition::of`]. A program that chooses an
+/// activation when it runs,
 /// by [`Chosen`](super::Chosen), passes them on. They live as long as the process.
 pub struct Definition {
     pub(super) name: &'static str,
@@ -102,12 +103,14 @@ impl Definition {
         }
     }
 
-    /// True if the derivatives at f(x) are those at x; see [`Activation::DIFFERENTIATES_FROM_OUTPUT`](super::Activation::DIFFERENTIATES_FROM_OUTPUT).
+    /// True if the derivatives at f(x) are those at x; see
+    /// [`Activation::DIFFERENTIATES_FROM_OUTPUT`](super::Activation::DIFFERENTIATES_FROM_OUTPUT).
     pub fn differentiates_from_output(&self) -> bool {
         self.differentiates_from_output
     }
 
-    /// True if it has parameters, and each a value for every element of a map; see [`Activation::PER_ELEMENT`](super::Activation::PER_ELEMENT).
+    /// True if it has parameters, and each a value for every element of a map; see
+    /// [`Activation::PER_ELEMENT`](super::Activation::PER_ELEMENT).
     pub fn is_per_element(&self) -> bool {
         self.per_element
     }
@@ -115,6 +118,14 @@ impl Definition {
     /// The name of its CUDA kernels, if there are any; see [`Activation::CUDA`](super::Activation::CUDA).
     pub fn cuda(&self) -> Option<&'static str> {
         self.cuda
+    }
+
+    /// The operations that compute it, if it is written as text.
+    pub fn program(&self) -> Option<&'static Program> {
+        match self.kernels {
+            Source::Compiled { .. } => None,
+            Source::Written(program) => Some(program),
+        }
     }
 
     /// Kernels or operations that compute it in `f32`.

@@ -14,8 +14,8 @@ pub struct Scaling<C, V> {
     pub gamma: V,
 }
 
-/// Destinations of the gradients, slices `M` and `P` that kernels write. Those that are `None` are not computed; those of
-/// parameters are added to.
+/// Destinations of the gradients, slices `M` and `P` that kernels write. Those that are `None` are not computed; those
+/// of parameters are added to.
 #[derive(Debug)]
 pub struct Gradients<M, P> {
     /// Gradient of the input, `[outer, channels, inner]`.

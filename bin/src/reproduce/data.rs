@@ -1,4 +1,4 @@
-//! Which images a table is run on.
+//! The images that a table is run on.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use pvlu_zoo::data::{DataError, Dataset, Split};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::text;
 
+use crate::common::data::{self, DATA_VARIABLE};
 use crate::common::error::CliError;
 use crate::common::{device, digest};
 use crate::reproduce::args::CommonArgs;
@@ -15,37 +16,34 @@ use crate::reproduce::overrides::Overrides;
 use crate::reproduce::protocol::budget::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::protocol::set::Set;
-use crate::reproduce::runs::config::{Config, NUMERICS};
+use crate::reproduce::runs::config::Setup;
 
-/// Environment variable with the folder of the CIFAR files.
-pub const DATA_VARIABLE: &str = "PVLU_ZOO_DATA";
-
-/// Images, and how they were chosen.
+/// The chosen data set and the preset that goes with it.
 #[derive(Debug)]
 pub struct Chosen {
-    /// The images.
+    /// All images of the set.
     pub dataset: Dataset,
     /// The preset in force: `paper` on CIFAR images and `quick` on procedural ones, unless the user said otherwise.
     pub preset: Preset,
-    /// What to tell the user about the choice.
+    /// A line for the user on the source of the images.
     pub note: String,
-    /// Images for training and for testing that there are without limits.
+    /// Numbers of training and test images in the set before any limit.
     available: (usize, usize),
 }
 
-/// The images of a table.
+/// The images of a table, divided into its three parts.
 #[derive(Debug)]
 pub struct Parts {
-    /// Trained on.
+    /// Images to train on.
     pub train: Arc<Split>,
-    /// Held out of training, which pick the epoch.
+    /// Images held out of training, whose accuracy selects the epoch.
     pub validation: Arc<Split>,
-    /// Tested on.
+    /// Images to test on.
     pub test: Arc<Split>,
 }
 
 impl Parts {
-    /// SHA-256 over all images and labels.
+    /// SHA-256 in hexadecimal over all images and then all labels, in little-endian order.
     fn hash(&self) -> String {
         let splits = [&self.train, &self.validation, &self.test];
         let labels =
@@ -56,7 +54,7 @@ impl Parts {
 }
 
 impl Chosen {
-    /// As many images for training and for testing as the preset takes: `quick` of them, or all.
+    /// Numbers of training and test images that the preset takes: at most `quick`, or all.
     pub fn usual(&self, quick: (usize, usize)) -> (usize, usize) {
         let (train, test) = self.available;
         self.preset.pick((quick.0.min(train), quick.1.min(test)), (train, test))
@@ -85,38 +83,39 @@ impl Chosen {
         Ok(Parts { train: Arc::new(train), validation: Arc::new(validation), test: Arc::new(test) })
     }
 
-    /// What to tell the user: how the images were chosen, and what there is to know of them.
+    /// Lines for the user: the source of the images, and the warnings on them.
     pub fn notes(&self) -> Vec<String> {
         let warnings = self.dataset.warnings.iter().map(|warning| format!("warning: {warning}"));
         std::iter::once(self.note.clone()).chain(warnings).collect()
     }
 
-    /// The part of a run's configuration that is about its program, its preset and its images.
-    pub fn config(&self, parts: &Parts, overrides: &Overrides) -> Config {
-        Config::default()
-            .with("version", env!("CARGO_PKG_VERSION"))
-            .with(NUMERICS, pvlu::NUMERICS_VERSION)
-            // They round differently; instruction sets do not.
-            .with("device", kind_of_device())
-            .with("data", self.dataset.name)
-            .with("data_sha256", parts.hash())
-            .with("data_warnings", self.dataset.warnings.join("; "))
-            .with("preset", overrides.of(self.preset))
-            .with("overridden", overrides.options())
-            .with("classes", self.dataset.classes)
-            .with("train_images", parts.train.len())
-            .with("val_images", parts.validation.len())
-            .with("test_images", parts.test.len())
+    /// The part of a run's configuration on its program, its preset and its images.
+    pub fn setup(&self, parts: &Parts, overrides: &Overrides) -> Setup {
+        Setup {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            numerics: Some(pvlu::NUMERICS_VERSION.into()),
+            // The CPU and CUDA round differently; instruction sets do not.
+            device: Some(kind_of_device().to_owned()),
+            data: self.dataset.name.to_owned(),
+            data_sha256: parts.hash(),
+            data_warnings: self.dataset.warnings.join("; "),
+            preset: overrides.of(self.preset),
+            overridden: overrides.options(),
+            classes: self.dataset.classes,
+            train_images: parts.train.len(),
+            val_images: parts.validation.len(),
+            test_images: parts.test.len(),
+        }
     }
 }
 
 /// The set from `--data`, `$PVLU_ZOO_DATA` or `./data`, else the procedural images.
 ///
-/// A folder that was asked for must have the files; `./data` may be anything else that the user keeps there, and is
-/// taken only if it has them. If it has them and they are damaged, that is an error too: numbers of the procedural
-/// images in the place of CIFAR's are not what the user waits for.
+/// A folder that the user names must have the files. `./data` may be any folder of the user's, and is taken only if it
+/// has them. If its files are damaged, that is an error too, since the user would not expect numbers of the procedural
+/// images instead of CIFAR's.
 ///
-/// Of the procedural images the quick preset draws as many as `quick` says, for training and for testing.
+/// Under the quick preset the procedural set has as many training and test images as `quick` says.
 pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
     let (dataset, folder) = match cifar(set, args.data.as_deref())? {
         Place::Has(dataset, folder) => (*dataset, folder),
@@ -127,7 +126,8 @@ pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chos
     Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note, available })
 }
 
-/// Images to look at, chosen as for a table, and what to tell the user; of the procedural ones `count` for testing.
+/// Images to draw, from the same source as a table's, and a line for the user on the source; a procedural set has
+/// `count` test images.
 pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
     if let Place::Has(dataset, folder) = cifar(set, data)? {
         let note = format!("data: {} from {}", set.title(), text::path(&folder));
@@ -137,19 +137,17 @@ pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dat
     Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title())))
 }
 
-/// Where a set was looked for.
+/// The result of looking for a set in a folder.
 enum Place {
-    /// It is in this folder.
+    /// The set, read from this folder.
     Has(Box<Dataset>, PathBuf),
-    /// It is not in `./data`, but perhaps in a form that is not read.
+    /// `./data` lacks the set; the text says so if it has the set in a form that is not read.
     Lacks(Option<String>),
 }
 
-/// The set from the folder that was asked for, or from `./data`.
+/// The set from the folder that the user named, else from `./data`.
 fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
-    // An empty variable counts as none, as in a shell's `PVLU_ZOO_DATA= reproduce table1`.
-    let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = data.map(Path::to_owned).or_else(variable) {
+    if let Some(folder) = data::path(data) {
         return Ok(Place::Has(Box::new(open(set, &folder)?), folder));
     }
     let here = Path::new("data");
@@ -160,7 +158,8 @@ fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
         Ok(dataset) => Ok(Place::Has(Box::new(dataset), here.to_owned())),
         Err(DataError::MissingFile { .. }) => Ok(Place::Lacks(None)),
         Err(error @ DataError::OtherForm { .. }) => Ok(Place::Lacks(Some(error.to_string()))),
-        // The folder of another set; a file of another set has the name of one that is wanted.
+        // `./data` is the folder of another set. An error about a file is not passed over: that file has the name of a
+        // wanted one.
         Err(DataError::WrongSet { path, .. }) if path.is_dir() => Ok(Place::Lacks(None)),
         Err(error) => Err(error),
     }
@@ -187,7 +186,7 @@ fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&s
     Ok(Chosen { dataset, preset, note, available })
 }
 
-/// What rounds.
+/// The kind of device, which decides the rounding.
 fn kind_of_device() -> &'static str {
     match device::chosen() {
         Device::Cpu => "cpu",

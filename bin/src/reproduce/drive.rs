@@ -18,8 +18,8 @@ use crate::reproduce::runs::store::Store;
 use crate::reproduce::runs::work::{Context, Plan, Work};
 use crate::reproduce::{figures, results};
 
-/// What is done once for a command, before any work. Unless it is a dry run, the output folder is held by what it
-/// returns.
+/// Prepares the process for a command: signals, threads and the device. Unless it is a dry run, the output folder is
+/// locked until the returned lock is dropped.
 pub fn prepare(args: &CommonArgs) -> Result<Option<Lock>, CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
@@ -28,7 +28,7 @@ pub fn prepare(args: &CommonArgs) -> Result<Option<Lock>, CliError> {
     (!args.dry_run).then(|| lock::hold(&[&args.out])).transpose()
 }
 
-/// Makes sure that every run that was asked for is one of these tables'.
+/// Makes sure that every run in `--only` belongs to one of these tables.
 pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<(), CliError> {
     let ids: Vec<String> = works.iter().flat_map(|work| work.plan().ids()).collect();
     match only.unwrap_or_default().iter().find(|id| !ids.contains(id)) {
@@ -37,8 +37,8 @@ pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<()
     }
 }
 
-/// Does what the user asked for of a table: plans it, or runs it and writes its files. Nothing if no run of it was
-/// asked for.
+/// Does the chosen runs of a table and writes its files, or prints its plan in a dry run. Nothing is done if no run of
+/// the table was chosen.
 pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
     let chosen = work.plan().chosen(args.only.as_deref());
     if chosen.is_empty() {
@@ -72,7 +72,7 @@ pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
 
 /// Does runs in order; `None` if interrupted.
 fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<Option<Vec<Record>>, CliError> {
-    // Before anything is trained: what does not count is moved aside or an error at once.
+    // Called before anything is trained, so that files that do not count are moved aside or refused at once.
     let finished = context.store.begin(runs, context.progress)?;
     let mut records = Vec::new();
     let done = finished.iter().flatten().count();
@@ -96,7 +96,7 @@ fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<O
     Ok(Some(records))
 }
 
-/// The same records and those of the other runs of the table that are finished in the same folder, in the order of the
+/// The given records and those of the table's other runs that are finished in the same folder, in the order of the
 /// table.
 fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
     let mut by_id: BTreeMap<String, Record> = records.into_iter().map(|record| (record.config.id(), record)).collect();
@@ -104,7 +104,7 @@ fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Reco
     for run in &plan.runs {
         match store.finished(&run.config) {
             Ok(Some(record)) => drop(by_id.entry(run.config.id()).or_insert(record)),
-            // One of another configuration is no run of this table.
+            // A run of another configuration does not belong to this table.
             Ok(None) | Err(CliError::OtherConfiguration { .. }) => {}
             Err(error @ CliError::Damaged { .. }) => note(&format!("warning: left out of the table: {error}")),
             Err(error) => return Err(error),

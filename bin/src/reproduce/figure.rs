@@ -33,10 +33,10 @@ use learned::{LEARNED, parameters};
 use records::Records;
 use scene::Scene;
 
-/// Height from which on nobody looks at a figure, in pixels: its file would be too large for many programs.
+/// Largest height of a figure, in pixels: the file of a higher one would be too large for many programs.
 const HIGHEST: f64 = 12_000.0;
 
-/// A figure.
+/// A figure that can be drawn from the files of a table, or from those of figure 1 or 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
     /// VLU and its derivative.
@@ -49,7 +49,7 @@ pub enum Figure {
     Epochs(Table),
     /// The difference of each arm of a table to ReLU.
     Differences(Table),
-    /// What PVLU learned in the runs of a table.
+    /// The parameters that PVLU learned in the runs of a table.
     Parameters(Table),
     /// The dead units in the runs of a table.
     Units(Table),
@@ -67,7 +67,7 @@ const IMAGES: Numbered = Numbered {
 type Draw = fn(&Records, &str) -> Result<Scene, CliError>;
 
 impl Figure {
-    /// Those that the paper numbers, in its order.
+    /// The figures that the paper numbers, in its order.
     pub fn numbered() -> impl Iterator<Item = (Self, &'static Numbered)> {
         let curves = paper::ALL.iter().filter_map(|table| {
             let numbered = table.scratch()?.curves?;
@@ -85,7 +85,7 @@ impl Figure {
         Self::numbered().map(|(figure, _)| figure).chain(drawn).collect()
     }
 
-    /// Name of its files, without an ending.
+    /// Name of the figure's files, without an extension.
     pub fn name(self) -> String {
         match self {
             Figure::Formula => FORMULA.name.to_owned(),
@@ -98,7 +98,7 @@ impl Figure {
         }
     }
 
-    /// The file that it is drawn from.
+    /// Name of the CSV file that the figure is drawn from.
     pub fn input(self) -> String {
         match self {
             Figure::Curves(table, _) => format!("{}_epochs.csv", table.name()),
@@ -106,7 +106,7 @@ impl Figure {
         }
     }
 
-    /// What it shows.
+    /// Title above the figure.
     pub fn title(self) -> String {
         match self {
             Figure::Formula => FORMULA.title.to_owned(),
@@ -139,7 +139,7 @@ impl Figure {
         }
     }
 
-    /// The table whose runs it is drawn from.
+    /// The table whose runs the figure is drawn from; `None` for figures 1 and 4.
     pub fn table(self) -> Option<Table> {
         match self {
             Figure::Formula | Figure::Images => None,
@@ -151,16 +151,16 @@ impl Figure {
         }
     }
 
-    /// Whether a row is drawn, or is damaged.
+    /// True for a row that is drawn, and for one whose arm cannot be read.
     fn shows(self, row: &records::Row<'_>) -> bool {
         let arms = self.arms();
         arms.is_empty() || row.text("arm").map_or(true, |arm| arms.contains(&arm))
     }
 }
 
-/// The figures that can be drawn from the files in a folder: their file has rows for them.
+/// The figures whose CSV file in a folder has rows to draw.
 ///
-/// One whose file is damaged is among them, for [`draw`] to say why it cannot be drawn.
+/// Figures whose file is damaged are included, so that [`draw`] reports why they cannot be drawn.
 pub fn available(from: &Path) -> Vec<Figure> {
     let has_rows = |figure: &Figure| {
         let path = from.join(figure.input());
@@ -177,9 +177,9 @@ pub fn draw(figure: Figure, from: &Path, to: &Path) -> Result<Vec<PathBuf>, CliE
 /// A figure that is drawn and not yet written.
 #[derive(Clone, Debug)]
 pub struct Drawing {
-    /// Which figure.
+    /// The figure that was drawn.
     pub figure: Figure,
-    /// An SVG element, of which the identifiers are no other figure's.
+    /// An SVG element whose identifiers differ from those of all other figures.
     pub svg: String,
     png: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! `reproduce figure1` to `figure4` and `reproduce report`: what is drawn beside what is trained.
+//! The commands `figure1` to `figure4` and `report` of `reproduce`, and the figures that a table draws.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ use crate::reproduce::protocol::set::Set;
 use crate::reproduce::protocol::{pretrained, values};
 use crate::reproduce::report;
 
-/// Images of figure 4.
+/// Number of images in figure 4.
 const SAMPLES: usize = 8;
 
-/// A CSV file that no table writes: its columns and rows.
+/// Columns and rows of a CSV file that no table writes.
 type Made = (&'static [&'static str], Vec<Vec<String>>);
 
-/// Draws a figure.
+/// Draws a figure, and first makes the CSV file of figure 1 or 4 if need be.
 pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     let out = args.out.as_ref().unwrap_or(&args.from);
     let missing = !args.from.join(figure.input()).exists();
@@ -50,7 +50,7 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
 
-/// Draws what there is to draw of a table, and returns what to tell the user.
+/// Draws the figures of a table whose files have rows, and returns a line for the user with the files written.
 pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
     let available = figure::available(out);
     let mut drawn = Vec::new();
@@ -60,7 +60,7 @@ pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
     Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
 
-/// Writes the report.
+/// Writes the report on the tables in a folder, which must exist.
 pub fn report(args: &ReportArgs) -> Result<(), CliError> {
     let out = args.out.as_ref().unwrap_or(&args.from);
     if !args.from.is_dir() {
@@ -72,14 +72,14 @@ pub fn report(args: &ReportArgs) -> Result<(), CliError> {
     write_report(&args.from, out)
 }
 
-/// Says where tables are read, where that is another folder than the one that is written to.
+/// Notes the folder that tables are read from, if it is not the one that is written to.
 fn say_from(from: &Path, out: &Path) {
     if from != out {
         note(&format!("made of the tables in {}; --from names others", from.display()));
     }
 }
 
-/// The same of a folder that is known to be there.
+/// Writes the report on the tables in a folder that is known to exist.
 fn write_report(from: &Path, out: &Path) -> Result<(), CliError> {
     let values = values::list();
     let values: Vec<_> = values.iter().map(|(what, value, source)| (what.as_str(), value.as_str(), *source)).collect();
@@ -95,7 +95,7 @@ pub fn finish(out: &Path, data: Option<&Path>) -> Result<(), CliError> {
     write_report(out, out)
 }
 
-/// What figure 1 is drawn from: what the kernels compute.
+/// The file of figure 1: values and derivatives of VLU as the kernels compute them.
 fn formula() -> Made {
     let kernels = f64::kernels::<Vlu>();
     let layout = ChannelsLayout { outer: 1, channels: 1, inner: 1 };
@@ -109,7 +109,8 @@ fn formula() -> Made {
     (&["a", "b", "x", "value", "derivative"], rows)
 }
 
-/// What figure 4 is drawn from: the first test images, before and after the filter. And where they are from.
+/// The file of figure 4, with the first test images before and after the filter; and a line for the user on their
+/// source.
 fn samples(data: Option<&Path>) -> Result<(Made, String), CliError> {
     let (dataset, from): (Dataset, String) = choose_images(Set::Cifar10, data, SAMPLES)?;
     let images = &dataset.test;

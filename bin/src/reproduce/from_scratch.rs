@@ -1,5 +1,6 @@
 //! Tables 1 and 2: networks trained from scratch, every activation with every seed.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use crate::reproduce::runs::work::{Context, Plan, Work};
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
 
-/// Images of the quick preset, for training and for testing.
+/// Numbers of training and test images under the quick preset.
 const QUICK_IMAGES: (usize, usize) = (quick::TRAIN, quick::TEST);
 
 /// A table of networks trained from scratch.
@@ -41,13 +42,13 @@ pub struct Scratch {
     learning_rate: f64,
     augmentation: Augmentation,
     parts: Parts,
-    /// Mean and deviation that images are normalized by.
+    /// Mean and standard deviation that images are normalized by.
     normalization: Normalization,
     plan: Plan,
 }
 
 impl Scratch {
-    /// Finds the images, and fills in what the user left open.
+    /// Finds the images, and sets the options that the user did not give by the preset.
     pub fn new(table: &'static Protocol, args: &TableArgs) -> Result<Self, CliError> {
         let chosen = choose(table.set, &args.common, QUICK_IMAGES)?;
         let mut notes = chosen.notes();
@@ -81,24 +82,29 @@ impl Scratch {
         let overrides = Overrides::default()
             .with("shift", shift, budget::SHIFT, Told::Value("shift"))
             .with_common(&args.common, &usual);
-        let config = chosen
-            .config(&parts, &overrides)
-            .with("table", table.name)
-            .with("model", table.model)
-            .with("epochs", epochs)
-            .with("batch_size", batch_size)
-            .with("learning_rate", format!("{learning_rate:e}"));
-        let run = |seed: &u64, activation: &Definition| Planned {
-            config: config
-                .clone()
-                .with("arm", activation.name())
-                .with("activation", activation.text())
-                .with("seed", seed),
+        let setup = chosen.setup(&parts, &overrides);
+        let run = |seed: u64, activation: &Definition| Planned {
+            config: Config {
+                table: table.name.to_owned(),
+                model: table.model.to_owned(),
+                arm: activation.name().to_owned(),
+                seed,
+                activation: Some(activation.text().to_owned()),
+                epochs,
+                batch_size,
+                learning_rate: format!("{learning_rate:e}"),
+                first_epochs: None,
+                first_learning_rate: None,
+                pretrained: None,
+                pretrained_sha256: None,
+                setup: setup.clone(),
+                other: BTreeMap::new(),
+            },
             epochs,
             after: Vec::new(),
         };
         let runs: Vec<Planned> =
-            seeds.iter().flat_map(|seed| activations.iter().map(move |activation| run(seed, activation))).collect();
+            seeds.iter().flat_map(|&seed| activations.iter().map(move |activation| run(seed, activation))).collect();
         notes.push(format!(
             "preset {}: {} runs of {epochs} epochs over {} images",
             overrides.of(*preset),
@@ -110,10 +116,9 @@ impl Scratch {
         Ok(Self { table, classes, epochs, batch_size, learning_rate, augmentation, parts, normalization, plan })
     }
 
-    fn build(&self, config: &Config) -> Result<(Box<dyn Model>, u64), CliError> {
-        let seed = config.get("seed").parse().unwrap_or(0);
-        let model = registry::build(self.table.model, config.get("activation"), self.classes, seed)?;
-        Ok((placed(model)?, seed))
+    fn build(&self, config: &Config) -> Result<Box<dyn Model>, CliError> {
+        let activation = config.activation.as_deref().unwrap_or_default();
+        Ok(placed(registry::build(self.table.model, activation, self.classes, config.seed)?)?)
     }
 
     fn splits(&self, seed: u64) -> Result<Splits, CliError> {
@@ -134,13 +139,13 @@ impl Work for Scratch {
     }
 
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
-        Ok(self.build(&planned.config)?.0)
+        self.build(&planned.config)
     }
 
     fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError> {
         let config = &planned.config;
-        let (mut model, seed) = self.build(config)?;
-        let title = format!("{} {} seed {seed}", self.table.name, config.get("arm"));
+        let (mut model, seed) = (self.build(config)?, config.seed);
+        let title = format!("{} {} seed {seed}", self.table.name, config.arm);
         check_batch(model.as_ref(), self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let fit = FitConfig {
             epochs: self.epochs,
@@ -164,7 +169,8 @@ impl Work for Scratch {
     }
 }
 
-/// The paper: "ReLU dies several times in our trials". Its dead networks have the accuracy of a guess.
+/// The status of a training that has ended: it died if it diverged, or if its final test accuracy is below twice
+/// chance. The paper: "ReLU dies several times in our trials". Its dead networks have the accuracy of a guess.
 pub fn status(history: &History, classes: usize) -> Status {
     let last = history.final_top1().unwrap_or(f64::NAN);
     let died = history.outcome == Outcome::Diverged || last.is_nan() || last < 2.0 / classes as f64;

@@ -1,4 +1,4 @@
-//! The values of a preset that a command replaced.
+//! The values of a preset that the options of a command replaced.
 
 use std::fmt::Display;
 
@@ -6,29 +6,29 @@ use crate::reproduce::args::CommonArgs;
 use crate::reproduce::protocol::budget::HELD_OUT;
 use crate::reproduce::protocol::preset::Preset;
 
-/// How a value is told.
+/// The form in which a value is described.
 #[derive(Clone, Copy, Debug)]
 pub enum Told {
-    /// A number of these.
+    /// The value is a number of these things, as in `5 of 100 epochs`.
     Count(&'static str),
-    /// The value of this.
+    /// The value belongs to this quantity, as in `shift 2 not 3`.
     Value(&'static str),
 }
 
-/// What a preset has where the options of every table are not given.
+/// The preset's values for the options that every table has.
 #[derive(Clone, Copy, Debug)]
 pub struct Usual {
     /// Epochs; in tables 3 to 6 of each arm.
     pub epochs: u64,
-    /// Adam's learning rate, likewise.
+    /// Adam's learning rate; in tables 3 to 6 at the start of each arm.
     pub learning_rate: f64,
     /// Images in a step.
     pub batch_size: usize,
-    /// Images for training, held-out ones among them, and for testing.
+    /// Numbers of training images, held-out ones included, and of test images.
     pub images: (usize, usize),
 }
 
-/// Values that are not the preset's.
+/// Values that differ from the preset's.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     options: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// The same with an option, if it was given and is not what the preset has anyway.
+    /// Adds an option if it was given and differs from the preset's value.
     #[must_use]
     pub fn with<T: Display>(mut self, option: &str, given: Option<T>, usual: T, told: Told) -> Self {
         let (given, usual) = (given.map(|given| given.to_string()), usual.to_string());
@@ -51,7 +51,7 @@ impl Overrides {
         self
     }
 
-    /// The same with the options of every table.
+    /// Adds the options that every table has.
     #[must_use]
     pub fn with_common(self, args: &CommonArgs, usual: &Usual) -> Self {
         let (train, test) = usual.images;
@@ -74,7 +74,8 @@ impl Overrides {
         self.options.join(" ")
     }
 
-    /// What a run is done by: `paper`, or `paper, 5 of 100 epochs, 100 of 50000 training images`.
+    /// Description of the preset with its replaced values: `paper`, or `paper, 5 of 100 epochs, 100 of 50000 training
+    /// images`.
     pub fn of(&self, preset: Preset) -> String {
         std::iter::once(preset.name()).chain(self.words.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
     }

@@ -1,11 +1,12 @@
 //! Tables 3 to 6: pretrained networks, tuned with ReLU and then, side by side, with each arm of the comparison.
 //!
-//! Every arm of a model and seed goes on from the same values, which the first phase left. The epoch of an arm is
-//! selected by the held-out images, never by the test images.
+//! Every arm of a model and seed starts from the values that the first phase reached. The epoch of an arm is selected
+//! by the held-out images, never by the test images.
 
 mod images;
 mod source;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ use crate::reproduce::runs::work::{Context, Plan, Work};
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
 
-/// Images of the quick preset, for training and for testing.
+/// Numbers of training and test images under the quick preset.
 const QUICK_IMAGES: (usize, usize) = (protocol::quick::TRAIN, protocol::quick::TEST);
 
 /// A table of pretrained networks.
@@ -50,23 +51,23 @@ pub struct Tuning {
     first_learning_rate: f64,
     learning_rate: f64,
     batch_size: usize,
-    /// Of training images; shift and square in pixels of CIFAR's.
+    /// Augmentation of training images; its shift and square are in pixels of a 32x32 image.
     augmentation: Augmentation,
-    /// Of the arms' images.
+    /// Filter of the arms' images, in training and testing.
     filter: Option<Gaussian>,
     parts: Parts,
-    /// Models, and where their weights come from.
+    /// Names of the models, each with the origin of its weights.
     models: Vec<(String, Origin)>,
     /// The arms of the comparison.
     arms: Vec<Arm>,
     plan: Plan,
-    /// The network that the last run went on from.
+    /// The network after the first phase that the last run started from.
     base: Option<Base>,
 }
 
-/// A network after the first phase, which the arms go on from.
+/// A network after the first phase, from which the arms start.
 struct Base {
-    /// The first phase.
+    /// The configuration of the first phase.
     config: Config,
     snapshot: Snapshot,
     preprocessing: Preprocessing,
@@ -75,21 +76,21 @@ struct Base {
     before: f64,
 }
 
-/// How a network is trained.
+/// The settings of a training.
 struct Phase<'a> {
     title: &'a str,
     config: &'a Config,
     epochs: u64,
     learning_rate: f64,
     policy: FreezePolicy,
-    /// Whether images are filtered, if the table has a filter.
+    /// True if images are filtered, in a table that has a filter.
     filtered: bool,
-    /// Whether each epoch is measured on held-out and test images.
+    /// True if each epoch is evaluated on held-out and test images.
     measured: bool,
 }
 
 impl Tuning {
-    /// Finds images and weights, and fills in what the user left open.
+    /// Finds images and weights, and sets the options that the user did not give by the preset.
     pub fn new(protocol: &'static Protocol, args: &TuningArgs) -> Result<Self, CliError> {
         let common = &args.common;
         let chosen = choose(protocol.set, common, QUICK_IMAGES)?;
@@ -103,7 +104,7 @@ impl Tuning {
         let mut models = Vec::new();
         for name in names {
             let origin = match source::find(protocol, &name, args.weights.as_deref(), is_quick) {
-                // Networks that nobody named are not the user's concern.
+                // A network that the user did not name needs no weights.
                 Err(CliError::NoWeights { .. }) if is_quick && args.models.is_none() => Origin::Procedural,
                 found => found?,
             };
@@ -142,7 +143,7 @@ impl Tuning {
         Ok(tuning)
     }
 
-    /// What is not as the preset has it; tells of options that the table does not use.
+    /// The values that differ from the preset's. Options that the table does not use are noted.
     fn overrides(&mut self, args: &TuningArgs, preset: Preset, usual: &Usual) -> Overrides {
         let Protocol { name, augmented, filtered, set, first, .. } = *self.protocol;
         let notes = &mut self.plan.notes;
@@ -162,16 +163,9 @@ impl Tuning {
             .with_common(&args.common, usual)
     }
 
-    /// Lists the runs, and tells of weights.
+    /// Fills in the runs of the plan, and its notes on the weights.
     fn list_runs(&mut self, (chosen, overrides): (&Chosen, &Overrides), seeds: &[u64]) -> Result<(), CliError> {
-        let table = chosen
-            .config(&self.parts, overrides)
-            .with("table", self.protocol.name)
-            .with("first_epochs", self.first_epochs)
-            .with("epochs", self.epochs)
-            .with("first_learning_rate", format!("{:e}", self.first_learning_rate))
-            .with("learning_rate", format!("{:e}", self.learning_rate))
-            .with("batch_size", self.batch_size);
+        let setup = chosen.setup(&self.parts, overrides);
         for (model, origin) in &self.models {
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
@@ -181,19 +175,30 @@ impl Tuning {
                     protocol::quick::PRETRAIN
                 ),
             });
-            let config = table
-                .clone()
-                .with("model", model)
-                .with("pretrained", origin.name())
-                .with("pretrained_sha256", origin.hash()?);
+            let hash = origin.hash()?;
             for &seed in seeds {
-                let first = config.clone().with("seed", seed).with("arm", FIRST);
+                let first = Config {
+                    table: self.protocol.name.to_owned(),
+                    model: model.clone(),
+                    arm: FIRST.to_owned(),
+                    seed,
+                    activation: None,
+                    epochs: self.epochs,
+                    batch_size: self.batch_size,
+                    learning_rate: format!("{:e}", self.learning_rate),
+                    first_epochs: Some(self.first_epochs),
+                    first_learning_rate: Some(format!("{:e}", self.first_learning_rate)),
+                    pretrained: Some(origin.name()),
+                    pretrained_sha256: Some(hash.clone()),
+                    setup: setup.clone(),
+                    other: BTreeMap::new(),
+                };
                 let mut after = vec![(first.clone(), self.first_epochs)];
                 if *origin == Origin::Procedural {
                     after.insert(0, (pretraining(&first), protocol::quick::PRETRAIN_EPOCHS));
                 }
                 self.plan.runs.extend(self.arms.iter().map(|arm| Planned {
-                    config: config.clone().with("seed", seed).with("arm", arm.name).with("activation", arm.activation),
+                    config: of_arm(&first, arm),
                     epochs: if arm.trained { self.epochs } else { 0 },
                     after: after.clone(),
                 }));
@@ -210,13 +215,13 @@ impl Tuning {
     }
 
     fn arm(&self, config: &Config) -> Result<Arm, CliError> {
-        let arm = self.arms.iter().find(|arm| arm.name == config.get("arm"));
+        let arm = self.arms.iter().find(|arm| arm.name == config.arm);
         arm.copied().ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
     }
 
     /// The pretrained network, tuned with ReLU.
     fn first_phase(&self, first: &Config, context: &Context<'_>) -> Result<Option<Base>, CliError> {
-        let (name, seed) = (first.get("model"), seed_of(first));
+        let (name, seed) = (&*first.model, first.seed);
         let Some(pretrained) = self.pretrained(first, context)? else { return Ok(None) };
         let Pretrained { model: mut network, preprocessing, fresh_head } = pretrained;
         let title = format!("{} {name} seed {seed}, first phase", self.protocol.name);
@@ -242,9 +247,9 @@ impl Tuning {
         Ok(Some(Base { config: first.clone(), snapshot, preprocessing, has_batch_norm, before: before.top1 }))
     }
 
-    /// The network as it comes: from a file, or from a training on procedural images; `None` if interrupted.
+    /// The network before the first phase: from a file, or from a training on procedural images; `None` if interrupted.
     fn pretrained(&self, first: &Config, context: &Context<'_>) -> Result<Option<Pretrained>, CliError> {
-        let (name, seed) = (first.get("model"), seed_of(first));
+        let (name, seed) = (&*first.model, first.seed);
         match self.models.iter().find(|(model, _)| model == name) {
             Some((_, Origin::File(path))) => {
                 Ok(Some(source::open_file(self.protocol, name, path, self.classes, seed)?))
@@ -269,7 +274,7 @@ impl Tuning {
         }
     }
 
-    /// Trains a network.
+    /// Trains a network, from its checkpoint if there is one; `None` if interrupted.
     fn tune(
         &self,
         model: &mut dyn Model,
@@ -280,7 +285,7 @@ impl Tuning {
         let Phase { title, config, epochs, learning_rate, policy, filtered, measured } = *phase;
         freeze(policy, model, epochs)?;
         check_batch(model, self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
-        let seed = seed_of(config);
+        let seed = config.seed;
         let fit = FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
         let splits = self.splits(preprocessing, seed, filtered, measured)?;
         context.store.train(&Job { title, config, fit, splits, seed }, model, context.progress)
@@ -309,7 +314,7 @@ impl Tuning {
         })
     }
 
-    /// A network of an arm, with the values of the first phase where they are given.
+    /// The network of an arm, with the values of the first phase if they are given, else with initial ones.
     fn arm_network(&self, model: &str, arm: &Arm, values: Option<&Snapshot>) -> Result<Box<dyn Model>, CliError> {
         let start = if values.is_some() { Start::Unfilled } else { Start::Seed(0) };
         let mut network = source::build(model, self.classes, start)?;
@@ -328,7 +333,7 @@ impl Work for Tuning {
 
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
         let arm = self.arm(&planned.config)?;
-        let name = planned.config.get("model");
+        let name = &planned.config.model;
         let mut network = self.arm_network(name, &arm, None)?;
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         if let Some(policy) = self.protocol.policy(&arm, has_batch_norm) {
@@ -339,9 +344,9 @@ impl Work for Tuning {
 
     fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError> {
         let config = &planned.config;
-        let (name, seed, arm) = (config.get("model"), seed_of(config), self.arm(config)?);
+        let (name, seed, arm) = (&*config.model, config.seed, self.arm(config)?);
         let Some((first, _)) = planned.after.last() else { return Ok(None) };
-        // Runs of one model and seed follow each other, and share it.
+        // Runs of one model and seed follow each other, and share the first phase.
         if self.base.as_ref().is_none_or(|base| base.config != *first) {
             self.base = None;
             self.base = self.first_phase(first, context)?;
@@ -377,7 +382,7 @@ impl Work for Tuning {
     }
 }
 
-/// The arms that `--arms` asks for: those of the table and other activations; arms of other tables are passed over.
+/// The arms that `--arms` asks for: those of the table and other activations. Arms of other tables are skipped.
 fn asked_for(protocol: &Protocol, items: &[&str]) -> Result<Vec<Arm>, CliError> {
     let found: Vec<Arm> = items.iter().filter_map(|item| protocol.arm(item)).collect();
     if found.is_empty() {
@@ -388,7 +393,7 @@ fn asked_for(protocol: &Protocol, items: &[&str]) -> Result<Vec<Arm>, CliError> 
     Ok(found)
 }
 
-/// Freezes all that a policy does not train. Without an epoch nothing has to be left.
+/// Freezes all parts that a policy does not train. Without epochs it may leave nothing to train.
 fn freeze(policy: FreezePolicy, model: &mut dyn Model, epochs: u64) -> Result<(), FreezeError> {
     match policy.try_apply(model.net_mut()) {
         Err(FreezeError::Nothing { .. }) if epochs == 0 => FreezePolicy::NONE.try_apply(model.net_mut()),
@@ -404,16 +409,18 @@ fn has_batch_norm(model: &dyn Model) -> Result<bool, pvlu::Error> {
 
 /// The configuration of the training on procedural images before a first phase.
 fn pretraining(first: &Config) -> Config {
-    let quick = (protocol::quick::PRETRAIN, protocol::quick::BATCH_SIZE);
-    first.clone().with("arm", PRETRAIN).with("train_images", quick.0).with("batch_size", quick.1)
+    let mut config = Config { arm: PRETRAIN.to_owned(), batch_size: protocol::quick::BATCH_SIZE, ..first.clone() };
+    config.setup.train_images = protocol::quick::PRETRAIN;
+    config
+}
+
+/// The configuration of an arm after a first phase.
+fn of_arm(first: &Config, arm: &Arm) -> Config {
+    Config { arm: arm.name.to_owned(), activation: Some(arm.activation.to_owned()), ..first.clone() }
 }
 
 fn first_epochs(preset: Preset) -> u64 {
     preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)
-}
-
-fn seed_of(config: &Config) -> u64 {
-    config.get("seed").parse().unwrap_or(0)
 }
 
 fn failed(model: &str, source: pvlu::Error) -> CliError {

@@ -1,4 +1,4 @@
-//! What the tables are: their constants, what the paper prints of them, and what was chosen where it is silent.
+//! The tables: their constants, the numbers that the paper prints, and the values chosen where it is silent.
 
 pub mod budget;
 pub mod from_scratch;

@@ -1,4 +1,4 @@
-//! The report: every table that there is beside the paper's numbers, and every figure, as a page and as Markdown.
+//! The report: every finished table beside the paper's numbers, and every figure, as a page and as Markdown.
 
 mod comparison;
 mod details;
@@ -24,7 +24,7 @@ use summary::Line;
 
 const HEADING: &str = "Reproduction of the tables on PVLU";
 
-/// What the columns of the tables mean.
+/// Paragraphs that explain the columns of the tables.
 const EXPLANATIONS: [&str; 2] = [
     "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that \
      the test images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the \
@@ -34,23 +34,23 @@ const EXPLANATIONS: [&str; 2] = [
      The paper's decrease is by its peaks. A dash: no such number.",
 ];
 
-/// A value of the protocol: what it is of, the value, and whether it is the paper's or chosen.
+/// A value of the protocol: its name, the value, and "paper" or "chosen" as its source.
 pub type Value<'a> = (&'a str, &'a str, &'a str);
 
-/// All that a report says, before it is HTML or Markdown. All texts are as they are in the files.
+/// The content of a report, before it is HTML or Markdown. All texts are as they are in the files, without escapes.
 struct Report<'a> {
     heading: &'static str,
     /// A line for each table of the paper.
     summary: Grid<'static>,
-    /// What a reader has to know before the numbers of the tables.
+    /// Notices that a reader should see before the numbers of the tables.
     notices: Vec<String>,
     tables: Vec<Table>,
-    /// Figures of no table.
+    /// Figures that belong to no table.
     figures: Vec<Drawing>,
     values: Grid<'a>,
 }
 
-/// A table of the paper.
+/// The section of a report on one table.
 struct Table {
     name: &'static str,
     heading: String,
@@ -61,8 +61,8 @@ struct Table {
 
 /// Writes `report.html` and `report.md`, and the figures that they show, from the files in a folder.
 ///
-/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are those of the
-/// protocol.
+/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are listed as those of
+/// the protocol.
 pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2], CliError> {
     let report = Report::read(from, values)?;
     for drawing in report.tables.iter().flat_map(|table| &table.figures).chain(&report.figures) {
@@ -88,7 +88,7 @@ pub fn of_table(of: paper::Table, csv: &[u8], json: Option<&[u8]>) -> Result<[St
 }
 
 impl Table {
-    /// What the rows of its CSV file say.
+    /// The section without details and figures, from the rows of the table's CSV file.
     fn of(of: paper::Table, records: &Records) -> Result<Self, CliError> {
         let heading = format!("Table {}", of.number());
         let comparison = Comparison::of(records, &heading)?;
@@ -98,7 +98,7 @@ impl Table {
 
 impl<'a> Report<'a> {
     fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
-        // What is to be told, and of which tables.
+        // Notices, and the numbers of the tables that each is about.
         let mut told: Vec<(String, Vec<&str>)> = Vec::new();
         let mut tables = Vec::new();
         let mut missing = Vec::new();

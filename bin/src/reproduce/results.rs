@@ -1,7 +1,7 @@
 //! The files of a table, and the table on stdout, from the records of its runs.
 //!
-//! CSV files hold the same, byte for byte but for columns that end in `_seconds`, whenever the same command is run: no
-//! paths, thread counts or dates. What is not so is in `NAME.json`.
+//! The same command always writes the same CSV files, byte for byte except for columns that end in `_seconds`: they
+//! hold no paths, thread counts or dates. Machines and total times are in `NAME.json`.
 
 mod text;
 
@@ -20,10 +20,10 @@ use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 use crate::reproduce::runs::record::Record;
 
-/// The first columns of every file, which say whose a row is.
+/// The first columns of every file, which identify the run of a row.
 const KEY: [&str; 9] = ["run_id", "table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"];
 
-/// The other columns of the table. One that a row gives no value is taken from the configuration of the run.
+/// The other columns of the table. A column for which a row gives no value is taken from the configuration of the run.
 const RUN_COLUMNS: [&str; 27] = [
     "status",
     "trained_parameters",
@@ -67,11 +67,11 @@ const EPOCH_COLUMNS: [&str; 10] = [
     "epoch_seconds",
 ];
 
-/// The CSV files of a table: what their names end in, and their columns after [`KEY`].
+/// The CSV files of a table: the endings of their names, and their columns after [`KEY`].
 const FILES: [(&str, &[&str]); 4] =
     [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
 
-/// Makes sure, before anything is trained, that no folder is in the place of a file.
+/// Makes sure, before anything is trained, that no folder has the name of a file to be written.
 pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
     let csv = FILES.iter().map(|(end, _)| format!("{table}{end}.csv"));
     for name in csv.chain([format!("{table}.json")]) {
@@ -86,15 +86,15 @@ pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
 /// The files of a table before they are written.
 #[derive(Debug)]
 pub struct Made {
-    /// Paths and contents.
+    /// Paths of the files, each with its contents.
     pub files: Vec<(PathBuf, Vec<u8>)>,
-    /// The CSV files that the table has no rows for.
+    /// Paths of CSV files for which the table has no rows.
     pub without_rows: Vec<PathBuf>,
-    /// The table for stdout.
+    /// The table as text for stdout.
     pub text: String,
 }
 
-/// Makes what [`write()`] writes. Of records that [`Record::read`] accepts nothing is refused.
+/// Makes the files that [`write()`] writes. It accepts all records that [`Record::read`] does.
 pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliError> {
     let report = Report::of(records);
     let rows: [Vec<Vec<String>>; 4] = [
@@ -106,7 +106,7 @@ pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliErro
     let (mut files, mut without_rows) = (Vec::new(), Vec::new());
     for ((end, columns), rows) in FILES.iter().zip(rows) {
         let path = out.join(format!("{table}{end}.csv"));
-        // Of networks without parameters in their activations there is nothing to say.
+        // Networks without parameters in their activations have no such rows.
         if rows.is_empty() && *end != "_epochs" {
             without_rows.push(path);
             continue;
@@ -128,7 +128,7 @@ pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliE
     Ok(format!("{text}\nwritten: {}", written.join(", ")))
 }
 
-/// Removes a file of an earlier command, and what was drawn from it.
+/// Removes a CSV file of an earlier command, and the figure that was drawn from it.
 fn remove_with_plots(path: &Path) -> Result<(), CliError> {
     for path in ["csv", "svg", "png"].map(|extension| path.with_extension(extension)) {
         match std::fs::remove_file(&path) {
@@ -164,7 +164,7 @@ impl<'a> Report<'a> {
     fn of(records: &'a [Record]) -> Self {
         let mut groups: Vec<(&str, &str)> = Vec::new();
         for record in records {
-            let group = (record.config.get("model"), record.config.get("arm"));
+            let group = (record.config.model.as_str(), record.config.arm.as_str());
             if !groups.contains(&group) {
                 groups.push(group);
             }
@@ -176,7 +176,7 @@ impl<'a> Report<'a> {
     }
 
     fn group(&self, model: &str, arm: &str) -> Option<Group<'a>> {
-        let of_arm = |run: &&Record| run.config.get("model") == model && run.config.get("arm") == arm;
+        let of_arm = |run: &&Record| run.config.model == model && run.config.arm == arm;
         let all: Vec<&Record> = self.records.iter().filter(of_arm).collect();
         let lived: Vec<&Record> = all.iter().copied().filter(|run| run.lived()).collect();
         let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
@@ -204,8 +204,8 @@ impl<'a> Report<'a> {
     /// The arm `relu` of the same model and seed, if it lived.
     fn relu(&self, run: &Record) -> Option<&'a Record> {
         let same = |other: &&Record| {
-            let [model, seed] = ["model", "seed"].map(|key| other.config.get(key) == run.config.get(key));
-            other.config.get("arm") == "relu" && model && seed
+            let (other, run) = (&other.config, &run.config);
+            other.arm == "relu" && other.model == run.model && other.seed == run.seed
         };
         self.records.iter().find(same).filter(|relu| relu.lived())
     }
@@ -213,10 +213,9 @@ impl<'a> Report<'a> {
     fn run_row(&self, run: &Record) -> Vec<String> {
         let relu = self.relu(run).map_or(f64::NAN, Record::selected);
         let selected = if run.lived() { run.selected() } else { f64::NAN };
-        let seed = run.config.get("seed");
         row(
             &RUN_COLUMNS,
-            &run.config,
+            &texts(&run.config),
             &[
                 ("status", run.status.name().to_owned()),
                 ("trained_parameters", run.trained_parameters.to_string()),
@@ -224,7 +223,7 @@ impl<'a> Report<'a> {
                 ("final_top1", number(run.last())),
                 ("val_selected_top1", number(run.selected())),
                 ("peak_top1", number(run.peak())),
-                ("paper_top1", number(published::of(&run.config).of_seed(seed))),
+                ("paper_top1", number(published::of(&run.config).of_seed(run.config.seed))),
                 ("rel_error_decrease", number(rel_error_decrease(relu, selected))),
                 ("difference", number(selected - relu)),
                 ("val_selected_epoch", run.selected_epoch().to_string()),
@@ -237,14 +236,16 @@ impl<'a> Report<'a> {
     fn summary_rows(&self) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
         for group in self.groups.iter().filter_map(|(model, arm)| self.group(model, arm)) {
+            let config = texts(&group.first.config);
             for (seed, is_mean) in [("mean", true), ("standard_error", false)] {
                 let pick = |summary: &Summary| number(if is_mean { summary.mean } else { summary.standard_error });
                 let of_mean = |value: f64| if is_mean { number(value) } else { String::new() };
-                let config = group.first.config.clone().with("seed", seed);
                 rows.push(row(
                     &RUN_COLUMNS,
                     &config,
                     &[
+                        ("run_id", group.first.config.id_of(&seed)),
+                        ("seed", seed.to_owned()),
                         ("status", "summary".to_owned()),
                         ("trained_parameters", group.first.trained_parameters.to_string()),
                         ("before_top1", pick(&group.before)),
@@ -267,21 +268,28 @@ impl<'a> Report<'a> {
     }
 }
 
-/// A row: the values of a run, and what its configuration says where it has none.
-fn row(columns: &[&str], config: &Config, values: &[(&str, String)]) -> Vec<String> {
+/// A configuration's values by column, `run_id` among them.
+fn texts(config: &Config) -> BTreeMap<String, String> {
+    let mut texts = config.entries();
+    texts.insert("run_id".to_owned(), config.id());
+    texts
+}
+
+/// A row of a CSV file: the given values, and for other columns those of the configuration.
+fn row(columns: &[&str], config: &BTreeMap<String, String>, values: &[(&str, String)]) -> Vec<String> {
     let value = |column: &&str| match values.iter().find(|(name, _)| name == column) {
         Some((_, value)) => value.clone(),
-        None if *column == "run_id" => config.id(),
-        None => config.get(column).to_owned(),
+        None => config.get(*column).cloned().unwrap_or_default(),
     };
     KEY.iter().chain(columns).map(value).collect()
 }
 
 fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
+    let config = texts(&run.config);
     let one = |record: &EpochRecord| {
         row(
             &EPOCH_COLUMNS,
-            &run.config,
+            &config,
             &[
                 ("epoch", record.epoch.to_string()),
                 ("learning_rate", format!("{:e}", record.learning_rate)),
@@ -299,17 +307,19 @@ fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
     run.epochs.iter().map(one).collect()
 }
 
-/// What was seen in a network.
+/// The rows on the activations of a run's network, each after the key of the run.
 fn inspected_rows(run: &Record, seen: &[Vec<String>]) -> Vec<Vec<String>> {
-    let key = row(&[], &run.config, &[]);
+    let key = row(&[], &texts(&run.config), &[]);
     seen.iter().map(|values| [key.as_slice(), values].concat()).collect()
 }
 
-/// What a table was made with: what all runs have in common, machines, seconds.
+/// The circumstances of a table: settings that all runs share, hashes of the runs, versions, machines, and seconds.
 fn circumstances(records: &[Record]) -> serde_json::Value {
-    let mut common: BTreeMap<&str, &str> =
-        records.first().map_or_else(BTreeMap::new, |run| run.config.entries().collect());
-    common.retain(|key, value| records.iter().all(|run| run.config.get(key) == *value));
+    let mut common = records.first().map_or_else(BTreeMap::new, |run| run.config.entries());
+    for record in records {
+        let entries = record.config.entries();
+        common.retain(|key, value| entries.get(key) == Some(value));
+    }
     let mut machines: Vec<&BTreeMap<String, String>> = Vec::new();
     for record in records {
         if !machines.contains(&&record.machine) {

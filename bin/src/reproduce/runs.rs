@@ -1,21 +1,23 @@
 //! Tables as runs: planned, done one by one, kept, and put together.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | [`config`] | what decides the numbers of a run |
-//! | [`inspect`] | what is measured of a trained network |
+//! | [`config`] | the configuration that decides the numbers of a run |
+//! | [`decimal`] | numbers that files hold as texts |
+//! | [`inspect`] | activation parameters and dead channels of a trained network |
 //! | [`record`] | a finished run |
-//! | [`names`] | what a record may name |
-//! | [`store`] | both on disk, and trainings that can be interrupted |
-//! | [`earlier`] | what becomes of runs that an earlier command left |
-//! | [`aside`] | where runs of other settings go |
+//! | [`names`] | checks of the names in a record |
+//! | [`store`] | records and checkpoints on disk, and trainings that can be interrupted |
+//! | [`earlier`] | the treatment of runs that an earlier command left |
+//! | [`aside`] | the folder to which files of other settings are moved |
 //! | [`work`] | a table whose runs can be done |
 //! | [`planned`] | a run before it is done |
-//! | [`plan`] | what a command would do, and how long it would take |
+//! | [`plan`] | the runs of a command without doing them, and their estimated time |
 //! | [`merge`] | runs of several machines as one table |
 
 pub mod aside;
 pub mod config;
+pub mod decimal;
 pub mod earlier;
 pub mod inspect;
 pub mod merge;

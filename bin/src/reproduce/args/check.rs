@@ -1,4 +1,4 @@
-//! What can be said against options before anything is read or written.
+//! Checks of the options that need no file.
 
 use pvlu_zoo::registry::{self, RegistryError};
 use pvlu_zoo::text::{did_you_mean, quoted};
@@ -9,7 +9,7 @@ use crate::reproduce::protocol::pretrained::{ARMS, RESERVED};
 use crate::reproduce::runs::names::is_name;
 
 impl AllArgs {
-    /// What can be said against them before anything is read or written.
+    /// Checks the options of all tables before anything is read or written.
     pub fn check(&self) -> Result<(), CliError> {
         self.scratch().check()?;
         self.tuning.check()
@@ -17,7 +17,7 @@ impl AllArgs {
 }
 
 impl TableArgs {
-    /// What can be said against the options before anything is read or written: runs that are asked for twice.
+    /// Refuses seeds and activations that are given twice, and activations that no table can have.
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
         check_listed("--activations", self.activations.as_deref(), &[])?;
@@ -26,7 +26,7 @@ impl TableArgs {
 }
 
 impl TuningArgs {
-    /// As [`TableArgs::check`], and models that there are not.
+    /// Refuses what [`TableArgs::check`] does, for seeds, models and arms, and unknown models.
     pub fn check(&self) -> Result<(), CliError> {
         refuse_repeated("--seeds", self.common.seeds.as_deref())?;
         refuse_repeated("--models", self.models.as_deref())?;
@@ -44,13 +44,13 @@ fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<
     }
 }
 
-/// Two that are called the same would be one run.
+/// Refuses two arms or activations of the same name, which would be one run.
 fn refuse_repeated_names(option: &str, lists: Option<&[Listed]>) -> Result<(), CliError> {
     let names: Vec<&str> = all_of(lists.unwrap_or_default()).map(name_of).collect();
     refuse_repeated(option, Some(&names))
 }
 
-/// What an arm or an activation is called in tables.
+/// The name of an arm or an activation in tables.
 fn name_of(item: &str) -> &str {
     match registry::activation(item) {
         Ok(activation) if !ARMS.contains(&item) => activation.name(),
@@ -58,13 +58,13 @@ fn name_of(item: &str) -> &str {
     }
 }
 
-/// The first value that occurs before.
+/// The first value that repeats an earlier one.
 fn repeated<T: PartialEq>(values: &[T]) -> Option<&T> {
     values.iter().enumerate().find_map(|(index, value)| values[..index].contains(value).then_some(value))
 }
 
-/// Makes sure that each is the name of an arm or an activation that a table can have. Not while arguments are parsed:
-/// what is wrong with a formula takes three lines.
+/// Makes sure that each item is the name of an arm or an activation that a table can have. This is not done while
+/// arguments are parsed, since an error in a formula takes three lines.
 fn check_listed(option: &str, lists: Option<&[Listed]>, arms: &[&str]) -> Result<(), CliError> {
     for item in all_of(lists.unwrap_or_default()).filter(|item| !arms.contains(item)) {
         let refused = |message: String| CliError::Usage(format!("{option}: {message}"));

@@ -1,4 +1,4 @@
-//! The commands of `reproduce`: one for each table and figure of the paper, and those that are about all of them.
+//! The commands of `reproduce`: one for each table and figure of the paper, and those for all of them together.
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand};
@@ -13,7 +13,7 @@ use crate::reproduce::protocol::paper::{self, Table};
 #[derive(Debug, Parser)]
 #[command(name = "reproduce", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The table.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -22,7 +22,7 @@ const ALL: &str =
     "  reproduce all --preset quick\n  reproduce all --data cifar --weights weights --out results --resume";
 const PLAN: &str = "  reproduce plan table1 table3\n  reproduce plan table1 --data cifar --json";
 
-/// Examples of a table.
+/// The examples in the help of a table.
 fn examples_of(table: Table) -> String {
     let name = table.name();
     let arms = "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\"";
@@ -36,13 +36,13 @@ fn examples_of(table: Table) -> String {
     )
 }
 
-/// What can be reproduced.
+/// The commands of `reproduce`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// A table
+    /// A command for each table
     #[command(flatten)]
     Table(TableCommand),
-    /// A figure
+    /// A command for each figure that the paper numbers
     #[command(flatten)]
     Figure(FigureCommand),
     /// All tables, one after the other, then all figures and the report
@@ -68,18 +68,18 @@ pub enum Command {
 /// One of the [tables](paper::ALL).
 #[derive(Clone, Debug)]
 pub struct TableCommand {
-    /// Which.
+    /// The table to be run.
     pub table: Table,
-    /// Its options, among those of all tables.
+    /// Options of the table; those of other tables are not set.
     pub args: AllArgs,
 }
 
 /// One of the figures that the paper numbers.
 #[derive(Clone, Debug)]
 pub struct FigureCommand {
-    /// Which.
+    /// The figure to be drawn.
     pub figure: Figure,
-    /// Its options.
+    /// Options of the figure.
     pub args: FigureArgs,
 }
 

@@ -13,21 +13,21 @@ use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::runs::earlier::Earlier;
 
-/// Epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
+/// The most epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
 
-/// Pixels of a shift or a square accepted: the side of CIFAR's images.
+/// The most pixels of a shift or a square accepted: the side of CIFAR's images.
 const MAX_PIXELS: i64 = pvlu_zoo::data::SIDE as i64;
 
 /// Options of every table.
 #[derive(Args, Clone, Debug)]
 pub struct CommonArgs {
-    /// Folder with the CIFAR binary files, or its parent [default: $PVLU_ZOO_DATA, else ./data, else the built-in
-    /// procedural images]
-    #[arg(long, help_heading = "Data", value_name = "DIR")]
+    /// Folder of CIFAR, its parent, or its archive [default: $PVLU_ZOO_DATA, else ./data, else the built-in procedural
+    /// images]
+    #[arg(long, help_heading = "Data", value_name = "PATH")]
     pub data: Option<PathBuf>,
 
-    /// How much work [default: paper on CIFAR images, quick on the procedural ones]
+    /// Amount of work [default: paper on CIFAR images, quick on the procedural ones]
     #[arg(long, help_heading = "Runs", value_enum)]
     pub preset: Option<Preset>,
 
@@ -103,7 +103,7 @@ pub struct CommonArgs {
     )]
     pub threads: Option<u16>,
 
-    /// Where models compute: cpu, cuda or cuda:N
+    /// Device to compute on: cpu, cuda or cuda:N
     #[arg(long, help_heading = "Machine", default_value_t, value_name = "DEVICE")]
     pub device: Device,
 
@@ -191,11 +191,11 @@ pub struct AllArgs {
 /// Options of the plan.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// Tables [default: all]
+    /// Tables whose runs to list [default: all]
     #[arg(value_parser = table())]
     pub tables: Vec<Table>,
 
-    /// Print JSON: addresses, steps and configurations
+    /// Print JSON: addresses, steps and hashes of configurations
     #[arg(long)]
     pub json: bool,
 
@@ -231,8 +231,8 @@ pub struct FigureArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Folder with the CIFAR binary files, for figure 4 [default: $PVLU_ZOO_DATA, else ./data, else procedural images]
-    #[arg(long, value_name = "DIR")]
+    /// Folder or archive of CIFAR, for figure 4 [default: $PVLU_ZOO_DATA, else ./data, else procedural images]
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
 }
 
@@ -252,7 +252,7 @@ pub struct ReportArgs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed(Vec<String>);
 
-/// What all uses of an option list.
+/// The items of all uses of an option, in order.
 pub fn all_of(lists: &[Listed]) -> impl Iterator<Item = &str> {
     lists.iter().flat_map(|list| &list.0).map(String::as_str)
 }
@@ -272,7 +272,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl CommonArgs {
-    /// What becomes of what an earlier command left.
+    /// The treatment of files that an earlier command left, by `--fresh` and `--resume`.
     pub fn earlier(&self) -> Earlier {
         match (self.fresh, self.resume) {
             (true, _) => Earlier::Aside,
@@ -282,8 +282,7 @@ impl CommonArgs {
     }
 }
 
-/// An option that a table may not use. If it is given all the same, it changes no number: it is left out, and a note
-/// says so.
+/// The value of an option for a table. If the table does not use the option, the value is dropped, and a note says so.
 pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
     if value.is_some() && !uses {
         notes.push(format!("--{name}: {table} does not use it"));
@@ -292,7 +291,7 @@ pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), no
 }
 
 impl AllArgs {
-    /// Those of one of the tables 1 and 2.
+    /// The options of table 1 or 2, among those of all tables.
     pub fn of_scratch(args: &TableArgs) -> Self {
         let TableArgs { common, activations } = args.clone();
         let tuning = TuningArgs {
@@ -309,18 +308,18 @@ impl AllArgs {
         Self { tuning, activations }
     }
 
-    /// Those of one of the tables 3 to 6.
+    /// The options of one of tables 3 to 6, among those of all tables.
     pub fn of_tuning(args: &TuningArgs) -> Self {
         Self { tuning: args.clone(), activations: None }
     }
 
-    /// What tables 1 and 2 take of them.
+    /// The options that tables 1 and 2 take.
     pub fn scratch(&self) -> TableArgs {
         TableArgs { common: self.tuning.common.clone(), activations: self.activations.clone() }
     }
 }
 
-/// The name of a table.
+/// Parser of the name of a table.
 fn table() -> impl TypedValueParser<Value = Table> {
     let choice = paper::ALL.iter().map(|table| {
         let (_, what) = table.about().split_once(": ").unwrap_or(("", table.about()));

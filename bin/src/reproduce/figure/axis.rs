@@ -1,22 +1,22 @@
-//! A panel: two axes with their ticks, and where a value lies between them.
+//! Panels with two axes and their ticks, and the places of values between the axes.
 
 use crate::reproduce::figure::font;
 use crate::reproduce::figure::scene::{Anchor, FAINT, GRID, INK, MARGIN, Point, SMALL, Scene, Stroke, TEXT, WIDTH};
 
-/// Beyond this, up or down, values lie at the end of the axis: their differences shall stay numbers.
+/// Largest magnitude of a value on an axis; larger ones are drawn at its end, so that differences stay finite.
 const FARTHEST: f64 = 1e100;
 
-/// From where to where an axis goes.
+/// The range of values of an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// Its lower end.
+    /// Value at the lower end.
     pub low: f64,
-    /// Its upper end, which is greater.
+    /// Value at the upper end, which is greater than `low`.
     pub high: f64,
 }
 
 impl Range {
-    /// A range that has all of these values; some range if there are none.
+    /// The range from the least to the greatest value, widened if they are equal; 0 to 1 without values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let values = values.into_iter().map(|value| value.clamp(-FARTHEST, FARTHEST));
         let (low, high) =
@@ -28,14 +28,14 @@ impl Range {
         if high - low > 1e-9 * largest {
             return Self { low, high };
         }
-        // One value, or as good as one.
+        // The values are equal, or too close to tell apart.
         let half = (0.05 * largest).max(0.5);
         Self { low: low - half, high: high + half }
     }
 
-    /// The range of most of these extents, and which of them lie in it: the fewest at either end, and less than half of
-    /// all, are left out, if the range of the others is less than a third of that of all. One that is far off would
-    /// squeeze the others until they cannot be told apart.
+    /// The range of most of these extents, and for each whether it is kept. Extents are left out at both ends, as few
+    /// as possible and less than half of all, if the range of the others is then less than a third of that of all: an
+    /// extent that is far off would squeeze the others until they cannot be told apart.
     pub fn of_most(extents: &[(f64, f64)]) -> (Self, Vec<bool>) {
         let ends = |(low, high): &(f64, f64)| [*low, *high];
         let range = |kept: &[usize]| {
@@ -64,16 +64,16 @@ impl Range {
         Self { low: self.low - room, high: self.high + room }
     }
 
-    /// Where a value lies: 0 at the lower end, 1 at the upper end.
+    /// The place of a value in the range: 0 at the lower end, 1 at the upper end. Values beyond an end lie on it.
     fn share(&self, value: f64) -> f64 {
         ((value.clamp(-FARTHEST, FARTHEST) - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
-    /// Round numbers within the range, some `count` of them and no closer than `closest`, as they are written.
+    /// About `count` round numbers within the range, at least `closest` apart, each with its text.
     fn ticks(&self, count: f64, closest: f64) -> Vec<(f64, String)> {
         let raw = ((self.high - self.low) / count).max(closest);
         let power = libm::pow(10.0, libm::log10(raw).floor());
-        // One of these is at least as great, but for rounding.
+        // One of these steps is at least `raw`, up to rounding.
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= raw * 0.999);
         let step = step.unwrap_or(raw);
         let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
@@ -84,7 +84,7 @@ impl Range {
         ticks
             .map(|tick| {
                 let text = if plain { format!("{tick:.decimals$}") } else { format!("{tick:.0e}") };
-                // A number that is as good as none has no sign.
+                // A number that is written as zero has no sign.
                 let zero = text.starts_with('-') && text.chars().all(|letter| "-0.".contains(letter));
                 (tick, if zero { text.replacen('-', "", 1) } else { text })
             })
@@ -92,46 +92,46 @@ impl Range {
     }
 }
 
-/// An axis: what it shows, in which unit, and from where to where.
+/// An axis with its label, its range and the distance of its ticks.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis<'a> {
-    /// What it shows.
+    /// Label, with the quantity and its unit.
     pub label: &'a str,
-    /// From where to where.
+    /// The values at both ends.
     pub range: Range,
-    /// Distance that ticks have at least: 1 for what is counted.
+    /// Least distance between two ticks, in values: 1 for counts.
     pub closest: f64,
 }
 
 /// A rectangle with axes to the left and below.
 #[derive(Clone, Copy, Debug)]
 pub struct Panel<'a> {
-    /// Left end of the horizontal axis.
+    /// Left end of the horizontal axis, in pixels.
     pub left: f64,
-    /// Upper end of the vertical axis.
+    /// Upper end of the vertical axis, in pixels.
     pub top: f64,
-    /// Length of the horizontal axis.
+    /// Length of the horizontal axis, in pixels.
     pub width: f64,
-    /// Length of the vertical axis.
+    /// Length of the vertical axis, in pixels.
     pub height: f64,
-    /// The horizontal axis.
+    /// The axis below the panel.
     pub x: Axis<'a>,
-    /// The vertical axis.
+    /// The axis to the left of the panel.
     pub y: Axis<'a>,
 }
 
-/// Room of the vertical axis' numbers and label.
+/// Room to the left for the numbers and label of the vertical axis, in pixels.
 const LEFT: f64 = 68.0;
-/// Room of the horizontal axis' numbers and label.
+/// Room below for the numbers and label of the horizontal axis, in pixels.
 pub const BELOW: f64 = 42.0;
 
 impl Panel<'_> {
-    /// Where a value lies; on the frame, if it is beyond the axes.
+    /// The point of a pair of values; on the frame, if it is beyond the axes.
     pub fn at(&self, x: f64, y: f64) -> Point {
         (self.left + self.width * self.x.range.share(x), self.top + self.height * (1.0 - self.y.range.share(y)))
     }
 
-    /// Draws the grid, the axes and what they show, and a title above if it has a text.
+    /// Draws the grid, both axes with their labels, and a title above unless it is empty.
     pub fn draw(&self, scene: &mut Scene, title: &str) {
         let (right, bottom) = (self.left + self.width, self.top + self.height);
         self.draw_x(scene);
@@ -150,7 +150,7 @@ impl Panel<'_> {
         }
     }
 
-    /// Draws the horizontal axis alone, and the grid lines that stand on it.
+    /// Draws the horizontal axis and its grid lines only.
     pub fn draw_x(&self, scene: &mut Scene) {
         let (right, bottom) = (self.left + self.width, self.top + self.height);
         for (tick, text) in self.x.range.ticks((self.width / 55.0).clamp(2.0, 10.0), self.x.closest) {
@@ -163,15 +163,15 @@ impl Panel<'_> {
         scene.text((self.left + self.width / 2.0, bottom + 36.0), &label, TEXT, Anchor::Middle, INK);
     }
 
-    /// Says that there is nothing to draw.
+    /// Writes a text in the middle of the panel, which says that there is nothing to draw.
     pub fn say_empty(&self, scene: &mut Scene, text: &str) {
         let at = (self.left + self.width / 2.0, self.top + self.height / 2.0);
         scene.text(at, &font::fit(text, TEXT, self.width), TEXT, Anchor::Middle, FAINT);
     }
 }
 
-/// The left ends, tops and width of the areas of panels, two beside each other, each of the given height, below all
-/// that is drawn.
+/// The upper left corners of the axes of `count` panels of the given height, and their width. The panels lie two beside
+/// each other, below the shapes of the scene.
 pub fn grid(scene: &Scene, count: usize, height: f64) -> (Vec<Point>, f64) {
     const ABOVE: f64 = 24.0;
     const BETWEEN: f64 = 16.0;
@@ -185,8 +185,8 @@ pub fn grid(scene: &Scene, count: usize, height: f64) -> (Vec<Point>, f64) {
     (places.collect(), cell - LEFT - if columns == 1 { 10.0 } else { 14.0 })
 }
 
-/// The points of a line without those that cannot be seen: its ends, and the lowest and the highest of each column of
-/// pixels. The points are from the left on.
+/// The points of a line that can be seen: its ends, and the lowest and the highest of each column of pixels. `points`
+/// are ordered from left to right.
 pub fn thinned(points: &[Point]) -> Vec<Point> {
     let mut thin = Vec::new();
     thin.extend(points.first());
@@ -239,12 +239,12 @@ mod tests {
         assert_eq!(Range::of_most(&near), (all, vec![true; 3]));
         let far = [(0.5, 1.0), (-31.0, -29.0), (-0.5, 0.25), (1.0, 2.0)];
         assert_eq!(Range::of_most(&far), (all, vec![true, false, true, true]));
-        // Of two none is left out, and what is apart a little stays.
+        // With two extents none is left out, and one that is a little apart stays.
         assert_eq!(Range::of_most(&[(1.0, 2.0), (40.0, 41.0)]).1, [true; 2]);
         assert_eq!(Range::of_most(&[(40.0, 41.0)]).1, [true]);
         assert_eq!(Range::of_most(&[]), (Range::of([]), vec![]));
         assert_eq!(Range::of_most(&[(0.0, 1.0), (1.0, 2.0), (2.0, 2.9)]).1, [true; 3]);
-        // Those at both ends.
+        // Extents are left out at both ends.
         let ends = [(-50.0, -49.0), (0.0, 1.0), (1.0, 2.0), (0.5, 1.0), (40.0, 41.0)];
         assert_eq!(Range::of_most(&ends).1, [false, true, true, true, false]);
     }

@@ -1,9 +1,9 @@
-//! What the rows of a table were trained on and for how long, in words.
+//! Texts on the data, epochs and images that the rows of a table were trained with.
 
 use crate::common::error::CliError;
 use crate::reproduce::figure::records::{Records, Row};
 
-/// The name of a preset that says nothing which the number of epochs and images does not say.
+/// Name of the preset that is not shown, since the numbers of epochs and images say as much.
 const PLAIN: &str = "paper";
 
 /// Epochs and training images of a row, and its preset where that says more: "3 epochs of 4,506 images after 5 with
@@ -46,7 +46,7 @@ pub fn of_runs(records: &Records) -> Result<String, CliError> {
     Ok(if budgets.is_empty() { data } else { format!("{data}; {}", budgets.join(", or ")) })
 }
 
-/// The same of a file with a row for each epoch, which says nothing of the number of images.
+/// Data, epochs and seeds of a file with a row for each epoch, which has no number of images.
 ///
 /// # Errors
 ///
@@ -66,17 +66,17 @@ pub fn of_epochs(records: &Records) -> Result<String, CliError> {
     Ok(parts.join("; "))
 }
 
-/// What a preset says beside epochs and images.
+/// The text on a preset; `None` for the paper's, which the numbers of epochs and images describe.
 fn preset(name: &str) -> Option<String> {
     (!name.is_empty() && name != PLAIN).then(|| format!("preset: {name}"))
 }
 
-/// A count with its unit, which is in the plural but for 1: "4,506 images".
+/// A count with its unit, in the plural except for 1: "4,506 images".
 pub fn counted(count: &str, unit: &str) -> String {
     format!("{} {unit}{}", grouped(count), if count == "1" { "" } else { "s" })
 }
 
-/// The digits of a whole number in groups of three; a text that is none stays as it is.
+/// The digits of a whole number in groups of three; another text stays as it is.
 fn grouped(count: &str) -> String {
     if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
         return count.to_owned();

@@ -1,4 +1,4 @@
-//! Test accuracy after each epoch, a panel for each model and a line for each arm.
+//! The figure of the test accuracy after each epoch, a panel for each model and a line for each arm.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::reproduce::figure::scene::{Anchor, FAINT, Point, SMALL, Scene, TEXT};
 use crate::reproduce::figure::{budget, font};
 
 const HEIGHT: f64 = 400.0;
-/// Height of a panel beside others.
+/// Height of a panel beside others, in pixels.
 const SMALL_HEIGHT: f64 = 240.0;
 
-/// An arm after an epoch, in percent.
+/// Accuracies of an arm after an epoch over the seeds, in percent.
 #[derive(Clone, Copy)]
 struct Step {
     epoch: f64,
@@ -72,7 +72,7 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         }
         draw_lines(&mut scene, &panel, &within);
         if !beyond.is_empty() {
-            // Beside the title of the panel.
+            // The text is beside the title of the panel.
             let aside = font::width(&font::fit(model, TEXT, width), TEXT) + 12.0;
             let text = font::fit(&format!("beyond the axis: {}", beyond.join(", ")), SMALL, width - aside);
             scene.text((left + aside, top - 8.0), &text, SMALL, Anchor::Start, FAINT);
@@ -106,7 +106,7 @@ fn draw_lines(scene: &mut Scene, panel: &Panel<'_>, lines: &[&Line]) {
 }
 
 impl Line {
-    /// From the lowest to the highest accuracy; `None` if there is none.
+    /// The lowest and the highest accuracy; `None` if there is none.
     fn extent(&self) -> Option<(f64, f64)> {
         let low = self.steps.iter().map(|step| step.low).reduce(f64::min)?;
         Some((low, self.steps.iter().map(|step| step.high).reduce(f64::max)?))
@@ -120,7 +120,7 @@ type Epochs = BTreeMap<u32, Vec<f64>>;
 
 /// The values in percent by arm, in the order of the file, and epoch.
 ///
-/// An arm under several circumstances is as many series.
+/// An arm with rows of several data sets or presets is a series for each.
 fn by_arm(records: &Records) -> Result<Vec<(Arm<'_>, Epochs)>, CliError> {
     let varying = records.varying(&["data", "preset"])?;
     let mut arms: Vec<(Arm<'_>, Epochs)> = Vec::new();

@@ -1,4 +1,4 @@
-//! By how much each arm is more accurate than ReLU in each model, with the interval and the seeds.
+//! The difference in accuracy of each arm to ReLU, by model, with intervals and seeds.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use crate::reproduce::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, 
 use crate::reproduce::figure::{budget, font};
 
 const LINE: f64 = 26.0;
-/// Between models.
+/// Vertical gap between two models, in pixels.
 const GAP: f64 = 12.0;
 const MODEL: f64 = 150.0;
 const ARM: f64 = 110.0;
-/// Room of the numbers to the right.
+/// Room for the numbers to the right, in pixels.
 const NUMBERS: f64 = 185.0;
 /// Columns that tell the rows of one model apart.
 const CIRCUMSTANCES: [&str; 3] = ["data", "preset", "pretrained"];
-/// All differences are to this arm.
+/// The arm that all differences are to.
 const BASE: &str = "relu";
 
 /// An arm of a model; differences in percentage points.
@@ -32,11 +32,11 @@ struct Entry {
 /// The arms of a model.
 type Arms<'a> = Vec<(&'a str, Entry)>;
 
-/// Draws the figure.
+/// Draws a line for each arm of each model, with its mean difference, interval and seeds.
 pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     let models = by_model(records)?;
     let entries = || models.iter().flat_map(|(_, entries)| entries);
-    // The last one is ReLU's.
+    // The last extent is ReLU's, at 0.
     let extents: Vec<(f64, f64)> = entries().filter_map(|(_, entry)| entry.extent()).chain([(0.0, 0.0)]).collect();
     let (range, kept) = Range::of_most(&extents);
     let range = range.padded();
@@ -94,7 +94,7 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
 
 /// The arms but for ReLU, by model, both in the order of the file.
 ///
-/// A model under several circumstances is as many models, whose names tell them apart.
+/// A model with rows of several data sets, presets or weights becomes several models, whose names tell them apart.
 fn by_model(records: &Records) -> Result<Vec<(String, Arms<'_>)>, CliError> {
     let mut circumstances: Vec<(&str, [BTreeSet<&str>; CIRCUMSTANCES.len()])> = Vec::new();
     for row in records.rows() {
@@ -120,7 +120,7 @@ impl Entry {
         let points = |column| Ok::<_, CliError>(row.number(column)?.map(|share| 100.0 * share));
         let difference = points("difference")?;
         if row.is_run()? {
-            // Whatever the column says else has no place among the seeds.
+            // Any other text in the column is an error.
             row.whole("seed")?;
             self.seeds.extend(difference);
         } else if row.text("seed")? == "mean" {
@@ -130,14 +130,14 @@ impl Entry {
         Ok(())
     }
 
-    /// From the least to the greatest of its values; `None` if it has none.
+    /// The least and the greatest of the entry's values; `None` if it has none.
     fn extent(&self) -> Option<(f64, f64)> {
         let ends = self.interval.into_iter().flat_map(|(low, high)| [low, high]);
         let values = || self.seeds.iter().copied().chain(self.mean).chain(ends.clone());
         Some((values().reduce(f64::min)?, values().reduce(f64::max)?))
     }
 
-    /// The end of the axis beyond which its mean lies, or without a mean all of it; `None` if that is to be seen.
+    /// The end of the axis beyond which the mean lies, or, without a mean, the whole entry; `None` if it can be seen.
     fn beyond(&self, range: Range) -> Option<Side> {
         Side::of(self.mean.map(|mean| (mean, mean)).or_else(|| self.extent())?, range)
     }
@@ -157,7 +157,7 @@ impl Entry {
         if let Some((low, high)) = self.interval {
             let stroke = Stroke::solid(look.color, 2.0);
             scene.line(vec![at(low), at(high)], stroke);
-            // A bar that the axis cuts has no end there.
+            // An end of the bar is drawn only within the axis.
             for (x, y) in [low, high].into_iter().filter(seen).map(at) {
                 scene.line(vec![(x, y - 5.0), (x, y + 5.0)], stroke);
             }
@@ -189,12 +189,12 @@ enum Side {
 }
 
 impl Side {
-    /// The end beyond which all of an extent lies.
+    /// The end of a range beyond which all of an extent lies, if there is one.
     fn of((low, high): (f64, f64), range: Range) -> Option<Self> {
         if high < range.low { Some(Side::Below) } else { (low > range.high).then_some(Side::Above) }
     }
 
-    /// Draws two strokes through the axis at this end, which say that it is broken.
+    /// Draws two strokes through the axis at this end, the mark of a broken axis.
     fn mark_break(self, scene: &mut Scene, panel: &Panel<'_>) {
         let y = panel.top + panel.height;
         let x = match self {
@@ -219,7 +219,7 @@ impl Side {
     }
 }
 
-/// A difference with its sign; that of nothing has none.
+/// A difference with its sign and two decimals; zero has no sign.
 pub fn signed(points: f64) -> String {
     let text = format!("{points:+.2}");
     if text.ends_with("0.00") && text.len() == 5 { "0.00".to_owned() } else { text }
@@ -268,11 +268,11 @@ mod tests {
         assert!(!says_so(&near) && says_so(&far), "{far:?}");
         assert!(far.contains(&"-30.00".to_owned()) && far.contains(&"0.5".to_owned()), "{far:?}");
         assert!(!far.contains(&"-20".to_owned()) && !far.contains(&"-30".to_owned()), "{far:?}");
-        // One whose mean is off the axis has an arrow, however far its interval reaches back into it.
+        // An entry whose mean is off the axis has an arrow, even if its interval reaches back into it.
         let wide = Entry { mean: Some(-20.0), interval: Some((-40.0, 1.0)), seeds: vec![-0.5, -39.0] };
         let range = Range { low: -1.0, high: 2.0 };
         assert!(wide.beyond(range) == Some(Side::Below) && Entry { mean: Some(0.0), ..wide }.beyond(range).is_none());
-        // All but ReLU are far from it, and near to each other.
+        // All arms but ReLU are far from it, and near to each other.
         let folder = folder();
         sample::file(
             folder.path(),
@@ -283,7 +283,7 @@ mod tests {
         let found = texts(&Drawing::of(figure("table1"), folder.path()).unwrap().svg);
         assert!(found.iter().any(|text| text.contains("ReLU, at 0, lies beyond its end")), "{found:?}");
         assert!(found.contains(&"34.0".to_owned()) && !found.contains(&"0".to_owned()), "{found:?}");
-        // By epoch it is named, with its values.
+        // In a figure by epoch the arm is named, with its values.
         let mut rows = sample::epochs(4, &["relu", "prelu", "pvlu"], 1);
         rows.extend(sample::epochs(4, &["vlu"], 1).iter().enumerate().map(|(index, row)| {
             let mut values: Vec<&str> = row.split(',').collect();

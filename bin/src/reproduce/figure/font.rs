@@ -1,4 +1,4 @@
-//! The font of the figures: it is built in, so that a figure is the same on every machine.
+//! The font of the figures, which is built in, so that a figure is the same on every machine.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use skrifa::outline::{DrawSettings, OutlineGlyphCollection, OutlinePen};
 use skrifa::{FontRef, GlyphId, MetadataProvider};
 use tiny_skia::{Path, PathBuilder};
 
-/// What is read of the font, in its own units.
+/// The parts of the font that are read, in the font's units.
 struct Face {
     letters: Charmap<'static>,
     metrics: GlyphMetrics<'static>,
@@ -31,13 +31,13 @@ impl Face {
     }
 }
 
-/// Never `None`: a test reads it.
+/// The built-in font. It is never `None`, which a test makes sure of.
 static FACE: LazyLock<Option<Face>> = LazyLock::new(|| Face::parse(dejavu::sans::regular()));
 
-/// What an SVG asks for: the font itself, else one as wide.
+/// The `font-family` of SVG files: the font itself, else fonts of similar width.
 pub const FAMILY: &str = "DejaVu Sans, Verdana, Geneva, sans-serif";
 
-/// What is put in the place of the end of a text that is too long.
+/// The character that replaces the end of a text that is too long.
 const CUT: char = '…';
 
 /// Width of a text in pixels.
@@ -45,7 +45,7 @@ pub fn width(text: &str, size: f64) -> f64 {
     text.chars().map(|letter| advance(glyph(letter))).sum::<f64>() * scale(size)
 }
 
-/// The text, cut where it would be wider than it may be.
+/// The text, cut at its end if it is wider than `widest` pixels.
 pub fn fit(text: &str, size: f64, widest: f64) -> String {
     if width(text, size) <= widest {
         return text.to_owned();
@@ -62,7 +62,7 @@ pub fn fit(text: &str, size: f64, widest: f64) -> String {
     cut
 }
 
-/// Lines of whole words that are no wider than they may be; none of an empty text.
+/// Lines of whole words that are at most `widest` pixels wide; none for an empty text.
 pub fn wrap(text: &str, size: f64, widest: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -78,13 +78,13 @@ pub fn wrap(text: &str, size: f64, widest: f64) -> Vec<String> {
     lines
 }
 
-/// The outlines of a text that begins at the origin and stands on the x axis; `None` of one without ink.
+/// The outlines of a text that begins at the origin and stands on the x axis; `None` for one without ink.
 pub fn outline(text: &str, size: f64) -> Option<Path> {
     let mut pen = Pen { path: PathBuilder::new(), scale: scale(size) as f32, x: 0.0 };
     for letter in text.chars() {
         let glyph = glyph(letter);
         if let Some(shape) = FACE.as_ref().and_then(|face| face.outlines.get(glyph)) {
-            // An outline that is damaged ends where it is: the font is built in, and a test draws it.
+            // An error would leave the outline incomplete. The font is built in, and a test draws it.
             let settings = DrawSettings::unhinted(Size::unscaled(), LocationRef::default());
             let _ = shape.draw(settings.with_path_style(PathStyle::HarfBuzz), &mut pen);
         }
@@ -93,12 +93,12 @@ pub fn outline(text: &str, size: f64) -> Option<Path> {
     pen.path.finish()
 }
 
-/// The glyph of a letter: that of a missing one where the font has none.
+/// The glyph of a letter; that of a missing letter where the font has none.
 fn glyph(letter: char) -> GlyphId {
     FACE.as_ref().and_then(|face| face.letters.map(letter)).unwrap_or_default()
 }
 
-/// How far the next letter is, in the font's units.
+/// Distance to the next letter, in the font's units.
 fn advance(glyph: GlyphId) -> f64 {
     FACE.as_ref().and_then(|face| face.metrics.advance_width(glyph)).map_or(0.0, f64::from)
 }
@@ -114,7 +114,7 @@ struct Pen {
 }
 
 impl Pen {
-    /// A point of a glyph, whose y axis points up, on the page.
+    /// The place on the page, whose y axis points down, of a point of a glyph, whose y axis points up.
     fn at(&self, x: f32, y: f32) -> (f32, f32) {
         (self.x + x * self.scale, -y * self.scale)
     }

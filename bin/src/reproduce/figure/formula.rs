@@ -1,4 +1,4 @@
-//! The function and its derivative, beside each other, for some values of its parameters.
+//! The figure of VLU and its derivative, beside each other, for some values of the parameters.
 
 use crate::common::error::CliError;
 use crate::reproduce::figure::axis::{Axis, Panel, Range, grid, thinned};
@@ -6,19 +6,20 @@ use crate::reproduce::figure::look;
 use crate::reproduce::figure::records::{Records, slot};
 use crate::reproduce::figure::scene::{Point, Scene};
 
-/// Values of (a, b) that are drawn. Chosen: one doubled and halved at a time, about the first.
+/// Values of (a, b) that are drawn. Chosen: the first, and then one of the two halved or doubled at a time.
 const PARAMETERS: [(f64, f64); 4] = [(1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5)];
-/// x goes from minus this to this,
+/// Largest x that is drawn; the least is its negative.
 const FARTHEST: i32 = 10;
-/// in so many steps for each 1.
+/// Number of steps per unit of x.
 const STEPS: i32 = 20;
 
 const HEIGHT: f64 = 340.0;
 
-/// A line: x, value and derivative, the last two if they are finite.
+/// The points of a line: x, value and derivative, the last two if they are finite.
 type Points = Vec<(f64, [Option<f64>; 2])>;
 
-/// The rows of `figure1.csv`: a, b, x, value, derivative. `value` returns the value and the derivative at (a, b, x).
+/// The rows of `figure1.csv`: a, b, x, value, derivative. The argument computes the value and the derivative at (a, b,
+/// x).
 pub fn figure1_rows(value: impl Fn(f64, f64, f64) -> (f64, f64)) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for (a, b) in PARAMETERS {
@@ -32,7 +33,7 @@ pub fn figure1_rows(value: impl Fn(f64, f64, f64) -> (f64, f64)) -> Vec<Vec<Stri
     rows
 }
 
-/// Draws the figure.
+/// Draws two panels, one of the value and one of the derivative, with a line for each (a, b).
 pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     let mut series: Vec<((&str, &str), Points)> = Vec::new();
     for row in records.rows() {
@@ -80,8 +81,8 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     ))
 }
 
-/// The line in pieces, which end where it jumps: a step of at least `least` that is five times as high as those
-/// before and after it.
+/// The line in pieces, which end where it jumps: at a step of at least `least` pixels that is more than five times as
+/// high as those before and after it.
 fn pieces(points: &[Point], least: f64) -> Vec<&[Point]> {
     let steps: Vec<f64> = points.windows(2).map(|pair| (pair[1].1 - pair[0].1).abs()).collect();
     let mut pieces = Vec::new();

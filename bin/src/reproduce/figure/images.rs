@@ -1,4 +1,4 @@
-//! Images before and after the filter, enlarged by whole pixels.
+//! The figure of images before and after the filter, enlarged by a whole factor.
 
 use crate::common::error::CliError;
 use crate::reproduce::figure::records::{Records, Row, slot};
@@ -6,22 +6,22 @@ use crate::reproduce::figure::scene::{Anchor, INK, MARGIN, Picture, SMALL, Scene
 use crate::reproduce::figure::{budget, font};
 
 const STAGES: [&str; 2] = ["before", "after"];
-/// Width that images are enlarged to at most.
+/// Largest edge that images are enlarged to, in pixels.
 const ENLARGED: u32 = 128;
-/// Largest edge of an image of the file.
+/// Largest edge of an image in the file, in pixels.
 const LARGEST: u32 = 400;
-/// Room of the names of the stages.
+/// Room to the left for the names of the stages, in pixels.
 const LEFT: f64 = 24.0;
 const BETWEEN: f64 = 10.0;
 
-/// The stages of an image, and what it shows.
+/// The two stages of an image, and the name of its class.
 #[derive(Default)]
 struct Pair<'a> {
     label: &'a str,
     stages: [Option<Picture>; 2],
 }
 
-/// Draws the figure.
+/// Draws the images in columns, each before the filter and, below, after it.
 pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     let mut pairs: Vec<(&str, Pair<'_>)> = Vec::new();
     for row in records.rows() {
@@ -36,7 +36,7 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     let width = f64::from(pictures().map(|picture| picture.width).max().unwrap_or(1));
     let height = f64::from(pictures().map(|picture| picture.height).max().unwrap_or(1));
     let columns = ((WIDTH - 2.0 * MARGIN - LEFT + BETWEEN) / (width + BETWEEN)).floor().max(1.0) as usize;
-    // As many in each line, as far as that goes.
+    // The lines have equally many images, as far as possible.
     let columns = pairs.len().div_ceil(pairs.len().div_ceil(columns).max(1)).max(1);
     for group in pairs.chunks(columns) {
         let top = scene.height;
@@ -59,7 +59,8 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     Ok(scene.finish("Each pixel of an image is a square. Below: place among the test images, from 0 on, and class."))
 }
 
-/// Which images there are, and the filter; what the file, being of an earlier build, does not say is left out.
+/// The text on the source of the images and the filter. Parts for which the file, being of an earlier build, has no
+/// column are left out.
 fn origin(records: &Records, count: usize) -> String {
     let Some(first) = records.rows().next() else { return String::new() };
     let [source, sigma, radius] = ["source", "sigma", "radius"].map(|column| first.optional(column));
@@ -100,7 +101,7 @@ fn picture(row: Row<'_>) -> Result<Picture, CliError> {
     Ok(Picture { at: (0.0, 0.0), width: width * times, height: height * times, rgb })
 }
 
-/// The byte that two hexadecimal digits write.
+/// The byte of two hexadecimal digits; `None` for other text.
 fn byte(digits: &[u8]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     match digits {

@@ -1,4 +1,4 @@
-//! The dead units in each activation layer.
+//! The figure of the dead units in each activation layer.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::reproduce::figure::scene::{Point, Scene};
 /// The arms whose dead units are drawn.
 pub const COMPARED: &[&str] = &["relu", "pvlu"];
 
-/// Height of a panel with an axis of layers.
+/// Height of a panel with an axis of layers, in pixels.
 pub const HEIGHT: f64 = 210.0;
 const LAYERS: &str = "activation layer, in forward order";
 
-/// Values by layer, each of some seeds.
+/// The seeds' values by layer.
 type Layers = BTreeMap<u32, Vec<f64>>;
 
 /// Draws the share of dead units by layer, a panel for each model and a line for each arm.
@@ -35,7 +35,7 @@ pub fn units(records: &Records, title: &str) -> Result<Scene, CliError> {
     let (places, width) = grid(&scene, panels.len(), HEIGHT);
     for ((left, top), (model, arms)) in places.into_iter().zip(&panels) {
         let all = || arms.iter().flat_map(|(_, layers)| layers);
-        // Some room above nothing: a line that lies on the axis is hard to see.
+        // Some room for small values, and below zero, since a line on the axis is hard to see.
         let highest = Range::of(all().flat_map(|(_, shares)| shares).copied().chain([0.0, 4.0])).high;
         let y = Range { low: -0.04 * highest, high: 1.06 * highest };
         let panel = Panel {
@@ -68,7 +68,7 @@ pub fn units(records: &Records, title: &str) -> Result<Scene, CliError> {
     ))
 }
 
-/// The axis of the layers, which begins and ends half a layer beside them.
+/// The axis of the layers, which begins and ends half a layer beyond them.
 pub fn axis(orders: impl Iterator<Item = f64>) -> Axis<'static> {
     let ends = orders.flat_map(|order| [order - 0.5, order + 0.5]);
     Axis { label: LAYERS, range: Range::of(ends), closest: 1.0 }

@@ -1,4 +1,4 @@
-//! The parameters that PVLU learned in each activation layer, beside the value that they started from.
+//! The figure of the parameters that PVLU learned in each activation layer, and of their start values.
 
 use pvlu_zoo::registry;
 
@@ -65,7 +65,7 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
     ))
 }
 
-/// The value from which the parameter of a row started; `None` of an activation or a parameter that is not known.
+/// The start value of the parameter of a row; `None` for an unknown activation or parameter.
 fn start(row: &Row<'_>) -> Result<Option<f64>, CliError> {
     let [table, parameter] = [row.text("table")?, row.text("parameter")?];
     let activation = Some(row.optional("activation")).filter(|text| !text.is_empty());
@@ -136,7 +136,7 @@ mod tests {
             assert!(found.contains(&title.to_owned()), "{found:?}");
         }
         assert_eq!(svg.matches("stroke-dasharray=\"5 3\"").count(), 2);
-        // Of an activation that is not known nobody can say.
+        // The start value under an unknown activation is not known.
         let rows: Vec<String> =
             rows.iter().map(|row| row.replace("alpha", "omega").replace("beta", "omicron")).collect();
         sample::file(folder.path(), "table5_parameters.csv", sample::PARAMETERS, &rows);

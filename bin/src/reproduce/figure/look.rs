@@ -1,20 +1,21 @@
-//! Colors, dashes and marks: each series has its own of all three, so that none is told by its color alone.
+//! Colors, dashes and marks of series. Each series has its own of all three, so that none is told apart by its color
+//! alone.
 
 use crate::reproduce::figure::font;
 use crate::reproduce::figure::scene::{Anchor, Color, INK, MARGIN, PAPER, Point, Scene, Stroke, TEXT, WIDTH};
 
-/// How a series is drawn.
+/// Color, dashes and mark of a series.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// Color of line and marks.
     pub color: Color,
     /// Dashes of the line.
     pub dash: &'static [f64],
-    /// Corners of the mark, its radius being 1.
+    /// Corners of the mark around its middle, in units of its radius.
     mark: &'static [Point],
 }
 
-// Okabe and Ito's palette, but for yellow, which white swallows.
+// Okabe and Ito's palette without yellow, which is hard to see on white.
 const BLACK: Color = Color(0x00, 0x00, 0x00);
 const ORANGE: Color = Color(0xe6, 0x9f, 0x00);
 const SKY_BLUE: Color = Color(0x56, 0xb4, 0xe9);
@@ -73,37 +74,37 @@ pub fn arm(name: &str) -> Look {
     ARMS.iter().find(|(known, ..)| *known == name).map_or(UNKNOWN, |(.., look)| *look)
 }
 
-/// The name of an arm in print; as it is written, if it is none of the project's.
+/// The name of an arm in print; for an unknown arm the name as it is given.
 pub fn arm_label(name: &str) -> &str {
     ARMS.iter().find(|(known, ..)| *known == name).map_or(name, |(_, label, _)| label)
 }
 
-/// The look of the series that has this place among those of a figure without arms.
+/// The look of the series at this index, in a figure whose series are not arms.
 pub fn nth(index: usize) -> Look {
-    // Three on each time: looks that are beside each other in the list are of arms that are alike.
+    // Each series is three further in the list, since neighbors in it are arms with similar looks.
     ARMS.iter().cycle().nth(index % ARMS.len() * 3).map_or(UNKNOWN, |(.., look)| *look)
 }
 
 impl Look {
-    /// The line of the series.
+    /// The stroke of the series' line.
     pub fn stroke(&self, width: f64) -> Stroke {
         Stroke { color: self.color, width, dash: self.dash, opacity: 1.0 }
     }
 
-    /// The look of a series whose marks are not joined: without dashes.
+    /// The same look without dashes, for a series whose marks are not joined.
     pub fn bare(self) -> Self {
         Self { dash: SOLID, ..self }
     }
 
-    /// Draws the mark of the series, with a rim that parts it from what is below.
+    /// Draws the mark of the series, with a rim that sets it off from the shapes below.
     pub fn mark(&self, scene: &mut Scene, at: Point, radius: f64) {
         self.filled(scene, at, radius + 1.0, PAPER, 1.0);
         self.filled(scene, at, radius, self.color, 1.0);
     }
 
-    /// Draws marks on a line: on all of its points if they are few, else on some that are apart. `place` is that of the
-    /// line among how many: each line's marks are a little further on, so that lines upon each other show all of
-    /// theirs.
+    /// Draws marks on a line: on all of its points if they are few, else on some that are apart. `place` is the line's
+    /// index and the number of lines: each line's marks are shifted a little further, so that lines on top of each
+    /// other show all of theirs.
     pub fn marks(&self, scene: &mut Scene, line: &[Point], place: (usize, usize)) {
         const MARKS: usize = 8;
         let shift = place.0 as f64 / place.1.max(1) as f64;
@@ -127,7 +128,7 @@ impl Look {
     }
 }
 
-/// Draws, below all that is drawn, which series has which look.
+/// Draws the name and look of each series below the shapes of the scene.
 pub fn legend(scene: &mut Scene, entries: &[(String, Look)]) {
     const SAMPLE: f64 = 38.0;
     const GAP: f64 = 22.0;

@@ -1,14 +1,14 @@
-//! A scene as pixels, in PNG.
+//! Rendering a scene as a PNG image.
 
 use tiny_skia::{FillRule, LineJoin, Paint, PathBuilder, Pixmap, PixmapMut, Rect, StrokeDash, Transform};
 
 use crate::reproduce::figure::font;
 use crate::reproduce::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, Stroke, WIDTH};
 
-/// Pixels of the image for one of the scene, along an edge: enough for a fine screen.
+/// Pixels of the image per pixel of the scene, along each axis: enough for a high-resolution screen.
 pub const SCALE: u32 = 2;
 
-/// The PNG file; `None` if the scene has no height, or so much that memory may not do.
+/// The bytes of the PNG file; `None` if the scene has no height, or is too high for an image in memory.
 pub fn png(scene: &Scene) -> Option<Vec<u8>> {
     let (width, height) = (WIDTH as u32 * SCALE, scene.height as u32 * SCALE);
     let mut pixmap = Pixmap::new(width, height)?;
@@ -22,12 +22,12 @@ pub fn png(scene: &Scene) -> Option<Vec<u8>> {
             Shape::Picture(picture) => image(&mut canvas, picture),
         }
     }
-    // White lies below all: there is no transparency to keep.
+    // The background is opaque white, so that there is no transparency to keep.
     let rgb: Vec<u8> = pixmap.data().chunks_exact(4).flat_map(|pixel| &pixel[..3]).copied().collect();
     encode(width, height, &rgb)
 }
 
-/// A PNG file of pixels of three bytes; `None` if they are not as many as they should be.
+/// The bytes of a PNG file, from pixels of three bytes; `None` if the number of pixels is not that of the size.
 pub fn encode(width: u32, height: u32, rgb: &[u8]) -> Option<Vec<u8>> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
@@ -81,7 +81,7 @@ fn image(canvas: &mut PixmapMut<'_>, picture: &Picture) {
         let at = (picture.at.0 as f32 + x as f32, picture.at.1 as f32 + y as f32);
         if let Some(square) = Rect::from_xywh(at.0, at.1, 1.0, 1.0) {
             let mut paint = paint(Color(red, green, blue), 1.0);
-            // The edge of a square would let shine through what is below it.
+            // Smoothed edges would let the shapes below shine through between squares.
             paint.anti_alias = false;
             canvas.fill_rect(square, &paint, enlarged(), None);
         }

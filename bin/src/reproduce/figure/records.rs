@@ -1,4 +1,4 @@
-//! A CSV file that was read whole, and its values by row and column.
+//! CSV files that are read whole, and their values by row and column.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,12 @@ pub struct Records {
 }
 
 impl Records {
-    /// Reads a file. All rows must have as many values as the header.
+    /// Reads a file. A row with another number of values than the header is an error.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         Self::parse(path, &input::bytes(path)?)
     }
 
-    /// The same of the bytes of a file; the path is for errors.
+    /// Reads the bytes of a file; the path is only for errors.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CliError> {
         let mut reader = csv::Reader::from_reader(bytes);
         let failed = |error| failure(path, error);
@@ -47,7 +47,7 @@ impl Records {
         Ok(values)
     }
 
-    /// Those of some columns that have more than one value.
+    /// The columns, among those given, that have more than one value.
     pub fn varying<'a>(&self, columns: &[&'a str]) -> Result<Vec<&'a str>, CliError> {
         let mut varying = Vec::new();
         for column in columns {
@@ -58,7 +58,7 @@ impl Records {
         Ok(varying)
     }
 
-    /// An error in this file.
+    /// An error about this file.
     pub fn error(&self, what: String) -> CliError {
         CliError::Damaged { path: self.path.clone(), what }
     }
@@ -72,7 +72,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// A value as it is written.
+    /// The text of a value; an error if the file lacks the column.
     pub fn text(&self, column: &str) -> Result<&'a str, CliError> {
         let found = self.records.columns.iter().position(|name| name == column);
         found
@@ -80,13 +80,13 @@ impl<'a> Row<'a> {
             .ok_or_else(|| self.records.error(format!("line 1: expected a column `{column}`, found none of this name")))
     }
 
-    /// A value as it is written; nothing where the file, being of an earlier build, lacks the column.
+    /// The text of a value; empty if the file, being of an earlier build, lacks the column.
     pub fn optional(&self, column: &str) -> &'a str {
         let found = self.records.columns.iter().position(|name| name == column);
         found.and_then(|index| self.values.get(index)).unwrap_or_default()
     }
 
-    /// A name and, after it, the values of some columns.
+    /// A name followed by the values of some columns, separated by commas.
     pub fn named(&self, name: &str, columns: &[&str]) -> Result<String, CliError> {
         let mut named = name.to_owned();
         for column in columns {
@@ -96,7 +96,7 @@ impl<'a> Row<'a> {
         Ok(named)
     }
 
-    /// A number; nothing for an empty value, and for one that is not finite and so has no place in a figure.
+    /// A number; `None` for an empty value, and for one that is not finite and so cannot be drawn.
     pub fn number(&self, column: &str) -> Result<Option<f64>, CliError> {
         let text = self.text(column)?.trim();
         if text.is_empty() {
@@ -106,18 +106,18 @@ impl<'a> Row<'a> {
         Ok(number.is_finite().then_some(number))
     }
 
-    /// A number that counts something.
+    /// A whole number, which is an error if it is anything else.
     pub fn whole(&self, column: &str) -> Result<u32, CliError> {
         let text = self.text(column)?.trim();
         text.parse().map_err(|_| self.error(column, "a whole number", text))
     }
 
-    /// Whether the row is of one run, and not a summary over the seeds.
+    /// True for the row of a run, false for a summary over the seeds.
     pub fn is_run(&self) -> Result<bool, CliError> {
         Ok(!["mean", "standard_error"].contains(&self.text("seed")?))
     }
 
-    /// An error in a value of this row.
+    /// An error about a value of this row, with its line and column.
     pub fn error(&self, column: &str, expected: &str, found: &str) -> CliError {
         let line = self.values.position().map_or(0, csv::Position::line);
         // A value can be as long as an image.
@@ -127,7 +127,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The value of a key in a list that keeps the order in which the keys came; a new one for a new key.
+/// The value of a key in a list that keeps the order in which the keys came first; a default one is added for a new
+/// key.
 pub fn slot<K: PartialEq, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
     let found = list.iter().position(|(known, _)| *known == key);
     let index = found.unwrap_or_else(|| {

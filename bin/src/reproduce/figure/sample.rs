@@ -1,23 +1,23 @@
-//! Files as `reproduce` writes them, for the tests: numbers that are made up, but in the form of the real ones.
+//! Files in the form in which `reproduce` writes them, with invented numbers, for the tests.
 
 use std::fs;
 use std::path::Path;
 
-/// Columns of `tableN.csv`.
+/// Header of `tableN.csv`, with the columns of runs.
 pub const RUNS: &str = "run_id,table,model,arm,activation,seed,data,preset,pretrained,status,trained_parameters,\
     before_top1,final_top1,val_selected_top1,peak_top1,paper_top1,rel_error_decrease,paper_rel_error_decrease,\
     difference,difference_low,difference_high,val_selected_epoch,runs,died,classes,train_images,val_images,\
     test_images,batch_size,first_epochs,epochs,first_learning_rate,learning_rate,overridden,data_warnings,\
     train_seconds";
-/// Columns of `tableN_epochs.csv`.
+/// Header of `tableN_epochs.csv`, without the column `activation`.
 pub const EPOCHS: &str = "run_id,table,model,arm,seed,data,preset,epoch,learning_rate,train_loss,train_top1,\
     val_loss,val_top1,test_loss,test_top1,test_top5,epoch_seconds";
-/// Columns of `tableN_parameters.csv`.
+/// Header of `tableN_parameters.csv`, without the column `activation`.
 pub const PARAMETERS: &str = "run_id,table,model,arm,seed,layer,order,parameter,channels,minimum,first_quartile,median,\
     third_quartile,maximum,mean";
-/// Columns of `tableN_units.csv`.
+/// Header of `tableN_units.csv`, without the column `activation`.
 pub const UNITS: &str = "run_id,table,model,arm,seed,layer,order,units,dead,share";
-/// Columns of `figure4.csv`.
+/// Header of `figure4.csv`, with the columns of images.
 pub const IMAGES: &str = "image,label,stage,width,height,source,sigma,radius,pixels";
 
 const FLAT: &[&str] = &["relu", "leaky_relu", "elu", "prelu", "vlu", "pvlu"];
@@ -33,7 +33,7 @@ pub fn file(folder: &Path, name: &str, header: &str, rows: &[String]) {
     fs::write(folder.join(name), text).unwrap();
 }
 
-/// A number that looks drawn by chance, between 0 and 1, and is the same each time.
+/// A pseudorandom number between 0 and 1, the same each time for a key.
 pub fn chance(key: u32) -> f64 {
     let mixed = key.wrapping_add(1).wrapping_mul(0x9e37_79b1);
     let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b);
@@ -130,7 +130,7 @@ pub fn runs(table: u32, models: &[&str], arms: &[&str], seeds: u32, data: &str, 
     rows
 }
 
-/// The rows of the epochs of table 3: some models, each epoch of which is as that of table 1.
+/// The rows of the epochs of some models, each with those of [`epochs`].
 pub fn epochs_of(models: &[&str], count: u32, arms: &[&str], seeds: u32) -> Vec<String> {
     let rows = epochs(count, arms, seeds);
     let of = |model: &&str| rows.iter().map(|row| row.replace("sequential6conv", model)).collect::<Vec<_>>();
@@ -190,7 +190,7 @@ pub fn units(models: &[&str], layers: u32, seeds: u32) -> Vec<String> {
     rows
 }
 
-/// The rows of images: gradients before, and what is darker after.
+/// The rows of images: color gradients before the filter, and darker ones after it.
 pub fn images(count: u32, edge: u32) -> Vec<String> {
     let mut rows = Vec::new();
     for image in 0..count {
@@ -230,7 +230,7 @@ pub fn all(folder: &Path) {
     fs::write(folder.join("table1.json"), details).unwrap();
 }
 
-/// A function as it could be: with a kink and waves.
+/// A function with a kink and waves, and its derivative, of the kind of VLU.
 pub fn vlu(a: f64, b: f64, x: f64) -> (f64, f64) {
     (x.max(0.0) + a * (b * x).sin(), f64::from(u8::from(x > 0.0)) + a * b * (b * x).cos())
 }

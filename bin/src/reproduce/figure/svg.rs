@@ -1,4 +1,4 @@
-//! A scene as SVG: one element, which stands in a file of its own or within a page.
+//! Writing a scene as SVG: one element, which can be a file of its own or part of a page.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use crate::reproduce::figure::font::FAMILY;
 use crate::reproduce::figure::raster;
 use crate::reproduce::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, WIDTH};
 
-/// The SVG element. `id` is that of the figure: the identifiers within begin with it, so that they are unique in a
-/// page.
+/// The SVG element. `id` is the figure's name, with which all identifiers in the element begin, so that they are unique
+/// in a page.
 pub fn svg(scene: &Scene, id: &str) -> String {
     let height = short(scene.height);
     let mut out = String::new();
@@ -51,7 +51,7 @@ pub fn svg(scene: &Scene, id: &str) -> String {
     out
 }
 
-/// The text as it is written in XML and HTML, in an element or an attribute.
+/// The text escaped for XML and HTML, for an element or an attribute.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -119,14 +119,14 @@ fn path(points: &[Point]) -> String {
     out
 }
 
-/// A length: no more digits than can be seen.
+/// A length in pixels with at most two decimals.
 fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// The color as it is written in SVG and CSS.
+/// The color in hexadecimal, as SVG and CSS have it.
 pub fn hex(Color(red, green, blue): Color) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }

@@ -10,7 +10,7 @@ pub(super) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Size and bytes of a PNG file, which is decoded whole.
+/// Width, height and bytes of a PNG file, which is decoded whole.
 fn decoded(path: &Path) -> (u32, u32, Vec<u8>) {
     let mut reader = png::Decoder::new(fs::File::open(path).map(std::io::BufReader::new).unwrap()).read_info().unwrap();
     let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
@@ -32,7 +32,7 @@ pub(super) fn figure(name: &str) -> Figure {
     Figure::all().into_iter().find(|figure| figure.name() == name).unwrap()
 }
 
-/// What a file of one row gives, the row being the first of a sample with some values replaced.
+/// Draws a figure from a file of one row: the first of a sample with some values replaced.
 fn with(figure: Figure, header: &str, row: &str, changes: &[(&str, &str)]) -> Result<Drawing, CliError> {
     let folder = folder();
     let mut values: Vec<&str> = row.split(',').collect();
@@ -264,7 +264,7 @@ fn names_of_any_kind_are_text_and_nothing_else() {
         "{svg}"
     );
     assert!(texts(&svg).iter().any(|text| text.starts_with("<script>")));
-    // However long.
+    // Long names are cut.
     let long = "m".repeat(10_000);
     let run = &sample::runs(1, &[&long], &["pvlu"], 1, "cifar10", "paper")[0];
     let drawing = with(figure("table1"), sample::RUNS, run, &[("arm", &long), ("data", &long)]).unwrap();

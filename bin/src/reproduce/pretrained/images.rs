@@ -1,11 +1,11 @@
-//! What a table does to images, with the values that the user gave in the place of the protocol's.
+//! The augmentation and filter of a table, with the user's values instead of the protocol's where they are given.
 
 use pvlu_zoo::data::{Augmentation, Gaussian};
 
 use crate::reproduce::args::TuningArgs;
 use crate::reproduce::protocol::pretrained::{FILTER, Protocol, SHIFT};
 
-/// How a table changes training images, in pixels of CIFAR's.
+/// The augmentation of a table's training images, in pixels of a 32x32 image.
 pub fn augmentation(protocol: &Protocol, args: &TuningArgs) -> Augmentation {
     if !protocol.augmented {
         return Augmentation::NONE;
@@ -15,7 +15,7 @@ pub fn augmentation(protocol: &Protocol, args: &TuningArgs) -> Augmentation {
     Augmentation { flip: true, shift, cutout: (side > 0).then_some(side) }
 }
 
-/// The filter that the arms of a table see images through.
+/// The filter of the arms' images; `None` if the table has none.
 pub fn filter(protocol: &Protocol, args: &TuningArgs) -> Option<Gaussian> {
     protocol.filtered.then(|| Gaussian {
         sigma: args.filter_sigma.unwrap_or(FILTER.sigma),

@@ -1,4 +1,4 @@
-//! Where the weights of a pretrained network come from.
+//! The origin of pretrained networks: files of weights, or a training on procedural images.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,27 +21,27 @@ use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::store::Job;
 use crate::reproduce::runs::work::Context;
 
-/// A pretrained network with ReLU, and how it wants its images.
+/// A pretrained network with ReLU, and its preprocessing.
 pub struct Pretrained {
-    /// The network.
+    /// The network, on the chosen device.
     pub model: Box<dyn Model>,
-    /// How images are made into inputs.
+    /// Preprocessing from images to inputs.
     pub preprocessing: Preprocessing,
-    /// Whether its head was drawn anew.
+    /// True if the head was drawn anew.
     pub fresh_head: bool,
 }
 
-/// Where pretrained weights come from.
+/// The origin of pretrained weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// This file.
+    /// The file of weights at this path.
     File(PathBuf),
     /// A training on procedural images.
     Procedural,
 }
 
 impl Origin {
-    /// In the CSV: the name of the file, without the folder, which depends on the machine.
+    /// The name in the CSV files: that of the file, without the folder, which depends on the machine.
     pub fn name(&self) -> String {
         match self {
             Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
@@ -49,7 +49,7 @@ impl Origin {
         }
     }
 
-    /// SHA-256 of the file; nothing for a training.
+    /// SHA-256 of the file in hexadecimal; empty for a training.
     pub fn hash(&self) -> Result<String, CliError> {
         match self {
             Origin::File(path) => digest::of_file(path),
@@ -61,8 +61,8 @@ impl Origin {
 /// Extensions of files of weights.
 const EXTENSIONS: [&str; 2] = ["safetensors", "h5"];
 
-/// The beginnings of the names that a model's files have: those of torchvision, timm and Keras, and, of a CIFAR ResNet,
-/// of the data set that it was trained on. The best comes first.
+/// The beginnings of the names of a model's files: those of torchvision, timm and Keras, and, for a CIFAR ResNet, names
+/// of the data set that it was trained on. The preferred one comes first.
 fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
     let Some(depth) = model.strip_prefix("cifar_resnet") else {
         // torchvision does not say in the name that its ResNets are v1.5.
@@ -76,7 +76,8 @@ fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
     order.into_iter().map(|set| format!("{set}_resnet{depth}")).chain([model.to_owned()]).collect()
 }
 
-/// Whether a file's name begins so, and not with a longer word: `vgg16` is not the beginning of `vgg16_bn`.
+/// True if a file's name begins with `beginning` and not with a longer word: `vgg16` is not the beginning of
+/// `vgg16_bn`.
 fn begins(stem: &str, beginning: &str) -> bool {
     stem.strip_prefix(beginning).is_some_and(|rest| {
         let weights = ["_weights", "-weights"].iter().any(|word| rest.starts_with(word));
@@ -84,7 +85,8 @@ fn begins(stem: &str, beginning: &str) -> bool {
     })
 }
 
-/// The file of a model's weights in a folder, or the file itself.
+/// The file of a model's weights: the best match in a folder, or the given file itself. Without `weights` it is a
+/// training if `may_train`, else an error.
 pub fn find(protocol: &Protocol, model: &str, weights: Option<&Path>, may_train: bool) -> Result<Origin, CliError> {
     let Some(weights) = weights else {
         return if may_train { Ok(Origin::Procedural) } else { Err(missing(protocol, model, None)) };
@@ -97,7 +99,7 @@ pub fn find(protocol: &Protocol, model: &str, weights: Option<&Path>, may_train:
     for entry in std::fs::read_dir(weights).map_err(failed)? {
         files.push(entry.map_err(failed)?.path());
     }
-    // Folders are read in any order.
+    // The order of a folder's entries is not defined.
     files.sort();
     for beginning in beginnings(protocol, model) {
         for path in &files {
@@ -121,7 +123,7 @@ fn missing(protocol: &Protocol, model: &str, folder: Option<&Path>) -> CliError 
     }
 }
 
-/// Height and width that a model takes the images at.
+/// Height and width of a model's images.
 fn side(entry: &ModelEntry) -> usize {
     match entry.image() {
         (224, _) if entry.sides().of_heads().contains(&32) => 32,
@@ -130,8 +132,8 @@ fn side(entry: &ModelEntry) -> usize {
     }
 }
 
-/// Opens the network for a number of classes. Its head is drawn anew from `seed` where the file has none for them, or
-/// where the table is about transfer.
+/// Opens the network for a number of classes. Its head is drawn anew from `seed` if the file has none for them, or if
+/// the table is about transfer.
 pub fn open_file(
     protocol: &Protocol,
     model: &str,
@@ -148,7 +150,7 @@ pub fn open_file(
         image: Some((side, side)),
         source: None,
         fresh_head: Some(seed),
-        allow_non_finite: false,
+        ..Wanted::default()
     };
     let Opened { model, entry, report, description } = open(path, &wanted)?;
     let mut model = placed(model)?;
@@ -163,10 +165,10 @@ pub fn open_file(
     Ok(Pretrained { model: opened.model, preprocessing, fresh_head: protocol.transfer || !opened_head })
 }
 
-/// A network trained on procedural images, which a user without weights has; `None` if interrupted. `config` is the
-/// training's.
+/// Trains a network on procedural images, for users without weights; `None` if interrupted. `config` is the training's
+/// configuration.
 pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<Option<Box<dyn Model>>, CliError> {
-    let (model, seed) = (config.get("model"), config.get("seed").parse().unwrap_or(0));
+    let (model, seed) = (&*config.model, config.seed);
     let title = format!("{model} seed {seed}, before the table");
     let mut network = build(model, classes, Start::Seed(seed))?;
     let images = Dataset::procedural(classes, quick::PRETRAIN, 1, quick::PRETRAIN_SEED)?;
@@ -194,7 +196,7 @@ pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<O
     }
 }
 
-/// A model with ReLU for the table's images.
+/// A model with ReLU for the table's images, on the chosen device.
 pub fn build(model: &str, classes: usize, weights: Start) -> Result<Box<dyn Model>, CliError> {
     let entry = registry::find(model)?;
     let side = side(entry);

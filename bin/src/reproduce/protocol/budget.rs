@@ -1,7 +1,7 @@
-//! Values of the networks trained from scratch, and of the images of all tables: one line a value. "paper" marks what
-//! the text says, "chosen" what the project decided where the text is silent.
+//! Values for networks trained from scratch, and for the images of all tables. "Paper" marks values of the text,
+//! "chosen" those that the project decided where the text is silent.
 
-/// Epochs. Chosen; the text speaks of the "hundredth epoch".
+/// Epochs of a training. Chosen; the text speaks of the "hundredth epoch".
 pub const EPOCHS: u64 = 100;
 /// Images in a step. Chosen.
 pub const BATCH_SIZE: usize = 128;
@@ -19,15 +19,15 @@ pub const PAPER_TRAIN: usize = 50_000;
 /// Test images of the procedural set under the paper's preset.
 pub const PAPER_TEST: usize = 10_000;
 
-/// The quick preset: what a user sees within a few minutes.
+/// Values of the quick preset, which takes a few minutes.
 pub mod quick {
-    /// Epochs.
+    /// Epochs of a training.
     pub const EPOCHS: u64 = 6;
-    /// Seeds.
+    /// Seeds of the runs.
     pub const SEEDS: &[u64] = &[0, 1, 2];
-    /// Training images, of which a tenth is held out.
+    /// Number of training images, of which a tenth is held out.
     pub const TRAIN: usize = 2_500;
-    /// Test images.
+    /// Number of test images.
     pub const TEST: usize = 1_000;
     /// Images in a step: small, so that few images make enough steps.
     pub const BATCH_SIZE: usize = 32;

@@ -1,6 +1,6 @@
-//! What a table of networks trained from scratch says. "paper" marks what the text says, "chosen" what the project
-//! decided where the text is silent; the values that are the same for all are in
-//! [`table`](crate::reproduce::protocol::budget).
+//! Protocols of tables of networks trained from scratch. "Paper" marks values of the text, "chosen" those that the
+//! project decided where the text is silent; the values that all tables share are in
+//! [`budget`](crate::reproduce::protocol::budget).
 
 use crate::reproduce::protocol::set::Set;
 
@@ -9,9 +9,9 @@ use crate::reproduce::protocol::set::Set;
 pub struct Protocol {
     /// Name of the subcommand and of the files.
     pub name: &'static str,
-    /// What the table shows.
+    /// Title of the table in files and reports.
     pub title: &'static str,
-    /// The same for a person who has to choose one.
+    /// Description of the table in the list of commands.
     pub about: &'static str,
     /// The paper's figure of the test accuracy by epoch, if it has one.
     pub curves: Option<&'static Numbered>,
@@ -22,18 +22,18 @@ pub struct Protocol {
     /// Activations that the table compares. Paper; chosen: ELU, which the paper names among the rivals, and the fixed
     /// VLU.
     pub activations: &'static [&'static str],
-    /// Seeds. Paper.
+    /// Seeds of each activation's runs. Paper.
     pub seeds: &'static [u64],
-    /// Whether images are flipped and shifted. Paper: "data augmentation"; chosen: which.
+    /// True if training images are flipped and shifted. Paper: "data augmentation"; chosen: these two kinds.
     pub augmented: bool,
     /// Published top-1 by activation, a fraction for each seed.
     pub published: &'static [Published],
 }
 
-/// What the paper prints of one activation.
+/// The numbers that the paper prints of one activation.
 #[derive(Clone, Copy, Debug)]
 pub struct Published {
-    /// The activation.
+    /// Name of the activation.
     pub activation: &'static str,
     /// Peak test accuracy by seed.
     pub by_seed: &'static [f64],
@@ -46,7 +46,7 @@ pub struct Published {
 }
 
 impl Protocol {
-    /// What the paper prints of an activation.
+    /// The numbers that the paper prints of an activation, if there are any.
     pub fn published(&self, activation: &str) -> Option<&'static Published> {
         self.published.iter().find(|published| published.activation == activation)
     }
@@ -57,8 +57,8 @@ impl Protocol {
 pub struct Numbered {
     /// Name of the subcommand and of the files.
     pub name: &'static str,
-    /// What it shows.
+    /// Title above the figure.
     pub title: &'static str,
-    /// The same for a person who has to choose one.
+    /// Description of the figure in the list of commands.
     pub about: &'static str,
 }

@@ -1,5 +1,5 @@
-//! The tables of the paper, a constant each. The commands, the figures, the report and the checks of records go by the
-//! list of them: a table is offered, run, drawn and reported once its constant is here.
+//! The tables of the paper, each a constant, and the list of them. The commands, the figures, the report and the checks
+//! of records go through this list: a table is offered, run, drawn and reported once its constant is here.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use crate::reproduce::protocol::from_scratch::{self as scratch, Numbered};
 use crate::reproduce::protocol::pretrained::{self as tuning, First, PRELU, PVLU, RELU, RELU_AFFINE, RELU_MORE, VLU};
 use crate::reproduce::protocol::set::Set;
 
-/// A table, by how its networks are trained.
+/// A table, by the way in which its networks are trained.
 #[derive(Clone, Copy)]
 pub enum Table {
-    /// From scratch.
+    /// Networks are trained from scratch.
     Scratch(&'static scratch::Protocol),
-    /// From published weights.
+    /// Networks start from published weights.
     Tuning(&'static tuning::Protocol),
 }
 
-/// Makes a constant of each table, and the list of all.
+/// Defines a constant for each table, and the list of all.
 macro_rules! tables {
     ($($(#[$doc:meta])* $table:ident: $kind:ident($protocol:ty) = $value:expr;)*) => {
         $($(#[$doc])* pub const $table: $protocol = $value;)*
@@ -27,7 +27,7 @@ macro_rules! tables {
 }
 
 tables! {
-    /// Table 1.
+    /// Table 1: the six-convolution network on CIFAR-100, without augmentation.
     TABLE1: Scratch(scratch::Protocol) = scratch::Protocol {
         name: "table1",
         title: "Table 1: six-convolution network without augmentation",
@@ -74,7 +74,7 @@ tables! {
         ],
     };
 
-    /// Table 2.
+    /// Table 2: the six-convolution network on CIFAR-100, with augmentation.
     TABLE2: Scratch(scratch::Protocol) = scratch::Protocol {
         name: "table2",
         title: "Table 2: six-convolution network with augmentation",
@@ -114,7 +114,7 @@ tables! {
         ],
     };
 
-    /// Table 3.
+    /// Table 3: pretrained VGG on CIFAR-10, with everything frozen but the parameters of the activations.
     TABLE3: Tuning(tuning::Protocol) = tuning::Protocol {
         name: "table3",
         title: "Table 3: pretrained VGG on CIFAR-10, frozen but for the parameters of the activations",
@@ -134,7 +134,7 @@ tables! {
         ],
     };
 
-    /// Table 4.
+    /// Table 4: table 3 on images under a Gaussian filter, with batch norm trained where a network has it.
     TABLE4: Tuning(tuning::Protocol) = tuning::Protocol {
         name: "table4",
         title: "Table 4: the same on Gaussian-filtered CIFAR-10",
@@ -148,7 +148,7 @@ tables! {
         ..TABLE3
     };
 
-    /// Table 5.
+    /// Table 5: pretrained ResNets on CIFAR-10, with batch norm trained.
     TABLE5: Tuning(tuning::Protocol) = tuning::Protocol {
         name: "table5",
         title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the \
@@ -170,7 +170,7 @@ tables! {
         ],
     };
 
-    /// Table 6.
+    /// Table 6: the ResNets of table 5 on CIFAR-100.
     TABLE6: Tuning(tuning::Protocol) = tuning::Protocol {
         name: "table6",
         title: "Table 6: the same on CIFAR-100",
@@ -185,7 +185,7 @@ tables! {
     };
 }
 
-/// The table of this name.
+/// The table of this name, such as `table1`.
 pub fn find(name: &str) -> Option<Table> {
     ALL.iter().copied().find(|table| table.name() == name)
 }
@@ -199,7 +199,7 @@ impl Table {
         }
     }
 
-    /// What the table shows.
+    /// Title of the table in files and reports.
     pub fn title(self) -> &'static str {
         match self {
             Table::Scratch(protocol) => protocol.title,
@@ -207,7 +207,7 @@ impl Table {
         }
     }
 
-    /// The same for a person who has to choose one.
+    /// Description of the table in the list of commands.
     pub fn about(self) -> &'static str {
         match self {
             Table::Scratch(protocol) => protocol.about,
@@ -215,8 +215,7 @@ impl Table {
         }
     }
 
-    /// The options of tables that change nothing of this one, by their identifiers: `--shift` where no image is
-    /// shifted.
+    /// Identifiers of the options that change nothing in this table: `shift` where no image is shifted.
     pub fn unused_options(self) -> Vec<&'static str> {
         let (augmented, filtered, cut_out) = match self {
             Table::Scratch(table) => (table.augmented, false, false),
@@ -227,12 +226,12 @@ impl Table {
         options.into_iter().filter(|(used, _)| !used).map(|(_, option)| option).collect()
     }
 
-    /// What the paper calls it: `1` of `table1`.
+    /// The paper's number of the table: `1` for `table1`.
     pub fn number(self) -> &'static str {
         self.name().strip_prefix("table").unwrap_or(self.name())
     }
 
-    /// The protocol of networks trained from scratch.
+    /// The protocol, if networks are trained from scratch.
     pub fn scratch(self) -> Option<&'static scratch::Protocol> {
         match self {
             Table::Scratch(protocol) => Some(protocol),
@@ -240,7 +239,7 @@ impl Table {
         }
     }
 
-    /// The protocol of pretrained networks.
+    /// The protocol, if networks are pretrained.
     pub fn tuning(self) -> Option<&'static tuning::Protocol> {
         match self {
             Table::Scratch(_) => None,

@@ -1,8 +1,8 @@
-//! How much work the runs of a table do.
+//! Presets of the amount of work in the runs of a table.
 
 use clap::ValueEnum;
 
-/// How much work a run does.
+/// A preset of the amount of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
     /// A few minutes: small counts, few seeds
@@ -12,12 +12,12 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// What the preset takes of two values.
+    /// The preset's choice between two values.
     pub fn pick<T>(self, quick: T, paper: T) -> T {
         if self == Preset::Quick { quick } else { paper }
     }
 
-    /// Name in the CSV.
+    /// Name of the preset in CSV files.
     pub fn name(self) -> &'static str {
         match self {
             Preset::Quick => "quick",

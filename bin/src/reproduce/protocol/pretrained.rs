@@ -1,5 +1,5 @@
-//! What a table of pretrained networks says, and the values that are the same for all: one line a value. "paper" marks
-//! what the text says, "chosen" what the project decided where the text is silent.
+//! Protocols of tables of pretrained networks, and the values that all of them share. "Paper" marks values of the text,
+//! "chosen" those that the project decided where the text is silent.
 
 use pvlu_zoo::registry;
 use pvlu_zoo::transfer::FreezePolicy;
@@ -11,38 +11,38 @@ use crate::reproduce::protocol::set::Set;
 pub struct Protocol {
     /// Name of the subcommand and of the files.
     pub name: &'static str,
-    /// What the table shows.
+    /// Title of the table in files and reports.
     pub title: &'static str,
-    /// The same for a person who has to choose one.
+    /// Description of the table in the list of commands.
     pub about: &'static str,
     /// The data set. Paper.
     pub set: Set,
-    /// The models. Paper.
+    /// Names of the models. Paper.
     pub models: &'static [&'static str],
-    /// The models of the quick preset. Chosen.
+    /// Names of the models under the quick preset. Chosen.
     pub quick_models: &'static [&'static str],
-    /// Whether the trunk comes from another data set, and the head is drawn anew. Paper.
+    /// True if the trunk comes from another data set, and the head is drawn anew. Paper.
     pub transfer: bool,
-    /// What is trained with ReLU before the arms part.
+    /// The parts that the first phase trains with ReLU, before the arms part.
     pub first: First,
-    /// Whether the arms train batch norm beside what is their own, where the network has it. Paper.
+    /// True if the arms train batch norm beside their own parameters, where the network has it. Paper.
     pub batch_norm: bool,
-    /// Whether the arms see images under a Gaussian filter, in training and testing. Paper.
+    /// True if the arms' images are under a Gaussian filter, in training and testing. Paper.
     pub filtered: bool,
-    /// Whether training images are flipped, shifted, and have a square cut out. Paper: the square; chosen: the rest.
+    /// True if training images are flipped, shifted, and have a square cut out. Paper: the square; chosen: the rest.
     pub augmented: bool,
-    /// The comparison. Paper: `relu` and `pvlu`; chosen: the controls.
+    /// Arms of the comparison. Paper: `relu` and `pvlu`; chosen: the controls.
     pub arms: &'static [Arm],
     /// Published top-1, by model. Paper.
     pub published: &'static [Published],
 }
 
-/// What the first phase trains.
+/// The parts that the first phase trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {
-    /// The head alone.
+    /// The head alone is trained.
     Head,
-    /// Batch norm, and the head if it is drawn anew.
+    /// Batch norm is trained, and the head if it is drawn anew.
     BatchNorm,
 }
 
@@ -59,32 +59,32 @@ impl First {
 /// One arm of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arm {
-    /// Name.
+    /// Name of the arm in files and options.
     pub name: &'static str,
-    /// The activation.
+    /// Text of the activation, as the registry takes it.
     pub activation: &'static str,
-    /// Whether it is trained at all in the second phase.
+    /// True if the arm is trained in the second phase, and not only evaluated.
     pub trained: bool,
-    /// Whether it trains the affine part of batch norm, or, in a network without, the biases of the convolutions.
+    /// True if the arm trains the affine part of batch norm, or, in a network without, the biases of the convolutions.
     pub affine: bool,
 }
 
-/// What the paper prints of one model.
+/// The numbers that the paper prints of one model.
 #[derive(Clone, Copy, Debug)]
 pub struct Published {
-    /// The model.
+    /// Name of the model.
     pub model: &'static str,
-    /// Top-1 with ReLU.
+    /// Top-1 accuracy with ReLU, as a fraction.
     pub relu: f64,
-    /// Top-1 with PVLU.
+    /// Top-1 accuracy with PVLU, as a fraction.
     pub pvlu: f64,
     /// Relative error decrease as printed.
     pub rel_error_decrease: f64,
 }
 
 impl Protocol {
-    /// The arm that a text asks for: one of the table's, by its name, or any activation. One that has nothing to train
-    /// where nothing but activations is trained is measured only, as ReLU is. Chosen.
+    /// The arm that a text asks for: one of the table's, by its name, or any activation. In a table that trains nothing
+    /// but activations, one without trainable parameters is only evaluated, as ReLU is. Chosen.
     pub fn arm(&self, text: &str) -> Option<Arm> {
         let own = self.arms.iter().find(|arm| arm.name == text).copied();
         own.or_else(|| {
@@ -94,7 +94,7 @@ impl Protocol {
         })
     }
 
-    /// What an arm trains in the second phase; `None` for one that is measured only.
+    /// The parts that an arm trains in the second phase; `None` for one that is only evaluated.
     pub fn policy(&self, arm: &Arm, has_batch_norm: bool) -> Option<FreezePolicy> {
         arm.trained.then_some(FreezePolicy {
             activations: true,
@@ -105,7 +105,7 @@ impl Protocol {
         })
     }
 
-    /// What the first phase trains.
+    /// The parts that the first phase trains, given whether the head was drawn anew.
     pub fn first_policy(&self, fresh_head: bool) -> FreezePolicy {
         match self.first {
             First::Head => FreezePolicy::HEAD,
@@ -118,7 +118,7 @@ impl Protocol {
         }
     }
 
-    /// What the paper prints of a model.
+    /// The numbers that the paper prints of a model, if there are any.
     pub fn published(&self, model: &str) -> Option<&'static Published> {
         self.published.iter().find(|published| published.model == model)
     }
@@ -126,25 +126,25 @@ impl Protocol {
 
 /// ReLU as the first phase left it.
 pub const RELU: Arm = Arm { name: "relu", activation: "relu", trained: false, affine: false };
-/// ReLU with as much training as the others: what a gain of theirs over [`RELU`] may be due to.
+/// ReLU with as much training as the other arms: a control for gains over [`RELU`] that come from the training alone.
 pub const RELU_AFFINE: Arm = Arm { name: "relu_affine", activation: "relu", trained: true, affine: true };
-/// ReLU that goes on with what the first phase trained.
+/// ReLU, trained further in the parts that the first phase trained.
 pub const RELU_MORE: Arm = Arm { name: "relu", activation: "relu", trained: true, affine: false };
-/// One more parameter a channel, from slope 0, where it equals ReLU.
+/// PReLU with a trained slope for each channel, starting from 0, where it equals ReLU.
 pub const PRELU: Arm = Arm { name: "prelu", activation: "prelu", trained: true, affine: false };
-/// The sine without training of its own.
+/// VLU, whose parameters are not trained.
 pub const VLU: Arm = Arm { name: "vlu", activation: "vlu", trained: true, affine: false };
-/// The paper's, from alpha 0 and beta 1, where it equals ReLU.
+/// The paper's PVLU, starting from alpha 0 and beta 1, where it equals ReLU.
 pub const PVLU: Arm = Arm { name: "pvlu", activation: "pvlu", trained: true, affine: false };
 
 /// Names of all arms.
 pub const ARMS: [&str; 5] = ["relu", "relu_affine", "prelu", "vlu", "pvlu"];
 
-/// Name of the first phase, in the place of an arm.
+/// Name of the first phase where a configuration has the name of an arm.
 pub const FIRST: &str = "first";
-/// Name of the training on procedural images, in the place of an arm.
+/// Name of the training on procedural images where a configuration has the name of an arm.
 pub const PRETRAIN: &str = "pretrain";
-/// Names that no activation of the user's own may have: they stand for something else in the place of an arm.
+/// Names that no activation of the user's own may have, since they stand for another arm or training.
 pub const RESERVED: [&str; 3] = ["relu_affine", FIRST, PRETRAIN];
 
 /// Epochs of the first phase. Paper for tables 5 and 6; chosen for 3 and 4: "final convergence".
@@ -155,15 +155,17 @@ pub const EPOCHS: u64 = 15;
 pub const BATCH_SIZE: usize = 128;
 /// Adam's learning rate at the start of an arm, which falls to zero over a half cosine. Chosen.
 pub const LEARNING_RATE: f64 = 1e-3;
-/// The same of a first phase that trains a head alone: at a tenth of it a new head is far from convergence. Chosen.
+/// Adam's learning rate at the start of a first phase that trains a head alone: at a tenth of it a new head is far from
+/// convergence. Chosen.
 pub const HEAD_LEARNING_RATE: f64 = 1e-2;
-/// Seeds. Chosen; the paper gives one number.
+/// Seeds of the runs. Chosen; the paper gives one number.
 pub const SEEDS: &[u64] = &[0, 1, 2];
 /// Pixels of a 32x32 image that images are shifted by, at most: an eighth of the side. Chosen.
 pub const SHIFT: usize = 4;
-/// Deviation of the Gaussian filter and its radius, in pixels. Chosen.
+/// Standard deviation and radius of the Gaussian filter, in pixels. Chosen.
 pub const FILTER: pvlu_zoo::data::Gaussian = pvlu_zoo::data::Gaussian { sigma: 1.0, radius: 4 };
-/// Side of ImageNet's ResNets. Chosen; VGG and the CIFAR ResNets take CIFAR's images as they are.
+/// Side of the images of ImageNet's ResNets, in pixels. Chosen; VGG and the CIFAR ResNets take CIFAR's images as they
+/// are.
 pub const LARGE: usize = 224;
 
 impl Set {
@@ -176,19 +178,19 @@ impl Set {
     }
 }
 
-/// The quick preset: each table within a few minutes on two cores.
+/// Values of the quick preset, with which each table takes a few minutes on two cores.
 pub mod quick {
-    /// Training images, of which a tenth is held out.
+    /// Number of training images, of which a tenth is held out.
     pub const TRAIN: usize = 800;
-    /// Test images.
+    /// Number of test images.
     pub const TEST: usize = 400;
-    /// Images that networks are trained on where no pretrained weights were found.
+    /// Number of procedural images that networks are trained on where no pretrained weights were found.
     pub const PRETRAIN: usize = 1_500;
-    /// Passes over them.
+    /// Epochs of the training on procedural images.
     pub const PRETRAIN_EPOCHS: u64 = 6;
-    /// Adam's learning rate for them at the start.
+    /// Adam's learning rate at the start of the training on procedural images.
     pub const PRETRAIN_RATE: f64 = 1e-3;
-    /// Seed of the images.
+    /// Seed of the procedural images.
     pub const PRETRAIN_SEED: u64 = 7;
     /// Epochs of the first phase.
     pub const FIRST_EPOCHS: u64 = 3;
@@ -196,6 +198,6 @@ pub mod quick {
     pub const EPOCHS: u64 = 3;
     /// Images in a step.
     pub const BATCH_SIZE: usize = 32;
-    /// Seeds.
+    /// Seeds of the runs.
     pub const SEEDS: &[u64] = &[0];
 }

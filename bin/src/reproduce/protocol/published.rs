@@ -1,4 +1,4 @@
-//! What the paper prints of a run, to be held against numbers of the paper's images alone.
+//! Numbers that the paper prints of a run, only for runs on the paper's images.
 
 use crate::common::statistics::Summary;
 use crate::reproduce::protocol::paper::{self, Table};
@@ -9,7 +9,7 @@ use crate::reproduce::runs::config::Config;
 pub struct Paper {
     /// Mean and standard error of top-1.
     pub top1: Summary,
-    /// Top-1 by seed; of a table with one number, empty.
+    /// Top-1 by seed; empty for a table that prints one number.
     pub by_seed: &'static [f64],
     /// Relative error decrease against ReLU.
     pub rel_error_decrease: f64,
@@ -19,21 +19,21 @@ const NOTHING: Paper =
     Paper { top1: Summary { mean: f64::NAN, standard_error: f64::NAN }, by_seed: &[], rel_error_decrease: f64::NAN };
 
 impl Paper {
-    /// Top-1 with a seed; the only number of a table that has one.
-    pub fn of_seed(&self, seed: &str) -> f64 {
+    /// Top-1 of a seed, or the only number of a table that prints one; NaN if there is none.
+    pub fn of_seed(&self, seed: u64) -> f64 {
         if self.by_seed.is_empty() {
             return self.top1.mean;
         }
-        let number = seed.parse().ok().and_then(|seed: usize| self.by_seed.get(seed));
-        number.copied().unwrap_or(f64::NAN)
+        usize::try_from(seed).ok().and_then(|seed| self.by_seed.get(seed)).copied().unwrap_or(f64::NAN)
     }
 }
 
-/// What the paper prints of the arm of a run.
+/// The numbers that the paper prints of the arm of a run.
 pub fn of(config: &Config) -> Paper {
-    let [table, model, arm, data] = ["table", "model", "arm", "data"].map(|key| config.get(key));
-    // With other start values it is not what the paper names so.
-    if config.get("activation").contains(';') {
+    let Config { table, model, arm, activation, setup, .. } = config;
+    let data = setup.data.as_str();
+    // An activation with other start values is not the one that the paper names so.
+    if activation.as_ref().is_some_and(|text| text.contains(';')) {
         return NOTHING;
     }
     let one = |mean, rel_error_decrease| Paper {
@@ -47,7 +47,7 @@ pub fn of(config: &Config) -> Paper {
             by_seed: published.by_seed,
             rel_error_decrease: published.rel_error_decrease.unwrap_or(f64::NAN),
         }),
-        Some(Table::Tuning(table)) if data == table.set.name() => match (table.published(model), arm) {
+        Some(Table::Tuning(table)) if data == table.set.name() => match (table.published(model), arm.as_str()) {
             (Some(published), "relu") => Some(one(published.relu, f64::NAN)),
             (Some(published), "pvlu") => Some(one(published.pvlu, published.rel_error_decrease)),
             _ => None,
@@ -60,20 +60,23 @@ pub fn of(config: &Config) -> Paper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reproduce::runs::config::{Setup, tests};
 
     fn config(table: &str, model: &str, arm: &str, data: &str) -> Config {
-        Config::default().with("table", table).with("model", model).with("arm", arm).with("data", data)
+        let [table, model, arm, data] = [table, model, arm, data].map(str::to_owned);
+        let of = tests::config();
+        Config { table, model, arm, setup: Setup { data, ..of.setup }, ..of }
     }
 
     #[test]
     fn numbers_are_those_of_the_paper_and_of_its_images() {
         let pvlu = of(&config("table1", "sequential6conv", "pvlu", "cifar100"));
-        assert_eq!((pvlu.top1.mean, pvlu.of_seed("2"), pvlu.rel_error_decrease), (0.569, 0.578, 0.163));
-        assert!(pvlu.of_seed("7").is_nan() && pvlu.of_seed("mean").is_nan());
+        assert_eq!((pvlu.top1.mean, pvlu.of_seed(2), pvlu.rel_error_decrease), (0.569, 0.578, 0.163));
+        assert!(pvlu.of_seed(7).is_nan() && pvlu.of_seed(u64::MAX).is_nan());
         assert!(of(&config("table1", "sequential6conv", "pvlu", "procedural")).top1.mean.is_nan());
         assert!(of(&config("table1", "sequential6conv", "vlu", "cifar100")).top1.mean.is_nan());
         let vgg = of(&config("table4", "vgg19", "pvlu", "cifar10"));
-        assert_eq!((vgg.of_seed("5"), vgg.rel_error_decrease), (0.8405, 0.097));
+        assert_eq!((vgg.of_seed(5), vgg.rel_error_decrease), (0.8405, 0.097));
         assert!(of(&config("table6", "resnet50", "pvlu", "cifar10")).top1.mean.is_nan());
         assert!(of(&config("table6", "resnet50", "prelu", "cifar100")).top1.mean.is_nan());
     }

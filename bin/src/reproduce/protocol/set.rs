@@ -3,14 +3,14 @@
 /// A data set of the paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
-    /// CIFAR-10.
+    /// CIFAR-10, with 10 classes.
     Cifar10,
-    /// CIFAR-100.
+    /// CIFAR-100, with 100 classes.
     Cifar100,
 }
 
 impl Set {
-    /// For a person.
+    /// Name of the set in messages.
     pub fn title(self) -> &'static str {
         match self {
             Set::Cifar10 => "CIFAR-10",
@@ -18,7 +18,7 @@ impl Set {
         }
     }
 
-    /// In names of files.
+    /// Name of the set in files and configurations.
     pub fn name(self) -> &'static str {
         match self {
             Set::Cifar10 => "cifar10",

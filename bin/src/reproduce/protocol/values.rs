@@ -1,4 +1,4 @@
-//! The values of the protocols, and whether they are the paper's or chosen, for the report.
+//! The values of the protocols for the report, each marked as the paper's or chosen.
 
 use crate::reproduce::protocol::paper::{TABLE1, TABLE2};
 use crate::reproduce::protocol::set::Set;
@@ -7,7 +7,7 @@ use crate::reproduce::protocol::{budget, pretrained};
 const PAPER: &str = "paper";
 const CHOSEN: &str = "chosen";
 
-/// What, its value, and where it is from.
+/// Name, value and source of each value; the source is "paper" or "chosen".
 pub fn list() -> Vec<(String, String, &'static str)> {
     let seeds = |seeds: &[u64]| seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let line = |what: &str, value: String, source| (what.to_owned(), value, source);

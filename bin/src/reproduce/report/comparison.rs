@@ -1,4 +1,4 @@
-//! The rows of a table of a report: ours beside the paper's, by model and arm.
+//! The comparison of a table with the paper, by model and arm.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,26 @@ use crate::reproduce::figure::look::arm_label;
 use crate::reproduce::figure::records::{Records, Row, slot};
 use crate::reproduce::report::grid::Grid;
 
-/// What a table says beside the paper.
+/// Our numbers of a table beside the paper's, and the notices on them.
 pub struct Comparison {
-    /// The rows.
+    /// The table of text, a row for each model and arm.
     pub grid: Grid<'static>,
-    /// What a reader has to know of the rows.
+    /// Notices that a reader should see before the rows.
     pub notices: Vec<String>,
 }
 
-/// A model and arm under the same circumstances: the row of the means and that of their standard errors.
+/// The summaries of a model and arm on the same data, preset and weights: the row of the means and that of their
+/// standard errors.
 #[derive(Default)]
 struct Pair<'a> {
     mean: Option<Row<'a>>,
     error: Option<Row<'a>>,
 }
 
-/// What a row says in a column.
+/// The text of a cell, from the row of the means and, if there is one, that of the standard errors.
 type Cell = fn(&Row<'_>, Option<&Row<'_>>) -> Result<String, CliError>;
 
-/// Columns: heading, and what a row says there.
+/// Headings of the columns, and the text of their cells.
 const COLUMNS: [(&str, Cell); 14] = [
     ("model", |mean, _| text(mean, "model")),
     ("arm", |mean, _| mean.text("arm").map(|arm| arm_label(arm).to_owned())),
@@ -47,18 +48,18 @@ const COLUMNS: [(&str, Cell); 14] = [
     ("budget", |mean, _| budget(mean).map(|budget| if budget.is_empty() { none() } else { budget })),
     ("pretrained", |mean, _| text(mean, "pretrained")),
 ];
-/// Columns that say what a row is of.
+/// Columns that name a row.
 const NAMES: [&str; 2] = ["model", "arm"];
-/// Columns whose value is said once, above the table, if it is the same in all rows.
+/// Columns whose value is given once, above the table, if it is the same in all rows.
 const COMMON: [&str; 6] = ["model", "runs", "died", "data", "budget", "pretrained"];
-/// Columns of text.
+/// Columns of text, which may be broken into lines.
 const WORDS: [&str; 3] = ["data", "budget", "pretrained"];
-/// Columns whose values make a row of its own.
+/// Columns of the file whose values identify a row.
 const KEY: [&str; 5] = ["model", "arm", "data", "preset", "pretrained"];
 
-/// Whether a value has to be told.
+/// A test that is true for values that need a notice.
 type Tells = fn(&str) -> bool;
-/// What a value of a column has to be told for: column, whether it is such a value, and what follows for the reader.
+/// Notices on values: column, test of a value, and text for the reader.
 const WARNINGS: [(&str, Tells, &str); 4] = [
     ("preset", |preset| preset.contains("quick"), "rows of a quick preset: a short training, not the paper's"),
     (
@@ -71,7 +72,7 @@ const WARNINGS: [(&str, Tells, &str); 4] = [
 ];
 
 impl Comparison {
-    /// Of the rows of a file.
+    /// Compares the summaries in the rows of a table's file with the paper.
     pub fn of(records: &Records, caption: &str) -> Result<Self, CliError> {
         let mut pairs: Vec<([&str; 5], Pair<'_>)> = Vec::new();
         for row in records.rows() {
@@ -105,14 +106,15 @@ impl Comparison {
     }
 }
 
-/// The rows without the columns that say the same in each, which the caption says, and without those that say nothing.
+/// The table without columns whose value is the same in all rows, which goes into the caption, and without columns that
+/// are empty.
 fn condensed(caption: &str, rows: &[Vec<String>]) -> Grid<'static> {
     let (mut kept, mut common, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (heading, _)) in COLUMNS.iter().enumerate() {
         let mut values: Vec<&str> = rows.iter().filter_map(|row| row.get(index)).map(String::as_str).collect();
         values.dedup();
         match values[..] {
-            // What has no weights needs no word on them.
+            // Such a column says nothing, as for tables without pretrained weights.
             ["-"] if COMMON.contains(heading) => {}
             [value] if COMMON.contains(heading) => common.push(format!("{heading}: {value}")),
             ["-"] => empty.push(*heading),

@@ -1,4 +1,4 @@
-//! What a table was made with: the parts of its JSON file that a report shows.
+//! The circumstances of a table: the parts of its JSON file that a report shows.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::common::error::CliError;
 use crate::common::input;
 
-/// The parts that are shown.
+/// Keys of the parts that are shown.
 const SHOWN: [&str; 4] = ["configuration", "versions", "machines", "seconds"];
 
 /// Names and their values, in the order in which they are shown.
@@ -15,7 +15,7 @@ const SHOWN: [&str; 4] = ["configuration", "versions", "machines", "seconds"];
 pub struct Details(pub Vec<(String, String)>);
 
 impl Details {
-    /// Reads a file; `None` if there is none, or nothing in it that is shown.
+    /// Reads a file; `None` if it does not exist or has no part that is shown.
     pub fn read(path: &Path) -> Result<Option<Self>, CliError> {
         if !path.exists() {
             return Ok(None);
@@ -23,7 +23,7 @@ impl Details {
         Self::parse(path, &input::bytes(path)?)
     }
 
-    /// The same of the bytes of a file; the path is for errors.
+    /// Reads the bytes of a file; the path is only for errors.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Self>, CliError> {
         let failed = |what| CliError::Damaged { path: path.to_owned(), what };
         let value = serde_json::from_slice(bytes).map_err(|error| failed(format!("expected JSON, found: {error}")))?;
@@ -40,7 +40,7 @@ impl Details {
     }
 }
 
-/// Adds a value, or those within it, each by the names that lead to it.
+/// Adds a value, or those within it, each under the keys that lead to it.
 fn flatten(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(parts) => {

@@ -1,12 +1,12 @@
 //! A table of text.
 
-/// Rows of text below headings, the first ones of a row saying what it is of.
+/// Rows of text below headings.
 pub(super) struct Grid<'a> {
     pub(super) caption: String,
     pub(super) headings: Vec<&'a str>,
-    /// Cells at the beginning of a row that say what the row is of.
+    /// Number of cells at the beginning of each row that name it.
     pub(super) names: usize,
-    /// Cells at the end of a row that are text, which may be broken into lines.
+    /// Number of cells at the end of each row that are text, which may be broken into lines.
     pub(super) words: usize,
     pub(super) rows: Vec<Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! A report as one page that needs no other file and runs nothing.
+//! Writing a report as an HTML page, which needs no other file and runs no script.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use crate::reproduce::figure::Drawing;
 use crate::reproduce::figure::svg::escaped;
 use crate::reproduce::report::{Report, Table, grid::Grid, style};
 
-/// The page.
+/// The HTML text of the page.
 pub fn page(report: &Report<'_>) -> String {
     let heading = escaped(report.heading);
     let mut out = format!(
@@ -48,7 +48,7 @@ pub fn page(report: &Report<'_>) -> String {
     out
 }
 
-/// Links to the parts of the page.
+/// Appends links to the parts of the page.
 fn contents(out: &mut String, report: &Report<'_>) {
     out.push_str("<nav aria-label=\"Contents\">\n<ul>\n<li><a href=\"#columns\">How to read the columns</a></li>\n");
     for table in &report.tables {
@@ -88,7 +88,7 @@ fn figure(out: &mut String, drawing: &Drawing) {
 }
 
 fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
-    // A box that scrolls has to be reachable by the keyboard, and so has a name.
+    // A box that scrolls has to be reachable by the keyboard, and so needs a name.
     let caption = escaped(&grid.caption);
     let _ = writeln!(
         out,
@@ -117,7 +117,7 @@ fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
     out.push_str("</tbody>\n</table>\n</div>\n");
 }
 
-/// The escaped text with places where the name of a file may be broken into lines, and no number.
+/// The escaped text with places where file names may be broken into lines, but numbers may not.
 fn breakable(escaped: &str) -> String {
     let mut out = String::with_capacity(escaped.len());
     let mut letters = escaped.chars().peekable();

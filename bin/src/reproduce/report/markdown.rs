@@ -1,11 +1,11 @@
-//! A report as Markdown, which links to the files of the figures.
+//! Writing a report as Markdown, which links to the files of the figures.
 
 use std::fmt::Write;
 
 use crate::reproduce::figure::Drawing;
 use crate::reproduce::report::{Report, Table, grid::Grid};
 
-/// The text.
+/// The Markdown text of a report.
 pub fn text(report: &Report<'_>) -> String {
     let mut out = format!("# {}\n", plain(report.heading));
     if !report.summary.rows.is_empty() {
@@ -65,7 +65,7 @@ fn grid(out: &mut String, grid: &Grid<'_>) {
     }
 }
 
-/// A text of which nothing is taken for HTML, for a link or for the end of a cell, on one line.
+/// A text on one line, escaped so that nothing in it is taken for HTML, a link or the end of a cell.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! How the page looks: on a wide and on a narrow screen, on a dark one, and on paper.
+//! The style of the page: on a wide and on a narrow screen, on a dark one, and on paper.
 
 use std::fmt::Write;
 
@@ -64,7 +64,8 @@ details::details-content { content-visibility: visible; block-size: auto; }
 const DARK_PAGE: &str =
     "--line: #44484e; --head: #26292e; --warn: #33241a; --link: #8ab4f8; --edge: rgb(255 255 255 / 35%);";
 
-/// The rules. Those of a dark screen change the colors of the figures too, which stand in the page as elements.
+/// The CSS rules of the page. Those for a dark screen also change the colors of the figures, which are elements of the
+/// page.
 pub fn rules() -> String {
     let mut out = STYLE.to_owned();
     out.push_str("@media screen and (prefers-color-scheme: dark) {\n");

@@ -1,4 +1,4 @@
-//! What each table asked, what was found and on what: a line for each.
+//! The summary of the report: a line for each table with its question, its result and the conditions.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ const PROPOSED: &str = "pvlu";
 
 /// A line of the summary.
 pub struct Line {
-    /// Which table.
+    /// The table that the line is about.
     pub of: paper::Table,
-    /// What was found and on what; `None` if the table was not run.
+    /// The result and the conditions; `None` if the table was not run.
     pub found: Option<[String; 2]>,
 }
 
 impl Line {
-    /// Of the rows of a table's file.
+    /// The line of a table, from the rows of its file.
     pub fn of(of: paper::Table, records: &Records) -> Result<Self, CliError> {
         let mut means: Vec<(&str, Vec<Row<'_>>)> = Vec::new();
         for row in records.rows() {
@@ -39,7 +39,7 @@ impl Line {
         Ok(Self { of, found: Some([found, conditions(records, &means)?]) })
     }
 
-    /// The lines as a table.
+    /// The lines as a table of text.
     pub fn grid(lines: &[Self]) -> Grid<'static> {
         let row = |line: &Self| {
             let title = line.of.title();
@@ -59,7 +59,8 @@ impl Line {
     }
 }
 
-/// What the means of a model's arms say: the proposed arm's difference, and the arm with the highest accuracy.
+/// The result of a model, from the means of its arms: the proposed arm's difference, and the arm with the highest
+/// accuracy.
 fn findings(rows: &[Row<'_>]) -> Result<String, CliError> {
     let mut parts = Vec::new();
     let mut highest: Option<(f64, &str)> = None;

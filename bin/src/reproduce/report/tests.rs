@@ -70,7 +70,7 @@ fn rows_are_those_of_the_file() {
     // Several models: their names in the rows.
     let row = "| vgg16 | PVLU | 60.40 ± 0.21 |";
     assert!(text.contains(row), "{text}");
-    // What is the same in all rows is said once.
+    // Values that are the same in all rows appear once.
     let common = "In all rows: model: sequential6conv; runs: 5; died: 0; data: cifar10; \
                   budget: 100 epochs of 45,000 images; pretrained: no";
     assert!(text.contains(common) && page.contains(common), "{text}");

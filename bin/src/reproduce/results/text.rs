@@ -1,4 +1,4 @@
-//! A table for a person.
+//! The text of a table for stdout.
 
 use std::fmt::Write;
 
@@ -7,18 +7,18 @@ use crate::common::statistics::{Paired, percent};
 use crate::reproduce::protocol::paper;
 
 impl Report<'_> {
-    /// The table for stdout.
+    /// The table as text for stdout.
     pub fn text(&self) -> String {
         let Some(config) = self.records.first().map(|run| &run.config) else { return String::new() };
-        let mut seeds: Vec<&str> = self.records.iter().map(|run| run.config.get("seed")).collect();
+        let mut seeds: Vec<u64> = self.records.iter().map(|run| run.config.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        let epochs = match config.get("first_epochs") {
-            "" => config.get("epochs").to_owned(),
-            first => format!("{first} + {}", config.get("epochs")),
+        let epochs = match config.first_epochs {
+            None => config.epochs.to_string(),
+            Some(first) => format!("{first} + {}", config.epochs),
         };
-        let title = paper::find(config.get("table")).map_or("", paper::Table::title);
-        let (data, preset) = (config.get("data"), config.get("preset"));
+        let title = paper::find(&config.table).map_or("", paper::Table::title);
+        let (data, preset) = (&config.setup.data, &config.setup.preset);
         let mut text = format!(
             "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seed{}; test accuracy in %, mean and \
              standard error over runs that lived\n\n",
@@ -44,7 +44,7 @@ impl Report<'_> {
         for Group { first, all, lived, before, last, selected, peak, decrease, difference, paper } in
             self.groups.iter().filter_map(|(model, arm)| self.group(model, arm))
         {
-            let [model, arm] = ["model", "arm"].map(|key| first.config.get(key));
+            let (model, arm) = (&first.config.model, &first.config.arm);
             let _ = write!(
                 text,
                 "{model:<18} {arm:<12} {lived:>4} {:>4} {:>8} {:>7}",

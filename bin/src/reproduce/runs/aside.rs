@@ -1,5 +1,5 @@
-//! Where files go that are in the way of a run of other settings: to `OUT/aside/1`, or the first number after it that
-//! is free.
+//! Moving files that are in the way of a run of other settings: to `OUT/aside/1`, or the first number after it that is
+//! free.
 //!
 //! Such a folder is an output folder itself, with `runs` and `weights`: `reproduce merge OUT/aside/1` makes the table
 //! of the runs that are finished there, and a table with `--out OUT/aside/1` goes on with those that are not.
@@ -14,7 +14,7 @@ use pvlu_zoo::atomic::{AtomicFile, folder_of};
 use crate::common::error::CliError;
 use crate::common::output::new_folder;
 
-/// The folder of a command for what was in its way, which is made when it is needed.
+/// The folder to which a command moves files that are in its way, made when the first one is moved.
 #[derive(Debug)]
 pub struct Aside {
     out: PathBuf,
@@ -22,13 +22,13 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// That of an output folder.
+    /// The folder within an output folder; nothing is made yet.
     pub fn of(out: &Path) -> Self {
         Self { out: out.to_owned(), folder: RefCell::default() }
     }
 
-    /// Moves files of the output folder, each with the reason why, and says so in one line; of those before one that
-    /// cannot be moved too.
+    /// Moves files of the output folder, each given with the reason why, and reports them through `say` in one line. If
+    /// one cannot be moved, the line reports those before it.
     pub fn take(&self, files: &[(PathBuf, String)], say: &dyn Fn(&str)) -> Result<(), CliError> {
         let Some((first, why)) = files.first() else { return Ok(()) };
         let folder = self.folder()?;
@@ -50,7 +50,7 @@ impl Aside {
         taken
     }
 
-    /// The folder, which nobody had before.
+    /// The folder of this command, made on the first call under a name that was free.
     fn folder(&self) -> Result<PathBuf, CliError> {
         if let Some(folder) = &*self.folder.borrow() {
             return Ok(folder.clone());
@@ -60,15 +60,15 @@ impl Aside {
     }
 }
 
-/// Moves a file to a folder that is made if need be, where it replaces none.
+/// Moves a file, making the target's folder if need be. A file that is at the target already is an error.
 fn move_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(folder_of(to))?;
-    // Two files of one name come one after the other: the folder is this command's, so that nothing else can be there.
+    // Two files of one name can only come one after the other, since nothing but this command uses the folder.
     if fs::symlink_metadata(to).is_ok() {
         return Err(ErrorKind::AlreadyExists.into());
     }
     match fs::rename(from, to) {
-        // As where `runs` is a link to another disk.
+        // The devices differ where `runs` is a link to another disk, for example.
         Err(error) if error.kind() == ErrorKind::CrossesDevices && fs::symlink_metadata(from)?.is_file() => {
             let mut copy = AtomicFile::create(to)?;
             io::copy(&mut File::open(from)?, &mut copy)?;

@@ -1,142 +1,187 @@
-//! What decides the numbers of a run, as text by key: its address, its settings, its images and its pretrained weights.
+//! The configuration that decides the numbers of a run: its address, its settings, its images and its pretrained
+//! weights.
+//!
+//! Files hold it as a JSON object of texts. The hash of its bytes tells one configuration from another, so each build
+//! writes them as earlier ones did.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use pvlu_zoo::text;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use crate::common::difference::{Difference, NUMERICS};
 
+use super::decimal;
 use crate::common::difference::NONE;
 use crate::common::digest;
 
-/// The configuration of a run. How many threads work, where files go and what is printed is no part of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Config(BTreeMap<String, String>);
+/// The configuration of a run. The number of threads, the output folder and the verbosity are no part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the model.
+    pub model: String,
+    /// Name of the arm, or of a training that arms start from.
+    pub arm: String,
+    /// Seed of everything that is drawn.
+    #[serde(with = "decimal")]
+    pub seed: u64,
+    /// Text of the activation; none for a training that arms start from, whose activation is ReLU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<String>,
+    /// Epochs; in tables 3 to 6 of each arm.
+    #[serde(with = "decimal")]
+    pub epochs: u64,
+    /// Images in a step.
+    #[serde(with = "decimal")]
+    pub batch_size: usize,
+    /// Adam's learning rate, as `{:e}` writes it; in tables 3 to 6 at the start of each arm.
+    pub learning_rate: String,
+    /// Epochs of the first phase, in tables 3 to 6.
+    #[serde(default, with = "decimal::optional", skip_serializing_if = "Option::is_none")]
+    pub first_epochs: Option<u64>,
+    /// Adam's learning rate at the start of the first phase, as `{:e}` writes it, in tables 3 to 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_learning_rate: Option<String>,
+    /// Name of the file of pretrained weights or `procedural`, in tables 3 to 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<String>,
+    /// SHA-256 of the file of pretrained weights in hexadecimal, in tables 3 to 6; empty if there is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained_sha256: Option<String>,
+    /// The program, the preset and the images.
+    #[serde(flatten)]
+    pub setup: Setup,
+    /// Texts by keys that this build does not know, as another build wrote them.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, String>,
+}
 
-/// Characters of a key and of a value at most, more than any program of ours writes.
+/// The part of a configuration on the program, the preset and the images, which all runs of a command share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Version of the program.
+    pub version: String,
+    /// Version of the arithmetic; none before version 2.
+    #[serde(default, with = "decimal::optional", skip_serializing_if = "Option::is_none")]
+    pub numerics: Option<u64>,
+    /// Kind of device, whose rounding is its own; none before there were several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Name of the data set.
+    pub data: String,
+    /// SHA-256 of the images and labels in hexadecimal.
+    pub data_sha256: String,
+    /// Warnings on the data set, separated by `; `.
+    pub data_warnings: String,
+    /// Description of the preset and of the values that were replaced in it.
+    pub preset: String,
+    /// The options that replaced values of the preset.
+    pub overridden: String,
+    /// Number of classes in the data set.
+    #[serde(with = "decimal")]
+    pub classes: usize,
+    /// Number of images to train on.
+    #[serde(with = "decimal")]
+    pub train_images: usize,
+    /// Number of images held out of training.
+    #[serde(with = "decimal")]
+    pub val_images: usize,
+    /// Number of images to test on.
+    #[serde(with = "decimal")]
+    pub test_images: usize,
+}
+
+/// Keys whose values are numbers.
+const NUMBERS: [&str; 9] =
+    ["seed", "epochs", "batch_size", "first_epochs", NUMERICS, "classes", "train_images", "val_images", "test_images"];
+
+/// The most bytes in a key and in a value that is read, more than this program writes.
 const LONGEST: (usize, usize) = (40, 4000);
 
 impl Config {
-    /// The same with another value.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: impl Display) -> Self {
-        self.0.insert(key.to_owned(), value.to_string());
-        self
-    }
-
-    /// A value; nothing for a key that there is not.
-    pub fn get(&self, key: &str) -> &str {
-        self.0.get(key).map_or("", String::as_str)
-    }
-
-    /// What the run is addressed by: `TABLE/MODEL/ARM/SEED`.
+    /// The address of the run: `TABLE/MODEL/ARM/SEED`.
     pub fn id(&self) -> String {
-        ["table", "model", "arm", "seed"].map(|key| self.get(key)).join("/")
+        self.id_of(&self.seed)
     }
 
-    /// The address as a name of a file: models and arms have no `-`.
+    /// The address with another text instead of the seed.
+    pub fn id_of(&self, seed: &dyn Display) -> String {
+        format!("{}/{}/{}/{seed}", self.table, self.model, self.arm)
+    }
+
+    /// The address as the stem of a file name. It is unique, since models and arms have no `-`.
     pub fn stem(&self) -> String {
         self.id().replace('/', "-")
     }
 
-    /// All keys and values, in order.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    /// All keys and values, as texts.
+    pub fn entries(&self) -> BTreeMap<String, String> {
+        let json = self.to_json();
+        let entries = json.as_object().into_iter().flatten();
+        entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 
-    /// As a JSON object.
+    /// The keys and values as a JSON object of texts, sorted by keys.
     pub fn to_json(&self) -> Value {
-        self.entries().map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
+        serde_json::to_value(self).expect("a struct of texts is a JSON object")
     }
 
-    /// What [`to_json`](Self::to_json) made; `None` of anything else, of keys that are no words, and of values that are
-    /// longer than any of ours or hold controls.
-    pub fn of_json(value: &Value) -> Option<Self> {
+    /// The configuration that [`to_json`](Self::to_json) wrote, in this build or an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// Anything else than an object of texts, keys with other characters than lowercase letters, digits and `_`, values
+    /// that are too long or hold control characters, and, by name, a key that is missing or whose value is no number as
+    /// it is printed. No error shows anything of the file, whose content need not be safe to print.
+    pub fn of_json(value: &Value) -> Result<Self, String> {
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        let entry = |(key, value): (&String, &Value)| {
-            let value = value.as_str()?;
-            let fits = key.len() <= LONGEST.0 && value.len() <= LONGEST.1;
-            let clean = key.bytes().all(is_word) && !value.contains(char::is_control);
-            (fits && clean).then(|| (key.clone(), value.to_owned()))
+        let is_entry = |(key, value): (&String, &Value)| {
+            let is_key = key.len() <= LONGEST.0 && key.bytes().all(is_word);
+            let is_text = |value: &str| value.len() <= LONGEST.1 && !value.contains(char::is_control);
+            is_key && value.as_str().is_some_and(is_text)
         };
-        Some(Self(value.as_object()?.iter().map(entry).collect::<Option<_>>()?))
+        let Some(entries) = value.as_object().filter(|entries| entries.iter().all(is_entry)) else {
+            return Err("expected a configuration".to_owned());
+        };
+        for key in NUMBERS {
+            let text = entries.get(key).and_then(Value::as_str);
+            expect(key, text.is_none_or(|text| decimal::parse::<u64>(text).is_some()))?;
+        }
+        Self::deserialize(value).map_err(|error| format!("expected the configuration of a run: {error}"))
     }
 
-    /// SHA-256 over all keys and values.
+    /// SHA-256 over all keys and values, in hexadecimal.
     pub fn hash(&self) -> String {
         digest::of_bytes(self.to_json().to_string())
     }
 
-    /// A difference to a configuration that was kept.
+    /// The first difference to a configuration that was kept, if there is any.
     pub fn difference(&self, kept: &Self) -> Option<Difference> {
         self.difference_but(kept, &[])
     }
 
-    /// The same, where some keys may differ.
+    /// The first difference to a configuration that was kept, apart from keys that may differ.
     pub fn difference_but(&self, kept: &Self, may_differ: &[&str]) -> Option<Difference> {
-        let keys = self.0.keys().chain(kept.0.keys());
-        let differs = |key: &&String| !may_differ.contains(&key.as_str()) && self.0.get(*key) != kept.0.get(*key);
-        // What explains the other differences first; else in alphabetical order, whichever of the two has the key.
-        let key = keys.filter(differs).min_by_key(|key| (*key != NUMERICS, *key))?;
-        let shown = |of: &Self| of.0.get(key).map_or_else(|| NONE.to_owned(), |value| text::shown(value).to_string());
-        Some(Difference { key: key.clone(), here: shown(self), kept: shown(kept) })
+        let (here, there) = (self.entries(), kept.entries());
+        let differs = |key: &&String| !may_differ.contains(&key.as_str()) && here.get(*key) != there.get(*key);
+        // The version of the arithmetic comes first, since it explains other differences; then alphabetical order over
+        // the keys of both.
+        let key = here.keys().chain(there.keys()).filter(differs).min_by_key(|key| (*key != NUMERICS, *key))?;
+        let shown = |of: &BTreeMap<String, String>| {
+            of.get(key).map_or_else(|| NONE.to_owned(), |value| text::shown(value).to_string())
+        };
+        Some(Difference { key: key.clone(), here: shown(&here), kept: shown(&there) })
     }
+}
+
+/// An error about a key of a configuration, unless its value `is_known`. It shows nothing of the value.
+pub(super) fn expect(key: &str, is_known: bool) -> Result<(), String> {
+    if is_known { Ok(()) } else { Err(format!("expected a known {key} of a run, found another")) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> Config {
-        Config::default().with("table", "table3").with("model", "vgg16").with("arm", "pvlu").with("seed", 2)
-    }
-
-    #[test]
-    fn a_run_has_an_address_and_a_name() {
-        assert_eq!(config().id(), "table3/vgg16/pvlu/2");
-        assert_eq!(config().stem(), "table3-vgg16-pvlu-2");
-    }
-
-    #[test]
-    fn a_difference_is_named_and_changes_the_hash() {
-        let (here, kept) = (config().with("epochs", 3), config().with("epochs", 5));
-        let difference = here.difference(&kept).unwrap();
-        assert_eq!((&*difference.key, &*difference.here, &*difference.kept), ("epochs", "3", "5"));
-        assert_eq!(here.difference(&config()).unwrap().kept, "nothing");
-        assert_eq!(config().difference(&here).unwrap().here, "nothing");
-        assert_eq!(here.difference(&here.clone()), None);
-        assert_ne!(here.hash(), kept.hash());
-        // Where a value ends counts.
-        assert_ne!(Config::default().with("a", "bc").hash(), Config::default().with("ab", "c").hash());
-        assert_eq!(here.hash().len(), 64);
-        assert_eq!(Config::of_json(&here.to_json()), Some(here));
-        assert_eq!(Config::of_json(&serde_json::json!({"epochs": 3})), None);
-    }
-
-    #[test]
-    fn another_arithmetic_is_said_before_all_that_differs() {
-        let (old, new) = (config().with("epochs", 1), config().with(NUMERICS, 3));
-        let difference = new.difference(&old).unwrap();
-        assert_eq!(difference.to_string(), "computed by a program before numerics version 3");
-        let difference = new.difference(&old.clone().with(NUMERICS, 2)).unwrap();
-        assert_eq!(difference.to_string(), "computed with numerics version 2, here it is 3");
-        let difference = old.difference_but(&new, &[NUMERICS]).unwrap();
-        assert_eq!(difference.to_string(), "there epochs is nothing, here 1");
-        assert_eq!(old.difference_but(&new, &[NUMERICS, "epochs"]), None);
-    }
-
-    #[test]
-    fn what_a_terminal_would_act_on_is_refused_or_escaped_and_what_is_long_is_cut() {
-        let json = |key: &str, value: &str| Config::of_json(&serde_json::json!({ key: value }));
-        assert!(json("data_warnings", "it's \"odd\", \u{e9}").is_some());
-        for (key, value) in [("a\u{1b}[2J", ""), ("a", "\u{1b}[2J"), ("a", "\n"), ("A", ""), (&"a".repeat(41), "")] {
-            assert_eq!(json(key, value), None, "{key:?} {value:?}");
-        }
-        assert_eq!(json("a", &"x".repeat(4001)), None);
-        let kept = json("a", &format!("\u{202e}'{}", "x".repeat(300))).unwrap();
-        let difference = Config::default().difference(&kept).unwrap();
-        assert_eq!(difference.kept, format!("\\u{{202e}}'{}...", "x".repeat(text::SHOWN - 2)));
-    }
-}
+pub(crate) mod tests;

@@ -1,12 +1,12 @@
-//! What becomes of the runs that an earlier command left.
+//! The treatment of runs that an earlier command left in the output folder.
 
-/// What becomes of what an earlier command left of the same runs.
+/// The treatment of records, checkpoints and weights that an earlier command left of the same runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Earlier {
-    /// What is of the same settings is used, and the rest moved aside.
+    /// Files of the same settings are used, and others are moved aside.
     Used,
-    /// What is of the same settings is used, and anything else is an error.
+    /// Files of the same settings are used, and others are an error.
     Required,
-    /// All is moved aside.
+    /// All files are moved aside.
     Aside,
 }

@@ -1,4 +1,4 @@
-//! What became of the activations of a trained network: the values of their parameters, and their dead channels.
+//! Inspection of the activations of a trained network: the values of their parameters, and their dead channels.
 
 use pvlu::layer::ParamKind;
 use pvlu_zoo::data::Batches;
@@ -9,7 +9,7 @@ use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::statistics::number;
 
-/// Columns of the rows on trained parameters.
+/// Names of the columns of [`Inspected::parameters`].
 pub const PARAMETER_COLUMNS: [&str; 10] = [
     "layer",
     "order",
@@ -22,21 +22,22 @@ pub const PARAMETER_COLUMNS: [&str; 10] = [
     "maximum",
     "mean",
 ];
-/// Columns of the rows on units.
+/// Names of the columns of [`Inspected::units`].
 pub const UNIT_COLUMNS: [&str; 5] = ["layer", "order", "units", "dead", "share"];
 
-/// A look into a network, as rows of the CSV files.
+/// The parameters and dead units of a network's activations, as rows of the CSV files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspected {
-    /// Elements that are trained.
+    /// Number of elements of all trained tensors of the network.
     pub trained: usize,
-    /// Layer, order, parameter, channels, minimum, quartiles, maximum, mean.
+    /// A row for each parameter of an activation layer, in the columns of [`PARAMETER_COLUMNS`].
     pub parameters: Vec<Vec<String>>,
-    /// Layer, order, units, dead units and their share.
+    /// A row for each activation layer, in the columns of [`UNIT_COLUMNS`].
     pub units: Vec<Vec<String>>,
 }
 
-/// Looks at the trained parameters of activations, and at their outputs over a set of images; `None` if interrupted.
+/// Reads the parameters of activations, and counts the channels that give zero for every image of a set; `None` if
+/// interrupted.
 pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Result<Option<Inspected>, CliError> {
     let failed = |source| CliError::Training { run: title.to_owned(), source };
     let Some(layers) = dead_units(model, images, &mut interrupt::flow).map_err(failed)? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Runs of several machines as one table.
+//! Merging the runs of several machines into one table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::record::Record;
 use crate::common::error::CliError;
 
-/// The records of some output folders, by table; the same run twice is one.
+/// The records of some output folders, by table. A run that is in several folders counts once.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
     }
     let mut tables: BTreeMap<String, Vec<Record>> = BTreeMap::new();
     for (_, record) in found.values() {
-        tables.entry(record.config.get("table").to_owned()).or_default().push(record.clone());
+        tables.entry(record.config.table.clone()).or_default().push(record.clone());
     }
     for (table, records) in &mut tables {
         check(table, records, partial)?;
@@ -49,12 +49,13 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
     Ok(tables)
 }
 
-/// Makes sure that the runs of a table belong together and are all there, and brings them in its order.
+/// Makes sure that the runs of a table have the same settings and are complete, and sorts them in the order of the
+/// table.
 fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliError> {
     let Some(first) = records.first() else { return Ok(()) };
     for record in records.iter() {
-        let of_model = records.iter().find(|other| other.config.get("model") == record.config.get("model"));
-        // What makes a run another one of the table; weights are those of a model.
+        let of_model = records.iter().find(|other| other.config.model == record.config.model);
+        // These keys tell the runs of a table apart. Weights may differ between models, but not within one.
         let all = ["model", "arm", "activation", "seed", "pretrained", "pretrained_sha256"];
         for (other, may_differ) in [(first, &all[..]), (of_model.unwrap_or(first), &all[..4])] {
             if let Some(difference) = record.config.difference_but(&other.config, may_differ) {
@@ -78,11 +79,11 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
     Ok(())
 }
 
-/// The records in an output folder.
+/// Paths of the records in an output folder, sorted.
 fn records_of(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let runs = folder.join("runs");
     let failed = |source| CliError::Read { path: folder.to_owned(), source };
-    // A folder without is that of a command that has not finished a run.
+    // An output folder without `runs` belongs to a command that has not finished a run.
     if folder.is_dir() && !runs.exists() {
         return Ok(Vec::new());
     }
@@ -142,7 +143,7 @@ mod tests {
         slower.machine.clear();
         let (one, two) = (folder(&PLAN, &all), folder(&PLAN, &[slower]));
         assert_eq!(merged(&[&one, &two], false).unwrap().len(), 3);
-        // From scratch, which has no accuracy before.
+        // A training from scratch has no accuracy before the run.
         let mut scratch = all[1].clone();
         scratch.before_top1 = f64::NAN;
         let both = [folder(&PLAN, &[scratch.clone()]), folder(&PLAN, &[scratch])];
@@ -150,29 +151,29 @@ mod tests {
         let three = folder(&PLAN, &[record("relu", 0, &[(0.5, 0.75)])]);
         assert!(merged(&[&one, &three], false).unwrap_err().contains("numbers differ"));
         let mut other = all[0].clone();
-        other.config = other.config.with("learning_rate", "0.5");
+        other.config.learning_rate = "0.5".to_owned();
         let error = merged(&[&one, &folder(&PLAN, &[other])], false).unwrap_err();
-        assert!(error.contains("here: learning_rate is 0.5, there: nothing"), "{error}");
+        assert!(error.contains("here: learning_rate is 0.5, there: 1e-3"), "{error}");
     }
 
     #[test]
     fn what_does_not_belong_together_is_refused() {
         let one = folder(&PLAN, &[record("relu", 0, &[])]);
-        // Planned by two commands, whose runs belong together all the same.
+        // The runs were planned by two commands, and still belong together.
         let two = folder(&[("pvlu", 5)], &[record("pvlu", 5, &[])]);
         assert_eq!(merged(&[&one, &two], true).unwrap().len(), 2);
         assert!(merged(&[&one, &two], false).unwrap_err().contains("table3/vgg16/pvlu/1"));
         let mut others = record("pvlu", 0, &[]);
-        others.config = others.config.with("pretrained_sha256", "abc");
+        others.config.pretrained_sha256 = Some("abc".to_owned());
         assert!(merged(&[&one, &folder(&PLAN, &[others])], true).unwrap_err().contains("pretrained_sha256"));
         let mut other = record("pvlu", 0, &[]);
-        other.config = other.config.with("epochs", 9);
+        other.config.epochs = 9;
         let error = merged(&[&one, &folder(&PLAN, &[other])], true).unwrap_err();
-        let said = "merge: table3/vgg16/relu/0: epochs is nothing, table3/vgg16/pvlu/0: 9";
+        let said = "merge: table3/vgg16/relu/0: epochs is 3, table3/vgg16/pvlu/0: 9";
         assert!(error.contains(said), "{error}");
-        // Of another arithmetic, which explains whatever else differs.
+        // The version of the arithmetic is named first, since it explains the other differences.
         let mut newer = record("pvlu", 0, &[]);
-        newer.config = newer.config.with("device", "cpu").with("numerics", 2);
+        (newer.config.setup.device, newer.config.setup.numerics) = (Some("cpu".to_owned()), Some(2));
         let error = merged(&[&one, &folder(&PLAN, &[newer])], true).unwrap_err();
         assert!(error.contains("numerics is nothing, table3/vgg16/pvlu/0: 2"), "{error}");
         let empty = tempfile::tempdir().unwrap();

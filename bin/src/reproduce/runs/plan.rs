@@ -1,4 +1,4 @@
-//! What a command would do, and about how long that would take.
+//! The plan of a command without doing it: its runs, and an estimate of the time that they take.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use super::work::Work;
 use crate::common::error::CliError;
 use crate::common::interrupt;
 
-/// Images that are timed at once: few, because some networks take a second for one.
+/// Images in a timed batch: few, because some networks take a second for one.
 const TIMED: usize = 8;
 
 /// Seconds of training on an image and of evaluating one.
@@ -24,13 +24,14 @@ struct Cost {
     evaluation: f64,
 }
 
-/// Runs as a list for other programs.
+/// The runs as JSON for other programs, with their addresses, steps and the addresses of the trainings that they start
+/// from.
 pub fn json(runs: &[Planned]) -> Value {
     let one = |run: &Planned| {
         let config = &run.config;
-        let text = |key: &str| Value::from(config.get(key));
         json!({
-            "id": config.id(), "table": text("table"), "model": text("model"), "arm": text("arm"), "seed": text("seed"),
+            "id": config.id(), "table": config.table, "model": config.model, "arm": config.arm,
+            "seed": config.seed.to_string(),
             "epochs": run.epochs, "steps": run.epochs * steps(config), "hash": config.hash(),
             "after": run.after.iter().map(|(config, _)| config.id()).collect::<Vec<_>>(),
         })
@@ -38,13 +39,9 @@ pub fn json(runs: &[Planned]) -> Value {
     json!({ "runs": runs.iter().map(one).collect::<Vec<_>>() })
 }
 
-fn number(config: &Config, key: &str) -> u64 {
-    config.get(key).parse().unwrap_or(0)
-}
-
-/// Steps of an epoch.
+/// Optimizer steps of an epoch.
 fn steps(config: &Config) -> u64 {
-    number(config, "train_images").div_ceil(number(config, "batch_size").max(1))
+    config.setup.train_images.div_ceil(config.batch_size.max(1)) as u64
 }
 
 /// A table of runs with their steps and estimated times, from a step and a small evaluation of each kind of network.
@@ -54,7 +51,7 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
     let (mut total, mut begun) = (0.0, Vec::new());
     for run in runs {
         let config = &run.config;
-        let key = (config.get("model").to_owned(), config.get("arm").to_owned());
+        let key = (config.model.clone(), config.arm.clone());
         if !costs.contains_key(&key) {
             let mut model = work.sample(run)?;
             costs.insert(key.clone(), measure(model.as_mut(), run.epochs > 0, &key.0)?);
@@ -63,21 +60,21 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
             }
         }
         let cost = costs.get(&key).copied().unwrap_or_default();
-        let images = (number(config, "val_images") + number(config, "test_images")) as f64;
+        let images = (config.setup.val_images + config.setup.test_images) as f64;
         for (before, epochs) in &run.after {
             if begun.contains(before) {
                 continue;
             }
             begun.push(before.clone());
-            // It trains other layers than the run: about as long, where the run trains at all. Its network is measured
-            // once.
+            // It trains other layers than the run, in about the same time if the run trains at all. Its network is not
+            // measured separately.
             let steps = epochs * steps(before);
-            let trained = *epochs as f64 * number(before, "train_images") as f64;
+            let trained = *epochs as f64 * before.setup.train_images as f64;
             let seconds = trained * cost.training.max(3.0 * cost.evaluation) + images * cost.evaluation;
             total += seconds;
             let _ = writeln!(text, "{:<48} {epochs:>7} {steps:>9} {:>10}", before.id(), duration(seconds));
         }
-        let trained = number(config, "train_images") as f64;
+        let trained = config.setup.train_images as f64;
         let seconds = run.epochs as f64 * (trained * cost.training + images * cost.evaluation);
         total += seconds;
         let steps = run.epochs * steps(config);
@@ -87,7 +84,7 @@ pub fn estimate(work: &dyn Work, runs: &[Planned]) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// Times the second step and the second evaluation of a few images.
+/// Times a training step, if the run trains, and an evaluation of a few images, each at its second call.
 fn measure(model: &mut dyn Model, trained: bool, name: &str) -> Result<Cost, CliError> {
     let failed =
         |source| CliError::Training { run: name.to_owned(), source: pvlu_zoo::train::TrainError::Model(source) };
@@ -108,12 +105,11 @@ fn measure(model: &mut dyn Model, trained: bool, name: &str) -> Result<Cost, Cli
     Ok(cost)
 }
 
-/// Some images.
+/// The values of as many artificial images, from -1 to 1.
 fn images(model: &dyn Model, count: usize) -> Vec<f32> {
     (0..count * model.image_len()).map(|index| (index % 251) as f32 / 125.0 - 1.0).collect()
 }
 
-/// For a person.
 fn duration(seconds: f64) -> String {
     match seconds {
         seconds if seconds < 90.0 => format!("{seconds:.0} s"),
@@ -125,17 +121,14 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reproduce::runs::config::{Setup, tests};
 
     #[test]
     fn steps_and_addresses_are_those_of_the_configuration() {
         let config = |arm: &str| {
-            Config::default()
-                .with("table", "table3")
-                .with("model", "m")
-                .with("arm", arm)
-                .with("seed", 0)
-                .with("train_images", 100)
-                .with("batch_size", 32)
+            let of = tests::config();
+            let setup = Setup { train_images: 100, ..of.setup };
+            Config { model: "m".to_owned(), arm: arm.to_owned(), seed: 0, batch_size: 32, setup, ..of }
         };
         let run = Planned { config: config("pvlu"), epochs: 3, after: vec![(config("first"), 2)] };
         let found = json(&[run]);

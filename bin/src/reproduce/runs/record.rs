@@ -1,4 +1,4 @@
-//! A finished run: everything that its rows are made of, and that on disk.
+//! Records of finished runs: everything that the rows of the CSV files are made of, and its file on disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,20 +13,20 @@ use crate::common::output::write_atomically;
 use crate::common::{digest, input};
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 
-/// Characters of a field of the rows on activations at most, more than any layer's name has.
+/// The most bytes in a field of a row on activations, more than any layer's name has.
 const FIELD: usize = 200;
 
-/// How a run ended.
+/// The way in which a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// All epochs; in a training from scratch with an accuracy above a guess.
+    /// All epochs were trained; a training from scratch also reached a final test accuracy of at least twice chance.
     Finished,
-    /// A loss that is not finite, or, in a training from scratch, a final test accuracy below twice chance.
+    /// The loss was not finite, or a training from scratch ended with a test accuracy below twice chance.
     Died,
 }
 
 impl Status {
-    /// In files.
+    /// The status as it is written in files.
     pub fn name(self) -> &'static str {
         match self {
             Status::Finished => "finished",
@@ -35,14 +35,14 @@ impl Status {
     }
 }
 
-/// A finished run.
+/// The configuration and results of a finished run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What decided its numbers.
+    /// The configuration that decided the run's numbers.
     pub config: Config,
-    /// How it ended.
+    /// The end of the run: all epochs, or a failed training.
     pub status: Status,
-    /// Its epochs; none where the network was only measured.
+    /// Results of each epoch; none where the network was only measured.
     pub epochs: Vec<EpochRecord>,
     /// Test accuracy before the run, where it began with a trained network; else NaN.
     pub before_top1: f64,
@@ -54,17 +54,18 @@ pub struct Record {
     pub units: Vec<Vec<String>>,
     /// Addresses of all runs that the command had planned, this one among them.
     pub planned: Vec<String>,
-    /// The machine; no part of any CSV file.
+    /// The machine that did the run, as values by key; no part of any CSV file.
     pub machine: BTreeMap<String, String>,
 }
 
 impl Record {
-    /// Whether it counts in means.
+    /// True if the run finished all its epochs, so that it counts in means.
     pub fn lived(&self) -> bool {
         self.status == Status::Finished
     }
 
-    /// What `pick` takes of its epochs; without any, the accuracy before.
+    /// The accuracy that `pick` takes from the epochs, NaN if it takes none; the accuracy before the run if it has no
+    /// epochs.
     fn top1(&self, pick: impl FnOnce(&History) -> Option<f64>) -> f64 {
         if self.epochs.is_empty() {
             return self.before_top1;
@@ -96,13 +97,13 @@ impl Record {
         self.history().selected().map_or(0, |epoch| epoch.epoch)
     }
 
-    /// Time of all epochs.
+    /// Seconds that all epochs took together.
     pub fn seconds(&self) -> f64 {
         // The sum of nothing is -0 in Rust.
         self.epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds)
     }
 
-    /// The numbers, without times, machines and what else was planned.
+    /// A copy without times, the machine and the planned addresses: everything that must agree between two runs.
     fn lasting(&self) -> Self {
         let mut lasting = self.clone();
         lasting.machine.clear();
@@ -111,12 +112,13 @@ impl Record {
         lasting
     }
 
-    /// Whether two records say the same but for times and machines. Numbers that are NaN in both are the same.
+    /// True if two records agree in everything but times, machines and planned runs. Numbers that are NaN in both are
+    /// the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         self.lasting().to_json() == other.lasting().to_json()
     }
 
-    /// Writes it, whole or not at all, with a checksum, so that a digit that has changed is seen.
+    /// Writes the record atomically, with a checksum by which [`read`](Self::read) notices a changed digit.
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
         let mut record = self.to_json();
         record["sha256"] = digest::of_bytes(record.to_string()).into();
@@ -133,11 +135,11 @@ impl Record {
         })
     }
 
-    /// Reads what [`write`](Self::write) wrote.
+    /// Reads a record that [`write`](Self::write) wrote.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, that was changed or cut, and one that names what this program does not know.
+    /// A file that cannot be read, that was changed or cut, or that holds a name unknown to this program.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         Self::parse(&input::bytes(path)?).map_err(|what| CliError::Damaged { path: path.to_owned(), what })
     }
@@ -149,7 +151,7 @@ impl Record {
         if said.is_none_or(|said| said != digest::of_bytes(value.to_string())) {
             return Err("its checksum is another one: it was changed after it was written".to_owned());
         }
-        let config = Config::of_json(&value["config"]).ok_or("expected a configuration")?;
+        let config = Config::of_json(&value["config"])?;
         names::check(&config)?;
         let texts = |value: &Value| -> Option<Vec<String>> {
             value.as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
@@ -179,7 +181,7 @@ impl Record {
             })
         };
         let record = read().ok_or("expected the record of a run")?;
-        let table = record.config.get("table");
+        let table = &record.config.table;
         record.planned.iter().try_for_each(|address| names::check_address(table, address))?;
         Ok(record)
     }
@@ -189,6 +191,7 @@ impl Record {
 pub(crate) mod tests {
     use pvlu_zoo::train::Evaluation;
 
+    use super::super::config::tests::config;
     use super::*;
 
     /// A record of an arm and seed whose epochs have these accuracies on held-out and test images.
@@ -203,13 +206,8 @@ pub(crate) mod tests {
             test: evaluation(test),
             seconds: 1.5,
         };
-        let config = Config::default()
-            .with("table", "table3")
-            .with("model", "vgg16")
-            .with("arm", arm)
-            .with("activation", arm)
-            .with("seed", seed)
-            .with("data", "procedural");
+        let (arm_name, activation) = (arm.to_owned(), Some(arm.to_owned()));
+        let config = Config { arm: arm_name, activation, seed, ..config() };
         Record {
             config,
             status: Status::Finished,
@@ -263,21 +261,46 @@ pub(crate) mod tests {
     fn a_record_that_was_made_to_do_harm_is_refused_though_its_checksum_fits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.json");
-        let harm: [fn(&mut Record); 6] = [
-            |record| record.config = record.config.clone().with("table", "../../outside"),
-            |record| record.config = record.config.clone().with("seed", "0/../../../outside"),
-            |record| record.config = record.config.clone().with("pretrained", "\u{1b}]0;owned\u{7}"),
-            |record| record.planned.push("table3/vgg16/\u{1b}[2J/0".to_owned()),
-            |record| record.parameters[0].push("one more".to_owned()),
-            |record| record.units = vec![vec!["\n".to_owned(); 5]],
+        let harm: [fn(&mut Value); 6] = [
+            |record| record["config"]["table"] = "../../outside".into(),
+            |record| record["config"]["seed"] = "0/../../../outside".into(),
+            |record| record["config"]["pretrained"] = "\u{1b}]0;owned\u{7}".into(),
+            |record| record["planned"] = json!(["table3/vgg16/\u{1b}[2J/0"]),
+            |record| record["parameters"] = json!([["one"]]),
+            |record| record["units"] = json!([["\n", "\n", "\n", "\n", "\n"]]),
         ];
         for change in harm {
-            let mut one = record("pvlu", 1, &[(0.2, 0.9)]);
-            change(&mut one);
-            one.write(&path).unwrap();
+            write_changed(&path, change);
             let error = Record::read(&path).unwrap_err().to_string();
             assert!(error.contains("x.json: expected") && !error.contains(char::is_control), "{error:?}");
             assert!(!error.contains("outside"), "{error}");
+        }
+    }
+
+    /// Writes a record that was changed, with a checksum that fits.
+    fn write_changed(path: &Path, change: impl Fn(&mut Value)) {
+        let mut record = record("pvlu", 1, &[(0.2, 0.9)]).to_json();
+        change(&mut record);
+        record["sha256"] = digest::of_bytes(record.to_string()).into();
+        std::fs::write(path, record.to_string()).unwrap();
+    }
+
+    #[test]
+    fn a_record_without_a_seed_or_another_part_of_its_address_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        write_changed(&path, |_| ());
+        assert_eq!(Record::read(&path).unwrap().config.seed, 1);
+        for key in ["table", "model", "arm", "seed", "epochs", "train_images"] {
+            let removed = |record: &mut Value| drop(record["config"].as_object_mut().unwrap().remove(key));
+            write_changed(&path, removed);
+            let error = Record::read(&path).unwrap_err().to_string();
+            assert!(error.contains("x.json: expected") && error.contains(&format!("missing field `{key}`")), "{error}");
+        }
+        for seed in ["", "two", "-1", "01"] {
+            write_changed(&path, |record| record["config"]["seed"] = seed.into());
+            let error = Record::read(&path).unwrap_err().to_string();
+            assert!(error.contains("x.json: expected a known seed of a run, found another"), "{seed}: {error}");
         }
     }
 

@@ -1,9 +1,9 @@
-//! Where runs are kept: finished ones as records, unfinished ones as checkpoints.
+//! The store of runs on disk: finished ones as records, unfinished ones as checkpoints.
 //!
 //! `OUT/runs/RUN.json` is the record of a finished run, `OUT/runs/RUN.safetensors` the checkpoint of one under way.
-//! Each is whole or not there, so that a command can be killed at any moment. Trainings that runs go on from have
-//! checkpoints too, which stay until the table is finished. What is in the way of a run of other settings is never
-//! removed: it goes [aside](super::aside).
+//! Each is written atomically, so that a command can be killed at any moment. Trainings that runs start from have
+//! checkpoints too, which stay until the table is finished. A file that is in the way of a run of other settings is
+//! never removed but moved [aside](super::aside).
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use crate::common::progress::Progress;
 /// Key of a checkpoint's metadata that holds the configuration.
 const CONFIG: &str = "pvlu_zoo.config";
 
-/// The folder of a command's runs.
+/// The records, checkpoints and weights of the runs in an output folder.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -36,32 +36,32 @@ pub struct Store {
     earlier: Earlier,
     /// Time between two checkpoints.
     every: Duration,
-    /// Whether the weights of finished runs are wanted.
+    /// True if the weights of finished runs are saved too.
     save_weights: bool,
     aside: Aside,
 }
 
-/// A training.
+/// A training to be done by [`Store::train`].
 pub struct Job<'a> {
-    /// For a person.
+    /// Name of the training in progress output and errors.
     pub title: &'a str,
-    /// What decides its numbers.
+    /// The configuration that decides the numbers of the training.
     pub config: &'a Config,
-    /// How it trains.
+    /// Optimizer, epochs and schedule of the training.
     pub fit: FitConfig,
-    /// On what.
+    /// The training, validation and test images.
     pub splits: Splits,
-    /// Seed of the dropouts.
+    /// Seed of the dropout layers.
     pub seed: u64,
 }
 
 impl Store {
-    /// The runs of an output folder, to be read and put there.
+    /// The store of an output folder for reading and adopting runs, which trains nothing.
     pub fn of(out: &Path) -> Result<Self, CliError> {
         Self::new(out, Earlier::Used, Duration::MAX, false)
     }
 
-    /// The runs of an output folder, to be done.
+    /// The store of an output folder for doing runs, with the least time between two checkpoints of a training.
     pub fn new(out: &Path, earlier: Earlier, every: Duration, save_weights: bool) -> Result<Self, CliError> {
         let (folder, weights) = (out.join("runs"), out.join("weights"));
         prepare_folder(&folder)?;
@@ -71,15 +71,15 @@ impl Store {
         Ok(Self { folder, weights, earlier, every, save_weights, aside: Aside::of(out) })
     }
 
-    /// Looks at what an earlier command left of some runs, and of the trainings that they go on from, before anything
-    /// is trained: moves aside what does not count, and returns the records of the runs that are finished.
+    /// Looks for files that an earlier command left of these runs, and of the trainings that they start from, before
+    /// anything is trained: moves aside those that do not count, and returns the records of the runs that are finished.
     pub fn begin(&self, runs: &[Planned], progress: &Progress) -> Result<Vec<Option<Record>>, CliError> {
-        // All is looked at before anything is moved: an error leaves all as it was.
+        // Everything is read before anything is moved, so that an error leaves all as it was.
         let mut aside: Vec<(PathBuf, String)> = Vec::new();
         let mut finished = Vec::new();
         for run in runs {
             let mut in_the_way = |path: &Path, why: String| {
-                // Runs share the trainings that they go on from.
+                // Several runs can start from the same training.
                 if aside.iter().all(|(other, _)| other != path) {
                     aside.push((path.to_owned(), why));
                 }
@@ -95,7 +95,7 @@ impl Store {
             }
             let done = self.counting(&record, self.finished(&run.config), &mut in_the_way)?;
             let begun = self.counting(&checkpoint, self.opened(&run.config), &mut in_the_way)?;
-            // Those of a run that is neither finished nor under way are of whatever settings.
+            // Without a record or checkpoint, nothing says of which settings the weights are.
             if done.is_none() && begun.is_none() && weights.exists() {
                 in_the_way(&weights, "no run of these settings is there".to_owned());
             }
@@ -106,13 +106,14 @@ impl Store {
         }
         self.aside.take(&aside, &|line| progress.say(line))?;
         for record in finished.iter().flatten() {
-            // A kill between the record and this leaves it.
+            // A command that was killed between writing the record and removing the checkpoint leaves the checkpoint.
             self.forget(&record.config)?;
         }
         Ok(finished)
     }
 
-    /// What was found at a path; nothing if it does not count, and why is told to `in_the_way`, unless it has to count.
+    /// Passes on a file that counts. One that does not, being of other settings or damaged, gives `None` and is told to
+    /// `in_the_way` with the reason; under [`Earlier::Required`] it is an error.
     fn counting<T>(
         &self,
         path: &Path,
@@ -142,7 +143,7 @@ impl Store {
         self.weights.join(format!("{}.safetensors", config.stem()))
     }
 
-    /// The record of a run, if it is finished. Where weights are wanted, one without is not finished.
+    /// The record of a run, if it is finished. Where weights are to be saved, a run without them is not finished.
     pub fn finished(&self, config: &Config) -> Result<Option<Record>, CliError> {
         let path = self.record_path(config);
         if !path.exists() {
@@ -154,8 +155,8 @@ impl Store {
         Ok((!lacks_weights).then_some(record))
     }
 
-    /// Keeps the record of a run that was done elsewhere. One that says something else is moved aside, and so is what
-    /// else there is of such a run.
+    /// Keeps the record of a run that was done elsewhere. A different record of the same run is moved aside, and so are
+    /// any checkpoint and weights of it.
     pub fn adopt(&self, record: &Record) -> Result<(), CliError> {
         let (config, path) = (&record.config, self.record_path(&record.config));
         let why = match path.exists().then(|| Record::read(&path)) {
@@ -175,13 +176,13 @@ impl Store {
         record.write(&path)
     }
 
-    /// Keeps a finished run. Its checkpoint is of no use any more.
+    /// Writes the record of a finished run, and removes its checkpoint.
     pub fn finish(&self, record: &Record) -> Result<(), CliError> {
         record.write(&self.record_path(&record.config))?;
         self.forget(&record.config)
     }
 
-    /// Removes a checkpoint, if there is one.
+    /// Removes the checkpoint of a run or training, if there is one.
     pub fn forget(&self, config: &Config) -> Result<(), CliError> {
         let path = self.checkpoint_path(config);
         match std::fs::remove_file(&path) {
@@ -190,18 +191,18 @@ impl Store {
         }
     }
 
-    /// Saves the network of a run that is about to be finished, if weights are wanted.
+    /// Saves the network of a run that is about to be finished, if the store saves weights.
     pub fn save_weights(&self, config: &Config, model: &dyn Model, preprocessing: &str) -> Result<(), CliError> {
         if !self.save_weights {
             return Ok(());
         }
-        let entry = registry::find(config.get("model"))?;
+        let entry = registry::find(&config.model)?;
         let notes = Notes { preprocessing: Some(preprocessing), ..Notes::default() };
         Ok(save_model(model, entry, self.weights_path(config), Source::Native, &notes)?)
     }
 
-    /// Trains a network, from its checkpoint if there is one; `None` if it was interrupted, and a checkpoint of that
-    /// moment is then on disk. A finished training leaves a checkpoint too.
+    /// Trains a network, from its checkpoint if there is one. `None` if it was interrupted, after a checkpoint of that
+    /// moment was written. A finished training leaves a checkpoint too.
     pub fn train(
         &self,
         job: &Job<'_>,
@@ -253,21 +254,24 @@ impl Store {
         }
         let kept = SavedFit::open(&path)?;
         let text = kept.metadata().get(CONFIG);
-        let found = text.and_then(|text| Config::of_json(&serde_json::from_str(text).ok()?));
-        let Some(found) = found else {
-            return Err(CliError::Damaged { path, what: "expected the configuration of a run".to_owned() });
+        let json = text.and_then(|text| serde_json::from_str(text).ok());
+        let found = json.ok_or_else(|| "expected the configuration of a run".to_owned());
+        let found = match found.and_then(|json| Config::of_json(&json)) {
+            Ok(found) => found,
+            Err(what) => return Err(CliError::Damaged { path, what }),
         };
         same(&path, config, &found)?;
         Ok(Some(kept))
     }
 
-    /// Where a training begins: at its checkpoint, whose values go into the network, or at the beginning.
+    /// The state from which a training starts: that of its checkpoint, whose values are loaded into the network, or the
+    /// initial one.
     fn state(&self, job: &Job<'_>, model: &mut dyn Model, progress: &Progress) -> Result<FitState, CliError> {
         let beginning = || FitState::new(job.fit.optimizer);
         let Some(kept) = self.opened(job.config)? else { return Ok(beginning()) };
         let steps = job.splits.train.batches();
         let state = match kept.restore(model, &job.fit, steps as u64) {
-            // What is damaged within is found by reading it.
+            // Damage to the tensors shows only when they are read.
             Err(error) if self.earlier != Earlier::Required && is_damage(&error) => {
                 let damaged = (self.checkpoint_path(job.config), error.to_string());
                 self.aside.take(&[damaged], &|line| progress.say(line))?;
@@ -281,12 +285,12 @@ impl Store {
     }
 }
 
-/// Whether an error says of a file that it is damaged, and not that the system failed.
+/// True for an error about the content of a file, false for a failure of the system or the device.
 fn is_damage(error: &WeightsError) -> bool {
     !matches!(error, WeightsError::Io { .. } | WeightsError::Device(_))
 }
 
-/// Whether what was kept is of the run that this command would do.
+/// Makes sure that a file's configuration is that of the run that this command would do.
 fn same(path: &Path, here: &Config, kept: &Config) -> Result<(), CliError> {
     match here.difference(kept) {
         None => Ok(()),

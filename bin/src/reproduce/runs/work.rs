@@ -10,19 +10,19 @@ use crate::common::error::CliError;
 use crate::common::machine;
 use crate::common::progress::Progress;
 
-/// What is to be done for a table.
+/// The runs of a table, before any of them is done.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Name of the table.
     pub table: &'static str,
-    /// Where images and weights come from, and what a person should know of them.
+    /// Lines for the user on the source of the images and weights, and on anything unusual about them.
     pub notes: Vec<String>,
-    /// Its runs, in the order of the table.
+    /// All runs of the table, in its order.
     pub runs: Vec<Planned>,
 }
 
 impl Plan {
-    /// Addresses of its runs.
+    /// Addresses of the runs, in the order of the table.
     pub fn ids(&self) -> Vec<String> {
         self.runs.iter().map(|run| run.config.id()).collect()
     }
@@ -36,27 +36,27 @@ impl Plan {
 
 /// A table whose images and weights are found.
 pub trait Work {
-    /// What is to be done.
+    /// The runs of the table.
     fn plan(&self) -> &Plan;
-    /// The network that a run trains, in the state in which it does, but for the values of its weights.
+    /// The network that a run trains, with the same layers trainable; only the values of its weights may be others.
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError>;
     /// Does a run; `None` if it was interrupted.
     fn perform(&mut self, planned: &Planned, context: &Context<'_>) -> Result<Option<Record>, CliError>;
 }
 
-/// What a run is done with.
+/// Everything that a run needs beside its plan.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// Where it is kept.
+    /// The store that keeps the run's checkpoint, record and weights.
     pub store: &'a Store,
-    /// What the user sees of it.
+    /// The display of the run's progress.
     pub progress: &'a Progress,
     /// Addresses of all runs of the table.
     pub planned: Vec<String>,
 }
 
 impl Context<'_> {
-    /// A record without results.
+    /// A finished record of this machine and plan whose results are empty, for the caller to fill in.
     pub fn record(&self, config: &Config) -> Record {
         Record {
             config: config.clone(),

@@ -10,7 +10,8 @@ use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits, fit
 
 use super::*;
 
-/// The best test accuracy, after any epoch, of a linear softmax classifier of the pixels. To pick the best favors it.
+/// The best test accuracy after any epoch of a linear softmax classifier of the pixels. Picking the best epoch favors
+/// the classifier.
 fn linear_accuracy(splits: &Splits, learning_rate: f64, weight_decay: f64) -> f64 {
     let net =
         Cpu::seed_from_u64(0).build_module::<(Flatten2D<3, 32, 32, 3072>, Linear<3072, { quick::CLASSES }>), f32>();
@@ -25,8 +26,8 @@ fn linear_accuracy(splits: &Splits, learning_rate: f64, weight_decay: f64) -> f6
     history.peak_top1().unwrap()
 }
 
-/// On the very images that `reproduce table1` uses without arguments, where the six-convolution network is expected to
-/// reach 60 %, by the same loop.
+/// The images are those that `reproduce table1` uses without arguments. The six-convolution network is expected to
+/// reach 60 % on them, by the same loop.
 #[test]
 fn a_linear_classifier_stays_below_forty_percent_on_the_quick_images() {
     let images = Dataset::procedural(quick::CLASSES, quick::TRAIN, quick::TEST, PROCEDURAL_SEED).unwrap();
@@ -43,7 +44,7 @@ fn a_linear_classifier_stays_below_forty_percent_on_the_quick_images() {
     for (learning_rate, weight_decay) in [(1e-4, 0.0), (1e-3, 0.0), (1e-3, 0.1), (1e-3, 0.5), (1e-2, 0.1)] {
         let accuracy = linear_accuracy(&splits, learning_rate, weight_decay);
         println!("linear classifier, learning rate {learning_rate}, decay {weight_decay}: {accuracy}");
-        // Above chance too, or the classifier itself is broken and the bound says nothing.
+        // An accuracy at chance would mean that the classifier itself is broken and the bound says nothing.
         assert!((0.13..0.40).contains(&accuracy), "learning rate {learning_rate}, decay {weight_decay}: {accuracy}");
     }
 }
