@@ -4,12 +4,14 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use peak_alloc::PeakAlloc;
 use pvlu_zoo::checkpoint::describe;
 use pvlu_zoo::image::{Image, Preprocessing};
 use pvlu_zoo::model::Model;
+use pvlu_zoo::published::{Name, timm_preprocessing};
 use pvlu_zoo::registry::{self, Options, Start};
 use pvlu_zoo::weights::{Configuration, Dtype, Source, TensorFile};
 
@@ -27,6 +29,11 @@ pub fn described(len: usize) -> usize {
     (64 << 10) + 64 * len
 }
 
+/// As [`described`], for a file of torch: a byte of a pickle can make an object, and zip names an entry in 46.
+pub fn described_by_torch(len: usize) -> usize {
+    (64 << 10) + 128 * len
+}
+
 /// Bytes that hdf5-reader may set aside for a moment on top of that, untouched: room for as many parts as a type says
 /// it has (65,535 of 72 bytes, in 33 levels) or an object header (65,535 of 240 bytes, and those of one that it refers
 /// to).
@@ -36,7 +43,9 @@ const SET_ASIDE: usize = 192 << 20;
 /// endless, no more memory is taken than `bytes` justify, and what the check found readable is.
 pub fn read(bytes: &[u8]) {
     let len = bytes.len();
-    let set_aside = if bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
+    let by_torch = bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || bytes.get(257..262) == Some(b"ustar");
+    let set_aside = if by_torch || bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
+    let described = if by_torch { described_by_torch } else { described };
 
     let shared: Arc<[u8]> = bytes.into();
     let (file, memory) = measured(|| TensorFile::from_bytes("input", shared));
@@ -78,6 +87,15 @@ pub fn safetensors(input: &[u8]) {
     read(&framed);
 }
 
+/// The beginning of a stream of torch before 1.6: three pickles, a number, the version, and sizes of numbers.
+pub const STREAM: &[u8] = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+
+/// Reads `input` as a file and as the pickle of a stream of torch without storages.
+pub fn torch(input: &[u8]) {
+    read(input);
+    read(&[STREAM, input, b"]."].concat());
+}
+
 /// Pixels of an image that is decoded; a larger one is refused by its size.
 const PIXELS: usize = 1 << 16;
 
@@ -100,6 +118,28 @@ pub fn image(bytes: &[u8]) {
             let area = image.width() * image.height();
             assert!((1..=PIXELS).contains(&area) && image.pixels().len() == 3 * area, "{area} pixels");
         }
+        Err(error) => assert_readable(&error.to_string()),
+    }
+}
+
+/// Takes `input` for timm's `config.json` and for a name of published weights.
+pub fn published(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let (read, memory) = measured(|| timm_preprocessing(text, &["resnet50"]));
+    assert!(memory.peak <= (64 << 10) + 192 * input.len(), "{} bytes to read {}", memory.peak, input.len());
+    match read {
+        Ok(Some(preprocessing)) => assert_eq!(preprocessing.to_string().parse(), Ok(preprocessing)),
+        Ok(None) => {}
+        Err(error) => assert_readable(&error.to_string()),
+    }
+    match Name::parse(text) {
+        Ok(Some(Name::Hub(repository))) => {
+            assert!(!repository.folder_name().contains(['/', '\\']), "{repository}");
+            let refs = Path::new("refs");
+            let within = |path: PathBuf| path.components().all(|part| matches!(part, Component::Normal(_)));
+            assert!(repository.reference(Path::new("")).is_none_or(|path| path.starts_with(refs) && within(path)));
+        }
+        Ok(_) => {}
         Err(error) => assert_readable(&error.to_string()),
     }
 }

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent / "corpus"
-for target in ["safetensors", "hdf5", "checkpoint", "data", "configuration", "metadata"]:
+for target in ["safetensors", "hdf5", "checkpoint", "data", "configuration", "metadata", "torch", "published"]:
     (HERE / target).mkdir(parents=True, exist_ok=True)
 
 
@@ -113,7 +113,7 @@ def data(name, *files):
     (HERE / "data" / name).write_bytes(b"".join(bytes([number, kind, len(raw)]) + raw for number, kind, raw in files))
 
 
-TEN, HUNDRED, CUT, FOLDER, LINK, RAW = range(6)
+TEN, HUNDRED, CUT, FOLDER, LINK, RAW, PICKLED, IDX, TAR = range(9)
 data("cifar10", (0, TEN, b"\1\2\x09"), (1, TEN, b"\3"), (2, TEN, b"\0"))
 data("cifar100", (3, HUNDRED, b"\1\2\x13\x63"), (4, HUNDRED, b"\0\0"))
 data("parent", (5, TEN, b"\1"), (6, TEN, b"\2"), (7, HUNDRED, b"\1\1"), (8, HUNDRED, b"\1\1"))
@@ -123,6 +123,11 @@ data("python", (9, RAW, PICKLE), (10, RAW, PICKLE), (11, RAW, PICKLE), (12, RAW,
 data("archives", (14, RAW, GZIP), (15, RAW, GZIP), (16, RAW, GZIP), (17, RAW, b"PK\3\4"), (18, RAW, b"PAR1"))
 data("classes", (19, RAW, b"x"), (21, RAW, b"x"), (22, RAW, b"x"), (29, RAW, b"x"), (31, RAW, b"x"))
 data("formats", (19, RAW, b"x"), (20, RAW, b"x"), (22, LINK, b""), (23, FOLDER, b""), (30, RAW, b"x"))
+data("pickles", (9, PICKLED, b"\1\2"), (34, PICKLED, b"\3"), (11, PICKLED, b"\4"), (12, PICKLED, b"\5\6"))
+data("keras", (33, PICKLED, b"\1"), (9, PICKLED, b"\1\x80"), (13, RAW, PICKLE))
+data("tars", (15, TAR, b"\1\2\3"), (32, TAR, b"\2\4"), (14, TAR, b"\4\5"))
+LABEL, IMAGE = b"\0\0\x08\1\0\0\0\1\5", b"\0\0\x08\3\0\0\0\1\0\0\0\x1c\0\0\0\x1c"
+data("mnist", (36, IDX, IMAGE), (37, RAW, LABEL), (38, IDX, IMAGE), (39, RAW, LABEL))
 data("parts", (24, RAW, b"x"), (25, RAW, b"x"), (26, RAW, b"x"), (27, RAW, b"x"), (28, RAW, b"x"))
 
 
@@ -194,3 +199,32 @@ def whole(f):
 
 for libver in ["earliest", "latest"]:
     hdf5(f"{libver}_configuration", libver, whole)
+
+# Files by torch itself, of the tests.
+FIXTURES = pathlib.Path(__file__).parent.parent / "tests" / "fixtures" / "torch"
+for name in ["wrapped.th", "protocol4_stream.th", "views_stream.th", "module_stream.th", "zip.pt", "tar.pt", "training.pt",
+             "types.pt", "module.pt"]:
+    (HERE / "torch" / name.replace(".", "_")).write_bytes((FIXTURES / name).read_bytes())
+
+# What timm puts beside its weights, today's form and the earlier one, and names of published weights.
+TIMM = {
+    "architecture": "resnet50",
+    "num_classes": 1000,
+    "pretrained_cfg": {
+        "tag": "a1_in1k",
+        "input_size": [3, 224, 224],
+        "test_input_size": [3, 288, 288],
+        "interpolation": "bicubic",
+        "crop_pct": 0.95,
+        "test_crop_pct": 1.0,
+        "crop_mode": "center",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    },
+}
+(HERE / "published" / "timm").write_text(json.dumps(TIMM))
+(HERE / "published" / "timm_before_0_9").write_text(
+    json.dumps({"architecture": "resnet50", "input_size": [3, 224, 224], "crop_pct": 0.875, "interpolation": "bilinear"})
+)
+for number, name in enumerate(["hf:timm/resnet50.a1_in1k@refs/pr/1", "vgg16-397923af.pth", "torchvision"]):
+    (HERE / "published" / f"name_{number}").write_text(name)

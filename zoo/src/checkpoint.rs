@@ -121,6 +121,9 @@ pub struct Wanted<'a> {
     pub fresh_head: Option<u64>,
     /// Accepts files with weights that are infinite or NaN, which are an error otherwise.
     pub allow_non_finite: bool,
+    /// Takes the average of the weights of several steps (EMA) that a checkpoint of torch keeps beside them; see
+    /// [`TensorFile::open_average`].
+    pub average: bool,
 }
 
 /// A model and the file that it came from.
@@ -143,7 +146,8 @@ pub struct Opened {
 /// is not ReLU; a file that is damaged or of another model, or states an image size that takes more than [`MAX_SAID`];
 /// images of another size than the file's, if its activation has a parameter for each element.
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
-    let file = without_common_prefix(TensorFile::open(path)?);
+    let file = if wanted.average { TensorFile::open_average(path)? } else { TensorFile::open(path)? };
+    let file = without_common_prefix(file);
     let description = describe(&file)?;
     // An error in a property that was taken from the file.
     let said = |key: &str, tensors: &str, source| {
@@ -253,13 +257,19 @@ pub fn write_model(
     source: Source,
     notes: &Notes<'_>,
 ) -> Result<Writer, CheckpointError> {
+    let mut metadata = facts(model, entry.name, notes);
+    // The entry that torch's own writer makes, for readers that look for it.
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    Ok(write(model.net(), &entry.names(model.image()), path, source, &metadata)?)
+}
+
+/// Metadata of a file that holds a model, which [`describe`] reads.
+pub(crate) fn facts(model: &dyn Model, name: &str, notes: &Notes<'_>) -> BTreeMap<String, String> {
     let Notes { preprocessing, labels, trained_on } = *notes;
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
-        // The entry that torch's own writer makes, for readers that look for it.
-        ("format".to_owned(), "pt".to_owned()),
         (key::VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        (key::MODEL.to_owned(), entry.name.to_owned()),
+        (key::MODEL.to_owned(), name.to_owned()),
         (key::CLASSES.to_owned(), model.classes().to_string()),
         (key::IMAGE.to_owned(), format!("{height}x{width}")),
     ]);
@@ -267,7 +277,7 @@ pub fn write_model(
     metadata.extend(preprocessing.map(|text| (key::PREPROCESSING.to_owned(), text.to_owned())));
     metadata.extend(labels.map(|names| (key::LABELS.to_owned(), serde_json::json!(names).to_string())));
     metadata.extend(trained_on.map(|text| (key::TRAINED_ON.to_owned(), text.to_owned())));
-    Ok(write(model.net(), &entry.names((height, width)), path, source, &metadata)?)
+    metadata
 }
 
 fn the_model_of(file: &TensorFile) -> Result<&'static ModelEntry, CheckpointError> {

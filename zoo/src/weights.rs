@@ -55,11 +55,13 @@ mod mismatch;
 mod model;
 mod name;
 mod read;
+mod reader;
 mod report;
 mod safetensors;
 mod sniff;
 #[cfg(test)]
 mod testing;
+mod torch;
 
 pub use architecture::Architecture;
 pub(crate) use architecture::architecture;

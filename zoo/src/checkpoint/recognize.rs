@@ -72,7 +72,7 @@ fn ways_of(entry: &ModelEntry) -> impl Iterator<Item = Way> + use<> {
 /// none.
 pub(super) fn common_prefix(file: &TensorFile) -> Option<String> {
     let mut names = file.entries().keys();
-    let first = names.next().filter(|_| file.format() == Format::Safetensors)?;
+    let first = names.next().filter(|_| !file.format().is_of_keras())?;
     // Names are in order: what the first and the last have in common, all have.
     let last = names.next_back()?;
     let common = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
@@ -111,7 +111,7 @@ pub struct Nested {
 pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
     let layers = layers_of(file);
     let beginning = |layer: &&str| match file.format() {
-        Format::Safetensors => layer.split_once('.').map(|(first, _)| first.len() + 1),
+        Format::Safetensors | Format::Torch => layer.split_once('.').map(|(first, _)| first.len() + 1),
         Format::KerasLegacy => layer.split_once('/').map(|(first, _)| first.len() + 1),
         // `layers/functional/layers/conv2d`: the name of the model is the second part.
         _ => layer.strip_prefix("layers/")?.split_once("/layers/").map(|(name, _)| "layers/".len() + name.len() + 1),
@@ -121,7 +121,7 @@ pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
         let inside: BTreeSet<&str> = layers.iter().filter_map(|layer| layer.strip_prefix(prefix)).collect();
         let models = models_with(&inside);
         let rest = layers.iter().filter(|layer| !layer.starts_with(prefix)).map(|layer| plain(layer)).collect();
-        let (prefix, keras) = (prefix.to_owned(), file.format() != Format::Safetensors);
+        let (prefix, keras) = (prefix.to_owned(), file.format().is_of_keras());
         (!models.is_empty()).then_some(Nested { prefix, models, rest, keras })
     })
 }

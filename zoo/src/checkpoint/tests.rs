@@ -242,3 +242,52 @@ fn a_small_head_is_recognized_and_its_classes_are_counted() {
     let wanted = Wanted { classes: Some(100), fresh_head: Some(1), ..wanted };
     assert_eq!(open(&bare, &wanted).unwrap().report.fresh, ["head.3.weight", "head.3.bias"]);
 }
+
+/// The tensors of a file as a training of torch before 1.6 saved them: in a stream, under `state_dict`, with the prefix
+/// of `DataParallel`.
+fn as_torch_saved(path: &Path) -> PathBuf {
+    let file = TensorFile::open(path).unwrap();
+    let number = |value: usize| [b"J", &(value as u32).to_le_bytes()[..]].concat();
+    let text = |text: &str| [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let tuple = |values: &[usize]| {
+        [b"(".to_vec(), values.iter().flat_map(|value| number(*value)).collect(), b"t".to_vec()].concat()
+    };
+    let (mut state, mut keys, mut storages) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, (name, entry)) in file.entries().iter().enumerate() {
+        let count = entry.shape.iter().product();
+        let mut values = vec![0.0_f32; count];
+        file.read_into(name, &mut values).unwrap();
+        storages.extend((count as u64).to_le_bytes());
+        storages.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        keys.extend(text(&key.to_string()));
+        let strides: Vec<usize> = (1..=entry.shape.len()).map(|dim| entry.shape[dim..].iter().product()).collect();
+        state.extend(text(&format!("module.{name}")));
+        state.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+        state.extend([text("storage"), b"ctorch\nFloatStorage\n".to_vec(), text(&key.to_string())].concat());
+        state.extend([text("cuda:0"), number(count), b"NtQ".to_vec(), number(0)].concat());
+        state.extend([tuple(&entry.shape), tuple(&strides), b"\x89ccollections\nOrderedDict\n)RtR".to_vec()].concat());
+    }
+    let other = path.with_extension("th");
+    let begin = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+    let pickle = [&b"\x80\x02}("[..], &text("epoch"), b"K\x07", &text("state_dict"), b"}(", &state, b"uu."].concat();
+    let parts = [&begin[..], &pickle, b"\x80\x02](", &keys, b"e.", &storages];
+    std::fs::write(&other, parts.concat()).unwrap();
+    other
+}
+
+#[test]
+fn a_training_that_torch_saved_gives_the_logits_of_its_weights_and_the_report_names_its_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, mut model) = saved(folder.path(), "cifar_resnet20", "relu");
+    let other = as_torch_saved(&path);
+    let mut opened = open(&other, &Wanted { image: Some((32, 32)), ..Wanted::default() }).unwrap();
+    assert_eq!((opened.entry.name, opened.report.prefix.as_str()), ("cifar_resnet20", "module."));
+    assert!(opened.report.to_string().ends_with("all its names begin with module., which was passed over"));
+    let images: Vec<f32> = (0..2 * 3 * 32 * 32).map(|i| ((i * 37 % 101) as f32 - 50.0) / 64.0).collect();
+    for model in [&mut model, &mut opened.model] {
+        model.set_mode(pvlu::layer::Mode::Eval);
+    }
+    assert_eq!(opened.model.logits(images.clone()).unwrap(), model.logits(images).unwrap());
+    let error = refusal(&other, &Wanted { average: true, ..Wanted::default() });
+    assert!(error.contains("expected an average of weights, found none"), "{error}");
+}

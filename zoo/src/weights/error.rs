@@ -36,7 +36,7 @@ pub enum WeightsError {
         found: &'static str,
     },
     /// The file is in no format that is read here.
-    #[error("{}: expected a safetensors or HDF5 file, found {found}", text::path(path))]
+    #[error("{}: expected a file of safetensors, torch or HDF5, found {found}", text::path(path))]
     Format {
         /// Path of the file in another format.
         path: PathBuf,

@@ -12,18 +12,21 @@ use super::hdf5::Hdf5File;
 use super::name::{elements, shape};
 use super::read::{self, NotFinite, Target};
 use super::safetensors::SafetensorsFile;
+use super::torch::TorchFile;
 use super::{Dtype, WeightsError};
 
 /// An open file of named tensors.
 ///
 /// Opening reads what the file says of itself and checks it: that every tensor has as many bytes as its type and shape
-/// take, that none overlaps another, and that the file has them all. Values are read afterwards, by position and in
-/// pieces, straight into a slice of the caller. The file is never mapped or held in memory.
+/// take, that none overlaps another (but for torch, whose tensors may share their numbers), and that the file has them
+/// all. Values are read afterwards, by position and in pieces, straight into a slice of the caller. The file is never
+/// mapped or held in memory.
 ///
-/// Memory: while opening, a small multiple of what the file takes to describe its tensors; while reading, a fixed
-/// [`PIECE`](TensorFile::PIECE) or one chunk of a chunked HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK).
-/// The HDF5 decoder also sets aside, for a moment and untouched, room for as many parts as a type or an object header
-/// says it has: in a hostile file up to 190 MB of addresses.
+/// Memory: while opening, a small multiple of what the file takes to describe its tensors, at most 128 times the pickle
+/// or the directory of a file of torch; while reading, a fixed [`PIECE`](TensorFile::PIECE) or one chunk of a chunked
+/// HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK). The HDF5 decoder also sets aside, for a moment and
+/// untouched, room for as many parts as a type or an object header says it has: in a hostile file up to 190 MB of
+/// addresses.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
@@ -38,6 +41,7 @@ pub struct TensorFile {
 #[derive(Debug)]
 enum Reader {
     Safetensors(SafetensorsFile),
+    Torch(TorchFile),
     Hdf5(Box<Hdf5File>),
 }
 
@@ -47,13 +51,23 @@ impl TensorFile {
     /// Bytes accepted in a chunk of an HDF5 dataset, decoded. Those of h5py have at most 1 MiB unless asked for.
     pub const MAX_CHUNK: usize = super::hdf5::MAX_CHUNK;
 
-    /// Opens a safetensors or HDF5 file; which of them is seen from its first bytes, not from its name.
+    /// Opens a file of safetensors, torch or HDF5; which of them is seen from its first bytes, not from its name.
     ///
     /// # Errors
     ///
     /// A path that is no file, a failed read, bytes in neither format, a damaged or cut file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
-        Self::new(FileBytes::open(path.as_ref())?)
+        Self::new(FileBytes::open(path.as_ref())?, false)
+    }
+
+    /// As [`open`](Self::open), but takes the average of the weights of several steps that some trainings with torch
+    /// keep beside the weights, e.g. as `state_dict_ema` or `model_ema`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and a file without such an average.
+    pub fn open_average(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
+        Self::new(FileBytes::open(path.as_ref())?, true)
     }
 
     /// Opens a file that is in memory. `name` stands for its path in messages.
@@ -62,11 +76,24 @@ impl TensorFile {
     ///
     /// As for [`open`](Self::open).
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Result<Self, WeightsError> {
-        Self::new(FileBytes::memory(name.into(), bytes.into()))
+        Self::new(FileBytes::memory(name.into(), bytes.into()), false)
     }
 
-    fn new(source: FileBytes) -> Result<Self, WeightsError> {
+    fn new(mut source: FileBytes, average: bool) -> Result<Self, WeightsError> {
         let path = source.path().to_owned();
+        if let Some(container) = super::sniff::torch(&source)? {
+            match TorchFile::new(source, container, average)? {
+                Ok((file, (entries, metadata))) => {
+                    let (prefix, reader) = (String::new(), Reader::Torch(file));
+                    return Ok(Self { path, format: Format::Torch, entries, metadata, prefix, reader });
+                }
+                Err(other) => source = other,
+            }
+        }
+        if average {
+            let found = "a file that torch did not write, without an average of weights".to_owned();
+            return Err(WeightsError::Format { path, found });
+        }
         if super::sniff::is_hdf5(&source)? {
             let (file, format, (entries, metadata)) = Hdf5File::new(source)?;
             let (prefix, reader) = (String::new(), Reader::Hdf5(Box::new(file)));
@@ -98,7 +125,9 @@ impl TensorFile {
     }
 
     /// Other texts in the file, by key: the `__metadata__` of a safetensors file, `backend` and `keras_version` of a
-    /// legacy HDF5 file.
+    /// legacy HDF5 file. For a file of torch, `torch.under` has the keys that lead to the weights, `torch.average` that
+    /// of an average of weights beside them, `torch.beside` numbers such as the epoch, `torch.dropped` names of entries
+    /// among the tensors that are none.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -108,7 +137,7 @@ impl TensorFile {
     #[must_use]
     pub fn configuration(&self) -> Option<&str> {
         match &self.reader {
-            Reader::Safetensors(_) => None,
+            Reader::Safetensors(_) | Reader::Torch(_) => None,
             Reader::Hdf5(file) => file.configuration(),
         }
     }
@@ -178,6 +207,7 @@ impl TensorFile {
         let name = format!("{}{name}", self.prefix);
         match &self.reader {
             Reader::Safetensors(file) => file.read(&name, entry, target),
+            Reader::Torch(file) => file.read(&name, entry, target),
             Reader::Hdf5(file) => file.read(&name, entry, target),
         }
     }

@@ -10,10 +10,19 @@ use super::Dtype;
 pub enum Format {
     /// Safetensors, which allows any names.
     Safetensors,
+    /// Pickles of `torch.save`, in any of its containers; names are those of torch's modules.
+    Torch,
     /// HDF5 as Keras 1 and 2 wrote weights, and Keras 3 writes a whole model to `.h5`: `conv1_conv/kernel`.
     KerasLegacy,
     /// HDF5 as Keras 3 writes `.weights.h5`: `layers/conv2d/vars/0`.
     Keras3,
+}
+
+impl Format {
+    /// Returns `true` for the formats of Keras, which number and nest layers in ways of their own.
+    pub(crate) fn is_of_keras(self) -> bool {
+        matches!(self, Self::KerasLegacy | Self::Keras3)
+    }
 }
 
 /// Type and shape of a tensor in a file.

@@ -6,6 +6,7 @@ use super::format::Format;
 use super::mismatch::{Mismatch, Problem};
 use super::name::layer_of;
 use super::report::LoadReport;
+use super::torch;
 use super::{Dtype, StoredLayout, TensorEntry, TensorFile, WeightsError};
 use crate::source::Source;
 
@@ -88,7 +89,8 @@ pub fn match_tensors<'a>(
         expected.iter().map(|tensor| names(tensor).find_map(|name| rest.remove_entry(name))).collect();
     let ignored = ignored.into_keys().map(str::to_owned).collect();
     let prefix = file.prefix().to_owned();
-    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored, prefix };
+    let average = file.metadata().get(torch::AVERAGE).cloned();
+    let report = LoadReport { source, loaded: Vec::new(), fresh: Vec::new(), ignored, prefix, average };
     let mut matched = Matched { tensors: Vec::new(), report };
     let mut problems = Vec::new();
 

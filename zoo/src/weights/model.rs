@@ -170,7 +170,7 @@ fn recognize<E: Element + Unit>(
     names: &[LayerNames],
     file: &TensorFile,
 ) -> Result<Source, WeightsError> {
-    if file.format() != Format::Safetensors {
+    if file.format().is_of_keras() {
         return Ok(Source::Keras);
     }
     let mut best = (0, Source::Native);

@@ -21,6 +21,9 @@ pub struct LoadReport {
     pub ignored: Vec<String>,
     /// Prefix of all names of the file, which was taken from them; empty for most files.
     pub prefix: String,
+    /// Key of an average of weights, e.g. `state_dict_ema`, that a checkpoint of torch has beside those that were
+    /// loaded.
+    pub average: Option<String>,
 }
 
 impl fmt::Display for LoadReport {
@@ -33,9 +36,12 @@ impl fmt::Display for LoadReport {
             self.fresh.len(),
             self.ignored.len()
         )?;
-        if self.prefix.is_empty() {
-            return Ok(());
+        if !self.prefix.is_empty() {
+            write!(f, "; all its names begin with {}, which was passed over", shown(&self.prefix))?;
         }
-        write!(f, "; all its names begin with {}, which was passed over", shown(&self.prefix))
+        match &self.average {
+            Some(key) => write!(f, "; the file also has an average of weights, {}, which was left", shown(key)),
+            None => Ok(()),
+        }
     }
 }

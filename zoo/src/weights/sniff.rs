@@ -5,6 +5,7 @@ use std::path::Path;
 use super::WeightsError;
 use super::bytes::FileBytes;
 use super::name::shown;
+use super::torch::Container;
 use crate::signature::archive;
 
 const HDF5: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
@@ -19,6 +20,12 @@ pub(super) fn is_hdf5(source: &FileBytes) -> Result<bool, WeightsError> {
         return Ok(false);
     }
     Ok(signature(source)?.is_some())
+}
+
+/// The container of a file that torch may have written.
+pub(super) fn torch(source: &FileBytes) -> Result<Option<Container>, WeightsError> {
+    let begin = beginning(source, LOOKED_AT)?;
+    Ok(if is_header(&begin) { None } else { Container::of(&begin) })
 }
 
 /// Position of the superblock of an HDF5 file, and its first bytes.
@@ -73,8 +80,7 @@ fn is_header(begin: &[u8]) -> bool {
 /// Description of a file, and advice on what to do with it.
 type Kind = (&'static str, &'static str);
 
-const TORCH: &str =
-    "store its weights by safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT) in Python";
+const PICKLE: &str = "store its weights by torch.save(STATE_DICT, OUT) or safetensors.torch.save_file in Python";
 const NUMPY: &str = "store its arrays by safetensors.numpy.save_file(dict(numpy.load(FILE)), OUT) in Python";
 const KERAS: &str = "load it with Keras and store its weights by model.save_weights(\"NAME.weights.h5\")";
 const UNPACK: &str = "unpack it and give the file in it";
@@ -85,14 +91,11 @@ fn known(begin: &[u8]) -> Option<Kind> {
     let has = |part: &[u8]| begin.windows(part.len()).any(|window| window == part);
     Some(match begin {
         [] => ("an empty file", "fetch or write it again"),
-        [b'P', b'K', 3, 4, ..] if has(b"data.pkl") => ("a pickle of torch (.pth, .pt)", TORCH),
         [b'P', b'K', 3, 4, ..] if has(b"metadata.json") || has(b"config.json") => {
             ("an archive of Keras (.keras)", KERAS)
         }
         [b'P', b'K', 3, 4, ..] if has(b".npy") => ("an archive of NumPy (.npz)", NUMPY),
-        // A number that torch wrote first, before version 1.6.
-        [0x80, 2, 0x8a, 10, b'l', 0xfc, 0x9c, b'F', 0xf9, ..] => ("an old pickle of torch (.pth, .pt, .th)", TORCH),
-        [0x80, 2..=5, ..] => ("a Python pickle", TORCH),
+        [0x80, 2..=5, ..] => ("a Python pickle that torch did not write", PICKLE),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => ("one array of NumPy (.npy)", "a model has many, with names"),
         [b'G', b'G', b'U', b'F', ..] => {
             ("a GGUF file", "that is a format of language models, of which there are none here")
@@ -181,12 +184,10 @@ mod tests {
         tar[257..262].copy_from_slice(b"ustar");
         let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132863336\n".to_vec();
         for (bytes, what, advice) in [
-            (zip("resnet50/data.pkl"), "a pickle of torch (.pth, .pt)", "safetensors.torch.save_file"),
             (zip("metadata.json"), "an archive of Keras (.keras)", "model.save_weights(\"NAME.weights.h5\")"),
             (zip("conv1.npy"), "an archive of NumPy (.npz)", "safetensors.numpy.save_file"),
             (zip("weights.bin"), "a zip archive", "unpack it"),
-            (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "an old pickle of torch", "torch.load"),
-            (b"\x80\x04\x95\x10\0\0\0\0\0\0\0}".to_vec(), "a Python pickle", "torch.load"),
+            (b"\x80\x04\x95\x10\0\0\0\0\0\0\0}".to_vec(), "a Python pickle that torch did not write", "save_file"),
             (vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], "a gzip archive", "unpack it"),
             (tar, "a tar archive", "unpack it"),
             (lfs, "a Git LFS pointer", "git lfs pull"),
@@ -203,7 +204,8 @@ mod tests {
             (vec![7; 100], "neither", ""),
         ] {
             let error = refusal(bytes);
-            assert!(error.starts_with(&format!("test: expected a safetensors or HDF5 file, found {what}")), "{error}");
+            let begin = format!("test: expected a file of safetensors, torch or HDF5, found {what}");
+            assert!(error.starts_with(&begin), "{error}");
             assert!(error.contains(advice) && !error.contains(char::is_control), "{error}");
         }
     }

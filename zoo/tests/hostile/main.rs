@@ -11,10 +11,13 @@ mod readers;
 #[path = "../../../fuzz/sets.rs"]
 mod sets;
 
+mod data;
 mod hdf5;
 mod images;
 mod mutation;
+mod published;
 mod safetensors;
+mod torch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,7 +74,7 @@ type Reader = fn(&[u8]);
 #[test]
 fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     let _turn = turn();
-    let targets: [(&str, Reader); 7] = [
+    let targets: [(&str, Reader); 9] = [
         ("safetensors", readers::safetensors),
         ("hdf5", readers::read),
         ("configuration", readers::configuration),
@@ -79,6 +82,8 @@ fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
         ("checkpoint", checkpoints::checkpoint),
         ("data", sets::data),
         ("images", readers::image),
+        ("torch", readers::torch),
+        ("published", readers::published),
     ];
     for (name, target) in targets {
         for (_, bytes) in files(&format!("fuzz/corpus/{name}"), &[""]) {

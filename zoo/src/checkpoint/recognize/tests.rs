@@ -39,6 +39,7 @@ const NAMED: Wanted<'_> = Wanted {
     source: None,
     fresh_head: None,
     allow_non_finite: false,
+    average: false,
 };
 
 fn refusal(path: &Path, wanted: &Wanted<'_>) -> CheckpointError {
