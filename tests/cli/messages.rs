@@ -98,27 +98,26 @@ fn parts_of_a_folder_go_by_their_usual_names() {
 }
 
 #[test]
-fn the_python_version_of_cifar_is_named_with_the_one_that_is_read() {
+fn a_form_of_cifar_that_is_not_read_is_named_with_those_that_are() {
     let place = Place::new();
     weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
-    let pickle = b"\x80\x02}q\x01.";
-    fs::create_dir_all(place.path("data/cifar-100-python")).unwrap();
-    for name in ["train", "test", "meta"] {
-        fs::write(place.path("data/cifar-100-python").join(name), pickle).unwrap();
-    }
-    let python =
-        "data/cifar-100-python: this is the Python version; the binary version (cifar-100-binary.tar.gz) is read here";
-    for data in ["data", "data/cifar-100-python"] {
+    fs::create_dir_all(place.path("data")).unwrap();
+    fs::write(place.path("data/cifar-100.mat"), "MATLAB 5.0 MAT-file").unwrap();
+    let words = [
+        "data/cifar-100.mat: this is the Matlab version; the binary and the Python version (cifar-100-binary.tar.gz, \
+         cifar-100-python.tar.gz) are read here, unpacked or not",
+    ];
+    for data in ["data", "data/cifar-100.mat"] {
         zoo(&place, &format!("eval --weights w.safetensors --dataset cifar100 --data {data}"))
-            .failed_in_one_line(1, &[python]);
-        Ran::of(with_data(place.command("table1 --epochs 1"), data)).failed_in_one_line(1, &[python]);
+            .failed_in_one_line(1, &words);
+        Ran::of(with_data(place.command("table1 --epochs 1"), data)).failed_in_one_line(1, &words);
     }
     // Not asked for, so that other images are used; but not without a word.
     let ran = place.run("table1 --epochs 1 --seeds 0 --activations relu --limit-train 40 --limit-test 10").succeeded();
-    assert!(ran.stderr.contains("procedural images") && ran.stderr.contains(python), "{ran:?}");
+    assert!(ran.stderr.contains("procedural images") && ran.stderr.contains(words[0]), "{ran:?}");
     fs::write(place.path("cifar-10-binary.tar.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
     zoo(&place, "eval --weights w.safetensors --dataset cifar10 --data cifar-10-binary.tar.gz")
-        .failed_in_one_line(1, &["cifar-10-binary.tar.gz: this is a gzip archive: unpack it"]);
+        .failed_in_one_line(1, &["cifar-10-binary.tar.gz: archive: expected a whole one: download it again"]);
 }
 
 #[test]

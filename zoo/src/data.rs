@@ -3,8 +3,10 @@
 //! | item | contents |
 //! |---|---|
 //! | [`Split`], [`Dataset`] | images in memory, one byte a value |
-//! | [`Dataset::open_cifar10`], [`Dataset::open_cifar100`] | the standard binary files of CIFAR |
+//! | [`Dataset::open_cifar10`], [`Dataset::open_cifar100`] | CIFAR: binary files, pickles, archives, files of NumPy |
+//! | [`Dataset::open_mnist`], [`Dataset::open_fashion_mnist`] | MNIST and Fashion-MNIST: gray images of 28x28 |
 //! | [`ImageFolder`], [`Dataset::open_folder`] | folders of image files, one for each class |
+//! | [`Recognized::all`] | whatever of these a path holds |
 //! | [`Dataset::procedural`] | a built-in set, drawn from a seed, for when there is nothing to download |
 //! | [`labels`] | official class names |
 //! | [`Normalization`], [`Augmentation`] | bytes to `f32`, flips, shifts and cutout |
@@ -32,26 +34,33 @@
 //! # Ok::<(), pvlu_zoo::data::DataError>(())
 //! ```
 
+mod archive;
 mod cifar;
 mod dataset;
 mod error;
+mod files;
 mod filter;
 mod folder;
+mod idx;
 pub mod labels;
 mod loader;
+mod mnist;
+mod npz;
+mod numpy;
 mod procedural;
 mod rng;
 mod sizes;
+mod source;
 mod split;
 mod transform;
 
-pub use cifar::MAX_RECORDS;
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
 pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, on_thread_start};
-pub use sizes::{CHANNELS, IMAGE_LEN, PLANE, SHAPE, SIDE};
+pub use sizes::{CHANNELS, IMAGE_LEN, MAX_RECORDS, PLANE, SHAPE, SIDE};
+pub use source::Recognized;
 pub use split::Split;
 pub use transform::{Augmentation, Normalization};
 
@@ -63,6 +72,8 @@ impl Dataset {
         match (self.name, self.classes) {
             ("cifar10", 10) => labels::CIFAR10.get(class).map(ToString::to_string),
             ("cifar100", 100) => labels::CIFAR100_FINE.get(class).map(ToString::to_string),
+            ("mnist", 10) => labels::MNIST.get(class).map(ToString::to_string),
+            ("fashion_mnist", 10) => labels::FASHION_MNIST.get(class).map(ToString::to_string),
             ("folder", _) => self.class_names.get(class).cloned(),
             ("procedural", classes) => procedural::class_name(class, classes),
             _ => None,

@@ -1,5 +1,7 @@
 //! Opening the images that a command names: CIFAR's files, or a folder.
 
+pub mod info;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use pvlu_zoo::weights::TensorFile;
 use super::args::{DataArgs, DataName};
 use super::images::Images;
 use super::trained_on::{Chosen, Origin, TrainedOn};
+use crate::common::data;
 use crate::common::error::CliError;
 use crate::common::preprocessing::{self, preprocessing};
 
@@ -77,6 +80,11 @@ impl DataName {
 }
 
 impl DataArgs {
+    /// Path of the images.
+    pub fn path(&self) -> Result<PathBuf, CliError> {
+        data::required(self.data.as_deref(), "--data")
+    }
+
     /// Height and width that a model is tuned at: the user's, else 32x32 for CIFAR, else `None`.
     pub fn image_to_tune(&self) -> Option<(usize, usize)> {
         let cifar = (self.dataset != DataName::Folder).then_some(CIFAR);
@@ -98,7 +106,7 @@ impl DataArgs {
     /// trained on, and those held out are chosen.
     pub fn open_to_evaluate(&self, weights: &Path) -> Result<EvaluationSet, CliError> {
         if self.dataset == DataName::Folder {
-            let parts = FolderParts::open(&self.data)?;
+            let parts = FolderParts::open(self.path()?)?;
             let said = describe(&TensorFile::open(weights)?)?;
             let trained_on = TrainedOn::of_text(said.trained_on.as_deref(), weights)?;
             let Chosen { images, mut notes } = trained_on.to_evaluate(parts, HELD_OUT, weights)?;
@@ -123,10 +131,10 @@ impl DataArgs {
     /// Opens the images to train and to test on.
     pub fn open_to_tune(&self) -> Result<TuningSet, CliError> {
         let set = match self.dataset {
-            DataName::Cifar10 => Dataset::open_cifar10(&self.data)?,
-            DataName::Cifar100 => Dataset::open_cifar100(&self.data)?,
+            DataName::Cifar10 => Dataset::open_cifar10(self.path()?)?,
+            DataName::Cifar100 => Dataset::open_cifar100(self.path()?)?,
             DataName::Folder => {
-                let parts = FolderParts::open(&self.data)?;
+                let parts = FolderParts::open(self.path()?)?;
                 let origin = Origin::folder(&parts, HELD_OUT);
                 let (train, test, warnings) = parts.to_train(HELD_OUT)?;
                 let classes = train.classes().to_vec();

@@ -20,7 +20,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let EvaluationSet { classes, test: images, mut notes } = args.data.open_to_evaluate(weights)?;
     let mut opened = args.model.open(args.data.image_to_evaluate(weights)?, None)?;
     let preprocessing = args.data.preprocessing(&opened, weights)?;
-    let order = Order::of((&args.data.data, &classes), &opened, weights, false)?;
+    let order = Order::of((&args.data.path()?, &classes), &opened, weights, false)?;
     notes.extend(order.warning.clone());
     notes.extend(args.data.choice(&opened, weights));
     notes.iter().for_each(|line| note(line));

@@ -34,7 +34,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let mut opened = open_pretrained(args, &set.classes, policy)?;
     let name = opened.entry.name;
     check_train(args, policy, &mut opened)?;
-    let order = Order::of((&args.data.data, &set.classes), &opened, weights, true)?;
+    let order = Order::of((&args.data.path()?, &set.classes), &opened, weights, true)?;
     let preprocessing = args.data.preprocessing(&opened, weights)?;
     let progress = Progress::new(args.quiet);
     set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
@@ -126,7 +126,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
 
 /// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
 fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy) -> Result<Opened, CliError> {
-    let ModelArgs { model, weights, classes, source, allow_non_finite, .. } = &args.model;
+    let ModelArgs { weights, classes, .. } = &args.model;
     // A file whose class names include those of the set keeps its head. Else a head that is trained has an output for
     // each class.
     let knows =
@@ -135,8 +135,7 @@ fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy)
     let own = classes.is_none() && (seed.is_none() || knows(describe(&TensorFile::open(weights)?)?.labels));
     let classes = if own { None } else { Some(classes.unwrap_or(of_set.len())) };
     // The head is trained under the activation of the file; the other one is swapped in afterwards.
-    let (model, weights, source, allow_non_finite) = (model.clone(), weights.clone(), *source, *allow_non_finite);
-    let pretrained = ModelArgs { model, weights, activation: None, classes, source, allow_non_finite };
+    let pretrained = ModelArgs { activation: None, classes, ..args.model.clone() };
     let image = args.data.image_to_tune();
     let anew = ModelArgs { classes: Some(of_set.len()), ..pretrained.clone() };
     let opened = match pretrained.open(image, seed) {
@@ -155,7 +154,7 @@ fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy)
 /// outputs as there are classes, and less than ten times as many. The outputs of a wider one were made for something
 /// else.
 fn is_of_set(opened: &Opened, args: &FinetuneArgs, of_set: &[String]) -> bool {
-    let order = || Order::of((&args.data.data, of_set), opened, &args.model.weights, true);
+    let order = || Order::of((&args.data.path()?, of_set), opened, &args.model.weights, true);
     (of_set.len()..10 * of_set.len()).contains(&opened.model.classes()) || order().is_ok_and(|order| order.by_name)
 }
 

@@ -1,9 +1,10 @@
 //! Files that a command writes: never over its inputs, and over another file only if the user asked for that.
 
 use std::fs::{self, Metadata};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use pvlu_zoo::atomic::AtomicFile;
 use pvlu_zoo::weights::{WeightsError, Writer};
 
 use crate::common::error::CliError;
@@ -60,6 +61,17 @@ impl<'a> Target<'a> {
             }
             finished => Ok(finished?),
         })
+    }
+
+    /// As [`write`](Self::write), for a file that is not of tensors.
+    pub fn write_file(&self, write: impl FnOnce(&Path) -> Result<AtomicFile, CliError>) -> Result<(), CliError> {
+        let finish = if self.replaces { AtomicFile::commit } else { AtomicFile::commit_new };
+        let path = || self.path.to_owned();
+        let failed = |source: io::Error| match source.kind() {
+            ErrorKind::AlreadyExists => CliError::Taken { path: path() },
+            _ => CliError::Write { path: path(), source },
+        };
+        write_in_folder(self.path, || finish(write(self.path)?).map_err(failed))
     }
 }
 

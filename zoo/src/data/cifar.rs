@@ -1,175 +1,124 @@
-//! The binary files of CIFAR-10 and CIFAR-100 (Krizhevsky 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>).
-//!
-//! A file is a run of records without a header: one label byte (CIFAR-10) or two (CIFAR-100), then 3072 bytes of
-//! pixels, planes in the order R, G, B, rows from the top.
+//! CIFAR-10 and CIFAR-100 (Krizhevsky 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>) as they are published and
+//! kept.
 
-mod files;
+mod archive;
+mod binary;
 mod form;
 mod layout;
 mod locate;
+mod python;
+mod records;
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use self::files::{Found, inspect};
-use self::layout::{CIFAR10, CIFAR100, CifarLayout};
+use self::layout::{CIFAR10, CIFAR100, CifarLayout, Place, Version};
 use self::locate::locate;
-use super::{DataError, Dataset, IMAGE_LEN, Split};
-use crate::text;
-
-/// Maximum number of records in a file, twenty times that of the largest official file. A file with more is no CIFAR
-/// file, and its pixels would take more than 3 GB.
-#[doc(hidden)]
-pub const MAX_RECORDS: u64 = 1_000_000;
-
-/// Bytes read at a time.
-const BUFFER: usize = 1 << 16;
+use self::records::Records;
+use super::files::{Found, file_name, inspect};
+use super::{DataError, Dataset, npz};
 
 impl Dataset {
-    /// Reads CIFAR-10: `data_batch_1.bin` and those of `data_batch_2.bin` to `data_batch_5.bin` that are there for
-    /// training, in this order, and `test_batch.bin`. `dir` is the folder of these files, or a folder that holds it
-    /// under any name. A set with another number of images than the official 50,000 and 10,000 is read and gets a line
-    /// in [`warnings`](Self::warnings).
+    /// Reads CIFAR-10 from a file or a folder, in the first of these forms that is there:
+    ///
+    /// | form | files |
+    /// |---|---|
+    /// | binary version | `data_batch_1.bin` to `data_batch_5.bin`, `test_batch.bin` |
+    /// | Python version, which torchvision and Keras download | `data_batch_1` to `data_batch_5`, `test_batch` |
+    /// | an archive of either | `cifar-10-binary.tar.gz`, `cifar-10-python.tar.gz` |
+    /// | a file of NumPy | `cifar10.npz` with `x_train`, `y_train`, `x_test`, `y_test` |
+    ///
+    /// `path` is the file, the folder of the files, or a folder that holds that folder under any name, as the root that
+    /// torchvision is given and `~/.keras/datasets` do. Of the training files the first has to be there; those that are
+    /// there are joined in their order, which is torchvision's. ciFAIR-10 (Barz and Denzler 2020) has the files of the
+    /// Python version. A set that is not the official one, by the number of its images or as ciFAIR, is read and gets a
+    /// line in [`warnings`](Self::warnings).
+    ///
+    /// Reading takes memory for the pixels twice at most, and for one file of the set.
     ///
     /// # Errors
     ///
-    /// Every [`DataError`] of a file: a missing or ambiguous folder, a missing file, another set, an empty or cut file,
-    /// a label out of range, a failed read.
-    pub fn open_cifar10(dir: impl AsRef<Path>) -> Result<Self, DataError> {
-        open(dir.as_ref(), &CIFAR10)
+    /// Every [`DataError`] of a file: a missing or ambiguous folder, a missing file, another set, an empty, cut or
+    /// damaged file, images of another size, a label out of range, a failed read.
+    pub fn open_cifar10(path: impl AsRef<Path>) -> Result<Self, DataError> {
+        open(path.as_ref(), &CIFAR10)
     }
 
-    /// Reads CIFAR-100: `train.bin` and `test.bin`. The labels are the 100 fine ones, the 20 coarse ones are kept
-    /// beside them. `dir`, warnings and errors are as for [`open_cifar10`](Self::open_cifar10).
+    /// Reads CIFAR-100, in the forms of [`open_cifar10`](Self::open_cifar10): `train.bin` and `test.bin` in the binary
+    /// version, `train` and `test` in the Python version. The labels are the 100 fine ones; the 20 coarse ones are kept
+    /// beside them where the form has them. `path`, warnings and errors are as there.
     ///
     /// # Errors
     ///
     /// As for [`open_cifar10`](Self::open_cifar10).
-    pub fn open_cifar100(dir: impl AsRef<Path>) -> Result<Self, DataError> {
-        open(dir.as_ref(), &CIFAR100)
+    pub fn open_cifar100(path: impl AsRef<Path>) -> Result<Self, DataError> {
+        open(path.as_ref(), &CIFAR100)
     }
 }
 
-fn open(dir: &Path, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
-    let folder = locate(dir, layout)?;
+fn open(path: &Path, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
+    match locate(path, layout)? {
+        Place::Folder(folder, version) => read_folder(&folder, version, layout),
+        Place::Archive(file) => {
+            let archive::Unpacked { version, train, test } = archive::read(&file, layout)?;
+            dataset(layout, format!("{}, in an archive", version.title()), train, test, vec![file])
+        }
+        Place::Arrays(file) => {
+            let set = npz::open(&file, Some((layout.classes, crate::data::SHAPE)))?;
+            let warnings = unofficial(layout, [set.train.len(), set.test.len()]);
+            Ok(Dataset { name: layout.name, classes: layout.classes, warnings, ..set })
+        }
+    }
+}
+
+/// Reads the files of a folder in one version.
+fn read_folder(folder: &Path, version: Version, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
+    let read = |records: &mut Records, path: &Path| match version {
+        Version::Binary => binary::read_file(records, path),
+        Version::Python => python::read_file(records, path),
+    };
     let mut files = Vec::new();
     let mut train = Records::new(layout);
     for name in layout.train {
-        let path = folder.join(name);
+        let path = folder.join(version.name(name));
         // The folder was accepted because its required files are there; the other training files may be missing.
         if inspect(&path)? != Found::Nothing {
-            train.read(&path)?;
+            read(&mut train, &path)?;
             files.push(path);
         }
     }
     let mut test = Records::new(layout);
-    let path = folder.join(layout.test);
-    test.read(&path)?;
+    let path = folder.join(version.name(layout.test));
+    read(&mut test, &path)?;
     files.push(path);
+    let mut set = dataset(layout, version.title().to_owned(), train, test, files)?;
+    if file_name(folder).to_lowercase().starts_with("cifair") {
+        set.warnings.push(format!("{}: ciFAIR, whose test images are not those of the official set", layout.name));
+    }
+    Ok(set)
+}
 
+fn dataset(
+    layout: &CifarLayout,
+    form: String,
+    train: Records,
+    test: Records,
+    files: Vec<PathBuf>,
+) -> Result<Dataset, DataError> {
     let (train, test) = (train.finish()?, test.finish()?);
-    let warnings = [("train", &train), ("test", &test)]
-        .into_iter()
-        .zip(layout.official)
-        .filter(|((_, split), official)| split.len() != *official)
-        .map(|((part, split), official)| {
-            format!("{} {part}: {} images, the official set has {official}", layout.name, split.len())
-        })
-        .collect();
+    let warnings = unofficial(layout, [train.len(), test.len()]);
     let (name, classes, class_names) = (layout.name, layout.classes, Vec::new());
-    Ok(Dataset { name, classes, train, test, warnings, class_names, files })
+    Ok(Dataset { name, form, classes, train, test, warnings, class_names, files })
 }
 
-/// The images read so far, from one file or several.
-struct Records {
-    layout: &'static CifarLayout,
-    pixels: Vec<u8>,
-    labels: Vec<u16>,
-    coarse: Vec<u8>,
-}
-
-impl Records {
-    fn new(layout: &'static CifarLayout) -> Self {
-        Self { layout, pixels: Vec::new(), labels: Vec::new(), coarse: Vec::new() }
-    }
-
-    fn finish(self) -> Result<Split, DataError> {
-        let coarse = self.layout.coarse.map(|_| self.coarse);
-        Split::new(self.pixels, self.labels, coarse, self.layout.classes)
-    }
-
-    fn read(&mut self, path: &Path) -> Result<(), DataError> {
-        let io = |source| DataError::Io { path: path.to_owned(), source };
-        // The kind of file is checked before the file is opened, since opening a pipe waits for a writer.
-        let found = inspect(path)?;
-        if matches!(found, Found::Folder | Found::Other) {
-            return Err(DataError::NotAFile { path: path.to_owned(), found: found.describe() });
-        }
-        let file = File::open(path).map_err(io)?;
-        let count = self.count(path, file.metadata().map_err(io)?.len())?;
-
-        // `count` is bounded by the length of the file, so this is no more than the file holds.
-        let refused = || DataError::OutOfMemory { what: text::path(path).to_string(), images: count };
-        let images = usize::try_from(count).map_err(|_| refused())?;
-        self.pixels.try_reserve_exact(images * IMAGE_LEN).map_err(|_| refused())?;
-
-        let mut reader = BufReader::with_capacity(BUFFER, file);
-        let mut record = vec![0; self.layout.record()];
-        for index in 0..count {
-            reader.read_exact(&mut record).map_err(io)?;
-            self.push(path, index, &record)?;
-        }
-        Ok(())
-    }
-
-    /// Number of records in a file of `len` bytes.
-    fn count(&self, path: &Path, len: u64) -> Result<u64, DataError> {
-        let layout = self.layout;
-        let (path, record) = (path.to_owned(), layout.record() as u64);
-        if len == 0 {
-            return Err(DataError::EmptyFile { path, record });
-        }
-        if !len.is_multiple_of(record) {
-            let other = layout.other();
-            if len.is_multiple_of(other.record() as u64) {
-                let evidence = format!(
-                    "{len} bytes are {} records of {} bytes, and no whole number of {record} bytes",
-                    len / other.record() as u64,
-                    other.record()
-                );
-                return Err(DataError::WrongSet { path, wanted: layout.title, found: other.title, evidence });
-            }
-            return Err(DataError::PartialRecord { path, len, record, cut: len / record * record });
-        }
-        let count = len / record;
-        if count > MAX_RECORDS {
-            return Err(DataError::TooMany { what: text::path(&path).to_string(), images: count, limit: MAX_RECORDS });
-        }
-        Ok(count)
-    }
-
-    fn push(&mut self, path: &Path, index: u64, record: &[u8]) -> Result<(), DataError> {
-        let (labels, pixels) = record.split_at(self.layout.label_bytes());
-        let checked = |kind, label: u8, limit| {
-            if usize::from(label) < limit {
-                return Ok(label);
-            }
-            Err(DataError::LabelInFile { path: path.to_owned(), record: index, kind, label, limit })
-        };
-        // In CIFAR-100 the fine label is the SECOND byte. The first one is the superclass: below 100 as well, so that
-        // reading it would raise no error and train a network of 100 classes on 20.
-        let label = match (self.layout.coarse, labels) {
-            (Some(superclasses), &[coarse, fine]) => {
-                self.coarse.push(checked("coarse label", coarse, superclasses)?);
-                checked("fine label", fine, self.layout.classes)?
-            }
-            _ => checked("label", labels[0], self.layout.classes)?,
-        };
-        self.labels.push(u16::from(label));
-        self.pixels.extend_from_slice(pixels);
-        Ok(())
-    }
+/// A warning for each part that has another number of images than that of the official set.
+fn unofficial(layout: &CifarLayout, images: [usize; 2]) -> Vec<String> {
+    let parts = ["train", "test"].into_iter().zip(images).zip(layout.official);
+    parts
+        .filter(|((_, images), official)| images != official)
+        .map(|((part, images), official)| {
+            format!("{} {part}: {images} images, the official set has {official}", layout.name)
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,11 @@ use super::split::Split;
 /// A training and a test set over the same classes.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// `cifar10`, `cifar100`, `procedural` or `folder`.
+    /// `cifar10`, `cifar100`, `mnist`, `fashion_mnist`, `procedural`, `folder`, or `npz` for any other set in a file of
+    /// NumPy.
     pub name: &'static str,
+    /// The form that the set was found in, e.g. `Python version, in an archive`.
+    pub form: String,
     /// Number of classes; every label is below it.
     pub classes: usize,
     /// Images to learn from.

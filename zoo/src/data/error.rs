@@ -1,7 +1,7 @@
 //! Errors from opening a data set to making a batch.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::text;
 
@@ -122,9 +122,21 @@ pub enum DataError {
         /// Kind of the label: `label`, `fine label` or `coarse label`.
         kind: &'static str,
         /// Value of the label that was found.
-        label: u8,
+        label: i64,
         /// Number of classes of that kind; a valid label is below it.
         limit: usize,
+    },
+    /// Something in a file is not as it is in the files of a data set.
+    #[error("{}: {}: expected {expected}, found {}", text::path(path), text::shown(key), text::message(found))]
+    Contents {
+        /// Path of the file; of one in an archive, its name after that of the archive.
+        path: PathBuf,
+        /// Name of the part that is wrong, e.g. `x_train` or `data`.
+        key: String,
+        /// Description of what is accepted there, and what to do.
+        expected: String,
+        /// Description of what was found.
+        found: String,
     },
     /// A file or folder could not be read.
     #[error("{}: {}", text::path(path), text::system(source))]
@@ -239,6 +251,11 @@ impl DataError {
 
     /// Message about a URL that was given as a folder.
     pub(super) const URL: &str = "expected a folder, found an address in the web: download the data first";
+
+    pub(super) fn contents(path: &Path, key: &str, expected: impl ToString, found: impl ToString) -> Self {
+        let (key, expected, found) = (key.to_owned(), expected.to_string(), found.to_string());
+        Self::Contents { path: path.to_owned(), key, expected, found }
+    }
 
     pub(crate) fn setting(name: &'static str, expected: &'static str, found: impl ToString) -> Self {
         Self::Setting { name, expected, found: found.to_string() }

@@ -2,6 +2,7 @@
 
 mod kind;
 mod list;
+mod measure;
 
 use std::path::{Path, PathBuf};
 
@@ -291,7 +292,8 @@ impl Dataset {
         let (train, test, warnings) = FolderParts::open(dir)?.to_train(held_out)?;
         let files = train.files().chain(test.files()).map(|(path, _)| path.to_owned()).collect();
         let (names, train, test) = (train.classes.clone(), train.split()?, test.split()?);
-        Ok(Self { name: "folder", classes: names.len(), train, test, warnings, class_names: names, files })
+        let (name, form, classes) = ("folder", "folder of images".to_owned(), names.len());
+        Ok(Self { name, form, classes, train, test, warnings, class_names: names, files })
     }
 }
 

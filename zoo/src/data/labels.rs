@@ -1,10 +1,19 @@
 //! Official class names, in label order, as in `batches.meta.txt`, `fine_label_names.txt` and `coarse_label_names.txt`
-//! of the CIFAR binary archives (Krizhevsky 2009).
+//! of the CIFAR binary archives (Krizhevsky 2009), and those of MNIST.
 
 /// Classes of CIFAR-10, in label order.
 #[doc(hidden)]
 pub const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/// Classes of MNIST, the digits in label order.
+#[doc(hidden)]
+pub const MNIST: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// Classes of Fashion-MNIST, in label order (Xiao et al. 2017, <https://github.com/zalandoresearch/fashion-mnist>).
+#[doc(hidden)]
+pub const FASHION_MNIST: [&str; 10] =
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 
 /// Fine classes of CIFAR-100, alphabetical.
 #[doc(hidden)]

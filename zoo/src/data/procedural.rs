@@ -45,6 +45,7 @@ impl Dataset {
         let test = [Purpose::TestClasses, Purpose::TestImage];
         Ok(Self {
             name: "procedural",
+            form: "drawn from a seed".to_owned(),
             classes,
             train: draw(classes, train_count, seed, train, "procedural train")?,
             test: draw(classes, test_count, seed, test, "procedural test")?,

@@ -43,7 +43,11 @@ impl Normalization {
                 squares[channel] += plane.iter().map(|&p| u64::from(p) * u64::from(p)).sum::<u64>();
             }
         }
-        let count = (split.len() * plane_len) as u128;
+        Self::of_sums(&Sums { count: (split.len() * plane_len) as u64, sums, squares }, channels)
+    }
+
+    pub(super) fn of_sums(Sums { count, sums, squares }: &Sums, channels: usize) -> Result<Self, DataError> {
+        let count = u128::from(*count);
         let mean = sums.map(|sum| (sum as f64 / (255.0 * count as f64)) as f32);
         let std = std::array::from_fn(|channel| {
             if channel >= channels {
@@ -69,6 +73,37 @@ impl Normalization {
             return Err(DataError::setting("standard deviation of the normalization", expected, found));
         }
         Ok(())
+    }
+}
+
+/// Number of pixels, and the sums of their values and of the squares of these, by channel.
+#[derive(Default)]
+pub(super) struct Sums {
+    count: u64,
+    sums: [u64; CHANNELS],
+    squares: [u64; CHANNELS],
+}
+
+impl Sums {
+    /// Those of pixels with their three values side by side.
+    pub(super) fn of_pixels(pixels: &[u8]) -> Self {
+        let (pixels, _) = pixels.as_chunks::<CHANNELS>();
+        let mut of = Self { count: pixels.len() as u64, ..Self::default() };
+        for pixel in pixels {
+            for (channel, &value) in pixel.iter().enumerate() {
+                of.sums[channel] += u64::from(value);
+                of.squares[channel] += u64::from(value) * u64::from(value);
+            }
+        }
+        of
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        for channel in 0..CHANNELS {
+            self.sums[channel] += other.sums[channel];
+            self.squares[channel] += other.squares[channel];
+        }
     }
 }
 

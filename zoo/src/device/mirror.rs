@@ -9,7 +9,7 @@ use dfdx::tensor::{Cpu, Gradients, OwnedTape, Tensor};
 use pvlu::activation::Definition;
 use pvlu::backend::Backend;
 use pvlu::layer::{
-    AnyTensor, Extent, Host, LayerSummary, NamedTensor, Path, SwitchState, Switches, Visit, Visitor, VisitorMut,
+    AnyTensor, GraphBuilder, Host, NamedTensor, Path, SwitchState, Switches, Visit, Visitor, VisitorMut, Wires,
 };
 use pvlu::tape::LeafGradients;
 use pvlu::{Error, dead_units};
@@ -184,13 +184,8 @@ where
         self.broken = self.repeat(|_| true).err();
         visited
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        self.host.net.summarize(path, input, show)
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        self.host.net.describe(path, input, graph)
     }
 }
 

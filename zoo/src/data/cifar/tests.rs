@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{PLANE, labels};
+use crate::data::{IMAGE_LEN, MAX_RECORDS, PLANE, labels};
+
+mod forms;
 
 /// Records with pixels `7 * record + 13 * channel + column`, modulo 256.
 fn records(labels: &[&[u8]]) -> Vec<u8> {
@@ -86,7 +88,7 @@ fn cifar100_trains_on_the_second_label_byte() {
 fn a_folder_of_the_official_size_has_no_warning() {
     let (_guard, dir) = temp();
     let batch = vec![0; 10_000 * 3073];
-    for name in CIFAR10.files() {
+    for name in CIFAR10.files(Version::Binary) {
         write(&dir, &[(name, &batch)]);
     }
     let set = Dataset::open_cifar10(&dir).unwrap();
@@ -177,56 +179,38 @@ fn message(files: &[(&str, &[u8])], open: fn(PathBuf) -> Result<Dataset, DataErr
 }
 
 #[test]
-fn other_forms_of_the_sets_are_named_with_what_to_do() {
+fn forms_that_are_not_read_are_named_with_what_to_do() {
     let (ten, hundred) = (|dir| Dataset::open_cifar10(dir), |dir| Dataset::open_cifar100(dir));
-    let binary = "the binary version (cifar-10-binary.tar.gz) is read here";
-    let pickle: &[u8] = b"\x80\x02}q\x01.";
+    let read_here = "the binary and the Python version (cifar-10-binary.tar.gz, cifar-10-python.tar.gz) are read here, \
+                     unpacked or not";
     let gzip: &[u8] = &[0x1f, 0x8b, 8, 0];
-    let python: &[(&str, &[u8])] = &[
-        ("cifar-10-batches-py/batches.meta", pickle),
-        ("cifar-10-batches-py/data_batch_1", pickle),
-        ("cifar-10-batches-py/test_batch", pickle),
-        ("notes.txt", b""),
-    ];
-    for given in ["", "cifar-10-batches-py"] {
-        let text = message(python, ten, given);
-        assert_eq!(text, format!("DIR/cifar-10-batches-py: this is the Python version; {binary}"));
-    }
-    let files: [(&str, &[u8]); 4] =
-        [("a/train", pickle), ("a/test", pickle), ("a/meta", pickle), ("b/data_batch_2", pickle)];
-    let text = message(&files, hundred, "");
-    assert_eq!(text, "DIR/a: this is the Python version; the binary version (cifar-100-binary.tar.gz) is read here");
-    let text = message(&files[..3], ten, "");
-    assert_eq!(text, format!("DIR/a: this is the Python version of CIFAR-100; {binary}"));
-
+    let unpack = "unpack it, and give the folder that comes out";
     // Each as the file that is given, and as one in the folder that is.
     for (name, first, expected) in [
-        ("cifar-10-python.tar.gz", gzip, format!("this is the Python version, in a gzip archive; {binary}")),
-        (
-            "cifar-10-binary.tar.gz",
-            gzip,
-            "this is a gzip archive: unpack it (tar xf), and give the folder that comes out".to_owned(),
-        ),
-        (
-            "cifar10.tgz",
-            gzip,
-            "this is a gzip archive: unpack it, and give the folder that comes out; ".to_owned() + binary,
-        ),
+        ("cifar-10-python.tar.xz", &b"\xfd7zXZ\0"[..], format!("this is an xz archive: {unpack}")),
+        ("cifar10.zip", b"PK\x03\x04", format!("this is a zip archive: {unpack}")),
         ("data_batch_1.bin.gz", gzip, "this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned()),
-        ("cifar10.npz", b"PK\x03\x04", format!("this is a file of NumPy; {binary}")),
         (
             "train-00000-of-00001.parquet",
             b"PAR1",
-            format!("this is a Parquet file, as Hugging Face has them; {binary}"),
+            format!("this is a Parquet file, as Hugging Face has them; {read_here}"),
         ),
-        ("data_batch_1.mat", b"MATLAB 5.0 MAT-file", format!("this is the Matlab version; {binary}")),
+        ("data_batch_1.mat", b"MATLAB 5.0 MAT-file", format!("this is the Matlab version; {read_here}")),
+        ("cifar.h5", b"\x89HDF", format!("this is an HDF5 file; {read_here}")),
     ] {
         let file = format!("DIR/{name}: {expected}");
         assert_eq!(message(&[(name, first)], ten, name), file);
         assert_eq!(message(&[(name, first)], ten, ""), file);
     }
-    let text = message(&[("data_batch_1.bin", b"x")], ten, "data_batch_1.bin");
-    assert!(text.ends_with("give the folder that it is in"), "{text}");
+    for (name, first) in [("data_batch_1.bin", &b"x"[..]), ("test_batch", b"\x80\x02}."), ("train", b"\x80\x02}.")] {
+        let text = message(&[(name, first)], ten, name);
+        assert!(text.ends_with("give the folder that it is in"), "{text}");
+    }
+    let text = message(&[("x_train.npy", b"\x93NUMPY")], hundred, "x_train.npy");
+    assert!(text.ends_with("save all in one file (numpy.savez) as x_train, y_train, x_test and y_test"), "{text}");
+    // An archive under a name of its own is taken if it is given, and not found in a folder.
+    let text = message(&[("my cifar.tgz", gzip)], ten, "");
+    assert_eq!(text, "DIR/my cifar.tgz: this is an archive: give its own path if the set is in it");
     // What has nothing to do with CIFAR is no form of it.
     let text = message(&[("photos.zip", b"PK\x03\x04"), ("train.csv", b"a,b")], ten, "");
     assert_eq!(text, "DIR: missing data_batch_1.bin, test_batch.bin, found photos.zip, train.csv");
@@ -340,13 +324,24 @@ fn label_names_are_complete() {
     assert_eq!(labels::CIFAR10[8], "ship");
 }
 
-/// The real files, where `PVLU_CIFAR_DIR` names their folder.
+/// The real files, where `PVLU_CIFAR_DIR` names their folder. `PVLU_CIFAR_FORMS` names other forms of the same images,
+/// separated by colons.
 #[test]
 fn real_files() {
     let Some(dir) = std::env::var_os("PVLU_CIFAR_DIR") else {
         eprintln!("skipped: PVLU_CIFAR_DIR is not set");
         return;
     };
+    for path in std::env::split_paths(&std::env::var_os("PVLU_CIFAR_FORMS").unwrap_or_default()) {
+        let opened = [Dataset::open_cifar10(&path), Dataset::open_cifar100(&path)];
+        let [ten, hundred] = opened.each_ref().map(Result::is_ok);
+        assert!(ten || hundred, "{opened:?}");
+        for (opened, set) in opened.into_iter().zip([Dataset::open_cifar10(&dir), Dataset::open_cifar100(&dir)]) {
+            let (Ok(opened), Ok(set)) = (opened, set) else { continue };
+            assert!(opened.train == set.train && opened.test == set.test, "{}", path.display());
+            eprintln!("{} is {}, {}: equal", path.display(), opened.name, opened.form);
+        }
+    }
     let ten = Dataset::open_cifar10(&dir).unwrap();
     assert_eq!(ten.test.len(), 10_000);
     let hundred = Dataset::open_cifar100(&dir).unwrap();

@@ -366,3 +366,30 @@ fn a_limit_takes_all_classes_in_turn() {
 fn small_images_are_fitted_by_their_shorter_side() {
     assert_eq!(Preprocessing::small(Normalization::NONE).fit(), Fit::Crop { shorter: SIDE });
 }
+
+#[test]
+fn the_pixels_of_all_files_are_measured_at_their_sizes() {
+    let dir = tempfile::tempdir().unwrap();
+    for (class, name) in [("cat", "square32.png"), ("dog", "wide.png")] {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/images").join(name);
+        std::fs::create_dir(dir.path().join(class)).unwrap();
+        std::fs::copy(fixture, dir.path().join(class).join(name)).unwrap();
+    }
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    let images: Vec<Image> = folder.files().map(|(path, _)| Image::open(path).unwrap()).collect();
+    let values = |channel: usize| -> Vec<f64> {
+        let pixels = images.iter().flat_map(|image| image.pixels().iter().skip(channel).step_by(3));
+        pixels.map(|&value| f64::from(value) / 255.0).collect()
+    };
+    let measured = folder.normalization().unwrap();
+    for channel in 0..3 {
+        let values = values(channel);
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
+        assert!((f64::from(measured.mean[channel]) - mean).abs() < 1e-6);
+        assert!((f64::from(measured.std[channel]) - variance.sqrt()).abs() < 1e-6);
+    }
+    std::fs::write(dir.path().join("dog/a.png"), "x").unwrap();
+    let error = ImageFolder::open(dir.path()).unwrap().normalization().unwrap_err().to_string();
+    assert!(error.contains("a.png"), "{error}");
+}

@@ -3,7 +3,7 @@
 use dfdx::nn::DeviceBuildExt;
 use dfdx::shapes::Const;
 use pvlu::activation::{Pvlu, Relu};
-use pvlu::layer::Mode;
+use pvlu::layer::{Extent, Mode};
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, GlobalAvgPool2D, Linear};
 
 use super::*;

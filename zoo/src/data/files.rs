@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::data::DataError;
+use super::DataError;
 
 /// The kind of file that a path leads to, with symbolic links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

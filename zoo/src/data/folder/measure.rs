@@ -1,0 +1,36 @@
+//! Mean and standard deviation of image files.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::ImageFolder;
+use crate::data::transform::Sums;
+use crate::data::{CHANNELS, DataError, Normalization};
+use crate::image::Image;
+
+/// Image files that are decoded at a time.
+const FILES: usize = 256;
+
+impl ImageFolder {
+    /// Mean and standard deviation as [`Normalization::measured`] gives them, over all pixels of all files at the sizes
+    /// that they have. Every file is decoded.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Normalization::measured`], and [`DataError::Image`] of the first file that cannot be decoded.
+    pub fn normalization(&self) -> Result<Normalization, DataError> {
+        if self.is_empty() {
+            return Err(DataError::NoImages { what: "measuring the normalization" });
+        }
+        let mut total = Sums::default();
+        // Some at a time, so that the error is that of the first file in order.
+        for files in self.files.chunks(FILES) {
+            let of_file = |(path, _): &(PathBuf, u16)| Ok(Sums::of_pixels(Image::open(path)?.pixels()));
+            for sums in files.par_iter().map(of_file).collect::<Vec<Result<Sums, DataError>>>() {
+                total.add(&sums?);
+            }
+        }
+        Normalization::of_sums(&total, CHANNELS)
+    }
+}
