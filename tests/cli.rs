@@ -9,12 +9,16 @@ mod arguments;
 mod bad_data;
 #[path = "cli/choice.rs"]
 mod choice;
+#[path = "cli/data.rs"]
+mod data;
 #[path = "cli/dependencies.rs"]
 mod dependencies;
 #[path = "cli/documents.rs"]
 mod documents;
 #[path = "cli/earlier.rs"]
 mod earlier;
+#[path = "cli/export.rs"]
+mod export;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/figures.rs"]
@@ -32,6 +36,8 @@ mod messages;
 mod outputs;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
+#[path = "cli/published.rs"]
+mod published;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/repeats.rs"]

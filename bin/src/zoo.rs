@@ -7,16 +7,20 @@ mod classes;
 mod convert;
 mod data;
 mod eval;
+mod export;
 mod finetune;
 mod images;
 mod info;
 mod keep;
 mod logits;
+mod named;
 mod predict;
 mod prepare;
+mod recipe;
 mod targets;
 mod trained_on;
 mod tune;
+mod weights;
 
 #[doc(hidden)]
 pub use args::Zoo;
@@ -45,13 +49,17 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     let (threads, device) = cli.machine();
     start_threads(threads)?;
     device::choose(device)?;
-    match &cli.command {
+    let located = cli.command.located(&named::environment)?;
+    match located.as_ref().unwrap_or(&cli.command) {
         Command::List { json, .. } => info::list(*json),
         Command::Info(args) => info::info(args),
         Command::Logits(args) => logits::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Data { command } => data::info::run(command),
+        Command::Weights(args) => weights::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Export(args) => export::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Finetune(args) => finetune::run(args),
         Command::Completions(args) => manual::completions::<Zoo>(args),

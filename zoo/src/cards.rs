@@ -2,9 +2,9 @@
 //! and reported accuracy. The cards of the zoo's models are with their families;
 //! [`ModelEntry::card`](crate::registry::ModelEntry::card) returns that of a model.
 //!
-//! Sources: `meta` and `transforms` of torchvision 0.29's weights, the `default_cfg`s of timm 1.0, `preprocess_input`
-//! and `load_img` of Keras 3.15 and the table at <https://keras.io/api/applications/>, the readmes of Idelbayev's and
-//! Chen's repositories. A fact that none of them states is `None`.
+//! Sources: `meta` and `transforms` of torchvision 0.29's weights, the `default_cfg`s of timm 1.0, `preprocess_input`,
+//! `load_img` and the hashes of Keras 3.15 and the table at <https://keras.io/api/applications/>, the readmes of
+//! Idelbayev's and Chen's repositories. A fact that none of them states is `None`.
 
 use crate::image::Preprocessing;
 use crate::labels::LabelSet;
@@ -39,6 +39,10 @@ pub struct Weights {
     pub license: Option<&'static str>,
     /// Accuracy on the validation or test images as the publisher states it, in percent.
     pub top1: Option<f32>,
+    /// Size of the file in mebibytes as the publisher states it, to three decimals.
+    pub mebibytes: Option<f32>,
+    /// MD5 of Keras' file and of that without the classifier, in hexadecimal, as Keras states them.
+    pub md5: Option<[&'static str; 2]>,
 }
 
 /// The card of a model.
@@ -65,27 +69,43 @@ impl Card {
 }
 
 impl Weights {
-    /// Weights of torchvision for the classes of ImageNet, with the accuracy that it states.
-    pub(crate) const fn torchvision(place: &'static str, preprocessing: Preprocessing, top1: f32) -> Self {
-        let (source, labels) = (Source::Torchvision, LabelSet::ImageNet);
-        Self { source, place, labels, preprocessing, license: None, top1: Some(top1) }
+    /// Weights without a stated license, accuracy, size or hash.
+    pub(crate) const fn new(
+        source: Source,
+        place: &'static str,
+        labels: LabelSet,
+        preprocessing: Preprocessing,
+    ) -> Self {
+        Self { source, place, labels, preprocessing, license: None, top1: None, mebibytes: None, md5: None }
+    }
+
+    /// Weights of torchvision for the classes of ImageNet, with the accuracy and the size that it states.
+    pub(crate) const fn torchvision(
+        place: &'static str,
+        preprocessing: Preprocessing,
+        top1: f32,
+        mebibytes: f32,
+    ) -> Self {
+        let weights = Self::new(Source::Torchvision, place, LabelSet::ImageNet, preprocessing);
+        Self { top1: Some(top1), mebibytes: Some(mebibytes), ..weights }
     }
 
     /// Weights of timm for the classes of ImageNet, with the license that it states.
     pub(crate) const fn timm(place: &'static str, preprocessing: Preprocessing, license: &'static str) -> Self {
-        let (source, labels) = (Source::Timm, LabelSet::ImageNet);
-        Self { source, place, labels, preprocessing, license: Some(license), top1: None }
+        let weights = Self::new(Source::Timm, place, LabelSet::ImageNet, preprocessing);
+        Self { license: Some(license), ..weights }
     }
 
-    /// Weights of Keras for the classes of ImageNet, with the accuracy that it states.
+    /// Weights of Keras for the classes of ImageNet, with the accuracy and the hashes that it states.
     pub(crate) const fn keras(
         place: &'static str,
         preprocessing: Preprocessing,
         license: Option<&'static str>,
         top1: f32,
+        md5: [&'static str; 2],
     ) -> Self {
-        let (source, labels) = (Source::Keras, LabelSet::ImageNet);
-        Self { source, place, labels, preprocessing, license, top1: Some(top1) }
+        let weights = Self::new(Source::Keras, place, LabelSet::ImageNet, preprocessing);
+        Self { license, top1: Some(top1), md5: Some(md5), ..weights }
     }
 
     /// Name of the file as its users have it; see [`Source::file`].

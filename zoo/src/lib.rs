@@ -42,12 +42,15 @@ pub mod cards;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod export;
 mod family;
 pub mod image;
 pub mod init;
 pub mod labels;
 pub mod model;
 pub mod names;
+mod pickle;
+pub mod published;
 pub mod registry;
 mod signature;
 #[doc(hidden)]
@@ -59,7 +62,7 @@ pub mod train;
 pub mod transfer;
 pub mod weights;
 
-pub use family::{resnet, sequential, vgg};
+pub use family::*;
 
 /// The example of this package's README, compiled and run.
 #[cfg(doctest)]

@@ -22,8 +22,8 @@ use pvlu::activation::Activation;
 
 use crate::activations;
 pub use crate::activations::{activation, activation_names};
-pub use crate::family::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
 use crate::family::FAMILIES;
+pub use crate::family::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
 use crate::model::Model;
 
 /// The models that are known by name, and the activations beside the built-in ones.

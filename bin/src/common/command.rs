@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
 use pvlu_zoo::checkpoint::CheckpointError;
+use pvlu_zoo::published::PublishedError;
 use pvlu_zoo::registry::{Registry, RegistryError};
 
 use crate::common::error::CliError;
@@ -38,6 +39,12 @@ fn exit_code(error: &CliError) -> ExitCode {
         CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
         // Only names that the user gave are usage errors; a wrong name in a file is an error of the file.
         CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
+            ExitCode::from(2)
+        }
+        // As for names of models; weights that are in no cache are no error of the arguments.
+        CliError::Published(error)
+            if !matches!(error, PublishedError::NotThere { .. } | PublishedError::NoHome { .. }) =>
+        {
             ExitCode::from(2)
         }
         CliError::Interrupted { .. } | CliError::Stopped => ExitCode::from(interrupt::exit_code()),

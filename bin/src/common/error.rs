@@ -111,6 +111,45 @@ pub enum CliError {
     /// A file of tensors could not be read or written.
     #[error(transparent)]
     Weights(#[from] pvlu_zoo::weights::WeightsError),
+    /// A model could not be written in the format of another program.
+    #[error(transparent)]
+    Export(#[from] pvlu_zoo::export::ExportError),
+    /// A name stands for no published weights, or for weights that are in no cache.
+    #[error(transparent)]
+    Published(#[from] pvlu_zoo::published::PublishedError),
+    /// Published weights are not on this machine, and may not or cannot be fetched.
+    #[error("{source}; {why}")]
+    NotFetched {
+        /// The error that names the weights, and where they were looked for.
+        source: pvlu_zoo::published::PublishedError,
+        /// The reason why they were not fetched.
+        why: String,
+    },
+    /// A file could not be fetched.
+    #[cfg(feature = "download")]
+    #[error(transparent)]
+    Download(#[from] crate::common::download::error::DownloadError),
+    /// A file has another hash than its publisher states.
+    #[error(
+        "{}: expected {expected}, found {found}: the file is damaged or another one; without it, it is fetched anew",
+        text::path(path)
+    )]
+    OtherHash {
+        /// Path of the file.
+        path: PathBuf,
+        /// Hash that the publisher states.
+        expected: pvlu_zoo::published::Hash,
+        /// Hash of the file.
+        found: String,
+    },
+    /// Some files have other hashes than their publishers state; each was reported.
+    #[error("{wrong} of {files} files have another hash than their publishers state")]
+    SomeFiles {
+        /// Number of files with another hash.
+        wrong: usize,
+        /// Number of files that were checked.
+        files: usize,
+    },
     /// The network has no part of those that are to be trained.
     #[error(transparent)]
     Freeze(#[from] pvlu_zoo::transfer::FreezeError),

@@ -1,4 +1,7 @@
 //! The preprocessing of a model's images: the one that its file names, else that of the publisher of such a file.
+//!
+//! Where the file's name, its hash or the configuration beside it says which published weights it is, `zoo` has put
+//! that into the file's description before; see `zoo::recipe`.
 
 use std::path::Path;
 
@@ -40,7 +43,8 @@ pub fn choice(opened: &Opened, labels: Option<LabelSet>, weights: &Path) -> Opti
     let others: Vec<String> = others.iter().map(recipe).collect();
     (!others.is_empty()).then(|| {
         format!(
-            "note: {} does not say how it wants its images: taken is {}; {} has other weights that want {}",
+            "note: {} does not say how it wants its images: taken is {}; {} has other weights that want {}; --recipe \
+             chooses",
             weights.display(),
             recipe(first),
             opened.entry.name,

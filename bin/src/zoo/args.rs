@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
+use super::recipe::PublishedArgs;
 use crate::common::formula::{examples, help};
 use crate::common::manual::{CompletionsArgs, ManArgs};
 use crate::common::threads::MAX_THREADS;
@@ -104,9 +105,22 @@ pub enum Command {
     /// Measure accuracy on a data set
     #[command(after_help = examples(EVAL), after_long_help = help(EVAL))]
     Eval(EvalArgs),
+    /// Look at data sets
+    #[command(after_help = examples(super::data::info::EXAMPLES))]
+    Data {
+        /// The command to run on data sets.
+        #[command(subcommand)]
+        command: super::data::info::DataCommand,
+    },
+    /// List, find, fetch and verify published weights
+    #[command(after_help = examples(super::weights::EXAMPLES))]
+    Weights(super::weights::WeightsArgs),
     /// Rewrite a file of weights as safetensors under other names
     #[command(after_help = examples(CONVERT))]
     Convert(ConvertArgs),
+    /// Write a model in the format of another program
+    #[command(after_help = examples(super::export::EXAMPLES), after_long_help = help(super::export::EXAMPLES))]
+    Export(super::export::ExportArgs),
     /// Measure how long a step takes on this machine
     #[command(after_help = examples(BENCH), after_long_help = help(BENCH))]
     Bench(super::bench::BenchArgs),
@@ -130,9 +144,9 @@ fn source() -> impl TypedValueParser<Value = Source> {
 /// Kinds of data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DataName {
-    /// CIFAR-10, the binary files
+    /// CIFAR-10: the binary or the Python version, unpacked or not, or a file of NumPy
     Cifar10,
-    /// CIFAR-100, the binary files
+    /// CIFAR-100, in the same forms
     Cifar100,
     /// A folder of images with a folder for each class
     Folder,
@@ -167,7 +181,7 @@ pub struct ModelArgs {
     /// The model [default: the one that the file is of]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// File of weights: safetensors or Keras HDF5
+    /// File of weights, or published weights by a name that `zoo weights path` takes
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
     /// The activation; another than the file's is swapped in [default: the file's, else relu]
@@ -182,10 +196,15 @@ pub struct ModelArgs {
     /// Load weights that are infinite or no numbers
     #[arg(long)]
     pub allow_non_finite: bool,
+    /// Load the moving average of the weights that a checkpoint of torch keeps beside them
+    #[arg(long)]
+    pub ema: bool,
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 /// Command-line arguments of `zoo logits`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct LogitsArgs {
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -203,7 +222,7 @@ pub struct LogitsArgs {
 }
 
 /// Command-line arguments of `zoo predict`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct PredictArgs {
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -221,15 +240,15 @@ pub struct PredictArgs {
 }
 
 /// The images of a command and their normalization.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
     /// The kind of data set
     #[arg(long, value_enum)]
     pub dataset: DataName,
-    /// Folder of the data set, or its parent
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    /// Folder of the data set, its parent, or its archive [default: $PVLU_ZOO_DATA]
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<PathBuf>,
     /// Mean of the pixels in [0, 1], in this order even if the model takes another [default: the model's]
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub mean: Option<Vec<f32>>,
@@ -243,7 +262,7 @@ pub struct DataArgs {
 }
 
 /// Command-line arguments of `zoo eval`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct EvalArgs {
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -263,11 +282,11 @@ pub struct EvalArgs {
 }
 
 /// Command-line arguments of `zoo convert`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct ConvertArgs {
     #[command(flatten)]
     pub machine: UnusedMachineArgs,
-    /// File of weights to read
+    /// File of weights to read, or published weights by a name that `zoo weights path` takes
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// Safetensors file to write
@@ -285,6 +304,11 @@ pub struct ConvertArgs {
     /// Take over weights that are infinite or no numbers
     #[arg(long)]
     pub allow_non_finite: bool,
+    /// Take over the moving average of the weights that a checkpoint of torch keeps beside them
+    #[arg(long)]
+    pub ema: bool,
+    #[command(flatten)]
+    pub published: PublishedArgs,
     /// Replace the output if it is there
     #[arg(long)]
     pub force: bool,
@@ -321,7 +345,7 @@ pub enum ScheduleName {
 }
 
 /// Command-line arguments of `zoo finetune`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct FinetuneArgs {
     #[command(flatten)]
     pub machine: MachineArgs,

@@ -12,10 +12,11 @@ use crate::common::preprocessing::{choice, preprocessing};
 
 /// Reads a file of weights of any source and writes it under the names of another.
 pub fn run(args: &ConvertArgs) -> Result<(), CliError> {
-    let (source, allow_non_finite) = (args.source, args.allow_non_finite);
-    let wanted = Wanted { model: args.model.as_deref(), source, allow_non_finite, ..Wanted::default() };
+    let (source, allow_non_finite, average) = (args.source, args.allow_non_finite, args.ema);
+    let wanted = Wanted { model: args.model.as_deref(), source, allow_non_finite, average, ..Wanted::default() };
     let target = Target::new(&args.output, &[&args.input], args.force)?;
-    let opened = open(&args.input, &wanted)?;
+    let mut opened = open(&args.input, &wanted)?;
+    args.published.settle(&mut opened);
     let labels = labels::usual(opened.model.classes());
     let preprocessing = preprocessing(&opened, labels, &args.input)?.to_string();
     let names = opened.description.labels.as_deref();

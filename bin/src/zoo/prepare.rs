@@ -20,8 +20,10 @@ impl ModelArgs {
             source: self.source,
             fresh_head,
             allow_non_finite: self.allow_non_finite,
+            average: self.ema,
         };
         let mut opened = open(&self.weights, &wanted)?;
+        self.published.settle(&mut opened);
         opened.model = placed(opened.model)?;
         Ok(opened)
     }

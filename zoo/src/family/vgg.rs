@@ -147,58 +147,64 @@ const BSD: &str = "BSD-3-Clause";
 
 /// VGG weights of Keras, which states that they are ported from those of Oxford under this license, and one accuracy
 /// for VGG16 and VGG19.
-const fn oxford(place: &'static str) -> Weights {
-    Weights::keras(place, Preprocessing::KERAS_CAFFE, Some("CC-BY"), 71.3)
+const fn oxford(place: &'static str, md5: [&'static str; 2]) -> Weights {
+    Weights::keras(place, Preprocessing::KERAS_CAFFE, Some("CC-BY"), 71.3, md5)
 }
 
 models! {
     "A" 11 8 CONVOLUTIONS_11 = [1, 1, 2, 2, 2] {
         /// VGG11: 132,863,336 parameters with 1000 classes and ReLU, 10 activation sites.
         Vgg11 Vgg11Small Vgg11Trunk [
-            Weights::torchvision("vgg11-8a719046.pth", Preprocessing::TORCHVISION, 69.02),
+            Weights::torchvision("vgg11-8a719046.pth", Preprocessing::TORCHVISION, 69.02, 506.84),
             Weights::timm("timm/vgg11.tv_in1k", Preprocessing::TORCHVISION, BSD),
         ];
         /// VGG11 with batch norm: 132,868,840 parameters with 1000 classes and ReLU, 10 activation sites.
         Vgg11Bn Vgg11BnSmall Vgg11BnTrunk [
-            Weights::torchvision("vgg11_bn-6002323d.pth", Preprocessing::TORCHVISION, 70.37),
+            Weights::torchvision("vgg11_bn-6002323d.pth", Preprocessing::TORCHVISION, 70.37, 506.881),
             Weights::timm("timm/vgg11_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
         ];
     }
     "B" 13 10 CONVOLUTIONS_13 = [2, 2, 2, 2, 2] {
         /// VGG13: 133,047,848 parameters with 1000 classes and ReLU, 12 activation sites.
         Vgg13 Vgg13Small Vgg13Trunk [
-            Weights::torchvision("vgg13-19584684.pth", Preprocessing::TORCHVISION, 69.928),
+            Weights::torchvision("vgg13-19584684.pth", Preprocessing::TORCHVISION, 69.928, 507.545),
             Weights::timm("timm/vgg13.tv_in1k", Preprocessing::TORCHVISION, BSD),
         ];
         /// VGG13 with batch norm: 133,053,736 parameters with 1000 classes and ReLU, 12 activation sites.
         Vgg13Bn Vgg13BnSmall Vgg13BnTrunk [
-            Weights::torchvision("vgg13_bn-abd245e5.pth", Preprocessing::TORCHVISION, 71.586),
+            Weights::torchvision("vgg13_bn-abd245e5.pth", Preprocessing::TORCHVISION, 71.586, 507.59),
             Weights::timm("timm/vgg13_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
         ];
     }
     "D" 16 13 CONVOLUTIONS_16 = [2, 2, 3, 3, 3] {
         /// VGG16: 138,357,544 parameters with 1000 classes and ReLU, 15 activation sites.
         Vgg16 Vgg16Small Vgg16Trunk [
-            Weights::torchvision("vgg16-397923af.pth", Preprocessing::TORCHVISION, 71.592),
+            Weights::torchvision("vgg16-397923af.pth", Preprocessing::TORCHVISION, 71.592, 527.796),
             Weights::timm("timm/vgg16.tv_in1k", Preprocessing::TORCHVISION, BSD),
-            oxford("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5"),
+            oxford(
+                "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+                ["64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"],
+            ),
         ];
         /// VGG16 with batch norm: 138,365,992 parameters with 1000 classes and ReLU, 15 activation sites.
         Vgg16Bn Vgg16BnSmall Vgg16BnTrunk [
-            Weights::torchvision("vgg16_bn-6c64b313.pth", Preprocessing::TORCHVISION, 73.36),
+            Weights::torchvision("vgg16_bn-6c64b313.pth", Preprocessing::TORCHVISION, 73.36, 527.866),
             Weights::timm("timm/vgg16_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
         ];
     }
     "E" 19 16 CONVOLUTIONS_19 = [2, 2, 4, 4, 4] {
         /// VGG19: 143,667,240 parameters with 1000 classes and ReLU, 18 activation sites.
         Vgg19 Vgg19Small Vgg19Trunk [
-            Weights::torchvision("vgg19-dcbb9e9d.pth", Preprocessing::TORCHVISION, 72.376),
+            Weights::torchvision("vgg19-dcbb9e9d.pth", Preprocessing::TORCHVISION, 72.376, 548.051),
             Weights::timm("timm/vgg19.tv_in1k", Preprocessing::TORCHVISION, BSD),
-            oxford("vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5"),
+            oxford(
+                "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5",
+                ["cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"],
+            ),
         ];
         /// VGG19 with batch norm: 143,678,248 parameters with 1000 classes and ReLU, 18 activation sites.
         Vgg19Bn Vgg19BnSmall Vgg19BnTrunk [
-            Weights::torchvision("vgg19_bn-c79401a0.pth", Preprocessing::TORCHVISION, 74.218),
+            Weights::torchvision("vgg19_bn-c79401a0.pth", Preprocessing::TORCHVISION, 74.218, 548.143),
             Weights::timm("timm/vgg19_bn.tv_in1k", Preprocessing::TORCHVISION, BSD),
         ];
     }

@@ -77,13 +77,13 @@ macro_rules! models {
 models! {
     /// `resnet18` of torchvision: 11,689,512 parameters with 1000 classes and ReLU, 17 activation sites.
     ResNet18Trunk ResNet18 BLOCKS_18 = "resnet18" [2, 2, 2, 2] 8 [
-        Weights::torchvision("resnet18-f37072fd.pth", Preprocessing::TORCHVISION, 69.758),
+        Weights::torchvision("resnet18-f37072fd.pth", Preprocessing::TORCHVISION, 69.758, 44.661),
         Weights::timm("timm/resnet18.tv_in1k", Preprocessing::TORCHVISION, BSD),
         Weights::timm("timm/resnet18.a1_in1k", TIMM_A1, APACHE),
     ];
     /// `resnet34` of torchvision: 21,797,672 parameters with 1000 classes and ReLU, 33 activation sites.
     ResNet34Trunk ResNet34 BLOCKS_34 = "resnet34" [3, 4, 6, 3] 16 [
-        Weights::torchvision("resnet34-b627a593.pth", Preprocessing::TORCHVISION, 73.314),
+        Weights::torchvision("resnet34-b627a593.pth", Preprocessing::TORCHVISION, 73.314, 83.275),
         Weights::timm("timm/resnet34.tv_in1k", Preprocessing::TORCHVISION, BSD),
         Weights::timm("timm/resnet34.a1_in1k", TIMM_A1, APACHE),
     ];

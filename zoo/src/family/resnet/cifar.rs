@@ -130,7 +130,7 @@ const CHEN_100: Preprocessing =
 const fn idelbayev(place: &'static str, top1: f32) -> Weights {
     let (source, labels) = (Source::Idelbayev, LabelSet::Cifar10);
     let license = Some(source.code_license());
-    Weights { source, place, labels, preprocessing: IDELBAYEV, license, top1: Some(top1) }
+    Weights { license, top1: Some(top1), ..Weights::new(source, place, labels, IDELBAYEV) }
 }
 
 const fn chen(place: &'static str, labels: LabelSet, top1: f32) -> Weights {
@@ -139,7 +139,8 @@ const fn chen(place: &'static str, labels: LabelSet, top1: f32) -> Weights {
         _ => CHEN_10,
     };
     let source = Source::Chen;
-    Weights { source, place, labels, preprocessing, license: Some(source.code_license()), top1: Some(top1) }
+    let license = Some(source.code_license());
+    Weights { license, top1: Some(top1), ..Weights::new(source, place, labels, preprocessing) }
 }
 
 models! {

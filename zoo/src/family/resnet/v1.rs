@@ -177,36 +177,54 @@ const MIT: Option<&str> = Some("MIT");
 models! {
     /// ResNet50 of `keras.applications`: 25,636,712 parameters with 1000 classes and ReLU, 49 activation sites.
     ResNet50Trunk ResNet50 BLOCKS_50 = KerasTrunk "resnet50" [3, 4, 6, 3] 16 [
-        Weights::keras("resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_CAFFE, MIT, 74.9),
+        Weights::keras(
+            "resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5",
+            Preprocessing::KERAS_CAFFE,
+            MIT,
+            74.9,
+            ["2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"],
+        ),
     ];
     /// ResNet101 of `keras.applications`: 44,707,176 parameters with 1000 classes and ReLU, 100 activation sites.
     ResNet101Trunk ResNet101 BLOCKS_101 = KerasTrunk "resnet101" [3, 4, 23, 3] 33 [
-        Weights::keras("resnet/resnet101_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_CAFFE, MIT, 76.4),
+        Weights::keras(
+            "resnet/resnet101_weights_tf_dim_ordering_tf_kernels.h5",
+            Preprocessing::KERAS_CAFFE,
+            MIT,
+            76.4,
+            ["f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21"],
+        ),
     ];
     /// ResNet152 of `keras.applications`: 60,419,944 parameters with 1000 classes and ReLU, 151 activation sites.
     ResNet152Trunk ResNet152 BLOCKS_152 = KerasTrunk "resnet152" [3, 8, 36, 3] 50 [
-        Weights::keras("resnet/resnet152_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_CAFFE, MIT, 76.6),
+        Weights::keras(
+            "resnet/resnet152_weights_tf_dim_ordering_tf_kernels.h5",
+            Preprocessing::KERAS_CAFFE,
+            MIT,
+            76.6,
+            ["100835be76be38e30d865e96f2aaae62", "ee4c566cf9a93f14d82f913c2dc6dd0c"],
+        ),
     ];
     /// `resnet50` of torchvision: 25,557,032 parameters with 1000 classes and ReLU, 49 activation sites.
     ResNet50V1_5Trunk ResNet50V1_5 BLOCKS_50_V1_5 = TorchTrunk "resnet50_v1_5" [3, 4, 6, 3] 16 [
-        Weights::torchvision("resnet50-0676ba61.pth", Preprocessing::TORCHVISION, 76.130),
-        Weights::torchvision("resnet50-11ad3fa6.pth", Preprocessing::TORCHVISION_V2, 80.858),
+        Weights::torchvision("resnet50-0676ba61.pth", Preprocessing::TORCHVISION, 76.130, 97.781),
+        Weights::torchvision("resnet50-11ad3fa6.pth", Preprocessing::TORCHVISION_V2, 80.858, 97.79),
         Weights::timm("timm/resnet50.tv_in1k", Preprocessing::TORCHVISION, BSD),
         Weights::timm("timm/resnet50.tv2_in1k", Preprocessing::TORCHVISION_V2, BSD),
         Weights::timm("timm/resnet50.a1_in1k", TIMM_A1, APACHE),
     ];
     /// `resnet101` of torchvision: 44,549,160 parameters with 1000 classes and ReLU, 100 activation sites.
     ResNet101V1_5Trunk ResNet101V1_5 BLOCKS_101_V1_5 = TorchTrunk "resnet101_v1_5" [3, 4, 23, 3] 33 [
-        Weights::torchvision("resnet101-63fe2227.pth", Preprocessing::TORCHVISION, 77.374),
-        Weights::torchvision("resnet101-cd907fc2.pth", Preprocessing::TORCHVISION_V2, 81.886),
+        Weights::torchvision("resnet101-63fe2227.pth", Preprocessing::TORCHVISION, 77.374, 170.511),
+        Weights::torchvision("resnet101-cd907fc2.pth", Preprocessing::TORCHVISION_V2, 81.886, 170.53),
         Weights::timm("timm/resnet101.tv_in1k", Preprocessing::TORCHVISION, BSD),
         Weights::timm("timm/resnet101.tv2_in1k", Preprocessing::TORCHVISION_V2, BSD),
         Weights::timm("timm/resnet101.a1_in1k", TIMM_A1, APACHE),
     ];
     /// `resnet152` of torchvision: 60,192,808 parameters with 1000 classes and ReLU, 151 activation sites.
     ResNet152V1_5Trunk ResNet152V1_5 BLOCKS_152_V1_5 = TorchTrunk "resnet152_v1_5" [3, 8, 36, 3] 50 [
-        Weights::torchvision("resnet152-394f9c45.pth", Preprocessing::TORCHVISION, 78.312),
-        Weights::torchvision("resnet152-f82ba261.pth", Preprocessing::TORCHVISION_V2, 82.284),
+        Weights::torchvision("resnet152-394f9c45.pth", Preprocessing::TORCHVISION, 78.312, 230.434),
+        Weights::torchvision("resnet152-f82ba261.pth", Preprocessing::TORCHVISION_V2, 82.284, 230.474),
         Weights::timm("timm/resnet152.tv_in1k", Preprocessing::TORCHVISION, BSD),
         Weights::timm("timm/resnet152.tv2_in1k", Preprocessing::TORCHVISION_V2, BSD),
         Weights::timm("timm/resnet152.a1_in1k", TIMM_A1, APACHE),

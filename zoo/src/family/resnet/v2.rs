@@ -115,15 +115,33 @@ const PAPER: Paper = Paper {
 models! {
     /// ResNet50V2 of `keras.applications`: 25,613,800 parameters with 1000 classes and ReLU, 49 activation sites.
     ResNet50V2Trunk ResNet50V2 BLOCKS_50 = "resnet50v2" [3, 4, 6, 3] 16 [
-        Weights::keras("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_TF, None, 76.0),
+        Weights::keras(
+            "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels.h5",
+            Preprocessing::KERAS_TF,
+            None,
+            76.0,
+            ["3ef43a0b657b3be2300d5770ece849e0", "fac2f116257151a9d068a22e544a4917"],
+        ),
     ];
     /// ResNet101V2 of `keras.applications`: 44,675,560 parameters with 1000 classes and ReLU, 100 activation sites.
     ResNet101V2Trunk ResNet101V2 BLOCKS_101 = "resnet101v2" [3, 4, 23, 3] 33 [
-        Weights::keras("resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_TF, None, 77.2),
+        Weights::keras(
+            "resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels.h5",
+            Preprocessing::KERAS_TF,
+            None,
+            77.2,
+            ["6343647c601c52e1368623803854d971", "c0ed64b8031c3730f411d2eb4eea35b5"],
+        ),
     ];
     /// ResNet152V2 of `keras.applications`: 60,380,648 parameters with 1000 classes and ReLU, 151 activation sites.
     ResNet152V2Trunk ResNet152V2 BLOCKS_152 = "resnet152v2" [3, 8, 36, 3] 50 [
-        Weights::keras("resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels.h5", Preprocessing::KERAS_TF, None, 78.0),
+        Weights::keras(
+            "resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels.h5",
+            Preprocessing::KERAS_TF,
+            None,
+            78.0,
+            ["a49b44d1979771252814e80f8ec446f9", "ed17cf2e0169df9d443503ef94b23b33"],
+        ),
     ];
 }
 

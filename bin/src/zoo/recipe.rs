@@ -1,0 +1,139 @@
+//! The preprocessing that goes with a file of weights: as the user says, else as the file itself does, else as the
+//! configuration beside it, its name or its hash says.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Args;
+use pvlu_zoo::cards::Weights;
+use pvlu_zoo::checkpoint::{Opened, describe, models_of};
+use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::published::{
+    FILES, Hash, PublishedError, of_digest, of_path, of_place, places, stated_size_fits, timm_preprocessing,
+};
+use pvlu_zoo::registry::{self, ModelEntry};
+use pvlu_zoo::source::Source;
+use pvlu_zoo::text;
+use pvlu_zoo::weights::TensorFile;
+
+use crate::common::checksum;
+use crate::common::error::CliError;
+use crate::common::input;
+use crate::common::output::note;
+
+/// Options of the commands that read weights.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Model")]
+pub struct PublishedArgs {
+    /// Prepare images as these published weights want them, by the name in `zoo weights list` [default: as the file
+    /// says, else as its name, its hash or config.json beside it do, else as the first published weights]
+    #[arg(long, value_name = "NAME")]
+    pub recipe: Option<String>,
+    /// Fetch nothing: published weights have to be on this machine
+    #[arg(long)]
+    pub offline: bool,
+    /// Preprocessing that was found for the file.
+    #[arg(skip)]
+    pub(super) chosen: Option<Chosen>,
+}
+
+/// A preprocessing for a file of weights.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chosen {
+    /// The preprocessing that was found.
+    pub preprocessing: Preprocessing,
+    /// True if it counts even for a file that states another.
+    pub by_user: bool,
+}
+
+/// Most bytes of a configuration that is read.
+const MAX_CONFIG: u64 = 1 << 20;
+
+impl PublishedArgs {
+    /// Puts the preprocessing that was found into the description of a file that states none, or that of the user in
+    /// place of the file's.
+    pub fn settle(&self, opened: &mut Opened) {
+        let is_open = opened.description.preprocessing.is_none();
+        if let Some(chosen) = self.chosen.filter(|chosen| chosen.by_user || is_open) {
+            opened.description.preprocessing = Some(chosen.preprocessing.to_string());
+        }
+    }
+
+    /// The same options once it is known how images are prepared for a file.
+    pub fn chosen_for(&self, path: &Path, model: Option<&str>) -> Result<Self, CliError> {
+        Ok(Self { chosen: self.choose(path, model)?, ..self.clone() })
+    }
+
+    fn choose(&self, path: &Path, model: Option<&str>) -> Result<Option<Chosen>, CliError> {
+        if let Some(name) = &self.recipe {
+            let entry = model.and_then(|model| registry::find(model).ok());
+            let unknown = || PublishedError::Recipe { found: name.clone(), known: places(entry) };
+            let preprocessing = of_place(name).ok_or_else(unknown)?.1.preprocessing;
+            return Ok(Some(Chosen { preprocessing, by_user: true }));
+        }
+        // An error of the file is reported when it is opened.
+        let Ok(file) = TensorFile::open(path) else { return Ok(None) };
+        if describe(&file).is_ok_and(|said| said.preprocessing.is_some()) {
+            return Ok(None);
+        }
+        let models = model.map_or_else(|| models_of(&file), |model| vec![model]);
+        let (preprocessing, by, others) = match configured(path, &models)? {
+            Some(preprocessing) => {
+                let entry = models.first().and_then(|model| registry::find(model).ok());
+                let others = entry.map_or(Vec::new(), |entry| others(entry, is_of_torch, &preprocessing));
+                (preprocessing, "config.json".to_owned(), others)
+            }
+            None => {
+                let Some((entry, weights)) = published_as(path)? else { return Ok(None) };
+                let same =
+                    |other: &Weights| other.labels == weights.labels && is_of_torch(other) == is_of_torch(weights);
+                (weights.preprocessing, weights.place.to_owned(), others(entry, same, &weights.preprocessing))
+            }
+        };
+        if !others.is_empty() {
+            note(&format!(
+                "note: {}: images are prepared by {by}: {preprocessing}; --recipe {} would prepare them otherwise",
+                text::path(path),
+                others.join(" or ")
+            ));
+        }
+        Ok(Some(Chosen { preprocessing, by_user: false }))
+    }
+}
+
+/// The preprocessing that timm's `config.json` beside a file states. It counts for a file with one of timm's names, and
+/// for a model of the same architecture.
+fn configured(path: &Path, models: &[&str]) -> Result<Option<Preprocessing>, CliError> {
+    let is_timms = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FILES.contains(&name));
+    let config = path.with_file_name("config.json");
+    let fits = |found: fs::Metadata| found.is_file() && found.len() <= MAX_CONFIG;
+    if !is_timms || !fs::metadata(&config).is_ok_and(fits) {
+        return Ok(None);
+    }
+    let Ok(text) = String::from_utf8(input::bytes(&config)?) else { return Ok(None) };
+    timm_preprocessing(&text, models)
+        .map_err(|error| CliError::Damaged { path: config, what: format!("{error}; --recipe NAME chooses another") })
+}
+
+/// The published weights that a file is: by its name or the folder of its repository, else by its hash if it has the
+/// size of a file that was published with one.
+fn published_as(path: &Path) -> Result<Option<(&'static ModelEntry, &'static Weights)>, CliError> {
+    if let Some(found) = of_path(path) {
+        return Ok(Some(found));
+    }
+    if !fs::metadata(path).is_ok_and(|found| stated_size_fits(found.len())) {
+        return Ok(None);
+    }
+    Ok(of_digest(&checksum::digest(path, &Hash::Sha256(String::new()))?))
+}
+
+/// Places of the weights that a file could be taken for too, and that want their images otherwise.
+fn others(entry: &ModelEntry, same: impl Fn(&Weights) -> bool, chosen: &Preprocessing) -> Vec<&'static str> {
+    let weights = entry.card().map_or(&[][..], |card| card.weights).iter();
+    weights.filter(|other| same(other) && other.preprocessing != *chosen).map(|other| other.place).collect()
+}
+
+/// Keras' weights take other preprocessing than torch's of the same model.
+fn is_of_torch(weights: &Weights) -> bool {
+    weights.source != Source::Keras
+}
