@@ -85,6 +85,8 @@ mod dropout;
 mod dropout_state;
 mod flatten;
 mod from_dfdx;
+mod graph;
+mod graph_builder;
 mod identity;
 mod init;
 mod layer_summary;
@@ -109,6 +111,7 @@ mod two_heads;
 mod upsample2d;
 mod visit;
 mod visit_tuples;
+mod wire;
 
 pub use act::Act;
 pub use add::Add;
@@ -124,6 +127,8 @@ pub use dropout::Dropout;
 pub use dropout_state::DropoutState;
 pub use flatten::Flatten2D;
 pub use from_dfdx::FromDfdx;
+pub use graph::{Graph, Node};
+pub use graph_builder::{GraphBuilder, Wires};
 pub use identity::Identity;
 pub use layer_summary::{Extent, LayerKind, LayerSummary, Several};
 pub use linear::Linear;
@@ -144,6 +149,7 @@ pub use switches::{Switch, SwitchState};
 pub use two_heads::TwoHeads;
 pub use upsample2d::Upsample2D;
 pub use visit::{NamedTensor, ParamKind, Path, Switches, Visit, Visitor, VisitorMut};
+pub use wire::Wire;
 
 /// Builder types: what a network is written in, and what `dev.build_module::<Network, f32>()` takes.
 pub mod builder {

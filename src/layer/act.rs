@@ -11,7 +11,8 @@ use dfdx::tensor::{HasErr, Storage, Tensor};
 use super::any_tensor::{AnyTensor, Host};
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::choose::choose_activation;
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
+use super::layer_summary::{Extent, LayerKind};
 use super::per_element::{PerElement, Site};
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::activation::{Activation, Chosen, Definition, Fused, FusedElement, MAX_PARAMS, Param, ParamArray, Pvlu};
@@ -241,16 +242,9 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D
         }
         Ok(())
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
         let kind = LayerKind::Activation { activation: self.definition };
-        let output = input.expect_channels(C)?;
-        show(LayerSummary { path: path.as_str(), kind, input, output });
-        Ok(output)
+        Ok(graph.layer(path.as_str(), kind, input, input.extent().expect_channels(C)?))
     }
 }
 

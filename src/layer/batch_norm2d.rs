@@ -10,7 +10,8 @@ use dfdx::tensor::{Storage, Tape, Tensor};
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::batch_norm_switches::BatchNormSwitches;
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
+use super::layer_summary::{LayerKind, LayerSummary};
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::{self, Backend, ChannelsLayout, Gradients, InputGradient, Scaling};
 use crate::error::Error;
@@ -144,15 +145,10 @@ impl<const C: usize, P, E: Dtype, D: Host<E>> Visit<E, D> for BatchNorm2D<C, P, 
         hand_out(path, visitor, ("running_mean", ParamKind::RunningMean, statistics), &mut self.running_mean)?;
         hand_out(path, visitor, ("running_var", ParamKind::RunningVariance, statistics), &mut self.running_var)
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let (kind, output) = (LayerKind::BatchNorm2D, input.expect_channels(C)?);
-        show(LayerSummary { path: path.as_str(), kind, input, output });
-        Ok(output)
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        let (extent, epsilon) = (input.extent().expect_channels(C)?, Some(self.switches.epsilon));
+        let (path, kind, wires) = (path.as_str(), LayerKind::BatchNorm2D, input.as_slice());
+        Ok(graph.add(LayerSummary { path, kind, wires, input: extent, output: extent, epsilon }))
     }
 }
 

@@ -5,7 +5,7 @@ use dfdx::prelude::{Device, PutTape, SplitTape};
 use dfdx::shapes::{Dtype, Shape, Unit};
 use dfdx::tensor::{Storage, Tensor};
 
-use super::layer_summary::{Extent, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
 use super::visit::{Path, Visit, Visitor, VisitorMut};
 use super::{BuildUnfilled, SwapActivation, children};
 use crate::activation::Activation;
@@ -90,15 +90,15 @@ macro_rules! branches_of {
             fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
                 self.0.visit_mut(path, visitor)
             }
-            fn summarize(
+            fn describe(
                 &self,
                 path: &mut Path,
-                input: Extent,
-                show: &mut dyn FnMut(LayerSummary<'_>),
-            ) -> Result<Extent, Error> {
+                input: Wires,
+                graph: &mut GraphBuilder<'_>,
+            ) -> Result<Wires, Error> {
                 let branches: &[(&str, &dyn Visit<E, D>)] =
                     &[$((stringify!($field), &self.0.$field),)+ (stringify!($end), &self.0.$end)];
-                children::summarize_branches(path, input, show, branches)
+                children::describe_branches(path, input, graph, branches)
             }
         }
 

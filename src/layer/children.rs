@@ -6,7 +6,7 @@
 use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
-use super::layer_summary::{Extent, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
 use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::error::Error;
 
@@ -28,24 +28,23 @@ pub fn visit_mut<E: Unit, D: Storage<E>>(
     children.iter_mut().try_for_each(|(name, child)| path.step(name, |path| child.visit_mut(path, visitor)))
 }
 
-/// Calls [`Visit::summarize`] of children that all take the same input, and returns their outputs as
-/// [`Extent::Several`].
-pub fn summarize_branches<E: Unit, D: Storage<E>>(
+/// Calls [`Visit::describe`] of children that all take the same input, and returns their outputs as several.
+pub fn describe_branches<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    input: Extent,
-    show: &mut dyn FnMut(LayerSummary<'_>),
+    input: Wires,
+    graph: &mut GraphBuilder<'_>,
     children: &[(&str, &dyn Visit<E, D>)],
-) -> Result<Extent, Error> {
-    let outputs = children.iter().map(|(name, child)| path.step(name, |path| child.summarize(path, input, show)));
-    Extent::several(&outputs.collect::<Result<Vec<_>, _>>()?)
+) -> Result<Wires, Error> {
+    let outputs = children.iter().map(|(name, child)| path.step(name, |path| child.describe(path, input, graph)));
+    Wires::several(&outputs.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// [`Visit::summarize`] of children that run one after the other.
-pub fn summarize<E: Unit, D: Storage<E>>(
+/// [`Visit::describe`] of children that run one after the other.
+pub fn describe<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    input: Extent,
-    show: &mut dyn FnMut(LayerSummary<'_>),
+    input: Wires,
+    graph: &mut GraphBuilder<'_>,
     children: &[(&str, &dyn Visit<E, D>)],
-) -> Result<Extent, Error> {
-    children.iter().try_fold(input, |extent, (name, child)| path.step(name, |path| child.summarize(path, extent, show)))
+) -> Result<Wires, Error> {
+    children.iter().try_fold(input, |wires, (name, child)| path.step(name, |path| child.describe(path, wires, graph)))
 }

@@ -12,9 +12,10 @@
 ///
 /// The step that leads into a part is the name of its field, unless it is given as `field: Type = "step"`.
 ///
-/// In a [`summary`](crate::layer::summary()) the parts run one after the other. Where they do not, `, summarize = path`
-/// after the fields names a function that goes through them otherwise, with the parameters `path`, `input` and `show`
-/// of [`Visit::summarize`](crate::layer::Visit::summarize) and the parts, `&[(&str, &dyn Visit<E, D>)]`.
+/// In a [`summary`](crate::layer::summary()) and a [`Graph`](crate::layer::Graph) the parts run one after the other.
+/// Where they do not, `, describe = path` after the fields names a function that goes through them otherwise, with the
+/// parameters `path`, `input` and `graph` of [`Visit::describe`](crate::layer::Visit::describe) and the parts,
+/// `&[(&str, &dyn Visit<E, D>)]`.
 ///
 /// ```
 /// use dfdx::prelude::*;
@@ -47,13 +48,13 @@
 /// ```
 #[macro_export]
 macro_rules! container {
-    ($container:ident { $($fields:tt)+ } $(, summarize = $summarize:path)? $(,)?) => {
-        $crate::container!(@build $container { $($fields)+ } $(, $summarize)?);
+    ($container:ident { $($fields:tt)+ } $(, describe = $describe:path)? $(,)?) => {
+        $crate::container!(@build $container { $($fields)+ } $(, $describe)?);
         $crate::container!(@swap $container { $($fields)+ });
     };
 
     // All but the swap of activations: of containers in which there is none.
-    (@build $container:ident { $($field:ident: $module:ident $(= $step:expr)?),+ $(,)? } $(, $summarize:path)?) => {
+    (@build $container:ident { $($field:ident: $module:ident $(= $step:expr)?),+ $(,)? } $(, $describe:path)?) => {
         impl<$($module: ::dfdx::nn::BuildOnDevice<D, E>,)+ E, D> ::dfdx::nn::BuildOnDevice<D, E>
             for $container<$($module),+>
         where
@@ -113,16 +114,16 @@ macro_rules! container {
                     &mut [$(($crate::container!(@step $field $(= $step)?), &mut self.$field)),+],
                 )
             }
-            fn summarize(
+            fn describe(
                 &self,
                 path: &mut $crate::layer::Path,
-                input: $crate::layer::Extent,
-                show: &mut dyn ::std::ops::FnMut($crate::layer::LayerSummary<'_>),
-            ) -> ::std::result::Result<$crate::layer::Extent, $crate::Error> {
-                $crate::container!(@summarize $($summarize)?)(
+                input: $crate::layer::Wires,
+                graph: &mut $crate::layer::GraphBuilder<'_>,
+            ) -> ::std::result::Result<$crate::layer::Wires, $crate::Error> {
+                $crate::container!(@describe $($describe)?)(
                     path,
                     input,
-                    show,
+                    graph,
                     &[$(($crate::container!(@step $field $(= $step)?), &self.$field)),+],
                 )
             }
@@ -162,6 +163,6 @@ macro_rules! container {
 
     (@step $field:ident) => { ::std::stringify!($field) };
     (@step $field:ident = $step:expr) => { $step };
-    (@summarize) => { $crate::layer::children::summarize };
-    (@summarize $summarize:path) => { $summarize };
+    (@describe) => { $crate::layer::children::describe };
+    (@describe $describe:path) => { $describe };
 }

@@ -7,8 +7,9 @@ use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
+use super::graph_builder::{GraphBuilder, Wires};
 use super::init::HeNormal;
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::layer_summary::LayerKind;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::dim::Window;
@@ -136,16 +137,10 @@ where
         let frozen = self.bias_is_frozen();
         self.bias.iter_mut().try_for_each(|bias| hand_out(path, visitor, ("bias", ParamKind::Bias, frozen), bias))
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
         let kind = LayerKind::Conv2D { kernel: K, stride: S, padding: P, bias: BIAS };
-        let output = input.expect_channels(I)?.slide::<K, S, P>()?.with_channels(O);
-        show(LayerSummary { path: path.as_str(), kind, input, output });
-        Ok(output)
+        let output = input.extent().expect_channels(I)?.slide::<K, S, P>()?.with_channels(O);
+        Ok(graph.layer(path.as_str(), kind, input, output))
     }
 }
 

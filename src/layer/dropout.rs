@@ -7,7 +7,8 @@ use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::apply::{Keep, Operation, Pass, apply};
 use super::dropout_state::DropoutState;
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
+use super::layer_summary::LayerKind;
 use super::visit::{Path, Switches, Visit, Visitor, VisitorMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
@@ -62,15 +63,8 @@ impl<const PERCENT: usize, E: Unit, D: Storage<E>> Visit<E, D> for Dropout<PERCE
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         visitor.switches(path.as_str(), Switches::Dropout(&mut self.state))
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let (kind, output) = (LayerKind::Dropout { percent: PERCENT }, input);
-        show(LayerSummary { path: path.as_str(), kind, input, output });
-        Ok(output)
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        Ok(graph.layer(path.as_str(), LayerKind::Dropout { percent: PERCENT }, input, input.extent()))
     }
 }
 

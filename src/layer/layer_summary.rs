@@ -1,5 +1,6 @@
 //! Layers of a network and the sizes of the tensors between them, for one image and without running the network.
 
+use super::wire::Wire;
 use crate::activation::Definition;
 use crate::error::Error;
 
@@ -33,7 +34,7 @@ pub struct Several {
 }
 
 /// Most tensors of an extent: as many as a tuple of modules has.
-const MOST: usize = 6;
+pub(super) const MOST: usize = 6;
 
 impl Several {
     /// The sizes, in the order of the tensors.
@@ -265,10 +266,14 @@ pub struct LayerSummary<'a> {
     pub path: &'a str,
     /// Kind and hyperparameters of the layer.
     pub kind: LayerKind,
+    /// The tensors that the layer takes, in the order of its operation.
+    pub wires: &'a [Wire],
     /// Sizes of the layer's input.
     pub input: Extent,
     /// Sizes of the layer's output.
     pub output: Extent,
+    /// Number that is added to the variance under the root; of batch norms.
+    pub epsilon: Option<f64>,
 }
 
 impl LayerSummary<'_> {

@@ -7,8 +7,9 @@ use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
+use super::graph_builder::{GraphBuilder, Wires};
 use super::init::HeNormal;
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::layer_summary::LayerKind;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
@@ -76,15 +77,8 @@ impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Visit<E, D> for Linea
         hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), &mut self.weight)?;
         hand_out(path, visitor, ("bias", ParamKind::Bias, self.frozen), &mut self.bias)
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let (kind, output) = (LayerKind::Linear, input.expect_channels(I)?.with_channels(O));
-        show(LayerSummary { path: path.as_str(), kind, input, output });
-        Ok(output)
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        Ok(graph.layer(path.as_str(), LayerKind::Linear, input, input.extent().expect_channels(I)?.with_channels(O)))
     }
 }
 

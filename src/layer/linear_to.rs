@@ -7,7 +7,8 @@ use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Parameter, apply};
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
+use super::layer_summary::LayerKind;
 use super::linear::Transform;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
@@ -131,15 +132,9 @@ impl<const I: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D> for LinearTo<
         hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), weight)?;
         hand_out(path, visitor, ("bias", ParamKind::Bias, self.frozen), bias)
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let (kind, output) = (LayerKind::Linear, input.expect_channels(I)?.with_channels(self.outputs()));
-        show(LayerSummary { path: path.as_str(), kind, input, output });
-        Ok(output)
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        let output = input.extent().expect_channels(I)?.with_channels(self.outputs());
+        Ok(graph.layer(path.as_str(), LayerKind::Linear, input, output))
     }
 }
 

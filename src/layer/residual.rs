@@ -7,7 +7,8 @@ use dfdx::tensor::{Merge, Storage, Tensor};
 use super::Add;
 use super::branches::fork;
 use super::children;
-use super::layer_summary::{Extent, LayerKind, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
+use super::layer_summary::{LayerKind, LayerSummary};
 use super::visit::{Path, Visit};
 use crate::backend::Backend;
 use crate::container;
@@ -35,23 +36,25 @@ pub struct ProjectedResidual<F, R> {
 }
 
 /// The branches, of which the shortcut takes the same input, or is the input itself; then the sum.
-fn summarize_sum<E: Unit, D: Storage<E>>(
+fn describe_sum<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    input: Extent,
-    show: &mut dyn FnMut(LayerSummary<'_>),
+    input: Wires,
+    graph: &mut GraphBuilder<'_>,
     branches: &[(&str, &dyn Visit<E, D>)],
-) -> Result<Extent, Error> {
+) -> Result<Wires, Error> {
     let (main, shortcut) = branches.split_at(1);
-    let main = children::summarize(path, input, show, main)?;
-    let shortcut = children::summarize(path, input, show, shortcut)?;
-    if main != shortcut {
-        return Err(Error::Shape { expected: main.elements(), found: shortcut.elements() });
+    let main = children::describe(path, input, graph, main)?;
+    let shortcut = children::describe(path, input, graph, shortcut)?;
+    let (extent, other) = (main.extent(), shortcut.extent());
+    if extent != other {
+        return Err(Error::Shape { expected: extent.elements(), found: other.elements() });
     }
-    show(LayerSummary { path: path.as_str(), kind: LayerKind::Add, input: main, output: main });
-    Ok(main)
+    let (path, kind, both) = (path.as_str(), LayerKind::Add, Wires::several(&[main, shortcut])?);
+    // The shortcut is added to the main branch in place.
+    Ok(graph.add(LayerSummary { path, kind, wires: both.as_slice(), input: extent, output: extent, epsilon: None }))
 }
 
-container!(Residual { main: F }, summarize = summarize_sum);
+container!(Residual { main: F }, describe = describe_sum);
 
 impl<F, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>> Module<Tensor<S, E, D, T>> for Residual<F>
 where
@@ -79,7 +82,7 @@ where
     }
 }
 
-container!(ProjectedResidual { main: F, shortcut: R }, summarize = summarize_sum);
+container!(ProjectedResidual { main: F, shortcut: R }, describe = describe_sum);
 
 impl<F, R, S: Shape, O: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>> Module<Tensor<S, E, D, T>>
     for ProjectedResidual<F, R>

@@ -6,6 +6,7 @@ mod blocks;
 mod chosen;
 mod convolution;
 mod frozen;
+mod graph;
 mod in_place;
 mod modes;
 mod networks;

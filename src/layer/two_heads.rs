@@ -6,7 +6,7 @@ use dfdx::tensor::{Storage, Tensor};
 
 use super::branches::fork;
 use super::children;
-use super::layer_summary::{Extent, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
 use super::parts::Part;
 use super::visit::{Path, Visit};
 use crate::backend::Backend;
@@ -54,19 +54,19 @@ pub struct TwoHeads<T, A, B> {
 
 container!(
     TwoHeads { trunk: T = Part::Trunk.name(), first: A = "head.first", second: B = "head.second" },
-    summarize = summarize_heads
+    describe = describe_heads
 );
 
-/// Both heads take what the trunk gives. The extent returned is that of the second output.
-fn summarize_heads<E: Unit, D: Storage<E>>(
+/// Both heads take what the trunk gives.
+fn describe_heads<E: Unit, D: Storage<E>>(
     path: &mut Path,
-    input: Extent,
-    show: &mut dyn FnMut(LayerSummary<'_>),
+    input: Wires,
+    graph: &mut GraphBuilder<'_>,
     parts: &[(&str, &dyn Visit<E, D>)],
-) -> Result<Extent, Error> {
+) -> Result<Wires, Error> {
     let (trunk, heads) = parts.split_at(1);
-    let features = children::summarize(path, input, show, trunk)?;
-    heads.iter().try_fold(features, |_, head| children::summarize(path, features, show, &[*head]))
+    let features = children::describe(path, input, graph, trunk)?;
+    children::describe_branches(path, features, graph, heads)
 }
 
 impl<X, T, A, B, S: Shape, E: Dtype, D: Backend<E>, Tape: Track<E, D>> Module<X> for TwoHeads<T, A, B>

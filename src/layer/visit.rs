@@ -12,6 +12,7 @@ use dfdx::tensor::Storage;
 use super::any_tensor::AnyTensor;
 use super::batch_norm_switches::BatchNormSwitches;
 use super::dropout_state::DropoutState;
+use super::graph_builder::{GraphBuilder, Wires, show_layers};
 use super::layer_summary::{Extent, LayerSummary};
 use super::per_element::Site;
 use crate::activation::Definition;
@@ -171,13 +172,22 @@ pub trait Visit<E: Unit, D: Storage<E>> {
     fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error>;
     /// Hands out every tensor and switch for changing.
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error>;
-    /// Shows every layer with the sizes that an image of size `input` has before and after it; returns the last.
+    /// Adds every layer to a graph, with the tensors that it takes, and returns those that the module gives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`], [`Error::Window`] or [`Error::TensorCount`] if a layer does not take these tensors.
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error>;
+    /// Shows every layer with the sizes that an image of size `input` has before and after it, those before the first
+    /// error too; returns the last. Not meant to be overridden: it follows from [`describe`](Self::describe).
     fn summarize(
         &self,
         path: &mut Path,
         input: Extent,
         show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error>;
+    ) -> Result<Extent, Error> {
+        Ok(show_layers(input, show, &mut |input, graph| self.describe(path, input, graph))?.extent())
+    }
 }
 
 /// Shows one tensor of a layer: the body that every [`Visit::visit`] of a layer is made of.
@@ -227,17 +237,15 @@ macro_rules! nothing_to_visit {
             ) -> Result<(), $crate::error::Error> {
                 Ok(())
             }
-            fn summarize(
+            fn describe(
                 &self,
                 path: &mut $crate::layer::Path,
-                input: $crate::layer::Extent,
-                show: &mut dyn FnMut($crate::layer::LayerSummary<'_>),
-            ) -> Result<$crate::layer::Extent, $crate::error::Error> {
+                input: $crate::layer::Wires,
+                graph: &mut $crate::layer::GraphBuilder<'_>,
+            ) -> Result<$crate::layer::Wires, $crate::error::Error> {
                 let (kind, output): ($crate::layer::LayerKind, Result<$crate::layer::Extent, $crate::error::Error>) =
-                    $summary(input);
-                let output = output?;
-                show($crate::layer::LayerSummary { path: path.as_str(), kind, input, output });
-                Ok(output)
+                    $summary(input.extent());
+                Ok(graph.layer(path.as_str(), kind, input, output?))
             }
         }
     )*};

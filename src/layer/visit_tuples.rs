@@ -5,7 +5,7 @@ use dfdx::shapes::Unit;
 use dfdx::tensor::Storage;
 
 use super::children;
-use super::layer_summary::{Extent, LayerSummary};
+use super::graph_builder::{GraphBuilder, Wires};
 use super::visit::{Path, Visit, Visitor, VisitorMut};
 use crate::error::Error;
 
@@ -19,13 +19,13 @@ macro_rules! visit_fields_of {
             fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
                 children::visit_mut(path, visitor, &mut [$((stringify!($field), &mut self.$field)),+])
             }
-            fn summarize(
+            fn describe(
                 &self,
                 path: &mut Path,
-                input: Extent,
-                show: &mut dyn FnMut(LayerSummary<'_>),
-            ) -> Result<Extent, Error> {
-                children::summarize(path, input, show, &[$((stringify!($field), &self.$field)),+])
+                input: Wires,
+                graph: &mut GraphBuilder<'_>,
+            ) -> Result<Wires, Error> {
+                children::describe(path, input, graph, &[$((stringify!($field), &self.$field)),+])
             }
         }
     };
@@ -37,7 +37,7 @@ impl<E: Unit, D: Storage<E>> Visit<E, D> for () {
     fn visit_mut(&mut self, _: &mut Path, _: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         Ok(())
     }
-    fn summarize(&self, _: &mut Path, input: Extent, _: &mut dyn FnMut(LayerSummary<'_>)) -> Result<Extent, Error> {
+    fn describe(&self, _: &mut Path, input: Wires, _: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
         Ok(input)
     }
 }
@@ -74,18 +74,13 @@ impl<E: Unit, D: Storage<E>, A: Visit<E, D>, const N: usize> Visit<E, D> for Rep
         }
         Ok(())
     }
-    fn summarize(
-        &self,
-        path: &mut Path,
-        input: Extent,
-        show: &mut dyn FnMut(LayerSummary<'_>),
-    ) -> Result<Extent, Error> {
-        let mut extent = input;
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        let mut wires = input;
         for (i, module) in self.modules.iter().enumerate() {
             let here = path.enter(&i);
-            extent = module.summarize(path, extent, show)?;
+            wires = module.describe(path, wires, graph)?;
             path.leave(here);
         }
-        Ok(extent)
+        Ok(wires)
     }
 }

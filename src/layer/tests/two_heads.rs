@@ -131,7 +131,7 @@ fn its_parts_have_names_in_visits_in_summaries_and_in_dfdx() {
     let last = net
         .summarize(&mut Path::root(), Extent::image(2, 4, 4), &mut |layer| layers.push(layer.path.to_owned()))
         .unwrap();
-    assert_eq!(last, Extent::features(2));
+    assert_eq!(last, Extent::several(&[Extent::features(4), Extent::features(2)]).unwrap());
     assert_eq!(layers[3..], ["head.first.0", "head.first.1", "head.first.2", "head.second.0", "head.second.1"]);
 
     assert_eq!(net.num_trainable_params(), 57 + 6 + 6 + 16 + 8 + 98);

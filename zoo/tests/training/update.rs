@@ -6,7 +6,8 @@ use dfdx::tensor::{Cpu, Tensor};
 use pvlu::Error;
 use pvlu::layer::builder;
 use pvlu::layer::{
-    Extent, Flatten2D, LayerSummary, Linear, Mode, ParamKind, Path, Switches, Visit, Visitor, VisitorMut,
+    Extent, Flatten2D, GraphBuilder, LayerKind, Linear, Mode, ParamKind, Path, Switches, Visit, Visitor, VisitorMut,
+    Wires,
 };
 use pvlu::tape::Track;
 use pvlu_zoo::data::{Augmentation, Batch};
@@ -131,8 +132,9 @@ impl Visit<f32, Cpu> for Forgetful {
         path.step("used", |path| self.used.visit_mut(path, visitor))?;
         path.step("forgotten", |path| self.forgotten.visit_mut(path, visitor))
     }
-    fn summarize(&self, path: &mut Path, _: Extent, show: &mut dyn FnMut(LayerSummary<'_>)) -> Result<Extent, Error> {
-        path.step("used", |path| Visit::<f32, Cpu>::summarize(&self.used, path, Extent::features(3072), show))
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        let features = graph.layer(path.as_str(), LayerKind::Flatten, input, Extent::features(3072));
+        path.step("used", |path| Visit::<f32, Cpu>::describe(&self.used, path, features, graph))
     }
 }
 

@@ -6,6 +6,7 @@
 mod block;
 mod definition;
 mod list;
+mod nodes;
 mod operation;
 mod pass;
 

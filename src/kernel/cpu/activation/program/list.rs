@@ -53,7 +53,7 @@ pub(super) struct List {
 }
 
 /// The operation that is computed along with another one of the same operand.
-fn partner(operation: Operation) -> Option<Operation> {
+pub(super) fn partner(operation: Operation) -> Option<Operation> {
     match operation {
         Operation::Sin => Some(Operation::Cos),
         Operation::Cos => Some(Operation::Sin),

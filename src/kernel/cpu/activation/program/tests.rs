@@ -364,3 +364,32 @@ fn registers_are_used_again() {
 fn blocks_hold_whole_registers_of_the_processor() {
     assert_eq!(block::BLOCK % widest::<f32>(), 0);
 }
+
+#[test]
+fn the_nodes_of_a_value_give_it_again() {
+    for text in FORMULAS {
+        let written = Written::parse(text).unwrap();
+        let params: Vec<f64> = written.params().iter().map(|param| param.start).collect();
+        let (nodes, output) = written.program().value_nodes();
+        for x in [-2.5, -1.0, 0.0, 0.75, 3.0] {
+            let mut values: Vec<f64> = Vec::new();
+            for node in &nodes {
+                values.push(match node {
+                    Node::X => x,
+                    Node::Param(number) => params[*number],
+                    Node::Constant(value) => *value,
+                    Node::Apply(operation, _) => {
+                        let operands: Vec<f64> = node.operands().iter().map(|&operand| values[operand]).collect();
+                        operation.of(&operands)
+                    }
+                });
+            }
+            let layout = ChannelsLayout { outer: 1, channels: 1, inner: 1 };
+            let params: Vec<&[f64]> = params.iter().map(std::slice::from_ref).collect();
+            let mut expected = [0.0];
+            forward(written.program(), layout, &[x], &params, &mut expected);
+            let error = (values[output] - expected[0]).abs();
+            assert!(error <= 1e-14 * expected[0].abs().max(1.0), "{text} at {x}: {} {}", values[output], expected[0]);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Errors of writing a model in another program's format.
+
+use std::path::PathBuf;
+
+use crate::text::{self, quoted, shown};
+
+/// A model that cannot be written in another program's format. No file is left then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The network cannot describe itself for images of its size.
+    #[error(transparent)]
+    Network(#[from] pvlu::Error),
+    /// A layer for which the format has no operation.
+    #[error("layer {}: {} has no operation in {format}", quoted(path), shown(layer))]
+    Layer {
+        /// Path of the layer in the network.
+        path: String,
+        /// Kind of the layer.
+        layer: String,
+        /// Name of the format.
+        format: &'static str,
+    },
+    /// An activation whose formula is compiled into a program and not known here.
+    #[error(
+        "layer {}: the formula of the activation {} is not known: expected a built-in one or one that is written as \
+         text",
+        quoted(path),
+        quoted(activation)
+    )]
+    Activation {
+        /// Path of the layer in the network.
+        path: String,
+        /// Text of the activation.
+        activation: &'static str,
+    },
+    /// A network that does not give one tensor, as a classifier does.
+    #[error("the network gives {found} tensors: expected one, the logits")]
+    Outputs {
+        /// Number of tensors that it gives.
+        found: usize,
+    },
+    /// A layer described itself, and a visit of the network does not show its tensor.
+    #[error("the network shows no tensor {}", quoted(path))]
+    NoTensor {
+        /// Path of the tensor.
+        path: String,
+    },
+    /// The file would be larger than its format allows.
+    #[error("{}: would have {bytes} bytes: {format} files have at most {most}", text::path(path))]
+    TooLarge {
+        /// Path of the file.
+        path: PathBuf,
+        /// Size that the file would have.
+        bytes: u64,
+        /// Largest size of a file.
+        most: u64,
+        /// Name of the format.
+        format: &'static str,
+    },
+    /// The file cannot be written.
+    #[error("{}: cannot write: {}", text::path(path), text::system(source))]
+    Io {
+        /// Path of the file.
+        path: PathBuf,
+        /// Error of the operating system.
+        source: std::io::Error,
+    },
+}
