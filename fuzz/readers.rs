@@ -34,6 +34,11 @@ pub fn described_by_torch(len: usize) -> usize {
     (64 << 10) + 128 * len
 }
 
+/// As [`described`], for an archive of Keras, with what reading the configuration in it takes.
+pub fn described_by_keras(len: usize) -> usize {
+    described(len) + 192 * len
+}
+
 /// Bytes that hdf5-reader may set aside for a moment on top of that, untouched: room for as many parts as a type says
 /// it has (65,535 of 72 bytes, in 33 levels) or an object header (65,535 of 240 bytes, and those of one that it refers
 /// to).
@@ -44,8 +49,14 @@ const SET_ASIDE: usize = 192 << 20;
 pub fn read(bytes: &[u8]) {
     let len = bytes.len();
     let by_torch = bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || bytes.get(257..262) == Some(b"ustar");
-    let set_aside = if by_torch || bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
-    let described = if by_torch { described_by_torch } else { described };
+    // HDF5 in an archive.
+    let by_keras = by_torch && bytes.windows(16).any(|part| part == b"model.weights.h5");
+    let set_aside = if (by_torch && !by_keras) || bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
+    let described = match (by_keras, by_torch) {
+        (true, _) => described_by_keras,
+        (false, true) => described_by_torch,
+        (false, false) => described,
+    };
 
     let shared: Arc<[u8]> = bytes.into();
     let (file, memory) = measured(|| TensorFile::from_bytes("input", shared));

@@ -86,6 +86,7 @@ pub use crate::kernel::ParamArray;
 pub use crate::kernel::cpu::activation::{Computation, Kernels};
 pub use crate::kernel::cpu::simd::Real;
 
+use std::any::TypeId;
 use std::fmt::Debug;
 
 use definition::{Params, Source};
@@ -156,7 +157,7 @@ impl<A: Activation> Typed<A> {
         differentiates_from_output: A::DIFFERENTIATES_FROM_OUTPUT,
         per_element: A::PER_ELEMENT && <A::Params<()> as ParamArray<()>>::LEN > 0,
         cuda: A::CUDA,
-        kernels: Source::Compiled { f32: A::kernels_f32, f64: A::kernels_f64 },
+        kernels: Source::Compiled { activation: TypeId::of::<A>, f32: A::kernels_f32, f64: A::kernels_f64 },
     };
 }
 

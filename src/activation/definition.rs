@@ -1,5 +1,6 @@
 //! An activation as a value: what a layer has to know of it.
 
+use std::any::TypeId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -60,7 +61,7 @@ impl Deref for ParamList {
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     /// Kernels compiled for the formula of a type.
-    Compiled { f32: fn() -> Kernels<f32>, f64: fn() -> Kernels<f64> },
+    Compiled { activation: fn() -> TypeId, f32: fn() -> Kernels<f32>, f64: fn() -> Kernels<f64> },
     /// A list of operations.
     Written(&'static Program),
 }
@@ -83,6 +84,16 @@ impl Definition {
     /// is how a person writes it. The memory is never given back.
     pub(super) fn with_params(&self, text: String, params: &[Param]) -> &'static Self {
         Box::leak(Box::new(Self { text: text.leak(), params: Params::Listed(ParamList::of(params)), ..*self }))
+    }
+
+    /// True if both are of one [`Activation`](super::Activation) type, whatever values their parameters start with.
+    pub fn is_of_the_type_of(&self, other: &Self) -> bool {
+        match (self.kernels, other.kernels) {
+            (Source::Compiled { activation: ours, .. }, Source::Compiled { activation: theirs, .. }) => {
+                ours() == theirs()
+            }
+            _ => false,
+        }
     }
 
     /// Name in tables: `pvlu`.

@@ -121,7 +121,7 @@ macro_rules! operations {
             fn max_pool_backward(
                 shape: PoolShape, argmax: Bytes, grad_output: View, grad_x: ViewMut, write: Write
             ) = pool2d::max_pool_backward;
-            /// Takes the mean over windows, padding counted.
+            /// Takes the mean over windows; the padding counts as zeros if `count_padding` is set.
             fn average_pool(shape: PoolShape, count_padding: bool, x: View, y: ViewMut) = pool2d::average_pool;
             /// Computes the gradient of an average pooling's input.
             fn average_pool_backward(

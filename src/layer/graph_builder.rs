@@ -1,4 +1,5 @@
-//! The description of layers by themselves: tensors on their way from one layer to the next, and what takes the layers down.
+//! The description of layers by themselves: tensors on their way from one layer to the next, and what takes the layers
+//! down.
 
 use super::layer_summary::{Extent, LayerKind, LayerSummary, MOST};
 use super::wire::Wire;

@@ -25,6 +25,7 @@
 
 mod budget;
 mod error;
+mod keras;
 mod key;
 mod labels;
 mod recognize;
@@ -147,13 +148,13 @@ pub struct Opened {
 /// images of another size than the file's, if its activation has a parameter for each element.
 pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, CheckpointError> {
     let file = if wanted.average { TensorFile::open_average(path)? } else { TensorFile::open(path)? };
-    let file = without_common_prefix(file);
+    let file = keras::flattened(without_common_prefix(file));
     let description = describe(&file)?;
     // An error in a property that was taken from the file.
+    let (at, metadata) = (file.path().to_owned(), file.metadata().clone());
     let said = |key: &str, tensors: &str, source| {
-        let named = file.metadata().contains_key(key);
-        let what = if named { format!("metadata {key}") } else { tensors.to_owned() };
-        CheckpointError::Said { path: file.path().to_owned(), what, source }
+        let what = if metadata.contains_key(key) { format!("metadata {key}") } else { tensors.to_owned() };
+        CheckpointError::Said { path: at.clone(), what, source }
     };
     let entry = match (wanted.model, &description.model) {
         (Some(name), _) => registry::find(name)?,
@@ -178,6 +179,7 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     }
     let image = wanted.image.or(description.image).unwrap_or(entry.image());
     let (names, original) = (entry.names(image), entry.names(entry.image()));
+    let file = keras::with_head_of(file, [&names, &original]);
     let of_head = || classes_of(&file, &original).or_else(|| classes_of(&file, &names));
     if let (None, Some(said), Some(found)) = (wanted.classes, description.classes, of_head())
         && said != found
@@ -212,7 +214,13 @@ pub fn open(path: impl AsRef<Path>, wanted: &Wanted<'_>) -> Result<Opened, Check
     let other_heads = if names == original { Vec::new() } else { original.into_iter().filter(head).collect() };
     let (source, fresh_head, allow_non_finite) = (wanted.source, wanted.fresh_head.is_some(), wanted.allow_non_finite);
     let load_options = LoadOptions { source, fresh_head, other_heads, allow_non_finite };
-    let loaded = load(model.net_mut(), &names, &file, &load_options);
+    let mut loaded = load(model.net_mut(), &names, &file, &load_options);
+    if fresh_head && matches!(loaded, Err(WeightsError::Mismatch { .. })) {
+        // Nothing was loaded. A head of other layers is passed over, where the trunk before it is the model's.
+        let of_file = keras::head_of(&file, &names).map(|other_heads| LoadOptions { other_heads, ..load_options });
+        let again = of_file.and_then(|options| load(model.net_mut(), &names, &file, &options).ok());
+        loaded = again.map_or(loaded, Ok);
+    }
     let report = loaded.map_err(|error| explain(error, entry, &file))?;
     if let Some(seed) = wanted.fresh_head {
         let fresh = |path: &str| report.fresh.iter().any(|fresh| fresh == path);
@@ -286,7 +294,10 @@ fn the_model_of(file: &TensorFile) -> Result<&'static ModelEntry, CheckpointErro
         ref found => {
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
             let unknown = CheckpointError::UnknownModel { path: file.path().to_owned(), found };
-            Err(shape_of(file, None).unwrap_or(unknown))
+            match keras::models_of(file)[..] {
+                [name] => Ok(registry::find(name)?),
+                _ => Err(shape_of(file, None).unwrap_or(unknown)),
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Models in the formats of other programs.
 //!
-//! A network is written from the [graph](pvlu::layer::Graph) that its layers describe themselves by, so that any network
-//! behind a [`Model`](crate::model::Model) can be, not only those of the registry.
+//! A network is written from the [graph](pvlu::layer::Graph) that its layers describe themselves by, so that any
+//! network behind a [`Model`](crate::model::Model) can be, not only those of the registry.
 
 mod error;
 pub mod onnx;

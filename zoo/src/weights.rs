@@ -2,7 +2,7 @@
 //!
 //! | item | purpose |
 //! |---|---|
-//! | [`TensorFile`] | one interface to safetensors and Keras' HDF5: names, types, shapes, reading in place |
+//! | [`TensorFile`] | one interface to safetensors, torch's and Keras' files: names, types, shapes, reading in place |
 //! | [`StoredLayout`] | the order of elements in a file and in a model |
 //! | [`match_tensors`] | pairs the tensors of a file with those of a model, all or nothing; [`LoadReport`] |
 //! | [`Configuration`] | the layers that a whole-model file of Keras describes, compared with those of a network |
@@ -49,6 +49,7 @@ mod error;
 mod file;
 mod format;
 mod hdf5;
+mod keras;
 mod layout;
 mod matching;
 mod mismatch;

@@ -1,8 +1,8 @@
 //! Fetching published weights into the caches of their publishers' programs, where Python finds them too.
 //!
 //! A file is written beside its place under the name with `.incomplete` at its end, which a later attempt goes on with,
-//! and gets its own name once its length and its hash are right. A lock makes programs that fetch one file wait for each
-//! other.
+//! and gets its own name once its length and its hash are right. A lock makes programs that fetch one file wait for
+//! each other.
 
 mod client;
 pub mod error;

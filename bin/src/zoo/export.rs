@@ -16,8 +16,8 @@ use crate::common::preprocessing::{choice, preprocessing};
 
 /// Examples in the help of the command.
 pub const EXAMPLES: &str = "  zoo export --format onnx --weights tuned.safetensors --out tuned.onnx\n  \
-                            zoo export --format onnx --model resnet50v2 --weights resnet50v2.h5 --activation pvlu \\\n      \
-                            --fold-batch-norm --out resnet50v2.onnx";
+                            zoo export --format onnx --weights resnet50v2.h5 --fold-batch-norm \\\n      \
+                            --activation pvlu --out resnet50v2.onnx";
 
 /// Formats of other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,6 +72,9 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
             let options = onnx::Options { fold_batch_norm: args.fold_batch_norm };
             target.write_file(|path| Ok(onnx::write(model, opened.entry.name, path, &notes, &options)?))?;
         }
+    }
+    if opened.description.labels.is_none() && !names.is_empty() {
+        note("note: the file does not name its classes: written are the names of the usual set of as many");
     }
     choice(&opened, usual, weights).iter().for_each(|line| note(line));
     print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.out.display()))

@@ -67,8 +67,8 @@ impl ModelArgs {
     }
 }
 
-/// Replaces a name of published weights by the path of the file. A path that is there is one, whatever its name. A model
-/// that is not given is set, if the name says it.
+/// Replaces a name of published weights by the path of the file. A path that is there is one, whatever its name. A
+/// model that is not given is set, if the name says it.
 fn locate(
     weights: &Path,
     model: &mut Option<String>,

@@ -17,6 +17,20 @@ pub fn models_of(file: &TensorFile) -> Vec<&'static str> {
     models_with(&layers_of(file))
 }
 
+/// The layers of a file beside the trunk of a model with these names, as it calls them.
+pub(super) fn beside_trunk(file: &TensorFile, names: &[LayerNames]) -> BTreeSet<String> {
+    let trunk = |called: Vec<Option<String>>| {
+        let of_trunk = names.iter().zip(called).filter(|(layer, _)| layer.part == Part::Trunk);
+        of_trunk.map(|(_, name)| name).collect::<Option<BTreeSet<String>>>()
+    };
+    let layers = layers_of(file);
+    let is_there = |trunk: &BTreeSet<String>| trunk.iter().all(|layer| layers.contains(layer.as_str()));
+    let trunk = called(names).into_iter().filter_map(trunk).find(is_there);
+    trunk.map_or_else(BTreeSet::new, |trunk| {
+        layers.iter().filter(|layer| !trunk.contains(**layer)).map(|layer| (*layer).to_owned()).collect()
+    })
+}
+
 /// The layers of a file, as it calls them: no states, and no parameters of activations.
 fn layers_of(file: &TensorFile) -> BTreeSet<&str> {
     let is_layer = |key: &&String| !is_state(file.format(), key) && !is_activation(layer_of(key));
@@ -110,13 +124,16 @@ pub struct Nested {
 /// Finds a nested model in a file whose names as they are fit no known model.
 pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
     let layers = layers_of(file);
-    let beginning = |layer: &&str| match file.format() {
-        Format::Safetensors | Format::Torch => layer.split_once('.').map(|(first, _)| first.len() + 1),
-        Format::KerasLegacy => layer.split_once('/').map(|(first, _)| first.len() + 1),
-        // `layers/functional/layers/conv2d`: the name of the model is the second part.
-        _ => layer.strip_prefix("layers/")?.split_once("/layers/").map(|(name, _)| "layers/".len() + name.len() + 1),
+    let ends = |layer: &str| -> Vec<usize> {
+        match file.format() {
+            Format::Safetensors | Format::Torch => layer.find('.').map(|at| at + 1).into_iter().collect(),
+            Format::KerasLegacy => layer.find('/').map(|at| at + 1).into_iter().collect(),
+            // `layers/functional/layers/conv2d`: the name of the model is the second part, or behind that of another.
+            _ => layer.match_indices("/layers/").take(MAX_PARTS).map(|(at, _)| at + 1).collect(),
+        }
     };
-    let beginnings: BTreeSet<&str> = layers.iter().filter_map(|layer| Some(&layer[..beginning(layer)?])).collect();
+    let beginnings: BTreeSet<&str> =
+        layers.iter().flat_map(|layer| ends(layer).into_iter().map(|end| &layer[..end])).collect();
     beginnings.into_iter().take(MAX_PARTS).find_map(|prefix| {
         let inside: BTreeSet<&str> = layers.iter().filter_map(|layer| layer.strip_prefix(prefix)).collect();
         let models = models_with(&inside);
@@ -140,7 +157,7 @@ pub struct OtherHead {
 }
 
 /// Most layers that a head may have.
-const MAX_HEAD: usize = 8;
+pub(super) const MAX_HEAD: usize = 8;
 
 /// Finds the trunk of a model in a file whose names as they are fit no known model: the largest trunk, since that of a
 /// deep model contains those of others.
@@ -162,7 +179,7 @@ pub(super) fn other_head(file: &TensorFile) -> Option<OtherHead> {
 }
 
 /// The name of a layer without the parts that Keras' format adds: `conv2d_1` for `layers/conv2d_1/vars`.
-fn plain(layer: &str) -> String {
+pub(super) fn plain(layer: &str) -> String {
     let inner = layer.strip_prefix("layers/").and_then(|layer| layer.strip_suffix("/vars"));
     inner.unwrap_or(layer).to_owned()
 }

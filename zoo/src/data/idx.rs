@@ -1,5 +1,5 @@
-//! IDX files, in which MNIST is published (LeCun et al. 1998): two bytes of zeros, the type of the elements, the number of
-//! axes, the length of each as four bytes with the most significant one first, and the elements.
+//! IDX files, in which MNIST is published (LeCun et al. 1998): two bytes of zeros, the type of the elements, the number
+//! of axes, the length of each as four bytes with the most significant one first, and the elements.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::text;
 /// Code of unsigned bytes, the only type that MNIST has.
 const UNSIGNED_BYTE: u8 = 8;
 
-/// Reads a file of unsigned bytes with as many axes as `dims`, of which all but the first have these lengths, compressed
-/// by gzip or not. Returns the length of the first axis, and the elements.
+/// Reads a file of unsigned bytes with as many axes as `dims`, of which all but the first have these lengths,
+/// compressed by gzip or not. Returns the length of the first axis, and the elements.
 pub(super) fn read(path: &Path, dims: &[usize]) -> Result<(usize, Vec<u8>), DataError> {
     let (mut reader, is_compressed) = decompressed(path)?;
     let failed = |source| match is_compressed {

@@ -1,5 +1,6 @@
 //! MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017): gray images of 28 by 28.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::shortened;
@@ -154,6 +155,8 @@ fn may_hold(folder: &Path, which: Mnist) -> bool {
 /// The sets that a folder holds. Where it has the files itself, its name or that of the folder around it says which set
 /// they are.
 pub(super) fn recognized(dir: &Path) -> Vec<Mnist> {
+    // The name of `.` is that of the folder that it stands for.
+    let dir = &fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     if files(dir).or_else(|| files(&dir.join("raw"))).is_some() {
         let is_fashion = is_called_fashion(dir) || dir.parent().is_some_and(is_called_fashion);
         return vec![if is_fashion { Mnist::Fashion } else { Mnist::Digits }];

@@ -27,6 +27,9 @@ const CLASSES: usize = 1 << 16;
 /// Most values of an image.
 const IMAGE: usize = 1 << 26;
 
+/// Most values of all images together.
+const UNPACKED: usize = 1 << 32;
+
 type Archive = ZipArchive<BufReader<File>>;
 
 /// Reads a set with the number of classes and the shape of images that are given. Without them the classes are as many
@@ -188,6 +191,10 @@ fn images(
         let Some(len) = len.filter(|len| (1..=IMAGE).contains(len)) else {
             return refused(&format!("images of 1 to {IMAGE} bytes"));
         };
+        // Compressed zeros take a thousandth of their length.
+        if len.checked_mul(count).is_none_or(|all| all > UNPACKED) {
+            return refused(&format!("at most {UNPACKED} bytes of images"));
+        }
         let mut pixels = Vec::new();
         for _ in 0..count {
             let image = bytes(path, key, reader, len)?;

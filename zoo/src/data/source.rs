@@ -17,8 +17,8 @@ pub enum Recognized {
 
 /// Message about a path that holds nothing that is read, with what would be.
 const READ: &str = "no data set that is read here: expected CIFAR-10 or CIFAR-100 (the binary or the Python version, \
-                    unpacked or not), MNIST or Fashion-MNIST (IDX files), a file of NumPy (.npz), or a folder of images \
-                    with a folder for each class";
+                    unpacked or not), MNIST or Fashion-MNIST (IDX files), a file of NumPy (.npz), or a folder of \
+                    images with a folder for each class";
 
 /// Reads one kind of set from a path.
 type Open = fn(&Path) -> Result<Dataset, DataError>;
@@ -31,8 +31,8 @@ impl Recognized {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of a set that is there and cannot be read; [`DataError::OtherForm`] or another error that says what
-    /// there is instead if `path` holds no set.
+    /// [`DataError`] of a set that is there and cannot be read; [`DataError::OtherForm`] or another error that says
+    /// what there is instead if `path` holds no set.
     pub fn all(path: impl AsRef<Path>) -> Result<Vec<Self>, DataError> {
         let path = path.as_ref();
         let kind = inspect(path)?;

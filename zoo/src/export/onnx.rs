@@ -14,14 +14,14 @@
 //! ```
 //!
 //! The file has the input `input`, `[batch, channels, height, width]` in `f32`, and the output `logits`,
-//! `[batch, classes]`. The batch is of any size; height and width are those that the model was built for. The network is
-//! that of evaluation: batch norms use their running statistics, and dropouts do nothing. What a file of weights says of
-//! its model stands in the metadata under the same keys (`pvlu_zoo.model`, `pvlu_zoo.activation`, ...).
+//! `[batch, classes]`. The batch is of any size; height and width are those that the model was built for. The network
+//! is that of evaluation: batch norms use their running statistics, and dropouts do nothing. What a file of weights
+//! says of its model stands in the metadata under the same keys (`pvlu_zoo.model`, `pvlu_zoo.activation`, ...).
 //!
 //! Operators are those of version 17 of ONNX's own set. Tensors keep the names that a visit of the network shows.
-//! An activation is a chain of elementwise operations, with parameters of `[1, channels, 1, 1]` or `[1, channels]`: PVLU
-//! is `Relu`, `Mul`, `Sin`, `Mul`, `Add`. `e^x - 1` and `ln(1 + x)`, which ONNX does not have, are composed: the first
-//! keeps its digits near 0, the second is as exact as 1 + x.
+//! An activation is a chain of elementwise operations, with parameters of `[1, channels, 1, 1]` or `[1, channels]`:
+//! PVLU is `Relu`, `Mul`, `Sin`, `Mul`, `Add`. `e^x - 1` and `ln(1 + x)`, which ONNX does not have, are composed: the
+//! first keeps its digits near 0, the second is as exact as 1 + x.
 //!
 //! Format: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 

@@ -117,8 +117,8 @@ pub(super) fn unquoted(line: &[u8]) -> Result<Cow<'_, [u8]>, PickleError> {
     Ok(Cow::Owned(bytes))
 }
 
-/// Text with the escapes `\uXXXX` and `\UXXXXXXXX`, in which other bytes stand for the first 256 characters, as protocol
-/// 0 writes it.
+/// Text with the escapes `\uXXXX` and `\UXXXXXXXX`, in which other bytes stand for the first 256 characters, as
+/// protocol 0 writes it.
 pub(super) fn raw_unicode(line: &[u8]) -> Result<String, PickleError> {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;

@@ -24,6 +24,8 @@ pub(super) fn run(bytes: &[u8], operations: usize) -> Result<(Vec<Node<'_>>, Slo
         memo: Vec::new(),
         nodes: Vec::new(),
         limit,
+        copied: 0,
+        empty: None,
     };
     let mut left = operations;
     loop {
@@ -49,6 +51,10 @@ struct Machine<'a> {
     nodes: Vec<Node<'a>>,
     /// Objects, and positions of the memo, that there may be.
     limit: u32,
+    /// Entries that were copied out of arguments.
+    copied: usize,
+    /// The empty tuple, of which Python has one too, and whose pickle is one byte.
+    empty: Option<Slot>,
 }
 
 impl<'a> Machine<'a> {
@@ -188,8 +194,17 @@ impl<'a> Machine<'a> {
     }
 
     fn collection(&mut self, opcode: u8) -> Result<(), PickleError> {
+        if opcode == EMPTY_TUPLE {
+            let slot = match self.empty {
+                Some(slot) => slot,
+                None => {
+                    *self.empty.insert(add(&mut self.nodes, self.limit, Node::Tuple(Box::default())).map(Slot::Node)?)
+                }
+            };
+            self.stack.push(slot);
+            return Ok(());
+        }
         let node = match opcode {
-            EMPTY_TUPLE => Node::Tuple(Box::default()),
             TUPLE1 => Node::Tuple(self.popped::<1>()?.into()),
             TUPLE2 => Node::Tuple(self.popped::<2>()?.into()),
             TUPLE3 => Node::Tuple(self.popped::<3>()?.into()),
@@ -303,8 +318,35 @@ impl<'a> Machine<'a> {
         if !matches!(node(arguments), Some(Node::Tuple(_))) {
             return Err(self.unlike("a tuple of arguments", arguments));
         }
-        let call = Called { function, arguments, state: Slot::None, entries: Vec::new() };
+        let entries = self.entries_in(function, arguments)?;
+        let call = Called { function, arguments, state: Slot::None, entries };
         self.push(Node::Call(Box::new(call)))
+    }
+
+    /// The entries of an `OrderedDict` of Python 2, which are its argument: a list of lists of a key and a value.
+    fn entries_in(&mut self, function: Slot, arguments: Slot) -> Result<Vec<(Slot, Slot)>, PickleError> {
+        let node = |slot: Slot| if let Slot::Node(index) = slot { self.nodes.get(index as usize) } else { None };
+        let is = |index: u32, text: &str| matches!(&self.nodes[index as usize], Node::Text(found) if found == text);
+        let Some(Node::Global(module, name)) = node(function) else { return Ok(Vec::new()) };
+        if !is(*module, "collections") || !is(*name, "OrderedDict") {
+            return Ok(Vec::new());
+        }
+        let Some(Node::Tuple(arguments)) = node(arguments) else { return Ok(Vec::new()) };
+        let [list] = arguments[..] else { return Ok(Vec::new()) };
+        let Some(Node::List(list)) = node(list) else { return Ok(Vec::new()) };
+        // One list may be the argument of many calls.
+        let copied = self.copied + list.len();
+        if copied > self.limit as usize {
+            return Err(PickleError::new(format!("at most {} entries in arguments", self.limit), "more"));
+        }
+        let pair = |slot: &Slot| match node(*slot) {
+            Some(Node::List(pair)) => pair.as_slice().try_into().ok().map(|[key, value]: [Slot; 2]| (key, value)),
+            Some(Node::Tuple(pair)) => (&pair[..]).try_into().ok().map(|[key, value]: [Slot; 2]| (key, value)),
+            _ => None,
+        };
+        let entries = list.iter().map(pair).collect::<Option<Vec<_>>>();
+        self.copied = copied;
+        entries.ok_or_else(|| PickleError::new("a list of keys with values", "another list"))
     }
 
     fn unlike(&self, expected: &str, found: Slot) -> PickleError {

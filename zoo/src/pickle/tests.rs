@@ -185,3 +185,21 @@ fn lengths_and_nesting_without_end_are_refused() {
     let deep = [&b"N"[..], &b"\x85q\0".repeat(200_000), b"."].concat();
     assert!(Pickle::read(&deep).unwrap().root().items().is_some());
 }
+
+/// The bytes are those that Python 2.7 writes for `OrderedDict([("a", 1), ("b", 2)])`: the entries are the argument of the class.
+#[test]
+fn an_ordered_dict_of_python_2_has_its_entries() {
+    let entries = b"](]q\x01(U\x01aq\x02K\x01e]q\x03(U\x01bq\x04K\x02ee";
+    let bytes = [&b"\x80\x02ccollections\nOrderedDict\nq\x00"[..], entries, b"\x85Rq\x05."].concat();
+    let pickle = Pickle::read(&bytes).unwrap();
+    let found: Vec<_> = pickle.root().entries().unwrap().map(|(key, value)| (key.text(), value.int())).collect();
+    assert_eq!(found, [(Some("a"), Some(1)), (Some("b"), Some(2))]);
+    // A list of anything else is no list of entries.
+    assert!(refusal(b"ccollections\nOrderedDict\n](K\x01K\x02e\x85R.").contains("keys with values"));
+}
+
+#[test]
+fn empty_tuples_are_one() {
+    let bytes = [&b"]("[..], &b")".repeat(5000), b"e."].concat();
+    assert_eq!(Pickle::read(&bytes).unwrap().root().items().unwrap().len(), 5000);
+}

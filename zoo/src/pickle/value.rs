@@ -79,8 +79,8 @@ impl<'p> Value<'p> {
         }
     }
 
-    /// Bytes, a string of Python 2, or what protocols 0 to 2 of Python 3 write for bytes: a string that is to be encoded
-    /// as Latin-1 by `_codecs.encode`, or `bytes()`.
+    /// Bytes, a string of Python 2, or what protocols 0 to 2 of Python 3 write for bytes: a string that is to be
+    /// encoded as Latin-1 by `_codecs.encode`, or `bytes()`.
     pub(crate) fn bytes(self) -> Option<Cow<'p, [u8]>> {
         match self.node()? {
             Node::Bytes(bytes) => Some(Cow::Borrowed(bytes)),

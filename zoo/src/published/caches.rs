@@ -15,15 +15,15 @@ pub struct Caches {
     /// Folder of the Hugging Face Hub: `HF_HUB_CACHE`, else `HUGGINGFACE_HUB_CACHE`, else `hub` in `HF_HOME`, else in
     /// `huggingface` in `XDG_CACHE_HOME`, else in `~/.cache/huggingface`.
     pub hub: Option<PathBuf>,
-    /// Folder of Keras: `models` in `KERAS_HOME`, else in `~/.keras`. Where Keras cannot write there it uses a folder in
-    /// `/tmp`, which anybody may have made, and which is not looked at here.
+    /// Folder of Keras: `models` in `KERAS_HOME`, else in `~/.keras`. Where Keras cannot write there it uses a folder
+    /// in `/tmp`, which anybody may have made, and which is not looked at here.
     pub keras: Option<PathBuf>,
 }
 
 impl Caches {
     /// The folders that these variables say, by the rules of the programs that fill them: the first variable that is
-    /// set decides alone. A variable that is empty counts as one that is not set; `~` at the beginning of a value is the
-    /// home folder.
+    /// set decides alone. A variable that is empty counts as one that is not set; `~` at the beginning of a value is
+    /// the home folder.
     #[must_use]
     pub fn of(variables: Variables<'_>) -> Self {
         let set = |name: &str| variables(name).filter(|value| !value.is_empty());

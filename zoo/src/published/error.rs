@@ -35,7 +35,10 @@ pub enum PublishedError {
         known: Vec<&'static str>,
     },
     /// The publisher has weights of the model for several sets of classes.
-    #[error("{publisher} has weights of {model} for several sets of classes: give --classes, or one of {}", files.join(", "))]
+    #[error(
+        "{publisher} has weights of {model} for several sets of classes: give --classes, or one of {}",
+        files.join(", ")
+    )]
     Several {
         /// Publisher that was named.
         publisher: &'static str,
@@ -53,7 +56,10 @@ pub enum PublishedError {
         why: &'static str,
     },
     /// The weights are in no cache.
-    #[error("{name} is not on this machine: looked for {}; it is at {address}", listed(looked.iter().map(|path| text::path(path)), 8))]
+    #[error(
+        "{name} is not on this machine: looked for {}; it is at {address}",
+        listed(looked.iter().map(|path| text::path(path)), 8)
+    )]
     NotThere {
         /// The weights, by the name of their file or of their repository.
         name: String,

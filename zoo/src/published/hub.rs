@@ -1,8 +1,8 @@
 //! Repositories of the Hugging Face Hub, and their layout in its cache.
 //!
-//! `models--OWNER--REPO` holds `refs/REVISION`, a file with the commit, and `snapshots/COMMIT`, whose files are symbolic
-//! links to `blobs/HASH`, or the files themselves where a system has no links. A blob may itself be a link, into a store
-//! that all repositories share; the name of the first link's target is the hash.
+//! `models--OWNER--REPO` holds `refs/REVISION`, a file with the commit, and `snapshots/COMMIT`, whose files are
+//! symbolic links to `blobs/HASH`, or the files themselves where a system has no links. A blob may itself be a link,
+//! into a store that all repositories share; the name of the first link's target is the hash.
 
 use std::fmt;
 use std::fs;

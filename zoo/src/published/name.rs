@@ -35,8 +35,8 @@ impl Name {
         Ok(publisher.map(Self::Publisher).or_else(|| PublishedFile::named(text).map(Self::File)))
     }
 
-    /// The weights that are meant. Of several files that a publisher has for a model it is the last that the card lists,
-    /// which is torchvision's `DEFAULT`; `classes` tells apart those for several sets of classes.
+    /// The weights that are meant. Of several files that a publisher has for a model it is the last that the card
+    /// lists, which is torchvision's `DEFAULT`; `classes` tells apart those for several sets of classes.
     ///
     /// # Errors
     ///

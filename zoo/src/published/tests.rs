@@ -214,7 +214,8 @@ fn timms_configuration_says_how_images_are_prepared() {
     };
     let a1 = config(
         r#""input_size": [3, 224, 224], "test_input_size": [3, 288, 288], "crop_pct": 0.95, "test_crop_pct": 1.0,
-           "interpolation": "bicubic", "crop_mode": "center", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]"#,
+           "interpolation": "bicubic", "crop_mode": "center", "mean": [0.485, 0.456, 0.406],
+           "std": [0.229, 0.224, 0.225]"#,
     );
     assert_eq!(a1, Ok(of_place("timm/resnet50.a1_in1k").map(|(_, weights)| weights.preprocessing)));
     let v2 = config(r#""input_size": [3, 224, 224], "crop_pct": 0.965, "interpolation": "bilinear""#);

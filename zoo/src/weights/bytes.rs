@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,8 @@ use crate::text::is_url;
 #[derive(Debug)]
 pub(super) struct FileBytes {
     path: PathBuf,
+    /// Position of the first of these bytes, where they are a part of a file.
+    start: u64,
     len: u64,
     kind: Kind,
 }
@@ -41,12 +44,23 @@ impl FileBytes {
         }
         let file = File::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
-        Ok(Self { path: path.to_owned(), len, kind: Kind::File(Mutex::new(file)) })
+        Ok(Self { path: path.to_owned(), start: 0, len, kind: Kind::File(Mutex::new(file)) })
     }
 
     /// Reads from memory; `name` stands for the path in messages.
     pub(super) fn memory(name: PathBuf, bytes: Arc<[u8]>) -> Self {
-        Self { path: name, len: bytes.len() as u64, kind: Kind::Memory(bytes) }
+        Self { path: name, start: 0, len: bytes.len() as u64, kind: Kind::Memory(bytes) }
+    }
+
+    /// The bytes in `range` alone, as if they were a file of this path; `None` if they are not all there.
+    pub(super) fn part(self, range: Range<u64>) -> Option<Self> {
+        let len = range.end.checked_sub(range.start).filter(|_| range.end <= self.len)?;
+        Some(Self { start: self.start + range.start, len, ..self })
+    }
+
+    /// Returns `true` if the bytes are those of a file, which has a folder.
+    pub(super) fn is_on_disk(&self) -> bool {
+        matches!(self.kind, Kind::File(_))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -65,6 +79,7 @@ impl FileBytes {
             let message = format!("{} bytes at {position} are beyond the end at {}", buffer.len(), self.len);
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
+        let position = self.start + position;
         match &self.kind {
             Kind::File(file) => {
                 // Every read seeks first, so a panic in another thread leaves nothing behind that matters.

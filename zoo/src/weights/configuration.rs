@@ -15,7 +15,7 @@ mod network;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dfdx::shapes::Unit;
 use dfdx::tensor::Cpu;
@@ -24,10 +24,11 @@ use pvlu::layer::Visit;
 pub use self::difference::{Difference, Differences};
 
 use self::graph::Graph;
+use super::keras::nested_name;
 use crate::names::LayerNames;
 
 /// Bytes accepted in the JSON of a configuration. That of a ResNet152V2 has half a million.
-const MAX_JSON: usize = 2 << 20;
+pub(super) const MAX_JSON: usize = 2 << 20;
 
 /// The configuration of a Keras model: what its layers compute.
 ///
@@ -52,6 +53,16 @@ impl Configuration {
         }
         let (graph, image) = keras::parse(json)?;
         Ok(Self { graph, image })
+    }
+
+    /// The same configuration with these names for its layers, each by its name in files: that of the layer, behind
+    /// that of the outermost model that it is in.
+    pub(super) fn renamed(mut self, names: &BTreeMap<String, String>) -> Self {
+        for node in &mut self.graph.nodes {
+            let name = nested_name(&node.layer);
+            node.layer = names.get(&*name).cloned().unwrap_or_else(|| name.into_owned());
+        }
+        self
     }
 
     /// Every difference between what the model of the file computes and what the network computes with ReLU. ReLU is

@@ -1,19 +1,21 @@
 //! One interface to the weight files of every format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pvlu::kernel::Element;
 
 use super::bytes::FileBytes;
-use super::format::{Format, TensorEntry};
+use super::format::{Contents, Format, TensorEntry};
 use super::hdf5::Hdf5File;
-use super::name::{elements, shape};
+use super::keras::{self, Shards};
+use super::name::{elements, layer_of, shape, shown};
 use super::read::{self, NotFinite, Target};
 use super::safetensors::SafetensorsFile;
 use super::torch::TorchFile;
 use super::{Dtype, WeightsError};
+use crate::text::message;
 
 /// An open file of named tensors.
 ///
@@ -23,10 +25,10 @@ use super::{Dtype, WeightsError};
 /// mapped or held in memory.
 ///
 /// Memory: while opening, a small multiple of what the file takes to describe its tensors, at most 128 times the pickle
-/// or the directory of a file of torch; while reading, a fixed [`PIECE`](TensorFile::PIECE) or one chunk of a chunked
-/// HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK). The HDF5 decoder also sets aside, for a moment and
-/// untouched, room for as many parts as a type or an object header says it has: in a hostile file up to 190 MB of
-/// addresses.
+/// or the directory of a file of torch, 192 times the configuration in an archive of Keras; while reading, a fixed
+/// [`PIECE`](TensorFile::PIECE) or one chunk of a chunked HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK).
+/// The HDF5 decoder also sets aside, for a moment and untouched, room for as many parts as a type or an object header
+/// says it has: in a hostile file up to 190 MB of addresses.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
@@ -35,6 +37,10 @@ pub struct TensorFile {
     metadata: BTreeMap<String, String>,
     /// Prefix of all names in the file, which the keys of `entries` lack.
     prefix: String,
+    /// Names in the file of the tensors that go by others here.
+    renamed: BTreeMap<String, String>,
+    /// Names of layers here, by their names in the configuration.
+    renamed_layers: BTreeMap<String, String>,
     reader: Reader,
 }
 
@@ -43,6 +49,7 @@ enum Reader {
     Safetensors(SafetensorsFile),
     Torch(TorchFile),
     Hdf5(Box<Hdf5File>),
+    Shards(Shards),
 }
 
 impl TensorFile {
@@ -51,7 +58,9 @@ impl TensorFile {
     /// Bytes accepted in a chunk of an HDF5 dataset, decoded. Those of h5py have at most 1 MiB unless asked for.
     pub const MAX_CHUNK: usize = super::hdf5::MAX_CHUNK;
 
-    /// Opens a file of safetensors, torch or HDF5; which of them is seen from its first bytes, not from its name.
+    /// Opens a file of safetensors, torch or HDF5; which of them is seen from its first bytes, not from its name. The
+    /// HDF5 may be in an archive of Keras (`.keras`), or in the files that a `.weights.json` of Keras lists, which then
+    /// have to lie beside it.
     ///
     /// # Errors
     ///
@@ -83,10 +92,7 @@ impl TensorFile {
         let path = source.path().to_owned();
         if let Some(container) = super::sniff::torch(&source)? {
             match TorchFile::new(source, container, average)? {
-                Ok((file, (entries, metadata))) => {
-                    let (prefix, reader) = (String::new(), Reader::Torch(file));
-                    return Ok(Self { path, format: Format::Torch, entries, metadata, prefix, reader });
-                }
+                Ok((file, contents)) => return Ok(Self::of(path, Format::Torch, contents, Reader::Torch(file))),
                 Err(other) => source = other,
             }
         }
@@ -94,16 +100,55 @@ impl TensorFile {
             let found = "a file that torch did not write, without an average of weights".to_owned();
             return Err(WeightsError::Format { path, found });
         }
-        if super::sniff::is_hdf5(&source)? {
-            let (file, format, (entries, metadata)) = Hdf5File::new(source)?;
-            let (prefix, reader) = (String::new(), Reader::Hdf5(Box::new(file)));
-            Ok(Self { path, format, entries, metadata, prefix, reader })
+        let source = match keras::open(source)? {
+            Ok(archive) => return Self::archive(path, archive),
+            Err(other) => other,
+        };
+        let file = if super::sniff::is_hdf5(&source)? {
+            let (file, format, contents) = Hdf5File::new(source)?;
+            Self::of(path, format, contents, Reader::Hdf5(Box::new(file)))
+        } else if let Some((shards, contents)) = Shards::open(&source)? {
+            Self::of(path, Shards::FORMAT, contents, Reader::Shards(shards))
         } else {
             super::sniff::expect_safetensors(&source)?;
-            let (file, (entries, metadata)) = SafetensorsFile::new(source)?;
-            let (prefix, reader) = (String::new(), Reader::Safetensors(file));
-            Ok(Self { path, format: Format::Safetensors, entries, metadata, prefix, reader })
+            let (file, contents) = SafetensorsFile::new(source)?;
+            return Ok(Self::of(path, Format::Safetensors, contents, Reader::Safetensors(file)));
+        };
+        keras::check(&file.path, file.format, &file.entries)?;
+        Ok(file)
+    }
+
+    fn of(path: PathBuf, format: Format, (entries, metadata): Contents, reader: Reader) -> Self {
+        let (prefix, renamed, renamed_layers) = (String::new(), BTreeMap::new(), BTreeMap::new());
+        Self { path, format, entries, metadata, prefix, renamed, renamed_layers, reader }
+    }
+
+    /// A `.keras`, whose configuration says what the layers are called.
+    fn archive(path: PathBuf, archive: keras::Archive) -> Result<Self, WeightsError> {
+        let keras::Archive { weights, configuration, version } = archive;
+        let (file, format, (entries, mut metadata)) = Hdf5File::new(weights)?;
+        let names = keras::names(&configuration, entries.keys().map(String::as_str));
+        let names = names.map_err(|found| WeightsError::Structure {
+            path: path.clone(),
+            what: "entry config.json of the archive".into(),
+            expected: "the configuration of a Keras model".into(),
+            found: message(&found).to_string(),
+        })?;
+        metadata.extend(version.map(|version| ("keras_version".to_owned(), version)));
+        let reader = Reader::Hdf5(Box::new(file.with_configuration(configuration)));
+        // The configuration of a class of a user's own says nothing of its layers.
+        let format = if names.is_empty() { format } else { Format::KerasLegacy };
+        let mut file = Self::of(path, format, (entries, metadata), reader);
+        if let Err(found) = file.rename(names) {
+            return Err(WeightsError::Structure {
+                path: file.path,
+                what: shown(&found).to_string(),
+                expected: "one tensor of a name".into(),
+                found: "two".into(),
+            });
         }
+        keras::check(&file.path, file.format, &file.entries)?;
+        Ok(file)
     }
 
     /// Path or name that the file was opened by.
@@ -137,7 +182,7 @@ impl TensorFile {
     #[must_use]
     pub fn configuration(&self) -> Option<&str> {
         match &self.reader {
-            Reader::Safetensors(_) | Reader::Torch(_) => None,
+            Reader::Safetensors(_) | Reader::Torch(_) | Reader::Shards(_) => None,
             Reader::Hdf5(file) => file.configuration(),
         }
     }
@@ -153,6 +198,37 @@ impl TensorFile {
         self.entries = entries.into_iter().map(|(name, entry)| (name[prefix.len()..].to_owned(), entry)).collect();
         self.prefix.push_str(prefix);
         true
+    }
+
+    /// Calls tensors by other names, each of which comes with the name that it replaces. Tensors that are not there are
+    /// passed over.
+    ///
+    /// Returns the name as an error, and changes nothing, if two tensors would have it.
+    pub(crate) fn rename(&mut self, names: BTreeMap<String, String>) -> Result<(), String> {
+        let replaced: BTreeSet<&String> = names.values().collect();
+        if let Some(name) = names.keys().find(|name| self.entries.contains_key(*name) && !replaced.contains(name)) {
+            return Err(name.clone());
+        }
+        let found = names.into_iter().filter_map(|(name, old)| Some((name, self.entries.remove(&old)?, old)));
+        let found: Vec<(String, TensorEntry, String)> = found.collect();
+        let mut own = |old: &String| self.renamed.remove(old).unwrap_or_else(|| old.clone());
+        let renamed: Vec<(String, String)> = found.iter().map(|(name, _, old)| (name.clone(), own(old))).collect();
+        self.renamed.extend(renamed);
+        let layer = |name: &str| layer_of(name).to_owned();
+        let layers: BTreeMap<String, String> = found.iter().map(|(name, _, old)| (layer(old), layer(name))).collect();
+        for name in self.renamed_layers.values_mut() {
+            if let Some(again) = layers.get(name) {
+                name.clone_from(again);
+            }
+        }
+        self.renamed_layers.extend(layers);
+        self.entries.extend(found.into_iter().map(|(name, entry, _)| (name, entry)));
+        Ok(())
+    }
+
+    /// Names of layers after [`rename`](Self::rename), by the names that they had.
+    pub(super) fn renamed_layers(&self) -> &BTreeMap<String, String> {
+        &self.renamed_layers
     }
 
     /// Prefix that was taken from the beginning of every name; see [`strip_prefix`](Self::strip_prefix).
@@ -204,11 +280,15 @@ impl TensorFile {
     }
 
     fn read<E: Element>(&self, name: &str, entry: &TensorEntry, target: Target<'_, E>) -> Result<(), WeightsError> {
-        let name = format!("{}{name}", self.prefix);
+        let name = match self.renamed.get(name) {
+            Some(own) => own.clone(),
+            None => format!("{}{name}", self.prefix),
+        };
         match &self.reader {
             Reader::Safetensors(file) => file.read(&name, entry, target),
             Reader::Torch(file) => file.read(&name, entry, target),
             Reader::Hdf5(file) => file.read(&name, entry, target),
+            Reader::Shards(shards) => shards.read(&self.path, &name, entry, target),
         }
     }
 }

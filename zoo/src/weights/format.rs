@@ -12,7 +12,8 @@ pub enum Format {
     Safetensors,
     /// Pickles of `torch.save`, in any of its containers; names are those of torch's modules.
     Torch,
-    /// HDF5 as Keras 1 and 2 wrote weights, and Keras 3 writes a whole model to `.h5`: `conv1_conv/kernel`.
+    /// HDF5 as Keras 1 and 2 wrote weights, and Keras 3 writes a whole model to `.h5`: `conv1_conv/kernel`. A `.keras`
+    /// has the same names: those of its HDF5 are told by the configuration beside it.
     KerasLegacy,
     /// HDF5 as Keras 3 writes `.weights.h5`: `layers/conv2d/vars/0`.
     Keras3,

@@ -76,6 +76,11 @@ impl Hdf5File {
         Ok((Self { source, datasets, configuration: found.configuration }, found.format, (entries, found.metadata)))
     }
 
+    /// The same file, of a model with this configuration, which lies beside the HDF5.
+    pub(super) fn with_configuration(self, configuration: String) -> Self {
+        Self { configuration: Some(configuration), ..self }
+    }
+
     /// Configuration of the layers as JSON, in a file of a whole model.
     pub(super) fn configuration(&self) -> Option<&str> {
         self.configuration.as_deref()

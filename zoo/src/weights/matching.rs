@@ -179,10 +179,11 @@ fn is_no_weight(format: Format, name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked") || is_state(format, name)
 }
 
-/// Returns `true` if a tensor of a `.weights.h5` is the state of an optimizer, of a metric or of a random generator.
+/// Returns `true` if a tensor of a `.weights.h5` or `.keras` is the state of an optimizer, of a metric or of a random
+/// generator.
 pub(crate) fn is_state(format: Format, name: &str) -> bool {
     let begins = |with: &[&str]| with.iter().any(|with| name.starts_with(with));
-    format == Format::Keras3 && (begins(&["optimizer/", "metrics/"]) || name.contains("/seed_generator/"))
+    format.is_of_keras() && (begins(&["optimizer/", "metrics/"]) || name.contains("/seed_generator/"))
 }
 
 /// Length in bytes of the longest names that are compared, and the number of names: comparing takes the product of the

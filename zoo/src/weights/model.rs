@@ -125,6 +125,7 @@ fn compare_configuration<E: Element + Unit>(
         expected: "the configuration of a Keras model".into(),
         found: message(&found).to_string(),
     })?;
+    let configuration = configuration.renamed(file.renamed_layers());
     let loaded = keys.iter().map(|key| layer_of(key)).collect();
     let differences = configuration.differences(net, names, &loaded)?;
     if differences.0.is_empty() {

@@ -28,6 +28,19 @@ pub(super) fn torch(source: &FileBytes) -> Result<Option<Container>, WeightsErro
     Ok(if is_header(&begin) { None } else { Container::of(&begin) })
 }
 
+/// Returns `true` if a file begins as the archive does that `model.save` of Keras writes.
+pub(super) fn begins_as_keras(source: &FileBytes) -> Result<bool, WeightsError> {
+    let begin = beginning(source, LOOKED_AT)?;
+    let has = |part: &[u8]| begin.windows(part.len()).any(|window| window == part);
+    Ok(begin.starts_with(b"PK\x03\x04") && (has(b"metadata.json") || has(b"config.json")))
+}
+
+/// Returns `true` if a file begins as JSON does, of an object.
+pub(super) fn is_json(source: &FileBytes) -> Result<bool, WeightsError> {
+    let begin = beginning(source, LOOKED_AT)?;
+    Ok(is_text(&begin) && begin.trim_ascii_start().starts_with(b"{"))
+}
+
 /// Position of the superblock of an HDF5 file, and its first bytes.
 pub(super) fn superblock(source: &FileBytes) -> Result<(u64, Vec<u8>), WeightsError> {
     let place = signature(source)?.unwrap_or(0);
@@ -91,9 +104,6 @@ fn known(begin: &[u8]) -> Option<Kind> {
     let has = |part: &[u8]| begin.windows(part.len()).any(|window| window == part);
     Some(match begin {
         [] => ("an empty file", "fetch or write it again"),
-        [b'P', b'K', 3, 4, ..] if has(b"metadata.json") || has(b"config.json") => {
-            ("an archive of Keras (.keras)", KERAS)
-        }
         [b'P', b'K', 3, 4, ..] if has(b".npy") => ("an archive of NumPy (.npz)", NUMPY),
         [0x80, 2..=5, ..] => ("a Python pickle that torch did not write", PICKLE),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => ("one array of NumPy (.npy)", "a model has many, with names"),
@@ -184,7 +194,6 @@ mod tests {
         tar[257..262].copy_from_slice(b"ustar");
         let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132863336\n".to_vec();
         for (bytes, what, advice) in [
-            (zip("metadata.json"), "an archive of Keras (.keras)", "model.save_weights(\"NAME.weights.h5\")"),
             (zip("conv1.npy"), "an archive of NumPy (.npz)", "safetensors.numpy.save_file"),
             (zip("weights.bin"), "a zip archive", "unpack it"),
             (b"\x80\x04\x95\x10\0\0\0\0\0\0\0}".to_vec(), "a Python pickle that torch did not write", "save_file"),

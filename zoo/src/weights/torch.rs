@@ -6,9 +6,9 @@
 //! | stream, before | behind five pickles, each with its length |
 //! | tar, before 0.1.11 | in the entry `storages`, the tensors in `tensors` |
 //!
-//! The pickles are read by [`crate::pickle`], which runs nothing, and values by position. What a pickle describes beside
-//! tensors is passed over: states of optimizers, arguments, numbers. None of the containers has a checksum that is
-//! looked at.
+//! The pickles are read by [`crate::pickle`], which runs nothing, and values by position. What a pickle describes
+//! beside tensors is passed over: states of optimizers, arguments, numbers. None of the containers has a checksum that
+//! is looked at.
 
 mod archive;
 mod error;
@@ -20,13 +20,13 @@ mod tar;
 mod tensor;
 #[cfg(test)]
 mod tests;
-mod zip;
+pub(super) mod zip;
 
 use std::collections::BTreeMap;
 
 use pvlu::kernel::Element;
 
-use self::error::Problem;
+pub(super) use self::error::Problem;
 pub(super) use self::find::AVERAGE;
 use self::tensor::{Place, Tensor};
 use super::WeightsError;

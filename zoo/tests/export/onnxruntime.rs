@@ -25,6 +25,7 @@ fn python() -> Option<String> {
     let python = std::env::var("PVLU_PYTHON").unwrap_or("python3".to_owned());
     let has_it = Command::new(&python).args(["-c", "import onnxruntime"]).output();
     let has_it = has_it.is_ok_and(|ran| ran.status.success());
+    assert!(has_it || std::env::var_os("PVLU_PYTHON").is_none(), "PVLU_PYTHON: {python} has no onnxruntime");
     if !has_it {
         println!("skipped: {python} has no onnxruntime; PVLU_PYTHON names another interpreter");
     }

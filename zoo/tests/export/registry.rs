@@ -69,20 +69,32 @@ fn folded_batch_norms_leave_convolutions_with_biases() {
         assert_eq!(convolution.inputs.len(), 3);
         assert!(matches!(&convolution.attributes["pads"], Attribute::Integers(pads) if pads.len() == 4));
     }
+}
+
+/// One convolution has no bias of its own, the other has one.
+#[test]
+fn a_folded_convolution_has_the_factors_and_the_bias_of_its_norm() {
+    for name in ["cifar_resnet20", "vgg11_bn"] {
+        the_first_norm_is_folded(name);
+    }
+}
+
+fn the_first_norm_is_folded(name: &str) {
     // Each row of the weight is multiplied by the factor of its channel.
-    let model = small(find("cifar_resnet20").unwrap(), "relu");
-    let [plain, folded] = [false, true].map(|fold| written(model.as_ref(), "cifar_resnet20", fold).unwrap());
+    let model = small(find(name).unwrap(), "relu");
+    let [plain, folded] = [false, true].map(|fold| written(model.as_ref(), name, fold).unwrap());
     let of = |file: &File, name: &str| file.tensors[name].floats();
     let [convolution, norm] = [&plain.nodes[0], &plain.nodes[1]];
     let weight = of(&plain, &convolution.inputs[1]);
     let [scale, shift, mean, variance] = [1, 2, 3, 4].map(|input| of(&plain, &norm.inputs[input]));
     assert_eq!(norm.attributes["epsilon"], Attribute::Float(1e-5));
+    let own = convolution.inputs.get(2).map_or(vec![0.0; scale.len()], |bias| of(&plain, bias));
     let row = weight.len() / scale.len();
     let close = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found} {expected}");
     let (found, bias) = (of(&folded, &convolution.inputs[1]), of(&folded, &folded.nodes[0].inputs[2]));
     for channel in 0..scale.len() {
         let factor = scale[channel] / (variance[channel] + 1e-5).sqrt();
-        close(bias[channel], shift[channel] - factor * mean[channel]);
+        close(bias[channel], shift[channel] + factor * (own[channel] - mean[channel]));
         for at in channel * row..(channel + 1) * row {
             close(found[at], weight[at] * factor);
         }

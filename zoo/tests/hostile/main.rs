@@ -14,6 +14,7 @@ mod sets;
 mod data;
 mod hdf5;
 mod images;
+mod keras;
 mod mutation;
 mod published;
 mod safetensors;

@@ -1,4 +1,5 @@
-//! Requests: https alone but for this machine itself, redirects that are followed one by one, and the token for one host.
+//! Requests: https alone but for this machine itself, redirects that are followed one by one, and the token for one
+//! host.
 
 use std::fmt;
 use std::time::Duration;

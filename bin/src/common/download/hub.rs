@@ -120,7 +120,10 @@ fn place(transfers: &Transfers, folder: &Path, head: &Head, url: &str, file: &st
         crate::common::checksum::check(&path, &head.hash)?;
         return Ok(path);
     }
-    if !blob.is_file() {
+    if blob.is_file() {
+        // Of another commit, which may have left it damaged.
+        crate::common::checksum::check(&blob, &head.hash)?;
+    } else {
         let wanted =
             Wanted { url: url.to_owned(), path: &blob, size: Some(head.size), mebibytes: None, hash: Some(&head.hash) };
         transfers.transfer(&wanted)?;

@@ -142,6 +142,10 @@ impl Transfers {
     /// is whole.
     fn attempt(&self, receiving: &mut Receiving<'_>, partial: &Path) -> Result<Option<String>, CliError> {
         let failed = |source| CliError::Write { path: partial.to_owned(), source };
+        // Without a hash and a mark of the version, the rest could be that of another file.
+        if receiving.wanted.hash.is_none() && receiving.mark.is_none() && receiving.received > 0 {
+            receiving.go_to(0).map_err(failed)?;
+        }
         let url = receiving.wanted.url.clone();
         let method = Method::Get { from: receiving.received };
         let answer = match self.client.send(&url, method, receiving.mark.as_deref()) {

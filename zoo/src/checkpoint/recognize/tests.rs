@@ -102,33 +102,3 @@ fn the_trunk_of_a_model_with_another_head_is_recognized_and_the_head_is_named() 
         assert_eq!(error.to_string(), format!("{}: {says}", path.display()));
     }
 }
-
-#[test]
-fn models_within_models_of_keras_and_their_heads_are_named() {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/cases");
-    if !cases.is_dir() {
-        assert!(std::env::var_os("PVLU_REQUIRE_SHARED").is_none(), "{} is missing", cases.display());
-        println!("skipped: {} is not here", cases.display());
-        return;
-    }
-    let vgg16 = Wanted { model: Some("vgg16"), image: Some((32, 32)), ..Wanted::default() };
-    for (file, base) in [("nested.h5", "vgg16"), ("nested.weights.h5", "functional")] {
-        for wanted in [Wanted::default(), vgg16.clone()] {
-            let error = refusal(&cases.join("keras_nested_base").join(file), &wanted).to_string();
-            let says = format!("{base} is a nested model, with the layers of vgg16; outside of it are dense, dense_1.");
-            assert!(
-                error.contains(&says) && error.contains("flat = keras.Model(base.input, head(base.output))"),
-                "{error}"
-            );
-            assert!(error.contains("flat.save_weights(\"NAME.weights.h5\")"), "{error}");
-        }
-    }
-    for wanted in [Wanted::default(), vgg16] {
-        let error = refusal(&cases.join("keras_functional_head_h5/functional.h5"), &wanted).to_string();
-        assert!(
-            error.contains("its trunk is that of vgg16, with the head dense, dense_1: expected one of "),
-            "{error}"
-        );
-        assert!(error.contains("model.save_weights(\"NAME.weights.h5\")"), "{error}");
-    }
-}

@@ -3,8 +3,8 @@
 use dfdx::nn::DeviceBuildExt;
 use dfdx::shapes::Const;
 use pvlu::activation::{Pvlu, Relu};
-use pvlu::layer::{Extent, Mode};
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, GlobalAvgPool2D, Linear};
+use pvlu::layer::{Extent, Mode};
 
 use super::*;
 use crate::registry::build;

@@ -1,6 +1,6 @@
 //! Activations as operations of ONNX.
 
-use pvlu::activation::{Definition, Written};
+use pvlu::activation::{BUILT_IN, Definition, Written};
 use pvlu::kernel::cpu::activation::program::{Node, Operation};
 
 use super::builder::{Attribute, Builder, Value};
@@ -57,7 +57,9 @@ pub fn activation(
         let written = Written::parse(&format!("f = {text}{listed}")).ok()?;
         Some(formula(builder, layer, written.program().value_nodes(), x, params))
     };
-    match form(definition.name())? {
+    // An activation of a program's own may have the name of a built-in one, and another formula.
+    let built_in = BUILT_IN.iter().find(|known| known.is_of_the_type_of(definition))?;
+    match form(built_in.name())? {
         Form::Formula(text) => of_text(builder, text),
         Form::BelowZero(text) => {
             let below = of_text(builder, text)?;

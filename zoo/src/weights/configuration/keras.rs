@@ -171,6 +171,9 @@ impl Build {
             self.left.checked_sub(takes).ok_or("models within models that are applied too often to be followed")?;
         let label = format!("{prefix}{own}");
         if matches!(class, "Functional" | "Model" | "Sequential") {
+            if arguments["training"] == Json::Bool(true) {
+                return Err(format!("the model {label} within it is applied with training=True"));
+            }
             return self.model(layer, Some(&inputs), &format!("{label}/"), depth + 1);
         }
         if self.image.is_none() {

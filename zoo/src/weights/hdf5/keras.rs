@@ -139,10 +139,7 @@ impl Finder<'_> {
             for name in datasets {
                 let path = format!("{prefix}{name}");
                 let dataset = self.fine(&path, group.dataset(&name))?;
-                let key = match path.strip_prefix("_layer_checkpoint_dependencies/") {
-                    Some(rest) => format!("layers/{rest}"),
-                    None => path.clone(),
-                };
+                let key = path.replace("_layer_checkpoint_dependencies/", "layers/");
                 self.add(key, path, dataset)?;
             }
             for name in groups {

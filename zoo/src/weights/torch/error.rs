@@ -8,7 +8,7 @@ use crate::pickle::PickleError;
 
 /// A fault of a file.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(in crate::weights) enum Problem {
     Io(io::Error),
     /// Torch wrote the file, but not for its weights alone: a description with advice.
     Refused(String),
@@ -20,11 +20,15 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    pub(super) fn new(what: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+    pub(in crate::weights) fn new(
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
         Self::Structure { what: what.into(), expected: expected.into(), found: found.into() }
     }
 
-    pub(super) fn of(self, path: &Path) -> WeightsError {
+    pub(in crate::weights) fn of(self, path: &Path) -> WeightsError {
         let path = path.to_owned();
         match self {
             Self::Io(source) => WeightsError::Io { path, source },

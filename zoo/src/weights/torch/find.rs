@@ -106,7 +106,7 @@ fn place_of<'p>(root: Value<'p>, storages: &Storages, average: bool) -> Result<P
             break;
         }
         let holds = |value: &Value<'p>| holds_tensors(*value, storages, MAX_WRAPPED);
-        let under = |key: &&'static str| place.value.get(key).filter(holds).is_some();
+        let under = |key: &&'static str| is_wrapper(place.value) && place.value.get(key).filter(holds).is_some();
         let weights = WEIGHTS.into_iter().find(under);
         let averages = AVERAGES.into_iter().find(under);
         place.other = place.other.or(averages);
@@ -176,7 +176,16 @@ fn holds_tensors(value: Value<'_>, storages: &Storages, depth: usize) -> bool {
     is_module(value)
         || has_tensors(value, storages)
         || depth > 0
+            && is_wrapper(value)
             && WEIGHTS.iter().filter_map(|key| value.get(key)).any(|inner| holds_tensors(inner, storages, depth - 1))
+}
+
+/// Most entries of a dict that is searched for another one with the weights in it.
+const WRAPPER: usize = 4096;
+
+/// Returns `true` for a dict that may hold the weights beside other things.
+fn is_wrapper(value: Value<'_>) -> bool {
+    value.entries().is_some_and(|entries| entries.len() <= WRAPPER)
 }
 
 /// Returns `true` for a dict with a tensor in it.
@@ -230,6 +239,8 @@ impl Walk<'_> {
     /// then those of the modules in it.
     fn module(&mut self, module: Value<'_>, prefix: String, depth: usize) -> Result<(), Problem> {
         self.step()?;
+        let long = || Problem::new("the module", "names that the size of the file justifies", "longer ones");
+        self.names = self.names.checked_sub(prefix.len()).ok_or_else(long)?;
         let depth = depth.checked_sub(1).ok_or_else(|| {
             Problem::new("the module", format!("at most {MAX_MODULES} modules in each other"), "more")
         })?;

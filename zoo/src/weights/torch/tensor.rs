@@ -90,6 +90,8 @@ impl Tensor {
         let start = storage.range.start + first * size;
         let place = if is_run {
             Place::Run(start..start + count as u64 * size)
+        } else if overlaps(&shape, &strides) {
+            return Ok(Self::refused("a tensor whose elements overlap"));
         } else if count as u64 > available + REPEATED as u64 {
             return Ok(Self::refused("a tensor that repeats its elements by a stride of 0"));
         } else {
@@ -97,6 +99,20 @@ impl Tensor {
         };
         Ok(Self { dtype, shape, place })
     }
+}
+
+/// Returns `true` if two elements may lie in one place without a stride of 0. The strides of a transposed, expanded or
+/// cut tensor step over all that the smaller ones reach.
+fn overlaps(shape: &[usize], strides: &[usize]) -> bool {
+    let steps = strides.iter().zip(shape).filter(|(stride, dim)| **dim > 1 && **stride > 0);
+    let mut steps: Vec<(u64, u64)> = steps.map(|(stride, dim)| (*stride as u64, *dim as u64)).collect();
+    steps.sort_unstable();
+    let mut reach = 0_u64;
+    steps.into_iter().any(|(stride, dim)| {
+        let within = stride <= reach;
+        reach = reach.saturating_add(stride.saturating_mul(dim - 1));
+        within
+    })
 }
 
 /// Returns `true` if a value of the pickle is a tensor, of whatever kind.
@@ -218,4 +234,26 @@ fn numbers(value: Value<'_>) -> Option<Vec<usize>> {
     };
     // One more than there may be is enough to see that there are too many.
     tuple.items()?.take(MAX_RANK + 1).map(Value::usize).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overlaps;
+
+    #[test]
+    fn elements_overlap_where_a_stride_is_within_the_reach_of_smaller_ones() {
+        // Transposed, cut out of larger rows, channels last, expanded.
+        for (shape, strides) in [
+            (&[3, 2][..], &[1, 3][..]),
+            (&[4, 5], &[8, 1]),
+            (&[2, 3, 4, 5], &[60, 1, 15, 3]),
+            (&[7, 3], &[0, 1]),
+            (&[1, 9], &[1, 1]),
+        ] {
+            assert!(!overlaps(shape, strides), "{shape:?} {strides:?}");
+        }
+        for (shape, strides) in [(&[4, 3][..], &[1, 1][..]), (&[512, 512, 3], &[65540, 65539, 65538])] {
+            assert!(overlaps(shape, strides), "{shape:?} {strides:?}");
+        }
+    }
 }

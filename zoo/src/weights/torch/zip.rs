@@ -31,29 +31,7 @@ pub(super) fn read(source: &FileBytes) -> Result<Option<Archive>, Problem> {
                 .into(),
         ));
     }
-    let mut entries = BTreeMap::new();
-    for index in 0..directory.len() {
-        let entry = directory.by_index_raw(index).map_err(|error| broken(&error))?;
-        let name = entry.name().map_err(|error| broken(&error))?;
-        let Some(name) = name.strip_prefix(folder).map(str::to_owned) else { continue };
-        if entry.is_dir() {
-            continue;
-        }
-        let what = || format!("entry {} of the archive", shown(&name));
-        if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
-            let found = if entry.encrypted() { "an encrypted one" } else { "a compressed one" };
-            return Err(Problem::new(what(), "bytes stored as they are, as torch writes them", found));
-        }
-        let range = entry
-            .data_start()
-            .and_then(|start| Some(start..start.checked_add(entry.size()).filter(|end| *end <= source.len())?));
-        let range = range.filter(|_| entry.size() == entry.compressed_size());
-        let range = range.ok_or_else(|| Problem::new(what(), "bytes within the file", "others"))?;
-        if entries.insert(name.clone(), range).is_some() {
-            return Err(Problem::new(what(), "one of the name", "two"));
-        }
-    }
-    disjoint(&entries)?;
+    let entries = entries(&mut directory, source, |name| name.strip_prefix(folder))?;
     let bytes = |name: &str, limit: u64| match entries.get(name) {
         Some(range) if range.end - range.start > limit => {
             let found = format!("{} bytes", range.end - range.start);
@@ -78,6 +56,40 @@ pub(super) fn read(source: &FileBytes) -> Result<Option<Archive>, Problem> {
     Ok(Some(Archive { pickle, storages, endian }))
 }
 
+/// Places of the stored entries of an archive, by the names that `named` gives them; others are passed over. None is
+/// compressed, and no two share bytes.
+pub(in crate::weights) fn entries(
+    directory: &mut ZipArchive<Stream<'_>>,
+    source: &FileBytes,
+    named: impl Fn(&str) -> Option<&str>,
+) -> Result<BTreeMap<String, Range<u64>>, Problem> {
+    let mut entries = BTreeMap::new();
+    for index in 0..directory.len() {
+        let entry = directory.by_index_raw(index).map_err(|error| broken(&error))?;
+        let name = entry.name().map_err(|error| broken(&error))?;
+        let Some(name) = named(&name).map(str::to_owned) else { continue };
+        if entry.is_dir() {
+            continue;
+        }
+        let what = || format!("entry {} of the archive", shown(&name));
+        if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
+            let found = if entry.encrypted() { "an encrypted one" } else { "a compressed one" };
+            let found = format!("{found}: unpack the archive, and pack it by zip -0 or save the model again");
+            return Err(Problem::new(what(), "bytes stored as they are", found));
+        }
+        let range = entry
+            .data_start()
+            .and_then(|start| Some(start..start.checked_add(entry.size()).filter(|end| *end <= source.len())?));
+        let range = range.filter(|_| entry.size() == entry.compressed_size());
+        let range = range.ok_or_else(|| Problem::new(what(), "bytes within the file", "others"))?;
+        if entries.insert(name.clone(), range).is_some() {
+            return Err(Problem::new(what(), "one of the name", "two"));
+        }
+    }
+    disjoint(&entries)?;
+    Ok(entries)
+}
+
 /// Returns `true` if the first entry is the pickle, as torch writes it, whatever the directory at the end says.
 fn begins_with_pickle(source: &FileBytes) -> Result<bool, Problem> {
     // At most 512.
@@ -92,11 +104,12 @@ fn is_pickle(name: &str) -> bool {
 
 /// Refuses entries that share bytes.
 fn disjoint(entries: &BTreeMap<String, Range<u64>>) -> Result<(), Problem> {
-    let mut ranges: Vec<(&Range<u64>, &String)> = entries.iter().map(|(name, range)| (range, name)).collect();
+    let filled = entries.iter().filter(|(_, range)| !range.is_empty());
+    let mut ranges: Vec<(&Range<u64>, &String)> = filled.map(|(name, range)| (range, name)).collect();
     ranges.sort_unstable_by_key(|(range, _)| (range.start, range.end));
     for pair in ranges.windows(2) {
         let [(first, _), (second, name)] = pair else { continue };
-        if second.start < first.end && !second.is_empty() {
+        if second.start < first.end {
             let what = format!("entry {} of the archive", shown(name));
             return Err(Problem::new(what, "bytes of its own", "those of another entry"));
         }
@@ -104,7 +117,7 @@ fn disjoint(entries: &BTreeMap<String, Range<u64>>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn broken(error: &ZipError) -> Problem {
+pub(in crate::weights) fn broken(error: &ZipError) -> Problem {
     let found = match error {
         ZipError::Io(error) => error.to_string(),
         error => error.to_string(),

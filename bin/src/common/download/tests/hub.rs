@@ -151,3 +151,15 @@ fn a_repository_that_is_not_open_is_an_error_that_names_the_token() {
         assert_eq!(hub.server.requests().len(), 1);
     }
 }
+
+#[test]
+fn a_blob_of_another_commit_is_checked_before_it_is_used() {
+    let hub = Hub::new(&[("model.safetensors", WEIGHTS), ("config.json", CONFIG)]);
+    let folder = hub.folder.path().join("hub/models--timm--vgg16.tv_in1k");
+    fs::create_dir_all(folder.join("blobs")).unwrap();
+    let blob = folder.join("blobs").join(digest::of_bytes(WEIGHTS));
+    fs::write(&blob, "damaged").unwrap();
+    let error = hub.fetch(REPOSITORY, &[]).unwrap_err().to_string();
+    assert!(error.contains(&digest::of_bytes(WEIGHTS)), "{error}");
+    assert!(fs::symlink_metadata(folder.join("snapshots").join(commit()).join("model.safetensors")).is_err());
+}

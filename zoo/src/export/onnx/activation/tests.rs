@@ -91,7 +91,17 @@ fn values_at(definition: &'static Definition, points: &[f64]) -> Option<Vec<f64>
 #[test]
 fn the_operations_of_every_activation_compute_it() {
     let texts = [
+        // Most parameters start at 0 or 1, where a formula without them would be right too.
         "leaky_relu; slope = 0.3",
+        "elu; alpha = 0.7",
+        "prelu; alpha = -0.3",
+        "sine_relu; epsilon = 0.4",
+        "swish_beta; beta = -0.6",
+        "vlu; a = 0.3; b = 1.7",
+        "pvlu; alpha = -0.4; beta = 1.7",
+        "snake; a = 0.6",
+        "sinlu; a = -0.4; b = 1.7",
+        "acon_c; p1 = 1.3; p2 = -0.4; beta = 0.7",
         "f = min(x, a) - 2^x + abs(x)/(1 + a^2*x^2) - max(sin(x), cos(a*x)); a = 0.5",
         "f = ln(1 + x^2) + ln_1p(exp(x)) + sqrt(x^2 + a) + erf(x/2) + exp_m1(-x^2); a = 1",
         "f = x*tanh(softplus(x)) - sigmoid(x)*relu(-x)",
