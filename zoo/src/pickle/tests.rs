@@ -186,7 +186,8 @@ fn lengths_and_nesting_without_end_are_refused() {
     assert!(Pickle::read(&deep).unwrap().root().items().is_some());
 }
 
-/// The bytes are those that Python 2.7 writes for `OrderedDict([("a", 1), ("b", 2)])`: the entries are the argument of the class.
+/// The bytes are those that Python 2.7 writes for `OrderedDict([("a", 1), ("b", 2)])`: the entries are the argument of
+/// the class.
 #[test]
 fn an_ordered_dict_of_python_2_has_its_entries() {
     let entries = b"](]q\x01(U\x01aq\x02K\x01e]q\x03(U\x01bq\x04K\x02ee";
