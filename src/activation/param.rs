@@ -3,7 +3,8 @@
 /// The largest number of parameters that an activation has.
 pub const MAX_PARAMS: usize = 4;
 
-/// A parameter of an activation: one value for each channel, or each element; see [`Activation::PER_ELEMENT`].
+/// A parameter of an activation: one value for each channel, or each element; see
+/// [`Activation::PER_ELEMENT`](super::Activation::PER_ELEMENT).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Param {
     /// Name, as in the formula: "alpha".

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `.h5` | the file | in the HDF5 |
 //! | `.weights.h5` | the file | classes of layers, counted |
-//! | `.keras` | `model.weights.h5` in a zip archive, stored | counted; `config.json` beside it says what they stand for |
+//! | `.keras` | `model.weights.h5` in a zip archive, stored | counted; `config.json` says of what |
 //! | `NAME.weights.json` | `NAME_00000.weights.h5` and so on, which it lists | counted |
 
 mod archive;
