@@ -1,6 +1,6 @@
 //! The list of operations that devices have kernels of, typed once.
 //!
-//! An entry is a method of [`Backend`](crate::backend::Backend), a field of the [table](crate::kernel::cpu::Table) of
+//! An entry is a method of [`Kernels`](crate::backend::Kernels), a field of the [table](crate::kernel::cpu::Table) of
 //! the CPU's kernels, and the call of a kernel on each device: `module::function` of `kernel/cpu` and of `kernel/cuda`,
 //! which take the arguments in this order (on CUDA after the [`Gpu`](crate::kernel::cuda::Gpu)). Types:
 //!

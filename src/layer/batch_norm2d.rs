@@ -12,6 +12,7 @@ use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
 use super::batch_norm_switches::BatchNormSwitches;
 use super::graph_builder::{GraphBuilder, Wires};
 use super::layer_summary::{LayerKind, LayerSummary};
+use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::{self, Backend, ChannelsLayout, Gradients, InputGradient, Scaling};
 use crate::error::Error;
@@ -128,6 +129,8 @@ impl<const C: usize, P: BatchNormDefaults, E: Dtype, D: Device<E>> TensorCollect
         )
     }
 }
+
+no_activation!([const C: usize, P: BatchNormDefaults] BatchNorm2D<C, P, E, D>);
 
 impl<const C: usize, P, E: Dtype, D: Host<E>> Visit<E, D> for BatchNorm2D<C, P, E, D> {
     fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {

@@ -3,16 +3,12 @@
 use std::marker::PhantomData;
 
 use dfdx::nn::modules::Repeated;
-use dfdx::nn::{BuildOnDevice, RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ZeroSizedModule};
+use dfdx::nn::{BuildOnDevice, RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor};
 use dfdx::prelude::Device;
 use dfdx::shapes::{Dtype, Shape};
 use dfdx::tensor::Tensor;
 
-use super::layers::layers_without_activation;
-use super::{
-    Act, Add, AvgPool2D, BatchNorm2D, BatchNormDefaults, Concat, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D,
-    Identity, Linear, LinearTo, MaxPool2D, Multiply, SubsamplePad2D, Upsample2D, ZeroPaddedMaxPool2D,
-};
+use super::Act;
 use crate::activation::Activation;
 use crate::error::Error;
 
@@ -70,18 +66,11 @@ pub trait BuildUnfilled<E: Dtype, D: Device<E>>: Sized {
     fn try_unfilled(device: &D) -> Result<Self, Error>;
 }
 
-/// Implements [`BuildUnfilled`] for layers, by [`try_unfilled`].
-macro_rules! layers {
-    ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
-        impl<E: Dtype, D: Device<E>, $($generics)*> BuildUnfilled<E, D> for $layer {
-            fn try_unfilled(device: &D) -> Result<Self, Error> {
-                try_unfilled(device)
-            }
-        }
-    )*};
+impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> BuildUnfilled<E, D> for Act<A, C, E, D> {
+    fn try_unfilled(device: &D) -> Result<Self, Error> {
+        try_unfilled(device)
+    }
 }
-layers!([A: Activation, const C: usize] Act<A, C, E, D>);
-layers_without_activation!(layers);
 
 /// Tuples. Of other containers [`container!`](crate::container) writes it.
 macro_rules! tuples {

@@ -10,6 +10,7 @@ use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::graph_builder::{GraphBuilder, Wires};
 use super::init::HeNormal;
 use super::layer_summary::LayerKind;
+use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::dim::Window;
@@ -118,6 +119,11 @@ where
         !self.frozen || (BIAS && self.bias_trained)
     }
 }
+
+no_activation!(
+    [const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool]
+    Conv2D<I, O, K, S, P, BIAS, E, D>
+);
 
 impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D> Visit<E, D>
     for Conv2D<I, O, K, S, P, BIAS, E, D>

@@ -9,6 +9,7 @@ use super::apply::{Keep, Operation, Pass, apply};
 use super::dropout_state::DropoutState;
 use super::graph_builder::{GraphBuilder, Wires};
 use super::layer_summary::LayerKind;
+use super::no_activation::no_activation;
 use super::visit::{Path, Switches, Visit, Visitor, VisitorMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
@@ -55,6 +56,8 @@ impl<const PERCENT: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Dr
         visitor.visit_fields((), |()| Self::default())
     }
 }
+
+no_activation!([const PERCENT: usize] Dropout<PERCENT>);
 
 impl<const PERCENT: usize, E: Unit, D: Storage<E>> Visit<E, D> for Dropout<PERCENT> {
     fn visit(&self, _: &mut Path, _: &mut dyn Visitor<E, D>) -> Result<(), Error> {

@@ -207,6 +207,12 @@ pub enum LayerKind {
         /// Probability of a zero in percent.
         percent: usize,
     },
+    /// A layer that no other kind stands for, without tensors: a new operation, or a layer of a program of one's own.
+    /// Summaries show it; an export to another program, which needs to know its formula, refuses it.
+    Other {
+        /// Its name, with its hyperparameters.
+        name: &'static str,
+    },
     /// A module of dfdx's in a [`FromDfdx`](super::FromDfdx).
     Dfdx {
         /// Name of its type.
@@ -248,6 +254,7 @@ impl std::fmt::Display for LayerKind {
             LayerKind::GlobalPool2D => write!(f, "GlobalAvgPool2D"),
             LayerKind::Flatten => write!(f, "Flatten2D"),
             LayerKind::Dropout { percent } => write!(f, "Dropout {percent} %"),
+            LayerKind::Other { name } => f.write_str(name),
             LayerKind::Dfdx { name } => write!(f, "{name} of dfdx"),
             LayerKind::Add => write!(f, "sum of the branches"),
             LayerKind::Multiply => write!(f, "product of the branches"),

@@ -10,6 +10,7 @@ use super::apply::{Keep, Operation, Parameter, Pass, apply};
 use super::graph_builder::{GraphBuilder, Wires};
 use super::init::HeNormal;
 use super::layer_summary::LayerKind;
+use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
@@ -63,6 +64,8 @@ impl<const I: usize, const O: usize, E: Dtype, D: Device<E>> TensorCollection<E,
         )
     }
 }
+
+no_activation!([const I: usize, const O: usize] Linear<I, O, E, D>);
 
 impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Visit<E, D> for Linear<I, O, E, D> {
     fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {

@@ -10,6 +10,7 @@ use super::apply::{Parameter, apply};
 use super::graph_builder::{GraphBuilder, Wires};
 use super::layer_summary::LayerKind;
 use super::linear::Transform;
+use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
@@ -115,6 +116,8 @@ impl<const I: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for LinearTo
         )
     }
 }
+
+no_activation!([const I: usize] LinearTo<I, E, D>);
 
 impl<const I: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D> for LinearTo<I, E, D> {
     fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank4};
 use dfdx::tensor::{Tape, Tensor};
 
 use super::apply::Parameter;
+use super::no_activation::moved;
 use super::{BatchNorm2D, Conv2D};
 use crate::backend::{Backend, ChannelsLayout, Scaling, Statistics};
 use crate::container;
@@ -31,6 +32,7 @@ pub struct NormedConv2D<C, N> {
 }
 
 container!(@build NormedConv2D { conv: C, norm: N });
+moved!([C, N] NormedConv2D<C, N>);
 
 /// Weight and bias of a convolution that does a batch norm's work too.
 type Folded<E, D, const I: usize, const O: usize, const K: usize> =

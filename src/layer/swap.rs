@@ -1,15 +1,11 @@
 //! Another activation in the same network.
 
-use dfdx::nn::ZeroSizedModule;
 use dfdx::nn::modules::Repeated;
 use dfdx::prelude::Device;
 use dfdx::shapes::Dtype;
 
-use super::layers::layers_without_activation;
-use super::{
-    Act, Add, AvgPool2D, BatchNorm2D, BatchNormDefaults, Concat, Conv2D, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D,
-    Identity, Linear, LinearTo, MaxPool2D, Multiply, NormedConv2D, SubsamplePad2D, Upsample2D, ZeroPaddedMaxPool2D,
-};
+use super::Act;
+use super::no_activation::no_activation;
 use crate::activation::Activation;
 use crate::error::Error;
 
@@ -46,20 +42,7 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> SwapActivation<E, D>
     }
 }
 
-/// Moved as they are.
-macro_rules! moved {
-    ($([$($generics:tt)*] $layer:ty),* $(,)?) => {$(
-        impl<E: Dtype, D: Device<E>, $($generics)*> SwapActivation<E, D> for $layer {
-            type Swapped<Other: Activation> = Self;
-
-            fn try_swap_activation_on<Other: Activation>(self, _: &D) -> Result<Self, Error> {
-                Ok(self)
-            }
-        }
-    )*};
-}
-layers_without_activation!(moved);
-moved!([C, N] NormedConv2D<C, N>);
+no_activation!([]());
 
 /// Tuples: every module in them is swapped. Of other containers [`container!`](crate::container) writes it.
 macro_rules! swap_fields {

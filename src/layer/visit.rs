@@ -217,9 +217,10 @@ pub(crate) fn hand_out<E: Unit, D: Storage<E>>(
 }
 
 /// Layers without tensors or switches, each with what it makes of an [`Extent`]: a kind of layer and the extent after
-/// it.
+/// it. Implements [`Visit`], and what [`no_activation`](super::no_activation) does.
 macro_rules! nothing_to_visit {
     ($([$($generics:tt)*] $layer:ty, $summary:expr);* $(;)?) => {$(
+        $crate::layer::no_activation::no_activation!([$($generics)*] $layer);
         impl<E: ::dfdx::shapes::Unit, D: ::dfdx::tensor::Storage<E>, $($generics)*>
             $crate::layer::Visit<E, D> for $layer
         {

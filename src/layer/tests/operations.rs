@@ -1,4 +1,4 @@
-use dfdx::nn::Module;
+use dfdx::nn::{Module, ZeroSizedModule};
 use dfdx::shapes::{Const, Rank2, Rank4};
 use dfdx::tensor::OwnedTape;
 
@@ -9,7 +9,9 @@ use crate::layer::builder::{Act, Conv2D, Linear};
 type Map = Rank4<2, 3, 3, 5>;
 
 /// A module with nothing in it, for functions of tensors.
+#[derive(Default)]
 struct Nothing;
+impl ZeroSizedModule for Nothing {}
 crate::layer::visit::nothing_to_visit!([] Nothing, |input: Extent| (LayerKind::Flatten, Ok(input)));
 
 #[test]
