@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use peak_alloc::PeakAlloc;
-use pvlu_zoo::checkpoint::describe;
+use pvlu_zoo::checkpoint::{FrozenState, Tuning, TuningError, describe};
 use pvlu_zoo::image::{Image, Preprocessing};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::published::{Name, timm_preprocessing};
@@ -175,7 +176,18 @@ pub fn configuration(input: &[u8]) {
 }
 
 /// Keys of what a file saved here says of its model.
-const KEYS: [&str; 6] = ["model", "activation", "classes", "image", "preprocessing", "labels"];
+const KEYS: [&str; 8] = ["model", "activation", "classes", "image", "preprocessing", "labels", "tuning", "frozen"];
+
+/// Reads the record of a tuning, and writes it again.
+fn record<T: FromStr<Err = TuningError>>(text: &str, write: impl Fn(&T) -> String) {
+    let (record, memory) = measured(|| text.parse::<T>());
+    assert!(memory.peak <= (64 << 10) + 64 * text.len(), "{} bytes to read {}", memory.peak, text.len());
+    // A number of almost the largest magnitude may be beyond it when it is read again.
+    let again = record.and_then(|record| write(&record).parse::<T>());
+    if let Err(error) = again {
+        assert_readable(&error.to_string());
+    }
+}
 
 /// Takes the lines of `input` for what a file says of its model, in the order of [`KEYS`].
 pub fn metadata(input: &[u8]) {
@@ -188,6 +200,9 @@ pub fn metadata(input: &[u8]) {
     assert!(memory.peak <= (64 << 10) + 64 * input.len(), "{} bytes to read {}", memory.peak, input.len());
     match description {
         Ok(description) => {
+            let (tuning, frozen) = (description.tuning.as_deref(), description.frozen.as_deref());
+            record(tuning.unwrap_or_default(), Tuning::to_json);
+            record(frozen.unwrap_or_default(), FrozenState::to_json);
             let Some(text) = description.preprocessing else { return };
             match text.parse::<Preprocessing>() {
                 Ok(read) => assert_eq!(read.to_string().parse::<Preprocessing>().ok(), Some(read)),

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent / "corpus"
-for target in ["safetensors", "hdf5", "checkpoint", "data", "configuration", "metadata", "torch", "published"]:
+for target in ["safetensors", "hdf5", "checkpoint", "data", "configuration", "metadata", "torch", "published", "shards"]:
     (HERE / target).mkdir(parents=True, exist_ok=True)
 
 
@@ -24,11 +24,25 @@ safetensors("types", '{"__metadata__":{"k":"v"},"a":{"dtype":"F64","shape":[4],"
             '"b":{"dtype":"F16","shape":[2,2],"data_offsets":[32,40]},"c":{"dtype":"BF16","shape":[4],"data_offsets":[40,48]},'
             '"d":{"dtype":"I64","shape":[],"data_offsets":[48,56]},"e":{"dtype":"U8","shape":[8,0,1],"data_offsets":[56,56]},'
             '"f":{"dtype":"F4","shape":[16],"data_offsets":[56,64]}}', bytes(64))
+safetensors("sites", '{"__metadata__":{"pvlu_zoo.sites":"[\\"r\\",\\"l.0.act1\\"]"},"r.half_":{"dtype":"F32","shape":[8],'
+            '"data_offsets":[0,32]},"l.0.act1.a":{"dtype":"F32","shape":[8],"data_offsets":[32,64]}}', bytes(64))
 
 
 def hdf5(name, libver, fill, **options):
     with h5py.File(HERE / "hdf5" / name, "w", libver=libver, fs_strategy=None, **options) as f:
         fill(f)
+
+
+def activations(f):
+    """What export writes of a program for Keras: parameters by their names, and attributes about the model."""
+    f.attrs["pvlu_zoo.model"] = ["vgg16"]
+    f.attrs["pvlu_zoo.image"] = b"32x32"
+    for i, site in enumerate(["act1", "act0"]):
+        name = f"layers/pvlu_{i}/vars" if i else "layers/pvlu/vars"
+        f.create_dataset(f"{name}/alpha", data=np.ones(2, "f4"))
+        f[name].attrs["name"] = site
+    f.create_group("layers/mish/vars").attrs["name"] = "act2"
+    keras3(f)
 
 
 def keras3(f, **options):
@@ -68,6 +82,7 @@ for libver in ["earliest", "latest"]:
     hdf5(f"{libver}_legacy", libver, legacy)
     hdf5(f"{libver}_whole_model", libver, lambda f: legacy(f, "model_weights"))
     hdf5(f"{libver}_brain", libver, brain)
+    hdf5(f"{libver}_activations", libver, activations)
 hdf5("latest_many", "latest", many)
 
 
@@ -180,10 +195,17 @@ for name, value in {
 
 PREPROCESSING = ("input=32x32 fit=squash interpolation=bilinear channels=rgb divisor=255 mean=0.5,0.4,0.3 "
                  "std=0.2,0.2,0.2")
-# What files saved here say of their models: model, activation, classes, image, preprocessing, labels.
+TUNING = {"version": "0.1.0", "earlier": 1, "activation_before": "relu", "loss": "cross_entropy", "optimizer": "adamw",
+          "betas": [0.9, 0.999], "epsilon": 1e-8, "weight_decay": 0.0, "schedule": "cosine", "batch_size": 128,
+          "augmentation": {"flip": True, "shift": 4}, "seed": 0, "train_images": 8, "test_images": 2,
+          "phases": [{"train": ["head"], "epochs": 2, "learning_rate": 0.01}],
+          "kept": {"phase": 0, "epoch": 2, "training_loss": 0.5}, "top1_before": 0.5, "top1": 1.0}
+FROZEN = [{"part": "trunk", "kind": "weight", "state": "frozen", "tensors": 19, "elements": 270896}]
+# What files saved here say of their models: model, activation, classes, image, preprocessing, labels, tuning, frozen.
 for name, lines in {
     "cifar": ["cifar_resnet20", "relu", "10", "32x32", PREPROCESSING, '["cat","dog"]'],
     "bare": ["vgg16"],
+    "tuned": ["cifar_resnet20", "pvlu", "2", "32x32", PREPROCESSING, "[]", json.dumps(TUNING), json.dumps(FROZEN)],
     "wrong": ["x", "y", "-1", "99999999999x0", "fit=crop:0", '["\\u001b[31m", 1]'],
 }.items():
     (HERE / "metadata" / name).write_text("\n".join(lines))
@@ -228,3 +250,10 @@ TIMM = {
 )
 for number, name in enumerate(["hf:timm/resnet50.a1_in1k@refs/pr/1", "vgg16-397923af.pth", "torchvision"]):
     (HERE / "published" / f"name_{number}").write_text(name)
+
+# Archives and Parquet files of the tests, each behind a byte that chooses its name.
+SHARDS = pathlib.Path(__file__).parent.parent / "tests" / "fixtures" / "shards"
+for name, number in [("codecs/snappy.parquet", 0), ("codecs/gzip.parquet", 4), ("codecs/version2.parquet", 4),
+                     ("codecs/bytes.parquet", 0), ("mnist/test-00000-of-00001.parquet", 0), ("samples/val-000000.tar", 2)]:
+    bytes_ = (SHARDS / name).read_bytes()
+    (HERE / "shards" / pathlib.Path(name).name.replace(".", "_")).write_bytes(bytes([number]) + bytes_)

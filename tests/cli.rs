@@ -23,6 +23,8 @@ mod export;
 mod failures;
 #[path = "cli/figures.rs"]
 mod figures;
+#[path = "cli/info.rs"]
+mod info;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
 #[path = "cli/machine.rs"]

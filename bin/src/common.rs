@@ -9,6 +9,7 @@ pub mod digest;
 #[cfg(feature = "download")]
 pub mod download;
 pub mod error;
+pub mod figure;
 pub mod formula;
 pub mod input;
 pub mod interrupt;

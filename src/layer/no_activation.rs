@@ -34,3 +34,5 @@ macro_rules! moved {
     };
 }
 pub(crate) use moved;
+
+no_activation!([]());

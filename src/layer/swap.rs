@@ -5,7 +5,6 @@ use dfdx::prelude::Device;
 use dfdx::shapes::Dtype;
 
 use super::Act;
-use super::no_activation::no_activation;
 use crate::activation::Activation;
 use crate::error::Error;
 
@@ -41,8 +40,6 @@ impl<A: Activation, const C: usize, E: Dtype, D: Device<E>> SwapActivation<E, D>
         Act::try_swapped_on(device)
     }
 }
-
-no_activation!([]());
 
 /// Tuples: every module in them is swapped. Of other containers [`container!`](crate::container) writes it.
 macro_rules! swap_fields {

@@ -40,6 +40,21 @@ fn a_set_is_evaluated_in_every_form_by_the_option_and_by_the_variable() {
     Ran::of(none).failed_in_one_line(2, &["the path of the images is missing: give --data or set PVLU_ZOO_DATA"]);
 }
 
+/// Gray images are given to networks that take color.
+#[test]
+fn mnist_is_evaluated_and_tuned_on_as_cifar_is() {
+    let place = Place::new();
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let data = format!("--dataset mnist --data {}", fixture("mnist.npz").display());
+    let evaluated = zoo(&place, &format!("eval --weights w.safetensors {data}")).succeeded();
+    assert!(evaluated.stderr.contains("warning: mnist test: "), "{evaluated:?}");
+    let tune = format!("finetune --weights w.safetensors {data} --train head --epochs 1 --out t.safetensors");
+    zoo(&place, &tune).succeeded();
+    assert_eq!(json(&place, "info t.safetensors --json")["image"], serde_json::json!([28, 28]));
+    zoo(&place, "eval --weights w.safetensors --dataset svhn --data .")
+        .failed_in_one_line(2, &["invalid value 'svhn'", "cifar10, cifar100, mnist, fashion_mnist, folder"]);
+}
+
 #[test]
 fn info_says_what_was_recognized() {
     let place = Place::new();
@@ -88,4 +103,47 @@ fn info_of_a_path_without_a_set_says_what_is_read() {
     }
     zoo(&place, "data info missing").failed_in_one_line(1, &["missing: no such folder"]);
     zoo(&place, "data info").failed_in_one_line(2, &["give PATH or set PVLU_ZOO_DATA"]);
+}
+
+/// A folder or file that `tests/fixtures/shards/gen.py` made.
+fn shards(name: &str) -> PathBuf {
+    fixture("../shards").join(name)
+}
+
+#[test]
+fn images_in_archives_and_parquet_files_are_recognized_and_evaluated() {
+    let place = Place::new();
+    let info = |name: &str| zoo(&place, &format!("data info {}", shards(name).display())).succeeded().stdout;
+    let said = info("cifar10");
+    assert!(
+        said.starts_with("cifar10: Parquet files of Hugging Face\ntrain    12 images, 1 to 2 of a class\n"),
+        "{said}"
+    );
+    let said = info("pets");
+    assert!(
+        said.starts_with("folder: Parquet files of Hugging Face\ntrain    3 images, 1 to 2 of a class\n"),
+        "{said}"
+    );
+    assert!(said.contains("classes  2: dog, cat\n") && said.contains(" of train, by channel\n"), "{said}");
+    assert!(info("samples").starts_with("folder: tar archives of WebDataset\ntrain    3 images, 1 of a class\n"));
+    let said = info("packed/packed.tar.gz");
+    assert!(said.starts_with("folder: tar archive of class folders\ntrain    4 images, 1 to 2 of a class\n"), "{said}");
+
+    for classes in [10, 3] {
+        weights(&place.path(format!("{classes}.safetensors")), "cifar_resnet20", "relu", classes);
+    }
+    let evaluate = |classes: usize, set: &str, data: &str| {
+        let data = shards(data);
+        let command = format!("eval --weights {classes}.safetensors --dataset {set} --data {}", data.display());
+        zoo(&place, &command).succeeded()
+    };
+    assert!(evaluate(10, "cifar10", "cifar10").stdout.contains("images 8 "));
+    let said = ["pax.tar", "gnu.tar", "packed.tar.gz"].map(|name| evaluate(3, "folder", &format!("packed/{name}")));
+    assert!(said.iter().all(|ran| accuracy(ran) == accuracy(&said[0])), "{said:?}");
+    assert!(evaluate(10, "folder", "pets").stdout.contains("images 2 "));
+    // Archives are no place for what a command writes.
+    fs::copy(shards("packed/packed.tar.gz"), place.path("photos.tar.gz")).unwrap();
+    let tune = "finetune --weights 3.safetensors --dataset folder --data photos.tar.gz --train head --epochs 1";
+    zoo(&place, &format!("{tune} --force --out photos.tar.gz"))
+        .failed(2, &["photos.tar.gz: is the same file, which is read"]);
 }

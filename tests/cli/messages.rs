@@ -71,11 +71,11 @@ fn what_is_no_image_by_its_name_is_passed_over_and_other_formats_are_not() {
     let tune = "finetune --weights w.safetensors --dataset folder --data d --train none --quiet";
     zoo(&place, &tune.replace(" --quiet", "")).failed(1, &["too few images"]);
 
-    fs::write(place.path("d/cat/1.bmp"), "x").unwrap();
+    fs::write(place.path("d/cat/1.gif"), "x").unwrap();
     fs::write(place.path("d/dog/2.tif"), "x").unwrap();
     for command in [evaluate, tune] {
         zoo(&place, command)
-            .failed_in_one_line(1, &["d: expected PNG", "cat/1.bmp (BMP), dog/2.tif (TIFF)", "convert them"]);
+            .failed_in_one_line(1, &["d: expected PNG", "cat/1.gif (GIF), dog/2.tif (TIFF)", "convert them"]);
     }
 }
 

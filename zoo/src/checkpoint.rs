@@ -26,11 +26,12 @@
 mod budget;
 mod error;
 mod keras;
-mod key;
+pub(crate) mod key;
 mod labels;
 mod recognize;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,6 +42,9 @@ pub use self::error::{CheckpointError, MAX_SAID};
 pub use self::labels::MAX_LABELS;
 pub use self::recognize::{Nested, OtherHead, models_of};
 use self::recognize::{activation_of, classes_of};
+pub use self::tuning::{
+    Augmented, FrozenState, KeptNetwork, MAX_TUNING, TunedGroup, TunedState, Tuning, TuningError, TuningPhase,
+};
 
 use crate::model::Model;
 use crate::names::{LayerNames, Part};
@@ -50,6 +54,8 @@ use crate::weights::{LoadOptions, LoadReport, Source, TensorFile, WeightsError, 
 /// A file's description of its model. A property that the file does not state is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
+    /// Version of this crate that saved the file.
+    pub version: Option<String>,
     /// Name of the model, if the metadata has it.
     pub model: Option<String>,
     /// Name of the activation: from the metadata, or from the parameters of activations that the file has.
@@ -64,6 +70,25 @@ pub struct Description {
     pub labels: Option<Vec<String>>,
     /// Images that the model was trained on, in the words of the program that trained it.
     pub trained_on: Option<String>,
+    /// The way in which the network was tuned: the text of a [`Tuning`], which is not read here, so that another one is
+    /// no error.
+    pub tuning: Option<String>,
+    /// Tensors that were trained and frozen in the tuning: the text of a [`FrozenState`], which is not read here.
+    pub frozen: Option<String>,
+}
+
+impl Description {
+    /// The properties that a file saved here says beside those of the model itself, to write them into another file.
+    #[must_use]
+    pub fn notes(&self) -> Notes<'_> {
+        Notes {
+            preprocessing: self.preprocessing.as_deref(),
+            labels: self.labels.as_deref(),
+            trained_on: self.trained_on.as_deref(),
+            tuning: self.tuning.as_deref(),
+            frozen: self.frozen.as_deref(),
+        }
+    }
 }
 
 /// Reads a file's description of its model.
@@ -92,6 +117,7 @@ pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
         .map(|text| labels::read(text).ok_or_else(|| wrong(key::LABELS, labels::EXPECTED, text)))
         .transpose()?;
     Ok(Description {
+        version: metadata.get(key::VERSION).cloned(),
         model: metadata.get(key::MODEL).cloned(),
         activation: metadata.get(key::ACTIVATION).cloned().or_else(|| activation_of(file).map(str::to_owned)),
         classes,
@@ -99,6 +125,8 @@ pub fn describe(file: &TensorFile) -> Result<Description, CheckpointError> {
         preprocessing: metadata.get(key::PREPROCESSING).cloned(),
         labels,
         trained_on: metadata.get(key::TRAINED_ON).cloned(),
+        tuning: metadata.get(key::TUNING).cloned(),
+        frozen: metadata.get(key::FROZEN).cloned(),
     })
 }
 
@@ -241,10 +269,14 @@ pub struct Notes<'a> {
     pub labels: Option<&'a [String]>,
     /// Images that the model was trained on, in the words of the program that trained it.
     pub trained_on: Option<&'a str>,
+    /// The way in which the network was tuned, as [`Tuning::to_json`] writes it.
+    pub tuning: Option<&'a str>,
+    /// Tensors that were trained and frozen in the tuning, as [`FrozenState::to_json`] writes them.
+    pub frozen: Option<&'a str>,
 }
 
 /// Saves a model under the names of a source, with the description that [`describe`] reads. The file is whole or not
-/// there. Frozen tensors are not marked as such.
+/// there. Frozen tensors are marked as such by [`Notes::frozen`] alone.
 pub fn save_model(
     model: &dyn Model,
     entry: &ModelEntry,
@@ -273,7 +305,7 @@ pub fn write_model(
 
 /// Metadata of a file that holds a model, which [`describe`] reads.
 pub(crate) fn facts(model: &dyn Model, name: &str, notes: &Notes<'_>) -> BTreeMap<String, String> {
-    let Notes { preprocessing, labels, trained_on } = *notes;
+    let Notes { preprocessing, labels, trained_on, tuning, frozen } = *notes;
     let (height, width) = model.image();
     let mut metadata = BTreeMap::from([
         (key::VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
@@ -282,9 +314,14 @@ pub(crate) fn facts(model: &dyn Model, name: &str, notes: &Notes<'_>) -> BTreeMa
         (key::IMAGE.to_owned(), format!("{height}x{width}")),
     ]);
     metadata.extend(model.activation().map(|name| (key::ACTIVATION.to_owned(), name.to_owned())));
-    metadata.extend(preprocessing.map(|text| (key::PREPROCESSING.to_owned(), text.to_owned())));
     metadata.extend(labels.map(|names| (key::LABELS.to_owned(), serde_json::json!(names).to_string())));
-    metadata.extend(trained_on.map(|text| (key::TRAINED_ON.to_owned(), text.to_owned())));
+    let texts = [
+        (key::PREPROCESSING, preprocessing),
+        (key::TRAINED_ON, trained_on),
+        (key::TUNING, tuning),
+        (key::FROZEN, frozen),
+    ];
+    metadata.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?.to_owned()))));
     metadata
 }
 

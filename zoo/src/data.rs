@@ -3,9 +3,10 @@
 //! | item | contents |
 //! |---|---|
 //! | [`Split`], [`Dataset`] | images in memory, one byte a value |
+//! | [`SETS`], [`KnownSet`] | the published sets that are read here |
 //! | [`Dataset::open_cifar10`], [`Dataset::open_cifar100`] | CIFAR: binary files, pickles, archives, files of NumPy |
 //! | [`Dataset::open_mnist`], [`Dataset::open_fashion_mnist`] | MNIST and Fashion-MNIST: gray images of 28x28 |
-//! | [`ImageFolder`], [`Dataset::open_folder`] | folders of image files, one for each class |
+//! | [`ImageFolder`], [`Dataset::open_folder`] | image files in class folders, tar archives or Parquet files |
 //! | [`Recognized::all`] | whatever of these a path holds |
 //! | [`Dataset::procedural`] | a built-in set, drawn from a seed, for when there is nothing to download |
 //! | [`labels`] | official class names |
@@ -35,20 +36,21 @@
 //! ```
 
 mod archive;
-mod cifar;
 mod dataset;
 mod error;
 mod files;
 mod filter;
 mod folder;
 mod idx;
+mod known;
 pub mod labels;
 mod loader;
-mod mnist;
 mod npz;
 mod numpy;
+mod parquet;
 mod procedural;
 mod rng;
+mod shards;
 mod sizes;
 mod source;
 mod split;
@@ -58,25 +60,30 @@ pub use dataset::Dataset;
 pub use error::DataError;
 pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
+pub use known::KnownSet;
 pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, on_thread_start};
 pub use sizes::{CHANNELS, IMAGE_LEN, MAX_RECORDS, PLANE, SHAPE, SIDE};
 pub use source::Recognized;
 pub use split::Split;
 pub use transform::{Augmentation, Normalization};
 
+known::known_sets! {
+    cifar: CIFAR10, CIFAR100;
+    mnist: MNIST, FASHION_MNIST;
+}
+
 impl Dataset {
-    /// Readable name of a class: the official one for CIFAR, `star` or `star, checker` for the procedural set, the
-    /// folder's name for a folder. `None` for a class that the set does not have.
+    /// Readable name of a class: the official one for a [`KnownSet`], `star` or `star, checker` for the procedural set,
+    /// the folder's name for a folder. `None` for a class that the set does not have.
     #[must_use]
     pub fn class_name(&self, class: usize) -> Option<String> {
         match (self.name, self.classes) {
-            ("cifar10", 10) => labels::CIFAR10.get(class).map(ToString::to_string),
-            ("cifar100", 100) => labels::CIFAR100_FINE.get(class).map(ToString::to_string),
-            ("mnist", 10) => labels::MNIST.get(class).map(ToString::to_string),
-            ("fashion_mnist", 10) => labels::FASHION_MNIST.get(class).map(ToString::to_string),
             ("folder", _) => self.class_names.get(class).cloned(),
             ("procedural", classes) => procedural::class_name(class, classes),
-            _ => None,
+            (name, classes) => {
+                let names = KnownSet::named(name).map(|set| set.class_names).filter(|names| names.len() == classes)?;
+                names.get(class).map(ToString::to_string)
+            }
         }
     }
 }

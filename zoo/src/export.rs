@@ -4,6 +4,12 @@
 //! network behind a [`Model`](crate::model::Model) can be, not only those of the registry.
 
 mod error;
+mod form;
+pub mod keras;
 pub mod onnx;
+mod pair;
+mod python;
+pub mod torch;
 
 pub use error::ExportError;
+pub use pair::Pair;

@@ -2,7 +2,7 @@
 //!
 //! | item | contents |
 //! |---|---|
-//! | [`Image`] | a decoded PNG, JPEG or WebP file: RGB, one byte a value |
+//! | [`Image`] | a decoded PNG, JPEG, WebP, BMP or Netpbm file: RGB, one byte a value |
 //! | [`Interpolation`] | resizing, bit for bit as Pillow does |
 //! | [`Preprocessing`] | resizing, cropping and scaling as the framework did that trained a network; a line of text |
 //!
@@ -16,6 +16,7 @@ mod interpolation;
 mod jpeg;
 mod limits;
 mod parameters;
+mod plain;
 mod preprocessing;
 mod resize;
 mod text;
@@ -27,6 +28,9 @@ pub use interpolation::Interpolation;
 pub use limits::{MAX_BYTES, MAX_PIXELS, MAX_SIDE};
 pub use parameters::{Fit, PreprocessingError};
 pub use preprocessing::{MAX_INPUT, Preprocessing};
+
+/// Names of the formats that are read, for messages.
+pub(crate) const FORMATS: &str = "PNG, JPEG, WebP, BMP or Netpbm";
 
 /// An RGB image: one byte a value, the three values of a pixel side by side, rows from the top (HWC).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,8 @@ pub enum LabelSet {
     Cifar100,
 }
 
+const SETS: [LabelSet; 3] = [LabelSet::Cifar10, LabelSet::Cifar100, LabelSet::ImageNet];
+
 /// WordNet ids and names of ImageNet's classes; a line of the file has one of each.
 static IMAGENET: LazyLock<[Vec<&'static str>; 2]> = LazyLock::new(|| {
     let (ids, names) = include_str!("labels/imagenet.txt").lines().filter_map(|line| line.split_once(' ')).unzip();
@@ -42,10 +44,16 @@ pub fn imagenet_ids() -> &'static [&'static str] {
     &IMAGENET[0]
 }
 
+/// The set that has these names of classes, in this order; `None` if there is none.
+#[must_use]
+pub fn set_of(class_names: &[&str]) -> Option<LabelSet> {
+    SETS.into_iter().find(|set| of(*set) == class_names)
+}
+
 /// The set that a network with this many classes usually distinguishes; `None` for any other number of classes.
 #[must_use]
 pub fn usual(classes: usize) -> Option<LabelSet> {
-    [LabelSet::Cifar10, LabelSet::Cifar100, LabelSet::ImageNet].into_iter().find(|set| of(*set).len() == classes)
+    SETS.into_iter().find(|set| of(*set).len() == classes)
 }
 
 impl fmt::Display for LabelSet {

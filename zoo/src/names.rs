@@ -110,6 +110,20 @@ impl LayerNames {
     }
 }
 
+/// The layers by the conventions of torch: where none of torch's sources has the model, under the names that its own
+/// source gives them.
+pub(crate) fn in_torch(names: &[LayerNames]) -> Vec<LayerNames> {
+    let by_all = |source| names.iter().all(|layer: &LayerNames| layer.name_by(source).is_some());
+    let Some(source) = Source::with_names().map(|(source, _)| source).find(|source| by_all(*source)) else {
+        return names.to_vec();
+    };
+    let named = |layer: &LayerNames| match layer.name_by(source) {
+        Some(name) => layer.clone().by(Source::Torchvision, name),
+        None => layer.clone(),
+    };
+    names.iter().map(named).collect()
+}
+
 /// Names of the layers in each kind of file: those of each source that has names of its own, and a `.weights.h5`. The
 /// names of a layer's tensors in a file begin with its name.
 pub(crate) fn called(names: &[LayerNames]) -> Vec<Vec<Option<String>>> {

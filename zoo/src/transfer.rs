@@ -238,16 +238,7 @@ pub fn table(groups: &[Group]) -> String {
     let mut lines = vec![format!("{:<10}{:<18}{:>8}{:>14}  {}", "part", "kind", "tensors", "elements", "state")];
     for group in groups {
         let part = group.part.map_or("", Part::name);
-        let kind = match group.kind {
-            ParamKind::Weight => "weight",
-            ParamKind::Bias => "bias",
-            ParamKind::Scale => "scale",
-            ParamKind::Shift => "shift",
-            ParamKind::RunningMean => "running mean",
-            ParamKind::RunningVariance => "running variance",
-            ParamKind::Activation => "activation",
-            ParamKind::Hyperparameter => "hyperparameter",
-        };
+        let kind = kind_name(group.kind);
         let state = match (group.trained, group.updated) {
             (true, _) => "trained",
             (_, true) => "updated",
@@ -259,6 +250,21 @@ pub fn table(groups: &[Group]) -> String {
     let (trained, updated) = (trained(groups), updated(groups));
     lines.push(format!("{trained} elements trained, {updated} updated, {} frozen", all - trained - updated));
     lines.join("\n")
+}
+
+/// Name of a kind of tensors, in lower case.
+#[doc(hidden)]
+pub fn kind_name(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Weight => "weight",
+        ParamKind::Bias => "bias",
+        ParamKind::Scale => "scale",
+        ParamKind::Shift => "shift",
+        ParamKind::RunningMean => "running mean",
+        ParamKind::RunningVariance => "running variance",
+        ParamKind::Activation => "activation",
+        ParamKind::Hyperparameter => "hyperparameter",
+    }
 }
 
 /// Number of elements that are trained.

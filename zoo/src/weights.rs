@@ -59,6 +59,7 @@ mod read;
 mod reader;
 mod report;
 mod safetensors;
+mod sites;
 mod sniff;
 #[cfg(test)]
 mod testing;
@@ -66,18 +67,23 @@ mod torch;
 
 pub use architecture::Architecture;
 pub(crate) use architecture::architecture;
+pub(crate) use binding::expected;
 pub use configuration::{Configuration, Difference, Differences};
 pub use dtype::Dtype;
 pub use error::WeightsError;
 pub use file::TensorFile;
 pub use format::{Format, TensorEntry};
+pub(crate) use keras::snake as keras_class;
 pub use layout::StoredLayout;
 pub(crate) use matching::is_state;
 pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};
-pub use model::{ACTIVATION_KEY, LoadOptions, from_bytes, load, save, to_bytes, write};
+pub(crate) use model::write_with_sites;
+pub use model::{LoadOptions, from_bytes, load, save, to_bytes, write};
+pub use name::ACTIVATION_KEY;
 pub(crate) use name::{layer_of, shape, shown};
 pub use report::LoadReport;
 pub use safetensors::{Declared, MAX_HEADER, Writer};
+pub(crate) use sites::{SITES_KEY, attribute};
 
 pub use crate::source::Source;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
 use pvlu_zoo::checkpoint::CheckpointError;
+use pvlu_zoo::export::ExportError;
 use pvlu_zoo::published::PublishedError;
 use pvlu_zoo::registry::{Registry, RegistryError};
 
@@ -36,7 +37,9 @@ pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) 
 /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, else 1.
 fn exit_code(error: &CliError) -> ExitCode {
     match error {
-        CliError::Usage(_) | CliError::OtherConfiguration { .. } => ExitCode::from(2),
+        CliError::Usage(_) | CliError::OtherConfiguration { .. } | CliError::Export(ExportError::FileName { .. }) => {
+            ExitCode::from(2)
+        }
         // Only names that the user gave are usage errors; a wrong name in a file is an error of the file.
         CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
             ExitCode::from(2)

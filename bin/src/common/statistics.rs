@@ -17,6 +17,53 @@ pub fn summarize(values: &[f64]) -> Summary {
     Summary { mean, standard_error: (variance / n).sqrt() }
 }
 
+/// The distribution of some values; all NaN if there are none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distribution {
+    /// Least of the values.
+    pub minimum: f64,
+    /// First quartile, interpolated between neighbors as the other ones.
+    pub first_quartile: f64,
+    /// Second quartile: half of the values are less.
+    pub median: f64,
+    /// Third quartile of the values.
+    pub third_quartile: f64,
+    /// Greatest of the values.
+    pub maximum: f64,
+    /// Mean of the values.
+    pub mean: f64,
+    /// Standard deviation of the values themselves: the root of their mean squared distance from the mean.
+    pub deviation: f64,
+}
+
+impl Distribution {
+    /// The distribution of values in any order.
+    pub fn of(values: &[f32]) -> Self {
+        let mut sorted: Vec<f64> = values.iter().copied().map(f64::from).collect();
+        sorted.sort_by(f64::total_cmp);
+        let quantile = |share: f64| {
+            let at = share * sorted.len().saturating_sub(1) as f64;
+            let (below, above) = (sorted.get(at.floor() as usize), sorted.get(at.ceil() as usize));
+            match (below, above) {
+                (Some(below), Some(above)) => below + (above - below) * at.fract(),
+                _ => f64::NAN,
+            }
+        };
+        let count = sorted.len() as f64;
+        let mean = sorted.iter().sum::<f64>() / count;
+        let variance = sorted.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
+        Self {
+            minimum: quantile(0.0),
+            first_quartile: quantile(0.25),
+            median: quantile(0.5),
+            third_quartile: quantile(0.75),
+            maximum: quantile(1.0),
+            mean,
+            deviation: variance.sqrt(),
+        }
+    }
+}
+
 /// The relative decrease of the error rate, `(e0 - e) / e0` with the error rates `e` of an arm and `e0` of ReLU; NaN if
 /// ReLU makes no errors.
 pub fn rel_error_decrease(relu_top1: f64, top1: f64) -> f64 {
@@ -83,6 +130,17 @@ mod tests {
         assert!((summary.standard_error - 0.002_310_844).abs() < 1e-8);
         assert!(summarize(&[0.5]).standard_error.is_nan());
         assert!(summarize(&[]).mean.is_nan());
+    }
+
+    #[test]
+    fn quartiles_are_interpolated() {
+        let found = Distribution::of(&[4.0, 1.0, 3.0, 2.0]);
+        let quartiles = [found.minimum, found.first_quartile, found.median, found.third_quartile, found.maximum];
+        assert_eq!((quartiles, found.mean, found.deviation), ([1.0, 1.75, 2.5, 3.25, 4.0], 2.5, 1.25_f64.sqrt()));
+        let one = Distribution::of(&[7.0]);
+        assert_eq!([one.minimum, one.median, one.maximum, one.mean, one.deviation], [7.0, 7.0, 7.0, 7.0, 0.0]);
+        let none = Distribution::of(&[]);
+        assert!(none.minimum.is_nan() && none.median.is_nan() && none.mean.is_nan() && none.deviation.is_nan());
     }
 
     #[test]

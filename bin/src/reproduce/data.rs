@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pvlu_zoo::data::{DataError, Dataset, Split};
+use pvlu_zoo::data::{DataError, Dataset, KnownSet, Split};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::text;
 
@@ -13,9 +13,8 @@ use crate::common::error::CliError;
 use crate::common::{device, digest};
 use crate::reproduce::args::CommonArgs;
 use crate::reproduce::overrides::Overrides;
-use crate::reproduce::protocol::budget::{self, HELD_OUT, PAPER_TEST, PAPER_TRAIN, PROCEDURAL_SEED};
+use crate::reproduce::protocol::budget::{self, HELD_OUT, PROCEDURAL_SEED};
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::protocol::set::Set;
 use crate::reproduce::runs::config::Setup;
 
 /// The chosen data set and the preset that goes with it.
@@ -116,25 +115,25 @@ impl Chosen {
 /// images instead of CIFAR's.
 ///
 /// Under the quick preset the procedural set has as many training and test images as `quick` says.
-pub fn choose(set: Set, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
-    let (dataset, folder) = match cifar(set, args.data.as_deref())? {
+pub fn choose(set: &KnownSet, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
+    let (dataset, folder) = match known(set, args.data.as_deref())? {
         Place::Has(dataset, folder) => (*dataset, folder),
         Place::Lacks(why) => return procedural(set, args, quick, why.as_deref()),
     };
-    let note = format!("data: {} from {}", set.title(), text::path(&folder));
+    let note = format!("data: {} from {}", set.title, text::path(&folder));
     let available = (dataset.train.len(), dataset.test.len());
     Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note, available })
 }
 
 /// Images to draw, from the same source as a table's, and a line for the user on the source; a procedural set has
 /// `count` test images.
-pub fn choose_images(set: Set, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
-    if let Place::Has(dataset, folder) = cifar(set, data)? {
-        let note = format!("data: {} from {}", set.title(), text::path(&folder));
+pub fn choose_images(set: &KnownSet, data: Option<&Path>, count: usize) -> Result<(Dataset, String), CliError> {
+    if let Place::Has(dataset, folder) = known(set, data)? {
+        let note = format!("data: {} from {}", set.title, text::path(&folder));
         return Ok((*dataset, note));
     }
     let dataset = Dataset::procedural(budget::quick::CLASSES, 1, count, PROCEDURAL_SEED)?;
-    Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title())))
+    Ok((dataset, format!("data: no {} given, so the built-in procedural images are used", set.title)))
 }
 
 /// The result of looking for a set in a folder.
@@ -146,15 +145,15 @@ enum Place {
 }
 
 /// The set from the folder that the user named, else from `./data`.
-fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
+fn known(set: &KnownSet, data: Option<&Path>) -> Result<Place, DataError> {
     if let Some(folder) = data::path(data) {
-        return Ok(Place::Has(Box::new(open(set, &folder)?), folder));
+        return Ok(Place::Has(Box::new(set.open(&folder)?), folder));
     }
     let here = Path::new("data");
     if !here.is_dir() {
         return Ok(Place::Lacks(None));
     }
-    match open(set, here) {
+    match set.open(here) {
         Ok(dataset) => Ok(Place::Has(Box::new(dataset), here.to_owned())),
         Err(DataError::MissingFile { .. }) => Ok(Place::Lacks(None)),
         Err(error @ DataError::OtherForm { .. }) => Ok(Place::Lacks(Some(error.to_string()))),
@@ -165,12 +164,11 @@ fn cifar(set: Set, data: Option<&Path>) -> Result<Place, DataError> {
     }
 }
 
-fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&str>) -> Result<Chosen, CliError> {
+fn procedural(set: &KnownSet, args: &CommonArgs, quick: (usize, usize), why: Option<&str>) -> Result<Chosen, CliError> {
     let preset = args.preset.unwrap_or(Preset::Quick);
-    let (classes, train, test) = match (preset, set) {
-        (Preset::Quick, _) => (budget::quick::CLASSES, quick.0, quick.1),
-        (Preset::Paper, Set::Cifar10) => (10, PAPER_TRAIN, PAPER_TEST),
-        (Preset::Paper, Set::Cifar100) => (100, PAPER_TRAIN, PAPER_TEST),
+    let (classes, train, test) = match preset {
+        Preset::Quick => (budget::quick::CLASSES, quick.0, quick.1),
+        Preset::Paper => (set.class_names.len(), set.official[0], set.official[1]),
     };
     let available = (train, test);
     // A smaller set is the beginning of the larger one, so images beyond a limit need not be drawn.
@@ -179,7 +177,7 @@ fn procedural(set: Set, args: &CommonArgs, quick: (usize, usize), why: Option<&s
     let note = format!(
         "data: no {} given (--data, ${DATA_VARIABLE} or ./data), so the built-in procedural images are used: \
          {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR{}",
-        set.title(),
+        set.title,
         why.map_or_else(String::new, |why| format!(" ({why})"))
     );
     let dataset = Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?;
@@ -191,12 +189,5 @@ fn kind_of_device() -> &'static str {
     match device::chosen() {
         Device::Cpu => "cpu",
         Device::Cuda(_) => "cuda",
-    }
-}
-
-fn open(set: Set, folder: &Path) -> Result<Dataset, DataError> {
-    match set {
-        Set::Cifar10 => Dataset::open_cifar10(folder),
-        Set::Cifar100 => Dataset::open_cifar100(folder),
     }
 }

@@ -1,19 +1,13 @@
 //! The figures, each drawn from one CSV file alone: the same file gives the same figure, byte for byte.
 
-pub mod axis;
 pub mod budget;
 pub mod curves;
 pub mod dots;
-pub mod font;
 pub mod formula;
 pub mod images;
 pub mod layers;
 pub mod learned;
-pub mod look;
-pub mod raster;
 pub mod records;
-pub mod scene;
-pub mod svg;
 
 #[cfg(test)]
 pub(crate) mod sample;
@@ -25,13 +19,14 @@ use std::path::{Path, PathBuf};
 pub use formula::figure1_rows;
 
 use crate::common::error::CliError;
+use crate::common::figure::scene::Scene;
+use crate::common::figure::{raster, svg};
 use crate::common::output::write_together;
 use crate::reproduce::protocol::from_scratch::Numbered;
 use crate::reproduce::protocol::paper::{self, Table};
 use layers::{COMPARED, units};
 use learned::{LEARNED, parameters};
 use records::Records;
-use scene::Scene;
 
 /// Largest height of a figure, in pixels: the file of a higher one would be too large for many programs.
 const HIGHEST: f64 = 12_000.0;

@@ -5,7 +5,7 @@ use std::path::Path;
 use pvlu::activation::{FusedElement, Vlu};
 use pvlu::kernel::layout::ChannelsLayout;
 use pvlu::kernel::write::InputGradient;
-use pvlu_zoo::data::{Dataset, SIDE};
+use pvlu_zoo::data::{CIFAR10, Dataset, SIDE};
 
 use crate::common::digest::hexadecimal;
 use crate::common::error::CliError;
@@ -14,7 +14,6 @@ use crate::common::output::{note, print, write_csv};
 use crate::reproduce::args::{FigureArgs, ReportArgs};
 use crate::reproduce::data::choose_images;
 use crate::reproduce::figure::{self, Drawing, Figure, figure1_rows};
-use crate::reproduce::protocol::set::Set;
 use crate::reproduce::protocol::{pretrained, values};
 use crate::reproduce::report;
 
@@ -112,7 +111,7 @@ fn formula() -> Made {
 /// The file of figure 4, with the first test images before and after the filter; and a line for the user on their
 /// source.
 fn samples(data: Option<&Path>) -> Result<(Made, String), CliError> {
-    let (dataset, from): (Dataset, String) = choose_images(Set::Cifar10, data, SAMPLES)?;
+    let (dataset, from): (Dataset, String) = choose_images(&CIFAR10, data, SAMPLES)?;
     let images = &dataset.test;
     let mut rows = Vec::new();
     for index in 0..images.len().min(SAMPLES) {

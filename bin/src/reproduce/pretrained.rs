@@ -145,11 +145,11 @@ impl Tuning {
 
     /// The values that differ from the preset's. Options that the table does not use are noted.
     fn overrides(&mut self, args: &TuningArgs, preset: Preset, usual: &Usual) -> Overrides {
-        let Protocol { name, augmented, filtered, set, first, .. } = *self.protocol;
+        let Protocol { name, cutout: side, filtered, first, .. } = *self.protocol;
         let notes = &mut self.plan.notes;
         let rate = |rate: f64| format!("{rate:e}");
-        let shift = of_table("shift", args.common.shift, (name, augmented), notes);
-        let cutout = of_table("cutout", args.cutout, (name, augmented), notes);
+        let shift = of_table("shift", args.common.shift, (name, side.is_some()), notes);
+        let cutout = of_table("cutout", args.cutout, (name, side.is_some()), notes);
         let sigma = of_table("filter-sigma", args.filter_sigma, (name, filtered), notes);
         let radius = of_table("filter-radius", args.filter_radius, (name, filtered), notes);
         let first_rate = args.first_learning_rate.map(rate);
@@ -157,7 +157,7 @@ impl Tuning {
             .with("first-epochs", args.first_epochs, first_epochs(preset), Told::Count("first epochs"))
             .with("first-learning-rate", first_rate, rate(first.learning_rate()), Told::Value("first learning rate"))
             .with("shift", shift.map(usize::from), protocol::SHIFT, Told::Value("shift"))
-            .with("cutout", cutout.map(usize::from), set.cutout(), Told::Value("cutout"))
+            .with("cutout", cutout.map(usize::from), side.unwrap_or(0), Told::Value("cutout"))
             .with("filter-sigma", sigma, FILTER.sigma, Told::Value("filter sigma"))
             .with("filter-radius", radius.map(usize::from), FILTER.radius, Told::Value("filter radius"))
             .with_common(&args.common, usual)

@@ -6,5 +6,4 @@ pub mod paper;
 pub mod preset;
 pub mod pretrained;
 pub mod published;
-pub mod set;
 pub mod values;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
+use super::data_name::{self, DataName};
 use super::recipe::PublishedArgs;
 use crate::common::formula::{examples, help};
 use crate::common::manual::{CompletionsArgs, ManArgs};
@@ -68,7 +69,6 @@ pub struct UnusedMachineArgs {
     device: Option<Device>,
 }
 
-const INFO: &str = "  zoo info resnet50\n  zoo info vgg16 --activation pvlu --image 32 --classes 5 --json";
 const LOGITS: &str = "  zoo logits --weights resnet50.safetensors --input images.safetensors --out logits.safetensors";
 const PREDICT: &str = "  zoo predict --weights resnet50.safetensors cat.jpg dog.png";
 const EVAL: &str = "  zoo eval --weights tuned.safetensors --dataset folder --data photos\n  \
@@ -93,9 +93,9 @@ pub enum Command {
         #[command(flatten)]
         machine: UnusedMachineArgs,
     },
-    /// Describe a model: parameters, activation sites, shapes, multiply-adds, memory, where weights come from
-    #[command(after_help = examples(INFO), after_long_help = help(INFO))]
-    Info(InfoArgs),
+    /// Describe a model, or a file of weights: its model, its tuning, and what its activations learned
+    #[command(after_help = examples(super::info::EXAMPLES), after_long_help = help(super::info::EXAMPLES))]
+    Info(super::info::InfoArgs),
     /// Compute logits of inputs as they are
     #[command(after_help = examples(LOGITS), after_long_help = help(LOGITS))]
     Logits(LogitsArgs),
@@ -139,39 +139,6 @@ pub enum Command {
 fn source() -> impl TypedValueParser<Value = Source> {
     let choice = Source::to_choose_from().map(|source| PossibleValue::new(source.name()).help(source.about()));
     PossibleValuesParser::new(choice).try_map(|name| Source::named(&name).ok_or("no such source"))
-}
-
-/// Kinds of data sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DataName {
-    /// CIFAR-10: the binary or the Python version, unpacked or not, or a file of NumPy
-    Cifar10,
-    /// CIFAR-100, in the same forms
-    Cifar100,
-    /// A folder of images with a folder for each class
-    Folder,
-}
-
-/// Command-line arguments of `zoo info`.
-#[derive(Args, Debug)]
-pub struct InfoArgs {
-    #[command(flatten)]
-    pub machine: UnusedMachineArgs,
-    /// Name of the model
-    #[arg(value_name = "MODEL")]
-    pub model: String,
-    /// Activation of the model
-    #[arg(long, default_value = "relu", value_name = "ACTIVATION")]
-    pub activation: String,
-    /// Number of classes [default: the original's]
-    #[arg(long, value_name = "N")]
-    pub classes: Option<usize>,
-    /// Height and width of the images [default: the original's]
-    #[arg(long, value_name = "PIXELS")]
-    pub image: Option<usize>,
-    /// Print the description as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// A model with its weights.
@@ -228,7 +195,7 @@ pub struct PredictArgs {
     pub machine: MachineArgs,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// PNG, JPEG or WebP files
+    /// PNG, JPEG, WebP, BMP or Netpbm files
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
     /// Height and width that images are given to the model with [default: the file's, else the original's]
@@ -244,7 +211,7 @@ pub struct PredictArgs {
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
     /// The kind of data set
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = data_name::parser())]
     pub dataset: DataName,
     /// Folder of the data set, its parent, or its archive [default: $PVLU_ZOO_DATA]
     #[arg(long, value_name = "PATH")]
@@ -256,7 +223,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     pub std: Option<Vec<f32>>,
     /// Height and width that images are given to the model with, resized to it if they have others [default: to
-    /// evaluate, the file's; else 32 for CIFAR and the model's for a folder]
+    /// evaluate, the file's; else that of the set's images, and the model's for a folder]
     #[arg(long, value_name = "PIXELS")]
     pub image: Option<usize>,
 }

@@ -10,10 +10,21 @@ use pvlu_zoo::train::{EpochRecord, Moment};
 pub struct Reached {
     /// Description of the network for messages, as in "the network after its 3 epochs".
     pub what: String,
+    /// The place in the tuning at which it was reached.
+    pub at: At,
     /// Training loss that was measured on the network; infinite if none was.
-    loss: f64,
+    pub loss: f64,
     /// The best network before this one, if there is any.
     earlier: Option<Candidate>,
+}
+
+/// A place in a tuning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Index of the phase, from 0 on.
+    pub phase: u64,
+    /// Number of whole epochs of the phase.
+    pub epoch: u64,
 }
 
 impl Reached {
@@ -33,14 +44,15 @@ impl Reached {
 #[derive(Debug)]
 struct Candidate {
     what: String,
+    at: At,
     loss: f64,
     values: Snapshot,
 }
 
 impl Candidate {
     fn put_back(self, model: &mut dyn Model) -> Result<Reached, Error> {
-        let Self { what, loss, values } = self;
-        values.put_back(model).map(|()| Reached { what, loss, earlier: None })
+        let Self { what, at, loss, values } = self;
+        values.put_back(model).map(|()| Reached { what, at, loss, earlier: None })
     }
 }
 
@@ -52,6 +64,8 @@ impl Candidate {
 /// the lowest loss. No loss shows if the very last update ruined a network: see [`Reached::go_back`].
 #[derive(Debug)]
 pub struct Phase {
+    /// Index of the phase in the tuning.
+    number: u64,
     epochs: u64,
     /// True until the first epoch ends.
     is_first: bool,
@@ -65,12 +79,13 @@ pub struct Phase {
 impl Phase {
     /// The beginning of a phase of `epochs`. `before` is the result of an earlier phase, if one trained the model.
     pub fn new(model: &dyn Model, epochs: u64, before: Option<&Reached>) -> Result<Self, Error> {
-        let candidate = |Reached { what, loss, .. }: &Reached| {
-            let (what, loss, values) = (what.clone(), *loss, Snapshot::of_moving(model)?);
-            Ok::<_, Error>(Candidate { what, loss, values })
+        let candidate = |Reached { what, at, loss, .. }: &Reached| {
+            let values = Snapshot::of_moving(model)?;
+            Ok::<_, Error>(Candidate { what: what.clone(), at: *at, loss: *loss, values })
         };
         let best = before.map(candidate).transpose()?;
-        Ok(Self { epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None })
+        let number = before.map_or(0, |before| before.at.phase + 1);
+        Ok(Self { number, epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None })
     }
 
     /// Takes in the state of the training after a step or an epoch.
@@ -110,7 +125,8 @@ impl Phase {
         let &EpochRecord { epoch, train_loss, .. } = record;
         if train_loss.is_finite() {
             let what = format!("the network after epoch {epoch} of {} (training loss {train_loss:.4})", self.epochs);
-            self.last = Some(Candidate { what, loss: train_loss, values: Snapshot::of_moving(model)? });
+            let at = At { phase: self.number, epoch };
+            self.last = Some(Candidate { what, at, loss: train_loss, values: Snapshot::of_moving(model)? });
         }
         Ok(())
     }
@@ -127,13 +143,13 @@ impl Phase {
     pub fn finish(self) -> Reached {
         let what = format!("the network after its {} {}", self.epochs, plural("epoch", self.epochs));
         let loss = self.last.map_or(f64::INFINITY, |last| last.loss);
-        Reached { what, loss, earlier: self.best }
+        Reached { what, at: At { phase: self.number, epoch: self.epochs }, loss, earlier: self.best }
     }
 
     /// Puts the model back to the best network; `None` if the phase reached none. Without a whole epoch the model stays
     /// as it is after the steps that were done, unless one of them diverged or the network before the phase is better.
     pub fn restore(self, model: &mut dyn Model) -> Result<Option<Reached>, Error> {
-        let Self { epochs, is_first, steps: (steps, loss), best, last } = self;
+        let Self { number, epochs, is_first, steps: (steps, loss), best, last } = self;
         let lowest = best.as_ref().map_or(f64::INFINITY, |best| best.loss);
         if let Some(last) = last.filter(|last| last.loss.is_finite() && last.loss <= lowest) {
             let reached = last.put_back(model)?;
@@ -141,7 +157,7 @@ impl Phase {
         }
         if is_first && steps > 0 && loss.is_finite() && loss < lowest {
             let what = format!("the network after {steps} {} of epoch 1 of {epochs}", plural("step", steps));
-            return Ok(Some(Reached { what, loss, earlier: best }));
+            return Ok(Some(Reached { what, at: At { phase: number, epoch: 0 }, loss, earlier: best }));
         }
         best.map(|best| best.put_back(model)).transpose()
     }

@@ -1,4 +1,4 @@
-//! Opening the images that a command names: CIFAR's files, or a folder.
+//! Opening the images that a command names: the files of a published set, or a folder.
 
 pub mod info;
 
@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pvlu_zoo::checkpoint::{Opened, describe};
-use pvlu_zoo::data::{Dataset, FolderParts};
+use pvlu_zoo::data::FolderParts;
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::{self, LabelSet};
 use pvlu_zoo::weights::TensorFile;
 
-use super::args::{DataArgs, DataName};
+use super::args::DataArgs;
+use super::data_name::DataName;
 use super::images::Images;
 use super::trained_on::{Chosen, Origin, TrainedOn};
 use crate::common::data;
@@ -20,9 +21,6 @@ use crate::common::preprocessing::{self, preprocessing};
 
 /// Share of an undivided folder's images that is held out of training for testing.
 const HELD_OUT: f64 = 0.1;
-
-/// Height and width of CIFAR's images.
-const CIFAR: (usize, usize) = (32, 32);
 
 /// The images that a model is tuned and tested on.
 #[derive(Debug)]
@@ -59,45 +57,24 @@ pub struct EvaluationSet {
     pub notes: Vec<String>,
 }
 
-impl DataName {
-    /// Name of the set, as the command line takes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            DataName::Cifar10 => "cifar10",
-            DataName::Cifar100 => "cifar100",
-            DataName::Folder => "folder",
-        }
-    }
-
-    /// The names of the set's classes; `None` for a folder, which names its own.
-    fn labels(self) -> Option<LabelSet> {
-        match self {
-            DataName::Cifar10 => Some(LabelSet::Cifar10),
-            DataName::Cifar100 => Some(LabelSet::Cifar100),
-            DataName::Folder => None,
-        }
-    }
-}
-
 impl DataArgs {
     /// Path of the images.
     pub fn path(&self) -> Result<PathBuf, CliError> {
         data::required(self.data.as_deref(), "--data")
     }
 
-    /// Height and width that a model is tuned at: the user's, else 32x32 for CIFAR, else `None`.
+    /// Height and width that a model is tuned at: the user's, else those of a published set's images, else `None`.
     pub fn image_to_tune(&self) -> Option<(usize, usize)> {
-        let cifar = (self.dataset != DataName::Folder).then_some(CIFAR);
-        self.image.map(|side| (side, side)).or(cifar)
+        self.image.map(|side| (side, side)).or(self.dataset.image())
     }
 
-    /// Height and width that a model is evaluated at: the user's, else 32x32 for CIFAR if the file does not give any,
-    /// else `None`.
+    /// Height and width that a model is evaluated at: the user's, else those of a published set's images if the file
+    /// does not give any, else `None`.
     pub fn image_to_evaluate(&self, weights: &Path) -> Result<Option<(usize, usize)>, CliError> {
         if self.image.is_none() && self.dataset != DataName::Folder {
             // The size in the file is read when the model is opened, which limits it.
             let is_said = describe(&TensorFile::open(weights)?)?.image.is_some();
-            return Ok((!is_said).then_some(CIFAR));
+            return Ok(self.dataset.image().filter(|_| !is_said));
         }
         Ok(self.image.map(|side| (side, side)))
     }
@@ -131,8 +108,7 @@ impl DataArgs {
     /// Opens the images to train and to test on.
     pub fn open_to_tune(&self) -> Result<TuningSet, CliError> {
         let set = match self.dataset {
-            DataName::Cifar10 => Dataset::open_cifar10(self.path()?)?,
-            DataName::Cifar100 => Dataset::open_cifar100(self.path()?)?,
+            DataName::Known(set) => set.open(self.path()?)?,
             DataName::Folder => {
                 let parts = FolderParts::open(self.path()?)?;
                 let origin = Origin::folder(&parts, HELD_OUT);
@@ -143,7 +119,8 @@ impl DataArgs {
             }
         };
         let classes = (0..set.classes).filter_map(|class| set.class_name(class)).collect();
-        let [train, test] = [set.train, set.test].map(|split| Images::Memory(Arc::new(split)));
+        // Models take color, as which gray image files are read too.
+        let [train, test] = [set.train.into_rgb()?, set.test.into_rgb()?].map(|split| Images::Memory(Arc::new(split)));
         let (warnings, origin, read) = (set.warnings, Origin::set(self.dataset), set.files);
         Ok(TuningSet { classes, train, test, warnings, origin, read })
     }
@@ -151,7 +128,8 @@ impl DataArgs {
     /// The set of classes that the weights are for: the data set's, else the usual one with as many classes as the
     /// model.
     fn labels(&self, opened: &Opened) -> Option<LabelSet> {
-        self.dataset.labels().or_else(|| labels::usual(opened.model.classes()))
+        let own = self.dataset.known().and_then(|set| labels::set_of(set.class_names));
+        own.or_else(|| labels::usual(opened.model.classes()))
     }
 
     /// A note for the user on the choice of the preprocessing; see [`preprocessing::choice`].
@@ -160,7 +138,7 @@ impl DataArgs {
     }
 
     /// The preprocessing of the set's images for a model: the model's own, with the mean and deviation that the user
-    /// gave. CIFAR's images show nothing but their object, so they are not cropped.
+    /// gave. The images of a published set show nothing but their object, so they are not cropped.
     pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
         let usual = preprocessing(opened, self.labels(opened), weights)?;
         let three = |name: &str, values: &Option<Vec<f32>>| {
@@ -175,7 +153,7 @@ impl DataArgs {
         let image = opened.model.image();
         let fitted = |chosen: Preprocessing| match self.dataset {
             DataName::Folder => chosen.with_input(image),
-            DataName::Cifar10 | DataName::Cifar100 => chosen.whole(image),
+            DataName::Known(_) => chosen.whole(image),
         };
         chosen.and_then(fitted).map_err(|error| CliError::Usage(error.to_string()))
     }

@@ -1,29 +1,37 @@
 //! `zoo export`: a model in the format of another program.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use pvlu_zoo::checkpoint::Notes;
-use pvlu_zoo::export::onnx;
+use pvlu_zoo::export::{ExportError, Pair, keras, onnx, torch};
 use pvlu_zoo::{labels, text};
 
 use super::args::{ModelArgs, UnusedMachineArgs};
 use super::classes;
+use super::prepare::files_read;
 use super::targets::Target;
 use crate::common::error::CliError;
-use crate::common::output::{note, print};
+use crate::common::output::{note, print, write_in_folder};
 use crate::common::preprocessing::{choice, preprocessing};
 
 /// Examples in the help of the command.
 pub const EXAMPLES: &str = "  zoo export --format onnx --weights tuned.safetensors --out tuned.onnx\n  \
                             zoo export --format onnx --weights resnet50v2.h5 --fold-batch-norm \\\n      \
-                            --activation pvlu --out resnet50v2.onnx";
+                            --activation pvlu --out resnet50v2.onnx\n  \
+                            zoo export --format keras --weights tuned.safetensors --out tuned.py\n  \
+                            zoo export --format torch --weights vgg16-397923af.pth --activation pvlu --out vgg16.py";
 
 /// Formats of other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// ONNX, for onnxruntime, OpenVINO and others: input `input`, output `logits`, a batch of any size
     Onnx,
+    /// Keras 3: NAME.weights.h5 for a model of keras.applications with ReLU, NAME.py with its weights beside for any
+    Keras,
+    /// torch: a program, NAME.py, that builds the model and checks itself, with NAME.safetensors beside it
+    Torch,
 }
 
 /// Command-line arguments of `zoo export`.
@@ -53,7 +61,17 @@ pub struct ExportArgs {
 /// Opens the model, and writes it in the format that was asked for.
 pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     let weights = args.model.weights.as_path();
-    let target = Target::new(&args.out, &[weights], args.force)?;
+    let read = files_read(weights, args.model.ema);
+    let target = Target::new(&args.out, &read, args.force)?;
+    let beside = match args.format {
+        Format::Onnx => Vec::new(),
+        Format::Keras => keras::files(&args.out).split_off(1),
+        Format::Torch => vec![torch::weights_of(&args.out)],
+    };
+    beside.iter().try_for_each(|path| Target::new(path, &read, args.force).map(drop))?;
+    if args.fold_batch_norm && args.format != Format::Onnx {
+        return Err(CliError::Usage("--fold-batch-norm is for --format onnx".to_owned()));
+    }
     let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
     let usual = labels::usual(opened.model.classes());
     let names = classes::names(&opened, weights)?;
@@ -64,7 +82,7 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     let notes = Notes {
         preprocessing: Some(&preprocessing),
         labels: (!names.is_empty()).then_some(&names),
-        trained_on: opened.description.trained_on.as_deref(),
+        ..opened.description.notes()
     };
     let model = opened.model.as_ref();
     match args.format {
@@ -72,10 +90,32 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
             let options = onnx::Options { fold_batch_norm: args.fold_batch_norm };
             target.write_file(|path| Ok(onnx::write(model, opened.entry.name, path, &notes, &options)?))?;
         }
+        Format::Keras => {
+            let (name, names) = (opened.entry.name, opened.entry.names(model.image()));
+            let commit = if args.force { keras::Files::commit } else { keras::Files::commit_new };
+            let write = || commit(keras::write(model, name, &names, &args.out, &notes)?).map_err(taken);
+            write_in_folder(&args.out, write)?;
+        }
+        Format::Torch => {
+            let (entry, source) = (opened.entry, opened.report.source);
+            let commit = if args.force { Pair::commit } else { Pair::commit_new };
+            let write = || commit(torch::write(model, entry, source, &args.out, &notes)?).map_err(taken);
+            write_in_folder(&args.out, write)?;
+        }
     }
     if opened.description.labels.is_none() && !names.is_empty() {
         note("note: the file does not name its classes: written are the names of the usual set of as many");
     }
     choice(&opened, usual, weights).iter().for_each(|line| note(line));
-    print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, args.out.display()))
+    let written: Vec<String> =
+        std::iter::once(&args.out).chain(&beside).map(|path| path.display().to_string()).collect();
+    print(&format!("{}: {}; written to {}", opened.entry.name, opened.report, written.join(" and ")))
+}
+
+/// The error of a file whose name was taken after the command began.
+fn taken(error: ExportError) -> CliError {
+    match error {
+        ExportError::Io { path, source } if source.kind() == ErrorKind::AlreadyExists => CliError::Taken { path },
+        error => error.into(),
+    }
 }

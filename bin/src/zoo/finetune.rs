@@ -14,8 +14,10 @@ use serde_json::json;
 use super::args::{FinetuneArgs, ModelArgs, Part};
 use super::best::Reached;
 use super::classes::Order;
+use super::course::{Course, Texts};
 use super::images::Images;
 use super::keep::keep;
+use super::prepare::files_read;
 use super::targets::Target;
 use super::trained_on::TrainedOn;
 use super::tune::{Session, Tuned};
@@ -27,7 +29,8 @@ use crate::common::progress::Progress;
 /// Tunes a model: first a new head if asked for, then, after swapping the activation, the parts that the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let weights = &args.model.weights;
-    let target = args.out.as_deref().map(|out| Target::new(out, &[weights], args.force)).transpose()?;
+    let read = files_read(weights, args.model.ema);
+    let target = args.out.as_deref().map(|out| Target::new(out, &read, args.force)).transpose()?;
     let set = args.data.open_to_tune()?;
     target.as_ref().map_or(Ok(()), |target| target.refuse(set.files()))?;
     let policy = policy(&args.train);
@@ -62,23 +65,35 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         trained_on = trained_on.and(set.origin, &train);
     }
     let trained_on = (!trained_on.is_empty()).then(|| trained_on.to_text());
-    let session = Session { args, name, train, test, preprocessing, progress };
+    let course = Course::new(args, &opened.description, opened.model.as_ref(), [train.len(), test.len()]);
+    let mut session = Session { args, name, train, test, preprocessing, progress, course };
     let (entry, preprocessing, names) = (opened.entry, session.preprocessing.to_string(), &order.names[..]);
-    let write = |model: &dyn Model, path: &Path| {
+    let said = opened.description;
+    let write = |model: &dyn Model, path: &Path, texts: Option<Texts>| {
         let (preprocessing, labels) = (Some(preprocessing.as_str()), Some(names));
-        let notes = Notes { preprocessing, labels, trained_on: trained_on.as_deref() };
+        // Where nothing was trained, the record of an earlier tuning still holds.
+        let (tuning, frozen) = match &texts {
+            Some(Texts { tuning, frozen }) => (Some(tuning.as_str()), Some(frozen.as_str())),
+            None => (said.tuning.as_deref(), said.frozen.as_deref()),
+        };
+        let notes = Notes { preprocessing, labels, trained_on: trained_on.as_deref(), tuning, frozen };
         Ok(write_model(model, entry, path, Source::Native, &notes)?)
     };
     // The network that training reached is kept, even if a later step fails.
-    let keep = |error, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
-        (Some(Reached { what, .. }), Some(target)) => keep(error, what, target, &|path| write(model, path)),
+    let texts = |session: &Session<'_>, model: &dyn Model, reached: Option<&Reached>| {
+        session.course.texts(model, reached).map_err(|source| CliError::Model { model: name, source })
+    };
+    let keep = |error, session: &Session<'_>, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
+        (Some(reached), Some(target)) => keep(error, reached.what.as_str(), target, &|path| {
+            write(model, path, texts(session, model, Some(&reached))?)
+        }),
         _ => error,
     };
     let (mut model, mut reached) = (opened.model, None);
     if args.head_epochs > 0
         && let Err(error) = session.tune(model.as_mut(), ("head", FreezePolicy::HEAD, args.head_epochs), &mut reached)
     {
-        return Err(keep(error, model.as_ref(), reached));
+        return Err(keep(error, &session, model.as_ref(), reached));
     }
     let from = model.activation();
     let wanted = args.model.activation.as_deref().map(registry::activation).transpose()?;
@@ -89,7 +104,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
             Err(failed) => {
                 let FailedSwap { error, model } = *failed;
                 return Err(match model {
-                    Some(model) => keep(error, model.as_ref(), reached),
+                    Some(model) => keep(error, &session, model.as_ref(), reached),
                     None => error,
                 });
             }
@@ -100,12 +115,13 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     }
     let Tuned { before, after, trained, updated } = match session.tune_measured(model.as_mut(), policy, &mut reached) {
         Ok(tuned) => tuned,
-        Err(error) => return Err(keep(error, model.as_ref(), reached)),
+        Err(error) => return Err(keep(error, &session, model.as_ref(), reached)),
     };
     session.progress.finish();
     if let Some(target) = &target {
-        let written = target.write(|path| write(model.as_ref(), path));
-        written.map_err(|error| keep(error, model.as_ref(), reached))?;
+        let texts = texts(&session, model.as_ref(), reached.as_ref())?;
+        let written = target.write(|path| write(model.as_ref(), path, texts));
+        written.map_err(|error| keep(error, &session, model.as_ref(), reached))?;
     }
     let activation = model.activation();
     if args.json {

@@ -11,9 +11,9 @@ use crate::common::error::CliError;
 /// Labeled images of a set.
 #[derive(Clone, Debug)]
 pub enum Images {
-    /// Images of 32x32 pixels in memory.
+    /// Images of one size in memory.
     Memory(Arc<Split>),
-    /// Files with images of any size.
+    /// Images of any size in files.
     Files(Arc<ImageFolder>),
 }
 
@@ -26,13 +26,13 @@ impl Images {
         }
     }
 
-    /// Paths of the files; none for images in memory.
+    /// Paths of the files that the images are in; none for images in memory.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let folder = match self {
             Self::Memory(_) => None,
             Self::Files(folder) => Some(folder),
         };
-        folder.into_iter().flat_map(|folder| folder.files()).map(|(path, _)| path)
+        folder.into_iter().flat_map(|folder| folder.on_disk())
     }
 
     /// The first images: of a set in its order, of a folder from all classes in turn.
@@ -53,7 +53,8 @@ impl Images {
         Ok(match self {
             Self::Memory(split) => {
                 let labels = split.labels().iter().map(|&label| order.place(label)).collect();
-                Self::Memory(Arc::new(Split::new(split.pixels().to_vec(), labels, None, order.folders().len())?))
+                let (shape, pixels, classes) = (split.shape(), split.pixels().to_vec(), order.folders().len());
+                Self::Memory(Arc::new(Split::with_shape(shape, pixels, labels, None, classes)?))
             }
             Self::Files(folder) => {
                 Self::Files(Arc::new(Arc::unwrap_or_clone(folder).with_labels_of(&order.folders())?))

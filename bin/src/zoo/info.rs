@@ -1,14 +1,46 @@
-//! `zoo list` and `zoo info`: the models, and a description of one.
+//! `zoo list` and `zoo info`: the models, and a description of one, or of a file of weights.
 
+mod args;
+mod columns;
+mod file;
+mod learned;
+mod said;
+mod tuning;
+
+use std::fs;
+
+use pvlu::activation::{Activation, Relu};
 use pvlu::layer::{Extent, LayerKind, ParamKind, Part, Path};
 use pvlu_zoo::cards::{Card, Paper};
 use pvlu_zoo::image::MAX_INPUT;
 use pvlu_zoo::registry::{self, ModelEntry, Options, Sides, Start, models};
 use serde_json::{Value, json};
 
-use super::args::InfoArgs;
+pub use self::args::{EXAMPLES, InfoArgs};
+use self::columns::columns;
 use crate::common::error::CliError;
 use crate::common::output::{print, print_json};
+
+/// Ends of the names of files of weights.
+const EXTENSIONS: [&str; 11] = ["safetensors", "pth", "pt", "th", "ckpt", "bin", "tar", "keras", "h5", "hdf5", "json"];
+
+/// Describes a model or a file. A word that is the name of a model is that. Other words are files if there is one, or
+/// if they look like the path of one.
+pub fn info(args: &InfoArgs) -> Result<(), CliError> {
+    let subject = args.subject.as_path();
+    let entry = subject.to_str().map(registry::find);
+    if let Some(Ok(entry)) = entry {
+        return model(args, entry);
+    }
+    let extension = subject.extension().and_then(|extension| extension.to_str());
+    let is_path = fs::symlink_metadata(subject).is_ok()
+        || subject.components().count() > 1
+        || extension.is_some_and(|extension| EXTENSIONS.contains(&extension));
+    match entry {
+        Some(Err(unknown)) if !is_path => Err(unknown.into()),
+        _ => file::info(args, subject),
+    }
+}
 
 /// Prints a row for each model: name, sizes of images, description. All but the last have no spaces, so that programs
 /// can read them. The lines below the table list the activations and the range of classes.
@@ -40,16 +72,6 @@ pub fn list(as_json: bool) -> Result<(), CliError> {
     print(&text)
 }
 
-/// Rows with their columns below each other, two spaces apart.
-fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [usize; N] = std::array::from_fn(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0));
-    let line = |row: &[String; N]| {
-        let padded = row.iter().zip(widths).map(|(text, width)| format!("{text:<width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// Counts and sizes of a model, found without running it.
 struct Facts {
     parameters: usize,
@@ -66,12 +88,16 @@ struct Facts {
 }
 
 /// Builds a model without weights, and prints its description.
-pub fn info(args: &InfoArgs) -> Result<(), CliError> {
-    let entry = registry::find(&args.model)?;
+fn model(args: &InfoArgs, entry: &'static ModelEntry) -> Result<(), CliError> {
+    let of_file = [("--model", args.model.is_some()), ("--csv", args.csv.is_some()), ("--plot", args.plot.is_some())];
+    if let Some((option, _)) = of_file.iter().find(|(_, given)| *given) {
+        let name = entry.name;
+        return Err(CliError::Usage(format!("{option} is for a file of weights; {name} is a model (./{name} a file)")));
+    }
+    let activation = args.activation.as_deref().unwrap_or(Relu::NAME);
     let (height, width) = args.image.map_or(entry.image(), |side| (side, side));
     let classes = args.classes.unwrap_or(entry.classes());
-    let options =
-        Options { activation: &args.activation, classes, image: Some((height, width)), weights: Start::Unfilled };
+    let options = Options { activation, classes, image: Some((height, width)), weights: Start::Unfilled };
     let model = entry.build(&options)?;
     let failed = |source| CliError::Model { model: entry.name, source };
     let mut facts = Facts {
@@ -113,7 +139,7 @@ pub fn info(args: &InfoArgs) -> Result<(), CliError> {
     let input = Extent::image(3, height, width);
     model.net().summarize(&mut Path::root(), input, &mut show).map_err(failed)?;
     let card = entry.card();
-    let title = (entry.name, model.activation().unwrap_or(&args.activation), classes, input);
+    let title = (entry.name, model.activation().unwrap_or(activation), classes, input);
     if args.json { print_json(&as_json(title, &facts, card)) } else { print(&as_text(title, &facts, card)) }
 }
 

@@ -8,6 +8,7 @@ use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 
 use super::args::LogitsArgs;
 use super::keep::keep;
+use super::prepare::files_read;
 use super::targets::Target;
 use crate::common::error::CliError;
 use crate::common::interrupt;
@@ -17,7 +18,8 @@ const AT_ONCE: usize = 1 << 22;
 
 /// Reads the inputs, runs the model and writes the logits.
 pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
-    let target = Target::new(&args.out, &[&args.input, &args.model.weights], args.force)?;
+    let read = [vec![args.input.clone()], files_read(&args.model.weights, args.model.ema)].concat();
+    let target = Target::new(&args.out, &read, args.force)?;
     let file = TensorFile::open(&args.input)?;
     let wrong = |found: String| WeightsError::Tensor {
         path: args.input.clone(),

@@ -1,11 +1,12 @@
 //! Opening the model of a command from its file of weights.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Wanted};
-use pvlu_zoo::weights::WeightsError;
+use pvlu_zoo::weights::{TensorFile, WeightsError};
 
 use super::args::ModelArgs;
+use super::recipe::files_of;
 use crate::common::device::placed;
 use crate::common::error::CliError;
 
@@ -27,6 +28,13 @@ impl ModelArgs {
         opened.model = placed(opened.model)?;
         Ok(opened)
     }
+}
+
+/// All files that opening a file of weights reads, given whether the average of its weights is wanted. An error of the
+/// file is reported when it is opened.
+pub fn files_read(path: &Path, average: bool) -> Vec<PathBuf> {
+    let file = if average { TensorFile::open_average(path) } else { TensorFile::open(path) };
+    file.map_or_else(|_| vec![path.to_owned()], |file| files_of(&file))
 }
 
 /// Opens the model of a file. The error for weights that are not finite names the option that allows them.

@@ -2,7 +2,7 @@
 //! configuration beside it, its name or its hash says.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pvlu_zoo::cards::Weights;
@@ -44,6 +44,8 @@ pub(super) struct Chosen {
     pub preprocessing: Preprocessing,
     /// True if it counts even for a file that states another.
     pub by_user: bool,
+    /// Place of the published weights that the file is, if it was found by them.
+    pub place: Option<&'static str>,
 }
 
 /// Most bytes of a configuration that is read.
@@ -59,6 +61,11 @@ impl PublishedArgs {
         }
     }
 
+    /// Place of the published weights that the file is, if its name or its hash told it.
+    pub fn place(&self) -> Option<&'static str> {
+        self.chosen.and_then(|chosen| chosen.place)
+    }
+
     /// The same options once it is known how images are prepared for a file.
     pub fn chosen_for(&self, path: &Path, model: Option<&str>) -> Result<Self, CliError> {
         Ok(Self { chosen: self.choose(path, model)?, ..self.clone() })
@@ -69,7 +76,7 @@ impl PublishedArgs {
             let entry = model.and_then(|model| registry::find(model).ok());
             let unknown = || PublishedError::Recipe { found: name.clone(), known: places(entry) };
             let preprocessing = of_place(name).ok_or_else(unknown)?.1.preprocessing;
-            return Ok(Some(Chosen { preprocessing, by_user: true }));
+            return Ok(Some(Chosen { preprocessing, by_user: true, place: None }));
         }
         // An error of the file is reported when it is opened.
         let Ok(file) = TensorFile::open(path) else { return Ok(None) };
@@ -77,6 +84,7 @@ impl PublishedArgs {
             return Ok(None);
         }
         let models = model.map_or_else(|| models_of(&file), |model| vec![model]);
+        let mut place = None;
         let (preprocessing, by, others) = match configured(path, &models)? {
             Some(preprocessing) => {
                 let entry = models.first().and_then(|model| registry::find(model).ok());
@@ -85,6 +93,7 @@ impl PublishedArgs {
             }
             None => {
                 let Some((entry, weights)) = published_as(path)? else { return Ok(None) };
+                place = Some(weights.place);
                 let same =
                     |other: &Weights| other.labels == weights.labels && is_of_torch(other) == is_of_torch(weights);
                 (weights.preprocessing, weights.place.to_owned(), others(entry, same, &weights.preprocessing))
@@ -97,22 +106,32 @@ impl PublishedArgs {
                 others.join(" or ")
             ));
         }
-        Ok(Some(Chosen { preprocessing, by_user: false }))
+        Ok(Some(Chosen { preprocessing, by_user: false, place }))
     }
 }
 
 /// The preprocessing that timm's `config.json` beside a file states. It counts for a file with one of timm's names, and
 /// for a model of the same architecture.
 fn configured(path: &Path, models: &[&str]) -> Result<Option<Preprocessing>, CliError> {
-    let is_timms = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FILES.contains(&name));
-    let config = path.with_file_name("config.json");
-    let fits = |found: fs::Metadata| found.is_file() && found.len() <= MAX_CONFIG;
-    if !is_timms || !fs::metadata(&config).is_ok_and(fits) {
-        return Ok(None);
-    }
+    let Some(config) = configuration(path) else { return Ok(None) };
     let Ok(text) = String::from_utf8(input::bytes(&config)?) else { return Ok(None) };
     timm_preprocessing(&text, models)
         .map_err(|error| CliError::Damaged { path: config, what: format!("{error}; --recipe NAME chooses another") })
+}
+
+/// The configuration beside a file with one of timm's names, if there is one that can be read.
+fn configuration(path: &Path) -> Option<PathBuf> {
+    let is_timms = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FILES.contains(&name));
+    let config = path.with_file_name("config.json");
+    let fits = |found: fs::Metadata| found.is_file() && found.len() <= MAX_CONFIG;
+    (is_timms && fs::metadata(&config).is_ok_and(fits)).then_some(config)
+}
+
+/// All files that a command reads for one of weights: those with its tensors, and the configuration beside it.
+pub fn files_of(file: &TensorFile) -> Vec<PathBuf> {
+    let mut files = file.files();
+    files.extend(configuration(file.path()));
+    files
 }
 
 /// The published weights that a file is: by its name or the folder of its repository, else by its hash if it has the

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pvlu_zoo::atomic::AtomicFile;
 use pvlu_zoo::weights::{WeightsError, Writer};
@@ -21,9 +21,9 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Makes sure, before any work is done, that a file may and can be written: it is none of the `inputs`, under any
     /// name or link, and an existing file is replaced only with `force`.
-    pub fn new(path: &'a Path, inputs: &[&Path], force: bool) -> Result<Self, CliError> {
+    pub fn new(path: &'a Path, inputs: &[PathBuf], force: bool) -> Result<Self, CliError> {
         let target = Self { path, replaces: force };
-        target.refuse(inputs.iter().copied())?;
+        target.refuse(inputs.iter().map(PathBuf::as_path))?;
         if !force && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
             return Err(CliError::Usage(format!("{}: is there already: --force replaces it", path.display())));
         }
@@ -120,13 +120,13 @@ mod tests {
         let input = path("in");
         for name in names {
             for force in [false, true] {
-                let error = Target::new(&name, &[&path("other"), &input], force).unwrap_err().to_string();
+                let error = Target::new(&name, &[path("other"), input.clone()], force).unwrap_err().to_string();
                 assert!(error.contains(&name.display().to_string()) && error.contains("which is read"), "{error}");
             }
         }
         // Neither is there yet.
-        assert!(Target::new(&path("new"), &[&path("new")], true).is_err());
-        Target::new(&path("new"), &[&input, &path("none")], false).unwrap();
+        assert!(Target::new(&path("new"), &[path("new")], true).is_err());
+        Target::new(&path("new"), &[input.clone(), path("none")], false).unwrap();
         assert_eq!(fs::read_to_string(&input).unwrap(), "x");
     }
 

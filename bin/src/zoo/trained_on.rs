@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pvlu_zoo::data::{FolderParts, ImageFolder};
+use pvlu_zoo::text;
 use serde_json::{Value, json};
 
-use super::args::DataName;
+use super::data_name::DataName;
 use super::images::Images;
 use crate::common::digest;
 use crate::common::error::CliError;
@@ -113,7 +114,7 @@ impl TrainedOn {
         let by_digest = self.by_digest(&images);
         // The share that was held out is not compared: it is taken from the record.
         let is_of_it = |record: &&Record| record.folder.as_ref().map(|(listing, _)| listing) == whole.as_ref();
-        let tuned_here = self.0.iter().find(|record| is_of_it(record) && record.finds(&by_digest).0 > 0);
+        let tuned_here = self.0.iter().find(|record| is_of_it(record) && record.finds(&images, &by_digest).0 > 0);
         let name = images.path().display().to_string();
         if let Some(share) = tuned_here.filter(|_| !is_divided).and_then(|record| record.folder.as_ref()?.1) {
             let all = images.len();
@@ -141,7 +142,7 @@ impl TrainedOn {
     fn warnings_of(&self, folder: &ImageFolder, file: &Path) -> Vec<String> {
         let by_digest = self.by_digest(folder);
         let warning = |record: &Record| {
-            let (found, of) = record.finds(&by_digest);
+            let (found, of) = record.finds(folder, &by_digest);
             let sampled = if of as u64 == record.images {
                 String::new()
             } else {
@@ -161,8 +162,18 @@ impl TrainedOn {
 
     /// The images of a folder by digest, to look for recorded ones; empty without a record, to spare reading every
     /// file's size.
-    fn by_digest<'a>(&self, folder: &'a ImageFolder) -> BTreeMap<String, &'a Path> {
+    fn by_digest(&self, folder: &ImageFolder) -> BTreeMap<String, usize> {
         if self.is_empty() { BTreeMap::new() } else { by_digest(folder) }
+    }
+
+    /// The sets that the model was trained on, one tuning after the other, for people.
+    pub fn sets(&self) -> Vec<String> {
+        let set = |Record { dataset, folder, images, .. }: &Record| {
+            let held_out = folder.as_ref().and_then(|(_, share)| *share);
+            let rest = held_out.map_or_else(String::new, |share| format!(", of which {share} had been held out"));
+            format!("{images} images of {}{rest}", text::shown(dataset))
+        };
+        self.0.iter().map(set).collect()
     }
 
     /// True if no tuning is recorded.
@@ -172,10 +183,11 @@ impl TrainedOn {
 }
 
 impl Record {
-    /// The number of sampled images that are among those of a folder, and the number of sampled ones.
-    fn finds(&self, folder: &BTreeMap<String, &Path>) -> (usize, usize) {
+    /// The number of sampled images that are among those of a folder, whose places are given by their digests, and the
+    /// number of sampled ones.
+    fn finds(&self, folder: &ImageFolder, by_digest: &BTreeMap<String, usize>) -> (usize, usize) {
         let same = |(digest, content): &(&String, &String)| {
-            folder.get(*digest).is_some_and(|path| contents(path).as_ref() == Some(content))
+            by_digest.get(*digest).is_some_and(|&index| contents(folder, index).as_ref() == Some(content))
         };
         (self.sample.iter().filter(same).count(), self.sample.len())
     }
@@ -204,13 +216,15 @@ impl Record {
 
 /// A digest of the names and sizes of all images of a folder.
 fn listing(folder: &ImageFolder) -> String {
-    digest::of_parts(folder.files().map(|(path, _)| described(path)).collect::<Vec<_>>().iter().map(Vec::as_slice))
+    let described: Vec<Vec<u8>> = (0..folder.len()).map(|index| described(folder, index)).collect();
+    digest::of_parts(described.iter().map(Vec::as_slice))
 }
 
-/// Name of the class, name and size of an image, each followed by a zero byte.
-fn described(path: &Path) -> Vec<u8> {
+/// Name of the class, or of the file around the image, name and size of the image, each followed by a zero byte.
+fn described(folder: &ImageFolder, index: usize) -> Vec<u8> {
+    let path = folder.file(index).0;
     let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().as_encoded_bytes().to_vec();
-    let size = path.metadata().map_or(0, |file| file.len());
+    let size = folder.stored_size(index).unwrap_or(0);
     [name(path.parent()), name(Some(path)), size.to_string().into_bytes(), Vec::new()].join(&0)
 }
 
@@ -220,16 +234,14 @@ fn short(bytes: &[u8]) -> String {
     digest
 }
 
-/// A short digest of a file's contents; `None` if it cannot be read.
-fn contents(path: &Path) -> Option<String> {
-    let mut digest = digest::of_file(path).ok()?;
-    digest.truncate(DIGITS);
-    Some(digest)
+/// A short digest of the contents of an image's file; `None` if it cannot be read.
+fn contents(folder: &ImageFolder, index: usize) -> Option<String> {
+    Some(short(&folder.stored_bytes(index)?))
 }
 
-/// The images of a folder by the short digests of their names and sizes.
-fn by_digest(folder: &ImageFolder) -> BTreeMap<String, &Path> {
-    folder.files().map(|(path, _)| (short(&described(path)), path)).collect()
+/// The places of a folder's images by the short digests of their names and sizes.
+fn by_digest(folder: &ImageFolder) -> BTreeMap<String, usize> {
+    (0..folder.len()).map(|index| (short(&described(folder, index)), index)).collect()
 }
 
 /// Digests of the contents of some images of a folder: those with the smallest digests of names and sizes, a choice
@@ -237,5 +249,5 @@ fn by_digest(folder: &ImageFolder) -> BTreeMap<String, &Path> {
 fn sample(images: &Images) -> BTreeMap<String, String> {
     let Images::Files(folder) = images else { return BTreeMap::new() };
     let some = by_digest(folder).into_iter().take(SAMPLED);
-    some.filter_map(|(digest, path)| Some((digest, contents(path)?))).collect()
+    some.filter_map(|(digest, index)| Some((digest, contents(folder, index)?))).collect()
 }

@@ -13,6 +13,7 @@ use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 
 use super::args::{FinetuneArgs, ScheduleName};
 use super::best::{Phase, Reached};
+use super::course::Course;
 use super::images::Images;
 use crate::common::error::CliError;
 use crate::common::interrupt;
@@ -30,6 +31,8 @@ pub struct Session<'a> {
     pub test: Images,
     pub preprocessing: Preprocessing,
     pub progress: Progress,
+    /// The phases so far, for the file.
+    pub course: Course,
 }
 
 /// Results of the second phase of a tuning.
@@ -57,12 +60,13 @@ impl Session<'_> {
     /// Trains the parts that the user chose, and evaluates the model before and after. `reached` is as for
     /// [`tune`](Self::tune).
     pub fn tune_measured(
-        &self,
+        &mut self,
         model: &mut dyn Model,
         policy: FreezePolicy,
         reached: &mut Option<Reached>,
     ) -> Result<Tuned, CliError> {
         let before = self.measure(model, reached)?;
+        self.course.measured_before(before);
         match policy.try_apply(model.net_mut()) {
             Err(FreezeError::Nothing { .. }) if self.args.trains_nothing() => {
                 FreezePolicy::NONE.try_apply(model.net_mut())?
@@ -77,13 +81,14 @@ impl Session<'_> {
             self.tune(model, ("tune", policy, self.args.epochs), reached)?;
             after = self.measure(model, reached)?;
         }
+        self.course.measured_after(after);
         Ok(Tuned { before, after, trained, updated })
     }
 
     /// Trains the parts that a policy names for some epochs. `reached` holds the result of an earlier phase, and is
     /// replaced by that of this one: after an error the best network of the phase, which the model is put back to.
     pub fn tune(
-        &self,
+        &mut self,
         model: &mut dyn Model,
         (what, policy, epochs): (&str, FreezePolicy, u64),
         reached: &mut Option<Reached>,
@@ -113,6 +118,8 @@ impl Session<'_> {
                 ScheduleName::Cosine => Schedule::Cosine,
             },
         };
+        let groups = transfer::groups(model.net()).map_err(|source| self.failed(source))?;
+        self.course.begin(policy, &config, augmentation, groups);
         let run = format!("{} {what}", self.name);
         self.progress.start_run(&run, epochs);
         let mut observe = |event: Event<'_>| {

@@ -291,3 +291,31 @@ fn a_training_that_torch_saved_gives_the_logits_of_its_weights_and_the_report_na
     let error = refusal(&other, &Wanted { average: true, ..Wanted::default() });
     assert!(error.contains("expected an average of weights, found none"), "{error}");
 }
+
+#[test]
+fn the_notes_on_a_model_are_those_that_it_was_saved_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tuned.safetensors");
+    let model = registry::build("cifar_resnet20", "pvlu", 10, 0).unwrap();
+    let (labels, tuning) = (vec!["a \"cat\"".to_owned()], Tuning { seed: Some(3), ..Tuning::default() }.to_json());
+    let groups = crate::transfer::groups(model.net()).unwrap();
+    let frozen = FrozenState::of(&groups, &[]).to_json();
+    let notes = Notes {
+        preprocessing: Some("as it is"),
+        labels: Some(&labels),
+        trained_on: Some("[]"),
+        tuning: Some(&tuning),
+        frozen: Some(&frozen),
+    };
+    let entry = registry::find("cifar_resnet20").unwrap();
+    save_model(&*model, entry, &path, Source::Native, &notes).unwrap();
+    let read = describe(&TensorFile::open(&path).unwrap()).unwrap();
+    assert_eq!(read.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    let Notes { preprocessing, labels: names, trained_on, tuning: how, frozen: what } = read.notes();
+    let texts = [preprocessing, trained_on, how, what];
+    assert_eq!(texts, [Some("as it is"), Some("[]"), Some(tuning.as_str()), Some(frozen.as_str())]);
+    assert_eq!(names, Some(&labels[..]));
+    // What the records say is not read, so that no other text keeps anyone from opening the file.
+    let odd = saying(&path, &[(key::TUNING, "{"), (key::FROZEN, "\u{1b}"), (key::MODEL, "cifar_resnet20")]);
+    assert_eq!(open(&odd, &Wanted::default()).unwrap().description.tuning.as_deref(), Some("{"));
+}

@@ -11,11 +11,32 @@ mod records;
 
 use std::path::{Path, PathBuf};
 
-use self::layout::{CIFAR10, CIFAR100, CifarLayout, Place, Version};
+use self::layout::{CifarLayout, Place, Version};
 use self::locate::locate;
 use self::records::Records;
 use super::files::{Found, file_name, inspect};
-use super::{DataError, Dataset, npz};
+use super::{DataError, Dataset, KnownSet, SHAPE, npz};
+
+/// CIFAR-10: ten classes of objects, see [`Dataset::open_cifar10`].
+pub static CIFAR10: KnownSet = known(
+    &layout::CIFAR10,
+    "CIFAR-10: the binary or the Python version, unpacked or not, a file of NumPy, or Parquet files",
+    |path| open(path, &CIFAR10, &layout::CIFAR10),
+);
+
+/// CIFAR-100: a hundred classes, see [`Dataset::open_cifar100`].
+pub static CIFAR100: KnownSet = known(&layout::CIFAR100, "CIFAR-100, in the same forms", |path| {
+    open(path, &CIFAR100, &layout::CIFAR100)
+});
+
+const fn known(
+    layout: &CifarLayout,
+    about: &'static str,
+    open: fn(&Path) -> Result<Dataset, DataError>,
+) -> KnownSet {
+    let CifarLayout { name, title, class_names, official, .. } = *layout;
+    KnownSet { name, title, about, class_names, shape: SHAPE, official, open, may_be_in: |_| true }
+}
 
 impl Dataset {
     /// Reads CIFAR-10 from a file or a folder, in the first of these forms that is there:
@@ -26,6 +47,7 @@ impl Dataset {
     /// | Python version, which torchvision and Keras download | `data_batch_1` to `data_batch_5`, `test_batch` |
     /// | an archive of either | `cifar-10-binary.tar.gz`, `cifar-10-python.tar.gz` |
     /// | a file of NumPy | `cifar10.npz` with `x_train`, `y_train`, `x_test`, `y_test` |
+    /// | Parquet files of Hugging Face | `train-00000-of-00001.parquet`, `test-00000-of-00001.parquet` |
     ///
     /// `path` is the file, the folder of the files, or a folder that holds that folder under any name, as the root that
     /// torchvision is given and `~/.keras/datasets` do. Of the training files the first has to be there; those that are
@@ -40,7 +62,7 @@ impl Dataset {
     /// Every [`DataError`] of a file: a missing or ambiguous folder, a missing file, another set, an empty, cut or
     /// damaged file, images of another size, a label out of range, a failed read.
     pub fn open_cifar10(path: impl AsRef<Path>) -> Result<Self, DataError> {
-        open(path.as_ref(), &CIFAR10)
+        CIFAR10.open(path)
     }
 
     /// Reads CIFAR-100, in the forms of [`open_cifar10`](Self::open_cifar10): `train.bin` and `test.bin` in the binary
@@ -51,27 +73,32 @@ impl Dataset {
     ///
     /// As for [`open_cifar10`](Self::open_cifar10).
     pub fn open_cifar100(path: impl AsRef<Path>) -> Result<Self, DataError> {
-        open(path.as_ref(), &CIFAR100)
+        CIFAR100.open(path)
     }
 }
 
-fn open(path: &Path, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
+fn open(path: &Path, known: &KnownSet, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
     match locate(path, layout)? {
-        Place::Folder(folder, version) => read_folder(&folder, version, layout),
+        Place::Folder(folder, version) => read_folder(&folder, version, known, layout),
         Place::Archive(file) => {
             let archive::Unpacked { version, train, test } = archive::read(&file, layout)?;
-            dataset(layout, format!("{}, in an archive", version.title()), train, test, vec![file])
+            dataset(known, format!("{}, in an archive", version.title()), train, test, vec![file])
         }
         Place::Arrays(file) => {
-            let set = npz::open(&file, Some((layout.classes, crate::data::SHAPE)))?;
-            let warnings = unofficial(layout, [set.train.len(), set.test.len()]);
-            Ok(Dataset { name: layout.name, classes: layout.classes, warnings, ..set })
+            let set = npz::open(&file, Some((layout.classes(), SHAPE)))?;
+            let warnings = known.unofficial([set.train.len(), set.test.len()]);
+            Ok(Dataset { name: known.name, classes: layout.classes(), warnings, ..set })
         }
     }
 }
 
 /// Reads the files of a folder in one version.
-fn read_folder(folder: &Path, version: Version, layout: &'static CifarLayout) -> Result<Dataset, DataError> {
+fn read_folder(
+    folder: &Path,
+    version: Version,
+    known: &KnownSet,
+    layout: &'static CifarLayout,
+) -> Result<Dataset, DataError> {
     let read = |records: &mut Records, path: &Path| match version {
         Version::Binary => binary::read_file(records, path),
         Version::Python => python::read_file(records, path),
@@ -90,7 +117,7 @@ fn read_folder(folder: &Path, version: Version, layout: &'static CifarLayout) ->
     let path = folder.join(version.name(layout.test));
     read(&mut test, &path)?;
     files.push(path);
-    let mut set = dataset(layout, version.title().to_owned(), train, test, files)?;
+    let mut set = dataset(known, version.title().to_owned(), train, test, files)?;
     if file_name(folder).to_lowercase().starts_with("cifair") {
         set.warnings.push(format!("{}: ciFAIR, whose test images are not those of the official set", layout.name));
     }
@@ -98,27 +125,16 @@ fn read_folder(folder: &Path, version: Version, layout: &'static CifarLayout) ->
 }
 
 fn dataset(
-    layout: &CifarLayout,
+    known: &KnownSet,
     form: String,
     train: Records,
     test: Records,
     files: Vec<PathBuf>,
 ) -> Result<Dataset, DataError> {
     let (train, test) = (train.finish()?, test.finish()?);
-    let warnings = unofficial(layout, [train.len(), test.len()]);
-    let (name, classes, class_names) = (layout.name, layout.classes, Vec::new());
+    let warnings = known.unofficial([train.len(), test.len()]);
+    let (name, classes, class_names) = (known.name, known.class_names.len(), Vec::new());
     Ok(Dataset { name, form, classes, train, test, warnings, class_names, files })
-}
-
-/// A warning for each part that has another number of images than that of the official set.
-fn unofficial(layout: &CifarLayout, images: [usize; 2]) -> Vec<String> {
-    let parts = ["train", "test"].into_iter().zip(images).zip(layout.official);
-    parts
-        .filter(|((_, images), official)| images != official)
-        .map(|((part, images), official)| {
-            format!("{} {part}: {images} images, the official set has {official}", layout.name)
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,32 +1,45 @@
-//! Folders of image files: `DIR/class/image.jpg`.
+//! Image files with labels: in class folders (`DIR/class/image.jpg`), or in the files of [`shards`](super::shards).
 
-mod kind;
+pub(super) mod kind;
 mod list;
 mod measure;
+pub(super) mod place;
+pub(super) mod tree;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use self::place::ImageFile;
+use self::tree::{Disk, Tree};
 use super::{DataError, Dataset, IMAGE_LEN, Normalization, Split, split};
-use crate::image::{Image, Preprocessing};
+use crate::image::{Image, ImageError, Preprocessing};
 use crate::text;
+
+/// Form of class folders on a disk.
+pub(super) const FOLDERS: &str = "folder of images";
 
 /// The images of a folder with a folder for each class. Only names are in memory; a file is decoded when its image is
 /// used.
 ///
-/// The images of a class are the PNG, JPEG and WebP files in its folder, by the extensions `.png`, `.apng`, `.jpg`,
-/// `.jpeg`, `.jpe`, `.jfif` and `.webp` in either case. Images of other formats (`.bmp`, `.gif`, `.tif`, ...) are an
-/// error, since without them the data set would be another one; files that are no images by their names (`Thumbs.db`,
-/// `desktop.ini`, a list) are passed over, with a line in [`warnings`](Self::warnings). What begins with a dot is
-/// ignored everywhere, as are folders that systems leave behind (`__MACOSX`). Classes are in the order of their names
-/// and so are the files of a class, byte by byte, so that labels and order are the same on every machine.
+/// The images of a class are the PNG, JPEG, WebP, BMP and Netpbm files in its folder, by the extensions `.png`,
+/// `.apng`, `.jpg`, `.jpeg`, `.jpe`, `.jfif`, `.webp`, `.bmp`, `.dib`, `.ppm`, `.pgm`, `.pbm` and `.pnm` in either
+/// case. Images of other formats (`.gif`, `.tif`, ...) are an error, since without them the data set would be another
+/// one; files that are no images by their names (`Thumbs.db`, `desktop.ini`, a list) are passed over, with a line in
+/// [`warnings`](Self::warnings). What begins with a dot is ignored everywhere, as are folders that systems leave behind
+/// (`__MACOSX`). Classes are in the order of their names and so are the files of a class, byte by byte, so that labels
+/// and order are the same on every machine.
+///
+/// [`FolderParts::open`] makes the same of the images in tar archives and in Parquet files. Their paths are that of the
+/// file that they are in and their name there: `shard.tar/cat/1.jpg`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageFolder {
-    path: PathBuf,
-    classes: Vec<String>,
-    files: Vec<(PathBuf, u16)>,
-    warnings: Vec<String>,
+    pub(super) form: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) classes: Vec<String>,
+    pub(super) files: Vec<(ImageFile, u16)>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// The training and test images that a folder holds.
@@ -48,45 +61,36 @@ pub enum FolderParts {
 }
 
 impl FolderParts {
-    /// Reads the names in `dir`: class folders, or parts with class folders in them, in either case of letters:
-    ///
-    /// | folder | images |
-    /// |---|---|
-    /// | `train`, `training` | to learn from |
-    /// | `test`, `testing` | to measure with |
-    /// | `val`, `valid`, `validation`, `dev` | to measure with where there are none to test on, else not used |
-    ///
-    /// That a part is not used is a line in [`ImageFolder::warnings`]. Parts are recognized by there being no other
-    /// folder, so a class may be called `train`.
-    ///
-    /// # Errors
-    ///
-    /// As [`ImageFolder::open`]; [`DataError::TwoParts`] if two folders are the same part; [`DataError::Classes`] if
-    /// the classes of the parts differ.
-    pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
-        let dir = dir.as_ref();
-        let Some(list::Parts { train, test, validation }) = list::parts(dir)? else {
-            return Ok(Self::Whole(ImageFolder::open(dir)?));
+    /// Class folders, or parts with class folders in them, in a folder of a tree.
+    pub(super) fn of_tree(tree: &dyn Tree, dir: &Path, form: &'static str) -> Result<Self, DataError> {
+        let open = |path: PathBuf| ImageFolder::of_tree(tree, path, form);
+        let Some(list::Parts { train, test, validation }) = list::parts(tree, dir)? else {
+            return Ok(Self::Whole(open(dir.to_owned())?));
         };
-        let open = |part: Option<PathBuf>| part.map(ImageFolder::open).transpose();
-        let unused = validation.as_ref().zip(test.as_ref()).map(|(validation, test)| {
-            format!("{}: not used, since {} is what is measured with", text::path(validation), text::path(test))
-        });
-        let train = open(train)?;
-        let mut test = open(test.or(validation))?;
+        let unused = validation.as_ref().zip(test.as_ref()).map(|(validation, test)| unused(validation, test));
+        let train = train.map(open).transpose()?;
+        let mut test = test.or(validation).map(open).transpose()?;
         if let Some(test) = &mut test {
             test.warnings.extend(unused);
         }
-        match (train, test) {
+        match Self::of_parts(train, test)? {
+            Some(parts) => Ok(parts),
+            // `list::parts` returns parts only if it found one, so this does not occur.
+            None => Ok(Self::Whole(open(dir.to_owned())?)),
+        }
+    }
+
+    /// The parts that there are; `None` if there are none.
+    pub(super) fn of_parts(train: Option<ImageFolder>, test: Option<ImageFolder>) -> Result<Option<Self>, DataError> {
+        Ok(match (train, test) {
             (Some(train), Some(test)) => {
                 test.same_classes(&train)?;
-                Ok(Self::Divided { train, test })
+                Some(Self::Divided { train, test })
             }
-            (Some(train), None) => Ok(Self::Train(train)),
-            (None, Some(test)) => Ok(Self::Test(test)),
-            // `list::parts` returns parts only if it found one, so this does not occur.
-            (None, None) => Ok(Self::Whole(ImageFolder::open(dir)?)),
-        }
+            (Some(train), None) => Some(Self::Train(train)),
+            (None, Some(test)) => Some(Self::Test(test)),
+            (None, None) => None,
+        })
     }
 
     /// The images to measure with: the whole, or those to train on if there is nothing else.
@@ -135,9 +139,18 @@ impl ImageFolder {
     /// image of a format that is not read here or a link that leads nowhere (all of these are named at once), an image
     /// lies beside the class folders, or there are more than 65,536 classes or more than ten million images.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, DataError> {
-        let path = dir.as_ref().to_owned();
-        let list::Listing { classes, files, warnings } = list::read(&path)?;
-        Ok(Self { path, classes, files, warnings })
+        Self::of_tree(&Disk, dir.as_ref().to_owned(), FOLDERS)
+    }
+
+    fn of_tree(tree: &dyn Tree, path: PathBuf, form: &'static str) -> Result<Self, DataError> {
+        let list::Listing { classes, files, warnings } = list::read(tree, &path)?;
+        Ok(Self { form, path, classes, files, warnings })
+    }
+
+    /// The form that the images were found in, e.g. `folder of images`.
+    #[must_use]
+    pub fn form(&self) -> &'static str {
+        self.form
     }
 
     /// Path of the folder, as it was given to [`open`](Self::open).
@@ -173,7 +186,7 @@ impl ImageFolder {
 
     /// The files with their labels, in order.
     pub fn files(&self) -> impl ExactSizeIterator<Item = (&Path, usize)> {
-        self.files.iter().map(|(path, label)| (path.as_path(), usize::from(*label)))
+        self.files.iter().map(|(file, label)| (file.path.as_path(), usize::from(*label)))
     }
 
     /// File `index` with its label.
@@ -183,24 +196,59 @@ impl ImageFolder {
     /// If `index` is not below [`len`](Self::len), as indexing a slice does.
     #[must_use]
     pub fn file(&self, index: usize) -> (&Path, usize) {
-        let (path, label) = &self.files[index];
-        (path, usize::from(*label))
+        let (file, label) = &self.files[index];
+        (&file.path, usize::from(*label))
+    }
+
+    /// Decodes image `index`; see [`Image::open`].
+    ///
+    /// # Errors
+    ///
+    /// Any [`ImageError`].
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`len`](Self::len), as indexing a slice does.
+    pub fn open_image(&self, index: usize) -> Result<Image, ImageError> {
+        self.files[index].0.open()
+    }
+
+    /// The bytes of image `index` as they are stored; `None` if they cannot be read.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stored_bytes(&self, index: usize) -> Option<Vec<u8>> {
+        self.files[index].0.bytes().ok()
+    }
+
+    /// The number of [`stored_bytes`](Self::stored_bytes); `None` if the file cannot be looked at.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stored_size(&self, index: usize) -> Option<u64> {
+        self.files[index].0.size()
+    }
+
+    /// Paths of the files on this machine that the images are in, each once.
+    #[doc(hidden)]
+    pub fn on_disk(&self) -> impl Iterator<Item = &Path> {
+        let mut last = None;
+        // The images of a file follow each other.
+        self.files.iter().map(|(file, _)| file.on_disk()).filter(move |path| last.replace(*path) != Some(*path))
     }
 
     /// The first `count` images, of all classes in turn: their first ones, then their second ones. Labels stay.
     #[must_use]
     pub fn limit(mut self, count: usize) -> Self {
         let mut seen = vec![0_usize; self.classes.len()];
-        let turn = |(path, label): (PathBuf, u16)| {
+        let turn = |(file, label): (ImageFile, u16)| {
             let seen = &mut seen[usize::from(label)];
             *seen += 1;
-            (*seen, label, path)
+            (*seen, label, file)
         };
         let mut turns: Vec<_> = self.files.into_iter().map(turn).collect();
         turns.sort();
         turns.truncate(count);
         turns.sort_by_key(|(turn, label, _)| (*label, *turn));
-        self.files = turns.into_iter().map(|(_, label, path)| (path, label)).collect();
+        self.files = turns.into_iter().map(|(_, label, file)| (file, label)).collect();
         self
     }
 
@@ -232,10 +280,14 @@ impl ImageFolder {
 
     fn same_classes(&self, other: &Self) -> Result<(), DataError> {
         let lacks = |a: &Self, b: &Self| -> Vec<String> {
-            a.classes.iter().filter(|class| b.classes.binary_search(class).is_err()).cloned().collect()
+            let known: BTreeSet<&String> = b.classes.iter().collect();
+            a.classes.iter().filter(|class| !known.contains(class)).cloned().collect()
         };
+        if self.classes == other.classes {
+            return Ok(());
+        }
         let (missing, unexpected) = (lacks(other, self), lacks(self, other));
-        if missing.is_empty() && unexpected.is_empty() { Ok(()) } else { Err(classes(&self.path, missing, unexpected)) }
+        Err(classes(&self.path, missing, unexpected))
     }
 
     /// Splits into `(train, held_out)` as [`Split::split_validation`] does: of each class the last files are held out.
@@ -247,6 +299,7 @@ impl ImageFolder {
         let labels: Vec<u16> = self.files.iter().map(|(_, label)| *label).collect();
         let (kept, held) = split::divide(&labels, self.classes.len(), fraction)?;
         let part = |indices: Vec<usize>| Self {
+            form: self.form,
             path: self.path.clone(),
             classes: self.classes.clone(),
             warnings: self.warnings.clone(),
@@ -269,8 +322,8 @@ impl ImageFolder {
         let bytes = self.files.len().checked_mul(IMAGE_LEN).ok_or_else(refused)?;
         pixels.try_reserve_exact(bytes).map_err(|_| refused())?;
         pixels.resize(bytes, 0_u8);
-        let decoded = self.files.par_iter().zip(pixels.par_chunks_exact_mut(IMAGE_LEN)).map(|((path, _), out)| {
-            out.copy_from_slice(&fit.fitted(&Image::open(path)?).planes());
+        let decoded = self.files.par_iter().zip(pixels.par_chunks_exact_mut(IMAGE_LEN)).map(|((file, _), out)| {
+            out.copy_from_slice(&fit.fitted(&file.open()?).planes());
             Ok(())
         });
         // The error of the first file in order, whichever thread failed first.
@@ -290,14 +343,25 @@ impl Dataset {
     /// As those three.
     pub fn open_folder(dir: impl AsRef<Path>, held_out: f64) -> Result<Self, DataError> {
         let (train, test, warnings) = FolderParts::open(dir)?.to_train(held_out)?;
-        let files = train.files().chain(test.files()).map(|(path, _)| path.to_owned()).collect();
-        let (names, train, test) = (train.classes.clone(), train.split()?, test.split()?);
-        let (name, form, classes) = ("folder", "folder of images".to_owned(), names.len());
+        let files = train.on_disk().chain(test.on_disk()).map(Path::to_owned).collect();
+        let (form, names) = (train.form.to_owned(), train.classes.clone());
+        let (train, test) = (train.split()?, test.split()?);
+        let (name, classes) = ("folder", names.len());
         Ok(Self { name, form, classes, train, test, warnings, class_names: names, files })
     }
 }
 
-fn classes(path: &Path, missing: Vec<String>, unexpected: Vec<String>) -> DataError {
+/// Returns `true` if a folder of a tree is divided into parts.
+pub(super) fn is_divided(tree: &dyn Tree, dir: &Path) -> bool {
+    matches!(list::parts(tree, dir), Ok(Some(_)))
+}
+
+/// The warning about images to validate with beside others to test on.
+pub(super) fn unused(validation: &Path, test: &Path) -> String {
+    format!("{}: not used, since {} is what is measured with", text::path(validation), text::path(test))
+}
+
+pub(super) fn classes(path: &Path, missing: Vec<String>, unexpected: Vec<String>) -> DataError {
     let [missing, unexpected] = [missing, unexpected].map(super::error::shortened);
     DataError::Classes { path: path.to_owned(), missing, unexpected }
 }

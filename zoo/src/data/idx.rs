@@ -34,7 +34,10 @@ pub(super) fn read(path: &Path, dims: &[usize]) -> Result<(usize, Vec<u8>), Data
     }
     let count = found[0];
     if found[1..] != dims[1..] || count == 0 {
-        let expected = format!("images of {:?}, at least one", &dims[1..]);
+        let expected = match &dims[1..] {
+            [] => "at least one label".to_owned(),
+            image => format!("images of {image:?}, at least one"),
+        };
         return Err(DataError::contents(path, "shape", expected, format!("{found:?}")));
     }
     if count as u64 > MAX_RECORDS {

@@ -135,7 +135,7 @@ impl Images for ImageFolder {
         self.file(index).1
     }
     fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, DataError> {
-        Ok(preprocessing.fitted(&Image::open(self.file(index).0)?).planes().into())
+        Ok(preprocessing.fitted(&self.open_image(index)?).planes().into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::shortened;
 use super::files::{Found, entries, file_name, inspect};
-use super::{DataError, Dataset, Split, idx, npz};
+use super::{DataError, Dataset, KnownSet, Split, idx, labels, npz};
 use crate::text;
 
 /// Channels, rows and columns of an image.
@@ -14,24 +14,44 @@ const SHAPE: [usize; 3] = [1, 28, 28];
 /// Number of classes of either set.
 const CLASSES: usize = 10;
 
-/// Images in the official sets.
-const OFFICIAL: [usize; 2] = [60_000, 10_000];
-
 /// Beginnings of the names of the two parts.
 const PARTS: [&str; 2] = ["train", "t10k"];
 
+/// The digits of MNIST, see [`Dataset::open_mnist`].
+pub static MNIST: KnownSet = KnownSet {
+    name: "mnist",
+    title: "MNIST",
+    about: "MNIST: IDX files, compressed or not, the file of NumPy that Keras downloads, or Parquet files; gray",
+    class_names: &labels::MNIST,
+    shape: SHAPE,
+    official: [60_000, 10_000],
+    open: |path| open(path, Mnist::Digits),
+    may_be_in: |path| recognized(path).contains(&Mnist::Digits),
+};
+
+/// The clothes of Fashion-MNIST, see [`Dataset::open_fashion_mnist`].
+pub static FASHION_MNIST: KnownSet = KnownSet {
+    name: "fashion_mnist",
+    title: "Fashion-MNIST",
+    about: "Fashion-MNIST, in the same forms; gray",
+    class_names: &labels::FASHION_MNIST,
+    open: |path| open(path, Mnist::Fashion),
+    may_be_in: |path| recognized(path).contains(&Mnist::Fashion),
+    ..MNIST
+};
+
 /// The sets with the files of MNIST that are read here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mnist {
+enum Mnist {
     Digits,
     Fashion,
 }
 
 impl Mnist {
-    fn name(self) -> &'static str {
+    fn known(self) -> &'static KnownSet {
         match self {
-            Self::Digits => "mnist",
-            Self::Fashion => "fashion_mnist",
+            Self::Digits => &MNIST,
+            Self::Fashion => &FASHION_MNIST,
         }
     }
 }
@@ -51,7 +71,7 @@ impl Dataset {
     /// [`DataError`] of a missing or ambiguous folder, of a file that is missing, damaged, cut, of another shape or has
     /// a label that is not below 10.
     pub fn open_mnist(path: impl AsRef<Path>) -> Result<Self, DataError> {
-        open(path.as_ref(), Mnist::Digits)
+        MNIST.open(path)
     }
 
     /// Reads Fashion-MNIST, whose files have the names of MNIST's, as [`open_mnist`](Self::open_mnist) does.
@@ -60,17 +80,17 @@ impl Dataset {
     ///
     /// As for [`open_mnist`](Self::open_mnist).
     pub fn open_fashion_mnist(path: impl AsRef<Path>) -> Result<Self, DataError> {
-        open(path.as_ref(), Mnist::Fashion)
+        FASHION_MNIST.open(path)
     }
 }
 
 fn open(path: &Path, which: Mnist) -> Result<Dataset, DataError> {
-    let name = which.name();
+    let known = which.known();
     let set = match inspect(path)? {
         Found::Nothing => return Err(DataError::MissingFolder { path: path.to_owned() }),
         Found::Folder => match locate(path, which)? {
             Some(files) => read(&files)?,
-            None => match path.join(format!("{name}.npz")) {
+            None => match path.join(format!("{}.npz", known.name)) {
                 file if file.is_file() => npz::open(&file, Some((CLASSES, SHAPE)))?,
                 _ => return Err(missing(path)),
             },
@@ -78,12 +98,8 @@ fn open(path: &Path, which: Mnist) -> Result<Dataset, DataError> {
         Found::File if file_name(path).to_lowercase().ends_with(".npz") => npz::open(path, Some((CLASSES, SHAPE)))?,
         found => return Err(DataError::NotAFolder { path: path.to_owned(), found: found.describe() }),
     };
-    let parts = ["train", "test"].into_iter().zip([set.train.len(), set.test.len()]).zip(OFFICIAL);
-    let warnings = parts
-        .filter(|((_, images), official)| images != official)
-        .map(|((part, images), official)| format!("{name} {part}: {images} images, the official set has {official}"))
-        .collect();
-    Ok(Dataset { name, classes: CLASSES, warnings, class_names: Vec::new(), ..set })
+    let warnings = known.unofficial([set.train.len(), set.test.len()]);
+    Ok(Dataset { name: known.name, classes: CLASSES, warnings, class_names: Vec::new(), ..set })
 }
 
 /// Reads the four files.
@@ -117,8 +133,8 @@ fn split(images: &Path, labels: &Path) -> Result<Split, DataError> {
 }
 
 /// The names that a file may have, of which the first one that is there is read.
-fn names(part: &str, contents: &str) -> [String; 4] {
-    let (kind, axes) = if contents == "images" { ("images", 3) } else { ("labels", 1) };
+fn names(part: &str, kind: &str) -> [String; 4] {
+    let axes = if kind == "images" { 3 } else { 1 };
     [("-", ""), ("-", ".gz"), (".", ""), (".", ".gz")]
         .map(|(separator, end)| format!("{part}-{kind}{separator}idx{axes}-ubyte{end}"))
 }
@@ -152,17 +168,20 @@ fn may_hold(folder: &Path, which: Mnist) -> bool {
     }
 }
 
-/// The sets that a folder holds. Where it has the files itself, its name or that of the folder around it says which set
-/// they are.
-pub(super) fn recognized(dir: &Path) -> Vec<Mnist> {
+/// The sets that a folder holds; none of a file. Where it has the files itself, its name or that of the folder around
+/// it says which set they are.
+fn recognized(dir: &Path) -> Vec<Mnist> {
+    if !dir.is_dir() {
+        return Vec::new();
+    }
     // The name of `.` is that of the folder that it stands for.
     let dir = &fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     if files(dir).or_else(|| files(&dir.join("raw"))).is_some() {
         let is_fashion = is_called_fashion(dir) || dir.parent().is_some_and(is_called_fashion);
         return vec![if is_fashion { Mnist::Fashion } else { Mnist::Digits }];
     }
-    let holds =
-        |which: &Mnist| dir.join(format!("{}.npz", which.name())).is_file() || !matches!(locate(dir, *which), Ok(None));
+    let file = |which: &Mnist| dir.join(format!("{}.npz", which.known().name));
+    let holds = |which: &Mnist| file(which).is_file() || !matches!(locate(dir, *which), Ok(None));
     [Mnist::Digits, Mnist::Fashion].into_iter().filter(holds).collect()
 }
 
@@ -177,7 +196,7 @@ fn locate(dir: &Path, which: Mnist) -> Result<Option<Files>, DataError> {
     if found.len() > 1 {
         let name = |path: &Path| path.strip_prefix(dir).unwrap_or(path).to_string_lossy().into_owned();
         let candidates = found.iter().map(|(_, folder)| name(folder)).collect();
-        return Err(DataError::Ambiguous { path: dir.to_owned(), set: "MNIST", candidates });
+        return Err(DataError::Ambiguous { path: dir.to_owned(), set: which.known().title, candidates });
     }
     found.pop().map(|(files, _)| files).transpose()
 }

@@ -195,14 +195,13 @@ fn images(
         if len.checked_mul(count).is_none_or(|all| all > UNPACKED) {
             return refused(&format!("at most {UNPACKED} bytes of images"));
         }
+        if !is_last || channels == 1 {
+            return Ok((found, bytes(path, key, reader, len * count)?));
+        }
         let mut pixels = Vec::new();
         for _ in 0..count {
             let image = bytes(path, key, reader, len)?;
-            if is_last {
-                (0..channels).for_each(|channel| pixels.extend(image.iter().skip(channel).step_by(channels)));
-            } else {
-                pixels.extend_from_slice(&image);
-            }
+            (0..channels).for_each(|channel| pixels.extend(image.iter().skip(channel).step_by(channels)));
         }
         Ok((found, pixels))
     })

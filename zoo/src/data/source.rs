@@ -3,31 +3,26 @@
 use std::path::Path;
 
 use super::files::{Found, file_name, inspect};
-use super::mnist::{self, Mnist};
-use super::{DataError, Dataset, FolderParts, npz};
+use super::{DataError, Dataset, FolderParts, SETS, npz, shards};
 
 /// A data set, in any of the forms that are read here.
 #[derive(Clone, Debug)]
 pub enum Recognized {
     /// Images in memory: CIFAR, MNIST, or those of a file of NumPy.
     Set(Dataset),
-    /// Image files in class folders.
+    /// Image files, in class folders, archives or Parquet files.
     Folder(FolderParts),
 }
 
 /// Message about a path that holds nothing that is read, with what would be.
 const READ: &str = "no data set that is read here: expected CIFAR-10 or CIFAR-100 (the binary or the Python version, \
-                    unpacked or not), MNIST or Fashion-MNIST (IDX files), a file of NumPy (.npz), or a folder of \
-                    images with a folder for each class";
-
-/// Reads one kind of set from a path.
-type Open = fn(&Path) -> Result<Dataset, DataError>;
+                    unpacked or not), MNIST or Fashion-MNIST (IDX files), a file of NumPy (.npz), Parquet files \
+                    of images, or a folder of images with a folder for each class, packed by tar or not";
 
 impl Recognized {
-    /// Reads all sets that `path` holds: of [`Dataset::open_cifar10`], [`Dataset::open_cifar100`],
-    /// [`Dataset::open_mnist`] and [`Dataset::open_fashion_mnist`] those that are there; else the images of the class
-    /// folders of [`FolderParts::open`], of which only the names are read. Of a file of NumPy that is given itself the
-    /// classes are as many as its labels say, since it does not name its set.
+    /// Reads all sets that `path` holds: of the published [`SETS`] those that are there; else the images of
+    /// [`FolderParts::open`], which are not decoded, unless they are a published set in Parquet files. Of a file of
+    /// NumPy that is given itself the classes are as many as its labels say, since it does not name its set.
     ///
     /// # Errors
     ///
@@ -42,16 +37,15 @@ impl Recognized {
         if kind == Found::File && file_name(path).to_lowercase().ends_with(".npz") {
             return Ok(vec![Self::Set(npz::open(path, None)?)]);
         }
-        let (mut sets, mut instead) = (Vec::new(), None);
-        let mut readers: Vec<Open> = vec![|path| Dataset::open_cifar10(path), |path| Dataset::open_cifar100(path)];
-        if kind == Found::Folder {
-            readers.extend(mnist::recognized(path).into_iter().map(|set| match set {
-                Mnist::Digits => |path: &Path| Dataset::open_mnist(path),
-                Mnist::Fashion => |path: &Path| Dataset::open_fashion_mnist(path),
-            }));
+        // An archive of images is not looked through for each of the sets.
+        if kind == Found::File
+            && let Some(found) = shards::known::recognized(path)?
+        {
+            return Ok(vec![found]);
         }
-        for read in readers {
-            match read(path) {
+        let (mut sets, mut instead) = (Vec::new(), None);
+        for set in SETS.iter().filter(|set| (set.may_be_in)(path)) {
+            match (set.open)(path) {
                 Ok(set) => sets.push(Self::Set(set)),
                 Err(error) if is_elsewhere(&error) => instead = instead.or(Some(error)),
                 Err(error) => return Err(error),
@@ -59,6 +53,9 @@ impl Recognized {
         }
         if !sets.is_empty() {
             return Ok(sets);
+        }
+        if let Some(found) = shards::known::recognized(path)? {
+            return Ok(vec![found]);
         }
         if kind == Found::Folder
             && let Ok(parts) = FolderParts::open(path)

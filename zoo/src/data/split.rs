@@ -60,6 +60,24 @@ impl Split {
         Ok(Self { shape, pixels, labels, coarse, classes })
     }
 
+    /// The same images in color: of gray ones each of the three channels is the gray one, as of gray image files.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Setting`] if images have another number of channels than 1 or 3.
+    pub fn into_rgb(self) -> Result<Self, DataError> {
+        let [channels, height, width] = self.shape;
+        match channels {
+            3 => Ok(self),
+            1 => {
+                let pixels = self.pixels.chunks(height * width).flat_map(|plane| [plane; 3]).flatten().copied();
+                let pixels = pixels.collect();
+                Ok(Self { shape: [3, height, width], pixels, ..self })
+            }
+            _ => Err(DataError::setting("channels of the images", "1 or 3", channels.to_string())),
+        }
+    }
+
     /// Channels, rows and columns of an image.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {

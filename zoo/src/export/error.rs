@@ -46,6 +46,29 @@ pub enum ExportError {
         /// Path of the tensor.
         path: String,
     },
+    /// A layer or an activation whose name cannot be one in the language of the file.
+    #[error("layer {}: cannot be called {} in {language}: expected {expected}", quoted(path), quoted(name))]
+    Name {
+        /// Path of the layer in the network.
+        path: String,
+        /// The name that it has.
+        name: String,
+        /// Description of a name that would be taken.
+        expected: &'static str,
+        /// Name of the language.
+        language: &'static str,
+    },
+    /// A path without the extension of what would be written.
+    #[error("{}: expected {expected}", text::path(path))]
+    FileName {
+        /// Path that was asked for.
+        path: PathBuf,
+        /// Description of the names that would be taken, and of what is written to them.
+        expected: String,
+    },
+    /// The weights cannot be written.
+    #[error(transparent)]
+    Weights(#[from] crate::weights::WeightsError),
     /// The file would be larger than its format allows.
     #[error("{}: would have {bytes} bytes: {format} files have at most {most}", text::path(path))]
     TooLarge {

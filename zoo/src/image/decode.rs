@@ -8,12 +8,12 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::error::Refusal;
 use super::limits::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, MAX_WORK};
-use super::{Image, ImageError, jpeg, webp};
+use super::{Image, ImageError, jpeg, plain, webp};
 use crate::signature::PAGE;
 
 impl Image {
-    /// Reads a PNG, JPEG or WebP file. The format is told by the content, not by the name. Of an animation the first
-    /// frame is read.
+    /// Reads a PNG, JPEG, WebP, BMP or Netpbm file. The format is told by the content, not by the name. Of an animation
+    /// the first frame is read.
     ///
     /// The bytes are Pillow's. As there, transparency is dropped without blending, 16-bit colors keep their upper byte,
     /// 16-bit gray is cut off at 255 (so that nearly all of it becomes white), and CMYK is taken to be inverted, as
@@ -24,6 +24,9 @@ impl Image {
     /// that is not progressive, and colors sampled in another way than at half the width, half the height, both or
     /// neither. Where entropy-coded data is damaged, Pillow reads as much as it can, and so does this function with the
     /// feature; without it such a file is refused as a rule.
+    ///
+    /// BMP files are read where they are not compressed and have 1, 4, 8, 24 or 32 bits a pixel, Netpbm files (`.ppm`,
+    /// `.pgm`, `.pbm`) of bits or of values up to 255: Pillow's bytes of others are not certain here.
     ///
     /// A file of more than [`MAX_BYTES`], and an image of more than [`MAX_PIXELS`] or with a side above [`MAX_SIDE`],
     /// is refused before any pixel is decoded.
@@ -83,14 +86,13 @@ impl Image {
         };
         let (format, decoded) = match image::guess_format(bytes) {
             Ok(ImageFormat::Jpeg) => ("JPEG", jpeg::decode(bytes, accepted)),
-            Ok(ImageFormat::Png) => ("PNG", png_or_webp(bytes, ImageFormat::Png, accepted)),
+            Ok(ImageFormat::Png) => ("PNG", in_rust(bytes, ImageFormat::Png, accepted)),
+            Ok(ImageFormat::Bmp) => ("BMP", checked(bytes, ImageFormat::Bmp, plain::bmp_misfit(bytes), accepted)),
+            Ok(ImageFormat::Pnm) => ("Netpbm", checked(bytes, ImageFormat::Pnm, plain::netpbm_misfit(bytes), accepted)),
             Ok(ImageFormat::WebP) if !webp::is_whole(bytes) => ("WebP", Err(Refusal::Cut)),
             Ok(ImageFormat::WebP) => {
-                let decoded = match webp::misfit(bytes) {
-                    Some(reason) => Err(Refusal::Because(reason)),
-                    None => png_or_webp(&webp::without_blending(bytes), ImageFormat::WebP, accepted),
-                };
-                ("WebP", decoded)
+                let misfit = webp::misfit(bytes);
+                ("WebP", checked(&webp::without_blending(bytes), ImageFormat::WebP, misfit, accepted))
             }
             other => {
                 let found = other.map_or_else(|_| unknown(bytes), known);
@@ -105,8 +107,18 @@ impl Image {
     }
 }
 
+/// As [`in_rust`], unless there is a reason not to.
+fn checked(
+    bytes: &[u8],
+    format: ImageFormat,
+    misfit: Option<String>,
+    accepted: impl FnOnce(u32, u32) -> Result<(), Refusal>,
+) -> Result<(u32, u32, Vec<u8>), Refusal> {
+    misfit.map_or_else(|| in_rust(bytes, format, accepted), |reason| Err(Refusal::Because(reason)))
+}
+
 /// Width, height and the RGB bytes of a file in a format whose decoder in Rust gives Pillow's bytes.
-fn png_or_webp(
+fn in_rust(
     bytes: &[u8],
     format: ImageFormat,
     accepted: impl FnOnce(u32, u32) -> Result<(), Refusal>,
@@ -156,7 +168,6 @@ fn known(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Gif => "a GIF",
         ImageFormat::Tiff => "a TIFF",
-        ImageFormat::Bmp => "a BMP",
         ImageFormat::Avif => "an AVIF",
         _ => "another format",
     }

@@ -26,7 +26,7 @@ pub enum ImageError {
         found: &'static str,
     },
     /// The first bytes are those of no format that is read here.
-    #[error("{}: expected a PNG, JPEG or WebP image, found {found}", text::path(path))]
+    #[error("{}: expected a {} image, found {found}", text::path(path), super::FORMATS)]
     Format {
         /// Path of the file in another format.
         path: PathBuf,

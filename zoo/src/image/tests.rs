@@ -32,7 +32,7 @@ fn rounds(name: &str) -> bool {
 #[test]
 fn files_decode_to_pillows_bytes() {
     let mut compared = 0;
-    for line in [text("decoded.txt"), text("jpeg.txt")].concat().lines() {
+    for line in [text("decoded.txt"), text("plain.txt"), text("jpeg.txt")].concat().lines() {
         let [name, width, height, hash] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
         if !rounds(name) {
             let image = open(name);
@@ -41,7 +41,7 @@ fn files_decode_to_pillows_bytes() {
             compared += 1;
         }
     }
-    assert_eq!(compared, if cfg!(feature = "jpeg-c") { 74 } else { 22 });
+    assert_eq!(compared, if cfg!(feature = "jpeg-c") { 86 } else { 34 });
 }
 
 #[test]
@@ -158,13 +158,38 @@ fn an_image_of_a_trillion_pixels_is_refused_before_it_is_decoded() {
 #[test]
 fn other_files_are_named_for_what_they_are() {
     let refusal = |bytes: &[u8]| Image::decode("x", bytes).unwrap_err().to_string();
-    assert_eq!(refusal(&bytes("lossless.gif")), "x: expected a PNG, JPEG or WebP image, found a GIF");
-    assert_eq!(refusal(b""), "x: expected a PNG, JPEG or WebP image, found an empty file");
+    assert_eq!(refusal(&bytes("lossless.gif")), "x: expected a PNG, JPEG, WebP, BMP or Netpbm image, found a GIF");
+    assert_eq!(refusal(b""), "x: expected a PNG, JPEG, WebP, BMP or Netpbm image, found an empty file");
     assert!(refusal(b"<!DOCTYPE html>").contains("failed download"));
     assert!(refusal(b"ordinary text").contains("none of their signatures"));
     let folder = Image::open(fixtures()).unwrap_err().to_string();
     assert!(folder.ends_with("expected an image file, found a folder"), "{folder}");
     assert!(matches!(Image::open(fixtures().join("none.png")), Err(ImageError::Io { .. })));
+}
+
+#[test]
+fn kinds_of_bmp_and_netpbm_of_which_pillows_bytes_are_not_certain_are_refused() {
+    let refusal = |bytes: &[u8]| Image::decode("x", bytes).unwrap_err().to_string();
+    let with = |at: usize, value: u8| {
+        let mut bmp = bytes("color32.bmp");
+        bmp[at] = value;
+        refusal(&bmp)
+    };
+    let reason = |text: &str| format!("x: no BMP image that can be read: {text}");
+    assert_eq!(with(28, 16), reason("it has 16 bits a pixel, and 1, 4, 8, 24 and 32 are read"));
+    assert_eq!(with(30, 1), reason("it is compressed"));
+    assert_eq!(with(30, 3), reason("it has its colors in other bits than usual"));
+    assert_eq!(with(14, 12), reason("it has a header of 12 bytes, before that of Windows 3"));
+    assert_eq!(refusal(b"BM"), reason("it ends in its header"));
+    let reason = |text: &str| format!("x: no Netpbm image that can be read: {text}");
+    assert_eq!(refusal(b"P5 1 1 100\n\0"), reason("its values are up to 100, and up to 255 are read"));
+    assert_eq!(refusal(b"P6 # 255\n 1 1\n"), reason("it ends in its header"));
+    assert_eq!(refusal(b"P7\nWIDTH 1\n"), reason("it is no bitmap, graymap or pixmap"));
+    // Cut anywhere: behind the header nothing is made up.
+    for name in ["color.bmp", "palette8.bmp", "color.ppm", "bits.pbm"] {
+        let whole = bytes(name);
+        assert!((0..whole.len()).all(|len| Image::decode("x", &whole[..len]).is_err()), "{name}");
+    }
 }
 
 #[test]

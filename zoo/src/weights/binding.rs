@@ -32,7 +32,7 @@ struct Naming {
 /// path of the file is for messages.
 ///
 /// Returns [`WeightsError::Names`] if the source has no names for the model.
-pub(super) fn expected<E: Element + Unit>(
+pub(crate) fn expected<E: Element + Unit>(
     net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     source: Source,

@@ -52,6 +52,11 @@ impl FileBytes {
         Self { path: name, start: 0, len: bytes.len() as u64, kind: Kind::Memory(bytes) }
     }
 
+    /// True if the bytes are a part of a file that does not begin with them.
+    pub(super) fn is_part(&self) -> bool {
+        self.start > 0
+    }
+
     /// The bytes in `range` alone, as if they were a file of this path; `None` if they are not all there.
     pub(super) fn part(self, range: Range<u64>) -> Option<Self> {
         let len = range.end.checked_sub(range.start).filter(|_| range.end <= self.len)?;

@@ -13,6 +13,7 @@ use super::keras::{self, Shards};
 use super::name::{elements, layer_of, shape, shown};
 use super::read::{self, NotFinite, Target};
 use super::safetensors::SafetensorsFile;
+use super::sites::{self, SITES_KEY};
 use super::torch::TorchFile;
 use super::{Dtype, WeightsError};
 use crate::text::message;
@@ -112,7 +113,7 @@ impl TensorFile {
         } else {
             super::sniff::expect_safetensors(&source)?;
             let (file, contents) = SafetensorsFile::new(source)?;
-            return Ok(Self::of(path, Format::Safetensors, contents, Reader::Safetensors(file)));
+            return Self::of(path, Format::Safetensors, contents, Reader::Safetensors(file)).with_sites();
         };
         keras::check(&file.path, file.format, &file.entries)?;
         Ok(file)
@@ -121,6 +122,22 @@ impl TensorFile {
     fn of(path: PathBuf, format: Format, (entries, metadata): Contents, reader: Reader) -> Self {
         let (prefix, renamed, renamed_layers) = (String::new(), BTreeMap::new(), BTreeMap::new());
         Self { path, format, entries, metadata, prefix, renamed, renamed_layers, reader }
+    }
+
+    /// The same file, with the activations of one that was written for torch by their numbers.
+    fn with_sites(mut self) -> Result<Self, WeightsError> {
+        let Some(list) = self.metadata.get(SITES_KEY) else { return Ok(self) };
+        let names = sites::names(list, self.entries.keys());
+        let named = names.and_then(|names| self.rename(names).map_err(|name| format!("two tensors {}", shown(&name))));
+        match named {
+            Ok(()) => Ok(self),
+            Err(found) => Err(WeightsError::Structure {
+                path: self.path,
+                what: format!("metadata {SITES_KEY}"),
+                expected: "a JSON array of the names of activations".into(),
+                found: message(&found).to_string(),
+            }),
+        }
     }
 
     /// A `.keras`, whose configuration says what the layers are called.
@@ -161,6 +178,30 @@ impl TensorFile {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Container of the file, as people call it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn container(&self) -> String {
+        match &self.reader {
+            Reader::Safetensors(_) => "safetensors".to_owned(),
+            Reader::Torch(file) => file.container().to_owned(),
+            Reader::Hdf5(file) if file.place().1 => "HDF5 in an archive of Keras".to_owned(),
+            Reader::Hdf5(_) => "HDF5 of Keras".to_owned(),
+            Reader::Shards(shards) => format!("JSON of Keras, with {} files of HDF5", shards.paths().count()),
+        }
+    }
+
+    /// Paths of all files that the tensors are read from: that which was opened, and those that it lists.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let listed = match &self.reader {
+            Reader::Shards(shards) => shards.paths().map(Path::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        [vec![self.path.clone()], listed].concat()
     }
 
     /// The tensors, by name.

@@ -18,6 +18,7 @@ use error::structure;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use hdf5_reader::error::Error;
@@ -79,6 +80,11 @@ impl Hdf5File {
     /// The same file, of a model with this configuration, which lies beside the HDF5.
     pub(super) fn with_configuration(self, configuration: String) -> Self {
         Self { configuration: Some(configuration), ..self }
+    }
+
+    /// Path of the file, and true if the HDF5 is a part of it.
+    pub(super) fn place(&self) -> (&Path, bool) {
+        (self.source.path(), self.source.is_part())
     }
 
     /// Configuration of the layers as JSON, in a file of a whole model.

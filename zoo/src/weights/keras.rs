@@ -16,6 +16,7 @@ mod tests;
 
 pub(super) use self::archive::{Archive, open};
 pub(super) use self::names::names;
+pub(crate) use self::names::snake;
 pub(super) use self::quantized::check;
 pub(super) use self::shards::Shards;
 

@@ -10,17 +10,14 @@ use pvlu::layer::{AnyTensor, NamedTensor, ParamKind, Path, Switch, Switches, Vis
 
 use super::binding::{expected, sources};
 use super::configuration::Configuration;
-use super::name::layer_of;
+use super::name::{ACTIVATION_KEY, layer_of};
+use super::sites::attribute;
 use super::{
-    Declared, Dtype, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
+    Declared, Dtype, Excuse, Expected, Format, LoadReport, MatchOptions, Source, TensorFile, WeightsError, Writer,
     match_tensors,
 };
-use crate::names::{LayerNames, Part, called};
+use crate::names::{LayerNames, Part, called, in_torch};
 use crate::text::{message, shown};
-
-/// Key of the metadata under which a file names its activation.
-#[doc(hidden)]
-pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
 
 /// Options for loading a file into a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +62,8 @@ pub fn load<E: Element + Unit>(
     file: &TensorFile,
     options: &LoadOptions,
 ) -> Result<LoadReport, WeightsError> {
+    let torch = as_in_torch(names, file, options.source);
+    let names = torch.as_deref().unwrap_or(names);
     let source = match options.source {
         Some(source) => source,
         None => recognize(net, names, file)?,
@@ -148,6 +147,18 @@ fn check<E: Element>(file: &TensorFile, keys: &[&str], allow_non_finite: bool) -
     let Some((key, index, value, count)) = first else { return Ok(()) };
     let (path, key) = (file.path().to_owned(), key.to_owned());
     Err(WeightsError::NotFinite { path, key, index, value, count, tensors })
+}
+
+/// The names of the layers of a file that was written for torch, whose conventions none of the model's sources has.
+/// `None` of any other file.
+fn as_in_torch(names: &[LayerNames], file: &TensorFile, source: Option<Source>) -> Option<Vec<LayerNames>> {
+    let may_be = matches!(source, None | Some(Source::Torchvision)) && !file.format().is_of_keras();
+    if !may_be || names.iter().all(|layer| layer.name_by(Source::Torchvision).is_some()) {
+        return None;
+    }
+    let names = in_torch(names);
+    let first = names.first()?.name_by(Source::Torchvision)?;
+    file.entries().contains_key(&format!("{first}.weight")).then_some(names)
 }
 
 /// The layers of another head that the file has, as it calls them. A part of one is not a head.
@@ -260,8 +271,20 @@ pub fn write<E: Element + Unit>(
     source: Source,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Writer, WeightsError> {
-    let path = path.as_ref();
-    write_to(net, names, (path, source), |declared| Writer::create(path, declared, metadata))
+    write_with_sites(net, names, path.as_ref(), source, metadata, &[])
+}
+
+/// As [`write`], with activations under these names, in the order of a visit; [`SITES_KEY`](super::SITES_KEY) of the
+/// metadata has to list them. Those of which the list has none are called `act{site}`.
+pub(crate) fn write_with_sites<E: Element + Unit>(
+    net: &dyn Visit<E, Cpu>,
+    names: &[LayerNames],
+    path: &std::path::Path,
+    source: Source,
+    metadata: &BTreeMap<String, String>,
+    sites: &[String],
+) -> Result<Writer, WeightsError> {
+    write_to(net, names, (path, source), sites, |declared| Writer::create(path, declared, metadata))
 }
 
 /// Name that messages give a file in memory as its path.
@@ -279,7 +302,7 @@ pub fn to_bytes<E: Element + Unit>(
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, WeightsError> {
     let begin = |declared| Writer::in_memory(IN_MEMORY, declared, metadata);
-    write_to(net, names, (IN_MEMORY.as_ref(), source), begin)?.into_bytes()
+    write_to(net, names, (IN_MEMORY.as_ref(), source), &[], begin)?.into_bytes()
 }
 
 /// As [`load`], from the bytes of a file, in any format that [`TensorFile`] knows.
@@ -300,9 +323,17 @@ fn write_to<E: Element + Unit, F: std::io::Write>(
     net: &dyn Visit<E, Cpu>,
     names: &[LayerNames],
     (path, source): (&std::path::Path, Source),
+    sites: &[String],
     begin: impl FnOnce(Vec<Declared>) -> Result<Writer<F>, WeightsError>,
 ) -> Result<Writer<F>, WeightsError> {
-    let tensors = expected(net, names, source, (path, Format::Safetensors))?;
+    let mut tensors = expected(net, names, source, (path, Format::Safetensors))?;
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.excuse == Excuse::ActivationParameter) {
+        let number = tensor.key.strip_prefix("act").and_then(|key| key.split_once('.'));
+        let named = number.and_then(|(number, leaf)| Some((sites.get(number.parse::<usize>().ok()?)?, leaf)));
+        if let Some((site, leaf)) = named {
+            tensor.key = format!("{site}.{}", attribute(leaf));
+        }
+    }
     let declared = tensors
         .iter()
         .map(|tensor| Declared { name: tensor.key.clone(), dtype: Dtype::of::<E>(), shape: tensor.shape.clone() })

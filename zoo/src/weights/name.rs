@@ -4,6 +4,10 @@ use std::fmt;
 
 use crate::text::{self, SHOWN};
 
+/// Key of the metadata under which a file names its activation.
+#[doc(hidden)]
+pub const ACTIVATION_KEY: &str = "pvlu_zoo.activation";
+
 /// Shows a name of a file on one line: as it is, or quoted and escaped if it is empty or holds anything that a terminal
 /// would act on or that looks like the end of the name. A very long one is cut.
 pub(crate) fn shown(name: &str) -> impl fmt::Display {

@@ -40,6 +40,7 @@ use crate::pickle::Pickle;
 #[derive(Debug)]
 pub(super) struct TorchFile {
     source: FileBytes,
+    container: Container,
     endian: Endian,
     tensors: BTreeMap<String, Tensor>,
 }
@@ -94,7 +95,16 @@ impl TorchFile {
         let (tensors, metadata) = found.map_err(|problem| problem.of(source.path()))?;
         let entry = |tensor: &Tensor| TensorEntry { dtype: tensor.dtype.clone(), shape: tensor.shape.clone() };
         let entries = tensors.iter().map(|(name, tensor)| (name.clone(), entry(tensor))).collect();
-        Ok(Ok((Self { source, endian: archive.endian, tensors }, (entries, metadata))))
+        Ok(Ok((Self { source, container, endian: archive.endian, tensors }, (entries, metadata))))
+    }
+
+    /// Container of the file, as people call it.
+    pub(super) fn container(&self) -> &'static str {
+        match self.container {
+            Container::Zip => "torch's zip archive",
+            Container::Stream => "torch's stream of before 1.6",
+            Container::Tar => "torch's tar archive of before 0.1.11",
+        }
     }
 
     /// Reads a tensor, in pieces of bounded size.

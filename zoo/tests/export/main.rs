@@ -3,10 +3,12 @@
 // Tests compare with the system's functions.
 #![allow(clippy::disallowed_methods)]
 
+mod keras;
 mod networks;
 mod onnxruntime;
 mod reader;
 mod registry;
+mod torch;
 
 use std::path::Path;
 

@@ -70,7 +70,7 @@ fn networks_of_every_other_layer_are_written() {
 
 /// x^2, by a formula that no other program can see.
 #[derive(Clone, Copy, Debug, Default)]
-struct Square;
+pub struct Square;
 
 impl Activation for Square {
     const NAME: &'static str = "square";

@@ -1,7 +1,7 @@
 //! Logits of exported models in onnxruntime against those of the models.
 //!
 //! They run where `python3`, or the interpreter that PVLU_PYTHON names, has onnxruntime, and are skipped with a message
-//! elsewhere.
+//! elsewhere. PVLU_RUNTIME, `openvino` or `tract`, names another package that runs the files in its place.
 
 use std::fs;
 use std::path::Path;
@@ -13,21 +13,22 @@ use pvlu_zoo::registry::{find, models};
 use crate::{networks, sized, small, write};
 
 /// Largest distance from a model's own logits, in terms of the largest of them.
-const TOLERANCE: f32 = 1e-5;
+pub const TOLERANCE: f32 = 1e-5;
 
 /// A formula with every function of the language.
-const FORMULA: &str = "f = max(x, 0) + a*sin(b*x) + 0.1*(min(x, 1) - abs(x) + exp(-x^2) + exp_m1(min(x, 0)) + \
+pub const FORMULA: &str = "f = max(x, 0) + a*sin(b*x) + 0.1*(min(x, 1) - abs(x) + exp(-x^2) + exp_m1(min(x, 0)) + \
                        ln(1 + x^2) + ln_1p(exp(-x^2)) + sqrt(x^2 + c) + tanh(x) + erf(x/2) + cos(x) + sigmoid(x) + \
                        relu(-x) + softplus(x))/(1 + abs(x)^1.5); a = 0.1; b = 1; fixed c = 0.5";
 
-/// The interpreter that has onnxruntime.
+/// The interpreter that has onnxruntime, or the runtime in its place.
 fn python() -> Option<String> {
     let python = std::env::var("PVLU_PYTHON").unwrap_or("python3".to_owned());
-    let has_it = Command::new(&python).args(["-c", "import onnxruntime"]).output();
+    let runtime = std::env::var("PVLU_RUNTIME").unwrap_or("onnxruntime".to_owned());
+    let has_it = Command::new(&python).args(["-c", &format!("import {runtime}")]).output();
     let has_it = has_it.is_ok_and(|ran| ran.status.success());
-    assert!(has_it || std::env::var_os("PVLU_PYTHON").is_none(), "PVLU_PYTHON: {python} has no onnxruntime");
+    assert!(has_it || std::env::var_os("PVLU_PYTHON").is_none(), "PVLU_PYTHON: {python} has no {runtime}");
     if !has_it {
-        println!("skipped: {python} has no onnxruntime; PVLU_PYTHON names another interpreter");
+        println!("skipped: {python} has no {runtime}; PVLU_PYTHON names another interpreter");
     }
     has_it.then_some(python)
 }

@@ -6,7 +6,7 @@ use super::mutation::{self, Random};
 use super::{files, folder, readers, turn};
 
 fn fixtures() -> Vec<(String, Vec<u8>)> {
-    let endings = [".png", ".jpg", ".JPEG", ".webp", ".WEBP"];
+    let endings = [".png", ".jpg", ".JPEG", ".webp", ".WEBP", ".bmp", ".ppm", ".pgm", ".pbm"];
     [files("tests/fixtures/images", &endings), files("tests/fixtures/images/jpeg", &endings)].concat()
 }
 

@@ -10,12 +10,15 @@ mod checkpoints;
 mod readers;
 #[path = "../../../fuzz/sets.rs"]
 mod sets;
+#[path = "../../../fuzz/shards.rs"]
+mod shards;
 
 mod data;
 mod hdf5;
 mod images;
 mod keras;
 mod mutation;
+mod packed;
 mod published;
 mod safetensors;
 mod torch;
@@ -75,13 +78,14 @@ type Reader = fn(&[u8]);
 #[test]
 fn what_the_fuzzers_found_worth_keeping_gives_errors_and_no_panic() {
     let _turn = turn();
-    let targets: [(&str, Reader); 9] = [
+    let targets: [(&str, Reader); 10] = [
         ("safetensors", readers::safetensors),
         ("hdf5", readers::read),
         ("configuration", readers::configuration),
         ("metadata", readers::metadata),
         ("checkpoint", checkpoints::checkpoint),
         ("data", sets::data),
+        ("shards", shards::shards),
         ("images", readers::image),
         ("torch", readers::torch),
         ("published", readers::published),

@@ -69,3 +69,31 @@ fn many_tensors_without_elements_are_read_in_memory_that_their_names_justify() {
     readers::read(&file(&map(20_000, |i| format!(r#""{i}":{empty}"#))));
     readers::read(&file(&format!(r#"{{"__metadata__":{}}}"#, map(20_000, |i| format!(r#""{i}":"""#)))));
 }
+
+#[test]
+fn a_list_of_activations_that_does_not_fit_the_tensors_is_refused_in_no_more_memory_than_it_takes_itself() {
+    let _turn = turn();
+    let empty = r#"{"dtype":"F32","shape":[0],"data_offsets":[0,0]}"#;
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let names: Vec<String> = (0..20_000).map(|i| format!("{i}")).collect();
+    let many = serde_json::json!(names).to_string();
+    for (sites, expected) in [
+        ("{}", "invalid type"),
+        ("[1]", "invalid type"),
+        (r#"["x""#, "EOF"),
+        (&deep, "invalid type"),
+        (&many, "20000 names, more than tensors"),
+        (r#"["x","x"]"#, "x twice"),
+        // Both would be the first activation's.
+        (r#"["x"]"#, "two tensors act0.a"),
+    ] {
+        let metadata = serde_json::json!({ "pvlu_zoo.sites": sites });
+        let error = refusal(&file(&format!(r#"{{"__metadata__":{metadata},"x.a":{empty},"act0.a":{empty}}}"#)));
+        assert!(error.contains("metadata pvlu_zoo.sites") && error.contains(expected), "{sites:.60}: {error:.1000}");
+    }
+    let sites = format!(r#"[{}""]"#, r#""","#.repeat(200_000));
+    readers::read(&file(&format!(
+        r#"{{"__metadata__":{},"x.a":{empty}}}"#,
+        serde_json::json!({ "pvlu_zoo.sites": sites })
+    )));
+}

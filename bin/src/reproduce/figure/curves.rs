@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::common::error::CliError;
-use crate::reproduce::figure::axis::{Axis, Panel, Range, grid, thinned};
-use crate::reproduce::figure::look::{self, Look};
+use crate::common::figure::axis::{Axis, Panel, Range, grid, thinned};
+use crate::common::figure::font;
+use crate::common::figure::look::{self, Look};
+use crate::common::figure::scene::{Anchor, FAINT, Point, SMALL, Scene, TEXT};
+use crate::reproduce::figure::budget;
 use crate::reproduce::figure::records::{Records, slot};
-use crate::reproduce::figure::scene::{Anchor, FAINT, Point, SMALL, Scene, TEXT};
-use crate::reproduce::figure::{budget, font};
 
 const HEIGHT: f64 = 400.0;
 /// Height of a panel beside others, in pixels.

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::common::error::CliError;
-use crate::reproduce::figure::axis::{Axis, BELOW, Panel, Range};
-use crate::reproduce::figure::look::{self, Look};
+use crate::common::figure::axis::{Axis, BELOW, Panel, Range};
+use crate::common::figure::font;
+use crate::common::figure::look::{self, Look};
+use crate::common::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, Scene, Stroke, TEXT, WIDTH};
+use crate::reproduce::figure::budget;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, Scene, Stroke, TEXT, WIDTH};
-use crate::reproduce::figure::{budget, font};
 
 const LINE: f64 = 26.0;
 /// Vertical gap between two models, in pixels.

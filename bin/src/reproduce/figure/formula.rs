@@ -1,10 +1,10 @@
 //! The figure of VLU and its derivative, beside each other, for some values of the parameters.
 
 use crate::common::error::CliError;
-use crate::reproduce::figure::axis::{Axis, Panel, Range, grid, thinned};
-use crate::reproduce::figure::look;
+use crate::common::figure::axis::{Axis, Panel, Range, grid, thinned};
+use crate::common::figure::look;
+use crate::common::figure::scene::{Point, Scene};
 use crate::reproduce::figure::records::{Records, slot};
-use crate::reproduce::figure::scene::{Point, Scene};
 
 /// Values of (a, b) that are drawn. Chosen: the first, and then one of the two halved or doubled at a time.
 const PARAMETERS: [(f64, f64); 4] = [(1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5)];

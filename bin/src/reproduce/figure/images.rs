@@ -1,9 +1,10 @@
 //! The figure of images before and after the filter, enlarged by a whole factor.
 
 use crate::common::error::CliError;
+use crate::common::figure::font;
+use crate::common::figure::scene::{Anchor, INK, MARGIN, Picture, SMALL, Scene, TEXT, WIDTH};
+use crate::reproduce::figure::budget;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::figure::scene::{Anchor, INK, MARGIN, Picture, SMALL, Scene, TEXT, WIDTH};
-use crate::reproduce::figure::{budget, font};
 
 const STAGES: [&str; 2] = ["before", "after"];
 /// Largest edge that images are enlarged to, in pixels.

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::common::error::CliError;
-use crate::reproduce::figure::axis::{Axis, Panel, Range, grid};
-use crate::reproduce::figure::look;
+use crate::common::figure::axis::{Axis, Panel, Range, grid};
+use crate::common::figure::layers::{HEIGHT, axis};
+use crate::common::figure::look;
+use crate::common::figure::scene::{Point, Scene};
 use crate::reproduce::figure::records::{Records, slot};
-use crate::reproduce::figure::scene::{Point, Scene};
 
 /// The arms whose dead units are drawn.
 pub const COMPARED: &[&str] = &["relu", "pvlu"];
-
-/// Height of a panel with an axis of layers, in pixels.
-pub const HEIGHT: f64 = 210.0;
-const LAYERS: &str = "activation layer, in forward order";
 
 /// The seeds' values by layer.
 type Layers = BTreeMap<u32, Vec<f64>>;
@@ -66,10 +63,4 @@ pub fn units(records: &Records, title: &str) -> Result<Scene, CliError> {
         "Dead: zero on all test images. Line and large marks: mean over the seeds. Small marks: seeds. Share of the \
          channels of an activation's output.",
     ))
-}
-
-/// The axis of the layers, which begins and ends half a layer beyond them.
-pub fn axis(orders: impl Iterator<Item = f64>) -> Axis<'static> {
-    let ends = orders.flat_map(|order| [order - 0.5, order + 0.5]);
-    Axis { label: LAYERS, range: Range::of(ends), closest: 1.0 }
 }

@@ -3,37 +3,20 @@
 use pvlu_zoo::registry;
 
 use crate::common::error::CliError;
-use crate::reproduce::figure::axis::{Axis, Panel, Range, grid};
-use crate::reproduce::figure::layers::{HEIGHT, axis};
-use crate::reproduce::figure::look::{self, Look};
+use crate::common::figure::axis::grid;
+use crate::common::figure::layers::{Channels, HEIGHT, MARKS, Parameter};
+use crate::common::figure::look::{self, Look};
+use crate::common::figure::scene::Scene;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::figure::scene::{INK, Point, Scene, Stroke};
 use crate::reproduce::protocol::paper;
 
 /// The arms whose parameters are drawn.
 pub const LEARNED: &[&str] = &["pvlu"];
-/// Largest distance of a seed's marks from the next seed's, in pixels.
-const SHIFT: f64 = 7.0;
-
-/// A layer's channels in one run.
-struct Channels {
-    seed: usize,
-    order: f64,
-    median: Option<f64>,
-    quartiles: Option<(f64, f64)>,
-}
-
-/// A parameter of a model in all runs.
-#[derive(Default)]
-struct Learned {
-    start: Option<f64>,
-    layers: Vec<Channels>,
-}
 
 /// Draws the median and the quartiles of each layer's channels, a panel for each model and parameter.
 pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
     let mut seeds: Vec<(&str, Look)> = Vec::new();
-    let mut panels: Vec<((&str, &str), Learned)> = Vec::new();
+    let mut panels: Vec<((&str, &str), Parameter)> = Vec::new();
     for row in records.rows() {
         if !LEARNED.contains(&row.text("arm")?) {
             continue;
@@ -46,7 +29,7 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
         let learned = slot(&mut panels, (row.text("model")?, row.text("parameter")?));
         learned.start = start(&row)?;
         learned.layers.push(Channels {
-            seed: place,
+            series: place,
             order: f64::from(row.whole("order")?),
             median: row.number("median")?,
             quartiles: row.number("first_quartile")?.zip(row.number("third_quartile")?),
@@ -56,13 +39,12 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
     let entries: Vec<_> = seeds.iter().map(|(seed, look)| (format!("seed {seed}"), look.bare())).collect();
     look::legend(&mut scene, &entries);
     let (places, width) = grid(&scene, panels.len(), HEIGHT);
+    let looks: Vec<Look> = seeds.iter().map(|(_, look)| *look).collect();
     for (at, ((model, parameter), learned)) in places.into_iter().zip(&panels) {
-        learned.draw(&mut scene, (at, width), [model, parameter], &seeds);
+        learned.draw(&mut scene, (at, width), [model, parameter], &looks);
     }
-    Ok(scene.finish(
-        "Mark: median over the channels of a layer. Line: from the first to the third quartile. Seeds are beside each \
-         other. Dashed: the value from which every channel started.",
-    ))
+    Ok(scene
+        .finish(&format!("{MARKS} Seeds are beside each other. Dashed: the value from which every channel started.")))
 }
 
 /// The start value of the parameter of a row; `None` for an unknown activation or parameter.
@@ -75,47 +57,6 @@ fn start(row: &Row<'_>) -> Result<Option<f64>, CliError> {
     let params = activation.params();
     let found = params.iter().find(|param| param.name == parameter);
     Ok(found.map(|param| if swapped { param.swapped } else { param.start }))
-}
-
-impl Learned {
-    fn draw(
-        &self,
-        scene: &mut Scene,
-        ((left, top), width): (Point, f64),
-        [model, parameter]: [&str; 2],
-        seeds: &[(&str, Look)],
-    ) {
-        let values = self.layers.iter().flat_map(|layer| {
-            layer.median.into_iter().chain(layer.quartiles.into_iter().flat_map(|(low, high)| [low, high]))
-        });
-        let range = Range::of(values.chain(self.start)).padded();
-        let x = axis(self.layers.iter().map(|layer| layer.order));
-        let panel = Panel { left, top, width, height: HEIGHT, x, y: Axis { label: parameter, range, closest: 0.0 } };
-        let start = self.start.map_or_else(String::new, |start| format!(", started from {start}"));
-        panel.draw(scene, &format!("{model}: {parameter}{start}"));
-        if let Some(start) = self.start {
-            let ends = [x.range.low, x.range.high].map(|end| panel.at(end, start));
-            scene.line(ends.to_vec(), Stroke { dash: &[5.0, 3.0], ..Stroke::solid(INK, 1.2) });
-        }
-        let shift = (0.7 * panel.width / (x.range.high - x.range.low) / seeds.len().max(1) as f64).min(SHIFT);
-        for layer in &self.layers {
-            let Some((_, look)) = seeds.get(layer.seed) else { continue };
-            let aside = (layer.seed as f64 - (seeds.len() as f64 - 1.0) / 2.0) * shift;
-            let at = |value| {
-                let (x, y): Point = panel.at(layer.order, value);
-                (x + aside, y)
-            };
-            if let Some((low, high)) = layer.quartiles {
-                scene.line(vec![at(low), at(high)], Stroke { opacity: 0.6, ..Stroke::solid(look.color, 1.5) });
-            }
-            if let Some(median) = layer.median {
-                look.mark(scene, at(median), 2.6);
-            }
-        }
-        if self.layers.iter().all(|layer| layer.median.is_none()) {
-            panel.say_empty(scene, "no values");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::reproduce::figure::scene::WIDTH;
+use crate::common::figure::font;
+use crate::common::figure::scene::WIDTH;
 
 pub(super) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

@@ -7,10 +7,8 @@ use crate::reproduce::protocol::pretrained::{FILTER, Protocol, SHIFT};
 
 /// The augmentation of a table's training images, in pixels of a 32x32 image.
 pub fn augmentation(protocol: &Protocol, args: &TuningArgs) -> Augmentation {
-    if !protocol.augmented {
-        return Augmentation::NONE;
-    }
-    let side = args.cutout.map_or(protocol.set.cutout(), usize::from);
+    let Some(side) = protocol.cutout else { return Augmentation::NONE };
+    let side = args.cutout.map_or(side, usize::from);
     let shift = args.common.shift.map_or(SHIFT, usize::from);
     Augmentation { flip: true, shift, cutout: (side > 0).then_some(side) }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pvlu_zoo::checkpoint::{Opened, Wanted, models_of, open};
-use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::data::{Augmentation, CIFAR10, CIFAR100, Dataset, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels;
 use pvlu_zoo::model::Model;
@@ -70,9 +70,13 @@ fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
         return std::iter::once(model).chain(of_torch).map(str::to_owned).collect();
     };
     let depth = depth.trim_end_matches("_b");
-    let own = protocol.set.name();
-    let other = if own == "cifar10" { "cifar100" } else { "cifar10" };
-    let order = if protocol.transfer { [other, own] } else { [own, other] };
+    let own = protocol.set;
+    let others = [&CIFAR10, &CIFAR100].into_iter().filter(|set| *set != own).map(|set| set.name);
+    let order: Vec<_> = if protocol.transfer {
+        others.chain([own.name]).collect()
+    } else {
+        std::iter::once(own.name).chain(others).collect()
+    };
     order.into_iter().map(|set| format!("{set}_resnet{depth}")).chain([model.to_owned()]).collect()
 }
 

@@ -14,11 +14,6 @@ pub const HELD_OUT: f64 = 0.1;
 /// Seed of the procedural images, the same for all runs. Chosen.
 pub const PROCEDURAL_SEED: u64 = 2024;
 
-/// Training images of the procedural set under the paper's preset: as many as CIFAR has.
-pub const PAPER_TRAIN: usize = 50_000;
-/// Test images of the procedural set under the paper's preset.
-pub const PAPER_TEST: usize = 10_000;
-
 /// Values of the quick preset, which takes a few minutes.
 pub mod quick {
     /// Epochs of a training.

@@ -2,7 +2,7 @@
 //! project decided where the text is silent; the values that all tables share are in
 //! [`budget`](crate::reproduce::protocol::budget).
 
-use crate::reproduce::protocol::set::Set;
+use pvlu_zoo::data::KnownSet;
 
 /// A table of networks trained from scratch: protocol and published numbers.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Protocol {
     /// The paper's figure of the test accuracy by epoch, if it has one.
     pub curves: Option<&'static Numbered>,
     /// The data set. Paper.
-    pub set: Set,
+    pub set: &'static KnownSet,
     /// Model in the registry. Paper: six convolutions; chosen: their widths.
     pub model: &'static str,
     /// Activations that the table compares. Paper; chosen: ELU, which the paper names among the rivals, and the fixed

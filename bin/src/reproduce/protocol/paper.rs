@@ -3,9 +3,10 @@
 
 use std::fmt;
 
+use pvlu_zoo::data::{CIFAR10, CIFAR100};
+
 use crate::reproduce::protocol::from_scratch::{self as scratch, Numbered};
 use crate::reproduce::protocol::pretrained::{self as tuning, First, PRELU, PVLU, RELU, RELU_AFFINE, RELU_MORE, VLU};
-use crate::reproduce::protocol::set::Set;
 
 /// A table, by the way in which its networks are trained.
 #[derive(Clone, Copy)]
@@ -37,7 +38,7 @@ tables! {
             title: "Figure 2: test accuracy in the runs of table 1",
             about: "Figure 2: test accuracy by epoch of table 1",
         }),
-        set: Set::Cifar100,
+        set: &CIFAR100,
         model: "sequential6conv",
         activations: &["relu", "leaky_relu", "elu", "prelu", "vlu", "pvlu"],
         seeds: &[0, 1, 2, 3, 4],
@@ -84,7 +85,7 @@ tables! {
             title: "Figure 3: test accuracy in the runs of table 2",
             about: "Figure 3: the same of table 2",
         }),
-        set: Set::Cifar100,
+        set: &CIFAR100,
         model: "sequential6conv",
         activations: &["relu", "prelu", "vlu", "pvlu"],
         seeds: &[0, 1, 2],
@@ -119,14 +120,14 @@ tables! {
         name: "table3",
         title: "Table 3: pretrained VGG on CIFAR-10, frozen but for the parameters of the activations",
         about: "Table 3: pretrained VGG on CIFAR-10, everything frozen but the activations' parameters",
-        set: Set::Cifar10,
+        set: &CIFAR10,
         models: &["vgg16", "vgg19"],
         quick_models: &["vgg16_bn"],
         transfer: true,
         first: First::Head,
         batch_norm: false,
         filtered: false,
-        augmented: false,
+        cutout: None,
         arms: &[RELU, RELU_AFFINE, PRELU, PVLU],
         published: &[
             tuning::Published { model: "vgg16", relu: 0.8695, pvlu: 0.8819, rel_error_decrease: 0.095 },
@@ -154,14 +155,14 @@ tables! {
         title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the \
                 activations",
         about: "Table 5: pretrained ResNets on CIFAR-10, batch norm trained",
-        set: Set::Cifar10,
+        set: &CIFAR10,
         models: &["resnet50", "resnet101v2", "resnet152v2"],
         quick_models: &["cifar_resnet20"],
         transfer: false,
         first: First::BatchNorm,
         batch_norm: true,
         filtered: false,
-        augmented: true,
+        cutout: Some(16),
         arms: &[RELU_MORE, PRELU, VLU, PVLU],
         published: &[
             tuning::Published { model: "resnet50", relu: 0.9546, pvlu: 0.9582, rel_error_decrease: 0.079 },
@@ -175,7 +176,8 @@ tables! {
         name: "table6",
         title: "Table 6: the same on CIFAR-100",
         about: "Table 6: the same on CIFAR-100",
-        set: Set::Cifar100,
+        set: &CIFAR100,
+        cutout: Some(8),
         published: &[
             tuning::Published { model: "resnet50", relu: 0.799, pvlu: 0.807, rel_error_decrease: 0.041 },
             tuning::Published { model: "resnet101v2", relu: 0.8066, pvlu: 0.8129, rel_error_decrease: 0.033 },
@@ -219,7 +221,7 @@ impl Table {
     pub fn unused_options(self) -> Vec<&'static str> {
         let (augmented, filtered, cut_out) = match self {
             Table::Scratch(table) => (table.augmented, false, false),
-            Table::Tuning(table) => (table.augmented, table.filtered, table.augmented),
+            Table::Tuning(table) => (table.cutout.is_some(), table.filtered, table.cutout.is_some()),
         };
         let options =
             [(augmented, "shift"), (cut_out, "cutout"), (filtered, "filter_sigma"), (filtered, "filter_radius")];

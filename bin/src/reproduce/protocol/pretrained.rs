@@ -1,10 +1,9 @@
 //! Protocols of tables of pretrained networks, and the values that all of them share. "Paper" marks values of the text,
 //! "chosen" those that the project decided where the text is silent.
 
+use pvlu_zoo::data::KnownSet;
 use pvlu_zoo::registry;
 use pvlu_zoo::transfer::FreezePolicy;
-
-use crate::reproduce::protocol::set::Set;
 
 /// A table of pretrained networks.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +15,7 @@ pub struct Protocol {
     /// Description of the table in the list of commands.
     pub about: &'static str,
     /// The data set. Paper.
-    pub set: Set,
+    pub set: &'static KnownSet,
     /// Names of the models. Paper.
     pub models: &'static [&'static str],
     /// Names of the models under the quick preset. Chosen.
@@ -29,8 +28,9 @@ pub struct Protocol {
     pub batch_norm: bool,
     /// True if the arms' images are under a Gaussian filter, in training and testing. Paper.
     pub filtered: bool,
-    /// True if training images are flipped, shifted, and have a square cut out. Paper: the square; chosen: the rest.
-    pub augmented: bool,
+    /// Side of the square that is cut out of training images of 32x32 (DeVries and Taylor 2017), which are flipped and
+    /// shifted too; `None` if they are taken as they are. Paper: that there is a square; chosen: its side, the rest.
+    pub cutout: Option<usize>,
     /// Arms of the comparison. Paper: `relu` and `pvlu`; chosen: the controls.
     pub arms: &'static [Arm],
     /// Published top-1, by model. Paper.
@@ -167,16 +167,6 @@ pub const FILTER: pvlu_zoo::data::Gaussian = pvlu_zoo::data::Gaussian { sigma: 1
 /// Side of the images of ImageNet's ResNets, in pixels. Chosen; VGG and the CIFAR ResNets take CIFAR's images as they
 /// are.
 pub const LARGE: usize = 224;
-
-impl Set {
-    /// Side of the square that is cut out of a 32x32 image (DeVries and Taylor 2017). Chosen.
-    pub fn cutout(self) -> usize {
-        match self {
-            Set::Cifar10 => 16,
-            Set::Cifar100 => 8,
-        }
-    }
-}
 
 /// Values of the quick preset, with which each table takes a few minutes on two cores.
 pub mod quick {

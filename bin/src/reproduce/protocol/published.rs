@@ -42,12 +42,12 @@ pub fn of(config: &Config) -> Paper {
         rel_error_decrease,
     };
     let found = match paper::find(table) {
-        Some(Table::Scratch(table)) if data == table.set.name() => table.published(arm).map(|published| Paper {
+        Some(Table::Scratch(table)) if data == table.set.name => table.published(arm).map(|published| Paper {
             top1: Summary { mean: published.mean, standard_error: published.standard_error },
             by_seed: published.by_seed,
             rel_error_decrease: published.rel_error_decrease.unwrap_or(f64::NAN),
         }),
-        Some(Table::Tuning(table)) if data == table.set.name() => match (table.published(model), arm.as_str()) {
+        Some(Table::Tuning(table)) if data == table.set.name => match (table.published(model), arm.as_str()) {
             (Some(published), "relu") => Some(one(published.relu, f64::NAN)),
             (Some(published), "pvlu") => Some(one(published.pvlu, published.rel_error_decrease)),
             _ => None,

@@ -1,7 +1,7 @@
 //! The values of the protocols for the report, each marked as the paper's or chosen.
 
 use crate::reproduce::protocol::paper::{TABLE1, TABLE2};
-use crate::reproduce::protocol::set::Set;
+use crate::reproduce::protocol::paper::{TABLE5, TABLE6};
 use crate::reproduce::protocol::{budget, pretrained};
 
 const PAPER: &str = "paper";
@@ -33,7 +33,7 @@ pub fn list() -> Vec<(String, String, &'static str)> {
         line("table 4: filter", format!("Gaussian, sigma {}, radius {}", filter.sigma, filter.radius), CHOSEN),
         line(
             "tables 5 and 6: cutout, side of the square",
-            format!("{} and {}", Set::Cifar10.cutout(), Set::Cifar100.cutout()),
+            [TABLE5, TABLE6].map(|table| table.cutout.unwrap_or(0).to_string()).join(" and "),
             CHOSEN,
         ),
         line("tables 5 and 6: flips, and shifts by up to so many of 32 pixels", pretrained::SHIFT.to_string(), CHOSEN),

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::common::error::CliError;
+use crate::common::figure::look::arm_label;
 use crate::reproduce::figure::budget::budget;
 use crate::reproduce::figure::dots::signed;
-use crate::reproduce::figure::look::arm_label;
 use crate::reproduce::figure::records::{Records, Row, slot};
 use crate::reproduce::report::grid::Grid;
 

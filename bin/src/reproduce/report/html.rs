@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::common::figure::svg::escaped;
 use crate::reproduce::figure::Drawing;
-use crate::reproduce::figure::svg::escaped;
 use crate::reproduce::report::{Report, Table, grid::Grid, style};
 
 /// The HTML text of the page.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::reproduce::figure::scene::DARK;
-use crate::reproduce::figure::svg::hex;
+use crate::common::figure::scene::DARK;
+use crate::common::figure::svg::hex;
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #222; --faint: #555; --line: #ccc; --head: #f3f3f3; --paper: #fff; \

@@ -7,7 +7,7 @@ use pvlu_zoo::train::dead_units;
 
 use crate::common::error::CliError;
 use crate::common::interrupt;
-use crate::common::statistics::number;
+use crate::common::statistics::{Distribution, number};
 
 /// Names of the columns of [`Inspected::parameters`].
 pub const PARAMETER_COLUMNS: [&str; 10] = [
@@ -52,7 +52,9 @@ pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Resu
             && let Some(order) = layers.iter().position(|of| of.path == layer)
         {
             let mut row = vec![layer.to_owned(), order.to_string(), name.to_owned(), tensor.values.len().to_string()];
-            row.extend(distribution(tensor.values).map(number));
+            let Distribution { minimum, first_quartile, median, third_quartile, maximum, mean, .. } =
+                Distribution::of(tensor.values);
+            row.extend([minimum, first_quartile, median, third_quartile, maximum, mean].map(number));
             parameters.push(row);
         }
     };
@@ -63,32 +65,4 @@ pub fn inspect(model: &mut dyn Model, images: &dyn Batches, title: &str) -> Resu
         vec![layer.path.clone(), order.to_string(), units.to_string(), dead.to_string(), share]
     });
     Ok(Some(Inspected { trained, parameters, units: units.collect() }))
-}
-
-/// Minimum, quartiles (interpolated between neighbors), maximum and mean.
-fn distribution(values: &[f32]) -> [f64; 6] {
-    let mut sorted: Vec<f64> = values.iter().copied().map(f64::from).collect();
-    sorted.sort_by(f64::total_cmp);
-    let quantile = |share: f64| {
-        let at = share * sorted.len().saturating_sub(1) as f64;
-        let (below, above) = (sorted.get(at.floor() as usize), sorted.get(at.ceil() as usize));
-        match (below, above) {
-            (Some(below), Some(above)) => below + (above - below) * at.fract(),
-            _ => f64::NAN,
-        }
-    };
-    let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
-    [quantile(0.0), quantile(0.25), quantile(0.5), quantile(0.75), quantile(1.0), mean]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quartiles_are_interpolated() {
-        assert_eq!(distribution(&[4.0, 1.0, 3.0, 2.0]), [1.0, 1.75, 2.5, 3.25, 4.0, 2.5]);
-        assert_eq!(distribution(&[7.0]), [7.0; 6]);
-        assert!(distribution(&[]).iter().all(|value| value.is_nan()));
-    }
 }

@@ -3,6 +3,7 @@
 //! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Names that this program
 //! does not know are refused before anything is done with them.
 
+use pvlu_zoo::data::KnownSet;
 use pvlu_zoo::registry;
 
 use super::config::{Config, expect};
@@ -10,7 +11,6 @@ use super::decimal;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::protocol::pretrained::RESERVED;
-use crate::reproduce::protocol::set::Set;
 
 /// The most bytes in the text on a preset, and in the name of a file of weights; both are in each row of a table.
 const LONGEST: (usize, usize) = (500, 800);
@@ -30,7 +30,7 @@ pub fn check(config: &Config) -> Result<(), String> {
         _ => !RESERVED.contains(&arm) && registry::activation(activation).is_ok_and(|found| found.name() == arm),
     };
     expect("activation", fits)?;
-    expect("data", [Set::Cifar10.name(), Set::Cifar100.name(), "procedural"].contains(&setup.data.as_str()))?;
+    expect("data", setup.data == "procedural" || KnownSet::named(&setup.data).is_some())?;
     let preset = &setup.preset;
     let begins = [Preset::Quick, Preset::Paper].iter().any(|of| preset.starts_with(of.name()));
     expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;

@@ -105,7 +105,7 @@ impl Set {
         let classes = folder.classes().to_vec();
         Ok(Self {
             name: "folder",
-            form: "folder of images".to_owned(),
+            form: folder.form().to_owned(),
             shape: None,
             count: classes.len(),
             parts: parts

@@ -52,8 +52,9 @@ pub(super) fn read(path: &Path, layout: &'static CifarLayout) -> Result<Unpacked
         Ok(())
     })?;
     let version = found_version.unwrap_or(Version::Binary);
+    let there = [parts.first(), parts.last()].map(|part| part.is_some_and(Option::is_some));
     let absent: Vec<_> =
-        layout.required(version).into_iter().filter(|name| !has(&parts, &names, version, name)).collect();
+        layout.required(version).into_iter().zip(there).filter_map(|(name, there)| (!there).then_some(name)).collect();
     if !absent.is_empty() {
         return Err(missing(path, layout, found_version.is_none(), &absent, others));
     }
@@ -61,11 +62,6 @@ pub(super) fn read(path: &Path, layout: &'static CifarLayout) -> Result<Unpacked
     let mut train = Records::new(layout);
     train.append(path, parts.into_iter().flatten().collect())?;
     Ok(Unpacked { version, train, test })
-}
-
-fn has(parts: &[Option<Records>], names: &[Vec<&str>; 2], version: Version, name: &str) -> bool {
-    let names = &names[usize::from(version == Version::Python)];
-    parts.iter().zip(names).any(|(part, known)| *known == name && part.is_some())
 }
 
 /// The error of an archive that lacks files of the set: if it has those of the other set and none of this one, that.

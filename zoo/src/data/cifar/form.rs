@@ -5,17 +5,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::layout::{CIFAR10, CIFAR100, CifarLayout, Place, Version};
+use super::layout::{CIFAR10, CIFAR100, CifarLayout, Place};
 use super::python::is_pickle;
 use crate::data::files::{Found, entries, file_name, inspect};
 use crate::data::{DataError, archive::GZIP};
-use crate::signature::{PAGE, archive};
+use crate::signature::{self, PAGE, archive};
 
 /// Maximum number of files whose first bytes are read in search of another form.
 const LOOKED_AT: usize = 64;
-
-/// Number of bytes read from the beginning of a file to tell its format, as many as [`archive`] examines.
-const FIRST: u64 = 262;
 
 /// Takes a file that is given as the set for the form that its first bytes tell.
 pub(super) fn place(path: &Path, layout: &CifarLayout) -> Result<Place, DataError> {
@@ -25,8 +22,8 @@ pub(super) fn place(path: &Path, layout: &CifarLayout) -> Result<Place, DataErro
         return Err(DataError::OtherForm { path: path.to_owned(), found });
     }
     match archive(&first) {
-        Some("a gzip archive" | "a tar archive") => Ok(Place::Archive(path.to_owned())),
-        Some("a zip archive") => Ok(Place::Arrays(path.to_owned())),
+        Some(signature::GZIP | signature::TAR) => Ok(Place::Archive(path.to_owned())),
+        Some(signature::ZIP) => Ok(Place::Arrays(path.to_owned())),
         _ => Err(not_a_folder()),
     }
 }
@@ -37,12 +34,11 @@ fn other(path: &Path, first: &[u8], layout: &CifarLayout) -> Option<String> {
     let name = file_name(path).to_lowercase();
     let archives = layout.archives[..2].join(", ");
     let read_here = format!("the binary and the Python version ({archives}) are read here, unpacked or not");
-    let of_a_set = |set: &CifarLayout| Version::ALL.into_iter().any(|version| set.files(version).any(|it| it == name));
-    if of_a_set(layout) || name == "batches.meta" || is_pickle(first) && (of_a_set(layout.other()) || name == "meta") {
+    if layout.has_file(&name)
+        || name == "batches.meta"
+        || is_pickle(first) && (layout.other().has_file(&name) || name == "meta")
+    {
         return Some("expected the folder of the files, found one of them: give the folder that it is in".to_owned());
-    }
-    if matches!(first, [b'P', b'A', b'R', b'1', ..]) {
-        return Some(format!("this is a Parquet file, as Hugging Face has them; {read_here}"));
     }
     if first.starts_with(b"MATLAB 5.0") || name.contains("matlab") {
         return Some(format!("this is the Matlab version; {read_here}"));
@@ -65,7 +61,7 @@ fn other(path: &Path, first: &[u8], layout: &CifarLayout) -> Option<String> {
     if name.ends_with(".bin.gz") && first.starts_with(&GZIP) {
         return Some("this is compressed by gzip: unpack it (gunzip), and give its folder".to_owned());
     }
-    let is_read = matches!(archive, "a gzip archive" | "a tar archive") || name.ends_with(".npz");
+    let is_read = matches!(archive, signature::GZIP | signature::TAR) || name.ends_with(".npz");
     (!is_read).then(|| format!("this is {archive}: unpack it, and give the folder that comes out"))
 }
 
@@ -77,9 +73,8 @@ pub(super) fn of_folder(paths: &[PathBuf], layout: &CifarLayout) -> Option<DataE
         let name = file_name(path).to_lowercase();
         let begins = ["data_batch", "test_batch", "train", "test"];
         // Files of a set itself are no other form: some are present when only others of the set are missing.
-        let of_a_set = |set: &CifarLayout| Version::ALL.into_iter().any(|it| set.files(it).any(|file| file == name));
-        !of_a_set(&CIFAR10)
-            && !of_a_set(&CIFAR100)
+        !CIFAR10.has_file(&name)
+            && !CIFAR100.has_file(&name)
             && (name.contains("cifar") || begins.iter().any(|begin| name.starts_with(begin)))
     });
     let files = files.filter(|path| inspect(path).is_ok_and(|found| found == Found::File)).take(LOOKED_AT);
@@ -87,10 +82,10 @@ pub(super) fn of_folder(paths: &[PathBuf], layout: &CifarLayout) -> Option<DataE
         let first = first(&path)?;
         let found = match archive(&first) {
             // One with a name that is not looked for in a folder.
-            Some("a gzip archive" | "a tar archive") if !file_name(&path).ends_with(".bin.gz") => {
+            Some(signature::GZIP | signature::TAR) if !file_name(&path).ends_with(".bin.gz") => {
                 "this is an archive: give its own path if the set is in it".to_owned()
             }
-            Some("a zip archive") if file_name(&path).ends_with(".npz") => {
+            Some(signature::ZIP) if file_name(&path).ends_with(".npz") => {
                 "this is a file of NumPy: give its own path if the set is in it".to_owned()
             }
             _ => other(&path, &first, layout)?,
@@ -103,6 +98,6 @@ pub(super) fn of_folder(paths: &[PathBuf], layout: &CifarLayout) -> Option<DataE
 /// The first bytes of a file; `None` if it cannot be read, which is not the error to report here.
 fn first(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(FIRST).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(signature::REACH).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

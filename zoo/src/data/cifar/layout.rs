@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::data::IMAGE_LEN;
+use crate::data::{IMAGE_LEN, labels};
 
 /// Files and record layout of CIFAR-10 or CIFAR-100.
 pub(super) struct CifarLayout {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
+    pub(super) class_names: &'static [&'static str],
     /// Names of the archives that its publisher and Keras keep these files in, in the order in which they are looked
     /// for.
     pub(super) archives: &'static [&'static str],
@@ -16,7 +17,6 @@ pub(super) struct CifarLayout {
     /// Names of the training files of the binary version, of which the first one is required.
     pub(super) train: &'static [&'static str],
     pub(super) test: &'static str,
-    pub(super) classes: usize,
     /// Number of superclasses. If there are any, their label comes first in a record.
     pub(super) coarse: Option<usize>,
     /// Images in the official set, training and test.
@@ -57,6 +57,7 @@ impl Version {
 pub(super) static CIFAR10: CifarLayout = CifarLayout {
     name: "cifar10",
     title: "CIFAR-10",
+    class_names: &labels::CIFAR10,
     archives: &[
         "cifar-10-binary.tar.gz",
         "cifar-10-python.tar.gz",
@@ -66,7 +67,6 @@ pub(super) static CIFAR10: CifarLayout = CifarLayout {
     arrays: ["cifar10.npz", "cifar-10.npz"],
     train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
     test: "test_batch.bin",
-    classes: 10,
     coarse: None,
     official: [50_000, 10_000],
     largest: 10_000,
@@ -75,17 +75,27 @@ pub(super) static CIFAR10: CifarLayout = CifarLayout {
 pub(super) static CIFAR100: CifarLayout = CifarLayout {
     name: "cifar100",
     title: "CIFAR-100",
+    class_names: &labels::CIFAR100_FINE,
     archives: &["cifar-100-binary.tar.gz", "cifar-100-python.tar.gz", "cifar-100-python-target_archive"],
     arrays: ["cifar100.npz", "cifar-100.npz"],
     train: &["train.bin"],
     test: "test.bin",
-    classes: 100,
     coarse: Some(20),
     official: [50_000, 10_000],
     largest: 50_000,
 };
 
 impl CifarLayout {
+    /// Number of classes; every label is below it.
+    pub(super) fn classes(&self) -> usize {
+        self.class_names.len()
+    }
+
+    /// Returns true for the name of a file of the set, in either version.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        Version::ALL.into_iter().any(|version| self.files(version).any(|file| file == name))
+    }
+
     pub(super) fn label_bytes(&self) -> usize {
         if self.coarse.is_some() { 2 } else { 1 }
     }

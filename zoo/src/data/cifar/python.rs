@@ -26,11 +26,16 @@ const OF_AN_IMAGE_IN_OPERATIONS: usize = 32;
 /// Adds the images of a file.
 pub(super) fn read_file(records: &mut Records, path: &Path) -> Result<(), DataError> {
     let (file, len) = binary::open(path)?;
-    let images = len / OF_AN_IMAGE;
+    // A file that cannot hold fewer images is refused before it is read.
+    expect_few(path, len / OF_AN_IMAGE)?;
+    read(records, path, len, BufReader::new(file))
+}
+
+fn expect_few(path: &Path, images: u64) -> Result<(), DataError> {
     if images > MAX_RECORDS {
         return Err(DataError::TooMany { what: text::path(path).to_string(), images, limit: MAX_RECORDS });
     }
-    read(records, path, len, BufReader::new(file))
+    Ok(())
 }
 
 /// Adds the images of `reader`, which has `len` bytes; `path` is its name in errors. The bytes are held in memory until
@@ -58,6 +63,7 @@ pub(super) fn read(records: &mut Records, path: &Path, len: u64, reader: impl Re
     let fine = labels(path, root, fine_key)?;
     let coarse = layout.coarse.map(|_| labels(path, root, "coarse_labels")).transpose()?;
     let images = data.len() / IMAGE_LEN;
+    expect_few(path, images as u64)?;
     for (key, labels) in [(fine_key, Some(&fine)), ("coarse_labels", coarse.as_ref())] {
         if let Some(labels) = labels.filter(|labels| labels.len() != images) {
             let expected = format!("{images} labels, as many as there are images in data");
@@ -134,8 +140,8 @@ pub(super) fn is_pickle(first: &[u8]) -> bool {
     matches!(first, [0x80, 2..=5, ..])
 }
 
-/// Returns true if the folder's file of this name is a pickle. In CIFAR-100 the names are `train` and `test`, which
-/// other files and folders have as well.
+/// Returns true if there is something at `path`, which has the name of a file of the set; of CIFAR-100, whose `train`
+/// and `test` are names that other files and folders have as well, only if it is a pickle.
 pub(super) fn is_there(path: &Path, layout: &CifarLayout) -> bool {
     match inspect(path) {
         Ok(Found::File) => {

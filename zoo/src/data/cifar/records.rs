@@ -21,7 +21,7 @@ impl Records {
 
     pub(super) fn finish(self) -> Result<Split, DataError> {
         let coarse = self.layout.coarse.map(|_| self.coarse);
-        Split::new(self.pixels, self.labels, coarse, self.layout.classes)
+        Split::new(self.pixels, self.labels, coarse, self.layout.classes())
     }
 
     /// Makes room for the pixels of `images` more.
@@ -41,7 +41,7 @@ impl Records {
             self.coarse.push(checked("coarse label", coarse, superclasses)? as u8);
         }
         let kind = if self.layout.coarse.is_some() { "fine label" } else { "label" };
-        self.labels.push(checked(kind, fine, self.layout.classes)?);
+        self.labels.push(checked(kind, fine, self.layout.classes())?);
         Ok(())
     }
 

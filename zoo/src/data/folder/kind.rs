@@ -3,14 +3,14 @@
 use std::path::Path;
 
 /// Extensions of the formats that are read.
-const READ: [&str; 7] = ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp"];
+const READ: [&str; 13] =
+    ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "dib", "ppm", "pgm", "pbm", "pnm"];
 
 /// Names and extensions of image formats that are not read. Skipping such files silently would change the data set.
-const OTHER: [(&str, &[&str]); 16] = [
-    ("BMP", &["bmp", "dib"]),
+const OTHER: [(&str, &[&str]); 15] = [
     ("GIF", &["gif"]),
     ("TIFF", &["tif", "tiff"]),
-    ("Netpbm", &["ppm", "pgm", "pbm", "pnm", "pam", "pfm"]),
+    ("another form of Netpbm", &["pam", "pfm"]),
     ("JPEG 2000", &["jp2", "j2k", "jpx", "jpf", "jpc", "j2c"]),
     ("AVIF", &["avif", "avifs"]),
     ("HEIF", &["heic", "heif", "hif"]),
@@ -30,7 +30,7 @@ const LEFT_BEHIND: [&str; 5] = ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Vo
 
 /// Kind of a file by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Image of a format that is read.
     Image,
     /// Image of another format, which the string names.
@@ -40,7 +40,7 @@ pub(super) enum Kind {
 }
 
 /// Kind of a file by its extension, in either case of letters.
-pub(super) fn of(path: &Path) -> Kind {
+pub(crate) fn of(path: &Path) -> Kind {
     let Some(found) = path.extension() else { return Kind::None };
     let is = |known: &&str| found.eq_ignore_ascii_case(known);
     if READ.iter().any(is) {
@@ -51,6 +51,6 @@ pub(super) fn of(path: &Path) -> Kind {
 }
 
 /// Returns `true` if a system or an archiver left the folder behind, so that it is no part of the data set.
-pub(super) fn is_left_behind(folder: &Path) -> bool {
+pub(crate) fn is_left_behind(folder: &Path) -> bool {
     LEFT_BEHIND.iter().any(|name| folder.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)))
 }

@@ -1,12 +1,14 @@
 //! Classes and files of a folder of images, by name.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::kind::{self, Kind};
+use super::place::ImageFile;
+use super::tree::Tree;
 use crate::data::DataError;
+use crate::data::files::Found;
+use crate::image::FORMATS;
 use crate::text;
 
 /// Maximum number of images in a folder. Their names alone then take about a gigabyte.
@@ -36,11 +38,11 @@ impl Parts {
 }
 
 /// The parts that `dir` is divided into; `None` if it holds another folder beside them, or none of them.
-pub(super) fn parts(dir: &Path) -> Result<Option<Parts>, DataError> {
+pub(super) fn parts(tree: &dyn Tree, dir: &Path) -> Result<Option<Parts>, DataError> {
     let mut parts = Parts::default();
     let mut found = 0;
-    for path in entries(dir)? {
-        if !path.is_dir() || kind::is_left_behind(&path) {
+    for path in tree.entries(dir)? {
+        if !tree.is_folder(&path) || kind::is_left_behind(&path) {
             continue;
         }
         let name = name(&path)?;
@@ -85,22 +87,22 @@ impl PassedOver {
 pub(super) struct Listing {
     /// Names of the classes, in order.
     pub(super) classes: Vec<String>,
-    /// Paths of the images, each with the number of its class.
-    pub(super) files: Vec<(PathBuf, u16)>,
+    /// The images, each with the number of its class.
+    pub(super) files: Vec<(ImageFile, u16)>,
     /// A line about the files that were passed over, if there were any.
     pub(super) warnings: Vec<String>,
 }
 
 /// The classes and files of `dir`.
-pub(super) fn read(dir: &Path) -> Result<Listing, DataError> {
+pub(super) fn read(tree: &dyn Tree, dir: &Path) -> Result<Listing, DataError> {
     let mut folder = Listing::default();
     let mut passed_over = PassedOver::default();
     // Files that are images by name but cannot be read, each with the reason.
     let mut unreadable = Vec::new();
-    for path in entries(dir)? {
-        if !path.is_dir() {
-            if leads_nowhere(&path) {
-                unreadable.push((path, NOWHERE));
+    for path in tree.entries(dir)? {
+        if !tree.is_folder(&path) {
+            if matches!(tree.inspect(&path), Ok(Found::Nothing)) {
+                unreadable.push((path, tree.nowhere()));
             } else if kind::of(&path) != Kind::None {
                 return Err(DataError::StrayFile { path, expected: "images in a folder for each class" });
             }
@@ -116,10 +118,9 @@ pub(super) fn read(dir: &Path) -> Result<Listing, DataError> {
         folder.classes.push(name(&path)?);
         let (images, refused) = (folder.files.len(), unreadable.len());
         let mut here = PassedOver::default();
-        for file in entries(&path)? {
-            // Symbolic links are followed.
-            let found = fs::metadata(&file);
-            if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
+        for file in tree.entries(&path)? {
+            let found = tree.inspect(&file);
+            if matches!(found, Ok(Found::Folder)) {
                 if kind::is_left_behind(&file) {
                     continue;
                 }
@@ -128,12 +129,10 @@ pub(super) fn read(dir: &Path) -> Result<Listing, DataError> {
             match (kind::of(&file), found) {
                 (Kind::None, _) => [&mut here, &mut passed_over].into_iter().for_each(|passed| passed.add(&file)),
                 (Kind::Other(format), _) => unreadable.push((file, format)),
-                (Kind::Image, Ok(found)) if found.is_file() => folder.files.push((file, label)),
-                (Kind::Image, Ok(_)) => {
-                    return Err(DataError::NotAFile { path: file, found: "a pipe, a device or the like" });
-                }
-                (Kind::Image, Err(error)) if error.kind() == ErrorKind::NotFound => unreadable.push((file, NOWHERE)),
-                (Kind::Image, Err(source)) => return Err(DataError::Io { path: file, source }),
+                (Kind::Image, Ok(Found::File)) => folder.files.push((tree.file(file), label)),
+                (Kind::Image, Ok(Found::Nothing)) => unreadable.push((file, tree.nowhere())),
+                (Kind::Image, Ok(found)) => return Err(DataError::NotAFile { path: file, found: found.describe() }),
+                (Kind::Image, Err(error)) => return Err(error),
             }
         }
         if folder.files.len() == images && unreadable.len() == refused {
@@ -164,43 +163,18 @@ const NO_FOLDER: &str = "images, and no folder within the folder of a class; the
                          train, val and test (or training, valid, validation, dev, testing), and lie beside no other \
                          folder";
 
-/// Reason given for a symbolic link whose target does not exist.
-const NOWHERE: &str = "a link that leads nowhere";
-
 /// The error that names the files that cannot be read and says what to do with them.
 fn refusal(dir: &Path, files: &[(PathBuf, &str)]) -> DataError {
     let named =
         files.iter().map(|(file, why)| format!("{} ({why})", text::path(file.strip_prefix(dir).unwrap_or(file))));
     let (are, them) = if files.len() == 1 { ("is", "it") } else { ("are", "them") };
     let found = format!(
-        "expected PNG, JPEG and WebP images, found {} that {are} not read here: {}: convert {them} (to PNG), or remove \
+        "expected {FORMATS} images, found {} that {are} not read here: {}: convert {them} (to PNG), or remove \
          {them}",
         files.len(),
         text::listed(named, LISTED)
     );
     DataError::Unreadable { path: dir.to_owned(), found }
-}
-
-fn leads_nowhere(path: &Path) -> bool {
-    path.is_symlink() && !path.exists()
-}
-
-/// Entries of a folder that are not hidden, sorted by name, byte by byte.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let error = |source: std::io::Error| match source.kind() {
-        ErrorKind::NotFound => DataError::MissingFolder { path: dir.to_owned() },
-        ErrorKind::NotADirectory => DataError::NotAFolder { path: dir.to_owned(), found: "a file" },
-        _ => DataError::Io { path: dir.to_owned(), source },
-    };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(dir).map_err(error)? {
-        let entry = entry.map_err(error)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
-    Ok(paths)
 }
 
 /// Name of a file as a message shows it.

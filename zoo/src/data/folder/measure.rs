@@ -1,13 +1,11 @@
 //! Mean and standard deviation of image files.
 
-use std::path::PathBuf;
-
 use rayon::prelude::*;
 
 use super::ImageFolder;
+use super::place::ImageFile;
 use crate::data::transform::Sums;
 use crate::data::{CHANNELS, DataError, Normalization};
-use crate::image::Image;
 
 /// Image files that are decoded at a time.
 const FILES: usize = 256;
@@ -26,7 +24,7 @@ impl ImageFolder {
         let mut total = Sums::default();
         // Some at a time, so that the error is that of the first file in order.
         for files in self.files.chunks(FILES) {
-            let of_file = |(path, _): &(PathBuf, u16)| Ok(Sums::of_pixels(Image::open(path)?.pixels()));
+            let of_file = |(file, _): &(ImageFile, u16)| Ok(Sums::of_pixels(file.open()?.pixels()));
             for sums in files.par_iter().map(of_file).collect::<Vec<Result<Sums, DataError>>>() {
                 total.add(&sums?);
             }

@@ -115,15 +115,15 @@ fn files_that_are_no_images_by_name_are_passed_over_with_a_count() {
 #[test]
 fn images_of_formats_that_are_not_read_are_named_all_at_once() {
     let text = message(&[
-        ("cat/a.BMP", "README.md"),
+        ("cat/a.GIF", "README.md"),
         ("cat/b.png", "wide.png"),
         ("dog/c.tiff", "README.md"),
         ("dog/notes.txt", "README.md"),
     ]);
-    let expected = "DIR: expected PNG, JPEG and WebP images, found 2 that are not read here: cat/a.BMP (BMP), \
-                    dog/c.tiff (TIFF): convert them (to PNG), or remove them";
+    let expected = "DIR: expected PNG, JPEG, WebP, BMP or Netpbm images, found 2 that are not read here: \
+                    cat/a.GIF (GIF), dog/c.tiff (TIFF): convert them (to PNG), or remove them";
     assert_eq!(text, expected);
-    let names = ["gif", "tif", "ppm", "pgm", "jp2", "avif", "heic", "jxl", "tga"];
+    let names = ["gif", "tif", "pam", "ico", "jp2", "avif", "heic", "jxl", "tga"];
     let files: Vec<String> = names.iter().map(|extension| format!("cat/1.{extension}")).collect();
     let text = message(&files.iter().map(|path| (path.as_str(), "README.md")).collect::<Vec<_>>());
     assert!(
@@ -214,7 +214,7 @@ fn the_first_file_that_is_no_image_is_named_and_the_next_batch_follows() {
     let batches = batches(&folder, LoaderConfig::evaluation(3, Normalization::NONE), 0);
     assert_eq!(batches.len(), 2);
     let error = batches[0].as_ref().unwrap_err().to_string();
-    assert!(error.contains("2.png: expected a PNG, JPEG or WebP image"), "{error}");
+    assert!(error.contains("2.png: expected a PNG, JPEG, WebP, BMP or Netpbm image"), "{error}");
     assert!(batches[1].is_ok());
     assert!(refusal(folder.split()).contains("2.png"));
 }

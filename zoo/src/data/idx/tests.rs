@@ -37,7 +37,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(changed(3, 3), format!("{signature}[00, 00, 08, 03]"));
     assert_eq!(changed(7, 4), "length: expected 4 bytes after the header, found 3");
     assert_eq!(changed(7, 2), "length: expected 2 bytes after the header, found more");
-    assert_eq!(changed(7, 0), "shape: expected images of [], at least one, found [0]");
+    assert_eq!(changed(7, 0), "shape: expected at least one label, found [0]");
     assert!(changed(4, 0xff).contains("expected at most 1000000 images, found 4278190083"));
     assert!(of(&LABELS[..6], &[0]).is_err());
     let text = of(&[0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 8, 9], &[0, 28]).unwrap_err();

@@ -106,3 +106,14 @@ fn images_have_any_shape() {
         assert!(matches!(none, DataError::Setting { .. }), "{none}");
     }
 }
+
+#[test]
+fn gray_images_become_three_equal_channels() {
+    let gray = Split::with_shape([1, 1, 2], vec![1, 2, 3, 4], vec![0, 1], None, 2).unwrap();
+    let color = gray.into_rgb().unwrap();
+    assert_eq!((color.shape(), color.image(1)), ([3, 1, 2], &[3, 4, 3, 4, 3, 4][..]));
+    assert_eq!(color.clone().into_rgb().unwrap(), color);
+    let two = Split::with_shape([2, 1, 1], vec![1, 2], vec![0], None, 1).unwrap();
+    let error = two.into_rgb().unwrap_err();
+    assert!(error.to_string().contains("expected 1 or 3") && error.to_string().contains('2'), "{error}");
+}

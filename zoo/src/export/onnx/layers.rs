@@ -78,7 +78,7 @@ fn layer(builder: &mut Builder, node: &Node, taken: &[Value], sizes: &[Extent]) 
             match name {
                 "MaxPool2D" => builder.operation(path, "MaxPool", &[x], window.attributes()),
                 "ZeroPaddedMaxPool2D" => {
-                    let padded = pad(builder, path, x, [0, padding, padding], [0, padding, padding]);
+                    let padded = pad(builder, path, x, [0, padding, padding]);
                     builder.operation(path, "MaxPool", &[padded], Window { padding: 0, ..window }.attributes())
                 }
                 "AvgPool2D" => {
@@ -112,10 +112,9 @@ fn layer(builder: &mut Builder, node: &Node, taken: &[Value], sizes: &[Extent]) 
             let taken = if stride == 1 { x } else { every(builder, path, x, stride) };
             // Half of the new channels come before the given ones.
             let half = node.output.channels().saturating_sub(sizes[0].channels()) / 2;
-            if half == 0 { taken } else { pad(builder, path, taken, [half, 0, 0], [half, 0, 0]) }
+            if half == 0 { taken } else { pad(builder, path, taken, [half, 0, 0]) }
         }
-        LayerKind::Dfdx { .. } => return Err(none()),
-        // A kind of layer that is not known here yet.
+        // `Other`, `Dfdx`, and a kind of layer that is not known here yet.
         _ => return Err(none()),
     })
 }
@@ -151,10 +150,10 @@ fn convolution(builder: &mut Builder, node: &Node, inputs: &[Value]) -> Value {
     builder.operation(&node.path, "Conv", inputs, Window { kernel, stride, padding }.attributes())
 }
 
-/// Zeros before and after the channels, rows and columns of a map.
-fn pad(builder: &mut Builder, layer: &str, x: Value, before: [usize; 3], after: [usize; 3]) -> Value {
-    let batch = [0; 1];
-    let all = batch.iter().chain(&before).chain(&batch).chain(&after).map(|&count| count as i64).collect();
+/// As many zeros before as after the channels, rows and columns of a map.
+fn pad(builder: &mut Builder, layer: &str, x: Value, around: [usize; 3]) -> Value {
+    let side = [0, around[0], around[1], around[2]];
+    let all = [side, side].concat().into_iter().map(|count| count as i64).collect();
     let (pads, zero) = (builder.integers(layer, "pads", all), builder.scalar(0.0));
     builder.operation(layer, "Pad", &[x, pads, zero], Vec::new())
 }

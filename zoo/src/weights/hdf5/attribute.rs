@@ -1,5 +1,7 @@
 //! Attributes that hold strings.
 
+use std::collections::BTreeMap;
+
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::group::Group;
 use hdf5_reader::messages::attribute::AttributeMessage;
@@ -12,35 +14,61 @@ const MAX_STRINGS: usize = 2 << 20;
 /// does not fit into 64 KiB. `None` if there is neither.
 pub(super) fn strings(group: &Group, attributes: &[RawAttribute], name: &str) -> Result<Option<Vec<String>>> {
     if let Some(attribute) = find(attributes, name) {
-        return decode(group, attribute).map(Some);
+        return decode(group, attribute, &mut { MAX_STRINGS }).map(Some);
     }
     let mut parts = None;
     for index in 0.. {
         let Some(attribute) = find(attributes, &format!("{name}{index}")) else { break };
-        parts.get_or_insert_with(Vec::new).extend(decode(group, attribute)?);
+        parts.get_or_insert_with(Vec::new).extend(decode(group, attribute, &mut { MAX_STRINGS })?);
     }
     Ok(parts)
+}
+
+/// The string of the attribute `name` of at most `longest` bytes. `None` if there is none, or anything else.
+pub(super) fn short(group: &Group, attributes: &[RawAttribute], name: &str, mut longest: usize) -> Option<String> {
+    let mut strings = decode(group, find(attributes, name)?, &mut longest).ok()?;
+    strings.pop().filter(|_| strings.is_empty())
+}
+
+/// The attributes whose names begin with a prefix and that are one string, by name. All together may be as long as
+/// those of one attribute.
+pub(super) fn begin_with(group: &Group, attributes: &[RawAttribute], prefix: &str) -> Result<BTreeMap<String, String>> {
+    let mut left = MAX_STRINGS;
+    let mut found = BTreeMap::new();
+    for attribute in attributes.iter().map(RawAttribute::message).filter(|found| found.name.starts_with(prefix)) {
+        let mut strings = decode(group, attribute, &mut left)?;
+        if let (Some(text), true) = (strings.pop(), strings.is_empty()) {
+            found.insert(attribute.name.clone(), text);
+        }
+    }
+    Ok(found)
 }
 
 fn find<'a>(attributes: &'a [RawAttribute], name: &str) -> Option<&'a AttributeMessage> {
     attributes.iter().map(RawAttribute::message).find(|message| message.name == name)
 }
 
-/// Strings of fixed length, padded with zeros or spaces, or of any length, in the global heap. An empty list of
-/// anything is a list of strings too: h5py writes an empty Python list as one of numbers.
-fn decode(group: &Group, attribute: &AttributeMessage) -> Result<Vec<String>> {
+/// Strings of fixed length, padded with zeros or spaces, or of any length, in the global heap, of at most `left` bytes
+/// together, which are then taken from it. An empty list of anything is a list of strings too: h5py writes an empty
+/// Python list as one of numbers.
+fn decode(group: &Group, attribute: &AttributeMessage, left: &mut usize) -> Result<Vec<String>> {
     let count = usize::try_from(attribute.dataspace.num_elements()?).unwrap_or(usize::MAX);
     if count == 0 {
         return Ok(Vec::new());
     }
     let wrong = |problem: &str| Error::InvalidData(format!("attribute '{}': {problem}", attribute.name));
     let raw = attribute.raw_data.as_slice();
+    let mut take = |length: usize| {
+        *left = left.checked_sub(length).ok_or_else(|| wrong("longer than accepted"))?;
+        Ok::<(), Error>(())
+    };
     match &attribute.datatype {
         Datatype::String { size: StringSize::Fixed(width), .. } => {
             let width = *width as usize;
             if width == 0 || count.checked_mul(width) != Some(raw.len()) {
                 return Err(wrong("its length is not that of its strings"));
             }
+            take(raw.len())?;
             raw.chunks_exact(width).map(|bytes| text(bytes).ok_or_else(|| wrong("not UTF-8"))).collect()
         }
         Datatype::String { size: StringSize::Variable, .. } | Datatype::VarLen { kind: VarLenKind::String, .. } => {
@@ -49,12 +77,11 @@ fn decode(group: &Group, attribute: &AttributeMessage) -> Result<Vec<String>> {
                 return Err(wrong("its length is not that of its strings"));
             }
             // Many references may lead to the same long string.
-            let mut left = MAX_STRINGS;
             let mut strings = Vec::with_capacity(count);
             for reference in raw.chunks_exact(width) {
                 // A reference begins with the length in bytes.
                 let length = reference.first_chunk().map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
-                left = left.checked_sub(length as usize).ok_or_else(|| wrong("longer than accepted"))?;
+                take(length as usize)?;
                 let bytes = group.resolve_vlen_reference_bytes(reference, 1)?;
                 strings.push(text(&bytes).ok_or_else(|| wrong("not UTF-8"))?);
             }

@@ -1,20 +1,30 @@
 //! The places of Keras' tensors in a file, and their names in this crate.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Hdf5File as Decoder, RawAttribute};
+use pvlu::activation::BUILT_IN;
 
-use super::attribute::strings;
+use super::attribute::{begin_with, short, strings};
 use super::error::structure;
 use crate::weights::WeightsError;
 use crate::weights::format::Format;
-use crate::weights::name::shown;
+use crate::weights::name::{ACTIVATION_KEY, shown};
 
 /// Maximum depth of groups within groups. Keras takes five for a model within a model.
 const MAX_DEPTH: usize = 16;
+
+/// Prefix of the attributes of the root that describe a model, in a file that was written here.
+const OWN: &str = "pvlu_zoo.";
+
+/// Name that Keras gives to the class of a formula.
+const FORMULA: &str = "formula";
+
+/// Bytes accepted in the name of an activation.
+const MAX_ACTIVATION: usize = 16;
 
 /// A dataset and its path in the file.
 pub(super) struct Found {
@@ -49,7 +59,7 @@ pub(super) fn find(decoder: &Decoder, path: &Path) -> std::result::Result<Weight
             return Ok(Weights { configuration, ..finder.legacy(&inner, "model_weights/", &attributes, &layers)? });
         }
     }
-    Ok(Weights { configuration, ..finder.keras3(root)? })
+    Ok(Weights { configuration, ..finder.keras3(root, &attributes)? })
 }
 
 struct Finder<'a> {
@@ -130,16 +140,26 @@ impl Finder<'_> {
     }
 
     /// The layout of Keras 3, and any other: every dataset by its path. The `layers` of a model were called
-    /// `_layer_checkpoint_dependencies` by TensorFlow 2.13.
-    fn keras3(mut self, root: Group) -> std::result::Result<Weights, WeightsError> {
+    /// `_layer_checkpoint_dependencies` by TensorFlow 2.13. Parameters of an activation go by the name of their layer,
+    /// which Keras counts by classes that only the program that wrote the file has.
+    fn keras3(mut self, root: Group, attributes: &[RawAttribute]) -> std::result::Result<Weights, WeightsError> {
         self.visit("/", root.address())?;
+        let mut metadata = self.fine("attributes", begin_with(&root, attributes, OWN))?;
+        let mut activations = BTreeSet::new();
         let mut open = vec![(root, String::new(), 0)];
         while let Some((group, prefix, depth)) = open.pop() {
             let (groups, datasets) = self.fine(&prefix, group.member_names())?;
+            if prefix == "layers/" {
+                activations.extend(groups.iter().filter_map(|group| activation_of(group)));
+            }
+            let activation = self.activation(&group, &prefix, &datasets)?;
             for name in datasets {
                 let path = format!("{prefix}{name}");
                 let dataset = self.fine(&path, group.dataset(&name))?;
-                let key = path.replace("_layer_checkpoint_dependencies/", "layers/");
+                let key = match &activation {
+                    Some(activation) => format!("{activation}.{name}"),
+                    None => path.replace("_layer_checkpoint_dependencies/", "layers/"),
+                };
                 self.add(key, path, dataset)?;
             }
             for name in groups {
@@ -152,8 +172,32 @@ impl Finder<'_> {
                 open.push((inner, format!("{path}/"), depth + 1));
             }
         }
-        let (datasets, metadata) = (self.datasets, BTreeMap::new());
-        Ok(Weights { format: Format::Keras3, datasets, metadata, configuration: None })
+        if !activations.is_empty() {
+            let listed = || activations.into_iter().collect::<Vec<_>>().join(", ");
+            metadata.entry(ACTIVATION_KEY.to_owned()).or_insert_with(listed);
+        }
+        Ok(Weights { format: Format::Keras3, datasets: self.datasets, metadata, configuration: None })
+    }
+
+    /// Name of the activation, `act0`, whose parameters the datasets of a group are. They have names; the variables of
+    /// Keras' own layers have numbers.
+    fn activation(
+        &self,
+        group: &Group,
+        prefix: &str,
+        datasets: &[String],
+    ) -> std::result::Result<Option<String>, WeightsError> {
+        let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+        if datasets.is_empty() || datasets.iter().any(is_number) || !prefix.ends_with("/vars/") {
+            return Ok(None);
+        }
+        let attributes = self.fine(prefix, group.raw_attributes())?;
+        let name = short(group, &attributes, "name", MAX_ACTIVATION);
+        let is_site = |name: &String| {
+            let number = name.strip_prefix("act").unwrap_or_default();
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        Ok(name.filter(is_site))
     }
 
     fn add(&mut self, key: String, path: String, dataset: Dataset) -> std::result::Result<(), WeightsError> {
@@ -164,6 +208,15 @@ impl Finder<'_> {
         self.datasets.insert(key, Found { path, dataset });
         Ok(())
     }
+}
+
+/// The activation whose class a group of layers is counted by, in a model that a program written here built: `pvlu` for
+/// `pvlu_3`. Keras keeps no more of it than that, of a formula nothing but [`FORMULA`], which is no activation's name.
+fn activation_of(group: &str) -> Option<&'static str> {
+    // Of several formulas, and of an activation with several start values, all but the first have a number.
+    let class = without_number(group, '_').trim_end_matches(|c: char| c.is_ascii_digit());
+    let mut known = BUILT_IN.iter().map(|built_in| built_in.name()).chain([FORMULA]);
+    known.find(|known| *known == class || *known == group)
 }
 
 /// The group at a path whose steps are separated by `/`.

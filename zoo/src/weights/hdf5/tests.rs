@@ -1,3 +1,5 @@
+use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
+
 use crate::weights::testing::{fixture, fixture_path, open, read, refusal, values};
 use crate::weights::{Dtype, Format, TensorFile};
 
@@ -149,4 +151,49 @@ fn a_second_name_for_a_dataset_or_a_group_is_refused() {
 fn a_link_to_another_file_is_not_followed() {
     let file = open(fixture("external_link.h5")).unwrap();
     assert_eq!(names(&file), ["layers/dense/vars/0"]);
+}
+
+/// A file of one number for each dataset, with the names of layers at groups.
+fn written(datasets: &[&str], names: &[(&str, &str)], metadata: &[(&str, &str)]) -> TensorFile {
+    let dataset = |name: &&str| DatasetBuilder::typed_data(*name, [1], &[0.5_f32]).unwrap();
+    let builder = datasets.iter().map(dataset).fold(Hdf5Builder::new(), Hdf5Builder::dataset);
+    let named = |builder: Hdf5Builder, (group, name): &(&str, &str)| {
+        builder.group_attribute(*group, AttributeBuilder::fixed_string("name", name))
+    };
+    let builder = names.iter().fold(builder, named);
+    let said = |builder: Hdf5Builder, (key, text): &(&str, &str)| {
+        builder.attribute(AttributeBuilder::vlen_strings(*key, &[text]).unwrap())
+    };
+    let plan = metadata.iter().fold(builder, said).into_plan().unwrap();
+    open(plan.encode(WriteOptions::default()).unwrap()).unwrap()
+}
+
+#[test]
+fn parameters_of_activations_go_by_their_layers_and_their_class_says_what_they_are_of() {
+    let file = written(
+        &["layers/pvlu/vars/alpha", "layers/pvlu_1/vars/alpha", "layers/pvlu_2/vars/alpha", "layers/dense/vars/0"],
+        // Not in the order in which they are counted; one has another name, and numbers are Keras' own.
+        &[
+            ("layers/pvlu/vars", "act7"),
+            ("layers/pvlu_1/vars", "act0"),
+            ("layers/pvlu_2/vars", "active"),
+            ("layers/dense/vars", "act1"),
+        ],
+        &[("other", "text"), ("pvlu_zoo.model", "vgg16")],
+    );
+    assert_eq!(names(&file), ["act0.alpha", "act7.alpha", "layers/dense/vars/0", "layers/pvlu_2/vars/alpha"]);
+    let metadata: Vec<_> = file.metadata().iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+    assert_eq!(metadata, [("pvlu_zoo.activation", "pvlu"), ("pvlu_zoo.model", "vgg16")]);
+
+    let activation = |datasets: &[&str], names: &[(&str, &str)], metadata: &[(&str, &str)]| {
+        written(datasets, names, metadata).metadata().get("pvlu_zoo.activation").cloned()
+    };
+    // An activation without parameters has a group without variables.
+    let mish = [("layers/mish_12/vars", "mish_12")];
+    assert_eq!(activation(&["layers/dense/vars/0"], &mish, &[]).as_deref(), Some("mish"));
+    let of_formula = ["layers/formula/vars/a", "layers/gelu/vars/a"];
+    assert_eq!(activation(&of_formula, &[], &[]).as_deref(), Some("formula, gelu"));
+    let stated = [("pvlu_zoo.activation", "f = a*x; a = 1")];
+    assert_eq!(activation(&of_formula[..1], &[], &stated).as_deref(), Some("f = a*x; a = 1"));
+    assert_eq!(activation(&["layers/re_lu/vars/0", "layers/dense_1/vars/0"], &[], &[]), None);
 }

@@ -101,7 +101,7 @@ fn variables(class: &str, config: &Json) -> Vec<&'static str> {
 
 /// Name of a class in Keras' HDF5: `batch_normalization` for `BatchNormalization`. An underscore goes before a capital
 /// letter that begins a word, by a small letter behind it or before it.
-fn snake(class: &str) -> String {
+pub(crate) fn snake(class: &str) -> String {
     let letters: Vec<char> = class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
     let mut name = String::with_capacity(class.len() + 8);
     for (at, letter) in letters.iter().enumerate() {

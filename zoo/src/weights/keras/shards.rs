@@ -102,6 +102,11 @@ impl Shards {
         file.ok_or_else(|| read::missing(path, name))?.read(name, entry, target)
     }
 
+    /// Paths of the files.
+    pub(in crate::weights) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.place().0)
+    }
+
     /// Format of each of the files.
     pub(in crate::weights) const FORMAT: Format = Format::Keras3;
 }

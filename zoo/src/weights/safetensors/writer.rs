@@ -76,6 +76,11 @@ impl Writer {
     pub fn finish_new(self) -> Result<(), WeightsError> {
         self.end(AtomicFile::commit_new)
     }
+
+    /// The whole file, which has yet to get its name.
+    pub(crate) fn into_file(self) -> Result<AtomicFile, WeightsError> {
+        self.end(Ok)
+    }
 }
 
 impl Writer<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Colors, dashes and marks of series. Each series has its own of all three, so that none is told apart by its color
 //! alone.
 
-use crate::reproduce::figure::font;
-use crate::reproduce::figure::scene::{Anchor, Color, INK, MARGIN, PAPER, Point, Scene, Stroke, TEXT, WIDTH};
+use crate::common::figure::font;
+use crate::common::figure::scene::{Anchor, Color, INK, MARGIN, PAPER, Point, Scene, Stroke, TEXT, WIDTH};
 
 /// Color, dashes and mark of a series.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! The content of a figure before it is SVG or pixels: lines, areas, text and pictures on a page.
 
-use crate::reproduce::figure::font;
+use crate::common::figure::font;
 
 /// Width of all figures, in pixels.
 pub const WIDTH: f64 = 900.0;

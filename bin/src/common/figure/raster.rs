@@ -2,8 +2,8 @@
 
 use tiny_skia::{FillRule, LineJoin, Paint, PathBuilder, Pixmap, PixmapMut, Rect, StrokeDash, Transform};
 
-use crate::reproduce::figure::font;
-use crate::reproduce::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, Stroke, WIDTH};
+use crate::common::figure::font;
+use crate::common::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, Stroke, WIDTH};
 
 /// Pixels of the image per pixel of the scene, along each axis: enough for a high-resolution screen.
 pub const SCALE: u32 = 2;

@@ -1,7 +1,7 @@
 //! Panels with two axes and their ticks, and the places of values between the axes.
 
-use crate::reproduce::figure::font;
-use crate::reproduce::figure::scene::{Anchor, FAINT, GRID, INK, MARGIN, Point, SMALL, Scene, Stroke, TEXT, WIDTH};
+use crate::common::figure::font;
+use crate::common::figure::scene::{Anchor, FAINT, GRID, INK, MARGIN, Point, SMALL, Scene, Stroke, TEXT, WIDTH};
 
 /// Largest magnitude of a value on an axis; larger ones are drawn at its end, so that differences stay finite.
 const FARTHEST: f64 = 1e100;

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::reproduce::figure::font::FAMILY;
-use crate::reproduce::figure::raster;
-use crate::reproduce::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, WIDTH};
+use crate::common::figure::font::FAMILY;
+use crate::common::figure::raster;
+use crate::common::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, Shape, WIDTH};
 
 /// The SVG element. `id` is the figure's name, with which all identifiers in the element begin, so that they are unique
 /// in a page.

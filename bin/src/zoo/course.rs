@@ -1,0 +1,114 @@
+//! The course of a tuning, as its file tells it afterwards.
+
+use clap::ValueEnum;
+use pvlu_zoo::checkpoint::{Augmented, Description, FrozenState, KeptNetwork, Tuning, TuningPhase};
+use pvlu_zoo::data::Augmentation;
+use pvlu_zoo::model::Model;
+use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
+use pvlu_zoo::transfer::{FreezePolicy, Group, groups};
+
+use super::args::{FinetuneArgs, Part};
+use super::best::Reached;
+
+/// The phases of a tuning so far, and what it was given.
+pub struct Course {
+    tuning: Tuning,
+    /// Groups of tensors in each phase, with the state that they had in it.
+    phases: Vec<Vec<Group>>,
+}
+
+/// Texts of the record of a tuning, for the metadata of a file.
+pub struct Texts {
+    /// The way in which the network was tuned, as a [`Tuning`].
+    pub tuning: String,
+    /// Tensors that were trained and frozen, as a [`FrozenState`].
+    pub frozen: String,
+}
+
+impl Course {
+    /// The course before the first phase, of a file with this description and network.
+    pub fn new(args: &FinetuneArgs, said: &Description, model: &dyn Model, [train, test]: [usize; 2]) -> Self {
+        // A tuned file of an earlier version says only that there was a tuning.
+        let earlier = match &said.tuning {
+            Some(text) => text.parse().map_or(0, |tuning: Tuning| tuning.earlier).saturating_add(1),
+            None => u64::from(said.trained_on.is_some()),
+        };
+        let tuning = Tuning {
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            earlier,
+            activation_before: model.activation().map(str::to_owned),
+            loss: Some("cross_entropy".to_owned()),
+            batch_size: Some(args.batch_size.get() as u64),
+            seed: Some(args.seed),
+            train_images: Some(train as u64),
+            test_images: Some(test as u64),
+            ..Tuning::default()
+        };
+        Self { tuning, phases: Vec::new() }
+    }
+
+    /// Adds a phase that trains the parts of a policy, to which the network with these groups was frozen.
+    pub fn begin(&mut self, policy: FreezePolicy, config: &FitConfig, changed: Augmentation, groups: Vec<Group>) {
+        let &FitConfig { epochs, optimizer, learning_rate, schedule } = config;
+        let (name, betas, epsilon, weight_decay) = match optimizer {
+            OptimizerConfig::Sgd { weight_decay, .. } => ("sgd", None, None, weight_decay),
+            OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
+                (if decoupled { "adamw" } else { "adam" }, Some([beta1, beta2]), Some(epsilon), weight_decay)
+            }
+        };
+        let schedule = match schedule {
+            Schedule::Constant => "constant",
+            Schedule::Step { .. } => "step",
+            Schedule::Cosine => "cosine",
+        };
+        let Augmentation { flip, shift, .. } = changed;
+        let augmentation = (changed != Augmentation::NONE).then_some(Augmented { flip, shift: shift as u64 });
+        let tuning = &mut self.tuning;
+        (tuning.optimizer, tuning.betas, tuning.epsilon) = (Some(name.to_owned()), betas, epsilon);
+        (tuning.weight_decay, tuning.schedule) = (Some(weight_decay), Some(schedule.to_owned()));
+        tuning.augmentation = augmentation;
+        tuning.phases.push(TuningPhase { train: names(policy), epochs, learning_rate });
+        self.phases.push(groups);
+    }
+
+    /// Takes in the test accuracy before the last phase, and none after it yet.
+    pub fn measured_before(&mut self, top1: f64) {
+        (self.tuning.top1_before, self.tuning.top1) = (Some(top1), None);
+    }
+
+    /// Takes in the test accuracy of the network that all phases reached.
+    pub fn measured_after(&mut self, top1: f64) {
+        self.tuning.top1 = Some(top1);
+    }
+
+    /// The texts for the file of a network that the tuning reached; `None` if there was no phase.
+    pub fn texts(&self, model: &dyn Model, reached: Option<&Reached>) -> Result<Option<Texts>, pvlu::Error> {
+        if self.phases.is_empty() {
+            return Ok(None);
+        }
+        let kept = reached.map(|reached| KeptNetwork {
+            phase: reached.at.phase,
+            epoch: reached.at.epoch,
+            training_loss: Some(reached.loss).filter(|loss| loss.is_finite()),
+        });
+        // Phases after that of the network that was kept did nothing to it.
+        let phases = kept.map_or(self.phases.len(), |kept| (kept.phase as usize + 1).min(self.phases.len()));
+        let frozen = FrozenState::of(&groups(model.net())?, &self.phases[..phases]).to_json();
+        Ok(Some(Texts { tuning: Tuning { kept, ..self.tuning.clone() }.to_json(), frozen }))
+    }
+}
+
+/// The parts that a policy trains, by the names that `--train` has for them.
+fn names(policy: FreezePolicy) -> Vec<String> {
+    let FreezePolicy { weights, biases, head, activations, batch_norm_affine, batch_norm_statistics } = policy;
+    let parts = [
+        (Part::Activations, activations),
+        (Part::BatchNorm, batch_norm_affine),
+        (Part::Statistics, batch_norm_statistics),
+        (Part::Head, head),
+        (Part::Weights, weights),
+        (Part::Biases, biases),
+    ];
+    let trained = parts.into_iter().filter(|(_, trained)| *trained);
+    trained.filter_map(|(part, _)| Some(part.to_possible_value()?.get_name().to_owned())).collect()
+}
