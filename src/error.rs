@@ -99,6 +99,11 @@ pub enum Error {
         /// The share that was given, as text.
         found: String,
     },
+    /// A layer that a [compiled](crate::compiled) network has no kernel for.
+    NotCompiled {
+        /// Path and kind of the layer.
+        layer: String,
+    },
     /// A trained parameter that the forward pass did not reach has no gradient.
     MissingGradient {
         /// Path of the parameter in the network.
@@ -150,6 +155,9 @@ impl std::fmt::Display for Error {
                 write!(f, "label {label} at position {index}: expected a class below {classes}")
             }
             Error::Smoothing { found } => write!(f, "label smoothing of {found}: expected a share from 0 to 1"),
+            Error::NotCompiled { layer } => {
+                write!(f, "{layer}: expected a layer that says what it computes; run the network without compiling it")
+            }
             Error::MissingGradient { path } => {
                 write!(f, "parameter {path} is trained but got no gradient: the forward pass did not reach it")
             }

@@ -32,6 +32,7 @@
 pub mod activation;
 pub mod backend;
 pub mod check;
+pub mod compiled;
 pub mod dead_units;
 pub mod dim;
 pub mod error;

@@ -11,6 +11,7 @@ use crate::kernel::operations::operation_modules;
 operation_modules!();
 
 pub mod activation;
+pub mod blocked;
 mod blocks;
 mod copy;
 pub mod gemm;
@@ -27,4 +28,4 @@ pub use table::{CpuElement, Table};
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -45,6 +45,7 @@ pub mod device;
 pub mod export;
 mod family;
 pub mod image;
+pub mod inference;
 pub mod init;
 pub mod labels;
 pub mod model;

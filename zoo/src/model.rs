@@ -61,6 +61,11 @@ pub trait Model: Send + Sync {
     /// dropout counts move on; parameters do not.
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
+    /// True if it computes on the CPU.
+    fn is_on_cpu(&self) -> bool {
+        true
+    }
+
     /// The network's tensors and layers, for visitors that read.
     fn net(&self) -> &dyn Visit<f32, Cpu>;
 

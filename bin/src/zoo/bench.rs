@@ -9,6 +9,7 @@ use pvlu::kernel::cpu::simd::Level;
 use pvlu::kernel::write::Write;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
+use pvlu_zoo::inference::Inference;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
@@ -28,6 +29,8 @@ use crate::common::output::{print, print_json};
 pub enum BenchMode {
     /// Logits of a batch
     Infer,
+    /// Logits of a batch, from the network compiled as zoo eval, logits and predict run it
+    Compiled,
     /// Forward, backward and update, everything trained, batch norm on the batch's statistics
     Train,
     /// The same with nothing trained but the activations' parameters, batch norm on running statistics
@@ -77,6 +80,28 @@ pub struct BenchArgs {
 /// The most values in a batch, so that one that does not fit in memory is an error and does not end the process.
 const MAX_VALUES: usize = 1 << 31;
 
+impl BenchMode {
+    /// True if a step has a backward pass.
+    fn trains(self) -> bool {
+        matches!(self, Self::Train | Self::Finetune)
+    }
+}
+
+/// The times of so many steps, after two that are not measured.
+fn times(steps: u32, mut step: impl FnMut() -> Result<f64, CliError>) -> Result<Vec<f64>, CliError> {
+    let mut seconds = Vec::new();
+    for number in 0..steps + 2 {
+        if interrupt::interrupted() {
+            return Err(CliError::Stopped);
+        }
+        let time = step()?;
+        if number >= 2 {
+            seconds.push(time);
+        }
+    }
+    Ok(seconds)
+}
+
 /// A model with everything that its steps take.
 struct Bench {
     model: Box<dyn Model>,
@@ -91,11 +116,11 @@ impl Bench {
     fn step(&mut self) -> Result<f64, pvlu::Error> {
         let images = self.images.clone();
         let begin = Instant::now();
-        if self.mode == BenchMode::Infer {
-            self.model.logits(images)?;
-        } else {
+        if self.mode.trains() {
             let mut step = self.model.step(images, &self.labels)?;
             self.optimizer.update(self.model.as_mut(), &mut step.gradients, 1e-4)?;
+        } else {
+            self.model.logits(images)?;
         }
         Ok(begin.elapsed().as_secs_f64())
     }
@@ -103,6 +128,11 @@ impl Bench {
 
 /// Measures the steps of a model, and prints their times, throughput and memory.
 pub fn run(args: &BenchArgs) -> Result<(), CliError> {
+    if args.profile && args.mode == BenchMode::Compiled {
+        return Err(CliError::Usage(
+            "--profile takes the time of layers, of which a compiled network has none: give another --mode".to_owned(),
+        ));
+    }
     let entry = registry::find(&args.model)?;
     let (height, width) = args.image.map_or(entry.image(), |side| (side, side));
     let classes = args.classes.unwrap_or(usual_classes(entry, height));
@@ -113,7 +143,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let activation = model.activation().unwrap_or(&args.activation).to_owned();
     let failed = |source| CliError::Model { model: entry.name, source };
     let macs = multiply_adds(model.as_ref()).map_err(failed)?;
-    model.set_mode(if args.mode == BenchMode::Infer { Mode::Eval } else { Mode::Train });
+    model.set_mode(if args.mode.trains() { Mode::Train } else { Mode::Eval });
     if args.mode == BenchMode::Finetune {
         FreezePolicy::ACTIVATIONS.try_apply(model.net_mut()).map_err(|error| match error {
             FreezeError::Nothing { .. } => CliError::Usage(format!(
@@ -129,23 +159,24 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             batch * 3 * height * width
         )));
     }
-    check_batch(model.as_ref(), batch, args.mode != BenchMode::Infer, "--batch-size")?;
+    check_batch(model.as_ref(), batch, args.mode.trains(), "--batch-size")?;
     let images: Vec<f32> = (0..batch * 3 * height * width).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
     let labels = (0..batch).map(|i| i % classes).collect();
     let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));
     let mut bench = Bench { model, optimizer, mode: args.mode, images, labels };
 
     reset_peak_memory();
-    let mut seconds = Vec::new();
-    for step in 0..args.steps + 2 {
-        if interrupt::interrupted() {
-            return Err(CliError::Stopped);
-        }
-        let time = bench.step().map_err(failed)?;
-        if step >= 2 {
-            seconds.push(time);
-        }
-    }
+    let mut seconds = if args.mode == BenchMode::Compiled {
+        let inference = Inference::of(bench.model.as_ref()).map_err(failed)?;
+        times(args.steps, || {
+            let images = bench.images.clone();
+            let begin = Instant::now();
+            inference.logits(images).map_err(failed)?;
+            Ok(begin.elapsed().as_secs_f64())
+        })?
+    } else {
+        times(args.steps, || bench.step().map_err(failed))?
+    };
     let whole = memory("VmHWM");
     // Memory of the model and its step, without the program and its libraries.
     let memory = whole.zip(program).map(|(whole, program)| whole.saturating_sub(program));
@@ -155,7 +186,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let median = seconds[seconds.len() / 2];
     // Backward costs a convolution for the input and, where the weights are trained, one for them.
     let passes = match args.mode {
-        BenchMode::Infer => 1.0,
+        BenchMode::Infer | BenchMode::Compiled => 1.0,
         BenchMode::Finetune => 2.0,
         BenchMode::Train => 3.0,
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pvlu_zoo::inference::Inference;
 use pvlu_zoo::model::check_finite;
 use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 
@@ -39,13 +40,14 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
     let mut values = vec![0.0_f32; images * image];
     file.read_into("input", &mut values)?;
 
+    let failed = |source| CliError::Model { model: opened.entry.name, source };
+    let inference = Inference::of(model.as_ref()).map_err(failed)?;
     let mut logits = Vec::with_capacity(images * classes);
     for batch in values.chunks((AT_ONCE / image).max(1) * image) {
         if interrupt::interrupted() {
             return Err(CliError::Stopped);
         }
-        let failed = |source| CliError::Model { model: opened.entry.name, source };
-        let batch = model.logits(batch.to_vec()).map_err(failed)?;
+        let batch = inference.logits(batch.to_vec()).map_err(failed)?;
         let input = || args.input.display().to_string();
         let finite = check_finite(&batch, classes, logits.len() / classes);
         finite.map_err(|source| CliError::Logits { input: input(), source })?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pvlu_zoo::checkpoint::Opened;
 use pvlu_zoo::image::{Image, Preprocessing};
+use pvlu_zoo::inference::Inference;
 use pvlu_zoo::model::check_finite;
 use pvlu_zoo::{labels, text};
 use serde_json::{Value, json};
@@ -29,13 +30,15 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let preprocessing = preprocessing
         .with_input(opened.model.image())
         .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(&args.model.weights))))?;
+    let refused = |source| CliError::Model { model: opened.entry.name, source };
+    let inference = Inference::of(opened.model.as_ref()).map_err(refused)?;
     let mut results = Vec::new();
     let mut failed = 0;
     for path in &args.images {
         if interrupt::interrupted() {
             break;
         }
-        let logits = match logits(&opened, &preprocessing, path) {
+        let logits = match logits(&opened, &inference, &preprocessing, path) {
             Ok(logits) => logits,
             // The error of the only image is that of the command.
             Err(error) if args.images.len() == 1 && !args.json => return Err(error),
@@ -79,10 +82,15 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
 }
 
 /// The logits of an image, all of them finite.
-fn logits(opened: &Opened, preprocessing: &Preprocessing, path: &Path) -> Result<Vec<f32>, CliError> {
+fn logits(
+    opened: &Opened,
+    inference: &Inference<'_>,
+    preprocessing: &Preprocessing,
+    path: &Path,
+) -> Result<Vec<f32>, CliError> {
     let input = preprocessing.apply(std::slice::from_ref(&Image::open(path)?));
     let refused = |source| CliError::Model { model: opened.entry.name, source };
-    let logits = opened.model.logits(input).map_err(refused)?;
+    let logits = inference.logits(input).map_err(refused)?;
     check_finite(&logits, opened.model.classes(), 0)
         .map_err(|source| CliError::Logits { input: path.display().to_string(), source })?;
     Ok(logits)

@@ -285,6 +285,10 @@ where
         Ok(Step { loss, logits, gradients })
     }
 
+    fn is_on_cpu(&self) -> bool {
+        false
+    }
+
     fn net(&self) -> &dyn Visit<f32, Cpu> {
         self
     }

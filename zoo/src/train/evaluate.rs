@@ -9,6 +9,7 @@ use pvlu::layer::Mode;
 use super::TrainError;
 use super::mode::in_mode;
 use crate::data::Batches;
+use crate::inference::Inference;
 use crate::model::{Model, check_finite};
 
 /// Accuracy and loss of a model on a split.
@@ -34,32 +35,35 @@ pub fn evaluate(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, false))
+    in_mode(model, Mode::Eval, |model| {
+        measure(model.classes(), &|images| model.logits(images), loader, interrupted, false)
+    })
 }
 
-/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or NaN is an error and not a wrong
-/// answer.
+/// As [`evaluate`], for a model that is not being trained, which is [compiled](Inference): a logit that is infinite or
+/// NaN is an error and not a wrong answer.
 ///
 /// # Errors
 ///
 /// As for [`evaluate`], and [`TrainError::NotFinite`].
 #[doc(hidden)]
 pub fn evaluate_finite(
-    model: &mut dyn Model,
+    model: &dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    in_mode(model, Mode::Eval, |model| measure(model, loader, interrupted, true))
+    let inference = Inference::of(model)?;
+    measure(model.classes(), &|images| inference.logits(images), loader, interrupted, true)
 }
 
-/// Evaluates a model in the mode that it is in. With `finite`, logits that are infinite or NaN are an error.
+/// Compares the logits of batches with their labels. With `finite`, logits that are infinite or NaN are an error.
 fn measure(
-    model: &dyn Model,
+    classes: usize,
+    logits_of: &dyn Fn(Vec<f32>) -> Result<Vec<f32>, Error>,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
     finite: bool,
 ) -> Result<Option<Evaluation>, TrainError> {
-    let classes = model.classes();
     let kernels = f32::cpu();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
     for batch in loader.epoch(0) {
@@ -71,7 +75,7 @@ fn measure(
             return Err(Error::Label { index, label, classes }.into());
         }
         let count = batch.labels.len();
-        let logits = model.logits(batch.images)?;
+        let logits = logits_of(batch.images)?;
         if finite {
             check_finite(&logits, classes, images)?;
         }

@@ -1,0 +1,367 @@
+//! The steps of a network, from its graph: which layers become one, and the weights as kernels read them.
+
+use super::step::{MapId, Operation, Step};
+use super::tensors::Tensors;
+use crate::activation::Definition;
+use crate::error::{Error, MapSizes};
+use crate::kernel::cpu::blocked::conv2d::{BlockedConv, pack_weight};
+use crate::kernel::cpu::blocked::convert::Taps;
+use crate::kernel::cpu::blocked::rows::Reduction;
+use crate::kernel::cpu::blocked::{BLOCK, BlockedMap};
+use crate::layer::{Extent, Graph, LayerKind, Node, Wire};
+
+/// Most channels of images whose windows are unfolded: more fill a block well enough.
+const FEW: usize = 4;
+
+/// Most channels that all taps of a window make: of larger windows the rows alone are unfolded.
+const TAPS: usize = 2 * BLOCK;
+
+/// The map of one image of this size.
+fn map(extent: Extent) -> BlockedMap {
+    match extent {
+        Extent::Image { channels, height, width } => BlockedMap { batch: 1, channels, height, width, halo: 0 },
+        other => BlockedMap { batch: 1, channels: other.elements(), height: 1, width: 1, halo: 0 },
+    }
+}
+
+/// An activation that follows a step, with its parameters as the layer has them.
+pub struct Applied {
+    pub definition: &'static Definition,
+    pub parameters: Vec<Vec<f32>>,
+}
+
+/// The steps of a network.
+pub struct Built {
+    /// The steps, without their activations.
+    pub steps: Vec<Step>,
+    /// The output of each, for one image.
+    pub maps: Vec<BlockedMap>,
+    /// The activation that follows each.
+    pub activations: Vec<Option<Applied>>,
+    /// The outputs of the network.
+    pub results: Vec<MapId>,
+}
+
+/// The steps that there are so far.
+pub struct Builder<'g> {
+    graph: &'g Graph,
+    tensors: &'g Tensors,
+    /// For each wire the nodes that take it, and the number of nodes of the graph for an output of the network.
+    uses: Vec<Vec<usize>>,
+    /// For each wire the map that holds it, once there is one.
+    maps_of: Vec<Option<MapId>>,
+    /// True of the nodes whose output nothing but the node that took them over takes.
+    is_inner: Vec<bool>,
+    steps: Vec<Step>,
+    maps: Vec<BlockedMap>,
+    activations: Vec<Option<Applied>>,
+}
+
+/// The index of a wire: zero for the input of the network, and one more than its node for any other.
+fn index(wire: Wire) -> usize {
+    wire.node().map_or(0, |node| node + 1)
+}
+
+impl<'g> Builder<'g> {
+    /// The steps of a graph with these tensors.
+    pub fn run(graph: &'g Graph, tensors: &'g Tensors) -> Result<Built, Error> {
+        let mut builder = Self::new(graph, tensors);
+        for node in 0..graph.nodes.len() {
+            // Of a node that an earlier one took over there is a map already.
+            if builder.maps_of[node + 1].is_none() && !builder.is_inner[node] {
+                builder.add(node)?;
+            }
+        }
+        let results = graph.outputs.iter().map(|&wire| builder.map_of(wire)).collect::<Result<_, _>>()?;
+        let Self { steps, maps, activations, .. } = builder;
+        Ok(Built { steps, maps, activations, results })
+    }
+
+    fn new(graph: &'g Graph, tensors: &'g Tensors) -> Self {
+        let wires = graph.nodes.len() + 1;
+        let mut uses = vec![Vec::new(); wires];
+        for (number, node) in graph.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&wire| uses[index(wire)].push(number));
+        }
+        graph.outputs.iter().for_each(|&wire| uses[index(wire)].push(graph.nodes.len()));
+        let (steps, maps, activations) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            graph,
+            tensors,
+            uses,
+            maps_of: vec![None; wires],
+            is_inner: vec![false; wires],
+            steps,
+            maps,
+            activations,
+        }
+    }
+
+    /// The node that alone takes the output of a node.
+    fn next(&self, node: usize) -> Option<(usize, &'g Node)> {
+        let &[next] = &self.uses[node + 1][..] else { return None };
+        Some((next, self.graph.nodes.get(next)?))
+    }
+
+    /// Adds a step whose output is that of a node, and of the activation behind it if that alone takes it.
+    fn push(&mut self, operation: Operation, inputs: Vec<MapId>, node: usize) -> Result<MapId, Error> {
+        let mut last = node;
+        let mut applied = None;
+        if let Some((next, Node { kind: LayerKind::Activation { activation }, path, .. })) = self.next(node)
+            && !matches!(operation, Operation::Flatten)
+        {
+            applied = Some(self.applied(activation, path, self.graph.nodes[node].output)?);
+            self.is_inner[node] = true;
+            last = next;
+        }
+        let map = map(self.graph.nodes[last].output);
+        let id = self.push_step(operation, inputs, map, applied);
+        self.maps_of[last + 1] = Some(id);
+        Ok(id)
+    }
+
+    fn push_step(
+        &mut self,
+        operation: Operation,
+        inputs: Vec<MapId>,
+        map: BlockedMap,
+        applied: Option<Applied>,
+    ) -> MapId {
+        self.steps.push(Step { operation, inputs, activation: None });
+        self.maps.push(map);
+        self.activations.push(applied);
+        self.steps.len() - 1
+    }
+
+    fn applied(&self, definition: &'static Definition, path: &str, map: Extent) -> Result<Applied, Error> {
+        let len = if definition.is_per_element() { map.elements() } else { map.channels() };
+        let parameter = |name: &str| match self.tensors.get(path, name, len) {
+            Ok(values) => Ok(values.to_vec()),
+            Err(Error::NotCompiled { .. }) if definition.is_per_element() => {
+                Err(Error::NoMapSize { activation: definition.text(), found: map.to_string() })
+            }
+            Err(Error::Shape { found, .. }) if definition.is_per_element() => Err(Error::MapSize {
+                activation: definition.text(),
+                sizes: Box::new(MapSizes {
+                    expected: format!("{found} elements"),
+                    image: "another size".to_owned(),
+                    found: map.to_string(),
+                }),
+            }),
+            Err(error) => Err(error),
+        };
+        let parameters = definition.params().iter().map(|param| parameter(param.name)).collect::<Result<_, _>>()?;
+        Ok(Applied { definition, parameters })
+    }
+
+    /// The map of a wire whose step there is, or of the images that come in.
+    fn map_of(&mut self, wire: Wire) -> Result<MapId, Error> {
+        if let Some(map) = self.maps_of[index(wire)] {
+            return Ok(map);
+        }
+        // Every node comes after those whose outputs it takes.
+        if let Some(node) = wire.node() {
+            return Err(not_compiled(&self.graph.nodes[node]));
+        }
+        let to = map(self.graph.input);
+        let taps = Taps::pixels(to.channels, to.height, to.width);
+        let id = self.push_step(Operation::Unfold(taps), Vec::new(), to, None);
+        self.maps_of[index(wire)] = Some(id);
+        Ok(id)
+    }
+
+    fn add(&mut self, number: usize) -> Result<(), Error> {
+        let node = &self.graph.nodes[number];
+        if let LayerKind::Conv2D { kernel, stride, padding, bias } = node.kind {
+            return self.convolution(number, Convolution { kernel, stride, padding, bias });
+        }
+        let inputs = node.inputs.iter().map(|&wire| self.map_of(wire)).collect::<Result<Vec<MapId>, _>>()?;
+        let operation = match node.kind {
+            LayerKind::Dropout { .. } | LayerKind::Identity => {
+                self.maps_of[number + 1] = inputs.first().copied();
+                return Ok(());
+            }
+            LayerKind::Activation { activation } => {
+                let applied = self.applied(activation, &node.path, node.output)?;
+                let id = self.push_step(Operation::Sum, inputs, map(node.output), Some(applied));
+                self.maps_of[number + 1] = Some(id);
+                return Ok(());
+            }
+            LayerKind::Linear => self.linear(node)?,
+            LayerKind::BatchNorm2D => {
+                let norm = self.norm(node)?;
+                let blocks = map(node.output).blocks() * BLOCK;
+                let padded = |values: Vec<f64>| {
+                    let mut values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+                    values.resize(blocks, 0.0);
+                    values
+                };
+                let shift = norm.factors.iter().zip(&norm.means).zip(&norm.shifts);
+                let shift = shift.map(|((factor, mean), shift)| shift - factor * mean).collect();
+                Operation::Scale { shift: padded(shift), scale: padded(norm.factors) }
+            }
+            LayerKind::Pool2D { name, kernel, stride, padding } => {
+                let reduction = match name {
+                    "MaxPool2D" => Reduction::Max,
+                    "ZeroPaddedMaxPool2D" => Reduction::MaxWithZeros,
+                    "AvgPool2D" => Reduction::Mean,
+                    _ => return Err(not_compiled(node)),
+                };
+                Operation::Pool { reduction, kernel, stride, padding }
+            }
+            LayerKind::GlobalPool2D => Operation::GlobalMean,
+            LayerKind::Flatten => Operation::Flatten,
+            LayerKind::Add => Operation::Sum,
+            LayerKind::Multiply => Operation::Product,
+            LayerKind::Concat => Operation::Join { before: 0, stride: 1 },
+            LayerKind::Upsample2D { factor } => Operation::Repeat { factor },
+            LayerKind::Subsample { stride } => {
+                let given = self.graph.extent(node.inputs[0]).channels();
+                Operation::Join { before: node.output.channels().saturating_sub(given) / 2, stride }
+            }
+            // A layer that does not say what it computes, or one that is not known here yet.
+            _ => return Err(not_compiled(node)),
+        };
+        self.push(operation, inputs, number).map(drop)
+    }
+
+    fn linear(&self, node: &Node) -> Result<Operation, Error> {
+        let (from, to) = (map(self.graph.extent(node.inputs[0])), map(node.output));
+        let weight = self.tensors.get(&node.path, "weight", from.channels * to.channels)?;
+        let conv = BlockedConv { input: from, output: to, kernel: [1; 2], stride: [1; 2], padding: [0; 2] };
+        let mut packed = vec![0.0; conv.weight_len()];
+        pack_weight(&conv, weight, &mut packed);
+        let mut bias = self.tensors.get(&node.path, "bias", to.channels)?.to_vec();
+        bias.resize(to.blocks() * BLOCK, 0.0);
+        Ok(Operation::Linear { weight: packed, bias })
+    }
+
+    /// The factors, means and shifts of a batch norm in evaluation.
+    fn norm(&self, node: &Node) -> Result<Norm, Error> {
+        let values = |name: &str| -> Result<Vec<f64>, Error> {
+            let values = self.tensors.get(&node.path, name, node.output.channels())?;
+            Ok(values.iter().map(|&value| f64::from(value)).collect())
+        };
+        let epsilon = node.epsilon.unwrap_or_default();
+        let factors = values("scale")?.into_iter().zip(values("running_var")?);
+        let factors = factors.map(|(scale, variance)| scale / (variance + epsilon).sqrt()).collect();
+        Ok(Norm { factors, means: values("running_mean")?, shifts: values("shift")? })
+    }
+
+    /// A convolution with what follows it: the batch norm, the sum with another map, and the activation.
+    fn convolution(&mut self, number: usize, conv: Convolution) -> Result<(), Error> {
+        let node = &self.graph.nodes[number];
+        let (inputs, outputs) = (self.graph.extent(node.inputs[0]).channels(), node.output.channels());
+        let fan_in = inputs * conv.kernel * conv.kernel;
+        let mut weight = self.tensors.get(&node.path, "weight", outputs * fan_in)?.to_vec();
+        let mut bias = match conv.bias {
+            true => self.tensors.get(&node.path, "bias", outputs)?.iter().map(|&bias| f64::from(bias)).collect(),
+            false => vec![0.0; outputs],
+        };
+        let mut last = number;
+        if let Some((next, norm @ Node { kind: LayerKind::BatchNorm2D, .. })) = self.next(last) {
+            let Norm { factors, means, shifts } = self.norm(norm)?;
+            for (weight, factor) in weight.chunks_exact_mut(fan_in.max(1)).zip(&factors) {
+                weight.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+            }
+            for (channel, bias) in bias.iter_mut().enumerate() {
+                *bias = shifts[channel] + factors[channel] * (*bias - means[channel]);
+            }
+            self.is_inner[last] = true;
+            last = next;
+        }
+        let (operation, source) = self.window(node, conv, &weight, bias)?;
+        let mut sources = vec![source];
+        // Of two maps that are added the later one takes the sum over.
+        if let Some((next, Node { kind: LayerKind::Add, inputs, .. })) = self.next(last)
+            && let &[a, b] = &inputs[..]
+            && let other = if a.node() == Some(last) { b } else { a }
+            && (other == Wire::INPUT || self.maps_of[index(other)].is_some())
+        {
+            sources.push(self.map_of(other)?);
+            self.is_inner[last] = true;
+            last = next;
+        }
+        self.push(operation, sources, last).map(drop)
+    }
+
+    /// A convolution with this weight and bias, and the map that it reads.
+    fn window(
+        &mut self,
+        node: &Node,
+        conv: Convolution,
+        weight: &[f32],
+        bias: Vec<f64>,
+    ) -> Result<(Operation, MapId), Error> {
+        let Convolution { kernel, stride, padding, .. } = conv;
+        let wire = node.inputs[0];
+        let (from, to) = (map(self.graph.extent(wire)), map(node.output));
+        let mut bias: Vec<f32> = bias.into_iter().map(|value| value as f32).collect();
+        bias.resize(to.blocks() * BLOCK, 0.0);
+        if wire == Wire::INPUT && from.channels <= FEW && kernel > 1 {
+            let (source, blocked) = self.unfolded(from, to, conv);
+            let rows = blocked.kernel[0];
+            // `[outputs, channels, K, K]` to `[outputs, taps and channels, rows that are left, 1]`.
+            let channels = from.channels;
+            let at = |index: usize| {
+                let (output, rest) = (index / (channels * kernel * kernel), index % (channels * kernel * kernel));
+                let (unfolded, u) = (rest / rows, rest % rows);
+                let (tap, channel) = (unfolded / channels, unfolded % channels);
+                ((output * channels + channel) * kernel + u + tap / kernel) * kernel + tap % kernel
+            };
+            let turned: Vec<f32> = (0..weight.len()).map(|index| weight[at(index)]).collect();
+            return Ok((packed(&blocked, &turned, bias), source));
+        }
+        let source = self.map_of(wire)?;
+        self.maps[source].halo = self.maps[source].halo.max(padding);
+        let (kernel, stride, padding) = ([kernel; 2], [stride; 2], [padding; 2]);
+        Ok((packed(&BlockedConv { input: from, output: to, kernel, stride, padding }, weight, bias), source))
+    }
+
+    /// A step that makes channels of the taps of windows of images with few channels, which fill a block badly: of
+    /// whole windows, or of the rows of larger ones. Returns its map, and the convolution that is left.
+    fn unfolded(&mut self, from: BlockedMap, to: BlockedMap, conv: Convolution) -> (MapId, BlockedConv) {
+        let Convolution { kernel, stride, padding, .. } = conv;
+        let pixels = Taps::pixels(from.channels, from.height, from.width);
+        let (taps, input, rest) = if from.channels * kernel * kernel <= TAPS {
+            let taps = Taps { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2], ..pixels };
+            let channels = from.channels * kernel * kernel;
+            (taps, BlockedMap { channels, height: to.height, width: to.width, ..from }, [1, 1, 0])
+        } else {
+            let taps = Taps { kernel: [1, kernel], stride: [1, stride], padding: [0, padding], ..pixels };
+            let input = BlockedMap { channels: from.channels * kernel, width: to.width, halo: padding, ..from };
+            (taps, input, [kernel, stride, padding])
+        };
+        let source = self.push_step(Operation::Unfold(taps), Vec::new(), input, None);
+        let [rows, down, zeros] = rest;
+        (source, BlockedConv { input, output: to, kernel: [rows, 1], stride: [down, 1], padding: [zeros, 0] })
+    }
+}
+
+/// The operation of a convolution, with its weight `[outputs, inputs, rows, columns]`.
+fn packed(conv: &BlockedConv, weight: &[f32], bias: Vec<f32>) -> Operation {
+    let mut packed = vec![0.0; conv.weight_len()];
+    pack_weight(conv, weight, &mut packed);
+    let BlockedConv { kernel, stride, padding, .. } = *conv;
+    Operation::Convolution { kernel, stride, padding, weight: packed, bias }
+}
+
+/// The hyperparameters of a convolution.
+#[derive(Clone, Copy)]
+struct Convolution {
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    bias: bool,
+}
+
+/// A batch norm in evaluation: `(x - mean) factor + shift`.
+struct Norm {
+    factors: Vec<f64>,
+    means: Vec<f64>,
+    shifts: Vec<f64>,
+}
+
+fn not_compiled(node: &Node) -> Error {
+    Error::NotCompiled { layer: format!("{} ({})", node.path, node.kind) }
+}
