@@ -3,8 +3,9 @@
 //! [`Compiled`] is a network of `f32` on the CPU, for images of one size. From the [graph](crate::layer::Graph) that
 //! layers describe themselves by it takes everything that can be done once for all images: a batch norm goes into the
 //! convolution before it, weights are brought into the order in which kernels read them, the sum with a shortcut and
-//! the activation become the last step of the convolution that they follow, and maps share as little memory as they
-//! can. What it computes is what the network computes in evaluation, but for rounding: running statistics, no dropout.
+//! the activation become the last step of the convolution that they follow, where there is one, and maps whose steps
+//! do not overlap share their memory. What it computes is what the network computes in evaluation, but for rounding:
+//! running statistics, no dropout.
 //!
 //! ```
 //! use dfdx::prelude::*;
@@ -64,7 +65,7 @@ use crate::layer::{Extent, Graph, Visit};
 /// A network that is ready for inference on images of one size; see the [module](self).
 pub struct Compiled<'net, N: ?Sized> {
     plan: Plan,
-    net: PhantomData<&'net N>,
+    net: PhantomData<fn() -> &'net N>,
 }
 
 impl<N: ?Sized> fmt::Debug for Compiled<'_, N> {
@@ -79,8 +80,9 @@ pub trait Compile: Visit<f32, Cpu> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotCompiled`] if a layer does not say what it computes: a module of dfdx's, or an operation that has
-    /// no kernel here; [`Error::NoMapSize`] if an activation with a parameter for each element has none. Those of
+    /// [`Error::NotCompiled`] if a layer has no kernel here: a module of dfdx's, a layer that does not say what it
+    /// computes, an activation with a parameter for each element. [`Error::NoOutputs`] of a head that was not told how
+    /// many it has, [`Error::Shape`] of an input without elements or a tensor of another size, and those of
     /// [`Graph::of`].
     fn try_compile(&self, input: Extent) -> Result<Compiled<'_, Self>, Error> {
         let plan = Plan::of(&Graph::of(self, input)?, &tensors::Tensors::of(self)?)?;

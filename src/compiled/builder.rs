@@ -1,9 +1,10 @@
 //! The steps of a network, from its graph: which layers become one, and the weights as kernels read them.
 
+use super::activate::Activate;
 use super::step::{MapId, Operation, Step};
 use super::tensors::Tensors;
 use crate::activation::Definition;
-use crate::error::{Error, MapSizes};
+use crate::error::Error;
 use crate::kernel::cpu::blocked::conv2d::{BlockedConv, pack_weight};
 use crate::kernel::cpu::blocked::convert::Taps;
 use crate::kernel::cpu::blocked::rows::Reduction;
@@ -24,20 +25,12 @@ fn map(extent: Extent) -> BlockedMap {
     }
 }
 
-/// An activation that follows a step, with its parameters as the layer has them.
-pub struct Applied {
-    pub definition: &'static Definition,
-    pub parameters: Vec<Vec<f32>>,
-}
-
 /// The steps of a network.
 pub struct Built {
-    /// The steps, without their activations.
+    /// The steps, in the order in which they run.
     pub steps: Vec<Step>,
     /// The output of each, for one image.
     pub maps: Vec<BlockedMap>,
-    /// The activation that follows each.
-    pub activations: Vec<Option<Applied>>,
     /// The outputs of the network.
     pub results: Vec<MapId>,
 }
@@ -54,7 +47,6 @@ pub struct Builder<'g> {
     is_inner: Vec<bool>,
     steps: Vec<Step>,
     maps: Vec<BlockedMap>,
-    activations: Vec<Option<Applied>>,
 }
 
 /// The index of a wire: zero for the input of the network, and one more than its node for any other.
@@ -73,8 +65,8 @@ impl<'g> Builder<'g> {
             }
         }
         let results = graph.outputs.iter().map(|&wire| builder.map_of(wire)).collect::<Result<_, _>>()?;
-        let Self { steps, maps, activations, .. } = builder;
-        Ok(Built { steps, maps, activations, results })
+        let Self { steps, maps, .. } = builder;
+        Ok(Built { steps, maps, results })
     }
 
     fn new(graph: &'g Graph, tensors: &'g Tensors) -> Self {
@@ -84,17 +76,8 @@ impl<'g> Builder<'g> {
             node.inputs.iter().for_each(|&wire| uses[index(wire)].push(number));
         }
         graph.outputs.iter().for_each(|&wire| uses[index(wire)].push(graph.nodes.len()));
-        let (steps, maps, activations) = (Vec::new(), Vec::new(), Vec::new());
-        Self {
-            graph,
-            tensors,
-            uses,
-            maps_of: vec![None; wires],
-            is_inner: vec![false; wires],
-            steps,
-            maps,
-            activations,
-        }
+        let (steps, maps) = (Vec::new(), Vec::new());
+        Self { graph, tensors, uses, maps_of: vec![None; wires], is_inner: vec![false; wires], steps, maps }
     }
 
     /// The node that alone takes the output of a node.
@@ -107,10 +90,10 @@ impl<'g> Builder<'g> {
     fn push(&mut self, operation: Operation, inputs: Vec<MapId>, node: usize) -> Result<MapId, Error> {
         let mut last = node;
         let mut applied = None;
-        if let Some((next, Node { kind: LayerKind::Activation { activation }, path, .. })) = self.next(node)
+        if let Some((next, after @ Node { kind: LayerKind::Activation { activation }, .. })) = self.next(node)
             && !matches!(operation, Operation::Flatten)
         {
-            applied = Some(self.applied(activation, path, self.graph.nodes[node].output)?);
+            applied = Some(self.applied(activation, after)?);
             self.is_inner[node] = true;
             last = next;
         }
@@ -125,33 +108,23 @@ impl<'g> Builder<'g> {
         operation: Operation,
         inputs: Vec<MapId>,
         map: BlockedMap,
-        applied: Option<Applied>,
+        activation: Option<Activate>,
     ) -> MapId {
-        self.steps.push(Step { operation, inputs, activation: None });
+        self.steps.push(Step { operation, inputs, activation });
         self.maps.push(map);
-        self.activations.push(applied);
         self.steps.len() - 1
     }
 
-    fn applied(&self, definition: &'static Definition, path: &str, map: Extent) -> Result<Applied, Error> {
-        let len = if definition.is_per_element() { map.elements() } else { map.channels() };
-        let parameter = |name: &str| match self.tensors.get(path, name, len) {
-            Ok(values) => Ok(values.to_vec()),
-            Err(Error::NotCompiled { .. }) if definition.is_per_element() => {
-                Err(Error::NoMapSize { activation: definition.text(), found: map.to_string() })
-            }
-            Err(Error::Shape { found, .. }) if definition.is_per_element() => Err(Error::MapSize {
-                activation: definition.text(),
-                sizes: Box::new(MapSizes {
-                    expected: format!("{found} elements"),
-                    image: "another size".to_owned(),
-                    found: map.to_string(),
-                }),
-            }),
-            Err(error) => Err(error),
-        };
-        let parameters = definition.params().iter().map(|param| parameter(param.name)).collect::<Result<_, _>>()?;
-        Ok(Applied { definition, parameters })
+    /// An activation with its parameters. One with a parameter for each element is not compiled: its tensors do not say
+    /// the size of the map that they are for.
+    fn applied(&self, definition: &'static Definition, node: &Node) -> Result<Activate, Error> {
+        if definition.is_per_element() {
+            return Err(not_compiled(node));
+        }
+        let map = map(node.output);
+        let parameter = |name: &str| Ok(self.tensors.get(&node.path, name, map.channels)?.to_vec());
+        let parameters = definition.params().iter().map(|param| parameter(param.name)).collect::<Result<_, Error>>()?;
+        Ok(Activate::new(definition, map, parameters))
     }
 
     /// The map of a wire whose step there is, or of the images that come in.
@@ -172,6 +145,7 @@ impl<'g> Builder<'g> {
 
     fn add(&mut self, number: usize) -> Result<(), Error> {
         let node = &self.graph.nodes[number];
+        self.check(node)?;
         if let LayerKind::Conv2D { kernel, stride, padding, bias } = node.kind {
             return self.convolution(number, Convolution { kernel, stride, padding, bias });
         }
@@ -182,7 +156,7 @@ impl<'g> Builder<'g> {
                 return Ok(());
             }
             LayerKind::Activation { activation } => {
-                let applied = self.applied(activation, &node.path, node.output)?;
+                let applied = self.applied(activation, node)?;
                 let id = self.push_step(Operation::Sum, inputs, map(node.output), Some(applied));
                 self.maps_of[number + 1] = Some(id);
                 return Ok(());
@@ -223,6 +197,27 @@ impl<'g> Builder<'g> {
             _ => return Err(not_compiled(node)),
         };
         self.push(operation, inputs, number).map(drop)
+    }
+
+    /// Refuses what a layer describes and does not compute: tensors of another number or kind than it takes, and
+    /// windows that could lie in their padding.
+    fn check(&self, node: &Node) -> Result<(), Error> {
+        let takes_several = matches!(node.kind, LayerKind::Add | LayerKind::Multiply | LayerKind::Concat);
+        let sizes = || node.inputs.iter().map(|&wire| self.graph.extent(wire));
+        let is_one = sizes().all(|size| !matches!(size, Extent::Several(_)));
+        let count = if takes_several { node.inputs.len() >= 2 } else { node.inputs.len() == 1 };
+        let fits = match node.kind {
+            LayerKind::Linear if node.output.channels() == 0 => return Err(Error::NoOutputs),
+            LayerKind::Linear => sizes().all(|size| matches!(size, Extent::Features { width: 1.. })),
+            LayerKind::Conv2D { .. } | LayerKind::GlobalPool2D | LayerKind::Upsample2D { .. } => {
+                sizes().all(|size| matches!(size, Extent::Image { channels: 1.., .. }))
+            }
+            LayerKind::Pool2D { kernel, padding, .. } => {
+                2 * padding <= kernel && sizes().all(|size| matches!(size, Extent::Image { .. }))
+            }
+            _ => true,
+        };
+        if is_one && count && fits { Ok(()) } else { Err(not_compiled(node)) }
     }
 
     fn linear(&self, node: &Node) -> Result<Operation, Error> {

@@ -1,7 +1,6 @@
 //! The steps of a network, from its graph.
 
-use super::activate::Activate;
-use super::builder::{Applied, Builder, Built};
+use super::builder::{Builder, Built};
 use super::memory::{Kept, Places};
 use super::step::{MapId, Step};
 use super::tensors::Tensors;
@@ -26,14 +25,10 @@ pub struct Plan {
 impl Plan {
     /// The steps of a graph with these tensors.
     pub fn of(graph: &Graph, tensors: &Tensors) -> Result<Self, Error> {
-        let Built { mut steps, maps, activations, results } = Builder::run(graph, tensors)?;
-        for ((step, map), activation) in steps.iter_mut().zip(&maps).zip(activations) {
-            // Only now it is known how wide the halo of the map is.
-            step.activation = activation.map(|Applied { definition, parameters }| {
-                let parameters: Vec<&[f32]> = parameters.iter().map(Vec::as_slice).collect();
-                Activate::new(definition, *map, &parameters)
-            });
+        if graph.input.elements() == 0 {
+            return Err(Error::Shape { expected: 1, found: 0 });
         }
+        let Built { steps, maps, results } = Builder::run(graph, tensors)?;
         let lens: Vec<usize> = maps.iter().map(BlockedMap::len).collect();
         let places = Places::of(&steps, &lens, &results);
         let outputs = graph.outputs.iter().map(|&wire| graph.extent(wire)).collect();
@@ -51,6 +46,11 @@ impl Plan {
     #[cfg(test)]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    #[cfg(test)]
+    pub fn buffers(&self) -> usize {
+        self.places.lens.len()
     }
 
     pub fn weight_bytes(&self) -> usize {

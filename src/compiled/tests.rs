@@ -158,16 +158,35 @@ fn activations_that_are_not_zero_at_zero_leave_no_trace_in_padding() {
 }
 
 #[test]
-fn a_parameter_for_each_element_meets_its_element() {
-    type Net = (Conv2D<3, 5, 3, 1, 1>, Act<PReluElement, 5>, Conv2D<5, 4, 3, 1, 1>, Act<PReluElement, 4>);
-    let mut net = built::<Net>();
-    let error = net.try_compile(Extent::image(3, 6, 5)).unwrap_err();
-    assert!(matches!(error, Error::NoMapSize { activation: "prelu_element", .. }), "{error}");
+fn layers_that_describe_more_than_they_compute_are_not_compiled() {
+    let refused = |net: &dyn Visit<f32, Cpu>, layer: &str| {
+        let error = net.try_compile(Extent::image(3, 6, 5)).unwrap_err();
+        assert_eq!(error, Error::NotCompiled { layer: layer.to_owned() });
+    };
+    let mut net = built::<(Conv2D<3, 5, 3, 1, 1>, Act<PReluElement, 5>)>();
     choose_activation(&mut net, find("prelu_element").unwrap(), Extent::image(3, 6, 5), |param| param.start).unwrap();
-    net.visit_mut(&mut Path::root(), &mut Shake(3)).unwrap();
-    compare!(&net, [3, 6, 5]);
-    let error = net.try_compile(Extent::image(3, 6, 6)).unwrap_err();
-    assert!(matches!(error, Error::MapSize { activation: "prelu_element", .. }), "{error}");
+    refused(&net, "1 (prelu_element)");
+    refused(&built::<(Conv2D<3, 8, 3, 1, 1>, Linear<8, 4>)>(), "1 (Linear)");
+    refused(&built::<(Branches<(Identity, Identity)>, Act<Pvlu, 6>)>(), "1 (pvlu)");
+    refused(&built::<(Branches<(Identity, Identity)>, BatchNorm2D<6>)>(), "1 (BatchNorm2D)");
+    refused(&built::<AvgPool2D<3, 1, 2>>(), " (AvgPool2D 3x3, stride 1, padding 2)");
+    assert_eq!(
+        built::<Linear<5, 4>>().try_compile(Extent::features(0)).unwrap_err(),
+        Error::Shape { expected: 5, found: 0 }
+    );
+    let unset = built::<(GlobalAvgPool2D, LinearTo<3>)>();
+    assert_eq!(unset.try_compile(Extent::image(3, 2, 2)).unwrap_err(), Error::NoOutputs);
+}
+
+#[test]
+fn maps_one_after_another_share_their_memory() {
+    type Layer = (Conv2D<16, 16, 3, 1, 1>, Act<Pvlu, 16>);
+    let net = built::<(Layer, Layer, Layer, Layer, Layer)>();
+    let compiled = net.compile(Extent::image(16, 8, 8));
+    assert_eq!((compiled.plan.steps().len(), compiled.plan.buffers()), (6, 2));
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&compiled);
+    compare!(&net, [16, 8, 8]);
 }
 
 #[test]
@@ -220,10 +239,9 @@ fn bits_depend_on_no_threads_no_instruction_set_and_no_batch() {
     type Main = (Conv2D<20, 20, 3, 1, 1>, BatchNorm2D<20>, Act<Pvlu, 20>);
     type Net = ((Conv2D<3, 20, 3, 1, 1>, Residual<Main>, MaxPool2D<2, 2>), GlobalAvgPool2D, Linear<20, 5>);
     let net = built::<Net>();
-    let compiled = net.compile(Extent::image(3, 8, 8));
     let images = noise(5 * 192);
     let run = |images: &[f32]| -> Vec<u32> {
-        compiled.try_run(images).unwrap()[0].iter().map(|logit| logit.to_bits()).collect()
+        net.compile(Extent::image(3, 8, 8)).try_run(images).unwrap()[0].iter().map(|logit| logit.to_bits()).collect()
     };
     let all = same_everywhere("a network", || run(&images));
     let one_by_one: Vec<u32> = images.chunks(192).flat_map(run).collect();

@@ -105,6 +105,12 @@ fn steps_are_timed_and_attributed_to_layers() {
         assert_eq!(calls("convolution", "backward"), convolutions, "{mode}");
         assert_eq!(calls("add", "backward"), 9 * backward, "{mode}");
     }
+    let compiled = "bench --model cifar_resnet20 --batch 2 --steps 1 --mode compiled";
+    let found = json(&place, &format!("{compiled} --activation pvlu --json"));
+    assert_eq!((&found["mode"], found["median_ms"].as_f64() > Some(0.0)), (&"compiled".into(), true));
+    zoo(&place, &format!("{compiled} --profile")).failed_in_one_line(2, &["--profile", "give another --mode"]);
+    zoo(&place, &format!("{compiled} --activation prelu_element"))
+        .failed_in_one_line(2, &["cifar_resnet20 with prelu_element is not compiled", "--mode infer"]);
     let said = zoo(&place, "bench --model cifar_resnet20 --batch 2 --steps 1").succeeded().stdout;
     assert!(said.contains("ms a step") && said.contains("GFLOP/s"), "{said}");
     zoo(&place, "bench --model cifar_resnet20 --mode finetune").failed_in_one_line(2, &["finetune", "relu has none"]);

@@ -7,8 +7,8 @@ use pvlu::layer::{Extent, Visit};
 
 use crate::model::Model;
 
-/// A model as it is run on many images: compiled on the CPU, as it is on another device or where a layer does not say
-/// what it computes.
+/// A model as it is run on many images: [compiled](pvlu::compiled) on the CPU, as it is on another device or where a
+/// layer has no kernel there.
 ///
 /// ```
 /// use pvlu_zoo::inference::Inference;
@@ -37,8 +37,8 @@ impl std::fmt::Debug for Kind<'_> {
 }
 
 impl<'m> Inference<'m> {
-    /// Compiles a model, which cannot change as long as this is in use. Its logits are those of evaluation, whatever
-    /// [`Mode`](pvlu::layer::Mode) was set.
+    /// Compiles a model, which cannot change as long as this is in use. The logits of one that is compiled are those of
+    /// evaluation, whatever [`Mode`](pvlu::layer::Mode) was set; one that is not has the mode that it is in.
     ///
     /// # Errors
     ///
@@ -69,6 +69,32 @@ impl<'m> Inference<'m> {
         match &self.0 {
             Kind::Compiled(compiled) => Ok(compiled.try_run(&images)?.swap_remove(0)),
             Kind::Plain(model) => model.logits(images),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry;
+
+    #[test]
+    fn models_are_compiled_and_give_their_logits() {
+        for (name, activation, compiled) in [
+            ("cifar_resnet20", "pvlu", true),
+            ("vgg11_bn", "f = x*sigmoid(x) + a; a = 0.1", true),
+            ("cifar_resnet20", "prelu_element", false),
+        ] {
+            let model = registry::build(name, activation, 10, 1).unwrap();
+            let inference = Inference::of(model.as_ref()).unwrap();
+            assert_eq!(inference.is_compiled(), compiled, "{name} {activation}");
+            let images: Vec<f32> = (0..2 * model.image_len()).map(|i| (i as f32).sin()).collect();
+            let (found, expected) = (inference.logits(images.clone()).unwrap(), model.logits(images).unwrap());
+            let largest = expected.iter().fold(0.0_f32, |largest, logit| largest.max(logit.abs()));
+            assert_eq!(found.len(), 20);
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((found - expected).abs() <= 1e-5 * largest, "{name} {activation}: {found} {expected}");
+            }
         }
     }
 }

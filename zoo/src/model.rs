@@ -61,7 +61,7 @@ pub trait Model: Send + Sync {
     /// dropout counts move on; parameters do not.
     fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
 
-    /// True if it computes on the CPU.
+    /// True if its logits are those of [`net`](Self::net) on the CPU, which may then be compiled.
     fn is_on_cpu(&self) -> bool {
         true
     }

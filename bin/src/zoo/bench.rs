@@ -168,6 +168,12 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     reset_peak_memory();
     let mut seconds = if args.mode == BenchMode::Compiled {
         let inference = Inference::of(bench.model.as_ref()).map_err(failed)?;
+        if !inference.is_compiled() {
+            return Err(CliError::Usage(format!(
+                "--mode compiled: {} with {activation} is not compiled on this device: give --mode infer",
+                entry.name
+            )));
+        }
         times(args.steps, || {
             let images = bench.images.clone();
             let begin = Instant::now();

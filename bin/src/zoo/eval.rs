@@ -18,7 +18,7 @@ use crate::common::output::{note, print, print_json};
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let weights = &args.model.weights;
     let EvaluationSet { classes, test: images, mut notes } = args.data.open_to_evaluate(weights)?;
-    let opened = args.model.open(args.data.image_to_evaluate(weights)?, None)?;
+    let mut opened = args.model.open(args.data.image_to_evaluate(weights)?, None)?;
     let preprocessing = args.data.preprocessing(&opened, weights)?;
     let order = Order::of((&args.data.path()?, &classes), &opened, weights, false)?;
     notes.extend(order.warning.clone());
@@ -29,7 +29,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), false, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;
-    let evaluation = evaluate_finite(opened.model.as_ref(), &loader, &mut interrupt::flow);
+    let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut interrupt::flow);
     let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;
     let evaluation = evaluation.ok_or(CliError::Stopped)?;
     let (top1, top5, images) = (evaluation.top1, evaluation.top5, evaluation.images);

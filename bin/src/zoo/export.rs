@@ -79,11 +79,15 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
         .with_input(opened.model.image())
         .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(weights))))?
         .to_string();
-    let notes = Notes {
+    let mut notes = Notes {
         preprocessing: Some(&preprocessing),
         labels: (!names.is_empty()).then_some(&names),
         ..opened.description.notes()
     };
+    if args.model.activation.is_some() && opened.model.activation() != opened.description.activation.as_deref() {
+        // Another activation makes another network, of which no tuning is on record.
+        (notes.tuning, notes.frozen) = (None, None);
+    }
     let model = opened.model.as_ref();
     match args.format {
         Format::Onnx => {

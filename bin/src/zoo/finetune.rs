@@ -74,6 +74,8 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         // Where nothing was trained, the record of an earlier tuning still holds.
         let (tuning, frozen) = match &texts {
             Some(Texts { tuning, frozen }) => (Some(tuning.as_str()), Some(frozen.as_str())),
+            // Of a network with another activation nothing is on record.
+            None if model.activation() != said.activation.as_deref() => (None, None),
             None => (said.tuning.as_deref(), said.frozen.as_deref()),
         };
         let notes = Notes { preprocessing, labels, trained_on: trained_on.as_deref(), tuning, frozen };

@@ -66,7 +66,6 @@ impl Session<'_> {
         reached: &mut Option<Reached>,
     ) -> Result<Tuned, CliError> {
         let before = self.measure(model, reached)?;
-        self.course.measured_before(before);
         match policy.try_apply(model.net_mut()) {
             Err(FreezeError::Nothing { .. }) if self.args.trains_nothing() => {
                 FreezePolicy::NONE.try_apply(model.net_mut())?
@@ -78,6 +77,7 @@ impl Session<'_> {
         let (trained, updated) = (transfer::trained(&groups), transfer::updated(&groups));
         let mut after = before;
         if trained + updated > 0 && self.args.epochs > 0 {
+            self.course.measured_before(before);
             self.tune(model, ("tune", policy, self.args.epochs), reached)?;
             after = self.measure(model, reached)?;
         }

@@ -25,15 +25,10 @@ pub static CIFAR10: KnownSet = known(
 );
 
 /// CIFAR-100: a hundred classes, see [`Dataset::open_cifar100`].
-pub static CIFAR100: KnownSet = known(&layout::CIFAR100, "CIFAR-100, in the same forms", |path| {
-    open(path, &CIFAR100, &layout::CIFAR100)
-});
+pub static CIFAR100: KnownSet =
+    known(&layout::CIFAR100, "CIFAR-100, in the same forms", |path| open(path, &CIFAR100, &layout::CIFAR100));
 
-const fn known(
-    layout: &CifarLayout,
-    about: &'static str,
-    open: fn(&Path) -> Result<Dataset, DataError>,
-) -> KnownSet {
+const fn known(layout: &CifarLayout, about: &'static str, open: fn(&Path) -> Result<Dataset, DataError>) -> KnownSet {
     let CifarLayout { name, title, class_names, official, .. } = *layout;
     KnownSet { name, title, about, class_names, shape: SHAPE, official, open, may_be_in: |_| true }
 }

@@ -38,7 +38,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pvlu::activation::{Activation, Relu};
-use pvlu::layer::{Extent, Graph};
+use pvlu::layer::{Extent, Graph, LayerKind};
 
 use self::code::About;
 use self::file::{Contents, Stored};
@@ -176,7 +176,10 @@ fn application(model: &dyn Model, name: &str, names: &[LayerNames]) -> Option<&'
     let (_, function) = APPLICATIONS.into_iter().find(|(known, _)| *known == name)?;
     // The small head of a VGG is none of Keras'.
     let is_named = |layer: &LayerNames| layer.name_by(Source::Keras).is_some_and(|name| !name.contains('.'));
-    let is_relu = model.activation().is_none_or(|activation| activation == Relu::NAME);
+    let (height, width) = model.image();
+    let graph = Graph::of(model.net(), Extent::image(model.channels(), height, width)).ok()?;
+    let is_other = |kind| matches!(kind, LayerKind::Activation { activation } if activation.name() != Relu::NAME);
+    let is_relu = !graph.nodes.iter().any(|node| is_other(node.kind));
     (is_relu && !names.is_empty() && names.iter().all(is_named)).then_some(function)
 }
 

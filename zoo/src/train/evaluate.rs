@@ -48,12 +48,14 @@ pub fn evaluate(
 /// As for [`evaluate`], and [`TrainError::NotFinite`].
 #[doc(hidden)]
 pub fn evaluate_finite(
-    model: &dyn Model,
+    model: &mut dyn Model,
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    let inference = Inference::of(model)?;
-    measure(model.classes(), &|images| inference.logits(images), loader, interrupted, true)
+    in_mode(model, Mode::Eval, |model| {
+        let inference = Inference::of(model)?;
+        measure(model.classes(), &|images| inference.logits(images), loader, interrupted, true)
+    })
 }
 
 /// Compares the logits of batches with their labels. With `finite`, logits that are infinite or NaN are an error.

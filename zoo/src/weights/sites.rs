@@ -2,7 +2,8 @@
 //!
 //! A file saved here calls the parameters of the n-th activation `act{n}.alpha`. In one that is written for torch they
 //! are called after the module that has them, `layer1.0.act1.alpha`, and the metadata lists these modules in the order
-//! of the network. A parameter whose name means something to every module of torch, or to Python, has `_` behind it.
+//! of the network. A parameter whose name means something to every module of torch, or to Python, has `_` behind it,
+//! and one that begins with `_`, as what modules keep for themselves does, has `p` before that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,9 +74,18 @@ const RESERVED: &[&str] = &[
     "parameters",
     "pass",
     "raise",
+    "register_backward_hook",
     "register_buffer",
+    "register_forward_hook",
+    "register_forward_pre_hook",
+    "register_full_backward_hook",
+    "register_full_backward_pre_hook",
+    "register_load_state_dict_post_hook",
+    "register_load_state_dict_pre_hook",
     "register_module",
     "register_parameter",
+    "register_state_dict_post_hook",
+    "register_state_dict_pre_hook",
     "requires_grad_",
     "return",
     "set_extra_state",
@@ -98,13 +108,16 @@ const RESERVED: &[&str] = &[
 /// The name of a parameter as an attribute of a module of torch.
 pub(crate) fn attribute(parameter: &str) -> String {
     let underscore = if RESERVED.contains(&parameter.trim_end_matches('_')) { "_" } else { "" };
-    format!("{parameter}{underscore}")
+    let letter = if parameter.trim_start_matches('p').starts_with('_') { "p" } else { "" };
+    format!("{letter}{parameter}{underscore}")
 }
 
 /// The name of the parameter that is this attribute of a module.
 fn parameter(attribute: &str) -> &str {
     let is_reserved = RESERVED.contains(&attribute.trim_end_matches('_'));
-    attribute.strip_suffix('_').filter(|_| is_reserved).unwrap_or(attribute)
+    let attribute = attribute.strip_suffix('_').filter(|_| is_reserved).unwrap_or(attribute);
+    let is_underscore = attribute.trim_start_matches('p').starts_with('_');
+    attribute.strip_prefix('p').filter(|_| is_underscore).unwrap_or(attribute)
 }
 
 /// Names that the tensors of activations have here, each with that in the file, from the list in the metadata; or what
@@ -163,9 +176,10 @@ mod tests {
 
     #[test]
     fn no_two_parameters_are_the_same_attribute() {
-        for name in ["alpha", "half", "half_", "half__", "a_", "lambda", "to"] {
+        for name in ["alpha", "half", "half_", "half__", "a_", "lambda", "to", "_a", "__a", "p_a", "pp__a", "p", "pa"] {
             assert_eq!(parameter(&attribute(name)), name);
         }
         assert_eq!([attribute("half"), attribute("half_"), attribute("alpha")], ["half_", "half__", "alpha"]);
+        assert_eq!([attribute("_buffers"), attribute("p_a"), attribute("pa")], ["p_buffers", "pp_a", "pa"]);
     }
 }

@@ -115,6 +115,8 @@ pub fn run<E: Element>(
     // Rows whose inputs stay in the cache while all outputs are computed from them.
     let of_a_row = input.blocks() * input.row() * conv.stride[0];
     let rows = even_part(output.height, (INPUTS / of_a_row.max(1)).max(1));
+    // Each output is the sum of one task, however many outputs a task has: their number goes by that of the threads, so
+    // that a small map keeps all of them busy.
     // As many outputs as make a task worth its start, an even number of blocks for the widest registers.
     let work = rows * output.width * steps.len() * BLOCK * BLOCK;
     let tasks = output.batch * output.height.div_ceil(rows);

@@ -60,7 +60,7 @@ pub fn class(definition: &Definition, name: &str) -> Option<String> {
     }
     let mut lines = Vec::new();
     let value = match &form {
-        Form::Slope => format!("torch.clamp(x, min=0) + {} * torch.clamp(x, max=0)", locals.first()?),
+        Form::Slope => format!("torch.where(x > 0, x, {} * x)", locals.first()?),
         Form::Formula(nodes) => {
             let formula = formula(nodes, &locals, &call);
             lines.extend(formula.assignments);
@@ -70,7 +70,7 @@ pub fn class(definition: &Definition, name: &str) -> Option<String> {
         Form::BelowZero(nodes) => {
             let formula = formula(nodes, &locals, &call);
             // What is not taken would overflow, and make a gradient of 0 times infinity.
-            lines.push("above, x = x, torch.clamp(x, max=0)".to_owned());
+            lines.push("above, x = x, torch.where(x > 0, 0.0, x)".to_owned());
             lines.extend(formula.assignments);
             format!("torch.where(above > 0, above, {})", formula.value)
         }
@@ -87,7 +87,9 @@ fn local(parameter: &str) -> String {
     let name = attribute(parameter);
     let is_temporary = name.strip_prefix('t').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
     let is_taken = ["torch", "F", "self", "above", EACH_NAME].contains(&name.as_str());
-    if is_temporary || is_taken || name.starts_with("p_") { format!("p_{name}") } else { name }
+    // `call` takes numbers for constants.
+    let is_number = name.parse::<f64>().is_ok();
+    if is_temporary || is_taken || is_number || name.starts_with("p_") { format!("p_{name}") } else { name }
 }
 
 /// An operation on texts of expressions.

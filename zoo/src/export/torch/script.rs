@@ -112,7 +112,8 @@ def metadata(weights=WEIGHTS):
 
 def save(model, path):
     """Writes the weights of the network, which may have been tuned, to a file that pvlu_zoo reads."""
-    facts = {key: text for key, text in metadata().items() if key != "pvlu_zoo.logits"}
+    gone = ["pvlu_zoo.logits", "pvlu_zoo.tuning", "pvlu_zoo.frozen"]
+    facts = {key: text for key, text in metadata().items() if key not in gone}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, path, metadata=facts)
 "#;

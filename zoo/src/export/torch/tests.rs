@@ -29,11 +29,11 @@ fn pvlu_is_a_module_with_alpha_and_beta() {
 #[test]
 fn what_is_not_taken_does_not_reach_a_gradient() {
     let elu = text("elu; alpha = 0.7");
-    assert!(elu.contains("        above, x = x, torch.clamp(x, max=0)\n"), "{elu}");
+    assert!(elu.contains("        above, x = x, torch.where(x > 0, 0.0, x)\n"), "{elu}");
     assert!(elu.contains("return torch.where(above > 0, above, alpha * torch.expm1(x))"), "{elu}");
     let leaky = text("leaky_relu; slope = 0.3");
     assert!(leaky.contains("self.register_buffer(\"slope\", torch.full((channels,), 0.3))"), "{leaky}");
-    assert!(leaky.contains("return torch.clamp(x, min=0) + slope * torch.clamp(x, max=0)"), "{leaky}");
+    assert!(leaky.contains("return torch.where(x > 0, x, slope * x)"), "{leaky}");
 }
 
 #[test]
@@ -50,6 +50,9 @@ fn numbers_are_not_given_to_functions_of_tensors() {
     let found = text("f = min(2, a)*x + max(x, 1)*sqrt(2) + abs(-3)*x; a = 3");
     assert!(found.contains("torch.clamp(a, max=2.0)") && found.contains("torch.clamp(x, min=1.0)"), "{found}");
     assert!(!found.contains("torch.sqrt") && !found.contains("torch.abs"), "{found}");
+    // A name that reads as a number is none.
+    let named = text("f = max(x, inf) + exp(nan); inf = -2; nan = 1");
+    assert!(named.contains("torch.maximum(x, p_inf)") && named.contains("torch.exp(p_nan)"), "{named}");
     let constant = text("f = a*x^0; a = 2");
     assert!(constant.contains("return torch.zeros_like(x) + (a)"), "{constant}");
 }
