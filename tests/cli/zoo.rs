@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pvlu_zoo::checkpoint::{Notes, save_model};
+use pvlu_zoo::inference::Inference;
 use pvlu_zoo::registry::{Options, Start, find};
 use pvlu_zoo::weights::{Declared, Dtype, Source, TensorFile, Writer};
 use serde_json::Value;
@@ -32,9 +33,19 @@ pub fn json(place: &Place, arguments: &str) -> Value {
 
 /// A file of weights drawn from a seed.
 pub fn weights(path: &Path, model: &str, activation: &str, classes: usize) {
+    save(path, model, activation, classes, &Notes::default());
+}
+
+/// As [`weights`], with ReLU and outputs for classes of these names.
+pub fn weights_for(path: &Path, model: &str, labels: &[&str]) {
+    let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+    save(path, model, "relu", labels.len(), &Notes { labels: Some(&labels), ..Notes::default() });
+}
+
+fn save(path: &Path, model: &str, activation: &str, classes: usize, notes: &Notes<'_>) {
     let entry = find(model).unwrap();
     let options = Options { activation, classes, image: None, weights: Start::Seed(3) };
-    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, &Notes::default()).unwrap();
+    save_model(entry.build(&options).unwrap().as_ref(), entry, path, Source::Native, notes).unwrap();
 }
 
 /// A file with one tensor.
@@ -157,7 +168,8 @@ fn logits_are_those_of_the_library_and_of_the_swapped_model() {
     zoo(&place, "logits --weights w.safetensors --input x.safetensors --out y.safetensors").succeeded();
     let entry = find("cifar_resnet20").unwrap();
     let options = Options { activation: "relu", classes: 10, image: None, weights: Start::Seed(3) };
-    assert_eq!(read("y.safetensors"), entry.build(&options).unwrap().logits(input).unwrap());
+    let model = entry.build(&options).unwrap();
+    assert_eq!(read("y.safetensors"), Inference::of(model.as_ref()).unwrap().logits(input).unwrap());
     let pvlu = "logits --model cifar_resnet20 --activation pvlu --classes 10 --weights w.safetensors \
                 --source torchvision --input x.safetensors --out z.safetensors";
     zoo(&place, pvlu).succeeded();
