@@ -11,14 +11,15 @@ const FOLDER: &str = "folder";
 pub enum DataName {
     /// A published set, read from its own files.
     Known(&'static KnownSet),
-    /// A folder of images with a folder for each class.
+    /// Images in class folders, or in tar or Parquet files.
     Folder,
 }
 
 /// Parser of the name of a data set.
 pub fn parser() -> impl TypedValueParser<Value = DataName> {
     let known = SETS.iter().map(|set| PossibleValue::new(set.name).help(set.about));
-    let folder = PossibleValue::new(FOLDER).help("A folder of images with a folder for each class");
+    let folder = PossibleValue::new(FOLDER)
+        .help("A folder of images with a folder for each class, or tar or Parquet files of images");
     PossibleValuesParser::new(known.chain([folder]))
         .map(|name| KnownSet::named(&name).map_or(DataName::Folder, DataName::Known))
 }

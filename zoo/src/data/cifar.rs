@@ -30,7 +30,7 @@ pub static CIFAR100: KnownSet =
 
 const fn known(layout: &CifarLayout, about: &'static str, open: fn(&Path) -> Result<Dataset, DataError>) -> KnownSet {
     let CifarLayout { name, title, class_names, official, .. } = *layout;
-    KnownSet { name, title, about, class_names, shape: SHAPE, official, open, may_be_in: |_| true }
+    KnownSet { name, title, about, class_names, shape: SHAPE, official, open, required: 2, may_be_in: |_| true }
 }
 
 impl Dataset {
@@ -62,7 +62,7 @@ impl Dataset {
 
     /// Reads CIFAR-100, in the forms of [`open_cifar10`](Self::open_cifar10): `train.bin` and `test.bin` in the binary
     /// version, `train` and `test` in the Python version. The labels are the 100 fine ones; the 20 coarse ones are kept
-    /// beside them where the form has them. `path`, warnings and errors are as there.
+    /// beside them, but from Parquet files and files of NumPy. `path`, warnings and errors are as there.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Image files with labels: in class folders (`DIR/class/image.jpg`), or in the files of [`shards`](super::shards).
 
 pub(super) mod kind;
-mod list;
+pub(super) mod list;
 mod measure;
 pub(super) mod place;
 pub(super) mod tree;
@@ -279,15 +279,10 @@ impl ImageFolder {
     }
 
     fn same_classes(&self, other: &Self) -> Result<(), DataError> {
-        let lacks = |a: &Self, b: &Self| -> Vec<String> {
-            let known: BTreeSet<&String> = b.classes.iter().collect();
-            a.classes.iter().filter(|class| !known.contains(class)).cloned().collect()
-        };
         if self.classes == other.classes {
             return Ok(());
         }
-        let (missing, unexpected) = (lacks(other, self), lacks(self, other));
-        Err(classes(&self.path, missing, unexpected))
+        Err(other_classes(&self.path, &other.classes, &self.classes))
     }
 
     /// Splits into `(train, held_out)` as [`Split::split_validation`] does: of each class the last files are held out.
@@ -361,7 +356,16 @@ pub(super) fn unused(validation: &Path, test: &Path) -> String {
     format!("{}: not used, since {} is what is measured with", text::path(validation), text::path(test))
 }
 
-pub(super) fn classes(path: &Path, missing: Vec<String>, unexpected: Vec<String>) -> DataError {
+/// The error of classes `found` in place of those that are expected.
+pub(super) fn other_classes(path: &Path, expected: &[String], found: &[String]) -> DataError {
+    let lacks = |a: &[String], b: &[String]| -> Vec<String> {
+        let known: BTreeSet<&String> = b.iter().collect();
+        a.iter().filter(|class| !known.contains(class)).cloned().collect()
+    };
+    classes(path, lacks(expected, found), lacks(found, expected))
+}
+
+fn classes(path: &Path, missing: Vec<String>, unexpected: Vec<String>) -> DataError {
     let [missing, unexpected] = [missing, unexpected].map(super::error::shortened);
     DataError::Classes { path: path.to_owned(), missing, unexpected }
 }

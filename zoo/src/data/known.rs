@@ -21,11 +21,22 @@ pub struct KnownSet {
     pub official: [usize; 2],
     /// Reads the set from a file or a folder.
     pub(super) open: fn(&Path) -> Result<Dataset, DataError>,
+    /// Number of files that the set has at least.
+    pub(super) required: usize,
     /// Returns false for a path that is better left to other sets, whose files have the same names.
     pub(super) may_be_in: fn(&Path) -> bool,
 }
 
 impl KnownSet {
+    /// Returns true for an error of [`open`](Self::open) that says that no file of the set is there.
+    pub(super) fn is_elsewhere(&self, error: &DataError) -> bool {
+        match error {
+            DataError::MissingFile { looked_for, .. } => looked_for.len() >= self.required,
+            DataError::WrongSet { .. } | DataError::OtherForm { .. } | DataError::NotAFolder { .. } => true,
+            _ => false,
+        }
+    }
+
     /// A warning for each part that has another number of images than that of the official set.
     pub(super) fn unofficial(&self, images: [usize; 2]) -> Vec<String> {
         let parts = ["train", "test"].into_iter().zip(images).zip(self.official);

@@ -26,6 +26,7 @@ pub static MNIST: KnownSet = KnownSet {
     shape: SHAPE,
     official: [60_000, 10_000],
     open: |path| open(path, Mnist::Digits),
+    required: 4,
     may_be_in: |path| recognized(path).contains(&Mnist::Digits),
 };
 
@@ -62,9 +63,10 @@ type Files = [[PathBuf; 2]; 2];
 impl Dataset {
     /// Reads MNIST: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
     /// `t10k-labels-idx1-ubyte`, with a dot in place of the second hyphen or not, compressed by gzip (`.gz`) or not; or
-    /// `mnist.npz`, which Keras downloads. `path` is their folder or the NumPy file; a folder that holds it under any
-    /// name will do, and one in which torchvision has put it (`MNIST/raw`). The images have one channel: their shape is
-    /// `[1, 28, 28]`.
+    /// `mnist.npz`, which Keras downloads; or, where there is none of these, the Parquet files of Hugging Face,
+    /// `train-00000-of-00001.parquet` and `test-00000-of-00001.parquet`, whose images have to be gray. `path` is their
+    /// folder or the NumPy file; a folder that holds it under any name will do, and one in which torchvision has put it
+    /// (`MNIST/raw`). The images have one channel: their shape is `[1, 28, 28]`.
     ///
     /// # Errors
     ///

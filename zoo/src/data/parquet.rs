@@ -9,6 +9,7 @@
 mod compact;
 mod fault;
 mod footer;
+mod names;
 mod page;
 mod runs;
 mod table;

@@ -50,7 +50,7 @@ impl FolderParts {
     /// |---|---|
     /// | `.tar`, `.tar.gz` | class folders, or parts with class folders, packed as they are |
     /// | the same, of WebDataset | `KEY.jpg` and the number of its class, in `KEY.cls` or as `label` in `KEY.json` |
-    /// | `.parquet`, of Hugging Face | the columns `image` or `img`, and `label` or `fine_label` |
+    /// | `.parquet`, of Hugging Face | the columns `image`, `img` or `images`, and `label`, `fine_label` or `labels` |
     ///
     /// Nothing is unpacked to the disk. Images in a plain archive and uncompressed ones in a Parquet file are read when
     /// they are used. Archives that are compressed are kept in memory as a whole, at most 64 times their size and
@@ -73,15 +73,11 @@ impl FolderParts {
 /// The images that a path holds in archives or Parquet files; `None` if it is neither such a file nor a folder of them.
 fn open(path: &Path) -> Result<Option<FolderParts>, DataError> {
     let Some(shards) = find::shards(path)? else { return Ok(None) };
-    let parts = match shards.first().map(|shard| shard.kind) {
-        Some(Kind::Parquet) => of_tables(path, &shards)?,
-        Some(Kind::Tar) => match of_archives(path, &shards)? {
-            Some(parts) => parts,
-            None => return Ok(None),
-        },
-        None => return Ok(None),
-    };
-    Ok(Some(parts))
+    match shards.first().map(|shard| shard.kind) {
+        Some(Kind::Parquet) => Ok(Some(of_tables(path, &shards)?.0)),
+        Some(Kind::Tar) => of_archives(path, &shards),
+        None => Ok(None),
+    }
 }
 
 /// The parts in archives; `None` for a single one that is given itself and has no image by its names.
@@ -127,13 +123,15 @@ fn of_archives(path: &Path, shards: &[Shard]) -> Result<Option<FolderParts>, Dat
     of_three(path, by_part).map(Some)
 }
 
-/// The parts in Parquet files.
-fn of_tables(path: &Path, shards: &[Shard]) -> Result<FolderParts, DataError> {
+/// The parts in Parquet files, and whether these name the classes.
+fn of_tables(path: &Path, shards: &[Shard]) -> Result<(FolderParts, bool), DataError> {
     let read = |Shard { path, part, .. }: &Shard| {
         let (files, names) = parquet::read(path)?;
         Ok((*part, Read { path: path.clone(), files, names }))
     };
-    of_reads(path, PARQUET, shards.iter().map(read).collect::<Result<_, DataError>>()?)
+    let reads = shards.iter().map(read).collect::<Result<Vec<_>, DataError>>()?;
+    let is_named = reads.iter().any(|(_, read)| read.names.is_some());
+    Ok((of_reads(path, PARQUET, reads)?, is_named))
 }
 
 /// Joins the files of each part.
@@ -179,16 +177,30 @@ fn of_three(path: &Path, parts: [Option<ImageFolder>; 3]) -> Result<FolderParts,
     FolderParts::of_parts(train, test)?.ok_or_else(nothing)
 }
 
-/// Names of the classes: those that the files give, else the numbers up to the largest label.
+/// Names of the classes: those that all files give, else the numbers up to the largest label. A label is below the
+/// number of its own file's names, so that it has one of these.
 fn classes(reads: &[(Part, Read)]) -> Result<Vec<String>, DataError> {
     let labels = reads.iter().flat_map(|(_, read)| &read.files).map(|(_, label)| usize::from(*label));
     let count = labels.max().map_or(0, |most| most + 1);
-    let mut named = reads.iter().filter_map(|(_, read)| Some((read, read.names.as_ref()?)));
-    let Some((_, names)) = named.next() else { return Ok((0..count).map(|class| class.to_string()).collect()) };
-    for (read, others) in named {
-        if names != others {
-            let lacks = |a: &[String], b: &[String]| a.iter().filter(|name| !b.contains(name)).cloned().collect();
-            return Err(folder::classes(&read.path, lacks(names, others), lacks(others, names)));
+    let named = reads.iter().find_map(|(_, read)| Some((&read.path, read.names.as_ref()?)));
+    let Some((first, names)) = named else { return Ok((0..count).map(|class| class.to_string()).collect()) };
+    for (_, Read { path, names: others, .. }) in reads {
+        let wrong = |order: &str, found: &str| {
+            let expected = format!("those that {} has{order}", text::path(first));
+            DataError::contents(path, "names of the classes", expected, found)
+        };
+        match others {
+            None => return Err(wrong("", "none")),
+            Some(others) if others != names => {
+                let (mut a, mut b) = (names.clone(), others.clone());
+                a.sort();
+                b.sort();
+                return Err(match a == b {
+                    true => wrong(", in their order", "another order"),
+                    false => folder::other_classes(path, names, others),
+                });
+            }
+            Some(_) => {}
         }
     }
     Ok(names.clone())

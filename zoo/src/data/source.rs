@@ -47,7 +47,7 @@ impl Recognized {
         for set in SETS.iter().filter(|set| (set.may_be_in)(path)) {
             match (set.open)(path) {
                 Ok(set) => sets.push(Self::Set(set)),
-                Err(error) if is_elsewhere(&error) => instead = instead.or(Some(error)),
+                Err(error) if set.is_elsewhere(&error) => instead = instead.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -65,15 +65,6 @@ impl Recognized {
         let said =
             instead.filter(|error| !matches!(error, DataError::MissingFile { .. } | DataError::NotAFolder { .. }));
         Err(said.unwrap_or_else(|| DataError::OtherForm { path: path.to_owned(), found: READ.to_owned() }))
-    }
-}
-
-/// Returns true for an error that says that the set is not there, as long as none of its files is.
-fn is_elsewhere(error: &DataError) -> bool {
-    match error {
-        DataError::MissingFile { looked_for, .. } => looked_for.len() > 1,
-        DataError::WrongSet { .. } | DataError::OtherForm { .. } | DataError::NotAFolder { .. } => true,
-        _ => false,
     }
 }
 

@@ -52,7 +52,11 @@ fn damage_of_every_kind_to_an_archive_or_table_gives_an_error_or_whole_images() 
         for _ in 0..30 {
             let damaged = mutation::of(bytes, &seeds, &mut random);
             shard(name, &damaged);
-            let kind = if name.ends_with(".parquet") { 0 } else { 1 };
+            let kind = match () {
+                () if name.ends_with(".parquet") => 0,
+                () if name.ends_with(".gz") => 3,
+                () => 1,
+            };
             shards(&[&[kind][..], &damaged].concat());
         }
     }

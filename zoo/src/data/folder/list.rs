@@ -12,7 +12,7 @@ use crate::image::FORMATS;
 use crate::text;
 
 /// Maximum number of images in a folder. Their names alone then take about a gigabyte.
-pub(super) const MAX_IMAGES: u64 = 10_000_000;
+pub(in crate::data) const MAX_IMAGES: u64 = 10_000_000;
 
 /// Maximum number of names that a message lists.
 const LISTED: usize = 6;

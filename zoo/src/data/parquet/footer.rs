@@ -1,13 +1,10 @@
 //! The footer of a file: its columns, where they are, and the names of its classes.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{Read, Seek, SeekFrom};
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::compact::{Compact, STRUCT};
 use super::fault::Fault;
+use super::names::names;
 use super::page::Codec;
 
 /// First and last bytes of a file.
@@ -133,7 +130,7 @@ impl Footer {
             return Err(Fault::damaged("columns that overlap"));
         }
         let groups = groups.into_iter().map(|(count, image, label)| (count as usize, image, label)).collect();
-        let names = metadata.as_deref().and_then(|json| names(json, &label.name));
+        let names = metadata.as_deref().map(|json| names(json, &label.name)).transpose()?.flatten();
         Ok(Self { image: image.clone(), label: label.clone(), groups, names })
     }
 }
@@ -310,53 +307,5 @@ impl Schema {
             (Some((_, image)), Some((_, label))) => Ok((image, label)),
             _ => Err(Fault::Columns(self.names.clone())),
         }
-    }
-}
-
-/// The names of the classes of a column, in the metadata that Hugging Face writes; `None` if they are not there.
-fn names(json: &[u8], column: &str) -> Option<Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Metadata {
-        info: Info,
-    }
-    #[derive(serde::Deserialize)]
-    struct Info {
-        features: BTreeMap<String, Feature>,
-    }
-    let Metadata { info: Info { mut features } } = serde_json::from_slice(json).ok()?;
-    features.remove(column)?.0
-}
-
-/// The description of a column, which may be a list or a map, and of which only the names of classes are kept.
-struct Feature(Option<Vec<String>>);
-
-impl<'de> Deserialize<'de> for Feature {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Feature;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the description of a column")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Feature, A::Error> {
-                let mut names = None;
-                while let Some(key) = map.next_key::<String>()? {
-                    if key == "names" {
-                        names = Some(map.next_value()?);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(Feature(names))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Feature, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Feature(None))
-            }
-        }
-        from.deserialize_any(Names)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::footer::{Chunk, Column, Footer};
+use super::names::CLASSES;
 use super::page::{Encoding, Kind, Page, Pages};
 use super::runs;
 use crate::data::DataError;
@@ -21,9 +22,6 @@ const MOST: u64 = 1 << 32;
 /// Bytes that a page may unpack to in any file, however small it is.
 const ANY: u64 = 1 << 16;
 
-/// Most classes of a set.
-const CLASSES: usize = 1 << 16;
-
 /// The images of a file with their labels, and the names of the classes if it has any.
 pub(crate) type Table = (Vec<(ImageFile, u16)>, Option<Vec<String>>);
 
@@ -37,7 +35,7 @@ pub(crate) fn read(path: &Path) -> Result<Table, DataError> {
     let container = Arc::new(Container { path: path.to_owned(), unpacked: None });
     let mut budget = len.saturating_mul(KEPT).min(MOST).saturating_add(ANY);
     let of_a_page = usize::try_from(budget).unwrap_or(usize::MAX);
-    let classes = names.as_ref().map_or(CLASSES, |names| names.len().min(CLASSES));
+    let classes = names.as_ref().map_or(CLASSES, Vec::len);
     let mut rows = Vec::new();
     for (count, images, labels) in groups {
         let pages = |Chunk { at, len, codec }| Pages::new(Arc::clone(&container), codec, at, len, of_a_page);
@@ -84,8 +82,8 @@ fn refused(path: &Path, key: &str, fault: Fault) -> DataError {
             DataError::contents(path, &format!("column {column}"), expected, codec)
         }
         Fault::Columns(names) => {
-            let expected = "one of bytes, or of bytes and path, called image or img, and one of integers, called \
-                            label or fine_label";
+            let expected = "one of bytes, or of bytes and path, called image, img or images, and one of \
+                            integers, called label, fine_label or labels";
             let names = text::listed(names.iter().map(|name| text::shown(name)), 12);
             DataError::contents(path, "columns", expected, names)
         }
@@ -102,14 +100,21 @@ fn read_column<T: Clone>(
     rows: usize,
     plain: Plain<'_, T>,
 ) -> Result<Vec<Option<T>>, Fault> {
-    let (mut read, mut dictionary) = (Vec::new(), Vec::new());
+    let (mut read, mut dictionary) = (Vec::new(), None);
     while read.len() < rows {
         let mut page = pages.next()?.ok_or_else(|| Fault::damaged(format!("{} of {rows} rows", read.len())))?;
         let count = page.values;
         let (encoding, levels) = match page.kind {
             Kind::Other => continue,
             Kind::Dictionary => {
-                dictionary = plain(&mut page, count)?;
+                if dictionary.is_some() {
+                    return Err(Fault::damaged("a second dictionary"));
+                }
+                // It has each value of the rows once.
+                if count > rows {
+                    return Err(Fault::damaged(format!("a dictionary of {count} values for {rows} rows")));
+                }
+                dictionary = Some(plain(&mut page, count)?);
                 continue;
             }
             Kind::Data(encoding, levels) => (encoding, levels),
@@ -128,7 +133,10 @@ fn read_column<T: Clone>(
                     return Err(Fault::damaged(format!("places in a dictionary of {width} bits")));
                 }
                 let left = page.body.left as usize;
-                chosen(&dictionary, runs::read(&page.body.bytes(left)?, width.into(), present)?)?
+                chosen(
+                    dictionary.as_deref().unwrap_or_default(),
+                    runs::read(&page.body.bytes(left)?, width.into(), present)?,
+                )?
             }
         };
         let mut values = values.into_iter();

@@ -5,7 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::find::{self, Kind};
-use super::{PARQUET, of_tables};
+use super::{PARQUET, of_archives, of_tables};
 use crate::data::folder::{self, FolderParts, ImageFolder};
 use crate::data::source::Recognized;
 use crate::data::{DataError, Dataset, KnownSet, SETS, Split};
@@ -23,29 +23,34 @@ impl KnownSet {
     /// As for [`Dataset::open_cifar10`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Dataset, DataError> {
         let path = path.as_ref();
-        (self.open)(path).or_else(|error| instead(path, self, error))
+        (self.open)(path)
+            .or_else(|error| if self.is_elsewhere(&error) { instead(path, self, error) } else { Err(error) })
     }
 }
 
-/// Reads a set from Parquet files in place of one that was not found by `error`, which is returned where there are no
-/// such files.
+/// Reads a set from Parquet files in place of one of which no file was found, as `error` says, which is returned where
+/// there are no such files.
 fn instead(path: &Path, set: &KnownSet, error: DataError) -> Result<Dataset, DataError> {
-    match find::shards(path) {
-        Ok(Some(shards)) if shards.iter().all(|shard| shard.kind == Kind::Parquet) => {
-            dataset(path, set, of_tables(path, &shards)?)
+    match find::shards(path)? {
+        Some(shards) if shards.iter().all(|shard| shard.kind == Kind::Parquet) => {
+            let (parts, is_named) = of_tables(path, &shards)?;
+            dataset(path, set, parts, is_named)
         }
         _ => Err(error),
     }
 }
 
-/// Contents of the archives or Parquet files of a path: a published set with both parts, by the names of its classes
-/// and the size of its first image, or else images in files. `None` if there are no such files.
+/// Contents of the archives or Parquet files of a path: a published set with both parts, by the names that the files
+/// give its classes and the size of its first image, or else images in files. `None` if there are no such files.
 pub(crate) fn recognized(path: &Path) -> Result<Option<Recognized>, DataError> {
-    let Some(parts) = super::open(path)? else { return Ok(None) };
-    let FolderParts::Divided { train, test } = &parts else { return Ok(Some(Recognized::Folder(parts))) };
-    if train.form() != PARQUET {
-        return Ok(Some(Recognized::Folder(parts)));
+    let Some(shards) = find::shards(path)? else { return Ok(None) };
+    if shards.iter().any(|shard| shard.kind != Kind::Parquet) {
+        return Ok(of_archives(path, &shards)?.map(Recognized::Folder));
     }
+    let (parts, is_named) = of_tables(path, &shards)?;
+    let (true, FolderParts::Divided { train, test }) = (is_named, &parts) else {
+        return Ok(Some(Recognized::Folder(parts)));
+    };
     let first = train.open_image(0)?;
     let set = SETS.iter().copied().find(|set| is_of(set, train.classes()) && is_alike(set, &first));
     Ok(Some(match set {
@@ -66,8 +71,9 @@ fn is_alike(set: &KnownSet, image: &Image) -> bool {
     [image.height(), image.width()] == set.shape[1..]
 }
 
-/// The set in memory, if the parts are of it by the names of their classes, or have numbers alone.
-fn dataset(path: &Path, set: &KnownSet, parts: FolderParts) -> Result<Dataset, DataError> {
+/// The set in memory, if the parts are of it by the names that their files give the classes, or have no more classes
+/// where these have no names.
+fn dataset(path: &Path, set: &KnownSet, parts: FolderParts, is_named: bool) -> Result<Dataset, DataError> {
     let missing = |part: &str| DataError::MissingFile {
         folder: path.to_owned(),
         looked_for: vec![format!("{part}-00000-of-00001.parquet")],
@@ -79,17 +85,15 @@ fn dataset(path: &Path, set: &KnownSet, parts: FolderParts) -> Result<Dataset, D
         FolderParts::Train(_) | FolderParts::Whole(_) => return Err(missing("test")),
     };
     let names = train.classes();
-    let are_numbers = names.iter().enumerate().all(|(at, name)| *name == at.to_string());
-    let is_of_it = is_of(set, names) || are_numbers && names.len() <= set.class_names.len();
+    let is_of_it = if is_named { is_of(set, names) } else { names.len() <= set.class_names.len() };
     if !is_of_it {
         if let Some(other) = SETS.iter().find(|other| is_of(other, names)) {
             let evidence = format!("its classes are {}", text::listed(names.iter().map(|name| text::shown(name)), 3));
             let (wanted, found) = (set.title, other.title);
             return Err(DataError::WrongSet { path: path.to_owned(), wanted, found, evidence });
         }
-        let lacks = |a: &[String], b: &[String]| a.iter().filter(|name| !b.contains(name)).cloned().collect();
         let known: Vec<String> = set.class_names.iter().map(ToString::to_string).collect();
-        return Err(folder::classes(path, lacks(&known, names), lacks(names, &known)));
+        return Err(folder::other_classes(path, &known, names));
     }
     joined(set, &train, &test)
 }
@@ -103,7 +107,7 @@ fn joined(set: &KnownSet, train: &ImageFolder, test: &ImageFolder) -> Result<Dat
 }
 
 /// Decodes all images of a part.
-fn split(set: &KnownSet, folder: &ImageFolder) -> Result<Split, DataError> {
+pub(super) fn split(set: &KnownSet, folder: &ImageFolder) -> Result<Split, DataError> {
     let [channels, height, width] = set.shape;
     let decoded = |index: usize| {
         let image = folder.open_image(index)?;
@@ -114,7 +118,12 @@ fn split(set: &KnownSet, folder: &ImageFolder) -> Result<Split, DataError> {
         }
         let mut planes = image.planes();
         // Of a gray image, each plane is what there is of it.
-        planes.truncate(channels * height * width);
+        let kept = channels * height * width;
+        if channels == 1 && planes.chunks(kept).any(|plane| *plane != planes[..kept]) {
+            let expected = format!("a gray image, as {} has", set.title);
+            return Err(DataError::contents(folder.file(index).0, "image", expected, "one of colors"));
+        }
+        planes.truncate(kept);
         Ok(planes)
     };
     let mut pixels = Vec::new();

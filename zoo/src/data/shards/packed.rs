@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::data::DataError;
 use crate::data::archive::{damaged, decompressed};
 use crate::data::files::Found;
 use crate::data::folder::kind;
+use crate::data::folder::list::MAX_IMAGES;
 use crate::data::folder::place::{Container, ImageFile, Part};
 use crate::data::folder::tree::Tree;
 use crate::text;
@@ -19,9 +20,12 @@ use crate::text;
 /// Bytes of a block, of which headers and contents take whole numbers.
 const BLOCK: u64 = 512;
 
-/// Maximum number of folders above a file. Every folder is in memory with its whole path, which so takes no more than a
-/// small multiple of the archive.
+/// Maximum number of folders above a file.
 const DEPTH: usize = 16;
+
+/// Maximum number of folders. Each is in memory with its whole path, of at most [`NAME`] bytes behind that of the
+/// archive: about 1 GiB for all, in the worst archive.
+const FOLDERS: usize = 1 << 18;
 
 /// Maximum number of bytes of a name with those of the folders above.
 const NAME: usize = 4096;
@@ -98,6 +102,9 @@ impl Packed {
                 return wrong("a folder above it");
             }
             folder.push(part);
+        }
+        if self.folders.len() >= FOLDERS {
+            return Err(DataError::contents(&self.path, "archive", format!("fewer than {FOLDERS} folders"), "more"));
         }
         let is_folder = matches!(node, Node::Folder);
         let entries = self.folders.entry(folder.clone()).or_default();
@@ -202,18 +209,28 @@ fn index(path: &Path, reader: impl Read + Seek, total: u64) -> Result<Vec<(Strin
         let entry = entry.map_err(|error| damaged(path, &error))?;
         let kind = entry.header().entry_type();
         let (at, len) = (entry.raw_file_position(), entry.size());
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let name = String::from_utf8(entry.path_bytes().into_owned());
         if !kind.is_gnu_sparse() {
             end = len.checked_next_multiple_of(BLOCK).and_then(|len| at.checked_add(len)).unwrap_or(u64::MAX);
         }
         let is_file = kind.is_file() || kind.is_contiguous();
         if end > total {
             let expected = format!("{len} bytes from byte {at} on: download the archive again");
+            let name = name.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             let name = path.join(text::shown(&name).to_string());
             return Err(DataError::contents(&name, "archive", expected, format!("its end at {total}")));
         }
         if kind.is_pax_global_extensions() {
             continue;
+        }
+        let name = name.map_err(|error| {
+            let name = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let expected = "UTF-8: pack the files again under other names";
+            DataError::contents(path, "name in the archive", expected, text::shown(&name))
+        })?;
+        if found.len() as u64 >= MAX_IMAGES {
+            let (what, images) = (text::path(path).to_string(), MAX_IMAGES + 1);
+            return Err(DataError::TooMany { what, images, limit: MAX_IMAGES });
         }
         // Archivers of old say that an entry is a folder by the end of its name.
         let node = match is_file && !name.ends_with('/') {
@@ -227,5 +244,23 @@ fn index(path: &Path, reader: impl Read + Seek, total: u64) -> Result<Vec<(Strin
     if total - end < BLOCK {
         return Err(DataError::contents(path, "archive", "a whole one: download it again", "no mark at its end"));
     }
+    // Behind the mark, another archive may have been joined, which would not be read.
+    if !is_zero(archive.into_inner()).map_err(|error| damaged(path, &error))? {
+        let expected = "nothing behind the mark at its end: unpack joined archives (tar --ignore-zeros)";
+        return Err(DataError::contents(path, "archive", expected, "more"));
+    }
     Ok(found)
+}
+
+/// Returns `true` if all that is left to read are zeros.
+fn is_zero(mut rest: impl Read) -> io::Result<bool> {
+    let mut bytes = [0; 1 << 13];
+    loop {
+        match rest.read(&mut bytes) {
+            Ok(0) => return Ok(true),
+            Ok(count) if bytes[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
 }

@@ -1,3 +1,5 @@
+mod refused;
+
 use std::fs;
 
 use tempfile::TempDir;
@@ -289,8 +291,8 @@ fn what_is_not_read_of_a_table_is_named() {
         ("refused/unlabeled", "record 1: expected a label below 65536, found -1".to_owned()),
         (
             "refused/text",
-            "columns: expected one of bytes, or of bytes and path, called image or img, and one of integers, called \
-             label or fine_label, found text, label"
+            "columns: expected one of bytes, or of bytes and path, called image, img or images, and one of integers, \
+             called label, fine_label or labels, found text, label"
                 .to_owned(),
         ),
     ] {
