@@ -46,15 +46,18 @@ fn names_of_classes_that_differ_come_twice_or_are_no_text_are_refused() {
         (br#"["dog", "cow"]"#, "other classes than expected: missing cat; unexpected cow"),
         (
             br#"["dog", "dog"]"#,
-            "Parquet file: expected what Hugging Face writes, found names of the classes of the column label of which two are dog",
+            "Parquet file: expected what Hugging Face writes, \
+             found names of the classes of the column label of which two are dog",
         ),
         (
             br#"["dog", 12345]"#,
-            "Parquet file: expected what Hugging Face writes, found names of the classes of the column label that are not all text",
+            "Parquet file: expected what Hugging Face writes, \
+             found names of the classes of the column label that are not all text",
         ),
         (
             br#"{"dog": "cat"}"#,
-            "Parquet file: expected what Hugging Face writes, found names of the classes of the column label that are no list",
+            "Parquet file: expected what Hugging Face writes, \
+             found names of the classes of the column label that are no list",
         ),
     ] {
         let whole = fs::read(fixture("shards").join(PETS)).unwrap();
