@@ -42,7 +42,7 @@ fn parameters_have_names_that_mean_nothing_else() {
     for line in ["half_ = each(self.half_, x)", "p_torch = each(self.torch, x)", "p_t1 = each(self.t1, x)"] {
         assert!(text.contains(line), "{text}");
     }
-    assert!(text.contains("p_p_a = each(self.p_a, x)"), "{text}");
+    assert!(text.contains("pp_a = each(self.pp_a, x)"), "{text}");
 }
 
 #[test]
