@@ -45,6 +45,7 @@ mod activate;
 mod builder;
 mod memory;
 mod plan;
+mod slices;
 mod step;
 mod tensors;
 #[cfg(test)]
@@ -74,9 +75,13 @@ impl<N: ?Sized> fmt::Debug for Compiled<'_, N> {
     }
 }
 
+/// Images of the batches that a network is compiled for where nothing else is said.
+const BATCH: usize = 8;
+
 /// Networks that can be compiled.
 pub trait Compile: Visit<f32, Cpu> {
-    /// Compiles the network for inputs of this size.
+    /// Compiles the network for inputs of this size, and for batches of some 8 images; see
+    /// [`try_compile_for`](Self::try_compile_for).
     ///
     /// # Errors
     ///
@@ -85,7 +90,20 @@ pub trait Compile: Visit<f32, Cpu> {
     /// many it has, [`Error::Shape`] of an input without elements or a tensor of another size, and those of
     /// [`Graph::of`].
     fn try_compile(&self, input: Extent) -> Result<Compiled<'_, Self>, Error> {
-        let plan = Plan::of(&Graph::of(self, input)?, &tensors::Tensors::of(self)?)?;
+        self.try_compile_for(input, BATCH)
+    }
+
+    /// As [`try_compile`](Self::try_compile), by the methods that are fastest for batches of `batch` images.
+    ///
+    /// It runs batches of any size, and its bits do not depend on them, but on the size that it was compiled for. One
+    /// small image alone is faster with 1, for then the weights are most of what is read; networks for large images
+    /// hardly differ.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_compile`](Self::try_compile).
+    fn try_compile_for(&self, input: Extent, batch: usize) -> Result<Compiled<'_, Self>, Error> {
+        let plan = Plan::of(&Graph::of(self, input)?, &tensors::Tensors::of(self)?, batch)?;
         Ok(Compiled { plan, net: PhantomData })
     }
 

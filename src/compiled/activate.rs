@@ -30,7 +30,7 @@ impl Activate {
 }
 
 impl Finish<f32> for Activate {
-    fn finish(&self, block: usize, _: usize, rows: &mut [f32]) {
+    fn finish(&self, block: usize, rows: &mut [f32]) {
         let layout = ChannelsLayout { outer: rows.len() / BLOCK, channels: BLOCK, inner: 1 };
         let parameters: Vec<&[f32]> = self.parameters.iter().map(|all| &all[block * BLOCK..][..BLOCK]).collect();
         self.computation.forward_in_place(layout, &parameters, rows);

@@ -9,6 +9,8 @@ use crate::kernel::cpu::blocked::conv2d::{BlockedConv, pack_weight};
 use crate::kernel::cpu::blocked::convert::Taps;
 use crate::kernel::cpu::blocked::rows::Reduction;
 use crate::kernel::cpu::blocked::{BLOCK, BlockedMap};
+use crate::kernel::cpu::conv2d::crop::Crop;
+use crate::kernel::shape::ConvShape;
 use crate::layer::{Extent, Graph, LayerKind, Node, Wire};
 
 /// Most channels of images whose windows are unfolded: more fill a block well enough.
@@ -39,6 +41,8 @@ pub struct Built {
 pub struct Builder<'g> {
     graph: &'g Graph,
     tensors: &'g Tensors,
+    /// Images of the batches that methods are chosen for.
+    batch: usize,
     /// For each wire the nodes that take it, and the number of nodes of the graph for an output of the network.
     uses: Vec<Vec<usize>>,
     /// For each wire the map that holds it, once there is one.
@@ -55,9 +59,9 @@ fn index(wire: Wire) -> usize {
 }
 
 impl<'g> Builder<'g> {
-    /// The steps of a graph with these tensors.
-    pub fn run(graph: &'g Graph, tensors: &'g Tensors) -> Result<Built, Error> {
-        let mut builder = Self::new(graph, tensors);
+    /// The steps of a graph with these tensors, by the methods that are fastest for batches of `batch` images.
+    pub fn run(graph: &'g Graph, tensors: &'g Tensors, batch: usize) -> Result<Built, Error> {
+        let mut builder = Self::new(graph, tensors, batch);
         for node in 0..graph.nodes.len() {
             // Of a node that an earlier one took over there is a map already.
             if builder.maps_of[node + 1].is_none() && !builder.is_inner[node] {
@@ -69,7 +73,7 @@ impl<'g> Builder<'g> {
         Ok(Built { steps, maps, results })
     }
 
-    fn new(graph: &'g Graph, tensors: &'g Tensors) -> Self {
+    fn new(graph: &'g Graph, tensors: &'g Tensors, batch: usize) -> Self {
         let wires = graph.nodes.len() + 1;
         let mut uses = vec![Vec::new(); wires];
         for (number, node) in graph.nodes.iter().enumerate() {
@@ -77,7 +81,8 @@ impl<'g> Builder<'g> {
         }
         graph.outputs.iter().for_each(|&wire| uses[index(wire)].push(graph.nodes.len()));
         let (steps, maps) = (Vec::new(), Vec::new());
-        Self { graph, tensors, uses, maps_of: vec![None; wires], is_inner: vec![false; wires], steps, maps }
+        let (maps_of, is_inner) = (vec![None; wires], vec![false; wires]);
+        Self { graph, tensors, batch, uses, maps_of, is_inner, steps, maps }
     }
 
     /// The node that alone takes the output of a node.
@@ -223,7 +228,8 @@ impl<'g> Builder<'g> {
     fn linear(&self, node: &Node) -> Result<Operation, Error> {
         let (from, to) = (map(self.graph.extent(node.inputs[0])), map(node.output));
         let weight = self.tensors.get(&node.path, "weight", from.channels * to.channels)?;
-        let conv = BlockedConv { input: from, output: to, kernel: [1; 2], stride: [1; 2], padding: [0; 2] };
+        let (kernel, stride, padding) = ([1; 2], [1; 2], [0; 2]);
+        let conv = BlockedConv { input: from, output: to, kernel, stride, padding, tile: None };
         let mut packed = vec![0.0; conv.weight_len()];
         pack_weight(&conv, weight, &mut packed);
         let mut bias = self.tensors.get(&node.path, "bias", to.channels)?.to_vec();
@@ -305,12 +311,33 @@ impl<'g> Builder<'g> {
                 ((output * channels + channel) * kernel + u + tap / kernel) * kernel + tap % kernel
             };
             let turned: Vec<f32> = (0..weight.len()).map(|index| weight[at(index)]).collect();
-            return Ok((packed(&blocked, &turned, bias), source));
+            return Ok((packed(blocked, &turned, bias), source));
         }
         let source = self.map_of(wire)?;
-        self.maps[source].halo = self.maps[source].halo.max(padding);
-        let (kernel, stride, padding) = ([kernel; 2], [stride; 2], [padding; 2]);
-        Ok((packed(&BlockedConv { input: from, output: to, kernel, stride, padding }, weight, bias), source))
+        // Of a small image a part of the window sees nothing but padding.
+        let shape = ConvShape {
+            batch: 1,
+            in_channels: from.channels,
+            in_height: from.height,
+            in_width: from.width,
+            out_channels: to.channels,
+            kernel,
+            stride,
+            padding,
+        };
+        let mut part = Vec::new();
+        let (shape, weight) = match Crop::of(&shape) {
+            Some(crop) => {
+                part.resize(crop.shape.weight_len(), 0.0);
+                crop.take(weight, &mut part);
+                (crop.shape, &part[..])
+            }
+            None => (shape, weight),
+        };
+        self.maps[source].halo = self.maps[source].halo.max(shape.padding);
+        let (kernel, stride, padding) = ([shape.kernel; 2], [shape.stride; 2], [shape.padding; 2]);
+        let conv = BlockedConv { input: from, output: to, kernel, stride, padding, tile: None };
+        Ok((packed(conv.fastest(self.batch), weight, bias), source))
     }
 
     /// A step that makes channels of the taps of windows of images with few channels, which fill a block badly: of
@@ -329,16 +356,17 @@ impl<'g> Builder<'g> {
         };
         let source = self.push_step(Operation::Unfold(taps), Vec::new(), input, None);
         let [rows, down, zeros] = rest;
-        (source, BlockedConv { input, output: to, kernel: [rows, 1], stride: [down, 1], padding: [zeros, 0] })
+        let (kernel, stride, padding) = ([rows, 1], [down, 1], [zeros, 0]);
+        (source, BlockedConv { input, output: to, kernel, stride, padding, tile: None })
     }
 }
 
 /// The operation of a convolution, with its weight `[outputs, inputs, rows, columns]`.
-fn packed(conv: &BlockedConv, weight: &[f32], bias: Vec<f32>) -> Operation {
+fn packed(conv: BlockedConv, weight: &[f32], bias: Vec<f32>) -> Operation {
     let mut packed = vec![0.0; conv.weight_len()];
-    pack_weight(conv, weight, &mut packed);
-    let BlockedConv { kernel, stride, padding, .. } = *conv;
-    Operation::Convolution { kernel, stride, padding, weight: packed, bias }
+    pack_weight(&conv, weight, &mut packed);
+    let BlockedConv { kernel, stride, padding, tile, .. } = conv;
+    Operation::Convolution { kernel, stride, padding, tile, weight: packed, bias }
 }
 
 /// The hyperparameters of a convolution.

@@ -1,12 +1,16 @@
 //! The steps of a network, from its graph.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::builder::{Builder, Built};
 use super::memory::{Kept, Places};
+use super::slices::Load;
 use super::step::{MapId, Step};
 use super::tensors::Tensors;
 use crate::error::Error;
 use crate::kernel::cpu::blocked::convert::to_planes;
 use crate::kernel::cpu::blocked::{BlockedMap, Source};
+use crate::kernel::cpu::tasks::{alone, each, threads};
 use crate::layer::{Extent, Graph};
 
 /// The steps of a compiled network, and the places of their maps in memory.
@@ -23,12 +27,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The steps of a graph with these tensors.
-    pub fn of(graph: &Graph, tensors: &Tensors) -> Result<Self, Error> {
+    /// The steps of a graph with these tensors, by the methods that are fastest for batches of `batch` images.
+    pub fn of(graph: &Graph, tensors: &Tensors, batch: usize) -> Result<Self, Error> {
         if graph.input.elements() == 0 {
             return Err(Error::Shape { expected: 1, found: 0 });
         }
-        let Built { steps, maps, results } = Builder::run(graph, tensors)?;
+        let Built { steps, maps, results } = Builder::run(graph, tensors, batch)?;
         let lens: Vec<usize> = maps.iter().map(BlockedMap::len).collect();
         let places = Places::of(&steps, &lens, &results);
         let outputs = graph.outputs.iter().map(|&wire| graph.extent(wire)).collect();
@@ -64,9 +68,35 @@ impl Plan {
             return Err(Error::Shape { expected: images.len() / image.max(1) * image, found: images.len() });
         }
         let batch = images.len() / image;
+        let Some(slice) = self.load().images_of_a_slice(batch, threads()) else { return Ok(self.run_slice(images)) };
+        let slices: Vec<Mutex<Vec<Vec<f32>>>> = (0..batch.div_ceil(slice)).map(|_| Mutex::default()).collect();
+        each(images.chunks(slice * image).zip(&slices), |(images, results)| {
+            let found = alone(|| self.run_slice(images));
+            *results.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        });
+        let mut results: Vec<Vec<f32>> =
+            self.outputs.iter().map(|output| Vec::with_capacity(batch * output.elements())).collect();
+        for slice in slices {
+            let slice = slice.into_inner().unwrap_or_else(PoisonError::into_inner);
+            results.iter_mut().zip(slice).for_each(|(all, found)| all.extend(found));
+        }
+        Ok(results)
+    }
+
+    /// Memory and work of an image, by which a batch is cut into slices.
+    fn load(&self) -> Load {
+        let bytes = self.places.lens.iter().sum::<usize>() * size_of::<f32>();
+        let numbered = self.steps.iter().enumerate();
+        let multiply_adds = numbered.map(|(number, step)| step.multiply_adds(self.maps[number])).sum();
+        Load { map_bytes: bytes, weight_bytes: self.weight_bytes(), multiply_adds }
+    }
+
+    /// Runs all steps on some images.
+    fn run_slice(&self, images: &[f32]) -> Vec<Vec<f32>> {
+        let batch = images.len() / self.input.elements();
         let in_batch = |map: MapId| BlockedMap { batch, ..self.maps[map] };
         let Places { buffers: places, lens } = &self.places;
-        Ok(self.kept.with(lens.iter().map(|len| len * batch), |buffers| {
+        self.kept.with(lens.iter().map(|len| len * batch), |buffers| {
             for (number, step) in self.steps.iter().enumerate() {
                 let output = in_batch(number);
                 let mut y = std::mem::take(&mut buffers[places[number]]);
@@ -85,6 +115,6 @@ impl Plan {
                 planes
             };
             self.results.iter().map(result).collect()
-        }))
+        })
     }
 }

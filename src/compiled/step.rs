@@ -1,10 +1,10 @@
 //! The steps of a compiled network.
 
 use super::activate::Activate;
-use crate::kernel::cpu::blocked::conv2d::{self, BlockedConv};
+use crate::kernel::cpu::blocked::conv2d::{self, BlockedConv, Epilogue};
 use crate::kernel::cpu::blocked::convert::{Taps, to_planes, unfold};
 use crate::kernel::cpu::blocked::rows::{self, GlobalMean, Joined, Pool, Product, Reduction, Repeated, Scaled, Sum};
-use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, Finish, Source, linear};
+use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, Finish, Source, Tile, linear};
 
 /// The number of a map: of the output of a step, counted from the first.
 pub type MapId = usize;
@@ -22,6 +22,8 @@ pub enum Operation {
         stride: [usize; 2],
         /// Zeros on each side.
         padding: [usize; 2],
+        /// The tile of minimal filtering, if the weight is packed for it.
+        tile: Option<Tile>,
         /// The weight, as the kernel reads it.
         weight: Vec<f32>,
         /// One element for each channel of each block.
@@ -98,15 +100,25 @@ pub struct Step {
 }
 
 impl Step {
+    /// Multiply-adds of a convolution or a linear layer for an output of this size.
+    pub fn multiply_adds(&self, output: BlockedMap) -> usize {
+        match &self.operation {
+            Operation::Convolution { tile, weight, .. } => BlockedConv::multiply_adds(*tile, weight.len(), output),
+            Operation::Linear { weight, .. } => weight.len(),
+            _ => 0,
+        }
+    }
+
     /// Writes the output of the step, a map of these sizes; `images` are those that came in.
     pub fn run(&self, images: &[f32], inputs: &[Source<'_, f32>], output: BlockedMap, y: &mut [f32]) {
         let finish = self.activation.as_ref().map(|activation| activation as &dyn Finish<f32>);
         match (&self.operation, inputs) {
             (Operation::Unfold(taps), _) => unfold(taps, output, images, y),
-            (Operation::Convolution { kernel, stride, padding, weight, bias }, [x, rest @ ..]) => {
-                let (kernel, stride, padding) = (*kernel, *stride, *padding);
-                let conv = BlockedConv { input: x.map, output, kernel, stride, padding };
-                conv2d::run(&conv, x.values, weight, bias, rest.first().copied(), finish, y);
+            (Operation::Convolution { kernel, stride, padding, tile, weight, bias }, [x, rest @ ..]) => {
+                let (kernel, stride, padding, tile) = (*kernel, *stride, *padding, *tile);
+                let conv = BlockedConv { input: x.map, output, kernel, stride, padding, tile };
+                let epilogue = Epilogue { bias, residual: rest.first().copied(), finish };
+                conv2d::run(&conv, x.values, weight, epilogue, y);
             }
             (Operation::Linear { weight, bias }, [x, ..]) => {
                 linear::run([x.map.channels, output.channels], x.values, weight, bias, finish, y);

@@ -20,7 +20,7 @@ mod registers;
 pub mod simd;
 mod sums;
 mod table;
-mod tasks;
+pub(crate) mod tasks;
 mod workspace;
 
 pub use table::{CpuElement, Table};

@@ -22,8 +22,11 @@ use crate::model::Model;
 #[derive(Debug)]
 pub struct Inference<'m>(Kind<'m>);
 
+/// A network of a model.
+type Net<'m> = dyn Visit<f32, Cpu> + 'm;
+
 enum Kind<'m> {
-    Compiled(Box<Compiled<'m, dyn Visit<f32, Cpu> + 'm>>),
+    Compiled(Box<Compiled<'m, Net<'m>>>),
     Plain(&'m dyn Model),
 }
 
@@ -44,11 +47,28 @@ impl<'m> Inference<'m> {
     ///
     /// As for [`Compile::try_compile`], but for [`Error::NotCompiled`].
     pub fn of(model: &'m dyn Model) -> Result<Self, Error> {
+        Self::compiled_by(model, |net, input| net.try_compile(input))
+    }
+
+    /// As [`of`](Self::of), by the methods that are fastest for batches of this size; see
+    /// [`Compile::try_compile_for`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`of`](Self::of).
+    pub fn for_batches(model: &'m dyn Model, batch: usize) -> Result<Self, Error> {
+        Self::compiled_by(model, |net, input| net.try_compile_for(input, batch))
+    }
+
+    fn compiled_by(
+        model: &'m dyn Model,
+        compile: impl FnOnce(&'m Net<'m>, Extent) -> Result<Compiled<'m, Net<'m>>, Error>,
+    ) -> Result<Self, Error> {
         if !model.is_on_cpu() {
             return Ok(Self(Kind::Plain(model)));
         }
         let (height, width) = model.image();
-        match model.net().try_compile(Extent::image(model.channels(), height, width)) {
+        match compile(model.net(), Extent::image(model.channels(), height, width)) {
             Ok(compiled) => Ok(Self(Kind::Compiled(Box::new(compiled)))),
             Err(Error::NotCompiled { .. }) => Ok(Self(Kind::Plain(model))),
             Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! `zoo bench`: the time of a step of a model on this machine.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -9,6 +10,8 @@ use pvlu::kernel::cpu::simd::Level;
 use pvlu::kernel::write::Write;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
+use pvlu_zoo::checkpoint::Notes;
+use pvlu_zoo::export::onnx;
 use pvlu_zoo::inference::Inference;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
@@ -18,6 +21,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::args::MachineArgs;
+use super::targets::Target;
 use crate::common::device::placed;
 use crate::common::error::CliError;
 use crate::common::interrupt;
@@ -72,6 +76,9 @@ pub struct BenchArgs {
     /// Also print the time of each kind of layer, measured in further steps
     #[arg(long)]
     profile: bool,
+    /// Also write the network as ONNX, batch norms folded, to be timed in other programs; replaces the file
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
     /// Print the measurements as JSON
     #[arg(long)]
     json: bool,
@@ -141,6 +148,11 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let program = memory("VmRSS");
     let mut model = placed(entry.build(&options)?)?;
     let activation = model.activation().unwrap_or(&args.activation).to_owned();
+    if let Some(path) = &args.onnx {
+        let options = onnx::Options { fold_batch_norm: true };
+        let target = Target::new(path, &[], true)?;
+        target.write_file(|path| Ok(onnx::write(model.as_ref(), entry.name, path, &Notes::default(), &options)?))?;
+    }
     let failed = |source| CliError::Model { model: entry.name, source };
     let macs = multiply_adds(model.as_ref()).map_err(failed)?;
     model.set_mode(if args.mode.trains() { Mode::Train } else { Mode::Eval });
@@ -167,7 +179,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
 
     reset_peak_memory();
     let mut seconds = if args.mode == BenchMode::Compiled {
-        let inference = Inference::of(bench.model.as_ref()).map_err(failed)?;
+        let inference = Inference::for_batches(bench.model.as_ref(), batch).map_err(failed)?;
         if !inference.is_compiled() {
             return Err(CliError::Usage(format!(
                 "--mode compiled: {} with {activation} is not compiled on this device: give --mode infer",

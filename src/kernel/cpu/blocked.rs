@@ -5,17 +5,20 @@
 //! of the windows that read the map. A vector register is then so many outputs of one pixel, an input of that pixel
 //! serves all of them, and nothing has to be packed but the weights, once for all calls.
 //!
-//! Each output is one chain of fused multiply-adds over blocks of channels, rows and columns of the window, and the
-//! channels of a block, in this order and from the bias on. So its bits depend on no number of threads, register width
-//! or batch.
+//! A sum is one chain of fused multiply-adds over blocks of channels, rows and columns of the window, and the channels
+//! of a block, in this order: from the bias on where it is an output, and from zero where it is a point of minimal
+//! filtering. So its bits depend on no number of threads, register width or batch.
 
 pub mod conv2d;
 pub mod convert;
 pub mod linear;
+mod parts;
 pub mod rows;
+mod sums;
 #[cfg(test)]
 mod tests;
 
+pub use crate::kernel::cpu::conv2d::winograd::Tile;
 use crate::kernel::element::Element;
 
 /// Channels of a block: the elements of the widest register of `f32`.
@@ -127,7 +130,6 @@ impl<'a, E> Source<'a, E> {
 
 /// The work that follows an operation on what it has written: an activation.
 pub trait Finish<E>: Sync {
-    /// Works on whole rows, with their halo, of a block of channels; `at` is the index of their first element in the
-    /// plane. What it writes into the halo is overwritten.
-    fn finish(&self, block: usize, at: usize, rows: &mut [E]);
+    /// Works on whole rows, with their halo, of a block of channels. What it writes into the halo is overwritten.
+    fn finish(&self, block: usize, rows: &mut [E]);
 }

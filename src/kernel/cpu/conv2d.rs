@@ -44,7 +44,7 @@
 
 mod backward_input;
 mod backward_weight;
-mod crop;
+pub mod crop;
 mod direct;
 mod forward;
 mod pointwise;
@@ -53,7 +53,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 mod unfold;
-mod winograd;
+pub(in crate::kernel::cpu) mod winograd;
 
 use self::crop::Crop;
 use self::forward::{Start, Weight};

@@ -15,7 +15,10 @@ use crate::kernel::shape::{Columns, ConvShape, MaxPadding, PoolShape, Subsample,
 use crate::kernel::write::{InputGradient, Write};
 use crate::kernel::{Element, Formula, NUMERICS_VERSION};
 
+mod blocked;
 mod table;
+
+use self::blocked::Run;
 
 /// FNV-1a of the results.
 fn digest(results: &[u64]) -> u64 {
@@ -353,8 +356,6 @@ fn joined_and_enlarged<E: Element>() -> Vec<u64> {
     all
 }
 
-type Run = fn() -> Vec<u64>;
-
 /// Every kernel; the convolutions are one for each method. A name, once it has digests, keeps its data.
 fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
     vec![
@@ -423,7 +424,8 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
 #[test]
 fn every_kernel_gives_the_bits_of_its_version() {
     let mut found = Vec::new();
-    for (kind, kernels) in [("f32", kernels::<f32>()), ("f64", kernels::<f64>())] {
+    let of_networks = [("f32", blocked::kernels::<f32>()), ("f64", blocked::kernels::<f64>())];
+    for (kind, kernels) in [("f32", kernels::<f32>()), ("f64", kernels::<f64>())].into_iter().chain(of_networks) {
         for (name, run) in kernels {
             let results = same_everywhere(name, run);
             assert!(without_fma(run) == results, "other bits without FMA: {name}, {kind}");

@@ -1,5 +1,6 @@
 //! Division of a kernel's work into tasks, and the loops that run them.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -38,10 +39,34 @@ pub fn each<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync
 /// that this crate needs to compile.
 fn run(count: usize, task: &(dyn Fn(usize) + Sync)) {
     match count {
+        _ if ALONE.get() => (0..count).for_each(task),
         0 => {}
         1 => task(0),
         _ => (0..count).into_par_iter().with_max_len(1).for_each(task),
     }
+}
+
+thread_local! {
+    /// True while this thread does all work by itself.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` on this thread alone: what it would split among threads is done one after another, so that large pieces
+/// of work may be split instead.
+pub fn alone<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _restore = Restore(ALONE.replace(true));
+    work()
+}
+
+/// Threads that work may be split among.
+pub fn threads() -> usize {
+    if ALONE.get() { 1 } else { rayon::current_num_threads() }
 }
 
 /// Part of a tensor made of lines of equal length: several whole lines, or a part of one.

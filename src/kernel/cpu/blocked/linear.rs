@@ -1,6 +1,6 @@
 //! Fully connected layers on features in blocks, `[batch, blocks, 16]`.
 
-use super::conv2d::{largest, next, sums};
+use super::sums::{Outputs, Products, in_groups, in_tiles, sums};
 use super::{BLOCK, Finish, clear_channels};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
@@ -63,24 +63,12 @@ impl<E: Element> Kernel for Task<'_, '_, E> {
     #[inline(always)]
     fn run<S: Simd>(mut self) {
         let blocks = self.block.width() / BLOCK;
-        let width = <E::Lane<S> as Lane>::WIDTH;
-        let mut at = 0;
-        while at < blocks {
-            let both = width == BLOCK && at + 2 <= blocks;
-            match (width, both) {
-                (16, true) => self.images::<E::Lane<S>, 2>(at),
-                (16, false) => self.images::<E::Lane<S>, 1>(at),
-                (8, _) => self.images::<E::Lane<S>, 2>(at),
-                (4, _) => self.images::<E::Lane<S>, 4>(at),
-                _ => self.images::<E::Lane<S>, 16>(at),
-            }
-            at += if both { 2 } else { 1 };
-        }
+        in_groups!(E::Lane<S>, blocks, |at, O| self.images::<E::Lane<S>, O<E::Lane<S>>>(at));
         let first = self.block.col / BLOCK;
         for outputs in &mut self.block.rows {
             for (block, outputs) in (first..).zip(outputs.chunks_exact_mut(BLOCK)) {
                 if let Some(finish) = self.finish {
-                    finish.finish(block, 0, outputs);
+                    finish.finish(block, outputs);
                 }
                 clear_channels(self.channels, block, outputs);
             }
@@ -90,39 +78,22 @@ impl<E: Element> Kernel for Task<'_, '_, E> {
 
 impl<E: Element> Task<'_, '_, E> {
     #[inline(always)]
-    fn images<V: Lane<Elem = E>, const R: usize>(&mut self, at: usize) {
-        let total = self.block.rows.len();
-        let mut image = 0;
-        while image < total {
-            image += match next::<V, R>(total - image) {
-                14 => self.some::<V, R, 14>(at, image),
-                12 => self.some::<V, R, 12>(at, image),
-                8 => self.some::<V, R, 8>(at, image),
-                7 => self.some::<V, R, 7>(at, image),
-                6 => self.some::<V, R, 6>(at, image),
-                4 => self.some::<V, R, 4>(at, image),
-                2 => self.some::<V, R, 2>(at, image),
-                _ => self.some::<V, R, 1>(at, image),
-            };
-        }
+    fn images<V: Lane<Elem = E>, O: Outputs<V>>(&mut self, at: usize) {
+        in_tiles!(V, O, self.block.rows.len(), |image, N| self.some::<V, O, N>(at, image));
     }
 
     #[inline(always)]
-    fn some<V: Lane<Elem = E>, const R: usize, const N: usize>(&mut self, at: usize, image: usize) -> usize {
-        if N > largest::<V, R>() {
-            return N;
-        }
+    fn some<V: Lane<Elem = E>, O: Outputs<V>, const N: usize>(&mut self, at: usize, image: usize) {
         let Self { steps, x, weight, bias, ref mut block, .. } = *self;
         let (first, inputs) = (block.col / BLOCK + at, steps.len() * BLOCK);
         let begins: [usize; N] = std::array::from_fn(|j| (block.row + image + j) * inputs);
-        let len = inputs * BLOCK;
-        let start: [V; R] = std::array::from_fn(|r| V::load(&bias[first * BLOCK + r * V::WIDTH..]));
-        let sums = sums::<V, R, N>(x, begins, steps, &weight[first * len..], len, start);
-        for (j, sums) in sums.into_iter().enumerate() {
-            for (r, sum) in sums.into_iter().enumerate() {
-                sum.store(&mut block.rows[image + j][at * BLOCK + r * V::WIDTH..]);
+        let stride = inputs * BLOCK;
+        let products = Products { x, steps, weights: &weight[first * stride..], stride, tail: (steps.len(), BLOCK) };
+        let sums = sums::<V, O, N>(products, begins, O::load(&bias[first * BLOCK..]));
+        for (outputs, sums) in block.rows[image..].iter_mut().zip(sums) {
+            for r in 0..O::COUNT {
+                sums.get(r).store(&mut outputs[at * BLOCK + r * V::WIDTH..]);
             }
         }
-        N
     }
 }

@@ -49,7 +49,7 @@ impl<E: Element, O: RowOperation<E>> Kernel for Planes<'_, '_, E, O> {
                 operation.row::<S>(image, block, row, &mut y[map.at(row, 0)..][..map.width * BLOCK]);
             }
             if let Some(finish) = finish {
-                finish.finish(block, 0, y);
+                finish.finish(block, y);
             }
             map.clear(block, y, map.halo, map.halo);
         }

@@ -1,10 +1,11 @@
 //! The blocked kernels against plain loops in `f64`, at every instruction set.
 
-use super::conv2d::{BlockedConv, pack_weight};
+use super::conv2d::{BlockedConv, Epilogue, pack_weight};
 use super::convert::{Taps, from_planes, to_planes, unfold};
 use super::rows::{GlobalMean, Joined, Pool, Product, Reduction, Repeated, RowOperation, Scaled, Sum};
-use super::{BLOCK, BlockedMap, Finish, Source, conv2d, linear, rows};
+use super::{BLOCK, BlockedMap, Finish, Source, Tile, conv2d, linear, rows};
 use crate::kernel::cpu::simd::Level;
+use crate::kernel::cpu::tasks::alone;
 use crate::kernel::cpu::testing::{bits, same_everywhere, with_level};
 use crate::kernel::element::Element;
 
@@ -38,24 +39,13 @@ fn assert_clear<E: Element>(map: BlockedMap, x: &[E]) {
 struct Affine;
 
 impl<E: Element> Finish<E> for Affine {
-    fn finish(&self, _: usize, _: usize, rows: &mut [E]) {
+    fn finish(&self, _: usize, rows: &mut [E]) {
         rows.iter_mut().for_each(|value| *value = *value + *value + E::one());
     }
 }
 
-/// Each pixel's index in its plane and its block.
-struct Places;
-
-impl<E: Element> Finish<E> for Places {
-    fn finish(&self, block: usize, at: usize, rows: &mut [E]) {
-        for (index, value) in rows.iter_mut().enumerate() {
-            *value = E::of((block * 1_000_000 + at + index) as f64);
-        }
-    }
-}
-
 fn convolved(conv: &BlockedConv, x: &[f64], w: &[f64], bias: &[f64]) -> Vec<f64> {
-    let BlockedConv { input, output, kernel, stride, padding } = *conv;
+    let BlockedConv { input, output, kernel, stride, padding, .. } = *conv;
     let mut y = Vec::new();
     for n in 0..output.batch {
         for (o, bias) in bias.iter().enumerate().take(output.channels) {
@@ -100,12 +90,33 @@ fn convolutions() -> Vec<BlockedConv> {
         let out = size.map(|side: usize| (side + 2 * padding - kernel) / stride + 1);
         let input = map(batch, inputs, size, halos[0]);
         let output = map(batch, outputs, out, halos[1]);
-        all.push(BlockedConv { input, output, kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2] });
+        let (kernel, stride, padding) = ([kernel; 2], [stride; 2], [padding; 2]);
+        all.push(BlockedConv { input, output, kernel, stride, padding, tile: None });
     }
     for width in 1..32 {
         let input = map(1, 16, [1, width], 0);
         let output = BlockedMap { channels: 33, ..input };
-        all.push(BlockedConv { input, output, kernel: [1; 2], stride: [1; 2], padding: [0; 2] });
+        let (kernel, stride, padding) = ([1; 2], [1; 2], [0; 2]);
+        all.push(BlockedConv { input, output, kernel, stride, padding, tile: None });
+    }
+    // By minimal filtering: tiles that hang over an edge or are cut off by it, blocks of some rows, of several images
+    // and of a part of the channels, with and without padding, halos wider than it, and more blocks than threads.
+    for (batch, inputs, outputs, size, padding, halos) in [
+        (1, 1, 1, [1, 1], 1, [1, 0]),
+        (2, 20, 17, [4, 4], 1, [1, 1]),
+        (3, 16, 33, [7, 6], 1, [2, 2]),
+        (1, 48, 40, [5, 9], 0, [0, 1]),
+        (1, 33, 16, [14, 14], 1, [1, 0]),
+        (25, 16, 20, [6, 5], 1, [1, 1]),
+        (1, 40, 16, [61, 60], 1, [1, 1]),
+        (0, 16, 16, [4, 4], 1, [1, 1]),
+    ] {
+        let input = map(batch, inputs, size, halos[0]);
+        let output = map(batch, outputs, size.map(|side: usize| side + 2 * padding - 2), halos[1]);
+        let (kernel, stride, padding) = ([3; 2], [1; 2], [padding; 2]);
+        for tile in [Tile::Two, Tile::Four] {
+            all.push(BlockedConv { input, output, kernel, stride, padding, tile: Some(tile) });
+        }
     }
     all
 }
@@ -122,7 +133,7 @@ fn run_convolution<E: Element>(conv: &BlockedConv, finish: Option<&dyn Finish<E>
     let other = blocked(residual, &values::<E>(output.batch * output.channels * output.pixels(), 4));
     let residual = with_residual.then_some(Source { map: residual, values: &other });
     let mut y = vec![E::nan(); output.len()];
-    conv2d::run(conv, &x, &packed, &bias, residual, finish, &mut y);
+    conv2d::run(conv, &x, &packed, Epilogue { bias: &bias, residual, finish }, &mut y);
     assert_clear(output, &y);
     y
 }
@@ -166,30 +177,16 @@ fn convolutions_have_the_same_bits_everywhere_and_whatever_the_batch() {
     for conv in convolutions() {
         same_everywhere(conv, || bits(&run_convolution::<f32>(&conv, None, true)));
     }
-    let conv = convolutions()[3];
-    let both = run_convolution::<f32>(&conv, None, false);
-    let one = BlockedConv {
-        input: BlockedMap { batch: 1, ..conv.input },
-        output: BlockedMap { batch: 1, ..conv.output },
-        ..conv
-    };
-    assert_eq!(bits(&both[..both.len() / 2]), bits(&run_convolution::<f32>(&one, None, false)));
-}
-
-/// The work after the sums is told in which place the rows lie.
-#[test]
-fn a_finish_knows_the_places_of_its_rows() {
-    for (height, channels) in [(1, 16), (13, 40), (200, 16)] {
-        let input = map(1, 600, [height, 3], 1);
-        let output = BlockedMap { channels, halo: 2, ..input };
-        let conv = BlockedConv { input, output, kernel: [3; 2], stride: [1; 2], padding: [1; 2] };
-        let y = run_convolution::<f64>(&conv, Some(&Places), false);
-        for block in 0..output.blocks() {
-            for row in 0..height {
-                let at = output.at(row, 1);
-                assert_eq!(y[block * output.plane() + at], (block * 1_000_000 + at) as f64, "{height} {row}");
-            }
-        }
+    for conv in convolutions().into_iter().filter(|conv| conv.input.batch > 1) {
+        let all = run_convolution::<f32>(&conv, None, false);
+        let one = BlockedConv {
+            input: BlockedMap { batch: 1, ..conv.input },
+            output: BlockedMap { batch: 1, ..conv.output },
+            ..conv
+        };
+        assert_eq!(bits(&all[..conv.output.image()]), bits(&run_convolution::<f32>(&one, None, false)), "{conv:?}");
+        let alone = alone(|| run_convolution::<f32>(&conv, None, false));
+        assert_eq!(bits(&all), bits(&alone), "{conv:?}");
     }
 }
 
@@ -364,7 +361,8 @@ fn linear_layers_are_those_of_plain_loops_and_have_the_same_bits_everywhere() {
     for (batch, inputs, outputs) in [(1, 1, 1), (3, 20, 33), (70, 48, 10), (1, 600, 1000), (0, 4, 4), (29, 16, 70)] {
         fn run<E: Element>(batch: usize, inputs: usize, outputs: usize) -> Vec<E> {
             let (from, to) = (map(batch, inputs, [1, 1], 0), map(batch, outputs, [1, 1], 0));
-            let conv = BlockedConv { input: from, output: to, kernel: [1; 2], stride: [1; 2], padding: [0; 2] };
+            let (kernel, stride, padding) = ([1; 2], [1; 2], [0; 2]);
+            let conv = BlockedConv { input: from, output: to, kernel, stride, padding, tile: None };
             let mut packed = vec![E::nan(); conv.weight_len()];
             pack_weight(&conv, &values::<E>(inputs * outputs, 2), &mut packed);
             let mut bias = values::<E>(outputs, 3);

@@ -7,11 +7,11 @@
 mod backward_weight;
 mod forward;
 mod problem;
-mod scheme;
+pub mod scheme;
 #[cfg(test)]
 mod tests;
-mod tiles;
-mod transform;
+pub mod tiles;
+pub mod transform;
 
 use self::problem::Problem;
 use self::scheme::{F2, F4};
@@ -23,8 +23,25 @@ use crate::kernel::shape::ConvShape;
 /// Output pixels along a side of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tile {
+    /// Two rows of two pixels.
     Two,
+    /// Four rows of four pixels.
     Four,
+}
+
+impl Tile {
+    /// Output pixels along a side.
+    pub fn side(self) -> usize {
+        match self {
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
+
+    /// Points at which a tile is multiplied.
+    pub fn points(self) -> usize {
+        (self.side() + 2) * (self.side() + 2)
+    }
 }
 
 /// The tile with which a convolution is fastest, if any is faster than the plain product.

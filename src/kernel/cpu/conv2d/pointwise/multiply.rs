@@ -9,7 +9,7 @@ use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::copy::{Strided, copy_run, transpose_into};
 use crate::kernel::cpu::registers::{MAX_BAND, Stretch, Sums, band, column_sums, in_pieces, row_sums};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
-use crate::kernel::cpu::tasks::{TASK, each};
+use crate::kernel::cpu::tasks::{TASK, each, threads};
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
 use crate::kernel::write::Write;
@@ -77,7 +77,7 @@ struct Packed<E>(Buffer<E>);
 pub fn run<E: Element>(problem: &Problem<'_, E>, start: Start<'_, E>, y: &mut [E]) {
     let Problem { batch, inputs, outputs, weight, to, plane, .. } = *problem;
     let level = Level::current();
-    let threads = rayon::current_num_threads();
+    let threads = threads();
     // A group a thread rather than full ones, unless they are small.
     let images = even_part(batch, (GROUP / to.pixels).min(batch.div_ceil(threads).max(PIXELS / to.pixels)));
     let groups = batch.div_ceil(images);

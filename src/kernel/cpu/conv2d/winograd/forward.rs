@@ -14,7 +14,7 @@ use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::registers::{MAX_BAND, apart, band, band_at, rows_by_band};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
-use crate::kernel::cpu::tasks::each;
+use crate::kernel::cpu::tasks::{each, threads};
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
 use crate::kernel::write::Write;
@@ -80,7 +80,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let between = (bands * filter_len * size_of::<E>()).clamp(*BETWEEN.start(), *BETWEEN.end());
     let at_once = (between / (block_len * size_of::<E>())).clamp(1, tiling.blocks());
     let share = at_once.div_ceil(TASKS.div_ceil(bands));
-    let whole = tiling.blocks() >= BLOCKS * rayon::current_num_threads();
+    let whole = tiling.blocks() >= BLOCKS * threads();
     // Where each filter is used only once, the task that uses it transforms it, and it does not leave the cache.
     let once = !whole && at_once == tiling.blocks() && share == at_once;
 

@@ -51,7 +51,7 @@ squares! {
 
 /// The second dimension of a transform, along the columns of lines that are transformed already.
 #[inline(always)]
-fn columns<V: Real, T: Square<I, O>, const I: usize, const O: usize>(lines: &[[V; O]; I]) -> [[V; O]; O] {
+pub fn columns<V: Real, T: Square<I, O>, const I: usize, const O: usize>(lines: &[[V; O]; I]) -> [[V; O]; O] {
     let zero = V::of(0.0);
     let mut square = [[zero; O]; O];
     for k in 0..O {
