@@ -10,7 +10,7 @@ pub const SCALE: u32 = 2;
 
 /// The bytes of the PNG file; `None` if the scene has no height, or is too high for an image in memory.
 pub fn png(scene: &Scene) -> Option<Vec<u8>> {
-    let (width, height) = (WIDTH as u32 * SCALE, scene.height as u32 * SCALE);
+    let (width, height) = (WIDTH as u32 * SCALE, (scene.height as u32).saturating_mul(SCALE));
     let mut pixmap = Pixmap::new(width, height)?;
     pixmap.fill(tiny_skia::Color::WHITE);
     let mut canvas = pixmap.as_mut();
