@@ -4,9 +4,9 @@ mod told;
 
 use std::path::Path;
 
+use self::told::{Files, Mnist};
 use super::error::shortened;
 use super::files::{Found, entries, file_name, inspect};
-use self::told::{Files, Mnist};
 use super::{DataError, Dataset, KnownSet, Split, idx, labels, npz};
 use crate::text;
 
