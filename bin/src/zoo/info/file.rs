@@ -240,8 +240,11 @@ impl Plot {
         match self {
             Self::Svg => Ok(svg::svg(scene, "learned").into_bytes()),
             Self::Png => raster::png(scene).ok_or_else(|| {
-                let path = text::path(path);
-                CliError::Usage(format!("--plot {path}: the figure does not fit into a PNG image: name a .svg file"))
+                let (path, height, most) = (text::path(path), scene.height, raster::HIGHEST);
+                CliError::Usage(format!(
+                    "--plot {path}: the figure has {height} pixels from top to bottom, a PNG image at most {most}: \
+                     name a .svg file"
+                ))
             }),
         }
     }
@@ -255,10 +258,13 @@ mod tests {
     fn a_figure_that_no_image_holds_is_an_error_that_names_it() {
         let mut scene = Scene::titled("A figure", "of nothing").finish("");
         assert!(Plot::Png.drawn(&scene, Path::new("a.png")).unwrap().starts_with(b"\x89PNG"));
-        for height in [0.0, 1e12] {
+        for height in [raster::HIGHEST + 1.0, 1e12] {
             scene.height = height;
             let error = Plot::Png.drawn(&scene, Path::new("a.png")).unwrap_err().to_string();
-            assert!(error.starts_with("--plot a.png: the figure does not fit"), "{error}");
+            assert!(
+                error.starts_with("--plot a.png: the figure has ") && error.ends_with("name a .svg file"),
+                "{error}"
+            );
             assert!(!Plot::Svg.drawn(&scene, Path::new("a.svg")).unwrap().is_empty());
         }
     }
