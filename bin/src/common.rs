@@ -17,6 +17,7 @@ pub mod lock;
 pub mod machine;
 pub mod manual;
 pub mod memory;
+pub mod named;
 pub mod output;
 pub mod preprocessing;
 pub mod progress;

@@ -33,6 +33,7 @@ use args::Command;
 use pvlu_zoo::registry::Registry;
 
 use crate::common::error::CliError;
+use crate::common::named::environment;
 use crate::common::threads::start_threads;
 use crate::common::{command, device, interrupt, manual};
 
@@ -51,7 +52,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     let (threads, device) = cli.machine();
     start_threads(threads)?;
     device::choose(device)?;
-    let located = cli.command.located(&named::environment)?;
+    let located = cli.command.located(&environment)?;
     match located.as_ref().unwrap_or(&cli.command) {
         Command::List { json, .. } => info::list(*json),
         Command::Info(args) => info::info(args),

@@ -11,17 +11,21 @@
 //! Crates that replace files by renaming (`tempfile`, `atomicwrites`) would also replace a symbolic link or a device,
 //! give the new file a mode of its own, and leave the temporary files of killed processes.
 
+mod at;
+mod committed;
+
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::at::NAME;
+pub use self::at::{folder_of, is_at};
+use self::committed::Committed;
+
 /// Most symbolic links that are followed from a path, as many as Linux follows.
 const LINKS: usize = 40;
-
-/// Prefix and suffix of the names of temporary files.
-const NAME: (&str, &str) = (".pvlu-", ".tmp");
 
 /// A file that is being written. If it is dropped before [`commit`](Self::commit), the temporary file is removed and
 /// the destination stays as it was.
@@ -85,14 +89,45 @@ impl AtomicFile {
     ///
     /// As for [`commit`](Self::commit), and [`ErrorKind::AlreadyExists`] if the name is taken; the file that has it
     /// stays as it is.
-    pub fn commit_new(mut self) -> io::Result<()> {
+    pub fn commit_new(self) -> io::Result<()> {
+        self.place_new().map(drop)
+    }
+
+    /// As [`commit_new`](Self::commit_new); the file can lose its name again.
+    fn place_new(mut self) -> io::Result<Committed> {
         self.sync()?;
-        let Some((temporary, to)) = &mut self.move_to else { return Ok(()) };
+        let Some((mut temporary, to)) = self.move_to.take() else {
+            return Ok(Committed { file: self.file, path: None });
+        };
         // The file that had the name at the beginning may be gone.
         if let Some(replaced) = &self.replaced {
             take_after(&self.file, replaced)?;
         }
-        temporary.rename_new(to, |from, to| fs::hard_link(from, to))
+        temporary.rename_new(&to, |from, to| fs::hard_link(from, to))?;
+        Ok(Committed { file: self.file, path: Some(to) })
+    }
+
+    /// Gives files their names in this order, once all are on disk: files that had them are replaced, or, if all have
+    /// to be `new`, are an error.
+    ///
+    /// # Errors
+    ///
+    /// The path of the file that failed, and the error. A disk that is full or fails: no file has got its name then. A
+    /// name that cannot be given: new files are removed again, but for one that another program has replaced since;
+    /// those that replaced others stay.
+    pub fn commit_all(files: Vec<(PathBuf, Self)>, new: bool) -> Result<(), (PathBuf, io::Error)> {
+        for (path, file) in &files {
+            file.sync().map_err(|error| (path.clone(), error))?;
+        }
+        let mut committed = Vec::new();
+        for (path, file) in files {
+            let done = if new { file.place_new().map(|file| committed.push(file)) } else { file.commit() };
+            if let Err(error) = done {
+                committed.into_iter().for_each(Committed::take_back);
+                return Err((path, error));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,11 +179,6 @@ pub fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
 pub fn probe(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     Temporary::in_folder(folder, false).map(drop)
-}
-
-/// The folder that a file is in, `.` for a path of one part.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]
@@ -232,10 +262,10 @@ impl Temporary {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
             // Without hard links an empty file takes the name, and is then replaced.
             Err(_) => {
-                OpenOptions::new().write(true).create_new(true).open(to)?;
+                let file = OpenOptions::new().write(true).create_new(true).open(to)?;
                 let renamed = self.rename(to);
                 if renamed.is_err() {
-                    let _ = fs::remove_file(to);
+                    Committed { file, path: Some(to.to_owned()) }.take_back();
                 }
                 renamed
             }
@@ -282,26 +312,6 @@ fn is_ours(name: &OsStr) -> bool {
     let numbers = name.to_str().and_then(|name| name.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.split_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     numbers.is_some_and(|(process, number)| is_number(process) && is_number(number))
-}
-
-/// Returns true if an open file is still the one at `path`: it may have been removed or replaced since it was opened.
-/// On systems other than Unix, true if there is any file at `path`.
-pub fn is_at(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let of = |found: Metadata| (found.dev(), found.ino());
-        file.metadata()
-            .map(of)
-            .ok()
-            .zip(fs::symlink_metadata(path).map(of).ok())
-            .is_some_and(|(one, other)| one == other)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        path.exists()
-    }
 }
 
 #[cfg(test)]

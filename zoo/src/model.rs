@@ -1,6 +1,7 @@
 //! Networks behind one object-safe trait, so that training and tools are compiled once and not for each network.
 
 mod finite;
+mod site;
 mod step;
 mod visitors;
 
@@ -8,16 +9,14 @@ use dfdx::nn::{Module, ModuleMut};
 use dfdx::shapes::{Const, Dim};
 use dfdx::tensor::{Cpu, NoneTape, Tensor};
 use pvlu::Error;
-use pvlu::activation::{Activation, Definition, Param};
+use pvlu::activation::{Activation, Definition};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
-use pvlu::layer::{
-    Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, Visit, choose_activation,
-    set_outputs,
-};
+use pvlu::layer::{Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, Visit, set_outputs};
 use pvlu::tape::{GradTape, LeafGradients};
 
 pub use self::finite::{NotFinite, check_finite};
+use self::site::tell_size;
 pub(crate) use self::step::{batch, train_step};
 use self::visitors::{Reached, Show, Update};
 pub use self::visitors::{TensorView, UpdateRule};
@@ -313,21 +312,6 @@ pub(crate) fn activation_of(net: &dyn Visit<f32, Cpu>, image: Extent) -> Option<
     // An error only means that the image does not fit the head, which comes last.
     let _ = net.summarize(&mut Path::root(), image, &mut find);
     found
-}
-
-/// Gives activations with a parameter for each element, if they were not told the size of their feature maps, the
-/// parameters for images of this size. `start` returns the start value of a parameter.
-fn tell_size(net: &mut dyn Visit<f32, Cpu>, image: Extent, start: fn(&Param) -> f64) -> Result<(), Error> {
-    let mut untold = None;
-    net.each_switch(|switches| {
-        if let Switches::Activation { activation, site, .. } = switches
-            && activation.is_per_element()
-            && site.is_none()
-        {
-            untold = Some(*activation);
-        }
-    });
-    untold.map_or(Ok(()), |activation| choose_activation(net, activation, image, start))
 }
 
 impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Model for Classifier<N, H, W, C, I>

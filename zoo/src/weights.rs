@@ -73,6 +73,7 @@ pub use dtype::Dtype;
 pub use error::WeightsError;
 pub use file::TensorFile;
 pub use format::{Format, TensorEntry};
+pub(crate) use hdf5::MAX_STRINGS;
 pub(crate) use keras::snake as keras_class;
 pub use layout::StoredLayout;
 pub(crate) use matching::is_state;

@@ -4,10 +4,12 @@
 //! and gets its own name once its length and its hash are right. A lock makes programs that fetch one file wait for
 //! each other.
 
+mod broken;
 mod client;
 pub mod error;
 mod hub;
 mod lock;
+mod proxy;
 mod publishers;
 mod transfer;
 
@@ -15,8 +17,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use self::client::Client;
+use self::client::{Client, PATIENCE};
 use self::error::DownloadError;
+use self::proxy::Proxies;
 use self::publishers::Publishers;
 use self::transfer::{Transfers, Wanted};
 use crate::common::checksum;
@@ -39,8 +42,13 @@ impl Downloader {
     ///
     /// [`DownloadError::Setting`] for a variable that is not understood.
     pub fn new(variables: Variables<'_>) -> Result<Self, DownloadError> {
+        Self::patient(variables, PATIENCE)
+    }
+
+    /// As [`new`](Self::new), which waits so long for a server.
+    fn patient(variables: Variables<'_>, patience: Duration) -> Result<Self, DownloadError> {
         let publishers = Publishers::of(variables)?;
-        let client = Client::new(publishers.token(variables));
+        let client = Client::new(publishers.token(variables), Proxies::of(variables)?, patience);
         Ok(Self { transfers: Transfers { client, space: transfer::free_space, pause: PAUSE }, publishers })
     }
 

@@ -135,14 +135,13 @@ pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), CliError> {
     let written = |&(path, contents): &(&Path, &[u8])| {
         let mut file = AtomicFile::create(path)?;
         file.write_all(contents)?;
-        file.sync()?;
-        Ok(file)
+        Ok((path.to_owned(), file))
     };
     let mut all = Vec::new();
     for file in files {
-        all.push((file.0, written(file).map_err(|source| failed(file.0, source))?));
+        all.push(written(file).map_err(|source| failed(file.0, source))?);
     }
-    all.into_iter().try_for_each(|(path, file)| file.commit().map_err(|source| failed(path, source)))
+    AtomicFile::commit_all(all, false).map_err(|(path, source)| failed(&path, source))
 }
 
 /// Writes a CSV file atomically.

@@ -28,9 +28,6 @@ use layers::{COMPARED, units};
 use learned::{LEARNED, parameters};
 use records::Records;
 
-/// Largest height of a figure, in pixels: the file of a higher one would be too large for many programs.
-const HIGHEST: f64 = 12_000.0;
-
 /// A figure that can be drawn from the files of a table, or from those of figure 1 or 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
@@ -193,10 +190,9 @@ impl Drawing {
             return Err(records.error(format!("expected rows{of} below the header, found none")));
         }
         let scene = figure.how()(records, &figure.title())?;
-        let drawn = if scene.height <= HIGHEST { raster::png(&scene) } else { None };
-        let png = drawn.ok_or_else(|| {
-            let (height, name) = (scene.height, figure.name());
-            records.error(format!("expected rows for a figure of at most {HIGHEST} pixels, {name} has {height}"))
+        let png = raster::png(&scene).ok_or_else(|| {
+            let (height, most, name) = (scene.height, raster::HIGHEST, figure.name());
+            records.error(format!("expected rows for a figure of at most {most} pixels, {name} has {height}"))
         })?;
         Ok(Self { figure, svg: svg::svg(&scene, &figure.name()), png })
     }

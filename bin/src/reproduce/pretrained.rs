@@ -23,6 +23,7 @@ use self::source::{Origin, Pretrained};
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
+use crate::common::named::environment;
 use crate::reproduce::args::{TuningArgs, all_of, of_table};
 use crate::reproduce::data::{Chosen, Parts, choose};
 use crate::reproduce::overrides::{Overrides, Told, Usual};
@@ -103,7 +104,9 @@ impl Tuning {
         };
         let mut models = Vec::new();
         for name in names {
-            let origin = match source::find(protocol, &name, args.weights.as_deref(), is_quick) {
+            let located = |weights| source::located(protocol, &name, weights, args.offline, &environment);
+            let weights = args.weights.as_deref().map(located).transpose()?;
+            let origin = match source::find(protocol, &name, weights.as_deref(), is_quick) {
                 // A network that the user did not name needs no weights.
                 Err(CliError::NoWeights { .. }) if is_quick && args.models.is_none() => Origin::Procedural,
                 found => found?,

@@ -1,7 +1,7 @@
 //! Files that a command writes: never over its inputs, and over another file only if the user asked for that.
 
 use std::fs::{self, Metadata};
-use std::io::{self, ErrorKind};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use pvlu_zoo::atomic::AtomicFile;
@@ -65,14 +65,42 @@ impl<'a> Target<'a> {
 
     /// As [`write`](Self::write), for a file that is not of tensors.
     pub fn write_file(&self, write: impl FnOnce(&Path) -> Result<AtomicFile, CliError>) -> Result<(), CliError> {
-        let finish = if self.replaces { AtomicFile::commit } else { AtomicFile::commit_new };
-        let path = || self.path.to_owned();
-        let failed = |source: io::Error| match source.kind() {
-            ErrorKind::AlreadyExists => CliError::Taken { path: path() },
-            _ => CliError::Write { path: path(), source },
-        };
-        write_in_folder(self.path, || finish(write(self.path)?).map_err(failed))
+        write_in_folder(self.path, || {
+            let file = write(self.path)?;
+            commit(vec![(self.path.to_owned(), file)], self.replaces)
+        })
     }
+}
+
+/// Writes files with these contents, all or, if one cannot be written or was made by another program since
+/// [`new`](Target::new), none. All were made with the same `force`.
+pub fn write_all(files: &[(&Target<'_>, Vec<u8>)]) -> Result<(), CliError> {
+    let replaces = files.iter().all(|(target, _)| target.replaces);
+    write_rest(files, Vec::with_capacity(files.len()), replaces)
+}
+
+/// As [`write_all`], where some are `written` and have yet to get their names.
+fn write_rest(
+    files: &[(&Target<'_>, Vec<u8>)],
+    mut written: Vec<(PathBuf, AtomicFile)>,
+    replaces: bool,
+) -> Result<(), CliError> {
+    let Some(((Target { path, .. }, contents), rest)) = files.split_first() else { return commit(written, replaces) };
+    write_in_folder(path, || {
+        let failed = |source| CliError::Write { path: (*path).to_owned(), source };
+        let mut file = AtomicFile::create(path).map_err(failed)?;
+        file.write_all(contents).map_err(failed)?;
+        written.push(((*path).to_owned(), file));
+        write_rest(rest, written, replaces)
+    })
+}
+
+/// Gives files their names, in place of others or not.
+fn commit(files: Vec<(PathBuf, AtomicFile)>, replaces: bool) -> Result<(), CliError> {
+    AtomicFile::commit_all(files, !replaces).map_err(|(path, source)| match source.kind() {
+        ErrorKind::AlreadyExists => CliError::Taken { path },
+        _ => CliError::Write { path, source },
+    })
 }
 
 /// True if two paths lead to the same file. A missing file is the same only under an equal path.
@@ -157,5 +185,32 @@ mod tests {
         assert_ne!(fs::read_to_string(&path).unwrap(), "mine");
         fs::remove_file(&path).unwrap();
         kept.write(empty).unwrap();
+    }
+    #[test]
+    fn of_several_files_all_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["new/a", "new/within/b", "c"].map(|name| folder.path().join(name));
+        let write = |force| {
+            let [a, b, c] = paths.each_ref().map(|path| Target { path, replaces: force });
+            write_all(&[(&a, b"a".to_vec()), (&b, b"b".to_vec()), (&c, b"c".to_vec())])
+        };
+        fs::write(&paths[2], "mine").unwrap();
+        let error = write(false).unwrap_err();
+        assert!(matches!(&error, CliError::Taken { path } if *path == paths[2]), "{error}");
+        assert_eq!(fs::read_to_string(&paths[2]).unwrap(), "mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        // One that is no place for a file.
+        fs::remove_file(&paths[2]).unwrap();
+        fs::create_dir(&paths[2]).unwrap();
+        for force in [false, true] {
+            let error = write(force).unwrap_err();
+            assert!(matches!(&error, CliError::Write { path, .. } if *path == paths[2]), "{error}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+        fs::remove_dir(&paths[2]).unwrap();
+        for force in [false, true] {
+            write(force).unwrap();
+            assert_eq!(paths.each_ref().map(|path| fs::read_to_string(path).unwrap()), ["a", "b", "c"]);
+        }
     }
 }

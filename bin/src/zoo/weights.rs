@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 pub use self::args::{EXAMPLES, WeightsArgs};
 use self::args::{ListArgs, NamedArgs, VerifyArgs, WeightsCommand};
-use super::named::{environment, here, of_published};
 use crate::common::checksum;
 use crate::common::error::CliError;
+use crate::common::named::{environment, here, of_published};
 use crate::common::output::{note_error, print, print_json};
 
 /// Runs one of the commands on published files.

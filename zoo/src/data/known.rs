@@ -23,8 +23,9 @@ pub struct KnownSet {
     pub(super) open: fn(&Path) -> Result<Dataset, DataError>,
     /// Number of files that the set has at least.
     pub(super) required: usize,
-    /// Returns false for a path that is better left to other sets, whose files have the same names.
-    pub(super) may_be_in: fn(&Path) -> bool,
+    /// Returns false for a path that is better left to other sets, whose files have the same names; an error where
+    /// nothing tells whether it is.
+    pub(super) may_be_in: fn(&Path) -> Result<bool, DataError>,
 }
 
 impl KnownSet {

@@ -1,8 +1,10 @@
 //! MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017): gray images of 28 by 28.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod told;
 
+use std::path::Path;
+
+use self::told::{Files, Mnist};
 use super::error::shortened;
 use super::files::{Found, entries, file_name, inspect};
 use super::{DataError, Dataset, KnownSet, Split, idx, labels, npz};
@@ -27,7 +29,7 @@ pub static MNIST: KnownSet = KnownSet {
     official: [60_000, 10_000],
     open: |path| open(path, Mnist::Digits),
     required: 4,
-    may_be_in: |path| recognized(path).contains(&Mnist::Digits),
+    may_be_in: |path| Ok(recognized(path)?.contains(&Mnist::Digits)),
 };
 
 /// The clothes of Fashion-MNIST, see [`Dataset::open_fashion_mnist`].
@@ -37,18 +39,18 @@ pub static FASHION_MNIST: KnownSet = KnownSet {
     about: "Fashion-MNIST, in the same forms; gray",
     class_names: &labels::FASHION_MNIST,
     open: |path| open(path, Mnist::Fashion),
-    may_be_in: |path| recognized(path).contains(&Mnist::Fashion),
+    may_be_in: |path| Ok(recognized(path)?.contains(&Mnist::Fashion)),
     ..MNIST
 };
 
-/// The sets with the files of MNIST that are read here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mnist {
-    Digits,
-    Fashion,
-}
-
 impl Mnist {
+    fn other(self) -> Self {
+        match self {
+            Self::Digits => Self::Fashion,
+            Self::Fashion => Self::Digits,
+        }
+    }
+
     fn known(self) -> &'static KnownSet {
         match self {
             Self::Digits => &MNIST,
@@ -56,9 +58,6 @@ impl Mnist {
         }
     }
 }
-
-/// A folder of IDX files: for each part the images and the labels.
-type Files = [[PathBuf; 2]; 2];
 
 impl Dataset {
     /// Reads MNIST: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
@@ -91,10 +90,13 @@ fn open(path: &Path, which: Mnist) -> Result<Dataset, DataError> {
     let set = match inspect(path)? {
         Found::Nothing => return Err(DataError::MissingFolder { path: path.to_owned() }),
         Found::Folder => match locate(path, which)? {
-            Some(files) => read(&files)?,
+            Some(files) => {
+                refuse_other(&files, path, which)?;
+                read(&files)?
+            }
             None => match path.join(format!("{}.npz", known.name)) {
                 file if file.is_file() => npz::open(&file, Some((CLASSES, SHAPE)))?,
-                _ => return Err(missing(path)),
+                _ => return Err(not_there(path, which)),
             },
         },
         Found::File if file_name(path).to_lowercase().ends_with(".npz") => npz::open(path, Some((CLASSES, SHAPE)))?,
@@ -154,37 +156,60 @@ fn files(folder: &Path) -> Option<Result<Files, DataError>> {
     Some(Ok([[a, b], [c, d]]))
 }
 
-/// Returns true if the folder is called after Fashion-MNIST: `FashionMNIST`, `fashion-mnist`.
-fn is_called_fashion(folder: &Path) -> bool {
-    file_name(folder).to_lowercase().contains("fashion")
+/// The error of a folder that does not hold the set: it may hold the other one.
+fn not_there(path: &Path, which: Mnist) -> DataError {
+    let other = locate(path, which.other()).ok().flatten();
+    other.and_then(|files| refuse_other(&files, path, which).err()).unwrap_or_else(|| missing(path))
 }
 
-/// Returns true if a folder beside others may hold the set, by its name: sets that follow MNIST have files of the same
-/// names, in `FashionMNIST`, `KMNIST` and the like.
-fn may_hold(folder: &Path, which: Mnist) -> bool {
-    let name = file_name(folder).to_lowercase();
-    match (name.as_str(), which) {
-        ("raw", _) => true,
-        (_, Mnist::Fashion) => is_called_fashion(folder),
-        (name, Mnist::Digits) => !is_called_fashion(folder) && (name == "mnist" || !name.ends_with("mnist")),
-    }
+/// Refuses files whose labels are those of the other set.
+fn refuse_other(files: &Files, path: &Path, which: Mnist) -> Result<(), DataError> {
+    let other = told::by_labels(files).filter(|found| *found != which);
+    let evidence = || format!("{} has its labels", text::path(&files[1][1]));
+    other.map_or(Ok(()), |found| {
+        let (wanted, found) = (which.known().title, found.known().title);
+        Err(DataError::WrongSet { path: path.to_owned(), wanted, found, evidence: evidence() })
+    })
 }
 
-/// The sets that a folder holds; none of a file. Where it has the files itself, its name or that of the folder around
-/// it says which set they are.
-fn recognized(dir: &Path) -> Vec<Mnist> {
+/// The sets that a folder holds; none of a file. The labels of the test images say which set IDX files are of, else
+/// the name of their folder.
+///
+/// # Errors
+///
+/// [`DataError::OtherForm`] for IDX files of which neither tells.
+fn recognized(dir: &Path) -> Result<Vec<Mnist>, DataError> {
     if !dir.is_dir() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    // The name of `.` is that of the folder that it stands for.
-    let dir = &fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-    if files(dir).or_else(|| files(&dir.join("raw"))).is_some() {
-        let is_fashion = is_called_fashion(dir) || dir.parent().is_some_and(is_called_fashion);
-        return vec![if is_fashion { Mnist::Fashion } else { Mnist::Digits }];
+    let set = |files: &Files| {
+        let folder = files[1][1].parent().unwrap_or(dir);
+        told::by_labels(files).or_else(|| told::by_folder(folder)).ok_or_else(|| {
+            let found = "the files of MNIST, or of a set that has files of the same names, and neither the labels nor \
+                         the folder's name tells: name the set (--dataset mnist or fashion_mnist), or call the \
+                         folder mnist or fashion_mnist";
+            DataError::OtherForm { path: folder.to_owned(), found: found.to_owned() }
+        })
+    };
+    match files(dir).or_else(|| files(&dir.join("raw"))) {
+        Some(Ok(files)) => return Ok(vec![set(&files)?]),
+        // Opening it says what is missing.
+        Some(Err(_)) => return Ok(vec![told::by_folder(dir).unwrap_or(Mnist::Digits)]),
+        None => {}
     }
-    let file = |which: &Mnist| dir.join(format!("{}.npz", which.known().name));
-    let holds = |which: &Mnist| file(which).is_file() || !matches!(locate(dir, *which), Ok(None));
-    [Mnist::Digits, Mnist::Fashion].into_iter().filter(holds).collect()
+    let mut sets = Vec::new();
+    for which in [Mnist::Digits, Mnist::Fashion] {
+        let holds = dir.join(format!("{}.npz", which.known().name)).is_file()
+            || match locate(dir, which) {
+                Ok(Some(files)) => set(&files)? == which,
+                Ok(None) => false,
+                Err(_) => true,
+            };
+        if holds {
+            sets.push(which);
+        }
+    }
+    Ok(sets)
 }
 
 /// The files in `dir`, in a folder in it, or in the folder `raw` of one.
@@ -192,9 +217,17 @@ fn locate(dir: &Path, which: Mnist) -> Result<Option<Files>, DataError> {
     if let Some(files) = files(dir) {
         return files.map(Some);
     }
-    let folders = entries(dir)?.into_iter().filter(|path| may_hold(path, which));
-    let folders = folders.flat_map(|path| [path.join("raw"), path]);
-    let mut found: Vec<_> = folders.filter_map(|folder| Some((files(&folder)?, folder))).collect();
+    let mut found = Vec::new();
+    for path in entries(dir)? {
+        let by_name = told::may_hold(&path, which);
+        for folder in [path.join("raw"), path] {
+            let Some(files) = files(&folder) else { continue };
+            let by_labels = files.as_ref().ok().and_then(told::by_labels);
+            if by_labels.map_or(by_name, |set| set == which) {
+                found.push((files, folder));
+            }
+        }
+    }
     if found.len() > 1 {
         let name = |path: &Path| path.strip_prefix(dir).unwrap_or(path).to_string_lossy().into_owned();
         let candidates = found.iter().map(|(_, folder)| name(folder)).collect();

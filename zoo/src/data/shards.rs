@@ -52,6 +52,9 @@ impl FolderParts {
     /// | the same, of WebDataset | `KEY.jpg` and the number of its class, in `KEY.cls` or as `label` in `KEY.json` |
     /// | `.parquet`, of Hugging Face | the columns `image`, `img` or `images`, and `label`, `fine_label` or `labels` |
     ///
+    /// An archive of class folders whose images have a `KEY.json` with a number as `label` beside them is of
+    /// WebDataset: the numbers are the classes. A hard link in an archive is the file that it is another name of.
+    ///
     /// Nothing is unpacked to the disk. Images in a plain archive and uncompressed ones in a Parquet file are read when
     /// they are used. Archives that are compressed are kept in memory as a whole, at most 64 times their size and
     /// 4 GiB; of compressed columns the images are, at most 16 times the size of their file and 4 GiB.

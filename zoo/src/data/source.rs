@@ -44,7 +44,10 @@ impl Recognized {
             return Ok(vec![found]);
         }
         let (mut sets, mut instead) = (Vec::new(), None);
-        for set in SETS.iter().filter(|set| (set.may_be_in)(path)) {
+        for set in SETS {
+            if !(set.may_be_in)(path)? {
+                continue;
+            }
             match (set.open)(path) {
                 Ok(set) => sets.push(Self::Set(set)),
                 Err(error) if set.is_elsewhere(&error) => instead = instead.or(Some(error)),

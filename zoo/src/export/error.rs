@@ -69,6 +69,24 @@ pub enum ExportError {
     /// The weights cannot be written.
     #[error(transparent)]
     Weights(#[from] crate::weights::WeightsError),
+    /// The texts about the model are longer than is read of such a file.
+    #[error(
+        "{}: what it would say about the model, most of it in {key}, has {bytes} bytes: {format} files have at most \
+         {most}; shorter names of classes help",
+        text::path(path)
+    )]
+    Metadata {
+        /// Path of the file.
+        path: PathBuf,
+        /// Key of the longest text.
+        key: String,
+        /// Bytes of all texts together.
+        bytes: usize,
+        /// Most bytes that are read.
+        most: usize,
+        /// Name of the format.
+        format: &'static str,
+    },
     /// The file would be larger than its format allows.
     #[error("{}: would have {bytes} bytes: {format} files have at most {most}", text::path(path))]
     TooLarge {

@@ -1,7 +1,5 @@
 //! Two files that belong together: a program and the weights that it reads.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ExportError;
@@ -24,38 +22,30 @@ impl Pair {
     /// [`ExportError::Io`] if a disk is full or fails: no file has got its name then. Or if a name cannot be given: the
     /// first file may have its own already.
     pub fn commit(self) -> Result<(), ExportError> {
-        self.synced()?.0.into_iter().try_for_each(|(path, file)| file.commit().map_err(|error| failed(&path, error)))
+        self.commit_all(false)
     }
 
     /// As [`commit`](Self::commit), but an existing file of either name, however late it appeared, is an error and
-    /// stays. Then neither file is there.
+    /// stays. Then neither of these files is there.
     ///
     /// # Errors
     ///
-    /// As for [`commit`](Self::commit), and [`AlreadyExists`](io::ErrorKind::AlreadyExists) in an [`ExportError::Io`].
+    /// As for [`commit`](Self::commit), and [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) in an
+    /// [`ExportError::Io`].
     pub fn commit_new(self) -> Result<(), ExportError> {
-        let [(first, file), (second, other)] = self.synced()?.0;
-        file.commit_new().map_err(|error| failed(&first, error))?;
-        other.commit_new().map_err(|error| {
-            // It is this program's own, made a moment ago.
-            let _ = fs::remove_file(&first);
-            failed(&second, error)
-        })
+        self.commit_all(true)
     }
 
-    fn synced(self) -> Result<Self, ExportError> {
-        self.0.iter().try_for_each(|(path, file)| file.sync().map_err(|error| failed(path, error)))?;
-        Ok(self)
+    fn commit_all(self, new: bool) -> Result<(), ExportError> {
+        let committed = AtomicFile::commit_all(self.0.into(), new);
+        committed.map_err(|(path, source)| ExportError::Io { path, source })
     }
-}
-
-fn failed(path: &Path, source: io::Error) -> ExportError {
-    ExportError::Io { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::fs;
+    use std::io::{self, Write};
 
     use super::*;
 

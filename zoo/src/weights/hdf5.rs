@@ -13,6 +13,7 @@ mod keras;
 mod lzf;
 mod storage;
 
+pub(crate) use attribute::MAX_STRINGS;
 use error::structure;
 #[cfg(test)]
 mod tests;

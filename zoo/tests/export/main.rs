@@ -8,6 +8,7 @@ mod networks;
 mod onnxruntime;
 mod reader;
 mod registry;
+mod rounding;
 mod torch;
 
 use std::path::Path;

@@ -233,3 +233,39 @@ fn a_typed_classifier_has_parameters_of_its_images_size_built_and_swapped() {
     let typed = Classifier::new(dev.build_module::<Typed, f32>(), Const::<7>, Const::<5>);
     assert_eq!(typed.net.0.1.element_param("alpha").unwrap().as_vec(), [0.0; 4 * 4 * 3]);
 }
+
+#[test]
+fn a_typed_classifier_of_several_activations_tells_those_that_need_it_the_size_of_their_maps() {
+    use dfdx::nn::DeviceBuildExt;
+    use dfdx::shapes::Const;
+    use dfdx::tensor::Cpu;
+    use pvlu::activation::{PReluElement, Pvlu, Relu};
+    use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, Linear, LinearTo, TrunkAndHead};
+    use pvlu_zoo::model::Classifier;
+
+    type First = (Conv2D<3, 4, 3, 2, 1>, Act<PReluElement, 4>);
+    type Second = (Conv2D<4, 2, 3, 2, 1>, Act<PReluElement, 2>, Act<Pvlu, 2>);
+    type Trunk = (Act<Relu, 3>, First, Second);
+    let dev = Cpu::default();
+    let net = dev.build_module::<(Trunk, GlobalAvgPool2D, Linear<2, 3>), f32>();
+    let mut typed = Classifier::new(net, Const::<7>, Const::<5>);
+    let trunk = &typed.net.0;
+    assert_eq!(trunk.1.1.element_param("alpha").unwrap().as_vec(), [0.0; 4 * 4 * 3]);
+    assert_eq!(trunk.2.1.element_param("alpha").unwrap().as_vec(), [0.0; 2 * 2 * 2]);
+    // The parameters of the others are those that they were built with.
+    assert_eq!(trunk.2.2.param("alpha").unwrap().as_vec(), [0.5; 2]);
+    let pixels = images(1)[..2 * typed.image_len()].to_vec();
+    let before = typed.logits(pixels.clone()).unwrap();
+    let mut step = typed.step(pixels.clone(), &[2, 0]).unwrap();
+    Optimizer::new(OptimizerConfig::adam()).update(&mut typed, &mut step.gradients, 0.1).unwrap();
+    assert_ne!(typed.logits(pixels.clone()).unwrap(), before);
+    let learned = typed.net.0.2.1.element_param("alpha").unwrap().as_vec();
+    assert!(learned.iter().any(|alpha| *alpha != 0.0), "{learned:?}");
+    // What they learned stays, and a head of any number of classes is no obstacle.
+    type Open = TrunkAndHead<Trunk, (GlobalAvgPool2D, LinearTo<2>)>;
+    let mut open = Classifier::try_with_classes(dev.build_module::<Open, f32>(), 7, 5, 4).unwrap();
+    assert_eq!(open.net.trunk.1.1.element_param("alpha").unwrap().as_vec(), [0.0; 4 * 4 * 3]);
+    open.net.trunk = typed.net.0;
+    let again = Classifier::try_with_classes(open.net, 7, 5, 4).unwrap();
+    assert_eq!(again.net.trunk.2.1.element_param("alpha").unwrap().as_vec(), learned);
+}

@@ -4,16 +4,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use ureq::http::{Response, Uri, header};
+use ureq::http::{HeaderValue, Response, Uri, header};
 use ureq::{Agent, Body};
 
+use super::broken::Broken;
 use super::error::DownloadError;
+use super::proxy::Proxies;
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;
 
 /// Time within which a server has to be reached, and to send its next bytes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Most bytes of the head of an answer.
 const HEAD: usize = 1 << 16;
@@ -22,7 +24,10 @@ const HEAD: usize = 1 << 16;
 #[derive(Clone)]
 pub struct Secret {
     origin: Origin,
-    token: String,
+    /// Variable that holds the token.
+    variable: &'static str,
+    /// The value of the header with the token; the number of the first character that none can hold, from 1 on.
+    value: Result<HeaderValue, usize>,
 }
 
 /// Scheme, host and port of an address.
@@ -36,9 +41,25 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A token for the host of an address; `None` if the address has no host.
-    pub fn new(url: &str, token: String) -> Option<Self> {
-        Some(Self { origin: origin(&url.parse().ok()?)?, token })
+    /// A token from a variable, for the host of an address; `None` if the address has no host.
+    pub fn new(url: &str, variable: &'static str, token: &str) -> Option<Self> {
+        let origin = origin(&url.parse().ok()?)?;
+        let unfit = token.chars().position(|c| !c.is_ascii_graphic());
+        let value = match HeaderValue::try_from(format!("Bearer {token}")) {
+            Ok(value) if unfit.is_none() => Ok(value),
+            _ => Err(unfit.unwrap_or(0) + 1),
+        };
+        // So that no message shows it.
+        let hidden = value.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Some(Self { origin, variable, value: hidden })
+    }
+
+    /// The value of the header for a request.
+    fn value(&self) -> Result<HeaderValue, DownloadError> {
+        self.value.clone().map_err(|at| DownloadError::Token { variable: self.variable, at })
     }
 }
 
@@ -103,35 +124,43 @@ pub enum Method {
 /// Sends requests to publishers.
 pub struct Client {
     agent: Agent,
-    /// For this machine itself, which no proxy is asked for.
+    /// For this machine itself, and for hosts that no proxy is to be asked for.
     direct: Agent,
+    proxies: Proxies,
+    patience: Duration,
     secret: Option<Secret>,
 }
 
 /// An error of a request: of the connection, after which another attempt may succeed, or any other.
 pub enum Failure {
-    /// Message of the broken connection.
-    Broken(String),
+    /// The way in which the connection failed.
+    Broken(Broken),
     /// Any other error, which another attempt would give again.
     Other(DownloadError),
 }
 
 impl Client {
-    /// A client that takes proxies from the environment, as `curl` does.
-    pub fn new(secret: Option<Secret>) -> Self {
-        let config = || {
-            Agent::config_builder()
+    /// A client that waits so long for a server to be reached, and for its next bytes.
+    pub fn new(secret: Option<Secret>, proxies: Proxies, patience: Duration) -> Self {
+        let agent = |proxy| {
+            let config = Agent::config_builder()
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .user_agent(concat!("pvlu_zoo/", env!("CARGO_PKG_VERSION")))
                 .max_response_header_size(HEAD)
-                .timeout_resolve(Some(PATIENCE))
-                .timeout_connect(Some(PATIENCE))
-                .timeout_recv_response(Some(PATIENCE))
-                .timeout_per_read(Some(PATIENCE))
+                .timeout_resolve(Some(patience))
+                .timeout_connect(Some(patience))
+                .timeout_recv_response(Some(patience))
+                .timeout_per_read(Some(patience))
+                .proxy(proxy);
+            config.build().new_agent()
         };
-        let (agent, direct) = (config().build().new_agent(), config().proxy(None).build().new_agent());
-        Self { agent, direct, secret }
+        Self { agent: agent(proxies.proxy()), direct: agent(None), proxies, patience, secret }
+    }
+
+    /// The failure of a connection that was made, while an answer is received.
+    pub fn broken(&self, error: std::io::Error) -> Broken {
+        Broken::of(error.into(), self.patience, None)
     }
 
     /// Sends a request, and follows where the server leads to. `mark` is the `ETag` that the file has to have still for
@@ -163,7 +192,8 @@ impl Client {
         if !is_allowed(url) {
             return Err(not_https());
         }
-        let agent = if is_loopback(&uri) { &self.direct } else { &self.agent };
+        let proxy = self.proxies.name_for(&uri).filter(|_| !is_loopback(&uri));
+        let agent = if proxy.is_some() { &self.agent } else { &self.direct };
         let mut request = match method {
             Method::Head => agent.head(url),
             Method::Get { .. } => agent.get(url),
@@ -175,11 +205,11 @@ impl Client {
         }
         let secret = self.secret.as_ref().filter(|secret| origin(&uri).as_ref() == Some(&secret.origin));
         if let Some(secret) = secret {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", secret.token));
+            request = request.header(header::AUTHORIZATION, secret.value().map_err(Failure::Other)?);
         }
         match request.call() {
             Ok(response) => Ok(Answer { response }),
-            Err(error) => Err(Failure::Broken(error.to_string())),
+            Err(error) => Err(Failure::Broken(Broken::of(error, self.patience, proxy))),
         }
     }
 }

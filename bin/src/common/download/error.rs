@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use pvlu_zoo::published::Hash;
 use pvlu_zoo::text;
 
+use super::broken::Broken;
+
 /// A file that could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,6 +20,17 @@ pub enum DownloadError {
         expected: &'static str,
         /// Value that it has.
         found: String,
+    },
+    /// A token has a character that no request can hold. The token is not shown.
+    #[error(
+        "{variable}: expected a token of letters, digits and signs, found another character as number {at}: set it \
+         again, without spaces, line ends and quotes"
+    )]
+    Token {
+        /// Name of the variable.
+        variable: &'static str,
+        /// Number of the character, from 1 on.
+        at: usize,
     },
     /// An address is not of https, and not of this machine.
     #[error("{}: only https is used, and http on this machine itself", text::shown(url))]
@@ -44,12 +57,12 @@ pub enum DownloadError {
         hint: String,
     },
     /// A server could not be reached, or the connection broke and no attempt to go on succeeded.
-    #[error("{}: {}{}", text::shown(url), text::message(reason), kept(partial.as_ref()))]
+    #[error("{}: {}{}", text::shown(url), text::message(&reason.to_string()), kept(partial.as_ref()))]
     Connection {
         /// Address of the file.
         url: String,
-        /// Message of the last attempt.
-        reason: String,
+        /// The way in which the last attempt failed.
+        reason: Broken,
         /// File that holds what was received, and with which another attempt goes on.
         partial: Option<PathBuf>,
     },

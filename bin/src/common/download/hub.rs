@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pvlu_zoo::published::{Cached, Caches, FILES, Hash, Repository, is_commit};
 use pvlu_zoo::source::Source;
 
+use super::broken::{Broken, Cause};
 use super::client::{Answer, Failure, Method};
 use super::error::DownloadError;
 use super::lock;
@@ -71,12 +72,12 @@ fn head(transfers: &Transfers, url: &str) -> Result<Option<Head>, CliError> {
     let answer = loop {
         let reason = match transfers.client.send(url, Method::Head, None) {
             Ok(answer) if !matches!(answer.status(), 408 | 429 | 500..) => break answer,
-            Ok(answer) => format!("the server answers {}", answer.status()),
+            Ok(answer) => Broken::later(Cause::Status(answer.status())),
             Err(Failure::Broken(reason)) => reason,
             Err(Failure::Other(error)) => return Err(error.into()),
         };
         failures += 1;
-        if failures >= ATTEMPTS {
+        if failures >= ATTEMPTS || reason.is_lasting() {
             return Err(DownloadError::Connection { url: url.to_owned(), reason, partial: None }.into());
         }
         transfers.wait(failures)?;

@@ -57,6 +57,6 @@ impl Publishers {
     /// The token for the Hugging Face Hub, which its address alone is to get.
     pub fn token(&self, variables: Variables<'_>) -> Option<Secret> {
         let token = variables(ENDPOINT.1)?.to_string_lossy().trim().to_owned();
-        (!token.is_empty()).then(|| Secret::new(&self.url(Source::Timm, ""), token)).flatten()
+        (!token.is_empty()).then(|| Secret::new(&self.url(Source::Timm, ""), ENDPOINT.1, &token)).flatten()
     }
 }

@@ -1,6 +1,7 @@
 //! Tests against a server on this machine: nothing reaches out.
 
 mod hub;
+mod network;
 mod server;
 
 use std::ffi::OsString;

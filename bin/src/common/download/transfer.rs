@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pvlu_zoo::atomic::folder_of;
 use pvlu_zoo::published::Hash;
 
+use super::broken::{Broken, Cause};
 use super::client::{Answer, Client, Failure, Method};
 use super::error::DownloadError;
 use crate::common::checksum;
@@ -116,7 +117,7 @@ impl Transfers {
                 Err(error) => return Err(error),
             };
             failures = if receiving.received > before { 1 } else { failures + 1 };
-            if failures >= ATTEMPTS {
+            if failures >= ATTEMPTS || reason.is_lasting() {
                 let partial = (receiving.received > 0 && receiving.wanted.hash.is_some()).then(|| partial.to_owned());
                 return Err(DownloadError::Connection { url: receiving.wanted.url.clone(), reason, partial }.into());
             }
@@ -138,9 +139,9 @@ impl Transfers {
         }
     }
 
-    /// One attempt to receive the rest of a file. The message is that of a connection that broke; without one the file
+    /// One attempt to receive the rest of a file. Returns the way in which the connection failed; without one the file
     /// is whole.
-    fn attempt(&self, receiving: &mut Receiving<'_>, partial: &Path) -> Result<Option<String>, CliError> {
+    fn attempt(&self, receiving: &mut Receiving<'_>, partial: &Path) -> Result<Option<Broken>, CliError> {
         let failed = |source| CliError::Write { path: partial.to_owned(), source };
         // Without a hash and a mark of the version, the rest could be that of another file.
         if receiving.wanted.hash.is_none() && receiving.mark.is_none() && receiving.received > 0 {
@@ -169,9 +170,10 @@ impl Transfers {
             416 if receiving.received > 0 => {
                 // What is there is longer than the file, or of another one.
                 receiving.go_to(0).map_err(failed)?;
-                return Ok(Some("the server has no such part of the file".to_owned()));
+                let reason = "the server has no such part of the file".to_owned();
+                return Ok(Some(Broken::later(Cause::Other(reason))));
             }
-            status @ (408 | 429 | 500..) => return Ok(Some(format!("the server answers {status}"))),
+            status @ (408 | 429 | 500..) => return Ok(Some(Broken::later(Cause::Status(status)))),
             status => return Err(refused(url, status, &answer).into()),
         };
         let total = receiving.agreed(total)?;
@@ -189,13 +191,12 @@ impl Transfers {
             }
             let read = match body.read(&mut piece) {
                 Ok(read) => read,
-                Err(error) => return Ok((receiving.received < total).then(|| error.to_string())),
+                Err(error) => return Ok((receiving.received < total).then(|| self.client.broken(error))),
             };
             if read == 0 {
                 let received = receiving.received;
-                return Ok(
-                    (received < total).then(|| format!("the connection ended after {received} of {total} bytes"))
-                );
+                let ended = || Broken::later(Cause::Ended(format!("after {received} of {total} bytes")));
+                return Ok((received < total).then(ended));
             }
             if receiving.received + read as u64 > total {
                 let _ = fs::remove_file(partial);

@@ -8,8 +8,14 @@ use crate::common::figure::scene::{Anchor, Color, Label, Picture, Point, Scene, 
 /// Pixels of the image per pixel of the scene, along each axis: enough for a high-resolution screen.
 pub const SCALE: u32 = 2;
 
-/// The bytes of the PNG file; `None` if the scene has no height, or is too high for an image in memory.
+/// Largest height of a scene that an image is made of: the file of a higher one would be too large for many programs.
+pub const HIGHEST: f64 = 12_000.0;
+
+/// The bytes of the PNG file; `None` if the scene has no height, or is higher than [`HIGHEST`].
 pub fn png(scene: &Scene) -> Option<Vec<u8>> {
+    if scene.height > HIGHEST {
+        return None;
+    }
     let (width, height) = (WIDTH as u32 * SCALE, scene.height as u32 * SCALE);
     let mut pixmap = Pixmap::new(width, height)?;
     pixmap.fill(tiny_skia::Color::WHITE);

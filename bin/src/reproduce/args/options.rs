@@ -144,10 +144,15 @@ pub struct TuningArgs {
     #[arg(long, help_heading = "Runs", value_name = "ARM,...", value_parser = listed)]
     pub arms: Option<Vec<Listed>>,
 
-    /// Folder with pretrained weights under their usual names, or one file of them [default: under the quick preset the
-    /// networks are trained on the procedural images first]
+    /// Folder with pretrained weights under their usual names, one file of them, or published weights by a name that
+    /// `zoo weights path` takes [default: under the quick preset the networks are trained on the procedural images
+    /// first]
     #[arg(long, help_heading = "Runs", value_name = "PATH")]
     pub weights: Option<PathBuf>,
+
+    /// Fetch nothing: published weights have to be on this machine
+    #[arg(long, help_heading = "Runs")]
+    pub offline: bool,
 
     /// Passes over the training images with ReLU, before the arms part
     #[arg(
@@ -299,6 +304,7 @@ impl AllArgs {
             models: None,
             arms: None,
             weights: None,
+            offline: false,
             first_epochs: None,
             first_learning_rate: None,
             cutout: None,

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pvlu_zoo::checkpoint::{Opened, Wanted, models_of, open};
-use pvlu_zoo::data::{Augmentation, CIFAR10, CIFAR100, Dataset, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::data::{Augmentation, CIFAR10, CIFAR100, Dataset, KnownSet, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels;
 use pvlu_zoo::model::Model;
+use pvlu_zoo::published::Variables;
 use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
 use pvlu_zoo::weights::TensorFile;
@@ -15,6 +16,7 @@ use pvlu_zoo::weights::TensorFile;
 use crate::common::device::placed;
 use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::named::locate;
 use crate::common::preprocessing::preprocessing;
 use crate::reproduce::protocol::pretrained::{LARGE, Protocol, quick};
 use crate::reproduce::runs::config::Config;
@@ -70,14 +72,29 @@ fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
         return std::iter::once(model).chain(of_torch).map(str::to_owned).collect();
     };
     let depth = depth.trim_end_matches("_b");
+    sets(protocol).map(|set| format!("{}_resnet{depth}", set.name)).chain([model.to_owned()]).collect()
+}
+
+/// Sets that the weights of a small network may have been trained on, the preferred one first: a transfer begins with
+/// another set than its own.
+fn sets(protocol: &Protocol) -> impl Iterator<Item = &'static KnownSet> {
     let own = protocol.set;
-    let others = [&CIFAR10, &CIFAR100].into_iter().filter(|set| *set != own).map(|set| set.name);
-    let order: Vec<_> = if protocol.transfer {
-        others.chain([own.name]).collect()
-    } else {
-        std::iter::once(own.name).chain(others).collect()
-    };
-    order.into_iter().map(|set| format!("{set}_resnet{depth}")).chain([model.to_owned()]).collect()
+    let others = [&CIFAR10, &CIFAR100].into_iter().filter(move |set| *set != own);
+    let (first, last) = if protocol.transfer { (None, Some(own)) } else { (Some(own), None) };
+    first.into_iter().chain(others).chain(last)
+}
+
+/// Path of the weights that the user gave, or named as published ones, for a model. Of a publisher that has weights for
+/// several sets of classes, those of the preferred set are meant.
+pub fn located(
+    protocol: &Protocol,
+    model: &str,
+    weights: &Path,
+    offline: bool,
+    variables: Variables<'_>,
+) -> Result<PathBuf, CliError> {
+    let classes = sets(protocol).next().map(|set| set.class_names.len());
+    locate(weights, &mut Some(model.to_owned()), classes, offline, variables)
 }
 
 /// True if a file's name begins with `beginning` and not with a longer word: `vgg16` is not the beginning of
@@ -243,5 +260,34 @@ mod tests {
     fn models_take_the_images_at_the_size_of_the_protocol() {
         let of = |model| side(registry::find(model).unwrap());
         assert_eq!([of("vgg16"), of("cifar_resnet20"), of("resnet101v2")], [32, 32, 224]);
+    }
+
+    #[test]
+    fn published_weights_are_found_for_each_model_and_for_the_set_that_the_table_begins_with() {
+        let home = tempfile::tempdir().unwrap();
+        let find = |protocol, model: &str, weights: &str| {
+            let variables = |name: &str| (name == "HOME").then(|| home.path().into());
+            located(protocol, model, Path::new(weights), true, &variables)
+        };
+        let missing = |protocol, model: &str, weights: &str| {
+            let error = find(protocol, model, weights).unwrap_err();
+            assert!(matches!(error, CliError::NotFetched { .. }), "{error}");
+            error.to_string()
+        };
+        assert!(missing(&TABLE3, "vgg16", "torchvision").contains("vgg16-397923af.pth is not on this machine"));
+        assert!(missing(&TABLE3, "vgg16_bn", "torchvision").contains("vgg16_bn-6c64b313.pth"));
+        assert!(missing(&TABLE3, "vgg16", "hf:timm/vgg16.tv_in1k").contains("hf:timm/vgg16.tv_in1k"));
+        for (protocol, set) in [(&TABLE3, "cifar100_"), (&TABLE5, "cifar10_"), (&TABLE6, "cifar100_")] {
+            let text = missing(protocol, "cifar_resnet56_b", "chen");
+            assert!(text.starts_with(&format!("{set}resnet56")), "{text}");
+        }
+        let checkpoints = home.path().join(".cache/torch/hub/checkpoints");
+        std::fs::create_dir_all(&checkpoints).unwrap();
+        std::fs::write(checkpoints.join("resnet56.th"), "").unwrap();
+        assert_eq!(find(&TABLE5, "cifar_resnet56", "resnet56.th").unwrap(), checkpoints.join("resnet56.th"));
+        // A path is one, and a folder too.
+        for path in [home.path().to_owned(), home.path().join("none.safetensors")] {
+            assert_eq!(find(&TABLE5, "vgg16", path.to_str().unwrap()).unwrap(), path);
+        }
     }
 }

@@ -3,19 +3,25 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pvlu_zoo::published::Variables;
+use pvlu_zoo::registry;
 
+use crate::common::error::CliError;
+use crate::common::named::locate;
 use crate::zoo::args::UnusedMachineArgs;
 
 /// Examples in the help of the command.
 pub const EXAMPLES: &str = "  zoo info resnet50\n  zoo info vgg16 --activation pvlu --image 32 --classes 5 --json\n  \
-                            zoo info tuned.safetensors --csv learned.csv --plot learned.svg";
+                            zoo info tuned.safetensors --csv learned.csv --plot learned.svg\n  \
+                            zoo info torchvision --model vgg16";
 
 /// Command-line arguments of `zoo info`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct InfoArgs {
     #[command(flatten)]
     pub machine: UnusedMachineArgs,
-    /// Name of a model, or a file of weights; a file with the name of a model is ./NAME
+    /// Name of a model, a file of weights, or published weights by a name that `zoo weights path` takes; a file with
+    /// the name of a model is ./NAME
     #[arg(value_name = "MODEL|FILE")]
     pub subject: PathBuf,
     /// Activation of the model [default: relu]
@@ -39,7 +45,24 @@ pub struct InfoArgs {
     /// Replace the outputs if they are there
     #[arg(long, help_heading = "File")]
     pub force: bool,
+    /// Fetch nothing: published weights have to be on this machine
+    #[arg(long, help_heading = "File")]
+    pub offline: bool,
     /// Print the description as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl InfoArgs {
+    /// The same with the path of a file where the user named published weights.
+    pub fn located(&self, variables: Variables<'_>) -> Result<Self, CliError> {
+        if self.subject.to_str().is_some_and(|subject| registry::find(subject).is_ok()) {
+            return Ok(self.clone());
+        }
+        let mut model = self.model.clone();
+        let subject = locate(&self.subject, &mut model, self.classes, self.offline, variables)?;
+        // They told which of a publisher's files is meant; the file says its own.
+        let classes = if subject == self.subject { self.classes } else { None };
+        Ok(Self { subject, model, classes, ..self.clone() })
+    }
 }

@@ -1,10 +1,8 @@
 //! The description of a file of weights.
 
-use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use pvlu_zoo::atomic::AtomicFile;
 use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Tuning, TuningError, Wanted};
 use pvlu_zoo::text::{self, shown};
 use pvlu_zoo::weights::{TensorFile, WeightsError};
@@ -15,12 +13,13 @@ use super::args::InfoArgs;
 use super::learned::Learned;
 use super::said::{Read, Said, heading};
 use crate::common::error::CliError;
+use crate::common::figure::scene::Scene;
 use crate::common::figure::{raster, svg};
 use crate::common::output::{note, print, print_json};
 use crate::common::preprocessing::{choice, preprocessing};
 use crate::zoo::classes;
 use crate::zoo::recipe::{PublishedArgs, files_of};
-use crate::zoo::targets::Target;
+use crate::zoo::targets::{Target, write_all};
 use crate::zoo::trained_on::TrainedOn;
 
 /// Tensors of an unknown model that are shown at most.
@@ -223,28 +222,50 @@ impl<'a> Outputs<'a> {
             );
             return Err(CliError::Usage(why));
         }
+        let mut files = Vec::new();
         if let Some(csv) = &self.csv {
-            write(csv, &said.learned.csv(csv.path())?)?;
+            files.push((csv, said.learned.csv(csv.path())?));
         }
         if let Some((plot, format)) = &self.plot {
             let scene = said.learned.scene(&format!("{} in {}", said.opened.entry.name, said.path.display()));
-            let bytes = match format {
-                Plot::Svg => svg::svg(&scene, "learned").into_bytes(),
-                // A panel for each of at most four parameters is no higher than an image may be.
-                Plot::Png => raster::png(&scene).unwrap_or_default(),
-            };
-            write(plot, &bytes)?;
+            files.push((plot, format.drawn(&scene, plot.path())?));
         }
-        Ok(())
+        write_all(&files)
     }
 }
 
-/// Writes a file whole or not at all.
-fn write(target: &Target<'_>, bytes: &[u8]) -> Result<(), CliError> {
-    target.write_file(|path| {
-        let failed = |source| CliError::Write { path: path.to_owned(), source };
-        let mut file = AtomicFile::create(path).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.sync()).map_err(failed)?;
-        Ok(file)
-    })
+impl Plot {
+    /// The contents of a figure's file.
+    fn drawn(self, scene: &Scene, path: &Path) -> Result<Vec<u8>, CliError> {
+        match self {
+            Self::Svg => Ok(svg::svg(scene, "learned").into_bytes()),
+            Self::Png => raster::png(scene).ok_or_else(|| {
+                let (path, height, most) = (text::path(path), scene.height, raster::HIGHEST);
+                CliError::Usage(format!(
+                    "--plot {path}: the figure has {height} pixels from top to bottom, a PNG image at most {most}: \
+                     name a .svg file"
+                ))
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_no_image_holds_is_an_error_that_names_it() {
+        let mut scene = Scene::titled("A figure", "of nothing").finish("");
+        assert!(Plot::Png.drawn(&scene, Path::new("a.png")).unwrap().starts_with(b"\x89PNG"));
+        for height in [raster::HIGHEST + 1.0, 1e12] {
+            scene.height = height;
+            let error = Plot::Png.drawn(&scene, Path::new("a.png")).unwrap_err().to_string();
+            assert!(
+                error.starts_with("--plot a.png: the figure has ") && error.ends_with("name a .svg file"),
+                "{error}"
+            );
+            assert!(!Plot::Svg.drawn(&scene, Path::new("a.svg")).unwrap().is_empty());
+        }
+    }
 }

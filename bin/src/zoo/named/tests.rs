@@ -1,8 +1,12 @@
+use std::fs;
+use std::path::Path;
+
 use clap::Parser;
 use pvlu_zoo::image::{Interpolation, Preprocessing};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::common::named::is_offline;
 use crate::zoo::Zoo;
 
 /// A file of one tensor, with this preprocessing in its metadata.
@@ -114,4 +118,30 @@ fn the_configuration_beside_a_file_counts_for_its_own_model() {
     assert!(error.contains("config.json") && error.contains("crop_pct"), "{error}");
     // The user's choice needs no configuration.
     chosen(&folder, "model.safetensors", "--model resnet50_v1_5 --recipe resnet50-11ad3fa6.pth").unwrap();
+}
+
+#[test]
+fn info_takes_the_same_names_and_a_model_and_a_file_that_is_there_come_first() {
+    let home = tempdir().unwrap();
+    let checkpoints = home.path().join(".cache/torch/hub/checkpoints");
+    file(&checkpoints.join("resnet20.th"), None);
+    let info = |options: &str| {
+        let all = ["zoo", "info"].into_iter().chain(options.split_whitespace());
+        match Zoo::parse_from(all).command.located(&|name| (name == "HOME").then(|| home.path().into()))? {
+            Some(Command::Info(args)) => Ok::<_, CliError>((args.subject, args.model)),
+            other => panic!("{other:?}"),
+        }
+    };
+    let found = (checkpoints.join("resnet20.th"), Some("cifar_resnet20".to_owned()));
+    for options in ["resnet20.th", "idelbayev --model cifar_resnet20", "idelbayev --model cifar_resnet20 --classes 10"]
+    {
+        assert_eq!(info(options).unwrap(), found, "{options}");
+    }
+    assert_eq!(info("resnet50").unwrap(), ("resnet50".into(), None));
+    assert_eq!(info("absent.safetensors").unwrap(), ("absent.safetensors".into(), None));
+    let path = found.0.display().to_string();
+    assert_eq!(info(&path).unwrap(), (found.0, None));
+    assert!(info("torchvision").unwrap_err().to_string().contains("--model"));
+    let error = info("hf:timm/vgg16.tv_in1k --offline").unwrap_err();
+    assert!(matches!(error, CliError::NotFetched { .. }) && error.to_string().contains("--offline"), "{error}");
 }

@@ -102,3 +102,72 @@ fn missing_and_unfit_files_are_named() {
     let error = Dataset::open_mnist(dir.path().join("t10k-images-idx3-ubyte")).unwrap_err();
     assert!(matches!(error, DataError::NotAFolder { .. }), "{error}");
 }
+
+/// As many labels as the test images have, with a checksum: a subset of the first labels is chosen that gives it.
+fn labels_of(checksum: u32) -> Vec<u8> {
+    let sum = |labels: &[u8]| {
+        let mut sum = flate2::Crc::new();
+        sum.update(labels);
+        sum.sum()
+    };
+    let zeros = vec![0; 10_000];
+    let mut labels = zeros.clone();
+    // For each label that is 1 in place of 0, the bits of the sum that change: a basis, each with the labels in it.
+    let mut basis: Vec<(u32, u64)> = Vec::new();
+    let reduced = |(bits, of): (u32, u64), basis: &[(u32, u64)]| {
+        basis.iter().fold((bits, of), |(bits, of), (other, others)| match bits ^ other {
+            less if less < bits => (less, of ^ others),
+            _ => (bits, of),
+        })
+    };
+    for at in 0..64 {
+        let mut one = zeros.clone();
+        one[at] = 1;
+        let new = reduced((sum(&one) ^ sum(&zeros), 1 << at), &basis);
+        if new.0 != 0 {
+            basis.push(new);
+            basis.sort_by_key(|(bits, _)| std::cmp::Reverse(*bits));
+        }
+    }
+    let (rest, of) = reduced((checksum ^ sum(&zeros), 0), &basis);
+    assert_eq!((rest, basis.len()), (0, 32));
+    (0..64).for_each(|at| labels[at] = (of >> at & 1) as u8);
+    assert_eq!(sum(&labels), checksum);
+    labels
+}
+
+#[test]
+fn the_labels_of_the_test_images_tell_the_sets_apart_whatever_their_folders_are_called() {
+    use crate::data::Recognized;
+
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    for (checksum, name, set, end) in [
+        (told::CHECKSUMS[0].0, "FashionMNIST", "mnist", ".gz"),
+        (told::CHECKSUMS[1].0, "MNIST/raw", "fashion_mnist", ""),
+    ] {
+        write(&place(name), 3, "-", end);
+        let labels = idx(&[10_000], &labels_of(checksum));
+        let images = idx(&[10_000, 28, 28], &vec![0; 10_000 * 784]);
+        for (kind, bytes) in [("images-idx3", images), ("labels-idx1", labels)] {
+            let bytes = if end.is_empty() { bytes } else { packed(&bytes) };
+            fs::write(place(name).join(format!("t10k-{kind}-ubyte{end}")), bytes).unwrap();
+        }
+        let Recognized::Set(found) = Recognized::all(place(name)).unwrap().remove(0) else { panic!() };
+        assert_eq!(found.name, set);
+    }
+    assert_eq!(Dataset::open_mnist(dir.path()).unwrap().files[0].parent(), Some(&*place("FashionMNIST")));
+    assert_eq!(Dataset::open_fashion_mnist(dir.path()).unwrap().files[0].parent(), Some(&*place("MNIST/raw")));
+    let text = Dataset::open_mnist(place("MNIST")).unwrap_err().to_string();
+    assert!(text.contains("expected MNIST, found Fashion-MNIST") && text.ends_with("has its labels"), "{text}");
+    // Other labels, in folders whose names say the set, another or none.
+    write(&place("a/mnist-28"), 3, "-", "");
+    let Recognized::Set(found) = Recognized::all(place("a/mnist-28")).unwrap().remove(0) else { panic!() };
+    assert_eq!(found.name, "mnist");
+    for name in ["b/KMNIST/raw", "b/KMNIST", "b/digits", "c"] {
+        write(&place(name), 3, "-", "");
+        let text = Recognized::all(place(name)).unwrap_err().to_string();
+        assert!(text.contains("neither the labels nor") && text.contains("--dataset mnist or fashion_mnist"), "{text}");
+        assert_eq!(Dataset::open_mnist(place(name)).unwrap().train.label(0), 3);
+    }
+}

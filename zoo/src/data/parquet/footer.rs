@@ -1,6 +1,6 @@
 //! The footer of a file: its columns, where they are, and the names of its classes.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use super::compact::{Compact, STRUCT};
 use super::fault::Fault;
@@ -88,7 +88,7 @@ impl Footer {
         let start = len.checked_sub(size + 8).filter(|start| *start >= 4 && size <= FOOTER);
         let start = start.ok_or_else(|| Fault::damaged(format!("a footer of {size} bytes in a file of {len}")))?;
         file.seek(SeekFrom::Start(start))?;
-        let mut input = Compact(file.take(size));
+        let mut input = Compact(BufReader::new(file.take(size)));
         let (mut schema, mut groups, mut metadata, mut rows) = (Schema::default(), Vec::new(), None, 0_u64);
         input.fields(&mut |input, id, kind| {
             match id {

@@ -65,26 +65,27 @@ pub(super) enum Kind {
 }
 
 /// A page: its kind, how many values it has, and its bytes.
-pub(super) struct Page {
+pub(super) struct Page<'a> {
     pub(super) kind: Kind,
     pub(super) values: usize,
-    pub(super) body: Body,
+    pub(super) body: Body<'a>,
 }
 
 /// The bytes of a page, which are read from front to back.
-pub(super) struct Body {
-    reader: BufReader<Source>,
+pub(super) struct Body<'a> {
+    reader: BufReader<Source<'a>>,
     of: Arc<Container>,
     at: u64,
     pub(super) left: u64,
 }
 
-enum Source {
-    File(File),
+enum Source<'a> {
+    /// The open file, at the position of the page.
+    File(&'a File),
     Memory(Arc<Container>, u64),
 }
 
-impl Read for Source {
+impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.read(buffer),
@@ -99,7 +100,7 @@ impl Read for Source {
     }
 }
 
-impl Seek for Source {
+impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
             Self::File(file) => file.seek(to),
@@ -115,7 +116,7 @@ impl Seek for Source {
     }
 }
 
-impl Body {
+impl Body<'_> {
     /// Reads the next `len` bytes.
     pub(super) fn bytes(&mut self, len: usize) -> Result<Vec<u8>, Fault> {
         let count = self.advance(len)?;
@@ -153,27 +154,29 @@ impl Body {
     }
 }
 
-/// The pages of a column of a group of rows.
-pub(super) struct Pages {
-    file: Arc<Container>,
+/// The pages of a column of a group of rows. One is read at a time, since all move the position of one open file.
+pub(super) struct Pages<'a> {
+    file: &'a File,
+    of: Arc<Container>,
     codec: Codec,
     at: u64,
     left: u64,
     limit: usize,
 }
 
-impl Pages {
-    /// The pages in `left` bytes from byte `at` on, of which each may unpack to `limit` bytes.
-    pub(super) fn new(file: Arc<Container>, codec: Codec, at: u64, left: u64, limit: usize) -> Self {
-        Self { file, codec, at, left, limit }
+impl<'a> Pages<'a> {
+    /// The pages in `left` bytes from byte `at` on of the file of a container, of which each may unpack to `limit`
+    /// bytes.
+    pub(super) fn new((file, of): (&'a File, Arc<Container>), codec: Codec, at: u64, left: u64, limit: usize) -> Self {
+        Self { file, of, codec, at, left, limit }
     }
 
     /// The next page, with values or without; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Page>, Fault> {
+    pub(super) fn next(&mut self) -> Result<Option<Page<'_>>, Fault> {
         if self.left == 0 {
             return Ok(None);
         }
-        let mut file = File::open(&self.file.path)?;
+        let mut file = self.file;
         file.seek(SeekFrom::Start(self.at))?;
         let mut reader = BufReader::new(Source::File(file));
         let mut limited = (&mut reader).take(self.left);
@@ -185,7 +188,7 @@ impl Pages {
         let at = self.at + taken;
         self.at = at + len;
         let (kind, values, levels, is_packed) = header.kind()?;
-        let mut body = Body { reader, of: Arc::clone(&self.file), at, left: len };
+        let mut body = Body { reader, of: Arc::clone(&self.of), at, left: len };
         if is_packed && self.codec != Codec::None && !matches!(kind, Kind::Other) {
             let plain = body.bytes(levels)?;
             let packed = body.bytes(header.packed - plain.len())?;
@@ -195,7 +198,7 @@ impl Pages {
             }
             let bytes = unpack(self.codec, plain, &packed, header.unpacked)?;
             let left = bytes.len() as u64;
-            let of = Arc::new(Container { path: self.file.path.clone(), unpacked: Some(bytes) });
+            let of = Arc::new(Container { path: self.of.path.clone(), unpacked: Some(bytes) });
             let reader = BufReader::new(Source::Memory(Arc::clone(&of), 0));
             body = Body { reader, of, at: 0, left };
         }

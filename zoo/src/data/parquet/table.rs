@@ -22,6 +22,13 @@ const MOST: u64 = 1 << 32;
 /// Bytes that a page may unpack to in any file, however small it is.
 const ANY: u64 = 1 << 16;
 
+/// Label of an image whose class was not published, as Hugging Face has it in the test parts of contests.
+const UNLABELED: i64 = -1;
+
+/// Message about such a label.
+const NO_LABELS: &str = "-1, as Hugging Face has it in parts without published labels: give the files of a labeled \
+                         part alone (train or validation)";
+
 /// The images of a file with their labels, and the names of the classes if it has any.
 pub(crate) type Table = (Vec<(ImageFile, u16)>, Option<Vec<String>>);
 
@@ -29,16 +36,16 @@ pub(crate) type Table = (Vec<(ImageFile, u16)>, Option<Vec<String>>);
 pub(crate) fn read(path: &Path) -> Result<Table, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let whole = |fault| refused(path, "Parquet file", fault);
-    let mut file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
-    let Footer { image, label, groups, names } = Footer::read(&mut file, len).map_err(whole)?;
+    let Footer { image, label, groups, names } = Footer::read(&mut &file, len).map_err(whole)?;
     let container = Arc::new(Container { path: path.to_owned(), unpacked: None });
     let mut budget = len.saturating_mul(KEPT).min(MOST).saturating_add(ANY);
     let of_a_page = usize::try_from(budget).unwrap_or(usize::MAX);
     let classes = names.as_ref().map_or(CLASSES, Vec::len);
     let mut rows = Vec::new();
     for (count, images, labels) in groups {
-        let pages = |Chunk { at, len, codec }| Pages::new(Arc::clone(&container), codec, at, len, of_a_page);
+        let pages = |Chunk { at, len, codec }| Pages::new((&file, Arc::clone(&container)), codec, at, len, of_a_page);
         let of_column = |column: &Column, fault| refused(path, &format!("column {}", column.name), fault);
         let parts = images_of(pages(images), &image, count, &mut budget).map_err(|fault| of_column(&image, fault))?;
         let values = labels_of(pages(labels), &label, count).map_err(|fault| of_column(&label, fault))?;
@@ -55,6 +62,10 @@ pub(crate) fn read(path: &Path) -> Result<Table, DataError> {
                 )
             })?;
             let value = value.ok_or_else(|| missing(&label, "a label"))?;
+            if value == UNLABELED {
+                let key = format!("row {row}, column {}", label.name);
+                return Err(DataError::contents(path, &key, "the number of a class", NO_LABELS));
+            }
             let wrong = || DataError::LabelInFile {
                 path: path.to_owned(),
                 record: row as u64,
@@ -91,11 +102,11 @@ fn refused(path: &Path, key: &str, fault: Fault) -> DataError {
 }
 
 /// Reads so many values, which are written one after the other, of a page.
-type Plain<'a, T> = &'a mut dyn FnMut(&mut Page, usize) -> Result<Vec<T>, Fault>;
+type Plain<'a, T> = &'a mut dyn FnMut(&mut Page<'_>, usize) -> Result<Vec<T>, Fault>;
 
 /// Reads the rows of a column; of those without a value, `None`.
 fn read_column<T: Clone>(
-    mut pages: Pages,
+    mut pages: Pages<'_>,
     column: &Column,
     rows: usize,
     plain: Plain<'_, T>,
@@ -146,7 +157,7 @@ fn read_column<T: Clone>(
 }
 
 /// For each row of a page, true if it has a value: if its level of definition is `full`.
-fn definition(page: &mut Page, levels: [Option<usize>; 2], full: u32) -> Result<Vec<bool>, Fault> {
+fn definition(page: &mut Page<'_>, levels: [Option<usize>; 2], full: u32) -> Result<Vec<bool>, Fault> {
     let [repetition, definition] = levels;
     if repetition.is_some_and(|len| len > 0) {
         return Err(Fault::damaged("levels of repetition in a column that has none"));
@@ -174,7 +185,7 @@ fn chosen<T: Clone>(dictionary: &[T], places: Vec<u32>) -> Result<Vec<T>, Fault>
 }
 
 /// Places of the images of a group of rows. Of pages that were compressed the contents are kept, within `budget`.
-fn images_of(pages: Pages, column: &Column, rows: usize, budget: &mut u64) -> Result<Vec<Option<Part>>, Fault> {
+fn images_of(pages: Pages<'_>, column: &Column, rows: usize, budget: &mut u64) -> Result<Vec<Option<Part>>, Fault> {
     read_column(pages, column, rows, &mut |page, count| {
         if let Some(kept) = page.body.in_memory() {
             *budget = budget.checked_sub(kept as u64).ok_or_else(|| {
@@ -190,7 +201,7 @@ fn images_of(pages: Pages, column: &Column, rows: usize, budget: &mut u64) -> Re
 }
 
 /// The labels of a group of rows.
-fn labels_of(pages: Pages, column: &Column, rows: usize) -> Result<Vec<Option<i64>>, Fault> {
+fn labels_of(pages: Pages<'_>, column: &Column, rows: usize) -> Result<Vec<Option<i64>>, Fault> {
     let width = column.width.unwrap_or(8);
     read_column(pages, column, rows, &mut |page, count| {
         let bytes = page.body.bytes(count.saturating_mul(width))?;

@@ -1,6 +1,6 @@
 //! Tar archives as trees of folders: an index of names and positions, made in one pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,9 @@ const EXPANSION: u64 = 64;
 /// Bytes that any archive may unpack to, however small it is.
 const ANY: u64 = 1 << 20;
 
+/// Description of what is neither a file nor a folder.
+pub(super) const NOT_READ: &str = "a link or a file with holes, which are not read in an archive";
+
 /// An entry of a folder in an archive.
 enum Node {
     Folder,
@@ -46,7 +49,9 @@ enum Node {
         at: u64,
         len: u64,
     },
-    /// A link, a file with holes, a device or the like.
+    /// A hard link to a file of this name before it, until [`resolved`] has found that.
+    Link(String),
+    /// A symbolic link, a hard link to no file of the archive, a file with holes, a device or the like.
     Other,
 }
 
@@ -75,7 +80,7 @@ impl Packed {
         let contents = Arc::new(Container { path: path.to_owned(), unpacked });
         let mut packed = Self { path: path.to_owned(), contents, folders: BTreeMap::new() };
         packed.folders.insert(path.to_owned(), BTreeMap::new());
-        for (name, node) in entries {
+        for (name, node) in resolved(entries) {
             packed.add(&name, node)?;
         }
         Ok(packed)
@@ -84,7 +89,7 @@ impl Packed {
     fn add(&mut self, name: &str, node: Node) -> Result<(), DataError> {
         let wrong =
             |expected: &str| Err(DataError::contents(&self.path, "name in the archive", expected, text::shown(name)));
-        let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let parts: Vec<&str> = parts(name).collect();
         if parts.contains(&"..") {
             return wrong("one that stays in its folder");
         }
@@ -139,7 +144,8 @@ impl Packed {
 
     /// Returns `true` if a file is an image by its name, of a format that is read or another.
     pub(super) fn has_images(&self) -> bool {
-        self.files().any(|(path, _)| kind::of(&path) != kind::Kind::None)
+        let is_image = |path: &Path| kind::of(path) != kind::Kind::None;
+        self.files().any(|(path, _)| is_image(&path)) || self.others().any(|path| is_image(&path))
     }
 
     /// All files, by folders: the path of each, and the bytes.
@@ -151,6 +157,15 @@ impl Packed {
         self.folders.iter().flat_map(of_folder)
     }
 
+    /// The paths of what is neither a file nor a folder, by folders.
+    pub(super) fn others(&self) -> impl Iterator<Item = PathBuf> {
+        let of_folder = |(folder, entries): (&'_ PathBuf, &'_ BTreeMap<String, Node>)| {
+            let other = |(name, node): (&String, &Node)| matches!(node, Node::Other).then(|| folder.join(name));
+            entries.iter().filter_map(other).collect::<Vec<_>>()
+        };
+        self.folders.iter().flat_map(of_folder)
+    }
+
     fn node(&self, path: &Path) -> Option<&Node> {
         self.folders.get(path.parent()?)?.get(path.file_name()?.to_str()?)
     }
@@ -158,7 +173,7 @@ impl Packed {
     fn part(&self, node: &Node) -> Option<Part> {
         match *node {
             Node::File { at, len } => Some(Part { of: Arc::clone(&self.contents), at, len }),
-            Node::Folder | Node::Other => None,
+            Node::Folder | Node::Link(_) | Node::Other => None,
         }
     }
 }
@@ -174,18 +189,49 @@ impl Tree for Packed {
             Some(Node::File { .. }) => Found::File,
             Some(Node::Folder) => Found::Folder,
             None if path == self.path => Found::Folder,
-            Some(Node::Other) | None => Found::Nothing,
+            Some(Node::Link(_) | Node::Other) | None => Found::Nothing,
         })
     }
 
     fn nowhere(&self) -> &'static str {
-        "a link or a file with holes, which are not read in an archive"
+        NOT_READ
     }
 
     fn file(&self, path: PathBuf) -> ImageFile {
         let part = self.node(&path).and_then(|node| self.part(node));
         ImageFile { path, part }
     }
+}
+
+/// The parts of a name in an archive.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split('/').filter(|part| !matches!(*part, "" | "."))
+}
+
+/// The same entries with the places of the files in place of hard links to them. An archiver that meets a file under a
+/// second name writes such a link; the file comes before it.
+fn resolved(mut entries: Vec<(String, Node)>) -> Vec<(String, Node)> {
+    let normal = |name: &str| parts(name).collect::<Vec<_>>().join("/");
+    let target = |(_, node): &(String, Node)| match node {
+        Node::Link(target) => Some((normal(target), None)),
+        _ => None,
+    };
+    let mut places: HashMap<String, Option<(u64, u64)>> = entries.iter().filter_map(target).collect();
+    if places.is_empty() {
+        return entries;
+    }
+    for (name, node) in &mut entries {
+        if let Node::Link(target) = node {
+            let place = places.get(&normal(target)).copied().flatten();
+            *node = place.map_or(Node::Other, |(at, len)| Node::File { at, len });
+        }
+        if let Node::File { at, len } = *node
+            && let Some(place) = places.get_mut(&normal(name))
+        {
+            *place = Some((at, len));
+        }
+    }
+    entries
 }
 
 /// The bytes of a compressed archive.
@@ -236,6 +282,10 @@ fn index(path: &Path, reader: impl Read + Seek, total: u64) -> Result<Vec<(Strin
         let node = match is_file && !name.ends_with('/') {
             true => Node::File { at, len },
             false if kind.is_dir() || is_file => Node::Folder,
+            false if kind.is_hard_link() => {
+                let target = entry.link_name_bytes().unwrap_or_default();
+                Node::Link(String::from_utf8_lossy(&target).into_owned())
+            }
             false => Node::Other,
         };
         found.push((name, node));

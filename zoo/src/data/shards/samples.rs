@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::packed::Packed;
+use super::packed::{NOT_READ, Packed};
 use crate::data::DataError;
 use crate::data::folder::kind::{self, Kind};
 use crate::data::folder::place::{ImageFile, Part};
@@ -31,7 +31,8 @@ struct Sample {
 }
 
 /// The samples of an archive, with labels, in their order there; `None` if it is no WebDataset: it has no file `.cls`,
-/// and none `.json` beside an image that lies in no folder.
+/// and none `.json` beside an image that lies in no folder. In folders the first such file tells: images in class
+/// folders may have descriptions, too, and these are of a WebDataset if they have an integer as `label`.
 pub(super) fn read(packed: &Packed, path: &Path) -> Result<Option<Vec<(ImageFile, u16)>>, DataError> {
     let mut samples: BTreeMap<PathBuf, Sample> = BTreeMap::new();
     for (file, part) in packed.files() {
@@ -55,11 +56,21 @@ pub(super) fn read(packed: &Packed, path: &Path) -> Result<Option<Vec<(ImageFile
             sample.image = Some(ImageFile { path: file, part: Some(part) });
         }
     }
-    let is_told = |(key, sample): (&PathBuf, &Sample)| {
-        sample.cls.is_some() || sample.json.is_some() && sample.image.is_some() && key.parent() == Some(path)
+    let described = |(key, sample): (&'_ PathBuf, &'_ Sample)| {
+        let json = sample.json.clone().filter(|_| sample.image.is_some())?;
+        Some((key.parent() == Some(path), json))
     };
-    if !samples.iter().any(is_told) {
+    let is_described = samples.iter().any(|sample| described(sample).is_some_and(|(is_at_top, _)| is_at_top))
+        || samples.iter().find_map(described).is_some_and(|(_, (file, part))| has_label(&file, &part));
+    if !is_described && samples.values().all(|sample| sample.cls.is_none()) {
         return Ok(None);
+    }
+    let is_sample = |path: &PathBuf| {
+        let is = |known: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(known));
+        kind::of(path) != Kind::None || is("cls") || is("json")
+    };
+    if let Some(path) = packed.others().find(is_sample) {
+        return Err(DataError::Unreadable { path, found: format!("expected a file, found {NOT_READ}") });
     }
     let mut samples: Vec<Sample> = samples.into_values().collect();
     samples.sort_by_key(|sample| sample.at);
@@ -69,6 +80,13 @@ pub(super) fn read(packed: &Packed, path: &Path) -> Result<Option<Vec<(ImageFile
         return Err(DataError::EmptyFolder { path: path.to_owned(), expected: "images" });
     }
     Ok(Some(labeled))
+}
+
+/// Returns `true` for a description with an integer as `label`. One that cannot be read has none.
+fn has_label(file: &Path, part: &Part) -> bool {
+    let value = |bytes: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+    let value = contents(file, part, JSON).ok().and_then(value);
+    value.is_some_and(|value| value.get("label").is_some_and(|label| label.is_i64() || label.is_u64()))
 }
 
 /// The image of a sample and its label; `None` if it has neither.

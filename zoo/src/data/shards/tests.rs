@@ -1,3 +1,4 @@
+mod archives;
 mod refused;
 
 use std::fs;
@@ -288,7 +289,12 @@ fn what_is_not_read_of_a_table_is_named() {
                 .to_owned(),
         ),
         ("refused/no_label", "row 1, column label: expected a label, found none".to_owned()),
-        ("refused/unlabeled", "record 1: expected a label below 65536, found -1".to_owned()),
+        (
+            "refused/unlabeled",
+            "row 1, column label: expected the number of a class, found -1, as Hugging Face has it in parts without \
+             published labels: give the files of a labeled part alone (train or validation)"
+                .to_owned(),
+        ),
         (
             "refused/text",
             "columns: expected one of bytes, or of bytes and path, called image, img or images, and one of integers, \

@@ -9,7 +9,7 @@ use hdf5_writer::{AttributeBuilder, ByteOrder, DatasetBuilder, Hdf5Builder, Writ
 use crate::atomic::AtomicFile;
 use crate::export::ExportError;
 use crate::model::Model;
-use crate::weights::StoredLayout;
+use crate::weights::{MAX_STRINGS, StoredLayout};
 
 /// A tensor of the network in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ impl Contents {
     /// Writes the file, which gets its name when the caller commits it. Takes three times the memory that the model
     /// does beside it.
     pub fn write(mut self, model: &dyn Model, path: &Path) -> Result<AtomicFile, ExportError> {
+        self.is_read_again(path)?;
         let failed = |source| ExportError::Io { path: path.to_owned(), source };
         let mut file = AtomicFile::create(path).map_err(failed)?;
         let refused = |error: hdf5_writer::Error| failed(std::io::Error::other(error));
@@ -70,6 +71,19 @@ impl Contents {
         };
         file.write_all(&bytes).map_err(failed)?;
         Ok(file)
+    }
+
+    /// Makes sure that the texts about the model are no longer than they may be where the file is read.
+    fn is_read_again(&self, path: &Path) -> Result<(), ExportError> {
+        // Each is stored with a zero at its end, which counts.
+        let bytes = self.metadata.values().map(|text| text.len() + 1).sum();
+        match self.metadata.iter().max_by_key(|(_, text)| text.len()) {
+            Some((key, _)) if bytes > MAX_STRINGS => {
+                let (path, key) = (path.to_owned(), key.clone());
+                Err(ExportError::Metadata { path, key, bytes, most: MAX_STRINGS, format: "Keras" })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A file without tensors.

@@ -12,7 +12,7 @@ use pvlu::layer::builder::{
 use super::activation::class;
 use super::*;
 use crate::model::Classifier;
-use crate::weights::keras_class;
+use crate::weights::{MAX_STRINGS, keras_class};
 
 /// The function of a network that builds it.
 fn built(model: &dyn Model) -> Vec<String> {
@@ -141,5 +141,33 @@ mod of_the_registry {
                 assert_eq!((&stored.dataset, &stored.shape), (&other.dataset, &other.shape), "{name} {path}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_file_says_of_the_model_is_as_long_as_is_read_and_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = find("cifar_resnet20").unwrap();
+        let model = crate::registry::build("cifar_resnet20", "relu", 10, 0).unwrap();
+        let path = folder.path().join("a.py");
+        let save = |labels: &[String]| {
+            let notes = Notes { labels: Some(labels), ..Notes::default() };
+            save(&*model, entry.name, &entry.names((32, 32)), &path, &notes)
+        };
+        let mut labels: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+        // A byte more for each text; the names as JSON, without that of class 3.
+        let facts = facts(&*model, entry.name, &Notes::default());
+        let of_others = facts.values().map(|text| text.len() + 1).sum::<usize>() + 9 * 3 + 2 + 9 + 2 + 1;
+        labels[3] = "x".repeat(MAX_STRINGS - of_others);
+        save(&labels).unwrap();
+        let weights = path.with_extension(WEIGHTS);
+        let said = crate::checkpoint::describe(&crate::weights::TensorFile::open(&weights).unwrap()).unwrap();
+        assert_eq!(said.labels.as_deref(), Some(&labels[..]));
+        for path in [&path, &weights] {
+            std::fs::remove_file(path).unwrap();
+        }
+        labels[3].push('x');
+        let error = save(&labels).unwrap_err().to_string();
+        assert!(error.contains("most of it in pvlu_zoo.labels, has 2097153 bytes"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

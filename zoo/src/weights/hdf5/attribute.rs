@@ -7,8 +7,9 @@ use hdf5_reader::group::Group;
 use hdf5_reader::messages::attribute::AttributeMessage;
 use hdf5_reader::{Datatype, RawAttribute, StringSize, VarLenKind};
 
-/// Bytes accepted in the strings of an attribute together. As much as a configuration may have.
-const MAX_STRINGS: usize = 2 << 20;
+/// Bytes accepted in the strings of an attribute together, and in all that say something about a model. As much as a
+/// configuration may have. What is written here keeps to it.
+pub(crate) const MAX_STRINGS: usize = 2 << 20;
 
 /// The strings of the attribute `name`, or of its parts `name0`, `name1` and so on, into which Keras splits one that
 /// does not fit into 64 KiB. `None` if there is neither.

@@ -98,8 +98,30 @@ fn the_token_goes_to_the_hub_and_to_no_other_host() {
     assert!(asked.iter().all(|request| request.header("authorization") == Some("Bearer secret")), "{asked:?}");
     let stored = hub.store.requests();
     assert!(!stored.is_empty() && stored.iter().all(|request| request.header("authorization").is_none()), "{stored:?}");
-    let secret = super::client::Secret::new("https://huggingface.co/", "secret".to_owned());
+    let secret = super::client::Secret::new("https://huggingface.co/", "HF_TOKEN", "secret");
     assert!(!format!("{secret:?}").contains("secret\""), "{secret:?}");
+}
+
+#[test]
+fn a_token_that_no_request_can_hold_is_an_error_that_does_not_show_it() {
+    for (token, at) in
+        [("hf_se\u{e9}cret", 6), ("hf_secret hf_secret", 10), ("hf\nsecret", 3), ("\u{201c}hf_secret", 1)]
+    {
+        let hub = Hub::new(&[("model.safetensors", WEIGHTS), ("config.json", CONFIG)]);
+        let error = hub.fetch(REPOSITORY, &[("HF_TOKEN", token)]).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, CliError::Download(DownloadError::Token { at: found, .. }) if found == at), "{text}");
+        assert!(text.starts_with("HF_TOKEN: expected a token") && !text.contains("secret"), "{text}");
+        assert!(hub.server.requests().is_empty());
+    }
+    // Another publisher does not get it, and does not need it.
+    let published = super::Published::new();
+    let contents = published.contents.clone();
+    let server = Server::start(move |request, _| Reply::part(request, &contents));
+    let publishers = format!("torchvision={}", server.url());
+    let variables = [("PVLU_ZOO_PUBLISHERS", &*publishers), ("HF_TOKEN", "hf se")];
+    published.fetch_by(&downloader(&variables).unwrap()).unwrap();
+    assert!(published.is_fetched());
 }
 
 #[test]
