@@ -19,6 +19,7 @@ mod named;
 mod predict;
 mod prepare;
 mod recipe;
+mod settings;
 mod targets;
 mod trained_on;
 mod tune;
@@ -51,8 +52,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     let (threads, device) = cli.machine();
     start_threads(threads)?;
     device::choose(device)?;
-    let located = cli.command.located(&named::environment)?;
-    match located.as_ref().unwrap_or(&cli.command) {
+    match &cli.command {
         Command::List { json, .. } => info::list(*json),
         Command::Info(args) => info::info(args),
         Command::Logits(args) => logits::run(args),
