@@ -120,8 +120,8 @@ pub trait Activation: Copy + Default + Debug + Send + Sync + 'static {
     /// tells its layers.
     const PER_ELEMENT: bool = false;
 
-    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is; another activation
-    /// runs on the CPU alone.
+    /// The name under which the formula is compiled into this crate's CUDA kernels, where it is, which activations of
+    /// one formula share; another activation runs on the CPU alone.
     const CUDA: Option<&'static str> = None;
 
     /// The activation's value, f(x).
@@ -223,13 +223,20 @@ pub struct Fused<E: 'static> {
     pub cuda: Option<&'static str>,
 }
 
-/// Overrides the provided methods by themselves, and says that `kernel/cuda/activation.cu` has the formula too, or with
-/// `cpu` that it has not. A method of a concrete type is compiled here, once; a provided one would be instantiated, and
-/// its kernels with it, in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined
-/// elsewhere would name the kernels there.
+/// Overrides the provided methods by themselves, and says that the file has a `cuda_source!` with the formula; with
+/// `cuda: Other` that the formula on CUDA is that of another activation, and with `cpu` that there is none.
+///
+/// A method of a concrete type is compiled here, once; a provided one would be instantiated, and its kernels with it,
+/// in every crate that uses it. `inline(never)` keeps it so: a body that could be inlined elsewhere would name the
+/// kernels there.
 macro_rules! compiled_here {
     () => {
         const CUDA: Option<&'static str> = Some(<Self as $crate::activation::Activation>::NAME);
+
+        $crate::activation::compiled_here!(cpu);
+    };
+    (cuda: $other:ident) => {
+        const CUDA: Option<&'static str> = <$other as $crate::activation::Activation>::CUDA;
 
         $crate::activation::compiled_here!(cpu);
     };

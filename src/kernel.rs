@@ -21,6 +21,12 @@ pub mod shape;
 pub mod view;
 pub mod write;
 
+/// Holds a source in CUDA C++, which the build script reads from the text of the file: see `cuda/sources.rs`.
+macro_rules! cuda_source {
+    ($source:literal) => {};
+}
+pub(crate) use cuda_source;
+
 pub use element::Element;
 pub use formula::{Formula, ParamArray};
 pub use layout::ChannelsLayout;

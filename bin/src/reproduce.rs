@@ -14,6 +14,7 @@ mod pretrained;
 pub mod protocol;
 #[doc(hidden)]
 pub mod report;
+mod request;
 #[doc(hidden)]
 pub mod results;
 #[doc(hidden)]
@@ -26,10 +27,11 @@ use pvlu_zoo::registry::Registry;
 use crate::common::error::CliError;
 use crate::common::output::print;
 use crate::common::{command, lock, manual};
-use crate::reproduce::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand};
+use crate::reproduce::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand, TableOptions};
 use crate::reproduce::from_scratch::Scratch;
 use crate::reproduce::pretrained::Tuning;
 use crate::reproduce::protocol::paper::{self, Table};
+use crate::reproduce::request::{Conduct, Request};
 use crate::reproduce::runs::store::Store;
 use crate::reproduce::runs::work::Work;
 use crate::reproduce::runs::{merge, plan};
@@ -42,7 +44,7 @@ pub fn main(registry: Registry) -> ExitCode {
 /// Runs the command that the arguments name.
 pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
-        Command::Table(TableCommand { table, args }) => one(*table, args),
+        Command::Table(TableCommand { table, options }) => one(*table, options),
         Command::Figure(FigureCommand { figure, args }) => figures::one(*figure, args),
         Command::Report(args) => figures::report(args),
         Command::All(args) => all(args),
@@ -53,43 +55,41 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
     }
 }
 
-fn one(table: Table, args: &AllArgs) -> Result<(), CliError> {
-    args.check()?;
-    let _held = drive::prepare(&args.tuning.common)?;
-    all_of(&[table], args)
+fn one(table: Table, options: &TableOptions) -> Result<(), CliError> {
+    let (request, conduct) = (Request::try_from(options)?, Conduct::from(options.common()));
+    let _held = drive::prepare(&conduct)?;
+    all_of(&[table], &request, &conduct)
 }
 
 /// Finds the images and weights of a table, and plans its runs.
-fn work(table: Table, args: &AllArgs) -> Result<Box<dyn Work>, CliError> {
+fn work(table: Table, request: &Request) -> Result<Box<dyn Work>, CliError> {
     Ok(match table {
-        Table::Scratch(protocol) => Box::new(Scratch::new(protocol, &args.scratch())?),
-        Table::Tuning(protocol) => Box::new(Tuning::new(protocol, &args.tuning)?),
+        Table::Scratch(protocol) => Box::new(Scratch::new(protocol, request)?),
+        Table::Tuning(protocol) => Box::new(Tuning::new(protocol, request)?),
     })
 }
 
 /// Runs all tables, draws all figures, and writes the report.
 fn all(args: &AllArgs) -> Result<(), CliError> {
-    args.check()?;
-    let _held = drive::prepare(&args.tuning.common)?;
-    all_of(paper::ALL, args)?;
-    let common = &args.tuning.common;
-    if common.dry_run { Ok(()) } else { figures::finish(&common.out, common.data.as_deref()) }
+    let (request, conduct) = (Request::try_from(args)?, Conduct::from(&args.tuning.common));
+    let _held = drive::prepare(&conduct)?;
+    all_of(paper::ALL, &request, &conduct)?;
+    if conduct.dry_run { Ok(()) } else { figures::finish(&conduct.out, request.images.data.as_deref()) }
 }
 
-fn all_of(tables: &[Table], args: &AllArgs) -> Result<(), CliError> {
+fn all_of(tables: &[Table], request: &Request, conduct: &Conduct) -> Result<(), CliError> {
     // All tables are planned before any work, so that images or weights that the last one lacks are reported at once.
-    let works = tables.iter().map(|table| work(*table, args)).collect::<Result<Vec<_>, _>>()?;
-    let common = &args.tuning.common;
-    drive::check_only(&works, common.only.as_deref())?;
-    works.into_iter().try_for_each(|work| drive::run(work, common))
+    let works = tables.iter().map(|table| work(*table, request)).collect::<Result<Vec<_>, _>>()?;
+    drive::check_only(&works, conduct.only.as_deref())?;
+    works.into_iter().try_for_each(|work| drive::run(work, conduct))
 }
 
 /// Prints the runs of tables without doing them.
 fn planned(args: &PlanArgs) -> Result<(), CliError> {
-    args.all.check()?;
+    let (request, conduct) = (Request::try_from(&args.all)?, Conduct::from(&args.all.tuning.common));
     let tables = if args.tables.is_empty() { paper::ALL } else { &args.tables };
-    let works = tables.iter().map(|table| work(*table, &args.all)).collect::<Result<Vec<_>, _>>()?;
-    let only = args.all.tuning.common.only.as_deref();
+    let works = tables.iter().map(|table| work(*table, &request)).collect::<Result<Vec<_>, _>>()?;
+    let only = conduct.only.as_deref();
     drive::check_only(&works, only)?;
     let runs: Vec<_> = works.iter().flat_map(|work| work.plan().chosen(only)).collect();
     if args.json {

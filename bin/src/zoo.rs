@@ -19,6 +19,7 @@ mod named;
 mod predict;
 mod prepare;
 mod recipe;
+mod settings;
 mod targets;
 mod trained_on;
 mod tune;
@@ -52,10 +53,9 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     let (threads, device) = cli.machine();
     start_threads(threads)?;
     device::choose(device)?;
-    let located = cli.command.located(&environment)?;
-    match located.as_ref().unwrap_or(&cli.command) {
+    match &cli.command {
         Command::List { json, .. } => info::list(*json),
-        Command::Info(args) => info::info(args),
+        Command::Info(args) => info::info(&args.located(&environment)?),
         Command::Logits(args) => logits::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Eval(args) => eval::run(args),

@@ -10,6 +10,7 @@
 //! by exponential linear units, 2016.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// x for x > 0, else alpha (e^x - 1), with alpha = 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,3 +35,16 @@ impl Activation for Elu {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 1;
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) { return x > 0 ? x : p.a * expm1(x); }
+    // The second is not taken from the first: e^x - 1 loses digits near 0.
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) {
+        return {x > 0 ? T(1) : p.a * exp(x), x > 0 ? T(0) : expm1(x), 0};
+    }
+};
+"#}

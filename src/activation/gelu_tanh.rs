@@ -13,6 +13,7 @@
 
 use super::vanishing::{logistic, times};
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,3 +44,20 @@ impl Activation for GeluTanh {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 0;
+    // 2 sqrt(2 / pi), and 0.044715 of it.
+    static constexpr double LINEAR = 1.5957691216057307, CUBIC = 0.044715 * LINEAR;
+    template <typename T>
+    DEVICE T value(T x, Params<T>) { return times(x, logistic(x * (T(CUBIC) * (x * x) + T(LINEAR))).s); }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T>) {
+        const T square = x * x;
+        const auto weight = logistic(x * (T(CUBIC) * square + T(LINEAR)));
+        const T slope = x * (T(3 * CUBIC) * square + T(LINEAR));
+        return {weight.s + times(slope, weight.s * weight.rest), 0, 0};
+    }
+};
+"#}

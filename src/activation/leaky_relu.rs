@@ -10,6 +10,7 @@
 //! acoustic models, 2013.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// x for x > 0, else slope x, with slope = 0.01.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,3 +34,13 @@ impl Activation for LeakyRelu {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 1;
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) { return x > 0 ? x : p.a * x; }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) { return {x > 0 ? T(1) : p.a, x > 0 ? T(0) : x, 0}; }
+};
+"#}

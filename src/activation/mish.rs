@@ -12,6 +12,7 @@
 
 use super::vanishing::times;
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// The activation x tanh(softplus(x)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,3 +50,25 @@ impl Activation for Mish {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 0;
+    // w and dw/dx.
+    template <typename T>
+    DEVICE Derivatives<T> weight(T x) {
+        const T e = exp(x > 0 ? -x : x), square = e * e;
+        const T numerator = x > 0 ? 2 * e + 1 : 2 * e + square;
+        const T denominator = numerator + (x > 0 ? 2 * square : T(2));
+        const T rise = 4 * (x > 0 ? square : e) * (1 + e);
+        return {rise / (denominator * denominator), numerator / denominator, 0};
+    }
+    template <typename T>
+    DEVICE T value(T x, Params<T>) { return times(x, weight(x).a); }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T>) {
+        const auto w = weight(x);
+        return {w.a + times(x, w.x), 0, 0};
+    }
+};
+"#}

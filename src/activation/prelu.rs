@@ -32,5 +32,5 @@ impl Activation for PRelu {
         LeakyRelu::derivatives(x, [alpha])
     }
 
-    compiled_here!();
+    compiled_here!(cuda: LeakyRelu);
 }

@@ -34,5 +34,5 @@ impl Activation for Pvlu {
         Vlu::derivatives(x, [alpha, beta])
     }
 
-    compiled_here!();
+    compiled_here!(cuda: Vlu);
 }

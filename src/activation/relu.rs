@@ -9,6 +9,7 @@
 //! 2010.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// max(0, x); no parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,3 +33,13 @@ impl Activation for Relu {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 0;
+    template <typename T>
+    DEVICE T value(T x, Params<T>) { return positive_part(x); }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T>) { return {step(x), 0, 0}; }
+};
+"#}

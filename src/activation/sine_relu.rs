@@ -11,6 +11,7 @@
 //! At minus infinity the value is NaN.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// x for x > 0, else epsilon (sin x - cos x), with epsilon = 0.0025.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,3 +37,21 @@ impl Activation for SineRelu {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 1;
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) {
+        T sine, cosine;
+        math::sin_cos(x, sine, cosine);
+        return x > 0 ? x : p.a * (sine - cosine);
+    }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) {
+        T sine, cosine;
+        math::sin_cos(x, sine, cosine);
+        return {x > 0 ? T(1) : p.a * (cosine + sine), x > 0 ? T(0) : sine - cosine, 0};
+    }
+};
+"#}

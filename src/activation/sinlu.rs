@@ -15,6 +15,7 @@
 
 use super::vanishing::logistic;
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// (x + a sin(b x)) sigmoid(x), with trained a and b.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,3 +42,20 @@ impl Activation for SinLu {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 2;
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) { return (p.a * math::sine(p.b * x) + x) * logistic(x).s; }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) {
+        T sine, cosine;
+        math::sin_cos(p.b * x, sine, cosine);
+        const auto weight = logistic(x);
+        const T wave = p.a * sine + x;
+        return {weight.s * (wave * weight.rest + (p.a * p.b * cosine + 1)), sine * weight.s,
+                p.a * x * cosine * weight.s};
+    }
+};
+"#}

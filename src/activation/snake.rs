@@ -13,6 +13,7 @@
 //! The value and the derivatives at both infinities are NaN: the sine has none.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// x + sin^2(a x) / a, with a trained a.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,3 +45,24 @@ impl Activation for Snake {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 1;
+    // sin(a x) / a, at a = 0 its limit.
+    template <typename T>
+    DEVICE T quotient(T x, T a, T sine) { return a != 0 ? sine / a : x; }
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) {
+        const T sine = math::sine(p.a * x);
+        return sine * quotient(x, p.a, sine) + x;
+    }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) {
+        T sine, cosine;
+        math::sin_cos(p.a * x, sine, cosine);
+        const T q = quotient(x, p.a, sine);
+        return {2 * sine * cosine + 1, q * (2 * x * cosine - q), 0};
+    }
+};
+"#}

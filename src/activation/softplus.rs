@@ -12,6 +12,7 @@
 
 use super::vanishing::logistic;
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// The activation ln(1 + e^x).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,3 +35,13 @@ impl Activation for Softplus {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 0;
+    template <typename T>
+    DEVICE T value(T x, Params<T>) { return positive_part(x) + log1p(exp(x > 0 ? -x : x)); }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T>) { return {logistic(x).s, 0, 0}; }
+};
+"#}

@@ -12,6 +12,7 @@
 //! The value at minus infinity is NaN (infinity times zero), and so are the derivatives at both infinities.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// x sigmoid(beta x), with beta = 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,3 +42,19 @@ impl Activation for Swish {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 1;
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) { return x * (T(1) / (T(1) + exp(-(p.a * x)))); }
+    // From e^-|beta x|, which cannot overflow, so that neither s nor 1 - s loses digits.
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) {
+        const T z = p.a * x, e = exp(z > 0 ? -z : z);
+        const T larger = T(1) / (T(1) + e), smaller = e * larger;
+        const T x_slope = x * (larger * smaller);
+        return {p.a * x_slope + (z > 0 ? larger : smaller), x * x_slope, 0};
+    }
+};
+"#}

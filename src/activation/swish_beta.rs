@@ -32,5 +32,5 @@ impl Activation for SwishBeta {
         Swish::derivatives(x, beta)
     }
 
-    compiled_here!();
+    compiled_here!(cuda: Swish);
 }

@@ -11,6 +11,7 @@
 //! At plus and minus infinity the value is 1 and -1, and the derivative 0.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// The activation tanh x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,3 +36,16 @@ impl Activation for Tanh {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 0;
+    template <typename T>
+    DEVICE T value(T x, Params<T>) { return tanh(x); }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T>) {
+        const T e = exp(x > 0 ? -2 * x : 2 * x), sum = 1 + e;
+        return {4 * e / (sum * sum), 0, 0};
+    }
+};
+"#}

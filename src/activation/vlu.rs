@@ -13,6 +13,7 @@
 //! The value at both infinities is NaN: the sine has none.
 
 use super::{Activation, Param, Real, compiled_here};
+use crate::kernel::cuda_source;
 
 /// max(0, x) + a sin(b x), with a = 0.5 and b = 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,3 +37,17 @@ impl Activation for Vlu {
 
     compiled_here!();
 }
+
+cuda_source! {r#"
+struct Formula {
+    static constexpr int PARAMS = 2;
+    template <typename T>
+    DEVICE T value(T x, Params<T> p) { return p.a * math::sine(p.b * x) + positive_part(x); }
+    template <typename T>
+    DEVICE Derivatives<T> derivatives(T x, Params<T> p) {
+        T sine, cosine;
+        math::sin_cos(p.b * x, sine, cosine);
+        return {p.a * p.b * cosine + step(x), sine, p.a * x * cosine};
+    }
+};
+"#}

@@ -104,7 +104,7 @@ impl<E: CudaElement> Kernels<E> for Cuda {
     }
 
     fn has_activation(activation: &Fused<E>) -> bool {
-        activation.cuda.is_some_and(|name| activation::formulas().contains(&name))
+        activation.cuda.is_some_and(|name| activation::params(name).is_some())
     }
     fn activation(
         &self,

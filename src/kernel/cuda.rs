@@ -1,6 +1,8 @@
 //! CUDA kernels, on the device and stream of dfdx's [`Cuda`](dfdx::tensor::Cuda).
 //!
-//! One `.cu` file an operation, compiled by `build.rs`, and beside it the Rust file of the same name that launches it.
+//! One Rust file an operation, which launches its kernels, and beside it their source in the `.cu` file of the same
+//! name; a short one stands in the Rust file, and the formula of an activation in the activation's. `build.rs` compiles
+//! them all.
 //! Every reduction has an order that depends on sizes only: no kernel adds with atomics.
 
 use super::operations::operation_modules;

@@ -227,7 +227,7 @@ fn folders_called_as_the_classes_of_a_known_set_get_their_numbers() {
     for (classes, sets) in [
         (10, vec![labels::of(LabelSet::Cifar10)]),
         (100, vec![labels::of(LabelSet::Cifar100)]),
-        (1000, vec![labels::of(LabelSet::ImageNet), labels::imagenet_ids()]),
+        (1000, vec![labels::of(LabelSet::ImageNet), LabelSet::imagenet_ids()]),
     ] {
         weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", classes);
         let named = json(&place, "predict --weights w.safetensors i.png --json");

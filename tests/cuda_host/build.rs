@@ -1,9 +1,14 @@
 //! Compiles the stand-in for the driver, and with it the kernels of `pvlu` and of dfdx, as C++.
 
+#[path = "../../src/kernel/cuda/sources.rs"]
+mod sources;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
+
+use sources::{files, sources};
 
 /// A folder that is compiled in place of the kernels of `pvlu`: for planting mistakes.
 const KERNELS: &str = "PVLU_CUDA_KERNELS";
@@ -28,13 +33,16 @@ fn build() -> Result<(), String> {
     println!("cargo::rerun-if-changed=host");
     let kernels = env::var_os(KERNELS).map_or_else(|| PathBuf::from("../../src/kernel/cuda"), PathBuf::from);
     println!("cargo::rerun-if-changed={}", kernels.display());
+    let activations = Path::new("../../src/activation");
+    println!("cargo::rerun-if-changed={}", activations.display());
+    let out = out()?;
     let mut build = compiler();
     build.files(files(Path::new("host"), "cpp")?);
     let mut objects = objects(&mut build)?;
     let mut build = compiler();
     // By themselves, files of this ending are not C++ to the compiler.
-    build.flag("-xc++").flag("-DPVLU_HOST").flag("-include").flag("host/host.cuh").include(&kernels);
-    build.files(files(&kernels, "cu")?).files(files(Path::new("host"), "cu")?);
+    build.flag("-xc++").flag("-DPVLU_HOST").flag("-include").flag("host/host.cuh").include(&kernels).include(&out);
+    build.files(sources(&kernels, activations, &out)?).files(files(Path::new("host"), "cu")?);
     objects.extend(self::objects(&mut build)?);
     let mut build = compiler();
     build.file(dfdx_kernels()?).warnings(false).flag("-w");
@@ -62,21 +70,16 @@ fn objects(build: &mut cc::Build) -> Result<Vec<PathBuf>, String> {
     build.try_compile_intermediates().map_err(|error| error.to_string())
 }
 
-/// The files of this ending, in a fixed order.
-fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == ending)).collect();
-    files.sort();
-    Ok(files)
+/// The folder for what this script makes.
+fn out() -> Result<PathBuf, String> {
+    env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| "OUT_DIR is not set".to_owned())
 }
 
 /// Writes one C++ file of all kernels of dfdx. Each of its files is a namespace, because they define functions of the
 /// same names; and so that the compiler may see several kernels of one name, `extern "C"` goes and they are registered
 /// instead.
 fn dfdx_kernels() -> Result<PathBuf, String> {
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    let out = out()?;
     // In place of system headers: those are included once, outside all namespaces.
     let headers = out.join("headers");
     fs::create_dir_all(&headers).map_err(|error| error.to_string())?;

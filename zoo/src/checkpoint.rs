@@ -40,7 +40,7 @@ use pvlu::activation::{Activation, Definition, Relu};
 
 pub use self::error::{CheckpointError, MAX_SAID};
 pub use self::labels::MAX_LABELS;
-pub use self::recognize::{Nested, OtherHead, models_of};
+pub use self::recognize::models_of;
 use self::recognize::{activation_of, classes_of};
 pub use self::tuning::{
     Augmented, FrozenState, KeptNetwork, MAX_TUNING, TunedGroup, TunedState, Tuning, TuningError, TuningPhase,
@@ -354,10 +354,10 @@ fn shape_of(file: &TensorFile, entry: Option<&ModelEntry>) -> Option<CheckpointE
     let is_wanted = |models: &[&str]| entry.is_none_or(|entry| models.contains(&entry.name));
     let path = file.path().to_owned();
     if let Some(nested) = recognize::nested(file).filter(|nested| is_wanted(&nested.models)) {
-        return Some(CheckpointError::Nested { path, nested });
+        return Some(CheckpointError::Nested { path, nested: nested.to_string() });
     }
     let head = recognize::other_head(file).filter(|head| is_wanted(&head.models))?;
-    Some(CheckpointError::OtherHead { path, head })
+    Some(CheckpointError::OtherHead { path, head: head.to_string() })
 }
 
 /// Replaces an error about names by a more specific one if the file is of another model or of another structure.

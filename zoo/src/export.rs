@@ -12,4 +12,5 @@ mod python;
 pub mod torch;
 
 pub use error::ExportError;
+#[doc(hidden)]
 pub use pair::Pair;

@@ -38,22 +38,24 @@ pub fn of(set: LabelSet) -> &'static [&'static str] {
     }
 }
 
-/// The WordNet ids of ImageNet's classes, by which its folders are named: `n01440764` is the tench.
-#[must_use]
-pub fn imagenet_ids() -> &'static [&'static str] {
-    &IMAGENET[0]
-}
+impl LabelSet {
+    /// The set that has these names of classes, in this order; `None` if there is none.
+    #[must_use]
+    pub fn of_names(class_names: &[&str]) -> Option<Self> {
+        SETS.into_iter().find(|set| of(*set) == class_names)
+    }
 
-/// The set that has these names of classes, in this order; `None` if there is none.
-#[must_use]
-pub fn set_of(class_names: &[&str]) -> Option<LabelSet> {
-    SETS.into_iter().find(|set| of(*set) == class_names)
-}
+    /// The set that a network with this many classes usually distinguishes; `None` for any other number of classes.
+    #[must_use]
+    pub fn usual(classes: usize) -> Option<Self> {
+        SETS.into_iter().find(|set| of(*set).len() == classes)
+    }
 
-/// The set that a network with this many classes usually distinguishes; `None` for any other number of classes.
-#[must_use]
-pub fn usual(classes: usize) -> Option<LabelSet> {
-    SETS.into_iter().find(|set| of(*set).len() == classes)
+    /// The WordNet ids of ImageNet's classes, by which its folders are named: `n01440764` is the tench.
+    #[must_use]
+    pub fn imagenet_ids() -> &'static [&'static str] {
+        &IMAGENET[0]
+    }
 }
 
 impl fmt::Display for LabelSet {

@@ -34,11 +34,17 @@ use std::path::PathBuf;
 
 pub use self::caches::{Caches, Variables};
 pub use self::error::PublishedError;
-pub use self::file::{PublishedFile, all};
+pub use self::file::PublishedFile;
+#[doc(hidden)]
+pub use self::file::all;
 pub use self::hash::Hash;
-pub use self::hub::{FILES, Repository, is_commit};
+pub use self::hub::Repository;
+#[doc(hidden)]
+pub use self::hub::{FILES, is_commit};
 pub use self::name::Name;
+#[doc(hidden)]
 pub use self::recipe::{of_digest, of_path, of_place, places, stated_size_fits};
+#[doc(hidden)]
 pub use self::timm::timm_preprocessing;
 
 /// Published weights that a name stands for.

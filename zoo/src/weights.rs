@@ -76,8 +76,10 @@ pub use format::{Format, TensorEntry};
 pub(crate) use hdf5::MAX_STRINGS;
 pub(crate) use keras::snake as keras_class;
 pub use layout::StoredLayout;
+#[doc(hidden)]
+pub use matching::Excuse;
 pub(crate) use matching::is_state;
-pub use matching::{Excuse, Expected, MatchOptions, Matched, match_tensors};
+pub use matching::{Expected, MatchOptions, Matched, match_tensors};
 pub use mismatch::{Mismatch, Problem};
 pub(crate) use model::write_with_sites;
 pub use model::{LoadOptions, from_bytes, load, save, to_bytes, write};

@@ -1,10 +1,9 @@
 //! Command-line arguments of `reproduce`.
 
-mod check;
 mod commands;
 mod options;
 
-pub use commands::{Cli, Command, FigureCommand, TableCommand};
+pub use commands::{Cli, Command, FigureCommand, TableCommand, TableOptions};
 pub use options::{
-    AllArgs, CommonArgs, FigureArgs, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs, all_of, of_table,
+    AllArgs, CommonArgs, FigureArgs, Listed, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs, all_of,
 };

@@ -1,6 +1,5 @@
 //! The images that a table is run on.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,10 +10,10 @@ use pvlu_zoo::text;
 use crate::common::data::{self, DATA_VARIABLE};
 use crate::common::error::CliError;
 use crate::common::{device, digest};
-use crate::reproduce::args::CommonArgs;
 use crate::reproduce::overrides::Overrides;
 use crate::reproduce::protocol::budget::{self, HELD_OUT, PROCEDURAL_SEED};
 use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::request::ImageRequest;
 use crate::reproduce::runs::config::Setup;
 
 /// The chosen data set and the preset that goes with it.
@@ -60,18 +59,18 @@ impl Chosen {
     }
 
     /// The images that a table uses: as many as `quick` says under the quick preset, unless the user said otherwise.
-    pub fn parts(&self, args: &CommonArgs, quick: (usize, usize)) -> Result<Parts, CliError> {
+    pub fn parts(&self, request: &ImageRequest, quick: (usize, usize)) -> Result<Parts, CliError> {
         let (train, test) = self.usual(quick);
-        let limit_train = args.limit_train.map_or(train, NonZeroUsize::get);
-        let limit_test = args.limit_test.map_or(test, NonZeroUsize::get);
-        let held_out = args.held_out.unwrap_or(HELD_OUT);
+        let limit_train = request.limit_train.unwrap_or(train);
+        let limit_test = request.limit_test.unwrap_or(test);
+        let held_out = request.held_out.unwrap_or(HELD_OUT);
         let (train, validation) = self.dataset.train.limit(limit_train).split_validation(held_out)?;
         let test = self.dataset.test.limit(limit_test);
         for (split, part) in [(&train, "to train on"), (&validation, "to hold out"), (&test, "to test on")] {
             if split.is_empty() {
                 let (data, train, test) = (self.dataset.name, self.dataset.train.len().min(limit_train), test.len());
                 let error = CliError::TooFewImages { data, part, train, test };
-                let limited = args.limit_train.is_some() || args.limit_test.is_some();
+                let limited = request.limit_train.is_some() || request.limit_test.is_some();
                 return Err(if limited {
                     CliError::Usage(format!("{error}: raise --limit-train or --limit-test"))
                 } else {
@@ -115,14 +114,14 @@ impl Chosen {
 /// images instead of CIFAR's.
 ///
 /// Under the quick preset the procedural set has as many training and test images as `quick` says.
-pub fn choose(set: &KnownSet, args: &CommonArgs, quick: (usize, usize)) -> Result<Chosen, CliError> {
-    let (dataset, folder) = match known(set, args.data.as_deref())? {
+pub fn choose(set: &KnownSet, request: &ImageRequest, quick: (usize, usize)) -> Result<Chosen, CliError> {
+    let (dataset, folder) = match known(set, request.data.as_deref())? {
         Place::Has(dataset, folder) => (*dataset, folder),
-        Place::Lacks(why) => return procedural(set, args, quick, why.as_deref()),
+        Place::Lacks(why) => return procedural(set, request, quick, why.as_deref()),
     };
     let note = format!("data: {} from {}", set.title, text::path(&folder));
     let available = (dataset.train.len(), dataset.test.len());
-    Ok(Chosen { dataset, preset: args.preset.unwrap_or(Preset::Paper), note, available })
+    Ok(Chosen { dataset, preset: request.preset.unwrap_or(Preset::Paper), note, available })
 }
 
 /// Images to draw, from the same source as a table's, and a line for the user on the source; a procedural set has
@@ -164,16 +163,21 @@ fn known(set: &KnownSet, data: Option<&Path>) -> Result<Place, DataError> {
     }
 }
 
-fn procedural(set: &KnownSet, args: &CommonArgs, quick: (usize, usize), why: Option<&str>) -> Result<Chosen, CliError> {
-    let preset = args.preset.unwrap_or(Preset::Quick);
+fn procedural(
+    set: &KnownSet,
+    request: &ImageRequest,
+    quick: (usize, usize),
+    why: Option<&str>,
+) -> Result<Chosen, CliError> {
+    let preset = request.preset.unwrap_or(Preset::Quick);
     let (classes, train, test) = match preset {
         Preset::Quick => (budget::quick::CLASSES, quick.0, quick.1),
         Preset::Paper => (set.class_names.len(), set.official[0], set.official[1]),
     };
     let available = (train, test);
     // A smaller set is the beginning of the larger one, so images beyond a limit need not be drawn.
-    let train = args.limit_train.map_or(train, |limit| limit.get().min(train));
-    let test = args.limit_test.map_or(test, |limit| limit.get().min(test));
+    let train = request.limit_train.map_or(train, |limit| limit.min(train));
+    let test = request.limit_test.map_or(test, |limit| limit.min(test));
     let note = format!(
         "data: no {} given (--data, ${DATA_VARIABLE} or ./data), so the built-in procedural images are used: \
          {classes} classes, {train} for training, {test} for testing. Numbers say nothing about CIFAR{}",

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::common::error::CliError;
 use crate::common::lock::{self, Lock};
@@ -10,7 +9,7 @@ use crate::common::output::{note, print};
 use crate::common::progress::Progress;
 use crate::common::threads::start_threads;
 use crate::common::{device, interrupt};
-use crate::reproduce::args::CommonArgs;
+use crate::reproduce::request::Conduct;
 use crate::reproduce::runs::plan;
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::Record;
@@ -20,12 +19,12 @@ use crate::reproduce::{figures, results};
 
 /// Prepares the process for a command: signals, threads and the device. Unless it is a dry run, the output folder is
 /// locked until the returned lock is dropped.
-pub fn prepare(args: &CommonArgs) -> Result<Option<Lock>, CliError> {
+pub fn prepare(conduct: &Conduct) -> Result<Option<Lock>, CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
-    start_threads(args.threads)?;
-    device::choose(args.device)?;
-    (!args.dry_run).then(|| lock::hold(&[&args.out])).transpose()
+    start_threads(conduct.threads)?;
+    device::choose(conduct.device)?;
+    (!conduct.dry_run).then(|| lock::hold(&[&conduct.out])).transpose()
 }
 
 /// Makes sure that every run in `--only` belongs to one of these tables.
@@ -39,35 +38,35 @@ pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<()
 
 /// Does the chosen runs of a table and writes its files, or prints its plan in a dry run. Nothing is done if no run of
 /// the table was chosen.
-pub fn run(mut work: Box<dyn Work>, args: &CommonArgs) -> Result<(), CliError> {
-    let chosen = work.plan().chosen(args.only.as_deref());
+pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
+    let chosen = work.plan().chosen(conduct.only.as_deref());
     if chosen.is_empty() {
         return Ok(());
     }
-    let progress = Progress::new(args.quiet);
+    let progress = Progress::new(conduct.quiet);
     work.plan().notes.iter().for_each(|line| progress.note(line));
-    if args.dry_run {
+    if conduct.dry_run {
         let text = plan::estimate(work.as_ref(), &chosen);
         progress.finish();
         return print(&text?);
     }
     let table = work.plan().table;
-    results::check(&args.out, table)?;
-    let store = Store::new(&args.out, args.earlier(), Duration::from_secs(args.checkpoint_every), args.save_weights)?;
+    results::check(&conduct.out, table)?;
+    let store = Store::new(&conduct.out, conduct.earlier, conduct.checkpoint_every, conduct.save_weights)?;
     let context = Context { store: &store, progress: &progress, planned: work.plan().ids() };
     let done = all(work.as_mut(), &chosen, &context);
     progress.finish();
     let Some(mut records) = done? else {
-        return Err(CliError::Interrupted { out: args.out.clone() });
+        return Err(CliError::Interrupted { out: conduct.out.clone() });
     };
-    if args.only.is_some() {
-        records = with_others(work.plan(), &args.out, records)?;
+    if conduct.only.is_some() {
+        records = with_others(work.plan(), &conduct.out, records)?;
     }
-    let text = results::write(table, &records, &args.out)?;
+    let text = results::write(table, &records, &conduct.out)?;
     for run in &chosen {
         run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
     }
-    print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))
+    print(&format!("{text}\n{}", figures::of_table(table, &conduct.out)?))
 }
 
 /// Does runs in order; `None` if interrupted.

@@ -1,7 +1,6 @@
 //! Tables 1 and 2: networks trained from scratch, every activation with every seed.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use pvlu::activation::Definition;
@@ -14,11 +13,11 @@ use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Sp
 use crate::common::device::placed;
 use crate::common::error::CliError;
 use crate::common::memory::check_batch;
-use crate::reproduce::args::{TableArgs, all_of, of_table};
 use crate::reproduce::data::{Chosen, Parts, choose};
-use crate::reproduce::overrides::{Overrides, Told, Usual};
+use crate::reproduce::overrides::{Overrides, Told, Usual, of_table};
 use crate::reproduce::protocol::budget::{self, quick};
 use crate::reproduce::protocol::from_scratch::Protocol;
+use crate::reproduce::request::Request;
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect;
 use crate::reproduce::runs::planned::Planned;
@@ -49,17 +48,16 @@ pub struct Scratch {
 
 impl Scratch {
     /// Finds the images, and sets the options that the user did not give by the preset.
-    pub fn new(table: &'static Protocol, args: &TableArgs) -> Result<Self, CliError> {
-        let chosen = choose(table.set, &args.common, QUICK_IMAGES)?;
+    pub fn new(table: &'static Protocol, request: &Request) -> Result<Self, CliError> {
+        let chosen = choose(table.set, &request.images, QUICK_IMAGES)?;
         let mut notes = chosen.notes();
-        let parts = chosen.parts(&args.common, QUICK_IMAGES)?;
+        let parts = chosen.parts(&request.images, QUICK_IMAGES)?;
         let Chosen { dataset, preset, .. } = &chosen;
-        let seeds = args.common.seeds.clone().unwrap_or_else(|| preset.pick(quick::SEEDS, table.seeds).to_vec());
-        let activations: Vec<&str> = match &args.activations {
-            Some(lists) => all_of(lists).collect(),
-            None => table.activations.to_vec(),
+        let seeds = request.seeds.clone().unwrap_or_else(|| preset.pick(quick::SEEDS, table.seeds).to_vec());
+        let activations = match &request.activations {
+            Some(activations) => activations.clone(),
+            None => table.activations.iter().map(|text| registry::activation(text)).collect::<Result<_, _>>()?,
         };
-        let activations = activations.into_iter().map(registry::activation).collect::<Result<Vec<_>, _>>()?;
         let normalization = match dataset.name {
             "cifar100" => Normalization::CIFAR100,
             _ => Normalization::measured(&parts.train)?,
@@ -70,18 +68,17 @@ impl Scratch {
             batch_size: preset.pick(quick::BATCH_SIZE, budget::BATCH_SIZE),
             images: chosen.usual(QUICK_IMAGES),
         };
-        let epochs = args.common.epochs.unwrap_or(usual.epochs);
-        let batch_size = args.common.batch_size.map_or(usual.batch_size, NonZeroUsize::get);
-        let learning_rate = args.common.learning_rate.unwrap_or(usual.learning_rate);
-        let shift = of_table("shift", args.common.shift, (table.name, table.augmented), &mut notes).map(usize::from);
+        let epochs = request.epochs.unwrap_or(usual.epochs);
+        let batch_size = request.batch_size.unwrap_or(usual.batch_size);
+        let learning_rate = request.learning_rate.unwrap_or(usual.learning_rate);
+        let shift = of_table("shift", request.shift, (table.name, table.augmented), &mut notes);
         let augmentation = if table.augmented {
             Augmentation { flip: true, shift: shift.unwrap_or(budget::SHIFT), cutout: None }
         } else {
             Augmentation::NONE
         };
-        let overrides = Overrides::default()
-            .with("shift", shift, budget::SHIFT, Told::Value("shift"))
-            .with_common(&args.common, &usual);
+        let overrides =
+            Overrides::default().with("shift", shift, budget::SHIFT, Told::Value("shift")).with_common(request, &usual);
         let setup = chosen.setup(&parts, &overrides);
         let run = |seed: u64, activation: &Definition| Planned {
             config: Config {

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::reproduce::args::CommonArgs;
 use crate::reproduce::protocol::budget::HELD_OUT;
 use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::request::Request;
 
 /// The form in which a value is described.
 #[derive(Clone, Copy, Debug)]
@@ -53,20 +53,16 @@ impl Overrides {
 
     /// Adds the options that every table has.
     #[must_use]
-    pub fn with_common(self, args: &CommonArgs, usual: &Usual) -> Self {
+    pub fn with_common(self, request: &Request, usual: &Usual) -> Self {
         let (train, test) = usual.images;
         let rate = |rate: f64| format!("{rate:e}");
-        self.with("epochs", args.epochs, usual.epochs, Told::Count("epochs"))
-            .with(
-                "learning-rate",
-                args.learning_rate.map(rate),
-                rate(usual.learning_rate),
-                Told::Value("learning rate"),
-            )
-            .with("limit-train", args.limit_train.map(usize::from), train, Told::Count("training images"))
-            .with("limit-test", args.limit_test.map(usize::from), test, Told::Count("test images"))
-            .with("batch-size", args.batch_size.map(usize::from), usual.batch_size, Told::Value("batch size"))
-            .with("held-out", args.held_out, HELD_OUT, Told::Value("held out"))
+        let given = request.learning_rate.map(rate);
+        self.with("epochs", request.epochs, usual.epochs, Told::Count("epochs"))
+            .with("learning-rate", given, rate(usual.learning_rate), Told::Value("learning rate"))
+            .with("limit-train", request.images.limit_train, train, Told::Count("training images"))
+            .with("limit-test", request.images.limit_test, test, Told::Count("test images"))
+            .with("batch-size", request.batch_size, usual.batch_size, Told::Value("batch size"))
+            .with("held-out", request.images.held_out, HELD_OUT, Told::Value("held out"))
     }
 
     /// The options that change numbers: `epochs=5 limit-train=100`.
@@ -79,6 +75,14 @@ impl Overrides {
     pub fn of(&self, preset: Preset) -> String {
         std::iter::once(preset.name()).chain(self.words.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The value of an option for a table. If the table does not use the option, the value is dropped, and a note says so.
+pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
+    if value.is_some() && !uses {
+        notes.push(format!("--{name}: {table} does not use it"));
+    }
+    value.filter(|_| uses)
 }
 
 #[cfg(test)]

@@ -3,11 +3,9 @@
 //! Every arm of a model and seed starts from the values that the first phase reached. The epoch of an arm is selected
 //! by the held-out images, never by the test images.
 
-mod images;
+mod planning;
 mod source;
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use pvlu::layer::ParamKind;
@@ -23,13 +21,9 @@ use self::source::{Origin, Pretrained};
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
-use crate::common::named::environment;
-use crate::reproduce::args::{TuningArgs, all_of, of_table};
-use crate::reproduce::data::{Chosen, Parts, choose};
-use crate::reproduce::overrides::{Overrides, Told, Usual};
-use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::data::Parts;
 use crate::reproduce::protocol::pretrained as protocol;
-use crate::reproduce::protocol::pretrained::{Arm, FILTER, FIRST, PRETRAIN, Protocol};
+use crate::reproduce::protocol::pretrained::{Arm, PRETRAIN, Protocol};
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect;
 use crate::reproduce::runs::planned::Planned;
@@ -39,9 +33,6 @@ use crate::reproduce::runs::work::{Context, Plan, Work};
 
 /// Images in an evaluation batch.
 const EVALUATION_BATCH: usize = 128;
-
-/// Numbers of training and test images under the quick preset.
-const QUICK_IMAGES: (usize, usize) = (protocol::quick::TRAIN, protocol::quick::TEST);
 
 /// A table of pretrained networks.
 pub struct Tuning {
@@ -58,7 +49,7 @@ pub struct Tuning {
     filter: Option<Gaussian>,
     parts: Parts,
     /// Names of the models, each with the origin of its weights.
-    models: Vec<(String, Origin)>,
+    models: Vec<(&'static str, Origin)>,
     /// The arms of the comparison.
     arms: Vec<Arm>,
     plan: Plan,
@@ -91,132 +82,6 @@ struct Phase<'a> {
 }
 
 impl Tuning {
-    /// Finds images and weights, and sets the options that the user did not give by the preset.
-    pub fn new(protocol: &'static Protocol, args: &TuningArgs) -> Result<Self, CliError> {
-        let common = &args.common;
-        let chosen = choose(protocol.set, common, QUICK_IMAGES)?;
-        let parts = chosen.parts(common, QUICK_IMAGES)?;
-        let Chosen { dataset, preset, .. } = &chosen;
-        let is_quick = *preset == Preset::Quick;
-        let names = match &args.models {
-            Some(models) => models.clone(),
-            None => preset.pick(protocol.quick_models, protocol.models).iter().map(|&model| model.to_owned()).collect(),
-        };
-        let mut models = Vec::new();
-        for name in names {
-            let located = |weights| source::located(protocol, &name, weights, args.offline, &environment);
-            let weights = args.weights.as_deref().map(located).transpose()?;
-            let origin = match source::find(protocol, &name, weights.as_deref(), is_quick) {
-                // A network that the user did not name needs no weights.
-                Err(CliError::NoWeights { .. }) if is_quick && args.models.is_none() => Origin::Procedural,
-                found => found?,
-            };
-            models.push((name, origin));
-        }
-        let seeds =
-            common.seeds.clone().unwrap_or_else(|| preset.pick(protocol::quick::SEEDS, protocol::SEEDS).to_vec());
-        let usual = Usual {
-            epochs: preset.pick(protocol::quick::EPOCHS, protocol::EPOCHS),
-            learning_rate: protocol::LEARNING_RATE,
-            batch_size: preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE),
-            images: chosen.usual(QUICK_IMAGES),
-        };
-        let arms = match &args.arms {
-            None => protocol.arms.to_vec(),
-            Some(lists) => asked_for(protocol, &all_of(lists).collect::<Vec<_>>())?,
-        };
-        let mut tuning = Self {
-            protocol,
-            arms,
-            classes: dataset.classes,
-            first_epochs: args.first_epochs.unwrap_or(first_epochs(*preset)),
-            epochs: common.epochs.unwrap_or(usual.epochs),
-            first_learning_rate: args.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
-            learning_rate: common.learning_rate.unwrap_or(usual.learning_rate),
-            batch_size: common.batch_size.map_or(usual.batch_size, NonZeroUsize::get),
-            augmentation: images::augmentation(protocol, args),
-            filter: images::filter(protocol, args),
-            parts,
-            models,
-            plan: Plan { table: protocol.name, notes: chosen.notes(), runs: Vec::new() },
-            base: None,
-        };
-        let overrides = tuning.overrides(args, *preset, &usual);
-        tuning.list_runs((&chosen, &overrides), &seeds)?;
-        Ok(tuning)
-    }
-
-    /// The values that differ from the preset's. Options that the table does not use are noted.
-    fn overrides(&mut self, args: &TuningArgs, preset: Preset, usual: &Usual) -> Overrides {
-        let Protocol { name, cutout: side, filtered, first, .. } = *self.protocol;
-        let notes = &mut self.plan.notes;
-        let rate = |rate: f64| format!("{rate:e}");
-        let shift = of_table("shift", args.common.shift, (name, side.is_some()), notes);
-        let cutout = of_table("cutout", args.cutout, (name, side.is_some()), notes);
-        let sigma = of_table("filter-sigma", args.filter_sigma, (name, filtered), notes);
-        let radius = of_table("filter-radius", args.filter_radius, (name, filtered), notes);
-        let first_rate = args.first_learning_rate.map(rate);
-        Overrides::default()
-            .with("first-epochs", args.first_epochs, first_epochs(preset), Told::Count("first epochs"))
-            .with("first-learning-rate", first_rate, rate(first.learning_rate()), Told::Value("first learning rate"))
-            .with("shift", shift.map(usize::from), protocol::SHIFT, Told::Value("shift"))
-            .with("cutout", cutout.map(usize::from), side.unwrap_or(0), Told::Value("cutout"))
-            .with("filter-sigma", sigma, FILTER.sigma, Told::Value("filter sigma"))
-            .with("filter-radius", radius.map(usize::from), FILTER.radius, Told::Value("filter radius"))
-            .with_common(&args.common, usual)
-    }
-
-    /// Fills in the runs of the plan, and its notes on the weights.
-    fn list_runs(&mut self, (chosen, overrides): (&Chosen, &Overrides), seeds: &[u64]) -> Result<(), CliError> {
-        let setup = chosen.setup(&self.parts, overrides);
-        for (model, origin) in &self.models {
-            self.plan.notes.push(match origin {
-                Origin::File(path) => format!("weights: {model} from {}", path.display()),
-                Origin::Procedural => format!(
-                    "weights: no pretrained {model} given or found (--weights), so it is trained on {} procedural \
-                     images first",
-                    protocol::quick::PRETRAIN
-                ),
-            });
-            let hash = origin.hash()?;
-            for &seed in seeds {
-                let first = Config {
-                    table: self.protocol.name.to_owned(),
-                    model: model.clone(),
-                    arm: FIRST.to_owned(),
-                    seed,
-                    activation: None,
-                    epochs: self.epochs,
-                    batch_size: self.batch_size,
-                    learning_rate: format!("{:e}", self.learning_rate),
-                    first_epochs: Some(self.first_epochs),
-                    first_learning_rate: Some(format!("{:e}", self.first_learning_rate)),
-                    pretrained: Some(origin.name()),
-                    pretrained_sha256: Some(hash.clone()),
-                    setup: setup.clone(),
-                    other: BTreeMap::new(),
-                };
-                let mut after = vec![(first.clone(), self.first_epochs)];
-                if *origin == Origin::Procedural {
-                    after.insert(0, (pretraining(&first), protocol::quick::PRETRAIN_EPOCHS));
-                }
-                self.plan.runs.extend(self.arms.iter().map(|arm| Planned {
-                    config: of_arm(&first, arm),
-                    epochs: if arm.trained { self.epochs } else { 0 },
-                    after: after.clone(),
-                }));
-            }
-        }
-        let (runs, epochs) = (self.plan.runs.len(), self.epochs);
-        self.plan.notes.push(format!(
-            "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
-            overrides.of(chosen.preset),
-            self.first_epochs,
-            self.parts.train.len()
-        ));
-        Ok(())
-    }
-
     fn arm(&self, config: &Config) -> Result<Arm, CliError> {
         let arm = self.arms.iter().find(|arm| arm.name == config.arm);
         arm.copied().ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
@@ -253,7 +118,7 @@ impl Tuning {
     /// The network before the first phase: from a file, or from a training on procedural images; `None` if interrupted.
     fn pretrained(&self, first: &Config, context: &Context<'_>) -> Result<Option<Pretrained>, CliError> {
         let (name, seed) = (&*first.model, first.seed);
-        match self.models.iter().find(|(model, _)| model == name) {
+        match self.models.iter().find(|(model, _)| *model == name) {
             Some((_, Origin::File(path))) => {
                 Ok(Some(source::open_file(self.protocol, name, path, self.classes, seed)?))
             }
@@ -385,17 +250,6 @@ impl Work for Tuning {
     }
 }
 
-/// The arms that `--arms` asks for: those of the table and other activations. Arms of other tables are skipped.
-fn asked_for(protocol: &Protocol, items: &[&str]) -> Result<Vec<Arm>, CliError> {
-    let found: Vec<Arm> = items.iter().filter_map(|item| protocol.arm(item)).collect();
-    if found.is_empty() {
-        let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
-        let (table, items, arms) = (protocol.name, items.join(", "), arms.join(", "));
-        return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));
-    }
-    Ok(found)
-}
-
 /// Freezes all parts that a policy does not train. Without epochs it may leave nothing to train.
 fn freeze(policy: FreezePolicy, model: &mut dyn Model, epochs: u64) -> Result<(), FreezeError> {
     match policy.try_apply(model.net_mut()) {
@@ -415,15 +269,6 @@ fn pretraining(first: &Config) -> Config {
     let mut config = Config { arm: PRETRAIN.to_owned(), batch_size: protocol::quick::BATCH_SIZE, ..first.clone() };
     config.setup.train_images = protocol::quick::PRETRAIN;
     config
-}
-
-/// The configuration of an arm after a first phase.
-fn of_arm(first: &Config, arm: &Arm) -> Config {
-    Config { arm: arm.name.to_owned(), activation: Some(arm.activation.to_owned()), ..first.clone() }
-}
-
-fn first_epochs(preset: Preset) -> u64 {
-    preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)
 }
 
 fn failed(model: &str, source: pvlu::Error) -> CliError {

@@ -27,7 +27,7 @@ pub fn names(opened: &Opened, weights: &Path) -> Result<Vec<String>, CliError> {
             labels.len()
         ))),
         Some(labels) => Ok(labels.clone()),
-        None => Ok(owned(labels::usual(classes).map_or(&[], labels::of))),
+        None => Ok(owned(LabelSet::usual(classes).map_or(&[], labels::of))),
     }
 }
 
@@ -56,7 +56,7 @@ impl Order {
         let names = names(opened, weights)?;
         let mut known = vec![names.clone()];
         if names == labels::of(LabelSet::ImageNet) {
-            known.push(owned(labels::imagenet_ids()));
+            known.push(owned(LabelSet::imagenet_ids()));
         }
         for folders in known {
             let place =

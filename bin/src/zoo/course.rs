@@ -7,8 +7,9 @@ use pvlu_zoo::model::Model;
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
 use pvlu_zoo::transfer::{FreezePolicy, Group, groups};
 
-use super::args::{FinetuneArgs, Part};
+use super::args::Part;
 use super::best::Reached;
+use super::settings::Settings;
 
 /// The phases of a tuning so far, and what it was given.
 pub struct Course {
@@ -27,7 +28,7 @@ pub struct Texts {
 
 impl Course {
     /// The course before the first phase, of a file with this description and network.
-    pub fn new(args: &FinetuneArgs, said: &Description, model: &dyn Model, [train, test]: [usize; 2]) -> Self {
+    pub fn new(settings: &Settings, said: &Description, model: &dyn Model, [train, test]: [usize; 2]) -> Self {
         // A tuned file of an earlier version says only that there was a tuning.
         let earlier = match &said.tuning {
             Some(text) => text.parse().map_or(0, |tuning: Tuning| tuning.earlier).saturating_add(1),
@@ -38,8 +39,8 @@ impl Course {
             earlier,
             activation_before: model.activation().map(str::to_owned),
             loss: Some("cross_entropy".to_owned()),
-            batch_size: Some(args.batch_size.get() as u64),
-            seed: Some(args.seed),
+            batch_size: Some(settings.batch_size as u64),
+            seed: Some(settings.seed),
             train_images: Some(train as u64),
             test_images: Some(test as u64),
             ..Tuning::default()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pvlu_zoo::checkpoint::{Opened, describe};
 use pvlu_zoo::data::FolderParts;
 use pvlu_zoo::image::Preprocessing;
-use pvlu_zoo::labels::{self, LabelSet};
+use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::weights::TensorFile;
 
 use super::args::DataArgs;
@@ -57,15 +57,43 @@ pub struct EvaluationSet {
     pub notes: Vec<String>,
 }
 
-impl DataArgs {
+/// Images, and the form in which a model is to be given them.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The kind of set.
+    pub dataset: DataName,
     /// Path of the images.
-    pub fn path(&self) -> Result<PathBuf, CliError> {
-        data::required(self.data.as_deref(), "--data")
+    pub path: PathBuf,
+    /// Mean of the pixels; `None` for the model's.
+    mean: Option<[f32; 3]>,
+    /// Standard deviation of the pixels; `None` for the model's.
+    std: Option<[f32; 3]>,
+    /// Height and width that the user asks for.
+    image: Option<(usize, usize)>,
+}
+
+impl Data {
+    /// The images that the options of a command name.
+    pub fn of(args: &DataArgs) -> Result<Self, CliError> {
+        let three = |name: &str, values: &Option<Vec<f32>>| {
+            let exact = |values: &Vec<f32>| {
+                <[f32; 3]>::try_from(values.as_slice())
+                    .map_err(|_| CliError::Usage(format!("{name}: expected 3 numbers, found {}", values.len())))
+            };
+            values.as_ref().map(exact).transpose()
+        };
+        Ok(Self {
+            dataset: args.dataset,
+            path: data::required(args.data.as_deref(), "--data")?,
+            mean: three("--mean", &args.mean)?,
+            std: three("--std", &args.std)?,
+            image: args.image.map(|side| (side, side)),
+        })
     }
 
     /// Height and width that a model is tuned at: the user's, else those of a published set's images, else `None`.
     pub fn image_to_tune(&self) -> Option<(usize, usize)> {
-        self.image.map(|side| (side, side)).or(self.dataset.image())
+        self.image.or(self.dataset.image())
     }
 
     /// Height and width that a model is evaluated at: the user's, else those of a published set's images if the file
@@ -76,14 +104,14 @@ impl DataArgs {
             let is_said = describe(&TensorFile::open(weights)?)?.image.is_some();
             return Ok(self.dataset.image().filter(|_| !is_said));
         }
-        Ok(self.image.map(|side| (side, side)))
+        Ok(self.image)
     }
 
     /// Opens the images to evaluate a file of weights on. If the file was tuned here, it records the images that it was
     /// trained on, and those held out are chosen.
     pub fn open_to_evaluate(&self, weights: &Path) -> Result<EvaluationSet, CliError> {
         if self.dataset == DataName::Folder {
-            let parts = FolderParts::open(self.path()?)?;
+            let parts = FolderParts::open(&self.path)?;
             let said = describe(&TensorFile::open(weights)?)?;
             let trained_on = TrainedOn::of_text(said.trained_on.as_deref(), weights)?;
             let Chosen { images, mut notes } = trained_on.to_evaluate(parts, HELD_OUT, weights)?;
@@ -108,9 +136,9 @@ impl DataArgs {
     /// Opens the images to train and to test on.
     pub fn open_to_tune(&self) -> Result<TuningSet, CliError> {
         let set = match self.dataset {
-            DataName::Known(set) => set.open(self.path()?)?,
+            DataName::Known(set) => set.open(&self.path)?,
             DataName::Folder => {
-                let parts = FolderParts::open(self.path()?)?;
+                let parts = FolderParts::open(&self.path)?;
                 let origin = Origin::folder(&parts, HELD_OUT);
                 let (train, test, warnings) = parts.to_train(HELD_OUT)?;
                 let classes = train.classes().to_vec();
@@ -128,8 +156,8 @@ impl DataArgs {
     /// The set of classes that the weights are for: the data set's, else the usual one with as many classes as the
     /// model.
     fn labels(&self, opened: &Opened) -> Option<LabelSet> {
-        let own = self.dataset.known().and_then(|set| labels::set_of(set.class_names));
-        own.or_else(|| labels::usual(opened.model.classes()))
+        let own = self.dataset.known().and_then(|set| LabelSet::of_names(set.class_names));
+        own.or_else(|| LabelSet::usual(opened.model.classes()))
     }
 
     /// A note for the user on the choice of the preprocessing; see [`preprocessing::choice`].
@@ -141,14 +169,7 @@ impl DataArgs {
     /// gave. The images of a published set show nothing but their object, so they are not cropped.
     pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
         let usual = preprocessing(opened, self.labels(opened), weights)?;
-        let three = |name: &str, values: &Option<Vec<f32>>| {
-            let exact = |values: &Vec<f32>| {
-                <[f32; 3]>::try_from(values.as_slice())
-                    .map_err(|_| CliError::Usage(format!("{name}: expected 3 numbers, found {}", values.len())))
-            };
-            values.as_ref().map(exact).transpose()
-        };
-        let (mean, std) = (three("--mean", &self.mean)?, three("--std", &self.std)?);
+        let (mean, std) = (self.mean, self.std);
         let chosen = if mean.is_some() || std.is_some() { usual.with_statistics(mean, std) } else { Ok(usual) };
         let image = opened.model.image();
         let fitted = |chosen: Preprocessing| match self.dataset {

@@ -8,21 +8,24 @@ use serde_json::json;
 
 use super::args::EvalArgs;
 use super::classes::Order;
-use super::data::EvaluationSet;
+use super::data::{Data, EvaluationSet};
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
+use crate::common::named::environment;
 use crate::common::output::{note, print, print_json};
 
 /// Evaluates a model on the test images, and prints its accuracy.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
-    let weights = &args.model.weights;
-    let EvaluationSet { classes, test: images, mut notes } = args.data.open_to_evaluate(weights)?;
-    let mut opened = args.model.open(args.data.image_to_evaluate(weights)?, None)?;
-    let preprocessing = args.data.preprocessing(&opened, weights)?;
-    let order = Order::of((&args.data.path()?, &classes), &opened, weights, false)?;
+    let model = args.model.prepared(&environment)?;
+    let weights = &model.path;
+    let data = Data::of(&args.data)?;
+    let EvaluationSet { classes, test: images, mut notes } = data.open_to_evaluate(weights)?;
+    let mut opened = model.open(data.image_to_evaluate(weights)?, None)?;
+    let preprocessing = data.preprocessing(&opened, weights)?;
+    let order = Order::of((&data.path, &classes), &opened, weights, false)?;
     notes.extend(order.warning.clone());
-    notes.extend(args.data.choice(&opened, weights));
+    notes.extend(data.choice(&opened, weights));
     notes.iter().for_each(|line| note(line));
     let start = Instant::now();
     let images = images.labeled(&order)?.limit(args.limit_test.map_or(usize::MAX, usize::from));

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use pvlu_zoo::checkpoint::Notes;
 use pvlu_zoo::export::{ExportError, Pair, keras, onnx, torch};
-use pvlu_zoo::{labels, text};
+use pvlu_zoo::labels::LabelSet;
+use pvlu_zoo::text;
 
 use super::args::{ModelArgs, UnusedMachineArgs};
 use super::classes;
-use super::prepare::files_read;
 use super::targets::Target;
 use crate::common::error::CliError;
+use crate::common::named::environment;
 use crate::common::output::{note, print, write_in_folder};
 use crate::common::preprocessing::{choice, preprocessing};
 
@@ -60,8 +61,9 @@ pub struct ExportArgs {
 
 /// Opens the model, and writes it in the format that was asked for.
 pub fn run(args: &ExportArgs) -> Result<(), CliError> {
-    let weights = args.model.weights.as_path();
-    let read = files_read(weights, args.model.ema);
+    let source = args.model.prepared(&environment)?;
+    let weights = source.path.as_path();
+    let read = source.files();
     let target = Target::new(&args.out, &read, args.force)?;
     let beside = match args.format {
         Format::Onnx => Vec::new(),
@@ -72,8 +74,8 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     if args.fold_batch_norm && args.format != Format::Onnx {
         return Err(CliError::Usage("--fold-batch-norm is for --format onnx".to_owned()));
     }
-    let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
-    let usual = labels::usual(opened.model.classes());
+    let opened = source.open(args.image.map(|side| (side, side)), None)?;
+    let usual = LabelSet::usual(opened.model.classes());
     let names = classes::names(&opened, weights)?;
     let preprocessing = preprocessing(&opened, usual, weights)?
         .with_input(opened.model.image())
@@ -84,7 +86,7 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
         labels: (!names.is_empty()).then_some(&names),
         ..opened.description.notes()
     };
-    if args.model.activation.is_some() && opened.model.activation() != opened.description.activation.as_deref() {
+    if source.activation.is_some() && opened.model.activation() != opened.description.activation.as_deref() {
         // Another activation makes another network, of which no tuning is on record.
         (notes.tuning, notes.frozen) = (None, None);
     }

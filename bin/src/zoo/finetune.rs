@@ -11,37 +11,42 @@ use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 use pvlu_zoo::weights::{Source, TensorFile};
 use serde_json::json;
 
-use super::args::{FinetuneArgs, ModelArgs, Part};
+use super::args::FinetuneArgs;
 use super::best::Reached;
 use super::classes::Order;
 use super::course::{Course, Texts};
+use super::data::Data;
 use super::images::Images;
 use super::keep::keep;
-use super::prepare::files_read;
+use super::prepare::ModelFile;
+use super::settings::Settings;
 use super::targets::Target;
 use super::trained_on::TrainedOn;
 use super::tune::{Session, Tuned};
 use crate::common::error::CliError;
 use crate::common::memory::check_batch;
+use crate::common::named::environment;
 use crate::common::output::{print, print_json};
 use crate::common::progress::Progress;
 
 /// Tunes a model: first a new head if asked for, then, after swapping the activation, the parts that the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
-    let weights = &args.model.weights;
-    let read = files_read(weights, args.model.ema);
+    let file = args.model.prepared(&environment)?;
+    let (weights, read) = (&file.path, file.files());
     let target = args.out.as_deref().map(|out| Target::new(out, &read, args.force)).transpose()?;
-    let set = args.data.open_to_tune()?;
+    let settings = Settings::of(args)?;
+    let data = Data::of(&args.data)?;
+    let set = data.open_to_tune()?;
     target.as_ref().map_or(Ok(()), |target| target.refuse(set.files()))?;
-    let policy = policy(&args.train);
-    let mut opened = open_pretrained(args, &set.classes, policy)?;
+    let pretrained = Pretrained { file: &file, data: &data, settings };
+    let mut opened = pretrained.open(&set.classes)?;
     let name = opened.entry.name;
-    check_train(args, policy, &mut opened)?;
-    let order = Order::of((&args.data.path()?, &set.classes), &opened, weights, true)?;
-    let preprocessing = args.data.preprocessing(&opened, weights)?;
+    check_train(&settings, weights, &mut opened)?;
+    let order = Order::of((&data.path, &set.classes), &opened, weights, true)?;
+    let preprocessing = data.preprocessing(&opened, weights)?;
     let progress = Progress::new(args.quiet);
     set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
-    order.warning.iter().chain(&args.data.choice(&opened, weights)).for_each(|line| progress.note(line));
+    order.warning.iter().chain(&data.choice(&opened, weights)).for_each(|line| progress.note(line));
     progress.note(&format!("{name}: {}", opened.report));
 
     let part = |images: Images, limit: Option<std::num::NonZeroUsize>| {
@@ -50,23 +55,23 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     let (train, test) = (part(set.train, args.limit_train)?, part(set.test, args.limit_test)?);
     for (images, part) in [(&train, "to train on"), (&test, "to measure with")] {
         if images.len() == 0 {
-            let data = args.data.dataset.name();
+            let data = data.dataset.name();
             return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
         }
     }
     // The model is frozen as in the second phase here. Training the head before it keeps less in memory.
-    let at_once = |images: &Images| images.len().min(args.batch_size.get());
+    let at_once = |images: &Images| images.len().min(settings.batch_size);
     let model = opened.model.as_ref();
     check_batch(model, at_once(&train).max(at_once(&test)), false, "--batch-size")?;
-    check_batch(model, at_once(&train), !args.trains_nothing(), "--batch-size")?;
+    check_batch(model, at_once(&train), !settings.trains_nothing, "--batch-size")?;
     let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
     trained_on.warnings(&test, weights).iter().for_each(|warning| progress.note(warning));
-    if args.head_epochs > 0 || !args.trains_nothing() {
+    if settings.head_epochs > 0 || !settings.trains_nothing {
         trained_on = trained_on.and(set.origin, &train);
     }
     let trained_on = (!trained_on.is_empty()).then(|| trained_on.to_text());
-    let course = Course::new(args, &opened.description, opened.model.as_ref(), [train.len(), test.len()]);
-    let mut session = Session { args, name, train, test, preprocessing, progress, course };
+    let course = Course::new(&settings, &opened.description, opened.model.as_ref(), [train.len(), test.len()]);
+    let mut session = Session { settings, name, train, test, preprocessing, progress, course };
     let (entry, preprocessing, names) = (opened.entry, session.preprocessing.to_string(), &order.names[..]);
     let said = opened.description;
     let write = |model: &dyn Model, path: &Path, texts: Option<Texts>| {
@@ -82,25 +87,25 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
         Ok(write_model(model, entry, path, Source::Native, &notes)?)
     };
     // The network that training reached is kept, even if a later step fails.
-    let texts = |session: &Session<'_>, model: &dyn Model, reached: Option<&Reached>| {
+    let texts = |session: &Session, model: &dyn Model, reached: Option<&Reached>| {
         session.course.texts(model, reached).map_err(|source| CliError::Model { model: name, source })
     };
-    let keep = |error, session: &Session<'_>, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
+    let keep = |error, session: &Session, model: &dyn Model, reached: Option<Reached>| match (reached, &target) {
         (Some(reached), Some(target)) => keep(error, reached.what.as_str(), target, &|path| {
             write(model, path, texts(session, model, Some(&reached))?)
         }),
         _ => error,
     };
     let (mut model, mut reached) = (opened.model, None);
-    if args.head_epochs > 0
-        && let Err(error) = session.tune(model.as_mut(), ("head", FreezePolicy::HEAD, args.head_epochs), &mut reached)
+    if settings.head_epochs > 0
+        && let Err(error) =
+            session.tune(model.as_mut(), ("head", FreezePolicy::HEAD, settings.head_epochs), &mut reached)
     {
         return Err(keep(error, &session, model.as_ref(), reached));
     }
     let from = model.activation();
-    let wanted = args.model.activation.as_deref().map(registry::activation).transpose()?;
-    if let Some(activation) = wanted.filter(|to| Some(to.text()) != from) {
-        let again = || Ok(open_pretrained(args, &set.classes, policy)?.model);
+    if let Some(activation) = settings.activation.filter(|to| Some(to.text()) != from) {
+        let again = || Ok(pretrained.open(&set.classes)?.model);
         model = match swapped(model, activation, reached.is_some(), again) {
             Ok(model) => model,
             Err(failed) => {
@@ -115,7 +120,7 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
             reached.with_other_activation();
         }
     }
-    let Tuned { before, after, trained, updated } = match session.tune_measured(model.as_mut(), policy, &mut reached) {
+    let Tuned { before, after, trained, updated } = match session.tune_measured(model.as_mut(), &mut reached) {
         Ok(tuned) => tuned,
         Err(error) => return Err(keep(error, &session, model.as_ref(), reached)),
     };
@@ -129,51 +134,63 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if args.json {
         return print_json(&json!({
             "model": name, "activation": activation, "trained_elements": trained, "updated_elements": updated,
-            "epochs": args.epochs, "head_epochs": args.head_epochs,
+            "epochs": settings.epochs, "head_epochs": settings.head_epochs,
             "train_images": session.train.len(), "test_images": session.test.len(),
-            "top1_before": before, "top1": after, "seed": args.seed,
+            "top1_before": before, "top1": after, "seed": settings.seed,
         }));
     }
     print(&format!(
         "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated \
          {updated}",
         activation.unwrap_or("without activation"),
-        args.epochs
+        settings.epochs
     ))
 }
 
-/// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
-fn open_pretrained(args: &FinetuneArgs, of_set: &[String], policy: FreezePolicy) -> Result<Opened, CliError> {
-    let ModelArgs { weights, classes, .. } = &args.model;
-    // A file whose class names include those of the set keeps its head. Else a head that is trained has an output for
-    // each class.
-    let knows =
-        |labels: Option<Vec<String>>| labels.is_some_and(|labels| of_set.iter().all(|class| labels.contains(class)));
-    let seed = (args.head_epochs > 0 || policy.head).then_some(args.seed);
-    let own = classes.is_none() && (seed.is_none() || knows(describe(&TensorFile::open(weights)?)?.labels));
-    let classes = if own { None } else { Some(classes.unwrap_or(of_set.len())) };
-    // The head is trained under the activation of the file; the other one is swapped in afterwards.
-    let pretrained = ModelArgs { activation: None, classes, ..args.model.clone() };
-    let image = args.data.image_to_tune();
-    let anew = ModelArgs { classes: Some(of_set.len()), ..pretrained.clone() };
-    let opened = match pretrained.open(image, seed) {
-        Ok(opened) if own && seed.is_none() && !is_of_set(&opened, args, of_set) => anew.open(image, None),
-        opened => opened,
-    };
-    match opened {
-        Err(CliError::Checkpoint(source)) if seed.is_none() && anew.open(image, Some(args.seed)).is_ok() => {
-            Err(CliError::Head { source })
-        }
-        opened => opened,
-    }
+/// A pretrained model before it is tuned.
+struct Pretrained<'a> {
+    file: &'a ModelFile,
+    data: &'a Data,
+    settings: Settings,
 }
 
-/// True if an untrained head fits the set: if its outputs have the names of the classes, or if it has at least as many
-/// outputs as there are classes, and less than ten times as many. The outputs of a wider one were made for something
-/// else.
-fn is_of_set(opened: &Opened, args: &FinetuneArgs, of_set: &[String]) -> bool {
-    let order = || Order::of((&args.data.path()?, of_set), opened, &args.model.weights, true);
-    (of_set.len()..10 * of_set.len()).contains(&opened.model.classes()) || order().is_ok_and(|order| order.by_name)
+impl Pretrained<'_> {
+    /// Opens the model with a head for the classes of a set, drawn anew only if it will be trained.
+    fn open(&self, of_set: &[String]) -> Result<Opened, CliError> {
+        let ModelFile { path, classes, .. } = self.file;
+        // A file whose class names include those of the set keeps its head. Else a head that is trained has an output
+        // for each class.
+        let knows = |labels: Option<Vec<String>>| {
+            labels.is_some_and(|labels| of_set.iter().all(|class| labels.contains(class)))
+        };
+        let seed = self.settings.fresh_head();
+        let own = classes.is_none() && (seed.is_none() || knows(describe(&TensorFile::open(path)?)?.labels));
+        let classes = if own { None } else { Some(classes.unwrap_or(of_set.len())) };
+        // The head is trained under the activation of the file; the other one is swapped in afterwards.
+        let pretrained = ModelFile { activation: None, classes, ..self.file.clone() };
+        let image = self.data.image_to_tune();
+        let anew = ModelFile { classes: Some(of_set.len()), ..pretrained.clone() };
+        let opened = match pretrained.open(image, seed) {
+            Ok(opened) if own && seed.is_none() && !self.is_of_set(&opened, of_set) => anew.open(image, None),
+            opened => opened,
+        };
+        match opened {
+            Err(CliError::Checkpoint(source))
+                if seed.is_none() && anew.open(image, Some(self.settings.seed)).is_ok() =>
+            {
+                Err(CliError::Head { source })
+            }
+            opened => opened,
+        }
+    }
+
+    /// True if an untrained head fits the set: if its outputs have the names of the classes, or if it has at least as
+    /// many outputs as there are classes, and less than ten times as many. The outputs of a wider one were made for
+    /// something else.
+    fn is_of_set(&self, opened: &Opened, of_set: &[String]) -> bool {
+        let order = || Order::of((&self.data.path, of_set), opened, &self.file.path, true);
+        (of_set.len()..10 * of_set.len()).contains(&opened.model.classes()) || order().is_ok_and(|order| order.by_name)
+    }
 }
 
 /// The reason why an activation could not be swapped, and the model as it was before, if it could be recovered.
@@ -206,15 +223,16 @@ fn swapped(
 
 /// Makes sure, before any work is done, that the activation can be swapped in and that there is something to train,
 /// unless the user asked to train nothing; and freezes the model as it will be trained.
-fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -> Result<(), CliError> {
+fn check_train(settings: &Settings, weights: &Path, opened: &mut Opened) -> Result<(), CliError> {
     let (model, from) = (opened.entry.name, opened.model.activation().unwrap_or(Relu::NAME));
-    let activation = registry::activation(args.model.activation.as_deref().unwrap_or(from))?;
+    let activation = settings.activation.map_or_else(|| registry::activation(from), Ok)?;
+    let policy = settings.policy;
     let name = activation.text();
     if name != from && from != Relu::NAME {
-        let (path, found, wanted) = (args.model.weights.clone(), from.to_owned(), name.to_owned());
+        let (path, found, wanted) = (weights.to_owned(), from.to_owned(), name.to_owned());
         return Err(CheckpointError::NotRelu { path, found, wanted }.into());
     }
-    if args.trains_nothing() {
+    if settings.trains_nothing {
         return Ok(());
     }
     match policy.try_apply(opened.model.net_mut()) {
@@ -230,23 +248,6 @@ fn check_train(args: &FinetuneArgs, policy: FreezePolicy, opened: &mut Opened) -
         ))),
         applied => Ok(applied?),
     }
-}
-
-fn policy(parts: &[Part]) -> FreezePolicy {
-    let mut policy = FreezePolicy::NONE;
-    for part in parts {
-        match part {
-            Part::Activations => policy.activations = true,
-            Part::BatchNorm => policy.batch_norm_affine = true,
-            Part::Statistics => policy.batch_norm_statistics = true,
-            Part::Head => policy.head = true,
-            Part::Weights => policy.weights = true,
-            Part::Biases => policy.biases = true,
-            Part::All => policy = FreezePolicy::ALL,
-            Part::None => {}
-        }
-    }
-    policy
 }
 
 #[cfg(test)]
@@ -290,8 +291,11 @@ mod tests {
             let weights = format!("finetune --weights {}", path.display());
             let all = std::iter::once("zoo").chain(weights.split(' ')).chain(arguments.split(' '));
             let Command::Finetune(args) = Zoo::parse_from(all).command else { panic!("another command") };
-            let mut opened = open_pretrained(&args, &["a".to_owned(), "b".to_owned()], policy(&args.train)).unwrap();
-            check_train(&args, policy(&args.train), &mut opened).unwrap();
+            let (settings, data) = (Settings::of(&args).unwrap(), Data::of(&args.data).unwrap());
+            let file = args.model.prepared(&environment).unwrap();
+            let pretrained = Pretrained { file: &file, data: &data, settings };
+            let mut opened = pretrained.open(&["a".to_owned(), "b".to_owned()]).unwrap();
+            check_train(&settings, &path, &mut opened).unwrap();
             assert_eq!(transfer::trained(&transfer::groups(opened.model.net()).unwrap()), trained, "{train}");
         }
     }

@@ -9,17 +9,18 @@ use pvlu_zoo::weights::{Declared, Dtype, TensorFile, WeightsError, Writer};
 
 use super::args::LogitsArgs;
 use super::keep::keep;
-use super::prepare::files_read;
 use super::targets::Target;
 use crate::common::error::CliError;
 use crate::common::interrupt;
+use crate::common::named::environment;
 
 /// The most elements in a batch of images, which makes 27 RGB images of 224x224.
 const AT_ONCE: usize = 1 << 22;
 
 /// Reads the inputs, runs the model and writes the logits.
 pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
-    let read = [vec![args.input.clone()], files_read(&args.model.weights, args.model.ema)].concat();
+    let model = args.model.located(&environment)?;
+    let read = [vec![args.input.clone()], model.files()].concat();
     let target = Target::new(&args.out, &read, args.force)?;
     let file = TensorFile::open(&args.input)?;
     let wrong = |found: String| WeightsError::Tensor {
@@ -34,7 +35,7 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
     };
     // Opening the model limits the sides and refuses images without pixels, so that the buffers below are in proportion
     // to the size of the file.
-    let opened = args.model.open(Some((height, width)), None)?;
+    let opened = model.open(Some((height, width)), None)?;
     let model = opened.model;
     let (image, classes) = (model.image_len(), model.classes());
     let mut values = vec![0.0_f32; images * image];

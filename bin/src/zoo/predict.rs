@@ -5,14 +5,16 @@ use std::path::Path;
 use pvlu_zoo::checkpoint::Opened;
 use pvlu_zoo::image::{Image, Preprocessing};
 use pvlu_zoo::inference::Inference;
+use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::model::check_finite;
-use pvlu_zoo::{labels, text};
+use pvlu_zoo::text;
 use serde_json::{Value, json};
 
 use super::args::PredictArgs;
 use super::classes;
 use crate::common::error::CliError;
 use crate::common::interrupt;
+use crate::common::named::environment;
 use crate::common::output::{note, note_error, print, print_json};
 use crate::common::preprocessing::{choice, preprocessing};
 
@@ -22,14 +24,15 @@ const TOP: usize = 5;
 /// Names the five most likely classes of each image. An image that cannot be read, or whose logits are not finite, is
 /// reported, and the others are still classified; in JSON it has `error` instead of `top`.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let opened = args.model.open(args.image.map(|side| (side, side)), None)?;
-    let names = classes::names(&opened, &args.model.weights)?;
-    let labels = labels::usual(opened.model.classes());
-    let preprocessing = preprocessing(&opened, labels, &args.model.weights)?;
-    choice(&opened, labels, &args.model.weights).iter().for_each(|line| note(line));
+    let model = args.model.prepared(&environment)?;
+    let opened = model.open(args.image.map(|side| (side, side)), None)?;
+    let names = classes::names(&opened, &model.path)?;
+    let labels = LabelSet::usual(opened.model.classes());
+    let preprocessing = preprocessing(&opened, labels, &model.path)?;
+    choice(&opened, labels, &model.path).iter().for_each(|line| note(line));
     let preprocessing = preprocessing
         .with_input(opened.model.image())
-        .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(&args.model.weights))))?;
+        .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(&model.path))))?;
     let refused = |source| CliError::Model { model: opened.entry.name, source };
     let inference = Inference::of(opened.model.as_ref()).map_err(refused)?;
     let mut results = Vec::new();

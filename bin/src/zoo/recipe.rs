@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use pvlu_zoo::cards::Weights;
 use pvlu_zoo::checkpoint::{Opened, describe, models_of};
 use pvlu_zoo::image::Preprocessing;
@@ -21,25 +20,9 @@ use crate::common::error::CliError;
 use crate::common::input;
 use crate::common::output::note;
 
-/// Options of the commands that read weights.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Model")]
-pub struct PublishedArgs {
-    /// Prepare images as these published weights want them, by the name in `zoo weights list` [default: as the file
-    /// says, else as its name, its hash or config.json beside it do, else as the first published weights]
-    #[arg(long, value_name = "NAME")]
-    pub recipe: Option<String>,
-    /// Fetch nothing: published weights have to be on this machine
-    #[arg(long)]
-    pub offline: bool,
-    /// Preprocessing that was found for the file.
-    #[arg(skip)]
-    pub(super) chosen: Option<Chosen>,
-}
-
 /// A preprocessing for a file of weights.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chosen {
+pub struct Recipe {
     /// The preprocessing that was found.
     pub preprocessing: Preprocessing,
     /// True if it counts even for a file that states another.
@@ -51,32 +34,23 @@ pub(super) struct Chosen {
 /// Most bytes of a configuration that is read.
 const MAX_CONFIG: u64 = 1 << 20;
 
-impl PublishedArgs {
-    /// Puts the preprocessing that was found into the description of a file that states none, or that of the user in
-    /// place of the file's.
+impl Recipe {
+    /// Puts the preprocessing into the description of a file that states none, or that of the user in place of the
+    /// file's.
     pub fn settle(&self, opened: &mut Opened) {
-        let is_open = opened.description.preprocessing.is_none();
-        if let Some(chosen) = self.chosen.filter(|chosen| chosen.by_user || is_open) {
-            opened.description.preprocessing = Some(chosen.preprocessing.to_string());
+        if self.by_user || opened.description.preprocessing.is_none() {
+            opened.description.preprocessing = Some(self.preprocessing.to_string());
         }
     }
 
-    /// Place of the published weights that the file is, if its name or its hash told it.
-    pub fn place(&self) -> Option<&'static str> {
-        self.chosen.and_then(|chosen| chosen.place)
-    }
-
-    /// The same options once it is known how images are prepared for a file.
-    pub fn chosen_for(&self, path: &Path, model: Option<&str>) -> Result<Self, CliError> {
-        Ok(Self { chosen: self.choose(path, model)?, ..self.clone() })
-    }
-
-    fn choose(&self, path: &Path, model: Option<&str>) -> Result<Option<Chosen>, CliError> {
-        if let Some(name) = &self.recipe {
+    /// The preprocessing that is found for a file: that of the published weights with the name `wanted` if the user
+    /// gives one; `None` if the file states its own or nothing is known of it.
+    pub fn find(wanted: Option<&str>, path: &Path, model: Option<&str>) -> Result<Option<Self>, CliError> {
+        if let Some(name) = wanted {
             let entry = model.and_then(|model| registry::find(model).ok());
-            let unknown = || PublishedError::Recipe { found: name.clone(), known: places(entry) };
+            let unknown = || PublishedError::Recipe { found: name.to_owned(), known: places(entry) };
             let preprocessing = of_place(name).ok_or_else(unknown)?.1.preprocessing;
-            return Ok(Some(Chosen { preprocessing, by_user: true, place: None }));
+            return Ok(Some(Self { preprocessing, by_user: true, place: None }));
         }
         // An error of the file is reported when it is opened.
         let Ok(file) = TensorFile::open(path) else { return Ok(None) };
@@ -106,7 +80,7 @@ impl PublishedArgs {
                 others.join(" or ")
             ));
         }
-        Ok(Some(Chosen { preprocessing, by_user: false, place }))
+        Ok(Some(Self { preprocessing, by_user: false, place }))
     }
 }
 

@@ -2,29 +2,23 @@
 
 use std::ops::ControlFlow;
 
-use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
+use pvlu_zoo::data::{Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
-use pvlu_zoo::train::{
-    Event, FitConfig, FitState, Moment, OptimizerConfig, Outcome, Schedule, Splits, TrainError, evaluate_finite,
-    fit_from,
-};
+use pvlu_zoo::train::{Event, FitState, Moment, Outcome, Splits, TrainError, evaluate_finite, fit_from};
 use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 
-use super::args::{FinetuneArgs, ScheduleName};
 use super::best::{Phase, Reached};
 use super::course::Course;
 use super::images::Images;
+use super::settings::Settings;
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::progress::Progress;
 
-/// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
-const SHIFT: usize = 8;
-
 /// Settings and images that both phases of a tuning share.
-pub struct Session<'a> {
-    pub args: &'a FinetuneArgs,
+pub struct Session {
+    pub settings: Settings,
     /// Name of the model.
     pub name: &'static str,
     pub train: Images,
@@ -47,10 +41,10 @@ pub struct Tuned {
     pub updated: usize,
 }
 
-impl Session<'_> {
+impl Session {
     /// A loader of the images in order, without augmentation.
     fn loader(&self, images: &Images) -> Result<Box<dyn Batches>, CliError> {
-        images.loader(LoaderConfig::evaluation(self.args.batch_size.get(), self.preprocessing))
+        images.loader(LoaderConfig::evaluation(self.settings.batch_size, self.preprocessing))
     }
 
     fn failed(&self, source: pvlu::Error) -> CliError {
@@ -59,26 +53,20 @@ impl Session<'_> {
 
     /// Trains the parts that the user chose, and evaluates the model before and after. `reached` is as for
     /// [`tune`](Self::tune).
-    pub fn tune_measured(
-        &mut self,
-        model: &mut dyn Model,
-        policy: FreezePolicy,
-        reached: &mut Option<Reached>,
-    ) -> Result<Tuned, CliError> {
+    pub fn tune_measured(&mut self, model: &mut dyn Model, reached: &mut Option<Reached>) -> Result<Tuned, CliError> {
+        let Settings { policy, trains_nothing, epochs, .. } = self.settings;
         let before = self.measure(model, reached)?;
         match policy.try_apply(model.net_mut()) {
-            Err(FreezeError::Nothing { .. }) if self.args.trains_nothing() => {
-                FreezePolicy::NONE.try_apply(model.net_mut())?
-            }
+            Err(FreezeError::Nothing { .. }) if trains_nothing => FreezePolicy::NONE.try_apply(model.net_mut())?,
             applied => applied?,
         }
         let groups = transfer::groups(model.net()).map_err(|source| self.failed(source))?;
         self.progress.note(&transfer::table(&groups));
         let (trained, updated) = (transfer::trained(&groups), transfer::updated(&groups));
         let mut after = before;
-        if trained + updated > 0 && self.args.epochs > 0 {
+        if trained + updated > 0 && epochs > 0 {
             self.course.measured_before(before);
-            self.tune(model, ("tune", policy, self.args.epochs), reached)?;
+            self.tune(model, ("tune", policy, epochs), reached)?;
             after = self.measure(model, reached)?;
         }
         self.course.measured_after(after);
@@ -94,12 +82,10 @@ impl Session<'_> {
         reached: &mut Option<Reached>,
     ) -> Result<(), CliError> {
         policy.try_apply(model.net_mut())?;
-        let batch = self.args.batch_size.get();
-        model.seed_dropout(self.args.seed);
-        let (height, width) = self.preprocessing.input();
-        let augmentation = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
-        let augmentation = if self.args.augment { augmentation } else { Augmentation::NONE };
-        let shuffled = LoaderConfig::training(batch, self.args.seed, self.preprocessing, augmentation);
+        let Settings { batch_size, seed, .. } = self.settings;
+        model.seed_dropout(seed);
+        let augmentation = self.settings.augmentation(self.preprocessing);
+        let shuffled = LoaderConfig::training(batch_size, seed, self.preprocessing, augmentation);
         // No epoch is selected: the last one counts, and is evaluated at the end.
         let nothing = self.test.clone().limit(0);
         let splits = Splits {
@@ -107,17 +93,7 @@ impl Session<'_> {
             validation: self.loader(&nothing)?,
             test: self.loader(&nothing)?,
         };
-        let weight_decay = self.args.weight_decay;
-        let OptimizerConfig::Adam { beta1, beta2, epsilon, .. } = OptimizerConfig::adam() else { return Ok(()) };
-        let config = FitConfig {
-            epochs,
-            optimizer: OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled: true },
-            learning_rate: self.args.learning_rate,
-            schedule: match self.args.schedule {
-                ScheduleName::Constant => Schedule::Constant,
-                ScheduleName::Cosine => Schedule::Cosine,
-            },
-        };
+        let config = self.settings.fit(epochs);
         let groups = transfer::groups(model.net()).map_err(|source| self.failed(source))?;
         self.course.begin(policy, &config, augmentation, groups);
         let run = format!("{} {what}", self.name);
@@ -159,7 +135,7 @@ impl Session<'_> {
 
     /// True if the logits of some test images are finite. Other errors do not count against the network.
     fn answers(&self, model: &mut dyn Model) -> bool {
-        let some = self.test.clone().limit(self.args.batch_size.get());
+        let some = self.test.clone().limit(self.settings.batch_size);
         let evaluated = self.loader(&some).map(|images| {
             // The check is also made after Ctrl-C.
             evaluate_finite(model, &images, &mut || ControlFlow::Continue(()))

@@ -1,14 +1,23 @@
-//! Compiles the kernels beside this file with nvcc. Does nothing without the feature `cuda`; with `ci-check` too it
-//! writes empty modules, so that everything type-checks where there is no toolkit.
+//! Compiles the kernels beside this file, and the formulas of activations, with nvcc. Does nothing without the feature
+//! `cuda`; with `ci-check` too it writes empty modules, so that everything type-checks where there is no toolkit.
+
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+/// The folder of the kernels.
+const KERNELS: &str = "src/kernel/cuda";
+
+/// The folder of the activations.
+const ACTIVATIONS: &str = "src/activation";
 
 /// The oldest compute capability: those before lack instructions that dfdx's own kernels use.
 const OLDEST: u32 = 80;
 
 fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed=src/kernel/cuda");
+    println!("cargo::rerun-if-changed={KERNELS}");
+    println!("cargo::rerun-if-changed={ACTIVATIONS}");
     println!("cargo::rerun-if-env-changed=CUDA_COMPUTE_CAP");
     println!("cargo::rerun-if-env-changed=CUDA_PATH");
     if std::env::var_os("CARGO_FEATURE_CUDA").is_none() {
@@ -25,7 +34,7 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), String> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    let sources = sources(Path::new("src/kernel/cuda"))?;
+    let sources = sources::sources(Path::new(KERNELS), Path::new(ACTIVATIONS), &out)?;
     let target = |source: &Path| out.join(source.file_stem().unwrap_or_default()).with_extension("ptx");
     if std::env::var_os("CARGO_FEATURE_CI_CHECK").is_some() {
         return sources
@@ -37,6 +46,7 @@ fn build() -> Result<(), String> {
         let mut nvcc = Command::new(nvcc());
         // As dfdx's own kernels are: its device works on the default stream of the thread.
         nvcc.args(["--ptx", "-O3", "--std=c++17", "--default-stream", "per-thread"]);
+        nvcc.arg("--include-path").arg(KERNELS).arg("--include-path").arg(&out);
         nvcc.arg(format!("--gpu-architecture=sm_{capability}")).arg("--output-file").arg(target(source)).arg(source);
         let output = nvcc.output().map_err(|error| {
             format!(
@@ -49,16 +59,6 @@ fn build() -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The kernel files, in a fixed order.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut sources: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "cu")).collect();
-    sources.sort();
-    Ok(sources)
 }
 
 fn nvcc() -> PathBuf {

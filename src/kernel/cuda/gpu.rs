@@ -152,7 +152,7 @@ impl Gpu {
     }
 }
 
-/// A compiled `.cu` file.
+/// The compiled kernels of a source.
 pub(super) struct Module {
     /// Its name among the modules of the device.
     pub name: &'static str,
@@ -162,7 +162,7 @@ pub(super) struct Module {
     pub kernels: &'static [&'static str],
 }
 
-/// The module of the file of this name: its kernels in both element types, and those in one type only, by their whole
+/// The module of the source of this name: its kernels in both element types, and those in one type only, by their whole
 /// names.
 macro_rules! module {
     ($file:literal, [$($kernel:literal),* $(,)?] $(, also [$($whole:literal),* $(,)?])?) => {

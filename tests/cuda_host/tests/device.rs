@@ -9,9 +9,9 @@ use dfdx::prelude::{SampleTensor, TensorFrom, TensorFromVec, ZerosTensor};
 use dfdx::shapes::{Const, Rank0, Rank1, Rank3};
 use dfdx::tensor::{Cpu, Cuda, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, ReshapeTo};
-use pvlu::activation::{Activation, Param, Pvlu, Real};
+use pvlu::activation::{Activation, BUILT_IN, Param, Pvlu, Real};
 use pvlu::backend::Kernels;
-use pvlu::kernel::cuda::{Gpu, open, view};
+use pvlu::kernel::cuda::{Gpu, activation, open, view};
 use pvlu::layer::builder::Act;
 use pvlu::layer::{AnyTensor, Mode, NamedTensor, Path, Visit, VisitorMut};
 use pvlu::{Error, dead_units};
@@ -64,6 +64,18 @@ fn a_layer_is_written_from_the_host_and_keeps_its_identity() {
     assert_eq!(clone.alpha().as_vec(), [0.5; 3]);
     let back = layer.to_device(&Cpu::default());
     assert_eq!(back.beta().as_vec(), [0.0, 1.0, 2.0]);
+}
+
+#[test]
+fn every_activation_that_says_so_has_kernels_with_its_parameters() {
+    let on_cuda = || BUILT_IN.iter().filter_map(|activation| Some((activation, activation.cuda()?)));
+    assert!(on_cuda().count() >= 16);
+    for (activation, formula) in on_cuda() {
+        assert_eq!(activation::params(formula), Some(activation.params().len()), "{}", activation.name());
+    }
+    for (formula, _) in activation::formulas() {
+        assert!(on_cuda().any(|(_, of)| of == *formula), "{formula} is the formula of no activation");
+    }
 }
 
 #[test]

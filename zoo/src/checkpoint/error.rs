@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::key;
-use super::recognize::{Nested, OtherHead};
 use crate::model::SwapError;
 use crate::registry::RegistryError;
 use crate::text::{self, quoted, shown};
@@ -121,16 +120,16 @@ pub enum CheckpointError {
     Nested {
         /// Path of the file of weights.
         path: PathBuf,
-        /// The nested model, and the layers outside of it.
-        nested: Nested,
+        /// Description of the nested model, of the layers outside of it, and of what to do.
+        nested: String,
     },
     /// The file has the trunk of a model, with a head whose layers have other names.
     #[error("{}: {head}", text::path(path))]
     OtherHead {
         /// Path of the file of weights.
         path: PathBuf,
-        /// The trunk's models, and the layers of the head, found and expected.
-        head: OtherHead,
+        /// Description of the trunk's models, and of the layers of the head, found and expected.
+        head: String,
     },
     /// Metadata that is not what this crate writes.
     #[error("{}: metadata {key}: expected {expected}, found {}", text::path(path), quoted(found))]

@@ -110,7 +110,7 @@ const MAX_PARTS: usize = 8;
 
 /// A model that is a layer of another one, which adds a head.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nested {
+pub(super) struct Nested {
     /// Prefix of the names of its layers.
     pub prefix: String,
     /// Names of the models whose layer names follow the prefix.
@@ -145,7 +145,7 @@ pub(super) fn nested(file: &TensorFile) -> Option<Nested> {
 
 /// The trunk of a model, with a head whose layers have other names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OtherHead {
+pub(super) struct OtherHead {
     /// Names of the models that have this trunk.
     pub models: Vec<&'static str>,
     /// Names of the layers that the file has beside the trunk.

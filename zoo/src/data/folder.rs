@@ -253,8 +253,8 @@ impl ImageFolder {
     }
 
     /// The same folder with the labels of a network whose classes are called `names`: a folder `n01440764` or `tench`
-    /// gets ImageNet's label 0 by [`imagenet_ids`](crate::labels::imagenet_ids) or [`of`](crate::labels::of). The
-    /// folder may lack classes.
+    /// gets ImageNet's label 0 by [`imagenet_ids`](crate::labels::LabelSet::imagenet_ids) or [`of`](crate::labels::of).
+    /// The folder may lack classes.
     ///
     /// # Errors
     ///

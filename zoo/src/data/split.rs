@@ -14,8 +14,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// Takes `labels.len()` images of the shape [`SHAPE`]: color images of 32 by 32. `coarse` are superclasses, which
-    /// no part of this module trains on.
+    /// Takes `labels.len()` images of the shape `[3, 32, 32]`: color images of 32 by 32. `coarse` are superclasses,
+    /// which no part of this module trains on.
     ///
     /// # Errors
     ///

@@ -71,6 +71,7 @@ const WEIGHTS: &str = "weights.h5";
 const TOLERANCE: f64 = 1e-5;
 
 /// The files that [`save`] writes for a path: itself, and beside a `NAME.py` its `NAME.weights.h5`.
+#[doc(hidden)]
 #[must_use]
 pub fn files(path: &Path) -> Vec<PathBuf> {
     let is_code = path.extension().is_some_and(|extension| extension == "py");
@@ -99,6 +100,7 @@ pub fn save(
 }
 
 /// Files that are written and have yet to get their names. Dropped before, they are removed.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Files {
     /// The weights of one of Keras' own models, with their path.

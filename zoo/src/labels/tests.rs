@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_usual_set_is_found_by_its_size() {
     assert_eq!(
-        [10, 100, 1000, 11].map(usual),
+        [10, 100, 1000, 11].map(LabelSet::usual),
         [Some(LabelSet::Cifar10), Some(LabelSet::Cifar100), Some(LabelSet::ImageNet), None]
     );
 }
@@ -22,7 +22,7 @@ fn every_set_has_its_classes_each_once() {
 
 #[test]
 fn imagenet_is_in_the_order_of_its_ids() {
-    let ids = imagenet_ids();
+    let ids = LabelSet::imagenet_ids();
     assert_eq!(ids.len(), 1000);
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
     assert!(ids.iter().all(|id| id.len() == 9 && id.starts_with('n')));
@@ -40,6 +40,6 @@ fn imagenet_agrees_with_keras() {
         (999, "n15075141", "toilet tissue"),
     ];
     for (index, id, name) in keras {
-        assert_eq!((imagenet_ids()[index], of(LabelSet::ImageNet)[index]), (id, name));
+        assert_eq!((LabelSet::imagenet_ids()[index], of(LabelSet::ImageNet)[index]), (id, name));
     }
 }

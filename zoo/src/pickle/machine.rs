@@ -1,10 +1,12 @@
 //! The stack machine that a pickle is a program for.
 
+mod stack;
+
 use std::borrow::Cow;
 
 use super::cursor::{self, Cursor};
 use super::error::PickleError;
-use super::node::{Called, Node, Slot, kind};
+use super::node::{Called, Node, Slot, add, kind};
 use super::opcode::{self as op, *};
 
 /// Marks that may be open at once. Python's own pickler stops at a depth of about 500 objects.
@@ -348,59 +350,6 @@ impl<'a> Machine<'a> {
         self.copied = copied;
         entries.ok_or_else(|| PickleError::new("a list of keys with values", "another list"))
     }
-
-    fn unlike(&self, expected: &str, found: Slot) -> PickleError {
-        PickleError::new(expected, kind(&self.nodes, found))
-    }
-
-    /// Adds an object to the table.
-    fn node(&mut self, node: Node<'a>) -> Result<Slot, PickleError> {
-        add(&mut self.nodes, self.limit, node).map(Slot::Node)
-    }
-
-    fn push(&mut self, node: Node<'a>) -> Result<(), PickleError> {
-        let slot = self.node(node)?;
-        self.stack.push(slot);
-        Ok(())
-    }
-
-    /// Height of the stack at the last mark.
-    fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    /// The value on top of the stack, above the last mark.
-    fn pop(&mut self) -> Result<Slot, PickleError> {
-        self.popped().map(|[slot]| slot)
-    }
-
-    fn popped<const N: usize>(&mut self) -> Result<[Slot; N], PickleError> {
-        let above = &self.stack[self.floor()..];
-        let Some((_, values)) = above.split_last_chunk() else {
-            return Err(PickleError::new(format!("{N} on the stack"), above.len().to_string()));
-        };
-        let values = *values;
-        self.stack.truncate(self.stack.len() - N);
-        Ok(values)
-    }
-
-    /// Takes the last mark away and gives its height.
-    fn mark(&mut self) -> Result<usize, PickleError> {
-        self.marks.pop().ok_or_else(|| PickleError::new("a mark on the stack", "none"))
-    }
-
-    /// The values above the last mark, taken off the stack.
-    fn marked(&mut self) -> Result<Vec<Slot>, PickleError> {
-        let mark = self.mark()?;
-        Ok(self.stack.drain(mark..).collect())
-    }
-}
-
-fn add<'a>(nodes: &mut Vec<Node<'a>>, limit: u32, node: Node<'a>) -> Result<u32, PickleError> {
-    let index = u32::try_from(nodes.len()).ok().filter(|index| *index < limit);
-    let index = index.ok_or_else(|| PickleError::new(format!("at most {limit} objects in so many bytes"), "more"))?;
-    nodes.push(node);
-    Ok(index)
 }
 
 fn pairs(values: &[Slot]) -> Result<Vec<(Slot, Slot)>, PickleError> {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::error::PickleError;
+
 /// A value: one without parts, or the position of an object in the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Slot {
@@ -64,4 +66,12 @@ pub(super) fn kind(nodes: &[Node<'_>], slot: Slot) -> &'static str {
             Node::Persistent(_) => "a persistent object",
         },
     }
+}
+
+/// Adds an object to a table that may have `limit` of them, and returns its position.
+pub(super) fn add<'a>(nodes: &mut Vec<Node<'a>>, limit: u32, node: Node<'a>) -> Result<u32, PickleError> {
+    let index = u32::try_from(nodes.len()).ok().filter(|index| *index < limit);
+    let index = index.ok_or_else(|| PickleError::new(format!("at most {limit} objects in so many bytes"), "more"))?;
+    nodes.push(node);
+    Ok(index)
 }

@@ -3,7 +3,7 @@
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand};
 
-use super::options::{AllArgs, FigureArgs, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs};
+use super::options::{AllArgs, CommonArgs, FigureArgs, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs};
 use crate::common::formula::{examples, help};
 use crate::common::manual::{CompletionsArgs, ManArgs};
 use crate::reproduce::figure::Figure;
@@ -70,8 +70,27 @@ pub enum Command {
 pub struct TableCommand {
     /// The table to be run.
     pub table: Table,
-    /// Options of the table; those of other tables are not set.
-    pub args: AllArgs,
+    /// Options of the table.
+    pub options: TableOptions,
+}
+
+/// The options of a table, by the way in which its networks are trained.
+#[derive(Clone, Debug)]
+pub enum TableOptions {
+    /// Options of a table of networks trained from scratch.
+    Scratch(TableArgs),
+    /// Options of a table of pretrained networks.
+    Tuning(TuningArgs),
+}
+
+impl TableOptions {
+    /// The options that every table has.
+    pub fn common(&self) -> &CommonArgs {
+        match self {
+            TableOptions::Scratch(args) => &args.common,
+            TableOptions::Tuning(args) => &args.common,
+        }
+    }
 }
 
 /// One of the figures that the paper numbers.
@@ -96,11 +115,11 @@ impl FromArgMatches for TableCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let (name, matches) = given(matches)?;
         let table = paper::find(name).ok_or_else(unknown)?;
-        let args = match table {
-            Table::Scratch(_) => AllArgs::of_scratch(&TableArgs::from_arg_matches(matches)?),
-            Table::Tuning(_) => AllArgs::of_tuning(&TuningArgs::from_arg_matches(matches)?),
+        let options = match table {
+            Table::Scratch(_) => TableOptions::Scratch(TableArgs::from_arg_matches(matches)?),
+            Table::Tuning(_) => TableOptions::Tuning(TuningArgs::from_arg_matches(matches)?),
         };
-        Ok(Self { table, args })
+        Ok(Self { table, options })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

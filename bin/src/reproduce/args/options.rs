@@ -11,7 +11,6 @@ use pvlu_zoo::device::Device;
 use crate::common::threads::MAX_THREADS;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::runs::earlier::Earlier;
 
 /// The most epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
@@ -274,55 +273,6 @@ fn positive(text: &str) -> Result<f64, String> {
 fn share(text: &str) -> Result<f64, String> {
     let share = positive(text)?;
     if share < 1.0 { Ok(share) } else { Err("expected a number between 0 and 1".to_owned()) }
-}
-
-impl CommonArgs {
-    /// The treatment of files that an earlier command left, by `--fresh` and `--resume`.
-    pub fn earlier(&self) -> Earlier {
-        match (self.fresh, self.resume) {
-            (true, _) => Earlier::Aside,
-            (false, true) => Earlier::Required,
-            (false, false) => Earlier::Used,
-        }
-    }
-}
-
-/// The value of an option for a table. If the table does not use the option, the value is dropped, and a note says so.
-pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
-    if value.is_some() && !uses {
-        notes.push(format!("--{name}: {table} does not use it"));
-    }
-    value.filter(|_| uses)
-}
-
-impl AllArgs {
-    /// The options of table 1 or 2, among those of all tables.
-    pub fn of_scratch(args: &TableArgs) -> Self {
-        let TableArgs { common, activations } = args.clone();
-        let tuning = TuningArgs {
-            common,
-            models: None,
-            arms: None,
-            weights: None,
-            offline: false,
-            first_epochs: None,
-            first_learning_rate: None,
-            cutout: None,
-            filter_sigma: None,
-            filter_radius: None,
-        };
-        Self { tuning, activations }
-    }
-
-    /// The options of one of tables 3 to 6, among those of all tables.
-    pub fn of_tuning(args: &TuningArgs) -> Self {
-        Self { tuning: args.clone(), activations: None }
-    }
-
-    /// The options that tables 1 and 2 take.
-    pub fn scratch(&self) -> TableArgs {
-        TableArgs { common: self.tuning.common.clone(), activations: self.activations.clone() }
-    }
 }
 
 /// Parser of the name of a table.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pvlu_zoo::checkpoint::{Opened, Wanted, models_of, open};
 use pvlu_zoo::data::{Augmentation, CIFAR10, CIFAR100, Dataset, KnownSet, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::image::Preprocessing;
-use pvlu_zoo::labels;
+use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::published::Variables;
 use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
@@ -181,7 +181,7 @@ pub fn open_file(
             .map_err(|source| CliError::Model { model: entry.name, source })?;
     }
     let opened = Opened { model, entry, report, description };
-    let wanted = preprocessing(&opened, labels::usual(classes), path)?.whole((side, side));
+    let wanted = preprocessing(&opened, LabelSet::usual(classes), path)?.whole((side, side));
     let preprocessing = wanted.map_err(|error| CliError::Usage(error.to_string()))?;
     Ok(Pretrained { model: opened.model, preprocessing, fresh_head: protocol.transfer || !opened_head })
 }

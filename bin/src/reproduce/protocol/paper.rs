@@ -187,6 +187,17 @@ tables! {
     };
 }
 
+/// Names of the arms of all tables.
+pub fn arms() -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for arm in ALL.iter().filter_map(|table| table.tuning()).flat_map(|table| table.arms) {
+        if !names.contains(&arm.name) {
+            names.push(arm.name);
+        }
+    }
+    names
+}
+
 /// The table of this name, such as `table1`.
 pub fn find(name: &str) -> Option<Table> {
     ALL.iter().copied().find(|table| table.name() == name)

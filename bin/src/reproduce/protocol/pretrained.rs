@@ -1,8 +1,8 @@
 //! Protocols of tables of pretrained networks, and the values that all of them share. "Paper" marks values of the text,
 //! "chosen" those that the project decided where the text is silent.
 
+use pvlu::activation::Definition;
 use pvlu_zoo::data::KnownSet;
-use pvlu_zoo::registry;
 use pvlu_zoo::transfer::FreezePolicy;
 
 /// A table of pretrained networks.
@@ -83,12 +83,12 @@ pub struct Published {
 }
 
 impl Protocol {
-    /// The arm that a text asks for: one of the table's, by its name, or any activation. In a table that trains nothing
-    /// but activations, one without trainable parameters is only evaluated, as ReLU is. Chosen.
-    pub fn arm(&self, text: &str) -> Option<Arm> {
+    /// The arm that a text asks for: one of the table's, by its name, or the activation that it is. In a table that
+    /// trains nothing but activations, one without trainable parameters is only evaluated, as ReLU is. Chosen.
+    pub fn arm(&self, text: &str, activation: Option<&'static Definition>) -> Option<Arm> {
         let own = self.arms.iter().find(|arm| arm.name == text).copied();
         own.or_else(|| {
-            let activation = registry::activation(text).ok()?;
+            let activation = activation?;
             let trained = self.batch_norm || activation.params().iter().any(|param| param.trained);
             Some(Arm { name: activation.name(), activation: activation.text(), trained, affine: false })
         })
@@ -137,15 +137,10 @@ pub const VLU: Arm = Arm { name: "vlu", activation: "vlu", trained: true, affine
 /// The paper's PVLU, starting from alpha 0 and beta 1, where it equals ReLU.
 pub const PVLU: Arm = Arm { name: "pvlu", activation: "pvlu", trained: true, affine: false };
 
-/// Names of all arms.
-pub const ARMS: [&str; 5] = ["relu", "relu_affine", "prelu", "vlu", "pvlu"];
-
 /// Name of the first phase where a configuration has the name of an arm.
 pub const FIRST: &str = "first";
 /// Name of the training on procedural images where a configuration has the name of an arm.
 pub const PRETRAIN: &str = "pretrain";
-/// Names that no activation of the user's own may have, since they stand for another arm or training.
-pub const RESERVED: [&str; 3] = ["relu_affine", FIRST, PRETRAIN];
 
 /// Epochs of the first phase. Paper for tables 5 and 6; chosen for 3 and 4: "final convergence".
 pub const FIRST_EPOCHS: u64 = 15;

@@ -10,7 +10,7 @@ use super::config::{Config, expect};
 use super::decimal;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::protocol::pretrained::RESERVED;
+use crate::reproduce::protocol::pretrained::{FIRST, PRETRAIN};
 
 /// The most bytes in the text on a preset, and in the name of a file of weights; both are in each row of a table.
 const LONGEST: (usize, usize) = (500, 800);
@@ -27,7 +27,7 @@ pub fn check(config: &Config) -> Result<(), String> {
     let fits = match own {
         Some(of_table) if of_table == activation => true,
         // An arm of the user's own, whose activation says what it is called.
-        _ => !RESERVED.contains(&arm) && registry::activation(activation).is_ok_and(|found| found.name() == arm),
+        _ => !is_reserved(arm) && registry::activation(activation).is_ok_and(|found| found.name() == arm),
     };
     expect("activation", fits)?;
     expect("data", setup.data == "procedural" || KnownSet::named(&setup.data).is_some())?;
@@ -69,6 +69,12 @@ fn check_parts([table, model, arm]: [&str; 3]) -> Result<Option<&str>, String> {
 pub fn is_name(arm: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (1..=LONGEST_NAME).contains(&arm.len()) && arm.bytes().all(is_word)
+}
+
+/// True for names that no activation of the user's own may have, since they stand for a training that is no arm, or for
+/// an arm that is not called as its activation is.
+pub fn is_reserved(name: &str) -> bool {
+    [FIRST, PRETRAIN].contains(&name) || (paper::arms().contains(&name) && registry::activation(name).is_err())
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::str::FromStr;
 
 use pvlu_zoo::checkpoint::{self, CheckpointError, Opened, Tuning, TuningError, Wanted};
+use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::text::{self, shown};
 use pvlu_zoo::weights::{TensorFile, WeightsError};
-use pvlu_zoo::{labels, registry, transfer};
+use pvlu_zoo::{registry, transfer};
 use serde_json::{Value, json};
 
 use super::args::InfoArgs;
@@ -18,7 +19,7 @@ use crate::common::figure::{raster, svg};
 use crate::common::output::{note, print, print_json};
 use crate::common::preprocessing::{choice, preprocessing};
 use crate::zoo::classes;
-use crate::zoo::recipe::{PublishedArgs, files_of};
+use crate::zoo::recipe::{Recipe, files_of};
 use crate::zoo::targets::{Target, write_all};
 use crate::zoo::trained_on::TrainedOn;
 
@@ -41,7 +42,7 @@ pub fn info(args: &InfoArgs, path: &Path) -> Result<(), CliError> {
     args.model.as_deref().map(registry::find).transpose()?;
     let file = TensorFile::open(path)?;
     let outputs = Outputs::of(args, &file)?;
-    let published = PublishedArgs::default().chosen_for(path, args.model.as_deref())?;
+    let recipe = Recipe::find(None, path, args.model.as_deref())?;
     let mut opened = match open(path, args.model.as_deref()) {
         Ok(opened) => opened,
         Err(error) if args.model.is_none() && outputs.is_empty() && !is_damage(&error) => {
@@ -56,10 +57,12 @@ pub fn info(args: &InfoArgs, path: &Path) -> Result<(), CliError> {
         }
         Err(error) => return Err(error.into()),
     };
-    published.settle(&mut opened);
-    let said = described(path, &file, &opened, published.place())?;
+    if let Some(recipe) = &recipe {
+        recipe.settle(&mut opened);
+    }
+    let said = described(path, &file, &opened, recipe.and_then(|recipe| recipe.place))?;
     outputs.write(&said)?;
-    choice(&opened, labels::usual(opened.model.classes()), path).iter().for_each(|line| note(line));
+    choice(&opened, LabelSet::usual(opened.model.classes()), path).iter().for_each(|line| note(line));
     if args.json { print_json(&said.json()) } else { print(&said.text()) }
 }
 
@@ -74,7 +77,7 @@ fn described<'a>(
     let description = &opened.description;
     let tuning = record::<Tuning>(description.tuning.as_deref());
     let start = start(opened, tuning.as_ref().ok().and_then(Option::as_ref));
-    let preprocessing = preprocessing(opened, labels::usual(opened.model.classes()), path);
+    let preprocessing = preprocessing(opened, LabelSet::usual(opened.model.classes()), path);
     Ok(Said {
         path,
         file,

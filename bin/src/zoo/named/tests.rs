@@ -8,6 +8,7 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use crate::common::named::is_offline;
 use crate::zoo::Zoo;
+use crate::zoo::args::Command;
 
 /// A file of one tensor, with this preprocessing in its metadata.
 fn file(path: &Path, preprocessing: Option<&str>) {
@@ -20,11 +21,11 @@ fn file(path: &Path, preprocessing: Option<&str>) {
 }
 
 /// `zoo predict` with these options, after its weights were located with these variables.
-fn predict(options: &str, variables: &[(&str, &Path)]) -> Result<ModelArgs, CliError> {
+fn predict(options: &str, variables: &[(&str, &Path)]) -> Result<ModelFile, CliError> {
     let all = ["zoo", "predict", "a.png"].into_iter().chain(options.split_whitespace());
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
-    match Zoo::parse_from(all).command.located(&value)? {
-        Some(Command::Predict(args)) => Ok(args.model),
+    match Zoo::parse_from(all).command {
+        Command::Predict(args) => args.model.prepared(&value),
         other => panic!("{other:?}"),
     }
 }
@@ -32,7 +33,7 @@ fn predict(options: &str, variables: &[(&str, &Path)]) -> Result<ModelArgs, CliE
 /// Text of the preprocessing that is found for a file in a folder, and whether it is the user's choice.
 fn chosen(folder: &TempDir, name: &str, options: &str) -> Option<(Preprocessing, bool)> {
     let weights = format!("--weights {} {options}", folder.path().join(name).display());
-    let chosen = predict(&weights, &[]).unwrap().published.chosen;
+    let chosen = predict(&weights, &[]).unwrap().recipe;
     chosen.map(|chosen| (chosen.preprocessing, chosen.by_user))
 }
 
@@ -43,18 +44,18 @@ fn a_name_is_looked_for_in_the_cache_and_what_is_there_is_checked() {
     let variables = [("HOME", home.path())];
     file(&checkpoints.join("resnet20.th"), None);
     let located = predict("--weights resnet20.th", &variables).unwrap();
-    assert_eq!(located.weights, checkpoints.join("resnet20.th"));
+    assert_eq!(located.path, checkpoints.join("resnet20.th"));
     assert_eq!(located.model.as_deref(), Some("cifar_resnet20"));
     let by_publisher = predict("--weights idelbayev --model cifar_resnet20", &variables).unwrap();
-    assert_eq!(by_publisher.weights, located.weights);
+    assert_eq!(by_publisher.path, located.path);
     file(&checkpoints.join("vgg16-397923af.pth"), None);
     let error = predict("--weights torchvision --model vgg16", &variables).unwrap_err();
     assert!(matches!(error, CliError::OtherHash { .. }) && error.to_string().contains("397923af"), "{error}");
     // A path is one, whatever its name is.
     let path = checkpoints.join("vgg16-397923af.pth");
-    assert_eq!(predict(&format!("--weights {}", path.display()), &[]).unwrap().weights, path);
+    assert_eq!(predict(&format!("--weights {}", path.display()), &[]).unwrap().path, path);
     let missing = predict("--weights x/vgg16-397923af.pth", &variables).unwrap();
-    assert_eq!(missing.weights, Path::new("x/vgg16-397923af.pth"));
+    assert_eq!(missing.path, Path::new("x/vgg16-397923af.pth"));
 }
 
 #[test]
@@ -127,10 +128,9 @@ fn info_takes_the_same_names_and_a_model_and_a_file_that_is_there_come_first() {
     file(&checkpoints.join("resnet20.th"), None);
     let info = |options: &str| {
         let all = ["zoo", "info"].into_iter().chain(options.split_whitespace());
-        match Zoo::parse_from(all).command.located(&|name| (name == "HOME").then(|| home.path().into()))? {
-            Some(Command::Info(args)) => Ok::<_, CliError>((args.subject, args.model)),
-            other => panic!("{other:?}"),
-        }
+        let Command::Info(args) = Zoo::parse_from(all).command else { panic!("{options}") };
+        let args = args.located(&|name| (name == "HOME").then(|| home.path().into()))?;
+        Ok::<_, CliError>((args.subject, args.model))
     };
     let found = (checkpoints.join("resnet20.th"), Some("cifar_resnet20".to_owned()));
     for options in ["resnet20.th", "idelbayev --model cifar_resnet20", "idelbayev --model cifar_resnet20 --classes 10"]

@@ -1,5 +1,6 @@
 //! The kernels of compiled networks.
 
+use super::activations::Run;
 use crate::kernel::Element;
 use crate::kernel::cpu::blocked::conv2d::{self, BlockedConv, Epilogue, pack_weight};
 use crate::kernel::cpu::blocked::convert::{Taps, from_planes, to_planes, unfold};
@@ -7,9 +8,6 @@ use crate::kernel::cpu::blocked::rows::{self, GlobalMean, Joined, Pool, Product,
 use crate::kernel::cpu::blocked::rows::{Scaled, Sum};
 use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, Source, Tile, linear};
 use crate::kernel::cpu::testing::{bits, random};
-
-/// A function that returns the bits of results.
-pub type Run = fn() -> Vec<u64>;
 
 /// Every kernel; the convolutions are one for each method.
 pub fn kernels<E: Element>() -> Vec<(&'static str, Run)> {

@@ -87,7 +87,7 @@ fn a_nested_model_with_names_that_are_also_outside_of_it_is_refused_with_the_way
     file.rename(outside.into()).unwrap();
     let file = flattened(file);
     assert!(file.entries().contains_key("vgg16/block1_conv1/kernel"));
-    let error = CheckpointError::Nested { path: "a.h5".into(), nested: nested(&file).unwrap() }.to_string();
+    let error = CheckpointError::Nested { path: "a.h5".into(), nested: nested(&file).unwrap().to_string() }.to_string();
     assert!(error.contains("vgg16 is a nested model, with the layers of vgg16"), "{error}");
     assert!(error.contains("flat.save_weights(\"NAME.weights.h5\")"), "{error}");
 }

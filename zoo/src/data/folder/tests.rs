@@ -347,7 +347,7 @@ fn a_lone_part_is_for_what_it_is_called() {
 fn labels_follow_a_networks_names() {
     let dir = tree(&[("n01443537/1.png", "wide.png"), ("n15075141/1.png", "wide.png")]);
     let folder = ImageFolder::open(dir.path()).unwrap();
-    let labeled = folder.clone().with_labels_of(crate::labels::imagenet_ids()).unwrap();
+    let labeled = folder.clone().with_labels_of(crate::labels::LabelSet::imagenet_ids()).unwrap();
     assert_eq!(labeled.files().map(|(_, label)| label).collect::<Vec<_>>(), [1, 999]);
     assert_eq!(labeled.classes().len(), 1000);
     let message = refusal(folder.with_labels_of(&["n01443537"]));

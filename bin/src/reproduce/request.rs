@@ -1,0 +1,261 @@
+//! The options of a command, checked and turned into the values that they stand for. Nothing behind this module knows
+//! the types of the command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pvlu::activation::Definition;
+use pvlu_zoo::device::Device;
+use pvlu_zoo::registry::{self, RegistryError};
+use pvlu_zoo::text::{did_you_mean, quoted};
+
+use crate::common::error::CliError;
+use crate::reproduce::args::{AllArgs, CommonArgs, Listed, TableArgs, TableOptions, TuningArgs, all_of};
+use crate::reproduce::protocol::paper;
+use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::runs::earlier::Earlier;
+use crate::reproduce::runs::names::{is_name, is_reserved};
+
+/// The wishes of a user on the runs of tables; `None` for what a table or a preset decides.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The images, and how much of them is used.
+    pub images: ImageRequest,
+    /// Seeds, each of which is a run.
+    pub seeds: Option<Vec<u64>>,
+    /// Passes over the training images; of pretrained networks in each arm.
+    pub epochs: Option<u64>,
+    /// Images in a training step.
+    pub batch_size: Option<usize>,
+    /// Adam's learning rate at the start; of pretrained networks in each arm.
+    pub learning_rate: Option<f64>,
+    /// Pixels of a 32x32 image by which images are shifted at most.
+    pub shift: Option<usize>,
+    /// Activations that are trained from scratch.
+    pub activations: Option<Vec<&'static Definition>>,
+    /// Names of pretrained models.
+    pub models: Option<Vec<&'static str>>,
+    /// Arms of the comparison of pretrained models.
+    pub arms: Option<Vec<ArmRequest>>,
+    /// Folder of pretrained weights, a file of them, or published weights by their name.
+    pub weights: Option<PathBuf>,
+    /// True if no published weights are fetched.
+    pub offline: bool,
+    /// Passes over the training images with ReLU, before the arms part.
+    pub first_epochs: Option<u64>,
+    /// Adam's learning rate at the start of the phase with ReLU.
+    pub first_learning_rate: Option<f64>,
+    /// Side, in pixels of a 32x32 image, of the square that is cut out; 0 for none.
+    pub cutout: Option<usize>,
+    /// Standard deviation of the Gaussian filter, in pixels.
+    pub filter_sigma: Option<f64>,
+    /// Pixels to either side of the middle that the filter reaches.
+    pub filter_radius: Option<usize>,
+}
+
+/// The wishes of a user on the images of tables.
+#[derive(Clone, Debug, Default)]
+pub struct ImageRequest {
+    /// Path of the images; `None` for the usual places.
+    pub data: Option<PathBuf>,
+    /// The preset that says how much is done.
+    pub preset: Option<Preset>,
+    /// Number of first training images that are used.
+    pub limit_train: Option<usize>,
+    /// Number of first test images that are used.
+    pub limit_test: Option<usize>,
+    /// Share of the training images of each class that is held out.
+    pub held_out: Option<f64>,
+}
+
+/// An arm that a user asks for. Tables differ in what a name stands for.
+#[derive(Clone, Debug)]
+pub struct ArmRequest {
+    /// Name of an arm, or text of an activation.
+    pub text: String,
+    /// The activation of this text, where there is one.
+    pub activation: Option<&'static Definition>,
+}
+
+/// The way in which a command does the runs of tables.
+#[derive(Clone, Debug)]
+pub struct Conduct {
+    /// Addresses of the only runs to be done; `None` for all.
+    pub only: Option<Vec<String>>,
+    /// The treatment of files that an earlier command left.
+    pub earlier: Earlier,
+    /// Time between two checkpoints of a run.
+    pub checkpoint_every: Duration,
+    /// True if the network of each run is saved.
+    pub save_weights: bool,
+    /// True if runs are listed and not done.
+    pub dry_run: bool,
+    /// Worker threads; `None` for one on each core.
+    pub threads: Option<u16>,
+    /// Device to compute on.
+    pub device: Device,
+    /// Folder for tables, and for runs under way.
+    pub out: PathBuf,
+    /// True if nothing but errors is shown.
+    pub quiet: bool,
+}
+
+impl TryFrom<&TableOptions> for Request {
+    type Error = CliError;
+
+    fn try_from(options: &TableOptions) -> Result<Self, CliError> {
+        match options {
+            TableOptions::Scratch(args) => args.try_into(),
+            TableOptions::Tuning(args) => args.try_into(),
+        }
+    }
+}
+
+impl TryFrom<&TableArgs> for Request {
+    type Error = CliError;
+
+    fn try_from(TableArgs { common, activations }: &TableArgs) -> Result<Self, CliError> {
+        let request = Self::of(common)?;
+        Ok(Self { activations: of_scratch(activations.as_deref())?, ..request })
+    }
+}
+
+impl TryFrom<&TuningArgs> for Request {
+    type Error = CliError;
+
+    fn try_from(args: &TuningArgs) -> Result<Self, CliError> {
+        let request = Self::of(&args.common)?;
+        refuse_repeated("--models", args.models.as_deref())?;
+        let arms = args.arms.as_deref().map(arms).transpose()?;
+        Ok(Self {
+            models: args.models.as_deref().map(models).transpose()?,
+            arms,
+            weights: args.weights.clone(),
+            offline: args.offline,
+            first_epochs: args.first_epochs,
+            first_learning_rate: args.first_learning_rate,
+            cutout: args.cutout.map(usize::from),
+            filter_sigma: args.filter_sigma,
+            filter_radius: args.filter_radius.map(usize::from),
+            ..request
+        })
+    }
+}
+
+impl TryFrom<&AllArgs> for Request {
+    type Error = CliError;
+
+    fn try_from(AllArgs { tuning, activations }: &AllArgs) -> Result<Self, CliError> {
+        let activations = of_scratch(activations.as_deref())?;
+        Ok(Self { activations, ..tuning.try_into()? })
+    }
+}
+
+impl Request {
+    /// The wishes on every table. Seeds that are given twice are refused.
+    fn of(args: &CommonArgs) -> Result<Self, CliError> {
+        refuse_repeated("--seeds", args.seeds.as_deref())?;
+        Ok(Self {
+            images: ImageRequest {
+                data: args.data.clone(),
+                preset: args.preset,
+                limit_train: args.limit_train.map(NonZeroUsize::get),
+                limit_test: args.limit_test.map(NonZeroUsize::get),
+                held_out: args.held_out,
+            },
+            seeds: args.seeds.clone(),
+            epochs: args.epochs,
+            batch_size: args.batch_size.map(NonZeroUsize::get),
+            learning_rate: args.learning_rate,
+            shift: args.shift.map(usize::from),
+            ..Self::default()
+        })
+    }
+}
+
+impl From<&CommonArgs> for Conduct {
+    fn from(args: &CommonArgs) -> Self {
+        Self {
+            only: args.only.clone(),
+            earlier: match (args.fresh, args.resume) {
+                (true, _) => Earlier::Aside,
+                (false, true) => Earlier::Required,
+                (false, false) => Earlier::Used,
+            },
+            checkpoint_every: Duration::from_secs(args.checkpoint_every),
+            save_weights: args.save_weights,
+            dry_run: args.dry_run,
+            threads: args.threads,
+            device: args.device,
+            out: args.out.clone(),
+            quiet: args.quiet,
+        }
+    }
+}
+
+/// The activations of tables of networks trained from scratch.
+fn of_scratch(lists: Option<&[Listed]>) -> Result<Option<Vec<&'static Definition>>, CliError> {
+    let Some(lists) = lists else { return Ok(None) };
+    let activations: Vec<_> =
+        all_of(lists).map(|item| activation("--activations", item, &[])).collect::<Result<_, _>>()?;
+    let names: Vec<&str> = activations.iter().map(|activation| activation.name()).collect();
+    refuse_repeated("--activations", Some(&names))?;
+    Ok(Some(activations))
+}
+
+/// The arms of these texts, each the name of an arm of some table or an activation.
+fn arms(lists: &[Listed]) -> Result<Vec<ArmRequest>, CliError> {
+    let known = paper::arms();
+    let arm = |item: &str| {
+        let activation = if known.contains(&item) {
+            registry::activation(item).ok()
+        } else {
+            Some(activation("--arms", item, &known)?)
+        };
+        Ok(ArmRequest { text: item.to_owned(), activation })
+    };
+    let arms: Vec<ArmRequest> = all_of(lists).map(arm).collect::<Result<_, CliError>>()?;
+    let name = |arm: &ArmRequest| match arm.activation {
+        Some(activation) if !known.contains(&arm.text.as_str()) => activation.name().to_owned(),
+        _ => arm.text.clone(),
+    };
+    refuse_repeated("--arms", Some(&arms.iter().map(name).collect::<Vec<_>>()))?;
+    Ok(arms)
+}
+
+fn models(names: &[String]) -> Result<Vec<&'static str>, CliError> {
+    let unknown = |error: RegistryError| CliError::Usage(format!("--models: {error}"));
+    names.iter().map(|name| registry::find(name).map(|entry| entry.name).map_err(unknown)).collect()
+}
+
+fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<&[T]>) -> Result<(), CliError> {
+    match values.and_then(repeated) {
+        Some(value) => Err(CliError::Usage(format!("{name} has {value} twice"))),
+        None => Ok(()),
+    }
+}
+
+/// The first value that repeats an earlier one.
+fn repeated<T: PartialEq>(values: &[T]) -> Option<&T> {
+    values.iter().enumerate().find_map(|(index, value)| values[..index].contains(value).then_some(value))
+}
+
+/// The activation of a text, by a name that a run can have. This is not done while arguments are parsed, since an error
+/// in a formula takes three lines.
+fn activation(option: &str, item: &str, arms: &[&str]) -> Result<&'static Definition, CliError> {
+    let refused = |message: String| CliError::Usage(format!("{option}: {message}"));
+    let activation = registry::activation(item).map_err(|error| match (error, did_you_mean(item, arms).as_str()) {
+        (error @ RegistryError::Activation { .. }, "") => refused(error.to_string()),
+        (RegistryError::Activation { .. }, meant) => refused(format!("unknown arm {}{meant}", quoted(item))),
+        (error, _) => error.into(),
+    })?;
+    let name = activation.name();
+    if is_reserved(name) {
+        return Err(refused(format!("{name} is the name of another arm")));
+    }
+    if !is_name(name) {
+        return Err(refused(format!("{} is no name of an arm: expected 1 to 64 letters, digits and _", quoted(name))));
+    }
+    Ok(activation)
+}

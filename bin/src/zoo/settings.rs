@@ -1,0 +1,105 @@
+//! The settings of a tuning.
+
+use pvlu::activation::Definition;
+use pvlu_zoo::data::Augmentation;
+use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::registry;
+use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
+use pvlu_zoo::transfer::FreezePolicy;
+
+use super::args::{FinetuneArgs, Part, ScheduleName};
+use crate::common::error::CliError;
+
+/// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
+const SHIFT: usize = 8;
+
+/// Settings of a tuning.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The activation to tune with; `None` for the file's.
+    pub activation: Option<&'static Definition>,
+    /// Parts that the second phase trains.
+    pub policy: FreezePolicy,
+    /// True if the user asked to train nothing, except perhaps a new head.
+    pub trains_nothing: bool,
+    /// Passes over the training images in the second phase.
+    pub epochs: u64,
+    /// Passes over the training images in the first phase, which trains the head alone.
+    pub head_epochs: u64,
+    /// Learning rate of Adam at the start of a phase.
+    pub learning_rate: f64,
+    /// Schedule of the learning rate.
+    pub schedule: Schedule,
+    /// Weight decay, of the weights of convolutions and linear layers.
+    pub weight_decay: f64,
+    /// Images in a training step, and in an evaluation batch.
+    pub batch_size: usize,
+    /// Seed of the order of images, of augmentation and of a new head.
+    pub seed: u64,
+    /// True if training images are flipped and shifted.
+    pub augment: bool,
+}
+
+impl Settings {
+    /// The settings that the options of `zoo finetune` ask for.
+    pub fn of(args: &FinetuneArgs) -> Result<Self, CliError> {
+        Ok(Self {
+            activation: args.model.activation.as_deref().map(registry::activation).transpose()?,
+            policy: policy(&args.train),
+            trains_nothing: args.epochs == 0 || args.train.contains(&Part::None),
+            epochs: args.epochs,
+            head_epochs: args.head_epochs,
+            learning_rate: args.learning_rate,
+            schedule: match args.schedule {
+                ScheduleName::Constant => Schedule::Constant,
+                ScheduleName::Cosine => Schedule::Cosine,
+            },
+            weight_decay: args.weight_decay,
+            batch_size: args.batch_size.get(),
+            seed: args.seed,
+            augment: args.augment,
+        })
+    }
+
+    /// The seed of a head that the file does not have; `None` if none will be trained.
+    pub fn fresh_head(&self) -> Option<u64> {
+        (self.head_epochs > 0 || self.policy.head).then_some(self.seed)
+    }
+
+    /// The way in which training images with this preprocessing are changed.
+    pub fn augmentation(&self, preprocessing: Preprocessing) -> Augmentation {
+        let (height, width) = preprocessing.input();
+        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
+        if self.augment { changed } else { Augmentation::NONE }
+    }
+
+    /// The configuration of a phase of some epochs.
+    pub fn fit(&self, epochs: u64) -> FitConfig {
+        let &Self { learning_rate, schedule, weight_decay, .. } = self;
+        let optimizer = match OptimizerConfig::adam() {
+            OptimizerConfig::Adam { beta1, beta2, epsilon, .. } => {
+                OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled: true }
+            }
+            other @ OptimizerConfig::Sgd { .. } => other,
+        };
+        FitConfig { epochs, optimizer, learning_rate, schedule }
+    }
+}
+
+/// The parts that `--train` names.
+fn policy(parts: &[Part]) -> FreezePolicy {
+    let mut policy = FreezePolicy::NONE;
+    for part in parts {
+        match part {
+            Part::Activations => policy.activations = true,
+            Part::BatchNorm => policy.batch_norm_affine = true,
+            Part::Statistics => policy.batch_norm_statistics = true,
+            Part::Head => policy.head = true,
+            Part::Weights => policy.weights = true,
+            Part::Biases => policy.biases = true,
+            Part::All => policy = FreezePolicy::ALL,
+            Part::None => {}
+        }
+    }
+    policy
+}
