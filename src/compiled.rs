@@ -38,8 +38,8 @@
 //! let logits: Tensor<Rank2<1, 10>, f32, _> = compiled.forward(dev.zeros::<Rank2<1, 8>>());
 //! ```
 //!
-//! Bits depend on the sizes of the network alone, as everywhere: on no number of threads, no instruction set, and no
-//! size of a batch.
+//! Bits depend on the sizes of the network alone, and on the batch that it was compiled for: on no number of threads,
+//! no instruction set, and no size of a batch that is run.
 
 mod activate;
 mod builder;

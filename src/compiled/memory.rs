@@ -45,6 +45,16 @@ impl Places {
     }
 }
 
+/// The smallest set of buffers in which these lengths have room, else the smallest of all: so whole batches have one
+/// set, and slices others of their size.
+fn take(sets: &mut Vec<Vec<Vec<f32>>>, lens: &[usize]) -> Vec<Vec<f32>> {
+    let fits =
+        |set: &[Vec<f32>]| set.len() == lens.len() && set.iter().zip(lens).all(|(buffer, len)| buffer.len() >= *len);
+    let size = |set: &[Vec<f32>]| set.iter().map(Vec::len).sum::<usize>();
+    let best = sets.iter().enumerate().min_by_key(|(_, set)| (!fits(set), size(set))).map(|(at, _)| at);
+    best.map(|at| sets.swap_remove(at)).unwrap_or_default()
+}
+
 /// Buffers that are kept from one run to the next.
 #[derive(Debug, Default)]
 pub struct Kept(Mutex<Vec<Vec<Vec<f32>>>>);
@@ -54,18 +64,39 @@ impl Kept {
     /// buffers of their own.
     pub fn with<R>(&self, lens: impl Iterator<Item = usize>, work: impl FnOnce(&mut [Vec<f32>]) -> R) -> R {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buffers = lock().pop().unwrap_or_default();
-        for (number, len) in lens.enumerate() {
-            if number == buffers.len() {
-                buffers.push(Vec::new());
-            }
-            if buffers[number].len() < len {
-                // A new one: the contents are not read again.
-                buffers[number] = vec![0.0; len];
+        let lens: Vec<usize> = lens.collect();
+        let mut buffers = take(&mut lock(), &lens);
+        buffers.resize_with(lens.len(), Vec::new);
+        for (buffer, len) in buffers.iter_mut().zip(lens) {
+            if buffer.len() < len {
+                // A new one, once the old one is free: the contents are not read again.
+                *buffer = Vec::new();
+                *buffer = vec![0.0; len];
             }
         }
         let result = work(&mut buffers);
         lock().push(buffers);
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_run_leaves_the_large_buffers_to_a_large_one() {
+        let kept = Kept::default();
+        let place =
+            |len: usize| kept.with([len].into_iter(), |buffers| (buffers[0].as_ptr() as usize, buffers[0].len()));
+        let large = kept.with([100].into_iter(), |buffers| {
+            assert_eq!(place(10).1, 10);
+            (buffers[0].as_ptr() as usize, buffers[0].len())
+        });
+        let small = place(10);
+        assert_eq!([small.1, place(9).1, place(100).1], [10, 10, 100]);
+        assert_eq!((place(100), place(10)), (large, small));
+        // None has room: the smallest gives way.
+        assert_eq!([place(200).1, place(50).1], [200, 100]);
     }
 }

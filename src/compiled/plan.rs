@@ -84,7 +84,7 @@ impl Plan {
     }
 
     /// Memory and work of an image, by which a batch is cut into slices.
-    fn load(&self) -> Load {
+    pub fn load(&self) -> Load {
         let bytes = self.places.lens.iter().sum::<usize>() * size_of::<f32>();
         let numbered = self.steps.iter().enumerate();
         let multiply_adds = numbered.map(|(number, step)| step.multiply_adds(self.maps[number])).sum();

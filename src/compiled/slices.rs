@@ -1,7 +1,7 @@
 //! Slices of a batch, each of which one thread takes through the whole network.
 //!
-//! The maps of a few images stay in the cache from one step to the next, where those of a batch go through memory at
-//! every step. But every slice reads all weights anew.
+//! The maps of a few images stay in the cache from one step to the next, where those of a large batch go through memory
+//! at every step. But every slice reads all weights anew.
 
 /// Bytes of the maps of a slice, about: a few times the second cache level, of which at any time a part is in use.
 const MAPS: usize = 4 << 20;

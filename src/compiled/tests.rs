@@ -239,13 +239,52 @@ fn bits_depend_on_no_threads_no_instruction_set_and_no_batch() {
     type Main = (Conv2D<20, 20, 3, 1, 1>, BatchNorm2D<20>, Act<Pvlu, 20>);
     type Net = ((Conv2D<3, 20, 3, 1, 1>, Residual<Main>, MaxPool2D<2, 2>), GlobalAvgPool2D, Linear<20, 5>);
     let net = built::<Net>();
-    let images = noise(5 * 192);
+    let images = noise(63 * 192);
+    let compiled = net.compile(Extent::image(3, 8, 8));
+    // Two threads and eight take slices, of which the last is shorter; one takes the batch as a whole.
+    assert_eq!([1, 2, 8].map(|threads| compiled.plan.load().images_of_a_slice(63, threads)), [None, Some(32), Some(8)]);
     let run = |images: &[f32]| -> Vec<u32> {
-        net.compile(Extent::image(3, 8, 8)).try_run(images).unwrap()[0].iter().map(|logit| logit.to_bits()).collect()
+        compiled.try_run(images).unwrap()[0].iter().map(|logit| logit.to_bits()).collect()
     };
     let all = same_everywhere("a network", || run(&images));
     let one_by_one: Vec<u32> = images.chunks(192).flat_map(run).collect();
     assert_eq!(all, one_by_one);
+}
+
+#[test]
+fn slices_of_several_outputs_are_put_together_in_order() {
+    type Heads = TwoHeads<(Conv2D<3, 8, 3, 1, 1>, Act<Pvlu, 8>), (GlobalAvgPool2D, Linear<8, 3>), Conv2D<8, 2, 1, 1>>;
+    let compiled = built::<Heads>().try_into_compiled(Extent::image(3, 4, 4)).unwrap();
+    let images = noise(63 * 48);
+    assert!(compiled.plan.load().images_of_a_slice(63, 2).is_some());
+    let all = same_everywhere("two heads", || compiled.try_run(&images).unwrap());
+    let mut one_by_one = vec![Vec::new(); 2];
+    for image in images.chunks(48) {
+        let found = compiled.try_run(image).unwrap();
+        one_by_one.iter_mut().zip(found).for_each(|(all, found)| all.extend(found));
+    }
+    assert_eq!(all, one_by_one);
+}
+
+#[test]
+fn windows_that_see_padding_alone_are_left_out() {
+    compare!(built::<(Conv2D<17, 16, 3, 1, 1>, Conv2D<16, 16, 3, 2, 1>)>(), [17, 1, 1]);
+    compare!(built::<(Conv2D<17, 16, 3, 1, 1>, Conv2D<16, 16, 3, 2, 1>)>(), [17, 2, 2]);
+    compare!(built::<Conv2D<17, 16, 7, 1, 3>>(), [17, 2, 2]);
+    compare!(built::<Conv2D<17, 16, 7, 1, 3>>(), [17, 1, 2]);
+}
+
+/// A network that is compiled for one image computes the same by other methods.
+#[test]
+fn methods_go_by_the_batch_that_a_network_is_compiled_for() {
+    type Net = (Conv2D<3, 128, 3, 1, 1>, Conv2D<128, 128, 3, 1, 1>);
+    let (net, input, images) = (built::<Net>(), Extent::image(3, 4, 4), noise(2 * 48));
+    let run = |batch: usize| net.try_compile_for(input, batch).unwrap().try_run(&images).unwrap().swap_remove(0);
+    let (one, many) = (run(1), run(100));
+    assert_ne!(one, many);
+    let largest = many.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    assert!(one.iter().zip(&many).all(|(one, many)| (one - many).abs() <= 1e-5 * largest));
+    assert_eq!(net.compile(input).try_run(&images).unwrap()[0], run(8));
 }
 
 #[test]

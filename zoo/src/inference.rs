@@ -103,17 +103,26 @@ mod tests {
         for (name, activation, compiled) in [
             ("cifar_resnet20", "pvlu", true),
             ("vgg11_bn", "f = x*sigmoid(x) + a; a = 0.1", true),
+            ("vgg16", "relu", true),
+            ("sequential6conv", "pvlu", true),
+            ("resnet18", "pvlu", true),
+            ("resnet50_v1_5", "relu", true),
+            ("resnet50v2", "relu", true),
             ("cifar_resnet20", "prelu_element", false),
         ] {
             let model = registry::build(name, activation, 10, 1).unwrap();
             let inference = Inference::of(model.as_ref()).unwrap();
             assert_eq!(inference.is_compiled(), compiled, "{name} {activation}");
             let images: Vec<f32> = (0..2 * model.image_len()).map(|i| (i as f32).sin()).collect();
-            let (found, expected) = (inference.logits(images.clone()).unwrap(), model.logits(images).unwrap());
+            let alone = Inference::for_batches(model.as_ref(), 1).unwrap();
+            let expected = model.logits(images.clone()).unwrap();
             let largest = expected.iter().fold(0.0_f32, |largest, logit| largest.max(logit.abs()));
-            assert_eq!(found.len(), 20);
-            for (found, expected) in found.iter().zip(&expected) {
-                assert!((found - expected).abs() <= 1e-5 * largest, "{name} {activation}: {found} {expected}");
+            for inference in [inference, alone] {
+                let found = inference.logits(images.clone()).unwrap();
+                assert_eq!(found.len(), 20);
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!((found - expected).abs() <= 1e-5 * largest, "{name} {activation}: {found} {expected}");
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ use crate::common::output::{print, print_json};
 pub enum BenchMode {
     /// Logits of a batch
     Infer,
-    /// Logits of a batch, from the network compiled as zoo eval, logits and predict run it
+    /// Logits of a batch, from the network compiled for batches of this size (zoo eval and logits: 8, predict: 1)
     Compiled,
     /// Forward, backward and update, everything trained, batch norm on the batch's statistics
     Train,

@@ -34,7 +34,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         .with_input(opened.model.image())
         .map_err(|error| CliError::Usage(format!("{}: {error}", text::path(&model.path))))?;
     let refused = |source| CliError::Model { model: opened.entry.name, source };
-    let inference = Inference::of(opened.model.as_ref()).map_err(refused)?;
+    let inference = Inference::for_batches(opened.model.as_ref(), 1).map_err(refused)?;
     let mut results = Vec::new();
     let mut failed = 0;
     for path in &args.images {

@@ -21,7 +21,7 @@ where
     each(kernels, |kernel| dispatch_at(level, kernel));
 }
 
-/// Does `work` on every item, in rayon's current pool; on a single one by the calling thread.
+/// Does `work` on every item, in rayon's current pool; on a single one, or within [`alone`], by the calling thread.
 ///
 /// Items should be worth a microsecond or more, and their effects must not depend on their order.
 pub fn each<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
@@ -115,6 +115,23 @@ pub fn split_mut<'a, E>(mut tensor: &'a mut [E], pieces: &[Piece]) -> Vec<&'a mu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_alone_does_all_work_itself_until_it_is_done_or_panics() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        pool.install(|| {
+            assert_eq!(threads(), 3);
+            let here = std::thread::current().id();
+            let work = || each(0..50, |_| assert_eq!(std::thread::current().id(), here));
+            alone(|| {
+                work();
+                alone(work);
+                assert_eq!(threads(), 1);
+            });
+            assert!(std::panic::catch_unwind(|| alone(|| panic!("within"))).is_err());
+            assert_eq!(threads(), 3);
+        });
+    }
 
     #[test]
     fn pieces_cover_every_element_once_and_in_order() {

@@ -44,7 +44,7 @@ thread_local! {
 ///
 /// A fresh allocation of a few megabytes costs a page fault every 4 KiB, which takes
 /// as long as the product of a small tile. The memory kept is that of the largest
-/// tile ([`Workspace`]) and of the largest weight ([`Buffer`]) so far.
+/// task so far, or of the largest pieces that tasks share.
 pub fn with_kept<T: Default + 'static, R>(work: impl FnOnce(&mut T) -> R) -> R {
     let idle = IDLE.with_borrow_mut(|idle| {
         let place = idle.iter().position(|kept| kept.is::<T>())?;

@@ -16,9 +16,10 @@ use crate::kernel::element::Element;
 ///
 /// # Panics
 ///
-/// If a length does not fit the sizes.
+/// If a length does not fit the sizes, or these no convolution.
 pub fn pack_weight<E: Element>(conv: &BlockedConv, weight: &[E], packed: &mut [E]) {
     let (inputs, outputs, taps) = (conv.input.channels, conv.output.channels, conv.taps());
+    conv.check_tile();
     assert_eq!(weight.len(), outputs * inputs * taps, "length of the weight");
     assert_eq!(packed.len(), conv.weight_len(), "length of the packed weight");
     each(packed.chunks_mut(conv.block_len().max(1)).enumerate(), |(block, packed)| {
@@ -45,9 +46,11 @@ pub fn pack_weight<E: Element>(conv: &BlockedConv, weight: &[E], packed: &mut [E
 ///
 /// # Panics
 ///
-/// If a length does not fit the sizes.
+/// If a length does not fit the sizes, or these no convolution.
 pub fn run<E: Element>(conv: &BlockedConv, x: &[E], weight: &[E], epilogue: Epilogue<'_, E>, y: &mut [E]) {
     let BlockedConv { input, output, .. } = *conv;
+    conv.check_tile();
+    assert!(conv.padding.iter().all(|padding| *padding <= input.halo), "padding beyond the halo");
     assert_eq!(x.len(), input.len(), "length of x");
     assert_eq!(y.len(), output.len(), "length of y");
     assert_eq!(weight.len(), conv.weight_len(), "length of the weight");

@@ -67,7 +67,7 @@ fn linear<E: Element>() -> Vec<u64> {
     bits(&y)
 }
 
-/// Whatever goes row by row, and the taps of images.
+/// The operations that go row by row, and the taps of images.
 fn row_operations<E: Element>() -> Vec<u64> {
     let map = BlockedMap { batch: 2, channels: 21, height: 9, width: 7, halo: 1 };
     let (x, other, gate) = (blocked::<E>(map, 1), blocked::<E>(map, 2), BlockedMap { height: 1, width: 1, ..map });

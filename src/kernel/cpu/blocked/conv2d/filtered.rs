@@ -27,11 +27,13 @@ use crate::kernel::element::Element;
 
 /// Elements of a transformed block, about: it stays in the second cache level.
 const POINTS: usize = 192 * 1024;
-/// Tiles of a block: at least so many that its weights, which are read anew for each block, are worth reading, and at
-/// most so many that the sums of a group of outputs stay in the second cache level.
+/// Tiles of a block, but for one of a single row: at least so many that its weights, which are read anew for each
+/// block, are worth reading, and at most so many that the sums of a group of outputs stay in the second cache level.
 const TILES: std::ops::RangeInclusive<usize> = 56..=84;
 /// Blocks a thread from which on each task takes a block through all steps.
 const BLOCKS: usize = 4;
+/// Bytes of the transformed blocks that lie between two steps, at most, but for a single block.
+const BETWEEN: usize = 8 << 20;
 /// Tasks that a step is split into, about.
 const TASKS: usize = 8;
 
@@ -176,19 +178,24 @@ fn run_as<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
             });
         });
     }
+    let at_once = (BETWEEN / (len * size_of::<E>())).clamp(1, blocks);
+    let (chunks, groups) = (len / order.len, outputs.div_ceil(group));
+    let mut parts = parts.into_iter();
     with_kept(|Shared(points): &mut Shared<E>| {
-        let points = points.take(blocks * len);
-        let chunks = len / order.len;
-        each(points.chunks_mut(order.len).enumerate(), |(index, to)| {
-            transform(tiling.block(index / chunks), index % chunks * chunk, to);
-        });
-        let points = &*points;
-        each(parts, |part| {
-            with_kept(|Workspace { sums, .. }: &mut Workspace<E>| {
-                let points = &points[part.index * len..][..len];
-                multiply(part, points, sums);
+        let points = points.take(at_once * len);
+        for first in (0..blocks).step_by(at_once) {
+            let count = at_once.min(blocks - first);
+            each(points[..count * len].chunks_mut(order.len).enumerate(), |(index, to)| {
+                transform(tiling.block(first + index / chunks), index % chunks * chunk, to);
             });
-        });
+            let points = &*points;
+            each(parts.by_ref().take(count * groups), |part| {
+                with_kept(|Workspace { sums, .. }: &mut Workspace<E>| {
+                    let points = &points[(part.index - first) * len..][..len];
+                    multiply(part, points, sums);
+                });
+            });
+        }
     });
 }
 

@@ -34,6 +34,11 @@ impl BlockedConv {
         self.input.blocks() * points * BLOCK * BLOCK
     }
 
+    /// Makes sure that a tile stands for a window that it can filter.
+    pub(super) fn check_tile(&self) {
+        assert!(self.tile.is_none() || (self.kernel == [3; 2] && self.stride == [1; 2]), "a tile for another window");
+    }
+
     pub(super) fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
