@@ -94,3 +94,13 @@ fn what_is_missing_or_wrong_is_said_in_a_line() {
     place.run("table6 --learning-rate 0").failed(2, &["learning-rate"]);
     assert!(place.results().is_empty());
 }
+
+#[test]
+fn a_network_that_a_publisher_has_no_weights_for_is_trained_unless_it_was_asked_for() {
+    let place = Place::new();
+    let plan = "table5 --preset quick --dry-run --weights torchvision --offline";
+    let ran = place.run(plan).succeeded();
+    assert!(format!("{ran:?}").contains("no pretrained cifar_resnet20 given or found"), "{ran:?}");
+    let ran = place.run(&format!("{plan} --models cifar_resnet20"));
+    assert!(ran.stderr.contains("torchvision has no weights for cifar_resnet20"), "{ran:?}");
+}

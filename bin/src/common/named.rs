@@ -43,11 +43,17 @@ pub fn locate(
     let Some(name) = text.map(Name::parse).transpose()?.flatten() else { return Ok(weights.to_owned()) };
     let published = name.resolve(model.as_deref(), classes)?;
     let path = here(&published, offline, variables)?.path;
-    note(&format!("note: {}: {}", weights.display(), path.display()));
     if model.is_none() {
         *model = of_published(&published).map(|(entry, _)| entry.name.to_owned());
     }
     Ok(path)
+}
+
+/// Says which file a user's name of weights stands for.
+pub fn note_file(named: &Path, path: &Path) {
+    if named != path {
+        note(&format!("note: {}: {}", named.display(), path.display()));
+    }
 }
 
 /// The file of published weights on this machine, with its hash checked; it is fetched if it is not there.

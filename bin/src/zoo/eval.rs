@@ -17,9 +17,9 @@ use crate::common::output::{note, print, print_json};
 
 /// Evaluates a model on the test images, and prints its accuracy.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
+    let data = Data::of(&args.data)?;
     let model = args.model.prepared(&environment)?;
     let weights = &model.path;
-    let data = Data::of(&args.data)?;
     let EvaluationSet { classes, test: images, mut notes } = data.open_to_evaluate(weights)?;
     let mut opened = model.open(data.image_to_evaluate(weights)?, None)?;
     let preprocessing = data.preprocessing(&opened, weights)?;

@@ -31,11 +31,10 @@ use crate::common::progress::Progress;
 
 /// Tunes a model: first a new head if asked for, then, after swapping the activation, the parts that the user chose.
 pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
+    let (settings, data) = (Settings::of(args)?, Data::of(&args.data)?);
     let file = args.model.prepared(&environment)?;
     let (weights, read) = (&file.path, file.files());
     let target = args.out.as_deref().map(|out| Target::new(out, &read, args.force)).transpose()?;
-    let settings = Settings::of(args)?;
-    let data = Data::of(&args.data)?;
     let set = data.open_to_tune()?;
     target.as_ref().map_or(Ok(()), |target| target.refuse(set.files()))?;
     let pretrained = Pretrained { file: &file, data: &data, settings };

@@ -186,6 +186,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         kept.write(empty).unwrap();
     }
+
     #[test]
     fn of_several_files_all_are_written_or_none() {
         let folder = tempfile::tempdir().unwrap();

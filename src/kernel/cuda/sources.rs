@@ -66,11 +66,12 @@ fn formulas(activations: &Path, out: &Path) -> Result<(), String> {
 
 /// The source that a Rust file holds, if it does, after a directive by which a compiler's messages name that file.
 fn embedded(file: &Path) -> Result<Option<String>, String> {
-    let text = fs::read_to_string(file).map_err(|error| told(file, &error))?;
+    let text = fs::read_to_string(file).map_err(|error| told(file, &error))?.replace("\r\n", "\n");
     let Some((before, rest)) = text.split_once(OPENING) else { return Ok(None) };
     let (source, _) =
         rest.split_once(CLOSING).ok_or_else(|| format!("{}: cuda_source! has no end {CLOSING:?}", file.display()))?;
-    let line = before.lines().count() + 2;
+    // The newline that the opening begins with, and its own line, come before the first of the source.
+    let line = before.matches('\n').count() + 3;
     Ok(Some(format!("#line {line} {:?}\n{source}\n", file.display().to_string())))
 }
 

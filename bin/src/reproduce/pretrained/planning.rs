@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use pvlu_zoo::data::{Augmentation, Gaussian};
+use pvlu_zoo::published::PublishedError;
 
 use super::source::{self, Origin};
 use super::{Tuning, pretraining};
@@ -36,10 +37,14 @@ impl Tuning {
         let mut models = Vec::new();
         for &name in names {
             let located = |weights| source::located(protocol, name, weights, request.offline, &environment);
-            let weights = request.weights.as_deref().map(located).transpose()?;
-            let origin = match source::find(protocol, name, weights.as_deref(), is_quick) {
+            let weights = request.weights.as_deref().map(located).transpose();
+            let origin = match weights.and_then(|weights| source::find(protocol, name, weights.as_deref(), is_quick)) {
                 // A network that the user did not name needs no weights.
-                Err(CliError::NoWeights { .. }) if is_quick && request.models.is_none() => Origin::Procedural,
+                Err(CliError::NoWeights { .. } | CliError::Published(PublishedError::NoWeights { .. }))
+                    if is_quick && request.models.is_none() =>
+                {
+                    Origin::Procedural
+                }
                 found => found?,
             };
             models.push((name, origin));

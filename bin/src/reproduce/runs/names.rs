@@ -3,6 +3,7 @@
 //! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Names that this program
 //! does not know are refused before anything is done with them.
 
+use pvlu::activation::BUILT_IN;
 use pvlu_zoo::data::KnownSet;
 use pvlu_zoo::registry;
 
@@ -74,7 +75,8 @@ pub fn is_name(arm: &str) -> bool {
 /// True for names that no activation of the user's own may have, since they stand for a training that is no arm, or for
 /// an arm that is not called as its activation is.
 pub fn is_reserved(name: &str) -> bool {
-    [FIRST, PRETRAIN].contains(&name) || (paper::arms().contains(&name) && registry::activation(name).is_err())
+    let is_built_in = || BUILT_IN.iter().any(|built_in| built_in.name() == name);
+    [FIRST, PRETRAIN].contains(&name) || (paper::arms().contains(&name) && !is_built_in())
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pvlu_zoo::published::Variables;
+use pvlu_zoo::published::{Name, Variables};
 use pvlu_zoo::registry;
 
 use crate::common::error::CliError;
-use crate::common::named::locate;
+use crate::common::named::{locate, note_file};
 use crate::zoo::args::UnusedMachineArgs;
 
 /// Examples in the help of the command.
@@ -61,8 +61,11 @@ impl InfoArgs {
         }
         let mut model = self.model.clone();
         let subject = locate(&self.subject, &mut model, self.classes, self.offline, variables)?;
+        note_file(&self.subject, &subject);
         // They told which of a publisher's files is meant; the file says its own.
-        let classes = if subject == self.subject { self.classes } else { None };
+        let name = self.subject.to_str().and_then(|subject| Name::parse(subject).ok().flatten());
+        let told = subject != self.subject && matches!(name, Some(Name::Publisher(_)));
+        let classes = self.classes.filter(|_| !told);
         Ok(Self { subject, model, classes, ..self.clone() })
     }
 }
