@@ -1,10 +1,10 @@
 //! MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017): gray images of 28 by 28.
 
-mod told;
+mod recognize;
 
 use std::path::Path;
 
-use self::told::{Files, Mnist};
+use self::recognize::{Files, Mnist};
 use super::error::shortened;
 use super::files::{Found, entries, file_name, inspect};
 use super::{DataError, Dataset, KnownSet, Split, idx, labels, npz};
@@ -164,7 +164,7 @@ fn not_there(path: &Path, which: Mnist) -> DataError {
 
 /// Refuses files whose labels are those of the other set.
 fn refuse_other(files: &Files, path: &Path, which: Mnist) -> Result<(), DataError> {
-    let other = told::by_labels(files).filter(|found| *found != which);
+    let other = recognize::by_labels(files).filter(|found| *found != which);
     let evidence = || format!("{} has its labels", text::path(&files[1][1]));
     other.map_or(Ok(()), |found| {
         let (wanted, found) = (which.known().title, found.known().title);
@@ -184,7 +184,7 @@ fn recognized(dir: &Path) -> Result<Vec<Mnist>, DataError> {
     }
     let set = |files: &Files| {
         let folder = files[1][1].parent().unwrap_or(dir);
-        told::by_labels(files).or_else(|| told::by_folder(folder)).ok_or_else(|| {
+        recognize::by_labels(files).or_else(|| recognize::by_folder(folder)).ok_or_else(|| {
             let found = "the files of MNIST, or of a set that has files of the same names, and neither the labels nor \
                          the folder's name tells: name the set (--dataset mnist or fashion_mnist), or call the \
                          folder mnist or fashion_mnist";
@@ -194,7 +194,7 @@ fn recognized(dir: &Path) -> Result<Vec<Mnist>, DataError> {
     match files(dir).or_else(|| files(&dir.join("raw"))) {
         Some(Ok(files)) => return Ok(vec![set(&files)?]),
         // Opening it says what is missing.
-        Some(Err(_)) => return Ok(vec![told::by_folder(dir).unwrap_or(Mnist::Digits)]),
+        Some(Err(_)) => return Ok(vec![recognize::by_folder(dir).unwrap_or(Mnist::Digits)]),
         None => {}
     }
     let mut sets = Vec::new();
@@ -219,10 +219,10 @@ fn locate(dir: &Path, which: Mnist) -> Result<Option<Files>, DataError> {
     }
     let mut found = Vec::new();
     for path in entries(dir)? {
-        let by_name = told::may_hold(&path, which);
+        let by_name = recognize::may_hold(&path, which);
         for folder in [path.join("raw"), path] {
             let Some(files) = files(&folder) else { continue };
-            let by_labels = files.as_ref().ok().and_then(told::by_labels);
+            let by_labels = files.as_ref().ok().and_then(recognize::by_labels);
             if by_labels.map_or(by_name, |set| set == which) {
                 found.push((files, folder));
             }

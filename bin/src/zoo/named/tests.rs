@@ -137,6 +137,15 @@ fn info_takes_the_same_names_and_a_model_and_a_file_that_is_there_come_first() {
     {
         assert_eq!(info(options).unwrap(), found, "{options}");
     }
+    // A number of classes tells which file of a publisher is meant; beside a file it is refused later, by its name too.
+    for (options, classes) in
+        [("idelbayev --model cifar_resnet20 --classes 10", None), ("resnet20.th --classes 7", Some(7))]
+    {
+        let all = ["zoo", "info"].into_iter().chain(options.split_whitespace());
+        let Command::Info(args) = Zoo::parse_from(all).command else { panic!("{options}") };
+        let args = args.located(&|name| (name == "HOME").then(|| home.path().into())).unwrap();
+        assert_eq!(args.classes, classes, "{options}");
+    }
     assert_eq!(info("resnet50").unwrap(), ("resnet50".into(), None));
     assert_eq!(info("absent.safetensors").unwrap(), ("absent.safetensors".into(), None));
     let path = found.0.display().to_string();

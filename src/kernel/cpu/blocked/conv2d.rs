@@ -16,7 +16,7 @@ use crate::kernel::element::Element;
 ///
 /// # Panics
 ///
-/// If a length does not fit the sizes, or these no convolution.
+/// If a length does not fit the sizes, or if there is a tile for a window other than 3x3 with stride one.
 pub fn pack_weight<E: Element>(conv: &BlockedConv, weight: &[E], packed: &mut [E]) {
     let (inputs, outputs, taps) = (conv.input.channels, conv.output.channels, conv.taps());
     conv.check_tile();
@@ -46,7 +46,7 @@ pub fn pack_weight<E: Element>(conv: &BlockedConv, weight: &[E], packed: &mut [E
 ///
 /// # Panics
 ///
-/// If a length does not fit the sizes, or these no convolution.
+/// As [`pack_weight`], and if the padding is wider than the halo of the input.
 pub fn run<E: Element>(conv: &BlockedConv, x: &[E], weight: &[E], epilogue: Epilogue<'_, E>, y: &mut [E]) {
     let BlockedConv { input, output, .. } = *conv;
     conv.check_tile();

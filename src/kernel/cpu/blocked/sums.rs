@@ -131,8 +131,8 @@ pub(super) const fn largest<V: Lane>(count: usize) -> usize {
     }
 }
 
-/// Pixels to compute next, of those that are left, with `count` registers each: as many as have room, but so that those
-/// that are left then are no fewer than keep the multipliers busy, if that takes no more tiles.
+/// Pixels to compute next, of those that are left, with `count` registers each: as many as have room, or fewer where
+/// the last tile would else be too small to keep the multipliers busy. The number of tiles is the same.
 pub(super) const fn next<V: Lane>(count: usize, left: usize) -> usize {
     match (largest::<V>(count), left) {
         (14, 17 | 18 | 19 | 20 | 24 | 32) => 12,

@@ -143,8 +143,8 @@ fn the_labels_of_the_test_images_tell_the_sets_apart_whatever_their_folders_are_
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name);
     for (checksum, name, set, end) in [
-        (told::CHECKSUMS[0].0, "FashionMNIST", "mnist", ".gz"),
-        (told::CHECKSUMS[1].0, "MNIST/raw", "fashion_mnist", ""),
+        (recognize::CHECKSUMS[0].0, "FashionMNIST", "mnist", ".gz"),
+        (recognize::CHECKSUMS[1].0, "MNIST/raw", "fashion_mnist", ""),
     ] {
         write(&place(name), 3, "-", end);
         let labels = idx(&[10_000], &labels_of(checksum));

@@ -18,7 +18,7 @@ use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, Source};
 use crate::kernel::cpu::conv2d::winograd::Tile;
 use crate::kernel::cpu::conv2d::winograd::scheme::{F2, F4, Scheme};
 use crate::kernel::cpu::conv2d::winograd::tiles::{TileBlock, Tiling};
-use crate::kernel::cpu::conv2d::winograd::transform::{FilterTaps, Input, Output, Square, columns, transform};
+use crate::kernel::cpu::conv2d::winograd::transform::{FilterTaps, Input, Output, Square, TAPS, columns, transform};
 use crate::kernel::cpu::registers::apart;
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::{each, threads};
@@ -36,9 +36,6 @@ const BLOCKS: usize = 4;
 const BETWEEN: usize = 8 << 20;
 /// Tasks that a step is split into, about.
 const TASKS: usize = 8;
-
-/// Taps of a filter.
-const TAPS: usize = 9;
 
 /// Packs the filters `[O, C, 3, 3]` of the block of outputs `block`: `[points, blocks of inputs, 16 inputs, 16
 /// outputs]`, with zeros where there is no channel.
@@ -222,9 +219,10 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
         for image in 0..tiles.images {
             for block in 0..order.chunk.min(input.blocks() - first) {
                 let plane = x.plane(tiles.first_image + image, first + block);
+                let mut place = (0, 0, 0);
                 for tile in 0..tiles.rows * tiles.cols {
-                    let row = (tiles.first_row + tile / tiles.cols) * M + before[0];
-                    let col = tile % tiles.cols * M + before[1];
+                    let (row, col) = ((tiles.first_row + place.1) * M + before[0], place.2 * M + before[1]);
+                    place = tiles.after(place);
                     let index = image * tiles.rows * tiles.cols + tile;
                     let to = &mut to[(index * order.chunk + block) * BLOCK..];
                     for lane in (0..BLOCK).step_by(E::Lane::<S>::WIDTH) {
@@ -328,9 +326,10 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Multiply<'_, '
             });
         }
         let top = part.top(output);
+        let mut place = (0, 0, 0);
         for tile in 0..tiles.tiles() {
-            let (image, tile_of_image) = (tile / (tiles.rows * tiles.cols), tile % (tiles.rows * tiles.cols));
-            let (row, col) = (tile_of_image / tiles.cols * M, tile_of_image % tiles.cols * M);
+            let (image, row, col) = (place.0, place.1 * M, place.2 * M);
+            place = tiles.after(place);
             let (from_row, rows) = (tiles.first_row * M + row, M.min(output.height - tiles.first_row * M - row));
             for r in 0..O::COUNT {
                 let (block, lane) = (r * V::WIDTH / BLOCK, r * V::WIDTH % BLOCK);

@@ -89,6 +89,24 @@ impl TileBlock {
         self.images * self.rows * self.cols
     }
 
+    /// Image, row and column of a tile, each counted from the first of the block.
+    pub fn place(&self, tile: usize) -> (usize, usize, usize) {
+        let (image, tile) = (tile / (self.rows * self.cols), tile % (self.rows * self.cols));
+        (image, tile / self.cols, tile % self.cols)
+    }
+
+    /// The [`place`](Self::place) of the tile after the one at this place.
+    #[inline(always)]
+    pub fn after(&self, (image, row, col): (usize, usize, usize)) -> (usize, usize, usize) {
+        if col + 1 < self.cols {
+            (image, row, col + 1)
+        } else if row + 1 < self.rows {
+            (image, row + 1, 0)
+        } else {
+            (image + 1, 0, 0)
+        }
+    }
+
     /// The pixel rows, of `height` rows, that tiles of `side` pixels cover which start `padding` pixels early and are
     /// `span` pixels long.
     pub fn pixel_rows(&self, side: usize, span: usize, padding: usize, height: usize) -> Range<usize> {
