@@ -86,24 +86,39 @@ macro_rules! in_pieces {
 
 pub(super) use in_pieces;
 
-/// `c[j] = sum over k of b[j, k] a[k]`, rows of `b` being `b_stride` apart, and the band `a` packed.
+/// `c[j] = sum over k of b[j, k] a[k]`, rows of `b` being `b_stride` apart, and the band `a` packed. Of `a` and `c` the
+/// first `lanes` are in use; what a register without any of them would hold is neither read nor written.
 #[inline(always)]
-pub fn rows_by_band<S: Simd, E: Element>((b, b_stride): (&[E], usize), a: &[E], c: &mut [E], rows: usize) {
+pub fn rows_by_band<S: Simd, E: Element>(
+    (b, b_stride): (&[E], usize),
+    a: &[E],
+    c: &mut [E],
+    (rows, lanes): (usize, usize),
+) {
     let depth = a.len() / band::<E::Lane<S>>();
     let band = band::<E::Lane<S>>();
     in_pieces!(E::Lane<S>, rows, |row, N| {
-        some_rows::<E::Lane<S>, N>(&b[row * b_stride..], b_stride, a, depth, &mut c[row * band..])
+        let (b, c) = (&b[row * b_stride..], &mut c[row * band..]);
+        if lanes <= E::Lane::<S>::WIDTH {
+            some_rows::<E::Lane<S>, N, 1>(b, b_stride, a, depth, c);
+        } else {
+            some_rows::<E::Lane<S>, N, REGISTERS>(b, b_stride, a, depth, c);
+        }
     });
 }
 
-/// A row of a band.
+/// The first registers of a row of a band.
 #[inline(always)]
-fn registers<V: Lane>(a: &[V::Elem]) -> [V; REGISTERS] {
-    [V::load(a), V::load(&a[V::WIDTH..])]
+fn registers<V: Lane, const R: usize>(a: &[V::Elem]) -> [V; R] {
+    let mut registers = [V::of(0.0); R];
+    for (r, register) in registers.iter_mut().enumerate() {
+        *register = V::load(&a[r * V::WIDTH..]);
+    }
+    registers
 }
 
 /// The sums of some rows, in registers.
-pub type Sums<V, const ROWS: usize> = [[V; REGISTERS]; ROWS];
+pub type Sums<V, const ROWS: usize, const R: usize = REGISTERS> = [[V; R]; ROWS];
 
 /// `sum over k of b[j, k] a[k]` for `ROWS` rows of `b`, which are `b_stride` apart.
 #[inline(always)]
@@ -116,7 +131,7 @@ pub fn row_sums<V: Lane, const ROWS: usize>(
     let rows: [_; ROWS] = std::array::from_fn(|j| &b[j * b_stride..][..depth]);
     let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
     for (k, a) in a.chunks_exact(band::<V>()).enumerate().take(depth) {
-        add_step(&mut sums, registers::<V>(a), |j| rows[j][k]);
+        add_step(&mut sums, registers::<V, REGISTERS>(a), |j| rows[j][k]);
     }
     sums
 }
@@ -125,31 +140,35 @@ pub fn row_sums<V: Lane, const ROWS: usize>(
 /// faster with AVX-512 over the short depths of minimal filtering. In a product of 768 x 768 x 768 the compiler has not
 /// enough registers left for the sums: 72 GFLOP/s and not 124 (AVX2), 174 and not 237 (AVX-512).
 #[inline(always)]
-fn short_row_sums<V: Lane, const ROWS: usize>(
+fn short_row_sums<V: Lane, const ROWS: usize, const R: usize>(
     b: &[V::Elem],
     b_stride: usize,
     a: &[V::Elem],
     depth: usize,
-) -> Sums<V, ROWS> {
+) -> Sums<V, ROWS, R> {
     let rows: [_; ROWS] = std::array::from_fn(|j| b[j * b_stride..][..depth].as_chunks::<STEPS>());
     let (whole, rest) = a.split_at(depth / STEPS * STEPS * band::<V>());
-    let mut sums = [[V::of(0.0); REGISTERS]; ROWS];
+    let mut sums = [[V::of(0.0); R]; ROWS];
     for (at, a) in whole.chunks_exact(STEPS * band::<V>()).enumerate() {
         let b: [&[V::Elem; STEPS]; ROWS] = std::array::from_fn(|j| &rows[j].0[at]);
         for k in 0..STEPS {
-            let a = registers::<V>(&a[k * band::<V>()..]);
+            let a = registers::<V, R>(&a[k * band::<V>()..]);
             add_step(&mut sums, a, |j| b[j][k]);
         }
     }
     for (k, a) in (0..depth % STEPS).zip(rest.chunks_exact(band::<V>())) {
-        add_step(&mut sums, registers::<V>(a), |j| rows[j].1[k]);
+        add_step(&mut sums, registers::<V, R>(a), |j| rows[j].1[k]);
     }
     sums
 }
 
 /// Adds `b[j] a` to each row.
 #[inline(always)]
-pub fn add_step<V: Lane, const ROWS: usize>(sums: &mut Sums<V, ROWS>, a: [V; REGISTERS], b: impl Fn(usize) -> V::Elem) {
+pub fn add_step<V: Lane, const ROWS: usize, const R: usize>(
+    sums: &mut Sums<V, ROWS, R>,
+    a: [V; R],
+    b: impl Fn(usize) -> V::Elem,
+) {
     for (j, sums) in sums.iter_mut().enumerate() {
         let b = V::splat(b(j));
         for (sum, a) in sums.iter_mut().zip(a) {
@@ -159,14 +178,14 @@ pub fn add_step<V: Lane, const ROWS: usize>(sums: &mut Sums<V, ROWS>, a: [V; REG
 }
 
 #[inline(always)]
-fn some_rows<V: Lane, const ROWS: usize>(
+fn some_rows<V: Lane, const ROWS: usize, const R: usize>(
     b: &[V::Elem],
     b_stride: usize,
     a: &[V::Elem],
     depth: usize,
     c: &mut [V::Elem],
 ) {
-    let sums = short_row_sums::<V, ROWS>(b, b_stride, a, depth);
+    let sums = short_row_sums::<V, ROWS, R>(b, b_stride, a, depth);
     for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
         for (r, sum) in sums.into_iter().enumerate() {
             sum.store(&mut c[r * V::WIDTH..]);
@@ -186,46 +205,51 @@ pub struct Stretch<'a, E> {
 }
 
 /// `c[j] += sum over k of b[k, j] a[k]` for `columns` columns of `b`, over several stretches of `k` one after another.
-/// Rows of `b` are `b_stride` apart, the band `a` is packed.
+/// Rows of `b` are `b_stride` apart, the band `a` is packed; `lanes` as for [`rows_by_band`].
 #[inline(always)]
 pub fn columns_by_band<'a, S: Simd, E: Element>(
     stretches: impl Iterator<Item = Stretch<'a, E>> + Clone,
     b_stride: usize,
     c: &mut [E],
-    columns: usize,
+    (columns, lanes): (usize, usize),
 ) {
     let band = band::<E::Lane<S>>();
     in_pieces!(E::Lane<S>, columns, |column, N| {
-        some_columns::<E::Lane<S>, N>(stretches.clone(), column, b_stride, &mut c[column * band..])
+        let (stretches, c) = (stretches.clone(), &mut c[column * band..]);
+        if lanes <= E::Lane::<S>::WIDTH {
+            some_columns::<E::Lane<S>, N, 1>(stretches, column, b_stride, c);
+        } else {
+            some_columns::<E::Lane<S>, N, REGISTERS>(stretches, column, b_stride, c);
+        }
     });
 }
 
 /// `sum over k of b[k, column + j] a[k]` for `COLUMNS` columns of `b`.
 #[inline(always)]
-pub fn column_sums<'a, V: Lane, const COLUMNS: usize>(
+pub fn column_sums<'a, V: Lane, const COLUMNS: usize, const R: usize>(
     stretches: impl Iterator<Item = Stretch<'a, V::Elem>>,
     column: usize,
     b_stride: usize,
-) -> Sums<V, COLUMNS> {
-    let mut sums = [[V::of(0.0); REGISTERS]; COLUMNS];
+) -> Sums<V, COLUMNS, R> {
+    let mut sums = [[V::of(0.0); R]; COLUMNS];
     for Stretch { b, a, depth } in stretches {
         let (b, a) = (&b[..depth * b_stride], &a[..depth * band::<V>()]);
         for (b, a) in b.chunks_exact(b_stride).zip(a.chunks_exact(band::<V>())) {
             let b = b[column..].first_chunk::<COLUMNS>().expect("as many columns");
-            add_step(&mut sums, registers::<V>(a), |j| b[j]);
+            add_step(&mut sums, registers::<V, R>(a), |j| b[j]);
         }
     }
     sums
 }
 
 #[inline(always)]
-fn some_columns<'a, V: Lane, const COLUMNS: usize>(
+fn some_columns<'a, V: Lane, const COLUMNS: usize, const R: usize>(
     stretches: impl Iterator<Item = Stretch<'a, V::Elem>>,
     column: usize,
     b_stride: usize,
     c: &mut [V::Elem],
 ) {
-    let sums = column_sums::<V, COLUMNS>(stretches, column, b_stride);
+    let sums = column_sums::<V, COLUMNS, R>(stretches, column, b_stride);
     for (c, sums) in c.chunks_exact_mut(band::<V>()).zip(sums) {
         for (r, sum) in sums.into_iter().enumerate() {
             let c = &mut c[r * V::WIDTH..];

@@ -204,7 +204,7 @@ impl<E: Element> Kernel for AddUp<'_, '_, E> {
                 let a = &x[(block.col + first) * round + pixel * lanes..];
                 let stretch = Stretch { b, a, depth };
                 in_pieces!(E::Lane<S>, rows, |row, N| {
-                    let sums = column_sums::<E::Lane<S>, N>(std::iter::once(stretch), row, OUTPUTS);
+                    let sums = column_sums::<E::Lane<S>, N, REGISTERS>(std::iter::once(stretch), row, OUTPUTS);
                     for (to, sums) in block.rows[row..].iter_mut().zip(sums) {
                         for (r, sum) in sums.into_iter().enumerate().take(REGISTERS) {
                             let at = first + r * <E::Lane<S> as Lane>::WIDTH;

@@ -7,11 +7,11 @@ use std::marker::PhantomData;
 
 use super::scheme::Scheme;
 use super::tiles::Tiling;
-use super::transform::{GradOutput, FilterGradient, Input, Planes, TAPS, TransformTiles, transform};
+use super::transform::{GradOutput, FilterGradient, Input, Planes, Points, TAPS, TransformTiles, transform_to};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::registers::{Stretch, apart, band, band_at, columns_by_band, widest_band};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Real, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
@@ -82,12 +82,13 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
     let counted_points = P * P * (apart(inputs * capacity) + apart(bands * widest * capacity));
 
     let transform = |index: usize, inputs: &mut [E], grad_outputs: &mut [E]| {
-        let block = tiling.block(index);
+        let (block, next) = (tiling.block(index), tiling.after(index));
         with_kept(|workspace: &mut Buffer<E>| {
             let work = TransformTiles::<_, Input<C, M, P>, P, P> {
                 transform: PhantomData,
                 planes: x,
                 block,
+                next,
                 side: M,
                 padding,
                 group: INPUTS,
@@ -100,6 +101,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 transform: PhantomData,
                 planes: grad_output,
                 block,
+                next,
                 side: M,
                 padding: 0,
                 group: band,
@@ -202,13 +204,15 @@ struct Round<'a, E> {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     output: usize,
+    outputs: usize,
     input: usize,
     inputs: usize,
 }
 
 impl Place {
     fn of<E>(block: &Block<'_, E>) -> Self {
-        Self { output: block.row, input: block.col / TAPS, inputs: block.width() / TAPS }
+        let (outputs, inputs) = (block.rows.len(), block.width() / TAPS);
+        Self { output: block.row, outputs, input: block.col / TAPS, inputs }
     }
 }
 
@@ -242,7 +246,8 @@ impl<E: Element> Kernel for AddUp<'_, E> {
                 a: &grad_outputs[index * lens.1 + at.1..],
                 depth: tiling.block(first + index).tiles(),
             });
-            columns_by_band::<S, E>(stretches, INPUTS, &mut sums[point * step..], place.inputs);
+            let sizes = (place.inputs, place.outputs);
+            columns_by_band::<S, E>(stretches, INPUTS, &mut sums[point * step..], sizes);
         }
     }
 }
@@ -262,18 +267,19 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Fin
     fn run<S: Simd>(self) {
         let Self { mut block, sums, taps, .. } = self;
         let band = band::<E::Lane<S>>();
-        let inputs = Place::of(&block).inputs;
+        let Place { inputs, outputs, .. } = Place::of(&block);
         let taps = taps.take(inputs * TAPS * band);
+        let mut lines = [[<E::Lane<S>>::of(0.0); 3]; P];
         for input in 0..inputs {
-            for lane in (0..band).step_by(E::Lane::<S>::WIDTH) {
+            for lane in (0..outputs).step_by(E::Lane::<S>::WIDTH) {
                 let sums = &sums[input * band + lane..];
-                let values = transform::<E::Lane<S>, FilterGradient<C, M, P>, P, 3>(sums, apart(inputs * band));
-                for (tap, value) in values.as_flattened().iter().enumerate() {
-                    value.store(&mut taps[(input * TAPS + tap) * band + lane..]);
-                }
+                let at = input * TAPS * band + lane;
+                let mut to = Points::<E, 3> { to: &mut *taps, step: band, at };
+                let step = apart(inputs * band);
+                transform_to::<E::Lane<S>, FilterGradient<C, M, P>, P, 3>(sums, step, &mut lines, &mut to);
             }
         }
-        let (rows, lines) = (inputs * TAPS, block.rows.len());
-        transpose_into::<S, E>(taps, band, rows, lines, block.rows.as_mut_slice(), Write::Add);
+        let rows = inputs * TAPS;
+        transpose_into::<S, E>(taps, band, rows, outputs, block.rows.as_mut_slice(), Write::Add);
     }
 }

@@ -2,18 +2,20 @@
 //! adjoint filter.
 //!
 //! In rounds of as many blocks of tiles as fit in the last cache level: first every block is transformed, then each
-//! task takes a band of output channels, transforms its filters, multiplies, and transforms back.
+//! task takes a band of output channels, transforms its filters, multiplies, and transforms back. Planes are asked for
+//! before they are read or written, while tiles are transformed or multiplied: of each a few lines are needed at once,
+//! fewer than the processor needs to see that more will follow.
 
 use std::marker::PhantomData;
 
 use super::problem::Problem;
 use super::scheme::Scheme;
 use super::tiles::Tiling;
-use super::transform::{Input, Output, TransformFilter, TransformTiles, transform};
+use super::transform::{Input, Output, Put, TransformFilter, TransformTiles, transform_to};
 use crate::kernel::cpu::conv2d::forward::Start;
 use crate::kernel::cpu::copy::{Rows, Strided, transpose_into};
 use crate::kernel::cpu::registers::{MAX_BAND, apart, band, band_at, rows_by_band};
-use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
+use crate::kernel::cpu::simd::{Kernel, Lane, Level, Real, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::{each, threads};
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
 use crate::kernel::element::Element;
@@ -90,6 +92,7 @@ pub fn run<E: Element, C: Scheme<M, P>, const M: usize, const P: usize>(
                 transform: PhantomData,
                 planes: problem.x,
                 block: tiling.block(index),
+                next: tiling.after(index),
                 side: M,
                 padding: problem.padding,
                 group: stride,
@@ -230,16 +233,20 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Mul
         if let Start::Replace(Some(from)) = start {
             bias[..present].copy_from_slice(&from[first_channel..][..present]);
         }
-        let products = products.take(P * P * apart(capacity * band));
+        let step = apart(capacity * band);
+        let products = products.take(P * P * step);
+        let mut lines = [[<E::Lane<S>>::of(0.0); M]; P];
         for (index, mut target) in task.blocks {
             let block = tiling.block(index);
             let points = &points[(index - first) * P * P * apart(capacity * stride)..];
+            let mut ahead = Ahead::new(&target, P * P);
             for point in 0..P * P {
+                ahead.prefetch::<S>();
                 rows_by_band::<S, E>(
                     (&points[point * apart(capacity * stride)..], stride),
                     &filter[point * apart(inputs * band)..][..inputs * band],
-                    &mut products[point * apart(capacity * band)..],
-                    block.tiles(),
+                    &mut products[point * step..],
+                    (block.tiles(), present),
                 );
             }
             let rows = block.pixel_rows(M, M, 0, height);
@@ -248,16 +255,14 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Mul
             for image in 0..block.images {
                 for tile in 0..block.rows * block.cols {
                     let (row, col) = (tile / block.cols * M, tile % block.cols * M);
-                    let at = (image * block.rows * block.cols + tile) * band;
-                    for lane in (0..band).step_by(lanes) {
-                        let step = apart(capacity * band);
-                        let values = transform::<E::Lane<S>, Output<C, M, P>, P, M>(&products[at + lane..], step);
+                    let products_at = (image * block.rows * block.cols + tile) * band;
+                    for lane in (0..present).step_by(lanes) {
                         let bias = E::Lane::<S>::load(&bias[lane..]);
-                        for (r, values) in values.into_iter().enumerate().take(rows.len() - row) {
-                            for (k, value) in values.into_iter().enumerate().take(width - col) {
-                                (value + bias).store(&mut pixels[((row + r) * width + col + k) * band + lane..]);
-                            }
-                        }
+                        let (rows, cols) = (rows.len() - row, width - col);
+                        let at = (row * width + col) * band + lane;
+                        let mut to = Pixels { to: &mut pixels[at..], row: width * band, col: band, rows, cols, bias };
+                        let products = &products[products_at + lane..];
+                        transform_to::<E::Lane<S>, Output<C, M, P>, P, M>(products, step, &mut lines, &mut to);
                     }
                 }
                 let (sizes, add) = ((area, present), matches!(start, Start::Add));
@@ -266,6 +271,61 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Mul
                 } else {
                     deposit::<S, E>(pixels, band, sizes, add, target.as_mut_slice());
                 }
+            }
+        }
+    }
+}
+
+/// The pixels of a tile, with a bias; those beyond the image are left out.
+struct Pixels<'a, V: Lane> {
+    to: &'a mut [V::Elem],
+    /// Distances between rows and between columns, in elements.
+    row: usize,
+    col: usize,
+    /// Rows and columns of the image from the tile's first on.
+    rows: usize,
+    cols: usize,
+    bias: V,
+}
+
+impl<V: Lane> Put<V> for Pixels<'_, V> {
+    #[inline(always)]
+    fn put(&mut self, row: usize, col: usize, value: V) {
+        if row < self.rows && col < self.cols {
+            (value + self.bias).store(&mut self.to[row * self.row + col * self.col..]);
+        }
+    }
+}
+
+/// Places that will be written to, asked for while others are worked on, some at each of so many steps.
+struct Ahead<'a, E> {
+    places: &'a [&'a mut [E]],
+    /// Elements that were asked for in the first of the places.
+    done: usize,
+    /// Elements for each step.
+    share: usize,
+}
+
+impl<'a, E: Element> Ahead<'a, E> {
+    fn new(places: &'a [&'a mut [E]], steps: usize) -> Self {
+        let elements: usize = places.iter().map(|place| place.len()).sum();
+        let line = 64 / size_of::<E>();
+        Self { places, done: 0, share: elements.div_ceil(steps).next_multiple_of(line) }
+    }
+
+    /// Asks for the share of a step.
+    #[inline(always)]
+    fn prefetch<S: Simd>(&mut self) {
+        let mut left = self.share;
+        while left > 0
+            && let Some((place, rest)) = self.places.split_first()
+        {
+            let end = place.len().min(self.done + left);
+            S::prefetch(&place[self.done..end]);
+            left -= end - self.done;
+            self.done = end;
+            if end == place.len() {
+                (self.places, self.done) = (rest, 0);
             }
         }
     }

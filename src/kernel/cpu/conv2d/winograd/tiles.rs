@@ -81,6 +81,11 @@ impl Tiling {
             cols: self.cols,
         }
     }
+
+    /// The block after block `index`, if there is one.
+    pub fn after(&self, index: usize) -> Option<TileBlock> {
+        (index + 1 < self.blocks()).then(|| self.block(index + 1))
+    }
 }
 
 impl TileBlock {

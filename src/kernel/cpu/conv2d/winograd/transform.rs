@@ -49,31 +49,68 @@ squares! {
     FilterGradient: P => 3 by filter_gradient;
 }
 
+/// The place of the values of a transformed square, which come one column after another.
+pub trait Put<V> {
+    fn put(&mut self, row: usize, col: usize, value: V);
+}
+
+/// Squares as arrays, for what is worked on further.
+impl<V, const O: usize> Put<V> for [[V; O]; O] {
+    #[inline(always)]
+    fn put(&mut self, row: usize, col: usize, value: V) {
+        self[row][col] = value;
+    }
+}
+
+/// A register of each point of a square of `O x O`, the points `step` apart, from `at` on.
+pub struct Points<'a, E, const O: usize> {
+    pub to: &'a mut [E],
+    pub step: usize,
+    pub at: usize,
+}
+
+impl<V: Lane, const O: usize> Put<V> for Points<'_, V::Elem, O> {
+    #[inline(always)]
+    fn put(&mut self, row: usize, col: usize, value: V) {
+        value.store(&mut self.to[(row * O + col) * self.step + self.at..]);
+    }
+}
+
 /// The second dimension of a transform, along the columns of lines that are transformed already.
 #[inline(always)]
-pub fn columns<V: Real, T: Square<I, O>, const I: usize, const O: usize>(lines: &[[V; O]; I]) -> [[V; O]; O] {
+fn columns_to<V: Real, T: Square<I, O>, const I: usize, const O: usize>(lines: &[[V; O]; I], to: &mut impl Put<V>) {
     let zero = V::of(0.0);
-    let mut square = [[zero; O]; O];
     for k in 0..O {
         let mut column = [zero; I];
         for (value, line) in column.iter_mut().zip(lines) {
             *value = line[k];
         }
-        for (line, value) in square.iter_mut().zip(T::line(column)) {
-            line[k] = value;
+        for (row, value) in T::line(column).into_iter().enumerate() {
+            to.put(row, k, value);
         }
     }
+}
+
+/// [`columns_to`] as an array.
+#[inline(always)]
+pub fn columns<V: Real, T: Square<I, O>, const I: usize, const O: usize>(lines: &[[V; O]; I]) -> [[V; O]; O] {
+    let mut square = [[V::of(0.0); O]; O];
+    columns_to::<V, T, I, O>(lines, &mut square);
     square
 }
 
 /// The transform of a square whose values lie `stride` apart, a register of channels wide.
+///
+/// What `lines` holds does not matter: they are more than there are registers, and an array made for each square would
+/// be filled with zeros each time, which takes a fifth as long as the transform.
 #[inline(always)]
-pub fn transform<V: Lane, T: Square<I, O>, const I: usize, const O: usize>(
+pub fn transform_to<V: Lane, T: Square<I, O>, const I: usize, const O: usize>(
     values: &[V::Elem],
     stride: usize,
-) -> [[V; O]; O] {
+    lines: &mut [[V; O]; I],
+    to: &mut impl Put<V>,
+) {
     let zero = V::of(0.0);
-    let mut lines = [[zero; O]; I];
     for (r, transformed) in lines.iter_mut().enumerate() {
         let mut line = [zero; I];
         for (k, value) in line.iter_mut().enumerate() {
@@ -81,7 +118,19 @@ pub fn transform<V: Lane, T: Square<I, O>, const I: usize, const O: usize>(
         }
         *transformed = T::line(line);
     }
-    columns::<V, T, I, O>(&lines)
+    columns_to::<V, T, I, O>(lines, to);
+}
+
+/// [`transform_to`] as an array.
+#[inline(always)]
+pub fn transform<V: Lane, T: Square<I, O>, const I: usize, const O: usize>(
+    values: &[V::Elem],
+    stride: usize,
+) -> [[V; O]; O] {
+    let zero = V::of(0.0);
+    let (mut lines, mut square) = ([[zero; O]; I], [[zero; O]; O]);
+    transform_to::<V, T, I, O>(values, stride, &mut lines, &mut square);
+    square
 }
 
 /// Planes `[batch, channels, height, width]`.
@@ -93,6 +142,14 @@ pub struct Planes<'a, E> {
     pub width: usize,
 }
 
+impl<'a, E> Planes<'a, E> {
+    /// All elements from the start of a row of a channel on; none beyond the last image.
+    #[inline(always)]
+    fn rows(&self, image: usize, channel: usize, row: usize) -> &'a [E] {
+        self.data.get(((image * self.channels + channel) * self.height + row) * self.width..).unwrap_or_default()
+    }
+}
+
 /// Transforms the squares of a block of tiles: `to[point, group, tile, channel]` with `group` channels in a group, the
 /// ones that there are not being zero. A square of `I x I` pixels starts `padding` pixels before its tile of
 /// `side x side`.
@@ -100,6 +157,8 @@ pub struct TransformTiles<'a, E, T, const I: usize, const P: usize> {
     pub transform: PhantomData<T>,
     pub planes: Planes<'a, E>,
     pub block: TileBlock,
+    /// The block that is transformed next, to prefetch.
+    pub next: Option<TileBlock>,
     pub side: usize,
     pub padding: usize,
     /// Channels in a group: all of them (rounded up to a band), a multiple of [`CHANNELS`], or a divisor.
@@ -115,13 +174,15 @@ impl<E: Element, T: Square<I, P>, const I: usize, const P: usize> Kernel for Tra
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { planes, block, side, padding, group, capacity, to, workspace, .. } = self;
-        let Planes { data, channels, height, width } = planes;
+        let Self { planes, block, next, side, padding, group, capacity, to, workspace, .. } = self;
+        let Planes { channels, height, width, .. } = planes;
         let lanes = E::Lane::<S>::WIDTH;
         let step = apart(channels.next_multiple_of(group) * capacity);
         let rows = block.pixel_rows(side, I, padding, height);
         let pixels = rows.len() * width;
         let last = workspace.take(pixels * CHANNELS);
+        let tiles = block.rows * block.cols;
+        let mut lines = [[<E::Lane<S>>::of(0.0); P]; I];
         for image in 0..block.images {
             for first in (0..channels).step_by(CHANNELS) {
                 let present = CHANNELS.min(channels - first);
@@ -129,21 +190,35 @@ impl<E: Element, T: Square<I, P>, const I: usize, const P: usize> Kernel for Tra
                 if wide > present {
                     last.fill(E::zero());
                 }
-                let plane = ((block.first_image + image) * channels + first) * height + rows.start;
-                let from = data.get(plane * width..).unwrap_or_default();
+                let from = planes.rows(block.first_image + image, first, rows.start);
                 let mut turned = Strided { data: &mut *last, stride: CHANNELS };
                 transpose_into::<S, _>(from, height * width, present, pixels, &mut turned, Write::Replace);
-                for tile in 0..block.rows * block.cols {
-                    let index = image * block.rows * block.cols + tile;
+                // The planes that are turned next, some of them for each tile.
+                let after = if first + CHANNELS < channels {
+                    Some((block.first_image + image, first + CHANNELS, rows.start))
+                } else if image + 1 < block.images {
+                    Some((block.first_image + image + 1, 0, rows.start))
+                } else {
+                    next.map(|next| (next.first_image, 0, next.pixel_rows(side, I, padding, height).start))
+                };
+                let (from, count) = match after {
+                    Some((image, first, row)) => (planes.rows(image, first, row), CHANNELS.min(channels - first)),
+                    None => Default::default(),
+                };
+                let mut ahead = from.chunks(height * width).take(count);
+                let share = ahead.len().div_ceil(tiles);
+                for tile in 0..tiles {
+                    for plane in ahead.by_ref().take(share) {
+                        S::prefetch(&plane[..pixels.min(plane.len())]);
+                    }
+                    let index = image * tiles + tile;
                     let (row, col) = ((block.first_row + tile / block.cols) * side, tile % block.cols * side);
                     let square = At { last, rows: (rows.start, rows.end), width, row, col, padding };
                     for lane in (0..wide).step_by(lanes) {
-                        let points = square.transform::<E::Lane<S>, T, I, P>(lane);
                         let channel = first + lane;
                         let at = (channel / group * capacity + index) * group + channel % group;
-                        for (point, value) in points.as_flattened().iter().enumerate() {
-                            value.store(&mut to[point * step + at..]);
-                        }
+                        let mut points = Points::<E, P> { to: &mut *to, step, at };
+                        square.transform::<E::Lane<S>, T, I, P>(lane, &mut lines, &mut points);
                     }
                 }
             }
@@ -162,16 +237,18 @@ struct At<'a, E> {
 }
 
 impl<E: Element> At<'_, E> {
+    /// The transform of a register of channels from `lane` on; see [`transform_to`].
     #[inline(always)]
     fn transform<V: Lane<Elem = E>, T: Square<I, P>, const I: usize, const P: usize>(
         &self,
         lane: usize,
-    ) -> [[V; P]; P] {
+        lines: &mut [[V; P]; I],
+        to: &mut impl Put<V>,
+    ) {
         let (row, col) = (self.row.wrapping_sub(self.padding), self.col.wrapping_sub(self.padding));
         let inside =
             |first: usize, end: usize, at: usize| at >= first && at.checked_add(I).is_some_and(|last| last <= end);
         let zero = V::of(0.0);
-        let mut lines = [[zero; P]; I];
         if inside(self.rows.0, self.rows.1, row) && inside(0, self.width, col) {
             let start = ((row - self.rows.0) * self.width + col) * CHANNELS + lane;
             for (r, transformed) in lines.iter_mut().enumerate() {
@@ -186,6 +263,7 @@ impl<E: Element> At<'_, E> {
             for (r, transformed) in lines.iter_mut().enumerate() {
                 let row = row.wrapping_add(r);
                 if row < self.rows.0 || row >= self.rows.1 {
+                    *transformed = [zero; P];
                     continue;
                 }
                 let line = &self.last[(row - self.rows.0) * self.width * CHANNELS + lane..];
@@ -199,7 +277,7 @@ impl<E: Element> At<'_, E> {
                 *transformed = T::line(values);
             }
         }
-        columns::<V, T, I, P>(&lines)
+        columns_to::<V, T, I, P>(lines, to);
     }
 }
 
@@ -216,7 +294,8 @@ pub struct Filter<'a, E> {
 /// Taps of a filter.
 pub const TAPS: usize = 9;
 
-/// Transforms the filters of a band of output channels, from `first` on: `to[point, input, lane]`.
+/// Transforms the filters of a band of output channels, from `first` on: `to[point, input, lane]`, but for registers
+/// without a channel.
 pub struct TransformFilter<'a, E, C, const M: usize, const P: usize> {
     pub scheme: PhantomData<C>,
     pub filter: Filter<'a, E>,
@@ -258,14 +337,19 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
                 transpose_into::<S, _>(from, inputs * TAPS, present, count * TAPS, &mut turned, Write::Replace);
             }
             for (input, taps) in turned.chunks_exact(TAPS * band).enumerate().take(count) {
-                for lane in (0..band).step_by(E::Lane::<S>::WIDTH) {
-                    let points = if adjoint {
-                        turned_around::<E::Lane<S>, FilterTaps<C, M, P>, P>(&taps[lane..], band)
+                for lane in (0..present).step_by(E::Lane::<S>::WIDTH) {
+                    let (step, at) = (apart(inputs * band), (start + input) * band + lane);
+                    let mut points = Points::<E, P> { to: &mut *to, step, at };
+                    if adjoint {
+                        turned_around::<E::Lane<S>, FilterTaps<C, M, P>, P>(&taps[lane..], band, &mut points);
                     } else {
-                        transform::<E::Lane<S>, FilterTaps<C, M, P>, 3, P>(&taps[lane..], band)
-                    };
-                    for (point, value) in points.as_flattened().iter().enumerate() {
-                        value.store(&mut to[point * apart(inputs * band) + (start + input) * band + lane..]);
+                        let mut lines = [[<E::Lane<S>>::of(0.0); P]; 3];
+                        transform_to::<E::Lane<S>, FilterTaps<C, M, P>, 3, P>(
+                            &taps[lane..],
+                            band,
+                            &mut lines,
+                            &mut points,
+                        );
                     }
                 }
             }
@@ -273,9 +357,9 @@ impl<E: Element, C: Scheme<M, P>, const M: usize, const P: usize> Kernel for Tra
     }
 }
 
-/// [`transform`] of nine taps from the last to the first.
+/// [`transform_to`] of nine taps from the last to the first.
 #[inline(always)]
-fn turned_around<V: Lane, T: Square<3, P>, const P: usize>(taps: &[V::Elem], stride: usize) -> [[V; P]; P] {
+fn turned_around<V: Lane, T: Square<3, P>, const P: usize>(taps: &[V::Elem], stride: usize, to: &mut impl Put<V>) {
     let zero = V::of(0.0);
     let mut lines = [[zero; P]; 3];
     for (row, transformed) in lines.iter_mut().enumerate() {
@@ -285,5 +369,5 @@ fn turned_around<V: Lane, T: Square<3, P>, const P: usize>(taps: &[V::Elem], str
         }
         *transformed = T::line(line);
     }
-    columns::<V, T, 3, P>(&lines)
+    columns_to::<V, T, 3, P>(&lines, to);
 }
