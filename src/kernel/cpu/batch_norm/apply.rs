@@ -61,10 +61,16 @@ pub(super) fn apply<E: Element, F: Pointwise<E, N>, const N: usize>(
     }
 }
 
-/// One value a channel, repeated for each column of a line.
+/// One value a channel, repeated for each column of a line, which is one row of all channels or several.
 fn expand<E: Element>(layout: ChannelsLayout, line: usize, values: &[E]) -> Vec<E> {
-    let row = values.iter().flat_map(|&value| std::iter::repeat_n(value, layout.inner));
-    row.cycle().take(line).collect()
+    let mut columns = Vec::with_capacity(line);
+    for &value in values {
+        columns.resize(columns.len() + layout.inner, value);
+    }
+    for _ in 1..line / columns.len() {
+        columns.extend_from_within(..values.len() * layout.inner);
+    }
+    columns
 }
 
 struct Planes<'a, E, F, const N: usize> {
