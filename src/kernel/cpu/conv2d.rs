@@ -19,7 +19,8 @@
 //! # Method
 //!
 //! The part of a kernel that never meets the image is left out (`crop.rs`). A 1x1 kernel is a
-//! product over channels (`pointwise/`). A 3x3 kernel with stride one is computed by
+//! product over channels (`pointwise/`), and so is one as large as the image.
+//! A 3x3 kernel with stride one is computed by
 //! minimal filtering where that is less work (`winograd/`), or, with few channels,
 //! straight from padded planes (`direct/`). The forward pass of any other kernel is a
 //! product over channels too, each tap being one, unless the output rows are short
@@ -94,6 +95,9 @@ pub fn forward<E: Element>(shape: &ConvShape, x: &[E], weight: &[E], bias: Optio
     if let Some(crop) = Crop::of(shape) {
         return with_part(crop, weight, |part| forward(&crop.shape, x, part, bias, y));
     }
+    if let Some(shape) = whole_image(shape) {
+        return pointwise::forward(&shape, x, weight, bias, y);
+    }
     if pointwise::applies(shape) {
         return pointwise::forward(shape, x, weight, bias, y);
     }
@@ -145,6 +149,9 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], grad_output: 
         Write::Replace => Start::Replace(None),
         Write::Add => Start::Add,
     };
+    if let Some(shape) = whole_image(shape) {
+        return pointwise::backward_input(&shape, weight, grad_output, start, grad_x);
+    }
     if pointwise::applies(shape) {
         return pointwise::backward_input(shape, weight, grad_output, start, grad_x);
     }
@@ -174,6 +181,15 @@ pub fn backward_input<E: Element>(shape: &ConvShape, weight: &[E], grad_output: 
     } else {
         backward_input::run(shape, weight, grad_output, grad_x, write);
     }
+}
+
+/// A kernel as large as the image, as one of 1x1 over channels and pixels: images and kernels lie in memory in the same
+/// order.
+fn whole_image(shape: &ConvShape) -> Option<ConvShape> {
+    let ConvShape { in_channels, in_height, in_width, kernel, padding, .. } = *shape;
+    let whole = kernel > 1 && padding == 0 && [in_height, in_width] == [kernel; 2];
+    let in_channels = in_channels * kernel * kernel;
+    whole.then_some(ConvShape { in_channels, in_height: 1, in_width: 1, kernel: 1, stride: 1, ..*shape })
 }
 
 /// The part of a kernel in a buffer of its own.

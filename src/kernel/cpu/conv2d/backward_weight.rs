@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::crop::Crop;
 use super::unfold::{PatchLayout, Tiling, gather, unfold};
-use super::{direct, pointwise, winograd};
+use super::{direct, pointwise, whole_image, winograd};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::copy::transpose;
 use crate::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
@@ -48,6 +48,9 @@ pub fn backward_weight<E: Element>(shape: &ConvShape, x: &[E], grad_output: &[E]
         let mut part = vec![E::zero(); crop.shape.weight_len()];
         backward_weight(&crop.shape, x, grad_output, &mut part);
         return crop.add(&part, grad_weight);
+    }
+    if let Some(shape) = whole_image(shape) {
+        return pointwise::backward_weight(&shape, x, grad_output, grad_weight);
     }
     if pointwise::applies(shape) {
         return pointwise::backward_weight(shape, x, grad_output, grad_weight);

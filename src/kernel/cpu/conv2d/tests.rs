@@ -40,6 +40,10 @@ fn sweep() -> Vec<ConvShape> {
         shape([3, 70, 7, 5, 140], [3, 2, 1]),
         shape([9, 67, 2, 2, 66], [3, 1, 1]),
         shape([33, 40, 1, 1, 20], [3, 1, 1]),
+        // A kernel as large as the image, and one of which a part is.
+        shape([5, 9, 3, 3, 20], [3, 1, 0]),
+        shape([1, 1, 3, 3, 1], [3, 2, 0]),
+        shape([9, 67, 2, 2, 66], [3, 2, 1]),
         shape([2, 3, 50, 50, 10], [7, 2, 3]),
         shape([3, 9, 16, 16, 16], [3, 1, 1]),
         shape([2, 130, 23, 23, 70], [1, 1, 0]),
