@@ -25,6 +25,8 @@ fn at_home(place: &Place, arguments: &str) -> Command {
         "HF_HUB_OFFLINE",
         "TRANSFORMERS_OFFLINE",
         "PVLU_ZOO_PUBLISHERS",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
     ] {
         command.env_remove(variable);
     }
@@ -125,6 +127,9 @@ fn weights_that_are_not_there_are_fetched_once() {
     let mut offline = at_home(&place, "predict --weights resnet32.th a.png");
     offline.env("PVLU_ZOO_PUBLISHERS", &publishers).env("HF_HUB_OFFLINE", "1");
     Ran::of(offline).failed_in_one_line(1, &["HF_HUB_OFFLINE"]);
+    let mut trusting = at_home(&place, "predict --weights resnet32.th a.png");
+    trusting.env("PVLU_ZOO_PUBLISHERS", &publishers).env("SSL_CERT_FILE", place.path("a.png"));
+    Ran::of(trusting).failed_in_one_line(1, &["SSL_CERT_FILE", "a.png: expected certificates in PEM"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod hub;
 mod lock;
 mod proxy;
 mod publishers;
+mod roots;
 mod transfer;
 
 use std::fs;
@@ -40,7 +41,7 @@ impl Downloader {
     ///
     /// # Errors
     ///
-    /// [`DownloadError::Setting`] for a variable that is not understood.
+    /// [`DownloadError::Setting`] and [`DownloadError::Certificates`] for a variable that is not understood.
     pub fn new(variables: Variables<'_>) -> Result<Self, DownloadError> {
         Self::patient(variables, PATIENCE)
     }
@@ -48,7 +49,8 @@ impl Downloader {
     /// As [`new`](Self::new), which waits so long for a server.
     fn patient(variables: Variables<'_>, patience: Duration) -> Result<Self, DownloadError> {
         let publishers = Publishers::of(variables)?;
-        let client = Client::new(publishers.token(variables), Proxies::of(variables)?, patience);
+        let (proxies, roots) = (Proxies::of(variables)?, roots::of(variables)?);
+        let client = Client::new(publishers.token(variables), proxies, roots, patience);
         Ok(Self { transfers: Transfers { client, space: transfer::free_space, pause: PAUSE }, publishers })
     }
 

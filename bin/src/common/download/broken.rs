@@ -120,7 +120,8 @@ impl fmt::Display for Broken {
             (Cause::Tls(reason), _) => write!(
                 f,
                 "the server did not show that it is the one that was asked for ({reason}): check this machine's date; \
-                 programs between that open secure connections are not trusted here"
+                 behind a program that opens secure connections, or for a server with an authority of its own, set \
+                 SSL_CERT_FILE to a file with the certificates to trust, in PEM"
             ),
             (Cause::Proxy(reason), proxy) => {
                 let proxy = proxy.as_deref().unwrap_or_default();

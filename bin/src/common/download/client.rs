@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ureq::http::{HeaderValue, Response, Uri, header};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::broken::Broken;
@@ -141,7 +142,8 @@ pub enum Failure {
 
 impl Client {
     /// A client that waits so long for a server to be reached, and for its next bytes.
-    pub fn new(secret: Option<Secret>, proxies: Proxies, patience: Duration) -> Self {
+    pub fn new(secret: Option<Secret>, proxies: Proxies, roots: RootCerts, patience: Duration) -> Self {
+        let tls = TlsConfig::builder().root_certs(roots).build();
         let agent = |proxy| {
             let config = Agent::config_builder()
                 .http_status_as_error(false)
@@ -152,6 +154,7 @@ impl Client {
                 .timeout_connect(Some(patience))
                 .timeout_recv_response(Some(patience))
                 .timeout_per_read(Some(patience))
+                .tls_config(tls.clone())
                 .proxy(proxy);
             config.build().new_agent()
         };

@@ -32,6 +32,20 @@ pub enum DownloadError {
         /// Number of the character, from 1 on.
         at: usize,
     },
+    /// A variable names no certificates that can be read.
+    #[error(
+        "{variable}: {}: expected certificates in PEM (-----BEGIN CERTIFICATE-----), {}",
+        text::path(path),
+        text::message(reason)
+    )]
+    Certificates {
+        /// Name of the variable.
+        variable: &'static str,
+        /// File or folder that it names.
+        path: PathBuf,
+        /// Description of what was found.
+        reason: String,
+    },
     /// An address is not of https, and not of this machine.
     #[error("{}: only https is used, and http on this machine itself", text::shown(url))]
     NotHttps {

@@ -2,6 +2,7 @@
 
 mod hub;
 mod network;
+mod secure;
 mod server;
 
 use std::ffi::OsString;

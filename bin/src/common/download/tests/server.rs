@@ -1,10 +1,13 @@
-//! A small HTTP server on this machine's loopback interface.
+//! A small server on this machine's loopback interface, of HTTP, of HTTPS, or a proxy that opens secure connections.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
+
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, Stream};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -95,6 +98,7 @@ impl Reply {
 
 /// A server, which ends when it is dropped.
 pub struct Server {
+    scheme: &'static str,
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     ends: Arc<AtomicBool>,
@@ -104,6 +108,30 @@ pub struct Server {
 impl Server {
     /// Starts a server that answers each request by a function of it and of the number of requests before it.
     pub fn start(answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen("http", move |mut stream, requests| serve(&mut stream, requests, &answer))
+    }
+
+    /// As [`start`](Self::start), of HTTPS, with a certificate for 127.0.0.1 and publisher.example.
+    pub fn secure(answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen("https", move |stream, requests| serve_secure(stream, requests, &answer))
+    }
+
+    /// As [`secure`](Self::secure), of a proxy that answers for every host that it is asked to connect with.
+    pub fn between(answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen("http", move |mut stream, requests| {
+            let connect = read(&mut stream)?;
+            assert_eq!(connect.method, "CONNECT");
+            requests.lock().unwrap().push(connect);
+            stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+            serve_secure(stream, requests, &answer)
+        })
+    }
+
+    /// Starts a server that does this with each connection.
+    fn listen(
+        scheme: &'static str,
+        serve: impl Fn(TcpStream, &Mutex<Vec<Request>>) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (requests, ends) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -114,15 +142,15 @@ impl Server {
                     return;
                 }
                 // A client that goes away is no failure of the server.
-                let _ = serve(&stream.unwrap(), &kept, &answer);
+                let _ = serve(stream.unwrap(), &kept);
             }
         });
-        Self { address, requests, ends, thread: Some(thread) }
+        Self { scheme, address, requests, ends, thread: Some(thread) }
     }
 
     /// Address of the server, without a path.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The requests up to now.
@@ -140,16 +168,29 @@ impl Drop for Server {
     }
 }
 
-fn serve(
-    mut stream: &TcpStream,
+/// Serves a connection by TLS, and ends it as TLS does. The authority that vouches for the certificate is in
+/// `certificates/authority.pem`, for 2020 to 2119; its key was not kept.
+fn serve_secure(
+    mut stream: TcpStream,
     requests: &Mutex<Vec<Request>>,
     answer: &impl Fn(&Request, usize) -> Reply,
-) -> std::io::Result<()> {
+) -> Result<()> {
+    let certificate = include_bytes!("certificates/server.der").as_slice().into();
+    let key = PrivateKeyDer::Pkcs8(include_bytes!("certificates/server.key.der").as_slice().into());
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+    serve(&mut Stream::new(&mut connection, &mut stream), requests, answer)?;
+    connection.send_close_notify();
+    connection.complete_io(&mut stream).map(|_| ())
+}
+
+/// The head of a request.
+fn read(stream: &mut impl Read) -> Result<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next().unwrap_or(Ok(String::new()))?;
-    let Some((method, path)) = first.split_once(' ').and_then(|(method, rest)| Some((method, rest.split_once(' ')?.0)))
-    else {
-        return Ok(());
+    let mut words = first.split(' ').map(str::to_owned);
+    let (Some(method), Some(path), Some(_)) = (words.next(), words.next(), words.next()) else {
+        return Err(ErrorKind::InvalidData.into());
     };
     let mut headers = Vec::new();
     for line in lines {
@@ -159,7 +200,15 @@ fn serve(
             None => break,
         }
     }
-    let request = Request { method: method.to_owned(), path: path.to_owned(), headers };
+    Ok(Request { method, path, headers })
+}
+
+fn serve(
+    stream: &mut (impl Read + Write),
+    requests: &Mutex<Vec<Request>>,
+    answer: &impl Fn(&Request, usize) -> Reply,
+) -> Result<()> {
+    let request = read(stream)?;
     let before = {
         let mut requests = requests.lock().unwrap();
         requests.push(request.clone());

@@ -1,0 +1,56 @@
+//! The authorities that vouch for servers: those that the environment names, as to OpenSSL, else the system's.
+
+use std::env;
+use std::path::Path;
+
+use pvlu_zoo::published::Variables;
+use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
+use ureq::tls::{Certificate, RootCerts};
+
+use super::error::DownloadError;
+
+/// Variable with a file of certificates.
+const FILE: &str = "SSL_CERT_FILE";
+
+/// Variable with folders of such files, separated as those of `PATH`.
+const FOLDERS: &str = "SSL_CERT_DIR";
+
+/// The certificates of the authorities that these variables name, as the client takes them. Without the variables they
+/// are the system's; on a system that has none, Mozilla's, which are built in.
+///
+/// # Errors
+///
+/// [`DownloadError::Certificates`] for a file without any, and for folders without any if no file is named.
+pub fn of(variables: Variables<'_>) -> Result<RootCerts, DownloadError> {
+    let set = |name| variables(name).filter(|value| !value.is_empty());
+    let (file, folders) = (set(FILE), set(FOLDERS));
+    let mut found = match &file {
+        Some(file) => some(FILE, file.as_ref(), load_certs_from_paths(Some(file.as_ref()), None))?,
+        None if folders.is_none() => load_native_certs(),
+        None => CertificateResult::default(),
+    };
+    if let Some(folders) = &folders {
+        for folder in env::split_paths(folders).filter(|folder| !folder.as_os_str().is_empty()) {
+            let more = load_certs_from_paths(None, Some(&folder));
+            found.certs.extend(more.certs);
+            found.errors.extend(more.errors);
+        }
+        found = some(FOLDERS, folders.as_ref(), found)?;
+    }
+    if found.certs.is_empty() {
+        return Ok(RootCerts::WebPki);
+    }
+    Ok(found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).into())
+}
+
+/// The certificates found at a path that a variable names, of which there has to be one at least.
+fn some(variable: &'static str, path: &Path, found: CertificateResult) -> Result<CertificateResult, DownloadError> {
+    if !found.certs.is_empty() {
+        return Ok(found);
+    }
+    let reason = found.errors.first().map_or("found none".to_owned(), |error| match &error.kind {
+        ErrorKind::Io { inner, .. } => inner.to_string(),
+        _ => error.to_string(),
+    });
+    Err(DownloadError::Certificates { variable, path: path.to_owned(), reason })
+}
