@@ -50,6 +50,7 @@ mod step;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -59,6 +60,8 @@ use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use self::plan::Plan;
+use self::tensors::Tensors;
+pub use self::trunk::CompiledTrunk;
 use crate::error::Error;
 use crate::kernel::view;
 use crate::layer::{Extent, Graph, Visit};
@@ -103,7 +106,7 @@ pub trait Compile: Visit<f32, Cpu> {
     ///
     /// As for [`try_compile`](Self::try_compile).
     fn try_compile_for(&self, input: Extent, batch: usize) -> Result<Compiled<'_, Self>, Error> {
-        let plan = Plan::of(&Graph::of(self, input)?, &tensors::Tensors::of(self)?, batch)?;
+        let plan = Plan::of(&Graph::of(self, input)?, &Tensors::of(self)?, batch)?;
         Ok(Compiled { plan, net: PhantomData })
     }
 
@@ -112,7 +115,9 @@ pub trait Compile: Visit<f32, Cpu> {
         self.try_compile(input).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Compiles the network and drops it, with the weights as they were.
+    /// Compiles the network and drops it. Its tensors are copied, the network is dropped, and each copy is freed once
+    /// it is brought into the order in which kernels read it: at first that is twice the weights, and then hardly more
+    /// than what is left of them and what is made of them.
     ///
     /// # Errors
     ///
@@ -121,7 +126,9 @@ pub trait Compile: Visit<f32, Cpu> {
     where
         Self: Sized + 'static,
     {
-        Ok(Compiled { plan: self.try_compile(input)?.plan, net: PhantomData })
+        let graph = Graph::of(&self, input)?;
+        let plan = Plan::of(&graph, &Tensors::out_of(self, &graph)?, BATCH)?;
+        Ok(Compiled { plan, net: PhantomData })
     }
 }
 

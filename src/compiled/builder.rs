@@ -40,7 +40,7 @@ pub struct Built {
 /// The steps that there are so far.
 pub struct Builder<'g> {
     graph: &'g Graph,
-    tensors: &'g Tensors,
+    tensors: &'g Tensors<'g>,
     /// Images of the batches that methods are chosen for.
     batch: usize,
     /// For each wire the nodes that take it, and the number of nodes of the graph for an output of the network.
@@ -60,7 +60,7 @@ fn index(wire: Wire) -> usize {
 
 impl<'g> Builder<'g> {
     /// The steps of a graph with these tensors, by the methods that are fastest for batches of `batch` images.
-    pub fn run(graph: &'g Graph, tensors: &'g Tensors, batch: usize) -> Result<Built, Error> {
+    pub fn run(graph: &'g Graph, tensors: &'g Tensors<'g>, batch: usize) -> Result<Built, Error> {
         let mut builder = Self::new(graph, tensors, batch);
         for node in 0..graph.nodes.len() {
             // Of a node that an earlier one took over there is a map already.
@@ -73,7 +73,7 @@ impl<'g> Builder<'g> {
         Ok(Built { steps, maps, results })
     }
 
-    fn new(graph: &'g Graph, tensors: &'g Tensors, batch: usize) -> Self {
+    fn new(graph: &'g Graph, tensors: &'g Tensors<'g>, batch: usize) -> Self {
         let wires = graph.nodes.len() + 1;
         let mut uses = vec![Vec::new(); wires];
         for (number, node) in graph.nodes.iter().enumerate() {
@@ -127,7 +127,7 @@ impl<'g> Builder<'g> {
             return Err(not_compiled(node));
         }
         let map = map(node.output);
-        let parameter = |name: &str| Ok(self.tensors.get(&node.path, name, map.channels)?.to_vec());
+        let parameter = |name: &str| self.tensors.take(&node.path, name, map.channels);
         let parameters = definition.params().iter().map(|param| parameter(param.name)).collect::<Result<_, Error>>()?;
         Ok(Activate::new(definition, map, parameters))
     }
@@ -227,12 +227,12 @@ impl<'g> Builder<'g> {
 
     fn linear(&self, node: &Node) -> Result<Operation, Error> {
         let (from, to) = (map(self.graph.extent(node.inputs[0])), map(node.output));
-        let weight = self.tensors.get(&node.path, "weight", from.channels * to.channels)?;
+        let weight = self.tensors.take(&node.path, "weight", from.channels * to.channels)?;
         let (kernel, stride, padding) = ([1; 2], [1; 2], [0; 2]);
         let conv = BlockedConv { input: from, output: to, kernel, stride, padding, tile: None };
         let mut packed = vec![0.0; conv.weight_len()];
-        pack_weight(&conv, weight, &mut packed);
-        let mut bias = self.tensors.get(&node.path, "bias", to.channels)?.to_vec();
+        pack_weight(&conv, &weight, &mut packed);
+        let mut bias = self.tensors.take(&node.path, "bias", to.channels)?;
         bias.resize(to.blocks() * BLOCK, 0.0);
         Ok(Operation::Linear { weight: packed, bias })
     }
@@ -240,7 +240,7 @@ impl<'g> Builder<'g> {
     /// The factors, means and shifts of a batch norm in evaluation.
     fn norm(&self, node: &Node) -> Result<Norm, Error> {
         let values = |name: &str| -> Result<Vec<f64>, Error> {
-            let values = self.tensors.get(&node.path, name, node.output.channels())?;
+            let values = self.tensors.take(&node.path, name, node.output.channels())?;
             Ok(values.iter().map(|&value| f64::from(value)).collect())
         };
         let epsilon = node.epsilon.unwrap_or_default();
@@ -254,9 +254,9 @@ impl<'g> Builder<'g> {
         let node = &self.graph.nodes[number];
         let (inputs, outputs) = (self.graph.extent(node.inputs[0]).channels(), node.output.channels());
         let fan_in = inputs * conv.kernel * conv.kernel;
-        let mut weight = self.tensors.get(&node.path, "weight", outputs * fan_in)?.to_vec();
+        let mut weight = self.tensors.take(&node.path, "weight", outputs * fan_in)?;
         let mut bias = match conv.bias {
-            true => self.tensors.get(&node.path, "bias", outputs)?.iter().map(|&bias| f64::from(bias)).collect(),
+            true => self.tensors.take(&node.path, "bias", outputs)?.into_iter().map(f64::from).collect(),
             false => vec![0.0; outputs],
         };
         let mut last = number;

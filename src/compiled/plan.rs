@@ -28,7 +28,7 @@ pub struct Plan {
 
 impl Plan {
     /// The steps of a graph with these tensors, by the methods that are fastest for batches of `batch` images.
-    pub fn of(graph: &Graph, tensors: &Tensors, batch: usize) -> Result<Self, Error> {
+    pub fn of(graph: &Graph, tensors: &Tensors<'_>, batch: usize) -> Result<Self, Error> {
         if graph.input.elements() == 0 {
             return Err(Error::Shape { expected: 1, found: 0 });
         }

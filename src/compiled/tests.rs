@@ -10,9 +10,10 @@ use crate::activation::{Chosen, PReluElement, Pvlu, Relu, Softplus, find};
 use crate::kernel::cpu::testing::same_everywhere;
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Linear, LinearTo};
 use crate::layer::{
-    Add, AnyTensor, AvgPool2D, Branches, Concat, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, Identity, MaxPool2D,
-    Multiply, NamedTensor, NormedConv2D, ParamKind, Path, ProjectedResidual, Residual, SubsamplePad2D, TwoHeads,
-    Upsample2D, VisitorMut, ZeroPaddedMaxPool2D, choose_activation, set_outputs,
+    Add, AnyTensor, AvgPool2D, Branches, Concat, Dropout, Flatten2D, FromDfdx, GlobalAvgPool2D, GraphBuilder, Identity,
+    MaxPool2D, Multiply, NamedTensor, NormedConv2D, ParamKind, Path, ProjectedResidual, Residual, SubsamplePad2D,
+    TrunkAndHead, TwoHeads, Upsample2D, Visitor, VisitorMut, Wires, ZeroPaddedMaxPool2D, choose_activation,
+    set_outputs,
 };
 
 /// Gives every tensor other values than those that it starts with.
@@ -57,6 +58,10 @@ macro_rules! compare {
             close(&view::read(&found), &view::read(&expected));
         }
     }};
+}
+
+fn same_bits(one: &[f32], other: &[f32]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.to_bits() == other.to_bits())
 }
 
 /// Numbers between -1 and 1.
@@ -303,4 +308,94 @@ fn runs_at_the_same_time_do_not_disturb_each_other() {
             });
         }
     });
+}
+
+#[test]
+fn a_trunk_ends_where_the_head_begins_or_behind_its_mean() {
+    type Body = (Conv2D<3, 20, 3, 1, 1>, BatchNorm2D<20>, Act<Pvlu, 20>);
+    type WithMean = TrunkAndHead<Body, (GlobalAvgPool2D, Linear<20, 5>)>;
+    let net = built::<WithMean>();
+    let size = Extent::image(3, 6, 7);
+    let trunk = CompiledTrunk::of(&net, size, |_| true).unwrap().unwrap();
+    assert_eq!(trunk.features(), Extent::image(20, 1, 1));
+    let images = noise(3 * size.elements());
+    let features = trunk.try_run(&images).unwrap();
+    let shape: (usize, Const<3>, usize, usize) = (3, Const, 6, 7);
+    let tensor = Cpu::default().try_tensor_from_vec(images.clone(), shape).unwrap();
+    close(&features, &view::read(&(net.trunk.clone(), GlobalAvgPool2D).try_forward(tensor).unwrap()));
+    let one_by_one = images.chunks(size.elements()).map(|image| trunk.try_run(image).unwrap());
+    assert!(same_bits(&features, &one_by_one.collect::<Vec<_>>().concat()));
+    assert!(matches!(trunk.try_run(&images[1..]), Err(Error::Shape { .. })));
+    // The trunk as it was when it was compiled.
+    let mut net = net;
+    net.visit_mut(&mut Path::root(), &mut Shake(7)).unwrap();
+    assert!(same_bits(&features, &trunk.try_run(&images).unwrap()));
+
+    type Flattened = TrunkAndHead<Body, (Flatten2D<20, 6, 7, 840>, Linear<840, 5>)>;
+    let trunk = CompiledTrunk::of(&built::<Flattened>(), size, |_| true).unwrap().unwrap();
+    assert_eq!(trunk.features(), Extent::image(20, 6, 7));
+    assert_eq!(trunk.try_run(&[]).unwrap(), []);
+
+    // A head that takes no map of one pixel takes its own mean.
+    let whole = CompiledTrunk::of(&net, size, |size| size != Extent::image(20, 1, 1)).unwrap().unwrap();
+    assert_eq!(whole.features(), Extent::image(20, 6, 7));
+    assert!(CompiledTrunk::of(&net, size, |_| false).unwrap().is_none());
+    // This mean is the trunk's own, and the head takes features.
+    let trunk = CompiledTrunk::of(&built::<TrunkAndHead<(Body, GlobalAvgPool2D), Linear<20, 5>>>(), size, |_| true);
+    assert_eq!(trunk.unwrap().unwrap().features(), Extent::features(20));
+}
+
+#[test]
+fn what_is_no_trunk_and_head_has_no_trunk() {
+    type Body = (Conv2D<3, 4, 3, 1, 1>, Act<Relu, 4>);
+    type Head = (GlobalAvgPool2D, Linear<4, 5>);
+    let size = Extent::image(3, 6, 6);
+    assert!(CompiledTrunk::of(&built::<(Body, Head)>(), size, |_| true).unwrap().is_none());
+    // The mean is taken of a map that another layer of the head takes, too: that map is what the head is given.
+    type Twice = TrunkAndHead<Body, (Branches<(GlobalAvgPool2D, (Flatten2D<4, 6, 6, 144>, Linear<144, 4>))>, Add)>;
+    let trunk = CompiledTrunk::of(&built::<Twice>(), size, |_| true).unwrap().unwrap();
+    assert_eq!(trunk.features(), Extent::image(4, 6, 6));
+    // A head that takes the images, too, is not given one tensor.
+    type Reads = Residual<TrunkAndHead<Conv2D<3, 3, 3, 1, 1>, Conv2D<3, 3, 3, 1, 1>>>;
+    assert!(CompiledTrunk::of(&built::<Reads>(), size, |_| true).unwrap().is_none());
+    // A layer without a kernel is an error in the trunk, and none in the head.
+    type InTrunk = TrunkAndHead<(Conv2D<3, 4, 3, 1, 1>, FromDfdx<Tanh>), Head>;
+    assert!(matches!(CompiledTrunk::of(&built::<InTrunk>(), size, |_| true), Err(Error::NotCompiled { .. })));
+    type InHead = TrunkAndHead<Body, (GlobalAvgPool2D, Linear<4, 5>, FromDfdx<Tanh>)>;
+    assert!(CompiledTrunk::of(&built::<InHead>(), size, |_| true).unwrap().is_some());
+}
+
+/// A layer that is run twice, with the same tensors.
+struct Twice<M>(M);
+
+impl<M: Visit<f32, Cpu>> Visit<f32, Cpu> for Twice<M> {
+    fn visit(&self, path: &mut Path, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.0.visit(path, visitor)
+    }
+    fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<f32, Cpu>) -> Result<(), Error> {
+        self.0.visit_mut(path, visitor)
+    }
+    fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
+        let once = self.0.describe(path, input, graph)?;
+        self.0.describe(path, once, graph)
+    }
+}
+
+#[test]
+fn a_layer_that_stands_in_two_places_keeps_its_tensors_for_both() {
+    // Less and more elements than those that are copied at first.
+    fn check<M: BuildOnDevice<Cpu, f32>>(channels: usize)
+    where
+        M::Built: Visit<f32, Cpu> + Clone + 'static,
+    {
+        let (net, size) = (built::<M>(), Extent::image(channels, 4, 5));
+        let images = noise(2 * size.elements());
+        let once = net.compile(size).try_run(&images).unwrap().swap_remove(0);
+        let expected = net.compile(size).try_run(&once).unwrap().swap_remove(0);
+        let twice = Twice(net);
+        close(&twice.compile(size).try_run(&images).unwrap()[0], &expected);
+        close(&twice.try_into_compiled(size).unwrap().try_run(&images).unwrap()[0], &expected);
+    }
+    check::<Conv2D<16, 16, 3, 1, 1>>(16);
+    check::<Conv2D<48, 48, 3, 1, 1>>(48);
 }

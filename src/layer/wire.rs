@@ -8,6 +8,11 @@ impl Wire {
     /// The input of the network.
     pub const INPUT: Wire = Wire(0);
 
+    /// The output of the node of this number.
+    pub(crate) fn of(node: usize) -> Self {
+        Wire(node + 1)
+    }
+
     /// The number of the node that gives the tensor; `None` of the network's input.
     pub fn node(self) -> Option<usize> {
         self.0.checked_sub(1)

@@ -1,43 +1,35 @@
 //! Networks behind one object-safe trait, so that training and tools are compiled once and not for each network.
 
 mod finite;
+mod head;
+mod learn;
 mod site;
 mod step;
 mod visitors;
 
 use dfdx::nn::{Module, ModuleMut};
-use dfdx::shapes::{Const, Dim};
-use dfdx::tensor::{Cpu, NoneTape, Tensor};
+use dfdx::shapes::{Const, Dim, Shape};
+use dfdx::tensor::{Cpu, NoneTape};
 use pvlu::Error;
 use pvlu::activation::{Activation, Definition};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
-use pvlu::layer::{Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, Visit, set_outputs};
+use pvlu::layer::{
+    Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, TrunkAndHead, Visit, set_outputs,
+};
 use pvlu::tape::{GradTape, LeafGradients};
 
 pub use self::finite::{NotFinite, check_finite};
+pub use self::head::Head;
+use self::head::TypedHead;
+pub(crate) use self::head::{Features, HeadOf};
+pub use self::learn::{Images, Logits, Step};
 use self::site::tell_size;
 pub(crate) use self::step::{batch, train_step};
 use self::visitors::{Reached, Show, Update};
 pub use self::visitors::{TensorView, UpdateRule};
 use crate::device::{Device, DeviceError};
 use crate::text::quoted;
-
-/// A batch of images with `I` channels, three unless given.
-pub type Images<H, W, T = NoneTape, D = Cpu, const I: usize = 3> = Tensor<(usize, Const<I>, H, W), f32, D, T>;
-/// A row of logits for each image; `C` is the number of classes, `Const` or `usize`.
-pub type Logits<C, T = NoneTape, D = Cpu> = Tensor<(usize, C), f32, D, T>;
-
-/// Results of one training step.
-#[derive(Debug)]
-pub struct Step {
-    /// Mean cross-entropy of the batch, in natural units.
-    pub loss: f64,
-    /// Logits of the batch, `[batch, classes]`.
-    pub logits: Vec<f32>,
-    /// Gradients of the trained parameters.
-    pub gradients: LeafGradients<f32, Cpu>,
-}
 
 /// An image classifier in `f32`. Its tensors are read and changed on the host, whichever device it computes on.
 pub trait Model: Send + Sync {
@@ -63,6 +55,20 @@ pub trait Model: Send + Sync {
     /// True if its logits are those of [`net`](Self::net) on the CPU, which may then be compiled.
     fn is_on_cpu(&self) -> bool {
         true
+    }
+
+    /// The layers behind the trunk, which [`fit`](crate::train::fit) trains on features that are computed once; `None`
+    /// of a network that is not known to have them, and on other devices than the CPU.
+    #[doc(hidden)]
+    fn head(&mut self) -> Option<Box<dyn Head + '_>> {
+        None
+    }
+
+    /// True if [`head`](Self::head) is there and takes features of this size.
+    #[doc(hidden)]
+    fn head_takes(&self, size: Extent) -> bool {
+        let _ = size;
+        false
     }
 
     /// The network's tensors and layers, for visitors that read.
@@ -188,6 +194,7 @@ pub struct Classifier<N: 'static, H: 'static, W: 'static, C: 'static, const I: u
     classes: C,
     swap: Option<Swap<N, H, W, C, I>>,
     moved: Option<Move<N, H, W, C, I>>,
+    head: Option<HeadOf<N, C>>,
 }
 
 /// Requirements on a network that computes on the device `D`. Every network of the zoo meets them.
@@ -236,7 +243,7 @@ where
     /// no memory for them the first forward pass is an error.
     pub fn new(mut net: N, height: H, width: W) -> Self {
         let _ = tell_size(&mut net, Extent::image(I, height.size(), width.size()), |param| param.start);
-        Self { net, height, width, classes: Const, swap: None, moved: None }
+        Self { net, height, width, classes: Const, swap: None, moved: None, head: None }
     }
 }
 
@@ -258,7 +265,7 @@ where
         if found != classes {
             return Err(Error::Shape { expected: classes, found });
         }
-        Ok(Self { net, height, width, classes, swap: None, moved: None })
+        Ok(Self { net, height, width, classes, swap: None, moved: None, head: None })
     }
 }
 
@@ -297,7 +304,24 @@ where
         let Self { net, height, width, classes, .. } = self;
         let mut net = net.try_swap_activation()?;
         tell_size(&mut net, Extent::image(I, height.size(), width.size()), |param| param.swapped)?;
-        Ok(Classifier { net, height, width, classes, swap: None, moved: None })
+        Ok(Classifier { net, height, width, classes, swap: None, moved: None, head: None })
+    }
+}
+
+impl<T, H, Height: Dim, Width: Dim, C: Dim, const I: usize> Classifier<TrunkAndHead<T, H>, Height, Width, C, I>
+where
+    TrunkAndHead<T, H>: Network<Height, Width, C, I>,
+{
+    /// The same classifier, whose head can be run by itself on features: where it alone is trained,
+    /// [`fit`](crate::train::fit) computes these once for all epochs. A swap of the activation forgets it.
+    #[must_use]
+    pub fn in_parts<S: Shape>(self) -> Self
+    where
+        T: Module<Images<Height, Width, NoneTape, Cpu, I>, Output = Features<S>>,
+        H: Module<Features<S>, Output = Logits<C>, Error = Error>
+            + ModuleMut<Features<S, GradTape<f32, Cpu>>, Output = Logits<C, GradTape<f32, Cpu>>, Error = Error>,
+    {
+        Self { head: Some(HeadOf::new::<S, Height, Width, I>()), ..self }
     }
 }
 
@@ -341,6 +365,16 @@ where
         let images = batch(&Cpu::default(), images, self.size())?;
         let (loss, logits, gradients) = train_step(&mut self.net, images, self.classes, labels)?;
         Ok(Step { loss, logits, gradients })
+    }
+
+    fn head(&mut self) -> Option<Box<dyn Head + '_>> {
+        let Self { net, classes, head, .. } = self;
+        let functions = (*head)?;
+        Some(Box::new(TypedHead { net, classes: *classes, functions }))
+    }
+
+    fn head_takes(&self, size: Extent) -> bool {
+        self.head.is_some_and(|head| (head.takes)(size))
     }
 
     fn net(&self) -> &dyn Visit<f32, Cpu> {

@@ -23,7 +23,9 @@ use pvlu::activation::Activation;
 use crate::activations;
 pub use crate::activations::{activation, activation_names};
 use crate::family::FAMILIES;
-pub use crate::family::entry::{Buildable, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start};
+pub use crate::family::entry::{
+    Buildable, BuildableInParts, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start,
+};
 use crate::model::Model;
 
 /// The models that are known by name, and the activations beside the built-in ones.

@@ -44,6 +44,7 @@ mod record;
 mod saved;
 mod schedule;
 mod state;
+mod trainee;
 
 pub use dead_units::{LayerUnits, dead_units};
 pub use error::TrainError;

@@ -36,7 +36,7 @@ pub fn entry() -> ModelEntry {
         let [conv1, conv2, fc] = ["conv1", "conv2", "fc"].map(LayerNames::torch);
         vec![conv1, conv2, fc.as_classifier()]
     };
-    ModelEntry::new::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names)
+    ModelEntry::in_parts::<OwnNetwork<Relu>>("own_network", Sides::Any { least: 2, default: 32 }, 10, names)
 }
 
 /// The example of the README of `pvlu_zoo_cli`, compiled.

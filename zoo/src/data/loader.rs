@@ -185,11 +185,21 @@ impl<S: Images> Loader<S> {
     }
 
     fn maker(&self, epoch: u64) -> Maker<S> {
+        Maker { loader: self.clone(), order: self.indices(epoch).into(), epoch }
+    }
+
+    /// The indices of all images, in the order of an epoch.
+    fn indices(&self, epoch: u64) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.images.count()).collect();
         if let Some(seed) = self.config.shuffle {
             KeyedRng::new(Purpose::EpochOrder, seed, epoch, 0).shuffle(&mut order);
         }
-        Maker { loader: self.clone(), order: order.into(), epoch }
+        order
+    }
+
+    fn unaugmented_order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
+        let is_same = self.config.augmentation.is_none_or(|(augmentation, _)| augmentation == Augmentation::NONE);
+        is_same.then(|| self.indices(epoch).chunks(self.config.batch_size).map(<[usize]>::to_vec).collect())
     }
 
     /// The batches from `first` on, made ahead of the reader.
@@ -244,6 +254,14 @@ pub trait Batches: Send + Sync {
     /// are left of an epoch that was interrupted.
     fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>>;
 
+    /// For each batch that [`epoch_from`](Self::epoch_from) gives from 0 on, the indices of its images: in every epoch
+    /// the same `0..n` in some order. `None` unless the image and the label of an index are the same in every epoch,
+    /// for [`fit`](crate::train::fit) may then ask for them once only. Those that are augmented are not.
+    fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
+        let _ = epoch;
+        None
+    }
+
     /// All batches of an epoch, each image once.
     fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
         self.epoch_from(epoch, 0)
@@ -257,6 +275,9 @@ impl Batches for Loader {
     fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
         Box::new(self.epoch_with(epoch, first, |_| ()).map(Ok))
     }
+    fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
+        self.unaugmented_order(epoch)
+    }
 }
 
 impl Batches for Loader<ImageFolder> {
@@ -266,6 +287,9 @@ impl Batches for Loader<ImageFolder> {
     fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
         Box::new(self.epoch_at(epoch, first))
     }
+    fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
+        self.unaugmented_order(epoch)
+    }
 }
 
 impl<B: Batches + ?Sized> Batches for Box<B> {
@@ -274,6 +298,9 @@ impl<B: Batches + ?Sized> Batches for Box<B> {
     }
     fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
         (**self).epoch_from(epoch, first)
+    }
+    fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
+        (**self).order(epoch)
     }
 }
 

@@ -8,7 +8,7 @@ mod typed;
 pub use self::error::RegistryError;
 pub use self::options::{Options, Start};
 pub use self::sides::{CLASSES, Sides};
-pub use self::typed::Buildable;
+pub use self::typed::{Buildable, BuildableInParts};
 
 use crate::activations::activation;
 use crate::cards::Card;
@@ -36,6 +36,16 @@ impl ModelEntry {
     /// The entry of a network `N`, which is written with [`Relu`](pvlu::activation::Relu) and swapped for other
     /// activations, and whose head ends in a [`LinearTo`](pvlu::layer::LinearTo), which takes any number of classes.
     ///
+    /// `classes` and the first of `sides` are those of the original; `names` are those of its files. One that is a
+    /// [`TrunkAndHead`](pvlu::layer::TrunkAndHead) is better registered [in parts](Self::in_parts).
+    pub const fn new<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
+        Self { name, sides, classes, names, card: None, builds: [Some(N::build); 2] }
+    }
+
+    /// As [`new`](Self::new), for a [`TrunkAndHead`](pvlu::layer::TrunkAndHead): where its head alone is trained, that
+    /// is done on features that the compiled trunk gives, once for all epochs if an image is the same in each. The
+    /// networks of the zoo are such.
+    ///
     /// ```
     /// use pvlu::activation::{Activation, Relu};
     /// use pvlu::layer::builder::{Act, Conv2D, GlobalAvgPool2D, LinearTo, TrunkAndHead};
@@ -46,20 +56,23 @@ impl ModelEntry {
     ///
     /// let sides = Sides::Any { least: 1, default: 32 };
     /// let names = |_| vec![LayerNames::torch("conv"), LayerNames::torch("fc").as_classifier()];
-    /// let entry = ModelEntry::new::<Net<Relu>>("mine", sides, 10, names);
+    /// let entry = ModelEntry::in_parts::<Net<Relu>>("mine", sides, 10, names);
     /// let options = Options { activation: "pvlu", classes: 5, image: None, weights: Start::Seed(0) };
     /// assert_eq!(entry.build(&options)?.logits(vec![0.5; 3 * 32 * 32])?.len(), 5);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// `classes` and the first of `sides` are those of the original; `names` are those of its files.
-    pub const fn new<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
+    pub const fn in_parts<N: BuildableInParts>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
         Self { name, sides, classes, names, card: None, builds: [Some(N::build); 2] }
     }
 
-    /// As [`new`](Self::new), for a network of the zoo: without the feature `registry` the model is known, with its
-    /// names and its card, but its network is not compiled.
-    pub(crate) const fn standard<N: Buildable>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
+    /// As [`in_parts`](Self::in_parts), for a network of the zoo: without the feature `registry` the model is known,
+    /// with its names and its card, but its network is not compiled.
+    pub(crate) const fn standard<N: BuildableInParts>(
+        name: &'static str,
+        sides: Sides,
+        classes: usize,
+        names: Names,
+    ) -> Self {
         Self { name, sides, classes, names, card: None, builds: [standard::<N>(); 2] }
     }
 
@@ -68,8 +81,13 @@ impl ModelEntry {
         Self { builds: [self.builds[0], Some(M::build)], ..self }
     }
 
-    /// As [`with_other_head`](Self::with_other_head), for a network of the zoo.
-    pub(crate) const fn with_standard_head<M: Buildable>(self) -> Self {
+    /// As [`with_other_head`](Self::with_other_head), for a network [in parts](Self::in_parts).
+    pub const fn with_other_head_in_parts<M: BuildableInParts>(self) -> Self {
+        Self { builds: [self.builds[0], Some(M::build)], ..self }
+    }
+
+    /// As [`with_other_head_in_parts`](Self::with_other_head_in_parts), for a network of the zoo.
+    pub(crate) const fn with_standard_head<M: BuildableInParts>(self) -> Self {
         Self { builds: [self.builds[0], standard::<M>()], ..self }
     }
 
@@ -132,7 +150,7 @@ impl ModelEntry {
 }
 
 /// The constructor of a network of the zoo; `None` if it is not compiled.
-const fn standard<N: Buildable>() -> Option<typed::Build> {
+const fn standard<N: BuildableInParts>() -> Option<typed::Build> {
     #[cfg(feature = "registry")]
     return Some(N::build);
     #[cfg(not(feature = "registry"))]

@@ -1,15 +1,16 @@
 //! One step of training on any device: forward and backward over a batch.
 
-use dfdx::prelude::{Backward, PutTape, SplitTape};
+use dfdx::prelude::Backward;
 use dfdx::shapes::{Const, Dim, HasShape, Rank0};
 use dfdx::tensor::{NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::layer::Host;
-use pvlu::loss::{check_labels, try_cross_entropy};
-use pvlu::tape::{GradTape, LeafGradients, TrackExt, try_backward};
+use pvlu::loss::check_labels;
+use pvlu::tape::TrackExt;
 
-use super::{Images, Logits, NetworkOn};
+use super::NetworkOn;
+use super::learn::{Images, Trained, learn_from};
 
 /// A batch on a device from its values; [`Error::Shape`] if they are not whole images of this height and width.
 pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>, const I: usize>(
@@ -25,9 +26,6 @@ pub(crate) fn batch<H: Dim, W: Dim, D: Backend<f32>, const I: usize>(
     device.try_tensor_from_vec(values, shape).map_err(|error| Error::Device(error.to_string()))
 }
 
-/// The loss of a batch, its logits, and the gradients.
-pub(crate) type Trained<D> = (f64, Vec<f32>, LeafGradients<f32, D>);
-
 /// Forward and backward over one batch.
 pub(crate) fn train_step<N, H: Dim, W: Dim, C: Dim, D: Backend<f32> + Host<f32>, const I: usize>(
     net: &mut N,
@@ -42,20 +40,4 @@ where
     // Before the forward pass, which moves running statistics.
     check_labels(labels, HasShape::shape(&images).0, classes.size())?;
     learn_from(net.try_forward_mut(images.track())?, labels)
-}
-
-/// Computes the loss and the gradients from the logits of a forward pass, alike for every network.
-fn learn_from<C: Dim, D: Backend<f32> + Host<f32>>(
-    logits: Logits<C, GradTape<f32, D>, D>,
-    labels: &[usize],
-) -> Result<Trained<D>, Error>
-where
-    Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
-{
-    let (logits, tape) = logits.split_tape();
-    let values = <D as Host<f32>>::read(&logits)?.into_owned();
-    let loss = try_cross_entropy(logits.put_tape(tape), labels)?;
-    let (loss, tape) = loss.split_tape();
-    let value = f64::from(<D as Host<f32>>::read(&loss)?[0]);
-    Ok((value, values, try_backward(loss.put_tape(tape))?))
 }

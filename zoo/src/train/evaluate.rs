@@ -8,7 +8,7 @@ use pvlu::layer::Mode;
 
 use super::TrainError;
 use super::mode::in_mode;
-use crate::data::Batches;
+use crate::data::{Batch, Batches};
 use crate::inference::Inference;
 use crate::model::{Model, check_finite};
 
@@ -25,7 +25,8 @@ pub struct Evaluation {
     pub loss: f64,
 }
 
-/// Evaluates a model on every image that a loader gives, in [`Mode::Eval`]. `None` if `interrupted` returned `Break`.
+/// Evaluates a model on every image that a loader gives, in [`Mode::Eval`] and [compiled](Inference). `None` if
+/// `interrupted` returned `Break`.
 ///
 /// # Errors
 ///
@@ -35,13 +36,11 @@ pub fn evaluate(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
-    in_mode(model, Mode::Eval, |model| {
-        measure(model.classes(), &|images| model.logits(images), loader, interrupted, false)
-    })
+    evaluate_as(model, loader, interrupted, false)
 }
 
-/// As [`evaluate`], for a model that is not being trained, which is [compiled](Inference): a logit that is infinite or
-/// NaN is an error and not a wrong answer.
+/// As [`evaluate`], for a model that is not being trained: a logit that is infinite or NaN is an error and not a wrong
+/// answer.
 ///
 /// # Errors
 ///
@@ -52,23 +51,68 @@ pub fn evaluate_finite(
     loader: &dyn Batches,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Evaluation>, TrainError> {
+    evaluate_as(model, loader, interrupted, true)
+}
+
+fn evaluate_as(
+    model: &mut dyn Model,
+    loader: &dyn Batches,
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+    finite: bool,
+) -> Result<Option<Evaluation>, TrainError> {
+    Ok(evaluate_all(model, [loader], interrupted, finite)?[0])
+}
+
+/// Evaluates a model on all images of each loader, compiled once for all of them, and not at all if there are none.
+/// After an interrupt the rest is `None`.
+pub(super) fn evaluate_all<const N: usize>(
+    model: &mut dyn Model,
+    loaders: [&dyn Batches; N],
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+    finite: bool,
+) -> Result<[Option<Evaluation>; N], TrainError> {
     in_mode(model, Mode::Eval, |model| {
-        let inference = Inference::of(model)?;
-        measure(model.classes(), &|images| inference.logits(images), loader, interrupted, true)
+        let classes = model.classes();
+        let any = loaders.iter().any(|loader| loader.batches() > 0);
+        let inference = if any { Some(Inference::of(model)?) } else { None };
+        let logits = |images| match &inference {
+            Some(inference) => inference.logits(images),
+            None => model.logits(images),
+        };
+        let all = loaders.map(|loader| loader.epoch(0).map(|batch| Ok(batch?)));
+        measure_all(classes, &logits, all, interrupted, finite)
     })
+}
+
+/// Compares the logits of the batches of each set with their labels; see [`measure`].
+pub(super) fn measure_all<const N: usize>(
+    classes: usize,
+    logits_of: &dyn Fn(Vec<f32>) -> Result<Vec<f32>, Error>,
+    sets: [impl Iterator<Item = Result<Batch, TrainError>>; N],
+    interrupted: &mut dyn FnMut() -> ControlFlow<()>,
+    finite: bool,
+) -> Result<[Option<Evaluation>; N], TrainError> {
+    let mut evaluations = [None; N];
+    for (batches, evaluation) in sets.into_iter().zip(&mut evaluations) {
+        *evaluation = measure(classes, logits_of, batches, interrupted, finite)?;
+        if evaluation.is_none() {
+            break;
+        }
+    }
+    Ok(evaluations)
 }
 
 /// Compares the logits of batches with their labels. With `finite`, logits that are infinite or NaN are an error.
 fn measure(
     classes: usize,
     logits_of: &dyn Fn(Vec<f32>) -> Result<Vec<f32>, Error>,
-    loader: &dyn Batches,
+    batches: impl Iterator<Item = Result<Batch, TrainError>>,
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
     finite: bool,
 ) -> Result<Option<Evaluation>, TrainError> {
     let kernels = f32::cpu();
     let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
-    for batch in loader.epoch(0) {
+    for batch in batches {
         if interrupted().is_break() {
             return Ok(None);
         }

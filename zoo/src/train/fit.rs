@@ -7,12 +7,12 @@ use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::{Mode, Switches};
 
 use super::TrainError;
-use super::evaluate::evaluate;
 use super::mode::in_mode;
 use super::optimizer::OptimizerConfig;
 use super::record::EpochRecord;
 use super::schedule::Schedule;
 use super::state::{FitState, Sums};
+use super::trainee::{Inputs, Trainee};
 use crate::data::{Batches, Loader};
 use crate::model::Model;
 
@@ -113,6 +113,12 @@ pub struct Moment<'a> {
 
 /// Trains a model and evaluates it after every epoch.
 ///
+/// If the head alone is trained, of a model of the registry or a classifier
+/// [in parts](crate::model::Classifier::in_parts), on the CPU, and the trunk can be [compiled](pvlu::compiled), the
+/// head is trained on the features of the compiled trunk. These are computed once for all epochs where an image is the
+/// same in all of them, as without augmentation, and there is room in 1 GiB for those of the set. The results do not
+/// depend on whether they are kept; they are those of the whole network but for rounding.
+///
 /// # Errors
 ///
 /// An image that cannot be read, and an error of the model.
@@ -144,13 +150,14 @@ pub fn fit_from<B: Batches>(
     keep: &mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
 ) -> Result<History, TrainError> {
     in_mode(model, Mode::Train, |model| {
-        Fit { model, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)
+        let trainee = Trainee::new(model)?;
+        Fit { trainee, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)
     })
 }
 
 /// A training under way.
 struct Fit<'a> {
-    model: &'a mut dyn Model,
+    trainee: Trainee<'a>,
     config: &'a FitConfig,
     /// Steps in an epoch.
     steps: u64,
@@ -163,7 +170,7 @@ impl Fit<'_> {
     /// Trains for all epochs that are left.
     fn run<B: Batches>(mut self, splits: &Splits<B>) -> Result<History, TrainError> {
         let done = self.state.epochs.len() as u64 * self.steps + self.state.steps;
-        self.model.switches(&mut |switches| {
+        self.trainee.model.switches(&mut |switches| {
             if let Switches::Dropout(dropout) = switches {
                 dropout.passes += done;
             }
@@ -172,8 +179,11 @@ impl Fit<'_> {
         if self.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite()) {
             return ended(Outcome::Diverged, self.state);
         }
+        let Splits { train, validation, test } = splits;
+        let left = self.config.epochs.saturating_sub(self.state.epochs.len() as u64);
+        let inputs = [train, validation, test].map(|images| self.trainee.inputs(images, left));
         while (self.state.epochs.len() as u64) < self.config.epochs {
-            match self.epoch(splits)? {
+            match self.epoch(&inputs)? {
                 Some(loss) if loss.is_finite() => {}
                 Some(_) => return ended(Outcome::Diverged, self.state),
                 None => return ended(Outcome::Interrupted, self.state),
@@ -183,22 +193,18 @@ impl Fit<'_> {
     }
 
     /// Trains and evaluates for one epoch, or the rest of one, and returns its training loss; `None` if interrupted.
-    fn epoch<B: Batches>(&mut self, splits: &Splits<B>) -> Result<Option<f64>, TrainError> {
+    fn epoch(&mut self, [train, validation, test]: &[Inputs<'_>; 3]) -> Result<Option<f64>, TrainError> {
         let start = Instant::now();
         let before = self.state.seconds;
-        if self.train(&splits.train, start, before)?.is_break() {
+        if self.train(train, start, before)?.is_break() {
             return Ok(None);
         }
-        let mut evaluations = [None; 2];
-        for (loader, evaluation) in [&splits.validation, &splits.test].into_iter().zip(&mut evaluations) {
-            *evaluation = evaluate(self.model, loader, &mut || (self.observe)(Event::Evaluating))?;
-            if evaluation.is_none() {
-                self.state.seconds = before + start.elapsed().as_secs_f64();
-                let _ = self.moment(true);
-                return Ok(None);
-            }
-        }
-        let [Some(validation), Some(test)] = evaluations else { return Ok(None) };
+        let evaluations = self.trainee.evaluate([validation, test], &mut || (self.observe)(Event::Evaluating))?;
+        let [Some(validation), Some(test)] = evaluations else {
+            self.state.seconds = before + start.elapsed().as_secs_f64();
+            let _ = self.moment(true);
+            return Ok(None);
+        };
         let Sums { learning_rate, loss, correct, images } = self.state.sums;
         let record = EpochRecord {
             epoch: self.state.epochs.len() as u64 + 1,
@@ -220,9 +226,9 @@ impl Fit<'_> {
     }
 
     /// Trains on the rest of one pass over the training images.
-    fn train(&mut self, loader: &dyn Batches, start: Instant, before: f64) -> Result<ControlFlow<()>, TrainError> {
+    fn train(&mut self, images: &Inputs<'_>, start: Instant, before: f64) -> Result<ControlFlow<()>, TrainError> {
         let Self { config, steps, .. } = *self;
-        let classes = self.model.classes();
+        let classes = self.trainee.model.classes();
         let total = steps.saturating_mul(config.epochs);
         let epoch = self.state.epochs.len() as u64 + 1;
         if self.state.sums.images == 0 {
@@ -232,13 +238,13 @@ impl Fit<'_> {
         if !self.state.sums.loss.is_finite() {
             return Ok(ControlFlow::Continue(()));
         }
-        for batch in loader.epoch_from(epoch, usize::try_from(self.state.steps).unwrap_or(usize::MAX)) {
+        for batch in images.epoch_from(epoch, usize::try_from(self.state.steps).unwrap_or(usize::MAX)) {
             let batch = batch?;
             let done = (epoch - 1) * steps + self.state.steps;
             let learning_rate = config.learning_rate * config.schedule.factor(done, steps, total);
-            let mut result = self.model.step(batch.images, &batch.labels)?;
+            let mut result = self.trainee.step(batch.images, &batch.labels)?;
             if result.loss.is_finite() {
-                self.state.optimizer.update(self.model, &mut result.gradients, learning_rate)?;
+                self.state.optimizer.update(self.trainee.model, &mut result.gradients, learning_rate)?;
             }
             let count = batch.labels.len();
             let sums = &mut self.state.sums;
@@ -261,7 +267,7 @@ impl Fit<'_> {
     }
 
     fn moment(&mut self, last: bool) -> ControlFlow<()> {
-        (self.keep)(Moment { model: self.model, state: &self.state, last })
+        (self.keep)(Moment { model: self.trainee.model, state: &self.state, last })
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pvlu::NUMERICS_VERSION;
 use pvlu::layer::Part;
 use serde_json::Value;
 
@@ -69,9 +70,10 @@ impl SavedFit {
     ///
     /// # Errors
     ///
-    /// A damaged file, one of another network, and one whose numbers no training of that kind can have come to: counts
-    /// beyond the epochs, the steps or the images, shares outside of 0 to 1, another learning rate than the schedule's,
-    /// moments of the optimizer that are not those of the network's parameters. The model is then as it was.
+    /// A damaged file, one of another network or of another [`NUMERICS_VERSION`], and one whose numbers no training of
+    /// that kind can have come to: counts beyond the epochs, the steps or the images, shares outside of 0 to 1, another
+    /// learning rate than the schedule's, moments of the optimizer that are not those of the network's parameters. The
+    /// model is then as it was.
     pub fn restore(&self, model: &mut dyn Model, config: &FitConfig, steps: u64) -> Result<FitState, WeightsError> {
         let text = self.metadata().get(STATE).map_or("", String::as_str);
         let mut text: Value = serde_json::from_str(text).map_err(|_| self.unclear(STATE))?;
@@ -91,6 +93,10 @@ impl SavedFit {
             read.insert(name.as_str(), tensor);
         }
         self.check_sum(&text, &read, said)?;
+        // A file from before versions were written does not say which it is of.
+        let version = text.get("numerics").map_or_else(|| NUMERICS_VERSION.to_string(), Value::to_string);
+        let of_this = format!("{NUMERICS_VERSION}, that of this program");
+        self.expect(version == NUMERICS_VERSION.to_string(), "numerics version", of_this, version)?;
 
         let epochs = text["epochs"].as_array().ok_or_else(|| self.unclear("epochs"))?;
         let epochs: Option<Vec<EpochRecord>> = epochs.iter().map(EpochRecord::of_json).collect();

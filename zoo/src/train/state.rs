@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pvlu::NUMERICS_VERSION;
 use serde_json::{Value, json};
 
 use super::evaluate::Evaluation;
@@ -80,6 +81,7 @@ impl FitState {
             "learning_rate": learning_rate.to_string(), "loss": loss.to_string(), "correct": correct, "images": images,
             "seconds": self.seconds.to_string(),
             "updates": updates,
+            "numerics": NUMERICS_VERSION,
         });
         let mut said: BTreeMap<String, String> = metadata.into_iter().collect();
         text["crc32"] = checksum(&text, &said, tensors.iter().map(|(_, values)| values.as_slice())).into();

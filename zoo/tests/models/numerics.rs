@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use pvlu::NUMERICS_VERSION;
+use pvlu::compiled::CompiledTrunk;
 use pvlu::kernel::cpu::simd::Level;
-use pvlu::layer::Mode;
+use pvlu::layer::{Extent, Mode};
+use pvlu_zoo::inference::Inference;
 use pvlu_zoo::registry::{ModelEntry, Options, Sides, Start, models};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
 
@@ -29,7 +31,7 @@ impl Digest {
 }
 
 /// CRC-32 of one step on two of the smallest images that the model takes: of its loss, logits and gradients, and of all
-/// tensors after it.
+/// tensors after it; of the compiled logits then, and of the features of the trunk and the head's logits of them.
 fn digest(entry: &'static ModelEntry) -> String {
     let side = match entry.sides() {
         Sides::Any { least, .. } => least,
@@ -39,8 +41,8 @@ fn digest(entry: &'static ModelEntry) -> String {
     let mut model = entry.build(&options).unwrap();
     model.set_mode(Mode::Train);
     // Exact on every system.
-    let images = (0..2 * model.image_len()).map(|i| (i * 7919 % 2003) as f32 / 1024.0 - 1.0).collect();
-    let mut step = model.step(images, &[3, 8]).unwrap();
+    let images: Vec<f32> = (0..2 * model.image_len()).map(|i| (i * 7919 % 2003) as f32 / 1024.0 - 1.0).collect();
+    let mut step = model.step(images.clone(), &[3, 8]).unwrap();
     let mut digest = Digest::default();
     digest.add(&[step.loss as f32]);
     digest.add(&step.logits);
@@ -59,6 +61,13 @@ fn digest(entry: &'static ModelEntry) -> String {
     });
     optimizer.update(model.as_mut(), &mut step.gradients, 1e-3).unwrap();
     model.tensors(&mut |tensor| digest.add(tensor.values)).unwrap();
+    digest.add(&Inference::of(model.as_ref()).unwrap().logits(images.clone()).unwrap());
+    let trunk = CompiledTrunk::of(model.net(), Extent::image(3, side, side), |size| model.head_takes(size));
+    let trunk = trunk.unwrap().unwrap();
+    let features = trunk.try_run(&images).unwrap();
+    digest.add(&features);
+    let step = model.head().unwrap().step_on(features, trunk.features(), &[3, 8]).unwrap();
+    digest.add(&step.logits);
     format!("{:08x}", digest.0.finalize())
 }
 

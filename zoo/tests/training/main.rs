@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod fit;
+mod head_alone;
 mod networks;
 mod support;
 mod update;

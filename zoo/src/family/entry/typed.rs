@@ -1,15 +1,18 @@
 //! Construction of models from typed networks.
 
-use dfdx::nn::BuildOnDevice;
 #[cfg(feature = "cuda")]
 use dfdx::nn::TensorCollection as Tensors;
+use dfdx::nn::{BuildOnDevice, Module, ModuleMut};
+use dfdx::shapes::Shape;
 use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
+use pvlu::Error;
 use pvlu::activation::{Chosen, Definition, Pvlu, Relu};
 #[cfg(feature = "cuda")]
 use pvlu::kernel::cuda::open;
-use pvlu::layer::{BuildUnfilled, Extent, SwapActivation, choose_activation};
+use pvlu::layer::{BuildUnfilled, Extent, SwapActivation, TrunkAndHead, choose_activation};
+use pvlu::tape::GradTape;
 
 use super::error::RegistryError;
 use super::options::{Options, Start};
@@ -19,7 +22,7 @@ use crate::device::{Device, DeviceError};
 use crate::init;
 #[cfg(feature = "cuda")]
 use crate::model::NetworkOn;
-use crate::model::{Classifier, Model, Network, Swap};
+use crate::model::{Classifier, Features, Images, Logits, Model, Network, Swap};
 
 /// Builds a model for images of the given height and width, which were checked, with an activation.
 pub type Build = fn(&Options<'_>, (usize, usize), &'static Definition) -> Result<Box<dyn Model>, RegistryError>;
@@ -35,6 +38,20 @@ pub trait Buildable {
     /// # Errors
     ///
     /// [`RegistryError::Moment`], and [`RegistryError::Device`] where memory is lacking.
+    fn build(
+        options: &Options<'_>,
+        image: (usize, usize),
+        activation: &'static Definition,
+    ) -> Result<Box<dyn Model>, RegistryError>;
+}
+
+/// A [`Buildable`] network that is a [`TrunkAndHead`], whose head is trained on features that are computed once.
+pub trait BuildableInParts {
+    /// As [`Buildable::build`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buildable::build`].
     fn build(
         options: &Options<'_>,
         image: (usize, usize),
@@ -76,6 +93,36 @@ fn moved<N: Movable>(_: Open<N>, device: Device) -> Result<Box<dyn Model>, Devic
     Err(DeviceError::NotCompiled(device))
 }
 
+/// A kind of networks, by what is known of their types.
+pub trait Kind<N> {
+    /// The model that makes use of it.
+    fn tell(model: Open<N>) -> Open<N>;
+}
+
+/// A network of which nothing is known.
+pub struct AnyNetwork;
+
+impl<N> Kind<N> for AnyNetwork {
+    fn tell(model: Open<N>) -> Open<N> {
+        model
+    }
+}
+
+/// A network whose head can be run by itself, on features of the shape that its trunk gives.
+pub struct InParts;
+
+impl<T, H, S: Shape> Kind<TrunkAndHead<T, H>> for InParts
+where
+    TrunkAndHead<T, H>: Movable,
+    T: Module<Images<usize, usize>, Output = Features<S>>,
+    H: Module<Features<S>, Output = Logits<usize>, Error = Error>
+        + ModuleMut<Features<S, GradTape<f32, Cpu>>, Output = Logits<usize, GradTape<f32, Cpu>>, Error = Error>,
+{
+    fn tell(model: Open<TrunkAndHead<T, H>>) -> Open<TrunkAndHead<T, H>> {
+        model.in_parts()
+    }
+}
+
 /// Gives a model the start values that the options ask for. It is not generic, so that it is compiled once for all
 /// networks.
 fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Definition) -> Result<(), RegistryError> {
@@ -106,32 +153,67 @@ where
 {
     fn build(
         options: &Options<'_>,
-        (height, width): (usize, usize),
+        image: (usize, usize),
         activation: &'static Definition,
     ) -> Result<Box<dyn Model>, RegistryError> {
-        // Built with ReLU and swapped, so that the code that builds a network is compiled once and not three times.
-        let net = M::Built::try_unfilled(&Cpu::default())?;
-        let model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
-        let mut model = swap(model, activation)?;
-        start(&mut *model, options, activation)?;
-        Ok(model)
+        built::<M::Built, AnyNetwork>(options, image, activation)
     }
 }
 
+impl<M> BuildableInParts for M
+where
+    M: BuildOnDevice<Cpu, f32>,
+    M::Built: Movable + BuildUnfilled<f32, Cpu> + SwapActivation<f32, Cpu>,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Movable,
+    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Movable,
+    InParts: Kind<M::Built>
+        + Kind<<M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>>
+        + Kind<<M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>>,
+{
+    fn build(
+        options: &Options<'_>,
+        image: (usize, usize),
+        activation: &'static Definition,
+    ) -> Result<Box<dyn Model>, RegistryError> {
+        built::<M::Built, InParts>(options, image, activation)
+    }
+}
+
+/// Builds a network of a kind, with ReLU, and swaps that, so that the code that builds a network is compiled once and
+/// not three times.
+fn built<N, K>(
+    options: &Options<'_>,
+    (height, width): (usize, usize),
+    activation: &'static Definition,
+) -> Result<Box<dyn Model>, RegistryError>
+where
+    N: Movable + BuildUnfilled<f32, Cpu> + SwapActivation<f32, Cpu>,
+    N::Swapped<Pvlu>: Movable,
+    N::Swapped<Chosen>: Movable,
+    K: Kind<N> + Kind<N::Swapped<Pvlu>> + Kind<N::Swapped<Chosen>>,
+{
+    let net = N::try_unfilled(&Cpu::default())?;
+    let model = Classifier::try_with_classes(net, height, width, options.classes)?.with_move(moved);
+    let mut model = swap::<N, K>(model, activation)?;
+    start(&mut *model, options, activation)?;
+    Ok(model)
+}
+
 /// Swaps ReLU for another activation: for PVLU at the type level, for all others as [`Chosen`]. ReLU itself stays.
-fn swap<N>(model: Open<N>, activation: &'static Definition) -> Result<Box<dyn Model>, pvlu::Error>
+fn swap<N, K>(model: Open<N>, activation: &'static Definition) -> Result<Box<dyn Model>, Error>
 where
     N: Movable + SwapActivation<f32, Cpu>,
     N::Swapped<Pvlu>: Movable,
     N::Swapped<Chosen>: Movable,
+    K: Kind<N> + Kind<N::Swapped<Pvlu>> + Kind<N::Swapped<Chosen>>,
 {
     if activation == Definition::of::<Relu>() {
-        return Ok(Box::new(model.with_swap(swap as Swap<_, _, _, _>)));
+        return Ok(Box::new(K::tell(model).with_swap(swap::<N, K> as Swap<_, _, _, _>)));
     }
     if activation == Definition::of::<Pvlu>() {
-        return Ok(Box::new(model.try_swap_activation::<Pvlu>()?.with_move(moved)));
+        return Ok(Box::new(K::tell(model.try_swap_activation::<Pvlu>()?).with_move(moved)));
     }
-    let mut model = model.try_swap_activation::<Chosen>()?;
+    let mut model = K::tell(model.try_swap_activation::<Chosen>()?);
     let (height, width) = model.size();
     choose_activation(&mut model.net, activation, Extent::image(3, height, width), |param| param.swapped)?;
     Ok(Box::new(model.with_move(moved)))

@@ -182,3 +182,21 @@ fn a_file_from_before_trunk_and_head_had_names_is_gone_on_from() {
     };
     assert!(restored(&old) == restored(&new));
 }
+
+#[test]
+fn a_training_of_another_arithmetic_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let [saved, forged] = ["saved.safetensors", "forged.safetensors"].map(|name| folder.path().join(name));
+    let mut network = model::<TrunkAndHead<Trunk, Head>>();
+    save(&mut network, &saved);
+    let mut restored = |change: &dyn Fn(&mut Value, &mut Tensors)| {
+        forge(&saved, &forged, change);
+        SavedFit::open(&forged).unwrap().restore(&mut network, &config(), STEPS).map(|state| state.steps)
+    };
+    let error = restored(&|text, _| text["numerics"] = 3.into()).unwrap_err().to_string();
+    assert!(error.contains("numerics version") && error.ends_with("found 3"), "{error}");
+    assert_eq!(restored(&|_, _| ()).unwrap(), 2);
+    // Earlier files do not say it.
+    let forget = |text: &mut Value, _: &mut Tensors| drop(text.as_object_mut().unwrap().remove("numerics"));
+    assert_eq!(restored(&forget).unwrap(), 2);
+}
