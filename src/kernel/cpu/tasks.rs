@@ -1,14 +1,11 @@
 //! Division of a kernel's work into tasks, and the loops that run them.
 
-mod awake;
-
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use self::awake::AWAKE;
 use super::simd::{Kernel, Level, dispatch_at};
 
 /// Elements in a task: enough to hide the cost of starting it, few enough to stay in a core's own cache.
@@ -45,7 +42,7 @@ fn run(count: usize, task: &(dyn Fn(usize) + Sync)) {
         _ if ALONE.get() => (0..count).for_each(task),
         0 => {}
         1 => task(0),
-        _ => AWAKE.kernel(|| (0..count).into_par_iter().with_max_len(1).for_each(task)),
+        _ => (0..count).into_par_iter().with_max_len(1).for_each(task),
     }
 }
 
