@@ -260,7 +260,7 @@ fn joined_and_enlarged<E: Element>() -> Vec<u64> {
 
 /// Every kernel; the convolutions are one for each method. A name, once it has digests, keeps its data.
 fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
-    let others: [(&'static str, Run); 24] = [
+    let others: [(&'static str, Run); 25] = [
         ("1x1", || convolution::<E>([3, 300, 7, 5, 37], [1, 1, 0])),
         ("1x1, stride 2", || convolution::<E>([2, 40, 9, 11, 50], [1, 2, 0])),
         ("1x1, many pixels", || convolution::<E>([9, 37, 23, 23, 53], [1, 1, 0])),
@@ -272,6 +272,7 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
         ("3x3, unfolded", || convolution::<E>([9, 31, 4, 4, 20], [3, 1, 1])),
         ("3x3, stride 2, unfolded", || convolution::<E>([5, 70, 8, 8, 140], [3, 2, 1])),
         ("3x3, cropped", || convolution::<E>([33, 40, 1, 1, 20], [3, 1, 1])),
+        ("3x3, whole image", || convolution::<E>([9, 67, 3, 3, 66], [3, 1, 0])),
         ("7x7, stride 2", || convolution::<E>([2, 3, 40, 40, 20], [7, 2, 3])),
         ("linear", linear::<E>),
         ("linear, added", linear_added::<E>),

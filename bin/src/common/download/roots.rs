@@ -1,7 +1,7 @@
-//! The authorities that vouch for servers: those that the environment names, as to OpenSSL, else the system's.
+//! The authorities that vouch for servers: those that the environment names, else the system's.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pvlu_zoo::published::Variables;
 use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
@@ -20,10 +20,15 @@ const FOLDERS: &str = "SSL_CERT_DIR";
 ///
 /// # Errors
 ///
-/// [`DownloadError::Certificates`] for a file without any, and for folders without any if no file is named.
+/// [`DownloadError::Certificates`] for a file without any or an empty name of one, and for folders without any if no
+/// file is named.
 pub fn of(variables: Variables<'_>) -> Result<RootCerts, DownloadError> {
-    let set = |name| variables(name).filter(|value| !value.is_empty());
-    let (file, folders) = (set(FILE), set(FOLDERS));
+    let (file, folders) = (variables(FILE), variables(FOLDERS).filter(|value| !value.is_empty()));
+    // The reader of the system's certificates looks at the variable, too, and would find none at all.
+    if file.as_ref().is_some_and(|file| file.is_empty()) {
+        let reason = "found an empty text: unset it to trust the system's".to_owned();
+        return Err(DownloadError::Certificates { variable: FILE, path: PathBuf::new(), reason });
+    }
     let mut found = match &file {
         Some(file) => some(FILE, file.as_ref(), load_certs_from_paths(Some(file.as_ref()), None))?,
         None if folders.is_none() => load_native_certs(),

@@ -75,7 +75,7 @@ fn a_transfer_by_tls_that_breaks_goes_on_where_it_ended() {
 #[test]
 fn a_server_whose_authority_is_not_trusted_is_refused_with_what_to_do() {
     let (server, publishers) = with_file(&Published::new());
-    let (reason, text) = refusal(&[("PVLU_ZOO_PUBLISHERS", &publishers), ("SSL_CERT_FILE", "")]);
+    let (reason, text) = refusal(&[("PVLU_ZOO_PUBLISHERS", &publishers), ("SSL_CERT_DIR", "")]);
     assert!(reason.contains("UnknownIssuer"), "{text}");
     assert!(text.contains("set SSL_CERT_FILE to a file with the certificates to trust, in PEM"), "{text}");
     assert!(server.requests().is_empty());
@@ -124,6 +124,7 @@ fn a_variable_that_names_no_certificates_is_an_error_with_the_reason() {
     let cut = cut.to_str().unwrap();
     let wrong = [
         (vec![("SSL_CERT_FILE", "/nowhere/a.pem")], "SSL_CERT_FILE: /nowhere/a.pem: expected certificates in PEM"),
+        (vec![("SSL_CERT_FILE", "")], "found an empty text: unset it to trust the system's"),
         (vec![("SSL_CERT_FILE", other)], "found none"),
         (vec![("SSL_CERT_FILE", cut)], "failed to read PEM from file"),
         (vec![("SSL_CERT_DIR", &empty)], "found none"),
