@@ -25,12 +25,12 @@ pub struct Tensors<'n> {
 type Show<'n> = dyn Fn(&mut dyn Visitor<f32, Cpu>) -> Result<(), Error> + 'n;
 
 /// Copies tensors that a condition picks.
-struct Copy<W> {
+struct Copies<W> {
     wanted: W,
     copied: HashMap<String, Vec<f32>>,
 }
 
-impl<W: FnMut(&str, usize) -> bool> Visitor<f32, Cpu> for Copy<W> {
+impl<W: FnMut(&str, usize) -> bool> Visitor<f32, Cpu> for Copies<W> {
     fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
         if (self.wanted)(slot.path, tensor.dims().iter().product()) {
             self.copied.insert(slot.path.to_owned(), tensor.read()?.into_owned());
@@ -41,9 +41,9 @@ impl<W: FnMut(&str, usize) -> bool> Visitor<f32, Cpu> for Copy<W> {
 
 /// Copies of the tensors whose path and number of elements are wanted.
 fn copies(show: &Show<'_>, wanted: impl FnMut(&str, usize) -> bool) -> Result<HashMap<String, Vec<f32>>, Error> {
-    let mut copy = Copy { wanted, copied: HashMap::new() };
-    show(&mut copy)?;
-    Ok(copy.copied)
+    let mut copies = Copies { wanted, copied: HashMap::new() };
+    show(&mut copies)?;
+    Ok(copies.copied)
 }
 
 impl<'n> Tensors<'n> {
@@ -67,14 +67,14 @@ impl<'n> Tensors<'n> {
     /// none.
     pub fn take(&self, layer: &str, name: &str, len: usize) -> Result<Vec<f32>, Error> {
         let path = if layer.is_empty() { name.to_owned() } else { format!("{layer}.{name}") };
-        let is_used_again = self.network.is_some() || self.shared.iter().any(|shared| shared == layer);
-        let values = match (is_used_again, &self.network) {
-            (false, _) => self.copied.borrow_mut().remove(&path),
-            (true, None) => self.copied.borrow().get(&path).cloned(),
-            (true, Some(show)) => match self.copied.borrow().get(&path) {
-                Some(values) => Some(values.clone()),
+        let copy = || self.copied.borrow().get(&path).cloned();
+        let values = match &self.network {
+            Some(show) => match copy() {
+                Some(values) => Some(values),
                 None => copies(show, |found, _| found == path)?.remove(&path),
             },
+            None if self.shared.iter().any(|shared| shared == layer) => copy(),
+            None => self.copied.borrow_mut().remove(&path),
         };
         match values {
             Some(values) if values.len() == len => Ok(values),

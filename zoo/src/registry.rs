@@ -24,7 +24,7 @@ use crate::activations;
 pub use crate::activations::{activation, activation_names};
 use crate::family::FAMILIES;
 pub use crate::family::entry::{
-    Buildable, BuildableInParts, CLASSES, ModelEntry, Names, Options, RegistryError, Sides, Start,
+    AnyNetwork, Buildable, CLASSES, InParts, ModelEntry, Names, Options, RegistryError, Sides, Start,
 };
 use crate::model::Model;
 

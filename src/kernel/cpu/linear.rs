@@ -48,7 +48,8 @@ pub fn forward<E: Element>([n, i, o]: [usize; 3], x: &[E], weight: &[E], bias: O
 /// # Panics
 ///
 /// If a length does not fit the sizes.
-pub fn backward_input<E: Element>([n, i, o]: [usize; 3],
+pub fn backward_input<E: Element>(
+    [n, i, o]: [usize; 3],
     weight: &[E],
     grad_output: &[E],
     grad_x: &mut [E],

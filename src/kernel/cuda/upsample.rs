@@ -12,12 +12,7 @@ use crate::kernel::write::Write;
 const MODULE: Module = module!("upsample", ["upsample_forward", "upsample_backward"]);
 
 /// `y[n, c, i, j] = x[n, c, i / factor, j / factor]`, with indices rounded down.
-pub fn forward<E: CudaElement>(
-    gpu: &Gpu,
-    shape: Upsample,
-    x: View<'_, E>,
-    y: ViewMut<'_, E>,
-) -> Result<(), CudaError> {
+pub fn forward<E: CudaElement>(gpu: &Gpu, shape: Upsample, x: View<'_, E>, y: ViewMut<'_, E>) -> Result<(), CudaError> {
     assert!(x.len() == shape.input_len() && y.len() == shape.output_len());
     if y.is_empty() {
         return Ok(());

@@ -8,7 +8,7 @@ mod typed;
 pub use self::error::RegistryError;
 pub use self::options::{Options, Start};
 pub use self::sides::{CLASSES, Sides};
-pub use self::typed::{Buildable, BuildableInParts};
+pub use self::typed::{AnyNetwork, Buildable, InParts};
 
 use crate::activations::activation;
 use crate::cards::Card;
@@ -61,13 +61,18 @@ impl ModelEntry {
     /// assert_eq!(entry.build(&options)?.logits(vec![0.5; 3 * 32 * 32])?.len(), 5);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn in_parts<N: BuildableInParts>(name: &'static str, sides: Sides, classes: usize, names: Names) -> Self {
+    pub const fn in_parts<N: Buildable<InParts>>(
+        name: &'static str,
+        sides: Sides,
+        classes: usize,
+        names: Names,
+    ) -> Self {
         Self { name, sides, classes, names, card: None, builds: [Some(N::build); 2] }
     }
 
     /// As [`in_parts`](Self::in_parts), for a network of the zoo: without the feature `registry` the model is known,
     /// with its names and its card, but its network is not compiled.
-    pub(crate) const fn standard<N: BuildableInParts>(
+    pub(crate) const fn standard<N: Buildable<InParts>>(
         name: &'static str,
         sides: Sides,
         classes: usize,
@@ -82,12 +87,12 @@ impl ModelEntry {
     }
 
     /// As [`with_other_head`](Self::with_other_head), for a network [in parts](Self::in_parts).
-    pub const fn with_other_head_in_parts<M: BuildableInParts>(self) -> Self {
+    pub const fn with_other_head_in_parts<M: Buildable<InParts>>(self) -> Self {
         Self { builds: [self.builds[0], Some(M::build)], ..self }
     }
 
     /// As [`with_other_head_in_parts`](Self::with_other_head_in_parts), for a network of the zoo.
-    pub(crate) const fn with_standard_head<M: BuildableInParts>(self) -> Self {
+    pub(crate) const fn with_standard_head<M: Buildable<InParts>>(self) -> Self {
         Self { builds: [self.builds[0], standard::<M>()], ..self }
     }
 
@@ -150,7 +155,7 @@ impl ModelEntry {
 }
 
 /// The constructor of a network of the zoo; `None` if it is not compiled.
-const fn standard<N: BuildableInParts>() -> Option<typed::Build> {
+const fn standard<N: Buildable<InParts>>() -> Option<typed::Build> {
     #[cfg(feature = "registry")]
     return Some(N::build);
     #[cfg(not(feature = "registry"))]

@@ -7,7 +7,7 @@ use pvlu::layer::builder::{
 };
 
 use crate::cards::{Card, Paper, Weights};
-use crate::family::entry::{BuildableInParts, ModelEntry, Names, Sides};
+use crate::family::entry::{Buildable, InParts, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::names::{LayerNames, Part, WeightLayout};
 use crate::source::Source;
@@ -128,8 +128,8 @@ macro_rules! networks {
 /// A model with this trunk and both heads.
 const fn model<T>(name: &'static str, about: &'static str, names: Names, weights: &'static [Weights]) -> ModelEntry
 where
-    TrunkAndHead<T, OpenHead<Relu>>: BuildableInParts,
-    TrunkAndHead<T, OpenSmallHead<Relu>>: BuildableInParts,
+    TrunkAndHead<T, OpenHead<Relu>>: Buildable<InParts>,
+    TrunkAndHead<T, OpenSmallHead<Relu>>: Buildable<InParts>,
 {
     let paper = Paper {
         authors: "Simonyan, Zisserman",

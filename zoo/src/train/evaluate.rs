@@ -79,22 +79,23 @@ pub(super) fn evaluate_all<const N: usize>(
             Some(inference) => inference.logits(images),
             None => model.logits(images),
         };
-        let all = loaders.map(|loader| loader.epoch(0).map(|batch| Ok(batch?)));
+        let all = loaders.map(|loader| || loader.epoch(0).map(|batch| Ok(batch?)));
         measure_all(classes, &logits, all, interrupted, finite)
     })
 }
 
-/// Compares the logits of the batches of each set with their labels; see [`measure`].
-pub(super) fn measure_all<const N: usize>(
+/// Compares the logits of the batches of each set with their labels; see [`measure`]. A set is opened when the one
+/// before it is done.
+pub(super) fn measure_all<const N: usize, I: Iterator<Item = Result<Batch, TrainError>>>(
     classes: usize,
     logits_of: &dyn Fn(Vec<f32>) -> Result<Vec<f32>, Error>,
-    sets: [impl Iterator<Item = Result<Batch, TrainError>>; N],
+    sets: [impl FnOnce() -> I; N],
     interrupted: &mut dyn FnMut() -> ControlFlow<()>,
     finite: bool,
 ) -> Result<[Option<Evaluation>; N], TrainError> {
     let mut evaluations = [None; N];
-    for (batches, evaluation) in sets.into_iter().zip(&mut evaluations) {
-        *evaluation = measure(classes, logits_of, batches, interrupted, finite)?;
+    for (open, evaluation) in sets.into_iter().zip(&mut evaluations) {
+        *evaluation = measure(classes, logits_of, open(), interrupted, finite)?;
         if evaluation.is_none() {
             break;
         }

@@ -90,7 +90,7 @@ impl<'m> Trainee<'m> {
             let classes = model.classes();
             let head = head_of(model)?;
             let logits = |features| head.logits_of(features, size);
-            measure_all(classes, &logits, sets.map(|inputs| inputs.epoch_from(0, 0)), interrupted, false)
+            measure_all(classes, &logits, sets.map(|inputs| || inputs.epoch_from(0, 0)), interrupted, false)
         })
     }
 }

@@ -9,9 +9,9 @@
 //! grad_x     = gamma inv_std g                                                   constant statistics
 //! ```
 
-use super::{Gradients, Scaling};
 use super::apply::{Pointwise, apply};
 use super::tiles::{Lines, Tile, partials_of, split_partials};
+use super::{Gradients, Scaling};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sums};

@@ -32,26 +32,14 @@ pub type Build = fn(&Options<'_>, (usize, usize), &'static Definition) -> Result
 /// ends in a [`LinearTo`](pvlu::layer::LinearTo) is one.
 ///
 /// It is instantiated three times: with ReLU, with PVLU, and with [`Chosen`] for all others.
-pub trait Buildable {
+///
+/// `K` says what is made use of: of [`InParts`] that the head can be trained alone, on features that are computed once.
+pub trait Buildable<K = AnyNetwork> {
     /// Builds the model for images of the given height and width with an activation.
     ///
     /// # Errors
     ///
     /// [`RegistryError::Moment`], and [`RegistryError::Device`] where memory is lacking.
-    fn build(
-        options: &Options<'_>,
-        image: (usize, usize),
-        activation: &'static Definition,
-    ) -> Result<Box<dyn Model>, RegistryError>;
-}
-
-/// A [`Buildable`] network that is a [`TrunkAndHead`], whose head is trained on features that are computed once.
-pub trait BuildableInParts {
-    /// As [`Buildable::build`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Buildable::build`].
     fn build(
         options: &Options<'_>,
         image: (usize, usize),
@@ -108,7 +96,7 @@ impl<N> Kind<N> for AnyNetwork {
     }
 }
 
-/// A network whose head can be run by itself, on features of the shape that its trunk gives.
+/// A [`TrunkAndHead`] whose head can be run by itself, on features of the shape that its trunk gives.
 pub struct InParts;
 
 impl<T, H, S: Shape> Kind<TrunkAndHead<T, H>> for InParts
@@ -144,29 +132,13 @@ fn start(model: &mut dyn Model, options: &Options<'_>, activation: &'static Defi
     Ok(())
 }
 
-impl<M> Buildable for M
+impl<M, K> Buildable<K> for M
 where
     M: BuildOnDevice<Cpu, f32>,
     M::Built: Movable + BuildUnfilled<f32, Cpu> + SwapActivation<f32, Cpu>,
     <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Movable,
     <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Movable,
-{
-    fn build(
-        options: &Options<'_>,
-        image: (usize, usize),
-        activation: &'static Definition,
-    ) -> Result<Box<dyn Model>, RegistryError> {
-        built::<M::Built, AnyNetwork>(options, image, activation)
-    }
-}
-
-impl<M> BuildableInParts for M
-where
-    M: BuildOnDevice<Cpu, f32>,
-    M::Built: Movable + BuildUnfilled<f32, Cpu> + SwapActivation<f32, Cpu>,
-    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>: Movable,
-    <M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>: Movable,
-    InParts: Kind<M::Built>
+    K: Kind<M::Built>
         + Kind<<M::Built as SwapActivation<f32, Cpu>>::Swapped<Pvlu>>
         + Kind<<M::Built as SwapActivation<f32, Cpu>>::Swapped<Chosen>>,
 {
@@ -175,7 +147,7 @@ where
         image: (usize, usize),
         activation: &'static Definition,
     ) -> Result<Box<dyn Model>, RegistryError> {
-        built::<M::Built, InParts>(options, image, activation)
+        built::<M::Built, K>(options, image, activation)
     }
 }
 

@@ -14,7 +14,7 @@ use pvlu::layer::builder::{
 use super::PAPER;
 use crate::cards::{Card, Weights};
 use crate::data::Normalization;
-use crate::family::entry::{BuildableInParts, ModelEntry, Names, Sides};
+use crate::family::entry::{Buildable, InParts, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::labels::LabelSet::{self, Cifar10, Cifar100};
 use crate::names::LayerNames;
@@ -108,7 +108,7 @@ macro_rules! models {
 
 const fn model<T>(name: &'static str, names: Names, card: Card) -> ModelEntry
 where
-    TrunkAndHead<T, OpenHead>: BuildableInParts,
+    TrunkAndHead<T, OpenHead>: Buildable<InParts>,
 {
     ModelEntry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::Any { least: 8, default: 32 }, 10, names)
         .with_card(card)

@@ -15,7 +15,7 @@ use pvlu::layer::{KerasResNet, Torch};
 
 use super::{APACHE, BSD, PAPER, TIMM_A1};
 use crate::cards::{Card, Weights};
-use crate::family::entry::{BuildableInParts, ModelEntry, Names, Sides};
+use crate::family::entry::{Buildable, InParts, ModelEntry, Names, Sides};
 use crate::image::Preprocessing;
 use crate::names::LayerNames;
 use crate::weights::architecture;
@@ -165,7 +165,7 @@ const fn model<T>(
     weights: &'static [Weights],
 ) -> ModelEntry
 where
-    TrunkAndHead<T, OpenHead>: BuildableInParts,
+    TrunkAndHead<T, OpenHead>: Buildable<InParts>,
 {
     let card = Card { about, paper: Some(PAPER), preprocessing, weights };
     ModelEntry::standard::<TrunkAndHead<T, OpenHead>>(name, Sides::IMAGENET, 1000, names).with_card(card)

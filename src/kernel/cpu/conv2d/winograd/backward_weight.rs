@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::scheme::Scheme;
 use super::tiles::Tiling;
-use super::transform::{GradOutput, FilterGradient, Input, Planes, Points, TAPS, TransformTiles, transform_to};
+use super::transform::{FilterGradient, GradOutput, Input, Planes, Points, TAPS, TransformTiles, transform_to};
 use crate::kernel::cpu::blocks::{Block, grid};
 use crate::kernel::cpu::copy::transpose_into;
 use crate::kernel::cpu::registers::{Stretch, apart, band, band_at, columns_by_band, widest_band};
