@@ -1,14 +1,16 @@
 //! Throughput of the convolution and linear kernels, beside that of a large square
 //! matrix product on the same threads: two, unless `RAYON_NUM_THREADS` says otherwise.
 //!
-//! `cargo bench -p pvlu --bench convolution [-- PART]` runs the cases whose name contains `PART`.
+//! `cargo bench -p pvlu --bench convolution [-- PART]` runs the cases whose name contains `PART`; those in a reduced
+//! precision end in its name.
 //! Each line is the median of interleaved repetitions, in GFLOP/s (two for each
 //! multiply-add), and its share of the square product's rate in the same rounds.
 
 use std::time::{Duration, Instant};
 
+use pvlu::Precision;
 use pvlu::kernel::cpu::gemm::{Factor, MatrixLayout, Sizes, product};
-use pvlu::kernel::cpu::{conv2d, linear};
+use pvlu::kernel::cpu::{conv2d, linear, reduced};
 use pvlu::kernel::shape::ConvShape;
 use pvlu::kernel::write::Write;
 use rayon::prelude::*;
@@ -85,18 +87,46 @@ fn convolution(name: &str, shape: ConvShape) -> Vec<Case> {
     cases
 }
 
+/// The same in a reduced precision.
+fn in_precision(precision: Precision, name: &str, shape: ConvShape) -> Vec<Case> {
+    let (x, weight) = (data(shape.input_len()), data(shape.weight_len()));
+    let (bias, grad_output) = (data(shape.out_channels), data(shape.output_len()));
+    let (x2, weight2, grad_output2) = (x.clone(), weight.clone(), grad_output.clone());
+    let mut y = vec![0.0; shape.output_len()];
+    let mut grad_x = vec![0.0; x.len()];
+    let mut grad_weight = vec![0.0; weight.len()];
+    let case = |part: &str, work: Box<dyn FnMut()>| {
+        Case::new(format!("{name} {part} {precision}"), shape.multiply_adds(), work)
+    };
+    vec![
+        case("forward", Box::new(move || reduced::forward(precision, &shape, &x, &weight, Some(&bias), &mut y))),
+        case(
+            "input",
+            Box::new(move || {
+                reduced::backward_input(precision, &shape, &weight2, &grad_output, &mut grad_x, Write::Replace);
+            }),
+        ),
+        case(
+            "weight",
+            Box::new(move || reduced::backward_weight(precision, &shape, &x2, &grad_output2, &mut grad_weight)),
+        ),
+    ]
+}
+
 fn linear_layer(n: usize, i: usize, o: usize) -> Vec<Case> {
     let (x, weight, grad_output) = (data(n * i), data(o * i), data(n * o));
     let (mut y, mut grad_x, mut grad_weight) = (data(n * o), data(n * i), data(o * i));
     let name = format!("linear {n} x {i} -> {o}");
-    let (x2, weight2) = (x.clone(), weight.clone());
+    let (x2, weight2, grad_output2) = (x.clone(), weight.clone(), grad_output.clone());
     vec![
         Case::new(format!("{name} forward"), n * i * o, move || {
             linear::forward([n, i, o], &x, &weight, None, &mut y);
         }),
-        Case::new(format!("{name} backward"), 2 * n * i * o, move || {
+        Case::new(format!("{name} input"), n * i * o, move || {
             linear::backward_input([n, i, o], &weight2, &grad_output, &mut grad_x, Write::Replace);
-            linear::backward_weight([n, i, o], &x2, &grad_output, &mut grad_weight);
+        }),
+        Case::new(format!("{name} weight"), n * i * o, move || {
+            linear::backward_weight([n, i, o], &x2, &grad_output2, &mut grad_weight);
         }),
     ]
 }
@@ -121,7 +151,11 @@ fn main() {
             stride,
             padding,
         };
-        convolution(&format!("{c:3}@{side}x{side} -> {o} k{kernel} s{stride}"), shape)
+        let name = format!("{c:3}@{side}x{side} -> {o} k{kernel} s{stride}");
+        let mut cases = convolution(&name, shape);
+        cases.extend(in_precision(Precision::Bf16, &name, shape));
+        cases.extend(in_precision(Precision::Bf16x3, &name, shape));
+        cases
     };
     let mut cases: Vec<Case> = [
         conv(64, 32, 64, 3, 1, 1),
@@ -138,6 +172,7 @@ fn main() {
         conv(64, 32, 128, 1, 2, 0),
         conv(256, 16, 64, 1, 1, 0),
         linear_layer(128, 2048, 512),
+        in_precision(Precision::Bf16, "linear 128 x 2048 -> 512", ConvShape::of_linear([128, 2048, 512])),
     ]
     .into_iter()
     .flatten()
@@ -155,11 +190,11 @@ fn main() {
             }
         }
     }
-    println!("{} threads, f32", rayon::current_num_threads());
+    println!("{} threads, f32 where no other precision is named", rayon::current_num_threads());
     let rate = |case: &Case| case.operations / case.median() / 1e9;
     let peak = rate(&cases[0]);
     for case in &cases {
         let (time, rate) = (case.median() * 1e3, rate(case));
-        println!("{:42} {time:9.3} ms {rate:8.1} GFLOP/s {:5.1} %", case.name, 100.0 * rate / peak);
+        println!("{:50} {time:9.3} ms {rate:8.1} GFLOP/s {:5.1} %", case.name, 100.0 * rate / peak);
     }
 }

@@ -2,6 +2,8 @@
 
 use dfdx::tensor::CpuError;
 
+use crate::kernel::Precision;
+
 /// The sizes in [`Error::MapSize`], channels by rows by columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapSizes {
@@ -23,6 +25,11 @@ pub enum Error {
     NoKernel {
         /// Name of the activation.
         activation: &'static str,
+    },
+    /// The device has no products of a precision in the element type of the network.
+    NoPrecision {
+        /// The precision that the layer has.
+        precision: Precision,
     },
     /// A layer whose type has one activation was asked to take another one, which a swap does.
     NotChosen {
@@ -115,6 +122,9 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Error::Device(message) => write!(f, "device: {message}"),
+            Error::NoPrecision { precision } => {
+                write!(f, "no products in {precision} here: reduced precisions are there for f32 on the CPU")
+            }
             Error::NoKernel { activation } => {
                 write!(
                     f,

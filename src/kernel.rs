@@ -16,6 +16,7 @@ pub mod memory;
 pub mod normalization;
 pub mod numerics;
 pub(crate) mod operations;
+pub mod precision;
 pub mod shape;
 #[allow(unsafe_code)]
 pub mod view;
@@ -31,4 +32,5 @@ pub use element::Element;
 pub use formula::{Formula, ParamArray};
 pub use layout::ChannelsLayout;
 pub use numerics::NUMERICS_VERSION;
+pub use precision::{Precision, UnknownPrecision};
 pub use write::{InputGradient, Write};

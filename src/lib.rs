@@ -47,5 +47,5 @@ pub mod tape;
 
 pub use check::gradient_check;
 pub use error::Error;
-pub use kernel::NUMERICS_VERSION;
+pub use kernel::{NUMERICS_VERSION, Precision, UnknownPrecision};
 pub use layer::summary;

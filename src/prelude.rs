@@ -34,6 +34,7 @@
 /// Layers, as networks are written in: [`layer::builder`](crate::layer::builder).
 pub use crate::layer::builder as nn;
 
+pub use crate::Precision;
 pub use crate::activation::{
     self, Activation, Chosen, Definition, Elu, LeakyRelu, PRelu, Param, Pvlu, Real, Relu, SineRelu, Swish, Vlu,
 };

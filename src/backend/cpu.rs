@@ -6,7 +6,7 @@ use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{Dtype, HasShape, Shape};
 use dfdx::tensor::{Cpu, CpuError, Storage, Tensor, TensorFromVec};
 
-use super::kernels::{argument, result};
+use super::kernels::{ASKED, argument, result};
 use super::{Backend, ChannelsLayout, Fill, Gradients, InputGradient, Kernels, Scaling, Statistics, Write, fresh};
 use crate::activation::Fused;
 use crate::dead_units;
@@ -15,6 +15,7 @@ use crate::kernel::cpu::CpuElement;
 use crate::kernel::cpu::batch_norm;
 use crate::kernel::memory::unspecified;
 use crate::kernel::operations::operations;
+use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
 use crate::kernel::view;
 use crate::tape::{Place, Track};
@@ -101,6 +102,46 @@ impl<E: CpuElement + Dtype> Kernels<E> for Cpu {
         Ok(x.to_vec())
     }
 
+    fn has_precision(precision: Precision) -> bool {
+        !precision.is_reduced() || E::cpu().reduced.is_some()
+    }
+    fn reduced_conv2d(
+        &self,
+        precision: Precision,
+        shape: &ConvShape,
+        x: &[E],
+        weight: &[E],
+        bias: Option<&[E]>,
+        y: &mut [E],
+    ) -> Done {
+        (E::cpu().reduced.as_ref().expect(ASKED).conv2d)(precision, shape, x, weight, bias, y);
+        Ok(())
+    }
+    fn reduced_conv2d_backward_input(
+        &self,
+        precision: Precision,
+        shape: &ConvShape,
+        weight: &[E],
+        grad_output: &[E],
+        grad_x: &mut [E],
+        write: Write,
+    ) -> Done {
+        let kernels = E::cpu().reduced.as_ref().expect(ASKED);
+        (kernels.conv2d_backward_input)(precision, shape, weight, grad_output, grad_x, write);
+        Ok(())
+    }
+    fn reduced_conv2d_backward_weight(
+        &self,
+        precision: Precision,
+        shape: &ConvShape,
+        x: &[E],
+        grad_output: &[E],
+        grad_weight: &mut [E],
+    ) -> Done {
+        let kernels = E::cpu().reduced.as_ref().expect(ASKED);
+        (kernels.conv2d_backward_weight)(precision, shape, x, grad_output, grad_weight);
+        Ok(())
+    }
     fn has_activation(_: &Fused<E>) -> bool {
         true
     }

@@ -11,8 +11,12 @@ use crate::error::Error;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::normalization::{Gradients, Scaling, Statistics};
 use crate::kernel::operations::operations;
+use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
 use crate::kernel::write::{InputGradient, Write};
+
+/// The reason that a device without reduced precisions is never asked for a product in one.
+pub(super) const ASKED: &str = "layers ask `has_precision` first";
 
 /// A function that writes every element of a new tensor; they are unspecified before it.
 pub type Fill<'f, E, D> =
@@ -115,6 +119,51 @@ pub trait Kernels<E: Unit>: TensorFromVec<E> + Sealed {
     /// A copy of the elements in the host's memory.
     fn try_to_host(&self, x: Self::View<'_>) -> Result<Vec<E>, Self::Err>;
 
+    /// True if the device has products of this precision for this element type.
+    fn has_precision(precision: Precision) -> bool {
+        !precision.is_reduced()
+    }
+    /// Computes a convolution with factors of a reduced precision that the device has:
+    /// [`reduced::forward`](crate::kernel::cpu::reduced::forward).
+    fn reduced_conv2d(
+        &self,
+        precision: Precision,
+        shape: &ConvShape,
+        x: Self::View<'_>,
+        weight: Self::View<'_>,
+        bias: Option<Self::View<'_>>,
+        y: Self::ViewMut<'_>,
+    ) -> Result<(), Self::Err> {
+        let _ = (shape, x, weight, bias, y);
+        unreachable!("{precision}: {ASKED}")
+    }
+    /// Computes the gradient of its input:
+    /// [`reduced::backward_input`](crate::kernel::cpu::reduced::backward_input).
+    fn reduced_conv2d_backward_input(
+        &self,
+        precision: Precision,
+        shape: &ConvShape,
+        weight: Self::View<'_>,
+        grad_output: Self::View<'_>,
+        grad_x: Self::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), Self::Err> {
+        let _ = (shape, weight, grad_output, grad_x, write);
+        unreachable!("{precision}: {ASKED}")
+    }
+    /// Computes, accumulated, the gradient of its weight:
+    /// [`reduced::backward_weight`](crate::kernel::cpu::reduced::backward_weight).
+    fn reduced_conv2d_backward_weight(
+        &self,
+        precision: Precision,
+        shape: &ConvShape,
+        x: Self::View<'_>,
+        grad_output: Self::View<'_>,
+        grad_weight: Self::ViewMut<'_>,
+    ) -> Result<(), Self::Err> {
+        let _ = (shape, x, grad_output, grad_weight);
+        unreachable!("{precision}: {ASKED}")
+    }
     /// True if the device has kernels of this activation.
     fn has_activation(activation: &Fused<E>) -> bool;
     /// Applies an activation to each element: [`activation::forward`](crate::kernel::cpu::activation::forward).

@@ -8,8 +8,9 @@ use crate::error::Error;
 use crate::kernel::cpu::blocked::conv2d::{BlockedConv, pack_weight};
 use crate::kernel::cpu::blocked::convert::Taps;
 use crate::kernel::cpu::blocked::rows::Reduction;
-use crate::kernel::cpu::blocked::{BLOCK, BlockedMap};
+use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, reduced};
 use crate::kernel::cpu::conv2d::crop::Crop;
+use crate::kernel::precision::Precision;
 use crate::kernel::shape::ConvShape;
 use crate::layer::{Extent, Graph, LayerKind, Node, Wire};
 
@@ -230,11 +231,12 @@ impl<'g> Builder<'g> {
         let weight = self.tensors.take(&node.path, "weight", from.channels * to.channels)?;
         let (kernel, stride, padding) = ([1; 2], [1; 2], [0; 2]);
         let conv = BlockedConv { input: from, output: to, kernel, stride, padding, tile: None };
-        let mut packed = vec![0.0; conv.weight_len()];
-        pack_weight(&conv, &weight, &mut packed);
         let mut bias = self.tensors.take(&node.path, "bias", to.channels)?;
         bias.resize(to.blocks() * BLOCK, 0.0);
-        Ok(Operation::Linear { weight: packed, bias })
+        Ok(match packed(node.precision, conv, &weight, bias) {
+            Operation::Convolution { weight, bias, .. } => Operation::Linear { weight, bias },
+            other => other,
+        })
     }
 
     /// The factors, means and shifts of a batch norm in evaluation.
@@ -299,7 +301,7 @@ impl<'g> Builder<'g> {
         let (from, to) = (map(self.graph.extent(wire)), map(node.output));
         let mut bias: Vec<f32> = bias.into_iter().map(|value| value as f32).collect();
         bias.resize(to.blocks() * BLOCK, 0.0);
-        if wire == Wire::INPUT && from.channels <= FEW && kernel > 1 {
+        if wire == Wire::INPUT && from.channels <= FEW && kernel > 1 && !node.precision.is_reduced() {
             let (source, blocked) = self.unfolded(from, to, conv);
             let rows = blocked.kernel[0];
             // `[outputs, channels, K, K]` to `[outputs, taps and channels, rows that are left, 1]`.
@@ -311,7 +313,7 @@ impl<'g> Builder<'g> {
                 ((output * channels + channel) * kernel + u + tap / kernel) * kernel + tap % kernel
             };
             let turned: Vec<f32> = (0..weight.len()).map(|index| weight[at(index)]).collect();
-            return Ok((packed(blocked, &turned, bias), source));
+            return Ok((packed(Precision::F32, blocked, &turned, bias), source));
         }
         let source = self.map_of(wire)?;
         // Of a small image a part of the window sees nothing but padding.
@@ -327,17 +329,18 @@ impl<'g> Builder<'g> {
         };
         let mut part = Vec::new();
         let (shape, weight) = match Crop::of(&shape) {
-            Some(crop) => {
+            // Of a reduced precision all taps are terms of the sum.
+            Some(crop) if !node.precision.is_reduced() => {
                 part.resize(crop.shape.weight_len(), 0.0);
                 crop.take(weight, &mut part);
                 (crop.shape, &part[..])
             }
-            None => (shape, weight),
+            _ => (shape, weight),
         };
         self.maps[source].halo = self.maps[source].halo.max(shape.padding);
         let (kernel, stride, padding) = ([shape.kernel; 2], [shape.stride; 2], [shape.padding; 2]);
         let conv = BlockedConv { input: from, output: to, kernel, stride, padding, tile: None };
-        Ok((packed(conv.fastest(self.batch), weight, bias), source))
+        Ok((packed(node.precision, conv.fastest(self.batch), weight, bias), source))
     }
 
     /// A step that makes channels of the taps of windows of images with few channels, which fill a block badly: of
@@ -362,7 +365,12 @@ impl<'g> Builder<'g> {
 }
 
 /// The operation of a convolution, with its weight `[outputs, inputs, rows, columns]`.
-fn packed(conv: BlockedConv, weight: &[f32], bias: Vec<f32>) -> Operation {
+fn packed(precision: Precision, conv: BlockedConv, weight: &[f32], bias: Vec<f32>) -> Operation {
+    if precision.is_reduced() {
+        let BlockedConv { kernel, stride, padding, .. } = conv;
+        let weight = reduced::pack_weight(precision, &conv, weight);
+        return Operation::Reduced { precision, kernel, stride, padding, weight, bias };
+    }
     let mut packed = vec![0.0; conv.weight_len()];
     pack_weight(&conv, weight, &mut packed);
     let BlockedConv { kernel, stride, padding, tile, .. } = conv;

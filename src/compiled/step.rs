@@ -4,7 +4,8 @@ use super::activate::Activate;
 use crate::kernel::cpu::blocked::conv2d::{self, BlockedConv, Epilogue};
 use crate::kernel::cpu::blocked::convert::{Taps, to_planes, unfold};
 use crate::kernel::cpu::blocked::rows::{self, GlobalMean, Joined, Pool, Product, Reduction, Repeated, Scaled, Sum};
-use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, Finish, Source, Tile, linear};
+use crate::kernel::cpu::blocked::{BLOCK, BlockedMap, Finish, Source, Tile, linear, reduced};
+use crate::kernel::precision::Precision;
 
 /// The number of a map: of the output of a step, counted from the first.
 pub type MapId = usize;
@@ -34,6 +35,22 @@ pub enum Operation {
         /// The weight, as the kernel reads it.
         weight: Vec<f32>,
         /// One element for each output of each block.
+        bias: Vec<f32>,
+    },
+    /// A convolution or a fully connected layer with factors of a reduced precision, with what is added to its sums if
+    /// the step has a second input.
+    Reduced {
+        /// Precision of the factors.
+        precision: Precision,
+        /// Rows and columns of the window.
+        kernel: [usize; 2],
+        /// Steps of the window.
+        stride: [usize; 2],
+        /// Zeros on each side.
+        padding: [usize; 2],
+        /// The weight, as the kernel reads it.
+        weight: Vec<u16>,
+        /// One element for each channel of each block.
         bias: Vec<f32>,
     },
     /// Each channel multiplied by one number, and another one added.
@@ -82,6 +99,7 @@ impl Operation {
         let elements = match self {
             Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias } => weight.len() + bias.len(),
             Self::Scale { scale, shift } => scale.len() + shift.len(),
+            Self::Reduced { weight, bias, .. } => return size_of_val(&weight[..]) + size_of_val(&bias[..]),
             _ => 0,
         };
         elements * size_of::<f32>()
@@ -105,6 +123,7 @@ impl Step {
         match &self.operation {
             Operation::Convolution { tile, weight, .. } => BlockedConv::multiply_adds(*tile, weight.len(), output),
             Operation::Linear { weight, .. } => weight.len(),
+            Operation::Reduced { weight, .. } => output.pixels() * weight.len(),
             _ => 0,
         }
     }
@@ -122,6 +141,12 @@ impl Step {
             }
             (Operation::Linear { weight, bias }, [x, ..]) => {
                 linear::run([x.map.channels, output.channels], x.values, weight, bias, finish, y);
+            }
+            (Operation::Reduced { precision, kernel, stride, padding, weight, bias }, [x, rest @ ..]) => {
+                let (kernel, stride, padding) = (*kernel, *stride, *padding);
+                let conv = BlockedConv { input: x.map, output, kernel, stride, padding, tile: None };
+                let epilogue = Epilogue { bias, residual: rest.first().copied(), finish };
+                reduced::run(*precision, &conv, x.values, weight, epilogue, y);
             }
             (Operation::Scale { scale, shift }, &[x, ..]) => rows::run(output, &Scaled { x, scale, shift }, finish, y),
             (Operation::Sum, _) => rows::run(output, &Sum(inputs), finish, y),

@@ -1,5 +1,7 @@
 //! Compiled networks against the networks themselves.
 
+mod precision;
+
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module};
 use dfdx::prelude::{Tanh, ZerosTensor};
 use dfdx::shapes::{Const, Rank2, Rank4};

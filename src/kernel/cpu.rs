@@ -16,6 +16,7 @@ mod blocks;
 mod copy;
 pub mod gemm;
 pub mod optimizer;
+pub mod reduced;
 mod registers;
 pub mod simd;
 mod sums;

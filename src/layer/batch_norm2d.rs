@@ -16,6 +16,7 @@ use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::{self, Backend, ChannelsLayout, Gradients, InputGradient, Scaling};
 use crate::error::Error;
+use crate::kernel::Precision;
 use crate::kernel::shape::Correction;
 use crate::profile::{Direction, measure};
 use crate::tape::{Flow, Track};
@@ -151,7 +152,15 @@ impl<const C: usize, P, E: Dtype, D: Host<E>> Visit<E, D> for BatchNorm2D<C, P, 
     fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
         let (extent, epsilon) = (input.extent().expect_channels(C)?, Some(self.switches.epsilon));
         let (path, kind, wires) = (path.as_str(), LayerKind::BatchNorm2D, input.as_slice());
-        Ok(graph.add(LayerSummary { path, kind, wires, input: extent, output: extent, epsilon }))
+        Ok(graph.add(LayerSummary {
+            path,
+            kind,
+            wires,
+            input: extent,
+            output: extent,
+            epsilon,
+            precision: Precision::F32,
+        }))
     }
 }
 

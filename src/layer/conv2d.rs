@@ -15,6 +15,7 @@ use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_o
 use crate::backend::Backend;
 use crate::dim::Window;
 use crate::error::Error;
+use crate::kernel::Precision;
 use crate::kernel::shape::ConvShape;
 use crate::tape::{Flow, Track};
 
@@ -59,6 +60,8 @@ pub struct Conv2D<
     pub frozen: bool,
     /// True if the bias is trained in a frozen layer too.
     pub bias_trained: bool,
+    /// Precision of the factors of its products.
+    pub precision: Precision,
 }
 
 impl<const I: usize, const O: usize, const K: usize, const S: usize, const P: usize, const BIAS: bool, E, D>
@@ -100,6 +103,7 @@ where
             bias: bias.into_iter().next(),
             frozen: false,
             bias_trained: false,
+            precision: Precision::F32,
         })
     }
 }
@@ -138,7 +142,8 @@ where
     }
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         let bias_trained = if BIAS { Some(&mut self.bias_trained) } else { None };
-        visitor.switches(path.as_str(), Switches::Weights { frozen: &mut self.frozen, bias_trained, outputs: None })?;
+        let (frozen, precision) = (&mut self.frozen, &mut self.precision);
+        visitor.switches(path.as_str(), Switches::Weights { frozen, bias_trained, outputs: None, precision })?;
         hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), &mut self.weight)?;
         let frozen = self.bias_is_frozen();
         self.bias.iter_mut().try_for_each(|bias| hand_out(path, visitor, ("bias", ParamKind::Bias, frozen), bias))
@@ -146,7 +151,7 @@ where
     fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
         let kind = LayerKind::Conv2D { kernel: K, stride: S, padding: P, bias: BIAS };
         let output = input.extent().expect_channels(I)?.slide::<K, S, P>()?.with_channels(O);
-        Ok(graph.layer(path.as_str(), kind, input, output))
+        Ok(graph.product(path.as_str(), kind, input, output, self.precision))
     }
 }
 
@@ -164,11 +169,12 @@ where
     E: Dtype,
     D: Backend<E>,
 {
-    /// The convolution with these parameters: weight, and bias if there is one.
+    /// The convolution with these parameters, weight and bias if there is one, in a precision.
     #[allow(clippy::type_complexity)]
     pub(super) fn convolve<B, H, W, T>(
         x: Tensor<(B, Const<I>, H, W), E, D, T>,
         parameters: Vec<Parameter<E, D>>,
+        precision: Precision,
     ) -> Result<Tensor<(B, Const<O>, H::Out, W::Out), E, D, T>, Error>
     where
         B: Dim,
@@ -188,7 +194,8 @@ where
             stride: S,
             padding: P,
         };
-        apply(x, out_shape, Box::new(Convolve { shape, parameters }))
+        check_precision::<E, D>(precision)?;
+        apply(x, out_shape, Box::new(Convolve { shape, parameters, precision }))
     }
 }
 
@@ -208,14 +215,20 @@ where
     fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         let mut parameters = vec![Parameter::new("weight", &self.weight, !self.frozen)];
         parameters.extend(self.bias.iter().map(|bias| Parameter::new("bias", bias, !self.bias_is_frozen())));
-        Self::convolve(x, parameters)
+        Self::convolve(x, parameters, self.precision)
     }
+}
+
+/// Refuses a precision that the device has not.
+pub(super) fn check_precision<E: Dtype, D: Backend<E>>(precision: Precision) -> Result<(), Error> {
+    if D::has_precision(precision) { Ok(()) } else { Err(Error::NoPrecision { precision }) }
 }
 
 struct Convolve<E: Dtype, D: Backend<E>> {
     shape: ConvShape,
     /// Weight, and bias if there is one.
     parameters: Vec<Parameter<E, D>>,
+    precision: Precision,
 }
 
 impl<E: Dtype, D: Backend<E>> Operation<E, D> for Convolve<E, D> {
@@ -231,21 +244,35 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Convolve<E, D> {
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let bias = self.parameters.get(1).map(Parameter::read);
         let bias = bias.as_ref().map(|bias| D::view(bias));
-        device.conv2d(&self.shape, x, D::view(&self.parameters[0].read()), bias, y)
+        let (shape, weight) = (&self.shape, self.parameters[0].read());
+        let weight = D::view(&weight);
+        if self.precision.is_reduced() {
+            return device.reduced_conv2d(self.precision, shape, x, weight, bias, y);
+        }
+        device.conv2d(shape, x, weight, bias, y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let Pass { device, kept: x, grad_output, input } = pass;
-        let weight = &self.parameters[0];
+        let (shape, weight, precision) = (&self.shape, &self.parameters[0], self.precision);
         if weight.trained {
-            device.conv2d_backward_weight(&self.shape, x, D::memory(&grad_output), weight.gradient(flow)?)?;
+            let (grad_output, grad_weight) = (D::memory(&grad_output), weight.gradient(flow)?);
+            if precision.is_reduced() {
+                device.reduced_conv2d_backward_weight(precision, shape, x, grad_output, grad_weight)?;
+            } else {
+                device.conv2d_backward_weight(shape, x, grad_output, grad_weight)?;
+            }
         }
         if let Some(bias) = self.parameters.get(1).filter(|bias| bias.trained) {
             device.conv2d_backward_bias(&self.shape, D::memory(&grad_output), bias.gradient(flow)?)?;
         }
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
-                let weight = weight.read();
-                device.conv2d_backward_input(&self.shape, D::view(&weight), D::memory(&grad_output), grad_x, write)
+                let (weight, grad_output) = (weight.read(), D::memory(&grad_output));
+                let weight = D::view(&weight);
+                if precision.is_reduced() {
+                    return device.reduced_conv2d_backward_input(precision, shape, weight, grad_output, grad_x, write);
+                }
+                device.conv2d_backward_input(shape, weight, grad_output, grad_x, write)
             })?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use super::layer_summary::{Extent, LayerKind, LayerSummary};
 use super::visit::{Path, Visit};
 use super::wire::Wire;
 use crate::error::Error;
+use crate::kernel::Precision;
 
 /// One layer of a [`Graph`].
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Node {
     pub output: Extent,
     /// Number that is added to the variance under the root; of batch norms.
     pub epsilon: Option<f64>,
+    /// Precision of the factors; of convolutions and linear layers.
+    pub precision: Precision,
 }
 
 /// The layers of a network and the tensors between them, for one image. Nothing is run to find them.
@@ -65,8 +68,8 @@ impl Graph {
     pub fn of<E: Unit, D: Storage<E>>(net: &(impl Visit<E, D> + ?Sized), input: Extent) -> Result<Self, Error> {
         let mut nodes = Vec::new();
         let mut add = |layer: LayerSummary<'_>| {
-            let LayerSummary { path, kind, wires, output, epsilon, .. } = layer;
-            nodes.push(Node { path: path.to_owned(), kind, inputs: wires.to_vec(), output, epsilon });
+            let LayerSummary { path, kind, wires, output, epsilon, precision, .. } = layer;
+            nodes.push(Node { path: path.to_owned(), kind, inputs: wires.to_vec(), output, epsilon, precision });
         };
         let describe = &mut |input: Wires, graph: &mut GraphBuilder<'_>| net.describe(&mut Path::root(), input, graph);
         let outputs = show_layers(input, &mut add, describe)?.as_slice().to_vec();

@@ -4,6 +4,7 @@
 use super::layer_summary::{Extent, LayerKind, LayerSummary, MOST};
 use super::wire::Wire;
 use crate::error::Error;
+use crate::kernel::Precision;
 
 /// The tensors that a layer gives or takes: one, or several of [`Branches`](super::Branches), with their sizes for one
 /// image.
@@ -51,8 +52,20 @@ pub struct GraphBuilder<'a> {
 impl GraphBuilder<'_> {
     /// Adds a layer that takes all of `input`, and returns its output.
     pub fn layer(&mut self, path: &str, kind: LayerKind, input: Wires, output: Extent) -> Wires {
+        self.product(path, kind, input, output, Precision::F32)
+    }
+
+    /// Adds a layer whose products have factors of this precision.
+    pub fn product(
+        &mut self,
+        path: &str,
+        kind: LayerKind,
+        input: Wires,
+        output: Extent,
+        precision: Precision,
+    ) -> Wires {
         let wires = input.as_slice();
-        self.add(LayerSummary { path, kind, wires, input: input.extent, output, epsilon: None })
+        self.add(LayerSummary { path, kind, wires, input: input.extent, output, epsilon: None, precision })
     }
 
     /// Adds a layer, and returns its output.

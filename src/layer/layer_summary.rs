@@ -3,6 +3,7 @@
 use super::wire::Wire;
 use crate::activation::Definition;
 use crate::error::Error;
+use crate::kernel::Precision;
 
 /// Sizes of the tensor that one image is at some place in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -281,6 +282,8 @@ pub struct LayerSummary<'a> {
     pub output: Extent,
     /// Number that is added to the variance under the root; of batch norms.
     pub epsilon: Option<f64>,
+    /// Precision of the factors; of convolutions and linear layers.
+    pub precision: Precision,
 }
 
 impl LayerSummary<'_> {

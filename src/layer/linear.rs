@@ -7,6 +7,7 @@ use dfdx::tensor::{Storage, Tensor};
 
 use super::any_tensor::Host;
 use super::apply::{Keep, Operation, Parameter, Pass, apply};
+use super::conv2d::check_precision;
 use super::graph_builder::{GraphBuilder, Wires};
 use super::init::HeNormal;
 use super::layer_summary::LayerKind;
@@ -14,6 +15,8 @@ use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
+use crate::kernel::Precision;
+use crate::kernel::shape::ConvShape;
 use crate::tape::{Flow, Track};
 
 pub mod builder {
@@ -37,6 +40,8 @@ pub struct Linear<const I: usize, const O: usize, E: Dtype, D: Storage<E>> {
     pub bias: Tensor<Rank1<O>, E, D>,
     /// Frozen: weight and bias get no gradient and no update.
     pub frozen: bool,
+    /// Precision of the factors of its products.
+    pub precision: Precision,
 }
 
 impl<const I: usize, const O: usize, E: Dtype, D: Device<E>> BuildOnDevice<D, E> for builder::Linear<I, O>
@@ -60,7 +65,7 @@ impl<const I: usize, const O: usize, E: Dtype, D: Device<E>> TensorCollection<E,
                 ),
                 Self::tensor("bias", |s| &s.bias, |s| &mut s.bias, TensorOptions::reset_to_zeros()),
             ),
-            |(weight, bias)| Linear { weight, bias, frozen: false },
+            |(weight, bias)| Linear { weight, bias, frozen: false, precision: Precision::F32 },
         )
     }
 }
@@ -73,15 +78,14 @@ impl<const I: usize, const O: usize, E: Dtype, D: Host<E>> Visit<E, D> for Linea
         show(path, visitor, ("bias", ParamKind::Bias, self.frozen), &self.bias)
     }
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
-        visitor.switches(
-            path.as_str(),
-            Switches::Weights { frozen: &mut self.frozen, bias_trained: None, outputs: None },
-        )?;
+        let (frozen, precision) = (&mut self.frozen, &mut self.precision);
+        visitor.switches(path.as_str(), Switches::Weights { frozen, bias_trained: None, outputs: None, precision })?;
         hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), &mut self.weight)?;
         hand_out(path, visitor, ("bias", ParamKind::Bias, self.frozen), &mut self.bias)
     }
     fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
-        Ok(graph.layer(path.as_str(), LayerKind::Linear, input, input.extent().expect_channels(I)?.with_channels(O)))
+        let output = input.extent().expect_channels(I)?.with_channels(O);
+        Ok(graph.product(path.as_str(), LayerKind::Linear, input, output, self.precision))
     }
 }
 
@@ -101,15 +105,25 @@ where
         let (batch, _) = *x.shape();
         let (weight, bias) = (&self.weight, &self.bias);
         let parameters = [Parameter::new("weight", weight, !self.frozen), Parameter::new("bias", bias, !self.frozen)];
-        apply(x, (batch, Const), Box::new(Transform { sizes: [batch.size(), I, O], parameters }))
+        let sizes = [batch.size(), I, O];
+        apply(x, (batch, Const), Box::new(Transform::new(sizes, parameters, self.precision)?))
     }
 }
 
 pub(super) struct Transform<E: Dtype, D: Backend<E>> {
     /// Rows, inputs and outputs.
-    pub sizes: [usize; 3],
+    sizes: [usize; 3],
     /// The weight, then the bias.
-    pub parameters: [Parameter<E, D>; 2],
+    parameters: [Parameter<E, D>; 2],
+    precision: Precision,
+}
+
+impl<E: Dtype, D: Backend<E>> Transform<E, D> {
+    /// The operation, with the weight and then the bias, or [`Error::NoPrecision`].
+    pub fn new(sizes: [usize; 3], parameters: [Parameter<E, D>; 2], precision: Precision) -> Result<Self, Error> {
+        check_precision::<E, D>(precision)?;
+        Ok(Self { sizes, parameters, precision })
+    }
 }
 
 impl<E: Dtype, D: Backend<E>> Operation<E, D> for Transform<E, D> {
@@ -124,19 +138,35 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Transform<E, D> {
     }
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let [weight, bias] = &self.parameters;
-        device.linear(self.sizes, x, D::view(&weight.read()), Some(D::view(&bias.read())), y)
+        let (weight, bias) = (weight.read(), bias.read());
+        let (weight, bias) = (D::view(&weight), Some(D::view(&bias)));
+        if self.precision.is_reduced() {
+            let shape = &ConvShape::of_linear(self.sizes);
+            return device.reduced_conv2d(self.precision, shape, x, weight, bias, y);
+        }
+        device.linear(self.sizes, x, weight, bias, y)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let Pass { device, kept: x, grad_output, input } = pass;
-        let Self { sizes, parameters: [weight, bias] } = self;
+        let Self { sizes, parameters: [weight, bias], precision } = self;
+        let (precision, shape) = (*precision, &ConvShape::of_linear(*sizes));
         if weight.trained {
-            device.linear_backward_weight(*sizes, x, D::memory(&grad_output), weight.gradient(flow)?)?;
+            let (grad, grad_weight) = (D::memory(&grad_output), weight.gradient(flow)?);
+            if precision.is_reduced() {
+                device.reduced_conv2d_backward_weight(precision, shape, x, grad, grad_weight)?;
+            } else {
+                device.linear_backward_weight(*sizes, x, grad, grad_weight)?;
+            }
             device.linear_backward_bias(*sizes, D::memory(&grad_output), bias.gradient(flow)?)?;
         }
         if let Some(input) = input {
             input.give(flow, |grad_x, write| {
-                let weight = weight.read();
-                device.linear_backward_input(*sizes, D::view(&weight), D::memory(&grad_output), grad_x, write)
+                let (weight, grad_output) = (weight.read(), D::memory(&grad_output));
+                let weight = D::view(&weight);
+                if precision.is_reduced() {
+                    return device.reduced_conv2d_backward_input(precision, shape, weight, grad_output, grad_x, write);
+                }
+                device.linear_backward_input(*sizes, weight, grad_output, grad_x, write)
             })?;
         }
         Ok(())

@@ -14,6 +14,7 @@ use super::no_activation::no_activation;
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
 use crate::backend::Backend;
 use crate::error::Error;
+use crate::kernel::Precision;
 use crate::tape::Track;
 
 pub mod builder {
@@ -52,6 +53,8 @@ pub struct LinearTo<const I: usize, E: Dtype, D: Storage<E>> {
     tensors: Option<WeightAndBias<I, E, D>>,
     /// Frozen: weight and bias get no gradient and no update.
     pub frozen: bool,
+    /// Precision of the factors of its products.
+    pub precision: Precision,
     /// A scalar that dfdx makes on the device of the layer, which has no other tensor until its outputs are known.
     device: Tensor<Rank0, E, D>,
 }
@@ -112,7 +115,7 @@ impl<const I: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for LinearTo
                 |s| &mut s.device,
                 TensorOptions::detached(|t| t.try_fill_with_zeros()),
             ),
-            |device| LinearTo { tensors: None, frozen: false, device },
+            |device| LinearTo { tensors: None, frozen: false, precision: Precision::F32, device },
         )
     }
 }
@@ -127,9 +130,9 @@ impl<const I: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D> for LinearTo<
     }
     fn visit_mut(&mut self, path: &mut Path, visitor: &mut dyn VisitorMut<E, D>) -> Result<(), Error> {
         let mut outputs = self.outputs();
-        let frozen = &mut self.frozen;
-        visitor
-            .switches(path.as_str(), Switches::Weights { frozen, bias_trained: None, outputs: Some(&mut outputs) })?;
+        let (frozen, precision) = (&mut self.frozen, &mut self.precision);
+        let switches = Switches::Weights { frozen, bias_trained: None, outputs: Some(&mut outputs), precision };
+        visitor.switches(path.as_str(), switches)?;
         self.set_outputs(outputs)?;
         let Some(WeightAndBias { weight, bias }) = &mut self.tensors else { return Ok(()) };
         hand_out(path, visitor, ("weight", ParamKind::Weight, self.frozen), weight)?;
@@ -137,7 +140,7 @@ impl<const I: usize, E: Dtype, D: Device<E> + Host<E>> Visit<E, D> for LinearTo<
     }
     fn describe(&self, path: &mut Path, input: Wires, graph: &mut GraphBuilder<'_>) -> Result<Wires, Error> {
         let output = input.extent().expect_channels(I)?.with_channels(self.outputs());
-        Ok(graph.layer(path.as_str(), LayerKind::Linear, input, output))
+        Ok(graph.product(path.as_str(), LayerKind::Linear, input, output, self.precision))
     }
 }
 
@@ -157,7 +160,8 @@ where
         let Some(WeightAndBias { weight, bias }) = &self.tensors else { return Err(Error::NoOutputs) };
         let ((batch, _), outputs) = (*x.shape(), self.outputs());
         let parameters = [Parameter::new("weight", weight, !self.frozen), Parameter::new("bias", bias, !self.frozen)];
-        apply(x, (batch, outputs), Box::new(Transform { sizes: [batch.size(), I, outputs], parameters }))
+        let sizes = [batch.size(), I, outputs];
+        apply(x, (batch, outputs), Box::new(Transform::new(sizes, parameters, self.precision)?))
     }
 }
 

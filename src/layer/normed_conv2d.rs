@@ -135,7 +135,7 @@ where
     fn try_forward(&self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         if self.is_one(&x, false)? {
             let parameters = self.parameters(x.device())?;
-            return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters);
+            return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters, self.conv.precision);
         }
         self.norm.try_forward(self.conv.try_forward(x)?)
     }
@@ -171,7 +171,7 @@ where
     fn try_forward_mut(&mut self, x: Tensor<(B, Const<I>, H, W), E, D, T>) -> Result<Self::Output, Error> {
         if self.is_one(&x, true)? {
             let parameters = self.parameters(x.device())?;
-            return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters);
+            return Conv2D::<I, O, K, S, P, BIAS, E, D>::convolve(x, parameters, self.conv.precision);
         }
         self.norm.try_forward_mut(self.conv.try_forward(x)?)
     }

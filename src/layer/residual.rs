@@ -13,6 +13,7 @@ use super::visit::{Path, Visit};
 use crate::backend::Backend;
 use crate::container;
 use crate::error::Error;
+use crate::kernel::Precision;
 use crate::tape::Track;
 
 /// `y = F(x) + x` (He et al. 2016).
@@ -51,7 +52,8 @@ fn describe_sum<E: Unit, D: Storage<E>>(
     }
     let (path, kind, both) = (path.as_str(), LayerKind::Add, Wires::several(&[main, shortcut])?);
     // The shortcut is added to the main branch in place.
-    Ok(graph.add(LayerSummary { path, kind, wires: both.as_slice(), input: extent, output: extent, epsilon: None }))
+    let (wires, precision) = (both.as_slice(), Precision::F32);
+    Ok(graph.add(LayerSummary { path, kind, wires, input: extent, output: extent, epsilon: None, precision }))
 }
 
 container!(Residual { main: F }, describe = describe_sum);

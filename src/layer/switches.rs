@@ -9,6 +9,7 @@ use super::mode::Mode;
 use super::per_element::Site;
 use super::visit::{Path, Switches, Visit, VisitorMut};
 use crate::activation::Definition;
+use crate::kernel::Precision;
 
 /// The values of one layer's [`Switches`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +18,7 @@ pub struct SwitchState(State);
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "one for each layer, made where a mode is changed and not in a step")]
 enum State {
-    Weights { frozen: bool, bias_trained: Option<bool>, outputs: Option<usize> },
+    Weights { frozen: bool, bias_trained: Option<bool>, outputs: Option<usize>, precision: Precision },
     Activation { frozen: bool, activation: &'static Definition, site: Option<Site> },
     BatchNorm(BatchNormSwitches),
     Dropout(DropoutState),
@@ -27,10 +28,11 @@ impl Switches<'_> {
     /// The present values of the switches.
     pub fn state(&self) -> SwitchState {
         SwitchState(match self {
-            Switches::Weights { frozen, bias_trained, outputs } => State::Weights {
+            Switches::Weights { frozen, bias_trained, outputs, precision } => State::Weights {
                 frozen: **frozen,
                 bias_trained: bias_trained.as_ref().map(|trained| **trained),
                 outputs: outputs.as_ref().map(|outputs| **outputs),
+                precision: **precision,
             },
             Switches::Activation { frozen, activation, site, .. } => {
                 State::Activation { frozen: **frozen, activation, site: **site }
@@ -44,10 +46,10 @@ impl Switches<'_> {
     pub fn set(self, to: SwitchState) {
         match (self, to.0) {
             (
-                Switches::Weights { frozen, bias_trained, outputs },
-                State::Weights { frozen: new, bias_trained: trained, outputs: number },
+                Switches::Weights { frozen, bias_trained, outputs, precision },
+                State::Weights { frozen: new, bias_trained: trained, outputs: number, precision: of_factors },
             ) => {
-                *frozen = new;
+                (*frozen, *precision) = (new, of_factors);
                 if let (Some(bias_trained), Some(trained)) = (bias_trained, trained) {
                     *bias_trained = trained;
                 }
@@ -106,6 +108,17 @@ pub trait Switch<E: Unit, D: Storage<E>>: Visit<E, D> {
             if let Switches::Dropout(dropout) = switches {
                 dropout.reseed(seed, site);
                 site += 1;
+            }
+        });
+    }
+
+    /// Sets the precision of the factors of convolutions and linear layers. A layer gives
+    /// [`Error::NoPrecision`](crate::Error::NoPrecision) on a device, or with an element type, that has not that
+    /// precision: reduced ones are there for `f32` on the CPU.
+    fn set_precision(&mut self, to: Precision) {
+        self.each_switch(|switches| {
+            if let Switches::Weights { precision, .. } = switches {
+                *precision = to;
             }
         });
     }

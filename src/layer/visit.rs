@@ -17,6 +17,7 @@ use super::layer_summary::{Extent, LayerSummary};
 use super::per_element::Site;
 use crate::activation::Definition;
 use crate::error::Error;
+use crate::kernel::Precision;
 
 /// Role of a tensor in its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +85,8 @@ pub enum Switches<'a> {
         /// Number of outputs, where it can be changed; of a [`LinearTo`](super::LinearTo), whose weight and bias are
         /// made anew if it is.
         outputs: Option<&'a mut usize>,
+        /// Precision of the factors of its products.
+        precision: &'a mut Precision,
     },
     /// The switches of an activation.
     Activation {

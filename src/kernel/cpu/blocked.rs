@@ -13,6 +13,7 @@ pub mod conv2d;
 pub mod convert;
 pub mod linear;
 mod parts;
+pub mod reduced;
 pub mod rows;
 mod sums;
 #[cfg(test)]

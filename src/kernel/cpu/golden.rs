@@ -16,6 +16,7 @@ use crate::kernel::{Element, NUMERICS_VERSION};
 
 mod activations;
 mod blocked;
+mod reduced;
 mod table;
 
 /// FNV-1a of the results.
@@ -293,7 +294,8 @@ fn kernels<E: Element>() -> Vec<(&'static str, Run)> {
 #[test]
 fn every_kernel_gives_the_bits_of_its_version() {
     let mut found = Vec::new();
-    let of_networks = [("f32", blocked::kernels::<f32>()), ("f64", blocked::kernels::<f64>())];
+    let of_networks =
+        [("f32", blocked::kernels::<f32>()), ("f64", blocked::kernels::<f64>()), ("f32", reduced::kernels())];
     for (kind, kernels) in [("f32", kernels::<f32>()), ("f64", kernels::<f64>())].into_iter().chain(of_networks) {
         for (name, run) in kernels {
             let results = same_everywhere(name, run);

@@ -1,9 +1,9 @@
 //! Vector registers behind one trait, chosen at run time.
 //!
 //! A kernel body is written once against [`Lane`] (or as plain loops) in [`Kernel::run`] and compiled for each
-//! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2` or `avx512` asks for another
-//! one, for measuring and testing: results are the same bits at every level. A level that is unknown or missing is an
-//! error of [`Level::requested`], which programs call; kernels then run as if none was asked for.
+//! [`Level`]; [`dispatch`] picks the level of this machine. `PVLU_SIMD=portable`, `avx2`, `avx512` or `amx` asks for
+//! another one, for measuring and testing: results are the same bits at every level. A level that is unknown or missing
+//! is an error of [`Level::requested`], which programs call; kernels then run as if none was asked for.
 //!
 //! Closures do not inherit the instruction set of the function that they are written in, so parallel kernels split the
 //! work first and call [`dispatch`] within each task.

@@ -8,10 +8,11 @@ use std::fmt;
 
 use super::gemm::{Factor, MatrixLayout, Sizes};
 use super::optimizer::{Adam, Sgd};
-use super::{batch_norm, cross_entropy, gemm, optimizer};
+use super::{batch_norm, cross_entropy, gemm, optimizer, reduced};
 use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::operations::operations;
+use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
 use crate::kernel::write::Write;
 
@@ -54,6 +55,8 @@ macro_rules! table {
             pub sgd: fn(&mut [E], &[E], &mut [E], Sgd),
             /// Instance of [`optimizer::adam`] for `E`.
             pub adam: fn(&mut [E], &[E], &mut [E], &mut [E], u64, Adam),
+            /// Products with rounded factors; of `f32` alone.
+            pub reduced: Option<Reduced<E>>,
         }
 
         impl<E: Element> Table<E> {
@@ -65,12 +68,31 @@ macro_rules! table {
                     product: gemm::product,
                     sgd: optimizer::sgd,
                     adam: optimizer::adam,
+                    reduced: None,
                 }
             }
         }
     };
 }
 operations!(table);
+
+/// The kernels of products whose factors are rounded to a reduced precision.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::type_complexity, reason = "a name for each signature would say less")]
+pub struct Reduced<E: 'static> {
+    /// Instance of [`reduced::forward`] for `E`.
+    pub conv2d: fn(Precision, &ConvShape, &[E], &[E], Option<&[E]>, &mut [E]),
+    /// Instance of [`reduced::backward_input`] for `E`.
+    pub conv2d_backward_input: fn(Precision, &ConvShape, &[E], &[E], &mut [E], Write),
+    /// Instance of [`reduced::backward_weight`] for `E`.
+    pub conv2d_backward_weight: fn(Precision, &ConvShape, &[E], &[E], &mut [E]),
+}
+
+const REDUCED: Reduced<f32> = Reduced {
+    conv2d: reduced::forward,
+    conv2d_backward_input: reduced::backward_input,
+    conv2d_backward_weight: reduced::backward_weight,
+};
 
 impl<E> fmt::Debug for Table<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +108,7 @@ pub trait CpuElement: Element {
 
 impl CpuElement for f32 {
     fn cpu() -> &'static Table<Self> {
-        static TABLE: Table<f32> = Table::new();
+        static TABLE: Table<f32> = Table { reduced: Some(REDUCED), ..Table::new() };
         &TABLE
     }
 }

@@ -22,6 +22,13 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
+    /// The convolution that a linear layer is, of as many images as the layer has rows, of a single pixel:
+    /// `[rows, inputs, outputs]`.
+    pub fn of_linear([batch, in_channels, out_channels]: [usize; 3]) -> Self {
+        let (in_height, in_width) = (1, 1);
+        Self { batch, in_channels, in_height, in_width, out_channels, kernel: 1, stride: 1, padding: 0 }
+    }
+
     /// Output pixels along an axis of `len` input pixels:
     /// `floor((len + 2 P - K) / S) + 1`, or zero where the kernel does not fit.
     fn out_len(&self, len: usize) -> usize {

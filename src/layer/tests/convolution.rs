@@ -150,6 +150,7 @@ fn single_precision_is_close_to_double() {
         bias: layer.bias.as_ref().map(narrow),
         frozen: false,
         bias_trained: false,
+        precision: crate::Precision::F32,
     };
     let x = random::<Rank4<3, 8, 9, 7>, f64>(Default::default(), 12);
     let y: Vec<f64> = single.forward(narrow(&x)).as_vec().into_iter().map(f64::from).collect();

@@ -13,6 +13,8 @@ pub enum Level {
     Avx2,
     /// AVX-512 F, DQ, BW and VL, in registers of 512 bits.
     Avx512,
+    /// The same, and AMX with bf16 for products of [reduced precision](crate::Precision). All else is as with AVX-512.
+    Amx,
 }
 
 /// The environment variable that asks for a level.
@@ -52,7 +54,7 @@ impl std::error::Error for LevelError {}
 
 impl Level {
     /// All levels, slowest first.
-    pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
+    pub const ALL: [Level; 4] = [Level::Portable, Level::Avx2, Level::Avx512, Level::Amx];
 
     /// The name by which `PVLU_SIMD` asks for it.
     #[must_use]
@@ -61,6 +63,7 @@ impl Level {
             Level::Portable => "portable",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
+            Level::Amx => "amx",
         }
     }
 
@@ -69,7 +72,7 @@ impl Level {
         Level::ALL.into_iter().filter(|level| level.is_available()).collect()
     }
 
-    pub(super) fn is_available(self) -> bool {
+    pub(in crate::kernel::cpu) fn is_available(self) -> bool {
         match self {
             Level::Portable => true,
             #[cfg(target_arch = "x86_64")]
@@ -82,6 +85,7 @@ impl Level {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
             }
+            Level::Amx => Level::Avx512.is_available() && crate::kernel::cpu::reduced::has_tiles(),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
@@ -134,7 +138,7 @@ mod tests {
             assert_eq!(error, LevelError::Unknown { name: name.into() });
             let text = error.to_string();
             assert!(
-                text.starts_with(&format!("PVLU_SIMD={name:?}: expected one of portable, avx2, avx512; ")),
+                text.starts_with(&format!("PVLU_SIMD={name:?}: expected one of portable, avx2, avx512, amx; ")),
                 "{text}"
             );
             assert!(text.contains("this machine has portable"), "{text}");

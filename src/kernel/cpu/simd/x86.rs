@@ -49,7 +49,7 @@ impl Simd for Avx512 {
 pub(super) fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
     match level {
         // SAFETY: the machine has the features that the function enables, checked here.
-        Level::Avx512 if Level::Avx512.is_available() => unsafe { run_avx512(kernel) },
+        Level::Avx512 | Level::Amx if Level::Avx512.is_available() => unsafe { run_avx512(kernel) },
         // SAFETY: as above.
         Level::Avx2 if Level::Avx2.is_available() => unsafe { run_avx2(kernel) },
         // SAFETY: as above.

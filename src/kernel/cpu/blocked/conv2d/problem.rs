@@ -61,7 +61,7 @@ impl BlockedConv {
     }
 
     /// Index in an image of the input at which the window of an output's pixel begins.
-    pub(super) fn begins(&self, row: usize, col: usize) -> usize {
+    pub(in crate::kernel::cpu::blocked) fn begins(&self, row: usize, col: usize) -> usize {
         let Self { input, stride, padding, .. } = self;
         (row * stride[0] + input.halo - padding[0]) * input.row() + (col * stride[1] + input.halo - padding[1]) * BLOCK
     }
@@ -81,7 +81,14 @@ pub struct Epilogue<'a, E> {
 impl<E: Element> Epilogue<'_, E> {
     /// Works on rows of a block to which bias and residual were added, of which the first `top` and the last `bottom`
     /// belong to the halo.
-    pub(super) fn finish(&self, output: BlockedMap, block: usize, rows: &mut [E], top: usize, bottom: usize) {
+    pub(in crate::kernel::cpu::blocked) fn finish(
+        &self,
+        output: BlockedMap,
+        block: usize,
+        rows: &mut [E],
+        top: usize,
+        bottom: usize,
+    ) {
         if let Some(finish) = self.finish {
             finish.finish(block, rows);
         }
