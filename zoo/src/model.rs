@@ -10,7 +10,6 @@ mod visitors;
 use dfdx::nn::{Module, ModuleMut};
 use dfdx::shapes::{Const, Dim, Shape};
 use dfdx::tensor::{Cpu, NoneTape};
-use pvlu::Error;
 use pvlu::activation::{Activation, Definition};
 use pvlu::backend::Backend;
 use pvlu::kernel::view;
@@ -18,6 +17,7 @@ use pvlu::layer::{
     Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, TrunkAndHead, Visit, set_outputs,
 };
 use pvlu::tape::{GradTape, LeafGradients};
+use pvlu::{Error, Precision};
 
 pub use self::finite::{NotFinite, check_finite};
 pub use self::head::Head;
@@ -119,6 +119,13 @@ pub trait Model: Send + Sync {
     /// Puts dropouts and batch norms into a mode.
     fn set_mode(&mut self, mode: Mode) {
         self.net_mut().set_mode(mode);
+    }
+
+    /// Sets the precision of the factors of convolutions and linear layers, in inference and in training. A swap of the
+    /// activation and a move to another device keep it; [`Error::NoPrecision`] of a step says that the device has not
+    /// that precision.
+    fn set_precision(&mut self, to: Precision) {
+        self.net_mut().set_precision(to);
     }
 
     /// Seeds the dropouts, each with a stream of its own, and starts their counts at zero.

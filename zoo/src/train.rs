@@ -2,7 +2,8 @@
 //!
 //! [`fit`] trains, evaluates after each epoch, and tells its caller where it is; [`fit_from`] goes on from a
 //! [`FitState`] that was saved, to the same bits. A step at a time is [`Model::step`](crate::model::Model::step) and
-//! an [`Optimizer`].
+//! an [`Optimizer`]. All of them compute in the precision of the model's layers, which
+//! [`Model::set_precision`](crate::model::Model::set_precision) sets before.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -40,6 +41,7 @@ mod evaluate;
 mod fit;
 mod mode;
 mod optimizer;
+mod precision;
 mod record;
 mod saved;
 mod schedule;

@@ -71,6 +71,9 @@ pub struct Tuning {
     /// Number of images by which the accuracies were measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_images: Option<u64>,
+    /// Precision of the factors of convolutions and linear layers: `bf16x3` or `bf16`; `None` for `f32`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
     /// The phases that were begun, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<TuningPhase>,
@@ -291,6 +294,7 @@ mod tests {
             seed: Some(u64::MAX),
             train_images: Some(5000),
             test_images: Some(10_000),
+            precision: Some("bf16".into()),
             phases: vec![phase("head", 10), phase("activations", 3)],
             kept: Some(KeptNetwork { phase: 1, epoch: 3, training_loss: Some(0.625) }),
             top1_before: Some(0.5),

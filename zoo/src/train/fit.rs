@@ -9,6 +9,7 @@ use pvlu::layer::{Mode, Switches};
 use super::TrainError;
 use super::mode::in_mode;
 use super::optimizer::OptimizerConfig;
+use super::precision::Reduced;
 use super::record::EpochRecord;
 use super::schedule::Schedule;
 use super::state::{FitState, Sums};
@@ -134,9 +135,9 @@ pub fn fit<B: Batches>(
 /// As [`fit`], from where another training of the same settings and images was: with the network and the state of one
 /// of its moments the rest is the same, bit for bit.
 ///
-/// The caller seeds the dropouts as at the beginning; their counts are moved on here. `keep` is shown every moment at
-/// which the training can be kept: after every step and every epoch, and where it ends because `observe` returned
-/// `Break`. If `keep` returns `Break`, the training ends too.
+/// The caller sets the precision and seeds the dropouts as at the beginning; the counts of these are moved on here.
+/// `keep` is shown every moment at which the training can be kept: after every step and every epoch, and where it ends
+/// because `observe` returned `Break`. If `keep` returns `Break`, the training ends too.
 ///
 /// # Errors
 ///
@@ -149,6 +150,7 @@ pub fn fit_from<B: Batches>(
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     keep: &mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
 ) -> Result<History, TrainError> {
+    let state = FitState { reduced: Reduced::of(model), ..state };
     in_mode(model, Mode::Train, |model| {
         let trainee = Trainee::new(model)?;
         Fit { trainee, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)

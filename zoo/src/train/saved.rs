@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::evaluate::Evaluation;
 use super::fit::FitConfig;
 use super::optimizer::{Moments, Optimizer, OptimizerConfig};
+use super::precision::Reduced;
 use super::record::EpochRecord;
-use super::state::{FIRST, FitState, MODEL, SECOND, STATE, Sums, checksum};
+use super::state::{FIRST, FitState, MODEL, PRECISION, SECOND, STATE, Sums, checksum};
 use crate::model::Model;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::weights::{Dtype, TensorFile, WeightsError, shape, shown};
@@ -70,10 +71,11 @@ impl SavedFit {
     ///
     /// # Errors
     ///
-    /// A damaged file, one of another network or of another [`NUMERICS_VERSION`], and one whose numbers no training of
-    /// that kind can have come to: counts beyond the epochs, the steps or the images, shares outside of 0 to 1, another
-    /// learning rate than the schedule's, moments of the optimizer that are not those of the network's parameters. The
-    /// model is then as it was.
+    /// A damaged file, one of another network or of another [`NUMERICS_VERSION`], [`WeightsError::Precision`] for one
+    /// of a training in another precision than the model's, and a file whose numbers no training of that kind can have
+    /// come to: counts beyond the epochs, the steps or the images, shares outside of 0 to 1, another learning rate than
+    /// the schedule's, moments of the optimizer that are not those of the network's parameters. The model is then as it
+    /// was.
     pub fn restore(&self, model: &mut dyn Model, config: &FitConfig, steps: u64) -> Result<FitState, WeightsError> {
         let text = self.metadata().get(STATE).map_or("", String::as_str);
         let mut text: Value = serde_json::from_str(text).map_err(|_| self.unclear(STATE))?;
@@ -97,6 +99,11 @@ impl SavedFit {
         let version = text.get("numerics").map_or_else(|| NUMERICS_VERSION.to_string(), Value::to_string);
         let of_this = format!("{NUMERICS_VERSION}, that of this program");
         self.expect(version == NUMERICS_VERSION.to_string(), "numerics version", of_this, version)?;
+        let reduced = Reduced::of_json(text.get(PRECISION)).ok_or_else(|| self.unclear(PRECISION))?;
+        if let Some((layer, kept, here)) = reduced.difference(&Reduced::of(model)) {
+            let (path, layer) = (self.file.path().to_owned(), layer.to_owned());
+            return Err(WeightsError::Precision { path, layer, kept, here });
+        }
 
         let epochs = text["epochs"].as_array().ok_or_else(|| self.unclear("epochs"))?;
         let epochs: Option<Vec<EpochRecord>> = epochs.iter().map(EpochRecord::of_json).collect();
@@ -114,6 +121,7 @@ impl SavedFit {
                 images: whole("images")?,
             },
             optimizer: Optimizer::new(config.optimizer),
+            reduced,
             seconds: real("seconds")?,
         };
         self.check_counts(&state, config, steps)?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::Evaluation;
 use super::optimizer::{Optimizer, OptimizerConfig};
+use super::precision::Reduced;
 use super::record::EpochRecord;
 use crate::model::Model;
 use crate::snapshot::Snapshot;
@@ -24,6 +25,8 @@ pub struct FitState {
     pub steps: u64,
     pub(super) sums: Sums,
     pub(super) optimizer: Optimizer,
+    /// Precision of the steps that were done.
+    pub(super) reduced: Reduced,
     /// Time spent on the epoch under way, in seconds.
     pub seconds: f64,
 }
@@ -44,7 +47,7 @@ impl FitState {
     /// The state before the first step.
     pub fn new(optimizer: OptimizerConfig) -> Self {
         let (sums, optimizer) = (Sums::default(), Optimizer::new(optimizer));
-        Self { epochs: Vec::new(), steps: 0, sums, optimizer, seconds: 0.0 }
+        Self { epochs: Vec::new(), steps: 0, sums, optimizer, reduced: Reduced::default(), seconds: 0.0 }
     }
 
     /// Mean loss of the steps of the epoch under way, by image; `None` before the first.
@@ -83,6 +86,9 @@ impl FitState {
             "updates": updates,
             "numerics": NUMERICS_VERSION,
         });
+        if let Some(reduced) = self.reduced.to_json() {
+            text[PRECISION] = reduced;
+        }
         let mut said: BTreeMap<String, String> = metadata.into_iter().collect();
         text["crc32"] = checksum(&text, &said, tensors.iter().map(|(_, values)| values.as_slice())).into();
         said.insert(STATE.to_owned(), text.to_string());
@@ -103,6 +109,8 @@ pub(super) const FIRST: &str = "first.";
 pub(super) const SECOND: &str = "second.";
 /// Key of the metadata that holds the state.
 pub(super) const STATE: &str = "pvlu_zoo.training";
+/// Key of the state that holds the precision of layers whose factors are rounded, if there are any.
+pub(super) const PRECISION: &str = "precision";
 
 /// CRC-32 of a state, the metadata beside it, and the tensors' values as bytes of the file: safetensors itself would
 /// not notice a flipped bit.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use pvlu::Precision;
+
 use super::configuration::Differences;
 use super::mismatch::Mismatch;
 use super::name::shown;
@@ -138,6 +140,23 @@ pub enum WeightsError {
         path: String,
         /// Layers that have names.
         named: usize,
+    },
+    /// A saved training of a network that computed in another precision. Nothing was restored.
+    #[error(
+        "{}: a training in which the layer {} computed in {kept}, and here it computes in {here}: set the network's \
+         precision to that of the training, or train anew",
+        text::path(path),
+        shown(layer)
+    )]
+    Precision {
+        /// Path of the saved training.
+        path: PathBuf,
+        /// Path in the network of the first such layer.
+        layer: String,
+        /// Precision of the layer in the training that was saved.
+        kept: Precision,
+        /// Precision of the layer in the network that was to go on.
+        here: Precision,
     },
     /// The network or its device reported an error.
     #[error(transparent)]

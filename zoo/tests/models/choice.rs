@@ -1,10 +1,13 @@
 //! Numbers of classes and activations that are chosen when the program runs.
 
-use pvlu::layer::Mode;
+use pvlu::Precision;
+use pvlu::layer::{Extent, Graph, LayerKind, Mode, Switches};
 use pvlu_zoo::checkpoint::{Notes, Wanted, open, save_model};
+use pvlu_zoo::device::Device;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{ModelEntry, Options, Start, activation, activation_names, find, models};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
+use pvlu_zoo::transfer::FreezePolicy;
 use pvlu_zoo::weights::Source;
 
 use crate::{bits, images, small};
@@ -268,4 +271,37 @@ fn a_typed_classifier_of_several_activations_tells_those_that_need_it_the_size_o
     open.net.trunk = typed.net.0;
     let again = Classifier::try_with_classes(open.net, 7, 5, 4).unwrap();
     assert_eq!(again.net.trunk.2.1.element_param("alpha").unwrap().as_vec(), learned);
+}
+
+/// The precisions of all convolutions and linear layers, as switches and as the graph says them.
+fn precisions(model: &mut dyn Model) -> [Vec<Precision>; 2] {
+    let (height, width) = model.image();
+    let graph = Graph::of(model.net(), Extent::image(3, height, width)).unwrap();
+    let is_product = |kind: &LayerKind| matches!(kind, LayerKind::Conv2D { .. } | LayerKind::Linear);
+    let of_graph = graph.nodes.iter().filter(|node| is_product(&node.kind)).map(|node| node.precision).collect();
+    let mut of_switches = Vec::new();
+    model.switches(&mut |switches| {
+        if let Switches::Weights { precision, .. } = switches {
+            of_switches.push(*precision);
+        }
+    });
+    [of_switches, of_graph]
+}
+
+#[test]
+fn a_precision_stays_with_a_network_that_is_swapped_moved_frozen_or_trained() {
+    for name in FAMILIES {
+        let options = Options { activation: "relu", classes: 10, image: Some((32, 32)), weights: Start::Seed(3) };
+        let mut model = find(name).unwrap().build(&options).unwrap();
+        let [found, _] = precisions(model.as_mut());
+        assert!(found.len() > 6 && found.iter().all(|precision| *precision == Precision::F32), "{name}");
+        let expected = [0; 2].map(|_| vec![Precision::Bf16; found.len()]);
+        model.set_precision(Precision::Bf16);
+        assert_eq!(precisions(model.as_mut()), expected, "{name}");
+        let mut model = model.swap_activation(activation("pvlu").unwrap()).unwrap().to_device(Device::Cpu).unwrap();
+        assert_eq!(precisions(model.as_mut()), expected, "{name}, swapped");
+        FreezePolicy::ACTIVATIONS.apply(model.net_mut());
+        step(model.as_mut(), &[1, 2]);
+        assert_eq!(precisions(model.as_mut()), expected, "{name}, trained");
+    }
 }

@@ -4,7 +4,7 @@ use dfdx::nn::DeviceBuildExt;
 use dfdx::shapes::Const;
 use pvlu::activation::{Pvlu, Relu};
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, GlobalAvgPool2D, Linear};
-use pvlu::layer::{Extent, Mode};
+use pvlu::layer::{Extent, Mode, Switch};
 
 use super::*;
 use crate::registry::build;
@@ -144,5 +144,29 @@ fn what_is_chosen_is_chosen_on_the_device_too() {
         }
         assert_ne!(original.logits(images(2, 1)).unwrap(), expected);
         assert_eq!(mirror.logits(images(2, 1)).unwrap(), original.logits(images(2, 1)).unwrap());
+    }
+}
+
+/// The network that computes has the precision that the host says, set before the move or after it.
+#[test]
+fn a_precision_moves_with_the_network() {
+    use pvlu::Precision;
+
+    fn precisions<D: Host<f32>>(net: &mut dyn Visit<f32, D>) -> Vec<Precision> {
+        let mut found = Vec::new();
+        net.each_switch(|switches| found.extend(precision_of(switches)));
+        found
+    }
+    fn precision_of(switches: Switches<'_>) -> Option<Precision> {
+        if let Switches::Weights { precision, .. } = switches { Some(*precision) } else { None }
+    }
+    let mut original = Small::cifar(Cpu::seed_from_u64(3).build_module::<Net<Pvlu>, f32>());
+    original.set_precision(Precision::Bf16);
+    let mut mirror = Mirror::try_new(original, Device::Cuda(0), || Ok(Cpu::default())).unwrap();
+    assert_eq!(mirror.twin.run(|twin| precisions(&mut twin.net)).unwrap(), [Precision::Bf16; 2]);
+    for precision in [Precision::Bf16x3, Precision::F32] {
+        Model::set_precision(&mut mirror, precision);
+        assert_eq!(mirror.twin.run(|twin| precisions(&mut twin.net)).unwrap(), [precision; 2]);
+        assert_eq!(precisions(mirror.net_mut()), [precision; 2]);
     }
 }

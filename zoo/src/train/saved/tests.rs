@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 
 use dfdx::prelude::{BuildOnDevice, Cpu, DeviceBuildExt};
 use dfdx::shapes::Const;
+use pvlu::Precision;
 use pvlu::activation::Pvlu;
 use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear, TrunkAndHead};
+use pvlu::layer::{Switch, Switches};
 use serde_json::json;
 
 use super::*;
@@ -199,4 +201,56 @@ fn a_training_of_another_arithmetic_is_refused() {
     // Earlier files do not say it.
     let forget = |text: &mut Value, _: &mut Tensors| drop(text.as_object_mut().unwrap().remove("numerics"));
     assert_eq!(restored(&forget).unwrap(), 2);
+}
+
+#[test]
+fn a_training_in_another_precision_is_refused_by_the_names_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, forged] = ["kept.safetensors", "forged.safetensors"].map(|name| folder.path().join(name));
+    let network = |precision: Precision| {
+        let mut network = model::<TrunkAndHead<Trunk, Head>>();
+        network.set_precision(precision);
+        network
+    };
+    let restored = |path: &Path, mut network: Box<dyn Model>| {
+        let before = Snapshot::of(network.as_ref()).unwrap();
+        let restored = SavedFit::open(path).unwrap().restore(network.as_mut(), &config(), STEPS);
+        assert!(restored.is_ok() || Snapshot::of(network.as_ref()).unwrap() == before, "restored in part");
+        restored.map(|state| state.steps)
+    };
+    for precision in Precision::ALL {
+        save(&mut network(precision), &path);
+        let state: Value = serde_json::from_str(&SavedFit::open(&path).unwrap().metadata()[STATE]).unwrap();
+        let said =
+            (precision != Precision::F32).then(|| json!({ "trunk.0": precision.name(), "head.1": precision.name() }));
+        assert_eq!(state.get(PRECISION), said.as_ref());
+        for other in Precision::ALL {
+            match restored(&path, Box::new(network(other))) {
+                Ok(steps) => assert_eq!((precision, steps), (other, 2)),
+                Err(WeightsError::Precision { layer, kept, here, .. }) => {
+                    assert_eq!((layer.as_str(), kept, here), ("head.1", precision, other));
+                    assert_ne!(kept, here);
+                }
+                Err(error) => panic!("{precision} {other}: {error}"),
+            }
+        }
+    }
+    // One layer alone in another precision, and what no training writes.
+    save(&mut network(Precision::Bf16), &path);
+    let mut mixed = network(Precision::Bf16);
+    mixed.net_mut().each_switch_at(|path, switches| {
+        if let Switches::Weights { precision, .. } = switches
+            && path == "trunk.0"
+        {
+            *precision = Precision::F32;
+        }
+    });
+    let error = restored(&path, Box::new(mixed)).unwrap_err().to_string();
+    let said = "kept.safetensors: a training in which the layer trunk.0 computed in bf16, and here it computes in f32";
+    assert!(error.contains(said), "{error}");
+    for wrong in [json!("bf16"), json!({ "trunk.0": "fp8" }), json!({ "trunk.0": "f32" }), json!({ "trunk.0": 1 })] {
+        forge(&path, &forged, &|text, _| text[PRECISION] = wrong.clone());
+        let error = restored(&forged, Box::new(network(Precision::Bf16))).unwrap_err().to_string();
+        assert!(error.contains("forged.safetensors: precision: expected what this crate writes"), "{wrong}: {error}");
+    }
 }
