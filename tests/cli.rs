@@ -36,6 +36,8 @@ mod memory;
 mod messages;
 #[path = "cli/outputs.rs"]
 mod outputs;
+#[path = "cli/precision.rs"]
+mod precision;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
 #[path = "cli/published.rs"]

@@ -19,6 +19,7 @@ pub mod manual;
 pub mod memory;
 pub mod named;
 pub mod output;
+pub mod precision;
 pub mod preprocessing;
 pub mod progress;
 pub mod statistics;

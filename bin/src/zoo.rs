@@ -36,14 +36,14 @@ use pvlu_zoo::registry::Registry;
 use crate::common::error::CliError;
 use crate::common::named::environment;
 use crate::common::threads::start_threads;
-use crate::common::{command, device, interrupt, manual};
+use crate::common::{command, device, interrupt, manual, precision};
 
 /// The whole program `zoo`, with the models and activations of a registry.
 pub fn main(registry: Registry) -> ExitCode {
     command::main(registry, run)
 }
 
-/// Runs the command that the arguments name, on their threads and device.
+/// Runs the command that the arguments name, on their threads and device and in their precision.
 pub fn run(cli: &Zoo) -> Result<(), CliError> {
     match &cli.command {
         Command::Finetune(_) => interrupt::install_with_termination(),
@@ -51,6 +51,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     }
     pvlu::kernel::memory::keep_freed_memory();
     let (threads, device) = cli.machine();
+    precision::choose(cli.precision(), device, cli.is_quiet())?;
     start_threads(threads)?;
     device::choose(device)?;
     match &cli.command {

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use pvlu_zoo::device::{Device, DeviceError};
 use pvlu_zoo::model::Model;
 
+use crate::common::precision;
+
 static CHOSEN: OnceLock<Device> = OnceLock::new();
 
 /// Chooses the device of all models, before any work. Only the first choice counts; a device that the program was
@@ -22,7 +24,12 @@ pub fn chosen() -> Device {
     CHOSEN.get().copied().unwrap_or_default()
 }
 
-/// Moves a model to the chosen device.
+/// Moves a model to the chosen device, and sets it to the chosen precision.
 pub fn placed(model: Box<dyn Model>) -> Result<Box<dyn Model>, DeviceError> {
-    model.to_device(chosen())
+    let mut model = model.to_device(chosen())?;
+    let precision = precision::chosen();
+    if precision.is_reduced() {
+        model.set_precision(precision);
+    }
+    Ok(model)
 }

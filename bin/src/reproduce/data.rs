@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pvlu::Precision;
 use pvlu_zoo::data::{DataError, Dataset, KnownSet, Split};
 use pvlu_zoo::device::Device;
 use pvlu_zoo::text;
@@ -87,13 +88,14 @@ impl Chosen {
         std::iter::once(self.note.clone()).chain(warnings).collect()
     }
 
-    /// The part of a run's configuration on its program, its preset and its images.
-    pub fn setup(&self, parts: &Parts, overrides: &Overrides) -> Setup {
+    /// The part of a run's configuration on its program, its precision, its preset and its images.
+    pub fn setup(&self, parts: &Parts, overrides: &Overrides, precision: Precision) -> Setup {
         Setup {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             numerics: Some(pvlu::NUMERICS_VERSION.into()),
             // The CPU and CUDA round differently; instruction sets do not.
             device: Some(kind_of_device().to_owned()),
+            precision: precision.is_reduced().then(|| precision.name().to_owned()),
             data: self.dataset.name.to_owned(),
             data_sha256: parts.hash(),
             data_warnings: self.dataset.warnings.join("; "),

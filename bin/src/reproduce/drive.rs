@@ -8,7 +8,7 @@ use crate::common::lock::{self, Lock};
 use crate::common::output::{note, print};
 use crate::common::progress::Progress;
 use crate::common::threads::start_threads;
-use crate::common::{device, interrupt};
+use crate::common::{device, interrupt, precision};
 use crate::reproduce::request::Conduct;
 use crate::reproduce::runs::plan;
 use crate::reproduce::runs::planned::Planned;
@@ -17,11 +17,12 @@ use crate::reproduce::runs::store::Store;
 use crate::reproduce::runs::work::{Context, Plan, Work};
 use crate::reproduce::{figures, results};
 
-/// Prepares the process for a command: signals, threads and the device. Unless it is a dry run, the output folder is
-/// locked until the returned lock is dropped.
+/// Prepares the process for a command: signals, threads, the device and the precision. Unless it is a dry run, the
+/// output folder is locked until the returned lock is dropped.
 pub fn prepare(conduct: &Conduct) -> Result<Option<Lock>, CliError> {
     interrupt::install();
     pvlu::kernel::memory::keep_freed_memory();
+    precision::choose(conduct.precision, conduct.device, conduct.quiet)?;
     start_threads(conduct.threads)?;
     device::choose(conduct.device)?;
     (!conduct.dry_run).then(|| lock::hold(&[&conduct.out])).transpose()

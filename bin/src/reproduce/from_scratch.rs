@@ -79,7 +79,7 @@ impl Scratch {
         };
         let overrides =
             Overrides::default().with("shift", shift, budget::SHIFT, Told::Value("shift")).with_common(request, &usual);
-        let setup = chosen.setup(&parts, &overrides);
+        let setup = chosen.setup(&parts, &overrides, request.precision);
         let run = |seed: u64, activation: &Definition| Planned {
             config: Config {
                 table: table.name.to_owned(),

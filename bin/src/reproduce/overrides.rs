@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use pvlu::Precision;
+
 use crate::reproduce::protocol::budget::HELD_OUT;
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::request::Request;
@@ -63,6 +65,7 @@ impl Overrides {
             .with("limit-test", request.images.limit_test, test, Told::Count("test images"))
             .with("batch-size", request.batch_size, usual.batch_size, Told::Value("batch size"))
             .with("held-out", request.images.held_out, HELD_OUT, Told::Value("held out"))
+            .with("precision", Some(request.precision), Precision::F32, Told::Value("precision"))
     }
 
     /// The options that change numbers: `epochs=5 limit-train=100`.

@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pvlu::Precision;
 use pvlu::activation::Definition;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::registry::{self, RegistryError};
 use pvlu_zoo::text::{did_you_mean, quoted};
 
 use crate::common::error::CliError;
+use crate::common::precision;
 use crate::reproduce::args::{AllArgs, CommonArgs, Listed, TableArgs, TableOptions, TuningArgs, all_of};
 use crate::reproduce::protocol::paper;
 use crate::reproduce::protocol::preset::Preset;
@@ -32,6 +34,8 @@ pub struct Request {
     pub learning_rate: Option<f64>,
     /// Pixels of a 32x32 image by which images are shifted at most.
     pub shift: Option<usize>,
+    /// Precision of the factors of convolutions and linear layers.
+    pub precision: Precision,
     /// Activations that are trained from scratch.
     pub activations: Option<Vec<&'static Definition>>,
     /// Names of pretrained models.
@@ -95,6 +99,8 @@ pub struct Conduct {
     pub threads: Option<u16>,
     /// Device to compute on.
     pub device: Device,
+    /// Precision of the factors of convolutions and linear layers.
+    pub precision: Precision,
     /// Folder for tables, and for runs under way.
     pub out: PathBuf,
     /// True if nothing but errors is shown.
@@ -153,8 +159,9 @@ impl TryFrom<&AllArgs> for Request {
 }
 
 impl Request {
-    /// The wishes on every table. Seeds that are given twice are refused.
+    /// The wishes on every table. Seeds that are given twice are refused, and a precision that the device has not.
     fn of(args: &CommonArgs) -> Result<Self, CliError> {
+        precision::check(args.precision, args.device)?;
         refuse_repeated("--seeds", args.seeds.as_deref())?;
         Ok(Self {
             images: ImageRequest {
@@ -169,6 +176,7 @@ impl Request {
             batch_size: args.batch_size.map(NonZeroUsize::get),
             learning_rate: args.learning_rate,
             shift: args.shift.map(usize::from),
+            precision: args.precision,
             ..Self::default()
         })
     }
@@ -188,6 +196,7 @@ impl From<&CommonArgs> for Conduct {
             dry_run: args.dry_run,
             threads: args.threads,
             device: args.device,
+            precision: args.precision,
             out: args.out.clone(),
             quiet: args.quiet,
         }

@@ -9,6 +9,7 @@ pub use options::{DataArgs, MachineArgs, ModelArgs, PublishedArgs, UnusedMachine
 pub use tuning::{FinetuneArgs, Part, ScheduleName};
 
 use clap::{Parser, Subcommand};
+use pvlu::Precision;
 use pvlu_zoo::device::Device;
 
 use crate::common::formula::{examples, help};
@@ -35,16 +36,30 @@ pub struct Zoo {
 impl Zoo {
     /// Worker threads and device that the command is to use.
     pub fn machine(&self) -> (Option<u16>, Device) {
-        let machine = match &self.command {
+        let machine = self.machine_args();
+        let threads = machine.and_then(|machine| machine.threads).or(self.threads);
+        (threads, machine.and_then(|machine| machine.device).or(self.device).unwrap_or_default())
+    }
+
+    /// Precision that the command is to compute in.
+    pub fn precision(&self) -> Precision {
+        self.machine_args().map_or(Precision::F32, |machine| machine.precision)
+    }
+
+    /// True if the command is to print nothing but errors on stderr.
+    pub fn is_quiet(&self) -> bool {
+        matches!(&self.command, Command::Finetune(args) if args.quiet)
+    }
+
+    fn machine_args(&self) -> Option<&MachineArgs> {
+        match &self.command {
             Command::Logits(args) => Some(&args.machine),
             Command::Predict(args) => Some(&args.machine),
             Command::Eval(args) => Some(&args.machine),
             Command::Bench(args) => Some(&args.machine),
             Command::Finetune(args) => Some(&args.machine),
             _ => None,
-        };
-        let threads = machine.and_then(|machine| machine.threads).or(self.threads);
-        (threads, machine.and_then(|machine| machine.device).or(self.device).unwrap_or_default())
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
 use crate::common::output::{print, print_json};
+use crate::common::precision;
 
 /// Kinds of steps that are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -219,7 +220,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
                 .map(|(kind, pass, ms, calls)| json!({ "layer": kind, "pass": pass, "ms": ms, "calls": calls }))
                 .collect::<Vec<Value>>()
         });
-        return print_json(&json!({
+        return print_json(&precision::told(json!({
             "model": entry.name, "activation": activation, "classes": classes, "batch": batch,
             "image": [height, width], "mode": format!("{:?}", args.mode).to_lowercase(),
             "threads": rayon::current_num_threads(), "simd": Level::current().name(), "steps": seconds.len(),
@@ -227,10 +228,12 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             "quartile_ms": quartiles, "images_per_second": batch as f64 / median,
             "gflops": rate / 1e9, "peak_gflops": peak / 1e9, "share_of_peak": rate / peak,
             "peak_memory_bytes": whole, "step_memory_bytes": memory, "profile": layers,
-        }));
+        })));
     }
+    let precision = precision::chosen();
+    let rounded = if precision.is_reduced() { format!(" in {precision}") } else { String::new() };
     let mut text = vec![format!(
-        "{} {} {:?}, batch {batch}, {height}x{width}, {classes} classes, {} threads",
+        "{} {} {:?}{rounded}, batch {batch}, {height}x{width}, {classes} classes, {} threads",
         entry.name,
         activation,
         args.mode,

@@ -43,6 +43,7 @@ impl Course {
             seed: Some(settings.seed),
             train_images: Some(train as u64),
             test_images: Some(test as u64),
+            precision: settings.precision.is_reduced().then(|| settings.precision.name().to_owned()),
             ..Tuning::default()
         };
         Self { tuning, phases: Vec::new() }

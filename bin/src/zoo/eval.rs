@@ -14,6 +14,7 @@ use crate::common::interrupt;
 use crate::common::memory::check_batch;
 use crate::common::named::environment;
 use crate::common::output::{note, print, print_json};
+use crate::common::precision::told;
 
 /// Evaluates a model on the test images, and prints its accuracy.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
@@ -39,11 +40,11 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let seconds = start.elapsed().as_secs_f64();
     if args.json {
         let activation = opened.model.activation();
-        return print_json(&json!({
+        return print_json(&told(json!({
             "model": name, "activation": activation, "weights": weights.display().to_string(),
             "top1": top1, "top5": top5, "images": images, "seconds": seconds,
             "notes": notes,
-        }));
+        })));
     }
     print(&format!("top1 {top1:.4}  top5 {top5:.4}  images {images}  seconds {seconds:.1}"))
 }

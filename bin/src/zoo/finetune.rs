@@ -27,6 +27,7 @@ use crate::common::error::CliError;
 use crate::common::memory::check_batch;
 use crate::common::named::environment;
 use crate::common::output::{print, print_json};
+use crate::common::precision::told;
 use crate::common::progress::Progress;
 
 /// Tunes a model: first a new head if asked for, then, after swapping the activation, the parts that the user chose.
@@ -131,12 +132,12 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     }
     let activation = model.activation();
     if args.json {
-        return print_json(&json!({
+        return print_json(&told(json!({
             "model": name, "activation": activation, "trained_elements": trained, "updated_elements": updated,
             "epochs": settings.epochs, "head_epochs": settings.head_epochs,
             "train_images": session.train.len(), "test_images": session.test.len(),
             "top1_before": before, "top1": after, "seed": settings.seed,
-        }));
+        })));
     }
     print(&format!(
         "{name} {}: top1 {before:.4} before, {after:.4} after {} epochs that trained {trained} elements and updated \

@@ -1,5 +1,6 @@
 //! The settings of a tuning.
 
+use pvlu::Precision;
 use pvlu::activation::Definition;
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::image::Preprocessing;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub seed: u64,
     /// True if training images are flipped and shifted.
     pub augment: bool,
+    /// Precision of the factors of convolutions and linear layers.
+    pub precision: Precision,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Settings {
             batch_size: args.batch_size.get(),
             seed: args.seed,
             augment: args.augment,
+            precision: args.machine.precision,
         })
     }
 

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use pvlu::Precision;
 use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
 
+use crate::common::precision;
 use crate::common::threads::MAX_THREADS;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
@@ -105,6 +107,16 @@ pub struct CommonArgs {
     /// Device to compute on: cpu, cuda or cuda:N
     #[arg(long, help_heading = "Machine", default_value_t, value_name = "DEVICE")]
     pub device: Device,
+
+    /// Precision of the factors of convolutions and linear layers; reduced ones on the CPU alone
+    #[arg(
+        long,
+        help_heading = "Machine",
+        value_name = "NAME",
+        value_parser = precision::parser(),
+        default_value = Precision::F32.name()
+    )]
+    pub precision: Precision,
 
     /// Folder for the tables, and for runs under way
     #[arg(long, help_heading = "Output", value_name = "DIR", default_value = "results")]

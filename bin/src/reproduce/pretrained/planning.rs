@@ -16,7 +16,7 @@ use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::protocol::pretrained as protocol;
 use crate::reproduce::protocol::pretrained::{Arm, FILTER, FIRST, Protocol};
 use crate::reproduce::request::{ArmRequest, Request};
-use crate::reproduce::runs::config::Config;
+use crate::reproduce::runs::config::{Config, Setup};
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::work::Plan;
 
@@ -76,7 +76,8 @@ impl Tuning {
             base: None,
         };
         let overrides = tuning.overrides(request, *preset, &usual);
-        tuning.list_runs((&chosen, &overrides), &seeds)?;
+        let setup = chosen.setup(&tuning.parts, &overrides, request.precision);
+        tuning.list_runs(&setup, &overrides.of(*preset), &seeds)?;
         Ok(tuning)
     }
 
@@ -101,8 +102,7 @@ impl Tuning {
     }
 
     /// Fills in the runs of the plan, and its notes on the weights.
-    fn list_runs(&mut self, (chosen, overrides): (&Chosen, &Overrides), seeds: &[u64]) -> Result<(), CliError> {
-        let setup = chosen.setup(&self.parts, overrides);
+    fn list_runs(&mut self, setup: &Setup, preset: &str, seeds: &[u64]) -> Result<(), CliError> {
         for (model, origin) in &self.models {
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
@@ -143,8 +143,7 @@ impl Tuning {
         }
         let (runs, epochs) = (self.plan.runs.len(), self.epochs);
         self.plan.notes.push(format!(
-            "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
-            overrides.of(chosen.preset),
+            "preset {preset}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
             self.first_epochs,
             self.parts.train.len()
         ));

@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use pvlu::Precision;
 use pvlu_zoo::text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::common::difference::{Difference, NUMERICS};
+pub use crate::common::difference::{Difference, NUMERICS, PRECISION};
 
 use super::decimal;
 use crate::common::difference::NONE;
@@ -71,6 +72,9 @@ pub struct Setup {
     /// Kind of device, whose rounding is its own; none before there were several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Name of a reduced precision; none in `f32`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
     /// Name of the data set.
     pub data: String,
     /// SHA-256 of the images and labels in hexadecimal.
@@ -168,11 +172,13 @@ impl Config {
     pub fn difference_but(&self, kept: &Self, may_differ: &[&str]) -> Option<Difference> {
         let (here, there) = (self.entries(), kept.entries());
         let differs = |key: &&String| !may_differ.contains(&key.as_str()) && here.get(*key) != there.get(*key);
-        // The version of the arithmetic comes first, since it explains other differences; then alphabetical order over
-        // the keys of both.
-        let key = here.keys().chain(there.keys()).filter(differs).min_by_key(|key| (*key != NUMERICS, *key))?;
+        // The version of the arithmetic comes first and then the precision, since they explain other differences; then
+        // alphabetical order over the keys of both.
+        let all = here.keys().chain(there.keys()).filter(differs);
+        let key = all.min_by_key(|key| (*key != NUMERICS, *key != PRECISION, *key))?;
+        let missing = if key == PRECISION { Precision::F32.name() } else { NONE };
         let shown = |of: &BTreeMap<String, String>| {
-            of.get(key).map_or_else(|| NONE.to_owned(), |value| text::shown(value).to_string())
+            of.get(key).map_or_else(|| missing.to_owned(), |value| text::shown(value).to_string())
         };
         Some(Difference { key: key.clone(), here: shown(&here), kept: shown(&there) })
     }

@@ -3,6 +3,7 @@
 //! Tables, models, arms and seeds are parts of the names of files, and all of them are printed. Names that this program
 //! does not know are refused before anything is done with them.
 
+use pvlu::Precision;
 use pvlu::activation::BUILT_IN;
 use pvlu_zoo::data::KnownSet;
 use pvlu_zoo::registry;
@@ -32,6 +33,8 @@ pub fn check(config: &Config) -> Result<(), String> {
     };
     expect("activation", fits)?;
     expect("data", setup.data == "procedural" || KnownSet::named(&setup.data).is_some())?;
+    let is_reduced = |name: &String| name.parse().is_ok_and(Precision::is_reduced);
+    expect("precision", setup.precision.as_ref().is_none_or(is_reduced))?;
     let preset = &setup.preset;
     let begins = [Preset::Quick, Preset::Paper].iter().any(|of| preset.starts_with(of.name()));
     expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;
@@ -117,6 +120,8 @@ mod tests {
             ("preset", "mine"),
             ("epochs", "many"),
             ("numerics", "x"),
+            ("precision", "fp8"),
+            ("precision", "f32"),
         ] {
             let mut json = record("pvlu", 3, &[]).config.to_json();
             json[key] = value.into();

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use pvlu::Precision;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
+use crate::common::precision;
 use crate::common::threads::MAX_THREADS;
 use crate::zoo::data_name::{self, DataName};
 
-/// Worker threads and device that a command computes with.
+/// Worker threads, device and precision that a command computes with.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
@@ -20,9 +22,12 @@ pub struct MachineArgs {
     /// Device to compute on: cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
+    /// Precision of the factors of convolutions and linear layers; reduced ones on the CPU alone
+    #[arg(long, value_name = "NAME", value_parser = precision::parser(), default_value = Precision::F32.name())]
+    pub precision: Precision,
 }
 
-/// The same options for commands that compute nothing. Earlier versions of this program accepted them there; they
+/// Threads and device for commands that compute nothing. Earlier versions of this program accepted them there; they
 /// change nothing.
 #[derive(Args, Clone, Debug)]
 pub struct UnusedMachineArgs {

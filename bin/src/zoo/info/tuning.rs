@@ -22,6 +22,7 @@ pub fn lines(tuning: &Tuning) -> Vec<(&'static str, String)> {
     optimizer.extend(tuning.weight_decay.map(|decay| format!("weight decay {decay}")));
     optimizer.extend(tuning.loss.as_ref().map(|loss| format!("loss {}", shown(loss))));
     lines.push(("optimizer", optimizer.join(", ")));
+    lines.extend(tuning.precision.as_ref().map(|name| ("precision", format!("factors in {}", shown(name)))));
     let mut images: Vec<String> = Vec::new();
     images.extend(tuning.train_images.map(|count| format!("{count} an epoch")));
     images.extend(tuning.batch_size.map(|count| format!("{count} a step")));

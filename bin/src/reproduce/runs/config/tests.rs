@@ -6,6 +6,7 @@ pub fn config() -> Config {
         version: "0.1.0".to_owned(),
         numerics: None,
         device: None,
+        precision: None,
         data: "procedural".to_owned(),
         data_sha256: "abc".to_owned(),
         data_warnings: String::new(),
@@ -73,6 +74,23 @@ fn another_arithmetic_is_said_before_all_that_differs() {
     let difference = old.difference_but(&new, &[NUMERICS]).unwrap();
     assert_eq!(difference.to_string(), "there first_epochs is nothing, here 1");
     assert_eq!(old.difference_but(&new, &[NUMERICS, "first_epochs"]), None);
+}
+
+#[test]
+fn a_reduced_precision_is_another_configuration_and_f32_is_that_of_earlier_builds() {
+    let of = |name: &str| {
+        let (preset, overridden) = (format!("quick, precision {name} not f32"), format!("precision={name}"));
+        let precision = Some(name.to_owned());
+        Config { setup: Setup { precision, preset, overridden, ..config().setup }, ..config() }
+    };
+    let [split, rounded] = ["bf16x3", "bf16"].map(of);
+    assert!(config().to_json().get(PRECISION).is_none());
+    assert_eq!(split.to_json()[PRECISION], "bf16x3");
+    assert!(config().hash() != split.hash() && split.hash() != rounded.hash());
+    // It is said before what it is called by, and where it is f32 too.
+    assert_eq!(config().difference(&split).unwrap().to_string(), "there precision is bf16x3, here f32");
+    assert_eq!(rounded.difference(&split).unwrap().to_string(), "there precision is bf16x3, here bf16");
+    assert_eq!(rounded.difference(&config()).unwrap().between("a", "b"), "a: precision is bf16, b: f32");
 }
 
 fn changed(key: &str, value: impl Into<Value>) -> Result<Config, String> {
