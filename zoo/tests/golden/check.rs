@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dfdx::shapes::Const;
 use dfdx::tensor::{Cpu, TensorFromVec};
+use pvlu::Precision;
 use pvlu::layer::{Mode, ParamKind, Switch, Switches};
 use pvlu_zoo::names::LayerNames;
 use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
@@ -118,11 +119,16 @@ impl<'a> Case<'a> {
     fn relu(&self, goldens: &[Golden], comparison: &mut Comparison) {
         let path = self.file(self.model.container, &[]);
         let logits = self.network(self.model.relu, &path).pass(&self.images(), None).unwrap().logits;
-        let single = self.model("relu", &path).logits(self.images.clone()).unwrap();
+        let mut model = self.model("relu", &path);
+        let single = model.logits(self.images.clone()).unwrap();
+        model.set_precision(Precision::Bf16x3);
+        let split = model.logits(self.images.clone()).unwrap();
+        assert!(single != split, "the precision was not changed");
         for golden in goldens {
             let (expected, cut) = (&golden.relu_eval_logits[..], (golden.classes, golden.logits_kept));
             comparison.logits("f64 logits with ReLU", (&logits, expected), cut, LOGITS);
             comparison.logits("f32 logits with ReLU", (&single, expected), cut, LOGITS_F32);
+            comparison.logits("bf16x3 logits with ReLU", (&split, expected), cut, LOGITS_F32);
         }
     }
 
