@@ -65,6 +65,29 @@ fn strings_and_bytes_of_every_protocol_are_read() {
 }
 
 #[test]
+fn bytes_that_protocol_2_of_python_3_encodes_are_keys_and_texts_if_they_are_ascii() {
+    let encoded = |text: &[u8], encoding: &[u8]| {
+        let short = |text: &[u8]| [b"X", &(text.len() as u32).to_le_bytes()[..], text].concat();
+        [&b"c_codecs\nencode\n"[..], &short(text), encoding, b"\x86R"].concat()
+    };
+    let latin = b"X\x06\0\0\0latin1";
+    let bytes = [&b"}("[..], &encoded(b"a", latin), b"K\x01", &encoded(b"\xc3\xbf", latin), b"K\x02u."].concat();
+    let pickle = Pickle::read(&bytes).unwrap();
+    let root = pickle.root();
+    assert_eq!((root.get("a").and_then(Value::int), root.get("\u{ff}").map(Value::kind)), (Some(1), None));
+    let keys: Vec<_> = root.entries().unwrap().map(|(key, _)| key.text()).collect();
+    assert_eq!(keys, [Some("a"), None]);
+    // Another encoding, and one that is itself a call, however deep, are none that Python writes.
+    for encoding in [b"X\x04\0\0\0utf8".to_vec(), encoded(b"latin1", latin)] {
+        let bytes = [encoded(b"a", &encoding), b".".to_vec()].concat();
+        assert_eq!(Pickle::read(&bytes).unwrap().root().text(), None);
+    }
+    let start = b"c_codecs\nencode\nq\0X\x06\0\0\0latin1q\x010h\x01";
+    let deep = [&start[..], &b"q\x020h\0h\x01h\x02\x86R".repeat(200_000), b"."].concat();
+    assert_eq!(Pickle::read(&deep).unwrap().root().text(), None);
+}
+
+#[test]
 fn collections_are_read_with_what_is_added_to_them_later() {
     let pickle = Pickle::read(b"\x80\x02}(U\x01aK\x01U\x01b]q\x00(K\x02K\x03eU\x01a(NNtu.").unwrap();
     let root = pickle.root();

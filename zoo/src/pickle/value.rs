@@ -70,11 +70,49 @@ impl<'p> Value<'p> {
         }
     }
 
-    /// A string, or one of Python 2 that is UTF-8.
+    /// A string, one of Python 2 that is UTF-8, or [bytes](Self::bytes) of any protocol that are ASCII.
     pub(crate) fn text(self) -> Option<&'p str> {
+        match self.node()? {
+            Node::Call(_) => self.encoded().filter(|text| text.is_ascii()),
+            _ => self.string(),
+        }
+    }
+
+    /// The text without that of a call, so that no depth of calls in calls is followed.
+    fn string(self) -> Option<&'p str> {
         match self.node()? {
             Node::Text(text) => Some(text),
             Node::Bytes(bytes) => str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// Returns true if this is the [text](Self::text) `key`, in a time that its length bounds.
+    fn is(self, key: &str) -> bool {
+        match self.node() {
+            Some(Node::Call(_)) => key.is_ascii() && self.encoded() == Some(key),
+            _ => self.is_string(key),
+        }
+    }
+
+    fn is_string(self, key: &str) -> bool {
+        match self.node() {
+            Some(Node::Text(text)) => text == key,
+            Some(Node::Bytes(bytes)) => **bytes == *key.as_bytes(),
+            _ => false,
+        }
+    }
+
+    /// The string that `_codecs.encode` is to encode as Latin-1.
+    fn encoded(self) -> Option<&'p str> {
+        let call = self.call()?;
+        if call.function().global()? != ("_codecs", "encode") {
+            return None;
+        }
+        let [text, encoding] = call.arguments()?;
+        let is_latin = encoding.is_string("latin1") || encoding.is_string("latin-1");
+        match text.node()? {
+            Node::Text(text) => Some(&**text).filter(|_| is_latin),
             _ => None,
         }
     }
@@ -86,17 +124,10 @@ impl<'p> Value<'p> {
             Node::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
             Node::Call(_) => {
                 let call = self.call()?;
-                let function = call.function().global()?;
-                if matches!(function, ("__builtin__" | "builtins", "bytes")) {
+                if matches!(call.function().global()?, ("__builtin__" | "builtins", "bytes")) {
                     return call.arguments::<0>().map(|[]| Cow::Borrowed(&[][..]));
                 }
-                let [text, encoding] = call.arguments()?;
-                let is_latin = matches!(encoding.text()?, "latin1" | "latin-1");
-                let Some(Node::Text(text)) = text.node().filter(|_| is_latin && function == ("_codecs", "encode"))
-                else {
-                    return None;
-                };
-                let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+                let bytes: Option<Vec<u8>> = self.encoded()?.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
                 bytes.map(Cow::Owned)
             }
             _ => None,
@@ -137,13 +168,13 @@ impl<'p> Value<'p> {
 
     /// The entry of a string in a dict, or in an object that entries were set in.
     pub(crate) fn get(self, key: &str) -> Option<Self> {
-        self.entries()?.rev().find(|(found, _)| found.text() == Some(key)).map(|(_, value)| value)
+        self.entries()?.rev().find(|(found, _)| found.is(key)).map(|(_, value)| value)
     }
 
     /// Module and name of a function or class.
     pub(crate) fn global(self) -> Option<(&'p str, &'p str)> {
         let Node::Global(module, name) = self.node()? else { return None };
-        let text = |index: u32| self.of(Slot::Node(index)).text();
+        let text = |index: u32| self.of(Slot::Node(index)).string();
         Some((text(*module)?, text(*name)?))
     }
 

@@ -48,7 +48,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 #[test]
 fn pickles_of_python_2_and_3_hold_the_images_of_the_binary_version() {
     let (_guard, ten, hundred) = binary();
-    for python in ["python2", "python3"] {
+    for python in ["python2", "python3", "python3-bytes"] {
         let of_python = fixture(python);
         for (folder, wanted) in [("cifar-10-batches-py", &ten), ("cifar-100-python", &hundred)] {
             // The folder itself, and the one that it is in.
