@@ -4,10 +4,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use pvlu_zoo::published::Variables;
-use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
+use pvlu_zoo::text;
+use rustls_native_certs::{CertificateResult, Error, ErrorKind, load_certs_from_paths, load_native_certs};
 use ureq::tls::{Certificate, RootCerts};
 
 use super::error::DownloadError;
+use crate::common::output::note;
 
 /// Variable with a file of certificates.
 const FILE: &str = "SSL_CERT_FILE";
@@ -16,7 +18,8 @@ const FILE: &str = "SSL_CERT_FILE";
 const FOLDERS: &str = "SSL_CERT_DIR";
 
 /// The certificates of the authorities that these variables name, as the client takes them. Without the variables they
-/// are the system's; on a system that has none, Mozilla's, which are built in.
+/// are the system's; on a system that has none, Mozilla's, which are built in. Stderr says so where the system has some
+/// that cannot be read.
 ///
 /// # Errors
 ///
@@ -43,6 +46,7 @@ pub fn of(variables: Variables<'_>) -> Result<RootCerts, DownloadError> {
         found = some(FOLDERS, folders.as_ref(), found)?;
     }
     if found.certs.is_empty() {
+        unread(&found).iter().for_each(|line| note(line));
         return Ok(RootCerts::WebPki);
     }
     Ok(found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).into())
@@ -58,4 +62,37 @@ fn some(variable: &'static str, path: &Path, found: CertificateResult) -> Result
         _ => error.to_string(),
     });
     Err(DownloadError::Certificates { variable, path: path.to_owned(), reason })
+}
+
+/// The warning that the system's certificates were found and cannot be read, if that is so.
+fn unread(found: &CertificateResult) -> Option<String> {
+    let reason = match found.errors.first()? {
+        Error { kind: ErrorKind::Io { inner, path }, .. } => format!("{}: {}", text::path(path), text::system(inner)),
+        error => error.to_string(),
+    };
+    Some(format!("warning: the system's certificates cannot be read, so that Mozilla's are trusted: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn certificates_of_the_system_that_are_there_and_cannot_be_read_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cut, text) = (folder.path().join("cut.pem"), folder.path().join("text.pem"));
+        let pem = include_str!("tests/certificates/authority.pem");
+        fs::write(&cut, &pem[..100]).unwrap();
+        fs::write(&text, "no certificate").unwrap();
+        let warning = |file: &Path| unread(&load_certs_from_paths(Some(file), None));
+        // A folder under the name of a file is as unreadable as a file that permissions hide, to every user.
+        let line = warning(folder.path()).unwrap();
+        let start = "warning: the system's certificates cannot be read, so that Mozilla's are trusted: ";
+        assert!(line.starts_with(&format!("{start}{}: ", folder.path().display())), "{line}");
+        assert!(warning(&cut).unwrap().starts_with(&format!("{start}failed to read PEM from file")));
+        // A system without any has none that could be read.
+        assert_eq!(warning(&text), None);
+    }
 }
