@@ -4,8 +4,8 @@
 #     tests/levels.sh [PATH TO reproduce]
 #
 # Runs `table1` and `table3 --preset quick` at each level but the portable one that the machine has, with 1 and 2
-# threads; then both, cut to one epoch of 300 images, at every level, the portable one among them. CSV files must be the
-# same byte for byte once the columns that end in `_seconds` are cut out. Prints the SHA-256 of each file without them,
+# threads; then both, cut to one epoch of 300 images, at every level, the portable one among them, `table1` in bf16, too.
+# CSV files must be the same byte for byte once the columns that end in `_seconds` are cut out. Prints the SHA-256 of each file without them,
 # and exits with 0 only if all are equal. Takes an hour or so on two cores, which is why it is no part of `cargo test`
 # or `.ci/run`. Without a path the program is built first, optimized. Needs Python 3.
 set -euo pipefail
@@ -75,7 +75,7 @@ compare() {
 }
 
 vectors=() every=('portable 1' 'portable 2')
-for level in avx2 avx512; do
+for level in avx2 avx512 amx; do
     if has "$level"; then
         vectors+=("$level 1" "$level 2")
         every+=("$level 2")
@@ -89,6 +89,7 @@ if [[ ${#vectors[@]} -gt 0 ]]; then
     compare table3 "${vectors[@]}" -- table3 --preset quick
 fi
 compare table1-short "${every[@]}" -- table1 --epochs 1 --limit-train 300
+compare table1-bf16 "${every[@]}" -- table1 --epochs 1 --limit-train 300 --precision bf16
 compare table3-short "${every[@]}" -- table3 --preset quick --epochs 1 --limit-train 300
 
 if [[ $failed != 0 ]]; then

@@ -88,9 +88,21 @@ fn a_measurement_tells_a_reduced_precision_and_no_other() {
     assert!(said("--precision bf16").starts_with("cifar_resnet20 relu Infer in bf16, batch 1,"));
     assert!(said("--precision f32").starts_with("cifar_resnet20 relu Infer, batch 1,"));
     let logits = "logits --weights w.safetensors --input x.safetensors --out";
-    let ran = zoo(&place, &format!("{logits} y.safetensors --precision bf16")).succeeded();
-    noted(&ran, Precision::Bf16, true);
-    assert_eq!(TensorFile::open(place.path("y.safetensors")).unwrap().entries()["logits"].shape, [2, 2]);
+    let written = |precision: Precision| {
+        let file = format!("{precision}.safetensors");
+        noted(&zoo(&place, &format!("{logits} {file} --precision {precision}")).succeeded(), precision, true);
+        let file = TensorFile::open(place.path(&file)).unwrap();
+        assert_eq!(file.entries()["logits"].shape, [2, 2]);
+        let told = file.metadata().get("pvlu_zoo.precision").map(String::as_str);
+        assert_eq!(told, precision.is_reduced().then(|| precision.name()));
+        let mut logits = vec![0.0_f32; 4];
+        file.read_into("logits", &mut logits).unwrap();
+        logits
+    };
+    let [full, split, rounded] = Precision::ALL.map(written);
+    let error = |logits: &[f32]| logits.iter().zip(&full).map(|(a, b)| (a - b).abs() / b.abs()).fold(0.0, f32::max);
+    let (of_split, of_rounded) = (error(&split), error(&rounded));
+    assert!(of_split > 0.0 && of_split < 1e-3 && of_rounded > of_split && of_rounded < 0.3, "{of_split} {of_rounded}");
     let image = "images/test/dark/0.png";
     let ran = zoo(&place, &format!("predict --weights w.safetensors {image} --precision bf16")).succeeded();
     noted(&ran, Precision::Bf16, true);

@@ -53,7 +53,7 @@ pub fn choose(precision: Precision, device: Device, quiet: bool) -> Result<(), C
     check(precision, device)?;
     if !quiet && !precision.is_fast() {
         note(&format!(
-            "note: --precision {precision} is slower than f32 on this processor, which has no instructions for it (AMX)"
+            "note: --precision {precision} is slower than f32 here: it is computed without the instructions of AMX"
         ));
     }
     CHOSEN.get_or_init(|| precision);

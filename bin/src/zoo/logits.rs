@@ -13,6 +13,7 @@ use super::targets::Target;
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::named::environment;
+use crate::common::precision::chosen;
 
 /// The most elements in a batch of images, which makes 27 RGB images of 224x224.
 const AT_ONCE: usize = 1 << 22;
@@ -56,7 +57,9 @@ pub fn run(args: &LogitsArgs) -> Result<(), CliError> {
     }
     let write = |path: &Path| {
         let declared = Declared { name: "logits".to_owned(), dtype: Dtype::F32, shape: vec![images, classes] };
-        let mut writer = Writer::create(path, vec![declared], &BTreeMap::new())?;
+        // Of f32 the file says nothing, as before there were others.
+        let precision = chosen().is_reduced().then(|| ("pvlu_zoo.precision".to_owned(), chosen().name().to_owned()));
+        let mut writer = Writer::create(path, vec![declared], &BTreeMap::from_iter(precision))?;
         writer.write("logits", &logits)?;
         Ok(writer)
     };

@@ -3,16 +3,22 @@
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module};
 use dfdx::shapes::{Const, ConstShape, Rank2, Rank4, Shape};
 use dfdx::tensor::{Cpu, SampleTensor, Tensor, TensorFromVec, ZerosTensor};
+use dfdx::tensor_ops::SumTo;
 
-use super::{built, noise, same_bits};
+use super::{Shake, built, noise, same_bits};
 use crate::activation::{Pvlu, Relu};
 use crate::compiled::Compile;
 use crate::error::Error;
+use crate::kernel::cpu::reduced;
 use crate::kernel::cpu::testing::{relative_l2, same_everywhere, wide};
 use crate::kernel::precision::Precision::{self, Bf16, Bf16x3, F32};
+use crate::kernel::shape::ConvShape;
 use crate::kernel::view;
+use crate::kernel::write::Write;
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Flatten2D, Linear, LinearTo};
-use crate::layer::{Extent, Graph, MaxPool2D, NormedConv2D, ProjectedResidual, Residual, Switch, Visit, set_outputs};
+use crate::layer::{
+    Extent, Graph, MaxPool2D, NormedConv2D, Path, ProjectedResidual, Residual, Switch, Visit, set_outputs,
+};
 use crate::loss::try_cross_entropy;
 use crate::tape::{TrackExt, try_backward};
 
@@ -119,6 +125,86 @@ fn gradients_are_those_of_f32_but_for_the_rounding_of_factors() {
         assert!((least..most).contains(&error), "{precision}: {error:e}");
     }
 }
+
+/// The kernels that a layer's products and gradients are those of, to the bit.
+#[test]
+fn layers_compute_both_gradients_in_their_precision() {
+    fn check<L>(mut layer: L, x: Tensor<L::Shape, f32, Cpu>, shape: ConvShape)
+    where
+        L: Given,
+    {
+        let [weight, _] = layer.parameters();
+        for precision in [Bf16x3, Bf16] {
+            layer.set_precision(precision);
+            let (y, gradients) = layer.gradients(x.clone());
+            let [grad_x, grad_weight] = gradients;
+            let values = view::read(&x).into_owned();
+            let ones = vec![1.0; y.len()];
+            let [mut expected_x, mut expected_weight] = [vec![0.0; values.len()], vec![0.0; weight.len()]];
+            reduced::backward_input(precision, &shape, &weight, &ones, &mut expected_x, Write::Replace);
+            reduced::backward_weight(precision, &shape, &values, &ones, &mut expected_weight);
+            let [_, bias] = layer.parameters();
+            let mut expected = vec![0.0; y.len()];
+            reduced::forward(precision, &shape, &values, &weight, Some(&bias), &mut expected);
+            assert!(same_bits(&y, &expected), "{precision}: y");
+            assert!(same_bits(&grad_x, &expected_x), "{precision}: grad_x");
+            assert!(same_bits(&grad_weight, &expected_weight), "{precision}: grad_weight");
+        }
+    }
+    let dev = Cpu::seed_from_u64(3);
+    let window = ConvShape {
+        batch: 2,
+        in_channels: 5,
+        in_height: 6,
+        in_width: 7,
+        out_channels: 4,
+        kernel: 3,
+        stride: 2,
+        padding: 1,
+    };
+    check(built::<Conv2D<5, 4, 3, 2, 1>>(), dev.sample_normal::<Rank4<2, 5, 6, 7>>(), window);
+    check(built::<Linear<40, 7>>(), dev.sample_normal::<Rank2<3, 40>>(), ConvShape::of_linear([3, 40, 7]));
+    let mut head = built::<LinearTo<40>>();
+    set_outputs::<f32, Cpu>(&mut head, 7).unwrap();
+    head.visit_mut(&mut Path::root(), &mut Shake(5)).unwrap();
+    check(head, dev.sample_normal::<Rank2<3, 40>>(), ConvShape::of_linear([3, 40, 7]));
+}
+
+/// A layer with a weight and a bias, run on tensors of one shape.
+trait Given: Visit<f32, Cpu> {
+    type Shape: Shape;
+
+    /// The weight, then the bias.
+    fn parameters(&self) -> [Vec<f32>; 2];
+    /// The output, and the gradients of the input and the weight where that of each output is 1.
+    fn gradients(&self, x: Tensor<Self::Shape, f32, Cpu>) -> (Vec<f32>, [Vec<f32>; 2]);
+}
+
+macro_rules! given {
+    ($layer:ty, $shape:ty, |$this:ident| $weight:expr, $bias:expr) => {
+        impl Given for $layer {
+            type Shape = $shape;
+
+            fn parameters(&self) -> [Vec<f32>; 2] {
+                let $this = self;
+                [$weight.as_vec(), $bias.as_vec()]
+            }
+            fn gradients(&self, x: Tensor<$shape, f32, Cpu>) -> (Vec<f32>, [Vec<f32>; 2]) {
+                let $this = self;
+                let y = self.try_forward(x.clone().track_input()).unwrap();
+                let values = view::read(&y).into_owned();
+                let mut gradients = try_backward(y.try_sum().unwrap()).unwrap();
+                let grad_x = gradients.get_mut(&x).unwrap().unwrap().to_vec();
+                (values, [grad_x, gradients.get_mut($weight).unwrap().unwrap().to_vec()])
+            }
+        }
+    };
+}
+given!(<Conv2D<5, 4, 3, 2, 1> as BuildOnDevice<Cpu, f32>>::Built, Rank4<2, 5, 6, 7>, |layer| &layer.weight,
+    layer.bias.as_ref().unwrap());
+given!(<Linear<40, 7> as BuildOnDevice<Cpu, f32>>::Built, Rank2<3, 40>, |layer| &layer.weight, &layer.bias);
+given!(<LinearTo<40> as BuildOnDevice<Cpu, f32>>::Built, Rank2<3, 40>, |layer| layer.weight().unwrap(),
+    layer.bias().unwrap());
 
 #[test]
 fn other_element_types_have_no_reduced_precision() {

@@ -60,13 +60,17 @@ const PAIRS: usize = BLOCK / 2;
 pub const SIDE: usize = 16;
 
 impl Precision {
-    /// True if this processor computes the precision by instructions of its own, and so faster than `f32`.
+    /// True if kernels compute the precision by instructions for it, AMX's: if the processor has them, `PVLU_SIMD` asks
+    /// for no other level, and the system permits their use, which it is asked for.
     pub fn is_fast(self) -> bool {
-        !self.is_reduced() || Level::current() == Level::Amx
+        #[cfg(target_arch = "x86_64")]
+        return !self.is_reduced() || (Level::current() == Level::Amx && x86::may_use_tiles());
+        #[cfg(not(target_arch = "x86_64"))]
+        return !self.is_reduced();
     }
 }
 
-/// True if this processor computes reduced precisions by instructions of its own.
+/// True if the processor has instructions for reduced precisions, AMX's.
 pub fn has_tiles() -> bool {
     #[cfg(target_arch = "x86_64")]
     return x86::has_tiles();
@@ -123,6 +127,9 @@ pub fn backward_input(
     run(precision, &Problem::backward_input(shape), shape.batch, grad_output, weight, start, grad_x);
 }
 
+/// Most elements of packed weights that a thread keeps from one call to the next, 16 MiB.
+const KEPT: usize = 8 << 20;
+
 /// The packed weight of each phase.
 #[derive(Debug, Default)]
 struct Packed(Vec<Vec<round::Bf16>>);
@@ -152,12 +159,16 @@ fn run(
     let level = Level::current();
     let planes = Planes { channels: problem.inputs, size: problem.source, values: source };
     with_kept(|packed: &mut Packed| {
-        packed.0.resize_with(problem.phases.len(), Vec::new);
+        let phases = packed.0.len().max(problem.phases.len());
+        packed.0.resize_with(phases, Vec::new);
         for (phase, packed) in problem.phases.iter().zip(&mut packed.0) {
             weight::pack(level, precision, problem, phase, weight, packed);
         }
         each(bands(problem, batch, precision, y), |mut band| {
             gather::run(level, precision, problem, &packed.0, planes, start, &mut band);
         });
+        if packed.0.iter().map(Vec::capacity).sum::<usize>() > KEPT {
+            packed.0.clear();
+        }
     });
 }

@@ -1,5 +1,7 @@
 //! Errors that end training or evaluation early.
 
+use pvlu::Precision;
+
 use crate::data::DataError;
 
 /// Error of training or evaluation.
@@ -22,6 +24,19 @@ pub enum TrainError {
         expected: usize,
         /// Layers that were seen.
         found: usize,
+    },
+    /// A training that goes on has done its steps so far in another precision.
+    #[error(
+        "a training in which the layer {layer} computed in {kept}, and here it computes in {here}: set the network's \
+         precision to that of the training, or train anew"
+    )]
+    Precision {
+        /// Path in the network of the first such layer.
+        layer: String,
+        /// Precision of the layer in the steps that were done.
+        kept: Precision,
+        /// Precision of the layer in the network that was to go on.
+        here: Precision,
     },
 }
 

@@ -141,7 +141,8 @@ pub fn fit<B: Batches>(
 ///
 /// # Errors
 ///
-/// As for [`fit`].
+/// As for [`fit`], and [`TrainError::Precision`] if a layer of the network computes in another precision than in the
+/// steps that were done.
 pub fn fit_from<B: Batches>(
     model: &mut dyn Model,
     splits: &Splits<B>,
@@ -150,7 +151,13 @@ pub fn fit_from<B: Batches>(
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     keep: &mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
 ) -> Result<History, TrainError> {
-    let state = FitState { reduced: Reduced::of(model), ..state };
+    let reduced = Reduced::of(model);
+    if let Some(done) = &state.reduced
+        && let Some((layer, kept, here)) = done.difference(&reduced)
+    {
+        return Err(TrainError::Precision { layer: layer.to_owned(), kept, here });
+    }
+    let state = FitState { reduced: Some(reduced), ..state };
     in_mode(model, Mode::Train, |model| {
         let trainee = Trainee::new(model)?;
         Fit { trainee, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)

@@ -121,7 +121,7 @@ impl SavedFit {
                 images: whole("images")?,
             },
             optimizer: Optimizer::new(config.optimizer),
-            reduced,
+            reduced: Some(reduced),
             seconds: real("seconds")?,
         };
         self.check_counts(&state, config, steps)?;

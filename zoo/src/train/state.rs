@@ -25,8 +25,8 @@ pub struct FitState {
     pub steps: u64,
     pub(super) sums: Sums,
     pub(super) optimizer: Optimizer,
-    /// Precision of the steps that were done.
-    pub(super) reduced: Reduced,
+    /// Precision of the steps that were done; `None` before the training begins.
+    pub(super) reduced: Option<Reduced>,
     /// Time spent on the epoch under way, in seconds.
     pub seconds: f64,
 }
@@ -47,7 +47,7 @@ impl FitState {
     /// The state before the first step.
     pub fn new(optimizer: OptimizerConfig) -> Self {
         let (sums, optimizer) = (Sums::default(), Optimizer::new(optimizer));
-        Self { epochs: Vec::new(), steps: 0, sums, optimizer, reduced: Reduced::default(), seconds: 0.0 }
+        Self { epochs: Vec::new(), steps: 0, sums, optimizer, reduced: None, seconds: 0.0 }
     }
 
     /// Mean loss of the steps of the epoch under way, by image; `None` before the first.
@@ -86,7 +86,7 @@ impl FitState {
             "updates": updates,
             "numerics": NUMERICS_VERSION,
         });
-        if let Some(reduced) = self.reduced.to_json() {
+        if let Some(reduced) = self.reduced.as_ref().and_then(Reduced::to_json) {
             text[PRECISION] = reduced;
         }
         let mut said: BTreeMap<String, String> = metadata.into_iter().collect();

@@ -76,7 +76,8 @@ pub fn run(
     let tiling = Tiling::new(output.batch, (output.height, output.width), 1, positions);
     // All outputs of some pixels, whose columns are packed once, unless that keeps threads from work.
     let tasks = tiling.blocks();
-    let group = if tasks >= 2 * threads { output.blocks() } else { output.blocks().div_ceil(threads.div_ceil(tasks)) };
+    let group =
+        if tasks >= 2 * threads { output.blocks() } else { output.blocks().div_ceil((2 * threads).div_ceil(tasks)) };
     let steps: Vec<usize> =
         (0..kernel[0] * kernel[1]).map(|tap| tap / kernel[1] * input.row() + tap % kernel[1] * CHANNELS).collect();
     each(parts(y, output, tiling, group.max(1)), |part| {

@@ -6,7 +6,7 @@ use super::tiles::{COLUMNS, ROWS, TILE, multiply};
 use super::turn::to_rows;
 use super::weight::{put_columns, put_rows};
 use super::{BLOCK, SIDE};
-use crate::kernel::cpu::blocks::{Block, grid};
+use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::cpu::workspace::with_kept;
@@ -43,9 +43,12 @@ pub fn backward_weight(
     }
     let (level, fan_in) = (Level::current(), shape.fan_in());
     let panels = (fan_in.div_ceil(SIDE) / TASKS).clamp(1, PANELS);
-    each(grid(grad_weight, fan_in, shape.out_channels, panels * SIDE), |block| {
-        let Block { col, mut rows, .. } = block;
-        let sums = Sums { level, precision, shape, x, grad_output, first: col, count: rows[0].len() };
+    // Of few panels all outputs would be one task, and of many each task has all of them.
+    let tiles = shape.out_channels.div_ceil(SIDE);
+    let outputs = even_part(tiles, tiles.div_ceil(TASKS.div_ceil(fan_in.div_ceil(panels * SIDE)))) * SIDE;
+    each(grid(grad_weight, fan_in, outputs, panels * SIDE), |block| {
+        let Block { row, col, mut rows } = block;
+        let sums = Sums { level, precision, shape, x, grad_output, output: row, first: col, count: rows[0].len() };
         with_kept(|memory: &mut Memory| sums.add(memory, &mut rows));
     });
 }
@@ -65,14 +68,18 @@ struct Sums<'a> {
     shape: &'a ConvShape,
     x: &'a [f32],
     grad_output: &'a [f32],
+    /// Index of the first output.
+    output: usize,
+    /// The first element in the weight of an output.
     first: usize,
+    /// Number of elements of each output.
     count: usize,
 }
 
 impl Sums<'_> {
     /// Adds the sums to the rows of the gradient, stretch by stretch.
     fn add(&self, memory: &mut Memory, grads: &mut [&mut [f32]]) {
-        let Self { level, precision, shape, x, grad_output, first, count } = *self;
+        let Self { level, precision, shape, x, grad_output, output, first, count } = *self;
         let positions = shape.batch * shape.out_pixels();
         let (panels, terms) = (count.div_ceil(SIDE), terms(precision).len());
         for begin in (0..positions).step_by(STRETCH * BLOCK) {
@@ -84,8 +91,9 @@ impl Sums<'_> {
                 dispatch_at(level, Columns { precision, shape, x, first, lanes, begin, columns });
             }
             memory.rows.resize(blocks * terms * ROWS, 0);
-            for tile in (0..shape.out_channels).step_by(SIDE) {
-                dispatch_at(level, Rows { precision, shape, grad_output, tile, begin, rows: &mut memory.rows });
+            for tile in (0..grads.len()).step_by(SIDE) {
+                let rows = &mut memory.rows[..];
+                dispatch_at(level, Rows { precision, shape, grad_output, tile: output + tile, begin, rows });
                 memory.sums.clear();
                 memory.sums.resize(panels * TILE, 0.0);
                 multiply(level, &memory.rows, &memory.columns, &mut memory.sums);

@@ -218,7 +218,7 @@ fn put(start: Start<'_>, band: &mut Band<'_>, first: usize, written: &[Vec<Writt
                 for (channel, (y, sums)) in y.iter_mut().zip(sums.as_chunks::<SIDE>().0).enumerate() {
                     *y = match start {
                         Start::Add => *y + sums[column],
-                        Start::Replace(None) => sums[column],
+                        Start::Replace(None) => sums[column] + 0.0,
                         Start::Replace(Some(_)) => sums[column] + bias_of(first + channel),
                     };
                 }
@@ -233,7 +233,7 @@ fn put(start: Start<'_>, band: &mut Band<'_>, first: usize, written: &[Vec<Writt
                 let sums = &sums[column..column + count];
                 match start {
                     Start::Add => y.iter_mut().zip(sums).for_each(|(y, sum)| *y += sum),
-                    Start::Replace(None) => y.copy_from_slice(sums),
+                    Start::Replace(None) => y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum + 0.0),
                     Start::Replace(Some(_)) => {
                         let bias = bias_of(channel);
                         y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum + bias);

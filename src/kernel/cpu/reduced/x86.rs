@@ -8,7 +8,7 @@ mod amx;
 mod avx2;
 mod avx512;
 
-pub use self::amx::{by_tiles, has_tiles};
+pub use self::amx::{by_tiles, has_tiles, may_use_tiles};
 use super::tiles::{COLUMNS, ROWS, TILE};
 use crate::kernel::cpu::simd::Level;
 

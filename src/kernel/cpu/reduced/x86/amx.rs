@@ -26,10 +26,17 @@ static CONFIGURATION: Configuration = Configuration {
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
 
-/// True if the processor has tiles of bf16 and the system lets this process use them, which it is asked for once.
+/// True if the processor has tiles of bf16 and the system keeps their registers. This asks the system for nothing.
 pub fn has_tiles() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| Level::Avx512.is_available() && processor_has_tiles() && system_permits_tiles())
+    *HAS.get_or_init(|| Level::Avx512.is_available() && processor_has_tiles())
+}
+
+/// True if there are [tiles](has_tiles) and the system lets this process use them. It is asked once, for the whole
+/// process, and from then on wants signal stacks to be large enough for the tiles: so only where they are to be used.
+pub fn may_use_tiles() -> bool {
+    static MAY: OnceLock<bool> = OnceLock::new();
+    *MAY.get_or_init(|| has_tiles() && system_permits_tiles())
 }
 
 /// True if the processor has AMX with bf16, and the system keeps its registers.
@@ -85,15 +92,15 @@ fn system_permits_tiles() -> bool {
 
 /// Adds the products by AMX, two panels at a time, if the machine has it; else returns false.
 pub fn by_tiles(a: &[Bf16], b: &[u32], c: &mut [f32]) -> bool {
-    if !has_tiles() {
+    if !may_use_tiles() {
         return false;
     }
     let (blocks, panels) = (a.len() / ROWS, c.len() / TILE);
     assert!(blocks > 0 && a.len() == blocks * ROWS, "sizes of packed rows");
     assert!(b.len() == panels * blocks * COLUMNS && c.len() == panels * TILE, "sizes of packed columns");
     for (b, c) in b.chunks(2 * blocks * COLUMNS).zip(c.chunks_mut(2 * TILE)) {
-        // SAFETY: the machine has tiles, and the system permits them, seen above. The slices hold `blocks` blocks, which
-        // is positive, of one panel or of two, and their tiles.
+        // SAFETY: the machine has tiles, and the system permits them, seen above. The slices hold `blocks` blocks, at
+        // least one, of one panel or of two, and their tiles.
         unsafe {
             match c.len() / TILE {
                 1 => amx_one(a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), blocks),
@@ -110,8 +117,8 @@ pub fn by_tiles(a: &[Bf16], b: &[u32], c: &mut [f32]) -> bool {
 /// The machine must have AMX with bf16, permitted. `a` must be valid for reading `blocks` blocks of rows, `b` for as
 /// many blocks of columns, `c` for reading and writing a tile, and `blocks` must not be zero.
 unsafe fn amx_one(a: *const Bf16, b: *const u32, c: *mut f32, blocks: usize) {
-    // SAFETY: the block reads and writes what the contract names, and releases the tiles; every register that it changes
-    // is declared.
+    // SAFETY: the block reads and writes what the contract names, and releases the tiles; every register that it
+    // changes is declared.
     unsafe {
         asm!(
             "ldtilecfg [{configuration}]",

@@ -149,7 +149,7 @@ pub unsafe fn one(a: *const f32, b: *const u32, c: *mut f32, blocks: usize) {
 
 /// Both multiply-adds of a row for two panels: one register of each chain and of the sums for each, as in [`fma512`].
 macro_rules! fma_two {
-    ($even:literal $odd:literal $other_even:literal $other_odd:literal $s:literal $t:literal $at:literal $to:literal) => {
+    ($even:tt $odd:tt $other_even:tt $other_odd:tt $s:tt $t:tt $at:tt $to:tt) => {
         concat!(
             "vbroadcastss zmm21, dword ptr [{row} + ",
             $at,
@@ -173,7 +173,7 @@ macro_rules! fma_two {
     };
 }
 macro_rules! clear_two {
-    ($even:literal $odd:literal $other_even:literal $other_odd:literal $s:literal $t:literal $at:literal $to:literal) => {
+    ($even:tt $odd:tt $other_even:tt $other_odd:tt $s:tt $t:tt $at:tt $to:tt) => {
         concat!(
             "vpxord zmm",
             $even,
@@ -206,7 +206,7 @@ macro_rules! clear_two {
     };
 }
 macro_rules! add_two {
-    ($even:literal $odd:literal $other_even:literal $other_odd:literal $s:literal $t:literal $at:literal $to:literal) => {
+    ($even:tt $odd:tt $other_even:tt $other_odd:tt $s:tt $t:tt $at:tt $to:tt) => {
         concat!(
             "vaddps zmm",
             $even,
@@ -239,12 +239,12 @@ macro_rules! add_two {
     };
 }
 macro_rules! load_two {
-    ($even:literal $odd:literal $other_even:literal $other_odd:literal $s:literal $t:literal $at:literal $to:literal) => {
+    ($even:tt $odd:tt $other_even:tt $other_odd:tt $s:tt $t:tt $at:tt $to:tt) => {
         concat!("vmovups zmm", $s, ", [{c} + ", $to, "]\n", "vmovups zmm", $t, ", [{other_c} + ", $to, "]")
     };
 }
 macro_rules! store_two {
-    ($even:literal $odd:literal $other_even:literal $other_odd:literal $s:literal $t:literal $at:literal $to:literal) => {
+    ($even:tt $odd:tt $other_even:tt $other_odd:tt $s:tt $t:tt $at:tt $to:tt) => {
         concat!("vmovups [{c} + ", $to, "], zmm", $s, "\n", "vmovups [{other_c} + ", $to, "], zmm", $t)
     };
 }
@@ -267,16 +267,16 @@ macro_rules! rows_two {
 pub unsafe fn two(a: *const f32, [b, other_b]: [*const u32; 2], [c, other_c]: [*mut f32; 2], blocks: usize) {
     // Where the present settings are kept, and those that are set.
     let mut control = [0_u32, FLUSHING];
-    // How far the second panel lies from the first, so that one register counts both.
-    let distance = other_b.addr().wrapping_sub(b.addr());
     // SAFETY: the block reads and writes what the contract names and `control`, and restores MXCSR; every register that
-    // it changes is declared. The second panel is reached from the address of the first by their distance.
+    // it changes is declared.
     unsafe {
         asm!(
             "stmxcsr [{control}]",
             "ldmxcsr [{control} + 4]",
             "mov {count:e}, 0xffff0000",
             "vpbroadcastd zmm20, {count:e}",
+            // From the first panel to the second, so that one register counts both.
+            "sub {other_b}, {b}",
             "mov {quarter:e}, 4",
             "2:",
             rows_two!(load_two),
@@ -288,7 +288,7 @@ pub unsafe fn two(a: *const f32, [b, other_b]: [*const u32; 2], [c, other_c]: [*
             "mov {count:e}, 16",
             "4:",
             "vmovups zmm17, [{column}]",
-            "vmovups zmm19, [{column} + {distance}]",
+            "vmovups zmm19, [{column} + {other_b}]",
             "vpslld zmm16, zmm17, 16",
             "vpslld zmm18, zmm19, 16",
             "vpandd zmm17, zmm17, zmm20",
@@ -314,7 +314,7 @@ pub unsafe fn two(a: *const f32, [b, other_b]: [*const u32; 2], [c, other_c]: [*
             control = in(reg) &raw mut control,
             a = inout(reg) a => _,
             b = in(reg) b,
-            distance = in(reg) distance,
+            other_b = inout(reg) other_b => _,
             c = inout(reg) c => _,
             other_c = inout(reg) other_c => _,
             blocks = in(reg) blocks,
