@@ -144,10 +144,11 @@ impl Kernel for Gather<'_> {
                 for (channel, factors) in (channel..).zip(&mut factors[at..at + count]) {
                     for &Run { column, from, count } in &runs[tap] {
                         let from = &source.values[from + channel * plane..];
-                        if count == SIDE {
-                            factors.copy_from_slice(&from[..SIDE]);
-                        } else {
-                            factors[column..column + count].copy_from_slice(&from[..count]);
+                        // A copy of a length that is not known is a call.
+                        match count {
+                            SIDE => factors.copy_from_slice(&from[..SIDE]),
+                            1 => factors[column] = from[0],
+                            _ => factors[column..column + count].copy_from_slice(&from[..count]),
                         }
                     }
                 }
