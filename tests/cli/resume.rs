@@ -53,17 +53,19 @@ fn killed_at_any_moment_it_ends_as_if_it_was_not() {
         let expected = left(&whole, table);
         assert!(expected.1.len() == 2 && expected.0[1].len() > 4);
 
-        let (mut kills, mut skipped, mut torn) = (0, 0, 0);
+        let (mut kills, mut skipped, mut torn) = (0_u64, 0, 0);
         let mut random = 12345_u64;
-        // Twenty of both together; a folder whose run came to its end gives way to a new one.
-        while kills < 10 {
+        // Twenty of both together, and more on a machine so busy that they come before the first checkpoint; a folder
+        // whose run came to its end gives way to a new one.
+        while kills < 10 || (kills < 60 && (skipped < 5 || torn < 1)) {
+            let most = 10 * (1 + kills / 10);
             let place = folder();
             loop {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let threads = 1 + (random >> 40) % 2;
                 let mut command = place.command(&format!("{arguments} --resume --threads {threads}"));
                 let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-                std::thread::sleep(Duration::from_millis(100 + (random >> 33) % 900));
+                std::thread::sleep(Duration::from_millis(most / 10 * (100 + (random >> 33) % 900)));
                 // Every third one falls into the writing of a checkpoint, as well as it can be hit.
                 let begin = Instant::now();
                 let is_torn = || !runs(&place, |name| name.ends_with(".tmp")).is_empty();
@@ -72,7 +74,7 @@ fn killed_at_any_moment_it_ends_as_if_it_was_not() {
                 }
                 // The last time it may come to its end.
                 let ended = running.try_wait().unwrap();
-                if ended.is_none() && kills < 10 {
+                if ended.is_none() && kills < most {
                     // SIGKILL.
                     running.kill().unwrap();
                     kills += 1;

@@ -21,7 +21,7 @@
 //!
 //! `build()` of the program returns the network in evaluation, with its weights. Run by itself, the program compares
 //! the logits of one image with those that the model gave here, and exits with 1 if they differ by more than 1e-5 of
-//! the largest. `save(model, path)` writes the weights of a network that was tuned in torch.
+//! the largest and by more than rounding. `save(model, path)` writes the weights of a network that was tuned in torch.
 //!
 //! The network is torchvision's or timm's own where they have it, with a module of the activation wherever it has a
 //! ReLU. Otherwise the program defines it, layer by layer. The tensors of layers have the names of those libraries, or

@@ -34,7 +34,7 @@ fn numbers(line: &str) -> Vec<f64> {
 
 /// Times the distance of torch's logits from those in f64 that ours may have at most. Both are rounding: of one order,
 /// and either can be the larger one.
-pub const TIMES: f64 = 2.0;
+const TIMES: f64 = 2.0;
 
 /// The image of the programs for torch.
 fn check_input(model: &dyn Model) -> Vec<f32> {
@@ -42,7 +42,7 @@ fn check_input(model: &dyn Model) -> Vec<f32> {
 }
 
 /// A model's logits of the image of its program for torch: in f64 there, in f32 there, and ours.
-pub fn logits(python: &str, folder: &Path, model: &dyn Model) -> [Vec<f64>; 3] {
+fn logits(python: &str, folder: &Path, model: &dyn Model) -> [Vec<f64>; 3] {
     let out = ran(Command::new(python).args(["-c", IN_TORCH]), folder);
     let [exact, torch] = &mut out.lines().map(numbers).collect::<Vec<_>>()[..] else { panic!("{out}") };
     let ours = model.logits(check_input(model)).unwrap().into_iter().map(f64::from).collect();
@@ -50,7 +50,7 @@ pub fn logits(python: &str, folder: &Path, model: &dyn Model) -> [Vec<f64>; 3] {
 }
 
 /// Largest distance from the logits in f64, in terms of the largest of them.
-pub fn distance(found: &[f64], exact: &[f64]) -> f64 {
+fn distance(found: &[f64], exact: &[f64]) -> f64 {
     assert!(found.len() == exact.len() && found.iter().chain(exact).all(|logit| logit.is_finite()));
     let largest = exact.iter().fold(0.0_f64, |largest, logit| largest.max(logit.abs()));
     found.iter().zip(exact).fold(0.0_f64, |worst, (found, exact)| worst.max((found - exact).abs() / largest))
