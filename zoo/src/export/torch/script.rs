@@ -136,8 +136,8 @@ def check_input():
 def main():
     """Compares the logits of an image with those that pvlu_zoo computed. Returns 1 if they differ, else 0.
 
-    They differ if they are more than 1e-5 of the largest apart and pvlu_zoo's are more than twice as far as those here
-    from the logits in double precision: deep networks round by more than 1e-5, wherever they are computed.
+    They differ if they are more than 1e-5 of the largest apart and pvlu_zoo's are more than four times as far as those
+    here from the logits in double precision: deep networks round by more than 1e-5, wherever they are computed.
     """
     logits = metadata().get("pvlu_zoo.logits")
     if logits is None:
@@ -155,7 +155,7 @@ def main():
         exact = model.double()(image.double())[0]
     here, there = ((logits - exact).abs().max().item() for logits in (found, expected))
     print(f"from the logits in double precision: {here:.1e} here, {there:.1e} in pvlu_zoo")
-    return 0 if there <= 2 * here else 1
+    return 0 if there <= 4 * here else 1
 
 
 if __name__ == "__main__":
