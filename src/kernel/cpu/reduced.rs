@@ -4,9 +4,9 @@
 //! gradient of the weight the gradient of the output) and a right one (the input, or in the gradient of the input the
 //! gradient of the output). `docs/precision.md` defines them to the last bit:
 //!
-//! 1. Factors are rounded to [bf16](round). Of `bf16x3`, each has a second part: what rounding left of it, rounded.
-//! 2. The terms of a sum are in the order of [`Depth`], filled with zeros up to a multiple of 32.
-//! 3. From zero on, 32 terms at a time are added by the [recipe](recipe), for `bf16x3` three times: high by low, low by
+//! 1. Factors are rounded to bf16. Of `bf16x3`, each has a second part: what rounding left of it, rounded.
+//! 2. The terms of a sum are in an order that sizes fix, filled with zeros up to a multiple of 32.
+//! 3. From zero on, 32 terms at a time are added by one recipe, for `bf16x3` three times: high by low, low by
 //!    high, high by high.
 //! 4. In the gradient of the weight, each stretch of 2,048 positions is a sum of its own, from zero on, and these are
 //!    added one after another.
