@@ -16,10 +16,15 @@ const SUPERBLOCK: u64 = 128;
 /// Returns `true` if the signature of HDF5 is in a place that the format allows.
 pub(super) fn is_hdf5(source: &FileBytes) -> Result<bool, WeightsError> {
     // A file that begins like safetensors is taken for that, even if its values contain the signature.
-    if is_header(&beginning(source, 9)?) {
+    if begins_as_safetensors(source)? {
         return Ok(false);
     }
     Ok(signature(source)?.is_some())
+}
+
+/// Returns `true` if a file begins as safetensors does. It is taken for that, whatever its values are the bytes of.
+pub(super) fn begins_as_safetensors(source: &FileBytes) -> Result<bool, WeightsError> {
+    Ok(is_header(&beginning(source, 9)?))
 }
 
 /// The container of a file that torch may have written.

@@ -33,6 +33,9 @@ pub(in crate::weights) struct Archive {
 
 /// Opens an archive. Any other file is given back.
 pub(in crate::weights) fn open(source: FileBytes) -> Result<Result<Archive, FileBytes>, WeightsError> {
+    if sniff::begins_as_safetensors(&source)? {
+        return Ok(Err(source));
+    }
     let path = source.path().to_owned();
     match read(&source, sniff::begins_as_keras(&source)?) {
         Ok(None) => Ok(Err(source)),

@@ -128,6 +128,19 @@ fn archives_that_are_not_read_are_refused_with_what_to_do() {
     assert!(broken("HDF\r\n", "HDG\r\n").contains("entry model.weights.h5 of the archive: expected HDF5"));
 }
 
+/// A zip archive may have anything before it: the values of a tensor, too.
+#[test]
+fn a_tensor_whose_bytes_are_an_archive_is_no_archive() {
+    let mut values = fs::read(fixture("flat.keras")).unwrap();
+    let padded = values.len().next_multiple_of(4);
+    values.splice(0..0, vec![0; padded - values.len()]);
+    let shape = values.len() / 4;
+    let header = format!("{{\"x\":{{\"dtype\":\"F32\",\"shape\":[{shape}],\"data_offsets\":[0,{padded}]}}}}");
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &values].concat();
+    let file = TensorFile::from_bytes("x", bytes).unwrap();
+    assert_eq!((file.format(), names(&file)), (Format::Safetensors, vec!["x"]));
+}
+
 #[test]
 fn adapters_that_keras_merged_are_read_and_others_and_quantized_layers_are_refused() {
     let file = open("lora.weights.h5");
