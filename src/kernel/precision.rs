@@ -7,7 +7,8 @@ use std::str::FromStr;
 ///
 /// Sums, biases, weights between steps, and all other layers stay in `f32`, in which the network is written. What a
 /// reduced precision computes is defined to the last bit, in `docs/precision.md`, and is the same on every processor;
-/// how fast that is differs: processors with AMX compute it by tile instructions, and others take longer than in `f32`.
+/// how fast that is differs: processors with AMX compute it by tile instructions, and others mostly take longer than in
+/// `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// That of the network's element type.
