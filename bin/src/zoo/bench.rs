@@ -11,6 +11,7 @@ use pvlu::kernel::write::Write;
 use pvlu::layer::{Extent, Mode, Path};
 use pvlu::profile::{self, Direction, Profile};
 use pvlu_zoo::checkpoint::Notes;
+use pvlu_zoo::device::Device;
 use pvlu_zoo::export::onnx;
 use pvlu_zoo::inference::Inference;
 use pvlu_zoo::model::Model;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::args::MachineArgs;
 use super::targets::Target;
-use crate::common::device::placed;
+use crate::common::device::{self, placed};
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
@@ -199,8 +200,10 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let whole = memory("VmHWM");
     // Memory of the model and its step, without the program and its libraries.
     let memory = whole.zip(program).map(|(whole, program)| whole.saturating_sub(program));
-    // Measured after the steps, since its buffers are no part of their memory.
-    let peak = peak_product();
+    // Measured after the steps, since its buffers are no part of their memory. What the host multiplies says nothing of
+    // another device.
+    let device = device::chosen();
+    let peak = (device == Device::Cpu).then(peak_product);
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
     // Backward costs a convolution for the input and, where the weights are trained, one for them.
@@ -226,18 +229,20 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             "threads": rayon::current_num_threads(), "simd": Level::current().name(), "steps": seconds.len(),
             "median_ms": 1e3 * median, "min_ms": milliseconds(0), "max_ms": milliseconds(seconds.len() - 1),
             "quartile_ms": quartiles, "images_per_second": batch as f64 / median,
-            "gflops": rate / 1e9, "peak_gflops": peak / 1e9, "share_of_peak": rate / peak,
+            "gflops": rate / 1e9, "peak_gflops": peak.map(|peak| peak / 1e9),
+            "share_of_peak": peak.map(|peak| rate / peak), "device": device.to_string(),
             "peak_memory_bytes": whole, "step_memory_bytes": memory, "profile": layers,
         })));
     }
     let precision = precision::chosen();
     let rounded = if precision.is_reduced() { format!(" in {precision}") } else { String::new() };
     let mut text = vec![format!(
-        "{} {} {:?}{rounded}, batch {batch}, {height}x{width}, {classes} classes, {} threads",
+        "{} {} {:?}{rounded}, batch {batch}, {height}x{width}, {classes} classes, {} threads{}",
         entry.name,
         activation,
         args.mode,
-        rayon::current_num_threads()
+        rayon::current_num_threads(),
+        if device == Device::Cpu { String::new() } else { format!(", on {device}") }
     )];
     text.push(format!(
         "median {:.2} ms a step ({:.2} to {:.2} for the middle half), {:.1} images/s",
@@ -246,14 +251,11 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         quartiles[1],
         batch as f64 / median
     ));
-    text.push(format!(
-        "{:.1} GFLOP/s of plain convolutions, {:.0} % of {:.1} in a matrix product",
-        rate / 1e9,
-        100.0 * rate / peak,
-        peak / 1e9
-    ));
+    let share = |peak: f64| format!(", {:.0} % of {:.1} in a matrix product", 100.0 * rate / peak, peak / 1e9);
+    text.push(format!("{:.1} GFLOP/s of plain convolutions{}", rate / 1e9, peak.map(share).unwrap_or_default()));
     if let Some(bytes) = memory {
-        text.push(format!("peak memory of the model and its step {:.1} MB", bytes as f64 / 1e6));
+        let of = if device == Device::Cpu { "of" } else { "of the host for" };
+        text.push(format!("peak memory {of} the model and its step {:.1} MB", bytes as f64 / 1e6));
     }
     if let Some((profile, total)) = &profile {
         let rows = lines(profile, *total);

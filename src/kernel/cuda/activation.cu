@@ -84,10 +84,11 @@ DEVICE void backward_input(Layout layout, Global<const T> x, Global<const T> a, 
 template <typename F, typename T>
 DEVICE void backward(Reduction reduction, Global<const T> x, Global<const T> a, Global<const T> b,
                      Global<const T> grad_output, Global<T> grad_x, int mode, Global<double> partials) {
-    constexpr int N = F::PARAMS;
     // A null pointer is aligned.
     const bool aligned = aligned16(x) && aligned16(grad_output) && aligned16(grad_x);
-    partial_sums<T, N>(reduction, aligned, partials, [&](auto width, size_t i, size_t channel, T(&sums)[N]) {
+    // The extent is named in full: with a local constant in its place the compiler of CUDA 13.0 breaks off.
+    partial_sums<T, F::PARAMS>(reduction, aligned, partials, [&](auto width, size_t i, size_t channel,
+                                                                 T(&sums)[F::PARAMS]) {
         constexpr int WIDTH = decltype(width)::value;
         const auto params = params_of<F, T>(a, b, channel);
         const auto at = load<WIDTH>(x, i);
@@ -95,7 +96,7 @@ DEVICE void backward(Reduction reduction, Global<const T> x, Global<const T> a, 
         for (int lane = 0; lane < WIDTH; lane++) {
             const auto derivatives = F::derivatives(at.v[lane], params);
             sums[0] += gradient.v[lane] * derivatives.a;
-            if constexpr (N > 1) sums[1] += gradient.v[lane] * derivatives.b;
+            if constexpr (F::PARAMS > 1) sums[1] += gradient.v[lane] * derivatives.b;
             gradient.v[lane] *= derivatives.x;
         }
         if (grad_x) deposit(grad_x, i, gradient, mode);
