@@ -98,8 +98,8 @@ pub fn report(input: &[u8]) {
 /// A table with one run.
 const TABLE: &str = "model,arm,data,preset,pretrained,seed,overridden,data_warnings,status,runs,died,\
                      val_selected_top1,peak_top1,paper_top1,rel_error_decrease,paper_rel_error_decrease,\
-                     difference,difference_low,difference_high\n\
-                     m,relu,cifar10,paper,,mean,,,summary,1,0,0.5,0.5,,,,,,\n";
+                     difference,difference_low,difference_high,p_value,p_adjusted,verdict\n\
+                     m,relu,cifar10,paper,,mean,,,summary,1,0,0.5,0.5,,,,,,,,,\n";
 
 fn said(result: &Result<(), CliError>) {
     if let Err(error) = result {

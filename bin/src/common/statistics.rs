@@ -1,4 +1,9 @@
-//! Means, standard errors and intervals over seeds, and their text.
+//! Means, standard errors and intervals over seeds, their text, and what differences between arms say.
+
+pub mod bootstrap;
+pub mod normal;
+pub mod sign_flip;
+pub mod verdict;
 
 /// Mean and standard error (sample deviation over the root of the count).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,40 +89,6 @@ pub fn percent(summary: &Summary) -> String {
     }
 }
 
-/// Mean difference and its 95 % interval by Student's t over paired differences; the interval is NaN for fewer than
-/// two.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Paired {
-    /// Mean of the differences.
-    pub mean: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-}
-
-/// Mean and interval of paired differences.
-pub fn paired(differences: &[f64]) -> Paired {
-    let Summary { mean, standard_error } = summarize(differences);
-    let half = student(differences.len().saturating_sub(1)) * standard_error;
-    Paired { mean, low: mean - half, high: mean + half }
-}
-
-/// The 97.5 % quantile of Student's t. From 31 degrees of freedom on it is that of 31, which makes intervals slightly
-/// too wide. NaN for zero degrees.
-fn student(degrees: usize) -> f64 {
-    const QUANTILES: [f64; 31] = [
-        12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004, 2.262_157, 2.228_139,
-        2.200_985, 2.178_813, 2.160_369, 2.144_787, 2.131_450, 2.119_905, 2.109_816, 2.100_922, 2.093_024, 2.085_963,
-        2.079_614, 2.073_873, 2.068_658, 2.063_899, 2.059_539, 2.055_529, 2.051_831, 2.048_407, 2.045_230, 2.042_272,
-        2.039_513,
-    ];
-    match degrees {
-        0 => f64::NAN,
-        degrees => QUANTILES[degrees.min(QUANTILES.len()) - 1],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,18 +120,5 @@ mod tests {
         assert!((rel_error_decrease(0.8695, 0.8819) - 0.095).abs() < 1e-4);
         assert!(rel_error_decrease(0.9, 0.8) < 0.0);
         assert!(rel_error_decrease(1.0, 0.9).is_nan());
-    }
-
-    #[test]
-    fn the_interval_is_that_of_student() {
-        // scipy.stats.ttest_rel([0.5, 0.6, 0.7], [0.48, 0.61, 0.66]).confidence_interval() of SciPy 1.17.
-        let interval = paired(&[0.02, -0.01, 0.04]);
-        assert!((interval.mean - 0.016_666_667).abs() < 1e-8);
-        assert!(
-            (interval.low + 0.045_849_428).abs() < 1e-6 && (interval.high - 0.079_182_761).abs() < 1e-6,
-            "{interval:?}"
-        );
-        let one = paired(&[0.02]);
-        assert!(one.mean == 0.02 && one.low.is_nan() && one.high.is_nan());
     }
 }

@@ -25,13 +25,16 @@ use summary::Line;
 const HEADING: &str = "Reproduction of the tables on PVLU";
 
 /// Paragraphs that explain the columns of the tables.
-const EXPLANATIONS: [&str; 2] = [
+const EXPLANATIONS: [&str; 3] = [
     "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that \
      the test images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the \
      paper's numbers are to be compared with these.",
     "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. \
      Differences are in percentage points; their intervals are over the differences between runs with the same seed. \
      The paper's decrease is by its peaks. A dash: no such number.",
+    "p: the probability of a mean difference at least as large if the arm made none, exact, by flipping the signs of the \
+     differences; in brackets that adjusted, by Holm's method, for all exploratory arms of the network. The comparison of \
+     PVLU to ReLU is the planned one and judged alone. The verdict is at 5 %.",
 ];
 
 /// A value of the protocol: its name, the value, and "paper" or "chosen" as its source.

@@ -3,6 +3,7 @@
 //! The same command always writes the same CSV files, byte for byte except for columns that end in `_seconds`: they
 //! hold no paths, thread counts or dates. Machines and total times are in `NAME.json`.
 
+mod groups;
 mod text;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,12 @@ use std::path::{Path, PathBuf};
 use pvlu_zoo::train::EpochRecord;
 use serde_json::json;
 
+use self::groups::Report;
 use crate::common::error::CliError;
 use crate::common::output::{csv_bytes, write_together};
-use crate::common::statistics::{Paired, Summary, number, paired, rel_error_decrease, summarize};
-use crate::reproduce::protocol::published::{self, Paper};
+use crate::common::statistics::verdict::Comparison;
+use crate::common::statistics::{Summary, number, rel_error_decrease};
+use crate::reproduce::protocol::published;
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 use crate::reproduce::runs::record::Record;
@@ -24,7 +27,7 @@ use crate::reproduce::runs::record::Record;
 const KEY: [&str; 9] = ["run_id", "table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"];
 
 /// The other columns of the table. A column for which a row gives no value is taken from the configuration of the run.
-const RUN_COLUMNS: [&str; 27] = [
+const RUN_COLUMNS: [&str; 35] = [
     "status",
     "trained_parameters",
     "before_top1",
@@ -37,6 +40,13 @@ const RUN_COLUMNS: [&str; 27] = [
     "difference",
     "difference_low",
     "difference_high",
+    "comparison",
+    "p_value",
+    "p_adjusted",
+    "verdict",
+    "improvement",
+    "spread",
+    "expected_spread",
     "val_selected_epoch",
     "runs",
     "died",
@@ -51,6 +61,7 @@ const RUN_COLUMNS: [&str; 27] = [
     "learning_rate",
     "overridden",
     "data_warnings",
+    "step_seconds",
     "train_seconds",
 ];
 
@@ -139,77 +150,7 @@ fn remove_with_plots(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The runs of a table, to be compared to each other.
-struct Report<'a> {
-    records: &'a [Record],
-    /// Models and arms, in the order of the table.
-    groups: Vec<(&'a str, &'a str)>,
-}
-
-/// Means over the runs of an arm that lived.
-struct Group<'a> {
-    first: &'a Record,
-    all: usize,
-    lived: usize,
-    before: Summary,
-    last: Summary,
-    selected: Summary,
-    peak: Summary,
-    decrease: Summary,
-    difference: Paired,
-    paper: Paper,
-}
-
-impl<'a> Report<'a> {
-    fn of(records: &'a [Record]) -> Self {
-        let mut groups: Vec<(&str, &str)> = Vec::new();
-        for record in records {
-            let group = (record.config.model.as_str(), record.config.arm.as_str());
-            if !groups.contains(&group) {
-                groups.push(group);
-            }
-        }
-        // All arms of a model together, in the order in which they came.
-        let models: Vec<&str> = groups.iter().map(|(model, _)| *model).collect();
-        groups.sort_by_key(|(model, _)| models.iter().position(|other| other == model));
-        Self { records, groups }
-    }
-
-    fn group(&self, model: &str, arm: &str) -> Option<Group<'a>> {
-        let of_arm = |run: &&Record| run.config.model == model && run.config.arm == arm;
-        let all: Vec<&Record> = self.records.iter().filter(of_arm).collect();
-        let lived: Vec<&Record> = all.iter().copied().filter(|run| run.lived()).collect();
-        let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
-        let pairs: Vec<(f64, f64)> = lived
-            .iter()
-            .filter_map(|run| Some((self.relu(run)?.selected(), run.selected())))
-            .filter(|_| arm != "relu")
-            .collect();
-        let decreases = pairs.iter().map(|(relu, top1)| rel_error_decrease(*relu, *top1));
-        let first = *all.first()?;
-        Some(Group {
-            first,
-            all: all.len(),
-            lived: lived.len(),
-            before: summary(|run| run.before_top1),
-            last: summary(Record::last),
-            selected: summary(Record::selected),
-            peak: summary(Record::peak),
-            decrease: summarize(&decreases.filter(|decrease| !decrease.is_nan()).collect::<Vec<_>>()),
-            difference: paired(&pairs.iter().map(|(relu, top1)| top1 - relu).collect::<Vec<_>>()),
-            paper: published::of(&first.config),
-        })
-    }
-
-    /// The arm `relu` of the same model and seed, if it lived.
-    fn relu(&self, run: &Record) -> Option<&'a Record> {
-        let same = |other: &&Record| {
-            let (other, run) = (&other.config, &run.config);
-            other.arm == "relu" && other.model == run.model && other.seed == run.seed
-        };
-        self.records.iter().find(same).filter(|relu| relu.lived())
-    }
-
+impl Report<'_> {
     fn run_row(&self, run: &Record) -> Vec<String> {
         let relu = self.relu(run).map_or(f64::NAN, Record::selected);
         let selected = if run.lived() { run.selected() } else { f64::NAN };
@@ -227,6 +168,7 @@ impl<'a> Report<'a> {
                 ("rel_error_decrease", number(rel_error_decrease(relu, selected))),
                 ("difference", number(selected - relu)),
                 ("val_selected_epoch", run.selected_epoch().to_string()),
+                ("step_seconds", run.step_seconds().map_or_else(String::new, |seconds| format!("{seconds:.5}"))),
                 ("train_seconds", format!("{:.3}", run.seconds())),
             ],
         )
@@ -235,11 +177,14 @@ impl<'a> Report<'a> {
     /// Two rows for each arm: means and standard errors.
     fn summary_rows(&self) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
-        for group in self.groups.iter().filter_map(|(model, arm)| self.group(model, arm)) {
+        for group in self.groups.iter().filter_map(|arm| self.group(arm)) {
             let config = texts(&group.first.config);
             for (seed, is_mean) in [("mean", true), ("standard_error", false)] {
                 let pick = |summary: &Summary| number(if is_mean { summary.mean } else { summary.standard_error });
                 let of_mean = |value: f64| if is_mean { number(value) } else { String::new() };
+                let compared = group.comparison.as_ref().filter(|_| is_mean);
+                let of = |pick: fn(&Comparison) -> f64| compared.map_or_else(String::new, |found| number(pick(found)));
+                let words = |pick: fn(&Comparison) -> String| compared.map_or_else(String::new, pick);
                 rows.push(row(
                     &RUN_COLUMNS,
                     &config,
@@ -255,9 +200,16 @@ impl<'a> Report<'a> {
                         ("paper_top1", pick(&group.paper.top1)),
                         ("rel_error_decrease", pick(&group.decrease)),
                         ("paper_rel_error_decrease", of_mean(group.paper.rel_error_decrease)),
-                        ("difference", of_mean(group.difference.mean)),
-                        ("difference_low", of_mean(group.difference.low)),
-                        ("difference_high", of_mean(group.difference.high)),
+                        ("difference", of(|found| found.mean)),
+                        ("difference_low", of(|found| found.interval.map_or(f64::NAN, |(low, _)| low))),
+                        ("difference_high", of(|found| found.interval.map_or(f64::NAN, |(_, high)| high))),
+                        ("comparison", words(|found| found.kind.name().to_owned())),
+                        ("p_value", of(|found| found.p_value)),
+                        ("p_adjusted", of(|found| found.adjusted)),
+                        ("verdict", words(|found| found.verdict.map_or_else(String::new, |of| of.to_string()))),
+                        ("improvement", of_mean(group.improvement)),
+                        ("spread", of_mean(group.spread)),
+                        ("expected_spread", of_mean(group.expected_spread)),
                         ("runs", group.lived.to_string()),
                         ("died", (group.all - group.lived).to_string()),
                     ],

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use pvlu_zoo_cli::common::statistics::bootstrap;
+
 /// The 97.5 % quantiles of Student's t of 1 to 4 degrees of freedom.
 const STUDENT: [f64; 4] = [12.706_205, 4.302_653, 3.182_446, 2.776_445];
 
@@ -69,7 +71,8 @@ impl Rows {
     }
 
     /// Difference of an arm to another with the same seed, in points, of the epochs selected by held-out images: mean
-    /// and, of several seeds, the 95 % interval.
+    /// and, of several seeds, the 95 % interval: that of the file to ReLU, or Student's of a file without tests and
+    /// between other arms.
     pub fn difference(&self, model: &str, arm: &str, other: &str) -> String {
         let selected = |arm| self.runs("val_selected_top1", model, arm);
         let pairs: Vec<f64> = selected(arm).iter().zip(selected(other)).map(|(a, b)| 100.0 * (a - b)).collect();
@@ -78,8 +81,22 @@ impl Rows {
         if pairs.len() == 1 {
             return format!("{mean:+.2}");
         }
+        if let (true, "relu") = (self.has("p_value"), other) {
+            let end = |column: &str| 100.0 * self.summary(column, model, arm, "mean").expect("an interval");
+            return format!("{mean:+.2} [{:+.2}, {:+.2}]", end("difference_low"), end("difference_high"));
+        }
         let half = STUDENT[pairs.len() - 2] * error;
         format!("{mean:+.2} [{:+.2}, {:+.2}]", mean - half, mean + half)
+    }
+
+    /// A number of the summary of an arm, if it is there.
+    fn summary(&self, column: &str, model: &str, arm: &str, seed: &str) -> Option<f64> {
+        let is_it = |row: &[String]| {
+            [("status", "summary"), ("model", model), ("arm", arm), ("seed", seed)]
+                .iter()
+                .all(|(c, v)| row[self.place(c)] == *v)
+        };
+        self.texts(column, is_it).first().and_then(|text| text.parse().ok())
     }
 
     /// The mean of a column of accuracies in percent, with its standard error if there are several seeds and it is
@@ -124,14 +141,7 @@ impl Rows {
     pub fn check_summaries(&self, name: &str) -> usize {
         let mut checked = 0;
         for (model, arm) in self.arms() {
-            let of = |column: &str, seed: &str| {
-                let is_it = |row: &[String]| {
-                    [("status", "summary"), ("model", model), ("arm", arm), ("seed", seed)]
-                        .iter()
-                        .all(|(c, v)| row[self.place(c)] == *v)
-                };
-                self.texts(column, is_it).first().and_then(|text| text.parse::<f64>().ok())
-            };
+            let of = |column: &str, seed: &str| self.summary(column, model, arm, seed);
             let runs = self.runs("val_selected_top1", model, arm);
             let (other, half) =
                 (self.runs("val_selected_top1", model, "relu"), runs.len().checked_sub(2).map(|at| STUDENT[at]));
@@ -146,8 +156,12 @@ impl Rows {
             same(of("difference", "mean"), mean(&pairs));
             if let Some(half) = half {
                 same(of("val_selected_top1", "standard_error"), standard_error(&runs));
-                same(of("difference_low", "mean"), mean(&pairs) - half * error);
-                same(of("difference_high", "mean"), mean(&pairs) + half * error);
+                // Files of earlier builds have Student's interval.
+                let student = (mean(&pairs) - half * error, mean(&pairs) + half * error);
+                let bootstrap = || bootstrap::interval(&pairs).expect("several runs");
+                let (low, high) = if self.has("p_value") { bootstrap() } else { student };
+                same(of("difference_low", "mean"), low);
+                same(of("difference_high", "mean"), high);
             }
         }
         checked

@@ -9,6 +9,7 @@ use crate::common::figure::look::{self, Look};
 use crate::common::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, Scene, Stroke, TEXT, WIDTH};
 use crate::reproduce::figure::budget;
 use crate::reproduce::figure::records::{Records, Row, slot};
+use crate::reproduce::protocol::BASE;
 
 const LINE: f64 = 26.0;
 /// Vertical gap between two models, in pixels.
@@ -19,8 +20,6 @@ const ARM: f64 = 110.0;
 const NUMBERS: f64 = 185.0;
 /// Columns that tell the rows of one model apart.
 const CIRCUMSTANCES: [&str; 3] = ["data", "preset", "pretrained"];
-/// The arm that all differences are to.
-const BASE: &str = "relu";
 
 /// An arm of a model; differences in percentage points.
 #[derive(Default)]

@@ -157,7 +157,7 @@ fn errors_name_file_line_and_column() {
     let cases = [
         (
             with(figure("table1"), sample::RUNS, run, &[("difference", "0,1")]),
-            "line 2: expected 36 values, as in the header, found 37",
+            "line 2: expected 44 values, as in the header, found 45",
         ),
         (
             with(figure("table1"), sample::RUNS, run, &[("difference", "x")]),

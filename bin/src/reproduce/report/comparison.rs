@@ -29,7 +29,7 @@ struct Pair<'a> {
 type Cell = fn(&Row<'_>, Option<&Row<'_>>) -> Result<String, CliError>;
 
 /// Headings of the columns, and the text of their cells.
-const COLUMNS: [(&str, Cell); 14] = [
+const COLUMNS: [(&str, Cell); 16] = [
     ("model", |mean, _| text(mean, "model")),
     ("arm", |mean, _| mean.text("arm").map(|arm| arm_label(arm).to_owned())),
     ("runs", |mean, _| text(mean, "runs")),
@@ -44,6 +44,8 @@ const COLUMNS: [(&str, Cell); 14] = [
     ("rel. error decrease, ours, %", |mean, error| percent("rel_error_decrease", mean, error)),
     ("rel. error decrease, paper, %", |mean, _| percent("paper_rel_error_decrease", mean, None)),
     ("ours - our ReLU, selected, points (95 % interval)", |mean, _| difference(mean)),
+    ("p (adjusted)", |mean, _| p_values(mean)),
+    ("verdict", |mean, _| Ok(verdict(mean))),
     ("data", |mean, _| text(mean, "data")),
     ("budget", |mean, _| budget(mean).map(|budget| if budget.is_empty() { none() } else { budget })),
     ("pretrained", |mean, _| text(mean, "pretrained")),
@@ -53,7 +55,7 @@ const NAMES: [&str; 2] = ["model", "arm"];
 /// Columns whose value is given once, above the table, if it is the same in all rows.
 const COMMON: [&str; 6] = ["model", "runs", "died", "data", "budget", "pretrained"];
 /// Columns of text, which may be broken into lines.
-const WORDS: [&str; 3] = ["data", "budget", "pretrained"];
+const WORDS: [&str; 4] = ["verdict", "data", "budget", "pretrained"];
 /// Columns of the file whose values identify a row.
 const KEY: [&str; 5] = ["model", "arm", "data", "preset", "pretrained"];
 
@@ -177,4 +179,24 @@ fn difference(row: &Row<'_>) -> Result<String, CliError> {
     let ends =
         ends.map_or_else(String::new, |(low, high)| format!(" ({} to {})", signed(100.0 * low), signed(100.0 * high)));
     Ok(signed(100.0 * mean) + &ends)
+}
+
+/// The p-value alone, and that of the family of comparisons in brackets where it is another one. A file of an earlier
+/// build has neither.
+fn p_values(row: &Row<'_>) -> Result<String, CliError> {
+    let [alone, adjusted] = [row.optional("p_value"), row.optional("p_adjusted")];
+    if alone.is_empty() {
+        return Ok(none());
+    }
+    let rounded = |column| Ok::<_, CliError>(row.number(column)?.map_or_else(none, |value| format!("{value:.4}")));
+    let alone_rounded = rounded("p_value")?;
+    Ok(if alone == adjusted { alone_rounded } else { format!("{alone_rounded} ({})", rounded("p_adjusted")?) })
+}
+
+fn verdict(row: &Row<'_>) -> String {
+    match (row.optional("comparison"), row.optional("verdict")) {
+        (_, "") => none(),
+        ("planned", verdict) => format!("{verdict} (planned)"),
+        (_, verdict) => verdict.to_owned(),
+    }
 }

@@ -7,11 +7,8 @@ use crate::common::figure::look::arm_label;
 use crate::reproduce::figure::budget::{budget, counted};
 use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::protocol::paper;
+use crate::reproduce::protocol::{PROPOSED, paper};
 use crate::reproduce::report::grid::Grid;
-
-/// The arm that the paper proposes.
-const PROPOSED: &str = "pvlu";
 
 /// A line of the summary.
 pub struct Line {
@@ -69,7 +66,10 @@ fn findings(rows: &[Row<'_>]) -> Result<String, CliError> {
         if arm == PROPOSED {
             parts.push(match row.number("difference")? {
                 Some(difference) => {
-                    format!("{} {} points{}", arm_label(arm), signed(100.0 * difference), interval(row)?)
+                    let (points, interval) = (signed(100.0 * difference), interval(row)?);
+                    let verdict = Some(row.optional("verdict")).filter(|verdict| !verdict.is_empty());
+                    let verdict = verdict.map_or_else(String::new, |verdict| format!(", {verdict}"));
+                    format!("{} {points} points{interval}{verdict}", arm_label(arm))
                 }
                 None => format!("{}: no difference to ReLU", arm_label(arm)),
             });

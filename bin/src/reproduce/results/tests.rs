@@ -48,12 +48,27 @@ fn rows_are_those_of_the_records() {
     assert_eq!(of(prelu, "val_selected_top1"), "0.700000");
     assert_eq!((of(pvlu, "run_id"), of(pvlu, "val_selected_top1")), ("table3/vgg16/pvlu/mean", "0.675000"));
     assert_eq!((of(pvlu, "difference"), of(pvlu + 1, "seed")), ("0.125000", "standard_error"));
-    // Differences 0.1 and 0.15: 0.125 +- 12.706 * 0.025.
-    assert_eq!((of(pvlu, "difference_low"), of(pvlu, "difference_high")), ("-0.192655", "0.442655"));
+    // A quarter of the resamples of 0.1 and 0.15 has either alone, and half has the mean: 0.1 + 0.075 * 0.025.
+    assert_eq!((of(pvlu, "difference_low"), of(pvlu, "difference_high")), ("0.101875", "0.148125"));
+    assert_eq!(
+        (of(pvlu, "comparison"), of(pvlu, "p_value"), of(pvlu, "p_adjusted")),
+        ("planned", "0.500000", "0.500000")
+    );
+    assert_eq!(of(pvlu, "verdict"), "2 seeds cannot decide: 6 could");
+    assert_eq!((of(prelu, "comparison"), of(prelu, "p_value")), ("exploratory", "1.000000"));
+    assert_eq!((of(prelu, "verdict"), of(pvlu + 1, "verdict")), ("1 seed cannot decide: 6 could", ""));
+    let relu = 6;
+    assert_eq!((of(relu, "verdict"), of(relu, "comparison"), of(relu, "improvement")), ("", "", ""));
+    // 0.6 and 0.75 against 0.5 and 0.6: three wins and a tie.
+    assert_eq!(of(pvlu, "improvement"), "0.875000");
+    // The deviation of 0.6 and 0.75, and sqrt(0.675 * 0.325 / 400).
+    assert_eq!((of(pvlu, "spread"), of(pvlu, "expected_spread")), ("0.106066", "0.023419"));
     assert_eq!(read(folder.path(), "table3_epochs.csv").len(), 8);
     assert_eq!(read(folder.path(), "table3_parameters.csv").len(), 6);
     assert!(!folder.path().join("table3_units.csv").exists(), "no rows, no file");
-    assert!(text.contains("pvlu") && text.contains("+12.50 [-19.27, +44.27]"), "{text}");
+    let judged =
+        "pvlu         planned      87.50   +12.50   [+10.19, +14.81]  0.5000  0.5000  2 seeds cannot decide: 6 could";
+    assert!(text.contains(judged), "{text}");
     let json: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder.path().join("table3.json")).unwrap()).unwrap();
     assert_eq!(json["configuration"]["model"], "vgg16");

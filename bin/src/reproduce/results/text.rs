@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Group, Report};
-use crate::common::statistics::{Paired, percent};
+use super::groups::{Group, Report};
+use crate::common::statistics::percent;
+use crate::common::statistics::verdict::Comparison;
 use crate::reproduce::protocol::paper;
 
 impl Report<'_> {
@@ -27,8 +28,7 @@ impl Report<'_> {
         );
         let _ = writeln!(
             text,
-            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14}  difference to \
-             ReLU, 95 % interval",
+            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14} {:>6} {:>6}",
             "model",
             "arm",
             "runs",
@@ -39,11 +39,13 @@ impl Report<'_> {
             "selected",
             "peak",
             "paper (peak)",
-            "rel. error"
+            "rel. error",
+            "spread",
+            "chance"
         );
-        for Group { first, all, lived, before, last, selected, peak, decrease, difference, paper } in
-            self.groups.iter().filter_map(|(model, arm)| self.group(model, arm))
-        {
+        let mut compared = String::new();
+        for group in self.groups.iter().filter_map(|arm| self.group(arm)) {
+            let Group { first, all, lived, before, last, selected, peak, decrease, paper, .. } = &group;
             let (model, arm) = (&first.config.model, &first.config.arm);
             let _ = write!(
                 text,
@@ -52,15 +54,30 @@ impl Report<'_> {
                 first.trained_parameters,
                 whole(before.mean)
             );
-            for summary in [&last, &selected, &peak, &paper.top1, &decrease] {
+            for summary in [last, selected, peak, &paper.top1, decrease] {
                 let _ = write!(text, " {:>14}", percent(summary));
             }
-            let _ = writeln!(text, "  {}", interval(&difference));
+            let _ = writeln!(text, " {:>6} {:>6}", whole(group.spread), whole(group.expected_spread));
+            if let Some(comparison) = &group.comparison {
+                let (kind, better) = (comparison.kind.name(), whole(group.improvement));
+                let _ = writeln!(compared, "{model:<18} {arm:<12} {kind:<11} {better:>6} {}", judged(comparison));
+            }
+        }
+        if !compared.is_empty() {
+            let _ = write!(
+                text,
+                "\n{:<18} {:<12} {:<11} {:>6} {:>8} {:>18} {:>7} {:>7}  verdict\n{compared}",
+                "against ReLU", "arm", "comparison", "better", "points", "95 % interval", "p", "adj. p"
+            );
         }
         text.push_str(
             "\ntrained: parameters that were trained. before: with ReLU, before the arms part. selected: at the epoch \
              that is best on held-out training\nimages. peak: the best epoch by the test images, as the paper reports. \
-             rel. error, difference: against ReLU with the same seed, by the\nselected epoch.",
+             rel. error: against ReLU with the same seed, by the selected epoch.\nspread: deviation between seeds, \
+             selected; chance: the one that the number of test images makes alone.\nagainst ReLU: by the selected \
+             epoch, runs with the same seed paired. better: how often a run is better than one of ReLU. interval:\n\
+             bootstrap, BCa. p: exact, by flipping signs; adj. p: of exploratory comparisons of a network Holm's. \
+             The verdict is at 5 %.",
         );
         text
     }
@@ -70,12 +87,11 @@ fn whole(value: f64) -> String {
     if value.is_nan() { "-".to_owned() } else { format!("{:.2}", 100.0 * value) }
 }
 
-/// A difference in percentage points with its interval, if there is one.
-fn interval(difference: &Paired) -> String {
-    if difference.mean.is_nan() {
-        return "-".to_owned();
-    }
-    let [mean, low, high] =
-        [difference.mean, difference.low, difference.high].map(|value| format!("{:+.2}", 100.0 * value));
-    if difference.low.is_nan() { mean } else { format!("{mean} [{low}, {high}]") }
+/// A difference in percentage points with its interval, p-values and verdict.
+fn judged(Comparison { mean, interval, p_value, adjusted, verdict, .. }: &Comparison) -> String {
+    let points = |value: f64| format!("{:+.2}", 100.0 * value);
+    let interval =
+        interval.map_or_else(|| "-".to_owned(), |(low, high)| format!("[{}, {}]", points(low), points(high)));
+    let verdict = verdict.map_or_else(String::new, |verdict| verdict.to_string());
+    format!("{:>8} {interval:>18} {p_value:>7.4} {adjusted:>7.4}  {verdict}", points(*mean))
 }

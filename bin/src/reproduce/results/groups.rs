@@ -1,0 +1,135 @@
+//! The runs of a table by model and arm, and what they say of the arm.
+
+use crate::common::statistics::verdict::{self, Comparison, Kind};
+use crate::common::statistics::{Summary, rel_error_decrease, summarize};
+use crate::reproduce::protocol::published::{self, Paper};
+use crate::reproduce::protocol::{BASE, PROPOSED};
+use crate::reproduce::runs::record::Record;
+
+/// The runs of a table, to be compared to each other.
+pub struct Report<'a> {
+    /// All runs.
+    pub records: &'a [Record],
+    /// Models and arms, in the order of the table, with the comparison to ReLU.
+    pub groups: Vec<Arm<'a>>,
+}
+
+/// An arm of a model.
+pub struct Arm<'a> {
+    model: &'a str,
+    arm: &'a str,
+    /// The comparison to ReLU; `None` of ReLU itself, and where no two runs have the same seed.
+    comparison: Option<Comparison>,
+}
+
+/// What the runs of an arm that lived say together.
+pub struct Group<'a> {
+    /// The first run of the arm.
+    pub first: &'a Record,
+    /// Runs of the arm.
+    pub all: usize,
+    /// Runs of the arm that lived.
+    pub lived: usize,
+    /// Test accuracy before the runs.
+    pub before: Summary,
+    /// Test accuracy after the last epoch.
+    pub last: Summary,
+    /// Test accuracy at the selected epoch.
+    pub selected: Summary,
+    /// The best test accuracy after any epoch.
+    pub peak: Summary,
+    /// Relative decrease of ReLU's error rate.
+    pub decrease: Summary,
+    /// The comparison to ReLU, at the selected epochs.
+    pub comparison: Option<Comparison>,
+    /// The probability that a run is better than one of ReLU, at the selected epochs; NaN of ReLU itself.
+    pub improvement: f64,
+    /// Standard deviation of the accuracy at the selected epoch between seeds; NaN for fewer than two.
+    pub spread: f64,
+    /// The one that the number of test images alone makes.
+    pub expected_spread: f64,
+    /// The paper's numbers.
+    pub paper: Paper,
+}
+
+impl<'a> Report<'a> {
+    /// The report on some runs.
+    pub fn of(records: &'a [Record]) -> Self {
+        let mut groups: Vec<(&str, &str)> = Vec::new();
+        for record in records {
+            let group = (record.config.model.as_str(), record.config.arm.as_str());
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        // All arms of a model together, in the order in which they came.
+        let models: Vec<&str> = groups.iter().map(|(model, _)| *model).collect();
+        groups.sort_by_key(|(model, _)| models.iter().position(|other| other == model));
+        let mut report = Self { records, groups: Vec::new() };
+        for of_model in groups.chunk_by(|(a, _), (b, _)| a == b) {
+            // The arms of a network are a family: the planned one is judged alone, the other ones together.
+            let compared: Vec<_> = of_model.iter().filter(|(_, arm)| *arm != BASE).collect();
+            let differences = |(model, arm): &&(&str, &str)| {
+                let kind = if *arm == PROPOSED { Kind::Planned } else { Kind::Exploratory };
+                (report.pairs(model, arm).map(|(relu, top1)| top1 - relu).collect(), kind)
+            };
+            let judged = verdict::judge(&compared.iter().map(|of| differences(of)).collect::<Vec<_>>());
+            let mut judged = compared.into_iter().zip(judged).collect::<Vec<_>>();
+            report.groups.extend(of_model.iter().map(|&(model, arm)| {
+                let at = judged.iter().position(|((_, other), _)| *other == arm);
+                let comparison = at.map(|at| judged.swap_remove(at).1).filter(|found| found.verdict.is_some());
+                Arm { model, arm, comparison }
+            }));
+        }
+        report
+    }
+
+    /// The runs of an arm that lived.
+    fn lived(&self, model: &str, arm: &str) -> impl Iterator<Item = &'a Record> {
+        let of_arm = move |run: &&Record| run.config.model == model && run.config.arm == arm && run.lived();
+        self.records.iter().filter(of_arm)
+    }
+
+    /// Accuracies at the selected epochs, of ReLU and of the arm, by seed.
+    fn pairs(&self, model: &str, arm: &str) -> impl Iterator<Item = (f64, f64)> {
+        self.lived(model, arm).filter_map(|run| Some((self.relu(run)?.selected(), run.selected())))
+    }
+
+    /// What the runs of an arm say together.
+    pub fn group(&self, Arm { model, arm, comparison }: &Arm<'_>) -> Option<Group<'a>> {
+        let of_arm = |run: &&Record| run.config.model == *model && run.config.arm == *arm;
+        let all: Vec<&Record> = self.records.iter().filter(of_arm).collect();
+        let lived: Vec<&Record> = self.lived(model, arm).collect();
+        let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
+        let selected: Vec<f64> = lived.iter().map(|run| run.selected()).collect();
+        let of_relu: Vec<f64> = self.lived(model, BASE).map(Record::selected).filter(|_| *arm != BASE).collect();
+        let decreases = self.pairs(model, arm).filter(|_| *arm != BASE);
+        let decreases = decreases.map(|(relu, top1)| rel_error_decrease(relu, top1));
+        let first = *all.first()?;
+        let at_selected = summarize(&selected);
+        Some(Group {
+            first,
+            all: all.len(),
+            lived: lived.len(),
+            before: summary(|run| run.before_top1),
+            last: summary(Record::last),
+            peak: summary(Record::peak),
+            decrease: summarize(&decreases.filter(|decrease| !decrease.is_nan()).collect::<Vec<_>>()),
+            comparison: comparison.clone(),
+            improvement: verdict::improvement(&selected, &of_relu),
+            spread: at_selected.standard_error * (lived.len() as f64).sqrt(),
+            expected_spread: verdict::expected_spread(at_selected.mean, first.config.setup.test_images),
+            selected: at_selected,
+            paper: published::of(&first.config),
+        })
+    }
+
+    /// The arm `relu` of the same model and seed, if it lived.
+    pub fn relu(&self, run: &Record) -> Option<&'a Record> {
+        let same = |other: &&Record| {
+            let (other, run) = (&other.config, &run.config);
+            other.arm == BASE && other.model == run.model && other.seed == run.seed
+        };
+        self.records.iter().find(same).filter(|relu| relu.lived())
+    }
+}
