@@ -25,21 +25,21 @@ ROOT = Path(__file__).resolve().parents[2]
 # model, activation, batch, side, mode, the ratio asked for
 WORK = [
     ("vgg16", "relu", 32, 32, "infer", 0.55),
-    ("vgg16", "relu", 32, 32, "train", 0.60),
-    ("vgg16", "pvlu", 32, 32, "finetune", 0.40),
+    ("vgg16", "relu", 32, 32, "train", 0.55),
+    ("vgg16", "pvlu", 32, 32, "finetune", 0.38),
     ("vgg19", "relu", 32, 32, "infer", 0.55),
-    ("vgg19", "relu", 32, 32, "train", 0.60),
-    ("vgg19", "pvlu", 32, 32, "finetune", 0.40),
+    ("vgg19", "relu", 32, 32, "train", 0.55),
+    ("vgg19", "pvlu", 32, 32, "finetune", 0.38),
     ("resnet50_v1_5", "relu", 32, 32, "infer", 0.80),
-    ("resnet50_v1_5", "relu", 32, 32, "train", 0.80),
+    ("resnet50_v1_5", "relu", 32, 32, "train", 0.65),
     ("resnet50_v1_5", "relu", 8, 224, "infer", 0.80),
-    ("resnet50_v1_5", "relu", 8, 224, "train", 0.80),
+    ("resnet50_v1_5", "relu", 8, 224, "train", 0.75),
     ("resnet101v2", "relu", 1, 224, "infer", 0.85),
     ("resnet101v2", "relu", 8, 224, "infer", 0.85),
     ("resnet152v2", "relu", 1, 224, "infer", 0.85),
     ("resnet152v2", "relu", 8, 224, "infer", 0.85),
-    ("sequential6conv", "relu", 128, 32, "train", 0.60),
-    ("cifar_resnet20", "relu", 128, 32, "train", 0.60),
+    ("sequential6conv", "relu", 128, 32, "train", 0.50),
+    ("cifar_resnet20", "relu", 128, 32, "train", 0.55),
 ]
 
 

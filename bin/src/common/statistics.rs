@@ -1,6 +1,7 @@
 //! Means, standard errors and intervals over seeds, their text, and what differences between arms say.
 
 pub mod bootstrap;
+pub mod draws;
 pub mod normal;
 pub mod sign_flip;
 pub mod verdict;
@@ -89,6 +90,15 @@ pub fn percent(summary: &Summary) -> String {
     }
 }
 
+/// A p-value with four decimals; `-` for NaN.
+pub fn p_value_text(value: f64) -> String {
+    match value {
+        _ if value.is_nan() => "-".to_owned(),
+        _ if value < 0.00005 => "<0.0001".to_owned(),
+        _ => format!("{value:.4}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +122,11 @@ mod tests {
         assert_eq!([one.minimum, one.median, one.maximum, one.mean, one.deviation], [7.0, 7.0, 7.0, 7.0, 0.0]);
         let none = Distribution::of(&[]);
         assert!(none.minimum.is_nan() && none.median.is_nan() && none.mean.is_nan() && none.deviation.is_nan());
+    }
+
+    #[test]
+    fn small_p_values_are_not_zero() {
+        assert_eq!([0.5, 0.00006, 2e-9, f64::NAN].map(p_value_text), ["0.5000", "0.0001", "<0.0001", "-"]);
     }
 
     #[test]

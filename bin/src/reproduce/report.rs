@@ -32,9 +32,10 @@ const EXPLANATIONS: [&str; 3] = [
     "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of ReLU, by the selected epoch. \
      Differences are in percentage points; their intervals are over the differences between runs with the same seed. \
      The paper's decrease is by its peaks. A dash: no such number.",
-    "p: the probability of a mean difference at least as large if the arm made none, exact, by flipping the signs of the \
-     differences; in brackets that adjusted, by Holm's method, for all exploratory arms of the network. The comparison of \
-     PVLU to ReLU is the planned one and judged alone. The verdict is at 5 %.",
+    "p: the probability of a mean difference at least as large if the arm made none, exact, by flipping the signs of \
+     the differences; in brackets that adjusted, by Holm's method, for all exploratory arms of the network. The \
+     comparison of PVLU to ReLU is the planned one and judged alone. The verdict is at 5 % for each network, on seeds \
+     with which both runs lived. Intervals are the bootstrap's (BCa), from six seeds on, and too narrow of few seeds.",
 ];
 
 /// A value of the protocol: its name, the value, and "paper" or "chosen" as its source.

@@ -21,6 +21,7 @@ mod gather;
 mod problem;
 mod recipe;
 mod round;
+mod sizes;
 mod tiles;
 mod turn;
 mod weight;
@@ -36,14 +37,14 @@ pub(in crate::kernel::cpu) mod packed {
     pub use super::bands::panel_positions;
     pub use super::problem::{Depth, Phase, Problem, Segment, Tap};
     pub use super::round::{Bf16, terms};
-    pub use super::tiles::{COLUMNS, ROWS, TILE, multiply};
+    pub use super::sizes::{BLOCK, COLUMNS, ROWS, SIDE, TILE};
+    pub use super::tiles::multiply;
     pub use super::weight::{pack, put_columns};
-    pub use super::{BLOCK, SIDE};
 }
 
 pub use self::backward_weight::backward_weight;
 use self::bands::bands;
-use self::gather::Planes;
+use self::gather::{Planes, Start};
 use self::problem::Problem;
 use crate::kernel::cpu::simd::Level;
 use crate::kernel::cpu::tasks::each;
@@ -52,30 +53,15 @@ use crate::kernel::precision::Precision;
 use crate::kernel::shape::ConvShape;
 use crate::kernel::write::Write;
 
-/// Terms that are added at once.
-pub const BLOCK: usize = 32;
-/// Pairs of neighbors among them.
-const PAIRS: usize = BLOCK / 2;
-/// Rows, and columns, of a tile of sums.
-pub const SIDE: usize = 16;
-
 impl Precision {
     /// True if kernels compute the precision by instructions for it, AMX's: if the processor has them, `PVLU_SIMD` asks
     /// for no other level, and the system permits their use, which it is asked for.
     pub fn is_fast(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return !self.is_reduced() || (Level::current() == Level::Amx && x86::may_use_tiles());
+        return !self.is_reduced() || (Level::current() == Level::Amx && crate::kernel::cpu::simd::may_use_tiles());
         #[cfg(not(target_arch = "x86_64"))]
         return !self.is_reduced();
     }
-}
-
-/// True if the processor has instructions for reduced precisions, AMX's.
-pub fn has_tiles() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return x86::has_tiles();
-    #[cfg(not(target_arch = "x86_64"))]
-    return false;
 }
 
 /// `y = conv(x, weight) + bias`. Overwrites `y`.
@@ -133,15 +119,6 @@ const KEPT: usize = 8 << 20;
 /// The packed weight of each phase.
 #[derive(Debug, Default)]
 struct Packed(Vec<Vec<round::Bf16>>);
-
-/// The place of a sum: written over, or added to.
-#[derive(Clone, Copy)]
-enum Start<'a> {
-    /// The sum replaces what was there; a bias of its channel is added.
-    Replace(Option<&'a [f32]>),
-    /// The sum is added to what is there.
-    Add,
-}
 
 /// Writes the sums of a problem, of images whose planes lie one after another.
 fn run(

@@ -20,10 +20,15 @@ mod sine;
 mod tanh;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
+mod tiles;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 mod x86;
 
 pub use level::{Level, LevelError};
 pub use real::{Lane, MAX_WIDTH, Real, widest};
+#[cfg(target_arch = "x86_64")]
+pub use tiles::may_use_tiles;
 
 use std::fmt::Debug;
 

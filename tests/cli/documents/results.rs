@@ -71,8 +71,7 @@ impl Rows {
     }
 
     /// Difference of an arm to another with the same seed, in points, of the epochs selected by held-out images: mean
-    /// and, of several seeds, the 95 % interval: that of the file to ReLU, or Student's of a file without tests and
-    /// between other arms.
+    /// and, of seeds enough, the 95 % interval.
     pub fn difference(&self, model: &str, arm: &str, other: &str) -> String {
         let selected = |arm| self.runs("val_selected_top1", model, arm);
         let pairs: Vec<f64> = selected(arm).iter().zip(selected(other)).map(|(a, b)| 100.0 * (a - b)).collect();
@@ -81,9 +80,11 @@ impl Rows {
         if pairs.len() == 1 {
             return format!("{mean:+.2}");
         }
-        if let (true, "relu") = (self.has("p_value"), other) {
-            let end = |column: &str| 100.0 * self.summary(column, model, arm, "mean").expect("an interval");
-            return format!("{mean:+.2} [{:+.2}, {:+.2}]", end("difference_low"), end("difference_high"));
+        // Files of earlier builds have Student's interval, of few seeds; others the bootstrap's, of six or more.
+        if self.has("p_value") {
+            let interval = bootstrap::interval(&pairs);
+            let interval = interval.map_or_else(String::new, |(low, high)| format!(" [{low:+.2}, {high:+.2}]"));
+            return format!("{mean:+.2}{interval}");
         }
         let half = STUDENT[pairs.len() - 2] * error;
         format!("{mean:+.2} [{:+.2}, {:+.2}]", mean - half, mean + half)
@@ -143,10 +144,8 @@ impl Rows {
         for (model, arm) in self.arms() {
             let of = |column: &str, seed: &str| self.summary(column, model, arm, seed);
             let runs = self.runs("val_selected_top1", model, arm);
-            let (other, half) =
-                (self.runs("val_selected_top1", model, "relu"), runs.len().checked_sub(2).map(|at| STUDENT[at]));
-            let pairs: Vec<f64> = runs.iter().zip(other).map(|(a, b)| a - b).collect();
-            let error = standard_error(&pairs);
+            let other = self.runs("val_selected_top1", model, "relu");
+            let pairs: Vec<f64> = runs.iter().zip(&other).map(|(a, b)| a - b).collect();
             let mut same = |found: Option<f64>, expected: f64| {
                 let Some(found) = found else { return };
                 assert!((found - expected).abs() < 2e-6, "{name}: {model} {arm}: {found} is not {expected}");
@@ -154,12 +153,18 @@ impl Rows {
             };
             same(of("val_selected_top1", "mean"), mean(&runs));
             same(of("difference", "mean"), mean(&pairs));
-            if let Some(half) = half {
+            if runs.len() > 1 {
                 same(of("val_selected_top1", "standard_error"), standard_error(&runs));
-                // Files of earlier builds have Student's interval.
-                let student = (mean(&pairs) - half * error, mean(&pairs) + half * error);
-                let bootstrap = || bootstrap::interval(&pairs).expect("several runs");
-                let (low, high) = if self.has("p_value") { bootstrap() } else { student };
+            }
+            let interval = if self.has("p_value") {
+                same(of("p_value", "mean"), by_all_signs(&pairs));
+                same(of("spread", "mean"), standard_error(&runs) * (runs.len() as f64).sqrt());
+                bootstrap::interval(&pairs)
+            } else {
+                let student = runs.len().checked_sub(2).map(|at| STUDENT[at] * standard_error(&pairs));
+                student.map(|half| (mean(&pairs) - half, mean(&pairs) + half))
+            };
+            if let Some((low, high)) = interval {
                 same(of("difference_low", "mean"), low);
                 same(of("difference_high", "mean"), high);
             }
@@ -183,6 +188,16 @@ impl Rows {
 pub fn leading(text: &str) -> f64 {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(text.len());
     text[..end].parse().unwrap_or(f64::NAN)
+}
+
+/// The share of all choices of signs whose sum is as far from zero as that of the differences.
+fn by_all_signs(differences: &[f64]) -> f64 {
+    let sum = |signs: u32| -> f64 {
+        differences.iter().enumerate().map(|(i, d)| if signs >> i & 1 == 0 { *d } else { -d }).sum()
+    };
+    let choices = 1_u32 << differences.len();
+    let far = (0..choices).filter(|signs| sum(*signs).abs() >= sum(0).abs() - 1e-9).count();
+    far as f64 / f64::from(choices)
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -1,5 +1,6 @@
 //! Intervals of a mean by resampling.
 
+use super::draws::Draws;
 use super::normal;
 
 /// Values of which all resamples are counted; of more, [`DRAWN`] are drawn.
@@ -7,6 +8,9 @@ const COUNTED: usize = 12;
 
 /// Resamples that are drawn of many values.
 const DRAWN: u64 = 100_000;
+
+/// Values below which there is no interval: as many as an exact test takes to decide at 5 %.
+pub const FEWEST: usize = 6;
 
 /// Share of the intervals that hold the true mean, if their assumptions do.
 const CONFIDENCE: f64 = 0.95;
@@ -18,12 +22,12 @@ const ROUNDING: f64 = 1e-12;
 /// 1987): lower and upper end.
 ///
 /// Up to twelve values, the distribution of the resampled mean is not estimated but counted out, each of the `n^n`
-/// resamples once, so that the interval is one number and not a draw. It is exact as a bootstrap; of few values any
-/// bootstrap's intervals are too narrow, which is why verdicts are not read off it. `None` for fewer than two values
-/// or values that are not finite.
+/// resamples once, so that the interval has no chance in it. Of few values any bootstrap's intervals are too narrow: of
+/// normal ones this holds the true mean in 89 % of cases with eight values and in 87 % with six, so that no verdict is
+/// read off it. `None` of fewer than [`FEWEST`] values, and of values that are not finite.
 pub fn interval(values: &[f64]) -> Option<(f64, f64)> {
     let n = values.len();
-    if n < 2 || !values.iter().all(|value| value.is_finite()) {
+    if n < FEWEST || !values.iter().all(|value| value.is_finite()) {
         return None;
     }
     let observed = values.iter().sum::<f64>();
@@ -77,17 +81,11 @@ impl Sums {
         Self::new(sums)
     }
 
-    /// Those of resamples by SplitMix64 (Steele, Lea and Flood 2014) from one seed.
+    /// Those of some resamples.
     fn drawn(values: &[f64]) -> Self {
-        let n = values.len() as u128;
-        let mut state = 0_u64;
-        let mut draw = || {
-            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            values[((u128::from(z ^ (z >> 31)) * n) >> 64) as usize]
-        };
-        Self::new((0..DRAWN).map(|_| ((0..n).map(|_| draw()).sum(), 1)).collect())
+        let mut draws = Draws::default();
+        let mut sum = || (0..values.len()).map(|_| values[draws.below(values.len())]).sum();
+        Self::new((0..DRAWN).map(|_| (sum(), 1)).collect())
     }
 
     fn len(&self) -> u64 {
@@ -137,10 +135,9 @@ mod tests {
 
     /// Values in 1/1024, whose sums are exact, and the ends of `scipy.stats.bootstrap` with method `BCa` on the whole
     /// distribution, as `tests/fixtures/statistics.py` prints them with SciPy 1.17.1.
-    const OF_SCIPY: [(&[f64], f64, f64); 4] = [
-        (&[24.0, -8.0, 40.0], -0.0041654633174477195, 0.033854166666666664),
-        (&[12.0, 30.0, -4.0, 18.0, 25.0], 0.003515625, 0.0240234375),
+    const OF_SCIPY: [(&[f64], f64, f64); 3] = [
         (&[1.0, -2.0, 3.0, -4.0, 5.0, 40.0], -0.00048828125, 0.026692708333333332),
+        (&[12.0, 30.0, -4.0, 18.0, 25.0, 7.0, 9.0], 0.005719866071428571, 0.021065848214285716),
         (&[3.0, 3.0, 10.0, 25.0, -6.0, 14.0, 8.0, 90.0], 0.0054931640625, 0.05029296875),
     ];
 
@@ -182,19 +179,34 @@ mod tests {
     #[test]
     fn what_has_no_interval_has_none() {
         assert_eq!(interval(&[]), None);
-        assert_eq!(interval(&[0.5]), None);
-        assert_eq!(interval(&[0.5, f64::NAN]), None);
-        let (low, high) = interval(&[0.1, 0.1, 0.1]).unwrap();
+        assert_eq!(interval(&[0.5, 0.25, 0.75, 0.5, 0.25]), None);
+        assert_eq!(interval(&[0.5, 0.25, 0.75, 0.5, 0.25, f64::NAN]), None);
+        let (low, high) = interval(&[0.1; 6]).unwrap();
         assert!((low - 0.1).abs() < 1e-15 && low == high);
     }
 
     #[test]
     fn an_interval_moves_with_its_values() {
-        let values = [0.25, -0.125, 0.5, 0.375];
+        let values = [0.25, -0.125, 0.5, 0.375, 0.0, 1.5];
         let (low, high) = interval(&values).unwrap();
         let moved = interval(&values.map(|value| 2.0 * value + 4.0)).unwrap();
         assert!((moved.0 - (2.0 * low + 4.0)).abs() < 1e-12 && (moved.1 - (2.0 * high + 4.0)).abs() < 1e-12);
         let mirrored = interval(&values.map(|value| -value)).unwrap();
         assert!((mirrored.0 + high).abs() < 1e-12 && (mirrored.1 + low).abs() < 1e-12);
+    }
+
+    /// The coverage that documents tell, on a thousand cases.
+    #[test]
+    fn of_eight_normal_values_nine_in_ten_intervals_hold_the_mean() {
+        for (count, expected) in [(6, 0.87), (8, 0.89)] {
+            let mut draws = Draws::default();
+            let holds = (0..1000).filter(|_| {
+                let values: Vec<f64> = (0..count).map(|_| normal::quantile(draws.unit())).collect();
+                let (low, high) = interval(&values).unwrap();
+                low <= 0.0 && 0.0 <= high
+            });
+            let share = holds.count() as f64 / 1000.0;
+            assert!((share - expected).abs() < 0.03, "{count}: {share}");
+        }
     }
 }

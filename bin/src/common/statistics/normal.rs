@@ -2,7 +2,7 @@
 
 use std::f64::consts::SQRT_2;
 
-/// The distribution function.
+/// The probability of a value up to `x`.
 pub fn cdf(x: f64) -> f64 {
     libm::erfc(-x / SQRT_2) / 2.0
 }

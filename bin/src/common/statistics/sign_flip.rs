@@ -1,9 +1,12 @@
 //! The exact test of paired differences by flipping their signs.
 
-use super::normal;
+use super::draws::Draws;
 
-/// Differences up to which all signs are counted.
+/// Differences up to which all signs are counted; of more, [`DRAWN`] are drawn.
 const COUNTED: usize = 40;
+
+/// Choices of signs that are drawn of many differences.
+const DRAWN: u32 = 100_000;
 
 /// Differences between sums that are rounding, as a share of the sum of all magnitudes.
 const ROUNDING: f64 = 1e-12;
@@ -14,20 +17,20 @@ const ROUNDING: f64 = 1e-12;
 ///
 /// If the two members of each pair are exchangeable, as two arms under one seed are if the activation makes no
 /// difference, values up to `p` occur with probability `p` at most, whatever the distribution. The least that `n`
-/// differences can give is `2^(1 - n)`. NaN of no differences or of some that are not finite; above 40 differences, the
-/// normal approximation with variance `sum(d^2)`.
+/// differences can give is `2^(1 - n)`. With more than 40 differences other than zero the share is that of the given
+/// signs and 100,000 drawn ones, which is exact as a test too. NaN of no differences or of some that are not finite.
 pub fn p_value(differences: &[f64]) -> f64 {
     if differences.is_empty() || !differences.iter().all(|difference| difference.is_finite()) {
         return f64::NAN;
     }
-    let magnitudes: Vec<f64> = differences.iter().map(|difference| difference.abs()).collect();
+    // The sign of a zero changes no sum.
+    let magnitudes: Vec<f64> = differences.iter().map(|difference| difference.abs()).filter(|of| *of > 0.0).collect();
     let least = differences.iter().sum::<f64>().abs() - ROUNDING * magnitudes.iter().sum::<f64>();
     if least <= 0.0 {
         return 1.0;
     }
-    if differences.len() > COUNTED {
-        let deviation = magnitudes.iter().map(|magnitude| magnitude * magnitude).sum::<f64>().sqrt();
-        return 2.0 * normal::cdf(-least / deviation);
+    if magnitudes.len() > COUNTED {
+        return by_draws(&magnitudes, least);
     }
     // All sums of each half, and for each of one the share of the other with which it is far enough above zero. There
     // are as many sums below zero as above.
@@ -42,6 +45,14 @@ pub fn p_value(differences: &[f64]) -> f64 {
         far += second.len() - smaller;
     }
     2.0 * far as f64 / (first.len() as f64 * second.len() as f64)
+}
+
+/// The share of choices of signs with a sum of at least `least` in magnitude, among the given ones and drawn ones.
+fn by_draws(magnitudes: &[f64], least: f64) -> f64 {
+    let mut draws = Draws::default();
+    let mut sum = || magnitudes.iter().map(|of| if draws.bits() >> 63 == 0 { *of } else { -of }).sum::<f64>();
+    let far = (0..DRAWN).filter(|_| sum().abs() >= least).count();
+    (far + 1) as f64 / f64::from(DRAWN + 1)
 }
 
 /// The least p-value that this number of differences can give.
@@ -105,12 +116,22 @@ mod tests {
     }
 
     #[test]
-    fn forty_are_counted_and_more_are_near_the_normal_value() {
-        let differences = |n: u32| (0..n).map(|i| f64::from(i * 37 % 101) / 50.0 - 0.7).collect::<Vec<_>>();
-        let (counted, approximated) = (p_value(&differences(40)), p_value(&differences(41)));
-        assert!(
-            counted > 0.0 && counted < 0.2 && (counted / approximated).ln().abs() < 0.3,
-            "{counted} {approximated}"
-        );
+    fn more_than_forty_are_drawn_to_about_the_counted_value() {
+        let differences: Vec<f64> = (0..40).map(|i| f64::from(i * 37 % 101) / 50.0 - 0.7).collect();
+        let counted = p_value(&differences);
+        let magnitudes: Vec<f64> = differences.iter().map(|difference| difference.abs()).collect();
+        let drawn = by_draws(&magnitudes, differences.iter().sum::<f64>().abs());
+        assert!(counted > 0.001 && (counted - drawn).abs() < counted / 5.0, "{counted} {drawn}");
+        let more = [differences, vec![0.3]].concat();
+        assert!((p_value(&more) - counted).abs() < 0.05 && p_value(&more) != counted);
+    }
+
+    /// Zeros are no evidence: of four equal gains two of the sixteen choices of signs are as far out.
+    #[test]
+    fn zeros_among_many_differences_leave_the_value_as_it_is() {
+        let mut differences = vec![0.0; 41];
+        differences.extend([0.0025; 4]);
+        assert_eq!(p_value(&differences), 0.125);
+        assert_eq!(p_value(&[vec![0.0; 60], vec![0.01]].concat()), 1.0);
     }
 }

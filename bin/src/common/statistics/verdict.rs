@@ -1,5 +1,6 @@
-//! What paired differences say: whether an arm is better or worse than another one, or cannot be told from it.
+//! Verdicts on an arm by paired differences: better or worse than another one, or not to be told from it.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::{bootstrap, sign_flip, summarize};
@@ -8,7 +9,7 @@ use super::{bootstrap, sign_flip, summarize};
 /// of the exploratory ones together.
 pub const LEVEL: f64 = 0.05;
 
-/// Whether a comparison was named before the runs.
+/// The part of a comparison in a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The one comparison that the runs were made for, which is judged alone.
@@ -36,13 +37,15 @@ pub enum Verdict {
     Worse,
     /// The adjusted p-value is above [`LEVEL`].
     Noise,
-    /// So few pairs that no differences could have decided.
+    /// So few pairs that no differences of theirs could have decided.
     TooFew {
-        /// Pairs that there are.
+        /// Seeds with which both arms lived.
         pairs: usize,
-        /// Pairs that there must be.
+        /// Seeds that there must be for that.
         needed: usize,
     },
+    /// No seed with which both arms lived.
+    NoPairs,
 }
 
 impl fmt::Display for Verdict {
@@ -51,10 +54,9 @@ impl fmt::Display for Verdict {
             Verdict::Better => write!(f, "better"),
             Verdict::Worse => write!(f, "worse"),
             Verdict::Noise => write!(f, "cannot be told from noise"),
-            Verdict::TooFew { pairs, needed } => {
-                let (s, some) = if *pairs == 1 { ("", "1".to_owned()) } else { ("s", pairs.to_string()) };
-                write!(f, "{some} seed{s} cannot decide: {needed} could")
-            }
+            Verdict::TooFew { pairs: 1, needed } => write!(f, "1 seed cannot decide: {needed} could"),
+            Verdict::TooFew { pairs, needed } => write!(f, "{pairs} seeds cannot decide: {needed} could"),
+            Verdict::NoPairs => write!(f, "no seed to compare"),
         }
     }
 }
@@ -62,52 +64,68 @@ impl fmt::Display for Verdict {
 /// An arm against another one, by the differences of runs with the same seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// Mean of the differences; NaN without any.
-    pub mean: f64,
-    /// Ends of its 95 % [interval](bootstrap::interval).
-    pub interval: Option<(f64, f64)>,
-    /// The [p-value](sign_flip::p_value) of the differences alone.
+    /// The differences, by seed.
+    pub differences: Vec<f64>,
+    /// The [p-value](sign_flip::p_value) of the differences alone; NaN without any.
     pub p_value: f64,
     /// That of a planned comparison, and of an exploratory one Holm's.
     pub adjusted: f64,
-    /// Whether it was planned.
+    /// Its part in the study.
     pub kind: Kind,
-    /// The verdict; `None` without differences.
-    pub verdict: Option<Verdict>,
+    /// The result in words.
+    pub verdict: Verdict,
+}
+
+impl Comparison {
+    /// Mean of the differences; NaN without any.
+    pub fn mean(&self) -> f64 {
+        summarize(&self.differences).mean
+    }
+
+    /// Ends of the mean's 95 % [interval](bootstrap::interval).
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        bootstrap::interval(&self.differences)
+    }
 }
 
 /// Judges the comparisons of a network: differences and kind of each.
-pub fn judge(all: &[(Vec<f64>, Kind)]) -> Vec<Comparison> {
+///
+/// Pairs of which one run died are not among the differences. A verdict is on networks that live, then, and an arm that
+/// dies where it would have been worse looks better than it is.
+pub fn judge(all: Vec<(Vec<f64>, Kind)>) -> Vec<Comparison> {
     let p_values: Vec<f64> = all.iter().map(|(differences, _)| sign_flip::p_value(differences)).collect();
-    let exploratory = |at: &usize| all[*at].1 == Kind::Exploratory && !p_values[*at].is_nan();
-    let explored: Vec<usize> = (0..all.len()).filter(exploratory).collect();
-    let mut adjusted = p_values.clone();
-    for (at, value) in explored.iter().zip(holm(&explored.iter().map(|at| p_values[*at]).collect::<Vec<_>>())) {
-        adjusted[*at] = value;
-    }
-    let judged =
-        all.iter().zip(p_values.into_iter().zip(adjusted)).map(|((differences, kind), (p_value, adjusted))| {
-            let mean = summarize(differences).mean;
-            let shared = if *kind == Kind::Planned { 1 } else { explored.len() };
-            let verdict = (!p_value.is_nan()).then(|| verdict(mean, adjusted, differences.len(), shared));
-            Comparison { mean, interval: bootstrap::interval(differences), p_value, adjusted, kind: *kind, verdict }
-        });
+    let kinds: Vec<Kind> = all.iter().map(|(_, kind)| *kind).collect();
+    let judged = all.into_iter().enumerate().map(|(at, (differences, kind))| {
+        let adjusted = adjusted(&p_values, &kinds, at);
+        // The value with other differences of this arm, of one sign, and those of the other arms as they are.
+        let least = |pairs: usize| {
+            let mut p_values = p_values.clone();
+            p_values[at] = sign_flip::least_p_value(pairs);
+            self::adjusted(&p_values, &kinds, at)
+        };
+        let (pairs, mean) = (differences.len(), summarize(&differences).mean);
+        let verdict = match adjusted <= LEVEL {
+            _ if adjusted.is_nan() => Verdict::NoPairs,
+            true if mean > 0.0 => Verdict::Better,
+            true => Verdict::Worse,
+            false if least(pairs) <= LEVEL => Verdict::Noise,
+            false => Verdict::TooFew { pairs, needed: (pairs..).find(|of| least(*of) <= LEVEL).unwrap_or(usize::MAX) },
+        };
+        Comparison { differences, p_value: p_values[at], adjusted, kind, verdict }
+    });
     judged.collect()
 }
 
-fn verdict(mean: f64, adjusted: f64, pairs: usize, shared: usize) -> Verdict {
-    let needed = pairs_needed(shared);
-    match adjusted <= LEVEL {
-        true if mean > 0.0 => Verdict::Better,
-        true => Verdict::Worse,
-        false if pairs < needed => Verdict::TooFew { pairs, needed },
-        false => Verdict::Noise,
+/// The p-value of a comparison in its family: alone if it was planned, else by Holm's method among the exploratory
+/// ones.
+fn adjusted(p_values: &[f64], kinds: &[Kind], at: usize) -> f64 {
+    if kinds[at] == Kind::Planned || p_values[at].is_nan() {
+        return p_values[at];
     }
-}
-
-/// The least number of pairs with which one of some comparisons that share the level can be decided.
-pub fn pairs_needed(comparisons: usize) -> usize {
-    (1..).find(|pairs| sign_flip::least_p_value(*pairs) * comparisons as f64 <= LEVEL).unwrap_or(usize::MAX)
+    let family = (0..kinds.len()).filter(|other| kinds[*other] == Kind::Exploratory && !p_values[*other].is_nan());
+    let family: Vec<usize> = family.collect();
+    let place = family.iter().position(|other| *other == at).unwrap_or_default();
+    holm(&family.iter().map(|other| p_values[*other]).collect::<Vec<_>>())[place]
 }
 
 /// The p-values adjusted by S. Holm's sequentially rejective method (1979): at most the level where Holm rejects. They
@@ -126,24 +144,29 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
 
 /// The probability that a run of one arm is better than a run of another, whatever their seeds, over all pairs of runs,
 /// ties counted half: the statistic of Mann and Whitney over the number of pairs, as Agarwal et al. 2021 ("Deep
-/// reinforcement learning at the edge of the statistical precipice") report it. NaN without runs.
+/// reinforcement learning at the edge of the statistical precipice") report it. NaN without runs, and of accuracies
+/// that are NaN.
 pub fn improvement(runs: &[f64], others: &[f64]) -> f64 {
-    let pairs = runs.iter().flat_map(|run| others.iter().map(move |other| (run, other)));
-    let wins: f64 =
-        pairs.map(|(run, other)| if run > other { 1.0 } else { f64::from(u8::from(run == other)) / 2.0 }).sum();
-    wins / (runs.len() * others.len()) as f64
+    let pairs = runs.iter().flat_map(|run| others.iter().map(move |other| run.partial_cmp(other)));
+    let wins = pairs.map(|order| match order {
+        Some(Ordering::Greater) => 1.0,
+        Some(Ordering::Equal) => 0.5,
+        Some(Ordering::Less) => 0.0,
+        None => f64::NAN,
+    });
+    wins.sum::<f64>() / (runs.len() * others.len()) as f64
 }
 
-/// The standard deviation between runs that comes of the number of test images alone, if each image is classified right
-/// with the same probability: `sqrt(top1 (1 - top1) / images)` (Bouthillier et al. 2021, "Accounting for variance in
-/// machine learning benchmarks", section 3). Networks that were trained apart agree on most images, so that the observed
-/// one may be less.
+/// The standard deviation between runs if each image were classified right with the same probability, independently of
+/// the other images and of the other runs: `sqrt(top1 (1 - top1) / images)`. Networks of several seeds agree on most
+/// images, so that the observed one is mostly less.
 pub fn expected_spread(top1: f64, images: usize) -> f64 {
     (top1 * (1.0 - top1) / images as f64).sqrt()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::draws::Draws;
     use super::super::normal;
     use super::*;
 
@@ -158,34 +181,60 @@ mod tests {
         assert_eq!(holm(&[0.7, 0.6]), [1.0, 1.0]);
     }
 
+    fn rising(n: usize) -> Vec<f64> {
+        (0..n).map(|i| 0.01 + 0.001 * i as f64).collect()
+    }
+
+    fn falling(n: usize) -> Vec<f64> {
+        rising(n).iter().map(|difference| -difference).collect()
+    }
+
+    fn verdicts(all: &[(Vec<f64>, Kind)]) -> Vec<String> {
+        judge(all.to_vec()).iter().map(|found| found.verdict.to_string()).collect()
+    }
+
     #[test]
     fn six_pairs_decide_one_comparison_and_eight_four_to_six() {
-        let needed: Vec<usize> = (1..=7).map(pairs_needed).collect();
-        assert_eq!(needed, [6, 7, 7, 8, 8, 8, 9]);
+        for (comparisons, needed) in [(1, 6), (2, 7), (3, 7), (4, 8), (6, 8), (7, 9)] {
+            let few = verdicts(&vec![(rising(needed - 1), Kind::Exploratory); comparisons]);
+            let seeds = needed - 1;
+            assert!(few.iter().all(|of| *of == format!("{seeds} seeds cannot decide: {needed} could")), "{few:?}");
+            let enough = verdicts(&vec![(rising(needed), Kind::Exploratory); comparisons]);
+            assert!(enough.iter().all(|of| of == "better"), "{enough:?}");
+        }
     }
 
     #[test]
     fn the_planned_comparison_is_judged_alone() {
-        let better = |n: usize| (0..n).map(|i| 0.01 + 0.001 * i as f64).collect::<Vec<_>>();
-        let worse = better(6).iter().map(|difference| -difference).collect::<Vec<_>>();
         // 2^-5 alone; times two it is above the level.
-        let judged = judge(&[
-            (better(6), Kind::Planned),
-            (better(6), Kind::Exploratory),
-            (worse.clone(), Kind::Exploratory),
+        let all = [
+            (rising(6), Kind::Planned),
+            (rising(6), Kind::Exploratory),
+            (falling(6), Kind::Exploratory),
             (Vec::new(), Kind::Exploratory),
-        ]);
-        let p_values: Vec<f64> = judged.iter().take(3).flat_map(|found| [found.p_value, found.adjusted]).collect();
+        ];
+        let p_values: Vec<f64> =
+            judge(all.to_vec()).iter().take(3).flat_map(|found| [found.p_value, found.adjusted]).collect();
         assert_eq!(p_values, [0.03125, 0.03125, 0.03125, 0.0625, 0.03125, 0.0625]);
-        let verdicts: Vec<_> = judged.iter().map(|found| found.verdict.map(|verdict| verdict.to_string())).collect();
-        let few = Some("6 seeds cannot decide: 7 could".to_owned());
-        assert_eq!(verdicts, [Some("better".to_owned()), few.clone(), few, None]);
-        assert_eq!(judge(&[(worse, Kind::Planned)])[0].verdict, Some(Verdict::Worse));
+        let few = "6 seeds cannot decide: 7 could";
+        assert_eq!(verdicts(&all), ["better", few, few, "no seed to compare"]);
+        assert_eq!(verdicts(&[(falling(6), Kind::Planned)]), ["worse"]);
         let mixed = vec![0.01, -0.01, 0.02, -0.02, 0.03, -0.01];
-        assert_eq!(judge(&[(mixed, Kind::Planned)])[0].verdict, Some(Verdict::Noise));
-        let one = judge(&[(vec![0.1], Kind::Planned)]);
-        assert_eq!(one[0].verdict.unwrap().to_string(), "1 seed cannot decide: 6 could");
-        assert_eq!(one[0].interval, None);
+        assert_eq!(verdicts(&[(mixed, Kind::Planned)]), ["cannot be told from noise"]);
+        let one = judge(vec![(vec![0.1], Kind::Planned)]);
+        assert_eq!(one[0].verdict.to_string(), "1 seed cannot decide: 6 could");
+        assert_eq!(one[0].interval(), None);
+    }
+
+    /// By Holm's method an arm of few pairs can be decided after one of many, and cannot before.
+    #[test]
+    fn arms_with_unequal_pairs_have_verdicts_of_their_own() {
+        let of = |pairs: [usize; 2]| verdicts(&pairs.map(|pairs| (rising(pairs), Kind::Exploratory)));
+        assert_eq!(of([8, 6]), ["better", "better"]);
+        assert_eq!(of([6, 6]), ["6 seeds cannot decide: 7 could"; 2]);
+        let undecided = vec![0.01, -0.01, 0.02, -0.02, 0.03, -0.01];
+        let mixed = [(rising(8), Kind::Exploratory), (undecided, Kind::Exploratory)];
+        assert_eq!(verdicts(&mixed), ["better", "cannot be told from noise"]);
     }
 
     #[test]
@@ -198,7 +247,7 @@ mod tests {
         for (runs, others, expected) in cases {
             assert!((improvement(runs, others) - expected).abs() < 1e-12);
         }
-        assert!(improvement(&[], &[0.5]).is_nan());
+        assert!(improvement(&[], &[0.5]).is_nan() && improvement(&[f64::NAN, 0.9], &[0.5]).is_nan());
     }
 
     #[test]
@@ -207,41 +256,37 @@ mod tests {
         assert_eq!(expected_spread(1.0, 100), 0.0);
     }
 
-    /// The share of experiments in which the planned comparison is declared, over differences of mean `shift` and
-    /// standard deviation 1.
-    fn declared(pairs: usize, shift: f64) -> f64 {
-        let mut state = 7_u64;
-        let mut uniform = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-        };
-        let mut count = 0;
+    /// The shares of experiments in which the planned comparison is declared, and in which one of two others without
+    /// any difference is, over differences of standard deviation 1, whose mean is `shift` in the planned one.
+    fn declared(pairs: usize, shift: f64) -> [f64; 2] {
+        let mut draws = Draws::default();
+        let mut counts = [0.0; 2];
         for _ in 0..10_000 {
-            let differences: Vec<f64> = (0..pairs).map(|_| shift + normal::quantile(uniform())).collect();
-            let found = judge_quickly(differences);
-            count += u32::from(matches!(found, Verdict::Better | Verdict::Worse));
+            let mut differences = |shift: f64| (0..pairs).map(|_| shift + normal::quantile(draws.unit())).collect();
+            let judged = judge(vec![
+                (differences(0.0), Kind::Exploratory),
+                (differences(shift), Kind::Planned),
+                (differences(0.0), Kind::Exploratory),
+            ]);
+            let is = |at: usize| matches!(judged[at].verdict, Verdict::Better | Verdict::Worse);
+            counts[0] += f64::from(u8::from(is(1)));
+            counts[1] += f64::from(u8::from(is(0) || is(2)));
         }
-        f64::from(count) / 10_000.0
-    }
-
-    /// The verdict of [`judge`] without the interval, which takes longest.
-    fn judge_quickly(differences: Vec<f64>) -> Verdict {
-        verdict(summarize(&differences).mean, sign_flip::p_value(&differences), differences.len(), 1)
+        counts.map(|count| count / 10_000.0)
     }
 
     #[test]
     fn of_ten_thousand_null_experiments_at_most_one_in_twenty_is_declared() {
-        // 12 of the 256 choices of signs are as far out as p = 0.046875: that is the share to be expected.
-        let share = declared(8, 0.0);
-        assert!((0.04..=0.05).contains(&share), "{share}");
-        println!("declared without a difference: {share}");
+        // 12 of the 256 choices of signs are as far out as p = 0.046875, and 6 as far as half of that.
+        let [planned, explored] = declared(8, 0.0);
+        assert!((0.04..=0.05).contains(&planned), "{planned}");
+        assert!((0.035..=0.05).contains(&explored), "{explored}");
     }
 
     #[test]
     fn a_difference_of_one_and_a_half_deviations_is_declared_by_eight_seeds_and_never_by_five() {
-        let share = declared(8, 1.5);
-        assert!(share >= 0.5, "{share}");
-        println!("declared with a difference of 1.5 deviations: {share}");
-        assert_eq!(declared(5, 1.5), 0.0);
+        let [planned, _] = declared(8, 1.5);
+        assert!((0.92..=0.96).contains(&planned), "{planned}");
+        assert_eq!(declared(5, 1.5), [0.0; 2]);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::common::error::CliError;
 use crate::common::figure::look::arm_label;
+use crate::common::statistics::p_value_text;
 use crate::reproduce::figure::budget::budget;
 use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::records::{Records, Row, slot};
@@ -29,7 +30,7 @@ struct Pair<'a> {
 type Cell = fn(&Row<'_>, Option<&Row<'_>>) -> Result<String, CliError>;
 
 /// Headings of the columns, and the text of their cells.
-const COLUMNS: [(&str, Cell); 16] = [
+const COLUMNS: [(&str, Cell); 20] = [
     ("model", |mean, _| text(mean, "model")),
     ("arm", |mean, _| mean.text("arm").map(|arm| arm_label(arm).to_owned())),
     ("runs", |mean, _| text(mean, "runs")),
@@ -45,6 +46,14 @@ const COLUMNS: [(&str, Cell); 16] = [
     ("rel. error decrease, paper, %", |mean, _| percent("paper_rel_error_decrease", mean, None)),
     ("ours - our ReLU, selected, points (95 % interval)", |mean, _| difference(mean)),
     ("p (adjusted)", |mean, _| p_values(mean)),
+    ("better than a run of ReLU, % of pairs", |mean, _| later(mean, "improvement", 100.0, 0)),
+    ("spread of seeds / of independent images, points", |mean, _| {
+        let [found, expected] = ["spread", "expected_spread"].map(|column| later(mean, column, 100.0, 2));
+        let (found, expected) = (found?, expected?);
+        Ok(if expected == none() { none() } else { format!("{found} / {expected}") })
+    }),
+    ("trained parameters", |mean, _| text(mean, "trained_parameters")),
+    ("ms a step, with evaluations", |mean, _| later(mean, "step_seconds", 1e3, 1)),
     ("verdict", |mean, _| Ok(verdict(mean))),
     ("data", |mean, _| text(mean, "data")),
     ("budget", |mean, _| budget(mean).map(|budget| if budget.is_empty() { none() } else { budget })),
@@ -188,9 +197,17 @@ fn p_values(row: &Row<'_>) -> Result<String, CliError> {
     if alone.is_empty() {
         return Ok(none());
     }
-    let rounded = |column| Ok::<_, CliError>(row.number(column)?.map_or_else(none, |value| format!("{value:.4}")));
+    let rounded = |column| Ok::<_, CliError>(row.number(column)?.map_or_else(none, p_value_text));
     let alone_rounded = rounded("p_value")?;
     Ok(if alone == adjusted { alone_rounded } else { format!("{alone_rounded} ({})", rounded("p_adjusted")?) })
+}
+
+/// A number in another unit and with some decimals; `-` in a file of an earlier build.
+fn later(row: &Row<'_>, column: &str, unit: f64, decimals: usize) -> Result<String, CliError> {
+    if row.optional(column).is_empty() {
+        return Ok(none());
+    }
+    Ok(row.number(column)?.map_or_else(none, |value| format!("{:.decimals$}", unit * value)))
 }
 
 fn verdict(row: &Row<'_>) -> String {

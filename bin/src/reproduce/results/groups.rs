@@ -8,7 +8,7 @@ use crate::reproduce::runs::record::Record;
 
 /// The runs of a table, to be compared to each other.
 pub struct Report<'a> {
-    /// All runs.
+    /// All runs, also those that died.
     pub records: &'a [Record],
     /// Models and arms, in the order of the table, with the comparison to ReLU.
     pub groups: Vec<Arm<'a>>,
@@ -18,11 +18,11 @@ pub struct Report<'a> {
 pub struct Arm<'a> {
     model: &'a str,
     arm: &'a str,
-    /// The comparison to ReLU; `None` of ReLU itself, and where no two runs have the same seed.
+    /// The comparison to ReLU; `None` of ReLU itself.
     comparison: Option<Comparison>,
 }
 
-/// What the runs of an arm that lived say together.
+/// Results of the runs of an arm that lived, together.
 pub struct Group<'a> {
     /// The first run of the arm.
     pub first: &'a Record,
@@ -46,9 +46,12 @@ pub struct Group<'a> {
     pub improvement: f64,
     /// Standard deviation of the accuracy at the selected epoch between seeds; NaN for fewer than two.
     pub spread: f64,
-    /// The one that the number of test images alone makes.
+    /// The one of [independent images](verdict::expected_spread).
     pub expected_spread: f64,
-    /// The paper's numbers.
+    /// Mean time of the runs by their training steps, evaluations included, in seconds; NaN of networks that were only
+    /// measured.
+    pub step_seconds: f64,
+    /// The numbers that the paper prints.
     pub paper: Paper,
 }
 
@@ -70,24 +73,28 @@ impl<'a> Report<'a> {
             // The arms of a network are a family: the planned one is judged alone, the other ones together.
             let compared: Vec<_> = of_model.iter().filter(|(_, arm)| *arm != BASE).collect();
             let differences = |(model, arm): &&(&str, &str)| {
-                let kind = if *arm == PROPOSED { Kind::Planned } else { Kind::Exploratory };
+                // Not with other start values, which an arm's name does not tell.
+                let is_proposed = report.runs(model, arm).all(|run| run.config.activation.as_deref() == Some(PROPOSED));
+                let kind = if *arm == PROPOSED && is_proposed { Kind::Planned } else { Kind::Exploratory };
                 (report.pairs(model, arm).map(|(relu, top1)| top1 - relu).collect(), kind)
             };
-            let judged = verdict::judge(&compared.iter().map(|of| differences(of)).collect::<Vec<_>>());
+            let judged = verdict::judge(compared.iter().map(|of| differences(&of)).collect());
             let mut judged = compared.into_iter().zip(judged).collect::<Vec<_>>();
             report.groups.extend(of_model.iter().map(|&(model, arm)| {
                 let at = judged.iter().position(|((_, other), _)| *other == arm);
-                let comparison = at.map(|at| judged.swap_remove(at).1).filter(|found| found.verdict.is_some());
+                let comparison = at.map(|at| judged.swap_remove(at).1);
                 Arm { model, arm, comparison }
             }));
         }
         report
     }
 
-    /// The runs of an arm that lived.
+    fn runs(&self, model: &str, arm: &str) -> impl Iterator<Item = &'a Record> {
+        self.records.iter().filter(move |run| run.config.model == model && run.config.arm == arm)
+    }
+
     fn lived(&self, model: &str, arm: &str) -> impl Iterator<Item = &'a Record> {
-        let of_arm = move |run: &&Record| run.config.model == model && run.config.arm == arm && run.lived();
-        self.records.iter().filter(of_arm)
+        self.runs(model, arm).filter(|run| run.lived())
     }
 
     /// Accuracies at the selected epochs, of ReLU and of the arm, by seed.
@@ -95,10 +102,9 @@ impl<'a> Report<'a> {
         self.lived(model, arm).filter_map(|run| Some((self.relu(run)?.selected(), run.selected())))
     }
 
-    /// What the runs of an arm say together.
+    /// The results of the runs of an arm, together.
     pub fn group(&self, Arm { model, arm, comparison }: &Arm<'_>) -> Option<Group<'a>> {
-        let of_arm = |run: &&Record| run.config.model == *model && run.config.arm == *arm;
-        let all: Vec<&Record> = self.records.iter().filter(of_arm).collect();
+        let all: Vec<&Record> = self.runs(model, arm).collect();
         let lived: Vec<&Record> = self.lived(model, arm).collect();
         let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
         let selected: Vec<f64> = lived.iter().map(|run| run.selected()).collect();
@@ -119,6 +125,7 @@ impl<'a> Report<'a> {
             improvement: verdict::improvement(&selected, &of_relu),
             spread: at_selected.standard_error * (lived.len() as f64).sqrt(),
             expected_spread: verdict::expected_spread(at_selected.mean, first.config.setup.test_images),
+            step_seconds: summary(|run| run.step_seconds().unwrap_or(f64::NAN)).mean,
             selected: at_selected,
             paper: published::of(&first.config),
         })

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::groups::{Group, Report};
-use crate::common::statistics::percent;
 use crate::common::statistics::verdict::Comparison;
+use crate::common::statistics::{p_value_text, percent};
 use crate::reproduce::protocol::paper;
 
 impl Report<'_> {
@@ -28,7 +28,7 @@ impl Report<'_> {
         );
         let _ = writeln!(
             text,
-            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14} {:>6} {:>6}",
+            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14} {:>6} {:>7} {:>9}",
             "model",
             "arm",
             "runs",
@@ -41,7 +41,8 @@ impl Report<'_> {
             "paper (peak)",
             "rel. error",
             "spread",
-            "chance"
+            "expect.",
+            "ms a step"
         );
         let mut compared = String::new();
         for group in self.groups.iter().filter_map(|arm| self.group(arm)) {
@@ -57,27 +58,30 @@ impl Report<'_> {
             for summary in [last, selected, peak, &paper.top1, decrease] {
                 let _ = write!(text, " {:>14}", percent(summary));
             }
-            let _ = writeln!(text, " {:>6} {:>6}", whole(group.spread), whole(group.expected_spread));
+            let step =
+                if group.step_seconds.is_nan() { "-".to_owned() } else { format!("{:.1}", 1e3 * group.step_seconds) };
+            let _ = writeln!(text, " {:>6} {:>7} {step:>9}", whole(group.spread), whole(group.expected_spread));
             if let Some(comparison) = &group.comparison {
-                let (kind, better) = (comparison.kind.name(), whole(group.improvement));
-                let _ = writeln!(compared, "{model:<18} {arm:<12} {kind:<11} {better:>6} {}", judged(comparison));
+                let (kind, wins) = (comparison.kind.name(), whole(group.improvement));
+                let _ = writeln!(compared, "{model:<18} {arm:<12} {kind:<11} {wins:>6} {}", judged(comparison));
             }
         }
         if !compared.is_empty() {
             let _ = write!(
                 text,
-                "\n{:<18} {:<12} {:<11} {:>6} {:>8} {:>18} {:>7} {:>7}  verdict\n{compared}",
-                "against ReLU", "arm", "comparison", "better", "points", "95 % interval", "p", "adj. p"
+                "\nagainst ReLU, at the selected epoch, runs with the same seed paired\n\
+                 {:<18} {:<12} {:<11} {:>6} {:>8} {:>18} {:>8} {:>8}  verdict\n{compared}",
+                "model", "arm", "comparison", "wins %", "points", "95 % interval", "p", "adj. p"
             );
         }
         text.push_str(
             "\ntrained: parameters that were trained. before: with ReLU, before the arms part. selected: at the epoch \
              that is best on held-out training\nimages. peak: the best epoch by the test images, as the paper reports. \
              rel. error: against ReLU with the same seed, by the selected epoch.\nspread: deviation between seeds, \
-             selected; chance: the one that the number of test images makes alone.\nagainst ReLU: by the selected \
-             epoch, runs with the same seed paired. better: how often a run is better than one of ReLU. interval:\n\
-             bootstrap, BCa. p: exact, by flipping signs; adj. p: of exploratory comparisons of a network Holm's. \
-             The verdict is at 5 %.",
+             selected; expect.: of images that are right independently of each other. ms a step: with evaluations.\n\
+             wins: runs better than one of ReLU, of all pairs. interval: bootstrap, from 6 seeds on. p: exact, by \
+             flipping signs; adj. p: of the\nexploratory comparisons of a network together, by Holm's method. The \
+             verdict is at 5 % for each network, on runs that lived.",
         );
         text
     }
@@ -88,10 +92,11 @@ fn whole(value: f64) -> String {
 }
 
 /// A difference in percentage points with its interval, p-values and verdict.
-fn judged(Comparison { mean, interval, p_value, adjusted, verdict, .. }: &Comparison) -> String {
-    let points = |value: f64| format!("{:+.2}", 100.0 * value);
+fn judged(comparison: &Comparison) -> String {
+    let points = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{:+.2}", 100.0 * value) };
+    let interval = comparison.interval();
     let interval =
         interval.map_or_else(|| "-".to_owned(), |(low, high)| format!("[{}, {}]", points(low), points(high)));
-    let verdict = verdict.map_or_else(String::new, |verdict| verdict.to_string());
-    format!("{:>8} {interval:>18} {p_value:>7.4} {adjusted:>7.4}  {verdict}", points(*mean))
+    let [p_value, adjusted] = [comparison.p_value, comparison.adjusted].map(p_value_text);
+    format!("{:>8} {interval:>18} {p_value:>8} {adjusted:>8}  {}", points(comparison.mean()), comparison.verdict)
 }

@@ -103,10 +103,11 @@ impl Record {
         self.epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds)
     }
 
-    /// Seconds of training and evaluation for each training step; `None` of a network that was only measured.
+    /// Time of the run by its training steps, evaluations included, in seconds; `None` of a network that was only
+    /// measured, and of a run that died, whose last epoch may have ended early.
     pub fn step_seconds(&self) -> Option<f64> {
         let steps = self.epochs.len() * self.config.setup.train_images.div_ceil(self.config.batch_size.max(1));
-        (steps > 0).then(|| self.seconds() / steps as f64)
+        (steps > 0 && self.lived()).then(|| self.seconds() / steps as f64)
     }
 
     /// A copy without times, the machine and the planned addresses: everything that must agree between two runs.

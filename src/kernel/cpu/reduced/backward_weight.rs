@@ -2,10 +2,10 @@
 
 use super::gather::put_pairs;
 use super::round::{Bf16, terms};
-use super::tiles::{COLUMNS, ROWS, TILE, multiply};
+use super::sizes::{BLOCK, COLUMNS, ROWS, SIDE, TILE};
+use super::tiles::multiply;
 use super::turn::to_rows;
 use super::weight::{put_columns, put_rows};
-use super::{BLOCK, SIDE};
 use crate::kernel::cpu::blocks::{Block, even_part, grid};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;

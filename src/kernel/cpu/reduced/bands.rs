@@ -1,9 +1,8 @@
 //! The parts of an output that tasks write.
 
-use super::SIDE;
 use super::problem::{Depth, Problem};
 use super::round::terms;
-use super::tiles::COLUMNS;
+use super::sizes::{COLUMNS, SIDE};
 use crate::kernel::cpu::blocks::even_part;
 use crate::kernel::precision::Precision;
 

@@ -3,12 +3,21 @@
 use super::bands::Band;
 use super::problem::{Depth, Phase, Problem, Segment};
 use super::round::{Bf16, Part, terms};
-use super::tiles::{COLUMNS, ROWS, TILE, multiply};
+use super::sizes::{BLOCK, COLUMNS, ROWS, SIDE, TILE};
+use super::tiles::multiply;
 use super::weight::put_columns;
-use super::{BLOCK, SIDE, Start};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::cpu::workspace::with_kept;
 use crate::kernel::precision::Precision;
+
+/// The place of a sum: written over, or added to.
+#[derive(Clone, Copy)]
+pub enum Start<'a> {
+    /// The sum replaces what was there; a bias of its channel is added.
+    Replace(Option<&'a [f32]>),
+    /// The sum is added to what is there.
+    Add,
+}
 
 /// The planes of images, `[images, channels, height, width]`.
 #[derive(Clone, Copy)]

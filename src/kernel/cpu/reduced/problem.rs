@@ -1,6 +1,6 @@
 //! The sums of a convolution, and of the gradient of its input.
 
-use super::BLOCK;
+use super::sizes::BLOCK;
 use crate::kernel::shape::ConvShape;
 
 /// One tap of a window: where it reads, from where the window of a position begins, and its place in the weight.

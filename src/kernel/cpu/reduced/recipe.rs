@@ -5,7 +5,7 @@
 //! result below the normal numbers becomes a zero of its sign.
 
 use super::round::{Bf16, widen};
-use super::{BLOCK, PAIRS};
+use super::sizes::{BLOCK, PAIRS};
 use crate::kernel::cpu::simd::Simd;
 
 /// `x`, or if it is denormal a zero of its sign.

@@ -1,6 +1,7 @@
 use super::recipe::{add_block, flush, multiply_add};
 use super::round::{Part, rest, round, terms, widen};
-use super::tiles::{COLUMNS, ROWS, TILE, multiply};
+use super::sizes::*;
+use super::tiles::multiply;
 use super::*;
 use crate::kernel::cpu::conv2d;
 use crate::kernel::cpu::simd::Portable;

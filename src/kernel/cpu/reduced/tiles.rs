@@ -6,17 +6,10 @@
 
 use super::recipe::add_block;
 use super::round::{Bf16, widen};
+use super::sizes::*;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
-use super::{BLOCK, PAIRS, SIDE};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
-
-/// Elements of a block of 16 packed rows.
-pub const ROWS: usize = SIDE * BLOCK;
-/// Pairs of elements of a block of 16 packed columns.
-pub const COLUMNS: usize = SIDE * PAIRS;
-/// Elements of a tile.
-pub const TILE: usize = SIDE * SIDE;
 
 /// Blocks of rows that are widened at once: they stay in the first cache level.
 const WIDENED: usize = 8;

@@ -1,6 +1,6 @@
 //! Blocks of factors with rows and columns swapped.
 
-use super::{BLOCK, PAIRS, SIDE};
+use super::sizes::{BLOCK, PAIRS, SIDE};
 use crate::kernel::cpu::simd::{Lane, MAX_WIDTH, Simd};
 
 /// `[32, 16]` to `[16, 32]`.

@@ -2,9 +2,8 @@
 
 use super::problem::{Phase, Problem, Segment};
 use super::round::{Bf16, Part, terms};
-use super::tiles::{COLUMNS, ROWS};
+use super::sizes::{BLOCK, COLUMNS, PAIRS, ROWS, SIDE};
 use super::turn::{to_columns, to_rows};
-use super::{BLOCK, PAIRS, SIDE};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::precision::Precision;

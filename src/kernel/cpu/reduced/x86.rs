@@ -7,13 +7,11 @@
 mod amx;
 mod avx2;
 mod avx512;
+mod flushing;
 
-pub use self::amx::{by_tiles, has_tiles, may_use_tiles};
-use super::tiles::{COLUMNS, ROWS, TILE};
+pub use self::amx::by_tiles;
+use super::sizes::{COLUMNS, ROWS, TILE};
 use crate::kernel::cpu::simd::Level;
-
-/// MXCSR with denormals flushed on the way in and out, all exceptions masked, and rounding to nearest.
-const FLUSHING: u32 = 0x9fc0;
 
 /// Adds the products of widened rows, `[blocks, 16, 32]`, with the columns of two panels, `[blocks, 16, 16]` each, to
 /// their tiles, if there are registers for that; else returns false.
@@ -44,11 +42,3 @@ pub fn by_registers(level: Level, a: &[f32], b: &[u32], c: &mut [f32; TILE]) {
         unsafe { avx2::one(a, b, c, blocks) };
     }
 }
-
-/// One instruction for each of several rows: the register of a row, and where its elements lie.
-macro_rules! each_row {
-    ($rows:tt: $($part:tt)*) => { each_row!(@ $rows [$($part)*]) };
-    (@ [$(($($row:tt)*))*] $parts:tt) => { concat!($(each_row!(@one $parts $($row)*), "\n"),*) };
-    (@one [$f:ident] $($row:tt)*) => { $f!($($row)*) };
-}
-use each_row;

@@ -85,7 +85,8 @@ impl Level {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
             }
-            Level::Amx => Level::Avx512.is_available() && crate::kernel::cpu::reduced::has_tiles(),
+            #[cfg(target_arch = "x86_64")]
+            Level::Amx => Level::Avx512.is_available() && super::tiles::has_tiles(),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }

@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 
-use super::{FLUSHING, each_row};
+use super::flushing::{FLUSHING, each_row};
 
 macro_rules! fma256 {
     ($even:literal $odd:literal $sum:literal $first:literal $second:literal $to:literal) => {

@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 
-use super::{FLUSHING, each_row};
+use super::flushing::{FLUSHING, each_row};
 
 /// Both multiply-adds of a row with AVX-512: `even` and `odd` name registers, the others are distances in bytes.
 macro_rules! fma512 {
