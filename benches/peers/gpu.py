@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times in PyTorch what `tests/cuda_host/device.sh` times here, on the same GPU, and prints a table.
 
-    python3 benches/peers/cuda.py
+    python3 benches/peers/gpu.py
 
 Everything is `f32`; factors are not rounded to TF32.
 """
