@@ -34,8 +34,9 @@ const EXPLANATIONS: [&str; 3] = [
      The paper's decrease is by its peaks. A dash: no such number.",
     "p: the probability of a mean difference at least as large if the arm made none, exact, by flipping the signs of \
      the differences; in brackets that adjusted, by Holm's method, for all exploratory arms of the network. The \
-     comparison of PVLU to ReLU is the planned one and judged alone. The verdict is at 5 % for each network, on seeds \
-     with which both runs lived. Intervals are the bootstrap's (BCa), from six seeds on, and too narrow of few seeds.",
+     comparison of PVLU to ReLU is the planned one and judged alone. The verdict is at 5 % for it and at 5 % for the \
+     others of a network together, on seeds with which both runs lived. Intervals are the bootstrap's (BCa), from six \
+     seeds on, and too narrow of few seeds.",
 ];
 
 /// A value of the protocol: its name, the value, and "paper" or "chosen" as its source.

@@ -158,12 +158,21 @@ impl Rows {
             }
             let interval = if self.has("p_value") {
                 same(of("p_value", "mean"), by_all_signs(&pairs));
+                let wins = runs.iter().flat_map(|run| other.iter().map(move |relu| (run > relu, run == relu)));
+                let wins: f64 =
+                    wins.map(|(more, equal)| f64::from(u8::from(more)) + f64::from(u8::from(equal)) / 2.0).sum();
+                same(of("improvement", "mean"), wins / (runs.len() * other.len()) as f64);
                 same(of("spread", "mean"), standard_error(&runs) * (runs.len() as f64).sqrt());
                 bootstrap::interval(&pairs)
             } else {
                 let student = runs.len().checked_sub(2).map(|at| STUDENT[at] * standard_error(&pairs));
                 student.map(|half| (mean(&pairs) - half, mean(&pairs) + half))
             };
+            if self.has("p_value") {
+                let is_there = |column: &str| of(column, "mean").is_some();
+                assert_eq!(is_there("difference_low"), interval.is_some() && arm != "relu", "{name}: {model} {arm}");
+                assert_eq!((is_there("p_value"), is_there("improvement")), (arm != "relu", arm != "relu"), "{name}");
+            }
             if let Some((low, high)) = interval {
                 same(of("difference_low", "mean"), low);
                 same(of("difference_high", "mean"), high);

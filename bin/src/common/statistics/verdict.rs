@@ -88,7 +88,8 @@ impl Comparison {
     }
 }
 
-/// Judges the comparisons of a network: differences and kind of each.
+/// Judges the comparisons of a network: differences and kind of each. A network has [`LEVEL`] twice: for the planned
+/// comparison, and for all exploratory ones together.
 ///
 /// Pairs of which one run died are not among the differences. A verdict is on networks that live, then, and an arm that
 /// dies where it would have been worse looks better than it is.
@@ -158,8 +159,8 @@ pub fn improvement(runs: &[f64], others: &[f64]) -> f64 {
 }
 
 /// The standard deviation between runs if each image were classified right with the same probability, independently of
-/// the other images and of the other runs: `sqrt(top1 (1 - top1) / images)`. Networks of several seeds agree on most
-/// images, so that the observed one is mostly less.
+/// the other images and of the other runs: `sqrt(top1 (1 - top1) / images)`. That networks of several seeds agree on
+/// most images makes the observed one less, that their trainings differ makes it more.
 pub fn expected_spread(top1: f64, images: usize) -> f64 {
     (top1 * (1.0 - top1) / images as f64).sqrt()
 }

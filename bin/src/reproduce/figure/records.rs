@@ -35,6 +35,11 @@ impl Records {
         self.rows.iter().map(|values| Row { records: self, values })
     }
 
+    /// True if the file has a column of this name.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|name| name == column)
+    }
+
     /// The values of a column, each once, in the order in which they come first.
     pub fn distinct(&self, column: &str) -> Result<Vec<&str>, CliError> {
         let mut values = Vec::new();

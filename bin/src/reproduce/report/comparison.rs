@@ -156,6 +156,9 @@ fn warnings(records: &Records) -> Result<Vec<String>, CliError> {
             notices.push(format!("{what} ({}).", values.into_iter().collect::<Vec<_>>().join("; ")));
         }
     }
+    if !records.has("p_value") && records.rows().any(|row| !row.optional("difference_low").is_empty()) {
+        notices.push("intervals are Student's, as an earlier build wrote them.".to_owned());
+    }
     let mut died = 0;
     for row in records.rows() {
         died += u32::from(row.is_run()? && row.text("status")? == "died");

@@ -65,20 +65,22 @@ fn rows_are_those_of_the_file() {
         "| PVLU | 61.50 ± 0.21 | 62.00 ± 0.21 | 63.50 ± 0.20 | -1.50 | 12.50 ± 0.21 | 16.30 | +5.50 (+4.60 to +6.40) |";
     assert!(text.contains(row), "{text}");
     let row = "<th scope=\"row\">PVLU</th><td>61.50 ± 0.21</td><td>62.00 ± 0.21</td><td>63.50 ± 0.20</td><td>-1.50</td>\
-               <td>12.50 ± 0.21</td><td>16.30</td><td>+5.50 (+4.60 to +6.40)</td><td>0.0625</td>\
+               <td>12.50 ± 0.21</td><td>16.30</td><td>+5.50 (+4.60 to +6.40)</td><td>0.0078</td>\
                <td>75</td><td>0.20 / 0.30</td><td>1234</td><td>10.0</td>\
-               <td class=\"words\">5 seeds cannot decide: 6 could (planned)</td></tr>";
+               <td class=\"words\">better (planned)</td></tr>";
     assert!(page.contains(row), "{page}");
+    // An exploratory arm: its p-value alone, and that of the four together.
+    assert!(text.contains("| 0.0078 (0.0312) |"), "{text}");
     // Several models: their names in the rows.
     let row = "| vgg16 | PVLU | 60.40 ± 0.21 |";
     assert!(text.contains(row), "{text}");
     // Values that are the same in all rows appear once.
-    let common = "In all rows: model: sequential6conv; runs: 5; died: 0; data: cifar10; \
+    let common = "In all rows: model: sequential6conv; runs: 8; died: 0; data: cifar10; \
                   budget: 100 epochs of 45,000 images; pretrained: no";
     assert!(text.contains(common) && page.contains(common), "{text}");
     // One seed: neither errors nor an interval.
     let row = "| PVLU | 61.50 | 62.00 | 63.50 ± 0.20 | -1.50 | 12.50 | 16.30 | +5.50 | 1.0000 | \
-               75 | 0.20 / 0.30 | 1234 | 10.0 | 1 seeds cannot decide: 6 could (planned) |";
+               75 | 0.20 / 0.30 | 1234 | 10.0 | 1 seed cannot decide: 6 could (planned) |";
     assert!(text.contains(row) && text.contains("budget: 100 epochs of 45,000 images; preset: quick"), "{text}");
     for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
         assert!(link.ends_with(".svg") && folder.path().join(link).is_file(), "{link}");
@@ -178,11 +180,11 @@ fn a_line_for_each_table_says_what_was_asked_what_was_found_and_on_what() {
         let (summary, _) = text.split_once("How to read the columns").or_else(|| text.split_once("\n- ")).unwrap();
         for said in [
             "six-convolution network without augmentation",
-            "PVLU +5.50 points (+4.60 to +6.40), 5 seeds cannot decide: 6 could; highest mean: PVLU, 61.50 %",
-            "cifar10; sequential6conv; 100 epochs of 45,000 images; 5 seeds",
+            "PVLU +5.50 points (+4.60 to +6.40), better; highest mean: PVLU, 61.50 %",
+            "cifar10; sequential6conv; 100 epochs of 45,000 images; 8 seeds",
             "six-convolution network with augmentation",
             "not run",
-            "vgg16: PVLU +4.40 points (+3.50 to +5.30), 3 seeds cannot decide: 6 could; highest mean: PVLU, 60.40 %. \
+            "vgg16: PVLU +4.40 points, 3 seeds cannot decide: 6 could; highest mean: PVLU, 60.40 %. \
              resnet50: PVLU",
         ] {
             assert!(summary.contains(said), "no {said}: {summary}");
@@ -205,7 +207,7 @@ fn columns_that_differ_stay_and_those_without_a_number_are_named() {
     for text in [&page, &text] {
         assert!(text.contains("There is no number for: paper, peak, %; ours - paper, peak, points"), "{text}");
     }
-    assert!(text.contains("| 10.0 | 1 seeds cannot decide: 9 could | procedural |"), "{text}");
+    assert!(text.contains("| 10.0 | 1 seed cannot decide: 6 could | procedural |"), "{text}");
     assert!(page.contains("<td class=\"words\">procedural</td></tr>"), "{page}");
     let rows = ["a_b.safetensors", "c.safetensors"].map(|weights| {
         let rows = sample::runs(5, &["m"], &["relu"], 1, "cifar10", "paper");
@@ -227,5 +229,23 @@ fn every_color_of_a_dark_page_is_one_that_figures_have() {
     assert!(replaced.len() > 4);
     for color in replaced {
         assert!(body.contains(&format!("=\"{color}\"")), "no {color} in any figure");
+    }
+}
+
+#[test]
+fn files_of_earlier_builds_have_neither_tests_nor_unmarked_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = sample::runs(1, &["m"], &["relu", "pvlu"], 8, "cifar10", "paper");
+    let later =
+        ["comparison", "p_value", "p_adjusted", "verdict", "improvement", "spread", "expected_spread", "step_seconds"];
+    let without = |row: &str| {
+        let kept = sample::RUNS.split(',').zip(row.split(',')).filter(|(column, _)| !later.contains(column));
+        kept.map(|(_, value)| value).collect::<Vec<_>>().join(",")
+    };
+    let rows: Vec<String> = rows.iter().map(|row| without(row)).collect();
+    sample::file(folder.path(), "table1.csv", &without(sample::RUNS), &rows);
+    for text in written(folder.path()) {
+        assert!(text.contains("intervals are Student's") || text.contains("intervals are Student&#39;s"), "{text}");
+        assert!(text.contains("There is no number for: p (adjusted)") && !text.contains("planned)"), "{text}");
     }
 }

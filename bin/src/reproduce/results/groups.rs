@@ -78,7 +78,7 @@ impl<'a> Report<'a> {
                 let kind = if *arm == PROPOSED && is_proposed { Kind::Planned } else { Kind::Exploratory };
                 (report.pairs(model, arm).map(|(relu, top1)| top1 - relu).collect(), kind)
             };
-            let judged = verdict::judge(compared.iter().map(|of| differences(&of)).collect());
+            let judged = verdict::judge(compared.iter().map(&differences).collect());
             let mut judged = compared.into_iter().zip(judged).collect::<Vec<_>>();
             report.groups.extend(of_model.iter().map(|&(model, arm)| {
                 let at = judged.iter().position(|((_, other), _)| *other == arm);

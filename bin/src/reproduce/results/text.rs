@@ -81,7 +81,7 @@ impl Report<'_> {
              selected; expect.: of images that are right independently of each other. ms a step: with evaluations.\n\
              wins: runs better than one of ReLU, of all pairs. interval: bootstrap, from 6 seeds on. p: exact, by \
              flipping signs; adj. p: of the\nexploratory comparisons of a network together, by Holm's method. The \
-             verdict is at 5 % for each network, on runs that lived.",
+             verdict is at 5 % for the planned and at 5 % for these, on runs that lived.",
         );
         text
     }

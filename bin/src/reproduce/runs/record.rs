@@ -106,8 +106,9 @@ impl Record {
     /// Time of the run by its training steps, evaluations included, in seconds; `None` of a network that was only
     /// measured, and of a run that died, whose last epoch may have ended early.
     pub fn step_seconds(&self) -> Option<f64> {
-        let steps = self.epochs.len() * self.config.setup.train_images.div_ceil(self.config.batch_size.max(1));
-        (steps > 0 && self.lived()).then(|| self.seconds() / steps as f64)
+        let of_epoch = self.config.setup.train_images.div_ceil(self.config.batch_size.max(1));
+        let steps = of_epoch as f64 * self.epochs.len() as f64;
+        (steps > 0.0 && self.lived()).then(|| self.seconds() / steps)
     }
 
     /// A copy without times, the machine and the planned addresses: everything that must agree between two runs.
