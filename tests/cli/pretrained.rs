@@ -54,9 +54,12 @@ fn numbers_depend_on_neither_threads_nor_other_seeds() {
         csv.rows_with(&[("seed", "1")]).iter().map(|row| row["final_top1"].clone() + &row["run_id"]).collect()
     };
     assert_eq!((of(&one).len(), of(&one)), (2, of(&both)));
-    // The interval needs two seeds.
-    let mean = |csv: &Csv| csv.rows_with(&[("seed", "mean"), ("arm", "pvlu")])[0]["difference_low"].clone();
-    assert!(mean(&one).is_empty() && !mean(&both).is_empty());
+    // An interval and a verdict need six seeds.
+    let mean = |csv: &Csv, column: &str| csv.rows_with(&[("seed", "mean"), ("arm", "pvlu")])[0][column].clone();
+    assert_eq!(mean(&one, "verdict"), "1 seed cannot decide: 6 could");
+    assert_eq!(mean(&both, "verdict"), "2 seeds cannot decide: 6 could");
+    assert!(mean(&one, "p_value") == "1.000000" && !mean(&both, "p_value").is_empty());
+    assert!(mean(&both, "difference_low").is_empty());
 }
 
 /// Each option that replaces a value of the protocol changes the numbers, and is named beside them.
