@@ -10,7 +10,7 @@ pub fn has_tiles() -> bool {
     *HAS.get_or_init(processor_has_tiles)
 }
 
-/// True if there are [tiles](has_tiles) and the system lets this process use them. It is asked once, for the whole
+/// True if there are tiles and the system lets this process use them. It is asked once, for the whole
 /// process, and from then on wants signal stacks to be large enough for the tiles: so only where they are to be used.
 pub fn may_use_tiles() -> bool {
     static MAY: OnceLock<bool> = OnceLock::new();
