@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# SciPy 1.17.1 (PyPI): the exact p-value of paired differences depends on whether they are given as numbers of images or as
-# the accuracies that these numbers make, and is mostly too small for the latter.
+# SciPy 1.17.1 (PyPI): the exact p-value of paired differences depends on whether they are given as numbers of images
+# or as the accuracies that these numbers make, and is mostly too small for the latter.
 #
-# Guess, written down before: `permutation_test` with all choices of signs gives the same p-value for both, since it counts
-# values as equal that differ by rounding.
-# Seen: of experiments with eight pairs of networks and 10,000 test images, more than half have another p-value, none a
-# greater one; with 1,000 images none has. The documentation speaks of a distance of 1e-14 at least within which values count
-# as equal, which would be enough; the source has a share of the observed value, 2.2e-14, while the error of a difference of
-# two accuracies near 0.9 is 1e-16, a share of 1e-12 of a difference of one image.
-# A test that must hold a level on accuracies has to be given whole numbers, or a tolerance for the rounding of accuracies.
+# Guess, written down before: `permutation_test` with all choices of signs gives the same p-value for both, since it
+# counts values as equal that differ by rounding.
+# Seen: of experiments with eight pairs of networks and 10,000 test images, more than half have another p-value, none
+# a greater one; with 1,000 images none has. The documentation speaks of a distance of 1e-14 at least within which
+# values count as equal, which would be enough; the source has a share of the observed value, 2.2e-14, while the error
+# of a difference of two accuracies near 0.9 is 1e-16, a share of 1e-12 of a difference of one image.
+# A test that must hold a level on accuracies has to be given whole numbers, or a tolerance for the rounding of
+# accuracies.
 #
 # Prints the shares and one example, and fails if they move. Needs python3 with venv, and PyPI.
 set -euo pipefail

@@ -26,7 +26,7 @@ fn two_runs_and_two_threads_give_the_same_files() {
         }
         let [runs, epochs] = &one;
         assert_eq!((runs.rows.len(), epochs.rows.len()), (2 + 4, 4));
-        // Times are in the last columns of each file, and in none that says nothing of them.
+        // Times are in the last columns of each file, and in no other ones.
         for (csv, times) in one.iter().zip([&["step_seconds", "train_seconds"][..], &["epoch_seconds"]]) {
             assert_eq!(csv.lasting()[0].len() + times.len(), csv.columns.len());
             assert!(csv.columns.ends_with(&times.iter().map(|time| (*time).to_owned()).collect::<Vec<_>>()));

@@ -1,7 +1,6 @@
 //! Means, standard errors and intervals over seeds, their text, and what differences between arms say.
 
 pub mod bootstrap;
-pub mod draws;
 pub mod normal;
 pub mod sign_flip;
 pub mod verdict;

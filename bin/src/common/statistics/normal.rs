@@ -34,6 +34,12 @@ pub fn quantile(probability: f64) -> f64 {
     }
 }
 
+/// A value, by the quantile of a probability that is neither 0 nor 1.
+#[cfg(test)]
+pub fn drawn(draws: &mut impl rand_chacha::rand_core::RngCore) -> f64 {
+    quantile(((draws.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

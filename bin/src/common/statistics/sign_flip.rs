@@ -1,6 +1,7 @@
 //! The exact test of paired differences by flipping their signs.
 
-use super::draws::Draws;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// Differences up to which all signs are counted; of more, [`DRAWN`] are drawn.
 const COUNTED: usize = 40;
@@ -51,8 +52,8 @@ pub fn p_value(differences: &[f64]) -> f64 {
 
 /// The share of choices of signs with a sum of at least `least` in magnitude, among the given ones and drawn ones.
 fn by_draws(magnitudes: &[f64], least: f64) -> f64 {
-    let mut draws = Draws::default();
-    let mut sum = || magnitudes.iter().map(|of| if draws.bits() >> 63 == 0 { *of } else { -of }).sum::<f64>();
+    let mut draws = ChaCha8Rng::seed_from_u64(0);
+    let mut sum = || magnitudes.iter().map(|of| if draws.next_u64() >> 63 == 0 { *of } else { -of }).sum::<f64>();
     let far = (0..DRAWN).filter(|_| sum().abs() >= least).count();
     (far + 1) as f64 / f64::from(DRAWN + 1)
 }

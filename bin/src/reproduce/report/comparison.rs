@@ -46,14 +46,14 @@ const COLUMNS: [(&str, Cell); 20] = [
     ("rel. error decrease, paper, %", |mean, _| percent("paper_rel_error_decrease", mean, None)),
     ("ours - our ReLU, selected, points (95 % interval)", |mean, _| difference(mean)),
     ("p (adjusted)", |mean, _| p_values(mean)),
-    ("better than a run of ReLU, % of pairs", |mean, _| later(mean, "improvement", 100.0, 0)),
+    ("better than a run of ReLU, % of pairs", |mean, _| scaled(mean, "improvement", 100.0, 0)),
     ("spread of seeds / of independent images, points", |mean, _| {
-        let [found, expected] = ["spread", "expected_spread"].map(|column| later(mean, column, 100.0, 2));
+        let [found, expected] = ["spread", "expected_spread"].map(|column| scaled(mean, column, 100.0, 2));
         let (found, expected) = (found?, expected?);
         Ok(if expected == none() { none() } else { format!("{found} / {expected}") })
     }),
     ("trained parameters", |mean, _| text(mean, "trained_parameters")),
-    ("ms a step, with evaluations", |mean, _| later(mean, "step_seconds", 1e3, 1)),
+    ("ms a step, with evaluations", |mean, _| scaled(mean, "step_seconds", 1e3, 1)),
     ("verdict", |mean, _| Ok(verdict(mean))),
     ("data", |mean, _| text(mean, "data")),
     ("budget", |mean, _| budget(mean).map(|budget| if budget.is_empty() { none() } else { budget })),
@@ -206,7 +206,7 @@ fn p_values(row: &Row<'_>) -> Result<String, CliError> {
 }
 
 /// A number in another unit and with some decimals; `-` in a file of an earlier build.
-fn later(row: &Row<'_>, column: &str, unit: f64, decimals: usize) -> Result<String, CliError> {
+fn scaled(row: &Row<'_>, column: &str, unit: f64, decimals: usize) -> Result<String, CliError> {
     if row.optional(column).is_empty() {
         return Ok(none());
     }

@@ -1,7 +1,7 @@
 //! The runs of a table by model and arm, and what they say of the arm.
 
 use crate::common::statistics::verdict::{self, Comparison, Kind};
-use crate::common::statistics::{Summary, rel_error_decrease, summarize};
+use crate::common::statistics::{Summary, bootstrap, rel_error_decrease, summarize};
 use crate::reproduce::protocol::published::{self, Paper};
 use crate::reproduce::protocol::{BASE, PROPOSED};
 use crate::reproduce::runs::record::Record;
@@ -18,8 +18,8 @@ pub struct Report<'a> {
 pub struct Arm<'a> {
     model: &'a str,
     arm: &'a str,
-    /// The comparison to ReLU; `None` of ReLU itself.
-    comparison: Option<Comparison>,
+    /// The comparison to ReLU, and the interval of its mean; `None` of ReLU itself.
+    comparison: Option<(Comparison, Option<(f64, f64)>)>,
 }
 
 /// Results of the runs of an arm that lived, together.
@@ -42,6 +42,8 @@ pub struct Group<'a> {
     pub decrease: Summary,
     /// The comparison to ReLU, at the selected epochs.
     pub comparison: Option<Comparison>,
+    /// Ends of the 95 % [interval](bootstrap::interval) of the mean difference.
+    pub interval: Option<(f64, f64)>,
     /// The probability that a run is better than one of ReLU, at the selected epochs; NaN of ReLU itself.
     pub improvement: f64,
     /// Standard deviation of the accuracy at the selected epoch between seeds; NaN for fewer than two.
@@ -83,6 +85,10 @@ impl<'a> Report<'a> {
             report.groups.extend(of_model.iter().map(|&(model, arm)| {
                 let at = judged.iter().position(|((_, other), _)| *other == arm);
                 let comparison = at.map(|at| judged.swap_remove(at).1);
+                let comparison = comparison.map(|found| {
+                    let interval = bootstrap::interval(&found.differences);
+                    (found, interval)
+                });
                 Arm { model, arm, comparison }
             }));
         }
@@ -121,7 +127,8 @@ impl<'a> Report<'a> {
             last: summary(Record::last),
             peak: summary(Record::peak),
             decrease: summarize(&decreases.filter(|decrease| !decrease.is_nan()).collect::<Vec<_>>()),
-            comparison: comparison.clone(),
+            comparison: comparison.as_ref().map(|(found, _)| found.clone()),
+            interval: comparison.as_ref().and_then(|(_, interval)| *interval),
             improvement: verdict::improvement(&selected, &of_relu),
             spread: at_selected.standard_error * (lived.len() as f64).sqrt(),
             expected_spread: verdict::expected_spread(at_selected.mean, first.config.setup.test_images),

@@ -63,7 +63,11 @@ impl Report<'_> {
             let _ = writeln!(text, " {:>6} {:>7} {step:>9}", whole(group.spread), whole(group.expected_spread));
             if let Some(comparison) = &group.comparison {
                 let (kind, wins) = (comparison.kind.name(), whole(group.improvement));
-                let _ = writeln!(compared, "{model:<18} {arm:<12} {kind:<11} {wins:>6} {}", judged(comparison));
+                let _ = writeln!(
+                    compared,
+                    "{model:<18} {arm:<12} {kind:<11} {wins:>6} {}",
+                    judged(comparison, group.interval)
+                );
             }
         }
         if !compared.is_empty() {
@@ -92,9 +96,8 @@ fn whole(value: f64) -> String {
 }
 
 /// A difference in percentage points with its interval, p-values and verdict.
-fn judged(comparison: &Comparison) -> String {
+fn judged(comparison: &Comparison, interval: Option<(f64, f64)>) -> String {
     let points = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{:+.2}", 100.0 * value) };
-    let interval = comparison.interval();
     let interval =
         interval.map_or_else(|| "-".to_owned(), |(low, high)| format!("[{}, {}]", points(low), points(high)));
     let [p_value, adjusted] = [comparison.p_value, comparison.adjusted].map(p_value_text);
