@@ -37,7 +37,7 @@ fn train(images: usize, epochs: u64) -> Result<History, Box<dyn Error>> {
     };
 
     let optimizer = OptimizerConfig::adam();
-    let config = FitConfig { epochs, optimizer, learning_rate: 3e-3, schedule: Schedule::Cosine };
+    let config = FitConfig::new(epochs, optimizer, 3e-3, Schedule::Cosine);
     Ok(fit(&mut model, &splits, &config, &mut |_| ControlFlow::Continue(()))?)
 }
 

@@ -51,7 +51,7 @@ fn tune(pretrained: &Path, folder: &Path, tuned: &Path) -> Result<f64, Box<dyn E
         what.try_apply(&mut net)?;
         let mut model = Classifier::cifar(net);
         let (optimizer, schedule) = (OptimizerConfig::adam(), Schedule::Cosine);
-        let config = FitConfig { epochs: 2, optimizer, learning_rate, schedule };
+        let config = FitConfig::new(2, optimizer, learning_rate, schedule);
         let history = fit(&mut model, &splits, &config, &mut |_| ControlFlow::Continue(()))?;
         accuracy = history.final_top1().ok_or("no epoch was trained")?;
         net = model.net;

@@ -27,7 +27,7 @@ const STEPS: u64 = 3;
 const VALUES: usize = 4 * (50 + 2 * 46);
 
 fn config() -> FitConfig {
-    FitConfig { epochs: 2, optimizer: OptimizerConfig::adam(), learning_rate: 0.01, schedule: Schedule::Constant }
+    FitConfig::new(2, OptimizerConfig::adam(), 0.01, Schedule::Constant)
 }
 
 /// Restores a training from `input` as a file, and as the header of one, so that no mutation has to guess a length; and

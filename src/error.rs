@@ -106,6 +106,11 @@ pub enum Error {
         /// The share that was given, as text.
         found: String,
     },
+    /// A share of the first of two labels that is not from 0 to 1.
+    MixedShare {
+        /// The share that was given, as text.
+        found: String,
+    },
     /// A layer that a [compiled](crate::compiled) network has no kernel for.
     NotCompiled {
         /// Path and kind of the layer.
@@ -165,6 +170,7 @@ impl std::fmt::Display for Error {
                 write!(f, "label {label} at position {index}: expected a class below {classes}")
             }
             Error::Smoothing { found } => write!(f, "label smoothing of {found}: expected a share from 0 to 1"),
+            Error::MixedShare { found } => write!(f, "share {found} of the first label: expected one from 0 to 1"),
             Error::NotCompiled { layer } => {
                 write!(f, "{layer}: expected a layer that says what it computes; run the network without compiling it")
             }

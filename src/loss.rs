@@ -48,6 +48,33 @@ pub fn try_cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Tr
     labels: &[usize],
     smoothing: f64,
 ) -> Result<Tensor<Rank0, E, D, T>, Error> {
+    try_cross_entropy_mixed(logits, &Targets { labels, smoothing, mixed: None })
+}
+
+/// The labels of a batch, and how much each of them counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Targets<'a> {
+    /// A class for each row of logits.
+    pub labels: &'a [usize],
+    /// Share of label smoothing, from 0 to 1: see [`try_cross_entropy_smoothed`].
+    pub smoothing: f64,
+    /// A second class for each row, and the share of the first one, from 0 to 1: for batches of images that are mixed
+    /// of two.
+    pub mixed: Option<(&'a [usize], f64)>,
+}
+
+/// The cross-entropy of batches whose images are mixed of two (mixup, Zhang et al. 2018, section 2): `share` times the
+/// loss at the first labels and `1 - share` times that at the second ones, each [smoothed](try_cross_entropy_smoothed).
+///
+/// Without second labels it is [`try_cross_entropy_smoothed`], to the bit.
+///
+/// Errors: [`Error::LabelCount`], [`Error::Label`]; [`Error::Smoothing`] and [`Error::MixedShare`] of a share that is
+/// not from 0 to 1.
+pub fn try_cross_entropy_mixed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(
+    logits: Tensor<(B, C), E, D, T>,
+    targets: &Targets<'_>,
+) -> Result<Tensor<Rank0, E, D, T>, Error> {
+    let &Targets { labels, smoothing, mixed } = targets;
     if !(0.0..=1.0).contains(&smoothing) {
         return Err(Error::Smoothing { found: smoothing.to_string() });
     }
@@ -55,10 +82,27 @@ pub fn try_cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Tr
     check_labels(labels, rows, classes)?;
     let (logits, mut tape) = D::try_contiguous(logits)?.split_tape();
     let device = logits.device();
-    let mut grad_logits = device.try_unspecified(rows * classes).map_err(Error::device)?;
-    let gradient = D::memory_mut(&mut grad_logits);
-    let loss = device.cross_entropy(D::view(&D::read(&logits)), classes, labels, smoothing, gradient);
-    let loss = loss.map_err(Error::device)?;
+    let loss_at = |labels: &[usize]| {
+        let mut grad_logits = device.try_unspecified(rows * classes).map_err(Error::device)?;
+        let gradient = D::memory_mut(&mut grad_logits);
+        let loss = device.cross_entropy(D::view(&D::read(&logits)), classes, labels, smoothing, gradient);
+        Ok::<_, Error>((loss.map_err(Error::device)?, grad_logits))
+    };
+    let (mut loss, mut grad_logits) = loss_at(labels)?;
+    if let Some((others, share)) = mixed {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(Error::MixedShare { found: share.to_string() });
+        }
+        check_labels(others, rows, classes)?;
+        let (loss_of_others, mut grad_of_others) = loss_at(others)?;
+        loss = share * loss + (1.0 - share) * loss_of_others;
+        for (gradient, share) in [(&mut grad_logits, share), (&mut grad_of_others, 1.0 - share)] {
+            let share = E::from_f64(share).unwrap_or_default();
+            device.scale(D::memory_mut(gradient), share).map_err(Error::device)?;
+        }
+        let of_others = D::memory(&grad_of_others);
+        device.add_assign(D::memory_mut(&mut grad_logits), of_others).map_err(Error::device)?;
+    }
     // Both element types that a device has kernels for hold it, rounded once.
     let loss = E::from_f64(loss).unwrap_or_default();
     let loss: Tensor<Rank0, E, D> = device.try_tensor_from_vec(vec![loss], ()).map_err(Error::device)?;
@@ -72,6 +116,14 @@ pub fn try_cross_entropy_smoothed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Tr
         });
     }
     Ok(loss.put_tape(tape))
+}
+
+impl<'a> Targets<'a> {
+    /// Labels that count alone, without smoothing.
+    #[must_use]
+    pub fn of(labels: &'a [usize]) -> Self {
+        Self { labels, smoothing: 0.0, mixed: None }
+    }
 }
 
 /// [`try_cross_entropy`] that panics on an error.

@@ -22,6 +22,8 @@ mod resize;
 mod text;
 mod webp;
 
+use std::ops::Range;
+
 pub use channels::Channels;
 pub use error::ImageError;
 pub use interpolation::Interpolation;
@@ -60,6 +62,13 @@ impl Image {
     /// The bytes by planes, red, green and blue (CHW).
     pub(crate) fn planes(&self) -> Vec<u8> {
         (0..3).flat_map(|color| self.pixels.iter().skip(color).step_by(3).copied()).collect()
+    }
+
+    /// The image within these rows and columns.
+    pub(crate) fn cut(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let (width, height) = (columns.len(), rows.len());
+        let of = |row: usize| &self.pixels[3 * (row * self.width + columns.start)..][..3 * width];
+        Self { width, height, pixels: rows.flat_map(|row| of(row).iter().copied()).collect() }
     }
 
     /// Width in pixels: the number of pixels in a row.

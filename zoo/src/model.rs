@@ -16,6 +16,7 @@ use pvlu::kernel::view;
 use pvlu::layer::{
     Extent, LayerKind, LayerSummary, Mode, Path, SwapActivation, Switch, Switches, TrunkAndHead, Visit, set_outputs,
 };
+use pvlu::loss::Targets;
 use pvlu::tape::{GradTape, LeafGradients};
 use pvlu::{Error, Precision};
 
@@ -50,7 +51,12 @@ pub trait Model: Send + Sync {
 
     /// Forward and backward over one batch, as in training unless a [`Mode`] was set by hand. Running statistics and
     /// dropout counts move on; parameters do not.
-    fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error>;
+    fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
+        self.step_towards(images, &Targets::of(labels))
+    }
+
+    /// As [`step`](Self::step), with smoothed labels or images that are mixed of two.
+    fn step_towards(&mut self, images: Vec<f32>, targets: &Targets<'_>) -> Result<Step, Error>;
 
     /// True if its logits are those of [`net`](Self::net) on the CPU, which may then be compiled.
     fn is_on_cpu(&self) -> bool {
@@ -368,9 +374,9 @@ where
         Ok(view::read(&logits).into_owned())
     }
 
-    fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
+    fn step_towards(&mut self, images: Vec<f32>, targets: &Targets<'_>) -> Result<Step, Error> {
         let images = batch(&Cpu::default(), images, self.size())?;
-        let (loss, logits, gradients) = train_step(&mut self.net, images, self.classes, labels)?;
+        let (loss, logits, gradients) = train_step(&mut self.net, images, self.classes, targets)?;
         Ok(Step { loss, logits, gradients })
     }
 

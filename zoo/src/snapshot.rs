@@ -61,6 +61,11 @@ impl Snapshot {
         Self(values)
     }
 
+    /// The values by path, taken out.
+    pub(crate) fn into_values(self) -> BTreeMap<String, Vec<f32>> {
+        self.0
+    }
+
     /// The values by path.
     pub(crate) fn values(&self) -> &BTreeMap<String, Vec<f32>> {
         &self.0

@@ -29,16 +29,19 @@
 //!     test: Loader::new(Arc::new(set.test), evaluation)?,
 //! };
 //! let (optimizer, schedule) = (OptimizerConfig::adam(), Schedule::Cosine);
-//! let config = FitConfig { epochs: 2, optimizer, learning_rate: 1e-3, schedule };
+//! let config = FitConfig::new(2, optimizer, 1e-3, schedule);
 //! let history = fit(&mut model, &splits, &config, &mut |_| ControlFlow::Continue(()))?;
 //! assert!(history.outcome == Outcome::Finished && history.selected().is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod average;
+mod config;
 mod dead_units;
 mod error;
 mod evaluate;
 mod fit;
+mod mixup;
 mod mode;
 mod optimizer;
 mod precision;
@@ -48,10 +51,12 @@ mod schedule;
 mod state;
 mod trainee;
 
+pub use config::FitConfig;
 pub use dead_units::{LayerUnits, dead_units};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate, evaluate_finite};
-pub use fit::{Event, FitConfig, History, Moment, Outcome, Splits, fit, fit_from};
+pub use fit::{Event, History, Moment, Outcome, Splits, fit, fit_from};
+pub use mixup::Mixup;
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use record::EpochRecord;
 pub use saved::SavedFit;

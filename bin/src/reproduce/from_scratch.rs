@@ -73,7 +73,7 @@ impl Scratch {
         let learning_rate = request.learning_rate.unwrap_or(usual.learning_rate);
         let shift = of_table("shift", request.shift, (table.name, table.augmented), &mut notes);
         let augmentation = if table.augmented {
-            Augmentation { flip: true, shift: shift.unwrap_or(budget::SHIFT), cutout: None }
+            Augmentation { flip: true, shift: shift.unwrap_or(budget::SHIFT), ..Augmentation::NONE }
         } else {
             Augmentation::NONE
         };
@@ -144,12 +144,7 @@ impl Work for Scratch {
         let (mut model, seed) = (self.build(config)?, config.seed);
         let title = format!("{} {} seed {seed}", self.table.name, config.arm);
         check_batch(model.as_ref(), self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
-        let fit = FitConfig {
-            epochs: self.epochs,
-            optimizer: OptimizerConfig::adam(),
-            learning_rate: self.learning_rate,
-            schedule: Schedule::Constant,
-        };
+        let fit = FitConfig::new(self.epochs, OptimizerConfig::adam(), self.learning_rate, Schedule::Constant);
         let job = Job { title: &title, config, fit, splits: self.splits(seed)?, seed };
         let Some(history) = context.store.train(&job, model.as_mut(), context.progress)? else { return Ok(None) };
         let Some(inspected) = inspect::inspect(model.as_mut(), &job.splits.test, &title)? else { return Ok(None) };

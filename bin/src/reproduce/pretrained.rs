@@ -154,7 +154,7 @@ impl Tuning {
         freeze(policy, model, epochs)?;
         check_batch(model, self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let seed = config.seed;
-        let fit = FitConfig { epochs, optimizer: OptimizerConfig::adam(), learning_rate, schedule: Schedule::Cosine };
+        let fit = FitConfig::new(epochs, OptimizerConfig::adam(), learning_rate, Schedule::Cosine);
         let splits = self.splits(preprocessing, seed, filtered, measured)?;
         context.store.train(&Job { title, config, fit, splits, seed }, model, context.progress)
     }
@@ -169,8 +169,8 @@ impl Tuning {
         let (height, width) = preprocessing.input();
         let side = height.min(width);
         let scaled = |pixels: usize| pixels * side / SIDE;
-        let Augmentation { flip, shift, cutout } = self.augmentation;
-        let augmentation = Augmentation { flip, shift: scaled(shift), cutout: cutout.map(scaled) };
+        let Augmentation { shift, cutout, .. } = self.augmentation;
+        let augmentation = Augmentation { shift: scaled(shift), cutout: cutout.map(scaled), ..self.augmentation };
         let filter = self.filter.filter(|_| filtered);
         let shuffled = LoaderConfig::training(self.batch_size, seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };

@@ -51,25 +51,7 @@ impl Course {
 
     /// Adds a phase that trains the parts of a policy, to which the network with these groups was frozen.
     pub fn begin(&mut self, policy: FreezePolicy, config: &FitConfig, changed: Augmentation, groups: Vec<Group>) {
-        let &FitConfig { epochs, optimizer, learning_rate, schedule } = config;
-        let (name, betas, epsilon, weight_decay) = match optimizer {
-            OptimizerConfig::Sgd { weight_decay, .. } => ("sgd", None, None, weight_decay),
-            OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
-                (if decoupled { "adamw" } else { "adam" }, Some([beta1, beta2]), Some(epsilon), weight_decay)
-            }
-        };
-        let schedule = match schedule {
-            Schedule::Constant => "constant",
-            Schedule::Step { .. } => "step",
-            Schedule::Cosine => "cosine",
-        };
-        let Augmentation { flip, shift, .. } = changed;
-        let augmentation = (changed != Augmentation::NONE).then_some(Augmented { flip, shift: shift as u64 });
-        let tuning = &mut self.tuning;
-        (tuning.optimizer, tuning.betas, tuning.epsilon) = (Some(name.to_owned()), betas, epsilon);
-        (tuning.weight_decay, tuning.schedule) = (Some(weight_decay), Some(schedule.to_owned()));
-        tuning.augmentation = augmentation;
-        tuning.phases.push(TuningPhase { train: names(policy), epochs, learning_rate });
+        describe(&mut self.tuning, policy, config, changed);
         self.phases.push(groups);
     }
 
@@ -98,6 +80,43 @@ impl Course {
         let frozen = FrozenState::of(&groups(model.net())?, &self.phases[..phases]).to_json();
         Ok(Some(Texts { tuning: Tuning { kept, ..self.tuning.clone() }.to_json(), frozen }))
     }
+}
+
+/// Adds a phase that trains the parts of a policy to a record, and the settings of its training.
+pub fn describe(tuning: &mut Tuning, policy: FreezePolicy, config: &FitConfig, changed: Augmentation) {
+    let FitConfig { epochs, optimizer, learning_rate, schedule, warm_up, head_rate, .. } = config;
+    match *optimizer {
+        OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {
+            (tuning.optimizer, tuning.weight_decay) = (Some("sgd".to_owned()), Some(weight_decay));
+            (tuning.momentum, tuning.nesterov) = (Some(momentum), nesterov);
+        }
+        OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
+            let name = if decoupled { "adamw" } else { "adam" };
+            (tuning.optimizer, tuning.weight_decay) = (Some(name.to_owned()), Some(weight_decay));
+            (tuning.betas, tuning.epsilon) = (Some([beta1, beta2]), Some(epsilon));
+        }
+    }
+    let name = match schedule {
+        Schedule::Constant => "constant",
+        Schedule::Step { every, factor } => {
+            (tuning.milestones, tuning.factor) = (vec![*every as f64], Some(*factor));
+            "step"
+        }
+        Schedule::Milestones { epochs, factor } => {
+            (tuning.milestones, tuning.factor) = (epochs.clone(), Some(*factor));
+            "step"
+        }
+        Schedule::Cosine => "cosine",
+        Schedule::OneCycle => "one-cycle",
+    };
+    (tuning.schedule, tuning.warm_up) = (Some(name.to_owned()), *warm_up);
+    tuning.head_rate = Some(*head_rate).filter(|rate| *rate != 1.0);
+    tuning.label_smoothing = Some(config.label_smoothing).filter(|share| *share > 0.0);
+    (tuning.mixup, tuning.average) = (config.mixup.map(|mixup| mixup.alpha), config.average);
+    let Augmentation { flip, shift, cutout, part, jitter } = changed;
+    let changes = Augmented { flip, shift: shift as u64, cutout: cutout.map(|side| side as u64), part, jitter };
+    tuning.augmentation = (changed != Augmentation::NONE).then_some(changes);
+    tuning.phases.push(TuningPhase { train: names(policy), epochs: *epochs, learning_rate: *learning_rate });
 }
 
 /// The parts that a policy trains, by the names that `--train` has for them.

@@ -30,7 +30,7 @@ pub struct Settings {
     /// Learning rate of Adam at the start of a phase.
     pub learning_rate: f64,
     /// Schedule of the learning rate.
-    pub schedule: Schedule,
+    pub schedule: ScheduleName,
     /// Weight decay, of the weights of convolutions and linear layers.
     pub weight_decay: f64,
     /// Images in a training step, and in an evaluation batch.
@@ -53,10 +53,7 @@ impl Settings {
             epochs: args.epochs,
             head_epochs: args.head_epochs,
             learning_rate: args.learning_rate,
-            schedule: match args.schedule {
-                ScheduleName::Constant => Schedule::Constant,
-                ScheduleName::Cosine => Schedule::Cosine,
-            },
+            schedule: args.schedule,
             weight_decay: args.weight_decay,
             batch_size: args.batch_size.get(),
             seed: args.seed,
@@ -73,20 +70,24 @@ impl Settings {
     /// The way in which training images with this preprocessing are changed.
     pub fn augmentation(&self, preprocessing: Preprocessing) -> Augmentation {
         let (height, width) = preprocessing.input();
-        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, cutout: None };
+        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, ..Augmentation::NONE };
         if self.augment { changed } else { Augmentation::NONE }
     }
 
     /// The configuration of a phase of some epochs.
     pub fn fit(&self, epochs: u64) -> FitConfig {
         let &Self { learning_rate, schedule, weight_decay, .. } = self;
+        let schedule = match schedule {
+            ScheduleName::Constant => Schedule::Constant,
+            ScheduleName::Cosine => Schedule::Cosine,
+        };
         let optimizer = match OptimizerConfig::adam() {
             OptimizerConfig::Adam { beta1, beta2, epsilon, .. } => {
                 OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled: true }
             }
             other @ OptimizerConfig::Sgd { .. } => other,
         };
-        FitConfig { epochs, optimizer, learning_rate, schedule }
+        FitConfig::new(epochs, optimizer, learning_rate, schedule)
     }
 }
 

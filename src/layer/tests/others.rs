@@ -3,7 +3,7 @@ use dfdx::shapes::{Const, Rank2, Rank4};
 use dfdx::tensor::AsArray;
 
 use super::*;
-use crate::loss::{try_cross_entropy, try_cross_entropy_smoothed};
+use crate::loss::{Targets, try_cross_entropy, try_cross_entropy_mixed, try_cross_entropy_smoothed};
 
 #[test]
 fn flatten_keeps_the_order_and_hands_gradients_back() {
@@ -91,6 +91,23 @@ fn cross_entropy_is_the_mean_of_the_log_likelihoods() {
         let refused = try_cross_entropy_smoothed(logits.clone(), &labels, smoothing).unwrap_err();
         assert_eq!(refused, Error::Smoothing { found: smoothing.to_string() });
     }
+
+    let others = [1, 1, 0, 2];
+    for (smoothing, share) in [(0.0, 0.3), (0.2, 0.75), (0.0, 1.0)] {
+        let targets = Targets { labels: &labels, smoothing, mixed: Some((&others, share)) };
+        let [first, second] =
+            [&labels, &others].map(|of| try_cross_entropy_smoothed(logits.clone(), of, smoothing).unwrap().array());
+        let mixed = try_cross_entropy_mixed(logits.clone(), &targets).unwrap().array();
+        assert!((mixed - (share * first + (1.0 - share) * second)).abs() < 1e-14);
+        check_gradients(&mut Nothing, logits.clone(), |_, x| try_cross_entropy_mixed(x, &targets).unwrap());
+    }
+    let mixed = |others: &[usize], share: f64| {
+        let targets = Targets { mixed: Some((others, share)), ..Targets::of(&labels) };
+        try_cross_entropy_mixed(logits.clone(), &targets).unwrap_err()
+    };
+    assert_eq!(mixed(&others, 1.5), Error::MixedShare { found: "1.5".to_owned() });
+    assert_eq!(mixed(&others[..3], 0.5), Error::LabelCount { rows: 4, labels: 3 });
+    assert_eq!(mixed(&[0, 0, 3, 0], 0.5), Error::Label { index: 2, label: 3, classes: 3 });
 
     assert_eq!(try_cross_entropy(logits.clone(), &[0]).unwrap_err(), Error::LabelCount { rows: 4, labels: 1 });
     assert_eq!(try_cross_entropy(logits, &[0, 1, 3, 0]).unwrap_err(), Error::Label { index: 2, label: 3, classes: 3 });

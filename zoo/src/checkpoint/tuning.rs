@@ -32,6 +32,9 @@ pub struct Tuning {
     /// Version of the program that tuned the network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// `scratch` for a network whose weights were drawn anew; `None` where they came from a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
     /// Number of tunings before this one, of which nothing else is kept here.
     #[serde(skip_serializing_if = "is_zero")]
     pub earlier: u64,
@@ -50,12 +53,39 @@ pub struct Tuning {
     /// Number that Adam adds to the root of the second moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
+    /// Share of the last velocity that a step of SGD keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    /// True if the momentum is Nesterov's.
+    #[serde(skip_serializing_if = "is_false")]
+    pub nesterov: bool,
     /// Weight decay, of the weights of convolutions and linear layers alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
-    /// Schedule of the learning rates within a phase: `constant` or `cosine`.
+    /// Schedule of the learning rates within a phase: `constant`, `step`, `cosine` or `one-cycle`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
+    /// Epochs after which the schedule `step` changed the learning rate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<f64>,
+    /// Factor by which each change of the schedule `step` multiplied the learning rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
+    /// Epochs in which the learning rate rose before the schedule began.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub warm_up: u64,
+    /// Learning rate of the head as a multiple of that of the trunk, where it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_rate: Option<f64>,
+    /// Share of label smoothing of the loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
+    /// Parameter of the beta distribution of mixup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<f64>,
+    /// Share of the moving average that each step kept, where the network is such an average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
     /// Number of images in a step; the last one of an epoch may have fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u64>,
@@ -68,6 +98,9 @@ pub struct Tuning {
     /// Number of images in an epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_images: Option<u64>,
+    /// Number of images that were held out to select an epoch by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out_images: Option<u64>,
     /// Number of images by which the accuracies were measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_images: Option<u64>,
@@ -90,12 +123,21 @@ pub struct Tuning {
 }
 
 /// Random changes of training images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Augmented {
     /// True if half of the images were mirrored, left to right.
     pub flip: bool,
     /// Most pixels by which an image was shifted along each axis.
     pub shift: u64,
+    /// Side in pixels of the square that was cut out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutout: Option<u64>,
+    /// Least share of the area of the part that was taken of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<f64>,
+    /// Most that a factor of brightness, contrast and saturation was from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
 }
 
 /// One phase of a tuning, in which the same parts are trained throughout.
@@ -255,6 +297,10 @@ pub enum TuningError {
     },
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -272,100 +318,4 @@ fn parsed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, TuningError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registry::build;
-    use crate::transfer::{FreezePolicy, groups};
-
-    fn full() -> Tuning {
-        let phase = |part: &str, epochs| TuningPhase { train: vec![part.into()], epochs, learning_rate: 1e-3 };
-        Tuning {
-            version: Some("0.1.0".into()),
-            earlier: 2,
-            activation_before: Some("relu".into()),
-            loss: Some("cross_entropy".into()),
-            optimizer: Some("adamw".into()),
-            betas: Some([0.9, 0.999]),
-            epsilon: Some(1e-8),
-            weight_decay: Some(0.01),
-            schedule: Some("cosine".into()),
-            batch_size: Some(128),
-            augmentation: Some(Augmented { flip: true, shift: 4 }),
-            seed: Some(u64::MAX),
-            train_images: Some(5000),
-            test_images: Some(10_000),
-            precision: Some("bf16".into()),
-            phases: vec![phase("head", 10), phase("activations", 3)],
-            kept: Some(KeptNetwork { phase: 1, epoch: 3, training_loss: Some(0.625) }),
-            top1_before: Some(0.5),
-            top1: Some(0.75),
-        }
-    }
-
-    #[test]
-    fn a_record_is_read_as_it_was_written_and_with_fields_of_another_version() {
-        let tuning = full();
-        assert_eq!(tuning.to_json().parse::<Tuning>().unwrap(), tuning);
-        let mut other: serde_json::Value = serde_json::from_str(&tuning.to_json()).unwrap();
-        other["of a later version"] = serde_json::json!([{ "a": null }]);
-        other["kept"]["more"] = 1.into();
-        assert_eq!(other.to_string().parse::<Tuning>().unwrap(), tuning);
-        assert_eq!("{}".parse::<Tuning>().unwrap(), Tuning::default());
-        // JSON has no infinity.
-        let kept = KeptNetwork { phase: 0, epoch: 0, training_loss: Some(f64::INFINITY) };
-        let infinite = Tuning { kept: Some(kept), ..Tuning::default() };
-        assert_eq!(infinite.to_json().parse::<Tuning>().unwrap().kept.unwrap().training_loss, None);
-    }
-
-    #[test]
-    fn a_text_that_no_tuning_wrote_is_an_error_that_says_so() {
-        let (deep, long) = ("[".repeat(50_000), format!("{{}}{}", " ".repeat(MAX_TUNING)));
-        for (wrong, words) in [
-            ("", "EOF"),
-            ("[]", "an array"),
-            ("1", "invalid type"),
-            (r#"{"seed":-1}"#, "invalid value"),
-            (r#"{"phases":[{}]}"#, "missing field"),
-            (r#"{"betas":[0.9]}"#, "invalid length"),
-            (r#"{"top1":"\u001b[2J"}"#, "invalid type"),
-            (r#"{"top1":1e999}"#, "out of range"),
-            // A field that is not known is passed over without a stack.
-            (&format!(r#"{{"x":{deep}"#), "EOF"),
-            (&long, "at most 65536 bytes"),
-        ] {
-            let error = wrong.parse::<Tuning>().unwrap_err().to_string();
-            assert!(error.contains(words) && !error.contains(char::is_control), "{error}");
-        }
-        for wrong in ["{}", "[{}]", r#"[{"kind":"weight","state":"melted","tensors":1,"elements":1}]"#] {
-            wrong.parse::<FrozenState>().unwrap_err();
-        }
-    }
-
-    #[test]
-    fn what_was_trained_in_any_phase_is_not_frozen() {
-        let mut model = build("cifar_resnet20", "pvlu", 10, 0).unwrap();
-        let mut phases = Vec::new();
-        for policy in [FreezePolicy::HEAD, FreezePolicy { batch_norm_statistics: true, ..FreezePolicy::ACTIVATIONS }] {
-            policy.apply(model.net_mut());
-            phases.push(groups(model.net()).unwrap());
-        }
-        FreezePolicy::ALL.apply(model.net_mut());
-        let all = groups(model.net()).unwrap();
-        let state = FrozenState::of(&all, &phases);
-        let (trunk, head) = (Some(Part::Trunk), Some(Part::Head));
-        for (part, kind, expected) in [
-            (trunk, ParamKind::Weight, TunedState::Frozen),
-            (trunk, ParamKind::Activation, TunedState::Trained),
-            (trunk, ParamKind::RunningMean, TunedState::Updated),
-            (head, ParamKind::Weight, TunedState::Trained),
-        ] {
-            assert_eq!(state.state(part, kind), Some(expected), "{part:?} {kind:?}");
-        }
-        assert_eq!(state.state(None, ParamKind::Weight), None);
-        assert_eq!(state.to_json().parse::<FrozenState>().unwrap(), state);
-        // Of the first phase alone, and of none.
-        let of_head = FrozenState::of(&all, &phases[..1]);
-        assert_eq!(of_head.state(trunk, ParamKind::Activation), Some(TunedState::Frozen));
-        assert!(FrozenState::of(&all, &[]).0.iter().all(|group| group.state == TunedState::Frozen));
-    }
-}
+mod tests;

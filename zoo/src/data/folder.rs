@@ -4,6 +4,7 @@ pub(super) mod kind;
 pub(super) mod list;
 mod measure;
 pub(super) mod place;
+mod readable;
 pub(super) mod tree;
 
 use std::collections::BTreeSet;

@@ -8,12 +8,13 @@ mod batch;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::rng::{KeyedRng, Purpose};
-use super::transform::{Change, Planes, check_channels};
+use super::transform::{Change, Planes, check_channels, crop, jitter};
 use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalization, Split};
 use crate::image::{Channels, Image, Preprocessing};
 
@@ -89,7 +90,13 @@ pub trait Images: Send + Sync + 'static {
     }
     /// The bytes of an image at the size of the input, by planes: red, green, blue, or as many as there are channels.
     fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, Self::Error>;
+    /// As [`fitted`](Self::fitted), of the part of the image, by rows and columns, that `part` gives for its height and
+    /// width, resized to the input. Images with another number of channels than 3 are not asked for parts.
+    fn part(&self, index: usize, preprocessing: &Preprocessing, part: PartOf<'_>) -> Result<Vec<u8>, Self::Error>;
 }
+
+/// The rows and columns of a part, for the height and width of an image.
+pub type PartOf<'a> = &'a dyn Fn((usize, usize)) -> [Range<usize>; 2];
 
 impl Images for Split {
     type Error = Infallible;
@@ -122,6 +129,11 @@ impl Images for Split {
         }
         Ok(preprocessing.fitted(&Image::from_planes(width, height, image)).planes().into())
     }
+    fn part(&self, index: usize, preprocessing: &Preprocessing, part: PartOf<'_>) -> Result<Vec<u8>, Infallible> {
+        let [_, height, width] = self.shape();
+        let image = Image::from_planes(width, height, self.image(index));
+        Ok(preprocessing.stretched(&image, part((height, width))).planes())
+    }
 }
 
 impl Images for ImageFolder {
@@ -136,6 +148,10 @@ impl Images for ImageFolder {
     }
     fn fitted(&self, index: usize, preprocessing: &Preprocessing) -> Result<Cow<'_, [u8]>, DataError> {
         Ok(preprocessing.fitted(&self.open_image(index)?).planes().into())
+    }
+    fn part(&self, index: usize, preprocessing: &Preprocessing, part: PartOf<'_>) -> Result<Vec<u8>, DataError> {
+        let image = self.open_image(index)?;
+        Ok(preprocessing.stretched(&image, part((image.height(), image.width()))).planes())
     }
 }
 
@@ -171,7 +187,7 @@ impl<S: Images> Loader<S> {
         images.check(preprocessing)?;
         Normalization { mean: preprocessing.mean(), std: preprocessing.std() }.check()?;
         if let Some((augmentation, _)) = &config.augmentation {
-            augmentation.check(preprocessing.input())?;
+            augmentation.check(preprocessing.input(), images.channels())?;
         }
         config.filter.as_ref().map_or(Ok(()), Gaussian::check)?;
         let tables = Arc::new(preprocessing.tables());
@@ -328,7 +344,18 @@ impl<S: Images> Maker<S> {
         let len = planes * size.0 * size.1;
         let mut images = vec![0.0; indices.len() * len];
         let one = |(&index, out): (&usize, &mut [f32])| {
-            let bytes = source.fitted(index, &config.preprocessing)?;
+            let (augmentation, seed) = config.augmentation.unwrap_or_default();
+            let key = (seed, self.epoch, index);
+            let mut bytes = match augmentation.part {
+                Some(least) => {
+                    let part = |size| crop::part(size, least, key);
+                    source.part(index, &config.preprocessing, &part)?.into()
+                }
+                None => source.fitted(index, &config.preprocessing)?,
+            };
+            if let Some(strength) = augmentation.jitter {
+                jitter::apply(bytes.to_mut(), strength, key);
+            }
             let change = match &config.augmentation {
                 Some((augmentation, seed)) => augmentation.draw(*seed, self.epoch, index, size),
                 None => Change::NONE,

@@ -25,6 +25,12 @@ pub(crate) enum Purpose {
     EpochOrder = 5,
     /// Augmentation of one image in one epoch.
     Augment = 6,
+    /// Share in which the images of a batch are mixed.
+    Mix = 7,
+    /// Part of an image that is resized to the input.
+    Crop = 8,
+    /// Change of the colors of an image.
+    Jitter = 9,
 }
 
 /// The sequence of one `(purpose, seed, step, index)`.

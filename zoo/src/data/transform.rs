@@ -1,5 +1,8 @@
 //! Augmentation and normalization: from bytes to the values that a network reads.
 
+pub(super) mod crop;
+pub(super) mod jitter;
+
 use super::rng::{KeyedRng, Purpose};
 use super::{CHANNELS, DataError, Split};
 use crate::image::Channels;
@@ -117,10 +120,10 @@ pub(super) fn check_channels(channels: usize) -> Result<(), DataError> {
 
 /// Random changes of a training image. All are off in [`Augmentation::NONE`], the default.
 ///
-/// They apply in the order flip, shift, cutout. What they uncover is filled with 0 *after* normalization, that is with
-/// the mean color. The draws are keyed by seed, epoch and index of the image, and each change has its own draws: to
-/// switch one on or off leaves the others as they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// They apply in the order part, colors, flip, shift, cutout. What they uncover is filled with 0 *after* normalization,
+/// that is with the mean color. The draws are keyed by seed, epoch and index of the image, and each change has its own
+/// draws: to switch one on or off leaves the others as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Augmentation {
     /// Mirror left and right with probability 1/2.
     pub flip: bool,
@@ -131,16 +134,34 @@ pub struct Augmentation {
     /// the image and the part outside of the image is lost (DeVries & Taylor 2017, arXiv:1708.04552). A square of even
     /// side `s` begins `s / 2` before its center, as in their code.
     pub cutout: Option<usize>,
+    /// Take a part of the image in place of the fit of the [preprocessing](crate::image::Preprocessing), and resize it
+    /// to the input: torchvision's `RandomResizedCrop`, with parts from this share of the area (0.08 there) to all of
+    /// it, 3/4 to 4/3 as wide as high. Of color images alone.
+    pub part: Option<f64>,
+    /// Scale brightness, contrast and saturation, each by a factor that is at most so far from 1: torchvision's
+    /// `ColorJitter`. Of color images alone.
+    pub jitter: Option<f64>,
 }
 
 impl Augmentation {
     /// No augmentation: images stay as they are.
-    pub const NONE: Self = Self { flip: false, shift: 0, cutout: None };
+    pub const NONE: Self = Self { flip: false, shift: 0, cutout: None, part: None, jitter: None };
     /// Flips and shifts by up to 4 pixels, the usual choice for CIFAR (He et al. 2015, section 4.2).
-    pub const STANDARD: Self = Self { flip: true, shift: 4, cutout: None };
+    pub const STANDARD: Self = Self { flip: true, shift: 4, ..Self::NONE };
 
-    pub(super) fn check(&self, (height, width): (usize, usize)) -> Result<(), DataError> {
+    pub(super) fn check(&self, (height, width): (usize, usize), channels: usize) -> Result<(), DataError> {
         let side = height.min(width);
+        let share = |share: f64| share > 0.0 && share <= 1.0;
+        let (part, jitter) = (self.part.unwrap_or(1.0), self.jitter.unwrap_or(1.0));
+        if !share(part) || !share(jitter) {
+            let (name, found) =
+                if share(part) { ("change of the colors", jitter) } else { ("part of the image", part) };
+            return Err(DataError::setting(name, "a share above 0, at most 1", found));
+        }
+        if channels != CHANNELS && (self.part.is_some() || self.jitter.is_some()) {
+            let expected = "3, to take parts of images or change their colors";
+            return Err(DataError::setting("channels of the images", expected, channels));
+        }
         if self.shift >= side {
             return Err(DataError::setting("shift", "fewer pixels than a side of the input has", self.shift));
         }

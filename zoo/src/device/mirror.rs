@@ -11,6 +11,7 @@ use pvlu::backend::Backend;
 use pvlu::layer::{
     AnyTensor, GraphBuilder, Host, NamedTensor, Path, SwitchState, Switches, Visit, Visitor, VisitorMut, Wires,
 };
+use pvlu::loss::Targets;
 use pvlu::tape::LeafGradients;
 use pvlu::{Error, dead_units};
 
@@ -225,7 +226,7 @@ impl<M, D> Twin<M, D> {
         images: Vec<f32>,
         size: (H, W),
         classes: C,
-        labels: &[usize],
+        targets: &Targets<'_>,
     ) -> Result<Computed, Error>
     where
         M: NetworkOn<D, H, W, C>,
@@ -233,7 +234,7 @@ impl<M, D> Twin<M, D> {
         Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
     {
         let images = batch(&self.device, images, size)?;
-        let (loss, logits, mut gradients) = train_step(&mut self.net, images, classes, labels)?;
+        let (loss, logits, mut gradients) = train_step(&mut self.net, images, classes, targets)?;
         let mut fetch = Fetch { device: &self.device, gradients: &mut gradients, fetched: BTreeMap::new() };
         self.net.visit(&mut Path::root(), &mut fetch)?;
         let gradients = fetch.fetched;
@@ -273,10 +274,14 @@ where
         logits
     }
 
-    fn step(&mut self, images: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
+    fn step_towards(&mut self, images: Vec<f32>, targets: &Targets<'_>) -> Result<Step, Error> {
         self.check()?;
-        let (size, classes, labels) = (self.host.size(), self.host.outputs(), labels.to_vec());
-        let computed = on(&self.twin, move |twin| twin.step(images, size, classes, &labels))?;
+        let (size, classes, labels) = (self.host.size(), self.host.outputs(), targets.labels.to_vec());
+        let (smoothing, mixed) = (targets.smoothing, targets.mixed.map(|(others, share)| (others.to_vec(), share)));
+        let computed = on(&self.twin, move |twin| {
+            let mixed = mixed.as_ref().map(|(others, share)| (others.as_slice(), *share));
+            twin.step(images, size, classes, &Targets { labels: &labels, smoothing, mixed })
+        })?;
         let Computed { loss, logits, gradients, moved } = computed;
         let mut lay = Lay { fetched: &gradients, gradients: LeafGradients::none(Gradients::leaky()) };
         self.host.net.visit(&mut Path::root(), &mut lay)?;

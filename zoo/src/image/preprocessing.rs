@@ -259,6 +259,13 @@ impl Preprocessing {
         resize(image, &window, self.interpolation)
     }
 
+    /// A part of an image, by rows and columns, resized to the size of the input, still in RGB bytes.
+    pub(crate) fn stretched(&self, image: &Image, [rows, columns]: [Range<usize>; 2]) -> Image {
+        let (height, width) = self.input;
+        let window = Window { size: [height, width], part: [0..height, 0..width] };
+        resize(&image.cut(rows, columns), &window, self.interpolation)
+    }
+
     /// Writes the input made of `image` to `out`: `[3, height, width]`.
     ///
     /// # Panics

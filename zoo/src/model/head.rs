@@ -6,7 +6,7 @@ use dfdx::tensor::{Cpu, NoneTape, Tensor, TensorFromVec};
 use pvlu::Error;
 use pvlu::kernel::view;
 use pvlu::layer::{Extent, TrunkAndHead};
-use pvlu::loss::check_labels;
+use pvlu::loss::{Targets, check_labels};
 use pvlu::tape::{GradTape, TrackExt};
 
 use super::learn::{Images, Logits, Step, learn_from};
@@ -22,19 +22,20 @@ pub trait Head {
     /// [`Error::Shape`] of features of another size than the head takes, and those of the head.
     fn logits_of(&self, features: Vec<f32>, size: Extent) -> Result<Vec<f32>, Error>;
 
-    /// Forward and backward over the features of one batch, as [`Model::step`](super::Model::step) over its images.
+    /// Forward and backward over the features of one batch, as [`Model::step_towards`](super::Model::step_towards) over
+    /// its images.
     ///
     /// # Errors
     ///
     /// As for [`logits_of`](Self::logits_of), and of labels that are no classes.
-    fn step_on(&mut self, features: Vec<f32>, size: Extent, labels: &[usize]) -> Result<Step, Error>;
+    fn step_on(&mut self, features: Vec<f32>, size: Extent, targets: &Targets<'_>) -> Result<Step, Error>;
 }
 
 /// Logits of features of this size.
 type LogitsOf<N> = fn(&N, Vec<f32>, Extent) -> Result<Vec<f32>, Error>;
 
 /// A step on features of this size, given the number of classes and the labels.
-type StepOn<N, C> = fn(&mut N, C, Vec<f32>, Extent, &[usize]) -> Result<Step, Error>;
+type StepOn<N, C> = fn(&mut N, C, Vec<f32>, Extent, &Targets<'_>) -> Result<Step, Error>;
 
 /// The head of a network as functions, for a classifier whose type does not say that it has one.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ impl<N, C: Dim> Head for TypedHead<'_, N, C> {
         (self.functions.logits)(self.net, features, size)
     }
 
-    fn step_on(&mut self, features: Vec<f32>, size: Extent, labels: &[usize]) -> Result<Step, Error> {
-        (self.functions.step)(self.net, self.classes, features, size, labels)
+    fn step_on(&mut self, features: Vec<f32>, size: Extent, targets: &Targets<'_>) -> Result<Step, Error> {
+        (self.functions.step)(self.net, self.classes, features, size, targets)
     }
 }
 
@@ -87,12 +88,12 @@ impl<T, H, C: Dim> HeadOf<TrunkAndHead<T, H>, C> {
                 let logits = net.head.try_forward(tensor::<S>(features, size)?)?;
                 Ok(view::read(&logits).into_owned())
             },
-            step: |net, classes, features, size, labels| {
+            step: |net, classes, features, size, targets| {
                 let features = tensor::<S>(features, size)?;
                 let batch = features.shape().concrete().into_iter().next().unwrap_or(0);
-                check_labels(labels, batch, classes.size())?;
+                check_labels(targets.labels, batch, classes.size())?;
                 let logits = net.head.try_forward_mut(features.track())?;
-                let (loss, logits, gradients) = learn_from(logits, labels)?;
+                let (loss, logits, gradients) = learn_from(logits, targets)?;
                 Ok(Step { loss, logits, gradients })
             },
         }

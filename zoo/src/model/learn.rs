@@ -6,7 +6,7 @@ use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::layer::Host;
-use pvlu::loss::try_cross_entropy;
+use pvlu::loss::{Targets, try_cross_entropy_mixed};
 use pvlu::tape::{GradTape, LeafGradients, try_backward};
 
 /// A batch of images with `I` channels, three unless given.
@@ -31,14 +31,14 @@ pub(crate) type Trained<D> = (f64, Vec<f32>, LeafGradients<f32, D>);
 /// Computes the loss and the gradients from the logits of a forward pass, alike for every network.
 pub fn learn_from<C: Dim, D: Backend<f32> + Host<f32>>(
     logits: Logits<C, GradTape<f32, D>, D>,
-    labels: &[usize],
+    targets: &Targets<'_>,
 ) -> Result<Trained<D>, Error>
 where
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     let (logits, tape) = logits.split_tape();
     let values = <D as Host<f32>>::read(&logits)?.into_owned();
-    let loss = try_cross_entropy(logits.put_tape(tape), labels)?;
+    let loss = try_cross_entropy_mixed(logits.put_tape(tape), targets)?;
     let (loss, tape) = loss.split_tape();
     let value = f64::from(<D as Host<f32>>::read(&loss)?[0]);
     Ok((value, values, try_backward(loss.put_tape(tape))?))

@@ -6,7 +6,7 @@ use dfdx::tensor::{NoneTape, OwnedTape, Tensor};
 use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::layer::Host;
-use pvlu::loss::check_labels;
+use pvlu::loss::{Targets, check_labels};
 use pvlu::tape::TrackExt;
 
 use super::NetworkOn;
@@ -31,13 +31,13 @@ pub(crate) fn train_step<N, H: Dim, W: Dim, C: Dim, D: Backend<f32> + Host<f32>,
     net: &mut N,
     images: Images<H, W, NoneTape, D, I>,
     classes: C,
-    labels: &[usize],
+    targets: &Targets<'_>,
 ) -> Result<Trained<D>, Error>
 where
     N: NetworkOn<D, H, W, C, I>,
     Tensor<Rank0, f32, D, OwnedTape<f32, D>>: Backward<f32, D>,
 {
     // Before the forward pass, which moves running statistics.
-    check_labels(labels, HasShape::shape(&images).0, classes.size())?;
-    learn_from(net.try_forward_mut(images.track())?, labels)
+    check_labels(targets.labels, HasShape::shape(&images).0, classes.size())?;
+    learn_from(net.try_forward_mut(images.track())?, targets)
 }

@@ -5,17 +5,21 @@ use std::time::Instant;
 
 use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::{Mode, Switches};
+use pvlu::loss::Targets;
 
 use super::TrainError;
+use super::average::Average;
+use super::config::FitConfig;
+use super::evaluate::Evaluation;
 use super::mode::in_mode;
-use super::optimizer::OptimizerConfig;
 use super::precision::Reduced;
 use super::record::EpochRecord;
-use super::schedule::Schedule;
 use super::state::{FitState, Sums};
 use super::trainee::{Inputs, Trainee};
 use crate::data::{Batches, Loader};
 use crate::model::Model;
+use crate::snapshot::Snapshot;
+use crate::transfer::in_head;
 
 /// Images that a run trains on, selects its epoch by, and is tested on. `B` is `Box<dyn Batches>` if the kind of loader
 /// is known only when the program runs.
@@ -27,19 +31,6 @@ pub struct Splits<B = Loader> {
     pub validation: B,
     /// Test images, in file order: reported, never selected by.
     pub test: B,
-}
-
-/// Settings of a training run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FitConfig {
-    /// Passes over the training images.
-    pub epochs: u64,
-    /// Optimizer and its constants.
-    pub optimizer: OptimizerConfig,
-    /// Learning rate before the schedule's factor.
-    pub learning_rate: f64,
-    /// Factor on the base learning rate at each step.
-    pub schedule: Schedule,
 }
 
 /// Progress of a run, which the caller is told. The answer `Break` ends the run after the current step.
@@ -122,7 +113,7 @@ pub struct Moment<'a> {
 ///
 /// # Errors
 ///
-/// An image that cannot be read, and an error of the model.
+/// A setting out of range, an image that cannot be read, and an error of the model.
 pub fn fit<B: Batches>(
     model: &mut dyn Model,
     splits: &Splits<B>,
@@ -151,15 +142,20 @@ pub fn fit_from<B: Batches>(
     observe: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     keep: &mut dyn FnMut(Moment<'_>) -> ControlFlow<()>,
 ) -> Result<History, TrainError> {
+    config.check()?;
     let reduced = Reduced::of(model);
     if let Some(done) = &state.reduced
         && let Some((layer, kept, here)) = done.difference(&reduced)
     {
         return Err(TrainError::Precision { layer: layer.to_owned(), kept, here });
     }
-    let state = FitState { reduced: Some(reduced), ..state };
+    let mut state = FitState { reduced: Some(reduced), ..state };
+    if config.average.is_some() && state.average.is_none() {
+        state.average = Some(Average::of(model)?);
+    }
     in_mode(model, Mode::Train, |model| {
-        let trainee = Trainee::new(model)?;
+        // Features of mixed images are not those of the images.
+        let trainee = if config.mixup.is_some() { Trainee::whole(model) } else { Trainee::new(model)? };
         Fit { trainee, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)
     })
 }
@@ -184,9 +180,8 @@ impl Fit<'_> {
                 dropout.passes += done;
             }
         });
-        let ended = |outcome, state: FitState| Ok(History { epochs: state.epochs, outcome });
         if self.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite()) {
-            return ended(Outcome::Diverged, self.state);
+            return self.ended(Outcome::Diverged);
         }
         let Splits { train, validation, test } = splits;
         let left = self.config.epochs.saturating_sub(self.state.epochs.len() as u64);
@@ -194,11 +189,34 @@ impl Fit<'_> {
         while (self.state.epochs.len() as u64) < self.config.epochs {
             match self.epoch(&inputs)? {
                 Some(loss) if loss.is_finite() => {}
-                Some(_) => return ended(Outcome::Diverged, self.state),
-                None => return ended(Outcome::Interrupted, self.state),
+                Some(_) => return self.ended(Outcome::Diverged),
+                None => return self.ended(Outcome::Interrupted),
             }
         }
-        ended(Outcome::Finished, self.state)
+        self.ended(Outcome::Finished)
+    }
+
+    /// The training so far. The network of a training that is finished is the average, if there is one.
+    fn ended(self, outcome: Outcome) -> Result<History, TrainError> {
+        if let Some(average) = self.state.average.filter(|_| outcome != Outcome::Interrupted) {
+            average.put_into(self.trainee.model)?;
+        }
+        Ok(History { epochs: self.state.epochs, outcome })
+    }
+
+    /// Evaluates the network, or its average, on held-out and test images; `None` from an interrupt on.
+    fn evaluate(&mut self, sets: [&Inputs<'_>; 2]) -> Result<[Option<Evaluation>; 2], TrainError> {
+        let current = self.state.average.as_ref().map(|average| {
+            let current = Snapshot::of_moving(self.trainee.model)?;
+            average.put_into(self.trainee.model)?;
+            Ok::<_, TrainError>(current)
+        });
+        let current = current.transpose()?;
+        let evaluations = self.trainee.evaluate(sets, &mut || (self.observe)(Event::Evaluating));
+        if let Some(current) = current {
+            current.put_back(self.trainee.model)?;
+        }
+        evaluations
     }
 
     /// Trains and evaluates for one epoch, or the rest of one, and returns its training loss; `None` if interrupted.
@@ -208,7 +226,7 @@ impl Fit<'_> {
         if self.train(train, start, before)?.is_break() {
             return Ok(None);
         }
-        let evaluations = self.trainee.evaluate([validation, test], &mut || (self.observe)(Event::Evaluating))?;
+        let evaluations = self.evaluate([validation, test])?;
         let [Some(validation), Some(test)] = evaluations else {
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let _ = self.moment(true);
@@ -238,22 +256,32 @@ impl Fit<'_> {
     fn train(&mut self, images: &Inputs<'_>, start: Instant, before: f64) -> Result<ControlFlow<()>, TrainError> {
         let Self { config, steps, .. } = *self;
         let classes = self.trainee.model.classes();
-        let total = steps.saturating_mul(config.epochs);
         let epoch = self.state.epochs.len() as u64 + 1;
         if self.state.sums.images == 0 {
-            self.state.sums.learning_rate = config.learning_rate;
+            self.state.sums.learning_rate = config.rate((epoch - 1) * steps, steps);
         }
         // The state was kept after a step that diverged, before the evaluation.
         if !self.state.sums.loss.is_finite() {
             return Ok(ControlFlow::Continue(()));
         }
         for batch in images.epoch_from(epoch, usize::try_from(self.state.steps).unwrap_or(usize::MAX)) {
-            let batch = batch?;
+            let mut batch = batch?;
             let done = (epoch - 1) * steps + self.state.steps;
-            let learning_rate = config.learning_rate * config.schedule.factor(done, steps, total);
-            let mut result = self.trainee.step(batch.images, &batch.labels)?;
+            let learning_rate = config.rate(done, steps);
+            let image_len = self.trainee.model.image_len();
+            let mixed = config.mixup.map(|mixup| mixup.apply(&mut batch, image_len, epoch, self.state.steps));
+            let targets = Targets {
+                labels: &batch.labels,
+                smoothing: config.label_smoothing,
+                mixed: mixed.as_ref().map(|(others, share)| (others.as_slice(), *share)),
+            };
+            let mut result = self.trainee.step(batch.images, &targets)?;
             if result.loss.is_finite() {
-                self.state.optimizer.update(self.trainee.model, &mut result.gradients, learning_rate)?;
+                let rate = |path: &str| if in_head(path) { learning_rate * config.head_rate } else { learning_rate };
+                self.state.optimizer.update_each(self.trainee.model, &mut result.gradients, &rate)?;
+                if let Some((average, decay)) = self.state.average.as_mut().zip(config.average) {
+                    average.add(self.trainee.model, decay)?;
+                }
             }
             let count = batch.labels.len();
             let sums = &mut self.state.sums;
@@ -283,7 +311,6 @@ impl Fit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::Evaluation;
 
     fn record(epoch: u64, validation: f64, test: f64) -> EpochRecord {
         let evaluation = |top1| Evaluation { images: 1, top1, top5: 1.0, loss: 0.0 };

@@ -95,6 +95,16 @@ impl Optimizer {
         gradients: &mut LeafGradients<f32, Cpu>,
         learning_rate: f64,
     ) -> Result<(), Error> {
+        self.update_each(model, gradients, &|_| learning_rate)
+    }
+
+    /// As [`update`](Self::update), with a learning rate for each parameter by its path.
+    pub fn update_each(
+        &mut self,
+        model: &mut dyn Model,
+        gradients: &mut LeafGradients<f32, Cpu>,
+        learning_rate: &dyn Fn(&str) -> f64,
+    ) -> Result<(), Error> {
         let Self { config, state } = self;
         model.update(gradients, &mut |slot, values, gradient| {
             if !state.contains_key(slot.path) {
@@ -103,6 +113,7 @@ impl Optimizer {
             let Some(moments) = state.get_mut(slot.path) else { return Ok(()) };
             moments.steps += 1;
             moments.first.resize(values.len(), 0.0);
+            let learning_rate = learning_rate(slot.path);
             let decay = |weight_decay| if slot.kind.decays() { weight_decay } else { 0.0 };
             match *config {
                 OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {

@@ -10,12 +10,13 @@ use pvlu::NUMERICS_VERSION;
 use pvlu::layer::Part;
 use serde_json::Value;
 
+use super::average::Average;
+use super::config::FitConfig;
 use super::evaluate::Evaluation;
-use super::fit::FitConfig;
 use super::optimizer::{Moments, Optimizer, OptimizerConfig};
 use super::precision::Reduced;
 use super::record::EpochRecord;
-use super::state::{FIRST, FitState, MODEL, PRECISION, SECOND, STATE, Sums, checksum};
+use super::state::{AVERAGE, FIRST, FitState, MODEL, PRECISION, SECOND, STATE, Sums, checksum};
 use crate::model::Model;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::weights::{Dtype, TensorFile, WeightsError, shape, shown};
@@ -33,8 +34,18 @@ pub struct SavedFit {
     file: TensorFile,
 }
 
-/// A model's tensors as they have to be in the file: elements, and whether an optimizer may change them.
-type ExpectedTensors = BTreeMap<String, (usize, bool)>;
+/// A tensor of a model as it has to be in the file.
+#[derive(Clone, Copy)]
+struct Expected {
+    elements: usize,
+    /// True if an optimizer may change it.
+    is_parameter: bool,
+    /// True if the training moves it.
+    moves: bool,
+}
+
+/// A model's tensors by path.
+type ExpectedTensors = BTreeMap<String, Expected>;
 
 impl SavedFit {
     /// Opens a file that [`FitState::save`] wrote.
@@ -86,7 +97,7 @@ impl SavedFit {
             self.check_tensor(name, &layout)?;
         }
         let of_model = self.file.entries().keys().filter(|name| name.starts_with(MODEL)).count();
-        let expected = layout.values().filter(|(elements, _)| *elements > 0).count();
+        let expected = layout.values().filter(|tensor| tensor.elements > 0).count();
         self.expect(of_model == expected, "tensors", format!("{expected} of the network"), of_model)?;
         let mut read = BTreeMap::new();
         for (name, entry) in self.file.entries() {
@@ -121,11 +132,13 @@ impl SavedFit {
                 images: whole("images")?,
             },
             optimizer: Optimizer::new(config.optimizer),
+            average: None,
             reduced: Some(reduced),
             seconds: real("seconds")?,
         };
         self.check_counts(&state, config, steps)?;
         let done = (state.epochs.len() as u64).saturating_mul(steps).saturating_add(state.steps);
+        let average = self.average(&layout, &mut read, config.average.is_some(), done)?;
         let moments = self.moments(updates, &layout, &mut read, (config.optimizer, done))?;
         let values = read.into_iter().filter_map(|(name, tensor)| {
             name.strip_prefix(MODEL).map(|path| (path_of(path, &layout).unwrap_or_default(), tensor))
@@ -134,20 +147,21 @@ impl SavedFit {
             SnapshotError::Device(error) => WeightsError::Device(error),
             error => self.damaged("tensors", "those of the network", error),
         })?;
-        Ok(FitState { optimizer: Optimizer::with(config.optimizer, moments), ..state })
+        Ok(FitState { optimizer: Optimizer::with(config.optimizer, moments), average, ..state })
     }
 
     /// A tensor must be one of the network's or a moment of one, with as many elements, before room is made for it.
     fn check_tensor(&self, name: &str, layout: &ExpectedTensors) -> Result<(), WeightsError> {
         let (entry, shown) = (&self.file.entries()[name], shown(name).to_string());
-        let (kind, path) = [MODEL, FIRST, SECOND]
+        let (kind, path) = [MODEL, FIRST, SECOND, AVERAGE]
             .into_iter()
             .find_map(|kind| name.strip_prefix(kind).map(|path| (kind, path)))
             .ok_or_else(|| self.unclear(&shown))?;
         let known = path_of(path, layout).map(|path| layout[&path]);
-        let (elements, is_parameter) =
+        let Expected { elements, is_parameter, .. } =
             known.ok_or_else(|| self.damaged(&shown, "a tensor of the network", "another"))?;
-        self.expect(kind == MODEL || is_parameter, &shown, "moments of trained tensors alone", "others")?;
+        let may_be = [MODEL, AVERAGE].contains(&kind) || is_parameter;
+        self.expect(may_be, &shown, "moments of trained tensors alone", "others")?;
         let (expected, found) =
             (format!("F32 of {elements} elements"), format!("{} of {}", entry.dtype, shape(&entry.shape)));
         self.expect(entry.dtype == Dtype::F32 && entry.shape == [elements], &shown, expected, found)
@@ -155,7 +169,7 @@ impl SavedFit {
 
     fn check_sum(&self, text: &Value, read: &BTreeMap<&str, Vec<f32>>, said: Option<u64>) -> Result<(), WeightsError> {
         // In the order in which they were written.
-        let ordered = [MODEL, FIRST, SECOND].map(|prefix| {
+        let ordered = [MODEL, FIRST, SECOND, AVERAGE].map(|prefix| {
             read.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(_, tensor)| tensor.as_slice())
         });
         let mut metadata = self.metadata().clone();
@@ -174,7 +188,7 @@ impl SavedFit {
         self.expect(state.steps <= most, "steps", format!("at most {most}"), state.steps)?;
         self.expect(seconds.is_finite() && *seconds >= 0.0, "seconds", "a time", seconds)?;
         let rate = |step: u64| {
-            let rate = config.learning_rate * config.schedule.factor(step, steps, steps.saturating_mul(config.epochs));
+            let rate = config.rate(step, steps);
             (rate, config.learning_rate.abs().max(rate.abs()) * RATE_TOLERANCE)
         };
         let check_rate = |what: &str, found: f64, step: u64| {
@@ -228,6 +242,34 @@ impl SavedFit {
         self.expect(correct <= images, "correct", format!("at most {images}, as many as images"), correct)
     }
 
+    /// Takes the averages out of the tensors that were read: of all tensors that the training moves, if it has averages
+    /// and has begun, else none.
+    fn average(
+        &self,
+        layout: &ExpectedTensors,
+        read: &mut BTreeMap<&str, Vec<f32>>,
+        has_average: bool,
+        done: u64,
+    ) -> Result<Option<Average>, WeightsError> {
+        let names: Vec<&str> = read.keys().copied().filter(|name| name.starts_with(AVERAGE)).collect();
+        let mut values = BTreeMap::new();
+        for name in names {
+            let path = name.strip_prefix(AVERAGE).and_then(|said| path_of(said, layout));
+            if let Some((path, tensor)) = path.zip(read.remove(name)) {
+                values.insert(path, tensor);
+            }
+        }
+        if values.is_empty() && (done == 0 || !has_average) {
+            return Ok(None);
+        }
+        let moving = |(_, tensor): &(&String, &Expected)| has_average && tensor.moves && tensor.elements > 0;
+        let expected: Vec<&String> = layout.iter().filter(moving).map(|(path, _)| path).collect();
+        let is_all = values.keys().eq(expected.iter().copied());
+        let of = format!("averages of {} tensors, those that move", expected.len());
+        self.expect(is_all, "averages", of, format!("of {}", values.len()))?;
+        Ok(Some(Average::from_values(values)))
+    }
+
     /// Takes the moments of the optimizer out of the tensors that were read. Each may have had at most `done` updates.
     fn moments(
         &self,
@@ -241,11 +283,11 @@ impl SavedFit {
             let what = format!("updates of {}", shown(said));
             let steps = steps.as_u64().ok_or_else(|| self.unclear(&what))?;
             self.expect((1..=done).contains(&steps), &what, format!("1 to {done}"), steps)?;
-            let path = path_of(said, layout).filter(|path| layout[path].1);
+            let path = path_of(said, layout).filter(|path| layout[path].is_parameter);
             let path = path.ok_or_else(|| self.damaged(&what, "a trained tensor of the network", "another"))?;
             let mut take = |kind: &str| read.remove(format!("{kind}{said}").as_str()).unwrap_or_default();
             let (first, second) = (take(FIRST), take(SECOND));
-            let elements = layout[&path].0;
+            let elements = layout[&path].elements;
             let of_second = if matches!(optimizer, OptimizerConfig::Adam { .. }) { elements } else { 0 };
             let lens = [first.len(), second.len()];
             let expected = [elements, of_second];
@@ -288,7 +330,9 @@ fn layout(model: &dyn Model) -> Result<ExpectedTensors, WeightsError> {
     let mut layout = BTreeMap::new();
     let mut show = |tensor: crate::model::TensorView<'_>| {
         let slot = tensor.slot;
-        layout.insert(slot.path.to_owned(), (tensor.values.len(), slot.kind.is_parameter()));
+        let (elements, moves) = (tensor.values.len(), slot.trained || slot.updated);
+        let expected = Expected { elements, is_parameter: slot.kind.is_parameter(), moves };
+        layout.insert(slot.path.to_owned(), expected);
     };
     model.tensors(&mut show).map_err(WeightsError::Device)?;
     Ok(layout)

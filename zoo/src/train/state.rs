@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pvlu::NUMERICS_VERSION;
+use pvlu::{Error, NUMERICS_VERSION};
 use serde_json::{Value, json};
 
+use super::average::Average;
 use super::evaluate::Evaluation;
 use super::optimizer::{Optimizer, OptimizerConfig};
 use super::precision::Reduced;
@@ -25,6 +26,8 @@ pub struct FitState {
     pub steps: u64,
     pub(super) sums: Sums,
     pub(super) optimizer: Optimizer,
+    /// The moving average of the network, once there is one.
+    pub(super) average: Option<Average>,
     /// Precision of the steps that were done; `None` before the training begins.
     pub(super) reduced: Option<Reduced>,
     /// Time spent on the epoch under way, in seconds.
@@ -47,7 +50,17 @@ impl FitState {
     /// The state before the first step.
     pub fn new(optimizer: OptimizerConfig) -> Self {
         let (sums, optimizer) = (Sums::default(), Optimizer::new(optimizer));
-        Self { epochs: Vec::new(), steps: 0, sums, optimizer, reduced: None, seconds: 0.0 }
+        Self { epochs: Vec::new(), steps: 0, sums, optimizer, average: None, reduced: None, seconds: 0.0 }
+    }
+
+    /// Writes the moving average of the network, if the training has one, into this model of the same kind. It is what
+    /// the last evaluations were of.
+    ///
+    /// # Errors
+    ///
+    /// Those of the model.
+    pub fn put_average_into(&self, model: &mut dyn Model) -> Result<(), Error> {
+        self.average.as_ref().map_or(Ok(()), |average| average.put_into(model))
     }
 
     /// Mean loss of the steps of the epoch under way, by image; `None` before the first.
@@ -56,8 +69,8 @@ impl FitState {
     }
 
     /// Saves a network and the state of its training, with what the caller wants to find again beside them. The file is
-    /// whole or not there: safetensors, with tensors `model.PATH`, and `first.PATH` and `second.PATH` for the moments
-    /// of the optimizer; its metadata say the rest, and a checksum of the tensors.
+    /// whole or not there: safetensors, with tensors `model.PATH`, `first.PATH` and `second.PATH` for the moments of
+    /// the optimizer, and `average.PATH`; its metadata say the rest, and a checksum of the tensors.
     ///
     /// # Errors
     ///
@@ -73,8 +86,10 @@ impl FitState {
         let model = snapshot.values().iter().map(|(path, values)| (format!("{MODEL}{path}"), values));
         let first = moments.iter().map(|(path, moments)| (format!("{FIRST}{path}"), &moments.first));
         let second = moments.iter().map(|(path, moments)| (format!("{SECOND}{path}"), &moments.second));
+        let average = self.average.iter().flat_map(Average::values);
+        let average = average.map(|(path, values)| (format!("{AVERAGE}{path}"), values));
         let tensors: Vec<(String, &Vec<f32>)> =
-            model.chain(first).chain(second).filter(|(_, values)| !values.is_empty()).collect();
+            model.chain(first).chain(second).chain(average).filter(|(_, values)| !values.is_empty()).collect();
         let updates: BTreeMap<&str, u64> =
             moments.iter().map(|(path, moments)| (path.as_str(), moments.steps)).collect();
         let Sums { learning_rate, loss, correct, images } = self.sums;
@@ -107,6 +122,7 @@ impl FitState {
 pub(super) const MODEL: &str = "model.";
 pub(super) const FIRST: &str = "first.";
 pub(super) const SECOND: &str = "second.";
+pub(super) const AVERAGE: &str = "average.";
 /// Key of the metadata that holds the state.
 pub(super) const STATE: &str = "pvlu_zoo.training";
 /// Key of the state that holds the precision of layers whose factors are rounded, if there are any.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use pvlu::Error;
 use pvlu::compiled::CompiledTrunk;
 use pvlu::layer::{Extent, Graph, LayerKind, Mode};
+use pvlu::loss::Targets;
 
 use super::TrainError;
 use super::evaluate::{Evaluation, evaluate_all, measure_all};
@@ -38,6 +39,11 @@ impl<'m> Trainee<'m> {
         Self::with_room(model, ROOM)
     }
 
+    /// As [`new`](Self::new), but that the network is run as a whole, whatever of it is trained.
+    pub fn whole(model: &'m mut dyn Model) -> Self {
+        Self { model, trunk: None, room: Cell::new(0) }
+    }
+
     /// As [`new`](Self::new), with room for so many bytes of features.
     fn with_room(model: &'m mut dyn Model, room: usize) -> Result<Self, Error> {
         let is_apart = model.is_on_cpu() && trains_its_head_alone(model)?;
@@ -65,10 +71,10 @@ impl<'m> Trainee<'m> {
     /// # Errors
     ///
     /// Those of the model.
-    pub fn step(&mut self, inputs: Vec<f32>, labels: &[usize]) -> Result<Step, Error> {
+    pub fn step(&mut self, inputs: Vec<f32>, targets: &Targets<'_>) -> Result<Step, Error> {
         match &self.trunk {
-            None => self.model.step(inputs, labels),
-            Some(trunk) => head_of(self.model)?.step_on(inputs, trunk.features(), labels),
+            None => self.model.step_towards(inputs, targets),
+            Some(trunk) => head_of(self.model)?.step_on(inputs, trunk.features(), targets),
         }
     }
 

@@ -10,6 +10,7 @@ use pvlu::NUMERICS_VERSION;
 use pvlu::compiled::CompiledTrunk;
 use pvlu::kernel::cpu::simd::Level;
 use pvlu::layer::{Extent, Mode};
+use pvlu::loss::Targets;
 use pvlu_zoo::inference::Inference;
 use pvlu_zoo::registry::{ModelEntry, Options, Sides, Start, models};
 use pvlu_zoo::train::{Optimizer, OptimizerConfig};
@@ -66,7 +67,7 @@ fn digest(entry: &'static ModelEntry) -> String {
     let trunk = trunk.unwrap().unwrap();
     let features = trunk.try_run(&images).unwrap();
     digest.add(&features);
-    let step = model.head().unwrap().step_on(features, trunk.features(), &[3, 8]).unwrap();
+    let step = model.head().unwrap().step_on(features, trunk.features(), &Targets::of(&[3, 8])).unwrap();
     digest.add(&step.logits);
     format!("{:08x}", digest.0.finalize())
 }

@@ -64,12 +64,12 @@ fn numbers(history: &History) -> Vec<u64> {
     history.epochs.iter().flat_map(|epoch| losses(epoch).map(f64::to_bits)).collect()
 }
 
-const ADAM: FitConfig = FitConfig {
-    epochs: 3,
-    optimizer: OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false },
-    learning_rate: 1e-2,
-    schedule: pvlu_zoo::train::Schedule::Constant,
-};
+const ADAM: FitConfig = FitConfig::new(
+    3,
+    OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false },
+    1e-2,
+    pvlu_zoo::train::Schedule::Constant,
+);
 
 /// A model whose head alone is trained; of the registry, or one with a dropout in its head.
 fn headed(name: &str, activation: &str) -> Box<dyn Model> {

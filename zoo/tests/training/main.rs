@@ -6,5 +6,7 @@
 mod fit;
 mod head_alone;
 mod networks;
+mod recipe;
 mod support;
+mod torch;
 mod update;

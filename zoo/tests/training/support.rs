@@ -53,7 +53,7 @@ pub fn splits(count: usize, batch_size: usize, augmentation: Augmentation) -> Sp
 
 /// A run of some epochs at a constant learning rate.
 pub fn config(epochs: u64, optimizer: OptimizerConfig, learning_rate: f64) -> FitConfig {
-    FitConfig { epochs, optimizer, learning_rate, schedule: Schedule::Constant }
+    FitConfig::new(epochs, optimizer, learning_rate, Schedule::Constant)
 }
 
 /// Continues the training at every event.

@@ -168,7 +168,7 @@ fn augmentation(protocol: &Protocol, request: &Request) -> Augmentation {
     let Some(side) = protocol.cutout else { return Augmentation::NONE };
     let side = request.cutout.unwrap_or(side);
     let shift = request.shift.unwrap_or(protocol::SHIFT);
-    Augmentation { flip: true, shift, cutout: (side > 0).then_some(side) }
+    Augmentation { flip: true, shift, cutout: (side > 0).then_some(side), ..Augmentation::NONE }
 }
 
 /// The filter of the arms' images; `None` if the table has none.

@@ -194,7 +194,7 @@ pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<O
     let mut network = build(model, classes, Start::Seed(seed))?;
     let images = Dataset::procedural(classes, quick::PRETRAIN, 1, quick::PRETRAIN_SEED)?;
     let normalization = Normalization::measured(&images.train)?;
-    let augmentation = Augmentation { flip: true, shift: 2, cutout: None };
+    let augmentation = Augmentation { flip: true, shift: 2, ..Augmentation::NONE };
     let shuffled = LoaderConfig::training(quick::BATCH_SIZE, seed, normalization, augmentation);
     let nothing = Arc::new(images.test.limit(0));
     let in_order = LoaderConfig::evaluation(quick::BATCH_SIZE, normalization);
@@ -203,12 +203,8 @@ pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<O
         validation: Loader::new(Arc::clone(&nothing), in_order.clone())?,
         test: Loader::new(nothing, in_order)?,
     };
-    let fit = FitConfig {
-        epochs: quick::PRETRAIN_EPOCHS,
-        optimizer: OptimizerConfig::adam(),
-        learning_rate: quick::PRETRAIN_RATE,
-        schedule: Schedule::Cosine,
-    };
+    let (epochs, adam) = (quick::PRETRAIN_EPOCHS, OptimizerConfig::adam());
+    let fit = FitConfig::new(epochs, adam, quick::PRETRAIN_RATE, Schedule::Cosine);
     let job = Job { title: &title, config, fit, splits, seed };
     let Some(history) = context.store.train(&job, network.as_mut(), context.progress)? else { return Ok(None) };
     match history.outcome {

@@ -1,5 +1,7 @@
 //! The tuning of a network as lines for people.
 
+use std::fmt::Write as _;
+
 use pvlu_zoo::checkpoint::{Augmented, KeptNetwork, Tuning, TuningPhase};
 use pvlu_zoo::text::{listed, shown};
 
@@ -14,28 +16,52 @@ pub fn lines(tuning: &Tuning) -> Vec<(&'static str, String)> {
     by.extend((tuning.earlier > 0).then(|| format!("after {}", counted(tuning.earlier, "earlier tuning"))));
     by.extend(tuning.activation_before.as_ref().map(|name| format!("from {}", shown(name))));
     by.extend(tuning.seed.map(|seed| format!("seed {seed}")));
-    lines.push(("tuned", by.join(", ")));
+    let from_scratch = tuning.start.as_deref() == Some("scratch");
+    by.extend(from_scratch.then(|| "from scratch".to_owned()));
+    lines.push((if from_scratch { "trained" } else { "tuned" }, by.join(", ")));
     let mut optimizer: Vec<String> = Vec::new();
     optimizer.extend(tuning.optimizer.as_ref().map(|name| shown(name).to_string()));
     optimizer.extend(tuning.betas.map(|[first, second]| format!("betas {first} and {second}")));
     optimizer.extend(tuning.epsilon.map(|epsilon| format!("epsilon {epsilon:e}")));
+    optimizer.extend(
+        tuning
+            .momentum
+            .map(|momentum| format!("{}momentum {momentum}", if tuning.nesterov { "Nesterov's " } else { "" })),
+    );
     optimizer.extend(tuning.weight_decay.map(|decay| format!("weight decay {decay}")));
     optimizer.extend(tuning.loss.as_ref().map(|loss| format!("loss {}", shown(loss))));
+    optimizer.extend(tuning.label_smoothing.map(|share| format!("label smoothing {share}")));
+    optimizer.extend(tuning.average.map(|decay| format!("moving average {decay}")));
     lines.push(("optimizer", optimizer.join(", ")));
     lines.extend(tuning.precision.as_ref().map(|name| ("precision", format!("factors in {}", shown(name)))));
     let mut images: Vec<String> = Vec::new();
     images.extend(tuning.train_images.map(|count| format!("{count} an epoch")));
+    images.extend(tuning.held_out_images.map(|count| format!("{count} held out")));
     images.extend(tuning.batch_size.map(|count| format!("{count} a step")));
     match tuning.augmentation {
-        Some(Augmented { flip, shift }) => {
-            let mirrored = if flip { "mirrored, " } else { "" };
-            images.push(format!("{mirrored}shifted by up to {shift} pixels"));
+        Some(Augmented { flip, shift, cutout, part, jitter }) => {
+            images.extend(part.map(|least| format!("parts of {least} of the area on")));
+            images.extend(jitter.map(|most| format!("colors scaled by up to {most}")));
+            images.extend(flip.then(|| "mirrored".to_owned()));
+            images.extend((shift > 0).then(|| format!("shifted by up to {shift} pixels")));
+            images.extend(cutout.map(|side| format!("a square of {side} pixels cut out")));
         }
         None if !images.is_empty() => images.push("as they are".to_owned()),
         None => {}
     }
+    images.extend(tuning.mixup.map(|alpha| format!("mixed with alpha {alpha}")));
     lines.push(("images", images.join(", ")));
-    let schedule = tuning.schedule.as_ref().map_or_else(String::new, |name| format!(", {}", shown(name)));
+    let mut schedule = tuning.schedule.as_ref().map_or_else(String::new, |name| format!(", {}", shown(name)));
+    if let Some(factor) = tuning.factor {
+        let epochs = listed(tuning.milestones.iter(), PHASES);
+        let _ = write!(schedule, " of {factor} at {epochs} epochs");
+    }
+    if tuning.warm_up > 0 {
+        let _ = write!(schedule, " after {} of warm-up", counted(tuning.warm_up, "epoch"));
+    }
+    if let Some(rate) = tuning.head_rate {
+        let _ = write!(schedule, ", {rate} times that for the head");
+    }
     for (index, phase) in tuning.phases.iter().take(PHASES).enumerate() {
         let TuningPhase { train, epochs, learning_rate } = phase;
         let parts = listed(train.iter().map(|part| shown(part)), PHASES);

@@ -8,6 +8,7 @@ use pvlu::Error;
 use pvlu::backend::{Kernels, Write};
 use pvlu::kernel::Element;
 use pvlu::layer::{AnyTensor, Mode, NamedTensor, ParamKind, Path, Switch, Switches, Visit, VisitorMut};
+use pvlu::loss::{Targets, try_cross_entropy_mixed};
 use pvlu::tape::{GradTape, Place, Track, TrackExt, try_backward};
 
 use crate::support::{Collect, Results, Tested, compare, noise, wide};
@@ -152,7 +153,10 @@ where
         let values = noise(rows * CLASSES, 5).into_iter().map(|x: E| x * E::of(4.0)).collect();
         let logits = device.tensor_from_vec(values, (rows, Const::<CLASSES>));
         let labels: Vec<_> = (0..rows).map(|row| (7 * row + 2) % CLASSES).collect();
-        let loss = pvlu::loss::try_cross_entropy_smoothed(logits.clone().track_input(), &labels, smoothing).unwrap();
+        // A whole share is that of no second labels.
+        let others: Vec<_> = labels.iter().map(|label| (label + 1) % CLASSES).collect();
+        let targets = Targets { labels: &labels, smoothing, mixed: Some((&others, 1.0 - 0.4 * smoothing)) };
+        let loss = try_cross_entropy_mixed(logits.clone().track_input(), &targets).unwrap();
         let (loss, tape) = loss.split_tape();
         let mut results = vec![("loss".to_owned(), wide(&loss))];
         let mut gradients = try_backward(loss.put_tape(tape)).unwrap();

@@ -191,7 +191,7 @@ fn training_batches_are_shuffled_and_changed_by_the_seed_alone() {
         let preprocessing = Preprocessing::TORCHVISION.with_input((40, 40)).unwrap();
         LoaderConfig::training(3, seed, preprocessing, augmentation)
     };
-    let augmentation = Augmentation { flip: true, shift: 5, cutout: None };
+    let augmentation = Augmentation { flip: true, shift: 5, cutout: None, ..Augmentation::NONE };
     let run = |seed, epoch| whole(batches(&folder, config(seed, augmentation), epoch));
     assert_eq!(run(1, 1), run(1, 1));
     assert_ne!(run(1, 1), run(2, 1));

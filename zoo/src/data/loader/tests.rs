@@ -15,7 +15,7 @@ fn split() -> Arc<Split> {
 }
 
 fn training() -> LoaderConfig {
-    let augmentation = Augmentation { flip: true, shift: 4, cutout: Some(8) };
+    let augmentation = Augmentation { flip: true, shift: 4, cutout: Some(8), ..Augmentation::NONE };
     LoaderConfig::training(8, 5, Normalization::CIFAR10, augmentation)
 }
 
@@ -303,4 +303,64 @@ fn color_images_of_another_size_are_resized() {
     let split = Arc::new(Split::with_shape([3, 40, 48], vec![100; 2 * 3 * 40 * 48], vec![0, 1], None, 2).unwrap());
     let batch = Loader::new(split, LoaderConfig::evaluation(2, Normalization::NONE)).unwrap().epoch(0).next().unwrap();
     assert_eq!(batch.images, vec![100.0 / 255.0; 2 * 3 * 32 * 32]);
+}
+
+/// Images with other values at every pixel.
+fn gradients(count: usize) -> Arc<Split> {
+    let value =
+        |image: usize, at: usize| ((image * 37 + at % SIDE * 5 + at / SIDE % SIDE * 3 + at / 1024 * 60) % 256) as u8;
+    let pixels = (0..count).flat_map(|image| (0..IMAGE_LEN).map(move |at| value(image, at))).collect();
+    Arc::new(Split::new(pixels, (0..count as u16).collect(), None, count).unwrap())
+}
+
+#[test]
+fn parts_and_colors_depend_on_seed_epoch_and_index_alone() {
+    let split = gradients(23);
+    let images = |augmentation: Augmentation, seed: u64, number: u64, batch_size: usize, workers: usize| {
+        let training = LoaderConfig::training(batch_size, 9, Normalization::NONE, augmentation);
+        let config = LoaderConfig { workers, augmentation: Some((augmentation, seed)), ..training };
+        let batches = Loader::new(split.clone(), config).unwrap().epoch(number);
+        let mut images: Vec<(usize, Vec<f32>)> = Vec::new();
+        for batch in batches {
+            images.extend(batch.labels.into_iter().zip(batch.images.chunks(IMAGE_LEN).map(<[f32]>::to_vec)));
+        }
+        images.sort_by_key(|(label, _)| *label);
+        images
+    };
+    let changed = Augmentation { part: Some(0.08), jitter: Some(0.4), ..Augmentation::NONE };
+    let expected = images(changed, 1, 2, 7, 0);
+    assert!(images(changed, 1, 2, 4, 3) == expected);
+    for (seed, epoch) in [(2, 2), (1, 3)] {
+        let other = images(changed, seed, epoch, 7, 0);
+        assert!(other.iter().zip(&expected).all(|(other, image)| other != image));
+    }
+    // The whole of a square is the image itself; each change alone is another one than both.
+    let plain = images(Augmentation::NONE, 1, 2, 7, 0);
+    assert!(images(Augmentation { part: Some(1.0), ..Augmentation::NONE }, 1, 2, 7, 0) == plain);
+    for one in [Augmentation { jitter: None, ..changed }, Augmentation { part: None, ..changed }] {
+        let found = images(one, 1, 2, 7, 0);
+        let differs = |others: &[(usize, Vec<f32>)]| found.iter().zip(others).all(|(found, other)| found != other);
+        assert!(differs(&plain) && differs(&expected), "{one:?}");
+    }
+    // A part is resized to the input: the values of a plane without steps stay within those of the image.
+    for (_, image) in images(Augmentation { part: Some(0.5), ..Augmentation::NONE }, 1, 2, 7, 0) {
+        assert!(image.len() == IMAGE_LEN && image.iter().all(|value| (0.0..=1.0).contains(value)));
+    }
+}
+
+#[test]
+fn parts_and_colors_out_of_range_or_of_gray_images_are_refused() {
+    let refused = |split: Arc<Split>, augmentation: Augmentation| {
+        let config = LoaderConfig::training(2, 0, Normalization::NONE, augmentation);
+        Loader::new(split, config).unwrap_err().to_string()
+    };
+    for wrong in [0.0, -0.1, 1.1, f64::NAN] {
+        let part = Augmentation { part: Some(wrong), ..Augmentation::NONE };
+        assert!(refused(gradients(2), part).contains("part of the image: expected a share above 0"), "{wrong}");
+        let jitter = Augmentation { jitter: Some(wrong), ..Augmentation::NONE };
+        assert!(refused(gradients(2), jitter).contains("change of the colors: expected a share above 0"), "{wrong}");
+    }
+    let gray = Arc::new(Split::with_shape([1, 32, 32], vec![0; 2 * 1024], vec![0, 1], None, 2).unwrap());
+    let part = Augmentation { part: Some(0.5), ..Augmentation::NONE };
+    assert!(refused(gray, part).contains("channels of the images: expected 3"));
 }

@@ -83,8 +83,8 @@ fn an_image_of_any_size_is_changed_and_its_planes_come_in_any_order() {
         apply(change, Channels::Bgr),
         [zeros, [13.0, 12.0, 0.0], zeros, [107.0, 106.0, 0.0], zeros, [201.0, 200.0, 0.0]].concat()
     );
-    let augmentation = Augmentation { flip: true, shift: 28, cutout: Some(60) };
-    assert!(augmentation.check((224, 224)).is_ok() && augmentation.check((224, 28)).is_err());
+    let augmentation = Augmentation { flip: true, shift: 28, cutout: Some(60), ..Augmentation::NONE };
+    assert!(augmentation.check((224, 224), 3).is_ok() && augmentation.check((224, 28), 3).is_err());
     assert_eq!(square(220, 60, 224), [190, 224]);
 }
 
@@ -132,11 +132,11 @@ fn measuring_needs_images_that_differ() {
 #[test]
 fn settings_are_checked() {
     let standard = Augmentation::STANDARD;
-    assert!(standard.check(SIZE).is_ok());
-    assert!(Augmentation { shift: 31, cutout: Some(32), ..standard }.check(SIZE).is_ok());
-    assert!(Augmentation { shift: 32, ..standard }.check(SIZE).is_err());
-    assert!(Augmentation { cutout: Some(0), ..standard }.check(SIZE).is_err());
-    assert!(Augmentation { cutout: Some(33), ..standard }.check(SIZE).is_err());
+    assert!(standard.check(SIZE, 3).is_ok());
+    assert!(Augmentation { shift: 31, cutout: Some(32), ..standard }.check(SIZE, 3).is_ok());
+    assert!(Augmentation { shift: 32, ..standard }.check(SIZE, 3).is_err());
+    assert!(Augmentation { cutout: Some(0), ..standard }.check(SIZE, 3).is_err());
+    assert!(Augmentation { cutout: Some(33), ..standard }.check(SIZE, 3).is_err());
     for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert!(Normalization { std: [1.0, 1.0, std], ..Normalization::NONE }.check().is_err(), "{std}");
     }
@@ -156,7 +156,7 @@ fn squares_are_clipped() {
 
 #[test]
 fn draws_cover_their_range_evenly() {
-    let augmentation = Augmentation { flip: true, shift: 2, cutout: Some(4) };
+    let augmentation = Augmentation { flip: true, shift: 2, cutout: Some(4), ..Augmentation::NONE };
     let changes: Vec<Change> = (0..10_000).map(|index| augmentation.draw(7, 3, index, SIZE)).collect();
     let count = |f: &dyn Fn(&Change) -> bool| changes.iter().filter(|change| f(change)).count();
     // Five standard deviations: 250 and 200.
@@ -172,7 +172,7 @@ fn draws_cover_their_range_evenly() {
 
 #[test]
 fn draws_are_keyed_and_independent_of_each_other() {
-    let all = Augmentation { flip: true, shift: 4, cutout: Some(16) };
+    let all = Augmentation { flip: true, shift: 4, cutout: Some(16), ..Augmentation::NONE };
     let without = Augmentation { cutout: None, ..all };
     let keys = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2)];
     let changes = keys.map(|(seed, epoch, index)| all.draw(seed, epoch, index, SIZE));

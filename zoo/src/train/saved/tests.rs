@@ -32,11 +32,15 @@ const STEPS: u64 = 3;
 
 fn config() -> FitConfig {
     let optimizer = OptimizerConfig::adam();
-    FitConfig { epochs: 2, optimizer, learning_rate: 1e-2, schedule: Schedule::Cosine }
+    FitConfig::new(2, optimizer, 1e-2, Schedule::Cosine)
 }
 
 /// Trains for an epoch and two steps more, and saves that.
 fn save(model: &mut dyn Model, path: &Path) {
+    save_with(model, &config(), path);
+}
+
+fn save_with(model: &mut dyn Model, config: &FitConfig, path: &Path) {
     let Dataset { train, test, .. } = Dataset::procedural(10, 6, 2, 5).unwrap();
     let normalization = Normalization::measured(&train).unwrap();
     let in_order = LoaderConfig::evaluation(2, normalization);
@@ -53,8 +57,8 @@ fn save(model: &mut dyn Model, path: &Path) {
         }
         ControlFlow::Continue(())
     };
-    let state = FitState::new(config().optimizer);
-    fit_from(model, &splits, &config(), state, &mut |_| ControlFlow::Continue(()), &mut keep).unwrap();
+    let state = FitState::new(config.optimizer);
+    fit_from(model, &splits, config, state, &mut |_| ControlFlow::Continue(()), &mut keep).unwrap();
 }
 
 type Tensors = BTreeMap<String, Vec<f32>>;
@@ -72,7 +76,7 @@ fn forge(from: &Path, to: &Path, change: &dyn Fn(&mut Value, &mut Tensors)) {
     let mut text: Value = serde_json::from_str(&metadata.remove(STATE).unwrap()).unwrap();
     text.as_object_mut().unwrap().remove("crc32");
     change(&mut text, &mut tensors);
-    let ordered: Vec<(&String, &Vec<f32>)> = [MODEL, FIRST, SECOND, ""]
+    let ordered: Vec<(&String, &Vec<f32>)> = [MODEL, FIRST, SECOND, AVERAGE, ""]
         .into_iter()
         .flat_map(|kind| tensors.iter().filter(move |(name, _)| prefix(name) == kind))
         .collect();
@@ -94,7 +98,7 @@ fn second(tensors: &mut Tensors) -> &mut Vec<f32> {
 }
 
 fn prefix(name: &str) -> &'static str {
-    [MODEL, FIRST, SECOND].into_iter().find(|kind| name.starts_with(kind)).unwrap_or_default()
+    [MODEL, FIRST, SECOND, AVERAGE].into_iter().find(|kind| name.starts_with(kind)).unwrap_or_default()
 }
 
 #[test]
@@ -166,6 +170,32 @@ fn numbers_that_no_training_can_have_come_to_are_refused_by_name() {
         [&path, &forged].map(|path| SavedFit::open(path).unwrap().restore(&mut other, &config(), STEPS).unwrap());
     assert_eq!(first, second);
     assert!(Snapshot::of(&other).unwrap() == Snapshot::of(&network).unwrap());
+}
+
+#[test]
+fn averages_are_those_of_the_tensors_that_move_and_of_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, forged] = ["kept.safetensors", "forged.safetensors"].map(|name| folder.path().join(name));
+    let averaged = FitConfig { average: Some(0.5), ..config() };
+    let mut network = model::<TrunkAndHead<Trunk, Head>>();
+    save_with(&mut network, &averaged, &path);
+    let mut other = model::<TrunkAndHead<Trunk, Head>>();
+    let mut restored = |config: &FitConfig, change: &dyn Fn(&mut Value, &mut Tensors)| {
+        forge(&path, &forged, change);
+        SavedFit::open(&forged).unwrap().restore(&mut other, config, STEPS)
+    };
+    assert!(restored(&averaged, &|_, _| ()).unwrap().average.is_some());
+    let some = "average.trunk.2.alpha";
+    let refused = [
+        restored(&config(), &|_, _| ()),
+        restored(&averaged, &|_, tensors| drop(tensors.remove(some).unwrap())),
+        restored(&averaged, &|_, tensors| tensors.retain(|name, _| !name.starts_with(AVERAGE))),
+        restored(&averaged, &|_, tensors| tensors.get_mut(some).unwrap().truncate(1)),
+    ];
+    for error in refused {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("average") && error.contains("expected"), "{error}");
+    }
 }
 
 #[test]

@@ -6,11 +6,19 @@ use std::sync::Arc;
 use super::*;
 use crate::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
 use crate::registry::build;
-use crate::train::{Event, FitConfig, History, Outcome, SavedFit, Schedule, Splits, fit_from};
+use crate::train::{Event, FitConfig, History, Mixup, Outcome, SavedFit, Schedule, Splits, fit_from};
 
 fn config() -> FitConfig {
     let optimizer = OptimizerConfig::adam();
-    FitConfig { epochs: 2, optimizer, learning_rate: 1e-3, schedule: Schedule::Cosine }
+    FitConfig::new(2, optimizer, 1e-3, Schedule::Cosine)
+}
+
+/// With all that a training can have beside.
+fn whole_recipe() -> FitConfig {
+    let mixup = Some(Mixup { alpha: 0.4, seed: 3 });
+    let schedule = Schedule::Milestones { epochs: vec![1.3], factor: 0.5 };
+    let plain = FitConfig::new(2, OptimizerConfig::sgd(0.9, true, 1e-4), 1e-2, schedule);
+    FitConfig { warm_up: 1, head_rate: 2.0, label_smoothing: 0.1, mixup, average: Some(0.8), ..plain }
 }
 
 fn splits() -> Splits {
@@ -27,7 +35,7 @@ fn splits() -> Splits {
 }
 
 /// Trains from a state until `stop_at` events were seen, and saves the last moment.
-fn train(model: &mut dyn Model, state: FitState, stop_at: usize, path: &Path) -> History {
+fn train(model: &mut dyn Model, config: &FitConfig, state: FitState, stop_at: usize, path: &Path) -> History {
     model.seed_dropout(9);
     let mut events = 0;
     let mut observe = |_: Event<'_>| {
@@ -40,7 +48,7 @@ fn train(model: &mut dyn Model, state: FitState, stop_at: usize, path: &Path) ->
         }
         ControlFlow::Continue(())
     };
-    fit_from(model, &splits(), &config(), state, &mut observe, &mut keep).unwrap()
+    fit_from(model, &splits(), config, state, &mut observe, &mut keep).unwrap()
 }
 
 fn lasting(history: &History) -> Vec<EpochRecord> {
@@ -51,26 +59,30 @@ fn lasting(history: &History) -> Vec<EpochRecord> {
 fn a_training_goes_on_to_the_bit_from_wherever_it_was_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kept.safetensors");
-    let new = || FitState::new(OptimizerConfig::adam());
-    // With dropout, batch norm has none; the other way round for the second.
-    for (name, activation) in [("sequential6conv", "pvlu"), ("cifar_resnet20", "relu")] {
+    // With dropout, batch norm has none; the other way round for the others.
+    for (name, activation, config) in [
+        ("sequential6conv", "pvlu", config()),
+        ("cifar_resnet20", "relu", config()),
+        ("cifar_resnet20", "pvlu", whole_recipe()),
+    ] {
+        let new = || FitState::new(config.optimizer);
         let mut whole = build(name, activation, 10, 1).unwrap();
-        let history = train(whole.as_mut(), new(), usize::MAX, &path);
+        let history = train(whole.as_mut(), &config, new(), usize::MAX, &path);
         assert_eq!(history.outcome, Outcome::Finished);
         let end = Snapshot::of(whole.as_ref()).unwrap();
         // Three steps an epoch, two and two batches of evaluation, the record: after a step, after the last one, within
         // each evaluation, after the epoch, and in the second epoch.
         for stop_at in [1, 3, 4, 6, 8, 10] {
             let mut model = build(name, activation, 10, 1).unwrap();
-            let stopped = train(model.as_mut(), new(), stop_at, &path);
+            let stopped = train(model.as_mut(), &config, new(), stop_at, &path);
             assert_eq!(stopped.outcome, Outcome::Interrupted);
             // Other values, which are overwritten.
             let mut model = build(name, activation, 10, 2).unwrap();
             let kept = SavedFit::open(&path).unwrap();
             assert_eq!(kept.metadata()["who"], "me");
-            let state = kept.restore(model.as_mut(), &config(), 3).unwrap();
+            let state = kept.restore(model.as_mut(), &config, 3).unwrap();
             assert_eq!((state.epochs.len(), state.steps > 0), (stop_at / 8, stop_at != 8), "{stop_at}");
-            let resumed = train(model.as_mut(), state, usize::MAX, &path);
+            let resumed = train(model.as_mut(), &config, state, usize::MAX, &path);
             assert_eq!(lasting(&resumed), lasting(&history), "{name} {stop_at}");
             assert!(Snapshot::of(model.as_ref()).unwrap() == end, "{name} {stop_at}");
         }
@@ -82,7 +94,7 @@ fn a_damaged_file_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kept.safetensors");
     let mut model = build("cifar_resnet20", "relu", 10, 1).unwrap();
-    train(model.as_mut(), FitState::new(OptimizerConfig::adam()), 2, &path);
+    train(model.as_mut(), &config(), FitState::new(OptimizerConfig::adam()), 2, &path);
     let bytes = std::fs::read(&path).unwrap();
     let mut other = build("cifar_resnet20", "relu", 10, 2).unwrap();
     let before = Snapshot::of(other.as_ref()).unwrap();

@@ -15,12 +15,8 @@ use super::*;
 fn linear_accuracy(splits: &Splits, learning_rate: f64, weight_decay: f64) -> f64 {
     let net =
         Cpu::seed_from_u64(0).build_module::<(Flatten2D<3, 32, 32, 3072>, Linear<3072, { quick::CLASSES }>), f32>();
-    let config = FitConfig {
-        epochs: 12,
-        optimizer: OptimizerConfig::sgd(0.9, true, weight_decay),
-        learning_rate,
-        schedule: Schedule::Cosine,
-    };
+    let optimizer = OptimizerConfig::sgd(0.9, true, weight_decay);
+    let config = FitConfig::new(12, optimizer, learning_rate, Schedule::Cosine);
     let history = fit(&mut Classifier::cifar(net), splits, &config, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(history.outcome, Outcome::Finished);
     history.peak_top1().unwrap()
