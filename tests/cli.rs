@@ -52,6 +52,8 @@ mod resume;
 mod support;
 #[path = "cli/tables.rs"]
 mod tables;
+#[path = "cli/training.rs"]
+mod training;
 #[path = "cli/tuned.rs"]
 mod tuned;
 #[path = "cli/tuning.rs"]

@@ -23,4 +23,5 @@ pub mod precision;
 pub mod preprocessing;
 pub mod progress;
 pub mod statistics;
+pub mod tensorboard;
 pub mod threads;

@@ -21,6 +21,7 @@ mod prepare;
 mod recipe;
 mod settings;
 mod targets;
+mod train;
 mod trained_on;
 mod tune;
 mod weights;
@@ -46,7 +47,7 @@ pub fn main(registry: Registry) -> ExitCode {
 /// Runs the command that the arguments name, on their threads and device and in their precision.
 pub fn run(cli: &Zoo) -> Result<(), CliError> {
     match &cli.command {
-        Command::Finetune(_) => interrupt::install_with_termination(),
+        Command::Finetune(_) | Command::Train(_) => interrupt::install_with_termination(),
         _ => interrupt::install(),
     }
     pvlu::kernel::memory::keep_freed_memory();
@@ -66,6 +67,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
         Command::Export(args) => export::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Finetune(args) => finetune::run(args),
+        Command::Train(args) => train::run(args),
         Command::Completions(args) => manual::completions::<Zoo>(args),
         Command::Man(args) => manual::pages::<Zoo>(args),
     }

@@ -24,6 +24,14 @@ pub fn chosen() -> Device {
     CHOSEN.get().copied().unwrap_or_default()
 }
 
+/// The kind of the chosen device, which decides the rounding.
+pub fn kind() -> &'static str {
+    match chosen() {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+    }
+}
+
 /// Moves a model to the chosen device, and sets it to the chosen precision.
 pub fn placed(model: Box<dyn Model>) -> Result<Box<dyn Model>, DeviceError> {
     let mut model = model.to_device(chosen())?;

@@ -159,6 +159,12 @@ pub enum CliError {
     /// An image could not be read.
     #[error(transparent)]
     Image(#[from] pvlu_zoo::image::ImageError),
+    /// An image file that was to be trained on or tested with could not be read.
+    #[error("{source}; --skip-unreadable leaves out what cannot be read")]
+    Unreadable {
+        /// The error of the first such file.
+        source: pvlu_zoo::image::ImageError,
+    },
     /// Some images of a list could not be read, or gave no answer; each was reported.
     #[error("{failed} of {images} images could not be read or gave no answer")]
     SomeImages {
@@ -240,6 +246,17 @@ pub enum CliError {
         /// The first difference between the settings.
         difference: Difference,
     },
+    /// A training that was kept has other settings than the one that `zoo train` would go on with.
+    #[error(
+        "{}: of another training: {difference}: choose another --out, or begin anew with --fresh",
+        text::path(path)
+    )]
+    OtherTraining {
+        /// Path of the record or checkpoint.
+        path: PathBuf,
+        /// The first difference between the settings.
+        difference: Difference,
+    },
     /// Runs that were planned are in none of the merged folders.
     #[error("merge: {table} lacks {missing}; --partial puts the others together")]
     Gaps {
@@ -253,6 +270,12 @@ pub enum CliError {
     InUse {
         /// The output folder that is in use.
         folder: PathBuf,
+    },
+    /// Ctrl-C or SIGTERM ended a `zoo train` whose trainings are kept.
+    #[error("interrupted; the training was kept in {}: the same command with --resume goes on", text::path(out))]
+    TrainingInterrupted {
+        /// The output folder that keeps the trainings.
+        out: PathBuf,
     },
     /// Ctrl-C ended a command whose finished runs and checkpoints are kept.
     #[error(

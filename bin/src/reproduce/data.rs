@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use pvlu::Precision;
 use pvlu_zoo::data::{DataError, Dataset, KnownSet, Split};
-use pvlu_zoo::device::Device;
 use pvlu_zoo::text;
 
 use crate::common::data::{self, DATA_VARIABLE};
@@ -94,7 +93,7 @@ impl Chosen {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             numerics: Some(pvlu::NUMERICS_VERSION.into()),
             // The CPU and CUDA round differently; instruction sets do not.
-            device: Some(kind_of_device().to_owned()),
+            device: Some(device::kind().to_owned()),
             precision: precision.is_reduced().then(|| precision.name().to_owned()),
             data: self.dataset.name.to_owned(),
             data_sha256: parts.hash(),
@@ -188,12 +187,4 @@ fn procedural(
     );
     let dataset = Dataset::procedural(classes, train, test, PROCEDURAL_SEED)?;
     Ok(Chosen { dataset, preset, note, available })
-}
-
-/// The kind of device, which decides the rounding.
-fn kind_of_device() -> &'static str {
-    match device::chosen() {
-        Device::Cpu => "cpu",
-        Device::Cuda(_) => "cuda",
-    }
 }

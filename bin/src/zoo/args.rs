@@ -2,10 +2,12 @@
 
 mod commands;
 mod options;
+mod train;
 mod tuning;
 
 pub use commands::{ConvertArgs, EvalArgs, LogitsArgs, PredictArgs};
 pub use options::{DataArgs, MachineArgs, ModelArgs, PublishedArgs, UnusedMachineArgs};
+pub use train::{LogName, OptimizerName, TrainArgs, TrainSchedule};
 pub use tuning::{FinetuneArgs, Part, ScheduleName};
 
 use clap::{Parser, Subcommand};
@@ -48,7 +50,11 @@ impl Zoo {
 
     /// True if the command is to print nothing but errors on stderr.
     pub fn is_quiet(&self) -> bool {
-        matches!(&self.command, Command::Finetune(args) if args.quiet)
+        match &self.command {
+            Command::Finetune(args) => args.quiet,
+            Command::Train(args) => args.quiet,
+            _ => false,
+        }
     }
 
     fn machine_args(&self) -> Option<&MachineArgs> {
@@ -58,6 +64,7 @@ impl Zoo {
             Command::Eval(args) => Some(&args.machine),
             Command::Bench(args) => Some(&args.machine),
             Command::Finetune(args) => Some(&args.machine),
+            Command::Train(args) => Some(&args.machine),
             _ => None,
         }
     }
@@ -74,6 +81,11 @@ const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset 
                         --train head --epochs 5 --out tuned.safetensors\n  \
                         zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 \\\n      \
                         --data cifar --head-epochs 2 --epochs 3 --out tuned.safetensors";
+
+const TRAIN: &str = "  zoo train --model cifar_resnet20 --activation pvlu --dataset cifar10 --data cifar \\\n      \
+                     --epochs 200 --flip --crop 4 --out resnet20\n  \
+                     zoo train --model cifar_resnet20 --dataset cifar10 --data cifar --epochs 182 \\\n      \
+                     --weight-decay 1e-4 --milestones 91,137 --flip --crop 4 --seeds 0,1,2 --out he";
 
 /// The commands of `zoo`.
 #[derive(Debug, Subcommand)]
@@ -121,6 +133,9 @@ pub enum Command {
     /// Fine-tune a pretrained model, with another activation if wanted
     #[command(after_help = examples(FINETUNE), after_long_help = help(FINETUNE))]
     Finetune(FinetuneArgs),
+    /// Train a model from scratch, one training for each seed
+    #[command(after_help = examples(TRAIN), after_long_help = help(TRAIN))]
+    Train(Box<TrainArgs>),
     /// Print a script that completes this program's arguments in a shell
     #[command(hide = true)]
     Completions(CompletionsArgs),

@@ -168,10 +168,14 @@ impl Data {
     /// The preprocessing of the set's images for a model: the model's own, with the mean and deviation that the user
     /// gave. The images of a published set show nothing but their object, so they are not cropped.
     pub fn preprocessing(&self, opened: &Opened, weights: &Path) -> Result<Preprocessing, CliError> {
-        let usual = preprocessing(opened, self.labels(opened), weights)?;
+        self.fitted(preprocessing(opened, self.labels(opened), weights)?, opened.model.image())
+    }
+
+    /// The usual preprocessing of a network of this input, for the images of the set: with the mean and deviation that
+    /// the user gave, and those of a published set not cropped.
+    pub fn fitted(&self, usual: Preprocessing, image: (usize, usize)) -> Result<Preprocessing, CliError> {
         let (mean, std) = (self.mean, self.std);
         let chosen = if mean.is_some() || std.is_some() { usual.with_statistics(mean, std) } else { Ok(usual) };
-        let image = opened.model.image();
         let fitted = |chosen: Preprocessing| match self.dataset {
             DataName::Folder => chosen.with_input(image),
             DataName::Known(_) => chosen.whole(image),

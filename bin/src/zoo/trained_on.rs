@@ -215,7 +215,7 @@ impl Record {
 }
 
 /// A digest of the names and sizes of all images of a folder.
-fn listing(folder: &ImageFolder) -> String {
+pub fn listing(folder: &ImageFolder) -> String {
     let described: Vec<Vec<u8>> = (0..folder.len()).map(|index| described(folder, index)).collect();
     digest::of_parts(described.iter().map(Vec::as_slice))
 }

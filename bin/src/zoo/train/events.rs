@@ -1,0 +1,73 @@
+//! The scalars of the epochs in an event file for TensorBoard.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pvlu_zoo::train::EpochRecord;
+
+use crate::common::error::CliError;
+use crate::common::tensorboard::EventFile;
+
+/// Beginning of the names of event files, by which TensorBoard finds them.
+const PREFIX: &str = "events.out.tfevents.";
+
+/// The event file of a training.
+#[derive(Debug)]
+pub struct Events {
+    file: EventFile,
+    path: PathBuf,
+}
+
+impl Events {
+    /// Begins the event file of a training anew, in place of those of commands before, with the epochs that are done.
+    pub fn begin(folder: PathBuf, done: &[EpochRecord]) -> Result<Self, CliError> {
+        let now = now();
+        let seconds: f64 = done.iter().map(|epoch| epoch.seconds).sum();
+        let path = folder.join(format!("{PREFIX}{now:.0}"));
+        let opened = (|| {
+            fs::create_dir_all(&folder)?;
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            EventFile::create(&path, now - seconds)
+        })();
+        let file = opened.map_err(|source| CliError::Write { path: path.clone(), source })?;
+        let mut events = Self { file, path };
+        let mut at = now - seconds;
+        for epoch in done {
+            at += epoch.seconds;
+            events.add_at(at, epoch)?;
+        }
+        Ok(events)
+    }
+
+    /// Adds the scalars of an epoch that just ended.
+    pub fn add(&mut self, epoch: &EpochRecord) -> Result<(), CliError> {
+        self.add_at(now(), epoch)
+    }
+
+    fn add_at(&mut self, wall_time: f64, record: &EpochRecord) -> Result<(), CliError> {
+        let EpochRecord { epoch, learning_rate, train_loss, train_top1, validation, test, .. } = record;
+        let scalars = [
+            ("learning_rate", *learning_rate),
+            ("loss/train", *train_loss),
+            ("loss/held_out", validation.loss),
+            ("loss/test", test.loss),
+            ("top1/train", *train_top1),
+            ("top1/held_out", validation.top1),
+            ("top1/test", test.top1),
+        ];
+        let written: io::Result<()> = self.file.scalars(wall_time, *epoch, &scalars);
+        written.map_err(|source| CliError::Write { path: self.path.clone(), source })
+    }
+}
+
+/// Seconds since the beginning of 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}

@@ -1,0 +1,126 @@
+//! The images of a training: those that it trains on, those held out and those to test on.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use pvlu_zoo::data::{DataError, ImageFolder, Normalization};
+use pvlu_zoo::image::Preprocessing;
+
+use crate::common::digest;
+use crate::common::error::CliError;
+use crate::common::interrupt;
+use crate::common::progress::Progress;
+use crate::zoo::args::TrainArgs;
+use crate::zoo::data::Data;
+use crate::zoo::images::Images;
+use crate::zoo::trained_on::{TrainedOn, listing};
+
+/// Image files that are decoded between two looks at Ctrl-C.
+const PIECE: usize = 256;
+
+/// The images of a training.
+#[derive(Debug)]
+pub struct Parts {
+    /// Names of the classes, in label order.
+    pub classes: Vec<String>,
+    pub train: Images,
+    /// Images that the best epoch is picked by; none if no share is held out.
+    pub held_out: Images,
+    pub test: Images,
+    /// The record of the training images for the files of networks.
+    pub trained_on: String,
+}
+
+impl Parts {
+    /// Opens the images that the options name, and reads all image files once, so that one that cannot be read is
+    /// found before the first step.
+    pub fn open(args: &TrainArgs, data: &Data, progress: &Progress) -> Result<Self, CliError> {
+        let set = data.open_to_tune()?;
+        set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
+        let limit = |images: Images, limit: Option<NonZeroUsize>| images.limit(limit.map_or(usize::MAX, usize::from));
+        let (all, test) = (limit(set.train, args.limit_train), limit(set.test, args.limit_test));
+        let all = readable(all, args.skip_unreadable, "to train on", progress)?;
+        let test = readable(test, args.skip_unreadable, "to test on", progress)?;
+        let (train, held_out) = all.split_held_out(args.held_out)?;
+        let too_few =
+            |part| CliError::TooFewImages { data: data.dataset.name(), part, train: all.len(), test: test.len() };
+        for (images, part) in [(&train, "to train on"), (&test, "to test on")] {
+            if images.len() == 0 {
+                return Err(too_few(part));
+            }
+        }
+        let trained_on = TrainedOn::default().and(set.origin, &train).to_text();
+        Ok(Self { classes: set.classes, train, held_out, test, trained_on })
+    }
+
+    /// The preprocessing of the images for a network of this input: CIFAR's usual normalization, that of ImageNet for
+    /// a folder, and of another set that of its own training images; or the one that the user gave.
+    pub fn preprocessing(&self, data: &Data, input: (usize, usize)) -> Result<Preprocessing, CliError> {
+        let usual = match (&self.train, data.dataset.name()) {
+            (Images::Files(_), _) => Preprocessing::TORCHVISION,
+            (_, "cifar10") => Preprocessing::CIFAR10,
+            (_, "cifar100") => Preprocessing::CIFAR100,
+            (Images::Memory(split), _) => Preprocessing::small(Normalization::measured(split)?),
+        };
+        data.fitted(usual, input)
+    }
+
+    /// SHA-256 of all images and labels; of image files, of their names, sizes and labels.
+    pub fn digest(&self) -> String {
+        let parts = [&self.train, &self.held_out, &self.test].map(|images| match images {
+            Images::Memory(split) => {
+                let labels: Vec<u8> = split.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
+                digest::of_parts([split.pixels(), labels.as_slice()])
+            }
+            Images::Files(folder) => listing(folder),
+        });
+        digest::of_bytes(parts.join(" "))
+    }
+}
+
+/// The images that can be read. One that cannot is an error, or left out and counted if the user asked for that.
+fn readable(images: Images, skips: bool, what: &str, progress: &Progress) -> Result<Images, CliError> {
+    let Images::Files(folder) = images else { return Ok(images) };
+    let mut left_out = Vec::new();
+    for begin in (0..folder.len()).step_by(PIECE) {
+        if interrupt::interrupted() {
+            return Err(CliError::Stopped);
+        }
+        for (index, error) in folder.unreadable(begin..(begin + PIECE).min(folder.len())) {
+            if !skips {
+                return Err(CliError::Unreadable { source: error });
+            }
+            progress.note(&format!("left out: {error}"));
+            left_out.push(index);
+        }
+    }
+    if left_out.is_empty() {
+        return Ok(Images::Files(folder));
+    }
+    let (all, count) = (folder.len(), left_out.len());
+    progress.say(&format!("{}: left out {count} of {all} images {what}, which cannot be read", shown(&folder)));
+    Ok(Images::Files(Arc::new(Arc::unwrap_or_clone(folder).without(&left_out))))
+}
+
+fn shown(folder: &ImageFolder) -> String {
+    pvlu_zoo::text::path(folder.path()).to_string()
+}
+
+impl Images {
+    /// Splits into images to train on and those held out, the last ones of each class; none for a share of 0.
+    fn split_held_out(&self, share: f64) -> Result<(Self, Self), DataError> {
+        if share == 0.0 {
+            return Ok((self.clone(), self.clone().limit(0)));
+        }
+        Ok(match self {
+            Self::Memory(split) => {
+                let (kept, held) = split.split_validation(share)?;
+                (Self::Memory(kept.into()), Self::Memory(held.into()))
+            }
+            Self::Files(folder) => {
+                let (kept, held) = folder.split_validation(share)?;
+                (Self::Files(kept.into()), Self::Files(held.into()))
+            }
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! The settings of a training from scratch, and the configuration that tells one training from another.
+
+use std::collections::BTreeMap;
+
+use pvlu::Precision;
+use pvlu::activation::Definition;
+use pvlu_zoo::data::Augmentation;
+use pvlu_zoo::registry::{self, ModelEntry};
+use pvlu_zoo::train::{FitConfig, Mixup, OptimizerConfig, Schedule};
+
+use crate::common::difference::{Difference, NONE, NUMERICS, PRECISION};
+use crate::common::error::CliError;
+use crate::zoo::args::{OptimizerName, TrainArgs, TrainSchedule};
+
+/// Settings that all seeds of a command share.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub entry: &'static ModelEntry,
+    pub activation: &'static Definition,
+    /// All but the seed of the mixing.
+    fit: FitConfig,
+    /// Parameter of the distribution of mixup.
+    mixup: Option<f64>,
+    pub augmentation: Augmentation,
+    pub batch_size: usize,
+    pub precision: Precision,
+}
+
+impl Settings {
+    /// The settings that the options of `zoo train` ask for; an error where two of them contradict each other.
+    pub fn of(args: &TrainArgs) -> Result<Self, CliError> {
+        let is_sgd = args.optimizer == OptimizerName::Sgd;
+        for (option, is_given) in [("--momentum", args.momentum.is_some()), ("--nesterov", args.nesterov)] {
+            if is_given && !is_sgd {
+                return Err(CliError::Usage(format!("{option}: of --optimizer sgd alone")));
+            }
+        }
+        let optimizer = match args.optimizer {
+            OptimizerName::Sgd => {
+                OptimizerConfig::sgd(args.momentum.unwrap_or(0.9), args.nesterov, args.weight_decay.unwrap_or(5e-4))
+            }
+            name => OptimizerConfig::Adam {
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+                weight_decay: args.weight_decay.unwrap_or(if name == OptimizerName::Adamw { 0.01 } else { 0.0 }),
+                decoupled: name == OptimizerName::Adamw,
+            },
+        };
+        if args.nesterov && args.momentum == Some(0.0) {
+            return Err(CliError::Usage("--nesterov: needs a --momentum above 0".to_owned()));
+        }
+        let learning_rate = args.learning_rate.unwrap_or(if is_sgd { 0.1 } else { 1e-3 });
+        let fit = FitConfig {
+            warm_up: args.warm_up,
+            label_smoothing: args.label_smoothing,
+            average: args.average,
+            ..FitConfig::new(args.epochs, optimizer, learning_rate, schedule(args)?)
+        };
+        Ok(Self {
+            entry: registry::find(&args.model)?,
+            activation: registry::activation(&args.activation)?,
+            fit,
+            mixup: args.mixup,
+            augmentation: Augmentation {
+                flip: args.flip,
+                shift: args.crop.into(),
+                cutout: args.cutout.map(usize::from),
+                part: args.random_part,
+                jitter: args.color_jitter,
+            },
+            batch_size: args.batch_size.get(),
+            precision: args.machine.precision,
+        })
+    }
+
+    /// The training with a seed.
+    pub fn fit(&self, seed: u64) -> FitConfig {
+        FitConfig { mixup: self.mixup.map(|alpha| Mixup { alpha, seed }), ..self.fit.clone() }
+    }
+
+    /// The settings as texts by name, for a [`Config`].
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let FitConfig { epochs, optimizer, learning_rate, schedule, warm_up, label_smoothing, average, .. } = &self.fit;
+        let optimizer = match optimizer {
+            OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {
+                format!("sgd momentum={momentum} nesterov={nesterov} weight_decay={weight_decay}")
+            }
+            OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
+                format!(
+                    "adam betas={beta1},{beta2} epsilon={epsilon:e} weight_decay={weight_decay} decoupled={decoupled}"
+                )
+            }
+        };
+        let schedule = match schedule {
+            Schedule::Constant => "constant".to_owned(),
+            Schedule::Step { every, factor } => format!("every {every} factor={factor}"),
+            Schedule::Milestones { epochs, factor } => format!("milestones {epochs:?} factor={factor}"),
+            Schedule::Cosine => "cosine".to_owned(),
+            Schedule::OneCycle => "one-cycle".to_owned(),
+        };
+        let Augmentation { flip, shift, cutout, part, jitter } = self.augmentation;
+        let number = |number: Option<f64>| number.map_or(NONE.to_owned(), |number| number.to_string());
+        let texts = [
+            ("model", self.entry.name.to_owned()),
+            ("activation", self.activation.text().to_owned()),
+            ("epochs", epochs.to_string()),
+            ("batch size", self.batch_size.to_string()),
+            ("optimizer", optimizer),
+            ("learning rate", format!("{learning_rate:e}")),
+            ("schedule", schedule),
+            ("warm-up", warm_up.to_string()),
+            ("label smoothing", label_smoothing.to_string()),
+            ("average", number(*average)),
+            ("mixup", number(self.mixup)),
+            ("flip", flip.to_string()),
+            ("crop", shift.to_string()),
+            ("random part", number(part)),
+            ("color jitter", number(jitter)),
+            ("cutout", cutout.map_or(NONE.to_owned(), |side| side.to_string())),
+            (PRECISION, self.precision.name().to_owned()),
+            (NUMERICS, pvlu::NUMERICS_VERSION.to_string()),
+        ];
+        texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+    }
+}
+
+/// The schedule that the options ask for.
+fn schedule(args: &TrainArgs) -> Result<Schedule, CliError> {
+    let (milestones, factor) = (args.milestones.clone(), args.factor);
+    let usual = if milestones.is_empty() { TrainSchedule::Cosine } else { TrainSchedule::Step };
+    let refused = |message: &str| Err(CliError::Usage(message.to_owned()));
+    match (args.schedule.unwrap_or(usual), milestones.is_empty()) {
+        (TrainSchedule::Step, true) => refused("--schedule step: needs --milestones, as in --milestones 30,60"),
+        (TrainSchedule::Step, false) if !milestones.is_sorted_by(|left, right| left < right) => {
+            refused("--milestones: expected epochs that rise, as in 30,60")
+        }
+        (TrainSchedule::Step, false) => Ok(Schedule::Milestones { epochs: milestones, factor }),
+        (_, false) => refused("--milestones: of --schedule step alone"),
+        (TrainSchedule::OneCycle, _) if args.warm_up > 0 => {
+            refused("--warm-up: --schedule one-cycle has a rise of its own")
+        }
+        _ if args.warm_up > args.epochs => refused("--warm-up: expected at most as many epochs as --epochs"),
+        (TrainSchedule::Constant, true) => Ok(Schedule::Constant),
+        (TrainSchedule::Cosine, true) => Ok(Schedule::Cosine),
+        (TrainSchedule::OneCycle, true) => Ok(Schedule::OneCycle),
+    }
+}
+
+/// The configuration of a training: all that its numbers depend on, as texts by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config(pub BTreeMap<String, String>);
+
+impl Config {
+    /// The configuration as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!(self.0)
+    }
+
+    /// The configuration in a JSON value; `None` if that is none.
+    pub fn of_json(value: &serde_json::Value) -> Option<Self> {
+        let text = |(name, text): (&String, &serde_json::Value)| Some((name.clone(), text.as_str()?.to_owned()));
+        value.as_object()?.iter().map(text).collect::<Option<_>>().map(Self)
+    }
+
+    /// The difference to a configuration that was kept: that of the arithmetic if there is one, else the first.
+    pub fn difference(&self, kept: &Self) -> Option<Difference> {
+        let of = |config: &Self, name: &str| config.0.get(name).cloned().unwrap_or(NONE.to_owned());
+        let first = [NUMERICS, PRECISION].into_iter().chain(self.0.keys().chain(kept.0.keys()).map(String::as_str));
+        let key = first.into_iter().find(|name| of(self, name) != of(kept, name))?;
+        Some(Difference { key: key.to_owned(), here: of(self, key), kept: of(kept, key) })
+    }
+}

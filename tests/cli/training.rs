@@ -1,0 +1,239 @@
+//! `zoo train`: its files, its refusals, and that it goes on to the same bytes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use pvlu_zoo::weights::TensorFile;
+
+use crate::support::{Csv, Place, number, write_cifar100};
+use crate::tuning;
+use crate::zoo::{command, json, zoo};
+
+/// A training of seven steps an epoch, with everything that a step can have.
+const TRAIN: &str = "train --model cifar_resnet20 --activation pvlu --dataset cifar100 --data cifar --epochs 3 \
+                     --batch-size 20 --learning-rate 0.05 --flip --crop 2 --cutout 8 --mixup 0.3 --average 0.6 \
+                     --label-smoothing 0.1 --warm-up 1 --checkpoint-every 0 --out run";
+
+fn place() -> Place {
+    let place = Place::new();
+    write_cifar100(&place.path("cifar"), 150, 40);
+    place
+}
+
+/// The files of a folder by their names, without those that hold times.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let kept = entries.filter(|entry| entry.path().extension().is_some_and(|end| end != "json" && end != "csv"));
+    let mut files: Vec<_> =
+        kept.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect();
+    files.sort();
+    files
+}
+
+/// The rows of the epochs without their times.
+fn epochs(place: &Place, run: &str) -> Vec<String> {
+    let text = fs::read_to_string(place.path(format!("{run}/seed-0/epochs.csv"))).unwrap();
+    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn a_training_leaves_networks_a_row_for_each_epoch_and_a_summary() {
+    let place = place();
+    let options = "--model cifar_resnet20 --activation pvlu --dataset cifar100 --data cifar --epochs 2 --batch-size 30 \
+                   --optimizer adamw --learning-rate 0.003 --schedule one-cycle --seeds 1,4 --out new/run";
+    let ran = zoo(&place, &format!("train {options}")).succeeded();
+    assert!(ran.stdout.contains("mean of 2 seeds") && ran.stdout.ends_with("written: new/run\n"), "{}", ran.stdout);
+    let summary = Csv::read(&place.path("new/run/summary.csv"));
+    assert_eq!(summary.rows.len(), 2);
+    for (row, seed) in summary.rows.iter().zip(["1", "4"]) {
+        assert_eq!((&row["seed"][..], &row["epochs"][..], &row["diverged"][..]), (seed, "2", "false"));
+        let folder = place.path(format!("new/run/seed-{seed}"));
+        let curve = Csv::read(&folder.join("epochs.csv"));
+        assert_eq!(curve.rows.len(), 2);
+        let best = &curve.rows[row["best_epoch"].parse::<usize>().unwrap() - 1];
+        for (of_summary, of_curve) in [("held_out_top1", "held_out_top1"), ("test_top1", "test_top1")] {
+            assert_eq!(row[of_summary], best[of_curve]);
+        }
+        assert_eq!(row["last_test_top1"], curve.rows[1]["test_top1"]);
+        // Above the 1 in 4 of a guess: the classes are shades of grey.
+        assert!(number(&curve.rows[1], "train_top1") > 0.4, "{:?}", curve.rows);
+        let names: Vec<String> = files(&folder).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["best.safetensors", "curves.png", "curves.svg", "last.safetensors"]);
+        // Files are networks that other commands take, and have the accuracy that the row says.
+        for (file, column) in [("best", "test_top1"), ("last", "last_test_top1")] {
+            let eval = format!("eval --weights new/run/seed-{seed}/{file}.safetensors --dataset cifar100 --data cifar");
+            let found = json(&place, &format!("{eval} --json"));
+            assert_eq!(format!("{:.6}", found["top1"].as_f64().unwrap()), row[column], "{file}");
+        }
+    }
+    let said = zoo(&place, "info new/run/seed-1/last.safetensors").succeeded().stdout;
+    for words in ["from scratch", "adamw", "one-cycle", "138 an epoch, 12 held out, 30 a step, as they are"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Two seeds are two networks.
+    let [first, second] =
+        [1, 4].map(|seed| fs::read(place.path(format!("new/run/seed-{seed}/last.safetensors"))).unwrap());
+    assert_ne!(first, second);
+    // What is finished is not done again.
+    let before = fs::metadata(place.path("new/run/seed-4/last.safetensors")).unwrap().modified().unwrap();
+    let again = zoo(&place, &format!("train {options} --resume --json")).succeeded();
+    let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(format!("{:.6}", again["runs"][1]["test_top1"].as_f64().unwrap()), summary.rows[1]["test_top1"]);
+    assert_eq!(fs::metadata(place.path("new/run/seed-4/last.safetensors")).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+#[cfg(unix)]
+fn ended_at_any_moment_it_goes_on_to_the_same_bytes() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    let whole = place();
+    zoo(&whole, &format!("{TRAIN} --threads 2 --quiet")).succeeded();
+    let expected = (files(&whole.path("run/seed-0")), epochs(&whole, "run"));
+    assert_eq!(expected.1.len(), 4);
+
+    let (mut random, mut ends) = (4321_u64, 0);
+    while ends < 12 {
+        let place = place();
+        loop {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let arguments = format!("{TRAIN} --resume --quiet --threads {}", 1 + (random >> 40) % 2);
+            let mut running = command(&place, &arguments);
+            let mut running = running.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(100 + (random >> 33) % 1200));
+            if running.try_wait().unwrap().is_none() && ends < 12 {
+                let signal = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT][ends % 3];
+                kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
+                ends += 1;
+                let ended = running.wait_with_output().unwrap();
+                // It may have come to its end before the signal did.
+                if signal != Signal::SIGKILL && !ended.status.success() && ended.status.code().is_some() {
+                    let said = String::from_utf8(ended.stderr).unwrap();
+                    let code = if signal == Signal::SIGTERM { 143 } else { 130 };
+                    assert_eq!(ended.status.code(), Some(code), "{said}");
+                    let is_said = said.contains("--resume goes on") || said.contains("nothing was saved");
+                    assert!(is_said, "{said}");
+                }
+                continue;
+            }
+            let ended = running.wait_with_output().unwrap();
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+            break;
+        }
+        assert!((files(&place.path("run/seed-0")), epochs(&place, "run")) == expected);
+    }
+}
+
+#[test]
+fn a_training_of_other_settings_is_neither_continued_nor_replaced() {
+    let place = place();
+    let short = TRAIN.replace("--epochs 3", "--epochs 1");
+    zoo(&place, &format!("{short} --quiet")).succeeded();
+    let before = files(&place.path("run/seed-0"));
+    zoo(&place, &format!("{short} --quiet")).failed_in_one_line(2, &["seed-0", "--resume", "--fresh"]);
+    for (change, words) in [
+        (("--learning-rate 0.05", "--learning-rate 0.06"), ["learning rate is 5e-2", "here 6e-2"]),
+        (("--activation pvlu", "--activation relu"), ["activation is pvlu", "here relu"]),
+        (("--mixup 0.3", ""), ["mixup is 0.3", "here nothing"]),
+    ] {
+        let other = short.replace(change.0, change.1);
+        zoo(&place, &format!("{other} --resume --quiet")).failed_in_one_line(2, &words);
+    }
+    // Images that are others.
+    write_cifar100(&place.path("cifar"), 150, 41);
+    zoo(&place, &format!("{short} --resume --quiet")).failed_in_one_line(2, &["run.json"]);
+    assert!(files(&place.path("run/seed-0")) == before);
+    zoo(&place, &format!("{} --fresh --quiet", short.replace("--activation pvlu", "--activation relu"))).succeeded();
+    let anew = TensorFile::open(place.path("run/seed-0/last.safetensors")).unwrap();
+    assert_eq!(anew.metadata()["pvlu_zoo.activation"], "relu");
+    // A checkpoint that was cut.
+    fs::remove_file(place.path("run/seed-0/run.json")).unwrap();
+    fs::write(place.path("run/seed-0/checkpoint.safetensors"), "cut").unwrap();
+    zoo(&place, &format!("{} --resume --quiet", short.replace("--activation pvlu", "--activation relu")))
+        .failed_in_one_line(1, &["checkpoint.safetensors"]);
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused_before_anything_is_made() {
+    let place = place();
+    for (options, words) in [
+        ("--schedule step", ["--milestones", "30,60"]),
+        ("--milestones 3,2", ["--milestones", "rise"]),
+        ("--milestones 1 --schedule cosine", ["--milestones", "step"]),
+        ("--warm-up 4", ["--warm-up", "--epochs"]),
+        ("--schedule one-cycle --warm-up 1", ["--warm-up", "one-cycle"]),
+        ("--optimizer adam --momentum 0.9", ["--momentum", "sgd"]),
+        ("--optimizer adamw --nesterov", ["--nesterov", "sgd"]),
+        ("--momentum 0 --nesterov", ["--nesterov", "--momentum"]),
+        ("--seeds 1,2,1", ["--seeds", "1 twice"]),
+        ("--resume --fresh", ["--resume", "--fresh"]),
+        ("--held-out 1", ["--held-out", "below 1"]),
+        ("--average 1", ["--average", "below 1"]),
+    ] {
+        let all =
+            format!("train --model cifar_resnet20 --dataset cifar100 --data cifar --epochs 3 --out run {options}");
+        zoo(&place, &all).failed_in_one_line(2, &words);
+    }
+    let with =
+        |options: &str| zoo(&place, &format!("train --dataset cifar100 --data cifar --out run --quiet {options}"));
+    with("--model resnet").failed_in_one_line(2, &["resnet", "cifar_resnet20"]);
+    with("--model cifar_resnet20 --activation rele").failed_in_one_line(2, &["rele", "relu"]);
+    with("--model cifar_resnet20 --crop 32").failed_in_one_line(1, &["shift", "32"]);
+    with("--model cifar_resnet20 --cutout 33").failed_in_one_line(1, &["cutout", "33"]);
+    assert!(!place.path("run").exists());
+}
+
+/// The image in question is the last of its class, so that a check of the first batch would not find it.
+#[test]
+fn an_image_that_cannot_be_read_is_found_before_the_first_step() {
+    let place = Place::new();
+    tuning::folder(&place);
+    fs::write(place.path("images/train/light/zz.png"), "no image").unwrap();
+    let train = "train --model cifar_resnet20 --dataset folder --data images --image 32 --epochs 1 --batch-size 4 \
+                 --held-out 0.3 --out run";
+    zoo(&place, train).failed(1, &["light/zz.png", "--skip-unreadable"]);
+    assert!(!place.path("run").exists());
+    let ran = zoo(&place, &format!("{train} --skip-unreadable")).succeeded();
+    assert!(ran.stderr.contains("left out 1 of 9 images to train on"), "{}", ran.stderr);
+    let found = json(&place, "eval --weights run/seed-0/last.safetensors --dataset folder --data images --json");
+    assert_eq!(found["images"], 8);
+}
+
+/// TensorBoard's own reader reads what was written, where the interpreter that PVLU_PYTHON names has it.
+#[test]
+fn tensorboard_reads_the_scalars() {
+    let place = place();
+    let short = TRAIN.replace("--epochs 3", "--epochs 2");
+    zoo(&place, &format!("{short} --log tensorboard --quiet")).succeeded();
+    let folder = place.path("run/seed-0/tensorboard");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    let named = std::env::var("PVLU_PYTHON").ok();
+    let python = named.clone().unwrap_or("python3".to_owned());
+    let script = "import sys\nfrom tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E\n\
+                  e = E(sys.argv[1])\ne.Reload()\n\
+                  for tag in e.Tags()['scalars']:\n  for s in e.Scalars(tag): print(tag, s.step, f'{s.value:.6f}')";
+    let has_it = Command::new(&python).args(["-c", "import tensorboard"]).output();
+    if !has_it.is_ok_and(|ran| ran.status.success()) {
+        assert!(named.is_none(), "PVLU_PYTHON: {python} has no tensorboard");
+        return println!("skipped: {python} has no tensorboard; PVLU_PYTHON names another interpreter");
+    }
+    let ran = Command::new(&python).args(["-c", script]).arg(&folder).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let curve = Csv::read(&place.path("run/seed-0/epochs.csv"));
+    assert_eq!(said.lines().count(), 2 * 7, "{said}");
+    for row in &curve.rows {
+        for (tag, column) in
+            [("loss/train", "train_loss"), ("top1/held_out", "held_out_top1"), ("loss/test", "test_loss")]
+        {
+            let of = format!("{tag} {} ", row["epoch"]);
+            let value: f64 = said.lines().find_map(|line| line.strip_prefix(&of)).unwrap().parse().unwrap();
+            assert!((value - number(row, column)).abs() < 2e-6, "{tag} {value}");
+        }
+    }
+}
