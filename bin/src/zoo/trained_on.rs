@@ -10,10 +10,10 @@ use pvlu_zoo::data::{FolderParts, ImageFolder};
 use pvlu_zoo::text;
 use serde_json::{Value, json};
 
-use super::data_name::DataName;
-use super::images::Images;
+use crate::common::data_name::DataName;
 use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::images::Images;
 
 /// The most training images whose contents are recorded.
 const SAMPLED: usize = 128;
