@@ -37,9 +37,10 @@ pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) 
 /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, else 1.
 fn exit_code(error: &CliError) -> ExitCode {
     match error {
-        CliError::Usage(_) | CliError::OtherConfiguration { .. } | CliError::Export(ExportError::FileName { .. }) => {
-            ExitCode::from(2)
-        }
+        CliError::Usage(_)
+        | CliError::Protocol { .. }
+        | CliError::OtherConfiguration { .. }
+        | CliError::Export(ExportError::FileName { .. }) => ExitCode::from(2),
         // Only names that the user gave are usage errors; a wrong name in a file is an error of the file.
         CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
             ExitCode::from(2)
