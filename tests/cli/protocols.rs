@@ -196,7 +196,7 @@ fn a_wrong_protocol_is_refused_with_its_place() {
         ("epochs = 2", "epochs = 0", "mine.toml:21:10: budget.full.epochs: expected a whole number from 1", "found 0"),
         ("\"resnet18\"]", "\"resnet19\"]", "mine.toml:18:13: budget.full.networks: unknown network", "resnet18"),
         ("base = \"relu\"", "base = \"elu\"", "mine.toml:51:8: comparison.base", "did you mean"),
-        ("\"bent = max(x, 0)", "\"bent = max(y, 0)", "mine.toml:61:14: arms.activation: ", "y"),
+        ("\"bent = max(x, 0)", "\"bent = max(y, 0)", "mine.toml:61:14: arms.activation: `y` is neither x", "y"),
         ("[schedule]", "[schedule", "mine.toml:", "expected TOML"),
         ("held_out = 0.25", "", "mine.toml:7:2: the key `held_out` is missing in [data]", "a share between 0 and 1"),
         ("nesterov = true", "nesterov = 1", "mine.toml:40:12: optimizer.nesterov: expected true or false", "found 1"),

@@ -31,8 +31,8 @@ fn arm(section: &Section<'_>, start: &Start) -> Result<Arm, ProtocolError> {
     section.only(&["name", "activation", "trains"])?;
     let value = section.need("activation", "the name of an activation, or a formula")?;
     let text = value.string("the name of an activation, or a formula")?;
-    // An error in a formula takes three lines.
-    let wrong = |error: RegistryError| value.error(&error.to_string().replace('\n', " | "));
+    // An error in a formula goes on with the place in it, in lines of their own.
+    let wrong = |error: RegistryError| value.error(&error.to_string().lines().next().unwrap_or_default());
     let activation = registry::activation(text).map_err(wrong)?;
     let own = section.find("trains");
     let mut arm = match (start, &own) {
