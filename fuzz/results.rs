@@ -44,11 +44,11 @@ fn parsed(bytes: &[u8]) {
         Err(message) => return assert_readable(&message),
     };
     let out = Path::new("out");
-    let table = record.config.table.clone();
+    let table = record.table().unwrap();
     // What was accepted can be written, nowhere else than in the folder, and the table is read again.
-    let (made, memory) = measured(|| results::make(&table, &[record.clone(), record.clone()], out).unwrap());
+    let (made, memory) = measured(|| results::make(table, &[record.clone(), record.clone()], out).unwrap());
     assert!(memory.peak <= justified(2 * bytes.len()), "{} bytes for a table of {}", memory.peak, bytes.len());
-    for name in [record.config.stem(), table] {
+    for name in [record.config.stem(), table.name().to_owned()] {
         assert!(!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)));
     }
     for (path, contents) in &made.files {
@@ -66,7 +66,7 @@ pub fn report(input: &[u8]) {
     let figures = Figure::all();
     let which = usize::from(*which) % (figures.len() + 2);
     let text = |csv, json| {
-        let (written, memory) = measured(|| report::of_table(paper::ALL[0], csv, json));
+        let (written, memory) = measured(|| report::of_table(paper::all()[0], csv, json));
         assert!(memory.peak <= justified(bytes.len()), "{} bytes for a page on {}", memory.peak, bytes.len());
         // Nothing of the file is HTML.
         assert!(written.as_ref().is_ok_and(|[page, _]| page.matches("<script").count() == 0) || written.is_err());
@@ -93,7 +93,7 @@ pub fn report(input: &[u8]) {
         None if which == figures.len() => text(bytes, None),
         None => {
             // Else nothing of the other file would be read.
-            assert!(report::of_table(paper::ALL[0], TABLE.as_bytes(), None).is_ok());
+            assert!(report::of_table(paper::all()[0], TABLE.as_bytes(), None).is_ok());
             text(TABLE.as_bytes(), Some(bytes));
         }
     }

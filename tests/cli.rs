@@ -40,6 +40,8 @@ mod outputs;
 mod precision;
 #[path = "cli/pretrained.rs"]
 mod pretrained;
+#[path = "cli/protocols.rs"]
+mod protocols;
 #[path = "cli/published.rs"]
 mod published;
 #[path = "cli/real_data.rs"]

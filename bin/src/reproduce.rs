@@ -27,11 +27,16 @@ use pvlu_zoo::registry::Registry;
 use crate::common::error::CliError;
 use crate::common::output::print;
 use crate::common::{command, lock, manual};
-use crate::reproduce::args::{AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, TableCommand, TableOptions};
+use crate::reproduce::args::{
+    AllArgs, Cli, Command, FigureCommand, MergeArgs, PlanArgs, Planned, RunArgs, TableCommand, TableOptions,
+};
 use crate::reproduce::from_scratch::Scratch;
 use crate::reproduce::pretrained::Tuning;
+use crate::reproduce::protocol::definition::Start;
+use crate::reproduce::protocol::own;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::request::{Conduct, Request};
+use crate::reproduce::runs::record::Record;
 use crate::reproduce::runs::store::Store;
 use crate::reproduce::runs::work::Work;
 use crate::reproduce::runs::{merge, plan};
@@ -48,6 +53,8 @@ pub fn reproduce(cli: &Cli) -> Result<(), CliError> {
         Command::Figure(FigureCommand { figure, args }) => figures::one(*figure, args),
         Command::Report(args) => figures::report(args),
         Command::All(args) => all(args),
+        Command::Show(args) => print(args.text.trim_end()),
+        Command::Run(args) => run(args),
         Command::Plan(args) => planned(args),
         Command::Merge(args) => merged(args),
         Command::Completions(args) => manual::completions::<Cli>(args),
@@ -63,17 +70,26 @@ fn one(table: Table, options: &TableOptions) -> Result<(), CliError> {
 
 /// Finds the images and weights of a table, and plans its runs.
 fn work(table: Table, request: &Request) -> Result<Box<dyn Work>, CliError> {
-    Ok(match table {
-        Table::Scratch(protocol) => Box::new(Scratch::new(protocol, request)?),
-        Table::Tuning(protocol) => Box::new(Tuning::new(protocol, request)?),
+    Ok(match &table.protocol().start {
+        Start::Scratch => Box::new(Scratch::new(table, request)?),
+        Start::Pretrained(pretrained) => Box::new(Tuning::new(table, pretrained, request)?),
     })
+}
+
+/// Does the runs of a protocol in a file.
+fn run(args: &RunArgs) -> Result<(), CliError> {
+    let table = own::open(&args.protocol)?;
+    let request = Request::of_protocol(&args.options, table)?;
+    let conduct = Conduct::from(&args.options.common);
+    let _held = drive::prepare(&conduct)?;
+    all_of(&[table], &request, &conduct)
 }
 
 /// Runs all tables, draws all figures, and writes the report.
 fn all(args: &AllArgs) -> Result<(), CliError> {
     let (request, conduct) = (Request::try_from(args)?, Conduct::from(&args.tuning.common));
     let _held = drive::prepare(&conduct)?;
-    all_of(paper::ALL, &request, &conduct)?;
+    all_of(paper::all(), &request, &conduct)?;
     if conduct.dry_run { Ok(()) } else { figures::finish(&conduct.out, request.images.data.as_deref()) }
 }
 
@@ -86,9 +102,19 @@ fn all_of(tables: &[Table], request: &Request, conduct: &Conduct) -> Result<(), 
 
 /// Prints the runs of tables without doing them.
 fn planned(args: &PlanArgs) -> Result<(), CliError> {
-    let (request, conduct) = (Request::try_from(&args.all)?, Conduct::from(&args.all.tuning.common));
-    let tables = if args.tables.is_empty() { paper::ALL } else { &args.tables };
-    let works = tables.iter().map(|table| work(*table, &request)).collect::<Result<Vec<_>, _>>()?;
+    let conduct = Conduct::from(&args.all.tuning.common);
+    let of_paper = || paper::all().iter().map(|table| Ok(*table)).collect();
+    let opened = |planned: &Planned| match planned {
+        Planned::Table(table) => Ok(*table),
+        Planned::Protocol(path) => own::open(path),
+    };
+    let asked_for: Result<Vec<Table>, CliError> = args.tables.iter().map(opened).collect();
+    let tables = if args.tables.is_empty() { of_paper() } else { asked_for }?;
+    let request = |table: &Table| match table.is_own() {
+        true => Request::of_protocol(&args.all.tuning, *table),
+        false => Request::try_from(&args.all),
+    };
+    let works = tables.iter().map(|table| work(*table, &request(table)?)).collect::<Result<Vec<_>, _>>()?;
     let only = conduct.only.as_deref();
     drive::check_only(&works, only)?;
     let runs: Vec<_> = works.iter().flat_map(|work| work.plan().chosen(only)).collect();
@@ -100,18 +126,21 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
 
 /// Writes the tables and figures of runs that are merged from several folders.
 fn merged(args: &MergeArgs) -> Result<(), CliError> {
-    let tables = merge::collect(&args.folders, args.partial)?;
-    let _held = lock::hold(&[&args.out])?;
-    for table in tables.keys() {
-        results::check(&args.out, table)?;
+    let mut tables: Vec<(Table, Vec<Record>)> = Vec::new();
+    for (name, records) in merge::collect(&args.folders, args.partial)? {
+        let table = records.first().and_then(Record::table);
+        let table = table.ok_or_else(|| CliError::Usage(format!("merge: {name}: expected the name of a table")))?;
+        tables.push((table, records));
     }
+    let _held = lock::hold(&[&args.out])?;
+    tables.iter().try_for_each(|(table, _)| results::check(&args.out, *table))?;
     for (table, records) in &tables {
         // Storing the records makes the folder one like any other, in which a table can be continued, run with --only
         // or merged again.
         let store = Store::of(&args.out)?;
         records.iter().try_for_each(|record| store.adopt(record))?;
-        let text = results::write(table, records, &args.out)?;
-        print(&format!("{text}\n{}", figures::of_table(table, &args.out)?))?;
+        let text = results::write(*table, records, &args.out)?;
+        print(&format!("{text}\n{}", figures::of_table(*table, &args.out)?))?;
     }
     Ok(())
 }

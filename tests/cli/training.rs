@@ -214,7 +214,8 @@ fn tensorboard_reads_the_scalars() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     let named = std::env::var("PVLU_PYTHON").ok();
     let python = named.clone().unwrap_or("python3".to_owned());
-    let script = "import sys\nfrom tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E\n\
+    let script = "import sys\n\
+                  from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E\n\
                   e = E(sys.argv[1])\ne.Reload()\n\
                   for tag in e.Tags()['scalars']:\n  for s in e.Scalars(tag): print(tag, s.step, f'{s.value:.6f}')";
     let has_it = Command::new(&python).args(["-c", "import tensorboard"]).output();

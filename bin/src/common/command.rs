@@ -40,6 +40,7 @@ fn exit_code(error: &CliError) -> ExitCode {
         CliError::Usage(_)
         | CliError::OtherConfiguration { .. }
         | CliError::OtherTraining { .. }
+        | CliError::Protocol { .. }
         | CliError::Export(ExportError::FileName { .. }) => ExitCode::from(2),
         // Only names that the user gave are usage errors; a wrong name in a file is an error of the file.
         CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {

@@ -224,6 +224,18 @@ pub enum CliError {
         /// The error of writing them.
         failure: Box<CliError>,
     },
+    /// A file holds no protocol.
+    #[error("{}:{line}:{column}: {what}", text::path(path))]
+    Protocol {
+        /// Path of the file.
+        path: PathBuf,
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Column of the fault in characters, from 1.
+        column: usize,
+        /// The key, what was expected there, and what was found.
+        what: String,
+    },
     /// Options contradict each other or the data.
     #[error("{0}")]
     Usage(String),

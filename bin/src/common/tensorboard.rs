@@ -99,9 +99,9 @@ mod tests {
         file.scalars(2.5, 300, &[("loss/train", 0.5), ("top1/test", f64::NAN), ("rate", 0.1)]).unwrap();
         let found = std::fs::read(&path).unwrap();
         let hexadecimal: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
-        let expected = "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a322a28646c2e00000000000000\
-                        c5cb57fa09000000000000044010ac022a200a110a0a6c6f73732f747261696e150000003f0a0b0a047261746515cdcc\
-                        cc3d9469d56b";
+        let expected = "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a32\
+                        2a28646c2e00000000000000c5cb57fa09000000000000044010ac022a200a110a0a6c6f\
+                        73732f747261696e150000003f0a0b0a047261746515cdcccc3d9469d56b";
         assert_eq!(hexadecimal, expected);
     }
 }

@@ -5,5 +5,6 @@ mod options;
 
 pub use commands::{Cli, Command, FigureCommand, TableCommand, TableOptions};
 pub use options::{
-    AllArgs, CommonArgs, FigureArgs, Listed, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs, all_of,
+    AllArgs, CommonArgs, FigureArgs, Listed, MergeArgs, PlanArgs, Planned, ReportArgs, RunArgs, ShowArgs, TableArgs,
+    TuningArgs, all_of,
 };

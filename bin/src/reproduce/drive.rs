@@ -54,7 +54,7 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
     let table = work.plan().table;
     results::check(&conduct.out, table)?;
     let store = Store::new(&conduct.out, conduct.earlier, conduct.checkpoint_every, conduct.save_weights)?;
-    let context = Context { store: &store, progress: &progress, planned: work.plan().ids() };
+    let context = Context { store: &store, progress: &progress, planned: work.plan().ids(), table };
     let done = all(work.as_mut(), &chosen, &context);
     progress.finish();
     let Some(mut records) = done? else {

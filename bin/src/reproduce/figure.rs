@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 pub use formula::figure1_rows;
 
 use crate::common::error::CliError;
+use crate::common::figure::look::arm_label;
 use crate::common::figure::scene::Scene;
 use crate::common::figure::{raster, svg};
 use crate::common::output::write_together;
-use crate::reproduce::protocol::from_scratch::Numbered;
 use crate::reproduce::protocol::paper::{self, Table};
-use layers::{COMPARED, units};
-use learned::{LEARNED, parameters};
+use crate::reproduce::protocol::printed::Numbered;
+use layers::units;
+use learned::parameters;
 use records::Records;
 
 /// A figure that can be drawn from the files of a table, or from those of figure 1 or 4.
@@ -39,9 +40,9 @@ pub enum Figure {
     Curves(Table, &'static Numbered),
     /// The test accuracy by epoch in the runs of a table for which the paper has no such figure.
     Epochs(Table),
-    /// The difference of each arm of a table to ReLU.
+    /// The difference of each arm of a table to the base.
     Differences(Table),
-    /// The parameters that PVLU learned in the runs of a table.
+    /// The parameters that the proposed arm learned in the runs of a table.
     Parameters(Table),
     /// The dead units in the runs of a table.
     Units(Table),
@@ -55,26 +56,32 @@ const IMAGES: Numbered = Numbered {
     about: "Figure 4: images before and after the Gaussian filter",
 };
 
-/// Draws a figure from the rows of its file, below its title.
-type Draw = fn(&Records, &str) -> Result<Scene, CliError>;
-
 impl Figure {
     /// The figures that the paper numbers, in its order.
     pub fn numbered() -> impl Iterator<Item = (Self, &'static Numbered)> {
-        let curves = paper::ALL.iter().filter_map(|table| {
-            let numbered = table.scratch()?.curves?;
+        let curves = paper::all().iter().filter_map(|table| {
+            let numbered = table.curves()?;
             Some((Figure::Curves(*table, numbered), numbered))
         });
         std::iter::once((Figure::Formula, &FORMULA)).chain(curves).chain([(Figure::Images, &IMAGES)])
     }
 
-    /// All figures, in the order in which they are shown.
+    /// All figures of the paper's tables, in the order in which they are shown.
     pub fn all() -> Vec<Self> {
+        Self::numbered().map(|(figure, _)| figure).chain(Self::unnumbered(paper::all())).collect()
+    }
+
+    /// The figures of a table, in the order in which they are shown.
+    pub fn of_table(table: Table) -> Vec<Self> {
+        let curves = table.curves().map(|numbered| Figure::Curves(table, numbered));
+        curves.into_iter().chain(Self::unnumbered(&[table])).collect()
+    }
+
+    /// The figures of some tables that the paper does not number.
+    fn unnumbered(tables: &[Table]) -> impl Iterator<Item = Self> {
         let kinds: [fn(Table) -> Self; 4] = [Figure::Differences, Figure::Epochs, Figure::Parameters, Figure::Units];
-        let of_tables = kinds.into_iter().flat_map(|kind| paper::ALL.iter().map(move |table| kind(*table)));
-        let has_curves = |table: &Table| table.scratch().is_some_and(|scratch| scratch.curves.is_some());
-        let drawn = of_tables.filter(|figure| !matches!(figure, Figure::Epochs(table) if has_curves(table)));
-        Self::numbered().map(|(figure, _)| figure).chain(drawn).collect()
+        let of_tables = kinds.into_iter().flat_map(|kind| tables.iter().map(move |table| kind(*table)));
+        of_tables.filter(|figure| !matches!(figure, Figure::Epochs(table) if table.curves().is_some()))
     }
 
     /// Name of the figure's files, without an extension.
@@ -104,30 +111,36 @@ impl Figure {
             Figure::Formula => FORMULA.title.to_owned(),
             Figure::Images => IMAGES.title.to_owned(),
             Figure::Curves(_, numbered) => numbered.title.to_owned(),
-            Figure::Differences(table) => format!("Table {}: difference to ReLU", table.number()),
-            Figure::Epochs(table) => format!("Table {}: test accuracy by epoch", table.number()),
-            Figure::Parameters(table) => format!("Table {}: what PVLU learned", table.number()),
-            Figure::Units(table) => format!("Table {}: dead units", table.number()),
+            Figure::Differences(table) => {
+                format!("{}: difference to {}", table.heading(), arm_label(&table.protocol().base))
+            }
+            Figure::Epochs(table) => format!("{}: test accuracy by epoch", table.heading()),
+            Figure::Parameters(table) => {
+                format!("{}: what {} learned", table.heading(), arm_label(&table.protocol().proposed))
+            }
+            Figure::Units(table) => format!("{}: dead units", table.heading()),
         }
     }
 
-    fn how(self) -> Draw {
+    /// Draws the figure from the rows of its file, below its title.
+    fn scene(self, records: &Records) -> Result<Scene, CliError> {
+        let title = self.title();
         match self {
-            Figure::Formula => formula::draw,
-            Figure::Images => images::draw,
-            Figure::Curves(..) | Figure::Epochs(_) => curves::draw,
-            Figure::Differences(_) => dots::draw,
-            Figure::Parameters(_) => parameters,
-            Figure::Units(_) => units,
+            Figure::Formula => formula::draw(records, &title),
+            Figure::Images => images::draw(records, &title),
+            Figure::Curves(..) | Figure::Epochs(_) => curves::draw(records, &title),
+            Figure::Differences(table) => dots::draw(records, &title, &table.protocol().base),
+            Figure::Parameters(table) => parameters(records, &title, table),
+            Figure::Units(_) => units(records, &title, &self.arms()),
         }
     }
 
     /// The arms whose rows are drawn; all if none is named.
-    fn arms(self) -> &'static [&'static str] {
+    fn arms(self) -> Vec<&'static str> {
         match self {
-            Figure::Parameters(_) => LEARNED,
-            Figure::Units(_) => COMPARED,
-            _ => &[],
+            Figure::Parameters(table) => vec![&table.protocol().proposed],
+            Figure::Units(table) => vec![&table.protocol().base, &table.protocol().proposed],
+            _ => Vec::new(),
         }
     }
 
@@ -150,15 +163,15 @@ impl Figure {
     }
 }
 
-/// The figures whose CSV file in a folder has rows to draw.
+/// The figures, among these, whose CSV file in a folder has rows to draw.
 ///
 /// Figures whose file is damaged are included, so that [`draw`] reports why they cannot be drawn.
-pub fn available(from: &Path) -> Vec<Figure> {
+pub fn available(from: &Path, figures: Vec<Figure>) -> Vec<Figure> {
     let has_rows = |figure: &Figure| {
         let path = from.join(figure.input());
         path.is_file() && Records::read(&path).map_or(true, |records| records.rows().any(|row| figure.shows(&row)))
     };
-    Figure::all().into_iter().filter(has_rows).collect()
+    figures.into_iter().filter(has_rows).collect()
 }
 
 /// Draws a figure from the files in a folder, and writes it as SVG and as PNG: both, or an error and neither.
@@ -189,7 +202,7 @@ impl Drawing {
             let of = if arms.is_empty() { String::new() } else { format!(" of arm {arms}") };
             return Err(records.error(format!("expected rows{of} below the header, found none")));
         }
-        let scene = figure.how()(records, &figure.title())?;
+        let scene = figure.scene(records)?;
         let png = raster::png(&scene).ok_or_else(|| {
             let (height, most, name) = (scene.height, raster::HIGHEST, figure.name());
             records.error(format!("expected rows for a figure of at most {most} pixels, {name} has {height}"))

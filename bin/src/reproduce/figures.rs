@@ -5,7 +5,7 @@ use std::path::Path;
 use pvlu::activation::{FusedElement, Vlu};
 use pvlu::kernel::layout::ChannelsLayout;
 use pvlu::kernel::write::InputGradient;
-use pvlu_zoo::data::{CIFAR10, Dataset, SIDE};
+use pvlu_zoo::data::{Dataset, SIDE};
 
 use crate::common::digest::hexadecimal;
 use crate::common::error::CliError;
@@ -14,11 +14,15 @@ use crate::common::output::{note, print, write_csv};
 use crate::reproduce::args::{FigureArgs, ReportArgs};
 use crate::reproduce::data::choose_images;
 use crate::reproduce::figure::{self, Drawing, Figure, figure1_rows};
-use crate::reproduce::protocol::{pretrained, values};
+use crate::reproduce::protocol::paper::{self, Table};
+use crate::reproduce::protocol::{own, values};
 use crate::reproduce::report;
 
 /// Number of images in figure 4.
 const SAMPLES: usize = 8;
+
+/// The table whose filter figure 4 shows.
+const FILTERED: &str = "table4";
 
 /// Columns and rows of a CSV file that no table writes.
 type Made = (&'static [&'static str], Vec<Vec<String>>);
@@ -50,11 +54,10 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
 }
 
 /// Draws the figures of a table whose files have rows, and returns a line for the user with the files written.
-pub fn of_table(table: &str, out: &Path) -> Result<String, CliError> {
-    let available = figure::available(out);
+pub fn of_table(table: Table, out: &Path) -> Result<String, CliError> {
     let mut drawn = Vec::new();
-    for figure in available.iter().filter(|figure| figure.table().is_some_and(|of| of.name() == table)) {
-        drawn.extend(figure::draw(*figure, out, out)?);
+    for figure in figure::available(out, Figure::of_table(table)) {
+        drawn.extend(figure::draw(figure, out, out)?);
     }
     Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
@@ -80,9 +83,10 @@ fn say_from(from: &Path, out: &Path) {
 
 /// Writes the report on the tables in a folder that is known to exist.
 fn write_report(from: &Path, out: &Path) -> Result<(), CliError> {
-    let values = values::list();
+    let own = own::within(from)?;
+    let values = values::list(&own);
     let values: Vec<_> = values.iter().map(|(what, value, source)| (what.as_str(), value.as_str(), *source)).collect();
-    let [html, markdown] = report::write(from, out, &values)?;
+    let [html, markdown] = report::write(from, out, &own, &values)?;
     print(&format!("written: {}, {}", html.display(), markdown.display()))
 }
 
@@ -111,17 +115,21 @@ fn formula() -> Made {
 /// The file of figure 4, with the first test images before and after the filter; and a line for the user on their
 /// source.
 fn samples(data: Option<&Path>) -> Result<(Made, String), CliError> {
-    let (dataset, from): (Dataset, String) = choose_images(&CIFAR10, data, SAMPLES)?;
+    let protocol = paper::find(FILTERED).map(Table::protocol);
+    let Some((protocol, filter)) = protocol.and_then(|protocol| Some((protocol, protocol.filter?))) else {
+        return Err(CliError::Usage(format!("{FILTERED}: expected a table with a filter")));
+    };
+    let (dataset, from): (Dataset, String) = choose_images(&protocol.data, data, SAMPLES)?;
     let images = &dataset.test;
     let mut rows = Vec::new();
     for index in 0..images.len().min(SAMPLES) {
         let label = dataset.class_name(images.label(index)).unwrap_or_default();
         let before = images.image(index).to_vec();
-        let filtered = pretrained::FILTER.apply(&before, (SIDE, SIDE));
+        let filtered = filter.apply(&before, (SIDE, SIDE));
         let after: Vec<u8> = filtered.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
         for (stage, pixels) in [("before", before), ("after", after)] {
             let side = SIDE.to_string();
-            let [sigma, radius] = [pretrained::FILTER.sigma.to_string(), pretrained::FILTER.radius.to_string()];
+            let [sigma, radius] = [filter.sigma.to_string(), filter.radius.to_string()];
             let [index, stage] = [index.to_string(), stage.to_owned()];
             let source = dataset.name.to_owned();
             let pixels = hexadecimal(&pixels);

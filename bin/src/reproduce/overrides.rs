@@ -4,8 +4,6 @@ use std::fmt::Display;
 
 use pvlu::Precision;
 
-use crate::reproduce::protocol::budget::HELD_OUT;
-use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::request::Request;
 
 /// The form in which a value is described.
@@ -28,6 +26,8 @@ pub struct Usual {
     pub batch_size: usize,
     /// Numbers of training images, held-out ones included, and of test images.
     pub images: (usize, usize),
+    /// Share of the training images of each class that is held out.
+    pub held_out: f64,
 }
 
 /// Values that differ from the preset's.
@@ -64,7 +64,7 @@ impl Overrides {
             .with("limit-train", request.images.limit_train, train, Told::Count("training images"))
             .with("limit-test", request.images.limit_test, test, Told::Count("test images"))
             .with("batch-size", request.batch_size, usual.batch_size, Told::Value("batch size"))
-            .with("held-out", request.images.held_out, HELD_OUT, Told::Value("held out"))
+            .with("held-out", request.images.held_out, usual.held_out, Told::Value("held out"))
             .with("precision", Some(request.precision), Precision::F32, Told::Value("precision"))
     }
 
@@ -75,8 +75,8 @@ impl Overrides {
 
     /// Description of the preset with its replaced values: `paper`, or `paper, 5 of 100 epochs, 100 of 50000 training
     /// images`.
-    pub fn of(&self, preset: Preset) -> String {
-        std::iter::once(preset.name()).chain(self.words.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
+    pub fn of(&self, preset: &str) -> String {
+        std::iter::once(preset).chain(self.words.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -95,18 +95,15 @@ mod tests {
     #[test]
     fn a_preset_is_named_alone_only_where_all_values_are_its_own() {
         let none = Overrides::default();
-        assert_eq!((none.of(Preset::Paper), none.options()), ("paper".to_owned(), String::new()));
+        assert_eq!((none.of("paper"), none.options()), ("paper".to_owned(), String::new()));
         let same =
             none.with("epochs", Some(100), 100, Told::Count("epochs")).with("shift", None, 3, Told::Value("shift"));
-        assert_eq!((same.of(Preset::Paper), same.options()), ("paper".to_owned(), String::new()));
+        assert_eq!((same.of("paper"), same.options()), ("paper".to_owned(), String::new()));
         let other = same
             .with("epochs", Some(5), 100, Told::Count("epochs"))
             .with("first-epochs", Some(20), 15, Told::Count("first epochs"))
             .with("learning-rate", Some("1e-2"), "1e-3", Told::Value("learning rate"));
-        assert_eq!(
-            other.of(Preset::Paper),
-            "paper, 5 of 100 epochs, 20 first epochs not 15, learning rate 1e-2 not 1e-3"
-        );
+        assert_eq!(other.of("paper"), "paper, 5 of 100 epochs, 20 first epochs not 15, learning rate 1e-2 not 1e-3");
         assert_eq!(other.options(), "epochs=5 first-epochs=20 learning-rate=1e-2");
     }
 }

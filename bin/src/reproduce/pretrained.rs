@@ -6,29 +6,29 @@
 mod planning;
 mod source;
 
-use std::sync::Arc;
-
+use pvlu::activation::{Activation, Relu};
 use pvlu::layer::ParamKind;
-use pvlu_zoo::data::{Augmentation, Gaussian, Loader, LoaderConfig, Normalization, SIDE, Split};
+use pvlu_zoo::data::{Augmentation, Gaussian, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Start};
 use pvlu_zoo::snapshot::Snapshot;
-use pvlu_zoo::train::{FitConfig, History, OptimizerConfig, Outcome, Schedule, Splits, evaluate};
+use pvlu_zoo::train::{History, Outcome, Splits, evaluate};
 use pvlu_zoo::transfer::{FreezeError, FreezePolicy};
 
 use self::source::{Origin, Pretrained};
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
-use crate::reproduce::data::Parts;
-use crate::reproduce::protocol::pretrained as protocol;
-use crate::reproduce::protocol::pretrained::{Arm, PRETRAIN, Protocol};
+use crate::reproduce::data::{Chosen, Parts, scaled};
+use crate::reproduce::protocol::arm::Arm;
+use crate::reproduce::protocol::definition::{PRETRAIN, Pretrained as Tuned, Pretraining, Protocol};
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect;
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::{Record, Status};
-use crate::reproduce::runs::store::Job;
+use crate::reproduce::runs::store::{Job, Loaders};
 use crate::reproduce::runs::work::{Context, Plan, Work};
 
 /// Images in an evaluation batch.
@@ -37,7 +37,9 @@ const EVALUATION_BATCH: usize = 128;
 /// A table of pretrained networks.
 pub struct Tuning {
     protocol: &'static Protocol,
-    classes: usize,
+    /// The part of the protocol on pretrained networks.
+    tuned: &'static Tuned,
+    chosen: Chosen,
     first_epochs: u64,
     epochs: u64,
     first_learning_rate: f64,
@@ -84,7 +86,7 @@ struct Phase<'a> {
 impl Tuning {
     fn arm(&self, config: &Config) -> Result<Arm, CliError> {
         let arm = self.arms.iter().find(|arm| arm.name == config.arm);
-        arm.copied().ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
+        arm.cloned().ok_or_else(|| CliError::Usage(format!("{}: no such arm", config.id())))
     }
 
     /// The pretrained network, tuned with ReLU.
@@ -98,7 +100,7 @@ impl Tuning {
             config: first,
             epochs: self.first_epochs,
             learning_rate: self.first_learning_rate,
-            policy: self.protocol.first_policy(fresh_head),
+            policy: self.tuned.first.of(true, fresh_head),
             filtered: false,
             measured: false,
         };
@@ -109,7 +111,7 @@ impl Tuning {
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         let snapshot = Snapshot::of(network.as_ref()).map_err(|source| failed(name, source))?;
         let splits = self.splits(preprocessing, 0, true, true)?;
-        let before = evaluate(network.as_mut(), &splits.test, &mut interrupt::flow)
+        let before = evaluate(network.as_mut(), splits.test.as_ref(), &mut interrupt::flow)
             .map_err(|source| CliError::Training { run: title, source })?;
         let Some(before) = before else { return Ok(None) };
         Ok(Some(Base { config: first.clone(), snapshot, preprocessing, has_batch_norm, before: before.top1 }))
@@ -120,25 +122,20 @@ impl Tuning {
         let (name, seed) = (&*first.model, first.seed);
         match self.models.iter().find(|(model, _)| *model == name) {
             Some((_, Origin::File(path))) => {
-                Ok(Some(source::open_file(self.protocol, name, path, self.classes, seed)?))
+                Ok(Some(source::open_file(self.protocol, name, path, &self.chosen, seed)?))
             }
-            _ => {
-                let Some(mut network) = source::train(&pretraining(first), self.classes, context)? else {
-                    return Ok(None);
-                };
-                if self.protocol.transfer {
+            Some((_, Origin::Procedural(training))) => {
+                let config = pretraining(first, training);
+                let network = source::train(self.protocol, training, &config, self.chosen.classes, context)?;
+                let Some(mut network) = network else { return Ok(None) };
+                if self.tuned.transfer {
                     let in_head = |path: &str| pvlu_zoo::transfer::in_head(path);
                     pvlu_zoo::init::he_of(network.net_mut(), seed, &in_head).map_err(|source| failed(name, source))?;
                 }
-                let preprocessing = Preprocessing::small(Normalization::measured(&self.parts.train)?);
-                let (height, width) = network.image();
-                let preprocessing = preprocessing.whole((height, width));
-                Ok(Some(Pretrained {
-                    model: network,
-                    preprocessing: preprocessing.map_err(|error| CliError::Usage(error.to_string()))?,
-                    fresh_head: self.protocol.transfer,
-                }))
+                let preprocessing = self.chosen.preprocessing(self.parts.train.normalization()?, network.image())?;
+                Ok(Some(Pretrained { model: network, preprocessing, fresh_head: self.tuned.transfer }))
             }
+            None => Err(CliError::Usage(format!("{}: no such network", first.id()))),
         }
     }
 
@@ -154,7 +151,7 @@ impl Tuning {
         freeze(policy, model, epochs)?;
         check_batch(model, self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
         let seed = config.seed;
-        let fit = FitConfig::new(epochs, OptimizerConfig::adam(), learning_rate, Schedule::Cosine);
+        let fit = self.protocol.training.fit(epochs, learning_rate, seed);
         let splits = self.splits(preprocessing, seed, filtered, measured)?;
         context.store.train(&Job { title, config, fit, splits, seed }, model, context.progress)
     }
@@ -165,30 +162,26 @@ impl Tuning {
         seed: u64,
         filtered: bool,
         measured: bool,
-    ) -> Result<Splits, CliError> {
-        let (height, width) = preprocessing.input();
-        let side = height.min(width);
-        let scaled = |pixels: usize| pixels * side / SIDE;
-        let Augmentation { shift, cutout, .. } = self.augmentation;
-        let augmentation = Augmentation { shift: scaled(shift), cutout: cutout.map(scaled), ..self.augmentation };
+    ) -> Result<Loaders, CliError> {
+        let augmentation = scaled(self.augmentation, preprocessing.input());
         let filter = self.filter.filter(|_| filtered);
         let shuffled = LoaderConfig::training(self.batch_size, seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };
-        let part = |split: &Arc<Split>| if measured { Arc::clone(split) } else { Arc::new(split.limit(0)) };
+        let part = |images: &Images| if measured { images.clone() } else { images.clone().limit(0) };
         Ok(Splits {
-            train: Loader::new(Arc::clone(&self.parts.train), LoaderConfig { filter, ..shuffled })?,
-            validation: Loader::new(part(&self.parts.validation), in_order())?,
-            test: Loader::new(part(&self.parts.test), in_order())?,
+            train: self.parts.train.loader(LoaderConfig { filter, ..shuffled })?,
+            validation: part(&self.parts.validation).loader(in_order())?,
+            test: part(&self.parts.test).loader(in_order())?,
         })
     }
 
     /// The network of an arm, with the values of the first phase if they are given, else with initial ones.
     fn arm_network(&self, model: &str, arm: &Arm, values: Option<&Snapshot>) -> Result<Box<dyn Model>, CliError> {
         let start = if values.is_some() { Start::Unfilled } else { Start::Seed(0) };
-        let mut network = source::build(model, self.classes, start)?;
+        let mut network = source::build(self.protocol, model, self.chosen.classes, start)?;
         values.map_or(Ok(()), |values| values.restore(network.as_mut()))?;
-        if arm.activation != "relu" {
-            network = network.swap_activation(registry::activation(arm.activation)?)?;
+        if arm.activation.text() != Relu::NAME {
+            network = network.swap_activation(arm.activation)?;
         }
         Ok(network)
     }
@@ -204,7 +197,7 @@ impl Work for Tuning {
         let name = &planned.config.model;
         let mut network = self.arm_network(name, &arm, None)?;
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
-        if let Some(policy) = self.protocol.policy(&arm, has_batch_norm) {
+        if let Some(policy) = arm.policy(has_batch_norm) {
             freeze(policy, network.as_mut(), self.epochs)?;
         }
         Ok(network)
@@ -224,8 +217,7 @@ impl Work for Tuning {
         let mut network = self.arm_network(name, &arm, Some(&base.snapshot))?;
         let title = format!("{} {name} {} seed {seed}", self.protocol.name, arm.name);
         let mut record = Record { before_top1, ..context.record(config) };
-        let policy = self.protocol.policy(&arm, base.has_batch_norm);
-        if let Some(policy) = policy {
+        if let Some(policy) = arm.policy(base.has_batch_norm) {
             let phase = Phase {
                 title: &title,
                 config,
@@ -242,7 +234,7 @@ impl Work for Tuning {
             FreezePolicy::NONE.try_apply(network.net_mut())?;
         }
         let test = self.splits(preprocessing, seed, true, true)?.test;
-        let Some(inspected) = inspect::inspect(network.as_mut(), &test, &title)? else { return Ok(None) };
+        let Some(inspected) = inspect::inspect(network.as_mut(), test.as_ref(), &title)? else { return Ok(None) };
         context.store.save_weights(config, network.as_ref(), &preprocessing.to_string())?;
         record.trained_parameters = inspected.trained;
         (record.parameters, record.units) = (inspected.parameters, inspected.units);
@@ -265,9 +257,9 @@ fn has_batch_norm(model: &dyn Model) -> Result<bool, pvlu::Error> {
 }
 
 /// The configuration of the training on procedural images before a first phase.
-fn pretraining(first: &Config) -> Config {
-    let mut config = Config { arm: PRETRAIN.to_owned(), batch_size: protocol::quick::BATCH_SIZE, ..first.clone() };
-    config.setup.train_images = protocol::quick::PRETRAIN;
+fn pretraining(first: &Config, training: &Pretraining) -> Config {
+    let mut config = Config { arm: PRETRAIN.to_owned(), batch_size: training.batch_size, ..first.clone() };
+    config.setup.train_images = training.images;
     config
 }
 

@@ -1,15 +1,32 @@
-//! The tables: their constants, the numbers that the paper prints, and the values chosen where it is silent.
+//! Protocols: what a table compares, on which images, and how it is trained. Those of the paper's tables are built in,
+//! as the TOML files in the folder `protocols`; others are a user's own.
+//!
+//! | file | content |
+//! |---|---|
+//! | [`definition`] | a protocol, as values |
+//! | [`arm`] | the arms of a comparison, and the parts of a network that a phase trains |
+//! | [`training`] | optimizer and schedule, and the settings of a training |
+//! | [`preset`] | amounts of work |
+//! | [`limits`] | bounds of values, and the form of names |
+//! | [`reader`] | values of a TOML text with their places |
+//! | [`read`] | a protocol from TOML |
+//! | [`printed`] | what the paper prints |
+//! | [`paper`] | the tables |
+//! | [`public`] | protocols in public use that are not the paper's |
+//! | [`own`] | protocols in files |
+//! | [`published`] | the paper's numbers of a run |
+//! | [`values`] | the values of protocols for the report |
 
-pub mod budget;
-pub mod from_scratch;
+pub mod arm;
+pub mod definition;
+pub mod limits;
+pub mod own;
 pub mod paper;
 pub mod preset;
-pub mod pretrained;
+pub mod printed;
+pub mod public;
 pub mod published;
+pub mod read;
+pub mod reader;
+pub mod training;
 pub mod values;
-
-/// The arm that the others are compared to.
-pub const BASE: &str = "relu";
-
-/// The arm that the paper proposes: its comparison to [`BASE`] is the planned one of every table.
-pub const PROPOSED: &str = "pvlu";

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::common::error::CliError;
 use crate::common::output::write_atomically;
 use crate::reproduce::figure::records::{Records, slot};
-use crate::reproduce::figure::{Drawing, available};
+use crate::reproduce::figure::{Drawing, Figure, available};
 use crate::reproduce::protocol::paper;
 use comparison::Comparison;
 use details::Details;
@@ -43,16 +43,16 @@ const EXPLANATIONS: [&str; 3] = [
 pub type Value<'a> = (&'a str, &'a str, &'a str);
 
 /// The content of a report, before it is HTML or Markdown. All texts are as they are in the files, without escapes.
-struct Report<'a> {
+struct Report {
     heading: &'static str,
     /// A line for each table of the paper.
-    summary: Grid<'static>,
+    summary: Grid,
     /// Notices that a reader should see before the numbers of the tables.
     notices: Vec<String>,
     tables: Vec<Table>,
     /// Figures that belong to no table.
     figures: Vec<Drawing>,
-    values: Grid<'a>,
+    values: Grid,
 }
 
 /// The section of a report on one table.
@@ -66,10 +66,10 @@ struct Table {
 
 /// Writes `report.html` and `report.md`, and the figures that they show, from the files in a folder.
 ///
-/// The page needs no other file; the Markdown links to the SVG files of the figures. `values` are listed as those of
-/// the protocol.
-pub fn write(from: &Path, to: &Path, values: &[Value<'_>]) -> Result<[PathBuf; 2], CliError> {
-    let report = Report::read(from, values)?;
+/// The page needs no other file; the Markdown links to the SVG files of the figures. After the paper's tables come the
+/// `own` ones. `values` are listed as those of the protocols.
+pub fn write(from: &Path, to: &Path, own: &[paper::Table], values: &[Value<'_>]) -> Result<[PathBuf; 2], CliError> {
+    let report = Report::read(from, own, values)?;
     for drawing in report.tables.iter().flat_map(|table| &table.figures).chain(&report.figures) {
         drawing.write(to)?;
     }
@@ -95,30 +95,33 @@ pub fn of_table(of: paper::Table, csv: &[u8], json: Option<&[u8]>) -> Result<[St
 impl Table {
     /// The section without details and figures, from the rows of the table's CSV file.
     fn of(of: paper::Table, records: &Records) -> Result<Self, CliError> {
-        let heading = format!("Table {}", of.number());
-        let comparison = Comparison::of(records, &heading)?;
+        let heading = of.heading();
+        let comparison = Comparison::of(of, records)?;
         Ok(Self { name: of.name(), heading, comparison, details: None, figures: Vec::new() })
     }
 }
 
-impl<'a> Report<'a> {
-    fn read(from: &Path, values: &[Value<'a>]) -> Result<Self, CliError> {
+impl Report {
+    fn read(from: &Path, own: &[paper::Table], values: &[Value<'_>]) -> Result<Self, CliError> {
         // Notices, and the numbers of the tables that each is about.
         let mut told: Vec<(String, Vec<&str>)> = Vec::new();
         let mut tables = Vec::new();
         let mut missing = Vec::new();
         let mut lines = Vec::new();
         let mut figures = Vec::new();
-        for figure in available(from) {
+        let of_own = own.iter().flat_map(|table| Figure::of_table(*table));
+        for figure in available(from, Figure::all().into_iter().chain(of_own).collect()) {
             figures.push(Drawing::of(figure, from)?);
         }
-        for of in paper::ALL {
+        for of in paper::all().iter().chain(own) {
             let (name, number) = (of.name(), of.number());
             let path = from.join(format!("{name}.csv"));
             let records = if path.exists() { Some(Records::read(&path)?) } else { None };
             let Some(records) = records.filter(|records| records.rows().next().is_some()) else {
-                missing.push(number);
-                lines.push(Line { of: *of, found: None });
+                if !of.is_own() {
+                    missing.push(number);
+                    lines.push(Line { of: *of, found: None });
+                }
                 continue;
             };
             lines.push(Line::of(*of, &records)?);
@@ -143,7 +146,7 @@ impl<'a> Report<'a> {
             caption: "Values of the protocol: the paper's, and those chosen where it is silent. The preset quick has \
             smaller counts; what a table used is with it"
                 .to_owned(),
-            headings: vec!["value of", "value", "source"],
+            headings: ["value of", "value", "source"].map(str::to_owned).to_vec(),
             names: 1,
             words: 2,
             rows: rows.collect(),

@@ -14,10 +14,13 @@ use pvlu_zoo::text::{did_you_mean, quoted};
 use crate::common::error::CliError;
 use crate::common::precision;
 use crate::reproduce::args::{AllArgs, CommonArgs, Listed, TableArgs, TableOptions, TuningArgs, all_of};
-use crate::reproduce::protocol::paper;
+use crate::reproduce::protocol::arm::Arm;
+use crate::reproduce::protocol::definition::{Budget, Protocol};
+use crate::reproduce::protocol::limits::is_name;
+use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::runs::earlier::Earlier;
-use crate::reproduce::runs::names::{is_name, is_reserved};
+use crate::reproduce::runs::names::is_reserved;
 
 /// The wishes of a user on the runs of tables; `None` for what a table or a preset decides.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,8 @@ pub struct Request {
     pub models: Option<Vec<&'static str>>,
     /// Arms of the comparison of pretrained models.
     pub arms: Option<Vec<ArmRequest>>,
+    /// True if models and arms are meant of networks from scratch too.
+    pub of_any_start: bool,
     /// Folder of pretrained weights, a file of them, or published weights by their name.
     pub weights: Option<PathBuf>,
     /// True if no published weights are fetched.
@@ -131,21 +136,7 @@ impl TryFrom<&TuningArgs> for Request {
     type Error = CliError;
 
     fn try_from(args: &TuningArgs) -> Result<Self, CliError> {
-        let request = Self::of(&args.common)?;
-        refuse_repeated("--models", args.models.as_deref())?;
-        let arms = args.arms.as_deref().map(arms).transpose()?;
-        Ok(Self {
-            models: args.models.as_deref().map(models).transpose()?,
-            arms,
-            weights: args.weights.clone(),
-            offline: args.offline,
-            first_epochs: args.first_epochs,
-            first_learning_rate: args.first_learning_rate,
-            cutout: args.cutout.map(usize::from),
-            filter_sigma: args.filter_sigma,
-            filter_radius: args.filter_radius.map(usize::from),
-            ..request
-        })
+        Self::of_arms(args, &paper::arms())
     }
 }
 
@@ -159,6 +150,70 @@ impl TryFrom<&AllArgs> for Request {
 }
 
 impl Request {
+    /// The wishes on a protocol in a file: options that only pretrained networks have are refused where there are none.
+    pub fn of_protocol(args: &TuningArgs, table: Table) -> Result<Self, CliError> {
+        let protocol = table.protocol();
+        if protocol.pretrained().is_none() {
+            let given = [
+                ("--weights", args.weights.is_some()),
+                ("--first-epochs", args.first_epochs.is_some()),
+                ("--first-learning-rate", args.first_learning_rate.is_some()),
+            ];
+            if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+                return Err(CliError::Usage(format!("{option}: the networks of {} start from scratch", table.name())));
+            }
+        }
+        if args.models.is_some() && protocol.pretrained().is_none() && !table.is_own() {
+            return Err(CliError::Usage(format!("--models: the network of {} is fixed", table.name())));
+        }
+        let mut known = paper::arms();
+        known.extend(protocol.arms.iter().map(|arm| arm.name.as_str()));
+        Ok(Self { of_any_start: true, ..Self::of_arms(args, &known)? })
+    }
+
+    /// The wishes on tables of pretrained networks, whose arms may have these names.
+    fn of_arms(args: &TuningArgs, known: &[&str]) -> Result<Self, CliError> {
+        let request = Self::of(&args.common)?;
+        refuse_repeated("--models", args.models.as_deref())?;
+        let arms = args.arms.as_deref().map(|lists| arms(lists, known)).transpose()?;
+        Ok(Self {
+            models: args.models.as_deref().map(models).transpose()?,
+            arms,
+            weights: args.weights.clone(),
+            offline: args.offline,
+            first_epochs: args.first_epochs,
+            first_learning_rate: args.first_learning_rate,
+            cutout: args.cutout.map(usize::from),
+            filter_sigma: args.filter_sigma,
+            filter_radius: args.filter_radius.map(usize::from),
+            ..request
+        })
+    }
+
+    /// The networks that were asked for, else those of a budget.
+    pub fn networks_of<'a>(&'a self, protocol: &Protocol, budget: &'a Budget) -> &'a [&'static str] {
+        let is_meant = protocol.pretrained().is_some() || self.of_any_start;
+        self.models.as_ref().filter(|_| is_meant).unwrap_or(&budget.networks)
+    }
+
+    /// The arms that were asked for, else those of the protocol: its own ones, and other activations. Arms of other
+    /// tables are skipped.
+    pub fn arms_of(&self, protocol: &Protocol) -> Result<Vec<Arm>, CliError> {
+        if let (Some(activations), None) = (&self.activations, protocol.pretrained()) {
+            return Ok(activations.iter().filter_map(|of| protocol.arm(of.text(), Some(of))).collect());
+        }
+        let is_meant = protocol.pretrained().is_some() || self.of_any_start;
+        let Some(arms) = self.arms.as_ref().filter(|_| is_meant) else { return Ok(protocol.arms.clone()) };
+        let found: Vec<Arm> = arms.iter().filter_map(|arm| protocol.arm(&arm.text, arm.activation)).collect();
+        if found.is_empty() {
+            let items: Vec<&str> = arms.iter().map(|arm| arm.text.as_str()).collect();
+            let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name.as_str()).collect();
+            let (table, items, arms) = (&protocol.name, items.join(", "), arms.join(", "));
+            return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));
+        }
+        Ok(found)
+    }
+
     /// The wishes on every table. Seeds that are given twice are refused, and a precision that the device has not.
     fn of(args: &CommonArgs) -> Result<Self, CliError> {
         precision::check(args.precision, args.device)?;
@@ -214,13 +269,12 @@ fn of_scratch(lists: Option<&[Listed]>) -> Result<Option<Vec<&'static Definition
 }
 
 /// The arms of these texts, each the name of an arm of some table or an activation.
-fn arms(lists: &[Listed]) -> Result<Vec<ArmRequest>, CliError> {
-    let known = paper::arms();
+fn arms(lists: &[Listed], known: &[&str]) -> Result<Vec<ArmRequest>, CliError> {
     let arm = |item: &str| {
         let activation = if known.contains(&item) {
             registry::activation(item).ok()
         } else {
-            Some(activation("--arms", item, &known)?)
+            Some(activation("--arms", item, known)?)
         };
         Ok(ArmRequest { text: item.to_owned(), activation })
     };

@@ -18,7 +18,8 @@ use crate::common::error::CliError;
 use crate::common::output::{csv_bytes, write_together};
 use crate::common::statistics::verdict::Comparison;
 use crate::common::statistics::{Summary, number, rel_error_decrease};
-use crate::reproduce::protocol::published;
+use crate::reproduce::protocol::paper::Table;
+use crate::reproduce::protocol::{own, published};
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 use crate::reproduce::runs::record::Record;
@@ -83,10 +84,11 @@ const FILES: [(&str, &[&str]); 4] =
     [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
 
 /// Makes sure, before anything is trained, that no folder has the name of a file to be written.
-pub fn check(out: &Path, table: &str) -> Result<(), CliError> {
-    let csv = FILES.iter().map(|(end, _)| format!("{table}{end}.csv"));
-    for name in csv.chain([format!("{table}.json")]) {
-        let path = out.join(name);
+pub fn check(out: &Path, table: Table) -> Result<(), CliError> {
+    let name = table.name();
+    let csv = FILES.iter().map(|(end, _)| out.join(format!("{name}{end}.csv")));
+    let protocol = table.is_own().then(|| own::path(out, name));
+    for path in csv.chain([out.join(format!("{name}.json"))]).chain(protocol) {
         if path.is_dir() {
             return Err(CliError::Write { path, source: ErrorKind::IsADirectory.into() });
         }
@@ -106,8 +108,8 @@ pub struct Made {
 }
 
 /// Makes the files that [`write()`] writes. It accepts all records that [`Record::read`] does.
-pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliError> {
-    let report = Report::of(records);
+pub fn make(table: Table, records: &[Record], out: &Path) -> Result<Made, CliError> {
+    let report = Report::of(table, records);
     let rows: [Vec<Vec<String>>; 4] = [
         records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),
         records.iter().flat_map(epoch_rows).collect(),
@@ -116,7 +118,7 @@ pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliErro
     ];
     let (mut files, mut without_rows) = (Vec::new(), Vec::new());
     for ((end, columns), rows) in FILES.iter().zip(rows) {
-        let path = out.join(format!("{table}{end}.csv"));
+        let path = out.join(format!("{}{end}.csv", table.name()));
         // Networks without parameters in their activations have no such rows.
         if rows.is_empty() && *end != "_epochs" {
             without_rows.push(path);
@@ -126,12 +128,15 @@ pub fn make(table: &str, records: &[Record], out: &Path) -> Result<Made, CliErro
         files.push((path, contents));
     }
     let json = format!("{:#}\n", circumstances(records));
-    files.push((out.join(format!("{table}.json")), json.into_bytes()));
+    files.push((out.join(format!("{}.json", table.name())), json.into_bytes()));
+    if table.is_own() {
+        files.push((own::path(out, table.name()), table.text().as_bytes().to_vec()));
+    }
     Ok(Made { files, without_rows, text: report.text() })
 }
 
 /// Writes the files of a table, all or none, and returns the table for stdout.
-pub fn write(table: &str, records: &[Record], out: &Path) -> Result<String, CliError> {
+pub fn write(table: Table, records: &[Record], out: &Path) -> Result<String, CliError> {
     let Made { files, without_rows, text } = make(table, records, out)?;
     write_together(&files.iter().map(|(path, contents)| (path.as_path(), contents.as_slice())).collect::<Vec<_>>())?;
     without_rows.iter().try_for_each(|path| remove_with_plots(path))?;
@@ -152,7 +157,7 @@ fn remove_with_plots(path: &Path) -> Result<(), CliError> {
 
 impl Report<'_> {
     fn run_row(&self, run: &Record) -> Vec<String> {
-        let relu = self.relu(run).map_or(f64::NAN, Record::selected);
+        let base = self.base(run).map_or(f64::NAN, Record::selected);
         let selected = if run.lived() { run.selected() } else { f64::NAN };
         row(
             &RUN_COLUMNS,
@@ -165,8 +170,8 @@ impl Report<'_> {
                 ("val_selected_top1", number(run.selected())),
                 ("peak_top1", number(run.peak())),
                 ("paper_top1", number(published::of(&run.config).of_seed(run.config.seed))),
-                ("rel_error_decrease", number(rel_error_decrease(relu, selected))),
-                ("difference", number(selected - relu)),
+                ("rel_error_decrease", number(rel_error_decrease(base, selected))),
+                ("difference", number(selected - base)),
                 ("val_selected_epoch", run.selected_epoch().to_string()),
                 ("step_seconds", run.step_seconds().map_or_else(String::new, number)),
                 ("train_seconds", format!("{:.3}", run.seconds())),

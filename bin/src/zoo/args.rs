@@ -8,7 +8,7 @@ mod tuning;
 pub use commands::{ConvertArgs, EvalArgs, LogitsArgs, PredictArgs};
 pub use options::{DataArgs, MachineArgs, ModelArgs, PublishedArgs, UnusedMachineArgs};
 pub use train::{LogName, OptimizerName, TrainArgs, TrainSchedule};
-pub use tuning::{FinetuneArgs, Part, ScheduleName};
+pub use tuning::{FinetuneArgs, ScheduleName};
 
 use clap::{Parser, Subcommand};
 use pvlu::Precision;

@@ -1,13 +1,16 @@
 //! Names of classes, and the outputs of a model that stand for them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use pvlu_zoo::checkpoint::Opened;
+use pvlu_zoo::data::Split;
 use pvlu_zoo::labels::{self, LabelSet};
 use pvlu_zoo::text;
 use pvlu_zoo::transfer::in_head;
 
 use crate::common::error::CliError;
+use crate::common::images::Images;
 
 /// The most names that a message lists.
 const SHOWN: usize = 5;
@@ -98,18 +101,35 @@ impl Order {
         Ok(Self { names: classes.to_vec(), warning, by_name: false, folders: classes.to_vec(), places })
     }
 
+    /// The images with labels that are the numbers of a model's outputs.
+    pub fn labeled(&self, images: Images) -> Result<Images, CliError> {
+        if self.is_kept() {
+            return Ok(images);
+        }
+        Ok(match images {
+            Images::Memory(split) => {
+                let labels = split.labels().iter().map(|&label| self.place(label)).collect();
+                let (shape, pixels, classes) = (split.shape(), split.pixels().to_vec(), self.folders().len());
+                Images::Memory(Arc::new(Split::with_shape(shape, pixels, labels, None, classes)?))
+            }
+            Images::Files(folder) => {
+                Images::Files(Arc::new(Arc::unwrap_or_clone(folder).with_labels_of(&self.folders())?))
+            }
+        })
+    }
+
     /// True if every class of the set has the number of its output.
-    pub fn is_kept(&self) -> bool {
+    fn is_kept(&self) -> bool {
         self.places.iter().enumerate().all(|(class, &place)| class == usize::from(place))
     }
 
     /// The number of the output for a class of the set.
-    pub fn place(&self, class: u16) -> u16 {
+    fn place(&self, class: u16) -> u16 {
         self.places[usize::from(class)]
     }
 
     /// Names of the folders, by output.
-    pub fn folders(&self) -> Vec<&str> {
+    fn folders(&self) -> Vec<&str> {
         self.folders.iter().map(String::as_str).collect()
     }
 }

@@ -1,15 +1,14 @@
 //! The course of a tuning, as its file tells it afterwards.
 
-use clap::ValueEnum;
 use pvlu_zoo::checkpoint::{Augmented, Description, FrozenState, KeptNetwork, Tuning, TuningPhase};
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
 use pvlu_zoo::transfer::{FreezePolicy, Group, groups};
 
-use super::args::Part;
 use super::best::Reached;
 use super::settings::Settings;
+use crate::common::parts::names;
 
 /// The phases of a tuning so far, and what it was given.
 pub struct Course {
@@ -117,19 +116,4 @@ pub fn describe(tuning: &mut Tuning, policy: FreezePolicy, config: &FitConfig, c
     let changes = Augmented { flip, shift: shift as u64, cutout: cutout.map(|side| side as u64), part, jitter };
     tuning.augmentation = (changed != Augmentation::NONE).then_some(changes);
     tuning.phases.push(TuningPhase { train: names(policy), epochs: *epochs, learning_rate: *learning_rate });
-}
-
-/// The parts that a policy trains, by the names that `--train` has for them.
-fn names(policy: FreezePolicy) -> Vec<String> {
-    let FreezePolicy { weights, biases, head, activations, batch_norm_affine, batch_norm_statistics } = policy;
-    let parts = [
-        (Part::Activations, activations),
-        (Part::BatchNorm, batch_norm_affine),
-        (Part::Statistics, batch_norm_statistics),
-        (Part::Head, head),
-        (Part::Weights, weights),
-        (Part::Biases, biases),
-    ];
-    let trained = parts.into_iter().filter(|(_, trained)| *trained);
-    trained.filter_map(|(part, _)| Some(part.to_possible_value()?.get_name().to_owned())).collect()
 }

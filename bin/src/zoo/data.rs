@@ -12,15 +12,12 @@ use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::weights::TensorFile;
 
 use super::args::DataArgs;
-use super::data_name::DataName;
-use super::images::Images;
 use super::trained_on::{Chosen, Origin, TrainedOn};
 use crate::common::data;
+use crate::common::data_name::DataName;
 use crate::common::error::CliError;
+use crate::common::images::{HELD_OUT, Images};
 use crate::common::preprocessing::{self, preprocessing};
-
-/// Share of an undivided folder's images that is held out of training for testing.
-const HELD_OUT: f64 = 0.1;
 
 /// The images that a model is tuned and tested on.
 #[derive(Debug)]
@@ -147,8 +144,7 @@ impl Data {
             }
         };
         let classes = (0..set.classes).filter_map(|class| set.class_name(class)).collect();
-        // Models take color, as which gray image files are read too.
-        let [train, test] = [set.train.into_rgb()?, set.test.into_rgb()?].map(|split| Images::Memory(Arc::new(split)));
+        let [train, test] = Images::of_set(set.train, set.test)?;
         let (warnings, origin, read) = (set.warnings, Origin::set(self.dataset), set.files);
         Ok(TuningSet { classes, train, test, warnings, origin, read })
     }

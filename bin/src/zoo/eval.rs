@@ -29,7 +29,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     notes.extend(data.choice(&opened, weights));
     notes.iter().for_each(|line| note(line));
     let start = Instant::now();
-    let images = images.labeled(&order)?.limit(args.limit_test.map_or(usize::MAX, usize::from));
+    let images = order.labeled(images)?.limit(args.limit_test.map_or(usize::MAX, usize::from));
     check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), false, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;

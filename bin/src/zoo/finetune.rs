@@ -16,7 +16,6 @@ use super::best::Reached;
 use super::classes::Order;
 use super::course::{Course, Texts};
 use super::data::Data;
-use super::images::Images;
 use super::keep::keep;
 use super::prepare::ModelFile;
 use super::settings::Settings;
@@ -24,6 +23,7 @@ use super::targets::Target;
 use super::trained_on::TrainedOn;
 use super::tune::{Session, Tuned};
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::memory::check_batch;
 use crate::common::named::environment;
 use crate::common::output::{print, print_json};
@@ -50,11 +50,11 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     progress.note(&format!("{name}: {}", opened.report));
 
     let part = |images: Images, limit: Option<std::num::NonZeroUsize>| {
-        Ok::<_, CliError>(images.labeled(&order)?.limit(limit.map_or(usize::MAX, usize::from)))
+        Ok::<_, CliError>(order.labeled(images)?.limit(limit.map_or(usize::MAX, usize::from)))
     };
     let (train, test) = (part(set.train, args.limit_train)?, part(set.test, args.limit_test)?);
     for (images, part) in [(&train, "to train on"), (&test, "to measure with")] {
-        if images.len() == 0 {
+        if images.is_empty() {
             let data = data.dataset.name();
             return Err(CliError::TooFewImages { data, part, train: train.len(), test: test.len() });
         }

@@ -8,8 +8,9 @@ use pvlu_zoo::registry;
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
 use pvlu_zoo::transfer::FreezePolicy;
 
-use super::args::{FinetuneArgs, Part, ScheduleName};
+use super::args::{FinetuneArgs, ScheduleName};
 use crate::common::error::CliError;
+use crate::common::parts::{Part, policy};
 
 /// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
 const SHIFT: usize = 8;
@@ -89,22 +90,4 @@ impl Settings {
         };
         FitConfig::new(epochs, optimizer, learning_rate, schedule)
     }
-}
-
-/// The parts that `--train` names.
-fn policy(parts: &[Part]) -> FreezePolicy {
-    let mut policy = FreezePolicy::NONE;
-    for part in parts {
-        match part {
-            Part::Activations => policy.activations = true,
-            Part::BatchNorm => policy.batch_norm_affine = true,
-            Part::Statistics => policy.batch_norm_statistics = true,
-            Part::Head => policy.head = true,
-            Part::Weights => policy.weights = true,
-            Part::Biases => policy.biases = true,
-            Part::All => policy = FreezePolicy::ALL,
-            Part::None => {}
-        }
-    }
-    policy
 }

@@ -56,7 +56,7 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
         progress: &progress,
     };
     session.splits(0)?;
-    let digest = parts.digest();
+    let digest = parts.digest()?;
     let lock = lock::hold(&[&args.out])?;
     let mut planned = Vec::new();
     for &seed in &args.seeds {

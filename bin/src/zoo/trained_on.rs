@@ -10,10 +10,10 @@ use pvlu_zoo::data::{FolderParts, ImageFolder};
 use pvlu_zoo::text;
 use serde_json::{Value, json};
 
-use super::data_name::DataName;
-use super::images::Images;
+use crate::common::data_name::DataName;
 use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::images::Images;
 
 /// The most training images whose contents are recorded.
 const SAMPLED: usize = 128;
@@ -215,7 +215,7 @@ impl Record {
 }
 
 /// A digest of the names and sizes of all images of a folder.
-pub fn listing(folder: &ImageFolder) -> String {
+fn listing(folder: &ImageFolder) -> String {
     let described: Vec<Vec<u8>> = (0..folder.len()).map(|index| described(folder, index)).collect();
     digest::of_parts(described.iter().map(Vec::as_slice))
 }

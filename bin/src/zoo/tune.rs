@@ -10,9 +10,9 @@ use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy};
 
 use super::best::{Phase, Reached};
 use super::course::Course;
-use super::images::Images;
 use super::settings::Settings;
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::interrupt;
 use crate::common::progress::Progress;
 

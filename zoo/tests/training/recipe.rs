@@ -1,4 +1,4 @@
-//! All that a training has beside optimizer and schedule: averages, mixing, smoothing, warm-up, and a rate for the head.
+//! Averages, mixing, smoothing, warm-up, and a rate for the head.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

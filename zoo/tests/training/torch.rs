@@ -71,9 +71,9 @@ fn training_goes_as_in_pytorch() {
         let (ours, theirs) = (number("ours_exact"), number("one_exact").max(number("two_exact")));
         holds &= ours <= FARTHEST * theirs;
         println!(
-            "{name} {rate:e}, torch {}: losses of 10 steps: ours from one thread's {first:.1e}, two threads' {threads:.1e}, \
-             from double precision {:.1e}, {:.1e}, {:.1e}; parameters after {STEPS} steps: ours from one thread's {:.1e}, \
-             two threads' {:.1e}, from double precision {ours:.1e} and {theirs:.1e}",
+            "{name} {rate:e}, torch {}: losses of 10 steps: ours from one thread's {first:.1e}, two threads' \
+             {threads:.1e}, from double precision {:.1e}, {:.1e}, {:.1e}; parameters after {STEPS} steps: ours from \
+             one thread's {:.1e}, two threads' {:.1e}, from double precision {ours:.1e} and {theirs:.1e}",
             said["torch"].as_str().unwrap(),
             farthest(&losses, &exact, 10),
             farthest(&one, &exact, 10),

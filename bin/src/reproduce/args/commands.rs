@@ -3,10 +3,13 @@
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand};
 
-use super::options::{AllArgs, CommonArgs, FigureArgs, MergeArgs, PlanArgs, ReportArgs, TableArgs, TuningArgs};
+use super::options::{
+    AllArgs, CommonArgs, FigureArgs, MergeArgs, PlanArgs, ReportArgs, RunArgs, ShowArgs, TableArgs, TuningArgs,
+};
 use crate::common::formula::{examples, help};
 use crate::common::manual::{CompletionsArgs, ManArgs};
 use crate::reproduce::figure::Figure;
+use crate::reproduce::protocol::definition::Start;
 use crate::reproduce::protocol::paper::{self, Table};
 
 /// Reproduce the tables of "Parametric Variational Linear Units (PVLUs) in Deep Convolutional Networks".
@@ -20,15 +23,19 @@ pub struct Cli {
 
 const ALL: &str =
     "  reproduce all --preset quick\n  reproduce all --data cifar --weights weights --out results --resume";
-const PLAN: &str = "  reproduce plan table1 table3\n  reproduce plan table1 --data cifar --json";
+const PLAN: &str =
+    "  reproduce plan table1 table3\n  reproduce plan table1 --data cifar --json\n  reproduce plan mine.toml";
+const SHOW: &str = "  reproduce show table1\n  reproduce show table4\n  reproduce show he2016_resnet20";
+const RUN: &str = "  reproduce run mine.toml\n  reproduce run mine.toml --dry-run\n  \
+                   reproduce run mine.toml --data photos --seeds 0,1 --arms relu,\"mine = x*sigmoid(a*x); a = 1\"";
 
 /// The examples in the help of a table.
 fn examples_of(table: Table) -> String {
     let name = table.name();
     let arms = "relu,pvlu,\"mine = x*sigmoid(a*x); a = 1\"";
-    let (flag, weights) = match table {
-        Table::Scratch(_) => ("activations", ""),
-        Table::Tuning(_) => ("arms", " --weights weights"),
+    let (flag, weights) = match table.protocol().start {
+        Start::Scratch => ("activations", ""),
+        Start::Pretrained(_) => ("arms", " --weights weights"),
     };
     format!(
         "  reproduce {name}\n  reproduce {name} --data cifar{weights} --seeds 0,1,2 --epochs 20 --resume\n  \
@@ -51,6 +58,12 @@ pub enum Command {
     /// Every table that there is beside the paper's, with all figures, as a page and as Markdown
     #[command(after_help = "Examples:\n  reproduce report --from results")]
     Report(ReportArgs),
+    /// The protocol of a table, in TOML: `reproduce show table4 > mine.toml` makes a file to be changed and run
+    #[command(after_help = examples(SHOW))]
+    Show(ShowArgs),
+    /// A comparison of your own: the runs of a protocol in a file, with all that a table has
+    #[command(after_help = examples(RUN), after_long_help = help(RUN))]
+    Run(RunArgs),
     /// The runs of tables, by their addresses, for --only
     #[command(after_help = examples(PLAN), after_long_help = help(PLAN))]
     Plan(PlanArgs),
@@ -65,7 +78,7 @@ pub enum Command {
     Man(ManArgs),
 }
 
-/// One of the [tables](paper::ALL).
+/// One of the [tables](paper::all).
 #[derive(Clone, Debug)]
 pub struct TableCommand {
     /// The table to be run.
@@ -115,9 +128,9 @@ impl FromArgMatches for TableCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let (name, matches) = given(matches)?;
         let table = paper::find(name).ok_or_else(unknown)?;
-        let options = match table {
-            Table::Scratch(_) => TableOptions::Scratch(TableArgs::from_arg_matches(matches)?),
-            Table::Tuning(_) => TableOptions::Tuning(TuningArgs::from_arg_matches(matches)?),
+        let options = match table.protocol().start {
+            Start::Scratch => TableOptions::Scratch(TableArgs::from_arg_matches(matches)?),
+            Start::Pretrained(_) => TableOptions::Tuning(TuningArgs::from_arg_matches(matches)?),
         };
         Ok(Self { table, options })
     }
@@ -130,11 +143,11 @@ impl FromArgMatches for TableCommand {
 
 impl Subcommand for TableCommand {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
-        paper::ALL.iter().fold(command, |command, table| {
+        paper::all().iter().fold(command, |command, table| {
             let own = clap::Command::new(table.name());
-            let own = match table {
-                Table::Scratch(_) => TableArgs::augment_args(own),
-                Table::Tuning(_) => TuningArgs::augment_args(own),
+            let own = match table.protocol().start {
+                Start::Scratch => TableArgs::augment_args(own),
+                Start::Pretrained(_) => TuningArgs::augment_args(own),
             };
             let unused = table.unused_options();
             let own = own.mut_args(|arg| if unused.contains(&arg.get_id().as_str()) { arg.hide(true) } else { arg });
@@ -203,8 +216,18 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_a_protocol_speaks_of_no_table_of_the_paper() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        for argument in run.get_arguments().filter(|argument| argument.get_id() != "protocol") {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!help.contains("tables 3 to 6") && !help.contains("in table"), "{help}");
+        }
+    }
+
+    #[test]
     fn a_table_offers_no_option_that_changes_nothing_of_it() {
-        for table in paper::ALL {
+        for table in paper::all() {
             let command = Cli::command();
             let command = command.find_subcommand(table.name()).unwrap();
             for option in ["shift", "cutout", "filter_sigma", "filter_radius"] {

@@ -1,24 +1,24 @@
 //! The options of tables and figures.
 
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args};
 use pvlu::Precision;
 use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
 
 use crate::common::precision;
 use crate::common::threads::MAX_THREADS;
+use crate::reproduce::protocol::limits::{self, MAX_EPOCHS};
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::protocol::public::PUBLIC;
 
-/// The most epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
-const MAX_EPOCHS: u64 = 1_000_000;
-
-/// The most pixels of a shift or a square accepted: the side of CIFAR's images.
-const MAX_PIXELS: i64 = pvlu_zoo::data::SIDE as i64;
+/// The most pixels of a shift or a square accepted.
+const MAX_PIXELS: i64 = limits::MAX_PIXELS as i64;
 
 /// Options of every table.
 #[derive(Args, Clone, Debug)]
@@ -207,9 +207,9 @@ pub struct AllArgs {
 /// Options of the plan.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// Tables whose runs to list [default: all]
-    #[arg(value_parser = table())]
-    pub tables: Vec<Table>,
+    /// Tables whose runs to list, or protocols in files whose names end in .toml [default: all tables]
+    #[arg(value_name = "TABLE|FILE", value_parser = planned())]
+    pub tables: Vec<Planned>,
 
     /// Print JSON: addresses, steps and hashes of configurations
     #[arg(long)]
@@ -218,6 +218,36 @@ pub struct PlanArgs {
     /// Options that decide which runs there are.
     #[command(flatten)]
     pub all: AllArgs,
+}
+
+/// A table of the paper, or the file of a protocol.
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// A table of the paper.
+    Table(Table),
+    /// Path of a protocol.
+    Protocol(PathBuf),
+}
+
+/// The protocol to be printed.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// Table or other protocol to print
+    #[arg(value_name = "NAME", value_parser = shown())]
+    pub text: &'static str,
+}
+
+/// Options of a protocol in a file.
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(of_protocol))]
+pub struct RunArgs {
+    /// Protocol in TOML: see `reproduce show table1`
+    #[arg(value_name = "FILE")]
+    pub protocol: PathBuf,
+
+    /// Options that replace values of the protocol; those on weights and on a first phase are for pretrained networks.
+    #[command(flatten)]
+    pub options: TuningArgs,
 }
 
 /// Options of a merge.
@@ -264,6 +294,32 @@ pub struct ReportArgs {
     pub out: Option<PathBuf>,
 }
 
+/// An option with a help that speaks of a protocol and not of the paper's tables.
+fn of_protocol(arg: Arg) -> Arg {
+    let help = match arg.get_id().as_str() {
+        "data" => "Path of the images [default: that of the protocol, else $PVLU_ZOO_DATA, else ./data]",
+        "preset" => {
+            "Amount of work, of [budget.full] or [budget.quick]; `paper` and `full` are the same [default: full]"
+        }
+        "held_out" => "Share of the training images of each class that is held out and picks the epoch",
+        "shift" => "Pixels of a 32x32 image by which images are shifted at most",
+        "cutout" => "Side, in pixels of a 32x32 image, of the square that is cut out; 0 for none",
+        "filter_sigma" => "Standard deviation of the Gaussian filter, in pixels",
+        "filter_radius" => "Pixels to either side of the middle that the filter reaches",
+        "models" => "Networks, as `zoo list` names them",
+        "arms" => "Arms of the comparison, one run each, network and seed: those of the protocol, or any activation",
+        "weights" => {
+            "Folder with pretrained weights under their usual names, one file of them, or published weights by a name \
+             that `zoo weights path` takes"
+        }
+        "epochs" => "Passes over the training images; of pretrained networks in each arm",
+        "learning_rate" => "Learning rate at the start; of pretrained networks in each arm",
+        "first_learning_rate" => "Learning rate at the start of the phase with ReLU",
+        _ => return arg,
+    };
+    arg.help(help)
+}
+
 /// Activations or arms, separated by commas, as one use of an option gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed(Vec<String>);
@@ -287,9 +343,46 @@ fn share(text: &str) -> Result<f64, String> {
     if share < 1.0 { Ok(share) } else { Err("expected a number between 0 and 1".to_owned()) }
 }
 
+/// Parser of the name of a table, or of the path of a protocol.
+fn planned() -> impl TypedValueParser<Value = Planned> {
+    #[derive(Clone)]
+    struct TableOrFile<P>(P);
+
+    impl<P: TypedValueParser<Value = Table>> TypedValueParser for TableOrFile<P> {
+        type Value = Planned;
+
+        fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Planned, clap::Error> {
+            let path = Path::new(value);
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                return Ok(Planned::Protocol(path.to_owned()));
+            }
+            self.0.parse_ref(command, arg, value).map(Planned::Table)
+        }
+
+        fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+            self.0.possible_values()
+        }
+    }
+
+    TableOrFile(table())
+}
+
+/// Parser of the name of a protocol that is built in, for its text.
+fn shown() -> impl TypedValueParser<Value = &'static str> {
+    let tables = paper::all().iter().map(|table| {
+        let (_, what) = table.about().split_once(": ").unwrap_or(("", table.about()));
+        PossibleValue::new(table.name()).help(what)
+    });
+    let public = PUBLIC.iter().map(|public| PossibleValue::new(public.name).help(public.about));
+    PossibleValuesParser::new(tables.chain(public)).try_map(|name| {
+        let public = PUBLIC.iter().find(|public| public.name == name).map(|public| public.text);
+        public.or_else(|| paper::find(&name).map(Table::text)).ok_or("no such protocol")
+    })
+}
+
 /// Parser of the name of a table.
 fn table() -> impl TypedValueParser<Value = Table> {
-    let choice = paper::ALL.iter().map(|table| {
+    let choice = paper::all().iter().map(|table| {
         let (_, what) = table.about().split_once(": ").unwrap_or(("", table.about()));
         PossibleValue::new(table.name()).help(what)
     });

@@ -3,8 +3,8 @@
 use crate::common::error::CliError;
 use crate::reproduce::figure::records::{Records, Row};
 
-/// Name of the preset that is not shown, since the numbers of epochs and images say as much.
-const PLAIN: &str = "paper";
+/// Names of the presets that are not shown, since the numbers of epochs and images say as much.
+const PLAIN: [&str; 2] = ["paper", "full"];
 
 /// Epochs and training images of a row, and its preset where that says more: "3 epochs of 4,506 images after 5 with
 /// ReLU".
@@ -66,9 +66,9 @@ pub fn of_epochs(records: &Records) -> Result<String, CliError> {
     Ok(parts.join("; "))
 }
 
-/// The text on a preset; `None` for the paper's, which the numbers of epochs and images describe.
+/// The text on a preset; `None` for a whole one, which the numbers of epochs and images describe.
 fn preset(name: &str) -> Option<String> {
-    (!name.is_empty() && name != PLAIN).then(|| format!("preset: {name}"))
+    (!name.is_empty() && !PLAIN.contains(&name)).then(|| format!("preset: {name}"))
 }
 
 /// A count with its unit, in the plural except for 1: "4,506 images".

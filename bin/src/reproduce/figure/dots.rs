@@ -1,4 +1,4 @@
-//! The difference in accuracy of each arm to ReLU, by model, with intervals and seeds.
+//! The difference in accuracy of each arm to the base, ReLU in the paper's tables, by model, with intervals and seeds.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,6 @@ use crate::common::figure::look::{self, Look};
 use crate::common::figure::scene::{Anchor, FAINT, INK, MARGIN, SHADE, SMALL, Scene, Stroke, TEXT, WIDTH};
 use crate::reproduce::figure::budget;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::protocol::BASE;
 
 const LINE: f64 = 26.0;
 /// Vertical gap between two models, in pixels.
@@ -33,10 +32,12 @@ struct Entry {
 type Arms<'a> = Vec<(&'a str, Entry)>;
 
 /// Draws a line for each arm of each model, with its mean difference, interval and seeds.
-pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
-    let models = by_model(records)?;
+pub fn draw(records: &Records, title: &str, base: &str) -> Result<Scene, CliError> {
+    let models = by_model(records, base)?;
+    let base = look::arm_label(base);
+    let label = format!("test accuracy, difference to {base}, percentage points");
     let entries = || models.iter().flat_map(|(_, entries)| entries);
-    // The last extent is ReLU's, at 0.
+    // The last extent is the base's, at 0.
     let extents: Vec<(f64, f64)> = entries().filter_map(|(_, entry)| entry.extent()).chain([(0.0, 0.0)]).collect();
     let (range, kept) = Range::of_most(&extents);
     let range = range.padded();
@@ -47,7 +48,7 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         top: scene.height + 10.0,
         width: WIDTH - 2.0 * MARGIN - MODEL - ARM - NUMBERS,
         height: lines * LINE + models.len() as f64 * GAP,
-        x: Axis { label: "test accuracy, difference to ReLU, percentage points", range, closest: 0.0 },
+        x: Axis { label: &label, range, closest: 0.0 },
         y: Axis { label: "", range: Range::of([]), closest: 0.0 },
     };
     shade(&mut scene, &panel, &models);
@@ -75,37 +76,37 @@ pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
         top += GAP + LINE * entries.len() as f64;
     }
     if lines == 0.0 {
-        panel.say_empty(&mut scene, "no arm beside ReLU");
+        panel.say_empty(&mut scene, &format!("no arm beside {base}"));
     }
     scene.height = panel.top + panel.height + BELOW;
     let mut far = String::new();
     if !with_base {
-        far.push_str(" The axis is broken: ReLU, at 0, lies beyond its end.");
+        far.push_str(&format!(" The axis is broken: {base}, at 0, lies beyond its end."));
     }
     if entries().any(|(_, entry)| entry.beyond(range).is_some()) {
         far.push_str(" Arrow: so far off that the axis ends before it; its number says where it is.");
     }
     Ok(scene.finish(&format!(
-        "Large mark and number: mean of the differences to the ReLU run with the same seed, at the epoch that is best \
-         on the held-out images. Bar and range: its 95 % interval, where there are seeds enough. Small marks: \
+        "Large mark and number: mean of the differences to the {base} run with the same seed, at the epoch that is \
+         best on the held-out images. Bar and range: its 95 % interval, where there are seeds enough. Small marks: \
          seeds.{far}"
     )))
 }
 
-/// The arms but for ReLU, by model, both in the order of the file.
+/// The arms but for the base, by model, both in the order of the file.
 ///
 /// A model with rows of several data sets, presets or weights becomes several models, whose names tell them apart.
-fn by_model(records: &Records) -> Result<Vec<(String, Arms<'_>)>, CliError> {
+fn by_model<'a>(records: &'a Records, base: &str) -> Result<Vec<(String, Arms<'a>)>, CliError> {
     let mut circumstances: Vec<(&str, [BTreeSet<&str>; CIRCUMSTANCES.len()])> = Vec::new();
     for row in records.rows() {
         for (values, column) in slot(&mut circumstances, row.text("model")?).iter_mut().zip(CIRCUMSTANCES) {
             values.insert(row.text(column)?);
         }
     }
-    let mut models: Vec<(String, Arms<'_>)> = Vec::new();
+    let mut models: Vec<(String, Arms<'a>)> = Vec::new();
     for row in records.rows() {
         let arm = row.text("arm")?;
-        if arm != BASE {
+        if arm != base {
             let model = row.text("model")?;
             let values = slot(&mut circumstances, model).iter().zip(CIRCUMSTANCES);
             let varying: Vec<&str> = values.filter(|(values, _)| values.len() > 1).map(|(_, column)| column).collect();

@@ -9,25 +9,22 @@ use crate::common::figure::look;
 use crate::common::figure::scene::{Point, Scene};
 use crate::reproduce::figure::records::{Records, slot};
 
-/// The arms whose dead units are drawn.
-pub const COMPARED: &[&str] = &["relu", "pvlu"];
-
 /// The seeds' values by layer.
 type Layers = BTreeMap<u32, Vec<f64>>;
 
-/// Draws the share of dead units by layer, a panel for each model and a line for each arm.
-pub fn units(records: &Records, title: &str) -> Result<Scene, CliError> {
+/// Draws the share of dead units by layer, a panel for each model and a line for each of these arms.
+pub fn units(records: &Records, title: &str, compared: &[&str]) -> Result<Scene, CliError> {
     let mut panels: Vec<(&str, Vec<(&str, Layers)>)> = Vec::new();
     for row in records.rows() {
         let arm = row.text("arm")?;
-        if COMPARED.contains(&arm) {
+        if compared.contains(&arm) {
             let layers: &mut Layers = slot(slot(&mut panels, row.text("model")?), arm);
             let share = row.number("share")?.map(|share| 100.0 * share);
             layers.entry(row.whole("order")?).or_default().extend(share);
         }
     }
     let mut scene = Scene::titled(title, "");
-    let entries: Vec<_> = COMPARED.iter().map(|arm| (look::arm_label(arm).to_owned(), look::arm(arm))).collect();
+    let entries: Vec<_> = compared.iter().map(|arm| (look::arm_label(arm).to_owned(), look::arm(arm))).collect();
     look::legend(&mut scene, &entries);
     let (places, width) = grid(&scene, panels.len(), HEIGHT);
     for ((left, top), (model, arms)) in places.into_iter().zip(&panels) {

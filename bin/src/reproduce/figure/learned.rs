@@ -1,4 +1,4 @@
-//! The figure of the parameters that PVLU learned in each activation layer, and of their start values.
+//! The figure of the parameters that the proposed arm learned in each activation layer, and of their start values.
 
 use pvlu_zoo::registry;
 
@@ -8,17 +8,14 @@ use crate::common::figure::layers::{Channels, HEIGHT, MARKS, Parameter};
 use crate::common::figure::look::{self, Look};
 use crate::common::figure::scene::Scene;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::protocol::paper;
-
-/// The arms whose parameters are drawn.
-pub const LEARNED: &[&str] = &["pvlu"];
+use crate::reproduce::protocol::paper::Table;
 
 /// Draws the median and the quartiles of each layer's channels, a panel for each model and parameter.
-pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
+pub fn parameters(records: &Records, title: &str, table: Table) -> Result<Scene, CliError> {
     let mut seeds: Vec<(&str, Look)> = Vec::new();
     let mut panels: Vec<((&str, &str), Parameter)> = Vec::new();
     for row in records.rows() {
-        if !LEARNED.contains(&row.text("arm")?) {
+        if row.text("arm")? != table.protocol().proposed {
             continue;
         }
         let seed = row.text("seed")?;
@@ -27,7 +24,7 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
             seeds.len() - 1
         });
         let learned = slot(&mut panels, (row.text("model")?, row.text("parameter")?));
-        learned.start = start(&row)?;
+        learned.start = start(&row, table)?;
         learned.layers.push(Channels {
             series: place,
             order: f64::from(row.whole("order")?),
@@ -48,12 +45,12 @@ pub fn parameters(records: &Records, title: &str) -> Result<Scene, CliError> {
 }
 
 /// The start value of the parameter of a row; `None` for an unknown activation or parameter.
-fn start(row: &Row<'_>) -> Result<Option<f64>, CliError> {
-    let [table, parameter] = [row.text("table")?, row.text("parameter")?];
+fn start(row: &Row<'_>, table: Table) -> Result<Option<f64>, CliError> {
+    let parameter = row.text("parameter")?;
     let activation = Some(row.optional("activation")).filter(|text| !text.is_empty());
     let Ok(activation) = registry::activation(activation.unwrap_or(row.text("arm")?)) else { return Ok(None) };
     // In tables of pretrained networks the activation replaces ReLU.
-    let swapped = paper::find(table).is_some_and(|table| table.tuning().is_some());
+    let swapped = table.protocol().pretrained().is_some();
     let params = activation.params();
     let found = params.iter().find(|param| param.name == parameter);
     Ok(found.map(|param| if swapped { param.swapped } else { param.start }))

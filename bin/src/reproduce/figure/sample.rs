@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::statistics::verdict::{self, Comparison, Kind};
-use crate::reproduce::protocol::{BASE, PROPOSED};
+
+const BASE: &str = "relu";
+const PROPOSED: &str = "pvlu";
 
 /// Header of `tableN.csv`, with the columns of runs.
 pub const RUNS: &str = "run_id,table,model,arm,activation,seed,data,preset,pretrained,status,trained_parameters,\

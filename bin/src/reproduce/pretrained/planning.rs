@@ -5,117 +5,121 @@ use std::collections::BTreeMap;
 
 use pvlu_zoo::data::{Augmentation, Gaussian};
 use pvlu_zoo::published::PublishedError;
+use pvlu_zoo::registry;
 
 use super::source::{self, Origin};
 use super::{Tuning, pretraining};
 use crate::common::error::CliError;
 use crate::common::named::environment;
-use crate::reproduce::data::{Chosen, choose};
+use crate::reproduce::data::choose;
 use crate::reproduce::overrides::{Overrides, Told, Usual, of_table};
+use crate::reproduce::protocol::arm::{Arm, Trains};
+use crate::reproduce::protocol::definition::{FIRST, Pretrained as Tuned, Protocol};
+use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::protocol::pretrained as protocol;
-use crate::reproduce::protocol::pretrained::{Arm, FILTER, FIRST, Protocol};
-use crate::reproduce::request::{ArmRequest, Request};
+use crate::reproduce::request::Request;
 use crate::reproduce::runs::config::{Config, Setup};
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::work::Plan;
 
-/// Numbers of training and test images under the quick preset.
-const QUICK_IMAGES: (usize, usize) = (protocol::quick::TRAIN, protocol::quick::TEST);
-
 impl Tuning {
     /// Finds images and weights, and sets the options that the user did not give by the preset.
-    pub fn new(protocol: &'static Protocol, request: &Request) -> Result<Self, CliError> {
-        let chosen = choose(protocol.set, &request.images, QUICK_IMAGES)?;
-        let parts = chosen.parts(&request.images, QUICK_IMAGES)?;
-        let Chosen { dataset, preset, .. } = &chosen;
-        let is_quick = *preset == Preset::Quick;
-        let names = match &request.models {
-            Some(models) => models.as_slice(),
-            None => preset.pick(protocol.quick_models, protocol.models),
-        };
+    pub fn new(table: Table, tuned: &'static Tuned, request: &Request) -> Result<Self, CliError> {
+        let protocol = table.protocol();
+        let chosen = choose(table, &request.images)?;
+        let parts = chosen.parts(&request.images)?;
+        let preset = chosen.preset;
+        let budget = protocol.budget(preset).unwrap_or(&protocol.full);
+        let training = tuned.procedural.filter(|_| preset == Preset::Quick);
+        let given = request.weights.as_deref().or(tuned.weights.as_deref());
         let mut models = Vec::new();
-        for &name in names {
+        for &name in request.networks_of(protocol, budget) {
             let located = |weights| source::located(protocol, name, weights, request.offline, &environment);
-            let weights = request.weights.as_deref().map(located).transpose();
-            let origin = match weights.and_then(|weights| source::find(protocol, name, weights.as_deref(), is_quick)) {
-                // A network that the user did not name needs no weights.
-                Err(CliError::NoWeights { .. } | CliError::Published(PublishedError::NoWeights { .. }))
-                    if is_quick && request.models.is_none() =>
-                {
-                    Origin::Procedural
-                }
-                found => found?,
-            };
+            let weights = given.map(located).transpose();
+            let origin =
+                match weights.and_then(|weights| source::find(protocol, name, weights.as_deref(), training)) {
+                    // A network that the user did not name needs no weights.
+                    Err(
+                        error @ (CliError::NoWeights { .. } | CliError::Published(PublishedError::NoWeights { .. })),
+                    ) if request.models.is_none() => training.map(Origin::Procedural).ok_or(error)?,
+                    found => found?,
+                };
             models.push((name, origin));
         }
-        let seeds =
-            request.seeds.clone().unwrap_or_else(|| preset.pick(protocol::quick::SEEDS, protocol::SEEDS).to_vec());
+        let seeds = request.seeds.as_ref().unwrap_or(&budget.seeds);
         let usual = Usual {
-            epochs: preset.pick(protocol::quick::EPOCHS, protocol::EPOCHS),
-            learning_rate: protocol::LEARNING_RATE,
-            batch_size: preset.pick(protocol::quick::BATCH_SIZE, protocol::BATCH_SIZE),
-            images: chosen.usual(QUICK_IMAGES),
+            epochs: budget.epochs,
+            learning_rate: protocol.training.learning_rate,
+            batch_size: budget.batch_size,
+            images: chosen.usual(),
+            held_out: protocol.data.held_out,
         };
-        let arms =
-            request.arms.as_deref().map_or_else(|| Ok(protocol.arms.to_vec()), |arms| asked_for(protocol, arms))?;
+        let arms = request.arms_of(protocol)?;
         let mut tuning = Self {
             protocol,
+            tuned,
             arms,
-            classes: dataset.classes,
-            first_epochs: request.first_epochs.unwrap_or(first_epochs(*preset)),
+            first_epochs: request.first_epochs.unwrap_or(budget.first_epochs),
             epochs: request.epochs.unwrap_or(usual.epochs),
-            first_learning_rate: request.first_learning_rate.unwrap_or(protocol.first.learning_rate()),
+            first_learning_rate: request.first_learning_rate.unwrap_or(tuned.first_learning_rate),
             learning_rate: request.learning_rate.unwrap_or(usual.learning_rate),
             batch_size: request.batch_size.unwrap_or(usual.batch_size),
             augmentation: augmentation(protocol, request),
             filter: filter(protocol, request),
             parts,
             models,
-            plan: Plan { table: protocol.name, notes: chosen.notes(), runs: Vec::new() },
+            plan: Plan { table, notes: chosen.notes(), runs: Vec::new() },
+            chosen,
             base: None,
         };
-        let overrides = tuning.overrides(request, *preset, &usual);
-        let setup = chosen.setup(&tuning.parts, &overrides, request.precision);
-        tuning.list_runs(&setup, &overrides.of(*preset), &seeds)?;
+        let overrides = tuning.overrides(request, budget.first_epochs, &usual);
+        let setup = tuning.chosen.setup(&tuning.parts, &overrides, request.precision)?;
+        tuning.list_runs(&setup, seeds)?;
         Ok(tuning)
     }
 
     /// The values that differ from the preset's. Options that the table does not use are noted.
-    fn overrides(&mut self, request: &Request, preset: Preset, usual: &Usual) -> Overrides {
-        let Protocol { name, cutout: side, filtered, first, .. } = *self.protocol;
+    fn overrides(&mut self, request: &Request, first_epochs: u64, usual: &Usual) -> Overrides {
+        let Protocol { name, augmentation, filter, .. } = self.protocol;
+        let name = name.as_str();
+        let (changes, kept) = (augmentation.is_some(), augmentation.unwrap_or_default());
         let notes = &mut self.plan.notes;
         let rate = |rate: f64| format!("{rate:e}");
-        let shift = of_table("shift", request.shift, (name, side.is_some()), notes);
-        let cutout = of_table("cutout", request.cutout, (name, side.is_some()), notes);
-        let sigma = of_table("filter-sigma", request.filter_sigma, (name, filtered), notes);
-        let radius = of_table("filter-radius", request.filter_radius, (name, filtered), notes);
+        let shift = of_table("shift", request.shift, (name, changes), notes);
+        let cutout = of_table("cutout", request.cutout, (name, kept.cutout.is_some()), notes);
+        let sigma = of_table("filter-sigma", request.filter_sigma, (name, filter.is_some()), notes);
+        let radius = of_table("filter-radius", request.filter_radius, (name, filter.is_some()), notes);
         let first_rate = request.first_learning_rate.map(rate);
+        let usual_rate = rate(self.tuned.first_learning_rate);
         Overrides::default()
-            .with("first-epochs", request.first_epochs, first_epochs(preset), Told::Count("first epochs"))
-            .with("first-learning-rate", first_rate, rate(first.learning_rate()), Told::Value("first learning rate"))
-            .with("shift", shift, protocol::SHIFT, Told::Value("shift"))
-            .with("cutout", cutout, side.unwrap_or(0), Told::Value("cutout"))
-            .with("filter-sigma", sigma, FILTER.sigma, Told::Value("filter sigma"))
-            .with("filter-radius", radius, FILTER.radius, Told::Value("filter radius"))
+            .with("first-epochs", request.first_epochs, first_epochs, Told::Count("first epochs"))
+            .with("first-learning-rate", first_rate, usual_rate, Told::Value("first learning rate"))
+            .with("shift", shift, kept.shift, Told::Value("shift"))
+            .with("cutout", cutout, kept.cutout.unwrap_or(0), Told::Value("cutout"))
+            .with("filter-sigma", sigma, filter.map_or(0.0, |of| of.sigma), Told::Value("filter sigma"))
+            .with("filter-radius", radius, filter.map_or(0, |of| of.radius), Told::Value("filter radius"))
             .with_common(request, usual)
     }
 
     /// Fills in the runs of the plan, and its notes on the weights.
-    fn list_runs(&mut self, setup: &Setup, preset: &str, seeds: &[u64]) -> Result<(), CliError> {
+    fn list_runs(&mut self, setup: &Setup, seeds: &[u64]) -> Result<(), CliError> {
+        let table = self.plan.table;
         for (model, origin) in &self.models {
+            let image = self.protocol.fitting(registry::find(model)?)?;
+            let settings =
+                |trains| if table.is_own() { self.protocol.settings(trains, image) } else { BTreeMap::new() };
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
-                Origin::Procedural => format!(
+                Origin::Procedural(training) => format!(
                     "weights: no pretrained {model} given or found (--weights), so it is trained on {} procedural \
                      images first",
-                    protocol::quick::PRETRAIN
+                    training.images
                 ),
             });
             let hash = origin.hash()?;
             for &seed in seeds {
                 let first = Config {
-                    table: self.protocol.name.to_owned(),
+                    table: table.name().to_owned(),
                     model: (*model).to_owned(),
                     arm: FIRST.to_owned(),
                     seed,
@@ -128,22 +132,23 @@ impl Tuning {
                     pretrained: Some(origin.name()),
                     pretrained_sha256: Some(hash.clone()),
                     setup: setup.clone(),
-                    other: BTreeMap::new(),
+                    other: settings(Trains::NOTHING),
                 };
                 let mut after = vec![(first.clone(), self.first_epochs)];
-                if *origin == Origin::Procedural {
-                    after.insert(0, (pretraining(&first), protocol::quick::PRETRAIN_EPOCHS));
+                if let Origin::Procedural(training) = origin {
+                    after.insert(0, (pretraining(&first, training), training.epochs));
                 }
                 self.plan.runs.extend(self.arms.iter().map(|arm| Planned {
-                    config: of_arm(&first, arm),
-                    epochs: if arm.trained { self.epochs } else { 0 },
+                    config: Config { other: settings(arm.trains), ..of_arm(&first, arm) },
+                    epochs: if arm.trains == Trains::NOTHING { 0 } else { self.epochs },
                     after: after.clone(),
                 }));
             }
         }
         let (runs, epochs) = (self.plan.runs.len(), self.epochs);
         self.plan.notes.push(format!(
-            "preset {preset}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
+            "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
+            setup.preset,
             self.first_epochs,
             self.parts.train.len()
         ));
@@ -151,39 +156,23 @@ impl Tuning {
     }
 }
 
-/// The arms that `--arms` asks for: those of the table and other activations. Arms of other tables are skipped.
-fn asked_for(protocol: &Protocol, arms: &[ArmRequest]) -> Result<Vec<Arm>, CliError> {
-    let found: Vec<Arm> = arms.iter().filter_map(|arm| protocol.arm(&arm.text, arm.activation)).collect();
-    if found.is_empty() {
-        let items: Vec<&str> = arms.iter().map(|arm| arm.text.as_str()).collect();
-        let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name).collect();
-        let (table, items, arms) = (protocol.name, items.join(", "), arms.join(", "));
-        return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));
-    }
-    Ok(found)
-}
-
 /// The augmentation of a table's training images, in pixels of a 32x32 image.
 fn augmentation(protocol: &Protocol, request: &Request) -> Augmentation {
-    let Some(side) = protocol.cutout else { return Augmentation::NONE };
-    let side = request.cutout.unwrap_or(side);
-    let shift = request.shift.unwrap_or(protocol::SHIFT);
-    Augmentation { flip: true, shift, cutout: (side > 0).then_some(side), ..Augmentation::NONE }
+    let Some(kept) = protocol.augmentation else { return Augmentation::NONE };
+    let shift = request.shift.unwrap_or(kept.shift);
+    let cutout = kept.cutout.map(|side| request.cutout.unwrap_or(side)).filter(|side| *side > 0);
+    Augmentation { shift, cutout, ..kept }
 }
 
 /// The filter of the arms' images; `None` if the table has none.
 fn filter(protocol: &Protocol, request: &Request) -> Option<Gaussian> {
-    protocol.filtered.then(|| Gaussian {
-        sigma: request.filter_sigma.unwrap_or(FILTER.sigma),
-        radius: request.filter_radius.unwrap_or(FILTER.radius),
+    protocol.filter.map(|kept| Gaussian {
+        sigma: request.filter_sigma.unwrap_or(kept.sigma),
+        radius: request.filter_radius.unwrap_or(kept.radius),
     })
 }
 
 /// The configuration of an arm after a first phase.
 fn of_arm(first: &Config, arm: &Arm) -> Config {
-    Config { arm: arm.name.to_owned(), activation: Some(arm.activation.to_owned()), ..first.clone() }
-}
-
-fn first_epochs(preset: Preset) -> u64 {
-    preset.pick(protocol::quick::FIRST_EPOCHS, protocol::FIRST_EPOCHS)
+    Config { arm: arm.name.clone(), activation: Some(arm.activation.text().to_owned()), ..first.clone() }
 }

@@ -1,24 +1,25 @@
 //! The origin of pretrained networks: files of weights, or a training on procedural images.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use pvlu_zoo::checkpoint::{Opened, Wanted, models_of, open};
-use pvlu_zoo::data::{Augmentation, CIFAR10, CIFAR100, Dataset, KnownSet, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::data::{Augmentation, CIFAR10, CIFAR100, Dataset, KnownSet, LoaderConfig, Normalization};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::labels::LabelSet;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::published::Variables;
-use pvlu_zoo::registry::{self, ModelEntry, Options, Start};
+use pvlu_zoo::registry::{self, Options, Start};
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits};
 use pvlu_zoo::weights::TensorFile;
 
 use crate::common::device::placed;
 use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::named::locate;
 use crate::common::preprocessing::preprocessing;
-use crate::reproduce::protocol::pretrained::{LARGE, Protocol, quick};
+use crate::reproduce::data::{Chosen, scaled};
+use crate::reproduce::protocol::definition::{Pretraining, Protocol};
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::store::Job;
 use crate::reproduce::runs::work::Context;
@@ -34,12 +35,12 @@ pub struct Pretrained {
 }
 
 /// The origin of pretrained weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
     /// The file of weights at this path.
     File(PathBuf),
     /// A training on procedural images.
-    Procedural,
+    Procedural(Pretraining),
 }
 
 impl Origin {
@@ -47,7 +48,7 @@ impl Origin {
     pub fn name(&self) -> String {
         match self {
             Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-            Origin::Procedural => "procedural".to_owned(),
+            Origin::Procedural(_) => "procedural".to_owned(),
         }
     }
 
@@ -55,7 +56,7 @@ impl Origin {
     pub fn hash(&self) -> Result<String, CliError> {
         match self {
             Origin::File(path) => digest::of_file(path),
-            Origin::Procedural => Ok(String::new()),
+            Origin::Procedural(_) => Ok(String::new()),
         }
     }
 }
@@ -78,9 +79,10 @@ fn beginnings(protocol: &Protocol, model: &str) -> Vec<String> {
 /// Sets that the weights of a small network may have been trained on, the preferred one first: a transfer begins with
 /// another set than its own.
 fn sets(protocol: &Protocol) -> impl Iterator<Item = &'static KnownSet> {
-    let own = protocol.set;
-    let others = [&CIFAR10, &CIFAR100].into_iter().filter(move |set| *set != own);
-    let (first, last) = if protocol.transfer { (None, Some(own)) } else { (Some(own), None) };
+    let own = protocol.data.set.known();
+    let others = [&CIFAR10, &CIFAR100].into_iter().filter(move |set| Some(*set) != own);
+    let transfer = protocol.pretrained().is_some_and(|pretrained| pretrained.transfer);
+    let (first, last) = if transfer { (None, own) } else { (own, None) };
     first.into_iter().chain(others).chain(last)
 }
 
@@ -107,10 +109,15 @@ fn begins(stem: &str, beginning: &str) -> bool {
 }
 
 /// The file of a model's weights: the best match in a folder, or the given file itself. Without `weights` it is a
-/// training if `may_train`, else an error.
-pub fn find(protocol: &Protocol, model: &str, weights: Option<&Path>, may_train: bool) -> Result<Origin, CliError> {
+/// training if there may be one, else an error.
+pub fn find(
+    protocol: &Protocol,
+    model: &str,
+    weights: Option<&Path>,
+    training: Option<Pretraining>,
+) -> Result<Origin, CliError> {
     let Some(weights) = weights else {
-        return if may_train { Ok(Origin::Procedural) } else { Err(missing(protocol, model, None)) };
+        return training.map(Origin::Procedural).ok_or_else(|| missing(protocol, model, None));
     };
     if !weights.is_dir() {
         return Ok(Origin::File(weights.to_owned()));
@@ -144,31 +151,23 @@ fn missing(protocol: &Protocol, model: &str, folder: Option<&Path>) -> CliError 
     }
 }
 
-/// Height and width of a model's images.
-fn side(entry: &ModelEntry) -> usize {
-    match entry.image() {
-        (224, _) if entry.sides().of_heads().contains(&32) => 32,
-        (224, _) => LARGE,
-        (side, _) => side,
-    }
-}
-
 /// Opens the network for a number of classes. Its head is drawn anew from `seed` if the file has none for them, or if
 /// the table is about transfer.
 pub fn open_file(
     protocol: &Protocol,
     model: &str,
     path: &Path,
-    classes: usize,
+    images: &Chosen,
     seed: u64,
 ) -> Result<Pretrained, CliError> {
     let entry = registry::find(model)?;
-    let side = side(entry);
+    let (image, classes) = (protocol.image(entry), images.classes);
+    let transfer = protocol.pretrained().is_some_and(|pretrained| pretrained.transfer);
     let wanted = Wanted {
         model: Some(model),
         activation: Some("relu"),
         classes: Some(classes),
-        image: Some((side, side)),
+        image: Some(image),
         source: None,
         fresh_head: Some(seed),
         ..Wanted::default()
@@ -176,35 +175,41 @@ pub fn open_file(
     let Opened { model, entry, report, description } = open(path, &wanted)?;
     let mut model = placed(model)?;
     let opened_head = report.fresh.is_empty();
-    if protocol.transfer && opened_head {
+    if transfer && opened_head {
         pvlu_zoo::init::he_of(model.net_mut(), seed, &|path| pvlu_zoo::transfer::in_head(path))
             .map_err(|source| CliError::Model { model: entry.name, source })?;
     }
     let opened = Opened { model, entry, report, description };
-    let wanted = preprocessing(&opened, LabelSet::usual(classes), path)?.whole((side, side));
-    let preprocessing = wanted.map_err(|error| CliError::Usage(error.to_string()))?;
-    Ok(Pretrained { model: opened.model, preprocessing, fresh_head: protocol.transfer || !opened_head })
+    let preprocessing = images.fitted(preprocessing(&opened, LabelSet::usual(classes), path)?, image)?;
+    Ok(Pretrained { model: opened.model, preprocessing, fresh_head: transfer || !opened_head })
 }
 
 /// Trains a network on procedural images, for users without weights; `None` if interrupted. `config` is the training's
 /// configuration.
-pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<Option<Box<dyn Model>>, CliError> {
+pub fn train(
+    protocol: &Protocol,
+    training: &Pretraining,
+    config: &Config,
+    classes: usize,
+    context: &Context<'_>,
+) -> Result<Option<Box<dyn Model>>, CliError> {
     let (model, seed) = (&*config.model, config.seed);
     let title = format!("{model} seed {seed}, before the table");
-    let mut network = build(model, classes, Start::Seed(seed))?;
-    let images = Dataset::procedural(classes, quick::PRETRAIN, 1, quick::PRETRAIN_SEED)?;
-    let normalization = Normalization::measured(&images.train)?;
-    let augmentation = Augmentation { flip: true, shift: 2, ..Augmentation::NONE };
-    let shuffled = LoaderConfig::training(quick::BATCH_SIZE, seed, normalization, augmentation);
-    let nothing = Arc::new(images.test.limit(0));
-    let in_order = LoaderConfig::evaluation(quick::BATCH_SIZE, normalization);
+    let mut network = build(protocol, model, classes, Start::Seed(seed))?;
+    let images = Dataset::procedural(classes, training.images, 1, training.seed)?;
+    let preprocessing = Preprocessing::small(Normalization::measured(&images.train)?).whole(network.image());
+    let preprocessing = preprocessing.map_err(|error| CliError::Usage(error.to_string()))?;
+    let augmentation = scaled(Augmentation { flip: true, shift: 2, ..Augmentation::NONE }, network.image());
+    let shuffled = LoaderConfig::training(training.batch_size, seed, preprocessing, augmentation);
+    let [images, nothing] = Images::of_set(images.train, images.test.limit(0))?;
+    let in_order = LoaderConfig::evaluation(training.batch_size, preprocessing);
     let splits = Splits {
-        train: Loader::new(Arc::new(images.train), shuffled)?,
-        validation: Loader::new(Arc::clone(&nothing), in_order.clone())?,
-        test: Loader::new(nothing, in_order)?,
+        train: images.loader(shuffled)?,
+        validation: nothing.loader(in_order.clone())?,
+        test: nothing.loader(in_order)?,
     };
-    let (epochs, adam) = (quick::PRETRAIN_EPOCHS, OptimizerConfig::adam());
-    let fit = FitConfig::new(epochs, adam, quick::PRETRAIN_RATE, Schedule::Cosine);
+    let (epochs, adam) = (training.epochs, OptimizerConfig::adam());
+    let fit = FitConfig::new(epochs, adam, training.learning_rate, Schedule::Cosine);
     let job = Job { title: &title, config, fit, splits, seed };
     let Some(history) = context.store.train(&job, network.as_mut(), context.progress)? else { return Ok(None) };
     match history.outcome {
@@ -214,20 +219,25 @@ pub fn train(config: &Config, classes: usize, context: &Context<'_>) -> Result<O
 }
 
 /// A model with ReLU for the table's images, on the chosen device.
-pub fn build(model: &str, classes: usize, weights: Start) -> Result<Box<dyn Model>, CliError> {
+pub fn build(protocol: &Protocol, model: &str, classes: usize, weights: Start) -> Result<Box<dyn Model>, CliError> {
     let entry = registry::find(model)?;
-    let side = side(entry);
-    Ok(placed(entry.build(&Options { activation: "relu", classes, image: Some((side, side)), weights })?)?)
+    let image = Some(protocol.image(entry));
+    Ok(placed(entry.build(&Options { activation: "relu", classes, image, weights })?)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reproduce::protocol::paper::{TABLE3, TABLE5, TABLE6};
+    use crate::reproduce::protocol::paper;
+
+    /// The protocol of a table of the paper.
+    fn table(name: &str) -> &'static Protocol {
+        paper::find(name).unwrap().protocol()
+    }
 
     #[test]
     fn usual_names_are_found_and_others_are_not() {
-        let fits = |model: &str, stem: &str| beginnings(&TABLE3, model).iter().any(|name| begins(stem, name));
+        let fits = |model: &str, stem: &str| beginnings(table("table3"), model).iter().any(|name| begins(stem, name));
         for (model, stem) in [
             ("vgg16", "vgg16-397923af"),
             ("vgg16", "vgg16.tv_in1k"),
@@ -247,14 +257,14 @@ mod tests {
     #[test]
     fn a_transfer_takes_the_trunk_of_another_set_and_the_others_that_of_their_own() {
         let first = |table: &Protocol| beginnings(table, "cifar_resnet56").remove(0);
-        assert_eq!(first(&TABLE3), "cifar100_resnet56");
-        assert_eq!(first(&TABLE5), "cifar10_resnet56");
-        assert_eq!(first(&TABLE6), "cifar100_resnet56");
+        assert_eq!(first(table("table3")), "cifar100_resnet56");
+        assert_eq!(first(table("table5")), "cifar10_resnet56");
+        assert_eq!(first(table("table6")), "cifar100_resnet56");
     }
 
     #[test]
     fn models_take_the_images_at_the_size_of_the_protocol() {
-        let of = |model| side(registry::find(model).unwrap());
+        let of = |model| table("table5").image(registry::find(model).unwrap()).0;
         assert_eq!([of("vgg16"), of("cifar_resnet20"), of("resnet101v2")], [32, 32, 224]);
     }
 
@@ -270,20 +280,22 @@ mod tests {
             assert!(matches!(error, CliError::NotFetched { .. }), "{error}");
             error.to_string()
         };
-        assert!(missing(&TABLE3, "vgg16", "torchvision").contains("vgg16-397923af.pth is not on this machine"));
-        assert!(missing(&TABLE3, "vgg16_bn", "torchvision").contains("vgg16_bn-6c64b313.pth"));
-        assert!(missing(&TABLE3, "vgg16", "hf:timm/vgg16.tv_in1k").contains("hf:timm/vgg16.tv_in1k"));
-        for (protocol, set) in [(&TABLE3, "cifar100_"), (&TABLE5, "cifar10_"), (&TABLE6, "cifar100_")] {
+        assert!(missing(table("table3"), "vgg16", "torchvision").contains("vgg16-397923af.pth is not on this machine"));
+        assert!(missing(table("table3"), "vgg16_bn", "torchvision").contains("vgg16_bn-6c64b313.pth"));
+        assert!(missing(table("table3"), "vgg16", "hf:timm/vgg16.tv_in1k").contains("hf:timm/vgg16.tv_in1k"));
+        for (protocol, set) in
+            [(table("table3"), "cifar100_"), (table("table5"), "cifar10_"), (table("table6"), "cifar100_")]
+        {
             let text = missing(protocol, "cifar_resnet56_b", "chen");
             assert!(text.starts_with(&format!("{set}resnet56")), "{text}");
         }
         let checkpoints = home.path().join(".cache/torch/hub/checkpoints");
         std::fs::create_dir_all(&checkpoints).unwrap();
         std::fs::write(checkpoints.join("resnet56.th"), "").unwrap();
-        assert_eq!(find(&TABLE5, "cifar_resnet56", "resnet56.th").unwrap(), checkpoints.join("resnet56.th"));
+        assert_eq!(find(table("table5"), "cifar_resnet56", "resnet56.th").unwrap(), checkpoints.join("resnet56.th"));
         // A path is one, and a folder too.
         for path in [home.path().to_owned(), home.path().join("none.safetensors")] {
-            assert_eq!(find(&TABLE5, "vgg16", path.to_str().unwrap()).unwrap(), path);
+            assert_eq!(find(table("table5"), "vgg16", path.to_str().unwrap()).unwrap(), path);
         }
     }
 }

@@ -1,264 +1,195 @@
-//! The tables of the paper, each a constant, and the list of them. The commands, the figures, the report and the checks
-//! of records go through this list: a table is offered, run, drawn and reported once its constant is here.
+//! The tables: those of the paper, each a protocol that is built in, and those of a user's own protocols. The commands,
+//! the figures, the report and the checks of records go through the list of the paper's: a table is offered, run, drawn
+//! and reported once its protocol is in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use pvlu_zoo::data::{CIFAR10, CIFAR100};
+use super::definition::{Marked, Protocol};
+use super::printed::{Numbered, PRINTED, Printed};
+use super::read;
+use super::reader::{ProtocolError, parse};
 
-use crate::reproduce::protocol::from_scratch::{self as scratch, Numbered};
-use crate::reproduce::protocol::pretrained::{self as tuning, First, PRELU, PVLU, RELU, RELU_AFFINE, RELU_MORE, VLU};
-
-/// A table, by the way in which its networks are trained.
+/// A table: its protocol, and what the paper prints of it.
 #[derive(Clone, Copy)]
-pub enum Table {
-    /// Networks are trained from scratch.
-    Scratch(&'static scratch::Protocol),
-    /// Networks start from published weights.
-    Tuning(&'static tuning::Protocol),
+pub struct Table(&'static Entry);
+
+struct Entry {
+    protocol: Protocol,
+    /// The text that the protocol was read from.
+    text: String,
+    /// The paper's numbers and figures; `None` of a protocol that is not the paper's.
+    printed: Option<&'static Printed>,
 }
 
-/// Defines a constant for each table, and the list of all.
-macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident: $kind:ident($protocol:ty) = $value:expr;)*) => {
-        $($(#[$doc])* pub const $table: $protocol = $value;)*
-
-        /// All tables, in the order of the paper.
-        pub const ALL: &[Table] = &[$(Table::$kind(&$table)),*];
+/// The paper's tables in its order.
+static ALL: LazyLock<Vec<Table>> = LazyLock::new(|| {
+    let table = |printed: &'static Printed| {
+        let protocol = read::protocol(printed.protocol).expect("a built-in protocol is one, as a test makes sure");
+        Table(Box::leak(Box::new(Entry { protocol, text: printed.protocol.to_owned(), printed: Some(printed) })))
     };
+    PRINTED.iter().map(table).collect()
+});
+
+/// Tables of protocols that were read, by their texts. They stay for as long as the process runs.
+static OWN: Mutex<BTreeMap<String, Table>> = Mutex::new(BTreeMap::new());
+
+/// Endings that the names of a table's files have after that of the table.
+pub const ENDINGS: [&str; 4] = ["_epochs", "_parameters", "_units", "_protocol"];
+
+/// The most bytes in the text of a protocol.
+pub const LONGEST_PROTOCOL: usize = 1 << 16;
+
+/// All tables of the paper, in its order.
+pub fn all() -> &'static [Table] {
+    &ALL
 }
 
-tables! {
-    /// Table 1: the six-convolution network on CIFAR-100, without augmentation.
-    TABLE1: Scratch(scratch::Protocol) = scratch::Protocol {
-        name: "table1",
-        title: "Table 1: six-convolution network without augmentation",
-        about: "Table 1: the six-convolution network on CIFAR-100, without augmentation",
-        curves: Some(&Numbered {
-            name: "figure2",
-            title: "Figure 2: test accuracy in the runs of table 1",
-            about: "Figure 2: test accuracy by epoch of table 1",
-        }),
-        set: &CIFAR100,
-        model: "sequential6conv",
-        activations: &["relu", "leaky_relu", "elu", "prelu", "vlu", "pvlu"],
-        seeds: &[0, 1, 2, 3, 4],
-        augmented: false,
-        published: &[
-            scratch::Published {
-                activation: "relu",
-                by_seed: &[0.007, 0.497, 0.008, 0.487, 0.472],
-                mean: 0.485,
-                standard_error: 0.007,
-                rel_error_decrease: None,
-            },
-            scratch::Published {
-                activation: "leaky_relu",
-                by_seed: &[0.501, 0.505, 0.505, 0.507, 0.503],
-                mean: 0.504,
-                standard_error: 0.001,
-                rel_error_decrease: None,
-            },
-            scratch::Published {
-                activation: "prelu",
-                by_seed: &[0.560, 0.555, 0.556, 0.549, 0.550],
-                mean: 0.555,
-                standard_error: 0.002,
-                rel_error_decrease: None,
-            },
-            scratch::Published {
-                activation: "pvlu",
-                by_seed: &[0.566, 0.566, 0.578, 0.567, 0.567],
-                mean: 0.569,
-                standard_error: 0.002,
-                rel_error_decrease: Some(0.163),
-            },
-        ],
-    };
-
-    /// Table 2: the six-convolution network on CIFAR-100, with augmentation.
-    TABLE2: Scratch(scratch::Protocol) = scratch::Protocol {
-        name: "table2",
-        title: "Table 2: six-convolution network with augmentation",
-        about: "Table 2: the same with augmentation",
-        curves: Some(&Numbered {
-            name: "figure3",
-            title: "Figure 3: test accuracy in the runs of table 2",
-            about: "Figure 3: the same of table 2",
-        }),
-        set: &CIFAR100,
-        model: "sequential6conv",
-        activations: &["relu", "prelu", "vlu", "pvlu"],
-        seeds: &[0, 1, 2],
-        augmented: true,
-        published: &[
-            scratch::Published {
-                activation: "relu",
-                by_seed: &[0.619, 0.619, 0.617],
-                mean: 0.618,
-                standard_error: 0.001,
-                rel_error_decrease: None,
-            },
-            scratch::Published {
-                activation: "prelu",
-                by_seed: &[0.672, 0.666, 0.669],
-                mean: 0.669,
-                standard_error: 0.007,
-                rel_error_decrease: None,
-            },
-            scratch::Published {
-                activation: "pvlu",
-                by_seed: &[0.674, 0.659, 0.649],
-                mean: 0.661,
-                standard_error: 0.001,
-                rel_error_decrease: Some(0.113),
-            },
-        ],
-    };
-
-    /// Table 3: pretrained VGG on CIFAR-10, with everything frozen but the parameters of the activations.
-    TABLE3: Tuning(tuning::Protocol) = tuning::Protocol {
-        name: "table3",
-        title: "Table 3: pretrained VGG on CIFAR-10, frozen but for the parameters of the activations",
-        about: "Table 3: pretrained VGG on CIFAR-10, everything frozen but the activations' parameters",
-        set: &CIFAR10,
-        models: &["vgg16", "vgg19"],
-        quick_models: &["vgg16_bn"],
-        transfer: true,
-        first: First::Head,
-        batch_norm: false,
-        filtered: false,
-        cutout: None,
-        arms: &[RELU, RELU_AFFINE, PRELU, PVLU],
-        published: &[
-            tuning::Published { model: "vgg16", relu: 0.8695, pvlu: 0.8819, rel_error_decrease: 0.095 },
-            tuning::Published { model: "vgg19", relu: 0.8998, pvlu: 0.9106, rel_error_decrease: 0.107 },
-        ],
-    };
-
-    /// Table 4: table 3 on images under a Gaussian filter, with batch norm trained where a network has it.
-    TABLE4: Tuning(tuning::Protocol) = tuning::Protocol {
-        name: "table4",
-        title: "Table 4: the same on Gaussian-filtered CIFAR-10",
-        about: "Table 4: the same on blurred images",
-        batch_norm: true,
-        filtered: true,
-        published: &[
-            tuning::Published { model: "vgg16", relu: 0.8489, pvlu: 0.8630, rel_error_decrease: 0.093 },
-            tuning::Published { model: "vgg19", relu: 0.8234, pvlu: 0.8405, rel_error_decrease: 0.097 },
-        ],
-        ..TABLE3
-    };
-
-    /// Table 5: pretrained ResNets on CIFAR-10, with batch norm trained.
-    TABLE5: Tuning(tuning::Protocol) = tuning::Protocol {
-        name: "table5",
-        title: "Table 5: pretrained ResNets on CIFAR-10, frozen but for batch norm and the parameters of the \
-                activations",
-        about: "Table 5: pretrained ResNets on CIFAR-10, batch norm trained",
-        set: &CIFAR10,
-        models: &["resnet50", "resnet101v2", "resnet152v2"],
-        quick_models: &["cifar_resnet20"],
-        transfer: false,
-        first: First::BatchNorm,
-        batch_norm: true,
-        filtered: false,
-        cutout: Some(16),
-        arms: &[RELU_MORE, PRELU, VLU, PVLU],
-        published: &[
-            tuning::Published { model: "resnet50", relu: 0.9546, pvlu: 0.9582, rel_error_decrease: 0.079 },
-            tuning::Published { model: "resnet101v2", relu: 0.9571, pvlu: 0.9620, rel_error_decrease: 0.112 },
-            tuning::Published { model: "resnet152v2", relu: 0.9639, pvlu: 0.9649, rel_error_decrease: 0.028 },
-        ],
-    };
-
-    /// Table 6: the ResNets of table 5 on CIFAR-100.
-    TABLE6: Tuning(tuning::Protocol) = tuning::Protocol {
-        name: "table6",
-        title: "Table 6: the same on CIFAR-100",
-        about: "Table 6: the same on CIFAR-100",
-        set: &CIFAR100,
-        cutout: Some(8),
-        published: &[
-            tuning::Published { model: "resnet50", relu: 0.799, pvlu: 0.807, rel_error_decrease: 0.041 },
-            tuning::Published { model: "resnet101v2", relu: 0.8066, pvlu: 0.8129, rel_error_decrease: 0.033 },
-            tuning::Published { model: "resnet152v2", relu: 0.8166, pvlu: 0.8252, rel_error_decrease: 0.047 },
-        ],
-        ..TABLE5
-    };
-}
-
-/// Names of the arms of all tables.
+/// Names of the arms of all tables of the paper.
 pub fn arms() -> Vec<&'static str> {
     let mut names = Vec::new();
-    for arm in ALL.iter().filter_map(|table| table.tuning()).flat_map(|table| table.arms) {
-        if !names.contains(&arm.name) {
-            names.push(arm.name);
+    for arm in all().iter().filter(|table| table.protocol().pretrained().is_some()).flat_map(|of| &of.protocol().arms) {
+        if !names.contains(&arm.name.as_str()) {
+            names.push(&arm.name);
         }
     }
     names
 }
 
-/// The table of this name, such as `table1`.
+/// The paper's table of this name, such as `table1`.
 pub fn find(name: &str) -> Option<Table> {
-    ALL.iter().copied().find(|table| table.name() == name)
+    all().iter().copied().find(|table| table.name() == name)
 }
 
 impl Table {
+    /// The table of a protocol in TOML: the paper's if the text says the same as that one, else a user's own.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no protocol, and the name of a table of the paper, or of one of its files or figures, with
+    /// another protocol than that.
+    pub fn of_text(text: &str) -> Result<Self, ProtocolError> {
+        if let Some(known) = OWN.lock().unwrap_or_else(PoisonError::into_inner).get(text) {
+            return Ok(*known);
+        }
+        let mut protocol = read::protocol(text)?;
+        let known = find(&protocol.name);
+        let refused = match known {
+            Some(table) if table.protocol().says_the_same(&protocol) => return Ok(table),
+            Some(table) => Some(difference(table, &protocol)),
+            None => refused(&protocol.name),
+        };
+        if let Some(why) = refused {
+            return parse(text, |top| Err(top.need("name", "a name")?.error(&why)));
+        }
+        // A value that no table of the paper has is not the paper's, though a changed file may still say so.
+        let is_printed = |marked: &Marked| all().iter().any(|table| table.protocol().values.contains(marked));
+        protocol.values.iter_mut().for_each(|marked| marked.of_paper &= is_printed(marked));
+        let table = Self(Box::leak(Box::new(Entry { protocol, text: text.to_owned(), printed: None })));
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), table);
+        Ok(table)
+    }
+
+    /// The protocol of the table.
+    pub fn protocol(self) -> &'static Protocol {
+        &self.0.protocol
+    }
+
+    /// The protocol in TOML, as it was written.
+    pub fn text(self) -> &'static str {
+        &self.0.text
+    }
+
+    /// True for a table that is not one of the paper's.
+    pub fn is_own(self) -> bool {
+        self.0.printed.is_none()
+    }
+
+    /// The paper's numbers and figures of the table, if it is the paper's.
+    pub fn printed(self) -> Option<&'static Printed> {
+        self.0.printed
+    }
+
     /// Name of the subcommand and of the files.
     pub fn name(self) -> &'static str {
-        match self {
-            Table::Scratch(protocol) => protocol.name,
-            Table::Tuning(protocol) => protocol.name,
-        }
+        &self.0.protocol.name
     }
 
     /// Title of the table in files and reports.
     pub fn title(self) -> &'static str {
-        match self {
-            Table::Scratch(protocol) => protocol.title,
-            Table::Tuning(protocol) => protocol.title,
+        &self.0.protocol.title
+    }
+
+    /// Title of the table without the paper's number.
+    pub fn subject(self) -> &'static str {
+        match self.title().split_once(": ") {
+            Some((_, subject)) if !self.is_own() => subject,
+            _ => self.title(),
         }
     }
 
     /// Description of the table in the list of commands.
     pub fn about(self) -> &'static str {
-        match self {
-            Table::Scratch(protocol) => protocol.about,
-            Table::Tuning(protocol) => protocol.about,
-        }
+        self.printed().map_or(self.title(), |printed| printed.about)
+    }
+
+    /// The paper's figure of the test accuracy by epoch, if it has one.
+    pub fn curves(self) -> Option<&'static Numbered> {
+        self.printed()?.curves.as_ref()
     }
 
     /// Identifiers of the options that change nothing in this table: `shift` where no image is shifted.
     pub fn unused_options(self) -> Vec<&'static str> {
-        let (augmented, filtered, cut_out) = match self {
-            Table::Scratch(table) => (table.augmented, false, false),
-            Table::Tuning(table) => (table.cutout.is_some(), table.filtered, table.cutout.is_some()),
-        };
-        let options =
-            [(augmented, "shift"), (cut_out, "cutout"), (filtered, "filter_sigma"), (filtered, "filter_radius")];
+        let Protocol { augmentation, filter, .. } = self.protocol();
+        let cut_out = augmentation.is_some_and(|augmentation| augmentation.cutout.is_some());
+        let filtered = filter.is_some();
+        let options = [
+            (augmentation.is_some(), "shift"),
+            (cut_out, "cutout"),
+            (filtered, "filter_sigma"),
+            (filtered, "filter_radius"),
+        ];
         options.into_iter().filter(|(used, _)| !used).map(|(_, option)| option).collect()
     }
 
-    /// The paper's number of the table: `1` for `table1`.
+    /// The paper's number of the table, `1` for `table1`; the name of another one.
     pub fn number(self) -> &'static str {
-        self.name().strip_prefix("table").unwrap_or(self.name())
+        let number = self.name().strip_prefix("table").filter(|_| !self.is_own());
+        number.unwrap_or(self.name())
     }
 
-    /// The protocol, if networks are trained from scratch.
-    pub fn scratch(self) -> Option<&'static scratch::Protocol> {
-        match self {
-            Table::Scratch(protocol) => Some(protocol),
-            Table::Tuning(_) => None,
-        }
+    /// Words for the table in headings: `Table 1`, or the name of a protocol.
+    pub fn heading(self) -> String {
+        if self.is_own() { self.name().to_owned() } else { format!("Table {}", self.number()) }
     }
+}
 
-    /// The protocol, if networks are pretrained.
-    pub fn tuning(self) -> Option<&'static tuning::Protocol> {
-        match self {
-            Table::Scratch(_) => None,
-            Table::Tuning(protocol) => Some(protocol),
+/// The first value in which a protocol differs from the table of its name, in words.
+fn difference(table: Table, protocol: &Protocol) -> String {
+    let value = |of: &Protocol, key: &str| of.values.iter().find(|marked| marked.key == key).map(|of| of.value.clone());
+    let of_both = table.protocol().values.iter().chain(&protocol.values).map(|marked| marked.key.as_str());
+    let differs = |key: &&str| value(table.protocol(), key) != value(protocol, key);
+    let shown = |of: Option<String>| of.unwrap_or_else(|| "nothing".to_owned());
+    let what = match of_both.filter(|key| !key.starts_with("from_paper")).find(differs) {
+        Some(key) => {
+            format!("{key} is {} there, here {}", shown(value(table.protocol(), key)), shown(value(protocol, key)))
         }
+        None => "its title or what its arms train is another one there".to_owned(),
+    };
+    format!("{} is a table of the paper, and {what}: choose another name", table.name())
+}
+
+/// The reason why a protocol cannot have a name: its files would be mixed up with others.
+fn refused(name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    let numbered = ["table", "figure"].iter().filter_map(|word| lower.strip_prefix(word));
+    let numbered = numbered.into_iter().any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    if numbered || lower == "report" {
+        return Some(format!("{name} would be the name of a file of the paper's tables: choose another name"));
     }
+    let ending = ENDINGS.iter().find(|ending| lower.ends_with(**ending))?;
+    Some(format!("a name that ends in {ending} is that of a file of another table: choose another name"))
 }
 
 impl PartialEq for Table {

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 pub enum Preset {
     /// A few minutes: small counts, few seeds
     Quick,
-    /// The paper's protocol: all images, 100 epochs, all seeds
+    /// The paper's protocol: all images, 100 epochs, all seeds; of another protocol the whole one
+    #[value(alias = "full")]
     Paper,
 }
 
@@ -17,10 +18,11 @@ impl Preset {
         if self == Preset::Quick { quick } else { paper }
     }
 
-    /// Name of the preset in CSV files.
-    pub fn name(self) -> &'static str {
+    /// Name of the preset in CSV files, where `is_own` says that the protocol is not the paper's.
+    pub fn name(self, is_own: bool) -> &'static str {
         match self {
             Preset::Quick => "quick",
+            Preset::Paper if is_own => "full",
             Preset::Paper => "paper",
         }
     }

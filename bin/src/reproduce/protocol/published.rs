@@ -41,19 +41,18 @@ pub fn of(config: &Config) -> Paper {
         by_seed: &[],
         rel_error_decrease,
     };
-    let found = match paper::find(table) {
-        Some(Table::Scratch(table)) if data == table.set.name => table.published(arm).map(|published| Paper {
-            top1: Summary { mean: published.mean, standard_error: published.standard_error },
-            by_seed: published.by_seed,
-            rel_error_decrease: published.rel_error_decrease.unwrap_or(f64::NAN),
-        }),
-        Some(Table::Tuning(table)) if data == table.set.name => match (table.published(model), arm.as_str()) {
-            (Some(published), "relu") => Some(one(published.relu, f64::NAN)),
-            (Some(published), "pvlu") => Some(one(published.pvlu, published.rel_error_decrease)),
-            _ => None,
-        },
+    let table = paper::find(table).filter(|table| table.protocol().data.set.name() == data);
+    let Some(printed) = table.and_then(Table::printed) else { return NOTHING };
+    let of_activation = printed.of_activation(arm).map(|published| Paper {
+        top1: Summary { mean: published.mean, standard_error: published.standard_error },
+        by_seed: published.by_seed,
+        rel_error_decrease: published.rel_error_decrease.unwrap_or(f64::NAN),
+    });
+    let found = of_activation.or_else(|| match (printed.of_model(model)?, arm.as_str()) {
+        (published, "relu") => Some(one(published.relu, f64::NAN)),
+        (published, "pvlu") => Some(one(published.pvlu, published.rel_error_decrease)),
         _ => None,
-    };
+    });
     found.unwrap_or(NOTHING)
 }
 

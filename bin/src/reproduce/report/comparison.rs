@@ -8,12 +8,13 @@ use crate::common::statistics::p_value_text;
 use crate::reproduce::figure::budget::budget;
 use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::records::{Records, Row, slot};
+use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::report::grid::Grid;
 
 /// Our numbers of a table beside the paper's, and the notices on them.
 pub struct Comparison {
     /// The table of text, a row for each model and arm.
-    pub grid: Grid<'static>,
+    pub grid: Grid,
     /// Notices that a reader should see before the rows.
     pub notices: Vec<String>,
 }
@@ -28,6 +29,9 @@ struct Pair<'a> {
 
 /// The text of a cell, from the row of the means and, if there is one, that of the standard errors.
 type Cell = fn(&Row<'_>, Option<&Row<'_>>) -> Result<String, CliError>;
+
+/// The word in headings that stands for the base of a table.
+const BASE: &str = "BASE";
 
 /// Headings of the columns, and the text of their cells.
 const COLUMNS: [(&str, Cell); 20] = [
@@ -44,9 +48,9 @@ const COLUMNS: [(&str, Cell); 20] = [
     }),
     ("rel. error decrease, ours, %", |mean, error| percent("rel_error_decrease", mean, error)),
     ("rel. error decrease, paper, %", |mean, _| percent("paper_rel_error_decrease", mean, None)),
-    ("ours - our ReLU, selected, points (95 % interval)", |mean, _| difference(mean)),
+    ("ours - our BASE, selected, points (95 % interval)", |mean, _| difference(mean)),
     ("p (adjusted)", |mean, _| p_values(mean)),
-    ("better than a run of ReLU, % of pairs", |mean, _| scaled(mean, "improvement", 100.0, 0)),
+    ("better than a run of BASE, % of pairs", |mean, _| scaled(mean, "improvement", 100.0, 0)),
     ("spread of seeds / of independent images, points", |mean, _| {
         let [found, expected] = ["spread", "expected_spread"].map(|column| scaled(mean, column, 100.0, 2));
         let (found, expected) = (found?, expected?);
@@ -84,7 +88,7 @@ const WARNINGS: [(&str, Tells, &str); 4] = [
 
 impl Comparison {
     /// Compares the summaries in the rows of a table's file with the paper.
-    pub fn of(records: &Records, caption: &str) -> Result<Self, CliError> {
+    pub fn of(table: Table, records: &Records) -> Result<Self, CliError> {
         let mut pairs: Vec<([&str; 5], Pair<'_>)> = Vec::new();
         for row in records.rows() {
             let mut key = [""; 5];
@@ -112,14 +116,18 @@ impl Comparison {
         if !unfinished.is_empty() {
             notices.push(format!("runs without a summary, which are not shown: {}.", unfinished.join(", ")));
         }
-        let caption = format!("{caption}: test accuracy, mean \u{b1} standard error over the seeds");
-        Ok(Self { grid: condensed(&caption, &rows), notices })
+        let [base, proposed] = [&table.protocol().base, &table.protocol().proposed].map(|arm| arm_label(arm));
+        let mut caption = format!("{}: test accuracy, mean \u{b1} standard error over the seeds", table.heading());
+        if table.is_own() {
+            caption.push_str(&format!(". The planned comparison is that of {proposed} to {base}"));
+        }
+        Ok(Self { grid: condensed(&caption, base, &rows), notices })
     }
 }
 
 /// The table without columns whose value is the same in all rows, which goes into the caption, and without columns that
 /// are empty.
-fn condensed(caption: &str, rows: &[Vec<String>]) -> Grid<'static> {
+fn condensed(caption: &str, base: &str, rows: &[Vec<String>]) -> Grid {
     let (mut kept, mut common, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (heading, _)) in COLUMNS.iter().enumerate() {
         let mut values: Vec<&str> = rows.iter().filter_map(|row| row.get(index)).map(String::as_str).collect();
@@ -128,7 +136,7 @@ fn condensed(caption: &str, rows: &[Vec<String>]) -> Grid<'static> {
             // Such a column says nothing, as for tables without pretrained weights.
             ["-"] if COMMON.contains(heading) => {}
             [value] if COMMON.contains(heading) => common.push(format!("{heading}: {value}")),
-            ["-"] => empty.push(*heading),
+            ["-"] => empty.push(heading.replace(BASE, base)),
             _ => kept.push(index),
         }
     }
@@ -142,7 +150,9 @@ fn condensed(caption: &str, rows: &[Vec<String>]) -> Grid<'static> {
     let headings: Vec<&str> = kept.iter().filter_map(|index| COLUMNS.get(*index)).map(|(name, _)| *name).collect();
     let of = |names: &[&str]| headings.iter().filter(|heading| names.contains(heading)).count();
     let cells = |row: &Vec<String>| kept.iter().filter_map(|index| row.get(*index)).cloned().collect();
-    Grid { caption, names: of(&NAMES), words: of(&WORDS), rows: rows.iter().map(cells).collect(), headings }
+    let (names, words) = (of(&NAMES), of(&WORDS));
+    let headings = headings.iter().map(|heading| heading.replace(BASE, base)).collect();
+    Grid { caption, names, words, rows: rows.iter().map(cells).collect(), headings }
 }
 
 fn warnings(records: &Records) -> Result<Vec<String>, CliError> {

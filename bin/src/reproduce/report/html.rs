@@ -7,7 +7,7 @@ use crate::reproduce::figure::Drawing;
 use crate::reproduce::report::{Report, Table, grid::Grid, style};
 
 /// The HTML text of the page.
-pub fn page(report: &Report<'_>) -> String {
+pub fn page(report: &Report) -> String {
     let heading = escaped(report.heading);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -49,7 +49,7 @@ pub fn page(report: &Report<'_>) -> String {
 }
 
 /// Appends links to the parts of the page.
-fn contents(out: &mut String, report: &Report<'_>) {
+fn contents(out: &mut String, report: &Report) {
     out.push_str("<nav aria-label=\"Contents\">\n<ul>\n<li><a href=\"#columns\">How to read the columns</a></li>\n");
     for table in &report.tables {
         let (name, heading) = (escaped(table.name), escaped(&table.heading));
@@ -87,7 +87,7 @@ fn figure(out: &mut String, drawing: &Drawing) {
     let _ = writeln!(out, "<figure class=\"wide\" aria-label=\"{title}\" tabindex=\"0\">\n{}</figure>", drawing.svg);
 }
 
-fn grid(out: &mut String, grid: &Grid<'_>, class: Option<&str>) {
+fn grid(out: &mut String, grid: &Grid, class: Option<&str>) {
     // A box that scrolls has to be reachable by the keyboard, and so needs a name.
     let caption = escaped(&grid.caption);
     let _ = writeln!(

@@ -6,7 +6,7 @@ use crate::reproduce::figure::Drawing;
 use crate::reproduce::report::{Report, Table, grid::Grid};
 
 /// The Markdown text of a report.
-pub fn text(report: &Report<'_>) -> String {
+pub fn text(report: &Report) -> String {
     let mut out = format!("# {}\n", plain(report.heading));
     if !report.summary.rows.is_empty() {
         grid(&mut out, &report.summary);
@@ -52,7 +52,7 @@ fn figure(out: &mut String, drawing: &Drawing) {
     let _ = writeln!(out, "\n![{}]({}.svg)", plain(&drawing.figure.title()), drawing.figure.name());
 }
 
-fn grid(out: &mut String, grid: &Grid<'_>) {
+fn grid(out: &mut String, grid: &Grid) {
     let _ = writeln!(out, "\n{}\n", plain(&grid.caption));
     let cells = |cells: &mut dyn Iterator<Item = String>| format!("| {} |", cells.collect::<Vec<_>>().join(" | "));
     let _ = writeln!(out, "{}", cells(&mut grid.headings.iter().map(|heading| plain(heading))));

@@ -7,7 +7,7 @@ use crate::common::figure::look::arm_label;
 use crate::reproduce::figure::budget::{budget, counted};
 use crate::reproduce::figure::dots::signed;
 use crate::reproduce::figure::records::{Records, Row, slot};
-use crate::reproduce::protocol::{PROPOSED, paper};
+use crate::reproduce::protocol::paper;
 use crate::reproduce::report::grid::Grid;
 
 /// A line of the summary.
@@ -29,7 +29,7 @@ impl Line {
         }
         let mut found = Vec::new();
         for (model, rows) in &means {
-            let found_here = findings(rows)?;
+            let found_here = findings(of, rows)?;
             found.push(if means.len() == 1 { found_here } else { format!("{model}: {found_here}") });
         }
         let found = if found.is_empty() { "no run has a summary".to_owned() } else { found.join(". ") };
@@ -37,18 +37,26 @@ impl Line {
     }
 
     /// The lines as a table of text.
-    pub fn grid(lines: &[Self]) -> Grid<'static> {
+    pub fn grid(lines: &[Self]) -> Grid {
+        let mut bases: Vec<&str> = Vec::new();
+        for line in lines {
+            let base = arm_label(&line.of.protocol().base);
+            if !bases.contains(&base) {
+                bases.push(base);
+            }
+        }
         let row = |line: &Self| {
-            let title = line.of.title();
-            let asked = title.split_once(": ").map_or(title, |(_, asked)| asked).to_owned();
+            let asked = line.of.subject().to_owned();
             let [found, on] = line.found.clone().unwrap_or_else(|| ["not run".to_owned(), "-".to_owned()]);
-            vec![format!("Table {}", line.of.number()), asked, found, on]
+            vec![line.of.heading(), asked, found, on]
         };
         Grid {
-            caption: "Summary: differences are to our ReLU, in percentage points of test accuracy at the selected \
-            epoch, with their 95 % intervals where there are seeds enough"
-                .to_owned(),
-            headings: vec!["table", "what was asked", "what was found", "on what"],
+            caption: format!(
+                "Summary: differences are to our {}, in percentage points of test accuracy at the selected epoch, with \
+                 their 95 % intervals where there are seeds enough",
+                bases.join(" or ")
+            ),
+            headings: ["table", "what was asked", "what was found", "on what"].map(str::to_owned).to_vec(),
             names: 1,
             words: 3,
             rows: lines.iter().map(row).collect(),
@@ -58,12 +66,13 @@ impl Line {
 
 /// The result of a model, from the means of its arms: the proposed arm's difference, and the arm with the highest
 /// accuracy.
-fn findings(rows: &[Row<'_>]) -> Result<String, CliError> {
+fn findings(of: paper::Table, rows: &[Row<'_>]) -> Result<String, CliError> {
+    let base = arm_label(&of.protocol().base);
     let mut parts = Vec::new();
     let mut highest: Option<(f64, &str)> = None;
     for row in rows {
         let arm = row.text("arm")?;
-        if arm == PROPOSED {
+        if arm == of.protocol().proposed {
             parts.push(match row.number("difference")? {
                 Some(difference) => {
                     let (points, interval) = (signed(100.0 * difference), interval(row)?);
@@ -71,7 +80,7 @@ fn findings(rows: &[Row<'_>]) -> Result<String, CliError> {
                     let verdict = verdict.map_or_else(String::new, |verdict| format!(", {verdict}"));
                     format!("{} {points} points{interval}{verdict}", arm_label(arm))
                 }
-                None => format!("{}: no difference to ReLU", arm_label(arm)),
+                None => format!("{}: no difference to {base}", arm_label(arm)),
             });
         }
         if let Some(top1) = row.number("val_selected_top1")?

@@ -8,7 +8,7 @@ use crate::reproduce::figure::sample;
 const VALUES: &[Value<'_>] = &[("epochs", "100", "chosen"), ("optimizer | <b>", "Adam & more", "paper")];
 
 fn written(folder: &Path) -> [String; 2] {
-    write(folder, folder, VALUES).unwrap().map(|path| fs::read_to_string(path).unwrap())
+    write(folder, folder, &[], VALUES).unwrap().map(|path| fs::read_to_string(path).unwrap())
 }
 
 /// The page as XML: what is void or has no value in HTML is the declaration and the two `meta` alone.
@@ -49,7 +49,7 @@ fn the_page_is_whole_and_needs_nothing_else() {
     assert!(named.flat_map(|names| names.split(' ')).all(|name| ids.contains(name)));
     assert_eq!(document.root_element().attribute("lang"), Some("en"));
     let count = |name: &str| document.descendants().filter(|node| node.tag_name().name() == name).count();
-    assert_eq!(count("svg"), available(folder.path()).len());
+    assert_eq!(count("svg"), available(folder.path(), Figure::all()).len());
     // The summary, six tables and the values of the protocol.
     assert_eq!((count("table"), count("caption"), count("details")), (8, 8, 1));
     let cells = document.descendants().filter(|node| node.tag_name().name() == "th");
@@ -85,7 +85,7 @@ fn rows_are_those_of_the_file() {
     for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
         assert!(link.ends_with(".svg") && folder.path().join(link).is_file(), "{link}");
     }
-    assert_eq!(text.matches("![").count(), available(folder.path()).len());
+    assert_eq!(text.matches("![").count(), available(folder.path(), Figure::all()).len());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn errors_name_the_file_and_the_place() {
     let folder = tempfile::tempdir().unwrap();
     let failing = |name: &str, contents: &str| {
         fs::write(folder.path().join(name), contents).unwrap();
-        let error = write(folder.path(), folder.path(), VALUES).unwrap_err().to_string();
+        let error = write(folder.path(), folder.path(), &[], VALUES).unwrap_err().to_string();
         assert!(!folder.path().join("report.html").exists());
         error
     };

@@ -2,15 +2,18 @@
 
 use crate::common::statistics::verdict::{self, Comparison, Kind};
 use crate::common::statistics::{Summary, bootstrap, rel_error_decrease, summarize};
+use crate::reproduce::protocol::definition::Protocol;
+use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::published::{self, Paper};
-use crate::reproduce::protocol::{BASE, PROPOSED};
 use crate::reproduce::runs::record::Record;
 
 /// The runs of a table, to be compared to each other.
 pub struct Report<'a> {
+    /// The table that the runs are of.
+    pub table: Table,
     /// All runs, also those that died.
     pub records: &'a [Record],
-    /// Models and arms, in the order of the table, with the comparison to ReLU.
+    /// Models and arms, in the order of the table, with the comparison to the base.
     pub groups: Vec<Arm<'a>>,
 }
 
@@ -18,7 +21,7 @@ pub struct Report<'a> {
 pub struct Arm<'a> {
     model: &'a str,
     arm: &'a str,
-    /// The comparison to ReLU, and the interval of its mean; `None` of ReLU itself.
+    /// The comparison to the base, and the interval of its mean; `None` of the base itself.
     comparison: Option<(Comparison, Option<(f64, f64)>)>,
 }
 
@@ -38,13 +41,13 @@ pub struct Group<'a> {
     pub selected: Summary,
     /// The best test accuracy after any epoch.
     pub peak: Summary,
-    /// Relative decrease of ReLU's error rate.
+    /// Relative decrease of the base's error rate.
     pub decrease: Summary,
-    /// The comparison to ReLU, at the selected epochs.
+    /// The comparison to the base, at the selected epochs.
     pub comparison: Option<Comparison>,
     /// Ends of the 95 % [interval](bootstrap::interval) of the mean difference.
     pub interval: Option<(f64, f64)>,
-    /// The probability that a run is better than one of ReLU, at the selected epochs; NaN of ReLU itself.
+    /// The probability that a run is better than one of the base, at the selected epochs; NaN of the base itself.
     pub improvement: f64,
     /// Standard deviation of the accuracy at the selected epoch between seeds; NaN for fewer than two.
     pub spread: f64,
@@ -59,7 +62,7 @@ pub struct Group<'a> {
 
 impl<'a> Report<'a> {
     /// The report on some runs.
-    pub fn of(records: &'a [Record]) -> Self {
+    pub fn of(table: Table, records: &'a [Record]) -> Self {
         let mut groups: Vec<(&str, &str)> = Vec::new();
         for record in records {
             let group = (record.config.model.as_str(), record.config.arm.as_str());
@@ -70,15 +73,17 @@ impl<'a> Report<'a> {
         // All arms of a model together, in the order in which they came.
         let models: Vec<&str> = groups.iter().map(|(model, _)| *model).collect();
         groups.sort_by_key(|(model, _)| models.iter().position(|other| other == model));
-        let mut report = Self { records, groups: Vec::new() };
+        let mut report = Self { table, records, groups: Vec::new() };
+        let Protocol { base, proposed, .. } = table.protocol();
+        let planned = table.protocol().arm(proposed, None).map(|arm| arm.activation.text());
         for of_model in groups.chunk_by(|(a, _), (b, _)| a == b) {
             // The arms of a network are a family: the planned one is judged alone, the other ones together.
-            let compared: Vec<_> = of_model.iter().filter(|(_, arm)| *arm != BASE).collect();
+            let compared: Vec<_> = of_model.iter().filter(|(_, arm)| arm != base).collect();
             let differences = |(model, arm): &&(&str, &str)| {
                 // Not with other start values, which an arm's name does not tell.
-                let is_proposed = report.runs(model, arm).all(|run| run.config.activation.as_deref() == Some(PROPOSED));
-                let kind = if *arm == PROPOSED && is_proposed { Kind::Planned } else { Kind::Exploratory };
-                (report.pairs(model, arm).map(|(relu, top1)| top1 - relu).collect(), kind)
+                let is_proposed = report.runs(model, arm).all(|run| run.config.activation.as_deref() == planned);
+                let kind = if arm == proposed && is_proposed { Kind::Planned } else { Kind::Exploratory };
+                (report.pairs(model, arm).map(|(base, top1)| top1 - base).collect(), kind)
             };
             let judged = verdict::judge(compared.iter().map(&differences).collect());
             let mut judged = compared.into_iter().zip(judged).collect::<Vec<_>>();
@@ -103,9 +108,9 @@ impl<'a> Report<'a> {
         self.runs(model, arm).filter(|run| run.lived())
     }
 
-    /// Accuracies at the selected epochs, of ReLU and of the arm, by seed.
+    /// Accuracies at the selected epochs, of the base and of the arm, by seed.
     fn pairs(&self, model: &str, arm: &str) -> impl Iterator<Item = (f64, f64)> {
-        self.lived(model, arm).filter_map(|run| Some((self.relu(run)?.selected(), run.selected())))
+        self.lived(model, arm).filter_map(|run| Some((self.base(run)?.selected(), run.selected())))
     }
 
     /// The results of the runs of an arm, together.
@@ -114,9 +119,10 @@ impl<'a> Report<'a> {
         let lived: Vec<&Record> = self.lived(model, arm).collect();
         let summary = |of: fn(&Record) -> f64| summarize(&lived.iter().map(|run| of(run)).collect::<Vec<_>>());
         let selected: Vec<f64> = lived.iter().map(|run| run.selected()).collect();
-        let of_relu: Vec<f64> = self.lived(model, BASE).map(Record::selected).filter(|_| *arm != BASE).collect();
-        let decreases = self.pairs(model, arm).filter(|_| *arm != BASE);
-        let decreases = decreases.map(|(relu, top1)| rel_error_decrease(relu, top1));
+        let base = self.table.protocol().base.as_str();
+        let of_base: Vec<f64> = self.lived(model, base).map(Record::selected).filter(|_| *arm != base).collect();
+        let decreases = self.pairs(model, arm).filter(|_| *arm != base);
+        let decreases = decreases.map(|(base, top1)| rel_error_decrease(base, top1));
         let first = *all.first()?;
         let at_selected = summarize(&selected);
         Some(Group {
@@ -129,7 +135,7 @@ impl<'a> Report<'a> {
             decrease: summarize(&decreases.filter(|decrease| !decrease.is_nan()).collect::<Vec<_>>()),
             comparison: comparison.as_ref().map(|(found, _)| found.clone()),
             interval: comparison.as_ref().and_then(|(_, interval)| *interval),
-            improvement: verdict::improvement(&selected, &of_relu),
+            improvement: verdict::improvement(&selected, &of_base),
             spread: at_selected.standard_error * (lived.len() as f64).sqrt(),
             expected_spread: verdict::expected_spread(at_selected.mean, first.config.setup.test_images),
             step_seconds: summary(|run| run.step_seconds().unwrap_or(f64::NAN)).mean,
@@ -138,12 +144,12 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// The arm `relu` of the same model and seed, if it lived.
-    pub fn relu(&self, run: &Record) -> Option<&'a Record> {
+    /// The base of the same model and seed, if it lived.
+    pub fn base(&self, run: &Record) -> Option<&'a Record> {
         let same = |other: &&Record| {
             let (other, run) = (&other.config, &run.config);
-            other.arm == BASE && other.model == run.model && other.seed == run.seed
+            other.arm == self.table.protocol().base && other.model == run.model && other.seed == run.seed
         };
-        self.records.iter().find(same).filter(|relu| relu.lived())
+        self.records.iter().find(same).filter(|base| base.lived())
     }
 }

@@ -1,6 +1,11 @@
 use super::*;
+use crate::reproduce::protocol::paper;
 use crate::reproduce::runs::record::Status;
 use crate::reproduce::runs::record::tests::record;
+
+fn table3() -> Table {
+    paper::find("table3").unwrap()
+}
 
 /// A table of two seeds: ReLU measured, PVLU trained, one run dead.
 fn records() -> Vec<Record> {
@@ -28,7 +33,7 @@ fn read(folder: &Path, name: &str) -> Vec<Vec<String>> {
 #[test]
 fn rows_are_those_of_the_records() {
     let folder = tempfile::tempdir().unwrap();
-    let text = write("table3", &records(), folder.path()).unwrap();
+    let text = write(table3(), &records(), folder.path()).unwrap();
     let rows = read(folder.path(), "table3.csv");
     assert_eq!(rows.len(), 6 + 3 * 2);
     let of = |row: usize, name: &str| rows[row][column(name)].as_str();
@@ -78,10 +83,10 @@ fn rows_are_those_of_the_records() {
 #[test]
 fn a_folder_in_the_place_of_a_file_is_found_before() {
     let folder = tempfile::tempdir().unwrap();
-    check(folder.path(), "table3").unwrap();
+    check(folder.path(), table3()).unwrap();
     std::fs::create_dir(folder.path().join("table3_units.csv")).unwrap();
-    assert!(check(folder.path(), "table3").unwrap_err().to_string().contains("table3_units.csv"));
-    check(folder.path(), "table4").unwrap();
+    assert!(check(folder.path(), table3()).unwrap_err().to_string().contains("table3_units.csv"));
+    check(folder.path(), paper::find("table4").unwrap()).unwrap();
 }
 
 /// Runs of arms over eight seeds: ReLU, and the others above it by so much in each.
@@ -99,7 +104,7 @@ fn over_seeds(arms: &[(&str, [f64; 8])]) -> Vec<Record> {
 /// The row of an arm's means, by column.
 fn summary_of(records: &[Record], arm: &str) -> BTreeMap<&'static str, String> {
     let folder = tempfile::tempdir().unwrap();
-    write("table3", records, folder.path()).unwrap();
+    write(table3(), records, folder.path()).unwrap();
     let rows = read(folder.path(), "table3.csv");
     let is_it = |row: &&Vec<String>| row[column("seed")] == "mean" && row[column("arm")] == arm;
     let row = rows.iter().find(is_it).unwrap();

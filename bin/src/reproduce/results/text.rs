@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::groups::{Group, Report};
+use crate::common::figure::look::arm_label;
 use crate::common::statistics::verdict::Comparison;
 use crate::common::statistics::{p_value_text, percent};
-use crate::reproduce::protocol::paper;
 
 impl Report<'_> {
     /// The table as text for stdout.
@@ -18,7 +18,7 @@ impl Report<'_> {
             None => config.epochs.to_string(),
             Some(first) => format!("{first} + {}", config.epochs),
         };
-        let title = paper::find(&config.table).map_or("", paper::Table::title);
+        let (title, base) = (self.table.title(), arm_label(&self.table.protocol().base));
         let (data, preset) = (&config.setup.data, &config.setup.preset);
         let mut text = format!(
             "{title}\ndata {data}, preset {preset}, {epochs} epochs, {} seed{}; test accuracy in %, mean and \
@@ -73,17 +73,18 @@ impl Report<'_> {
         if !compared.is_empty() {
             let _ = write!(
                 text,
-                "\nagainst ReLU, at the selected epoch, runs with the same seed paired\n\
+                "\nagainst {base}, at the selected epoch, runs with the same seed paired\n\
                  {:<18} {:<12} {:<11} {:>6} {:>8} {:>18} {:>8} {:>8}  verdict\n{compared}",
                 "model", "arm", "comparison", "wins %", "points", "95 % interval", "p", "adj. p"
             );
         }
-        text.push_str(
+        let _ = write!(
+            text,
             "\ntrained: parameters that were trained. before: with ReLU, before the arms part. selected: at the epoch \
              that is best on held-out training\nimages. peak: the best epoch by the test images, as the paper reports. \
-             rel. error: against ReLU with the same seed, by the selected epoch.\nspread: deviation between seeds, \
+             rel. error: against {base} with the same seed, by the selected epoch.\nspread: deviation between seeds, \
              selected; expect.: of images that are right independently of each other. ms a step: with evaluations.\n\
-             wins: runs better than one of ReLU, of all pairs. interval: bootstrap, from 6 seeds on. p: exact, by \
+             wins: runs better than one of {base}, of all pairs. interval: bootstrap, from 6 seeds on. p: exact, by \
              flipping signs; adj. p: of the\nexploratory comparisons of a network together, by Holm's method. The \
              verdict is at 5 % for the planned and at 5 % for these, on runs that lived.",
         );

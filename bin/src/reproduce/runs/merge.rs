@@ -56,13 +56,23 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
     for record in records.iter() {
         let of_model = records.iter().find(|other| other.config.model == record.config.model);
         // These keys tell the runs of a table apart. Weights may differ between models, but not within one.
-        let all = ["model", "arm", "activation", "seed", "pretrained", "pretrained_sha256"];
-        for (other, may_differ) in [(first, &all[..]), (of_model.unwrap_or(first), &all[..4])] {
+        let all = ["model", "arm", "activation", "seed", "trains", "pretrained", "pretrained_sha256", "image"];
+        for (other, may_differ) in [(first, &all[..]), (of_model.unwrap_or(first), &all[..5])] {
             if let Some(difference) = record.config.difference_but(&other.config, may_differ) {
                 let said = difference.between(&record.config.id(), &other.config.id());
                 return Err(CliError::Usage(format!("merge: {said}")));
             }
         }
+    }
+    let compared = |record: &Record| {
+        let protocol = record.table()?.protocol();
+        Some(format!("{} compared to {}", protocol.proposed, protocol.base))
+    };
+    let of_first = compared(first);
+    if let Some(other) = records.iter().find(|record| compared(record) != of_first) {
+        let [one, two] = [of_first, compared(other)].map(Option::unwrap_or_default);
+        let (here, there) = (first.config.id(), other.config.id());
+        return Err(CliError::Usage(format!("merge: {here}: the protocol plans {one}, {there}: {two}")));
     }
     // Commands may have planned different runs: other seeds, other arms.
     let mut planned: Vec<String> = Vec::new();

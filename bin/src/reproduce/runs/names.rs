@@ -10,21 +10,25 @@ use pvlu_zoo::registry;
 
 use super::config::{Config, expect};
 use super::decimal;
+use crate::common::data_name::DataName;
+use crate::reproduce::protocol::definition::{FIRST, PRETRAIN};
+use crate::reproduce::protocol::limits::is_name;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::protocol::pretrained::{FIRST, PRETRAIN};
 
 /// The most bytes in the text on a preset, and in the name of a file of weights; both are in each row of a table.
 const LONGEST: (usize, usize) = (500, 800);
 
-/// The most characters in the name of an arm.
-const LONGEST_NAME: usize = 64;
-
-/// Makes sure that a record's configuration is one that this program could have written; the error names the key that
-/// is not.
-pub fn check(config: &Config) -> Result<(), String> {
+/// The table of a record with this configuration, and with the text of a protocol if it is not the paper's. Makes sure
+/// that both are such as this program could have written; the error names the key that is not.
+pub fn check(config: &Config, protocol: Option<&str>) -> Result<Table, String> {
     let Config { table, model, arm, activation, pretrained, setup, .. } = config;
-    let own = check_parts([table, model, arm].map(String::as_str))?;
+    let of = match protocol {
+        None => paper::find(table),
+        Some(text) => Some(Table::of_text(text).map_err(|error| format!("protocol: {error}"))?),
+    };
+    let of = of.filter(|of| of.name() == table).ok_or("expected the name of a table, found another")?;
+    let own = check_parts(of, model, arm)?;
     let (arm, activation) = (arm.as_str(), activation.as_deref().unwrap_or_default());
     let fits = match own {
         Some(of_table) if of_table == activation => true,
@@ -32,47 +36,38 @@ pub fn check(config: &Config) -> Result<(), String> {
         _ => !is_reserved(arm) && registry::activation(activation).is_ok_and(|found| found.name() == arm),
     };
     expect("activation", fits)?;
-    expect("data", setup.data == "procedural" || KnownSet::named(&setup.data).is_some())?;
+    let is_set = KnownSet::named(&setup.data).is_some() || (of.is_own() && setup.data == DataName::Folder.name());
+    expect("data", setup.data == "procedural" || is_set)?;
     let is_reduced = |name: &String| name.parse().is_ok_and(Precision::is_reduced);
     expect("precision", setup.precision.as_ref().is_none_or(is_reduced))?;
     let preset = &setup.preset;
-    let begins = [Preset::Quick, Preset::Paper].iter().any(|of| preset.starts_with(of.name()));
+    let begins = [Preset::Quick, Preset::Paper].iter().any(|name| preset.starts_with(name.name(of.is_own())));
     expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;
-    expect("pretrained", pretrained.as_ref().is_none_or(|name| name.len() <= LONGEST.1))
+    expect("pretrained", pretrained.as_ref().is_none_or(|name| name.len() <= LONGEST.1))?;
+    Ok(of)
 }
 
 /// Makes sure that an address can be that of a run of the table.
-pub fn check_address(table: &str, address: &str) -> Result<(), String> {
+pub fn check_address(table: Table, address: &str) -> Result<(), String> {
     let parts: Vec<&str> = address.split('/').collect();
     let [of, model, arm, seed] = parts[..] else { return expect("address", false) };
-    expect("address", of == table)?;
+    expect("address", of == table.name())?;
     expect("seed", decimal::parse::<u64>(seed).is_some())?;
-    check_parts([of, model, arm]).map(drop)
+    check_parts(table, model, arm).map(drop)
 }
 
-/// Makes sure that there can be runs of an arm. Returns its activation, where the arm is one of the
+/// Makes sure that there can be runs of an arm. Returns the text of its activation, where the arm is one of the
 /// table's.
-fn check_parts([table, model, arm]: [&str; 3]) -> Result<Option<&str>, String> {
-    match paper::find(table) {
-        Some(Table::Scratch(table)) => {
-            expect("model", model == table.model)?;
-            expect("arm", is_name(arm))?;
-            Ok(registry::activation(arm).ok().map(|_| arm))
-        }
-        Some(Table::Tuning(table)) => {
-            expect("model", registry::find(model).is_ok())?;
-            expect("arm", is_name(arm))?;
-            Ok(table.arms.iter().find(|of| of.name == arm).map(|arm| arm.activation))
-        }
-        None => Err("expected the name of a table, found another".to_owned()),
-    }
-}
-
-/// True if a name can be that of an arm: at most 64 letters, digits and `_`, as in the names of a user's own
-/// activations.
-pub fn is_name(arm: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (1..=LONGEST_NAME).contains(&arm.len()) && arm.bytes().all(is_word)
+fn check_parts(table: Table, model: &str, arm: &str) -> Result<Option<&'static str>, String> {
+    let protocol = table.protocol();
+    let fixed = protocol.pretrained().is_none() && !table.is_own();
+    let is_model = if fixed { protocol.full.networks.contains(&model) } else { registry::find(model).is_ok() };
+    expect("model", is_model)?;
+    expect("arm", is_name(arm))?;
+    let own = protocol.arms.iter().find(|of| of.name == arm).map(|of| of.activation);
+    // Any activation can be trained from scratch.
+    let own = own.or_else(|| registry::activation(arm).ok().filter(|_| fixed));
+    Ok(own.map(|activation| activation.text()))
 }
 
 /// True for names that no activation of the user's own may have, since they stand for a training that is no arm, or for
@@ -89,13 +84,14 @@ mod tests {
 
     #[test]
     fn a_record_of_ours_is_known() {
+        let check = |config: &Config| super::check(config, None).map(drop);
         check(&record("pvlu", 3, &[]).config).unwrap();
         let (table, model) = ("table1".to_owned(), "sequential6conv".to_owned());
         let mut scratch = Config { table, model, ..record("elu", 0, &[]).config };
         scratch.setup.preset = "paper, 5 of 100 epochs".to_owned();
         check(&scratch).unwrap();
         check(&Config { activation: Some("relu".to_owned()), ..record("relu_affine", 0, &[]).config }).unwrap();
-        check_address("table3", "table3/vgg16/pvlu/18446744073709551615").unwrap();
+        check_address(paper::find("table3").unwrap(), "table3/vgg16/pvlu/18446744073709551615").unwrap();
     }
 
     #[test]
@@ -125,12 +121,12 @@ mod tests {
         ] {
             let mut json = record("pvlu", 3, &[]).config.to_json();
             json[key] = value.into();
-            assert!(Config::of_json(&json).and_then(|config| check(&config)).is_err(), "{key} {value}");
+            assert!(Config::of_json(&json).and_then(|config| check(&config, None)).is_err(), "{key} {value}");
         }
         for address in
             ["", "table3", "table3/vgg16/pvlu", "table3/vgg16/pvlu/1/2", "table4/vgg16/pvlu/1", "table3/x/pvlu/1"]
         {
-            assert!(check_address("table3", address).is_err(), "{address}");
+            assert!(check_address(paper::find("table3").unwrap(), address).is_err(), "{address}");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::names;
 use crate::common::error::CliError;
 use crate::common::output::write_atomically;
 use crate::common::{digest, input};
+use crate::reproduce::protocol::paper::{self, LONGEST_PROTOCOL, Table};
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
 
 /// The most bytes in a field of a row on activations, more than any layer's name has.
@@ -54,6 +55,8 @@ pub struct Record {
     pub units: Vec<Vec<String>>,
     /// Addresses of all runs that the command had planned, this one among them.
     pub planned: Vec<String>,
+    /// The protocol of the table in TOML, if it is not one of the paper's.
+    pub protocol: Option<String>,
     /// The machine that did the run, as values by key; no part of any CSV file.
     pub machine: BTreeMap<String, String>,
 }
@@ -62,6 +65,14 @@ impl Record {
     /// True if the run finished all its epochs, so that it counts in means.
     pub fn lived(&self) -> bool {
         self.status == Status::Finished
+    }
+
+    /// The table of the run; `None` if the record is not one that was read or made here.
+    pub fn table(&self) -> Option<Table> {
+        match &self.protocol {
+            None => paper::find(&self.config.table),
+            Some(text) => Table::of_text(text).ok(),
+        }
     }
 
     /// The accuracy that `pick` takes from the epochs, NaN if it takes none; the accuracy before the run if it has no
@@ -111,11 +122,13 @@ impl Record {
         (steps > 0.0 && self.lived()).then(|| self.seconds() / steps)
     }
 
-    /// A copy without times, the machine and the planned addresses: everything that must agree between two runs.
+    /// A copy without times, the machine, the planned addresses and the words of the protocol: everything that must
+    /// agree between two runs.
     fn lasting(&self) -> Self {
         let mut lasting = self.clone();
         lasting.machine.clear();
         lasting.planned.clear();
+        lasting.protocol = None;
         lasting.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
         lasting
     }
@@ -134,13 +147,17 @@ impl Record {
     }
 
     fn to_json(&self) -> Value {
-        json!({
+        let mut json = json!({
             "id": self.config.id(), "config": self.config.to_json(), "hash": self.config.hash(),
             "status": self.status.name(),
             "before_top1": self.before_top1.to_string(), "trained_parameters": self.trained_parameters,
             "epochs": self.epochs.iter().map(EpochRecord::to_json).collect::<Vec<_>>(),
             "parameters": self.parameters, "units": self.units, "planned": self.planned, "machine": self.machine,
-        })
+        });
+        if let Some(protocol) = &self.protocol {
+            json["protocol"] = protocol.as_str().into();
+        }
+        json
     }
 
     /// Reads a record that [`write`](Self::write) wrote.
@@ -160,7 +177,12 @@ impl Record {
             return Err("its checksum is another one: it was changed after it was written".to_owned());
         }
         let config = Config::of_json(&value["config"])?;
-        names::check(&config)?;
+        let protocol = match &value["protocol"] {
+            Value::Null => None,
+            Value::String(text) if text.len() <= LONGEST_PROTOCOL => Some(text.clone()),
+            _ => return Err("expected a protocol in TOML, found something else".to_owned()),
+        };
+        let table = names::check(&config, protocol.as_deref())?;
         let texts = |value: &Value| -> Option<Vec<String>> {
             value.as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
         };
@@ -183,13 +205,13 @@ impl Record {
                 parameters: rows("parameters", &PARAMETER_COLUMNS)?,
                 units: rows("units", &UNIT_COLUMNS)?,
                 planned: texts(&value["planned"])?,
+                protocol,
                 machine: machine
                     .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                     .collect::<Option<_>>()?,
             })
         };
         let record = read().ok_or("expected the record of a run")?;
-        let table = &record.config.table;
         record.planned.iter().try_for_each(|address| names::check_address(table, address))?;
         Ok(record)
     }
@@ -227,6 +249,7 @@ pub(crate) mod tests {
             ],
             units: Vec::new(),
             planned: vec![format!("table3/vgg16/{arm}/{seed}")],
+            protocol: None,
             machine: BTreeMap::from([("threads".to_owned(), "2".to_owned())]),
         }
     }
@@ -309,6 +332,43 @@ pub(crate) mod tests {
             write_changed(&path, |record| record["config"]["seed"] = seed.into());
             let error = Record::read(&path).unwrap_err().to_string();
             assert!(error.contains("x.json: expected a known seed of a run, found another"), "{seed}: {error}");
+        }
+    }
+
+    /// A record of a protocol that is not the paper's.
+    fn of_own() -> Record {
+        let text = paper::find("table3").unwrap().text().replace("\"table3\"", "\"mine\"");
+        let of = record("pvlu", 1, &[(0.2, 0.9)]);
+        let config = Config { table: "mine".to_owned(), ..of.config };
+        Record { config, planned: vec!["mine/vgg16/pvlu/1".to_owned()], protocol: Some(text), ..of }
+    }
+
+    #[test]
+    fn a_record_of_a_users_own_protocol_carries_it_and_no_other_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let mine = of_own();
+        mine.write(&path).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), mine);
+        assert!(mine.table().unwrap().is_own());
+        // Another title makes no other run of it.
+        let titled = mine.protocol.clone().map(|text| text.replace("Table 3: ", ""));
+        assert!(mine.says_the_same(&Record { protocol: titled, ..mine.clone() }));
+        let harm: [fn(&mut Value); 6] = [
+            |record| drop(record.as_object_mut().unwrap().remove("protocol")),
+            |record| record["protocol"] = "name = 3".into(),
+            |record| record["protocol"] = 3.into(),
+            |record| record["config"]["table"] = "yours".into(),
+            |record| record["config"]["table"] = "../mine".into(),
+            |record| record["protocol"] = "x".repeat(LONGEST_PROTOCOL + 1).into(),
+        ];
+        for change in harm {
+            let mut record = of_own().to_json();
+            change(&mut record);
+            record["sha256"] = digest::of_bytes(record.to_string()).into();
+            std::fs::write(&path, record.to_string()).unwrap();
+            let error = Record::read(&path).unwrap_err().to_string();
+            assert!(error.contains("x.json: ") && !error.contains(char::is_control), "{error:?}");
         }
     }
 

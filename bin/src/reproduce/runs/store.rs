@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pvlu_zoo::checkpoint::{Notes, save_model};
+use pvlu_zoo::data::Batches;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
 use pvlu_zoo::train::{Event, FitConfig, FitState, History, Moment, Outcome, SavedFit, Splits, fit_from};
@@ -41,6 +42,9 @@ pub struct Store {
     aside: Aside,
 }
 
+/// The training, validation and test images of a training, from memory or from files.
+pub type Loaders = Splits<Box<dyn Batches>>;
+
 /// A training to be done by [`Store::train`].
 pub struct Job<'a> {
     /// Name of the training in progress output and errors.
@@ -50,7 +54,7 @@ pub struct Job<'a> {
     /// Optimizer, epochs and schedule of the training.
     pub fit: FitConfig,
     /// The training, validation and test images.
-    pub splits: Splits,
+    pub splits: Loaders,
     /// Seed of the dropout layers.
     pub seed: u64,
 }

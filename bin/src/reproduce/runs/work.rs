@@ -9,12 +9,13 @@ use super::store::Store;
 use crate::common::error::CliError;
 use crate::common::machine;
 use crate::common::progress::Progress;
+use crate::reproduce::protocol::paper::Table;
 
 /// The runs of a table, before any of them is done.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Name of the table.
-    pub table: &'static str,
+    /// The table that the runs are of.
+    pub table: Table,
     /// Lines for the user on the source of the images and weights, and on anything unusual about them.
     pub notes: Vec<String>,
     /// All runs of the table, in its order.
@@ -53,6 +54,8 @@ pub struct Context<'a> {
     pub progress: &'a Progress,
     /// Addresses of all runs of the table.
     pub planned: Vec<String>,
+    /// The table that the runs are of.
+    pub table: Table,
 }
 
 impl Context<'_> {
@@ -67,6 +70,7 @@ impl Context<'_> {
             parameters: Vec::new(),
             units: Vec::new(),
             planned: self.planned.clone(),
+            protocol: self.table.is_own().then(|| self.table.text().to_owned()),
             machine: machine::describe(),
         }
     }

@@ -8,9 +8,9 @@ use pvlu::Precision;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::weights::Source;
 
+use crate::common::data_name::{self, DataName};
 use crate::common::precision;
 use crate::common::threads::MAX_THREADS;
-use crate::zoo::data_name::{self, DataName};
 
 /// Worker threads, device and precision that a command computes with.
 #[derive(Args, Clone, Debug)]

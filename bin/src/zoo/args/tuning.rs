@@ -6,27 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::options::{DataArgs, MachineArgs, ModelArgs};
-
-/// Kinds of tensors that can be trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    /// Parameters of the activations
-    Activations,
-    /// Scale and shift of the batch norms
-    BatchNorm,
-    /// Running statistics of the batch norms, which training updates
-    Statistics,
-    /// Linear layers of the head
-    Head,
-    /// Weights and biases of the convolutions
-    Weights,
-    /// Biases of the convolutions, without their weights
-    Biases,
-    /// All of the parts above
-    All,
-    /// Nothing: measure, after training a new head if there is one
-    None,
-}
+use crate::common::parts::Part;
 
 /// Schedules of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,17 +3,16 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use pvlu_zoo::data::{DataError, ImageFolder, Normalization};
+use pvlu_zoo::data::ImageFolder;
 use pvlu_zoo::image::Preprocessing;
 
-use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::interrupt;
 use crate::common::progress::Progress;
 use crate::zoo::args::TrainArgs;
 use crate::zoo::data::Data;
-use crate::zoo::images::Images;
-use crate::zoo::trained_on::{TrainedOn, listing};
+use crate::zoo::trained_on::TrainedOn;
 
 /// Image files that are decoded between two looks at Ctrl-C.
 const PIECE: usize = 256;
@@ -41,7 +40,10 @@ impl Parts {
         let (all, test) = (limit(set.train, args.limit_train), limit(set.test, args.limit_test));
         let all = readable(all, args.skip_unreadable, "to train on", progress)?;
         let test = readable(test, args.skip_unreadable, "to test on", progress)?;
-        let (train, held_out) = all.split_held_out(args.held_out)?;
+        let [train, held_out] = match args.held_out {
+            0.0 => [all.clone(), all.clone().limit(0)],
+            share => all.split_validation(share)?,
+        };
         let too_few =
             |part| CliError::TooFewImages { data: data.dataset.name(), part, train: all.len(), test: test.len() };
         for (images, part) in [(&train, "to train on"), (&test, "to test on")] {
@@ -60,21 +62,14 @@ impl Parts {
             (Images::Files(_), _) => Preprocessing::TORCHVISION,
             (_, "cifar10") => Preprocessing::CIFAR10,
             (_, "cifar100") => Preprocessing::CIFAR100,
-            (Images::Memory(split), _) => Preprocessing::small(Normalization::measured(split)?),
+            (Images::Memory(_), _) => Preprocessing::small(self.train.normalization()?),
         };
         data.fitted(usual, input)
     }
 
-    /// SHA-256 of all images and labels; of image files, of their names, sizes and labels.
-    pub fn digest(&self) -> String {
-        let parts = [&self.train, &self.held_out, &self.test].map(|images| match images {
-            Images::Memory(split) => {
-                let labels: Vec<u8> = split.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
-                digest::of_parts([split.pixels(), labels.as_slice()])
-            }
-            Images::Files(folder) => listing(folder),
-        });
-        digest::of_bytes(parts.join(" "))
+    /// SHA-256 of all images and labels.
+    pub fn digest(&self) -> Result<String, CliError> {
+        Images::hash(&[&self.train, &self.held_out, &self.test])
     }
 }
 
@@ -104,23 +99,4 @@ fn readable(images: Images, skips: bool, what: &str, progress: &Progress) -> Res
 
 fn shown(folder: &ImageFolder) -> String {
     pvlu_zoo::text::path(folder.path()).to_string()
-}
-
-impl Images {
-    /// Splits into images to train on and those held out, the last ones of each class; none for a share of 0.
-    fn split_held_out(&self, share: f64) -> Result<(Self, Self), DataError> {
-        if share == 0.0 {
-            return Ok((self.clone(), self.clone().limit(0)));
-        }
-        Ok(match self {
-            Self::Memory(split) => {
-                let (kept, held) = split.split_validation(share)?;
-                (Self::Memory(kept.into()), Self::Memory(held.into()))
-            }
-            Self::Files(folder) => {
-                let (kept, held) = folder.split_validation(share)?;
-                (Self::Files(kept.into()), Self::Files(held.into()))
-            }
-        })
-    }
 }

@@ -8,13 +8,15 @@ use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization}
 use pvlu_zoo::model::Classifier;
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Outcome, Schedule, Splits, fit};
 
-use super::*;
+use super::protocol;
+
+/// Classes of the images under the quick preset.
+const CLASSES: usize = 10;
 
 /// The best test accuracy after any epoch of a linear softmax classifier of the pixels. Picking the best epoch favors
 /// the classifier.
 fn linear_accuracy(splits: &Splits, learning_rate: f64, weight_decay: f64) -> f64 {
-    let net =
-        Cpu::seed_from_u64(0).build_module::<(Flatten2D<3, 32, 32, 3072>, Linear<3072, { quick::CLASSES }>), f32>();
+    let net = Cpu::seed_from_u64(0).build_module::<(Flatten2D<3, 32, 32, 3072>, Linear<3072, CLASSES>), f32>();
     let optimizer = OptimizerConfig::sgd(0.9, true, weight_decay);
     let config = FitConfig::new(12, optimizer, learning_rate, Schedule::Cosine);
     let history = fit(&mut Classifier::cifar(net), splits, &config, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -26,11 +28,15 @@ fn linear_accuracy(splits: &Splits, learning_rate: f64, weight_decay: f64) -> f6
 /// reach 60 % on them, by the same loop.
 #[test]
 fn a_linear_classifier_stays_below_forty_percent_on_the_quick_images() {
-    let images = Dataset::procedural(quick::CLASSES, quick::TRAIN, quick::TEST, PROCEDURAL_SEED).unwrap();
-    let (train, validation) = images.train.split_validation(HELD_OUT).unwrap();
+    let table = protocol("table1");
+    let (quick, drawn) = (table.quick.as_ref().unwrap(), table.data.procedural.unwrap());
+    assert_eq!(drawn.quick_classes, CLASSES);
+    let [train, test] = [quick.train_images, quick.test_images].map(Option::unwrap);
+    let images = Dataset::procedural(CLASSES, train, test, drawn.seed).unwrap();
+    let (train, validation) = images.train.split_validation(table.data.held_out).unwrap();
     let normalization = Normalization::measured(&train).unwrap();
     let in_order = LoaderConfig::evaluation(500, normalization);
-    let shuffled = LoaderConfig::training(quick::BATCH_SIZE, 0, normalization, Augmentation::NONE);
+    let shuffled = LoaderConfig::training(quick.batch_size, 0, normalization, Augmentation::NONE);
     let splits = Splits {
         train: Loader::new(Arc::new(train), shuffled).unwrap(),
         validation: Loader::new(Arc::new(validation), in_order.clone()).unwrap(),
