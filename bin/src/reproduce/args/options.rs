@@ -350,12 +350,7 @@ fn planned() -> impl TypedValueParser<Value = Planned> {
     impl<P: TypedValueParser<Value = Table>> TypedValueParser for TableOrFile<P> {
         type Value = Planned;
 
-        fn parse_ref(
-            &self,
-            command: &clap::Command,
-            arg: Option<&Arg>,
-            value: &OsStr,
-        ) -> Result<Planned, clap::Error> {
+        fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Planned, clap::Error> {
             let path = Path::new(value);
             if path.extension().is_some_and(|extension| extension == "toml") {
                 return Ok(Planned::Protocol(path.to_owned()));
