@@ -67,7 +67,7 @@ pub const APPLICATIONS: [(&str, &str); 8] = [
 const WEIGHTS: &str = "weights.h5";
 
 /// Largest distance of Keras' logits from the model's own, in terms of the largest of them, at which a Python file says
-/// that they agree.
+/// that they agree without a look at those in double precision.
 const TOLERANCE: f64 = 1e-5;
 
 /// The files that [`save`] writes for a path: itself, and beside a `NAME.py` its `NAME.weights.h5`.

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use dfdx::nn::modules::Tanh;
 use dfdx::prelude::{Cpu, DeviceBuildExt};
-use pvlu::activation::{Activation, Param, Real};
+use pvlu::activation::{Activation, Param, Pvlu, Real};
 use pvlu::layer::builder::{Act, Conv2D, FromDfdx, GlobalAvgPool2D, Linear};
 use pvlu_zoo::checkpoint::{CheckpointError, Notes, Wanted, open};
 use pvlu_zoo::export::ExportError;
@@ -218,6 +218,31 @@ fn a_network_that_keras_does_not_have_gives_its_logits_there() {
         let found = distances(&python, model.as_ref(), name, "m.py");
         assert!(found.keras < TOLERANCE, "{name}: {found:?}");
     }
+}
+
+/// Compares a program's logits with those in double precision, which differ from them by rounding, and with wrong ones,
+/// both beyond its tolerance.
+const ROUNDING: &str = "import keras, m\n\
+                        exact = m.in_double()\n\
+                        assert exact.dtype == 'float64'\n\
+                        assert 0 < abs(exact - m.LOGITS).max() < 1e-6 * abs(exact).max()\n\
+                        m.TOLERANCE, m.LOGITS = -1.0, exact.tolist()\n\
+                        assert m.main() == 0\n\
+                        m.LOGITS = [1.0001 * logit for logit in m.LOGITS]\n\
+                        assert m.main() == 1\n\
+                        assert keras.config.floatx() == m.load().dtype == 'float32'";
+
+#[test]
+fn a_program_for_keras_tells_rounding_from_other_differences() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    type Net = (Conv2D<3, 4, 3>, Act<Pvlu, 4>, GlobalAvgPool2D, Linear<4, 2>);
+    let model = Classifier::cifar(Cpu::seed_from_u64(0).build_module::<Net, f32>());
+    save(&model, "small", &[], &folder.path().join("m.py"), &Notes::default()).unwrap();
+    let ran = Command::new(python).args(["-c", ROUNDING]).current_dir(folder.path()).output().unwrap();
+    let [said, error] = [&ran.stdout, &ran.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    assert!(ran.status.success(), "{said}{error}");
+    assert!(said.starts_with("agrees with pvlu_zoo: ") && said.contains("\nDIFFERS from pvlu_zoo: "), "{said}");
 }
 
 #[test]
