@@ -41,7 +41,8 @@ fn epochs(place: &Place, run: &str) -> Vec<String> {
 fn a_training_leaves_networks_a_row_for_each_epoch_and_a_summary() {
     let place = place();
     let options = "--model cifar_resnet20 --activation pvlu --dataset cifar100 --data cifar --epochs 2 --batch-size 30 \
-                   --optimizer adamw --learning-rate 0.003 --schedule one-cycle --seeds 1,4 --out new/run";
+                   --optimizer adamw --learning-rate 0.003 --schedule one-cycle --average 0.3 --seeds 1,4 \
+                   --out new/run";
     let ran = zoo(&place, &format!("train {options}")).succeeded();
     assert!(ran.stdout.contains("mean of 2 seeds") && ran.stdout.ends_with("written: new/run\n"), "{}", ran.stdout);
     let summary = Csv::read(&place.path("new/run/summary.csv"));
@@ -111,13 +112,12 @@ fn ended_at_any_moment_it_goes_on_to_the_same_bytes() {
                 kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
                 ends += 1;
                 let ended = running.wait_with_output().unwrap();
-                // It may have come to its end before the signal did.
+                // It may have come to its end before the signal did, or the signal before the program heard it.
                 if signal != Signal::SIGKILL && !ended.status.success() && ended.status.code().is_some() {
                     let said = String::from_utf8(ended.stderr).unwrap();
                     let code = if signal == Signal::SIGTERM { 143 } else { 130 };
                     assert_eq!(ended.status.code(), Some(code), "{said}");
-                    let is_said = said.contains("--resume goes on") || said.contains("nothing was saved");
-                    assert!(is_said, "{said}");
+                    assert!(said.contains("with --resume"), "{said}");
                 }
                 continue;
             }
@@ -127,6 +127,78 @@ fn ended_at_any_moment_it_goes_on_to_the_same_bytes() {
         }
         assert!((files(&place.path("run/seed-0")), epochs(&place, "run")) == expected);
     }
+}
+
+/// Checkpoints are far apart, so that the one of the signal is the only one.
+#[test]
+#[cfg(unix)]
+fn a_signal_leaves_a_checkpoint_and_says_how_to_go_on() {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    let long = TRAIN.replace("--epochs 3", "--epochs 500").replace("--checkpoint-every 0", "--checkpoint-every 100000");
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let place = place();
+        let mut running = command(&place, &format!("{long} --quiet"));
+        let running = running.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let begin = Instant::now();
+        while !place.path("run/seed-0/epochs.csv").exists() {
+            assert!(begin.elapsed() < Duration::from_secs(120), "no epoch was finished");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let checkpoint = place.path("run/seed-0/checkpoint.safetensors");
+        assert!(!checkpoint.exists());
+        kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
+        let ended = running.wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), said.lines().count()), (Some(code), 1), "{said}");
+        assert!(said.contains("interrupted") && said.contains("with --resume, not --fresh"), "{said}");
+        assert!(checkpoint.exists() && place.path("run/seed-0/curves.svg").exists());
+    }
+}
+
+/// Nothing of earlier settings is left, wherever a command that began anew was ended.
+#[test]
+fn beginning_anew_removes_all_that_was_there_and_nothing_if_it_is_refused() {
+    let place = place();
+    let short = format!("{} --log tensorboard --seeds 0,1 --quiet", TRAIN.replace("--epochs 3", "--epochs 1"));
+    zoo(&place, &short).succeeded();
+    let before = files(&place.path("run/seed-1"));
+    zoo(&place, &format!("{} --fresh", short.replace("--crop 2", "--crop 32")))
+        .failed_in_one_line(2, &["--crop", "31"]);
+    zoo(&place, &format!("{} --fresh", short.replace("--mixup 0.3", "--mixup 500")))
+        .failed_in_one_line(2, &["--mixup"]);
+    assert!(files(&place.path("run/seed-1")) == before);
+    let events = || fs::read_dir(place.path("run/seed-1/tensorboard")).unwrap().count();
+    assert_eq!(events(), 1);
+    // One seed of other settings: the summary is of it alone.
+    let other = short.replace("--seeds 0,1", "--seeds 0").replace("--log tensorboard", "").replace("0.05", "0.06");
+    zoo(&place, &format!("{other} --fresh")).succeeded();
+    assert_eq!(fs::read_dir(place.path("run/seed-0/tensorboard")).unwrap().count(), 0);
+    assert_eq!(Csv::read(&place.path("run/summary.csv")).rows.len(), 1);
+    // Another seed of the same settings joins it.
+    zoo(&place, &other.replace("--seeds 0", "--seeds 7")).succeeded();
+    let summary = Csv::read(&place.path("run/summary.csv"));
+    assert_eq!(summary.rows.iter().map(|row| &row["seed"][..]).collect::<Vec<_>>(), ["0", "7"]);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_with_an_error_and_leaves_no_network_of_it() {
+    let place = place();
+    let diverging = "train --model cifar_resnet20 --dataset cifar100 --data cifar --epochs 3 --batch-size 10 \
+                     --learning-rate 1e30 --schedule constant --out run --quiet";
+    let ran = zoo(&place, diverging);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("seed 0: the loss is not finite any more"), "{ran:?}");
+    let folder = place.path("run/seed-0");
+    assert!(!folder.join("best.safetensors").exists() && !folder.join("last.safetensors").exists());
+    let summary = Csv::read(&place.path("run/summary.csv"));
+    assert_eq!((&summary.rows[0]["diverged"][..], &summary.rows[0]["best_epoch"][..]), ("true", ""));
+    let again = zoo(&place, &format!("{diverging} --resume"));
+    assert_eq!(again.code, Some(1), "{again:?}");
 }
 
 #[test]
@@ -183,8 +255,9 @@ fn options_that_contradict_each_other_are_refused_before_anything_is_made() {
         |options: &str| zoo(&place, &format!("train --dataset cifar100 --data cifar --out run --quiet {options}"));
     with("--model resnet").failed_in_one_line(2, &["resnet", "cifar_resnet20"]);
     with("--model cifar_resnet20 --activation rele").failed_in_one_line(2, &["rele", "relu"]);
-    with("--model cifar_resnet20 --crop 32").failed_in_one_line(1, &["shift", "32"]);
-    with("--model cifar_resnet20 --cutout 33").failed_in_one_line(1, &["cutout", "33"]);
+    with("--model cifar_resnet20 --crop 32").failed_in_one_line(2, &["--crop", "31", "32"]);
+    with("--model cifar_resnet20 --cutout 33").failed_in_one_line(2, &["--cutout", "32", "33"]);
+    with("--model cifar_resnet20 --factor 0.5").failed_in_one_line(2, &["--milestones"]);
     assert!(!place.path("run").exists());
 }
 

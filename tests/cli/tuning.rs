@@ -318,3 +318,38 @@ fn a_class_without_images_to_hold_out_leaves_nothing_to_measure_with() {
     zoo(&place, &format!("{TUNE} --train head --quiet"))
         .failed_in_one_line(1, &["too few images", "to measure with", "2 training and 0 test"]);
 }
+
+#[test]
+fn a_head_has_a_rate_of_its_own_beside_other_parts() {
+    let place = Place::new();
+    folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let tuned = |options: &str, name: &str| {
+        zoo(&place, &format!("{TUNE} --epochs 1 --batch-size 8 {options} --out {name} --quiet")).succeeded();
+    };
+    let both = "--train head,batch-norm --learning-rate 1e-3";
+    tuned(both, "a.safetensors");
+    tuned(&format!("{both} --head-rate 10"), "b.safetensors");
+    // One step of Adam, which moves a parameter by the rate: that of the head by ten times as much.
+    let moved = |name: &str, tensor: &str| {
+        let values = |name: &str| {
+            let file = TensorFile::open(place.path(name)).unwrap();
+            let mut values = vec![0.0_f32; file.entries()[tensor].shape.iter().product()];
+            file.read_into(tensor, &mut values).unwrap();
+            values
+        };
+        let (before, after) = (values("a0.safetensors"), values(name));
+        before.iter().zip(&after).map(|(before, after)| (before - after).abs()).fold(0.0, f32::max)
+    };
+    zoo(&place, &format!("{TUNE} --train head,batch-norm --epochs 0 --out a0.safetensors --quiet")).succeeded();
+    for (tensor, times) in [("fc.bias", 10.0), ("bn1.bias", 1.0)] {
+        let ratio = moved("b.safetensors", tensor) / moved("a.safetensors", tensor);
+        assert!((ratio / times - 1.0).abs() < 1e-3, "{tensor}: {ratio}");
+    }
+    let said = zoo(&place, "info b.safetensors").succeeded().stdout;
+    assert!(said.contains("10 times that for the head"), "{said}");
+    // A head that is trained alone has the learning rate.
+    tuned("--train head", "c.safetensors");
+    tuned("--train head --head-rate 10", "d.safetensors");
+    assert_eq!(changed(&place, ["c.safetensors", "d.safetensors"]), [""; 0]);
+}

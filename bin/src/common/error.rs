@@ -284,7 +284,10 @@ pub enum CliError {
         folder: PathBuf,
     },
     /// Ctrl-C or SIGTERM ended a `zoo train` whose trainings are kept.
-    #[error("interrupted; the training was kept in {}: the same command with --resume goes on", text::path(out))]
+    #[error(
+        "interrupted; the training was kept in {}: the same command goes on (with --resume, not --fresh)",
+        text::path(out)
+    )]
     TrainingInterrupted {
         /// The output folder that keeps the trainings.
         out: PathBuf,

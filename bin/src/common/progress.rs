@@ -46,6 +46,13 @@ impl Progress {
         self.bar.set_length(epochs);
     }
 
+    /// Moves the bar of a run that goes on to the step where it was; the time left is that of the steps from there.
+    pub fn go_on(&self, epochs: u64, steps: u64, done: u64) {
+        self.bar.set_length(epochs * steps);
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+    }
+
     /// Moves the bar of a run after a step, and notes the results of an epoch.
     pub fn observe(&self, run: &str, epochs: u64, event: Event<'_>) {
         match event {
@@ -65,13 +72,24 @@ impl Progress {
     }
 }
 
+/// A time in a few words, for people.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
 fn epoch_line(run: &str, epochs: u64, record: &EpochRecord) -> String {
     let measured = |what: &str, evaluation: &Evaluation| match evaluation.images {
         0 => String::new(),
         _ => format!(" {what} {:.1} %,", 100.0 * evaluation.top1),
     };
+    let left = epochs.saturating_sub(record.epoch) as f64 * record.seconds;
+    let left = if left > 0.0 { format!(", about {} left", duration(left)) } else { String::new() };
     format!(
-        "{run}: epoch {}/{epochs}, loss {:.4}, train {:.1} %,{}{} {:.1} s",
+        "{run}: epoch {}/{epochs}, loss {:.4}, train {:.1} %,{}{} {:.1} s{left}",
         record.epoch,
         record.train_loss,
         100.0 * record.train_top1,

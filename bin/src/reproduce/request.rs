@@ -158,9 +158,15 @@ impl Request {
                 ("--weights", args.weights.is_some()),
                 ("--first-epochs", args.first_epochs.is_some()),
                 ("--first-learning-rate", args.first_learning_rate.is_some()),
+                ("--cutout", args.cutout.is_some()),
+                ("--filter-sigma", args.filter_sigma.is_some()),
+                ("--filter-radius", args.filter_radius.is_some()),
             ];
             if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-                return Err(CliError::Usage(format!("{option}: the networks of {} start from scratch", table.name())));
+                let name = table.name();
+                return Err(CliError::Usage(format!(
+                    "{option}: for pretrained networks; those of {name} start from scratch, as its protocol says"
+                )));
             }
         }
         if args.models.is_some() && protocol.pretrained().is_none() && !table.is_own() {
@@ -205,8 +211,10 @@ impl Request {
         let is_meant = protocol.pretrained().is_some() || self.of_any_start;
         let Some(arms) = self.arms.as_ref().filter(|_| is_meant) else { return Ok(protocol.arms.clone()) };
         let found: Vec<Arm> = arms.iter().filter_map(|arm| protocol.arm(&arm.text, arm.activation)).collect();
-        if found.is_empty() {
-            let items: Vec<&str> = arms.iter().map(|arm| arm.text.as_str()).collect();
+        // Where several tables are asked at once, each takes the arms that it has.
+        let lacks = |arm: &&ArmRequest| protocol.arm(&arm.text, arm.activation).is_none();
+        if found.is_empty() || (self.of_any_start && found.len() < arms.len()) {
+            let items: Vec<&str> = arms.iter().filter(lacks).map(|arm| arm.text.as_str()).collect();
             let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name.as_str()).collect();
             let (table, items, arms) = (&protocol.name, items.join(", "), arms.join(", "));
             return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));

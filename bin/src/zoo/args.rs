@@ -85,7 +85,7 @@ const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset 
 const TRAIN: &str = "  zoo train --model cifar_resnet20 --activation pvlu --dataset cifar10 --data cifar \\\n      \
                      --epochs 200 --flip --crop 4 --out resnet20\n  \
                      zoo train --model cifar_resnet20 --dataset cifar10 --data cifar --epochs 182 \\\n      \
-                     --weight-decay 1e-4 --milestones 91,137 --flip --crop 4 --seeds 0,1,2 --out he";
+                     --weight-decay 1e-4 --milestones 90.909,136.364 --flip --crop 4 --seeds 0,1,2 --out he";
 
 /// The commands of `zoo`.
 #[derive(Debug, Subcommand)]

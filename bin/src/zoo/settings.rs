@@ -30,6 +30,8 @@ pub struct Settings {
     pub head_epochs: u64,
     /// Learning rate of Adam at the start of a phase.
     pub learning_rate: f64,
+    /// Learning rate of the head in the second phase, as a multiple of that of the other parts.
+    pub head_rate: f64,
     /// Schedule of the learning rate.
     pub schedule: ScheduleName,
     /// Weight decay, of the weights of convolutions and linear layers.
@@ -54,6 +56,7 @@ impl Settings {
             epochs: args.epochs,
             head_epochs: args.head_epochs,
             learning_rate: args.learning_rate,
+            head_rate: args.head_rate,
             schedule: args.schedule,
             weight_decay: args.weight_decay,
             batch_size: args.batch_size.get(),
@@ -75,8 +78,8 @@ impl Settings {
         if self.augment { changed } else { Augmentation::NONE }
     }
 
-    /// The configuration of a phase of some epochs.
-    pub fn fit(&self, epochs: u64) -> FitConfig {
+    /// The configuration of a phase of some epochs, which trains the parts that a policy names.
+    pub fn fit(&self, policy: FreezePolicy, epochs: u64) -> FitConfig {
         let &Self { learning_rate, schedule, weight_decay, .. } = self;
         let schedule = match schedule {
             ScheduleName::Constant => Schedule::Constant,
@@ -88,6 +91,7 @@ impl Settings {
             }
             other @ OptimizerConfig::Sgd { .. } => other,
         };
-        FitConfig::new(epochs, optimizer, learning_rate, schedule)
+        let head_rate = if policy == FreezePolicy::HEAD { 1.0 } else { self.head_rate };
+        FitConfig { head_rate, ..FitConfig::new(epochs, optimizer, learning_rate, schedule) }
     }
 }

@@ -15,6 +15,7 @@ use pvlu_zoo::text;
 use pvlu_zoo::train::EpochRecord;
 use serde_json::{Value, json};
 
+use self::events::Events;
 use self::folder::{Earlier, Ended, Folder};
 use self::images::Parts;
 use self::run::{Session, best};
@@ -26,6 +27,9 @@ use crate::common::lock;
 use crate::common::output::{print, print_json, write_csv};
 use crate::common::precision::told;
 use crate::common::progress::Progress;
+
+/// Name of the summary's file.
+const SUMMARY: &str = "summary.csv";
 
 /// Columns of the summary.
 const COLUMNS: [&str; 8] =
@@ -41,7 +45,11 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     }
     let data = Data::of(&args.data)?;
     let progress = Progress::new(args.quiet);
-    let parts = Parts::open(args, &data, &progress)?;
+    let parts = Parts::open(args, &data, &progress).map_err(|error| match error {
+        // What an earlier command left is as it was.
+        CliError::Stopped if args.resume => CliError::TrainingInterrupted { out: args.out.clone() },
+        error => error,
+    })?;
     let image = data.image_to_tune();
     let (activation, classes) = (settings.activation.text(), parts.classes.len());
     // It also tells, before any work, whether there is such a model.
@@ -55,7 +63,7 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
         logs_events: args.log == Some(LogName::Tensorboard),
         progress: &progress,
     };
-    session.splits(0)?;
+    session.check(args.seeds.first().copied().unwrap_or_default())?;
     let digest = parts.digest()?;
     let lock = lock::hold(&[&args.out])?;
     let mut planned = Vec::new();
@@ -74,17 +82,48 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
         settings.activation.name(),
         args.epochs
     ));
+    // All are made ready before the first is trained: nothing of earlier settings is left if this is interrupted.
+    planned.iter().try_for_each(|(.., folder, earlier)| folder.prepare(earlier))?;
+    let path = args.out.join(SUMMARY);
+    if planned.iter().any(|(.., earlier)| matches!(earlier, Earlier::Nothing)) {
+        folder::remove(&path)?;
+    }
     let ended = all(&session, planned);
     progress.finish();
     let ended = ended?.ok_or_else(|| CliError::TrainingInterrupted { out: args.out.clone() })?;
-    write_csv(&args.out.join("summary.csv"), &COLUMNS, ended.iter().map(|(seed, ended)| row(*seed, ended)))?;
+    let mut rows = ended.clone();
+    rows.extend(others(args, &session, (data.dataset.name(), &digest))?);
+    rows.sort_by_key(|(seed, _)| *seed);
+    write_csv(&path, &COLUMNS, rows.iter().map(|(seed, ended)| row(*seed, ended)))?;
     drop(lock);
+    report(args, &settings, &ended)?;
+    let diverged: Vec<String> =
+        ended.iter().filter(|(_, ended)| ended.diverged).map(|(seed, _)| format!("seed {seed}")).collect();
+    if diverged.is_empty() { Ok(()) } else { Err(CliError::Diverged { run: diverged.join(", ") }) }
+}
+
+/// Prints what came of the trainings.
+fn report(args: &TrainArgs, settings: &Settings, ended: &[(u64, Ended)]) -> Result<(), CliError> {
+    let activation = settings.activation.text();
     if args.json {
         let runs: Vec<Value> = ended.iter().map(|(seed, ended)| json_of(*seed, ended)).collect();
-        let (model, activation) = (settings.entry.name, activation);
+        let model = settings.entry.name;
         return print_json(&told(json!({ "model": model, "activation": activation, "runs": runs })));
     }
-    print(&summary(&settings, &args.out, &ended))
+    print(&summary(settings, &args.out, ended))
+}
+
+/// Trainings in the output folder of other seeds than those of this command, and of the same settings.
+fn others(args: &TrainArgs, session: &Session<'_>, data: (&str, &str)) -> Result<Vec<(u64, Ended)>, CliError> {
+    let mut found = Vec::new();
+    for seed in folder::seeds(&args.out)?.into_iter().filter(|seed| !args.seeds.contains(seed)) {
+        match Folder::of(&args.out, seed).ended(&session.config(seed, data)) {
+            Ok(Some(ended)) => found.push((seed, ended)),
+            Ok(None) | Err(CliError::OtherTraining { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 /// Does the trainings one after another; `None` if interrupted.
@@ -94,13 +133,21 @@ fn all(
 ) -> Result<Option<Vec<(u64, Ended)>>, CliError> {
     let mut ended = Vec::new();
     for (seed, config, folder, earlier) in planned {
-        folder.prepare(&earlier)?;
         let done = match earlier {
             Earlier::Finished(done) => {
-                session.progress.note(&format!("{}: is finished", text::path(folder.path())));
+                let how = if done.diverged { "ended before, its loss was not finite" } else { "is finished" };
+                session.progress.note(&format!("{}: {how}", text::path(folder.path())));
+                if session.logs_events {
+                    Events::begin(folder.events(), &done.epochs)?;
+                }
                 Some(done)
             }
-            earlier => session.perform((seed, &config, &folder), &earlier)?,
+            earlier => session.perform((seed, &config, &folder), &earlier).inspect_err(|_| {
+                if folder.checkpoint().exists() {
+                    let kept = text::path(&folder.checkpoint()).to_string();
+                    session.progress.say(&format!("note: the training was kept in {kept}: --resume goes on"));
+                }
+            })?,
         };
         let Some(done) = done else { return Ok(None) };
         ended.push((seed, done));
@@ -167,8 +214,13 @@ fn summary(settings: &Settings, out: &Path, ended: &[(u64, Ended)]) -> String {
     if tests.len() > 1 {
         let mean = tests.iter().sum::<f64>() / tests.len() as f64;
         let squares: f64 = tests.iter().map(|top1| (top1 - mean) * (top1 - mean)).sum();
+        let left_out = ended.iter().filter(|(_, ended)| ended.diverged).count();
+        let left_out = if left_out > 0 { format!(", {left_out} left out that diverged") } else { String::new() };
         let deviation = (squares / (tests.len() - 1) as f64).sqrt();
-        lines.push(format!("{name}: mean of {} seeds {mean:.4}, standard deviation {deviation:.4}", tests.len()));
+        lines.push(format!(
+            "{name}: mean of {} seeds {mean:.4}, standard deviation {deviation:.4}{left_out}",
+            tests.len()
+        ));
     }
     lines.push(format!("written: {}", text::path(out)));
     lines.join("\n")

@@ -93,7 +93,7 @@ impl Session {
             validation: self.loader(&nothing)?,
             test: self.loader(&nothing)?,
         };
-        let config = self.settings.fit(epochs);
+        let config = self.settings.fit(policy, epochs);
         let groups = transfer::groups(model.net()).map_err(|source| self.failed(source))?;
         self.course.begin(policy, &config, augmentation, groups);
         let run = format!("{} {what}", self.name);

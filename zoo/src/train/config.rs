@@ -45,8 +45,12 @@ impl FitConfig {
         self.learning_rate * self.schedule.factor_after(warm_up, step, epoch_steps, total)
     }
 
-    /// Refuses settings that are out of range.
-    pub(super) fn check(&self) -> Result<(), DataError> {
+    /// Refuses settings that are out of range, as [`fit`](super::fit()) does.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Setting`], which names the first such setting.
+    pub fn check(&self) -> Result<(), DataError> {
         let Self { learning_rate, head_rate, label_smoothing, mixup, average, .. } = self;
         let finite = "a finite number";
         let rate = |rate: f64| rate.is_finite();

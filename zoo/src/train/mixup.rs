@@ -39,9 +39,13 @@ impl Mixup {
         (labels, share)
     }
 
+    /// The share of the first images in the batch of a step of an epoch, both as [`FitState`](super::FitState) counts
+    /// them: epochs from 1, and steps from 0.
+    ///
     /// A draw of the beta distribution by Jöhnk's method (1964), in logarithms so that small parameters do not
     /// underflow, and above 1 by rejection from the uniform distribution.
-    fn share(&self, epoch: u64, step: u64) -> f64 {
+    #[must_use]
+    pub fn share(&self, epoch: u64, step: u64) -> f64 {
         let mut rng = KeyedRng::new(Purpose::Mix, self.seed, epoch, step);
         let mut unit = move || (f64::from(rng.bits()) + 0.5) / f64::from(u32::MAX);
         loop {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use pvlu::kernel::cpu::cross_entropy::cross_entropy_smoothed;
+use pvlu::loss::Targets;
 use pvlu_zoo::data::{Augmentation, Batches};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry;
@@ -92,6 +93,26 @@ fn the_loss_of_a_step_is_that_of_mixed_images_and_smoothed_labels() {
     let mixed = |seed| loss(&FitConfig { mixup: Some(Mixup { alpha: 1.0, seed }), ..plain.clone() });
     assert_eq!(mixed(1), mixed(1));
     assert!(mixed(1) != mixed(2) && mixed(1) != loss(&plain));
+    // Each image is mixed with the one before it. The share is found from the loss itself: with it, the logits of the
+    // mixed images give the loss of both labels, and with any other they do not.
+    let batch = splits(60, 20, Augmentation::NONE).train.epoch_from(1, 0).next().unwrap().unwrap();
+    let len = batch.images.len() / batch.labels.len();
+    let (mut others, mut other_labels) = (batch.images.clone(), batch.labels.clone());
+    others.rotate_right(len);
+    other_labels.rotate_right(1);
+    let expected = |share: f64| {
+        let mut model = registry::build("cifar_resnet20", "pvlu", 10, 2).unwrap();
+        model.set_mode(pvlu::layer::Mode::Train);
+        let (first, second) = (share as f32, (1.0 - share) as f32);
+        let images = batch.images.iter().zip(&others).map(|(image, other)| first * image + second * other).collect();
+        let targets = Targets { labels: &batch.labels, smoothing: 0.0, mixed: Some((&other_labels, share)) };
+        model.step_towards(images, &targets).unwrap().loss
+    };
+    for seed in [1, 2] {
+        let share = Mixup { alpha: 1.0, seed }.share(1, 0);
+        assert_eq!(mixed(seed), expected(share), "{share}");
+        assert_ne!(mixed(seed), expected(1.0 - share), "{share}");
+    }
 }
 
 /// Each step of plain gradient descent moves a tensor by the rate times its gradient.

@@ -106,8 +106,16 @@ impl Tuning {
         let table = self.plan.table;
         for (model, origin) in &self.models {
             let image = self.protocol.fitting(registry::find(model)?)?;
-            let settings =
-                |trains| if table.is_own() { self.protocol.settings(trains, image) } else { BTreeMap::new() };
+            let settings = |trains| {
+                if !table.is_own() {
+                    return BTreeMap::new();
+                }
+                let mut settings = self.protocol.settings(trains, image);
+                if let Origin::Procedural(training) = origin {
+                    settings.insert("pretraining".to_owned(), training.text());
+                }
+                settings
+            };
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
                 Origin::Procedural(training) => format!(

@@ -104,6 +104,14 @@ pub struct Pretraining {
     pub seed: u64,
 }
 
+impl Pretraining {
+    /// The training in one line, as a configuration holds it.
+    pub fn text(&self) -> String {
+        let Self { images, epochs, batch_size, learning_rate, seed } = self;
+        format!("images={images} epochs={epochs} batch_size={batch_size} learning_rate={learning_rate:e} seed={seed}")
+    }
+}
+
 /// The images of a protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {

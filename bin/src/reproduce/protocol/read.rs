@@ -18,7 +18,7 @@ use super::reader::{ProtocolError, Section, Value, parse};
 use crate::common::data_name::DataName;
 
 /// The keys of a protocol.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "title",
     "start",
@@ -31,6 +31,7 @@ const KEYS: [&str; 14] = [
     "trains",
     "optimizer",
     "schedule",
+    "regularization",
     "comparison",
     "arms",
 ];
@@ -72,9 +73,31 @@ pub fn protocol(text: &str) -> Result<Protocol, ProtocolError> {
             arms,
             values: Vec::new(),
         };
+        check_together(top, &protocol)?;
         protocol.values = marked(top, &protocol.arms)?;
         Ok(protocol)
     })
+}
+
+/// Refuses values that are right by themselves and not together.
+fn check_together(top: &Section<'_>, protocol: &Protocol) -> Result<(), ProtocolError> {
+    let stands_in = protocol.pretrained().is_some_and(|pretrained| pretrained.procedural.is_some());
+    if let (DataName::Folder, true, Some(section)) = (protocol.data.set, stands_in, top.section("pretrained")?) {
+        let found = section.need("procedural", "the training that stands in for weights")?;
+        return Err(found.error(&"expected with a published set, found with \"folder\", whose classes are not drawn"));
+    }
+    let budgets = std::iter::once(&protocol.full).chain(&protocol.quick);
+    let phases =
+        budgets.flat_map(|budget| [Some(budget.epochs), Some(budget.first_epochs).filter(|epochs| *epochs > 0)]);
+    let least = phases.flatten().min().unwrap_or(0);
+    if protocol.training.warm_up > least {
+        let found = top.need_section("schedule")?.need("warm_up", "a number of epochs")?;
+        let found_here = protocol.training.warm_up;
+        return Err(
+            found.error(&format!("expected at most {least}, the epochs of the shortest phase, found {found_here}"))
+        );
+    }
+    Ok(())
 }
 
 fn scratch_start(top: &Section<'_>) -> Result<Start, ProtocolError> {
@@ -125,8 +148,16 @@ fn drawn(section: &Section<'_>) -> Result<Procedural, ProtocolError> {
     section.only(&["seed", "quick_classes"])?;
     Ok(Procedural {
         seed: section.need("seed", "that of the images")?.whole(0..=u64::MAX)?,
-        quick_classes: section.need("quick_classes", "a number of classes")?.count(2..=100)?,
+        quick_classes: quick_classes(&section.need("quick_classes", "10 or 100")?)?,
     })
+}
+
+/// The built-in images have 10 classes or 100.
+fn quick_classes(value: &Value<'_>) -> Result<usize, ProtocolError> {
+    match value.count(10..=100)? {
+        classes @ (10 | 100) => Ok(classes),
+        other => Err(value.error(&format!("expected 10 or 100, found {other}"))),
+    }
 }
 
 fn augmentation(section: &Section<'_>) -> Result<Augmentation, ProtocolError> {

@@ -57,7 +57,11 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
         let of_model = records.iter().find(|other| other.config.model == record.config.model);
         // These keys tell the runs of a table apart. Weights may differ between models, but not within one.
         let all = ["model", "arm", "activation", "seed", "trains", "pretrained", "pretrained_sha256", "image"];
-        for (other, may_differ) in [(first, &all[..]), (of_model.unwrap_or(first), &all[..5])] {
+        let is_of_arm =
+            |other: &&Record| (&other.config.model, &other.config.arm) == (&record.config.model, &record.config.arm);
+        let of_arm = records.iter().find(is_of_arm);
+        let of_model = (of_model.unwrap_or(first), &all[..5]);
+        for (other, may_differ) in [(first, &all[..]), of_model, (of_arm.unwrap_or(first), &["seed"][..])] {
             if let Some(difference) = record.config.difference_but(&other.config, may_differ) {
                 let said = difference.between(&record.config.id(), &other.config.id());
                 return Err(CliError::Usage(format!("merge: {said}")));

@@ -13,6 +13,7 @@ use super::planned::Planned;
 use super::work::Work;
 use crate::common::error::CliError;
 use crate::common::interrupt;
+use crate::common::progress::duration;
 
 /// Images in a timed batch: few, because some networks take a second for one.
 const TIMED: usize = 8;
@@ -108,14 +109,6 @@ fn measure(model: &mut dyn Model, trained: bool, name: &str) -> Result<Cost, Cli
 /// The values of as many artificial images, from -1 to 1.
 fn images(model: &dyn Model, count: usize) -> Vec<f32> {
     (0..count * model.image_len()).map(|index| (index % 251) as f32 / 125.0 - 1.0).collect()
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
-        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
-        seconds => format!("{:.1} h", seconds / 3600.0),
-    }
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Augmentation", value_name = "N")]
     pub cutout: Option<u16>,
     /// Mix each training image with another one, in shares of a beta distribution of this parameter
-    #[arg(long, help_heading = "Augmentation", value_name = "ALPHA", value_parser = positive)]
+    #[arg(long, help_heading = "Augmentation", value_name = "ALPHA", value_parser = alpha)]
     pub mixup: Option<f64>,
     /// Passes over the training images
     #[arg(
@@ -119,9 +119,9 @@ pub struct TrainArgs {
     /// Epochs after which the learning rate is multiplied by --factor; fractions are rounded to a step
     #[arg(long, help_heading = "Training", value_name = "EPOCH,...", value_delimiter = ',', value_parser = positive)]
     pub milestones: Vec<f64>,
-    /// Factor of the learning rate at each of --milestones
-    #[arg(long, help_heading = "Training", value_name = "FACTOR", default_value = "0.1", value_parser = positive)]
-    pub factor: f64,
+    /// Factor of the learning rate at each of --milestones [default: 0.1]
+    #[arg(long, help_heading = "Training", value_name = "FACTOR", value_parser = positive, requires = "milestones")]
+    pub factor: Option<f64>,
     /// Epochs at the beginning in which the learning rate rises in a straight line
     #[arg(
         long,
@@ -162,6 +162,13 @@ pub struct TrainArgs {
     /// No progress and no notes on stderr, only errors
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
+}
+
+fn alpha(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(alpha) if (0.01..=100.0).contains(&alpha) => Ok(alpha),
+        _ => Err("expected a number from 0.01 to 100".to_owned()),
+    }
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {

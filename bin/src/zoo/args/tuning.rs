@@ -51,6 +51,9 @@ pub struct FinetuneArgs {
     /// Learning rate of Adam
     #[arg(long, help_heading = "Training", value_name = "RATE", default_value = "0.001", value_parser = positive)]
     pub learning_rate: f64,
+    /// Learning rate of the head, where it is trained with other parts, as a multiple of --learning-rate
+    #[arg(long, help_heading = "Training", value_name = "TIMES", default_value = "1", value_parser = positive)]
+    pub head_rate: f64,
     /// Schedule of the learning rate
     #[arg(long, help_heading = "Training", value_enum, default_value = "constant")]
     pub schedule: ScheduleName,

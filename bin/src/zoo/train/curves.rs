@@ -96,7 +96,7 @@ fn scene(title: &str, epochs: &[EpochRecord]) -> Scene {
         }
     }
     scene.finish(
-        "Training: over the batches of an epoch, augmented, each with the network of that moment. Held out and test: \
-         after the epoch.",
+        "Training: over the batches of an epoch, as they are changed and mixed, each with the network of that moment. \
+         Held out and test: after the epoch.",
     )
 }

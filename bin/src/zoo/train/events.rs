@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pvlu_zoo::train::EpochRecord;
@@ -26,16 +26,8 @@ impl Events {
         let now = now();
         let seconds: f64 = done.iter().map(|epoch| epoch.seconds).sum();
         let path = folder.join(format!("{PREFIX}{now:.0}"));
-        let opened = (|| {
-            fs::create_dir_all(&folder)?;
-            for entry in fs::read_dir(&folder)? {
-                let entry = entry?;
-                if entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
-                    fs::remove_file(entry.path())?;
-                }
-            }
-            EventFile::create(&path, now - seconds)
-        })();
+        clear(&folder)?;
+        let opened = fs::create_dir_all(&folder).and_then(|()| EventFile::create(&path, now - seconds));
         let file = opened.map_err(|source| CliError::Write { path: path.clone(), source })?;
         let mut events = Self { file, path };
         let mut at = now - seconds;
@@ -65,6 +57,21 @@ impl Events {
         let written: io::Result<()> = self.file.scalars(wall_time, *epoch, &scalars);
         written.map_err(|source| CliError::Write { path: self.path.clone(), source })
     }
+}
+
+/// Removes the event files of earlier commands, if there are any.
+pub fn clear(folder: &Path) -> Result<(), CliError> {
+    let failed = |source| CliError::Write { path: folder.to_owned(), source };
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Seconds since the beginning of 1970.

@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use pvlu_zoo::train::{EpochRecord, SavedFit};
 use serde_json::{Value, json};
 
+use super::events;
 use super::settings::Config;
 use crate::common::error::CliError;
 use crate::common::output::{json_text, prepare_folder, write_atomically};
 
 /// Key of a checkpoint's metadata, and of the record's, that holds the configuration.
 pub const CONFIG: &str = "pvlu_zoo.config";
+
+/// Beginning of the name of a training's folder, before its seed.
+const SEED: &str = "seed-";
 
 /// The files of a training, by name.
 const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -46,7 +50,7 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// The folder of the training with a seed in the output folder of a command.
     pub fn of(out: &Path, seed: u64) -> Self {
-        Self(out.join(format!("seed-{seed}")))
+        Self(out.join(format!("{SEED}{seed}")))
     }
 
     pub fn path(&self) -> &Path {
@@ -102,7 +106,7 @@ impl Folder {
     }
 
     /// The record of the training, if it is finished.
-    fn ended(&self, config: &Config) -> Result<Option<Ended>, CliError> {
+    pub fn ended(&self, config: &Config) -> Result<Option<Ended>, CliError> {
         let path = self.0.join(RECORD);
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -127,7 +131,10 @@ impl Folder {
             // A command that was killed between writing the record and removing the checkpoint leaves that.
             Earlier::Finished(_) => &[CHECKPOINT],
         };
-        stale.iter().try_for_each(|name| self.remove(name))
+        if matches!(earlier, Earlier::Nothing) {
+            events::clear(&self.events())?;
+        }
+        stale.iter().try_for_each(|name| remove(&self.0.join(name)))
     }
 
     /// Writes the record of a finished training, and removes its checkpoint.
@@ -135,16 +142,28 @@ impl Folder {
         let epochs: Vec<Value> = ended.epochs.iter().map(EpochRecord::to_json).collect();
         let record = json!({ CONFIG: config.to_json(), "diverged": ended.diverged, "epochs": epochs });
         write_atomically(&self.0.join(RECORD), json_text(&record).as_bytes())?;
-        self.remove(CHECKPOINT)
+        remove(&self.checkpoint())
     }
+}
 
-    fn remove(&self, name: &str) -> Result<(), CliError> {
-        let path = self.0.join(name);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(CliError::Write { path, source }),
-            _ => Ok(()),
-        }
+/// Removes a file if it is there.
+pub fn remove(path: &Path) -> Result<(), CliError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(CliError::Write { path: path.to_owned(), source }),
+        _ => Ok(()),
     }
+}
+
+/// Seeds of the trainings in the output folder of a command.
+pub fn seeds(out: &Path) -> Result<Vec<u64>, CliError> {
+    let failed = |source| CliError::Read { path: out.to_owned(), source };
+    let mut seeds = Vec::new();
+    for entry in fs::read_dir(out).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let seed = name.to_str().and_then(|name| name.strip_prefix(SEED)).and_then(|seed| seed.parse::<u64>().ok());
+        seeds.extend(seed.filter(|seed| name == format!("{SEED}{seed}").as_str()));
+    }
+    Ok(seeds)
 }
 
 /// Makes sure that a file is of the training that this command would do.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pvlu_zoo::checkpoint::{FrozenState, KeptNetwork, Notes, Tuning, write_model};
-use pvlu_zoo::data::{Batches, LoaderConfig};
+use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{Options, Start};
@@ -49,6 +49,34 @@ impl Session<'_> {
         let mut model = placed(entry.build(&options)?)?;
         FreezePolicy::ALL.try_apply(model.net_mut())?;
         Ok(model)
+    }
+
+    /// A network of the same kind on the host, whose values are to be written.
+    fn unfilled(&self) -> Result<Box<dyn Model>, CliError> {
+        let Settings { entry, activation, .. } = self.settings;
+        let (activation, classes) = (activation.text(), self.parts.classes.len());
+        let options = Options { activation, classes, image: self.image, weights: Start::Unfilled };
+        let mut model = entry.build(&options)?;
+        FreezePolicy::ALL.try_apply(model.net_mut())?;
+        Ok(model)
+    }
+
+    /// Makes sure, before anything is written or removed, that a training can begin.
+    pub fn check(&self, seed: u64) -> Result<(), CliError> {
+        let model = self.build(seed)?;
+        let (height, width) = model.image();
+        let side = height.min(width);
+        let Augmentation { shift, cutout, .. } = self.settings.augmentation;
+        for (option, pixels, most) in [("--crop", shift, side - 1), ("--cutout", cutout.unwrap_or(1), side)] {
+            if pixels > most || (option == "--cutout" && pixels == 0) {
+                let of = format!("of images of {height}x{width}");
+                return Err(CliError::Usage(format!("{option}: expected at most {most} pixels {of}, found {pixels}")));
+            }
+        }
+        let train = self.parts.train.len().min(self.settings.batch_size);
+        check_batch(model.as_ref(), train, true, "--batch-size")?;
+        self.settings.fit(seed).check()?;
+        self.splits(seed).map(drop)
     }
 
     /// The configuration of the training with a seed.
@@ -95,12 +123,11 @@ impl Session<'_> {
         (seed, config, folder): (u64, &Config, &Folder),
         earlier: &Earlier,
     ) -> Result<Option<Ended>, CliError> {
-        let Settings { entry, batch_size, .. } = *self.settings;
+        let entry = self.settings.entry;
         let title = format!("{} {} seed {seed}", entry.name, self.settings.activation.name());
         let fit = self.settings.fit(seed);
         let mut model = self.build(seed)?;
         let splits = self.splits(seed)?;
-        check_batch(model.as_ref(), self.parts.train.len().min(batch_size), true, "--batch-size")?;
         let steps = splits.train.batches();
         let state = match earlier {
             Earlier::Begun(kept) => {
@@ -112,9 +139,12 @@ impl Session<'_> {
             }
             _ => FitState::new(fit.optimizer),
         };
-        let events = self.logs_events.then(|| Events::begin(folder.events(), &state.epochs)).transpose()?;
+        // A training goes on as it began.
+        let logs_events = self.logs_events || folder.events().is_dir();
+        let events = logs_events.then(|| Events::begin(folder.events(), &state.epochs)).transpose()?;
         model.seed_dropout(seed);
         self.progress.start_run(&title, fit.epochs);
+        self.progress.go_on(fit.epochs, steps as u64, state.epochs.len() as u64 * steps as u64 + state.steps);
         let mut observe = |event: Event<'_>| {
             self.progress.observe(&title, fit.epochs, event);
             interrupt::flow()
@@ -217,7 +247,8 @@ impl Keeper<'_> {
         if session.settings.fit(self.seed).average.is_none() {
             return session.write(self.seed, model, record, &path);
         }
-        let mut averaged = session.build(self.seed)?;
+        // Its values are all overwritten, and nothing is computed with it.
+        let mut averaged = session.unfilled()?;
         Snapshot::of(model).map_err(|source| session.failed(source))?.restore(averaged.as_mut())?;
         state.put_average_into(averaged.as_mut()).map_err(|source| session.failed(source))?;
         session.write(self.seed, averaged.as_ref(), record, &path)
@@ -226,6 +257,7 @@ impl Keeper<'_> {
 
 /// The epoch with the best accuracy on held-out images, the earliest of several; `None` without such images.
 pub fn best(epochs: &[EpochRecord]) -> Option<&EpochRecord> {
-    let measured = epochs.iter().filter(|epoch| epoch.validation.images > 0);
+    // An epoch in which the loss was not finite may have ruined the network.
+    let measured = epochs.iter().filter(|epoch| epoch.validation.images > 0 && epoch.train_loss.is_finite());
     measured.rev().max_by(|left, right| left.validation.top1.total_cmp(&right.validation.top1))
 }

@@ -127,7 +127,7 @@ impl Settings {
 
 /// The schedule that the options ask for.
 fn schedule(args: &TrainArgs) -> Result<Schedule, CliError> {
-    let (milestones, factor) = (args.milestones.clone(), args.factor);
+    let (milestones, factor) = (args.milestones.clone(), args.factor.unwrap_or(0.1));
     let usual = if milestones.is_empty() { TrainSchedule::Cosine } else { TrainSchedule::Step };
     let refused = |message: &str| Err(CliError::Usage(message.to_owned()));
     match (args.schedule.unwrap_or(usual), milestones.is_empty()) {

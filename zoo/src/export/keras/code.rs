@@ -121,11 +121,11 @@ def check_image():
 
 def in_double():
     """The logits of check_image() in double precision, by the same weights."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
     before = keras.config.floatx(), keras.config.dtype_policy()
+    jax = __import__("jax") if keras.backend.backend() == "jax" else None
+    had_double = jax and jax.config.jax_enable_x64
+    if jax:
+        jax.config.update("jax_enable_x64", True)
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     try:
@@ -133,6 +133,8 @@ def in_double():
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
+        if jax:
+            jax.config.update("jax_enable_x64", had_double)
 
 
 def main():

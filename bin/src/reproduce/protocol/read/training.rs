@@ -118,7 +118,7 @@ fn milestones(value: &Value<'_>) -> Result<Vec<f64>, ProtocolError> {
         let last = epochs.last().copied().unwrap_or(0.0);
         epochs.push(item.number(what, |epoch| epoch > last)?);
     }
-    Ok(epochs)
+    if epochs.is_empty() { Err(value.error(&format!("expected {what}, found none"))) } else { Ok(epochs) }
 }
 
 /// The training that stands in for pretrained weights.
