@@ -230,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn elements_at_equal_distances_are_taken() {
+        for step in 1..4 {
+            for len in [0_usize, 1, 2, 7, 40] {
+                // No more elements than are needed.
+                let from: Vec<usize> = (0..(len * step).saturating_sub(step - 1)).collect();
+                let mut to = vec![usize::MAX; len];
+                take_every(step, &from, &mut to);
+                assert!(to.iter().enumerate().all(|(index, &taken)| taken == index * step), "{step} {len}: {to:?}");
+            }
+        }
+    }
+
+    #[test]
     fn runs_of_every_length_are_copied_by_registers() {
         for level in Level::available() {
             for len in 0..100 {
