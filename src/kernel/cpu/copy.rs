@@ -36,6 +36,23 @@ fn copy_head<'a, E: Copy, const N: usize>(from: &'a [E], to: &'a mut [E]) -> (&'
     (from, to)
 }
 
+/// Copies every `step`-th element, from the first on, to all of `to`. In pairs where every second one is taken, which
+/// the compiler makes shuffles of registers of.
+#[inline(always)]
+pub fn take_every<E: Copy>(step: usize, from: &[E], to: &mut [E]) {
+    match step {
+        1 => to.copy_from_slice(&from[..to.len()]),
+        2 => {
+            let (pairs, last) = from.as_chunks::<2>();
+            to.iter_mut().zip(pairs).for_each(|(to, from)| *to = from[0]);
+            if let (Some(to), Some(&from)) = (to.get_mut(pairs.len()), last.first()) {
+                *to = from;
+            }
+        }
+        _ => to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &from)| *to = from),
+    }
+}
+
 /// Copies `from` to the start of `to` by registers: fast for runs of some registers, which a call is hardly worth.
 #[inline(always)]
 pub fn copy_registers<V: Lane>(from: &[V::Elem], to: &mut [V::Elem]) {
@@ -209,6 +226,19 @@ mod tests {
         #[inline(always)]
         fn run<S: Simd>(self) {
             copy_registers::<E::Lane<S>>(self.0, self.1);
+        }
+    }
+
+    #[test]
+    fn elements_at_equal_distances_are_taken() {
+        for step in 1..4 {
+            for len in [0_usize, 1, 2, 7, 40] {
+                // No more elements than are needed.
+                let from: Vec<usize> = (0..(len * step).saturating_sub(step - 1)).collect();
+                let mut to = vec![usize::MAX; len];
+                take_every(step, &from, &mut to);
+                assert!(to.iter().enumerate().all(|(index, &taken)| taken == index * step), "{step} {len}: {to:?}");
+            }
         }
     }
 

@@ -23,7 +23,8 @@
 use std::ops::Range;
 
 use crate::kernel::cpu::blocks::even_part;
-use crate::kernel::cpu::copy::copy_run;
+use crate::kernel::cpu::copy::{copy_run, take_every};
+use crate::kernel::cpu::simd::{Kernel, Simd, dispatch};
 use crate::kernel::element::Element;
 use crate::kernel::shape::ConvShape;
 
@@ -216,26 +217,45 @@ pub fn unfold<E: Element>(
     x: &[E],
     patches: &mut [E],
 ) {
-    let (plane, row_stride) = (shape.in_pixels(), layout.row_stride());
-    let image = shape.in_channels * plane;
-    for class in layout.classes() {
-        for (index, channel) in channels.clone().enumerate() {
-            for v in 0..shape.kernel {
-                let (columns, first) = inside(shape, tile.width, v);
-                let start = class.start + (index * shape.kernel + v) * row_stride;
-                let lines = patches[start..][..class.slots * tile.line()].chunks_exact_mut(tile.line());
-                for (slot, line) in lines.enumerate() {
-                    let row = (tile.first_row + slot) * shape.stride + class.kernel_row;
-                    let Some(row) = input_row(shape, row).filter(|_| !columns.is_empty()) else {
-                        line.fill(E::zero());
-                        continue;
-                    };
-                    let mut at = tile.first_image * image + channel * plane + row * shape.in_width + first;
-                    for segment in line.chunks_exact_mut(tile.width) {
-                        segment[..columns.start].fill(E::zero());
-                        copy_strided(&x[at..], shape.stride, &mut segment[columns.clone()]);
-                        segment[columns.end..].fill(E::zero());
-                        at += image;
+    dispatch(Unfold { shape, tile, layout, channels, x, patches });
+}
+
+struct Unfold<'a, E> {
+    shape: &'a ConvShape,
+    tile: &'a Tile,
+    layout: &'a PatchLayout,
+    channels: Range<usize>,
+    x: &'a [E],
+    patches: &'a mut [E],
+}
+
+impl<E: Element> Kernel for Unfold<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { shape, tile, layout, channels, x, patches } = self;
+        let (plane, row_stride) = (shape.in_pixels(), layout.row_stride());
+        let image = shape.in_channels * plane;
+        for class in layout.classes() {
+            for (index, channel) in channels.clone().enumerate() {
+                for v in 0..shape.kernel {
+                    let (columns, first) = inside(shape, tile.width, v);
+                    let start = class.start + (index * shape.kernel + v) * row_stride;
+                    let lines = patches[start..][..class.slots * tile.line()].chunks_exact_mut(tile.line());
+                    for (slot, line) in lines.enumerate() {
+                        let row = (tile.first_row + slot) * shape.stride + class.kernel_row;
+                        let Some(row) = input_row(shape, row).filter(|_| !columns.is_empty()) else {
+                            line.fill(E::zero());
+                            continue;
+                        };
+                        let mut at = tile.first_image * image + channel * plane + row * shape.in_width + first;
+                        for segment in line.chunks_exact_mut(tile.width) {
+                            segment[..columns.start].fill(E::zero());
+                            copy_strided(&x[at..], shape.stride, &mut segment[columns.clone()]);
+                            segment[columns.end..].fill(E::zero());
+                            at += image;
+                        }
                     }
                 }
             }
@@ -249,9 +269,7 @@ fn copy_strided<E: Element>(from: &[E], stride: usize, to: &mut [E]) {
     if stride == 1 {
         copy_run(&from[..to.len()], to);
     } else {
-        for (to, &from) in to.iter_mut().zip(from.iter().step_by(stride)) {
-            *to = from;
-        }
+        take_every(stride, &from[..(to.len() - 1) * stride + 1], to);
     }
 }
 

@@ -243,6 +243,14 @@ impl<E: Element> Kernel for Multiply<'_, '_, E> {
                     for (index, packed) in packed.chunks_exact(depth * lanes).enumerate() {
                         let (here, rest) = runs.split_at(runs.iter().take_while(|run| run.band == index).count());
                         runs = rest;
+                        if let [Run { len, image, start, .. }] = *here
+                            && to.step == 1
+                        {
+                            // Where the sums go comes from memory while they are added up: a store that misses every
+                            // cache level holds up those behind it.
+                            let lines = block.rows[image][row * plane..].chunks(plane).take(N);
+                            lines.for_each(|plane| S::prefetch(&plane[start..][..len]));
+                        }
                         let sums: Sums<E::Lane<S>, N> = match weights {
                             Weights::InPlace(Factor::Rows(_)) => row_sums(own, inputs, packed, depth),
                             _ => column_sums(std::iter::once(Stretch { b: own, a: packed, depth }), 0, N),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernel::cpu::copy::copy_run;
+use crate::kernel::cpu::copy::{copy_run, take_every};
 use crate::kernel::cpu::registers::{REGISTERS, band};
 use crate::kernel::cpu::simd::{Lane, Simd};
 use crate::kernel::element::Element;
@@ -98,7 +98,7 @@ pub fn pack<S: Simd, E: Element>(
             let from = &source.data[(first_image + run.image) * source.image + start + run.start..];
             let to = &mut to[(run.band * depth + channel - channels.start) * lanes + run.lane..][..run.len];
             if step != 1 {
-                to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &from)| *to = from);
+                take_every(step, &from[..(run.len - 1) * step + 1], to);
             } else if run.len == lanes {
                 for r in 0..REGISTERS {
                     let at = r * <E::Lane<S> as Lane>::WIDTH;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::pixels::{PixelMap, Run};
 use crate::kernel::cpu::blocks::{Block, grid};
-use crate::kernel::cpu::copy::{Strided, transpose_into};
+use crate::kernel::cpu::copy::{Strided, take_every, transpose_into};
 use crate::kernel::cpu::registers::{REGISTERS, Stretch, band, band_at, column_sums, in_pieces, widest_band};
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, Simd, dispatch_at};
 use crate::kernel::cpu::workspace::{Buffer, with_kept};
@@ -30,6 +30,9 @@ const OUTPUTS: usize = 48;
 const PIXELS: usize = 128;
 /// Bands of input channels of a task.
 const BANDS: usize = 4;
+/// Pixels of an image from which on those of a stride are brought side by side before they are turned: one by one they
+/// are read from a cache line each.
+const WORTH_GATHERING: usize = 32;
 
 /// Planes `[image, channel, pixel]` to read.
 #[derive(Clone, Copy, Debug)]
@@ -155,11 +158,30 @@ impl<E: Element> Kernel for Turn<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { planes: Planes { data, channels, plane, map: PixelMap { step, .. } }, first, group, runs, to } =
-            self;
+        let Self { planes: Planes { data, channels, plane, map }, first, group, runs, to } = self;
+        let PixelMap { step, cols, .. } = map;
         let present = group.min(channels - first);
         if present < group {
             to.fill(E::zero());
+        }
+        if step != 1 && map.pixels >= WORTH_GATHERING {
+            // Some rows at a time: first without what lies between the pixels, then turned.
+            let rows = PIXELS.div_ceil(cols);
+            let mut dense = vec![E::zero(); present * rows * cols];
+            for runs in runs.chunk_by(|a, b| a.image == b.image).flat_map(|runs| runs.chunks(rows)) {
+                let len = runs.iter().map(|run| run.len).sum::<usize>();
+                for (channel, mut rest) in dense.chunks_exact_mut(len).enumerate().take(present) {
+                    for run in runs {
+                        let at = (run.image * channels + first + channel) * plane + run.start;
+                        let (to, after) = rest.split_at_mut(run.len);
+                        take_every(step, &data[at..][..(run.len - 1) * step + 1], to);
+                        rest = after;
+                    }
+                }
+                let mut to = Strided { data: &mut to[runs[0].lane * group..], stride: group };
+                transpose_into::<S, E>(&dense, len, present, len, &mut to, Write::Replace);
+            }
+            return;
         }
         for run in runs {
             let from = &data[(run.image * channels + first) * plane + run.start..];

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::pixels::PixelMap;
+use crate::kernel::cpu::copy::take_every;
 use crate::kernel::element::Element;
 use crate::kernel::shape::ConvShape;
 
@@ -82,21 +83,5 @@ impl<E: Element> Windows<'_, E> {
                 }
             }
         }
-    }
-}
-
-/// Every `step`-th element from the first.
-#[inline(always)]
-fn take_every<E: Copy>(step: usize, from: &[E], to: &mut [E]) {
-    match step {
-        1 => to.copy_from_slice(&from[..to.len()]),
-        2 => {
-            let (pairs, last) = from.as_chunks::<2>();
-            to.iter_mut().zip(pairs).for_each(|(to, from)| *to = from[0]);
-            if let (Some(to), Some(&from)) = (to.get_mut(pairs.len()), last.first()) {
-                *to = from;
-            }
-        }
-        _ => to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &from)| *to = from),
     }
 }
