@@ -207,6 +207,15 @@ fn a_wrong_protocol_is_refused_with_its_place() {
             "choose another",
         ),
         ("[\"arms.pvlu\"]", "[\"arms.vlu\"]", "mine.toml:5:15: from_paper", "arms.vlu"),
+        ("every = 1", "every = 1\nwarm_up = 3", "mine.toml:48:11: schedule.warm_up: expected at most 1", "found 3"),
+        ("every = 1", "milestones = []", "mine.toml:47:14: schedule.milestones: expected an epoch", "found none"),
+        ("every = 1", "milestones = [2, 1.5]", "mine.toml:47:18: schedule.milestones", "greater than that before"),
+        (
+            "[trains]",
+            "procedural = { images = 9, epochs = 1, batch_size = 3, learning_rate = 1e-3, seed = 0 }\n[trains]",
+            "mine.toml:33:1: pretrained.procedural: expected with a published set",
+            "folder",
+        ),
     ];
     for (old, new, place_of, more) in cases {
         assert!(LEAVES.contains(old), "{old}");
@@ -232,7 +241,13 @@ fn options_replace_values_of_a_protocol_and_those_without_a_meaning_are_refused(
     let table = table.replace("kind = \"adam\"", "kind = \"adamw\"\nweight_decay = 0.01");
     fs::write(place.path("flat.toml"), &table).unwrap();
     place.run("run flat.toml --weights x").failed_in_one_line(2, &["--weights", "flat", "from scratch"]);
+    place.run("run flat.toml --cutout 4").failed_in_one_line(2, &["--cutout", "flat", "from scratch"]);
     place.run("run flat.toml --arms relu_affine").failed_in_one_line(2, &["--arms", "relu_affine", "pvlu"]);
+    // One arm that there is not is not left out without a word.
+    place.run("run flat.toml --arms relu,relu_affine").failed_in_one_line(2, &["--arms", "flat has no relu_affine"]);
+    let other = table.replace("quick_classes = 10", "quick_classes = 12");
+    fs::write(place.path("other.toml"), other).unwrap();
+    place.run("run other.toml").failed_in_one_line(2, &["quick_classes: expected 10 or 100, found 12"]);
     let ran =
         place.run("run flat.toml --preset quick --epochs 1 --seeds 0 --arms relu,gelu,pvlu --shift 1").succeeded();
     assert!(ran.stderr.contains("--shift: flat does not use it"), "{ran:?}");
@@ -337,8 +352,10 @@ name = "digits"
 title = "Digits"
 start = "scratch"
 data = { set = "mnist", held_out = 0.2 }
-schedule = { kind = "cosine" }
+schedule = { kind = "step", milestones = [0.5], factor = 0.1, warm_up = 1 }
 optimizer = { kind = "adamw", learning_rate = 2e-3, weight_decay = 0.01 }
+regularization = { label_smoothing = 0.1, mixup = 0.2, average = 0.9 }
+augmentation = { flip = true, shift = 2, part = 0.5, jitter = 0.2 }
 comparison = { base = "relu", proposed = "wave" }
 arms = [{ activation = "relu" }, { name = "wave", activation = "bent = max(x, 0) + a*sin(x); a = 0.1" }]
 budget.full = { networks = ["sequential6conv", "cifar_resnet20"], seeds = [0], epochs = 1, batch_size = 16 }
@@ -356,6 +373,19 @@ budget.full = { networks = ["sequential6conv", "cifar_resnet20"], seeds = [0], e
     // Records are read again.
     let again = run("--resume").succeeded();
     assert!(again.stderr.contains("4 of 4 runs were finished before"), "{again:?}");
+    // All that decides the numbers is in the configuration.
+    for (old, new, key) in [
+        ("mixup = 0.2", "mixup = 0.3", "regularization"),
+        ("label_smoothing = 0.1", "label_smoothing = 0.2", "regularization"),
+        ("average = 0.9", "average = 0.8", "regularization"),
+        ("part = 0.5", "part = 0.4", "augmentation"),
+        ("jitter = 0.2", "jitter = 0.3", "augmentation"),
+        ("[0.5]", "[0.6]", "schedule"),
+        (", warm_up = 1", "", "schedule"),
+    ] {
+        fs::write(place.path("digits.toml"), protocol.replace(old, new)).unwrap();
+        run("--resume --quiet").failed_in_one_line(2, &[&format!("there {key} is"), "here"]);
+    }
     // A size that a network does not take is refused before any work.
     fs::write(place.path("digits.toml"), protocol.replace("set = \"mnist\",", "set = \"mnist\", side = 64,")).unwrap();
     run("--out other").failed(1, &["sequential6conv does not take images of 64x64"]);

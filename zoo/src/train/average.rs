@@ -11,10 +11,10 @@ use crate::snapshot::Snapshot;
 /// Values that a task averages.
 const TASK: usize = 1 << 14;
 
-/// Averages of the tensors that training moves, running statistics with them, by their paths: `average = decay average
-/// + (1 - decay) value` after every step, from the values before the first one on. They are those of timm's
-/// `ModelEmaV3` and of PyTorch's `AveragedModel` with `get_ema_multi_avg_fn(decay)` and `use_buffers=True`, but that
-/// PyTorch's begins with the values after the first step.
+/// Averages of the tensors that training moves, running statistics among them, by their paths: after every step the
+/// average is `decay` times itself and `1 - decay` times the value, from the values before the first step on. They are
+/// those of timm's `ModelEmaV3` and of PyTorch's `AveragedModel` with `get_ema_multi_avg_fn(decay)` and
+/// `use_buffers=True`, but that PyTorch's begins with the values after the first step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Average(BTreeMap<String, Vec<f32>>);
 

@@ -59,7 +59,7 @@ impl Events {
     }
 }
 
-/// Removes the event files of earlier commands, if there are any.
+/// Removes the event files of earlier commands, if there are any, and the folder if nothing else is in it.
 pub fn clear(folder: &Path) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: folder.to_owned(), source };
     if !folder.is_dir() {
@@ -71,6 +71,7 @@ pub fn clear(folder: &Path) -> Result<(), CliError> {
             fs::remove_file(entry.path()).map_err(failed)?;
         }
     }
+    let _ = fs::remove_dir(folder);
     Ok(())
 }
 

@@ -47,7 +47,7 @@ impl Parts {
         let too_few =
             |part| CliError::TooFewImages { data: data.dataset.name(), part, train: all.len(), test: test.len() };
         for (images, part) in [(&train, "to train on"), (&test, "to test on")] {
-            if images.len() == 0 {
+            if images.is_empty() {
                 return Err(too_few(part));
             }
         }
