@@ -25,6 +25,8 @@ pub mod parts;
 pub mod precision;
 pub mod preprocessing;
 pub mod progress;
+pub mod repeated;
 pub mod statistics;
 pub mod tensorboard;
 pub mod threads;
+pub mod training;

@@ -1,5 +1,8 @@
 //! Protocols in files: those of the tables give the tables, changed ones do what they say, and wrong ones are refused.
 
+#[path = "protocols/going_on.rs"]
+mod going_on;
+
 use std::fs;
 
 use serde_json::Value;
@@ -389,64 +392,6 @@ budget.full = { networks = ["sequential6conv", "cifar_resnet20"], seeds = [0], e
     // A size that a network does not take is refused before any work.
     fs::write(place.path("digits.toml"), protocol.replace("set = \"mnist\",", "set = \"mnist\", side = 64,")).unwrap();
     run("--out other").failed(1, &["sequential6conv does not take images of 64x64"]);
-}
-
-/// Another title, more seeds and another order of arms leave finished runs as they are; the base may be another arm.
-#[test]
-fn what_does_not_decide_the_numbers_of_a_run_leaves_it() {
-    let place = with_leaves();
-    let options = "--preset quick --quiet";
-    place.run(&format!("run mine.toml {options}")).succeeded();
-    let changed = LEAVES.replace("photographs of ", "").replace("base = \"relu\"", "base = \"pvlu\"");
-    let changed = changed.replace("from_paper = [\"arms.pvlu\"]\n", "");
-    fs::write(place.path("mine.toml"), &changed).unwrap();
-    let again = place.run(&format!("run mine.toml {options} --resume")).succeeded();
-    assert!(again.stdout.starts_with("Activations on leaves\n") && again.stdout.contains("against PVLU"), "{again:?}");
-    assert_eq!(place.csv("leaves.csv").rows_with(&[("arm", "pvlu"), ("seed", "mean")])[0]["comparison"], "");
-    assert_eq!(fs::read_to_string(place.path("results/leaves_protocol.toml")).unwrap(), changed);
-}
-
-#[test]
-#[cfg(unix)]
-fn killed_at_any_moment_a_protocol_ends_as_if_it_was_not() {
-    use std::process::Stdio;
-    use std::time::Duration;
-
-    let arguments = "run mine.toml --save-weights --checkpoint-every 0 --quiet";
-    let whole = with_leaves();
-    whole.run(&format!("{arguments} --threads 2")).succeeded();
-    let trained = |place: &Place| {
-        let folder = fs::read_dir(place.path("results/weights")).unwrap().map(|entry| entry.unwrap().path());
-        let mut all: Vec<_> =
-            folder.map(|path| (path.file_name().unwrap().to_owned(), fs::read(&path).unwrap())).collect();
-        all.sort();
-        all
-    };
-    let expected = (files(&whole), trained(&whole));
-    assert_eq!(expected.1.len(), 6);
-
-    let place = with_leaves();
-    let (mut kills, mut random) = (0_u64, 4321_u64);
-    loop {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let threads = 1 + (random >> 40) % 2;
-        let mut command = place.command(&format!("{arguments} --resume --threads {threads}"));
-        let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(200 + 100 * kills + (random >> 33) % 1500));
-        // The last time it may come to its end.
-        if running.try_wait().unwrap().is_none() && kills < 8 {
-            // SIGKILL.
-            running.kill().unwrap();
-            kills += 1;
-        }
-        let ran: Ran = running.wait_with_output().unwrap().into();
-        assert!(!ran.stderr.contains("error") && !ran.stderr.contains("panicked"), "{ran:?}");
-        if ran.code == Some(0) {
-            break;
-        }
-    }
-    assert!(kills > 0, "it ended before the first kill");
-    assert!((files(&place), trained(&place)) == expected, "not the same after {kills} kills");
 }
 
 /// The protocol in the documentation, and the values that it says of it.

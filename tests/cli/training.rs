@@ -211,7 +211,7 @@ fn a_training_of_other_settings_is_neither_continued_nor_replaced() {
     for (change, words) in [
         (("--learning-rate 0.05", "--learning-rate 0.06"), ["learning rate is 5e-2", "here 6e-2"]),
         (("--activation pvlu", "--activation relu"), ["activation is pvlu", "here relu"]),
-        (("--mixup 0.3", ""), ["mixup is 0.3", "here nothing"]),
+        (("--mixup 0.3", ""), ["regularization is", "mixup=3e-1"]),
     ] {
         let other = short.replace(change.0, change.1);
         zoo(&place, &format!("{other} --resume --quiet")).failed_in_one_line(2, &words);

@@ -61,9 +61,9 @@ impl Snapshot {
         Self(values)
     }
 
-    /// The values by path, taken out.
-    pub(crate) fn into_values(self) -> BTreeMap<String, Vec<f32>> {
-        self.0
+    /// The values by path, to be changed.
+    pub(crate) fn values_mut(&mut self) -> &mut BTreeMap<String, Vec<f32>> {
+        &mut self.0
     }
 
     /// The values by path.

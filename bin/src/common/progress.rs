@@ -98,3 +98,13 @@ fn epoch_line(run: &str, epochs: u64, record: &EpochRecord) -> String {
         record.seconds
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!([5.4, 600.0, 9000.0].map(duration), ["5 s", "10 min", "2.5 h"]);
+    }
+}

@@ -5,7 +5,6 @@
 //! |---|---|
 //! | [`definition`] | a protocol, as values |
 //! | [`arm`] | the arms of a comparison, and the parts of a network that a phase trains |
-//! | [`training`] | optimizer and schedule, and the settings of a training |
 //! | [`preset`] | amounts of work |
 //! | [`limits`] | bounds of values, and the form of names |
 //! | [`reader`] | values of a TOML text with their places |
@@ -28,5 +27,4 @@ pub mod public;
 pub mod published;
 pub mod read;
 pub mod reader;
-pub mod training;
 pub mod values;

@@ -13,6 +13,7 @@ use pvlu_zoo::text::{did_you_mean, quoted};
 
 use crate::common::error::CliError;
 use crate::common::precision;
+use crate::common::repeated::refuse_repeated;
 use crate::reproduce::args::{AllArgs, CommonArgs, Listed, TableArgs, TableOptions, TuningArgs, all_of};
 use crate::reproduce::protocol::arm::Arm;
 use crate::reproduce::protocol::definition::{Budget, Protocol};
@@ -180,7 +181,7 @@ impl Request {
     /// The wishes on tables of pretrained networks, whose arms may have these names.
     fn of_arms(args: &TuningArgs, known: &[&str]) -> Result<Self, CliError> {
         let request = Self::of(&args.common)?;
-        refuse_repeated("--models", args.models.as_deref())?;
+        refuse_repeated("--models", args.models.as_deref().unwrap_or_default())?;
         let arms = args.arms.as_deref().map(|lists| arms(lists, known)).transpose()?;
         Ok(Self {
             models: args.models.as_deref().map(models).transpose()?,
@@ -225,7 +226,7 @@ impl Request {
     /// The wishes on every table. Seeds that are given twice are refused, and a precision that the device has not.
     fn of(args: &CommonArgs) -> Result<Self, CliError> {
         precision::check(args.precision, args.device)?;
-        refuse_repeated("--seeds", args.seeds.as_deref())?;
+        refuse_repeated("--seeds", args.seeds.as_deref().unwrap_or_default())?;
         Ok(Self {
             images: ImageRequest {
                 data: args.data.clone(),
@@ -272,7 +273,7 @@ fn of_scratch(lists: Option<&[Listed]>) -> Result<Option<Vec<&'static Definition
     let activations: Vec<_> =
         all_of(lists).map(|item| activation("--activations", item, &[])).collect::<Result<_, _>>()?;
     let names: Vec<&str> = activations.iter().map(|activation| activation.name()).collect();
-    refuse_repeated("--activations", Some(&names))?;
+    refuse_repeated("--activations", &names)?;
     Ok(Some(activations))
 }
 
@@ -291,25 +292,13 @@ fn arms(lists: &[Listed], known: &[&str]) -> Result<Vec<ArmRequest>, CliError> {
         Some(activation) if !known.contains(&arm.text.as_str()) => activation.name().to_owned(),
         _ => arm.text.clone(),
     };
-    refuse_repeated("--arms", Some(&arms.iter().map(name).collect::<Vec<_>>()))?;
+    refuse_repeated("--arms", &arms.iter().map(name).collect::<Vec<_>>())?;
     Ok(arms)
 }
 
 fn models(names: &[String]) -> Result<Vec<&'static str>, CliError> {
     let unknown = |error: RegistryError| CliError::Usage(format!("--models: {error}"));
     names.iter().map(|name| registry::find(name).map(|entry| entry.name).map_err(unknown)).collect()
-}
-
-fn refuse_repeated<T: PartialEq + std::fmt::Display>(name: &str, values: Option<&[T]>) -> Result<(), CliError> {
-    match values.and_then(repeated) {
-        Some(value) => Err(CliError::Usage(format!("{name} has {value} twice"))),
-        None => Ok(()),
-    }
-}
-
-/// The first value that repeats an earlier one.
-fn repeated<T: PartialEq>(values: &[T]) -> Option<&T> {
-    values.iter().enumerate().find_map(|(index, value)| values[..index].contains(value).then_some(value))
 }
 
 /// The activation of a text, by a name that a run can have. This is not done while arguments are parsed, since an error

@@ -6,19 +6,18 @@ mod folder;
 mod images;
 mod run;
 mod settings;
+mod summary;
 
-use std::path::Path;
 use std::time::Duration;
 
 use pvlu_zoo::registry::{Options, Start};
 use pvlu_zoo::text;
-use pvlu_zoo::train::EpochRecord;
 use serde_json::{Value, json};
 
 use self::events::Events;
 use self::folder::{Earlier, Ended, Folder};
 use self::images::Parts;
-use self::run::{Session, best};
+use self::run::Session;
 use self::settings::{Config, Settings};
 use super::args::{LogName, TrainArgs};
 use super::data::Data;
@@ -27,22 +26,15 @@ use crate::common::lock;
 use crate::common::output::{print, print_json, write_csv};
 use crate::common::precision::told;
 use crate::common::progress::Progress;
+use crate::common::repeated::refuse_repeated;
 
 /// Name of the summary's file.
 const SUMMARY: &str = "summary.csv";
 
-/// Columns of the summary.
-const COLUMNS: [&str; 8] =
-    ["seed", "epochs", "diverged", "best_epoch", "held_out_top1", "test_top1", "last_test_top1", "seconds"];
-
 /// Trains the model with each seed, and writes what came of it.
 pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let settings = Settings::of(args)?;
-    if let Some(seed) =
-        args.seeds.iter().enumerate().find_map(|(at, seed)| args.seeds[..at].contains(seed).then_some(seed))
-    {
-        return Err(CliError::Usage(format!("--seeds has {seed} twice")));
-    }
+    refuse_repeated("--seeds", &args.seeds)?;
     let data = Data::of(&args.data)?;
     let progress = Progress::new(args.quiet);
     let parts = Parts::open(args, &data, &progress).map_err(|error| match error {
@@ -94,7 +86,7 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let mut rows = ended.clone();
     rows.extend(others(args, &session, (data.dataset.name(), &digest))?);
     rows.sort_by_key(|(seed, _)| *seed);
-    write_csv(&path, &COLUMNS, rows.iter().map(|(seed, ended)| row(*seed, ended)))?;
+    write_csv(&path, &summary::COLUMNS, rows.iter().map(|(seed, ended)| summary::row(*seed, ended)))?;
     drop(lock);
     report(args, &settings, &ended)?;
     let diverged: Vec<String> =
@@ -106,11 +98,11 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
 fn report(args: &TrainArgs, settings: &Settings, ended: &[(u64, Ended)]) -> Result<(), CliError> {
     let activation = settings.activation.text();
     if args.json {
-        let runs: Vec<Value> = ended.iter().map(|(seed, ended)| json_of(*seed, ended)).collect();
+        let runs: Vec<Value> = ended.iter().map(|(seed, ended)| summary::json_of(*seed, ended)).collect();
         let model = settings.entry.name;
         return print_json(&told(json!({ "model": model, "activation": activation, "runs": runs })));
     }
-    print(&summary(settings, &args.out, ended))
+    print(&summary::text(settings, &args.out, ended))
 }
 
 /// Trainings in the output folder of other seeds than those of this command, and of the same settings.
@@ -153,75 +145,4 @@ fn all(
         ended.push((seed, done));
     }
     Ok(Some(ended))
-}
-
-/// The epoch whose network counts: the best by held-out images, else the last.
-fn chosen(ended: &Ended) -> Option<&EpochRecord> {
-    best(&ended.epochs).or(ended.epochs.last().filter(|_| !ended.diverged))
-}
-
-fn row(seed: u64, ended: &Ended) -> Vec<String> {
-    let (chosen, last) = (chosen(ended), ended.epochs.last().filter(|_| !ended.diverged));
-    let number =
-        |value: Option<f64>| value.filter(|value| !value.is_nan()).map_or(String::new(), |value| format!("{value:.6}"));
-    let seconds: f64 = ended.epochs.iter().map(|epoch| epoch.seconds).sum();
-    vec![
-        seed.to_string(),
-        ended.epochs.len().to_string(),
-        ended.diverged.to_string(),
-        chosen.map_or(String::new(), |epoch| epoch.epoch.to_string()),
-        number(chosen.map(|epoch| epoch.validation.top1)),
-        number(chosen.map(|epoch| epoch.test.top1)),
-        number(last.map(|epoch| epoch.test.top1)),
-        format!("{seconds:.3}"),
-    ]
-}
-
-fn json_of(seed: u64, ended: &Ended) -> Value {
-    let (chosen, last) = (chosen(ended), ended.epochs.last().filter(|_| !ended.diverged));
-    json!({
-        "seed": seed, "epochs": ended.epochs.len(), "diverged": ended.diverged,
-        "best_epoch": chosen.map(|epoch| epoch.epoch),
-        "held_out_top1": chosen.map(|epoch| epoch.validation.top1).filter(|top1| !top1.is_nan()),
-        "test_top1": chosen.map(|epoch| epoch.test.top1), "last_test_top1": last.map(|epoch| epoch.test.top1),
-    })
-}
-
-/// A line for each training, and one for the mean of several.
-fn summary(settings: &Settings, out: &Path, ended: &[(u64, Ended)]) -> String {
-    let name = format!("{} {}", settings.entry.name, settings.activation.name());
-    let mut lines: Vec<String> = ended
-        .iter()
-        .map(|(seed, ended)| match chosen(ended) {
-            _ if ended.diverged => {
-                format!("{name} seed {seed}: the loss is not finite any more; a smaller --learning-rate may help")
-            }
-            Some(epoch) if epoch.validation.images > 0 => format!(
-                "{name} seed {seed}: test {:.4} after epoch {}, the best by held-out images ({:.4})",
-                epoch.test.top1, epoch.epoch, epoch.validation.top1
-            ),
-            Some(epoch) => {
-                format!("{name} seed {seed}: test {:.4} after epoch {}, the last", epoch.test.top1, epoch.epoch)
-            }
-            None => format!("{name} seed {seed}: no epoch"),
-        })
-        .collect();
-    let tests: Vec<f64> = ended
-        .iter()
-        .filter(|(_, ended)| !ended.diverged)
-        .filter_map(|(_, ended)| Some(chosen(ended)?.test.top1))
-        .collect();
-    if tests.len() > 1 {
-        let mean = tests.iter().sum::<f64>() / tests.len() as f64;
-        let squares: f64 = tests.iter().map(|top1| (top1 - mean) * (top1 - mean)).sum();
-        let left_out = ended.iter().filter(|(_, ended)| ended.diverged).count();
-        let left_out = if left_out > 0 { format!(", {left_out} left out that diverged") } else { String::new() };
-        let deviation = (squares / (tests.len() - 1) as f64).sqrt();
-        lines.push(format!(
-            "{name}: mean of {} seeds {mean:.4}, standard deviation {deviation:.4}{left_out}",
-            tests.len()
-        ));
-    }
-    lines.push(format!("written: {}", text::path(out)));
-    lines.join("\n")
 }

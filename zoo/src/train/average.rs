@@ -16,29 +16,29 @@ const TASK: usize = 1 << 14;
 /// those of timm's `ModelEmaV3` and of PyTorch's `AveragedModel` with `get_ema_multi_avg_fn(decay)` and
 /// `use_buffers=True`, but that PyTorch's begins with the values after the first step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Average(BTreeMap<String, Vec<f32>>);
+pub struct Average(Snapshot);
 
 impl Average {
     /// The averages before the first step: the values themselves.
     pub fn of(model: &dyn Model) -> Result<Self, Error> {
-        Ok(Self(Snapshot::of_moving(model)?.into_values()))
+        Snapshot::of_moving(model).map(Self)
     }
 
     /// Averages that were kept.
     pub fn from_values(values: BTreeMap<String, Vec<f32>>) -> Self {
-        Self(values)
+        Self(Snapshot::from_values(values))
     }
 
     /// The averages by path.
     pub fn values(&self) -> &BTreeMap<String, Vec<f32>> {
-        &self.0
+        self.0.values()
     }
 
     /// Moves the averages towards the values of the model.
     pub fn add(&mut self, model: &dyn Model, decay: f64) -> Result<(), Error> {
         let (kept, new) = (decay as f32, (1.0 - decay) as f32);
         model.tensors(&mut |tensor| {
-            if let Some(average) = self.0.get_mut(tensor.slot.path) {
+            if let Some(average) = self.0.values_mut().get_mut(tensor.slot.path) {
                 let values = tensor.values.par_chunks(TASK);
                 average.par_chunks_mut(TASK).zip(values).for_each(|(average, values)| {
                     for (average, value) in average.iter_mut().zip(values) {
@@ -51,6 +51,6 @@ impl Average {
 
     /// Writes the averages into the model that they are of.
     pub fn put_into(&self, model: &mut dyn Model) -> Result<(), Error> {
-        Snapshot::from_values(self.0.clone()).put_back(model)
+        self.0.put_back(model)
     }
 }

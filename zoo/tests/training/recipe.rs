@@ -93,8 +93,7 @@ fn the_loss_of_a_step_is_that_of_mixed_images_and_smoothed_labels() {
     let mixed = |seed| loss(&FitConfig { mixup: Some(Mixup { alpha: 1.0, seed }), ..plain.clone() });
     assert_eq!(mixed(1), mixed(1));
     assert!(mixed(1) != mixed(2) && mixed(1) != loss(&plain));
-    // Each image is mixed with the one before it. The share is found from the loss itself: with it, the logits of the
-    // mixed images give the loss of both labels, and with any other they do not.
+    // Each image is mixed with the one before it, in the share that the seed draws; the labels in the same share.
     let batch = splits(60, 20, Augmentation::NONE).train.epoch_from(1, 0).next().unwrap().unwrap();
     let len = batch.images.len() / batch.labels.len();
     let (mut others, mut other_labels) = (batch.images.clone(), batch.labels.clone());

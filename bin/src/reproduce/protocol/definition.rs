@@ -10,8 +10,8 @@ use pvlu_zoo::transfer::FreezePolicy;
 
 use super::arm::{Arm, Trains};
 use super::preset::Preset;
-use super::training::Training;
 use crate::common::data_name::DataName;
+use crate::common::training::{Training, augmentation_text};
 
 /// Name of the first phase where a configuration has the name of an arm.
 pub const FIRST: &str = "first";
@@ -215,16 +215,11 @@ impl Protocol {
     /// not hold, as texts by key.
     pub fn settings(&self, trains: Trains, image: (usize, usize)) -> BTreeMap<String, String> {
         let augmentation = self.augmentation.unwrap_or(Augmentation::NONE);
-        let Augmentation { flip, shift, cutout, part, jitter } = augmentation;
-        let mut changes = format!("flip={flip} shift={shift} cutout={}", cutout.unwrap_or(0));
-        for (name, share) in [("part", part), ("jitter", jitter)] {
-            changes.extend(share.map(|share| format!(" {name}={share:e}")));
-        }
         let filter = self.filter.map(|filter| format!("sigma={:e} radius={}", filter.sigma, filter.radius));
         let mut settings = vec![
             ("optimizer", self.training.optimizer_text()),
             ("schedule", self.training.schedule_text()),
-            ("augmentation", changes),
+            ("augmentation", augmentation_text(augmentation)),
             ("filter", filter.unwrap_or_else(|| "none".to_owned())),
             ("image", format!("{}x{}", image.0, image.1)),
         ];

@@ -34,7 +34,6 @@ pub const PUBLIC: [Public; 3] = [
 mod tests {
     use super::*;
     use crate::reproduce::protocol::paper::Table;
-    use crate::reproduce::protocol::training::Training;
 
     #[test]
     fn each_is_a_protocol_of_its_name_whose_networks_fit_its_images() {
@@ -52,7 +51,7 @@ mod tests {
     #[test]
     fn the_rate_of_he_et_al_falls_at_their_steps() {
         let table = Table::of_text(PUBLIC[0].text).unwrap();
-        let training: &Training = &table.protocol().training;
+        let training = &table.protocol().training;
         let fit = training.fit(table.protocol().full.epochs, training.learning_rate, 0);
         let steps = 45_000_u64.div_ceil(128);
         assert!((63_900..64_100).contains(&(steps * fit.epochs)), "{}", steps * fit.epochs);

@@ -129,9 +129,4 @@ mod tests {
         assert_eq!(found["runs"][0]["steps"], 12);
         assert_eq!(found["runs"][0]["after"][0], "table3/m/first/0");
     }
-
-    #[test]
-    fn durations_are_short() {
-        assert_eq!([5.4, 600.0, 9000.0].map(duration), ["5 s", "10 min", "2.5 h"]);
-    }
 }

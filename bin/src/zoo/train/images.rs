@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use pvlu_zoo::data::ImageFolder;
 use pvlu_zoo::image::Preprocessing;
+use pvlu_zoo::text;
 
 use crate::common::error::CliError;
 use crate::common::images::Images;
@@ -93,10 +93,7 @@ fn readable(images: Images, skips: bool, what: &str, progress: &Progress) -> Res
         return Ok(Images::Files(folder));
     }
     let (all, count) = (folder.len(), left_out.len());
-    progress.say(&format!("{}: left out {count} of {all} images {what}, which cannot be read", shown(&folder)));
+    let place = text::path(folder.path()).to_string();
+    progress.say(&format!("{place}: left out {count} of {all} images {what}, which cannot be read"));
     Ok(Images::Files(Arc::new(Arc::unwrap_or_clone(folder).without(&left_out))))
-}
-
-fn shown(folder: &ImageFolder) -> String {
-    pvlu_zoo::text::path(folder.path()).to_string()
 }

@@ -6,10 +6,11 @@ use pvlu::Precision;
 use pvlu::activation::Definition;
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::registry::{self, ModelEntry};
-use pvlu_zoo::train::{FitConfig, Mixup, OptimizerConfig, Schedule};
+use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
 
 use crate::common::difference::{Difference, NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
+use crate::common::training::{Training, augmentation_text};
 use crate::zoo::args::{OptimizerName, TrainArgs, TrainSchedule};
 
 /// Settings that all seeds of a command share.
@@ -17,10 +18,8 @@ use crate::zoo::args::{OptimizerName, TrainArgs, TrainSchedule};
 pub struct Settings {
     pub entry: &'static ModelEntry,
     pub activation: &'static Definition,
-    /// All but the seed of the mixing.
-    fit: FitConfig,
-    /// Parameter of the distribution of mixup.
-    mixup: Option<f64>,
+    epochs: u64,
+    training: Training,
     pub augmentation: Augmentation,
     pub batch_size: usize,
     pub precision: Precision,
@@ -50,18 +49,20 @@ impl Settings {
         if args.nesterov && args.momentum == Some(0.0) {
             return Err(CliError::Usage("--nesterov: needs a --momentum above 0".to_owned()));
         }
-        let learning_rate = args.learning_rate.unwrap_or(if is_sgd { 0.1 } else { 1e-3 });
-        let fit = FitConfig {
+        let training = Training {
+            optimizer,
+            learning_rate: args.learning_rate.unwrap_or(if is_sgd { 0.1 } else { 1e-3 }),
+            schedule: schedule(args)?,
             warm_up: args.warm_up,
             label_smoothing: args.label_smoothing,
+            mixup: args.mixup,
             average: args.average,
-            ..FitConfig::new(args.epochs, optimizer, learning_rate, schedule(args)?)
         };
         Ok(Self {
             entry: registry::find(&args.model)?,
             activation: registry::activation(&args.activation)?,
-            fit,
-            mixup: args.mixup,
+            epochs: args.epochs,
+            training,
             augmentation: Augmentation {
                 flip: args.flip,
                 shift: args.crop.into(),
@@ -76,49 +77,23 @@ impl Settings {
 
     /// The training with a seed.
     pub fn fit(&self, seed: u64) -> FitConfig {
-        FitConfig { mixup: self.mixup.map(|alpha| Mixup { alpha, seed }), ..self.fit.clone() }
+        self.training.fit(self.epochs, self.training.learning_rate, seed)
     }
 
     /// The settings as texts by name, for a [`Config`].
     pub fn texts(&self) -> BTreeMap<String, String> {
-        let FitConfig { epochs, optimizer, learning_rate, schedule, warm_up, label_smoothing, average, .. } = &self.fit;
-        let optimizer = match optimizer {
-            OptimizerConfig::Sgd { momentum, nesterov, weight_decay } => {
-                format!("sgd momentum={momentum} nesterov={nesterov} weight_decay={weight_decay}")
-            }
-            OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
-                format!(
-                    "adam betas={beta1},{beta2} epsilon={epsilon:e} weight_decay={weight_decay} decoupled={decoupled}"
-                )
-            }
-        };
-        let schedule = match schedule {
-            Schedule::Constant => "constant".to_owned(),
-            Schedule::Step { every, factor } => format!("every {every} factor={factor}"),
-            Schedule::Milestones { epochs, factor } => format!("milestones {epochs:?} factor={factor}"),
-            Schedule::Cosine => "cosine".to_owned(),
-            Schedule::OneCycle => "one-cycle".to_owned(),
-        };
-        let Augmentation { flip, shift, cutout, part, jitter } = self.augmentation;
-        let number = |number: Option<f64>| number.map_or(NONE.to_owned(), |number| number.to_string());
+        let Self { entry, activation, epochs, training, augmentation, batch_size, precision } = self;
         let texts = [
-            ("model", self.entry.name.to_owned()),
-            ("activation", self.activation.text().to_owned()),
+            ("model", entry.name.to_owned()),
+            ("activation", activation.text().to_owned()),
             ("epochs", epochs.to_string()),
-            ("batch size", self.batch_size.to_string()),
-            ("optimizer", optimizer),
-            ("learning rate", format!("{learning_rate:e}")),
-            ("schedule", schedule),
-            ("warm-up", warm_up.to_string()),
-            ("label smoothing", label_smoothing.to_string()),
-            ("average", number(*average)),
-            ("mixup", number(self.mixup)),
-            ("flip", flip.to_string()),
-            ("crop", shift.to_string()),
-            ("random part", number(part)),
-            ("color jitter", number(jitter)),
-            ("cutout", cutout.map_or(NONE.to_owned(), |side| side.to_string())),
-            (PRECISION, self.precision.name().to_owned()),
+            ("batch size", batch_size.to_string()),
+            ("optimizer", training.optimizer_text()),
+            ("learning rate", format!("{:e}", training.learning_rate)),
+            ("schedule", training.schedule_text()),
+            ("regularization", training.regularization_text().unwrap_or(NONE.to_owned())),
+            ("augmentation", augmentation_text(*augmentation)),
+            (PRECISION, precision.name().to_owned()),
             (NUMERICS, pvlu::NUMERICS_VERSION.to_string()),
         ];
         texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()

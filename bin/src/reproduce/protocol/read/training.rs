@@ -3,10 +3,10 @@
 use pvlu_zoo::train::{OptimizerConfig, Schedule};
 
 use super::values::{part, rate};
+use crate::common::training::Training;
 use crate::reproduce::protocol::definition::Pretraining;
 use crate::reproduce::protocol::limits::{MAX_EPOCHS, MAX_IMAGES};
 use crate::reproduce::protocol::reader::{ProtocolError, Section, Value};
-use crate::reproduce::protocol::training::Training;
 
 /// The optimizer, the learning rate and the schedule.
 pub fn training(top: &Section<'_>, pretrained: bool) -> Result<Training, ProtocolError> {

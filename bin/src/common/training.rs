@@ -1,15 +1,17 @@
-//! The optimizer, the learning rate and the schedule of a protocol, and the settings of a training that they make.
+//! The way in which a network is trained, as the options of a command or a protocol say it, and its texts for the
+//! configurations by which one training is told from another.
 
 use std::fmt::Write as _;
 
+use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::train::{FitConfig, Mixup, OptimizerConfig, Schedule};
 
-/// The way in which a protocol trains.
+/// Optimizer, learning rate, schedule and regularization of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
     /// The optimizer and its constants.
     pub optimizer: OptimizerConfig,
-    /// Learning rate at the start; of pretrained networks in each arm.
+    /// Learning rate before the schedule's factor; of pretrained networks in a protocol that of each arm.
     pub learning_rate: f64,
     /// Factor on the learning rate at each step.
     pub schedule: Schedule,
@@ -24,8 +26,8 @@ pub struct Training {
 }
 
 impl Training {
-    /// The settings of a training of some epochs from a learning rate, with a seed. Every training of a table gets its
-    /// settings here, but for the one that stands in for pretrained weights.
+    /// The settings of a training of some epochs from a learning rate, with a seed. Every training gets its settings
+    /// here, but for the one that stands in for pretrained weights, and tunings by `zoo finetune`.
     pub fn fit(&self, epochs: u64, learning_rate: f64, seed: u64) -> FitConfig {
         FitConfig {
             warm_up: self.warm_up,
@@ -72,4 +74,14 @@ impl Training {
         let said: Vec<String> = [smoothing, mixup, average].into_iter().flatten().collect();
         (!said.is_empty()).then(|| said.join(" "))
     }
+}
+
+/// An augmentation in one line, as a configuration holds it.
+pub fn augmentation_text(augmentation: Augmentation) -> String {
+    let Augmentation { flip, shift, cutout, part, jitter } = augmentation;
+    let mut text = format!("flip={flip} shift={shift} cutout={}", cutout.unwrap_or(0));
+    for (name, share) in [("part", part), ("jitter", jitter)] {
+        text.extend(share.map(|share| format!(" {name}={share:e}")));
+    }
+    text
 }
