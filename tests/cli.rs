@@ -52,6 +52,8 @@ mod repeats;
 mod resume;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/sweeps.rs"]
+mod sweeps;
 #[path = "cli/tables.rs"]
 mod tables;
 #[path = "cli/training.rs"]

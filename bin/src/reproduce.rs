@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod args;
+mod choice;
 mod data;
 mod drive;
 #[doc(hidden)]
@@ -12,6 +13,7 @@ mod overrides;
 mod pretrained;
 #[doc(hidden)]
 pub mod protocol;
+mod recipe;
 #[doc(hidden)]
 pub mod report;
 mod request;
@@ -117,7 +119,9 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
     let works = tables.iter().map(|table| work(*table, &request(table)?)).collect::<Result<Vec<_>, _>>()?;
     let only = conduct.only.as_deref();
     drive::check_only(&works, only)?;
-    let runs: Vec<_> = works.iter().flat_map(|work| work.plan().chosen(only)).collect();
+    let runs: Vec<_> =
+        works.iter().map(|work| work.plan()).flat_map(|plan| [plan.chosen_trials(only), plan.chosen(only)]).collect();
+    let runs = runs.concat();
     if args.json {
         return print(&format!("{:#}", plan::json(&runs)));
     }

@@ -9,12 +9,13 @@ use crate::common::output::{note, print};
 use crate::common::progress::Progress;
 use crate::common::threads::start_threads;
 use crate::common::{device, interrupt, precision};
+use crate::reproduce::choice::Choice;
 use crate::reproduce::request::Conduct;
 use crate::reproduce::runs::plan;
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::Record;
 use crate::reproduce::runs::store::Store;
-use crate::reproduce::runs::work::{Context, Plan, Work};
+use crate::reproduce::runs::work::{Context, Work};
 use crate::reproduce::{figures, results};
 
 /// Prepares the process for a command: signals, threads, the device and the precision. Unless it is a dry run, the
@@ -37,17 +38,18 @@ pub fn check_only(works: &[Box<dyn Work>], only: Option<&[String]>) -> Result<()
     }
 }
 
-/// Does the chosen runs of a table and writes its files, or prints its plan in a dry run. Nothing is done if no run of
-/// the table was chosen.
+/// Does the chosen runs of a table and writes its files, or prints its plan in a dry run. The trials of a sweep come
+/// first. Nothing is done if no run of the table was chosen.
 pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
-    let chosen = work.plan().chosen(conduct.only.as_deref());
-    if chosen.is_empty() {
+    let only = conduct.only.as_deref();
+    let (trials, runs) = (work.plan().chosen_trials(only), work.plan().chosen(only));
+    if trials.is_empty() && runs.is_empty() {
         return Ok(());
     }
     let progress = Progress::new(conduct.quiet);
     work.plan().notes.iter().for_each(|line| progress.note(line));
     if conduct.dry_run {
-        let text = plan::estimate(work.as_ref(), &chosen);
+        let text = plan::estimate(work.as_ref(), &[trials, runs].concat());
         progress.finish();
         return print(&text?);
     }
@@ -55,19 +57,53 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
     results::check(&conduct.out, table)?;
     let store = Store::new(&conduct.out, conduct.earlier, conduct.checkpoint_every, conduct.save_weights)?;
     let context = Context { store: &store, progress: &progress, planned: work.plan().ids(), table };
-    let done = all(work.as_mut(), &chosen, &context);
+    let done = with_choice(work.as_mut(), &trials, (conduct, &context));
     progress.finish();
-    let Some(mut records) = done? else {
+    let Some(Done { trials: mut records, runs: chosen, records: of_runs }) = done? else {
         return Err(CliError::Interrupted { out: conduct.out.clone() });
     };
-    if conduct.only.is_some() {
-        records = with_others(work.plan(), &conduct.out, records)?;
-    }
+    let of_runs = match only {
+        Some(_) if !of_runs.is_empty() => with_others(&work.plan().runs, &conduct.out, of_runs)?,
+        _ => of_runs,
+    };
+    records.extend(of_runs);
     let text = results::write(table, &records, &conduct.out)?;
-    for run in &chosen {
+    for run in trials.iter().chain(&chosen) {
         run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
     }
     print(&format!("{text}\n{}", figures::of_table(table, &conduct.out)?))
+}
+
+/// Trials and runs that were done, with the settings that were chosen.
+struct Done {
+    trials: Vec<Record>,
+    runs: Vec<Planned>,
+    records: Vec<Record>,
+}
+
+/// Does trials, chooses by them, and does the runs that were asked for; `None` if interrupted.
+fn with_choice(
+    work: &mut dyn Work,
+    trials: &[Planned],
+    (conduct, context): (&Conduct, &Context<'_>),
+) -> Result<Option<Done>, CliError> {
+    let only = conduct.only.as_deref();
+    let mut tried = Vec::new();
+    if let Some(sweep) = work.plan().sweep.clone() {
+        let Some(done) = all(work, trials, context)? else { return Ok(None) };
+        // Other trials may have been done by an earlier command.
+        tried = with_others(&work.plan().trials, &conduct.out, done)?;
+        let trials = &work.plan().trials;
+        Choice::check(trials, &work.plan().chosen(only), &tried)?;
+        let choice = Choice::of(trials, &sweep, &tried);
+        work.choose(&choice)?;
+        if interrupt::interrupted() {
+            return Ok(None);
+        }
+    }
+    let runs = work.plan().chosen(only);
+    let records = all(work, &runs, context)?;
+    Ok(records.map(|records| Done { trials: tried, runs, records }))
 }
 
 /// Does runs in order; `None` if interrupted.
@@ -96,12 +132,12 @@ fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<O
     Ok(Some(records))
 }
 
-/// The given records and those of the table's other runs that are finished in the same folder, in the order of the
-/// table.
-fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
+/// The given records and those of the other planned runs that are finished in the same folder, in the order of the
+/// plan.
+fn with_others(planned: &[Planned], out: &Path, records: Vec<Record>) -> Result<Vec<Record>, CliError> {
     let mut by_id: BTreeMap<String, Record> = records.into_iter().map(|record| (record.config.id(), record)).collect();
     let store = Store::of(out)?;
-    for run in &plan.runs {
+    for run in planned {
         match store.finished(&run.config) {
             Ok(Some(record)) => drop(by_id.entry(run.config.id()).or_insert(record)),
             // A run of another configuration does not belong to this table.
@@ -110,5 +146,5 @@ fn with_others(plan: &Plan, out: &Path, records: Vec<Record>) -> Result<Vec<Reco
             Err(error) => return Err(error),
         }
     }
-    Ok(plan.runs.iter().filter_map(|run| by_id.remove(&run.config.id())).collect())
+    Ok(planned.iter().filter_map(|run| by_id.remove(&run.config.id())).collect())
 }

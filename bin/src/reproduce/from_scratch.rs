@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use pvlu_zoo::data::{Augmentation, LoaderConfig, Normalization};
+use pvlu_zoo::data::{LoaderConfig, Normalization};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Options, Start};
 use pvlu_zoo::train::{History, Outcome, Splits};
+use pvlu_zoo::transfer::FreezePolicy;
 
 use crate::common::device::placed;
 use crate::common::error::CliError;
 use crate::common::memory::check_batch;
+use crate::reproduce::choice::{Choice, of_trial};
 use crate::reproduce::data::{Chosen, Parts, choose, scaled};
 use crate::reproduce::overrides::{Overrides, Told, Usual, of_table};
-use crate::reproduce::protocol::arm::Arm;
+use crate::reproduce::protocol::arm::{Arm, Trains};
 use crate::reproduce::protocol::paper::Table;
+use crate::reproduce::protocol::sweep::Setting;
+use crate::reproduce::recipe::{OfArm, Recipe, Recipes};
 use crate::reproduce::request::Request;
 use crate::reproduce::runs::config::{Config, Setup};
 use crate::reproduce::runs::inspect;
@@ -29,11 +33,7 @@ const EVALUATION_BATCH: usize = 128;
 #[derive(Debug)]
 pub struct Scratch {
     chosen: Chosen,
-    epochs: u64,
-    batch_size: usize,
-    learning_rate: f64,
-    /// Augmentation of training images, in pixels of a 32x32 image.
-    augmentation: Augmentation,
+    recipes: Recipes,
     parts: Parts,
     /// Mean and standard deviation that images are normalized by.
     normalization: Normalization,
@@ -63,32 +63,32 @@ impl Scratch {
             images: chosen.usual(),
             held_out: protocol.data.held_out,
         };
-        let epochs = request.epochs.unwrap_or(usual.epochs);
-        let batch_size = request.batch_size.unwrap_or(usual.batch_size);
-        let learning_rate = request.learning_rate.unwrap_or(usual.learning_rate);
+        let recipes = Recipes::of(table, preset, request, seeds)?;
+        let epochs = recipes.base.epochs;
         let (changes, kept) = (protocol.augmentation.is_some(), protocol.augmentation.unwrap_or_default());
         let shift = of_table("shift", request.shift, (table.name(), changes), &mut notes);
-        let augmentation = Augmentation { shift: shift.unwrap_or(kept.shift), ..kept };
         let overrides =
             Overrides::default().with("shift", shift, kept.shift, Told::Value("shift")).with_common(request, &usual);
         let setup = chosen.setup(&parts, &overrides, request.precision)?;
-        let mut scratch = Self {
-            epochs,
-            batch_size,
-            learning_rate,
-            augmentation,
-            parts,
-            normalization,
-            plan: Plan { table, notes, runs: Vec::new() },
-            chosen,
-        };
+        let (sweep, plan) = (recipes.sweep.clone(), Plan::new(table, notes, recipes.sweep.clone()));
+        let mut scratch = Self { recipes, parts, normalization, plan, chosen };
         for network in networks {
-            for &seed in seeds {
-                for arm in &arms {
-                    let run = scratch.planned(network, seed, arm, &setup)?;
-                    scratch.plan.runs.push(run);
+            let planned = |seeds: &[u64], settings: &[Option<&Setting>]| {
+                let mut runs = Vec::new();
+                for &seed in seeds {
+                    for setting in settings {
+                        for arm in &arms {
+                            runs.push(scratch.planned((network, seed, arm), *setting, &setup)?);
+                        }
+                    }
                 }
-            }
+                Ok::<_, CliError>(runs)
+            };
+            let settings: Vec<Option<&Setting>> = scratch.recipes.settings().map(Some).collect();
+            let trials = planned(sweep.as_ref().map_or(&[], |sweep| &sweep.seeds), &settings)?;
+            let runs = planned(seeds, &[None])?;
+            scratch.plan.trials.extend(trials);
+            scratch.plan.runs.extend(runs);
         }
         scratch.plan.notes.push(format!(
             "preset {}: {} runs of {epochs} epochs over {} images",
@@ -96,29 +96,49 @@ impl Scratch {
             scratch.plan.runs.len(),
             scratch.parts.train.len()
         ));
+        scratch.plan.note_trials();
         Ok(scratch)
     }
 
-    fn planned(&self, network: &str, seed: u64, arm: &Arm, setup: &Setup) -> Result<Planned, CliError> {
-        let (table, protocol) = (self.plan.table, self.plan.table.protocol());
-        let image = protocol.fitting(registry::find(network)?)?;
+    /// The run of an arm with a seed, or its trial with a setting.
+    fn planned(
+        &self,
+        (network, seed, arm): (&str, u64, &Arm),
+        trial: Option<&Setting>,
+        setup: &Setup,
+    ) -> Result<Planned, CliError> {
+        let protocol = self.plan.table.protocol();
+        protocol.fitting(registry::find(network)?)?;
         let config = Config {
-            table: table.name().to_owned(),
+            table: self.plan.table.name().to_owned(),
             model: network.to_owned(),
             arm: arm.name.clone(),
             seed,
             activation: Some(arm.activation.text().to_owned()),
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            learning_rate: format!("{:e}", self.learning_rate),
+            epochs: 0,
+            batch_size: 0,
+            learning_rate: String::new(),
             first_epochs: None,
             first_learning_rate: None,
             pretrained: None,
             pretrained_sha256: None,
+            trial: trial.map(Setting::to_string),
+            chosen: None,
+            swept: None,
             setup: setup.clone(),
-            other: if table.is_own() { protocol.settings(arm.trains, image) } else { BTreeMap::new() },
+            other: BTreeMap::new(),
         };
-        Ok(Planned { config, epochs: self.epochs, after: Vec::new() })
+        self.with_recipe(Planned { config, epochs: 0, after: Vec::new() })
+    }
+
+    /// A run under the recipe of its setting.
+    fn with_recipe(&self, planned: Planned) -> Result<Planned, CliError> {
+        let recipe = self.recipes.of_run(&planned.config)?;
+        let table = self.plan.table;
+        let image = table.protocol().image(registry::find(&planned.config.model)?);
+        let trains = Trains { policy: FreezePolicy::ALL, ..Trains::NOTHING };
+        let config = recipe.put_into(planned.config, table.is_own().then_some(OfArm { trains, image }));
+        Ok(Planned { epochs: recipe.epochs, config, ..planned })
     }
 
     fn build(&self, config: &Config) -> Result<Box<dyn Model>, CliError> {
@@ -129,13 +149,13 @@ impl Scratch {
         Ok(placed(entry.build(&options)?)?)
     }
 
-    fn splits(&self, config: &Config) -> Result<Loaders, CliError> {
+    fn splits(&self, config: &Config, recipe: &Recipe) -> Result<Loaders, CliError> {
         let protocol = self.plan.table.protocol();
         let image = protocol.image(registry::find(&config.model)?);
         let preprocessing = self.chosen.preprocessing(self.normalization, image)?;
         let filter = protocol.filter;
-        let augmentation = scaled(self.augmentation, image);
-        let shuffled = LoaderConfig::training(self.batch_size, config.seed, preprocessing, augmentation);
+        let augmentation = scaled(recipe.augmentation, image);
+        let shuffled = LoaderConfig::training(recipe.batch_size, config.seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };
         Ok(Splits {
             train: self.parts.train.loader(LoaderConfig { filter, ..shuffled })?,
@@ -150,6 +170,12 @@ impl Work for Scratch {
         &self.plan
     }
 
+    fn choose(&mut self, choice: &Choice) -> Result<(), CliError> {
+        let runs = choice.put_into(&self.plan.runs);
+        self.plan.runs = runs.into_iter().map(|run| self.with_recipe(run)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
         self.build(&planned.config)
     }
@@ -160,10 +186,11 @@ impl Work for Scratch {
         let table = self.plan.table;
         // A table of the paper has one network.
         let network = if table.is_own() { format!(" {}", config.model) } else { String::new() };
-        let title = format!("{}{network} {} seed {seed}", table.name(), config.arm);
-        check_batch(model.as_ref(), self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
-        let fit = table.protocol().training.fit(self.epochs, self.learning_rate, seed);
-        let job = Job { title: &title, config, fit, splits: self.splits(config)?, seed };
+        let title = format!("{}{network} {} seed {seed}{}", table.name(), config.arm, of_trial(config));
+        let recipe = self.recipes.of_run(config)?;
+        check_batch(model.as_ref(), self.parts.train.len().min(recipe.batch_size), true, "--batch-size")?;
+        let fit = recipe.fit(recipe.epochs, recipe.learning_rate, seed);
+        let job = Job { title: &title, config, fit, splits: self.splits(config, recipe)?, seed };
         let Some(history) = context.store.train(&job, model.as_mut(), context.progress)? else { return Ok(None) };
         let test = job.splits.test.as_ref();
         let Some(inspected) = inspect::inspect(model.as_mut(), test, &title)? else { return Ok(None) };

@@ -8,7 +8,7 @@ mod source;
 
 use pvlu::activation::{Activation, Relu};
 use pvlu::layer::ParamKind;
-use pvlu_zoo::data::{Augmentation, Gaussian, LoaderConfig};
+use pvlu_zoo::data::{Gaussian, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Start};
@@ -21,9 +21,11 @@ use crate::common::error::CliError;
 use crate::common::images::Images;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
+use crate::reproduce::choice::{Choice, of_trial};
 use crate::reproduce::data::{Chosen, Parts, scaled};
 use crate::reproduce::protocol::arm::Arm;
 use crate::reproduce::protocol::definition::{PRETRAIN, Pretrained as Tuned, Pretraining, Protocol};
+use crate::reproduce::recipe::{Recipe, Recipes};
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect;
 use crate::reproduce::runs::planned::Planned;
@@ -41,12 +43,9 @@ pub struct Tuning {
     tuned: &'static Tuned,
     chosen: Chosen,
     first_epochs: u64,
-    epochs: u64,
     first_learning_rate: f64,
-    learning_rate: f64,
-    batch_size: usize,
-    /// Augmentation of training images; its shift and square are in pixels of a 32x32 image.
-    augmentation: Augmentation,
+    /// The recipe of the first phase and of the arms.
+    recipes: Recipes,
     /// Filter of the arms' images, in training and testing.
     filter: Option<Gaussian>,
     parts: Parts,
@@ -74,6 +73,7 @@ struct Base {
 struct Phase<'a> {
     title: &'a str,
     config: &'a Config,
+    recipe: &'a Recipe,
     epochs: u64,
     learning_rate: f64,
     policy: FreezePolicy,
@@ -98,6 +98,7 @@ impl Tuning {
         let phase = Phase {
             title: &title,
             config: first,
+            recipe: &self.recipes.base,
             epochs: self.first_epochs,
             learning_rate: self.first_learning_rate,
             policy: self.tuned.first.of(true, fresh_head),
@@ -110,7 +111,7 @@ impl Tuning {
         }
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         let snapshot = Snapshot::of(network.as_ref()).map_err(|source| failed(name, source))?;
-        let splits = self.splits(preprocessing, 0, true, true)?;
+        let splits = self.splits(preprocessing, &self.recipes.base, 0, (true, true))?;
         let before = evaluate(network.as_mut(), splits.test.as_ref(), &mut interrupt::flow)
             .map_err(|source| CliError::Training { run: title, source })?;
         let Some(before) = before else { return Ok(None) };
@@ -147,25 +148,25 @@ impl Tuning {
         phase: &Phase<'_>,
         context: &Context<'_>,
     ) -> Result<Option<History>, CliError> {
-        let Phase { title, config, epochs, learning_rate, policy, filtered, measured } = *phase;
+        let Phase { title, config, recipe, epochs, learning_rate, policy, filtered, measured } = *phase;
         freeze(policy, model, epochs)?;
-        check_batch(model, self.parts.train.len().min(self.batch_size), true, "--batch-size")?;
+        check_batch(model, self.parts.train.len().min(recipe.batch_size), true, "--batch-size")?;
         let seed = config.seed;
-        let fit = self.protocol.training.fit(epochs, learning_rate, seed);
-        let splits = self.splits(preprocessing, seed, filtered, measured)?;
+        let fit = recipe.fit(epochs, learning_rate, seed);
+        let splits = self.splits(preprocessing, recipe, seed, (filtered, measured))?;
         context.store.train(&Job { title, config, fit, splits, seed }, model, context.progress)
     }
 
     fn splits(
         &self,
         preprocessing: Preprocessing,
+        recipe: &Recipe,
         seed: u64,
-        filtered: bool,
-        measured: bool,
+        (filtered, measured): (bool, bool),
     ) -> Result<Loaders, CliError> {
-        let augmentation = scaled(self.augmentation, preprocessing.input());
+        let augmentation = scaled(recipe.augmentation, preprocessing.input());
         let filter = self.filter.filter(|_| filtered);
-        let shuffled = LoaderConfig::training(self.batch_size, seed, preprocessing, augmentation);
+        let shuffled = LoaderConfig::training(recipe.batch_size, seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };
         let part = |images: &Images| if measured { images.clone() } else { images.clone().limit(0) };
         Ok(Splits {
@@ -192,13 +193,19 @@ impl Work for Tuning {
         &self.plan
     }
 
+    fn choose(&mut self, choice: &Choice) -> Result<(), CliError> {
+        let runs = choice.put_into(&self.plan.runs);
+        self.plan.runs = runs.into_iter().map(|run| self.with_recipe(run)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError> {
         let arm = self.arm(&planned.config)?;
         let name = &planned.config.model;
         let mut network = self.arm_network(name, &arm, None)?;
         let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(name, source))?;
         if let Some(policy) = arm.policy(has_batch_norm) {
-            freeze(policy, network.as_mut(), self.epochs)?;
+            freeze(policy, network.as_mut(), planned.epochs)?;
         }
         Ok(network)
     }
@@ -215,14 +222,16 @@ impl Work for Tuning {
         let Some(base) = &self.base else { return Ok(None) };
         let (preprocessing, before_top1) = (base.preprocessing, base.before);
         let mut network = self.arm_network(name, &arm, Some(&base.snapshot))?;
-        let title = format!("{} {name} {} seed {seed}", self.protocol.name, arm.name);
+        let title = format!("{} {name} {} seed {seed}{}", self.protocol.name, arm.name, of_trial(config));
+        let recipe = self.recipes.of_run(config)?;
         let mut record = Record { before_top1, ..context.record(config) };
         if let Some(policy) = arm.policy(base.has_batch_norm) {
             let phase = Phase {
                 title: &title,
                 config,
-                epochs: self.epochs,
-                learning_rate: self.learning_rate,
+                recipe,
+                epochs: recipe.epochs,
+                learning_rate: recipe.learning_rate,
                 policy,
                 filtered: true,
                 measured: true,
@@ -233,7 +242,7 @@ impl Work for Tuning {
         } else {
             FreezePolicy::NONE.try_apply(network.net_mut())?;
         }
-        let test = self.splits(preprocessing, seed, true, true)?.test;
+        let test = self.splits(preprocessing, recipe, seed, (true, true))?.test;
         let Some(inspected) = inspect::inspect(network.as_mut(), test.as_ref(), &title)? else { return Ok(None) };
         context.store.save_weights(config, network.as_ref(), &preprocessing.to_string())?;
         record.trained_parameters = inspected.trained;

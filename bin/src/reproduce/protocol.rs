@@ -13,6 +13,7 @@
 //! | [`paper`] | the tables |
 //! | [`public`] | protocols in public use that are not the paper's |
 //! | [`own`] | protocols in files |
+//! | [`sweep`] | values that are tried before the runs |
 //! | [`published`] | the paper's numbers of a run |
 //! | [`values`] | the values of protocols for the report |
 
@@ -27,4 +28,5 @@ pub mod public;
 pub mod published;
 pub mod read;
 pub mod reader;
+pub mod sweep;
 pub mod values;

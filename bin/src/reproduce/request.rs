@@ -20,6 +20,7 @@ use crate::reproduce::protocol::definition::{Budget, Protocol};
 use crate::reproduce::protocol::limits::is_name;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::protocol::sweep::{Sweep, TRIAL_SEEDS, Tried};
 use crate::reproduce::runs::earlier::Earlier;
 use crate::reproduce::runs::names::is_reserved;
 
@@ -38,16 +39,22 @@ pub struct Request {
     pub learning_rate: Option<f64>,
     /// Pixels of a 32x32 image by which images are shifted at most.
     pub shift: Option<usize>,
+    /// Values to be tried with every arm before its runs; without any those of the protocol.
+    pub swept: Vec<Tried>,
+    /// Seeds of the trials.
+    pub sweep_seeds: Option<Vec<u64>>,
     /// Precision of the factors of convolutions and linear layers.
     pub precision: Precision,
-    /// Activations that are trained from scratch.
-    pub activations: Option<Vec<&'static Definition>>,
+    /// Arms of networks that are trained from scratch.
+    pub activations: Option<Vec<ArmRequest>>,
     /// Names of pretrained models.
     pub models: Option<Vec<&'static str>>,
     /// Arms of the comparison of pretrained models.
     pub arms: Option<Vec<ArmRequest>>,
     /// True if models and arms are meant of networks from scratch too.
     pub of_any_start: bool,
+    /// True if several tables are meant, each of which takes the arms that it has.
+    pub of_many: bool,
     /// Folder of pretrained weights, a file of them, or published weights by their name.
     pub weights: Option<PathBuf>,
     /// True if no published weights are fetched.
@@ -146,7 +153,7 @@ impl TryFrom<&AllArgs> for Request {
 
     fn try_from(AllArgs { tuning, activations }: &AllArgs) -> Result<Self, CliError> {
         let activations = of_scratch(activations.as_deref())?;
-        Ok(Self { activations, ..tuning.try_into()? })
+        Ok(Self { activations, of_many: true, ..tuning.try_into()? })
     }
 }
 
@@ -182,7 +189,7 @@ impl Request {
     fn of_arms(args: &TuningArgs, known: &[&str]) -> Result<Self, CliError> {
         let request = Self::of(&args.common)?;
         refuse_repeated("--models", args.models.as_deref().unwrap_or_default())?;
-        let arms = args.arms.as_deref().map(|lists| arms(lists, known)).transpose()?;
+        let arms = args.arms.as_deref().map(|lists| arms("--arms", lists, known)).transpose()?;
         Ok(Self {
             models: args.models.as_deref().map(models).transpose()?,
             arms,
@@ -206,27 +213,56 @@ impl Request {
     /// The arms that were asked for, else those of the protocol: its own ones, and other activations. Arms of other
     /// tables are skipped.
     pub fn arms_of(&self, protocol: &Protocol) -> Result<Vec<Arm>, CliError> {
-        if let (Some(activations), None) = (&self.activations, protocol.pretrained()) {
-            return Ok(activations.iter().filter_map(|of| protocol.arm(of.text(), Some(of))).collect());
-        }
-        let is_meant = protocol.pretrained().is_some() || self.of_any_start;
-        let Some(arms) = self.arms.as_ref().filter(|_| is_meant) else { return Ok(protocol.arms.clone()) };
+        let (option, asked, is_strict) = match (protocol.pretrained(), &self.activations) {
+            (None, Some(arms)) => ("activations", Some(arms), !self.of_many),
+            (None, None) => ("arms", self.arms.as_ref().filter(|_| self.of_any_start), true),
+            (Some(_), _) => ("arms", self.arms.as_ref(), self.of_any_start),
+        };
+        let Some(arms) = asked else { return Ok(protocol.arms.clone()) };
         let found: Vec<Arm> = arms.iter().filter_map(|arm| protocol.arm(&arm.text, arm.activation)).collect();
-        // Where several tables are asked at once, each takes the arms that it has.
         let lacks = |arm: &&ArmRequest| protocol.arm(&arm.text, arm.activation).is_none();
-        if found.is_empty() || (self.of_any_start && found.len() < arms.len()) {
+        if found.is_empty() || (is_strict && found.len() < arms.len()) {
             let items: Vec<&str> = arms.iter().filter(lacks).map(|arm| arm.text.as_str()).collect();
             let arms: Vec<&str> = protocol.arms.iter().map(|arm| arm.name.as_str()).collect();
             let (table, items, arms) = (&protocol.name, items.join(", "), arms.join(", "));
-            return Err(CliError::Usage(format!("--arms: {table} has no {items}; it has {arms}, or any activation")));
+            return Err(CliError::Usage(format!(
+                "--{option}: {table} has no {items}; it has {arms}, or any activation"
+            )));
         }
         Ok(found)
+    }
+
+    /// The values to be tried and the seeds of the trials: those that were asked for, else those of the protocol.
+    pub fn sweep_of(&self, protocol: &Protocol) -> Result<Option<Sweep>, String> {
+        let own = protocol.sweep.as_ref();
+        let tried = if self.swept.is_empty() { own.map(|of| of.tried.clone()) } else { Some(self.swept.clone()) };
+        let Some(tried) = tried else {
+            let unused = || "--sweep-seeds: expected with --sweep, or a protocol that has a sweep".to_owned();
+            return self.sweep_seeds.as_ref().map_or(Ok(None), |_| Err(unused()));
+        };
+        let of_own = || own.map(|of| of.seeds.clone());
+        let seeds = self.sweep_seeds.clone().or_else(of_own).unwrap_or_else(|| TRIAL_SEEDS.to_vec());
+        let sweep = Sweep { seeds, tried };
+        sweep.check().map(|()| Some(sweep))
+    }
+
+    /// The keys of a protocol whose values an option of this request replaces.
+    pub fn replaced(&self) -> Vec<&'static str> {
+        let given = [
+            ("learning_rate", self.learning_rate.is_some()),
+            ("epochs", self.epochs.is_some()),
+            ("batch_size", self.batch_size.is_some()),
+            ("shift", self.shift.is_some()),
+            ("cutout", self.cutout.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
     }
 
     /// The wishes on every table. Seeds that are given twice are refused, and a precision that the device has not.
     fn of(args: &CommonArgs) -> Result<Self, CliError> {
         precision::check(args.precision, args.device)?;
         refuse_repeated("--seeds", args.seeds.as_deref().unwrap_or_default())?;
+        refuse_repeated("--sweep-seeds", args.sweep_seeds.as_deref().unwrap_or_default())?;
         Ok(Self {
             images: ImageRequest {
                 data: args.data.clone(),
@@ -240,6 +276,8 @@ impl Request {
             batch_size: args.batch_size.map(NonZeroUsize::get),
             learning_rate: args.learning_rate,
             shift: args.shift.map(usize::from),
+            swept: args.sweep.clone(),
+            sweep_seeds: args.sweep_seeds.clone(),
             precision: args.precision,
             ..Self::default()
         })
@@ -267,23 +305,18 @@ impl From<&CommonArgs> for Conduct {
     }
 }
 
-/// The activations of tables of networks trained from scratch.
-fn of_scratch(lists: Option<&[Listed]>) -> Result<Option<Vec<&'static Definition>>, CliError> {
-    let Some(lists) = lists else { return Ok(None) };
-    let activations: Vec<_> =
-        all_of(lists).map(|item| activation("--activations", item, &[])).collect::<Result<_, _>>()?;
-    let names: Vec<&str> = activations.iter().map(|activation| activation.name()).collect();
-    refuse_repeated("--activations", &names)?;
-    Ok(Some(activations))
+/// The arms of tables of networks trained from scratch.
+fn of_scratch(lists: Option<&[Listed]>) -> Result<Option<Vec<ArmRequest>>, CliError> {
+    lists.map(|lists| arms("--activations", lists, &paper::arms_from_scratch())).transpose()
 }
 
 /// The arms of these texts, each the name of an arm of some table or an activation.
-fn arms(lists: &[Listed], known: &[&str]) -> Result<Vec<ArmRequest>, CliError> {
+fn arms(option: &str, lists: &[Listed], known: &[&str]) -> Result<Vec<ArmRequest>, CliError> {
     let arm = |item: &str| {
         let activation = if known.contains(&item) {
             registry::activation(item).ok()
         } else {
-            Some(activation("--arms", item, known)?)
+            Some(activation(option, item, known)?)
         };
         Ok(ArmRequest { text: item.to_owned(), activation })
     };
@@ -292,7 +325,7 @@ fn arms(lists: &[Listed], known: &[&str]) -> Result<Vec<ArmRequest>, CliError> {
         Some(activation) if !known.contains(&arm.text.as_str()) => activation.name().to_owned(),
         _ => arm.text.clone(),
     };
-    refuse_repeated("--arms", &arms.iter().map(name).collect::<Vec<_>>())?;
+    refuse_repeated(option, &arms.iter().map(name).collect::<Vec<_>>())?;
     Ok(arms)
 }
 

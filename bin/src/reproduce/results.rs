@@ -18,6 +18,7 @@ use crate::common::error::CliError;
 use crate::common::output::{csv_bytes, write_together};
 use crate::common::statistics::verdict::Comparison;
 use crate::common::statistics::{Summary, number, rel_error_decrease};
+use crate::reproduce::choice::{Score, scores};
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::{own, published};
 use crate::reproduce::runs::config::Config;
@@ -28,7 +29,7 @@ use crate::reproduce::runs::record::Record;
 const KEY: [&str; 9] = ["run_id", "table", "model", "arm", "activation", "seed", "data", "preset", "pretrained"];
 
 /// The other columns of the table. A column for which a row gives no value is taken from the configuration of the run.
-const RUN_COLUMNS: [&str; 35] = [
+const RUN_COLUMNS: [&str; 37] = [
     "status",
     "trained_parameters",
     "before_top1",
@@ -60,6 +61,8 @@ const RUN_COLUMNS: [&str; 35] = [
     "epochs",
     "first_learning_rate",
     "learning_rate",
+    "chosen",
+    "swept",
     "overridden",
     "data_warnings",
     "step_seconds",
@@ -79,9 +82,17 @@ const EPOCH_COLUMNS: [&str; 10] = [
     "epoch_seconds",
 ];
 
+const TRIAL_COLUMNS: [&str; 6] =
+    ["trial", "held_out_top1", "held_out_loss", "val_selected_epoch", "chosen", "train_seconds"];
+
 /// The CSV files of a table: the endings of their names, and their columns after [`KEY`].
-const FILES: [(&str, &[&str]); 4] =
-    [("", &RUN_COLUMNS), ("_epochs", &EPOCH_COLUMNS), ("_parameters", &PARAMETER_COLUMNS), ("_units", &UNIT_COLUMNS)];
+const FILES: [(&str, &[&str]); 5] = [
+    ("", &RUN_COLUMNS),
+    ("_epochs", &EPOCH_COLUMNS),
+    ("_parameters", &PARAMETER_COLUMNS),
+    ("_units", &UNIT_COLUMNS),
+    ("_sweep", &TRIAL_COLUMNS),
+];
 
 /// Makes sure, before anything is trained, that no folder has the name of a file to be written.
 pub fn check(out: &Path, table: Table) -> Result<(), CliError> {
@@ -107,19 +118,29 @@ pub struct Made {
     pub text: String,
 }
 
-/// Makes the files that [`write()`] writes. It accepts all records that [`Record::read`] does.
+/// Makes the files that [`write()`] writes. It accepts all records that [`Record::read`] does: of trials, if there are
+/// any, and of runs.
 pub fn make(table: Table, records: &[Record], out: &Path) -> Result<Made, CliError> {
-    let report = Report::of(table, records);
-    let rows: [Vec<Vec<String>>; 4] = [
+    let (trials, records): (Vec<Record>, Vec<Record>) =
+        records.iter().cloned().partition(|record| record.config.trial.is_some());
+    let scores = scores(&trials);
+    let report = Report::of(table, &records);
+    let rows: [Vec<Vec<String>>; 5] = [
         records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),
         records.iter().flat_map(epoch_rows).collect(),
         records.iter().flat_map(|run| inspected_rows(run, &run.parameters)).collect(),
         records.iter().flat_map(|run| inspected_rows(run, &run.units)).collect(),
+        trials.iter().map(|trial| trial_row(trial, &scores)).collect(),
     ];
+    let only_trials = records.is_empty() && !trials.is_empty();
     let (mut files, mut without_rows) = (Vec::new(), Vec::new());
     for ((end, columns), rows) in FILES.iter().zip(rows) {
         let path = out.join(format!("{}{end}.csv", table.name()));
-        // Networks without parameters in their activations have no such rows.
+        // The files of runs stay as they are where only trials were done.
+        if only_trials && rows.is_empty() {
+            continue;
+        }
+        // Networks without parameters in their activations have no such rows, and tables without a sweep no trials.
         if rows.is_empty() && *end != "_epochs" {
             without_rows.push(path);
             continue;
@@ -127,12 +148,16 @@ pub fn make(table: Table, records: &[Record], out: &Path) -> Result<Made, CliErr
         let contents = csv_bytes(&path, &[&KEY, *columns].concat(), rows)?;
         files.push((path, contents));
     }
-    let json = format!("{:#}\n", circumstances(records));
-    files.push((out.join(format!("{}.json", table.name())), json.into_bytes()));
+    if !only_trials {
+        let json = format!("{:#}\n", circumstances(&records, &trials));
+        files.push((out.join(format!("{}.json", table.name())), json.into_bytes()));
+    }
     if table.is_own() {
         files.push((own::path(out, table.name()), table.text().as_bytes().to_vec()));
     }
-    Ok(Made { files, without_rows, text: report.text() })
+    let text = [report.text(), text::of_trials(&trials, &scores)];
+    let text = text.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+    Ok(Made { files, without_rows, text })
 }
 
 /// Writes the files of a table, all or none, and returns the table for stdout.
@@ -265,32 +290,53 @@ fn epoch_rows(run: &Record) -> Vec<Vec<String>> {
     run.epochs.iter().map(one).collect()
 }
 
+fn trial_row(trial: &Record, scores: &[Score]) -> Vec<String> {
+    let (top1, loss) = trial.held_out();
+    let Config { model, arm, trial: setting, .. } = &trial.config;
+    let of_trial =
+        |score: &&Score| (&score.model, &score.arm) == (model, arm) && Some(&score.setting) == setting.as_ref();
+    let chosen = scores.iter().find(of_trial).is_some_and(|score| score.chosen);
+    row(
+        &TRIAL_COLUMNS,
+        &texts(&trial.config),
+        &[
+            ("held_out_top1", number(top1)),
+            ("held_out_loss", number(loss)),
+            ("val_selected_epoch", trial.selected_epoch().to_string()),
+            ("chosen", chosen.to_string()),
+            ("train_seconds", format!("{:.3}", trial.seconds())),
+        ],
+    )
+}
+
 /// The rows on the activations of a run's network, each after the key of the run.
 fn inspected_rows(run: &Record, seen: &[Vec<String>]) -> Vec<Vec<String>> {
     let key = row(&[], &texts(&run.config), &[]);
     seen.iter().map(|values| [key.as_slice(), values].concat()).collect()
 }
 
-/// The circumstances of a table: settings that all runs share, hashes of the runs, versions, machines, and seconds.
-fn circumstances(records: &[Record]) -> serde_json::Value {
+/// The circumstances of a table: settings that all runs share, hashes of the runs, versions, machines, and seconds; of
+/// trials, too, but for the settings.
+fn circumstances(records: &[Record], trials: &[Record]) -> serde_json::Value {
     let mut common = records.first().map_or_else(BTreeMap::new, |run| run.config.entries());
     for record in records {
         let entries = record.config.entries();
         common.retain(|key, value| entries.get(key) == Some(value));
     }
     let mut machines: Vec<&BTreeMap<String, String>> = Vec::new();
-    for record in records {
+    let all = || trials.iter().chain(records);
+    for record in all() {
         if !machines.contains(&&record.machine) {
             machines.push(&record.machine);
         }
     }
-    let hashes: BTreeMap<String, String> = records.iter().map(|run| (run.config.id(), run.config.hash())).collect();
+    let hashes: BTreeMap<String, String> = all().map(|run| (run.config.id(), run.config.hash())).collect();
     json!({
         "configuration": common,
         "runs": hashes,
         "versions": { "pvlu_zoo": env!("CARGO_PKG_VERSION"), "compiler": env!("PVLU_ZOO_COMPILER") },
         "machines": machines,
-        "seconds": records.iter().map(Record::seconds).sum::<f64>(),
+        "seconds": all().map(Record::seconds).sum::<f64>(),
     })
 }
 

@@ -1,21 +1,18 @@
 //! The options of tables and figures.
 
-use std::ffi::OsStr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use pvlu::Precision;
-use pvlu::activation::written::split_list;
 use pvlu_zoo::device::Device;
 
+use super::parsers::{Listed, Planned, listed, planned, positive, share, shown, swept};
 use crate::common::precision;
 use crate::common::threads::MAX_THREADS;
 use crate::reproduce::protocol::limits::{self, MAX_EPOCHS};
-use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::protocol::public::PUBLIC;
+use crate::reproduce::protocol::sweep::Tried;
 
 /// The most pixels of a shift or a square accepted.
 const MAX_PIXELS: i64 = limits::MAX_PIXELS as i64;
@@ -69,6 +66,15 @@ pub struct CommonArgs {
     /// 4]
     #[arg(long, help_heading = "Data", value_name = "N", value_parser = clap::value_parser!(u16).range(0..MAX_PIXELS))]
     pub shift: Option<u16>,
+
+    /// Try these values with every arm first, by seeds that its runs do not use: each network and arm gets the one that
+    /// is best on held-out images. With several uses all combinations are tried
+    #[arg(long, help_heading = "Training", value_name = "KEY=VALUE,...", value_parser = swept)]
+    pub sweep: Vec<Tried>,
+
+    /// Seeds of the trials of a sweep [default: 1000]
+    #[arg(long, help_heading = "Training", value_name = "SEED,...", value_delimiter = ',')]
+    pub sweep_seeds: Option<Vec<u64>>,
 
     /// Do these runs alone, by their addresses: see `reproduce plan`
     #[arg(long, help_heading = "Runs", value_name = "RUN,...", value_delimiter = ',')]
@@ -220,15 +226,6 @@ pub struct PlanArgs {
     pub all: AllArgs,
 }
 
-/// A table of the paper, or the file of a protocol.
-#[derive(Clone, Debug)]
-pub enum Planned {
-    /// A table of the paper.
-    Table(Table),
-    /// Path of a protocol.
-    Protocol(PathBuf),
-}
-
 /// The protocol to be printed.
 #[derive(Args, Clone, Debug)]
 pub struct ShowArgs {
@@ -318,73 +315,4 @@ fn of_protocol(arg: Arg) -> Arg {
         _ => return arg,
     };
     arg.help(help)
-}
-
-/// Activations or arms, separated by commas, as one use of an option gives them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed(Vec<String>);
-
-/// The items of all uses of an option, in order.
-pub fn all_of(lists: &[Listed]) -> impl Iterator<Item = &str> {
-    lists.iter().flat_map(|list| &list.0).map(String::as_str)
-}
-
-fn listed(text: &str) -> Result<Listed, std::convert::Infallible> {
-    Ok(Listed(split_list(text).into_iter().map(str::to_owned).collect()))
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if number.is_normal() && number > 0.0 { Ok(number) } else { Err("expected a positive number".to_owned()) }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let share = positive(text)?;
-    if share < 1.0 { Ok(share) } else { Err("expected a number between 0 and 1".to_owned()) }
-}
-
-/// Parser of the name of a table, or of the path of a protocol.
-fn planned() -> impl TypedValueParser<Value = Planned> {
-    #[derive(Clone)]
-    struct TableOrFile<P>(P);
-
-    impl<P: TypedValueParser<Value = Table>> TypedValueParser for TableOrFile<P> {
-        type Value = Planned;
-
-        fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Planned, clap::Error> {
-            let path = Path::new(value);
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                return Ok(Planned::Protocol(path.to_owned()));
-            }
-            self.0.parse_ref(command, arg, value).map(Planned::Table)
-        }
-
-        fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-            self.0.possible_values()
-        }
-    }
-
-    TableOrFile(table())
-}
-
-/// Parser of the name of a protocol that is built in, for its text.
-fn shown() -> impl TypedValueParser<Value = &'static str> {
-    let tables = paper::all().iter().map(|table| {
-        let (_, what) = table.about().split_once(": ").unwrap_or(("", table.about()));
-        PossibleValue::new(table.name()).help(what)
-    });
-    let public = PUBLIC.iter().map(|public| PossibleValue::new(public.name).help(public.about));
-    PossibleValuesParser::new(tables.chain(public)).try_map(|name| {
-        let public = PUBLIC.iter().find(|public| public.name == name).map(|public| public.text);
-        public.or_else(|| paper::find(&name).map(Table::text)).ok_or("no such protocol")
-    })
-}
-
-/// Parser of the name of a table.
-fn table() -> impl TypedValueParser<Value = Table> {
-    let choice = paper::all().iter().map(|table| {
-        let (_, what) = table.about().split_once(": ").unwrap_or(("", table.about()));
-        PossibleValue::new(table.name()).help(what)
-    });
-    PossibleValuesParser::new(choice).try_map(|name| paper::find(&name).ok_or("no such table"))
 }

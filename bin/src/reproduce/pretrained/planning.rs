@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pvlu_zoo::data::{Augmentation, Gaussian};
+use pvlu_zoo::data::Gaussian;
 use pvlu_zoo::published::PublishedError;
 use pvlu_zoo::registry;
 
@@ -17,6 +17,8 @@ use crate::reproduce::protocol::arm::{Arm, Trains};
 use crate::reproduce::protocol::definition::{FIRST, Pretrained as Tuned, Protocol};
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::protocol::sweep::Setting;
+use crate::reproduce::recipe::{OfArm, Recipes};
 use crate::reproduce::request::Request;
 use crate::reproduce::runs::config::{Config, Setup};
 use crate::reproduce::runs::planned::Planned;
@@ -55,20 +57,18 @@ impl Tuning {
             held_out: protocol.data.held_out,
         };
         let arms = request.arms_of(protocol)?;
+        let recipes = Recipes::of(table, preset, request, seeds)?;
         let mut tuning = Self {
             protocol,
             tuned,
             arms,
             first_epochs: request.first_epochs.unwrap_or(budget.first_epochs),
-            epochs: request.epochs.unwrap_or(usual.epochs),
             first_learning_rate: request.first_learning_rate.unwrap_or(tuned.first_learning_rate),
-            learning_rate: request.learning_rate.unwrap_or(usual.learning_rate),
-            batch_size: request.batch_size.unwrap_or(usual.batch_size),
-            augmentation: augmentation(protocol, request),
+            plan: Plan::new(table, chosen.notes(), recipes.sweep.clone()),
+            recipes,
             filter: filter(protocol, request),
             parts,
             models,
-            plan: Plan { table, notes: chosen.notes(), runs: Vec::new() },
             chosen,
             base: None,
         };
@@ -103,19 +103,10 @@ impl Tuning {
 
     /// Fills in the runs of the plan, and its notes on the weights.
     fn list_runs(&mut self, setup: &Setup, seeds: &[u64]) -> Result<(), CliError> {
-        let table = self.plan.table;
+        let settings: Vec<Setting> = self.recipes.settings().cloned().collect();
+        let trial_seeds = self.recipes.sweep.as_ref().map_or_else(Vec::new, |sweep| sweep.seeds.clone());
         for (model, origin) in &self.models {
-            let image = self.protocol.fitting(registry::find(model)?)?;
-            let settings = |trains| {
-                if !table.is_own() {
-                    return BTreeMap::new();
-                }
-                let mut settings = self.protocol.settings(trains, image);
-                if let Origin::Procedural(training) = origin {
-                    settings.insert("pretraining".to_owned(), training.text());
-                }
-                settings
-            };
+            self.protocol.fitting(registry::find(model)?)?;
             self.plan.notes.push(match origin {
                 Origin::File(path) => format!("weights: {model} from {}", path.display()),
                 Origin::Procedural(training) => format!(
@@ -125,51 +116,89 @@ impl Tuning {
                 ),
             });
             let hash = origin.hash()?;
-            for &seed in seeds {
-                let first = Config {
-                    table: table.name().to_owned(),
-                    model: (*model).to_owned(),
-                    arm: FIRST.to_owned(),
-                    seed,
-                    activation: None,
-                    epochs: self.epochs,
-                    batch_size: self.batch_size,
-                    learning_rate: format!("{:e}", self.learning_rate),
-                    first_epochs: Some(self.first_epochs),
-                    first_learning_rate: Some(format!("{:e}", self.first_learning_rate)),
-                    pretrained: Some(origin.name()),
-                    pretrained_sha256: Some(hash.clone()),
-                    setup: setup.clone(),
-                    other: settings(Trains::NOTHING),
+            let (mut trials, mut runs) = (Vec::new(), Vec::new());
+            for (seed, is_trial) in
+                trial_seeds.iter().map(|seed| (*seed, true)).chain(seeds.iter().map(|seed| (*seed, false)))
+            {
+                let (first, after) = self.first((model, origin, &hash), seed, setup)?;
+                let planned = |arm: &Arm, setting: Option<&Setting>| {
+                    let config = Config { trial: setting.map(Setting::to_string), ..of_arm(&first, arm) };
+                    self.with_recipe(Planned { config, epochs: 0, after: after.clone() })
                 };
-                let mut after = vec![(first.clone(), self.first_epochs)];
-                if let Origin::Procedural(training) = origin {
-                    after.insert(0, (pretraining(&first, training), training.epochs));
+                if !is_trial {
+                    runs.extend(self.arms.iter().map(|arm| planned(arm, None)).collect::<Result<Vec<_>, _>>()?);
+                    continue;
                 }
-                self.plan.runs.extend(self.arms.iter().map(|arm| Planned {
-                    config: Config { other: settings(arm.trains), ..of_arm(&first, arm) },
-                    epochs: if arm.trains == Trains::NOTHING { 0 } else { self.epochs },
-                    after: after.clone(),
-                }));
+                for setting in &settings {
+                    // An arm that is only measured has nothing that a setting could change.
+                    let trained = self.arms.iter().filter(|arm| arm.trains != Trains::NOTHING);
+                    trials.extend(trained.map(|arm| planned(arm, Some(setting))).collect::<Result<Vec<_>, _>>()?);
+                }
             }
+            self.plan.trials.extend(trials);
+            self.plan.runs.extend(runs);
         }
-        let (runs, epochs) = (self.plan.runs.len(), self.epochs);
+        let (runs, epochs) = (self.plan.runs.len(), self.recipes.base.epochs);
         self.plan.notes.push(format!(
             "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
             setup.preset,
             self.first_epochs,
             self.parts.train.len()
         ));
+        self.plan.note_trials();
         Ok(())
     }
-}
 
-/// The augmentation of a table's training images, in pixels of a 32x32 image.
-fn augmentation(protocol: &Protocol, request: &Request) -> Augmentation {
-    let Some(kept) = protocol.augmentation else { return Augmentation::NONE };
-    let shift = request.shift.unwrap_or(kept.shift);
-    let cutout = kept.cutout.map(|side| request.cutout.unwrap_or(side)).filter(|side| *side > 0);
-    Augmentation { shift, cutout, ..kept }
+    /// The first phase of a model with a seed, and all trainings that its arms start from, with their epochs.
+    fn first(
+        &self,
+        (model, origin, hash): (&str, &Origin, &str),
+        seed: u64,
+        setup: &Setup,
+    ) -> Result<(Config, Vec<(Config, u64)>), CliError> {
+        let bare = Config {
+            table: self.plan.table.name().to_owned(),
+            model: model.to_owned(),
+            arm: FIRST.to_owned(),
+            seed,
+            activation: None,
+            epochs: 0,
+            batch_size: 0,
+            learning_rate: String::new(),
+            first_epochs: Some(self.first_epochs),
+            first_learning_rate: Some(format!("{:e}", self.first_learning_rate)),
+            pretrained: Some(origin.name()),
+            pretrained_sha256: Some(hash.to_owned()),
+            trial: None,
+            chosen: None,
+            swept: None,
+            setup: setup.clone(),
+            other: BTreeMap::new(),
+        };
+        let mut first = self.recipes.base.put_into(bare, self.settings(Trains::NOTHING, model)?);
+        if let (Origin::Procedural(training), true) = (origin, self.plan.table.is_own()) {
+            first.other.insert("pretraining".to_owned(), training.text());
+        }
+        let mut after = vec![(first.clone(), self.first_epochs)];
+        if let Origin::Procedural(training) = origin {
+            after.insert(0, (pretraining(&first, training), training.epochs));
+        }
+        Ok((first, after))
+    }
+
+    /// The settings of an arm that trains these parts of a model, where configurations hold them.
+    fn settings(&self, trains: Trains, model: &str) -> Result<Option<OfArm>, CliError> {
+        let image = self.protocol.image(registry::find(model)?);
+        Ok(self.plan.table.is_own().then_some(OfArm { trains, image }))
+    }
+
+    /// A run under the recipe of its setting.
+    pub(super) fn with_recipe(&self, planned: Planned) -> Result<Planned, CliError> {
+        let (recipe, trains) = (self.recipes.of_run(&planned.config)?, self.arm(&planned.config)?.trains);
+        let settings = self.settings(trains, &planned.config.model)?;
+        let epochs = if trains == Trains::NOTHING { 0 } else { recipe.epochs };
+        Ok(Planned { config: recipe.put_into(planned.config, settings), epochs, ..planned })
+    }
 }
 
 /// The filter of the arms' images; `None` if the table has none.

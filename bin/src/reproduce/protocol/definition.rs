@@ -10,6 +10,7 @@ use pvlu_zoo::transfer::FreezePolicy;
 
 use super::arm::{Arm, Trains};
 use super::preset::Preset;
+use super::sweep::Sweep;
 use crate::common::data_name::DataName;
 use crate::common::training::{Training, augmentation_text};
 
@@ -17,6 +18,9 @@ use crate::common::training::{Training, augmentation_text};
 pub const FIRST: &str = "first";
 /// Name of the training on procedural images where a configuration has the name of an arm.
 pub const PRETRAIN: &str = "pretrain";
+
+/// Key of smoothing, mixing and averages in a configuration, which only trainings with any of them have.
+pub const REGULARIZATION: &str = "regularization";
 
 /// A side that small images have: networks with a head for it are built for it.
 const SMALL: usize = 32;
@@ -48,6 +52,8 @@ pub struct Protocol {
     pub proposed: String,
     /// Arms of the comparison, in the order of the table.
     pub arms: Vec<Arm>,
+    /// Values that are tried with every arm before its runs, if there are any.
+    pub sweep: Option<Sweep>,
     /// The values by the keys that lead to them, in the order of the file.
     pub values: Vec<Marked>,
 }
@@ -223,7 +229,7 @@ impl Protocol {
             ("filter", filter.unwrap_or_else(|| "none".to_owned())),
             ("image", format!("{}x{}", image.0, image.1)),
         ];
-        settings.extend(self.training.regularization_text().map(|text| ("regularization", text)));
+        settings.extend(self.training.regularization_text().map(|text| (REGULARIZATION, text)));
         if let Some(pretrained) = self.pretrained() {
             settings.push(("transfer", pretrained.transfer.to_string()));
             settings.push(("first_trains", pretrained.first.to_string()));

@@ -36,7 +36,7 @@ static ALL: LazyLock<Vec<Table>> = LazyLock::new(|| {
 static OWN: Mutex<BTreeMap<String, Table>> = Mutex::new(BTreeMap::new());
 
 /// Endings that the names of a table's files have after that of the table.
-pub const ENDINGS: [&str; 4] = ["_epochs", "_parameters", "_units", "_protocol"];
+pub const ENDINGS: [&str; 5] = ["_epochs", "_parameters", "_units", "_sweep", "_protocol"];
 
 /// The most bytes in the text of a protocol.
 pub const LONGEST_PROTOCOL: usize = 1 << 16;
@@ -46,10 +46,19 @@ pub fn all() -> &'static [Table] {
     &ALL
 }
 
-/// Names of the arms of all tables of the paper.
+/// Names of the arms of the paper's tables of pretrained networks.
 pub fn arms() -> Vec<&'static str> {
+    arms_of(|table| table.protocol().pretrained().is_some())
+}
+
+/// Names of the arms of the paper's tables of networks trained from scratch.
+pub fn arms_from_scratch() -> Vec<&'static str> {
+    arms_of(|table| table.protocol().pretrained().is_none())
+}
+
+fn arms_of(wanted: impl Fn(&Table) -> bool) -> Vec<&'static str> {
     let mut names = Vec::new();
-    for arm in all().iter().filter(|table| table.protocol().pretrained().is_some()).flat_map(|of| &of.protocol().arms) {
+    for arm in all().iter().copied().filter(wanted).flat_map(|table| &table.protocol().arms) {
         if !names.contains(&arm.name.as_str()) {
             names.push(&arm.name);
         }

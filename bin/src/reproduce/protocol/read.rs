@@ -1,6 +1,7 @@
 //! Reading a protocol from TOML. Every value is checked where it stands.
 
 mod arms;
+mod sweep;
 mod training;
 mod values;
 
@@ -9,16 +10,18 @@ use pvlu_zoo::registry::{self, model_names};
 use pvlu_zoo::text::{did_you_mean, quoted};
 
 use self::arms::{arms, compared, parts};
+use self::sweep::sweep;
 use self::training::{pretraining, training};
-use self::values::{path, rate, unless_empty, unless_repeated};
+use self::values::{path, rate, seeds, unless_empty, unless_repeated};
 use super::arm::Arm;
 use super::definition::{Budget, Data, Marked, Pretrained, Procedural, Protocol, Start};
 use super::limits::{MAX_EPOCHS, MAX_IMAGES, MAX_PIXELS, MAX_SIDE, is_name};
-use super::reader::{ProtocolError, Section, Value, parse};
+use super::reader::{ProtocolError, Section, Value, parse, parse_over};
+use super::sweep::Setting;
 use crate::common::data_name::DataName;
 
 /// The keys of a protocol.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "name",
     "title",
     "start",
@@ -33,6 +36,7 @@ const KEYS: [&str; 15] = [
     "schedule",
     "regularization",
     "comparison",
+    "sweep",
     "arms",
 ];
 
@@ -44,39 +48,58 @@ const KEYS: [&str; 15] = [
 /// of a network, an activation, a set or an arm.
 pub fn protocol(text: &str) -> Result<Protocol, ProtocolError> {
     parse(text, |top| {
-        top.only(&KEYS)?;
-        let name = top.need("name", "a name for the files")?;
-        if !is_name(name.string("a name")?) {
-            return Err(name.wrong("1 to 64 letters, digits and _"));
-        }
-        let pretrained = top.need("start", "\"scratch\" or \"pretrained\"")?;
-        let pretrained = pretrained.choice(&[("scratch", false), ("pretrained", true)])?;
-        let start = if pretrained { Start::Pretrained(pretrained_start(top)?) } else { scratch_start(top)? };
-        let budgets = top.need_section("budget")?;
-        budgets.only(&["full", "quick"])?;
-        let full = budget(&budgets.need_section("full")?, None, pretrained)?;
-        let quick = budgets.section("quick")?.map(|quick| budget(&quick, Some(&full), pretrained)).transpose()?;
-        let arms = arms(top, &start)?;
-        let [base, proposed] = compared(top, &arms)?;
-        let mut protocol = Protocol {
-            name: name.string("a name")?.to_owned(),
-            title: top.need("title", "a title for the table")?.string("a title")?.to_owned(),
-            start,
-            data: data(&top.need_section("data")?)?,
-            augmentation: top.section("augmentation")?.map(|section| augmentation(&section)).transpose()?,
-            filter: top.section("filter")?.map(|section| filter(&section)).transpose()?,
-            full,
-            quick,
-            training: training(top, pretrained)?,
-            base,
-            proposed,
-            arms,
-            values: Vec::new(),
-        };
-        check_together(top, &protocol)?;
-        protocol.values = marked(top, &protocol.arms)?;
+        let mut protocol = whole(top)?;
+        let budgets: &[&str] = if protocol.quick.is_some() { &["full", "quick"] } else { &["full"] };
+        let is_one = |setting: &Setting| budgets.iter().try_for_each(|of| varied(text, &setting.toml(of)).map(drop));
+        protocol.sweep = top.section("sweep")?.map(|section| sweep(&section, &is_one)).transpose()?;
         Ok(protocol)
     })
+}
+
+/// Reads a protocol with other values for some of its keys, which are given as TOML, and without its sweep.
+///
+/// # Errors
+///
+/// As of [`protocol()`]; an error about one of these values says what is wrong with it, and not where it came from.
+pub fn varied(text: &str, over: &str) -> Result<Protocol, ProtocolError> {
+    parse_over(text, over, whole)
+}
+
+/// Everything of a protocol but its sweep.
+fn whole(top: &Section<'_>) -> Result<Protocol, ProtocolError> {
+    top.only(&KEYS)?;
+    let name = top.need("name", "a name for the files")?;
+    if !is_name(name.string("a name")?) {
+        return Err(name.wrong("1 to 64 letters, digits and _"));
+    }
+    let pretrained = top.need("start", "\"scratch\" or \"pretrained\"")?;
+    let pretrained = pretrained.choice(&[("scratch", false), ("pretrained", true)])?;
+    let start = if pretrained { Start::Pretrained(pretrained_start(top)?) } else { scratch_start(top)? };
+    let budgets = top.need_section("budget")?;
+    budgets.only(&["full", "quick"])?;
+    let full = budget(&budgets.need_section("full")?, None, pretrained)?;
+    let quick = budgets.section("quick")?.map(|quick| budget(&quick, Some(&full), pretrained)).transpose()?;
+    let arms = arms(top, &start)?;
+    let [base, proposed] = compared(top, &arms)?;
+    let mut protocol = Protocol {
+        name: name.string("a name")?.to_owned(),
+        title: top.need("title", "a title for the table")?.string("a title")?.to_owned(),
+        start,
+        data: data(&top.need_section("data")?)?,
+        augmentation: top.section("augmentation")?.map(|section| augmentation(&section)).transpose()?,
+        filter: top.section("filter")?.map(|section| filter(&section)).transpose()?,
+        full,
+        quick,
+        training: training(top, pretrained)?,
+        base,
+        proposed,
+        arms,
+        sweep: None,
+        values: Vec::new(),
+    };
+    check_together(top, &protocol)?;
+    protocol.values = marked(top, &protocol.arms)?;
+    Ok(protocol)
 }
 
 /// Refuses values that are right by themselves and not together.
@@ -222,16 +245,6 @@ fn networks(value: &Value<'_>) -> Result<Vec<&'static str>, ProtocolError> {
         names.push(found.name);
     }
     Ok(names)
-}
-
-fn seeds(value: &Value<'_>) -> Result<Vec<u64>, ProtocolError> {
-    let mut seeds = Vec::new();
-    for item in unless_empty(value, "seeds, one run each")? {
-        let seed = item.whole(0..=u64::MAX)?;
-        unless_repeated(&item, &seeds, &seed)?;
-        seeds.push(seed);
-    }
-    Ok(seeds)
 }
 
 /// The values with their sources.

@@ -42,7 +42,17 @@ pub fn parse<T>(text: &str, read: impl FnOnce(&Section<'_>) -> Result<T, Protoco
         let at = error.span().map_or(text.len(), |span| span.start);
         ProtocolError::at(text, at, format!("expected TOML, found something else: {}", shown(&message)))
     })?;
-    read(&Section { text, path: String::new(), at: 0..0, table: table.get_ref() })
+    read(&Section { text, path: String::new(), at: 0..0, table: table.get_ref(), over: None })
+}
+
+/// As [`parse`], where the values of another TOML text replace those with the same keys, and join the others.
+/// Errors about them are placed within that text.
+pub fn parse_over<T>(
+    text: &str,
+    over: &str,
+    read: impl FnOnce(&Section<'_>) -> Result<T, ProtocolError>,
+) -> Result<T, ProtocolError> {
+    parse(over, |over| parse(text, |top| read(&Section { over: Some((over.text, over.table)), ..top.clone() })))
 }
 
 /// A table of a TOML text, such as `[budget.full]`.
@@ -52,6 +62,8 @@ pub struct Section<'a> {
     path: String,
     at: Range<usize>,
     table: &'a DeTable<'a>,
+    /// Another text, and the table in it whose values take the place of those of this one.
+    over: Option<(&'a str, &'a DeTable<'a>)>,
 }
 
 /// A value, with the key that leads to it and its place in the text.
@@ -61,31 +73,60 @@ pub struct Value<'a> {
     path: String,
     at: Range<usize>,
     value: &'a DeValue<'a>,
+    /// Of a section, another text, and the section in it whose values take the place of those of this one.
+    over: Option<(&'a str, &'a DeTable<'a>)>,
 }
 
 impl<'a> Section<'a> {
     /// Makes sure that the section has no other keys than these.
     pub fn only(&self, known: &[&str]) -> Result<(), ProtocolError> {
-        let unknown = self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
-        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let unknown = |(_, table): &(&'a str, &'a DeTable<'a>)| {
+            let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+            unknown.min_by_key(|key| key.span().start)
+        };
+        let tables = [Some((self.text, self.table)), self.over];
+        let Some((text, key)) = tables.into_iter().flatten().find_map(|of| Some((of.0, unknown(&of)?))) else {
+            return Ok(());
+        };
         let (name, place) = (key.get_ref().as_ref(), self.place());
         let meant = did_you_mean(name, known);
         let meant = if meant.is_empty() { format!(": expected {}", listed(known, LISTED)) } else { meant };
-        Err(ProtocolError::at(self.text, key.span().start, format!("unknown key {}{place}{meant}", quoted(name))))
+        Err(ProtocolError::at(text, key.span().start, format!("unknown key {}{place}{meant}", quoted(name))))
     }
 
     /// The value of a key, if it is there.
     pub fn find(&self, key: &str) -> Option<Value<'a>> {
-        let (name, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
-        // A section's place is that of its name.
-        let at = if value.get_ref().is_table() { name.span() } else { value.span() };
-        Some(Value { text: self.text, path, at, value: value.get_ref() })
+        let within = |(text, table): (&'a str, &'a DeTable<'a>)| {
+            let (name, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
+            // A section's place is that of its name.
+            let at = if value.get_ref().is_table() { name.span() } else { value.span() };
+            Some(Value { text, path: path.clone(), at, value: value.get_ref(), over: None })
+        };
+        match (within((self.text, self.table)), self.over.and_then(within)) {
+            (Some(own), Some(other)) => match (own.value, other.value) {
+                (DeValue::Table(_), DeValue::Table(table)) => Some(Value { over: Some((other.text, table)), ..own }),
+                _ => Some(other),
+            },
+            (own, other) => own.or(other),
+        }
     }
 
     /// The value of a key that has to be there.
     pub fn need(&self, key: &str, expected: &str) -> Result<Value<'a>, ProtocolError> {
         self.find(key).ok_or_else(|| self.lacks(key, expected))
+    }
+
+    /// All values of the section, in the order of the text.
+    pub fn values(&self) -> Vec<Value<'a>> {
+        let mut keys: Vec<_> = self.table.keys().collect();
+        keys.sort_by_key(|key| key.span().start);
+        keys.into_iter().filter_map(|key| self.find(key.get_ref())).collect()
+    }
+
+    /// An error about the section as a whole.
+    pub fn error(&self, what: &dyn Display) -> ProtocolError {
+        ProtocolError::at(self.text, self.at.start, format!("{}: {what}", self.path))
     }
 
     /// The section of a key, if it is there.
@@ -107,10 +148,8 @@ impl<'a> Section<'a> {
     /// All values of the section and of those within it that are no sections, by the keys that lead to them, in the
     /// order of the text. Lists of sections are left out.
     pub fn leaves(&self) -> Vec<(String, String)> {
-        let mut keys: Vec<_> = self.table.keys().collect();
-        keys.sort_by_key(|key| key.span().start);
         let mut leaves = Vec::new();
-        for value in keys.into_iter().filter_map(|key| self.find(key.get_ref())) {
+        for value in self.values() {
             match (value.section(), value.rendered()) {
                 (Ok(section), _) => leaves.extend(section.leaves()),
                 (Err(_), Some(text)) => leaves.push((value.path, text)),
@@ -129,6 +168,11 @@ impl<'a> Value<'a> {
     /// The keys that lead to the value, separated by dots.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The last of these keys.
+    pub fn key(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
     }
 
     /// An error that says what was expected here, and what is there.
@@ -150,7 +194,7 @@ impl<'a> Value<'a> {
     /// The section that the value is.
     pub fn section(&self) -> Result<Section<'a>, ProtocolError> {
         let table = self.value.as_table().ok_or_else(|| self.wrong("a section"))?;
-        Ok(Section { text: self.text, path: self.path.clone(), at: self.at.clone(), table })
+        Ok(Section { text: self.text, path: self.path.clone(), at: self.at.clone(), table, over: self.over })
     }
 
     /// The elements of the list that the value is.
@@ -161,6 +205,7 @@ impl<'a> Value<'a> {
             path: self.path.clone(),
             at: value.span(),
             value: value.get_ref(),
+            over: None,
         };
         Ok(list.iter().map(element).collect())
     }
@@ -215,7 +260,7 @@ impl<'a> Value<'a> {
     }
 
     /// The value as text; `None` of a section and of a list with sections in it.
-    fn rendered(&self) -> Option<String> {
+    pub fn rendered(&self) -> Option<String> {
         match self.value {
             DeValue::Table(_) => None,
             DeValue::Array(_) => {
@@ -254,6 +299,28 @@ mod tests {
         let choice = |top: &Section<'_>| top.need("k", "")?.choice(&[("adam", 1), ("sgd", 2)]).map(drop);
         assert_eq!(error("k = 'lion'", choice), "1:5: k: expected one of adam, sgd, found \"lion\"");
         assert!(error("k = 'adan'", choice).contains("did you mean"));
+    }
+
+    #[test]
+    fn values_of_another_text_take_the_place_of_those_of_the_same_keys() {
+        let text = "[a]\nb = 1\nc = 2\n[d]\ne = 3\n";
+        let read = |over: &str| {
+            parse_over(text, over, |top| {
+                let (a, of) = (top.need_section("a")?, |value: Value<'_>| value.whole(0..=9));
+                a.only(&["b", "c", "x"])?;
+                let f = top.section("f")?.map(|section| of(section.need("g", "a number")?)).transpose()?;
+                let x = a.find("x").map(of).transpose()?;
+                Ok((of(a.need("b", "a number")?)?, of(a.need("c", "a number")?)?, x, f))
+            })
+        };
+        assert_eq!(read("").unwrap(), (1, 2, None, None));
+        assert_eq!(read("a.b = 5\na.x = 6").unwrap(), (5, 2, Some(6), None));
+        assert_eq!(read("f.g = 7").unwrap(), (1, 2, None, Some(7)));
+        let error = read("f.g = 7\na.b = 50").unwrap_err().to_string();
+        assert_eq!(error, "2:7: a.b: expected a whole number from 0 to 9, found 50");
+        assert_eq!(read("a.y = 1").unwrap_err().to_string().split_once(':').unwrap().0, "1");
+        assert!(read("a.y = 1").unwrap_err().what.contains("unknown key \"y\" in [a]"));
+        assert!(read("a = 3").unwrap_err().what.contains("a: expected a section, found 3"));
     }
 
     #[test]

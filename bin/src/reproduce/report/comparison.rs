@@ -34,7 +34,7 @@ type Cell = fn(&Row<'_>, Option<&Row<'_>>) -> Result<String, CliError>;
 const BASE: &str = "BASE";
 
 /// Headings of the columns, and the text of their cells.
-const COLUMNS: [(&str, Cell); 20] = [
+const COLUMNS: [(&str, Cell); 21] = [
     ("model", |mean, _| text(mean, "model")),
     ("arm", |mean, _| mean.text("arm").map(|arm| arm_label(arm).to_owned())),
     ("runs", |mean, _| text(mean, "runs")),
@@ -59,6 +59,10 @@ const COLUMNS: [(&str, Cell); 20] = [
     ("trained parameters", |mean, _| text(mean, "trained_parameters")),
     ("ms a step, with evaluations", |mean, _| scaled(mean, "step_seconds", 1e3, 1)),
     ("verdict", |mean, _| Ok(verdict(mean))),
+    ("chosen, of what was tried", |mean, _| {
+        let [chosen, swept] = ["chosen", "swept"].map(|column| mean.optional(column));
+        Ok(if chosen.is_empty() { none() } else { format!("{chosen}, of {swept}") })
+    }),
     ("data", |mean, _| text(mean, "data")),
     ("budget", |mean, _| budget(mean).map(|budget| if budget.is_empty() { none() } else { budget })),
     ("pretrained", |mean, _| text(mean, "pretrained")),
@@ -66,9 +70,9 @@ const COLUMNS: [(&str, Cell); 20] = [
 /// Columns that name a row.
 const NAMES: [&str; 2] = ["model", "arm"];
 /// Columns whose value is given once, above the table, if it is the same in all rows.
-const COMMON: [&str; 6] = ["model", "runs", "died", "data", "budget", "pretrained"];
+const COMMON: [&str; 7] = ["model", "runs", "died", "chosen, of what was tried", "data", "budget", "pretrained"];
 /// Columns of text, which may be broken into lines.
-const WORDS: [&str; 4] = ["verdict", "data", "budget", "pretrained"];
+const WORDS: [&str; 5] = ["verdict", "chosen, of what was tried", "data", "budget", "pretrained"];
 /// Columns of the file whose values identify a row.
 const KEY: [&str; 5] = ["model", "arm", "data", "preset", "pretrained"];
 

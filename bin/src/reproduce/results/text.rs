@@ -6,6 +6,8 @@ use super::groups::{Group, Report};
 use crate::common::figure::look::arm_label;
 use crate::common::statistics::verdict::Comparison;
 use crate::common::statistics::{p_value_text, percent};
+use crate::reproduce::choice::Score;
+use crate::reproduce::runs::record::Record;
 
 impl Report<'_> {
     /// The table as text for stdout.
@@ -90,6 +92,35 @@ impl Report<'_> {
         );
         text
     }
+}
+
+/// The trials of a sweep by network and arm, with their accuracies and the settings that were chosen; empty without
+/// trials.
+pub fn of_trials(trials: &[Record], scores: &[Score]) -> String {
+    let mut seeds: Vec<u64> = trials.iter().map(|trial| trial.config.seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let [first, ..] = seeds[..] else { return String::new() };
+    let seeds = match seeds.len() {
+        1 => format!("seed {first}"),
+        count => format!("{count} seeds from {first} on"),
+    };
+    let mut text = format!(
+        "\ntried before the runs: accuracy on held-out images in %, {seeds}, which the runs do not use; the runs of an \
+         arm have the setting marked *\n"
+    );
+    for of_arm in scores.chunk_by(|a, b| (&a.model, &a.arm) == (&b.model, &b.arm)) {
+        let Some(Score { model, arm, .. }) = of_arm.first() else { continue };
+        let tried = |score: &Score| {
+            let mark = if score.chosen { "*" } else { "" };
+            format!("{}: {}{mark}", score.setting, whole(score.top1))
+        };
+        let tried: Vec<String> = of_arm.iter().map(tried).collect();
+        let at_end = [of_arm.first(), of_arm.last()].into_iter().flatten().any(|score| score.chosen);
+        let end = if at_end && of_arm.len() > 2 { " (at the end of what was tried)" } else { "" };
+        let _ = writeln!(text, "{model:<18} {arm:<12} {}{end}", tried.join("  "));
+    }
+    text
 }
 
 fn whole(value: f64) -> String {

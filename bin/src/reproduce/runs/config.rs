@@ -53,6 +53,15 @@ pub struct Config {
     /// SHA-256 of the file of pretrained weights in hexadecimal, in tables 3 to 6; empty if there is no file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained_sha256: Option<String>,
+    /// The setting of a trial, by which other runs are chosen; none of a run of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial: Option<String>,
+    /// The setting that trials chose for the run; none without a sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
+    /// The values that were tried, and the seeds of the trials; none without a sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swept: Option<String>,
     /// The program, the preset and the images.
     #[serde(flatten)]
     pub setup: Setup,
@@ -107,9 +116,10 @@ const NUMBERS: [&str; 9] =
 const LONGEST: (usize, usize) = (40, 4000);
 
 impl Config {
-    /// The address of the run: `TABLE/MODEL/ARM/SEED`.
+    /// The address of the run: `TABLE/MODEL/ARM/SEED`, and of a trial with its setting as a fifth part.
     pub fn id(&self) -> String {
-        self.id_of(&self.seed)
+        let id = self.id_of(&self.seed);
+        self.trial.as_ref().map_or(id.clone(), |setting| format!("{id}/{setting}"))
     }
 
     /// The address with another text instead of the seed.
@@ -117,7 +127,8 @@ impl Config {
         format!("{}/{}/{}/{seed}", self.table, self.model, self.arm)
     }
 
-    /// The address as the stem of a file name. It is unique, since models and arms have no `-`.
+    /// The address as the stem of a file name. It is unique, since models and arms have no `-`,
+    /// and the setting of a trial comes last.
     pub fn stem(&self) -> String {
         self.id().replace('/', "-")
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::record::Record;
 use crate::common::error::CliError;
+use crate::reproduce::protocol::definition::REGULARIZATION;
 
 /// The records of some output folders, by table. A run that is in several folders counts once.
 ///
@@ -49,19 +50,44 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
     Ok(tables)
 }
 
+/// Keys of settings that a sweep can change.
+const VARIED: [&str; 9] = [
+    "trial",
+    "chosen",
+    "learning_rate",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "augmentation",
+    REGULARIZATION,
+];
+
 /// Makes sure that the runs of a table have the same settings and are complete, and sorts them in the order of the
 /// table.
 fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliError> {
     let Some(first) = records.first() else { return Ok(()) };
     for record in records.iter() {
-        let of_model = records.iter().find(|other| other.config.model == record.config.model);
-        // These keys tell the runs of a table apart. Weights may differ between models, but not within one.
-        let all = ["model", "arm", "activation", "seed", "trains", "pretrained", "pretrained_sha256", "image"];
-        let is_of_arm =
-            |other: &&Record| (&other.config.model, &other.config.arm) == (&record.config.model, &record.config.arm);
-        let of_arm = records.iter().find(is_of_arm);
-        let of_model = (of_model.unwrap_or(first), &all[..5]);
-        for (other, may_differ) in [(first, &all[..]), of_model, (of_arm.unwrap_or(first), &["seed"][..])] {
+        let config = &record.config;
+        // Trials are compared with trials, and runs with runs.
+        let like = || records.iter().filter(|other| other.config.trial.is_some() == config.trial.is_some());
+        let of_model = like().find(|other| other.config.model == config.model);
+        // These keys tell the runs of a table apart. Weights may differ between models, but not within one. Under a
+        // sweep each arm has settings of its own, and so has each trial.
+        let mut of_table = ["model", "pretrained", "pretrained_sha256", "image"].to_vec();
+        let mut of_arms = ["model", "arm", "activation", "seed", "trains"].to_vec();
+        let mut of_seeds = vec!["seed"];
+        if config.trial.is_some() {
+            of_seeds.extend(VARIED);
+        }
+        if config.trial.is_some() || config.swept.is_some() {
+            of_arms.extend(VARIED);
+        }
+        of_table.extend(&of_arms);
+        let is_of_arm = |other: &&Record| (&other.config.model, &other.config.arm) == (&config.model, &config.arm);
+        let of_arm = like().find(is_of_arm);
+        let compared = [(like().next(), of_table), (of_model, of_arms), (of_arm, of_seeds)];
+        for (other, may_differ) in compared.iter().filter_map(|(other, keys)| Some(((*other)?, keys))) {
             if let Some(difference) = record.config.difference_but(&other.config, may_differ) {
                 let said = difference.between(&record.config.id(), &other.config.id());
                 return Err(CliError::Usage(format!("merge: {said}")));

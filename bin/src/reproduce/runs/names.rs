@@ -15,6 +15,7 @@ use crate::reproduce::protocol::definition::{FIRST, PRETRAIN};
 use crate::reproduce::protocol::limits::is_name;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::protocol::sweep::is_setting;
 
 /// The most bytes in the text on a preset, and in the name of a file of weights; both are in each row of a table.
 const LONGEST: (usize, usize) = (500, 800);
@@ -40,6 +41,10 @@ pub fn check(config: &Config, protocol: Option<&str>) -> Result<Table, String> {
     expect("data", setup.data == "procedural" || is_set)?;
     let is_reduced = |name: &String| name.parse().is_ok_and(Precision::is_reduced);
     expect("precision", setup.precision.as_ref().is_none_or(is_reduced))?;
+    expect("trial", config.trial.as_deref().is_none_or(is_setting))?;
+    expect("chosen", config.chosen.as_deref().is_none_or(is_setting))?;
+    let is_plain = |text: &str| text.is_ascii() && text.len() <= LONGEST.0;
+    expect("swept", config.swept.as_deref().is_none_or(is_plain))?;
     let preset = &setup.preset;
     let begins = [Preset::Quick, Preset::Paper].iter().any(|name| preset.starts_with(name.name(of.is_own())));
     expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;
@@ -50,9 +55,14 @@ pub fn check(config: &Config, protocol: Option<&str>) -> Result<Table, String> {
 /// Makes sure that an address can be that of a run of the table.
 pub fn check_address(table: Table, address: &str) -> Result<(), String> {
     let parts: Vec<&str> = address.split('/').collect();
-    let [of, model, arm, seed] = parts[..] else { return expect("address", false) };
+    let (of, model, arm, seed, trial) = match parts[..] {
+        [of, model, arm, seed] => (of, model, arm, seed, None),
+        [of, model, arm, seed, trial] => (of, model, arm, seed, Some(trial)),
+        _ => return expect("address", false),
+    };
     expect("address", of == table.name())?;
     expect("seed", decimal::parse::<u64>(seed).is_some())?;
+    expect("trial", trial.is_none_or(is_setting))?;
     check_parts(table, model, arm).map(drop)
 }
 
@@ -118,14 +128,23 @@ mod tests {
             ("numerics", "x"),
             ("precision", "fp8"),
             ("precision", "f32"),
+            ("trial", "learning_rate"),
+            ("trial", "learning_rate=../1"),
+            ("chosen", "x=1"),
         ] {
             let mut json = record("pvlu", 3, &[]).config.to_json();
             json[key] = value.into();
             assert!(Config::of_json(&json).and_then(|config| check(&config, None)).is_err(), "{key} {value}");
         }
-        for address in
-            ["", "table3", "table3/vgg16/pvlu", "table3/vgg16/pvlu/1/2", "table4/vgg16/pvlu/1", "table3/x/pvlu/1"]
-        {
+        for address in [
+            "",
+            "table3",
+            "table3/vgg16/pvlu",
+            "table3/vgg16/pvlu/1/2",
+            "table3/vgg16/pvlu/1/learning_rate=1/2",
+            "table4/vgg16/pvlu/1",
+            "table3/x/pvlu/1",
+        ] {
             assert!(check_address(paper::find("table3").unwrap(), address).is_err(), "{address}");
         }
     }

@@ -26,14 +26,19 @@ struct Cost {
 }
 
 /// The runs as JSON for other programs, with their addresses, steps and the addresses of the trainings that they start
-/// from.
+/// from. A run whose setting trials will choose has no hash as yet.
 pub fn json(runs: &[Planned]) -> Value {
+    let is_open = |config: &Config| {
+        let of_arm = |trial: &&Planned| trial.config.model == config.model && trial.config.arm == config.arm;
+        config.trial.is_none() && runs.iter().filter(|run| run.config.trial.is_some()).any(|trial| of_arm(&trial))
+    };
     let one = |run: &Planned| {
         let config = &run.config;
+        let hash = (!is_open(config)).then(|| config.hash());
         json!({
             "id": config.id(), "table": config.table, "model": config.model, "arm": config.arm,
             "seed": config.seed.to_string(),
-            "epochs": run.epochs, "steps": run.epochs * steps(config), "hash": config.hash(),
+            "epochs": run.epochs, "steps": run.epochs * steps(config), "hash": hash, "trial": config.trial,
             "after": run.after.iter().map(|(config, _)| config.id()).collect::<Vec<_>>(),
         })
     };

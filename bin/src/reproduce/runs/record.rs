@@ -103,6 +103,15 @@ impl Record {
         self.top1(History::peak_top1)
     }
 
+    /// Accuracy and loss on held-out images after the epoch that is best by them, by which settings are chosen; NaN if
+    /// the training loss was not finite, or if nothing was trained.
+    pub fn held_out(&self) -> (f64, f64) {
+        let diverged = self.epochs.iter().any(|epoch| !epoch.train_loss.is_finite());
+        let history = self.history();
+        let best = history.selected().filter(|_| !diverged).map(|epoch| epoch.validation);
+        best.map_or((f64::NAN, f64::NAN), |found| (found.top1, found.loss))
+    }
+
     /// The epoch that is best on the held-out images, from 1; 0 without epochs.
     pub fn selected_epoch(&self) -> u64 {
         self.history().selected().map_or(0, |epoch| epoch.epoch)

@@ -9,7 +9,9 @@ use super::store::Store;
 use crate::common::error::CliError;
 use crate::common::machine;
 use crate::common::progress::Progress;
+use crate::reproduce::choice::Choice;
 use crate::reproduce::protocol::paper::Table;
+use crate::reproduce::protocol::sweep::Sweep;
 
 /// The runs of a table, before any of them is done.
 #[derive(Clone, Debug)]
@@ -18,27 +20,55 @@ pub struct Plan {
     pub table: Table,
     /// Lines for the user on the source of the images and weights, and on anything unusual about them.
     pub notes: Vec<String>,
+    /// The values that are tried before the runs, if there are any.
+    pub sweep: Option<Sweep>,
+    /// The trials of the sweep, by which the settings of the runs are chosen.
+    pub trials: Vec<Planned>,
     /// All runs of the table, in its order.
     pub runs: Vec<Planned>,
 }
 
 impl Plan {
-    /// Addresses of the runs, in the order of the table.
+    /// A plan without runs as yet.
+    pub fn new(table: Table, notes: Vec<String>, sweep: Option<Sweep>) -> Self {
+        Self { table, notes, sweep, trials: Vec::new(), runs: Vec::new() }
+    }
+
+    /// Adds a line on the trials, if there are any.
+    pub fn note_trials(&mut self) {
+        if let Some(sweep) = &self.sweep {
+            let trials = self.trials.len();
+            self.notes.push(format!("sweep: {trials} trials before the runs, of {sweep}"));
+        }
+    }
+
+    /// Addresses of the trials and runs, in the order in which they are done.
     pub fn ids(&self) -> Vec<String> {
-        self.runs.iter().map(|run| run.config.id()).collect()
+        self.trials.iter().chain(&self.runs).map(|run| run.config.id()).collect()
     }
 
     /// The runs that were asked for; all without a choice.
     pub fn chosen(&self, only: Option<&[String]>) -> Vec<Planned> {
-        let wanted = |run: &&Planned| only.is_none_or(|only| only.contains(&run.config.id()));
-        self.runs.iter().filter(wanted).cloned().collect()
+        of(&self.runs, only)
     }
+
+    /// The trials that were asked for; all without a choice.
+    pub fn chosen_trials(&self, only: Option<&[String]>) -> Vec<Planned> {
+        of(&self.trials, only)
+    }
+}
+
+fn of(runs: &[Planned], only: Option<&[String]>) -> Vec<Planned> {
+    let wanted = |run: &&Planned| only.is_none_or(|only| only.contains(&run.config.id()));
+    runs.iter().filter(wanted).cloned().collect()
 }
 
 /// A table whose images and weights are found.
 pub trait Work {
     /// The runs of the table.
     fn plan(&self) -> &Plan;
+    /// Gives the runs the settings that trials chose for them. Runs without such a setting stay as they are.
+    fn choose(&mut self, choice: &Choice) -> Result<(), CliError>;
     /// The network that a run trains, with the same layers trainable; only the values of its weights may be others.
     fn sample(&self, planned: &Planned) -> Result<Box<dyn Model>, CliError>;
     /// Does a run; `None` if it was interrupted.

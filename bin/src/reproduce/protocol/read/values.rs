@@ -30,3 +30,14 @@ pub fn unless_empty<'a>(value: &Value<'a>, expected: &str) -> Result<Vec<Value<'
 pub fn unless_repeated<T: PartialEq + Display>(item: &Value<'_>, others: &[T], new: &T) -> Result<(), ProtocolError> {
     if others.contains(new) { Err(item.error(&format!("{new} is there twice"))) } else { Ok(()) }
 }
+
+/// The seeds of a list, each of them once.
+pub fn seeds(value: &Value<'_>) -> Result<Vec<u64>, ProtocolError> {
+    let mut seeds = Vec::new();
+    for item in unless_empty(value, "seeds, one run each")? {
+        let seed = item.whole(0..=u64::MAX)?;
+        unless_repeated(&item, &seeds, &seed)?;
+        seeds.push(seed);
+    }
+    Ok(seeds)
+}

@@ -30,6 +30,9 @@ pub fn config() -> Config {
         first_learning_rate: Some("1e-2".to_owned()),
         pretrained: None,
         pretrained_sha256: None,
+        trial: None,
+        chosen: None,
+        swept: None,
         setup,
         other: BTreeMap::new(),
     }
@@ -43,6 +46,9 @@ fn with_numerics(of: Config, numerics: u64) -> Config {
 fn a_run_has_an_address_and_a_name() {
     assert_eq!(config().id(), "table3/vgg16/pvlu/2");
     assert_eq!(config().stem(), "table3-vgg16-pvlu-2");
+    let trial = Config { trial: Some("learning_rate=1e-3".to_owned()), ..config() };
+    assert_eq!(trial.id(), "table3/vgg16/pvlu/2/learning_rate=1e-3");
+    assert_eq!(trial.stem(), "table3-vgg16-pvlu-2-learning_rate=1e-3");
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! The training of an arm, and of each trial of a sweep: the values of a protocol, with those of the user in their
+//! place.
+
+use pvlu_zoo::data::Augmentation;
+use pvlu_zoo::train::FitConfig;
+
+use crate::common::error::CliError;
+use crate::reproduce::protocol::arm::Trains;
+use crate::reproduce::protocol::definition::{Protocol, REGULARIZATION};
+use crate::reproduce::protocol::paper::Table;
+use crate::reproduce::protocol::preset::Preset;
+use crate::reproduce::protocol::read;
+use crate::reproduce::protocol::sweep::{Setting, Sweep};
+use crate::reproduce::request::Request;
+use crate::reproduce::runs::config::Config;
+
+/// The values of a training that a sweep can change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// The protocol that the recipe is of, under whose settings it is kept.
+    protocol: Protocol,
+    /// Passes over the training images; of pretrained networks in each arm.
+    pub epochs: u64,
+    /// Images in a training step.
+    pub batch_size: usize,
+    /// Learning rate before the schedule's factor.
+    pub learning_rate: f64,
+    /// Random changes of training images, in pixels of a 32x32 image.
+    pub augmentation: Augmentation,
+}
+
+/// Settings of an arm beside its recipe, which configurations of tables hold that are not the paper's.
+#[derive(Clone, Copy, Debug)]
+pub struct OfArm {
+    /// The parts of a network that the arm trains.
+    pub trains: Trains,
+    /// Height and width of its images.
+    pub image: (usize, usize),
+}
+
+impl Recipe {
+    /// The recipe of a protocol under a preset.
+    fn of(protocol: &Protocol, preset: Preset, request: &Request) -> Self {
+        let budget = protocol.budget(preset).unwrap_or(&protocol.full);
+        Self {
+            epochs: request.epochs.unwrap_or(budget.epochs),
+            batch_size: request.batch_size.unwrap_or(budget.batch_size),
+            learning_rate: request.learning_rate.unwrap_or(protocol.training.learning_rate),
+            augmentation: augmentation(protocol, request),
+            protocol: protocol.clone(),
+        }
+    }
+
+    /// The settings of a training of some epochs from a learning rate, which are those of an arm or of a first phase.
+    pub fn fit(&self, epochs: u64, learning_rate: f64, seed: u64) -> FitConfig {
+        self.protocol.training.fit(epochs, learning_rate, seed)
+    }
+
+    /// The configuration of a run under this recipe, and with all settings of its arm, if
+    /// they are given.
+    pub fn put_into(&self, config: Config, arm: Option<OfArm>) -> Config {
+        let mut other = config.other;
+        if let Some(OfArm { trains, image }) = arm {
+            // Not every training has one.
+            other.remove(REGULARIZATION);
+            other.extend(self.protocol.settings(trains, image));
+        }
+        Config {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: format!("{:e}", self.learning_rate),
+            other,
+            ..config
+        }
+    }
+}
+
+/// The augmentation of a protocol's training images.
+fn augmentation(protocol: &Protocol, request: &Request) -> Augmentation {
+    let Some(kept) = protocol.augmentation else { return Augmentation::NONE };
+    let shift = request.shift.unwrap_or(kept.shift);
+    let cutout = kept.cutout.map(|side| request.cutout.unwrap_or(side)).filter(|side| *side > 0);
+    Augmentation { shift, cutout, ..kept }
+}
+
+/// The recipe of a table and those of its sweep.
+#[derive(Clone, Debug)]
+pub struct Recipes {
+    /// The recipe of a first phase, and of all arms without a sweep.
+    pub base: Recipe,
+    /// The sweep, if there is one.
+    pub sweep: Option<Sweep>,
+    /// The settings that are tried, each with its recipe.
+    tried: Vec<(Setting, Recipe)>,
+}
+
+impl Recipes {
+    /// The recipes of a table. `seeds` are those of its runs.
+    ///
+    /// # Errors
+    ///
+    /// A sweep whose seeds are those of runs, whose values an option replaces, or whose values do not go together.
+    pub fn of(table: Table, preset: Preset, request: &Request, seeds: &[u64]) -> Result<Self, CliError> {
+        let protocol = table.protocol();
+        let base = Recipe::of(protocol, preset, request);
+        let refused = |what: String| CliError::Usage(format!("sweep: {what}"));
+        let Some(sweep) = request.sweep_of(protocol).map_err(refused)? else {
+            return Ok(Self { base, sweep: None, tried: Vec::new() });
+        };
+        if let Some(seed) = sweep.seeds.iter().find(|seed| seeds.contains(seed)) {
+            return Err(refused(format!(
+                "seed {seed} is one of the runs; its trials would choose for itself: --sweep-seeds takes others"
+            )));
+        }
+        let settings = sweep.settings();
+        let budget = if preset == Preset::Quick && protocol.quick.is_some() { "quick" } else { "full" };
+        let mut tried = Vec::new();
+        for setting in settings {
+            if let Some(option) = request.replaced().into_iter().find(|key| setting.value(key).is_some()) {
+                let name = option.replace('_', "-");
+                return Err(refused(format!("{option} is given by --{name}, too: leave one of them out")));
+            }
+            let varied = read::varied(table.text(), &setting.toml(budget));
+            let varied = varied.map_err(|error| refused(format!("{setting}: {}", error.what)))?;
+            let recipe = Recipe::of(&varied, preset, request);
+            tried.push((setting, recipe));
+        }
+        Ok(Self { base, sweep: Some(sweep), tried })
+    }
+
+    /// The settings of the sweep, in its order.
+    pub fn settings(&self) -> impl Iterator<Item = &Setting> {
+        self.tried.iter().map(|(setting, _)| setting)
+    }
+
+    /// The recipe of a setting, as it is shown; the base without one.
+    pub fn find(&self, setting: Option<&str>) -> Option<&Recipe> {
+        let Some(text) = setting else { return Some(&self.base) };
+        self.tried.iter().find(|(setting, _)| setting.to_string() == text).map(|(_, recipe)| recipe)
+    }
+
+    /// The recipe of a run or trial.
+    pub fn of_run(&self, config: &Config) -> Result<&Recipe, CliError> {
+        let found = self.find(config.trial.as_deref().or(config.chosen.as_deref()));
+        found.ok_or_else(|| CliError::Usage(format!("{}: no such setting is tried", config.id())))
+    }
+}
