@@ -58,12 +58,14 @@ const PENTAGON: &[Point] = &[(0.0, -1.15), (1.1, -0.36), (0.68, 0.93), (-0.68, 0
 const BAR: &[Point] = &[(-0.45, -1.25), (0.45, -1.25), (0.45, 1.25), (-0.45, 1.25)];
 
 /// An arm: its name in the files and in print, and its look.
-const ARMS: [(&str, &str, Look); 7] = [
+const ARMS: [(&str, &str, Look); 9] = [
     ("relu", "ReLU", Look { color: BLACK, dash: SOLID, mark: CIRCLE }),
     ("relu_affine", "ReLU, affine", Look { color: BLUE, dash: DASHED, mark: SQUARE }),
     ("leaky_relu", "Leaky ReLU", Look { color: ORANGE, dash: LONG, mark: UP }),
+    ("leaky_relu_keras", "Leaky ReLU, 0.3", Look { color: ORANGE, dash: DOTTED, mark: BAR }),
     ("elu", "ELU", Look { color: SKY_BLUE, dash: DASH_DOTS, mark: DOWN }),
     ("prelu", "PReLU", Look { color: GREEN, dash: DASH_DOT, mark: SQUARE }),
+    ("prelu_element", "PReLU, elements", Look { color: GREEN, dash: LONG, mark: DOWN }),
     ("vlu", "VLU", Look { color: PURPLE, dash: DOTTED, mark: PENTAGON }),
     ("pvlu", "PVLU", Look { color: VERMILION, dash: SOLID, mark: DIAMOND }),
 ];

@@ -16,17 +16,17 @@ pub struct Printed {
 /// The published numbers of a table.
 #[derive(Debug)]
 pub enum Numbers {
-    /// Numbers of each activation, by seed.
-    ByActivation(&'static [OfActivation]),
+    /// Numbers of each arm, by seed.
+    ByArm(&'static [OfArm]),
     /// Numbers of each model, with ReLU and with PVLU.
     ByModel(&'static [OfModel]),
 }
 
 /// The numbers that the paper prints of one activation.
 #[derive(Clone, Copy, Debug)]
-pub struct OfActivation {
-    /// Name of the activation.
-    pub activation: &'static str,
+pub struct OfArm {
+    /// Names of the arms that may be this activation of the paper's, which does not always say which one it means.
+    pub arms: &'static [&'static str],
     /// Peak test accuracy by seed, a fraction.
     pub by_seed: &'static [f64],
     /// Mean as printed, without the runs that died.
@@ -62,10 +62,10 @@ pub struct Numbered {
 }
 
 impl Printed {
-    /// The numbers of an activation, in a table that has some for each.
-    pub fn of_activation(&self, activation: &str) -> Option<&'static OfActivation> {
+    /// The numbers of an arm, in a table that has some for each.
+    pub fn of_arm(&self, arm: &str) -> Option<&'static OfArm> {
         match self.numbers {
-            Numbers::ByActivation(all) => all.iter().find(|of| of.activation == activation),
+            Numbers::ByArm(all) => all.iter().find(|of| of.arms.contains(&arm)),
             Numbers::ByModel(_) => None,
         }
     }
@@ -73,7 +73,7 @@ impl Printed {
     /// The numbers of a model, in a table that has some for each.
     pub fn of_model(&self, model: &str) -> Option<&'static OfModel> {
         match self.numbers {
-            Numbers::ByActivation(_) => None,
+            Numbers::ByArm(_) => None,
             Numbers::ByModel(all) => all.iter().find(|of| of.model == model),
         }
     }
@@ -89,30 +89,30 @@ pub static PRINTED: [Printed; 6] = [
             title: "Figure 2: test accuracy in the runs of table 1",
             about: "Figure 2: test accuracy by epoch of table 1",
         }),
-        numbers: Numbers::ByActivation(&[
-            OfActivation {
-                activation: "relu",
+        numbers: Numbers::ByArm(&[
+            OfArm {
+                arms: &["relu"],
                 by_seed: &[0.007, 0.497, 0.008, 0.487, 0.472],
                 mean: 0.485,
                 standard_error: 0.007,
                 rel_error_decrease: None,
             },
-            OfActivation {
-                activation: "leaky_relu",
+            OfArm {
+                arms: &["leaky_relu", "leaky_relu_keras"],
                 by_seed: &[0.501, 0.505, 0.505, 0.507, 0.503],
                 mean: 0.504,
                 standard_error: 0.001,
                 rel_error_decrease: None,
             },
-            OfActivation {
-                activation: "prelu",
+            OfArm {
+                arms: &["prelu", "prelu_element"],
                 by_seed: &[0.560, 0.555, 0.556, 0.549, 0.550],
                 mean: 0.555,
                 standard_error: 0.002,
                 rel_error_decrease: None,
             },
-            OfActivation {
-                activation: "pvlu",
+            OfArm {
+                arms: &["pvlu"],
                 by_seed: &[0.566, 0.566, 0.578, 0.567, 0.567],
                 mean: 0.569,
                 standard_error: 0.002,
@@ -128,23 +128,23 @@ pub static PRINTED: [Printed; 6] = [
             title: "Figure 3: test accuracy in the runs of table 2",
             about: "Figure 3: the same of table 2",
         }),
-        numbers: Numbers::ByActivation(&[
-            OfActivation {
-                activation: "relu",
+        numbers: Numbers::ByArm(&[
+            OfArm {
+                arms: &["relu"],
                 by_seed: &[0.619, 0.619, 0.617],
                 mean: 0.618,
                 standard_error: 0.001,
                 rel_error_decrease: None,
             },
-            OfActivation {
-                activation: "prelu",
+            OfArm {
+                arms: &["prelu", "prelu_element"],
                 by_seed: &[0.672, 0.666, 0.669],
                 mean: 0.669,
                 standard_error: 0.007,
                 rel_error_decrease: None,
             },
-            OfActivation {
-                activation: "pvlu",
+            OfArm {
+                arms: &["pvlu"],
                 by_seed: &[0.674, 0.659, 0.649],
                 mean: 0.661,
                 standard_error: 0.001,

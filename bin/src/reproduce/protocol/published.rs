@@ -1,7 +1,7 @@
 //! Numbers that the paper prints of a run, only for runs on the paper's images.
 
 use crate::common::statistics::Summary;
-use crate::reproduce::protocol::paper::{self, Table};
+use crate::reproduce::protocol::paper;
 use crate::reproduce::runs::config::Config;
 
 /// Numbers of the paper; NaN where it has none.
@@ -32,18 +32,20 @@ impl Paper {
 pub fn of(config: &Config) -> Paper {
     let Config { table, model, arm, activation, setup, .. } = config;
     let data = setup.data.as_str();
-    // An activation with other start values is not the one that the paper names so.
-    if activation.as_ref().is_some_and(|text| text.contains(';')) {
-        return NOTHING;
-    }
     let one = |mean, rel_error_decrease| Paper {
         top1: Summary { mean, standard_error: f64::NAN },
         by_seed: &[],
         rel_error_decrease,
     };
     let table = paper::find(table).filter(|table| table.protocol().data.set.name() == data);
-    let Some(printed) = table.and_then(Table::printed) else { return NOTHING };
-    let of_activation = printed.of_activation(arm).map(|published| Paper {
+    let Some((table, printed)) = table.and_then(|table| Some((table, table.printed()?))) else { return NOTHING };
+    // An activation with other start values than the table's is not the one that the paper names so.
+    let own = table.protocol().arm(arm, None);
+    let is_own = own.is_some_and(|own| activation.as_deref() == Some(own.activation.text()));
+    if !is_own && activation.as_ref().is_some_and(|text| text.contains(';')) {
+        return NOTHING;
+    }
+    let of_activation = printed.of_arm(arm).map(|published| Paper {
         top1: Summary { mean: published.mean, standard_error: published.standard_error },
         by_seed: published.by_seed,
         rel_error_decrease: published.rel_error_decrease.unwrap_or(f64::NAN),
@@ -74,6 +76,16 @@ mod tests {
         assert!(pvlu.of_seed(7).is_nan() && pvlu.of_seed(u64::MAX).is_nan());
         assert!(of(&config("table1", "sequential6conv", "pvlu", "procedural")).top1.mean.is_nan());
         assert!(of(&config("table1", "sequential6conv", "vlu", "cifar100")).top1.mean.is_nan());
+        // The paper does not say which of two it compares to.
+        let of_arm = |arm: &str, activation: &str| {
+            let config = config("table1", "sequential6conv", arm, "cifar100");
+            of(&Config { activation: Some(activation.to_owned()), ..config }).top1.mean
+        };
+        assert_eq!(of_arm("leaky_relu", "leaky_relu"), 0.504);
+        assert_eq!(of_arm("leaky_relu_keras", "leaky_relu; slope = 0.3"), 0.504);
+        assert_eq!(of_arm("prelu_element", "prelu_element"), 0.555);
+        assert!(of_arm("leaky_relu", "leaky_relu; slope = 0.3").is_nan());
+        assert!(of_arm("pvlu", "pvlu; alpha = 0.3").is_nan());
         let vgg = of(&config("table4", "vgg19", "pvlu", "cifar10"));
         assert_eq!((vgg.of_seed(5), vgg.rel_error_decrease), (0.8405, 0.097));
         assert!(of(&config("table6", "resnet50", "pvlu", "cifar10")).top1.mean.is_nan());
