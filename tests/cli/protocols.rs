@@ -2,6 +2,8 @@
 
 #[path = "protocols/going_on.rs"]
 mod going_on;
+#[path = "protocols/refusals.rs"]
+mod refusals;
 
 use std::fs;
 

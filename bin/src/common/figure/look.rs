@@ -1,5 +1,5 @@
-//! Colors, dashes and marks of series. Each series has its own of all three, so that none is told apart by its color
-//! alone.
+//! Colors, dashes and marks of series. Series that share a color differ in dashes and in mark, so that none is told
+//! apart by its color alone.
 
 use crate::common::figure::font;
 use crate::common::figure::scene::{Anchor, Color, INK, MARGIN, PAPER, Point, Scene, Stroke, TEXT, WIDTH};
@@ -70,10 +70,34 @@ const ARMS: [(&str, &str, Look); 9] = [
     ("pvlu", "PVLU", Look { color: VERMILION, dash: SOLID, mark: DIAMOND }),
 ];
 const UNKNOWN: Look = Look { color: GREY, dash: LONG, mark: BAR };
+/// The looks of a user's own arms, in the order in which they come.
+const OTHERS: [Look; 5] = [
+    UNKNOWN,
+    Look { color: BLUE, dash: DASH_DOT, mark: CIRCLE },
+    Look { color: SKY_BLUE, dash: SOLID, mark: SQUARE },
+    Look { color: PURPLE, dash: DASHED, mark: UP },
+    Look { color: GREY, dash: DASH_DOTS, mark: DIAMOND },
+];
 
 /// The look of an arm.
 pub fn arm(name: &str) -> Look {
     ARMS.iter().find(|(known, ..)| *known == name).map_or(UNKNOWN, |(.., look)| *look)
+}
+
+/// The look of an arm among others, in which a user's own arms differ from each other as long as there are not many.
+pub fn among(names: &[&str], name: &str) -> Look {
+    let is_known = |name: &str| ARMS.iter().any(|(known, ..)| *known == name);
+    if is_known(name) {
+        return arm(name);
+    }
+    let mut others: Vec<&str> = Vec::new();
+    for other in names.iter().filter(|name| !is_known(name)) {
+        if !others.contains(other) {
+            others.push(other);
+        }
+    }
+    let index = others.iter().position(|other| *other == name).unwrap_or_default();
+    OTHERS.iter().cycle().nth(index % OTHERS.len()).copied().unwrap_or(UNKNOWN)
 }
 
 /// The name of an arm in print; for an unknown arm the name as it is given.
@@ -150,4 +174,28 @@ pub fn legend(scene: &mut Scene, entries: &[(String, Look)]) {
         x += width + GAP;
     }
     scene.height = y + LINE / 2.0 + 8.0;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_series_of_one_color_share_dashes_or_a_mark() {
+        let looks: Vec<Look> = ARMS.iter().map(|(.., look)| *look).chain(OTHERS).collect();
+        for (index, one) in looks.iter().enumerate() {
+            for other in looks.iter().skip(index + 1).filter(|other| other.color == one.color) {
+                assert!(other.dash != one.dash && other.mark != one.mark, "{one:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn arms_of_ones_own_differ_from_each_other() {
+        let names = ["relu", "mine", "yours", "mine", "pvlu", "theirs"];
+        let looks: Vec<_> = ["mine", "yours", "theirs"].map(|name| among(&names, name)).to_vec();
+        assert!(looks[0].color != looks[1].color && looks[1].color != looks[2].color);
+        assert_eq!(among(&names, "pvlu").color, arm("pvlu").color);
+        assert_eq!(among(&[], "mine").color, UNKNOWN.color);
+    }
 }

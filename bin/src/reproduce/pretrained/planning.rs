@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use pvlu::activation::{Activation, Relu};
 use pvlu_zoo::data::Gaussian;
 use pvlu_zoo::published::PublishedError;
-use pvlu_zoo::registry;
+use pvlu_zoo::registry::{self, Start};
+use pvlu_zoo::transfer::FreezeError;
 
 use super::source::{self, Origin};
-use super::{Tuning, pretraining};
+use super::{Tuning, failed, freeze, has_batch_norm, pretraining};
 use crate::common::error::CliError;
 use crate::common::named::environment;
 use crate::reproduce::data::choose;
@@ -75,6 +77,7 @@ impl Tuning {
         let overrides = tuning.overrides(request, budget.first_epochs, &usual);
         let setup = tuning.chosen.setup(&tuning.parts, &overrides, request.precision)?;
         tuning.list_runs(&setup, seeds)?;
+        tuning.check_trained()?;
         Ok(tuning)
     }
 
@@ -99,6 +102,31 @@ impl Tuning {
             .with("filter-sigma", sigma, filter.map_or(0.0, |of| of.sigma), Told::Value("filter sigma"))
             .with("filter-radius", radius, filter.map_or(0, |of| of.radius), Told::Value("filter radius"))
             .with_common(request, usual)
+    }
+
+    /// Makes sure, before anything is trained, that each network has what its phases train.
+    fn check_trained(&self) -> Result<(), CliError> {
+        for (model, _) in &self.models {
+            let unfilled = || source::build(self.protocol, model, self.chosen.classes, Start::Unfilled);
+            let refused = |what: String, error: FreezeError| {
+                CliError::Usage(format!("{}: {what} of {model}: {error}", self.protocol.name))
+            };
+            let mut network = unfilled()?;
+            let has_batch_norm = has_batch_norm(network.as_ref()).map_err(|source| failed(model, source))?;
+            // Whether the head is a new one is only known when the weights are read.
+            freeze(self.tuned.first.of(true, true), network.as_mut(), self.first_epochs)
+                .map_err(|error| refused("the first phase".to_owned(), error))?;
+            for arm in &self.arms {
+                let Some(policy) = arm.policy(has_batch_norm) else { continue };
+                let mut network = unfilled()?;
+                if arm.activation.text() != Relu::NAME {
+                    network = network.swap_activation(arm.activation)?;
+                }
+                freeze(policy, network.as_mut(), self.recipes.base.epochs)
+                    .map_err(|error| refused(format!("arm {}", arm.name), error))?;
+            }
+        }
+        Ok(())
     }
 
     /// Fills in the runs of the plan, and its notes on the weights.

@@ -125,9 +125,15 @@ impl Table {
         &self.0.protocol.name
     }
 
-    /// Title of the table in files and reports.
+    /// Title of the table in files and reports. A user's own table never has the number of one of the paper's, though
+    /// its protocol may have been made of that one's.
     pub fn title(self) -> &'static str {
-        &self.0.protocol.title
+        let title = self.0.protocol.title.as_str();
+        let of_paper = || all().iter().any(|table| table.0.protocol.title == title);
+        match title.split_once(": ") {
+            Some((_, subject)) if self.is_own() && of_paper() => subject,
+            _ => title,
+        }
     }
 
     /// Title of the table without the paper's number.

@@ -109,9 +109,15 @@ fn check_together(top: &Section<'_>, protocol: &Protocol) -> Result<(), Protocol
         let found = section.need("procedural", "the training that stands in for weights")?;
         return Err(found.error(&"expected with a published set, found with \"folder\", whose classes are not drawn"));
     }
-    let budgets = std::iter::once(&protocol.full).chain(&protocol.quick);
+    let budgets = || std::iter::once(&protocol.full).chain(&protocol.quick);
+    if let Some(side) = top.section("data")?.and_then(|data| data.find("side")) {
+        for network in budgets().flat_map(|budget| &budget.networks) {
+            let fits = registry::find(network).and_then(|entry| protocol.fitting(entry));
+            fits.map_err(|error| side.error(&error))?;
+        }
+    }
     let phases =
-        budgets.flat_map(|budget| [Some(budget.epochs), Some(budget.first_epochs).filter(|epochs| *epochs > 0)]);
+        budgets().flat_map(|budget| [Some(budget.epochs), Some(budget.first_epochs).filter(|epochs| *epochs > 0)]);
     let least = phases.flatten().min().unwrap_or(0);
     if protocol.training.warm_up > least {
         let found = top.need_section("schedule")?.need("warm_up", "a number of epochs")?;
