@@ -112,6 +112,10 @@ fn planned(args: &PlanArgs) -> Result<(), CliError> {
     };
     let asked_for: Result<Vec<Table>, CliError> = args.tables.iter().map(opened).collect();
     let tables = if args.tables.is_empty() { of_paper() } else { asked_for }?;
+    let own = tables.iter().find(|table| table.is_own());
+    if let (Some(own), Some(_)) = (own, &args.all.activations) {
+        return Err(CliError::Usage(format!("--activations: of a table; --arms names those of {}", own.name())));
+    }
     let request = |table: &Table| match table.is_own() {
         true => Request::of_protocol(&args.all.tuning, *table),
         false => Request::try_from(&args.all),

@@ -29,14 +29,14 @@ const EXPLANATIONS: [&str; 3] = [
     "Accuracies are on the test images. Selected: after the epoch that is best on held-out training images, so that \
      the test images choose nothing. Peak: after the epoch that is best on the test images, as the paper reports; the \
      paper's numbers are to be compared with these.",
-    "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of the base, which is ReLU in the paper's \
-     tables, by the selected epoch. Differences are in percentage points; their intervals are over the differences \
-     between runs with the same seed. The paper's decrease is by its peaks. A dash: no such number.",
+    "Rel. error decrease: (e0 - e) / e0, where e is an error rate and e0 that of the base, ReLU in the paper's tables, \
+     by the selected epoch. Differences are in percentage points; their intervals are over the differences between \
+     runs with the same seed. The paper's decrease is by its peaks. A dash: no such number.",
     "p: the probability of a mean difference at least as large if the arm made none, exact, by flipping the signs of \
-     the differences; in brackets that adjusted, by Holm's method, for all exploratory arms of the network. The planned \
-     comparison, in the paper's tables that of PVLU to ReLU, is judged alone. The verdict is at 5 % for it and at 5 % \
-     for the others of a network together, on seeds with which both runs lived. Intervals are the bootstrap's (BCa), \
-     from six seeds on, and too narrow of few seeds.",
+     the differences; in brackets that adjusted, by Holm's method, for all exploratory arms of the network. The \
+     planned comparison, in the paper's tables that of PVLU to ReLU, is judged alone. The verdict is at 5 % for it and \
+     at 5 % for the others of a network together, on seeds with which both runs lived. Intervals are the bootstrap's \
+     (BCa), from six seeds on, and too narrow of few seeds.",
 ];
 
 /// A value of the protocol: its name, the value, and "paper" or "chosen" as its source.

@@ -30,6 +30,9 @@ fn parts_that_a_network_has_not_are_told_before_the_first_phase() {
     let ran = place.run(&format!("run mine.toml {options}"));
     ran.failed_in_one_line(2, &["mine: arm relu of vgg16: nothing would be trained", "no scale"]);
     assert!(!place.path("results/runs").exists());
+    place
+        .run("plan mine.toml --activations relu")
+        .failed_in_one_line(2, &["--activations", "--arms names those of mine"]);
 }
 
 #[test]
