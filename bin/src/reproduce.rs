@@ -148,7 +148,8 @@ fn merged(args: &MergeArgs) -> Result<(), CliError> {
         let store = Store::of(&args.out)?;
         records.iter().try_for_each(|record| store.adopt(record))?;
         let text = results::write(*table, records, &args.out)?;
-        print(&format!("{text}\n{}", figures::of_table(*table, &args.out)?))?;
+        let drawn = figures::of_table(*table, &args.out)?;
+        print(&if drawn.is_empty() { text } else { format!("{text}\n{drawn}") })?;
     }
     Ok(())
 }

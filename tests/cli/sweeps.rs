@@ -108,10 +108,73 @@ fn a_sweep_of_a_protocol_tries_all_combinations_and_leaves_the_first_phase_alone
         assert_eq!(row["before_top1"], table.rows_with(&[("arm", "relu"), ("seed", "0")])[0]["before_top1"]);
     }
     // Nothing is done twice, and another sweep is another table.
-    let again = place.run(&format!("run mine.toml {TUNED} --seeds 0 --arms relu,prelu,pvlu --resume")).succeeded();
-    assert!(again.stdout.contains("tried before the runs"), "{again:?}");
-    let only = "--seeds 0 --arms relu,prelu,pvlu --sweep learning_rate=1e-3,0.2 --resume";
-    place.run(&format!("run mine.toml {TUNED} {only}")).failed(2, &["of another command", "--resume"]);
+    let before = ["mine.csv", "mine_sweep.csv"].map(|name| place.csv(name).text);
+    let arms = "--seeds 0 --arms relu,prelu,pvlu";
+    place.run(&format!("run mine.toml {TUNED} {arms} --resume")).succeeded();
+    assert_eq!(before, ["mine.csv", "mine_sweep.csv"].map(|name| place.csv(name).text), "not even times changed");
+    let trials = || fs::read_dir(place.path("results/runs")).unwrap().count();
+    let there = trials();
+    let other = format!("run mine.toml {TUNED} {arms} --sweep learning_rate=1e-3,0.2 --resume");
+    place.run(&other).failed(2, &["of another command", "swept", "--resume"]);
+    assert_eq!(trials(), there, "refused before any trial");
+    // Another first phase is another run of every arm, also of those whose setting has the value that changed.
+    let text = fs::read_to_string(place.path("mine.toml")).unwrap();
+    let first = text.lines().find(|line| line.starts_with("batch_size = 128")).unwrap();
+    fs::write(place.path("mine.toml"), text.replacen(first, "batch_size = 30", 1)).unwrap();
+    place.run(&format!("run mine.toml {TUNED} {arms} --resume")).failed(2, &["of another command"]);
+    place.run(&format!("run mine.toml {TUNED} {arms}")).succeeded();
+    let table = place.csv("mine.csv");
+    let befores: Vec<&str> =
+        table.rows.iter().map(|row| row["before_top1"].as_str()).filter(|of| !of.is_empty()).collect();
+    assert!(befores.len() >= 6 && befores.iter().all(|of| *of == befores[0]), "{befores:?}");
+    // Merged, it is the same table, though the base is only measured.
+    place.run("merge results --out merged").succeeded();
+    let merged = Csv::read(&place.path("merged/mine.csv"));
+    assert_eq!(merged.lasting(), table.lasting());
+}
+
+#[test]
+fn runs_and_trials_of_different_sweeps_are_not_mixed() {
+    let place = Place::new();
+    let small = SCRATCH.replace("--epochs 2", "--epochs 1");
+    place.run(&format!("{small} --seeds 0")).succeeded();
+    // A run without a sweep is no run of a table with one.
+    let pvlu = "table1/sequential6conv/pvlu";
+    let trials = ["1e-4", "3e-3"].map(|rate| format!("{pvlu}/7/learning_rate={rate}")).join(",");
+    let swept = format!("{small} --seeds 0 --sweep learning_rate=1e-4,3e-3 --sweep-seeds 7");
+    place.run(&format!("{swept} --only {trials},{pvlu}/0")).succeeded();
+    assert_eq!(place.csv("table1.csv").rows_with(&[("arm", "relu")]).len(), 0);
+    // Nothing is chosen by some of the trials.
+    let other = Place::new();
+    let one = other.run(&format!("{swept} --only {pvlu}/7/learning_rate=1e-4")).succeeded();
+    assert!(one.stdout.contains("nothing is chosen before") && !one.stdout.contains("drawn"), "{one:?}");
+    assert_eq!(other.csv("table1_sweep.csv").rows_with(&[("chosen", "true")]).len(), 0);
+    // Trials that stay in the folder are none of a later table without a sweep.
+    place.run(&swept).succeeded();
+    let with_seven = small.replace("table1 ", "table1 --seeds 0,7 ");
+    place.run(&with_seven).succeeded();
+    let merged = place.run("merge results --out merged").succeeded();
+    assert!(!merged.stdout.contains("tried before") && !place.path("merged/table1_sweep.csv").exists(), "{merged:?}");
+    // Two sweeps from other recipes are two tables.
+    let [one, two] = [Place::new(), Place::new()];
+    let relu = swept.replace("relu,pvlu", "relu");
+    one.run(&relu).succeeded();
+    two.run(&swept.replace("relu,pvlu", "pvlu").replace("--batch-size 32", "--batch-size 16")).succeeded();
+    let folders = [&one, &two].map(|place| place.path("results").display().to_string()).join(" ");
+    one.run(&format!("merge {folders} --partial --out merged")).failed(2, &["merge: table1/", "batch-size=16"]);
+}
+
+#[test]
+fn an_option_that_a_table_does_not_use_changes_no_trial() {
+    let place = Place::new();
+    let plan = |more: &str| {
+        let arguments = format!("plan table1 --limit-train 60 --limit-test 20 --sweep flip=true,false {more} --json");
+        place.run(&arguments).succeeded().stdout
+    };
+    assert_eq!(plan(""), plan("--shift 4"));
+    let only = place.run("plan table1 --sweep learning_rate=1,2 --only table1/sequential6conv/relu/0 --json");
+    let json: Value = serde_json::from_str(&only.succeeded().stdout).unwrap();
+    assert!(json["runs"][0]["hash"].is_null(), "{json}");
 }
 
 #[test]
@@ -224,18 +287,25 @@ fn a_sweep_that_cannot_be_is_refused_before_anything_is_done() {
         ("--sweep batch_size=1.5,2", "batch_size=1.5e0: budget.quick.batch_size: expected a whole number"),
         ("--sweep learning_rate=1,2 --sweep learning_rate=1,2", "learning_rate twice"),
         ("--sweep learning_rate=1,2 --sweep-seeds 0", "seed 0 is one of the runs"),
-        ("--sweep learning_rate=1,2 --learning-rate 3", "given by --learning-rate, too"),
+        ("--sweep learning_rate=1,2 --learning-rate 3", "learning_rate is swept, and given by --learning-rate"),
+        ("--activations leaky_relu_keras=max(x,0.9*x)", "leaky_relu_keras is the name of another arm"),
         ("--sweep-seeds 5", "expected with --sweep"),
     ] {
         place.run(&format!("{small} {options}")).failed(2, &[words]);
     }
     let text = tuned(&place);
     for (old, new, words) in [
-        ("[1e-3, 0.1]", "[1e-3, -1]", "sweep.learning_rate: optimizer.learning_rate: expected a positive number"),
+        (
+            "[1e-3, 0.1]",
+            "[1e-3, -1]",
+            "sweep.learning_rate: learning_rate=-1+batch_size=20: optimizer.learning_rate: expected a positive number",
+        ),
         ("[1e-3, 0.1]", "[1e-3]", "sweep.learning_rate: learning_rate: expected two values or more"),
         ("[1e-3, 0.1]", "1e-3", "sweep.learning_rate: expected a list"),
         ("batch_size = [20", "batch_sice = [20", "did you mean batch_size?"),
         ("[7, 8]", "[7, 7]", "sweep.seeds: 7 is there twice"),
+        ("[7, 8]", "[7, 1]", "sweep.seeds: expected other seeds than those of the runs"),
+        ("[1e-3, 0.1]", "[1e-3, 0.1]\n\"x.seeds\" = [1, 2]", "\"x.seeds\" cannot be swept"),
     ] {
         let wrong = text.replacen(old, new, 1);
         assert_ne!(wrong, text, "{old}");

@@ -2,7 +2,6 @@
 //! held-out images. Test images have no part in it.
 
 use crate::common::error::CliError;
-use crate::reproduce::protocol::sweep::Sweep;
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::Record;
@@ -28,36 +27,23 @@ pub struct Score {
 /// Settings that trials chose.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The values that were tried, and the seeds, in words.
-    swept: String,
     best: Vec<Score>,
 }
 
 impl Choice {
     /// The choice by those of a plan's trials that are finished. Networks and arms of which a trial is missing have
     /// none.
-    pub fn of(trials: &[Planned], sweep: &Sweep, finished: &[Record]) -> Self {
-        let is_done = |trial: &&Planned| finished.iter().any(|record| record.config == trial.config);
-        let missing: Vec<&Config> = trials.iter().filter(|trial| !is_done(trial)).map(|trial| &trial.config).collect();
-        let is_whole =
-            |score: &Score| !missing.iter().any(|config| config.model == score.model && config.arm == score.arm);
-        let best = scores(finished).into_iter().filter(|score| score.chosen && is_whole(score)).collect();
-        Self { swept: sweep.to_string(), best }
-    }
-
-    /// The setting of a network and arm.
-    fn find(&self, config: &Config) -> Option<&Score> {
-        self.best.iter().find(|score| score.model == config.model && score.arm == config.arm)
+    pub fn of(trials: &[Planned], finished: &[Record]) -> Self {
+        let planned: Vec<String> = trials.iter().map(|trial| trial.config.id()).collect();
+        Self { best: scores(finished, &planned).into_iter().filter(|score| score.chosen).collect() }
     }
 
     /// Runs with the settings that were chosen for them.
     pub fn put_into(&self, runs: &[Planned]) -> Vec<Planned> {
         let with = |run: &Planned| {
             let mut run = run.clone();
-            if let Some(score) = self.find(&run.config) {
-                run.config.chosen = Some(score.setting.clone());
-                run.config.swept = Some(self.swept.clone());
-            }
+            let of_run = |score: &&Score| score.model == run.config.model && score.arm == run.config.arm;
+            run.config.chosen = self.best.iter().find(of_run).map(|score| score.setting.clone());
             run
         };
         runs.iter().map(with).collect()
@@ -84,8 +70,9 @@ impl Choice {
     }
 }
 
-/// The trials by network and arm, and of each by setting, in the order of their records.
-pub fn scores(trials: &[Record]) -> Vec<Score> {
+/// The trials by network and arm, and of each by setting, in the order of their records. Of an arm a setting is chosen
+/// only if all its trials are there that were `planned`, as their addresses say.
+pub fn scores(trials: &[Record], planned: &[String]) -> Vec<Score> {
     let mut scores: Vec<Score> = Vec::new();
     for record in trials {
         let Config { model, arm, .. } = &record.config;
@@ -104,8 +91,14 @@ pub fn scores(trials: &[Record]) -> Vec<Score> {
     // Those of an arm stand together, in the order in which the arms came.
     let arms: Vec<(String, String)> = scores.iter().map(|of| (of.model.clone(), of.arm.clone())).collect();
     scores.sort_by_key(|of| arms.iter().position(|(model, arm)| (model, arm) == (&of.model, &of.arm)));
+    let is_there = |id: &&String| trials.iter().any(|trial| trial.config.id() == **id);
+    let lacking: Vec<&String> = planned.iter().filter(|id| is_trial(id) && !is_there(id)).collect();
+    let is_whole = |score: &Score| {
+        let of_arm = format!("/{}/{}/", score.model, score.arm);
+        !lacking.iter().any(|id| id.contains(&of_arm))
+    };
     for index in 0..scores.len() {
-        let Some(score) = scores.get(index) else { continue };
+        let Some(score) = scores.get(index).filter(|score| is_whole(score)) else { continue };
         let of_arm = |other: &&Score| (&other.model, &other.arm) == (&score.model, &score.arm);
         // The earliest of equals, which is the last in the reverse order that `max_by` keeps.
         let best = scores.iter().filter(of_arm).rev().max_by(|a, b| order(a).total_cmp(&order(b)).then(by_loss(a, b)));
@@ -115,6 +108,11 @@ pub fn scores(trials: &[Record]) -> Vec<Score> {
         }
     }
     scores
+}
+
+/// True for the address of a trial, whose fifth part is its setting.
+pub fn is_trial(id: &str) -> bool {
+    id.split('/').count() > 4
 }
 
 /// The accuracy by which settings are ordered, with trials that ended early below all others.
@@ -144,7 +142,7 @@ mod tests {
     }
 
     fn chosen(trials: &[Record]) -> Vec<(String, String)> {
-        let found = scores(trials).into_iter().filter(|score| score.chosen);
+        let found = scores(trials, &[]).into_iter().filter(|score| score.chosen);
         found.map(|score| (score.arm, score.setting)).collect()
     }
 
@@ -160,12 +158,21 @@ mod tests {
         ];
         let pair = |arm: &str, setting: &str| (arm.to_owned(), setting.to_owned());
         assert_eq!(chosen(&trials), [pair("relu", "epochs=2"), pair("pvlu", "epochs=1")]);
-        let found = scores(&trials);
+        let found = scores(&trials, &[]);
         assert_eq!((found.len(), found[0].top1, found[1].top1), (4, 0.5, 0.6));
         // The trials of a setting come one after the other, and the report has those of an arm together.
         let mixed = [trials[0].clone(), trials[4].clone(), trials[2].clone(), trials[5].clone()];
-        let arms: Vec<String> = scores(&mixed).into_iter().map(|score| score.arm).collect();
+        let arms: Vec<String> = scores(&mixed, &[]).into_iter().map(|score| score.arm).collect();
         assert_eq!(arms, ["relu", "relu", "pvlu", "pvlu"]);
+    }
+
+    #[test]
+    fn nothing_is_chosen_for_an_arm_of_which_a_trial_is_missing() {
+        let trials = [trial("relu", "epochs=1", 7, 0.5), trial("pvlu", "epochs=1", 7, 0.5)];
+        let planned = ["table3/vgg16/pvlu/0", "table3/vgg16/pvlu/7/epochs=1", "table3/vgg16/relu/7/epochs=2"];
+        let found = scores(&trials, &planned.map(str::to_owned));
+        let chosen: Vec<&str> = found.iter().filter(|score| score.chosen).map(|score| score.arm.as_str()).collect();
+        assert_eq!(chosen, ["pvlu"]);
     }
 
     #[test]
@@ -180,7 +187,7 @@ mod tests {
         assert_eq!(chosen(&lower)[0].1, "epochs=2");
         let mut diverged = trial("relu", "epochs=1", 7, 0.9);
         diverged.epochs[1].train_loss = f64::NAN;
-        assert!(scores(&[diverged.clone()])[0].top1.is_nan());
+        assert!(scores(&[diverged.clone()], &[])[0].top1.is_nan());
         assert_eq!(chosen(&[diverged.clone(), trial("relu", "epochs=2", 7, 0.1)])[0].1, "epochs=2");
         // One is chosen even if all ended early, so that every run has a setting.
         assert_eq!(chosen(&[diverged]).len(), 1);

@@ -11,6 +11,7 @@ use crate::common::threads::start_threads;
 use crate::common::{device, interrupt, precision};
 use crate::reproduce::choice::Choice;
 use crate::reproduce::request::Conduct;
+use crate::reproduce::runs::config::VARIED;
 use crate::reproduce::runs::plan;
 use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::Record;
@@ -71,7 +72,8 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
     for run in trials.iter().chain(&chosen) {
         run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
     }
-    print(&format!("{text}\n{}", figures::of_table(table, &conduct.out)?))
+    let drawn = figures::of_table(table, &conduct.out)?;
+    print(&if drawn.is_empty() { text } else { format!("{text}\n{drawn}") })
 }
 
 /// Trials and runs that were done, with the settings that were chosen.
@@ -89,13 +91,15 @@ fn with_choice(
 ) -> Result<Option<Done>, CliError> {
     let only = conduct.only.as_deref();
     let mut tried = Vec::new();
-    if let Some(sweep) = work.plan().sweep.clone() {
+    if work.plan().sweep.is_some() {
+        // Runs of other settings are refused, if they are to be, before hours of trials.
+        context.store.refuse(&work.plan().chosen(only), &VARIED)?;
         let Some(done) = all(work, trials, context)? else { return Ok(None) };
         // Other trials may have been done by an earlier command.
         tried = with_others(&work.plan().trials, &conduct.out, done)?;
         let trials = &work.plan().trials;
         Choice::check(trials, &work.plan().chosen(only), &tried)?;
-        let choice = Choice::of(trials, &sweep, &tried);
+        let choice = Choice::of(trials, &tried);
         work.choose(&choice)?;
         if interrupt::interrupted() {
             return Ok(None);

@@ -53,11 +53,15 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
 
-/// Draws the figures of a table whose files have rows, and returns a line for the user with the files written.
+/// Draws the figures of a table whose files have rows, and returns a line for the user with the files written;
+/// an empty one if there are none.
 pub fn of_table(table: Table, out: &Path) -> Result<String, CliError> {
     let mut drawn = Vec::new();
     for figure in figure::available(out, Figure::of_table(table)) {
         drawn.extend(figure::draw(figure, out, out)?);
+    }
+    if drawn.is_empty() {
+        return Ok(String::new());
     }
     Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }

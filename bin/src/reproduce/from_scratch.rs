@@ -64,7 +64,7 @@ impl Scratch {
             held_out: protocol.data.held_out,
         };
         let recipes = Recipes::of(table, preset, request, seeds)?;
-        let epochs = recipes.base.epochs;
+        let epochs = recipes.epochs();
         let (changes, kept) = (protocol.augmentation.is_some(), protocol.augmentation.unwrap_or_default());
         let shift = of_table("shift", request.shift, (table.name(), changes), &mut notes);
         let overrides =
@@ -96,7 +96,7 @@ impl Scratch {
             scratch.plan.runs.len(),
             scratch.parts.train.len()
         ));
-        scratch.plan.note_trials();
+        scratch.plan.note_trials()?;
         Ok(scratch)
     }
 
@@ -125,6 +125,7 @@ impl Scratch {
             trial: trial.map(Setting::to_string),
             chosen: None,
             swept: None,
+            recipe_sha256: None,
             setup: setup.clone(),
             other: BTreeMap::new(),
         };
@@ -138,6 +139,7 @@ impl Scratch {
         let image = table.protocol().image(registry::find(&planned.config.model)?);
         let trains = Trains { policy: FreezePolicy::ALL, ..Trains::NOTHING };
         let config = recipe.put_into(planned.config, table.is_own().then_some(OfArm { trains, image }));
+        let config = self.recipes.marked(config);
         Ok(Planned { epochs: recipe.epochs, config, ..planned })
     }
 

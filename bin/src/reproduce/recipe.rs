@@ -4,7 +4,9 @@
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::train::FitConfig;
 
+use crate::common::digest;
 use crate::common::error::CliError;
+use crate::common::training::augmentation_text;
 use crate::reproduce::protocol::arm::Trains;
 use crate::reproduce::protocol::definition::{Protocol, REGULARIZATION};
 use crate::reproduce::protocol::paper::Table;
@@ -39,14 +41,14 @@ pub struct OfArm {
 }
 
 impl Recipe {
-    /// The recipe of a protocol under a preset.
-    fn of(protocol: &Protocol, preset: Preset, request: &Request) -> Self {
+    /// The recipe of a protocol under a preset, with another shift of the images if one is given.
+    fn of(protocol: &Protocol, preset: Preset, request: &Request, shift: Option<usize>) -> Self {
         let budget = protocol.budget(preset).unwrap_or(&protocol.full);
         Self {
             epochs: request.epochs.unwrap_or(budget.epochs),
             batch_size: request.batch_size.unwrap_or(budget.batch_size),
             learning_rate: request.learning_rate.unwrap_or(protocol.training.learning_rate),
-            augmentation: augmentation(protocol, request),
+            augmentation: augmentation(protocol, shift, request.cutout),
             protocol: protocol.clone(),
         }
     }
@@ -54,6 +56,17 @@ impl Recipe {
     /// The settings of a training of some epochs from a learning rate, which are those of an arm or of a first phase.
     pub fn fit(&self, epochs: u64, learning_rate: f64, seed: u64) -> FitConfig {
         self.protocol.training.fit(epochs, learning_rate, seed)
+    }
+
+    /// SHA-256 of all values of the recipe, in hexadecimal.
+    fn digest(&self) -> String {
+        let Self { protocol, epochs, batch_size, learning_rate, augmentation } = self;
+        let (optimizer, schedule) = (protocol.training.optimizer_text(), protocol.training.schedule_text());
+        let regularization = protocol.training.regularization_text().unwrap_or_default();
+        let augmentation = augmentation_text(*augmentation);
+        digest::of_bytes(format!(
+            "{epochs} {batch_size} {learning_rate:e} {optimizer}; {schedule}; {regularization}; {augmentation}"
+        ))
     }
 
     /// The configuration of a run under this recipe, and with all settings of its arm, if
@@ -76,11 +89,10 @@ impl Recipe {
 }
 
 /// The augmentation of a protocol's training images.
-fn augmentation(protocol: &Protocol, request: &Request) -> Augmentation {
+fn augmentation(protocol: &Protocol, shift: Option<usize>, cutout: Option<usize>) -> Augmentation {
     let Some(kept) = protocol.augmentation else { return Augmentation::NONE };
-    let shift = request.shift.unwrap_or(kept.shift);
-    let cutout = kept.cutout.map(|side| request.cutout.unwrap_or(side)).filter(|side| *side > 0);
-    Augmentation { shift, cutout, ..kept }
+    let cutout = kept.cutout.map(|side| cutout.unwrap_or(side)).filter(|side| *side > 0);
+    Augmentation { shift: shift.unwrap_or(kept.shift), cutout, ..kept }
 }
 
 /// The recipe of a table and those of its sweep.
@@ -102,14 +114,16 @@ impl Recipes {
     /// A sweep whose seeds are those of runs, whose values an option replaces, or whose values do not go together.
     pub fn of(table: Table, preset: Preset, request: &Request, seeds: &[u64]) -> Result<Self, CliError> {
         let protocol = table.protocol();
-        let base = Recipe::of(protocol, preset, request);
+        // A table whose images are not changed does not use the option, also where a sweep changes them.
+        let shift = request.shift.filter(|_| protocol.augmentation.is_some());
+        let base = Recipe::of(protocol, preset, request, shift);
         let refused = |what: String| CliError::Usage(format!("sweep: {what}"));
         let Some(sweep) = request.sweep_of(protocol).map_err(refused)? else {
             return Ok(Self { base, sweep: None, tried: Vec::new() });
         };
         if let Some(seed) = sweep.seeds.iter().find(|seed| seeds.contains(seed)) {
             return Err(refused(format!(
-                "seed {seed} is one of the runs; its trials would choose for itself: --sweep-seeds takes others"
+                "seed {seed} is one of the runs, whose settings its trials would choose: --sweep-seeds takes others"
             )));
         }
         let settings = sweep.settings();
@@ -118,14 +132,20 @@ impl Recipes {
         for setting in settings {
             if let Some(option) = request.replaced().into_iter().find(|key| setting.value(key).is_some()) {
                 let name = option.replace('_', "-");
-                return Err(refused(format!("{option} is given by --{name}, too: leave one of them out")));
+                return Err(refused(format!("{option} is swept, and given by --{name}: leave one of them out")));
             }
             let varied = read::varied(table.text(), &setting.toml(budget));
             let varied = varied.map_err(|error| refused(format!("{setting}: {}", error.what)))?;
-            let recipe = Recipe::of(&varied, preset, request);
+            let recipe = Recipe::of(&varied, preset, request, shift);
             tried.push((setting, recipe));
         }
         Ok(Self { base, sweep: Some(sweep), tried })
+    }
+
+    /// The epochs of the runs, in words: those of the base, unless they are swept.
+    pub fn epochs(&self) -> String {
+        let are_swept = self.settings().any(|setting| setting.value("epochs").is_some());
+        if are_swept { "the chosen".to_owned() } else { self.base.epochs.to_string() }
     }
 
     /// The settings of the sweep, in its order.
@@ -137,6 +157,13 @@ impl Recipes {
     pub fn find(&self, setting: Option<&str>) -> Option<&Recipe> {
         let Some(text) = setting else { return Some(&self.base) };
         self.tried.iter().find(|(setting, _)| setting.to_string() == text).map(|(_, recipe)| recipe)
+    }
+
+    /// The configuration of a trial or run with what is known of the sweep before anything is chosen.
+    pub fn marked(&self, config: Config) -> Config {
+        let Some(sweep) = &self.sweep else { return config };
+        let swept = config.trial.is_none().then(|| sweep.to_string());
+        Config { swept, recipe_sha256: Some(self.base.digest()), ..config }
     }
 
     /// The recipe of a run or trial.

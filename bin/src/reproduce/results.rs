@@ -123,7 +123,8 @@ pub struct Made {
 pub fn make(table: Table, records: &[Record], out: &Path) -> Result<Made, CliError> {
     let (trials, records): (Vec<Record>, Vec<Record>) =
         records.iter().cloned().partition(|record| record.config.trial.is_some());
-    let scores = scores(&trials);
+    let planned: Vec<String> = trials.iter().flat_map(|trial| trial.planned.iter().cloned()).collect();
+    let scores = scores(&trials, &planned);
     let report = Report::of(table, &records);
     let rows: [Vec<Vec<String>>; 5] = [
         records.iter().map(|run| report.run_row(run)).chain(report.summary_rows()).collect(),

@@ -34,10 +34,9 @@ struct Line {
 pub fn draw(records: &Records, title: &str) -> Result<Scene, CliError> {
     let mut models: Vec<(&str, Vec<Line>)> = Vec::new();
     let mut entries: Vec<(String, Look)> = Vec::new();
-    let arms = by_arm(records)?;
-    let names: Vec<&str> = arms.iter().map(|((_, arm, _), _)| *arm).collect();
-    for ((model, arm, label), epochs) in arms {
-        let look = look::among(&names, arm);
+    let arms = records.distinct("arm")?;
+    for ((model, arm, label), epochs) in by_arm(records)? {
+        let look = look::among(&arms, arm);
         if !entries.iter().any(|(known, _)| *known == label) {
             entries.push((label.clone(), look));
         }

@@ -64,13 +64,14 @@ pub fn draw(records: &Records, title: &str, base: &str) -> Result<Scene, CliErro
             side.mark_break(&mut scene, &panel);
         }
     }
+    let arms = records.distinct("arm")?;
     let mut top = panel.top;
     for (model, entries) in &models {
         let mut y = top + (GAP + LINE) / 2.0;
         let model = font::fit(model, TEXT, MODEL - 12.0);
         scene.text((MARGIN + 6.0, y + TEXT * 0.36), &model, TEXT, Anchor::Start, INK);
         for (arm, entry) in entries {
-            entry.draw(&mut scene, &panel, arm, y);
+            entry.draw(&mut scene, &panel, (arm, look::among(&arms, arm)), y);
             y += LINE;
         }
         top += GAP + LINE * entries.len() as f64;
@@ -143,8 +144,7 @@ impl Entry {
         Side::of(self.mean.map(|mean| (mean, mean)).or_else(|| self.extent())?, range)
     }
 
-    fn draw(&self, scene: &mut Scene, panel: &Panel<'_>, arm: &str, y: f64) {
-        let look = look::arm(arm);
+    fn draw(&self, scene: &mut Scene, panel: &Panel<'_>, (arm, look): (&str, Look), y: f64) {
         let at = |value| (panel.at(value, 0.0).0, y);
         let seen = |value: &f64| Side::of((*value, *value), panel.x.range).is_none();
         let base = y + TEXT * 0.36;

@@ -24,7 +24,9 @@ pub fn units(records: &Records, title: &str, compared: &[&str]) -> Result<Scene,
         }
     }
     let mut scene = Scene::titled(title, "");
-    let entries: Vec<_> = compared.iter().map(|arm| (look::arm_label(arm).to_owned(), look::arm(arm))).collect();
+    let all_arms = records.distinct("arm")?;
+    let entries: Vec<_> =
+        compared.iter().map(|arm| (look::arm_label(arm).to_owned(), look::among(&all_arms, arm))).collect();
     look::legend(&mut scene, &entries);
     let (places, width) = grid(&scene, panels.len(), HEIGHT);
     for ((left, top), (model, arms)) in places.into_iter().zip(&panels) {
@@ -45,7 +47,7 @@ pub fn units(records: &Records, title: &str, compared: &[&str]) -> Result<Scene,
             panel.say_empty(&mut scene, "no values");
         }
         for (arm, layers) in arms {
-            let look = look::arm(arm);
+            let look = look::among(&all_arms, arm);
             let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len() as f64;
             let measured = layers.iter().filter(|(_, shares)| !shares.is_empty());
             let line: Vec<Point> = measured.map(|(order, shares)| panel.at(f64::from(*order), mean(shares))).collect();

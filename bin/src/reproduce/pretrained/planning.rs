@@ -166,14 +166,14 @@ impl Tuning {
             self.plan.trials.extend(trials);
             self.plan.runs.extend(runs);
         }
-        let (runs, epochs) = (self.plan.runs.len(), self.recipes.base.epochs);
+        let (runs, epochs) = (self.plan.runs.len(), self.recipes.epochs());
         self.plan.notes.push(format!(
             "preset {}: {runs} runs of {epochs} epochs after {} with ReLU, over {} images",
             setup.preset,
             self.first_epochs,
             self.parts.train.len()
         ));
-        self.plan.note_trials();
+        self.plan.note_trials()?;
         Ok(())
     }
 
@@ -200,6 +200,7 @@ impl Tuning {
             trial: None,
             chosen: None,
             swept: None,
+            recipe_sha256: None,
             setup: setup.clone(),
             other: BTreeMap::new(),
         };
@@ -225,7 +226,7 @@ impl Tuning {
         let (recipe, trains) = (self.recipes.of_run(&planned.config)?, self.arm(&planned.config)?.trains);
         let settings = self.settings(trains, &planned.config.model)?;
         let epochs = if trains == Trains::NOTHING { 0 } else { recipe.epochs };
-        Ok(Planned { config: recipe.put_into(planned.config, settings), epochs, ..planned })
+        Ok(Planned { config: self.recipes.marked(recipe.put_into(planned.config, settings)), epochs, ..planned })
     }
 }
 

@@ -51,7 +51,9 @@ pub fn protocol(text: &str) -> Result<Protocol, ProtocolError> {
         let mut protocol = whole(top)?;
         let budgets: &[&str] = if protocol.quick.is_some() { &["full", "quick"] } else { &["full"] };
         let is_one = |setting: &Setting| budgets.iter().try_for_each(|of| varied(text, &setting.toml(of)).map(drop));
-        protocol.sweep = top.section("sweep")?.map(|section| sweep(&section, &is_one)).transpose()?;
+        let runs: Vec<u64> =
+            std::iter::once(&protocol.full).chain(&protocol.quick).flat_map(|of| of.seeds.iter().copied()).collect();
+        protocol.sweep = top.section("sweep")?.map(|section| sweep(&section, &runs, &is_one)).transpose()?;
         Ok(protocol)
     })
 }

@@ -170,11 +170,6 @@ impl<'a> Value<'a> {
         &self.path
     }
 
-    /// The last of these keys.
-    pub fn key(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or_default()
-    }
-
     /// An error that says what was expected here, and what is there.
     pub fn wrong(&self, expected: &str) -> ProtocolError {
         let found = match self.value {

@@ -41,6 +41,9 @@ pub const MAX_SETTINGS: usize = 100;
 /// The most characters in a value.
 const LONGEST: usize = 24;
 
+/// The most bytes in the text of a sweep, which is in each row of a table.
+pub const LONGEST_SWEEP: usize = 500;
+
 /// The most keys of a sweep.
 const MAX_KEYS: usize = 3;
 
@@ -96,6 +99,10 @@ impl Sweep {
         if settings > MAX_SETTINGS {
             return Err(format!("expected at most {MAX_SETTINGS} settings, found {settings}"));
         }
+        let length = self.to_string().len();
+        if length > LONGEST_SWEEP {
+            return Err(format!("expected at most {LONGEST_SWEEP} characters of values and seeds, found {length}"));
+        }
         Ok(())
     }
 }
@@ -134,6 +141,15 @@ fn key(name: &str) -> Result<&'static str, String> {
     })
 }
 
+/// True if an error begins with the keys in a protocol that this key of a sweep stands for.
+pub fn is_about(what: &str, name: &str) -> bool {
+    let path = what.split(':').next().unwrap_or_default();
+    let is_of = |(of, section, key): &(&str, &str, &str)| {
+        *of == name && path.starts_with(&format!("{section}.")) && path.ends_with(&format!(".{key}"))
+    };
+    KEYS.iter().any(is_of)
+}
+
 /// A value as TOML, numbers in one form; `None` of a text that is neither a number nor a word.
 fn normalized(text: &str) -> Option<String> {
     let text = text.trim();
@@ -141,7 +157,8 @@ fn normalized(text: &str) -> Option<String> {
     if text.len() > LONGEST {
         return None;
     }
-    match text.parse::<f64>() {
+    // TOML groups digits.
+    match text.replace('_', "").parse::<f64>() {
         Ok(number) if number.is_finite() && number.abs() < 1e15 && number.fract() == 0.0 => {
             Some(format!("{number:.0}").replace("-0", "0"))
         }
@@ -241,6 +258,7 @@ mod tests {
         let same = Tried::of("learning_rate", &["1e-3", "0.001"]).unwrap_err();
         assert!(same.contains("0.001 again"), "{same}");
         assert_eq!(tried("warm_up", &["0", "-0", "5.0"][1..]).values, ["0", "5"]);
+        assert_eq!(tried("batch_size", &["1_0", "20"]).values, ["10", "20"]);
         assert_eq!(tried("weight_decay", &["0.0", "5e-4", "2.5E-3"]).values, ["0", "5e-4", "2.5e-3"]);
         for wrong in ["", "a b", "nan", "1e400", "../x", "x+y", "x=y", "\"x\"", "0123456789012345678901234.5"] {
             let error = Tried::of("learning_rate", &["1e-3", wrong]).unwrap_err();
@@ -263,6 +281,8 @@ mod tests {
         let many: Vec<String> = (1..=11).map(|index| index.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(of(vec![tried("epochs", &many), tried("batch_size", &many)]).contains("found 121"));
+        let seeds = Sweep { seeds: (0..200).collect(), tried: vec![rate.clone()] };
+        assert!(seeds.check().unwrap_err().contains("at most 500 characters"));
         let none = Sweep { seeds: Vec::new(), tried: vec![rate] };
         assert!(none.check().unwrap_err().contains("expected a seed"));
     }

@@ -16,10 +16,11 @@ impl Report<'_> {
         let mut seeds: Vec<u64> = self.records.iter().map(|run| run.config.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        let epochs = match config.first_epochs {
-            None => config.epochs.to_string(),
-            Some(first) => format!("{first} + {}", config.epochs),
-        };
+        // Under a sweep arms may have epochs of their own.
+        let epochs = || self.records.iter().map(|run| run.config.epochs);
+        let (least, most) = (epochs().min().unwrap_or_default(), epochs().max().unwrap_or_default());
+        let epochs = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        let epochs = config.first_epochs.map_or(epochs.clone(), |first| format!("{first} + {epochs}"));
         let (title, base) = (self.table.title(), arm_label(&self.table.protocol().base));
         let (data, preset) = (&config.setup.data, &config.setup.preset);
         let mut text = format!(
@@ -100,14 +101,18 @@ pub fn of_trials(trials: &[Record], scores: &[Score]) -> String {
     let mut seeds: Vec<u64> = trials.iter().map(|trial| trial.config.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let [first, ..] = seeds[..] else { return String::new() };
-    let seeds = match seeds.len() {
-        1 => format!("seed {first}"),
-        count => format!("{count} seeds from {first} on"),
+    if seeds.is_empty() {
+        return String::new();
+    }
+    let plural = if seeds.len() == 1 { "" } else { "s" };
+    let seeds = format!("seed{plural} {}", seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
+    let marked = if scores.iter().any(|score| score.chosen) {
+        "the runs of an arm have the setting marked *"
+    } else {
+        "nothing is chosen before all trials of an arm are finished"
     };
     let mut text = format!(
-        "\ntried before the runs: accuracy on held-out images in %, {seeds}, which the runs do not use; the runs of an \
-         arm have the setting marked *\n"
+        "\ntried before the runs: accuracy on held-out images in %, {seeds}, which the runs do not use; {marked}\n"
     );
     for of_arm in scores.chunk_by(|a, b| (&a.model, &a.arm) == (&b.model, &b.arm)) {
         let Some(Score { model, arm, .. }) = of_arm.first() else { continue };
@@ -116,11 +121,29 @@ pub fn of_trials(trials: &[Record], scores: &[Score]) -> String {
             format!("{}: {}{mark}", score.setting, whole(score.top1))
         };
         let tried: Vec<String> = of_arm.iter().map(tried).collect();
-        let at_end = [of_arm.first(), of_arm.last()].into_iter().flatten().any(|score| score.chosen);
-        let end = if at_end && of_arm.len() > 2 { " (at the end of what was tried)" } else { "" };
+        let ends = at_end(of_arm);
+        let end = if ends.is_empty() { String::new() } else { format!(" ({ends}: at the end of what was tried)") };
         let _ = writeln!(text, "{model:<18} {arm:<12} {}{end}", tried.join("  "));
     }
     text
+}
+
+/// The keys of which the least or the greatest of three or more numbers was chosen: a better one may lie beyond.
+fn at_end(of_arm: &[Score]) -> String {
+    let pairs = |score: &Score| -> Vec<(String, f64)> {
+        let pair =
+            |part: &str| part.split_once('=').and_then(|(key, value)| Some((key.to_owned(), value.parse().ok()?)));
+        score.setting.split('+').filter_map(pair).collect()
+    };
+    let Some(chosen) = of_arm.iter().find(|score| score.chosen) else { return String::new() };
+    let is_at_end = |(key, value): &(String, f64)| {
+        let mut tried: Vec<f64> = of_arm.iter().flat_map(pairs).filter(|(of, _)| of == key).map(|of| of.1).collect();
+        tried.sort_by(f64::total_cmp);
+        tried.dedup();
+        tried.len() > 2 && (tried.first() == Some(value) || tried.last() == Some(value))
+    };
+    let ends: Vec<String> = pairs(chosen).into_iter().filter(is_at_end).map(|(key, _)| key).collect();
+    ends.join(", ")
 }
 
 fn whole(value: f64) -> String {

@@ -17,6 +17,7 @@ pub use crate::common::difference::{Difference, NUMERICS, PRECISION};
 use super::decimal;
 use crate::common::difference::NONE;
 use crate::common::digest;
+use crate::reproduce::protocol::definition::REGULARIZATION;
 
 /// The configuration of a run. The number of threads, the output folder and the verbosity are no part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +60,12 @@ pub struct Config {
     /// The setting that trials chose for the run; none without a sweep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
-    /// The values that were tried, and the seeds of the trials; none without a sweep.
+    /// The values that are tried, and the seeds of the trials; none without a sweep, and in trials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swept: Option<String>,
+    /// SHA-256 of the recipe whose values a sweep changes, by which a first phase is trained; none without a sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe_sha256: Option<String>,
     /// The program, the preset and the images.
     #[serde(flatten)]
     pub setup: Setup,
@@ -114,6 +118,19 @@ const NUMBERS: [&str; 9] =
 
 /// The most bytes in a key and in a value that is read, more than this program writes.
 const LONGEST: (usize, usize) = (40, 4000);
+
+/// Keys of values that a sweep can change.
+pub const VARIED: [&str; 9] = [
+    "trial",
+    "chosen",
+    "learning_rate",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "augmentation",
+    REGULARIZATION,
+];
 
 impl Config {
     /// The address of the run: `TABLE/MODEL/ARM/SEED`, and of a trial with its setting as a fifth part.

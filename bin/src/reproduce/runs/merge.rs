@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::config::VARIED;
 use super::record::Record;
 use crate::common::error::CliError;
-use crate::reproduce::protocol::definition::REGULARIZATION;
+use crate::reproduce::choice::scores;
 
 /// The records of some output folders, by table. A run that is in several folders counts once.
 ///
@@ -45,23 +46,37 @@ pub fn collect(folders: &[PathBuf], partial: bool) -> Result<BTreeMap<String, Ve
         tables.entry(record.config.table.clone()).or_default().push(record.clone());
     }
     for (table, records) in &mut tables {
+        retain_trials(records);
         check(table, records, partial)?;
     }
     Ok(tables)
 }
 
-/// Keys of settings that a sweep can change.
-const VARIED: [&str; 9] = [
-    "trial",
-    "chosen",
-    "learning_rate",
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "schedule",
-    "augmentation",
-    REGULARIZATION,
-];
+/// Leaves out trials that no run here was chosen by, as those of an earlier sweep of other values.
+fn retain_trials(records: &mut Vec<Record>) {
+    let planned: BTreeSet<String> =
+        records.iter().filter(|of| of.config.trial.is_none()).flat_map(|run| run.planned.iter().cloned()).collect();
+    if !planned.is_empty() {
+        records.retain(|record| record.config.trial.is_none() || planned.contains(&record.config.id()));
+    }
+}
+
+/// Makes sure that runs have the settings that their trials choose, where all of these are there.
+fn check_choice(records: &[Record], planned: &[String]) -> Result<(), CliError> {
+    let trials: Vec<Record> = records.iter().filter(|of| of.config.trial.is_some()).cloned().collect();
+    for score in scores(&trials, planned).iter().filter(|score| score.chosen) {
+        let of_arm = |run: &&Record| run.config.model == score.model && run.config.arm == score.arm;
+        for run in records.iter().filter(|run| run.config.trial.is_none()).filter(of_arm) {
+            if run.config.chosen.as_ref() != Some(&score.setting) {
+                let (id, setting) = (run.config.id(), &score.setting);
+                let found = run.config.chosen.as_deref().unwrap_or("none");
+                let what = format!("merge: {id}: its trials here choose {setting}, it has {found}");
+                return Err(CliError::Usage(what));
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Makes sure that the runs of a table have the same settings and are complete, and sorts them in the order of the
 /// table.
@@ -80,7 +95,8 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
         if config.trial.is_some() {
             of_seeds.extend(VARIED);
         }
-        if config.trial.is_some() || config.swept.is_some() {
+        // The recipe that was varied, and what was tried, are the same in all.
+        if config.recipe_sha256.is_some() {
             of_arms.extend(VARIED);
         }
         of_table.extend(&of_arms);
@@ -93,6 +109,11 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
                 return Err(CliError::Usage(format!("merge: {said}")));
             }
         }
+    }
+    let of_recipe = |record: &&Record| record.config.recipe_sha256 != first.config.recipe_sha256;
+    if let Some(other) = records.iter().find(of_recipe) {
+        let (here, there) = (first.config.id(), other.config.id());
+        return Err(CliError::Usage(format!("merge: {here}, {there}: a sweep of another recipe, or none")));
     }
     let compared = |record: &Record| {
         let protocol = record.table()?.protocol();
@@ -115,6 +136,7 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
     if !missing.is_empty() && !partial {
         return Err(CliError::Gaps { table: table.to_owned(), missing: missing.join(", ") });
     }
+    check_choice(records, &planned)?;
     records.sort_by_key(|record| planned.iter().position(|id| *id == record.config.id()));
     Ok(())
 }
@@ -218,5 +240,44 @@ mod tests {
         assert!(error.contains("numerics is nothing, table3/vgg16/pvlu/0: 2"), "{error}");
         let empty = tempfile::tempdir().unwrap();
         assert!(merged(&[&empty], false).is_err());
+    }
+
+    /// A run with a setting that was chosen, and a trial, of a sweep from the recipe of this hash.
+    fn swept(arm: &str, recipe: &str, chosen: &str) -> [Record; 2] {
+        let config =
+            |of: Record| crate::reproduce::runs::config::Config { recipe_sha256: Some(recipe.repeat(64)), ..of.config };
+        let (run, trial) = (record(arm, 0, &[(0.5, 0.5)]), record(arm, 7, &[(0.5, 0.5)]));
+        let (mut of_run, mut of_trial) = (config(run.clone()), config(trial.clone()));
+        (of_run.chosen, of_run.swept) = (Some(chosen.to_owned()), Some("epochs=1|2, seed 7".to_owned()));
+        of_trial.trial = Some("epochs=1".to_owned());
+        [Record { config: of_run, ..run }, Record { config: of_trial, ..trial }]
+    }
+
+    #[test]
+    fn sweeps_of_two_recipes_and_runs_that_their_trials_did_not_choose_are_refused() {
+        let plan = |arm: &str| [format!("table3/vgg16/{arm}/0"), format!("table3/vgg16/{arm}/7/epochs=1")];
+        let folder = |runs: &[Record]| {
+            let place = tempfile::tempdir().unwrap();
+            std::fs::create_dir(place.path().join("runs")).unwrap();
+            for run in runs {
+                let run = Record { planned: plan(&run.config.arm).to_vec(), ..run.clone() };
+                run.write(&place.path().join("runs").join(format!("{}.json", run.config.stem()))).unwrap();
+            }
+            place
+        };
+        let relu = folder(&swept("relu", "a", "epochs=1"));
+        let [same, other, wrong] = [("a", "epochs=1"), ("b", "epochs=1"), ("a", "epochs=2")]
+            .map(|(recipe, chosen)| folder(&swept("pvlu", recipe, chosen)));
+        assert_eq!(merged(&[&relu, &same], false).unwrap().len(), 4);
+        let error = merged(&[&relu, &other], false).unwrap_err();
+        assert!(error.contains("recipe_sha256") || error.contains("another recipe"), "{error}");
+        let error = merged(&[&relu, &wrong], false).unwrap_err();
+        assert!(error.contains("pvlu/0: its trials here choose epochs=1, it has epochs=2"), "{error}");
+        // Trials that no run here was planned with are those of an earlier sweep.
+        let [run, trial] = swept("relu", "a", "epochs=1");
+        let alone = Record { planned: vec![run.config.id()], ..run };
+        let place = folder(&[trial]);
+        alone.write(&place.path().join("runs").join(format!("{}.json", alone.config.stem()))).unwrap();
+        assert_eq!(merged(&[&place], false).unwrap(), ["table3/vgg16/relu/0"]);
     }
 }

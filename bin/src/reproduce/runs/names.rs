@@ -15,7 +15,7 @@ use crate::reproduce::protocol::definition::{FIRST, PRETRAIN};
 use crate::reproduce::protocol::limits::is_name;
 use crate::reproduce::protocol::paper::{self, Table};
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::protocol::sweep::is_setting;
+use crate::reproduce::protocol::sweep::{LONGEST_SWEEP, is_setting};
 
 /// The most bytes in the text on a preset, and in the name of a file of weights; both are in each row of a table.
 const LONGEST: (usize, usize) = (500, 800);
@@ -43,8 +43,9 @@ pub fn check(config: &Config, protocol: Option<&str>) -> Result<Table, String> {
     expect("precision", setup.precision.as_ref().is_none_or(is_reduced))?;
     expect("trial", config.trial.as_deref().is_none_or(is_setting))?;
     expect("chosen", config.chosen.as_deref().is_none_or(is_setting))?;
-    let is_plain = |text: &str| text.is_ascii() && text.len() <= LONGEST.0;
-    expect("swept", config.swept.as_deref().is_none_or(is_plain))?;
+    expect("swept", config.swept.as_deref().is_none_or(|text| text.is_ascii() && text.len() <= LONGEST_SWEEP))?;
+    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    expect("recipe_sha256", config.recipe_sha256.as_deref().is_none_or(is_hash))?;
     let preset = &setup.preset;
     let begins = [Preset::Quick, Preset::Paper].iter().any(|name| preset.starts_with(name.name(of.is_own())));
     expect("preset", begins && preset.is_ascii() && preset.len() <= LONGEST.0)?;
@@ -84,7 +85,8 @@ fn check_parts(table: Table, model: &str, arm: &str) -> Result<Option<&'static s
 /// an arm that is not called as its activation is.
 pub fn is_reserved(name: &str) -> bool {
     let is_built_in = || BUILT_IN.iter().any(|built_in| built_in.name() == name);
-    [FIRST, PRETRAIN].contains(&name) || (paper::arms().contains(&name) && !is_built_in())
+    let of_paper = || paper::arms().contains(&name) || paper::arms_from_scratch().contains(&name);
+    [FIRST, PRETRAIN].contains(&name) || (of_paper() && !is_built_in())
 }
 
 #[cfg(test)]

@@ -28,13 +28,10 @@ struct Cost {
 /// The runs as JSON for other programs, with their addresses, steps and the addresses of the trainings that they start
 /// from. A run whose setting trials will choose has no hash as yet.
 pub fn json(runs: &[Planned]) -> Value {
-    let is_open = |config: &Config| {
-        let of_arm = |trial: &&Planned| trial.config.model == config.model && trial.config.arm == config.arm;
-        config.trial.is_none() && runs.iter().filter(|run| run.config.trial.is_some()).any(|trial| of_arm(&trial))
-    };
+    let is_open = |run: &Planned| run.config.swept.is_some() && run.config.chosen.is_none() && run.epochs > 0;
     let one = |run: &Planned| {
         let config = &run.config;
-        let hash = (!is_open(config)).then(|| config.hash());
+        let hash = (!is_open(run)).then(|| config.hash());
         json!({
             "id": config.id(), "table": config.table, "model": config.model, "arm": config.arm,
             "seed": config.seed.to_string(),

@@ -178,6 +178,11 @@ impl Record {
         Self::parse(&input::bytes(path)?).map_err(|what| CliError::Damaged { path: path.to_owned(), what })
     }
 
+    /// The configuration of the record in a file.
+    pub fn config_of(path: &Path) -> Result<Config, CliError> {
+        Self::read(path).map(|record| record.config)
+    }
+
     /// The record that a file holds, or what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

@@ -116,6 +116,27 @@ impl Store {
         Ok(finished)
     }
 
+    /// Under [`Earlier::Required`], an error for the first of these runs of which there is a record or a checkpoint of
+    /// other settings than those that `may_differ`.
+    pub fn refuse(&self, runs: &[Planned], may_differ: &[&str]) -> Result<(), CliError> {
+        if self.earlier != Earlier::Required {
+            return Ok(());
+        }
+        for Planned { config, .. } in runs {
+            for (path, read) in [
+                (self.record_path(config), Record::config_of as fn(&Path) -> Result<Config, CliError>),
+                (self.checkpoint_path(config), config_of_checkpoint),
+            ] {
+                if path.exists()
+                    && let Some(difference) = config.difference_but(&read(&path)?, may_differ)
+                {
+                    return Err(CliError::OtherConfiguration { path, difference });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Passes on a file that counts. One that does not, being of other settings or damaged, gives `None` and is told to
     /// `in_the_way` with the reason; under [`Earlier::Required`] it is an error.
     fn counting<T>(
@@ -257,14 +278,7 @@ impl Store {
             return Ok(None);
         }
         let kept = SavedFit::open(&path)?;
-        let text = kept.metadata().get(CONFIG);
-        let json = text.and_then(|text| serde_json::from_str(text).ok());
-        let found = json.ok_or_else(|| "expected the configuration of a run".to_owned());
-        let found = match found.and_then(|json| Config::of_json(&json)) {
-            Ok(found) => found,
-            Err(what) => return Err(CliError::Damaged { path, what }),
-        };
-        same(&path, config, &found)?;
+        same(&path, config, &config_within(&kept, &path)?)?;
         Ok(Some(kept))
     }
 
@@ -287,6 +301,18 @@ impl Store {
         progress.note(&format!("{}: goes on after {epoch} epochs and {} of {steps} steps", job.title, state.steps));
         Ok(state)
     }
+}
+
+/// The configuration of the training in a checkpoint.
+fn config_of_checkpoint(path: &Path) -> Result<Config, CliError> {
+    config_within(&SavedFit::open(path)?, path)
+}
+
+fn config_within(kept: &SavedFit, path: &Path) -> Result<Config, CliError> {
+    let text = kept.metadata().get(CONFIG);
+    let json = text.and_then(|text| serde_json::from_str(text).ok());
+    let found = json.ok_or_else(|| "expected the configuration of a run".to_owned());
+    found.and_then(|json| Config::of_json(&json)).map_err(|what| CliError::Damaged { path: path.to_owned(), what })
 }
 
 /// True for an error about the content of a file, false for a failure of the system or the device.

@@ -13,6 +13,9 @@ use crate::reproduce::choice::Choice;
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::sweep::Sweep;
 
+/// The most bytes in the names of a trial's files, without their endings.
+const LONGEST_STEM: usize = 200;
+
 /// The runs of a table, before any of them is done.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -34,12 +37,17 @@ impl Plan {
         Self { table, notes, sweep, trials: Vec::new(), runs: Vec::new() }
     }
 
-    /// Adds a line on the trials, if there are any.
-    pub fn note_trials(&mut self) {
-        if let Some(sweep) = &self.sweep {
-            let trials = self.trials.len();
-            self.notes.push(format!("sweep: {trials} trials before the runs, of {sweep}"));
+    /// Adds a line on the trials, if there are any. Names whose files could not be written are refused.
+    pub fn note_trials(&mut self) -> Result<(), CliError> {
+        let Some(sweep) = &self.sweep else { return Ok(()) };
+        if let Some(trial) = self.trials.iter().find(|trial| trial.config.stem().len() > LONGEST_STEM) {
+            let (id, found) = (trial.config.id(), trial.config.stem().len());
+            let what = format!("sweep: {id}: expected an address of at most {LONGEST_STEM} bytes, found {found}");
+            return Err(CliError::Usage(format!("{what}: choose shorter names of protocol and arm, or fewer keys")));
         }
+        let trials = self.trials.len();
+        self.notes.push(format!("sweep: {trials} trials before the runs, of {sweep}"));
+        Ok(())
     }
 
     /// Addresses of the trials and runs, in the order in which they are done.

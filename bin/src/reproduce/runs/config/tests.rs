@@ -33,6 +33,7 @@ pub fn config() -> Config {
         trial: None,
         chosen: None,
         swept: None,
+        recipe_sha256: None,
         setup,
         other: BTreeMap::new(),
     }
