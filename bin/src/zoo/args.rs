@@ -1,13 +1,16 @@
 //! Command-line arguments of `zoo`.
 
 mod commands;
+mod kept;
+mod numbers;
 mod options;
 mod train;
 mod tuning;
 
 pub use commands::{ConvertArgs, EvalArgs, LogitsArgs, PredictArgs};
+pub use kept::LogName;
 pub use options::{DataArgs, MachineArgs, ModelArgs, PublishedArgs, UnusedMachineArgs};
-pub use train::{LogName, OptimizerName, TrainArgs, TrainSchedule};
+pub use train::{OptimizerName, TrainArgs, TrainSchedule};
 pub use tuning::{FinetuneArgs, ScheduleName};
 
 use clap::{Parser, Subcommand};

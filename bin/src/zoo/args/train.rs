@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::kept::KeptArgs;
+use super::numbers::{above_zero, alpha, not_negative, positive, share};
 use super::options::{DataArgs, MachineArgs};
-use super::tuning::{not_negative, positive};
 
 /// The most epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 const MAX_EPOCHS: u64 = 1_000_000;
@@ -33,13 +34,6 @@ pub enum TrainSchedule {
     Cosine,
     /// Up to the learning rate in the first three tenths of the steps, then down to almost nothing
     OneCycle,
-}
-
-/// Records of a training beside its CSV files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogName {
-    /// Event files for TensorBoard
-    Tensorboard,
 }
 
 /// Command-line arguments of `zoo train`.
@@ -144,43 +138,12 @@ pub struct TrainArgs {
     /// Folder for the trainings: a folder in it for each seed, with networks, CSV file and figure
     #[arg(long, help_heading = "Output", value_name = "DIR")]
     pub out: PathBuf,
-    /// Go on with the trainings that --out holds, to the same bits as without the break
-    #[arg(long, help_heading = "Output", conflicts_with = "fresh")]
-    pub resume: bool,
-    /// Begin anew: networks and records of an earlier command in --out are replaced
-    #[arg(long, help_heading = "Output")]
-    pub fresh: bool,
-    /// Seconds between two checkpoints; one is written at Ctrl-C and at SIGTERM in any case
-    #[arg(long, help_heading = "Output", value_name = "SECONDS", default_value_t = 60)]
-    pub checkpoint_every: u64,
-    /// Write a record in another form, too
-    #[arg(long, help_heading = "Output", value_enum)]
-    pub log: Option<LogName>,
+    #[command(flatten)]
+    pub kept: KeptArgs,
     /// Print the results as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
     /// No progress and no notes on stderr, only errors
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
-}
-
-fn alpha(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(alpha) if (0.01..=100.0).contains(&alpha) => Ok(alpha),
-        _ => Err("expected a number from 0.01 to 100".to_owned()),
-    }
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err("expected a number above 0, at most 1".to_owned()),
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
-        _ => Err("expected a number from 0 to below 1".to_owned()),
-    }
 }

@@ -1,6 +1,4 @@
-//! The settings of a training from scratch, and the configuration that tells one training from another.
-
-use std::collections::BTreeMap;
+//! The settings of a training from scratch.
 
 use pvlu::Precision;
 use pvlu::activation::Definition;
@@ -8,7 +6,7 @@ use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::registry::{self, ModelEntry};
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
 
-use crate::common::difference::{Difference, NONE, NUMERICS, PRECISION};
+use crate::common::difference::{NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
 use crate::common::training::{Training, augmentation_text};
 use crate::zoo::args::{OptimizerName, TrainArgs, TrainSchedule};
@@ -80,10 +78,10 @@ impl Settings {
         self.training.fit(self.epochs, self.training.learning_rate, seed)
     }
 
-    /// The settings as texts by name, for a [`Config`].
-    pub fn texts(&self) -> BTreeMap<String, String> {
+    /// The settings as texts by name, for a configuration.
+    pub fn texts(&self) -> [(&'static str, String); 11] {
         let Self { entry, activation, epochs, training, augmentation, batch_size, precision } = self;
-        let texts = [
+        [
             ("model", entry.name.to_owned()),
             ("activation", activation.text().to_owned()),
             ("epochs", epochs.to_string()),
@@ -95,8 +93,7 @@ impl Settings {
             ("augmentation", augmentation_text(*augmentation)),
             (PRECISION, precision.name().to_owned()),
             (NUMERICS, pvlu::NUMERICS_VERSION.to_string()),
-        ];
-        texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+        ]
     }
 }
 
@@ -119,30 +116,5 @@ fn schedule(args: &TrainArgs) -> Result<Schedule, CliError> {
         (TrainSchedule::Constant, true) => Ok(Schedule::Constant),
         (TrainSchedule::Cosine, true) => Ok(Schedule::Cosine),
         (TrainSchedule::OneCycle, true) => Ok(Schedule::OneCycle),
-    }
-}
-
-/// The configuration of a training: all that its numbers depend on, as texts by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config(pub BTreeMap<String, String>);
-
-impl Config {
-    /// The configuration as JSON.
-    pub fn to_json(&self) -> serde_json::Value {
-        serde_json::json!(self.0)
-    }
-
-    /// The configuration in a JSON value; `None` if that is none.
-    pub fn of_json(value: &serde_json::Value) -> Option<Self> {
-        let text = |(name, text): (&String, &serde_json::Value)| Some((name.clone(), text.as_str()?.to_owned()));
-        value.as_object()?.iter().map(text).collect::<Option<_>>().map(Self)
-    }
-
-    /// The difference to a configuration that was kept: that of the arithmetic if there is one, else the first.
-    pub fn difference(&self, kept: &Self) -> Option<Difference> {
-        let of = |config: &Self, name: &str| config.0.get(name).cloned().unwrap_or(NONE.to_owned());
-        let first = [NUMERICS, PRECISION].into_iter().chain(self.0.keys().chain(kept.0.keys()).map(String::as_str));
-        let key = first.into_iter().find(|name| of(self, name) != of(kept, name))?;
-        Some(Difference { key: key.to_owned(), here: of(self, key), kept: of(kept, key) })
     }
 }
