@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::kept::KeptArgs;
+use super::numbers::{not_negative, positive, share};
 use super::options::{DataArgs, MachineArgs, ModelArgs};
 use crate::common::parts::Part;
 
@@ -66,39 +68,47 @@ pub struct FinetuneArgs {
     /// Seed of the order of images, of augmentation and of a new head
     #[arg(long, help_heading = "Training", value_name = "SEED", default_value = "0")]
     pub seed: u64,
+    /// Several such seeds, with a tuning in --runs for each
+    #[arg(
+        long,
+        help_heading = "Training",
+        value_name = "SEED,...",
+        value_delimiter = ',',
+        conflicts_with_all = ["seed", "out"]
+    )]
+    pub seeds: Vec<u64>,
     /// Flip the training images and shift them by up to an eighth of their side
     #[arg(long, help_heading = "Training")]
     pub augment: bool,
-    /// Use only the first N training images
+    /// Share of the training images of each class that is held out and picks the best epoch of the last phase, whose
+    /// network is the result; 0 for none
+    #[arg(long, help_heading = "Data", value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub held_out: f64,
+    /// Use only the first N training images; some of them are held out with --held-out
     #[arg(long, help_heading = "Data", value_name = "N")]
     pub limit_train: Option<NonZeroUsize>,
     /// Use only the first N test images
     #[arg(long, help_heading = "Data", value_name = "N")]
     pub limit_test: Option<NonZeroUsize>,
+    /// Leave out image files that cannot be read, and say how many; without it the first one is an error
+    #[arg(long, help_heading = "Data")]
+    pub skip_unreadable: bool,
     /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace the file of --out if it is there
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub force: bool,
+    /// Folder to keep the tuning in: in it a folder for each seed, with checkpoints to go on from, networks, CSV file
+    /// and figure
+    #[arg(long, help_heading = "Output", value_name = "DIR")]
+    pub runs: Option<PathBuf>,
+    #[command(flatten)]
+    pub kept: KeptArgs,
     /// Print the results as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub json: bool,
     /// No progress and no notes on stderr, only errors
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub quiet: bool,
-}
-
-pub(super) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
-        _ => Err("expected a positive number".to_owned()),
-    }
-}
-
-pub(super) fn not_negative(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
-        _ => Err("expected a number that is not negative".to_owned()),
-    }
 }
