@@ -23,6 +23,7 @@ mod settings;
 mod targets;
 mod train;
 mod trained_on;
+mod training;
 mod tune;
 mod weights;
 

@@ -13,7 +13,14 @@ use crate::zoo::{command, json, weights, zoo};
 /// epoch.
 const TUNE: &str = "finetune --weights w.safetensors --activation pvlu --dataset cifar100 --data cifar --train all \
                     --head-epochs 2 --epochs 2 --batch-size 20 --held-out 0.2 --learning-rate 0.01 --head-rate 2 \
-                    --schedule cosine --checkpoint-every 0 --runs run";
+                    --checkpoint-every 0 --runs run";
+
+/// Ways to train: as little as can be said, where the features of the head phase are kept, and everything.
+const RECIPES: [&str; 2] = [
+    "--schedule cosine",
+    "--optimizer sgd --momentum 0.8 --nesterov --weight-decay 1e-4 --milestones 1.5 --factor 0.5 --warm-up 1 \
+     --label-smoothing 0.1 --average 0.6 --mixup 0.3 --flip --crop 2 --random-part 0.5 --color-jitter 0.2 --cutout 8",
+];
 
 fn place() -> Place {
     let place = Place::new();
@@ -89,8 +96,9 @@ fn a_kept_tuning_of_several_seeds_leaves_networks_rows_figures_events_and_a_summ
 fn a_tuning_has_the_same_bytes_whether_it_is_kept_or_not() {
     let place = place();
     let alone = TUNE.replace("--checkpoint-every 0 --runs run", "").replace("--epochs 2", "--epochs 3");
-    for (held_out, file) in [("--held-out 0.2", "best"), ("--held-out 0", "last")] {
-        let alone = alone.replace("--held-out 0.2", held_out);
+    let ends = [("--held-out 0.2", "best"), ("--held-out 0", "last")];
+    for (recipe, (held_out, file)) in RECIPES.into_iter().flat_map(|recipe| ends.map(|end| (recipe, end))) {
+        let alone = format!("{} {recipe}", alone.replace("--held-out 0.2", held_out));
         let found = json(&place, &format!("{alone} --out a.safetensors --force --json --quiet"));
         zoo(&place, &format!("{alone} --runs run --fresh --out b.safetensors --force --quiet")).succeeded();
         let read = |name: &str| fs::read(place.path(name)).unwrap();
@@ -106,6 +114,17 @@ fn a_tuning_has_the_same_bytes_whether_it_is_kept_or_not() {
     }
     let said = zoo(&place, &format!("{alone} --quiet")).succeeded().stdout;
     assert!(said.contains(", the best by held-out images ("), "{said}");
+    // The file names all of the last recipe.
+    let said = zoo(&place, "info a.safetensors").succeeded().stdout;
+    for words in [
+        "sgd, Nesterov's momentum 0.8, weight decay 0.0001",
+        "label smoothing 0.1, moving average 0.6",
+        "parts of 0.5 of the area on, colors scaled by up to 0.2, mirrored, shifted by up to 2 pixels, a square of 8",
+        "mixed with alpha 0.3",
+        "step of 0.5 at 1.5 epochs after 1 epoch of warm-up",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]
@@ -117,49 +136,54 @@ fn ended_at_any_moment_a_tuning_goes_on_to_the_same_bytes() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
 
-    let whole = place();
-    zoo(&whole, &format!("{TUNE} --out t.safetensors --threads 2 --quiet")).succeeded();
-    let expected = (files(&whole.path("run/seed-0")), epochs(&whole));
-    assert_eq!(expected.1.len(), 5);
-    let out = fs::read(whole.path("t.safetensors")).unwrap();
+    let mut random = 1234_u64;
+    for recipe in RECIPES {
+        let tune = format!("{TUNE} {recipe} --out t.safetensors --quiet");
+        let whole = place();
+        zoo(&whole, &format!("{tune} --threads 2")).succeeded();
+        let expected = (files(&whole.path("run/seed-0")), epochs(&whole));
+        assert_eq!(expected.1.len(), 5);
+        let out = fs::read(whole.path("t.safetensors")).unwrap();
 
-    let (mut random, mut ends) = (1234_u64, 0);
-    while ends < 12 {
-        let place = place();
-        loop {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let threads = 1 + (random >> 40) % 2;
-            let arguments = format!("{TUNE} --out t.safetensors --force --resume --quiet --threads {threads}");
-            let mut running = command(&place, &arguments);
-            let mut running = running.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(150 + (random >> 33) % 1000));
-            if running.try_wait().unwrap().is_none() && ends < 12 {
-                let signal = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT][ends % 3];
-                kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
-                ends += 1;
-                let ended = running.wait_with_output().unwrap();
-                // It may have come to its end before the signal did, or the signal before the program heard it.
-                if signal != Signal::SIGKILL && !ended.status.success() && ended.status.code().is_some() {
-                    let said = String::from_utf8(ended.stderr).unwrap();
-                    let code = if signal == Signal::SIGTERM { 143 } else { 130 };
-                    assert_eq!(ended.status.code(), Some(code), "{said}");
-                    assert!(said.contains("with --resume"), "{said}");
+        let mut ends = 0;
+        while ends < 8 {
+            let place = place();
+            loop {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let threads = 1 + (random >> 40) % 2;
+                let arguments = format!("{tune} --force --resume --threads {threads}");
+                let mut running = command(&place, &arguments);
+                let mut running = running.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+                std::thread::sleep(Duration::from_millis(100 + (random >> 33) % 700));
+                if running.try_wait().unwrap().is_none() && ends < 8 {
+                    let signal = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT][ends % 3];
+                    kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
+                    ends += 1;
+                    let ended = running.wait_with_output().unwrap();
+                    // It may have come to its end before the signal did, or the signal before the program heard it.
+                    if signal != Signal::SIGKILL && !ended.status.success() && ended.status.code().is_some() {
+                        let said = String::from_utf8(ended.stderr).unwrap();
+                        let code = if signal == Signal::SIGTERM { 143 } else { 130 };
+                        assert_eq!(ended.status.code(), Some(code), "{said}");
+                        assert!(said.contains("with --resume"), "{said}");
+                    }
+                    continue;
                 }
-                continue;
+                let ended = running.wait_with_output().unwrap();
+                assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+                break;
             }
-            let ended = running.wait_with_output().unwrap();
-            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-            break;
+            assert!((files(&place.path("run/seed-0")), epochs(&place)) == expected);
+            assert!(fs::read(place.path("t.safetensors")).unwrap() == out);
         }
-        assert!((files(&place.path("run/seed-0")), epochs(&place)) == expected);
-        assert!(fs::read(place.path("t.safetensors")).unwrap() == out);
     }
 }
 
-/// Each phase is ended at a moment of its own, with checkpoints so far apart that the signal's is the only one of it.
+/// A tuning is ended in its first phase, between the phases and in its second one. Checkpoints are so far apart that
+/// none is written but at a signal and at the end of a phase.
 #[test]
 #[cfg(unix)]
-fn a_signal_in_either_phase_leaves_a_checkpoint_from_which_that_phase_goes_on() {
+fn a_tuning_goes_on_in_the_phase_in_which_it_was_ended() {
     use std::process::Stdio;
     use std::time::{Duration, Instant};
 
@@ -167,37 +191,47 @@ fn a_signal_in_either_phase_leaves_a_checkpoint_from_which_that_phase_goes_on() 
     use nix::unistd::Pid;
     use pvlu_zoo::weights::TensorFile;
 
-    let far = TUNE.replace("--checkpoint-every 0", "--checkpoint-every 100000").replace("epochs 2", "epochs 40");
+    let far = TUNE.replace("--checkpoint-every 0", "--checkpoint-every 100000").replace("epochs 2", "epochs 10");
+    let whole = place();
+    zoo(&whole, &format!("{far} --quiet")).succeeded();
+
     let place = place();
-    let mut done = 0;
-    for (phase, signal, code) in [("head", Signal::SIGINT, 130), ("tune", Signal::SIGTERM, 143)] {
+    let rows = || fs::read_to_string(place.path("run/seed-0/epochs.csv")).unwrap_or_default();
+    let said = || fs::read_to_string(place.path("said")).unwrap();
+    let mut goes_on = String::new();
+    for (until, signal, code) in [
+        ("\nhead,2,", Signal::SIGINT, Some(130)),
+        // The table of what is trained is printed before the second phase.
+        ("\ntrunk", Signal::SIGKILL, None),
+        ("\ntune,2,", Signal::SIGTERM, Some(143)),
+    ] {
         let mut running = command(&place, &format!("{far} --resume"));
-        let said = place.path("said");
-        let running = running.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        let stderr = fs::File::create(place.path("said")).unwrap();
+        let running = running.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         let begin = Instant::now();
-        let begun = || fs::read_to_string(place.path("run/seed-0/epochs.csv")).unwrap_or_default();
-        while !begun().contains(&format!("\n{phase},2,")) {
-            assert!(begin.elapsed() < Duration::from_secs(120), "{phase} did not begin");
-            std::thread::sleep(Duration::from_millis(10));
+        while !rows().contains(until) && !said().contains(until) {
+            assert!(begin.elapsed() < Duration::from_secs(120), "{until:?} did not come: {}", said());
+            std::thread::sleep(Duration::from_millis(5));
         }
         kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
-        let ended = running.wait_with_output().unwrap();
-        let said = fs::read_to_string(said).unwrap();
-        assert_eq!(ended.status.code(), Some(code), "{said}");
-        let last = said.lines().last().unwrap();
-        assert!(last.contains("interrupted; the training was kept in run") && last.contains("--resume"), "{said}");
-        if phase == "tune" {
-            assert!(said.contains(&format!("cifar_resnet20 head seed 0: goes on after {done} epochs")), "{said}");
-        }
+        assert_eq!(running.wait_with_output().unwrap().status.code(), code, "{}", said());
+        assert!(said().contains(&goes_on), "{goes_on}: {}", said());
         let checkpoint = TensorFile::open(place.path("run/seed-0/checkpoint.safetensors")).unwrap();
         let stage: Value = serde_json::from_str(&checkpoint.metadata()["pvlu_zoo.phase"]).unwrap();
+        let phase = if until == "\ntune,2," { "tune" } else { "head" };
         assert_eq!(stage["phase"], phase);
-        done = begun().matches(&format!("\n{phase},")).count();
-        assert!(place.path("run/seed-0/curves.svg").exists());
+        let done = if code.is_some() { rows().matches(&format!("\n{phase},")).count() } else { 10 };
+        goes_on = format!("cifar_resnet20 {phase} seed 0: goes on after {done} epochs");
+        if code.is_some() {
+            let last = said().lines().last().unwrap().to_owned();
+            assert!(last.contains("interrupted; the training was kept in run") && last.contains("--resume"), "{last}");
+            assert!(place.path("run/seed-0/curves.svg").exists());
+        }
     }
-    // A head that is finished is not trained again.
-    let shorter = zoo(&place, &format!("{} --resume", far.replace("--epochs 40", "--epochs 41")));
-    shorter.failed(2, &["there epochs is 40, here 41"]);
+    let ended = zoo(&place, &format!("{far} --resume")).succeeded();
+    assert!(ended.stderr.contains(&goes_on) && !ended.stderr.contains("head seed 0: epoch"), "{}", ended.stderr);
+    assert!(files(&place.path("run/seed-0")) == files(&whole.path("run/seed-0")));
+    assert!(epochs(&place) == epochs(&whole));
 }
 
 #[test]
@@ -250,6 +284,13 @@ fn options_of_a_kept_tuning_that_contradict_each_other_are_refused_before_anythi
         ("--train head --runs run --seeds 0,1,0", ["--seeds", "0 twice"]),
         ("--train head --runs run --resume --fresh", ["--resume", "--fresh"]),
         ("--train head --held-out 1", ["--held-out", "below 1"]),
+        ("--train head --augment --flip", ["--augment", "--flip"]),
+        ("--train head --momentum 0.5", ["--momentum", "sgd"]),
+        ("--train head --milestones 3,2", ["--milestones", "rise"]),
+        ("--train head --warm-up 4", ["--warm-up", "--epochs"]),
+        ("--train head --head-epochs 1 --epochs 5 --warm-up 2", ["--warm-up", "--head-epochs"]),
+        ("--train head --crop 32", ["--crop", "at most 31"]),
+        ("--train head --cutout 33 --runs run", ["--cutout", "at most 32"]),
         ("--train none --classes 100 --runs run", ["--runs", "nothing is trained"]),
         ("--train none --head-epochs 1 --activation pvlu --runs run", ["--runs", "pvlu is swapped in"]),
     ] {
@@ -262,7 +303,7 @@ fn options_of_a_kept_tuning_that_contradict_each_other_are_refused_before_anythi
 #[test]
 fn a_kept_tuning_that_diverges_ends_with_an_error_and_leaves_the_best_before() {
     let place = place();
-    let both = TUNE.replace("0.01", "10").replace("--schedule cosine", "");
+    let both = TUNE.replace("0.01", "10");
     let ran = zoo(&place, &format!("{both} --out t.safetensors --quiet"));
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("seed 0: the loss is not finite any more"), "{ran:?}");

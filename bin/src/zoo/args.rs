@@ -5,13 +5,15 @@ mod kept;
 mod numbers;
 mod options;
 mod train;
+mod training;
 mod tuning;
 
 pub use commands::{ConvertArgs, EvalArgs, LogitsArgs, PredictArgs};
 pub use kept::LogName;
 pub use options::{DataArgs, MachineArgs, ModelArgs, PublishedArgs, UnusedMachineArgs};
-pub use train::{OptimizerName, TrainArgs, TrainSchedule};
-pub use tuning::{FinetuneArgs, ScheduleName};
+pub use train::TrainArgs;
+pub use training::{AugmentationArgs, OptimizerName, ScheduleName, TrainingArgs};
+pub use tuning::FinetuneArgs;
 
 use clap::{Parser, Subcommand};
 use pvlu::Precision;
@@ -84,8 +86,8 @@ const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset 
                         --train head --epochs 5 --out tuned.safetensors\n  \
                         zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 \\\n      \
                         --data cifar --head-epochs 2 --epochs 3 --out tuned.safetensors\n  \
-                        zoo finetune --weights resnet50.safetensors --dataset folder --data photos --train all \\\n      \
-                        --held-out 0.1 --epochs 20 --seeds 0,1,2 --runs tuned";
+                        zoo finetune --weights resnet50.safetensors --dataset folder --data photos \\\n      \
+                        --train all --held-out 0.1 --epochs 20 --seeds 0,1,2 --runs tuned";
 
 const TRAIN: &str = "  zoo train --model cifar_resnet20 --activation pvlu --dataset cifar10 --data cifar \\\n      \
                      --epochs 200 --flip --crop 4 --out resnet20\n  \

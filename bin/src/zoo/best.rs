@@ -106,7 +106,7 @@ impl Phase {
         let state = moment.state;
         match state.mean_loss() {
             Some(loss) => self.step(state.steps, loss),
-            None => state.epochs.last().map_or(Ok(()), |epoch| self.epoch(moment.model, epoch))?,
+            None => state.epochs.last().map_or(Ok(()), |epoch| self.epoch(epoch, || state.measured(moment.model)))?,
         }
         Ok(())
     }
@@ -131,13 +131,13 @@ impl Phase {
         }
     }
 
-    /// Takes in an epoch, and keeps the network after it if its loss is finite.
-    fn epoch(&mut self, model: &dyn Model, record: &EpochRecord) -> Result<(), Error> {
+    /// Takes in an epoch, and keeps the network after it, which has these values, if its loss is finite.
+    fn epoch(&mut self, record: &EpochRecord, values: impl FnOnce() -> Result<Snapshot, Error>) -> Result<(), Error> {
         self.settle();
         self.is_first = false;
         let &EpochRecord { epoch, train_loss, validation, .. } = record;
         if train_loss.is_finite() {
-            let (at, values) = (At { phase: self.number, epoch }, Snapshot::of_moving(model)?);
+            let (at, values) = (At { phase: self.number, epoch }, values()?);
             let what = format!("the network after epoch {epoch} of {}", self.epochs);
             let of = |what, held_out, values| Candidate { what, at, loss: train_loss, held_out, values };
             let top1 = validation.top1;
@@ -227,7 +227,7 @@ mod tests {
         let test = NOTHING;
         let record =
             EpochRecord { epoch, learning_rate: 0.1, train_loss, train_top1: 0.5, validation, test, seconds: 0.0 };
-        phase.epoch(network(number).as_ref(), &record).unwrap();
+        phase.epoch(&record, || Snapshot::of_moving(network(number).as_ref())).unwrap();
     }
 
     /// The description and number of the network that a model of number 9 is put back to.

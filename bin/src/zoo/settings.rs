@@ -5,10 +5,11 @@ use pvlu::activation::Definition;
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
+use pvlu_zoo::train::FitConfig;
 use pvlu_zoo::transfer::FreezePolicy;
 
-use super::args::{FinetuneArgs, ScheduleName};
+use super::args::FinetuneArgs;
+use super::training::{TUNING, augmentation, training};
 use crate::common::difference::{NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
 use crate::common::parts::{Part, names, policy};
@@ -38,8 +39,10 @@ pub struct Settings {
     pub batch_size: usize,
     /// Seed of the order of images, of augmentation and of a new head.
     pub seed: u64,
-    /// True if training images are flipped and shifted.
-    pub augment: bool,
+    /// Changes of the training images.
+    augmentation: Augmentation,
+    /// True if training images are flipped and shifted by a share of their side.
+    augment: bool,
     /// Precision of the factors of convolutions and linear layers.
     pub precision: Precision,
 }
@@ -47,28 +50,15 @@ pub struct Settings {
 impl Settings {
     /// The settings that the options of `zoo finetune` ask for.
     pub fn of(args: &FinetuneArgs) -> Result<Self, CliError> {
-        let schedule = match args.schedule {
-            ScheduleName::Constant => Schedule::Constant,
-            ScheduleName::Cosine => Schedule::Cosine,
-        };
-        let optimizer = match OptimizerConfig::adam() {
-            OptimizerConfig::Adam { beta1, beta2, epsilon, .. } => {
-                OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay: args.weight_decay, decoupled: true }
-            }
-            other @ OptimizerConfig::Sgd { .. } => other,
-        };
-        let training = Training {
-            optimizer,
-            learning_rate: args.learning_rate,
-            schedule,
-            warm_up: 0,
-            label_smoothing: 0.0,
-            mixup: None,
-            average: None,
-        };
+        let policy = policy(&args.train);
+        let phases =
+            [("--epochs", args.epochs, policy != FreezePolicy::NONE), ("--head-epochs", args.head_epochs, true)];
+        let trained = phases.into_iter().filter(|(_, epochs, trains)| *trains && *epochs > 0);
+        let trained: Vec<(&str, u64)> = trained.map(|(option, epochs, _)| (option, epochs)).collect();
+        let training = training(&args.training, args.augmentation.mixup, &TUNING, &trained)?;
         Ok(Self {
             activation: args.model.activation.as_deref().map(registry::activation).transpose()?,
-            policy: policy(&args.train),
+            policy,
             trains_nothing: args.epochs == 0 || args.train.contains(&Part::None),
             epochs: args.epochs,
             head_epochs: args.head_epochs,
@@ -76,6 +66,7 @@ impl Settings {
             head_rate: args.head_rate,
             batch_size: args.batch_size.get(),
             seed: args.seeds.first().copied().unwrap_or(args.seed),
+            augmentation: augmentation(&args.augmentation),
             augment: args.augment,
             precision: args.machine.precision,
         })
@@ -89,8 +80,8 @@ impl Settings {
     /// The way in which training images with this preprocessing are changed.
     pub fn augmentation(&self, preprocessing: Preprocessing) -> Augmentation {
         let (height, width) = preprocessing.input();
-        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, ..Augmentation::NONE };
-        if self.augment { changed } else { Augmentation::NONE }
+        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, ..self.augmentation };
+        if self.augment { changed } else { self.augmentation }
     }
 
     /// The same settings with another seed.

@@ -3,21 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::kept::KeptArgs;
-use super::numbers::{not_negative, positive, share};
+use super::numbers::{positive, share};
 use super::options::{DataArgs, MachineArgs, ModelArgs};
+use super::training::{AugmentationArgs, MAX_EPOCHS, TrainingArgs};
 use crate::common::parts::Part;
-
-/// Schedules of the learning rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ScheduleName {
-    /// The same learning rate throughout
-    Constant,
-    /// A half cosine from the learning rate to zero
-    Cosine,
-}
 
 /// Command-line arguments of `zoo finetune`.
 #[derive(Args, Clone, Debug)]
@@ -37,7 +29,7 @@ pub struct FinetuneArgs {
         help_heading = "Training",
         value_name = "N",
         default_value = "3",
-        value_parser = clap::value_parser!(u64).range(0..=1_000_000)
+        value_parser = clap::value_parser!(u64).range(0..=MAX_EPOCHS)
     )]
     pub epochs: u64,
     /// Passes over the training images before --epochs, which train the head alone; a head that the file does not have
@@ -47,21 +39,14 @@ pub struct FinetuneArgs {
         help_heading = "Training",
         value_name = "N",
         default_value = "0",
-        value_parser = clap::value_parser!(u64).range(0..=1_000_000)
+        value_parser = clap::value_parser!(u64).range(0..=MAX_EPOCHS)
     )]
     pub head_epochs: u64,
-    /// Learning rate of Adam
-    #[arg(long, help_heading = "Training", value_name = "RATE", default_value = "0.001", value_parser = positive)]
-    pub learning_rate: f64,
     /// Learning rate of the head, where it is trained with other parts, as a multiple of --learning-rate
     #[arg(long, help_heading = "Training", value_name = "TIMES", default_value = "1", value_parser = positive)]
     pub head_rate: f64,
-    /// Schedule of the learning rate
-    #[arg(long, help_heading = "Training", value_enum, default_value = "constant")]
-    pub schedule: ScheduleName,
-    /// Weight decay, of the weights of convolutions and linear layers
-    #[arg(long, help_heading = "Training", value_name = "SHARE", default_value = "0", value_parser = not_negative)]
-    pub weight_decay: f64,
+    #[command(flatten)]
+    pub training: TrainingArgs,
     /// Images in a training step
     #[arg(long, help_heading = "Training", value_name = "N", default_value = "128")]
     pub batch_size: NonZeroUsize,
@@ -77,8 +62,10 @@ pub struct FinetuneArgs {
         conflicts_with_all = ["seed", "out"]
     )]
     pub seeds: Vec<u64>,
-    /// Flip the training images and shift them by up to an eighth of their side
-    #[arg(long, help_heading = "Training")]
+    #[command(flatten)]
+    pub augmentation: AugmentationArgs,
+    /// Short for --flip and --crop by an eighth of the side of the images
+    #[arg(long, help_heading = "Augmentation", conflicts_with_all = ["flip", "crop"])]
     pub augment: bool,
     /// Share of the training images of each class that is held out and picks the best epoch of the last phase, whose
     /// network is the result; 0 for none

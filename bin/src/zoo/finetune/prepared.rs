@@ -19,6 +19,7 @@ use crate::zoo::course::Texts;
 use crate::zoo::data::TuningSet;
 use crate::zoo::readable::readable;
 use crate::zoo::trained_on::TrainedOn;
+use crate::zoo::training::check_sides;
 use crate::zoo::tune::{Parts, Session};
 
 /// A tuning that can begin.
@@ -66,6 +67,8 @@ impl<'a> Prepared<'a> {
                 return Err(CliError::TooFewImages { data, part, train: all.len(), test: test_images.len() });
             }
         }
+        check_sides(settings.augmentation(preprocessing), opened.model.image())?;
+        settings.fit(settings.policy, settings.epochs).check()?;
         // The model is frozen as in the second phase here. Training the head before it keeps less in memory.
         let at_once = |images: &Images| images.len().min(settings.batch_size);
         let model = opened.model;

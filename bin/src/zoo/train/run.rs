@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pvlu_zoo::checkpoint::{FrozenState, KeptNetwork, Notes, Tuning, write_model};
-use pvlu_zoo::data::{Augmentation, Batches, LoaderConfig};
+use pvlu_zoo::data::{Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{Options, Start};
@@ -22,6 +22,7 @@ use crate::zoo::seeds::config::Config;
 use crate::zoo::seeds::epochs::{Ended, Epoch};
 use crate::zoo::seeds::folder::{Earlier, Folder, Stage};
 use crate::zoo::seeds::keeper::{self, Keeping, Phase};
+use crate::zoo::training::check_sides;
 
 /// Settings and images that the trainings of all seeds share.
 pub struct Session<'a> {
@@ -102,15 +103,7 @@ impl Session<'_> {
     /// Makes sure, before anything is written or removed, that a training can begin.
     pub fn check(&self, seed: u64) -> Result<(), CliError> {
         let model = self.build(seed)?;
-        let (height, width) = model.image();
-        let side = height.min(width);
-        let Augmentation { shift, cutout, .. } = self.settings.augmentation;
-        for (option, pixels, most) in [("--crop", shift, side - 1), ("--cutout", cutout.unwrap_or(1), side)] {
-            if pixels > most || (option == "--cutout" && pixels == 0) {
-                let of = format!("of images of {height}x{width}");
-                return Err(CliError::Usage(format!("{option}: expected at most {most} pixels {of}, found {pixels}")));
-            }
-        }
+        check_sides(self.settings.augmentation, model.image())?;
         let train = self.parts.train.len().min(self.settings.batch_size);
         check_batch(model.as_ref(), train, true, "--batch-size")?;
         self.settings.fit(seed).check()?;
