@@ -283,6 +283,7 @@ fn options_of_a_kept_tuning_that_contradict_each_other_are_refused_before_anythi
         ("--train head --runs run --seeds 0,1 --seed 2", ["--seeds", "--seed"]),
         ("--train head --runs run --seeds 0,1,0", ["--seeds", "0 twice"]),
         ("--train head --runs run --resume --fresh", ["--resume", "--fresh"]),
+        ("--train head --runs run --out run", ["--out", "--runs"]),
         ("--train head --held-out 1", ["--held-out", "below 1"]),
         ("--train head --augment --flip", ["--augment", "--flip"]),
         ("--train head --momentum 0.5", ["--momentum", "sgd"]),
@@ -332,4 +333,13 @@ fn an_image_that_cannot_be_read_is_found_before_a_tuning_begins() {
         let said = zoo(&place, "info t.safetensors").succeeded().stdout;
         assert!(said.contains("6 an epoch, 2 held out"), "{said}");
     }
+}
+
+#[test]
+fn a_class_of_one_image_leaves_none_to_pick_an_epoch_by() {
+    let place = Place::new();
+    tuning::folder(&place);
+    weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
+    let tune = format!("{} --train head --limit-train 2 --held-out 0.3 --quiet", tuning::TUNE);
+    zoo(&place, &tune).failed_in_one_line(1, &["too few images", "to hold out", "2 training"]);
 }

@@ -142,7 +142,7 @@ impl Phase {
             let of = |what, held_out, values| Candidate { what, at, loss: train_loss, held_out, values };
             let top1 = validation.top1;
             let best = self.picked.as_ref().and_then(|picked| picked.held_out);
-            if validation.images > 0 && best.is_none_or(|best| top1 > best) {
+            if validation.images > 0 && validation.loss.is_finite() && best.is_none_or(|best| top1 > best) {
                 let what = format!("{what}, the best by held-out images ({top1:.4})");
                 self.picked = Some(of(what, Some(top1), values.clone()));
             }
@@ -321,7 +321,7 @@ mod tests {
             let mut phase = Phase::new(network(8).as_ref(), 4, Some(&head(0.1))).unwrap();
             for (number, loss, top1) in [(1, 0.3, 0.5), (2, 0.5, 0.75), (3, 0.2, 0.75), (4, f64::NAN, 1.0)] {
                 phase.step(1, loss);
-                measured(&mut phase, number, loss, number, Evaluation { images: 4, top1, ..NOTHING });
+                measured(&mut phase, number, loss, number, Evaluation { images: 4, top1, loss: 1.0, ..NOTHING });
             }
             phase
         };

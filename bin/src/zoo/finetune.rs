@@ -22,6 +22,9 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     if let Some(option) = of_runs.filter(|_| args.runs.is_none()) {
         return Err(CliError::Usage(format!("{option}: needs the folder of --runs, as in --runs tuned")));
     }
+    if args.out.is_some() && args.out == args.runs {
+        return Err(CliError::Usage("--out: is the folder of --runs: name a file beside it".to_owned()));
+    }
     let (settings, data) = (Settings::of(args)?, Data::of(&args.data)?);
     let file = args.model.prepared(&environment)?;
     let target = args.out.as_deref().map(|out| Target::new(out, &file.files(), args.force)).transpose()?;

@@ -21,7 +21,7 @@ use crate::zoo::args::{FinetuneArgs, LogName};
 use crate::zoo::course::Course;
 use crate::zoo::seeds::config::Config;
 use crate::zoo::seeds::epochs::{Ended, PhaseName};
-use crate::zoo::seeds::folder::{Earlier, Folder};
+use crate::zoo::seeds::folder::{Earlier, Folder, Stage};
 use crate::zoo::seeds::keeper::Keeping;
 use crate::zoo::seeds::{Request, Trainings, check_finite, summary};
 use crate::zoo::targets::Target;
@@ -170,7 +170,12 @@ impl Trainings for Tunings<'_> {
             Earlier::Begun(begun) => Some(begun.as_ref()),
             _ => None,
         };
-        if begun.is_some_and(|begun| begun.stage.phase == PhaseName::Whole) {
+        let is_of_tuning = |stage: &Stage| match stage.phase {
+            PhaseName::Whole => false,
+            PhaseName::Head => true,
+            PhaseName::Tune => stage.before.is_some(),
+        };
+        if begun.is_some_and(|begun| !is_of_tuning(&begun.stage)) {
             let what = "expected the phase of a tuning".to_owned();
             return Err(CliError::Damaged { path: folder.checkpoint(), what });
         }

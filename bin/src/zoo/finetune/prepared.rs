@@ -61,8 +61,10 @@ impl<'a> Prepared<'a> {
         let (train, test) = ("to train on", "to measure with");
         let (all, test_images) = (part(set.train, args.limit_train, train)?, part(set.test, args.limit_test, test)?);
         let [train_images, held_out] = all.held_out(args.held_out)?;
-        for (images, part) in [(&train_images, train), (&test_images, test)] {
-            if images.is_empty() {
+        let parts =
+            [(&train_images, train, true), (&held_out, "to hold out", args.held_out > 0.0), (&test_images, test, true)];
+        for (images, part, is_wanted) in parts {
+            if is_wanted && images.is_empty() {
                 let data = data.dataset.name();
                 return Err(CliError::TooFewImages { data, part, train: all.len(), test: test_images.len() });
             }

@@ -39,7 +39,7 @@ pub struct Epoch {
 
 impl Epoch {
     /// The epoch as JSON, which [`of_json`](Self::of_json) reads.
-    pub fn to_json(&self) -> Value {
+    pub fn to_json(self) -> Value {
         let mut json = self.record.to_json();
         if let Some(name) = self.phase.text() {
             json["phase"] = name.into();
@@ -65,7 +65,7 @@ pub struct Ended {
     pub epochs: Vec<Epoch>,
     /// True if the loss was no finite number any more.
     pub diverged: bool,
-    /// Test accuracy before the last phase of a tuning in two parts, or before its only one.
+    /// Test accuracy before the phase of a tuning that trains the parts that the user chose, where that was begun.
     pub before: Option<f64>,
 }
 
@@ -86,7 +86,10 @@ impl Ended {
 /// another activation.
 pub fn best(epochs: &[Epoch]) -> Option<&Epoch> {
     // An epoch in which the loss was not finite may have ruined the network.
-    let measured = |epoch: &&Epoch| epoch.record.validation.images > 0 && epoch.record.train_loss.is_finite();
+    let measured = |epoch: &&Epoch| {
+        let EpochRecord { train_loss, validation, .. } = &epoch.record;
+        validation.images > 0 && train_loss.is_finite() && validation.loss.is_finite()
+    };
     let last = epochs.iter().rfind(measured)?.phase;
     let of_last = epochs.iter().filter(measured).filter(|epoch| epoch.phase == last);
     of_last.rev().max_by(|left, right| left.record.validation.top1.total_cmp(&right.record.validation.top1))
@@ -121,6 +124,11 @@ mod tests {
         epochs.push(epoch(Tune, 1, 0.95, f64::NAN));
         assert_eq!(found(&epochs), Some((Head, 2)));
         epochs.extend([epoch(Tune, 1, 0.2, 1.0), epoch(Tune, 2, 0.1, 1.0)]);
+        assert_eq!(found(&epochs), Some((Tune, 1)));
+        // A ruined network may guess more than a sound one.
+        let mut ruined = epoch(Tune, 3, 0.3, 1.0);
+        ruined.record.validation.loss = f64::NAN;
+        epochs.push(ruined);
         assert_eq!(found(&epochs), Some((Tune, 1)));
         assert_eq!(found(&[]), None);
     }

@@ -38,7 +38,7 @@ pub struct Stage {
     pub phase: PhaseName,
     /// The epochs of the phases before.
     pub earlier: Vec<Epoch>,
-    /// Test accuracy before the last phase, where that is under way.
+    /// Test accuracy before the phase [`PhaseName::Tune`], where that is under way.
     pub before: Option<f64>,
 }
 
@@ -50,7 +50,7 @@ impl Stage {
     pub fn metadata(&self, config: &Config) -> Vec<(String, String)> {
         let mut texts = vec![(CONFIG.to_owned(), config.to_json().to_string())];
         if let Some(phase) = self.phase.text() {
-            let earlier: Vec<Value> = self.earlier.iter().map(Epoch::to_json).collect();
+            let earlier: Vec<Value> = self.earlier.iter().map(|epoch| epoch.to_json()).collect();
             let stage = json!({ "phase": phase, "epochs": earlier, "before": number(self.before) });
             texts.push((PHASE.to_owned(), stage.to_string()));
         }
@@ -195,7 +195,7 @@ impl Folder {
 
     /// Writes the record of a finished training, and removes its checkpoint.
     pub fn finish(&self, config: &Config, ended: &Ended) -> Result<(), CliError> {
-        let epochs: Vec<Value> = ended.epochs.iter().map(Epoch::to_json).collect();
+        let epochs: Vec<Value> = ended.epochs.iter().map(|epoch| epoch.to_json()).collect();
         let mut record = json!({ CONFIG: config.to_json(), "diverged": ended.diverged, "epochs": epochs });
         if ended.before.is_some() {
             record["before"] = number(ended.before);
@@ -232,5 +232,27 @@ fn same(path: &Path, config: &Config, kept: Option<&Value>) -> Result<(), CliErr
     match config.difference(&kept) {
         None => Ok(()),
         Some(difference) => Err(CliError::OtherTraining { path: path.to_owned(), difference }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_tells_its_phase_and_other_texts_tell_none() {
+        let config = Config::of([("seed", "3".to_owned())]);
+        let stage = Stage { phase: PhaseName::Tune, earlier: Vec::new(), before: Some(0.1) };
+        let metadata = stage.metadata(&config);
+        let text = &metadata.iter().find(|(key, _)| key == PHASE).unwrap().1;
+        let again = Stage::of_metadata(Some(text)).unwrap();
+        assert_eq!((again.phase, again.before, again.earlier.len()), (PhaseName::Tune, Some(0.1), 0));
+        assert!(Stage::WHOLE.metadata(&config).iter().all(|(key, _)| key != PHASE));
+        assert_eq!(Stage::of_metadata(None).unwrap().phase, PhaseName::Whole);
+        for wrong in
+            ["", "[]", "{}", &text.replace("tune", "body"), &text.replace("[]", "[1]"), &text.replace("0.1", "x")]
+        {
+            assert!(Stage::of_metadata(Some(&wrong.to_owned())).is_none(), "{wrong}");
+        }
     }
 }

@@ -136,7 +136,9 @@ impl Keeper<'_> {
                 if let Some(events) = &mut self.events {
                     events.add(epoch)?;
                 }
-                if best(&epochs).is_some_and(|best| best.phase == epoch.phase && best.record == epoch.record) {
+                if best(&epochs)
+                    .is_some_and(|best| (best.phase, best.record.epoch) == (epoch.phase, epoch.record.epoch))
+                {
                     self.write_best(model, state, epoch)?;
                 }
             }
