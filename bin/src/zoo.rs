@@ -16,11 +16,14 @@ mod logits;
 mod named;
 mod predict;
 mod prepare;
+mod readable;
 mod recipe;
+mod seeds;
 mod settings;
 mod targets;
 mod train;
 mod trained_on;
+mod training;
 mod tune;
 mod weights;
 

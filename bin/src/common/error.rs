@@ -258,9 +258,9 @@ pub enum CliError {
         /// The first difference between the settings.
         difference: Difference,
     },
-    /// A training that was kept has other settings than the one that `zoo train` would go on with.
+    /// A training that was kept has other settings than the one that the command would go on with.
     #[error(
-        "{}: of another training: {difference}: choose another --out, or begin anew with --fresh",
+        "{}: of another training: {difference}: choose another folder, or begin anew with --fresh",
         text::path(path)
     )]
     OtherTraining {
@@ -278,12 +278,14 @@ pub enum CliError {
         missing: String,
     },
     /// Another command is writing in an output folder.
-    #[error("{}: another command is writing there: wait for its end, or choose another --out", folder.display())]
+    #[error("{}: another command is writing there: wait for its end, or choose another {option}", folder.display())]
     InUse {
         /// The output folder that is in use.
         folder: PathBuf,
+        /// The option that names the output folder.
+        option: &'static str,
     },
-    /// Ctrl-C or SIGTERM ended a `zoo train` whose trainings are kept.
+    /// Ctrl-C or SIGTERM ended a command whose trainings are kept.
     #[error(
         "interrupted; the training was kept in {}: the same command goes on (with --resume, not --fresh)",
         text::path(out)

@@ -81,6 +81,11 @@ impl Images {
         })
     }
 
+    /// As [`split_validation`](Self::split_validation); of a share of 0 nothing is held out.
+    pub fn held_out(&self, share: f64) -> Result<[Self; 2], DataError> {
+        if share == 0.0 { Ok([self.clone(), self.clone().limit(0)]) } else { self.split_validation(share) }
+    }
+
     /// Mean and standard deviation of the pixels, by channel.
     pub fn normalization(&self) -> Result<Normalization, DataError> {
         match self {

@@ -47,9 +47,11 @@ pub fn hold(folders: &[&Path]) -> Result<Lock, CliError> {
                 Ok(()) if is_at(&file, &path) => lock.0.push((path, file)),
                 // The former holder has ended meanwhile, and removed the file.
                 Ok(()) => continue,
-                Err(TryLockError::WouldBlock) => return Err(CliError::InUse { folder: (*folder).to_owned() }),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(CliError::InUse { folder: (*folder).to_owned(), option: "--out" });
+                }
                 Err(TryLockError::Error(error)) => note(&format!(
-                    "warning: {}: this file system has no locks ({error}): give no other command the same --out \
+                    "warning: {}: this file system has no locks ({error}): let no other command write there \
                      meanwhile",
                     folder.display()
                 )),

@@ -27,7 +27,7 @@ pub struct Training {
 
 impl Training {
     /// The settings of a training of some epochs from a learning rate, with a seed. Every training gets its settings
-    /// here, but for the one that stands in for pretrained weights, and tunings by `zoo finetune`.
+    /// here, but for the one that stands in for pretrained weights.
     pub fn fit(&self, epochs: u64, learning_rate: f64, seed: u64) -> FitConfig {
         FitConfig {
             warm_up: self.warm_up,

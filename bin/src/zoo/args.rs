@@ -1,14 +1,19 @@
 //! Command-line arguments of `zoo`.
 
 mod commands;
+mod kept;
+mod numbers;
 mod options;
 mod train;
+mod training;
 mod tuning;
 
 pub use commands::{ConvertArgs, EvalArgs, LogitsArgs, PredictArgs};
+pub use kept::LogName;
 pub use options::{DataArgs, MachineArgs, ModelArgs, PublishedArgs, UnusedMachineArgs};
-pub use train::{LogName, OptimizerName, TrainArgs, TrainSchedule};
-pub use tuning::{FinetuneArgs, ScheduleName};
+pub use train::TrainArgs;
+pub use training::{AugmentationArgs, OptimizerName, ScheduleName, TrainingArgs};
+pub use tuning::FinetuneArgs;
 
 use clap::{Parser, Subcommand};
 use pvlu::Precision;
@@ -80,7 +85,9 @@ const BENCH: &str = "  zoo bench --model resnet50 --batch-size 8\n  \
 const FINETUNE: &str = "  zoo finetune --weights resnet50.safetensors --dataset folder --data photos \\\n      \
                         --train head --epochs 5 --out tuned.safetensors\n  \
                         zoo finetune --weights vgg16.safetensors --activation pvlu --dataset cifar10 \\\n      \
-                        --data cifar --head-epochs 2 --epochs 3 --out tuned.safetensors";
+                        --data cifar --head-epochs 2 --epochs 3 --out tuned.safetensors\n  \
+                        zoo finetune --weights resnet50.safetensors --dataset folder --data photos \\\n      \
+                        --train all --held-out 0.1 --epochs 20 --seeds 0,1,2 --runs tuned";
 
 const TRAIN: &str = "  zoo train --model cifar_resnet20 --activation pvlu --dataset cifar10 --data cifar \\\n      \
                      --epochs 200 --flip --crop 4 --out resnet20\n  \
@@ -132,7 +139,7 @@ pub enum Command {
     Bench(super::bench::BenchArgs),
     /// Fine-tune a pretrained model, with another activation if wanted
     #[command(after_help = examples(FINETUNE), after_long_help = help(FINETUNE))]
-    Finetune(FinetuneArgs),
+    Finetune(Box<FinetuneArgs>),
     /// Train a model from scratch, one training for each seed
     #[command(after_help = examples(TRAIN), after_long_help = help(TRAIN))]
     Train(Box<TrainArgs>),

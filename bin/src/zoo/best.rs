@@ -1,6 +1,7 @@
 //! The best network of a tuning, which the model returns to if the tuning does not finish.
 
 use pvlu::Error;
+use pvlu_zoo::checkpoint::KeptNetwork;
 use pvlu_zoo::model::Model;
 use pvlu_zoo::snapshot::Snapshot;
 use pvlu_zoo::train::{EpochRecord, Moment};
@@ -14,6 +15,8 @@ pub struct Reached {
     pub at: At,
     /// Training loss that was measured on the network; infinite if none was.
     pub loss: f64,
+    /// Accuracy on held-out images, where the network was picked by it.
+    pub held_out: Option<f64>,
     /// The best network before this one, if there is any.
     earlier: Option<Candidate>,
 }
@@ -28,6 +31,12 @@ pub struct At {
 }
 
 impl Reached {
+    /// The network as the record of a tuning tells it.
+    pub fn kept(&self) -> KeptNetwork {
+        let training_loss = Some(self.loss).filter(|loss| loss.is_finite());
+        KeptNetwork { phase: self.at.phase, epoch: self.at.epoch, training_loss }
+    }
+
     /// Forgets the loss, since the network under another activation is another one.
     pub fn with_other_activation(&mut self) {
         self.loss = f64::INFINITY;
@@ -46,13 +55,14 @@ struct Candidate {
     what: String,
     at: At,
     loss: f64,
+    held_out: Option<f64>,
     values: Snapshot,
 }
 
 impl Candidate {
     fn put_back(self, model: &mut dyn Model) -> Result<Reached, Error> {
-        let Self { what, at, loss, values } = self;
-        values.put_back(model).map(|()| Reached { what, at, loss, earlier: None })
+        let Self { what, at, loss, held_out, values } = self;
+        values.put_back(model).map(|()| Reached { what, at, loss, held_out, earlier: None })
     }
 }
 
@@ -61,7 +71,8 @@ impl Candidate {
 /// While a model is tuned, only its training loss is measured, which a step takes before its update. The loss of the
 /// network after an epoch is the mean over that epoch, and, from the first step of the next one on, the mean over the
 /// next one so far. The loss of the network before a phase is that of the first step. The best network is the one with
-/// the lowest loss. No loss shows if the very last update ruined a network: see [`Reached::go_back`].
+/// the lowest loss; where images are held out, that of the phase with the best accuracy on them. No loss shows if the
+/// very last update ruined a network: see [`Reached::go_back`].
 #[derive(Debug)]
 pub struct Phase {
     /// Index of the phase in the tuning.
@@ -74,6 +85,8 @@ pub struct Phase {
     best: Option<Candidate>,
     /// The network after the last epoch.
     last: Option<Candidate>,
+    /// The network after the epoch with the best accuracy on held-out images, the earliest of several.
+    picked: Option<Candidate>,
 }
 
 impl Phase {
@@ -81,11 +94,11 @@ impl Phase {
     pub fn new(model: &dyn Model, epochs: u64, before: Option<&Reached>) -> Result<Self, Error> {
         let candidate = |Reached { what, at, loss, .. }: &Reached| {
             let values = Snapshot::of_moving(model)?;
-            Ok::<_, Error>(Candidate { what: what.clone(), at: *at, loss: *loss, values })
+            Ok::<_, Error>(Candidate { what: what.clone(), at: *at, loss: *loss, held_out: None, values })
         };
         let best = before.map(candidate).transpose()?;
         let number = before.map_or(0, |before| before.at.phase + 1);
-        Ok(Self { number, epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None })
+        Ok(Self { number, epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None, picked: None })
     }
 
     /// Takes in the state of the training after a step or an epoch.
@@ -93,7 +106,7 @@ impl Phase {
         let state = moment.state;
         match state.mean_loss() {
             Some(loss) => self.step(state.steps, loss),
-            None => state.epochs.last().map_or(Ok(()), |epoch| self.epoch(moment.model, epoch))?,
+            None => state.epochs.last().map_or(Ok(()), |epoch| self.epoch(epoch, || state.measured(moment.model)))?,
         }
         Ok(())
     }
@@ -118,15 +131,22 @@ impl Phase {
         }
     }
 
-    /// Takes in an epoch, and keeps the network after it if its loss is finite.
-    fn epoch(&mut self, model: &dyn Model, record: &EpochRecord) -> Result<(), Error> {
+    /// Takes in an epoch, and keeps the network after it, which has these values, if its loss is finite.
+    fn epoch(&mut self, record: &EpochRecord, values: impl FnOnce() -> Result<Snapshot, Error>) -> Result<(), Error> {
         self.settle();
         self.is_first = false;
-        let &EpochRecord { epoch, train_loss, .. } = record;
+        let &EpochRecord { epoch, train_loss, validation, .. } = record;
         if train_loss.is_finite() {
-            let what = format!("the network after epoch {epoch} of {} (training loss {train_loss:.4})", self.epochs);
-            let at = At { phase: self.number, epoch };
-            self.last = Some(Candidate { what, at, loss: train_loss, values: Snapshot::of_moving(model)? });
+            let (at, values) = (At { phase: self.number, epoch }, values()?);
+            let what = format!("the network after epoch {epoch} of {}", self.epochs);
+            let of = |what, held_out, values| Candidate { what, at, loss: train_loss, held_out, values };
+            let top1 = validation.top1;
+            let best = self.picked.as_ref().and_then(|picked| picked.held_out);
+            if validation.images > 0 && validation.loss.is_finite() && best.is_none_or(|best| top1 > best) {
+                let what = format!("{what}, the best by held-out images ({top1:.4})");
+                self.picked = Some(of(what, Some(top1), values.clone()));
+            }
+            self.last = Some(of(format!("{what} (training loss {train_loss:.4})"), None, values));
         }
         Ok(())
     }
@@ -143,13 +163,26 @@ impl Phase {
     pub fn finish(self) -> Reached {
         let what = format!("the network after its {} {}", self.epochs, plural("epoch", self.epochs));
         let loss = self.last.map_or(f64::INFINITY, |last| last.loss);
-        Reached { what, at: At { phase: self.number, epoch: self.epochs }, loss, earlier: self.best }
+        let at = At { phase: self.number, epoch: self.epochs };
+        Reached { what, at, loss, held_out: None, earlier: self.best }
+    }
+
+    /// As [`finish`](Self::finish), but puts the model back to the network with the best accuracy on held-out images,
+    /// if there are any.
+    pub fn finish_with_best(mut self, model: &mut dyn Model) -> Result<Reached, Error> {
+        match self.picked.take() {
+            Some(picked) => Ok(Reached { earlier: self.best, ..picked.put_back(model)? }),
+            None => Ok(self.finish()),
+        }
     }
 
     /// Puts the model back to the best network; `None` if the phase reached none. Without a whole epoch the model stays
     /// as it is after the steps that were done, unless one of them diverged or the network before the phase is better.
     pub fn restore(self, model: &mut dyn Model) -> Result<Option<Reached>, Error> {
-        let Self { number, epochs, is_first, steps: (steps, loss), best, last } = self;
+        let Self { number, epochs, is_first, steps: (steps, loss), best, last, picked } = self;
+        if let Some(picked) = picked {
+            return Ok(Some(Reached { earlier: best, ..picked.put_back(model)? }));
+        }
         let lowest = best.as_ref().map_or(f64::INFINITY, |best| best.loss);
         if let Some(last) = last.filter(|last| last.loss.is_finite() && last.loss <= lowest) {
             let reached = last.put_back(model)?;
@@ -157,7 +190,8 @@ impl Phase {
         }
         if is_first && steps > 0 && loss.is_finite() && loss < lowest {
             let what = format!("the network after {steps} {} of epoch 1 of {epochs}", plural("step", steps));
-            return Ok(Some(Reached { what, at: At { phase: number, epoch: 0 }, loss, earlier: best }));
+            let at = At { phase: number, epoch: 0 };
+            return Ok(Some(Reached { what, at, loss, held_out: None, earlier: best }));
         }
         best.map(|best| best.put_back(model)).transpose()
     }
@@ -183,12 +217,17 @@ mod tests {
         model
     }
 
+    const NOTHING: Evaluation = Evaluation { images: 0, top1: f64::NAN, top5: f64::NAN, loss: f64::NAN };
+
     fn ended(phase: &mut Phase, epoch: u64, train_loss: f64, number: u64) {
-        let nothing = Evaluation { images: 0, top1: f64::NAN, top5: f64::NAN, loss: f64::NAN };
-        let (validation, test) = (nothing, nothing);
+        measured(phase, epoch, train_loss, number, NOTHING);
+    }
+
+    fn measured(phase: &mut Phase, epoch: u64, train_loss: f64, number: u64, validation: Evaluation) {
+        let test = NOTHING;
         let record =
             EpochRecord { epoch, learning_rate: 0.1, train_loss, train_top1: 0.5, validation, test, seconds: 0.0 };
-        phase.epoch(network(number).as_ref(), &record).unwrap();
+        phase.epoch(&record, || Snapshot::of_moving(network(number).as_ref())).unwrap();
     }
 
     /// The description and number of the network that a model of number 9 is put back to.
@@ -274,5 +313,21 @@ mod tests {
             found(|model| phase.restore(model)).is_none()
         };
         assert!(nothing(&[]) && nothing(&[f64::NAN]) && nothing(&[0.5, f64::NAN]) && !nothing(&[0.5]));
+    }
+
+    #[test]
+    fn held_out_images_pick_the_earliest_of_the_best_networks_whatever_its_loss() {
+        let phase = || {
+            let mut phase = Phase::new(network(8).as_ref(), 4, Some(&head(0.1))).unwrap();
+            for (number, loss, top1) in [(1, 0.3, 0.5), (2, 0.5, 0.75), (3, 0.2, 0.75), (4, f64::NAN, 1.0)] {
+                phase.step(1, loss);
+                measured(&mut phase, number, loss, number, Evaluation { images: 4, top1, loss: 1.0, ..NOTHING });
+            }
+            phase
+        };
+        let picked = ("the network after epoch 2 of 4, the best by held-out images (0.7500)".to_owned(), 2);
+        assert_eq!(found(|model| phase().finish_with_best(model).map(Some)).unwrap(), picked);
+        assert_eq!(found(|model| phase().restore(model)).unwrap(), picked);
+        assert_eq!(phase().finish().held_out, None);
     }
 }

@@ -6,11 +6,11 @@ use pvlu_zoo::model::Model;
 use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
 use pvlu_zoo::transfer::{FreezePolicy, Group, groups};
 
-use super::best::Reached;
 use super::settings::Settings;
 use crate::common::parts::names;
 
 /// The phases of a tuning so far, and what it was given.
+#[derive(Clone)]
 pub struct Course {
     tuning: Tuning,
     /// Groups of tensors in each phase, with the state that they had in it.
@@ -26,8 +26,10 @@ pub struct Texts {
 }
 
 impl Course {
-    /// The course before the first phase, of a file with this description and network.
-    pub fn new(settings: &Settings, said: &Description, model: &dyn Model, [train, test]: [usize; 2]) -> Self {
+    /// The course before the first phase, of a file with this description and network, given the numbers of images to
+    /// train on, held out and to test on.
+    pub fn new(settings: &Settings, said: &Description, model: &dyn Model, images: [usize; 3]) -> Self {
+        let [train, held_out, test] = images.map(|count| Some(count as u64));
         // A tuned file of an earlier version says only that there was a tuning.
         let earlier = match &said.tuning {
             Some(text) => text.parse().map_or(0, |tuning: Tuning| tuning.earlier).saturating_add(1),
@@ -40,8 +42,9 @@ impl Course {
             loss: Some("cross_entropy".to_owned()),
             batch_size: Some(settings.batch_size as u64),
             seed: Some(settings.seed),
-            train_images: Some(train as u64),
-            test_images: Some(test as u64),
+            train_images: train,
+            held_out_images: held_out.filter(|count| *count > 0),
+            test_images: test,
             precision: settings.precision.is_reduced().then(|| settings.precision.name().to_owned()),
             ..Tuning::default()
         };
@@ -64,16 +67,16 @@ impl Course {
         self.tuning.top1 = Some(top1);
     }
 
+    /// Index of the phase that was begun last.
+    pub fn phase(&self) -> u64 {
+        self.phases.len().saturating_sub(1) as u64
+    }
+
     /// The texts for the file of a network that the tuning reached; `None` if there was no phase.
-    pub fn texts(&self, model: &dyn Model, reached: Option<&Reached>) -> Result<Option<Texts>, pvlu::Error> {
+    pub fn texts(&self, model: &dyn Model, kept: Option<KeptNetwork>) -> Result<Option<Texts>, pvlu::Error> {
         if self.phases.is_empty() {
             return Ok(None);
         }
-        let kept = reached.map(|reached| KeptNetwork {
-            phase: reached.at.phase,
-            epoch: reached.at.epoch,
-            training_loss: Some(reached.loss).filter(|loss| loss.is_finite()),
-        });
         // Phases after that of the network that was kept did nothing to it.
         let phases = kept.map_or(self.phases.len(), |kept| (kept.phase as usize + 1).min(self.phases.len()));
         let frozen = FrozenState::of(&groups(model.net())?, &self.phases[..phases]).to_json();

@@ -5,18 +5,21 @@ use pvlu::activation::Definition;
 use pvlu_zoo::data::Augmentation;
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::registry;
-use pvlu_zoo::train::{FitConfig, OptimizerConfig, Schedule};
+use pvlu_zoo::train::FitConfig;
 use pvlu_zoo::transfer::FreezePolicy;
 
-use super::args::{FinetuneArgs, ScheduleName};
+use super::args::FinetuneArgs;
+use super::training::{TUNING, augmentation, training};
+use crate::common::difference::{NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
-use crate::common::parts::{Part, policy};
+use crate::common::parts::{Part, names, policy};
+use crate::common::training::{Training, augmentation_text};
 
 /// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
 const SHIFT: usize = 8;
 
 /// Settings of a tuning.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The activation to tune with; `None` for the file's.
     pub activation: Option<&'static Definition>,
@@ -28,20 +31,18 @@ pub struct Settings {
     pub epochs: u64,
     /// Passes over the training images in the first phase, which trains the head alone.
     pub head_epochs: u64,
-    /// Learning rate of Adam at the start of a phase.
-    pub learning_rate: f64,
+    /// Optimizer, learning rate at the start of a phase, and schedule.
+    training: Training,
     /// Learning rate of the head in the second phase, as a multiple of that of the other parts.
     pub head_rate: f64,
-    /// Schedule of the learning rate.
-    pub schedule: ScheduleName,
-    /// Weight decay, of the weights of convolutions and linear layers.
-    pub weight_decay: f64,
     /// Images in a training step, and in an evaluation batch.
     pub batch_size: usize,
     /// Seed of the order of images, of augmentation and of a new head.
     pub seed: u64,
-    /// True if training images are flipped and shifted.
-    pub augment: bool,
+    /// Changes of the training images.
+    augmentation: Augmentation,
+    /// True if training images are flipped and shifted by a share of their side.
+    augment: bool,
     /// Precision of the factors of convolutions and linear layers.
     pub precision: Precision,
 }
@@ -49,18 +50,23 @@ pub struct Settings {
 impl Settings {
     /// The settings that the options of `zoo finetune` ask for.
     pub fn of(args: &FinetuneArgs) -> Result<Self, CliError> {
+        let policy = policy(&args.train);
+        let phases =
+            [("--epochs", args.epochs, policy != FreezePolicy::NONE), ("--head-epochs", args.head_epochs, true)];
+        let trained = phases.into_iter().filter(|(_, epochs, trains)| *trains && *epochs > 0);
+        let trained: Vec<(&str, u64)> = trained.map(|(option, epochs, _)| (option, epochs)).collect();
+        let training = training(&args.training, args.augmentation.mixup, &TUNING, &trained)?;
         Ok(Self {
             activation: args.model.activation.as_deref().map(registry::activation).transpose()?,
-            policy: policy(&args.train),
+            policy,
             trains_nothing: args.epochs == 0 || args.train.contains(&Part::None),
             epochs: args.epochs,
             head_epochs: args.head_epochs,
-            learning_rate: args.learning_rate,
+            training,
             head_rate: args.head_rate,
-            schedule: args.schedule,
-            weight_decay: args.weight_decay,
             batch_size: args.batch_size.get(),
-            seed: args.seed,
+            seed: args.seeds.first().copied().unwrap_or(args.seed),
+            augmentation: augmentation(&args.augmentation),
             augment: args.augment,
             precision: args.machine.precision,
         })
@@ -74,24 +80,49 @@ impl Settings {
     /// The way in which training images with this preprocessing are changed.
     pub fn augmentation(&self, preprocessing: Preprocessing) -> Augmentation {
         let (height, width) = preprocessing.input();
-        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, ..Augmentation::NONE };
-        if self.augment { changed } else { Augmentation::NONE }
+        let changed = Augmentation { flip: true, shift: height.min(width) / SHIFT, ..self.augmentation };
+        if self.augment { changed } else { self.augmentation }
+    }
+
+    /// The same settings with another seed.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Self { seed, ..self.clone() }
+    }
+
+    /// True if there is a second phase, which trains something.
+    pub fn tunes(&self) -> bool {
+        self.epochs > 0 && self.policy != FreezePolicy::NONE
+    }
+
+    /// True if anything is trained at all.
+    pub fn trains(&self) -> bool {
+        self.head_epochs > 0 || self.tunes()
     }
 
     /// The configuration of a phase of some epochs, which trains the parts that a policy names.
     pub fn fit(&self, policy: FreezePolicy, epochs: u64) -> FitConfig {
-        let &Self { learning_rate, schedule, weight_decay, .. } = self;
-        let schedule = match schedule {
-            ScheduleName::Constant => Schedule::Constant,
-            ScheduleName::Cosine => Schedule::Cosine,
-        };
-        let optimizer = match OptimizerConfig::adam() {
-            OptimizerConfig::Adam { beta1, beta2, epsilon, .. } => {
-                OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay, decoupled: true }
-            }
-            other @ OptimizerConfig::Sgd { .. } => other,
-        };
         let head_rate = if policy == FreezePolicy::HEAD { 1.0 } else { self.head_rate };
-        FitConfig { head_rate, ..FitConfig::new(epochs, optimizer, learning_rate, schedule) }
+        FitConfig { head_rate, ..self.training.fit(epochs, self.training.learning_rate, self.seed) }
+    }
+
+    /// The settings as texts by name, for a configuration.
+    pub fn texts(&self, preprocessing: Preprocessing) -> [(&'static str, String); 13] {
+        let Self { policy, epochs, head_epochs, training, head_rate, batch_size, seed, precision, .. } = self;
+        let trained = if self.tunes() { names(*policy).join(",") } else { NONE.to_owned() };
+        [
+            ("seed", seed.to_string()),
+            ("train", trained),
+            ("epochs", epochs.to_string()),
+            ("head epochs", head_epochs.to_string()),
+            ("batch size", batch_size.to_string()),
+            ("optimizer", training.optimizer_text()),
+            ("learning rate", format!("{:e}", training.learning_rate)),
+            ("head rate", format!("{head_rate:e}")),
+            ("schedule", training.schedule_text()),
+            ("regularization", training.regularization_text().unwrap_or(NONE.to_owned())),
+            ("augmentation", augmentation_text(self.augmentation(preprocessing))),
+            (PRECISION, precision.name().to_owned()),
+            (NUMERICS, pvlu::NUMERICS_VERSION.to_string()),
+        ]
     }
 }

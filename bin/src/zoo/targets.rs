@@ -1,7 +1,7 @@
 //! Files that a command writes: never over its inputs, and over another file only if the user asked for that.
 
 use std::fs::{self, Metadata};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use pvlu_zoo::atomic::AtomicFile;
@@ -60,6 +60,17 @@ impl<'a> Target<'a> {
                 Err(CliError::Taken { path })
             }
             finished => Ok(finished?),
+        })
+    }
+
+    /// As [`write`](Self::write), with the contents of another file.
+    pub fn copy(&self, from: &Path) -> Result<(), CliError> {
+        let failed = |source| CliError::Write { path: self.path.to_owned(), source };
+        let mut read = fs::File::open(from).map_err(|source| CliError::Read { path: from.to_owned(), source })?;
+        self.write_file(|path| {
+            let mut file = AtomicFile::create(path).map_err(failed)?;
+            io::copy(&mut read, &mut file).map_err(failed)?;
+            Ok(file)
         })
     }
 

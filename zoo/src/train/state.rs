@@ -63,6 +63,19 @@ impl FitState {
         self.average.as_ref().map_or(Ok(()), |average| average.put_into(model))
     }
 
+    /// The values of the network that the last evaluations were of: its moving average, if the training has one, else
+    /// those that training moves in this model.
+    ///
+    /// # Errors
+    ///
+    /// Those of the model.
+    pub fn measured(&self, model: &dyn Model) -> Result<Snapshot, Error> {
+        match &self.average {
+            Some(average) => Ok(Snapshot::from_values(average.values().clone())),
+            None => Snapshot::of_moving(model),
+        }
+    }
+
     /// Mean loss of the steps of the epoch under way, by image; `None` before the first.
     pub fn mean_loss(&self) -> Option<f64> {
         (self.sums.images > 0).then(|| self.sums.loss / self.sums.images as f64)

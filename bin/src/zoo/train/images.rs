@@ -1,21 +1,16 @@
 //! The images of a training: those that it trains on, those held out and those to test on.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use pvlu_zoo::image::Preprocessing;
-use pvlu_zoo::text;
 
 use crate::common::error::CliError;
 use crate::common::images::Images;
-use crate::common::interrupt;
 use crate::common::progress::Progress;
 use crate::zoo::args::TrainArgs;
 use crate::zoo::data::Data;
+use crate::zoo::readable::readable;
 use crate::zoo::trained_on::TrainedOn;
-
-/// Image files that are decoded between two looks at Ctrl-C.
-const PIECE: usize = 256;
 
 /// The images of a training.
 #[derive(Debug)]
@@ -40,10 +35,7 @@ impl Parts {
         let (all, test) = (limit(set.train, args.limit_train), limit(set.test, args.limit_test));
         let all = readable(all, args.skip_unreadable, "to train on", progress)?;
         let test = readable(test, args.skip_unreadable, "to test on", progress)?;
-        let [train, held_out] = match args.held_out {
-            0.0 => [all.clone(), all.clone().limit(0)],
-            share => all.split_validation(share)?,
-        };
+        let [train, held_out] = all.held_out(args.held_out)?;
         let too_few =
             |part| CliError::TooFewImages { data: data.dataset.name(), part, train: all.len(), test: test.len() };
         for (images, part) in [(&train, "to train on"), (&test, "to test on")] {
@@ -71,29 +63,4 @@ impl Parts {
     pub fn digest(&self) -> Result<String, CliError> {
         Images::hash(&[&self.train, &self.held_out, &self.test])
     }
-}
-
-/// The images that can be read. One that cannot is an error, or left out and counted if the user asked for that.
-fn readable(images: Images, skips: bool, what: &str, progress: &Progress) -> Result<Images, CliError> {
-    let Images::Files(folder) = images else { return Ok(images) };
-    let mut left_out = Vec::new();
-    for begin in (0..folder.len()).step_by(PIECE) {
-        if interrupt::interrupted() {
-            return Err(CliError::Stopped);
-        }
-        for (index, error) in folder.unreadable(begin..(begin + PIECE).min(folder.len())) {
-            if !skips {
-                return Err(CliError::Unreadable { source: error });
-            }
-            progress.note(&format!("left out: {error}"));
-            left_out.push(index);
-        }
-    }
-    if left_out.is_empty() {
-        return Ok(Images::Files(folder));
-    }
-    let (all, count) = (folder.len(), left_out.len());
-    let place = text::path(folder.path()).to_string();
-    progress.say(&format!("{place}: left out {count} of {all} images {what}, which cannot be read"));
-    Ok(Images::Files(Arc::new(Arc::unwrap_or_clone(folder).without(&left_out))))
 }

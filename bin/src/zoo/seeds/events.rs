@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pvlu_zoo::train::EpochRecord;
 
+use super::epochs::Epoch;
 use crate::common::error::CliError;
 use crate::common::tensorboard::EventFile;
 
@@ -18,33 +19,35 @@ const PREFIX: &str = "events.out.tfevents.";
 pub struct Events {
     file: EventFile,
     path: PathBuf,
+    /// Number of epochs in the file, which is the step of the last one.
+    epochs: u64,
 }
 
 impl Events {
     /// Begins the event file of a training anew, in place of those of commands before, with the epochs that are done.
-    pub fn begin(folder: PathBuf, done: &[EpochRecord]) -> Result<Self, CliError> {
+    pub fn begin(folder: PathBuf, done: &[Epoch]) -> Result<Self, CliError> {
         let now = now();
-        let seconds: f64 = done.iter().map(|epoch| epoch.seconds).sum();
+        let seconds: f64 = done.iter().map(|epoch| epoch.record.seconds).sum();
         let path = folder.join(format!("{PREFIX}{now:.0}"));
         clear(&folder)?;
         let opened = fs::create_dir_all(&folder).and_then(|()| EventFile::create(&path, now - seconds));
         let file = opened.map_err(|source| CliError::Write { path: path.clone(), source })?;
-        let mut events = Self { file, path };
+        let mut events = Self { file, path, epochs: 0 };
         let mut at = now - seconds;
         for epoch in done {
-            at += epoch.seconds;
+            at += epoch.record.seconds;
             events.add_at(at, epoch)?;
         }
         Ok(events)
     }
 
     /// Adds the scalars of an epoch that just ended.
-    pub fn add(&mut self, epoch: &EpochRecord) -> Result<(), CliError> {
+    pub fn add(&mut self, epoch: &Epoch) -> Result<(), CliError> {
         self.add_at(now(), epoch)
     }
 
-    fn add_at(&mut self, wall_time: f64, record: &EpochRecord) -> Result<(), CliError> {
-        let EpochRecord { epoch, learning_rate, train_loss, train_top1, validation, test, .. } = record;
+    fn add_at(&mut self, wall_time: f64, epoch: &Epoch) -> Result<(), CliError> {
+        let EpochRecord { learning_rate, train_loss, train_top1, validation, test, .. } = &epoch.record;
         let scalars = [
             ("learning_rate", *learning_rate),
             ("loss/train", *train_loss),
@@ -54,7 +57,8 @@ impl Events {
             ("top1/held_out", validation.top1),
             ("top1/test", test.top1),
         ];
-        let written: io::Result<()> = self.file.scalars(wall_time, *epoch, &scalars);
+        self.epochs += 1;
+        let written: io::Result<()> = self.file.scalars(wall_time, self.epochs, &scalars);
         written.map_err(|source| CliError::Write { path: self.path.clone(), source })
     }
 }

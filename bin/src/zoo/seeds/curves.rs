@@ -2,6 +2,7 @@
 
 use pvlu_zoo::train::EpochRecord;
 
+use super::epochs::{Epoch, PhaseName};
 use super::folder::Folder;
 use crate::common::error::CliError;
 use crate::common::figure::axis::{Axis, Panel, Range, grid, thinned};
@@ -26,13 +27,19 @@ const COLUMNS: [&str; 11] = [
     "seconds",
 ];
 
+/// The column before these, where a training has phases.
+const PHASE: &str = "phase";
+
 /// Writes the CSV file of the epochs so far.
-pub fn write_csv(folder: &Folder, epochs: &[EpochRecord]) -> Result<(), CliError> {
+pub fn write_csv(folder: &Folder, epochs: &[Epoch]) -> Result<(), CliError> {
     let path = folder.epochs();
     let number = |value: f64| if value.is_nan() { String::new() } else { format!("{value:.6}") };
-    let rows = epochs.iter().map(|record| {
+    let has_phases = epochs.iter().any(|epoch| epoch.phase != PhaseName::Whole);
+    let columns: Vec<&str> = has_phases.then_some(PHASE).into_iter().chain(COLUMNS).collect();
+    let rows = epochs.iter().map(|Epoch { phase, record }| {
         let EpochRecord { epoch, learning_rate, train_loss, train_top1, validation, test, seconds } = record;
-        let mut row = vec![epoch.to_string(), format!("{learning_rate:e}")];
+        let mut row: Vec<String> = phase.text().map(str::to_owned).into_iter().collect();
+        row.extend([epoch.to_string(), format!("{learning_rate:e}")]);
         let held_out =
             if validation.images > 0 { [validation.loss, validation.top1, validation.top5] } else { [f64::NAN; 3] };
         let measured = [*train_loss, *train_top1].into_iter().chain(held_out).chain([test.loss, test.top1, test.top5]);
@@ -40,11 +47,11 @@ pub fn write_csv(folder: &Folder, epochs: &[EpochRecord]) -> Result<(), CliError
         row.push(format!("{seconds:.3}"));
         row
     });
-    write_atomically(&path, &csv_bytes(&path, &COLUMNS, rows)?)
+    write_atomically(&path, &csv_bytes(&path, &columns, rows)?)
 }
 
 /// Writes the figure of the epochs so far, as SVG and as PNG.
-pub fn draw(folder: &Folder, title: &str, epochs: &[EpochRecord]) -> Result<(), CliError> {
+pub fn draw(folder: &Folder, title: &str, epochs: &[Epoch]) -> Result<(), CliError> {
     let scene = scene(title, epochs);
     let [of_svg, of_png] = folder.curves();
     let svg = svg::svg(&scene, "curves").into_bytes();
@@ -64,7 +71,7 @@ const LINES: [(&str, [Value; 2]); 3] = [
     ("test", [|epoch| epoch.test.loss, |epoch| 100.0 * epoch.test.top1]),
 ];
 
-fn scene(title: &str, epochs: &[EpochRecord]) -> Scene {
+fn scene(title: &str, epochs: &[Epoch]) -> Scene {
     let mut scene = Scene::titled(title, "");
     let entries: Vec<_> =
         LINES.iter().enumerate().map(|(index, (name, _))| ((*name).to_owned(), look::nth(index))).collect();
@@ -72,8 +79,8 @@ fn scene(title: &str, epochs: &[EpochRecord]) -> Scene {
     let (places, width) = grid(&scene, 2, HEIGHT);
     for (index, ((left, top), label)) in places.into_iter().zip(["loss", "accuracy, %"]).enumerate() {
         let values = |of: Value| {
-            let point = move |epoch: &EpochRecord| (epoch.epoch as f64, of(epoch));
-            epochs.iter().map(point).filter(|(_, value)| value.is_finite()).collect::<Vec<Point>>()
+            let point = move |(number, epoch): (u32, &Epoch)| (f64::from(number), of(&epoch.record));
+            (1..).zip(epochs).map(point).filter(|(_, value)| value.is_finite()).collect::<Vec<Point>>()
         };
         let lines: Vec<Vec<Point>> = LINES.iter().map(|(_, of)| values(of[index])).collect();
         let all = || lines.iter().flatten();
@@ -95,8 +102,14 @@ fn scene(title: &str, epochs: &[EpochRecord]) -> Scene {
             look::nth(number).marks(&mut scene, &points, (number, lines.len()));
         }
     }
-    scene.finish(
+    let of_head = epochs.iter().filter(|epoch| epoch.phase == PhaseName::Head).count();
+    let head = match of_head {
+        0 => String::new(),
+        1 => " The first epoch trains the head alone.".to_owned(),
+        count => format!(" The first {count} epochs train the head alone."),
+    };
+    scene.finish(&format!(
         "Training: over the batches of an epoch, as they are changed and mixed, each with the network of that moment. \
-         Held out and test: after the epoch.",
-    )
+         Held out and test: after the epoch.{head}"
+    ))
 }

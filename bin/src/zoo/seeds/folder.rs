@@ -4,16 +4,20 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use pvlu_zoo::train::{EpochRecord, SavedFit};
+use pvlu_zoo::train::SavedFit;
 use serde_json::{Value, json};
 
+use super::config::Config;
+use super::epochs::{Ended, Epoch, PhaseName};
 use super::events;
-use super::settings::Config;
 use crate::common::error::CliError;
 use crate::common::output::{json_text, prepare_folder, write_atomically};
 
 /// Key of a checkpoint's metadata, and of the record's, that holds the configuration.
-pub const CONFIG: &str = "pvlu_zoo.config";
+const CONFIG: &str = "pvlu_zoo.config";
+
+/// Key of a checkpoint's metadata that holds the phase that it is of, and the phases before.
+const PHASE: &str = "pvlu_zoo.phase";
 
 /// Beginning of the name of a training's folder, before its seed.
 const SEED: &str = "seed-";
@@ -27,19 +31,69 @@ const EPOCHS: &str = "epochs.csv";
 const CURVES: [&str; 2] = ["curves.svg", "curves.png"];
 const EVENTS: &str = "tensorboard";
 
-/// The end of a training.
+/// The place of a training in its phases.
 #[derive(Clone, Debug)]
-pub struct Ended {
-    pub epochs: Vec<EpochRecord>,
-    /// True if the loss was no finite number any more.
-    pub diverged: bool,
+pub struct Stage {
+    /// The phase that is under way.
+    pub phase: PhaseName,
+    /// The epochs of the phases before.
+    pub earlier: Vec<Epoch>,
+    /// Test accuracy before the phase [`PhaseName::Tune`], where that is under way.
+    pub before: Option<f64>,
+}
+
+impl Stage {
+    /// The only phase of a training from scratch.
+    pub const WHOLE: Self = Self { phase: PhaseName::Whole, earlier: Vec::new(), before: None };
+
+    /// Metadata of a checkpoint in this phase.
+    pub fn metadata(&self, config: &Config) -> Vec<(String, String)> {
+        let mut texts = vec![(CONFIG.to_owned(), config.to_json().to_string())];
+        if let Some(phase) = self.phase.text() {
+            let earlier: Vec<Value> = self.earlier.iter().map(|epoch| epoch.to_json()).collect();
+            let stage = json!({ "phase": phase, "epochs": earlier, "before": number(self.before) });
+            texts.push((PHASE.to_owned(), stage.to_string()));
+        }
+        texts
+    }
+
+    /// The place that the metadata of a checkpoint tell; `None` if they are not as [`metadata`](Self::metadata) makes
+    /// them.
+    fn of_metadata(text: Option<&String>) -> Option<Self> {
+        let Some(text) = text else { return Some(Self::WHOLE) };
+        let json: Value = serde_json::from_str(text).ok()?;
+        Some(Self {
+            phase: PhaseName::of_text(Some(json["phase"].as_str()?))?,
+            earlier: Epoch::all_of_json(&json["epochs"])?,
+            before: number_of(&json["before"])?,
+        })
+    }
+}
+
+/// A number that may be missing, as text, because JSON has no NaN.
+fn number(value: Option<f64>) -> Value {
+    value.map_or(Value::Null, |value| value.to_string().into())
+}
+
+/// The number that [`number`] wrote; `None` for anything else.
+fn number_of(value: &Value) -> Option<Option<f64>> {
+    match value {
+        Value::Null => Some(None),
+        value => value.as_str()?.parse().ok().map(Some),
+    }
+}
+
+/// A training that was kept before its end.
+pub struct Begun {
+    pub kept: SavedFit,
+    pub stage: Stage,
 }
 
 /// The rest of an earlier command of the same training.
 pub enum Earlier {
     Nothing,
     /// A checkpoint, from which the training goes on.
-    Begun(Box<SavedFit>),
+    Begun(Box<Begun>),
     Finished(Ended),
 }
 
@@ -102,7 +156,9 @@ impl Folder {
         let kept = SavedFit::open(&path)?;
         let text = kept.metadata().get(CONFIG).and_then(|text| serde_json::from_str(text).ok());
         same(&path, config, text.as_ref())?;
-        Ok(Earlier::Begun(Box::new(kept)))
+        let what = "expected the phases of a training".to_owned();
+        let stage = Stage::of_metadata(kept.metadata().get(PHASE)).ok_or(CliError::Damaged { path, what })?;
+        Ok(Earlier::Begun(Box::new(Begun { kept, stage })))
     }
 
     /// The record of the training, if it is finished.
@@ -116,10 +172,10 @@ impl Folder {
         same(&path, config, json.as_ref().and_then(|json| json.get(CONFIG)))?;
         let wrong = || CliError::Damaged { path: path.clone(), what: "expected the record of a training".to_owned() };
         let json = json.ok_or_else(wrong)?;
-        let epochs = json["epochs"].as_array().ok_or_else(wrong)?;
-        let epochs = epochs.iter().map(EpochRecord::of_json).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+        let epochs = Epoch::all_of_json(&json["epochs"]).ok_or_else(wrong)?;
         let diverged = json["diverged"].as_bool().ok_or_else(wrong)?;
-        Ok(Some(Ended { epochs, diverged }))
+        let before = number_of(&json["before"]).ok_or_else(wrong)?;
+        Ok(Some(Ended { epochs, diverged, before }))
     }
 
     /// Makes the folder ready to write in. Where nothing of the training counts, files of an earlier one are removed.
@@ -139,8 +195,11 @@ impl Folder {
 
     /// Writes the record of a finished training, and removes its checkpoint.
     pub fn finish(&self, config: &Config, ended: &Ended) -> Result<(), CliError> {
-        let epochs: Vec<Value> = ended.epochs.iter().map(EpochRecord::to_json).collect();
-        let record = json!({ CONFIG: config.to_json(), "diverged": ended.diverged, "epochs": epochs });
+        let epochs: Vec<Value> = ended.epochs.iter().map(|epoch| epoch.to_json()).collect();
+        let mut record = json!({ CONFIG: config.to_json(), "diverged": ended.diverged, "epochs": epochs });
+        if ended.before.is_some() {
+            record["before"] = number(ended.before);
+        }
         write_atomically(&self.0.join(RECORD), json_text(&record).as_bytes())?;
         remove(&self.checkpoint())
     }
@@ -173,5 +232,27 @@ fn same(path: &Path, config: &Config, kept: Option<&Value>) -> Result<(), CliErr
     match config.difference(&kept) {
         None => Ok(()),
         Some(difference) => Err(CliError::OtherTraining { path: path.to_owned(), difference }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_tells_its_phase_and_other_texts_tell_none() {
+        let config = Config::of([("seed", "3".to_owned())]);
+        let stage = Stage { phase: PhaseName::Tune, earlier: Vec::new(), before: Some(0.1) };
+        let metadata = stage.metadata(&config);
+        let text = &metadata.iter().find(|(key, _)| key == PHASE).unwrap().1;
+        let again = Stage::of_metadata(Some(text)).unwrap();
+        assert_eq!((again.phase, again.before, again.earlier.len()), (PhaseName::Tune, Some(0.1), 0));
+        assert!(Stage::WHOLE.metadata(&config).iter().all(|(key, _)| key != PHASE));
+        assert_eq!(Stage::of_metadata(None).unwrap().phase, PhaseName::Whole);
+        for wrong in
+            ["", "[]", "{}", &text.replace("tune", "body"), &text.replace("[]", "[1]"), &text.replace("0.1", "x")]
+        {
+            assert!(Stage::of_metadata(Some(&wrong.to_owned())).is_none(), "{wrong}");
+        }
     }
 }
