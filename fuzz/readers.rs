@@ -49,10 +49,13 @@ const SET_ASIDE: usize = 192 << 20;
 /// endless, no more memory is taken than `bytes` justify, and what the check found readable is.
 pub fn read(bytes: &[u8]) {
     let len = bytes.len();
+    // HDF5 leaves its first bytes to a user, who may put the beginning of an archive there.
+    let is_hdf5 = |at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\x89HDF\r\n\x1a\n"));
+    let by_hdf5 = std::iter::successors(Some(512), |at| Some(at * 2)).take_while(|at| *at < len).any(is_hdf5);
     let by_torch = bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || bytes.get(257..262) == Some(b"ustar");
     // HDF5 in an archive.
     let by_keras = by_torch && bytes.windows(16).any(|part| part == b"model.weights.h5");
-    let set_aside = if (by_torch && !by_keras) || bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
+    let set_aside = if (by_torch && !by_keras && !by_hdf5) || bytes.get(8) == Some(&b'{') { 0 } else { SET_ASIDE };
     let described = match (by_keras, by_torch) {
         (true, _) => described_by_keras,
         (false, true) => described_by_torch,
