@@ -31,7 +31,7 @@ impl Report<'_> {
         );
         let _ = writeln!(
             text,
-            "{:<18} {:<12} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14} {:>6} {:>7} {:>9}",
+            "{:<18} {:<16} {:>4} {:>4} {:>8} {:>7} {:>14} {:>14} {:>14} {:>14} {:>14} {:>6} {:>7} {:>9}",
             "model",
             "arm",
             "runs",
@@ -53,7 +53,7 @@ impl Report<'_> {
             let (model, arm) = (&first.config.model, &first.config.arm);
             let _ = write!(
                 text,
-                "{model:<18} {arm:<12} {lived:>4} {:>4} {:>8} {:>7}",
+                "{model:<18} {arm:<16} {lived:>4} {:>4} {:>8} {:>7}",
                 all - lived,
                 first.trained_parameters,
                 whole(before.mean)
@@ -68,7 +68,7 @@ impl Report<'_> {
                 let (kind, wins) = (comparison.kind.name(), whole(group.improvement));
                 let _ = writeln!(
                     compared,
-                    "{model:<18} {arm:<12} {kind:<11} {wins:>6} {}",
+                    "{model:<18} {arm:<16} {kind:<11} {wins:>6} {}",
                     judged(comparison, group.interval)
                 );
             }
@@ -77,7 +77,7 @@ impl Report<'_> {
             let _ = write!(
                 text,
                 "\nagainst {base}, at the selected epoch, runs with the same seed paired\n\
-                 {:<18} {:<12} {:<11} {:>6} {:>8} {:>18} {:>8} {:>8}  verdict\n{compared}",
+                 {:<18} {:<16} {:<11} {:>6} {:>8} {:>18} {:>8} {:>8}  verdict\n{compared}",
                 "model", "arm", "comparison", "wins %", "points", "95 % interval", "p", "adj. p"
             );
         }
@@ -123,7 +123,7 @@ pub fn of_trials(trials: &[Record], scores: &[Score]) -> String {
         let tried: Vec<String> = of_arm.iter().map(tried).collect();
         let ends = at_end(of_arm);
         let end = if ends.is_empty() { String::new() } else { format!(" ({ends}: at the end of what was tried)") };
-        let _ = writeln!(text, "{model:<18} {arm:<12} {}{end}", tried.join("  "));
+        let _ = writeln!(text, "{model:<18} {arm:<16} {}{end}", tried.join("  "));
     }
     text
 }
