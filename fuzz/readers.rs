@@ -30,9 +30,10 @@ pub fn described(len: usize) -> usize {
     (64 << 10) + 64 * len
 }
 
-/// As [`described`], for a file of torch: a byte of a pickle can make an object, and zip names an entry in 46.
+/// As [`described`], for a file of torch: a byte of a pickle can make an object, and the crate zip sets aside some 200
+/// bytes for each entry that a directory says it has, of which it believes as many as there are bytes before it.
 pub fn described_by_torch(len: usize) -> usize {
-    (64 << 10) + 128 * len
+    (64 << 10) + 256 * len
 }
 
 /// As [`described`], for an archive of Keras, with what reading the configuration in it takes.

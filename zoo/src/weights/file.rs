@@ -26,10 +26,10 @@ use crate::text::message;
 /// mapped or held in memory.
 ///
 /// Memory: while opening, a small multiple of what the file takes to describe its tensors, at most 128 times the pickle
-/// or the directory of a file of torch, 192 times the configuration in an archive of Keras; while reading, a fixed
+/// of a file of torch, 192 times the configuration in an archive of Keras; while reading, a fixed
 /// [`PIECE`](TensorFile::PIECE) or one chunk of a chunked HDF5 dataset, at most [`MAX_CHUNK`](TensorFile::MAX_CHUNK).
-/// The HDF5 decoder also sets aside, for a moment and untouched, room for as many parts as a type or an object header
-/// says it has: in a hostile file up to 190 MB of addresses.
+/// Decoders also set aside, for a moment and untouched, room for as many parts as a hostile file says it has: that of
+/// HDF5 up to 190 MB of addresses, that of zip up to 200 times the length of the file.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
