@@ -222,6 +222,12 @@ def whole(f):
 for libver in ["earliest", "latest"]:
     hdf5(f"{libver}_configuration", libver, whole)
 
+# A zip archive of 3,000 bytes whose directory says that it has 2,800 entries.
+DIRECTORY = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 2800, 2800, 2800 * 46, 2801, 0)
+body = bytearray(b"PK\x03\x04" + bytes(3000 - 4 - len(DIRECTORY)))
+body[2801:2805] = b"PK\x01\x02"
+(HERE / "torch" / "zip_of_many_entries").write_bytes(bytes(body) + DIRECTORY)
+
 # Files by torch itself, of the tests.
 FIXTURES = pathlib.Path(__file__).parent.parent / "tests" / "fixtures" / "torch"
 for name in ["wrapped.th", "protocol4_stream.th", "views_stream.th", "module_stream.th", "zip.pt", "tar.pt", "training.pt",
