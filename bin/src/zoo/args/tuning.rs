@@ -80,7 +80,8 @@ pub struct FinetuneArgs {
     /// Leave out image files that cannot be read, and say how many; without it the first one is an error
     #[arg(long, help_heading = "Data")]
     pub skip_unreadable: bool,
-    /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early
+    /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early, but with
+    /// --runs only if its loss is not finite any more
     #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace the file of --out if it is there
