@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use pvlu_zoo::atomic;
 use pvlu_zoo::text;
+use pvlu_zoo::transfer::FreezePolicy;
 
 use self::prepared::Prepared;
 use self::pretrained::Pretrained;
@@ -42,6 +43,9 @@ pub fn run(args: &FinetuneArgs) -> Result<(), CliError> {
     target.as_ref().map_or(Ok(()), |target| target.refuse(set.files()))?;
     let pretrained = Pretrained { file: &file, data: &data, settings: &settings };
     let progress = Progress::new(args.quiet);
+    if settings.head_rate != 1.0 && settings.policy == FreezePolicy::HEAD {
+        progress.note("note: --head-rate: the head is trained alone, by --learning-rate itself");
+    }
     let prepare = || Prepared::of(args, &pretrained, set, &progress);
     match &args.runs {
         None => alone::run(prepare()?, &pretrained, target.as_ref(), args.json),

@@ -100,3 +100,17 @@ pub struct FinetuneArgs {
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
 }
+
+impl FinetuneArgs {
+    /// The first option that was given of those that change nothing unless something is trained, if any.
+    pub fn of_training(&self) -> Option<&'static str> {
+        let others = [
+            ("--augment", self.augment),
+            ("--head-rate", self.head_rate != 1.0),
+            ("--held-out", self.held_out > 0.0),
+            ("--skip-unreadable", self.skip_unreadable),
+        ];
+        let other = || others.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option);
+        self.training.first().or_else(|| self.augmentation.first()).or_else(other)
+    }
+}
