@@ -340,6 +340,7 @@ fn a_kept_tuning_that_diverges_ends_with_an_error_and_leaves_the_best_before() {
             for words in ["seed 0: the loss is not finite any more", picked, "was kept in t.safetensors"] {
                 assert!(ran.stderr.contains(words), "{words}: {ran:?}");
             }
+            assert!(ran.stdout.contains("; best.safetensors is the network after epoch "), "{ran:?}");
             let best = fs::read(place.path("run/seed-0/best.safetensors")).unwrap();
             assert!(fs::read(place.path("t.safetensors")).unwrap() == best);
             fs::remove_file(place.path("t.safetensors")).unwrap();

@@ -22,12 +22,14 @@ const PHASE: &str = "pvlu_zoo.phase";
 /// Beginning of the name of a training's folder, before its seed.
 const SEED: &str = "seed-";
 
-/// The files of a training, by name.
+/// Name of the best network's file.
+pub const BEST: &str = "best.safetensors";
+
+/// The other files of a training, by name.
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const RECORD: &str = "run.json";
 /// It says of which training a folder is before there is a checkpoint.
 const BEGUN: &str = "config.json";
-const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
 const EPOCHS: &str = "epochs.csv";
 const CURVES: [&str; 2] = ["curves.svg", "curves.png"];
