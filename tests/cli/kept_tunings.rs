@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Csv, Place, number, write_cifar100};
+use crate::support::{Csv, Place, Ran, number, write_cifar100};
 use crate::tuning;
 use crate::zoo::{command, json, weights, zoo};
 
@@ -81,6 +81,12 @@ fn a_kept_tuning_of_several_seeds_leaves_networks_rows_figures_events_and_a_summ
     }
     let last = |seed: u64| fs::read(place.path(format!("run/seed-{seed}/last.safetensors"))).unwrap();
     assert_ne!(last(1), last(4));
+    // The record of another seed cannot be read.
+    fs::create_dir(place.path("run/seed-9")).unwrap();
+    fs::write(place.path("run/seed-9/run.json"), "{").unwrap();
+    let warned = zoo(&place, &format!("{tune} --resume --quiet")).succeeded().stderr;
+    assert!(warned.starts_with("warning: run/seed-9/run.json: ") && warned.contains("summary.csv"), "{warned}");
+    assert_eq!(Csv::read(&place.path("run/summary.csv")).rows.len(), 2);
     // What is finished is not done again, and told as JSON.
     let written = || fs::metadata(place.path("run/seed-4/last.safetensors")).unwrap().modified().unwrap();
     let before = written();
@@ -165,7 +171,10 @@ fn ended_at_any_moment_a_tuning_goes_on_to_the_same_bytes() {
                         let said = String::from_utf8(ended.stderr).unwrap();
                         let code = if signal == Signal::SIGTERM { 143 } else { 130 };
                         assert_eq!(ended.status.code(), Some(code), "{said}");
-                        assert!(said.contains("with --resume"), "{said}");
+                        let has = |name: &str| place.path("run/seed-0").join(name).exists();
+                        let is_kept = has("checkpoint.safetensors") || has("run.json");
+                        let words = if is_kept { "with --resume" } else { "nothing was saved" };
+                        assert!(said.contains(words), "{said}");
                     }
                     continue;
                 }
@@ -253,8 +262,11 @@ fn a_tuning_of_other_settings_images_or_weights_is_neither_continued_nor_replace
     weights(&place.path("other.safetensors"), "cifar_resnet20", "relu", 12);
     let other = short.replace("w.safetensors", "other.safetensors");
     zoo(&place, &format!("{other} --resume --quiet")).failed_in_one_line(2, &["weights sha256"]);
-    write_cifar100(&place.path("cifar"), 100, 21);
-    zoo(&place, &format!("{short} --resume --quiet")).failed_in_one_line(2, &["run.json"]);
+    // One pixel of a test image.
+    let mut images = fs::read(place.path("cifar/test.bin")).unwrap();
+    images[100] ^= 1;
+    fs::write(place.path("cifar/test.bin"), images).unwrap();
+    zoo(&place, &format!("{short} --resume --quiet")).failed_in_one_line(2, &["run.json", "data sha256"]);
     // Nor is a network replaced that is read.
     let itself = short.replace("w.safetensors", "run/seed-0/last.safetensors");
     zoo(&place, &format!("{itself} --fresh --quiet")).failed_in_one_line(2, &["last.safetensors: is read", "--runs"]);
@@ -263,6 +275,12 @@ fn a_tuning_of_other_settings_images_or_weights_is_neither_continued_nor_replace
     // Nor does a training from scratch take its folder.
     let train = "train --model cifar_resnet20 --dataset cifar100 --data cifar --epochs 1 --out run --quiet";
     zoo(&place, &format!("{train} --resume")).failed_in_one_line(2, &["of another training", "--fresh"]);
+    // Nor are networks removed that nothing tells of.
+    fs::remove_file(place.path("run/seed-0/run.json")).unwrap();
+    for command in [&format!("{short} --quiet"), train] {
+        let words = ["seed-0: has best.safetensors, but neither", "run.json", "--fresh"];
+        zoo(&place, &format!("{command} --resume")).failed_in_one_line(2, &words);
+    }
     assert!(files(&place.path("run/seed-0")) == before);
 }
 
@@ -284,10 +302,20 @@ fn options_of_a_kept_tuning_that_contradict_each_other_are_refused_before_anythi
         ("--train head --runs run --seeds 0,1,0", ["--seeds", "0 twice"]),
         ("--train head --runs run --resume --fresh", ["--resume", "--fresh"]),
         ("--train head --runs run --out run", ["--out", "--runs"]),
+        ("--train head --runs run --out ./run", ["--out", "--runs"]),
+        ("--train head --runs run --out run/seed-0/last.safetensors", ["--out", "--runs"]),
+        ("--train head --runs new/../run --out run/summary.csv", ["--out", "--runs"]),
+        ("--train none --head-epochs 1 --activation tanh --held-out 0.2", ["--held-out", "tanh is swapped in"]),
         ("--train head --held-out 1", ["--held-out", "below 1"]),
         ("--train head --augment --flip", ["--augment", "--flip"]),
         ("--train head --momentum 0.5", ["--momentum", "sgd"]),
         ("--train head --milestones 3,2", ["--milestones", "rise"]),
+        ("--train none,head", ["--train", "none"]),
+        ("--train none --learning-rate 0.1", ["--learning-rate", "nothing is trained"]),
+        ("--train all --epochs 0 --cutout 4", ["--cutout", "nothing is trained"]),
+        ("--train none --held-out 0.2", ["--held-out", "nothing is trained"]),
+        ("--train none --skip-unreadable", ["--skip-unreadable", "nothing is trained"]),
+        ("--train batch-norm --head-epochs 1 --head-rate 2", ["--head-rate", "name head in --train"]),
         ("--train head --warm-up 4", ["--warm-up", "--epochs"]),
         ("--train head --head-epochs 1 --epochs 5 --warm-up 2", ["--warm-up", "--head-epochs"]),
         ("--train head --crop 32", ["--crop", "at most 31"]),
@@ -304,17 +332,26 @@ fn options_of_a_kept_tuning_that_contradict_each_other_are_refused_before_anythi
 #[test]
 fn a_kept_tuning_that_diverges_ends_with_an_error_and_leaves_the_best_before() {
     let place = place();
-    let both = TUNE.replace("0.01", "10");
-    let ran = zoo(&place, &format!("{both} --out t.safetensors --quiet"));
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains("seed 0: the loss is not finite any more"), "{ran:?}");
-    let folder = place.path("run/seed-0");
-    assert!(!folder.join("last.safetensors").exists() && !place.path("t.safetensors").exists());
-    let summary = Csv::read(&place.path("run/summary.csv"));
-    assert_eq!((&summary.rows[0]["diverged"][..], &summary.rows[0]["last_test_top1"][..]), ("true", ""));
-    assert!(folder.join("best.safetensors").exists());
-    let again = zoo(&place, &format!("{both} --resume --quiet"));
-    assert_eq!(again.code, Some(1), "{again:?}");
+    for (held_out, picked) in [("0.2", "the best by held-out images ("), ("0", "(training loss ")] {
+        let both = TUNE.replace("0.01", "10").replace("--held-out 0.2", &format!("--held-out {held_out}"));
+        let ran = zoo(&place, &format!("{both} --fresh --out t.safetensors --quiet"));
+        let found = |ran: &Ran| {
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            for words in ["seed 0: the loss is not finite any more", picked, "was kept in t.safetensors"] {
+                assert!(ran.stderr.contains(words), "{words}: {ran:?}");
+            }
+            assert!(ran.stdout.contains("; best.safetensors is the network after epoch "), "{ran:?}");
+            let best = fs::read(place.path("run/seed-0/best.safetensors")).unwrap();
+            assert!(fs::read(place.path("t.safetensors")).unwrap() == best);
+            fs::remove_file(place.path("t.safetensors")).unwrap();
+        };
+        found(&ran);
+        assert!(!place.path("run/seed-0/last.safetensors").exists());
+        let summary = Csv::read(&place.path("run/summary.csv"));
+        assert_eq!((&summary.rows[0]["diverged"][..], &summary.rows[0]["last_test_top1"][..]), ("true", ""));
+        assert_ne!(summary.rows[0]["best_epoch"], "");
+        found(&zoo(&place, &format!("{both} --resume --out t.safetensors --quiet")));
+    }
 }
 
 /// The image in question is the last of its class, so that the first steps would not find it.

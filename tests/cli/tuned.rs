@@ -241,6 +241,14 @@ fn images_to_learn_from_are_not_measured_with_unawares() {
     };
     assert_eq!([said("images"), said("images/test")], ["", ""]);
     assert!(said("images/train").contains("warning: images/train: 8 of 8 images that t.safetensors was trained on"));
+    // Nor is an epoch picked by them unawares.
+    let again = "finetune --weights t.safetensors --dataset folder --data images --train head --epochs 1";
+    let held_out = zoo(&place, &format!("{again} --held-out 0.3")).succeeded().stderr;
+    assert!(
+        held_out.contains("2 of 8 images that t.safetensors was trained on are among those held out"),
+        "{held_out}"
+    );
+    assert!(!held_out.contains("among those evaluated"), "{held_out}");
     fs::remove_dir_all(place.path("images/test")).unwrap();
     let only = said("images");
     assert!(only.contains("no folder of test images") && only.contains("8 of 8 images"), "{only}");

@@ -87,6 +87,10 @@ pub struct Phase {
     last: Option<Candidate>,
     /// The network after the epoch with the best accuracy on held-out images, the earliest of several.
     picked: Option<Candidate>,
+    /// True if a moving average of the network is what counts.
+    averages: bool,
+    /// The average after the last step of the first epoch.
+    stepped: Option<Snapshot>,
 }
 
 impl Phase {
@@ -98,14 +102,27 @@ impl Phase {
         };
         let best = before.map(candidate).transpose()?;
         let number = before.map_or(0, |before| before.at.phase + 1);
-        Ok(Self { number, epochs, is_first: true, steps: (0, f64::INFINITY), best, last: None, picked: None })
+        let (steps, last, picked) = ((0, f64::INFINITY), None, None);
+        Ok(Self { number, epochs, is_first: true, steps, best, last, picked, averages: false, stepped: None })
+    }
+
+    /// The same phase, of which a moving average of the network counts if `averages`.
+    #[must_use]
+    pub fn averaging(self, averages: bool) -> Self {
+        Self { averages, ..self }
     }
 
     /// Takes in the state of the training after a step or an epoch.
     pub fn note(&mut self, moment: Moment<'_>) -> Result<(), Error> {
         let state = moment.state;
         match state.mean_loss() {
-            Some(loss) => self.step(state.steps, loss),
+            Some(loss) => {
+                self.step(state.steps, loss);
+                // The model itself has other values, which the first epoch would else leave.
+                if self.averages && self.is_first && loss.is_finite() {
+                    self.stepped = Some(state.measured(moment.model)?);
+                }
+            }
             None => state.epochs.last().map_or(Ok(()), |epoch| self.epoch(epoch, || state.measured(moment.model)))?,
         }
         Ok(())
@@ -177,9 +194,10 @@ impl Phase {
     }
 
     /// Puts the model back to the best network; `None` if the phase reached none. Without a whole epoch the model stays
-    /// as it is after the steps that were done, unless one of them diverged or the network before the phase is better.
+    /// as it is after the steps that were done, or becomes their average if that counts, unless one of them diverged or
+    /// the network before the phase is better.
     pub fn restore(self, model: &mut dyn Model) -> Result<Option<Reached>, Error> {
-        let Self { number, epochs, is_first, steps: (steps, loss), best, last, picked } = self;
+        let Self { number, epochs, is_first, steps: (steps, loss), best, last, picked, stepped, .. } = self;
         if let Some(picked) = picked {
             return Ok(Some(Reached { earlier: best, ..picked.put_back(model)? }));
         }
@@ -191,6 +209,7 @@ impl Phase {
         if is_first && steps > 0 && loss.is_finite() && loss < lowest {
             let what = format!("the network after {steps} {} of epoch 1 of {epochs}", plural("step", steps));
             let at = At { phase: number, epoch: 0 };
+            stepped.map_or(Ok(()), |average| average.put_back(model))?;
             return Ok(Some(Reached { what, at, loss, held_out: None, earlier: best }));
         }
         best.map(|best| best.put_back(model)).transpose()
@@ -204,8 +223,12 @@ fn plural(one: &str, count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+
+    use pvlu_zoo::data::{Augmentation, Dataset, Loader, LoaderConfig, Normalization};
     use pvlu_zoo::registry::build;
-    use pvlu_zoo::train::Evaluation;
+    use pvlu_zoo::train::{Evaluation, Event, FitConfig, FitState, OptimizerConfig, Schedule, Splits, fit_from};
     use pvlu_zoo::transfer::FreezePolicy;
 
     use super::*;
@@ -313,6 +336,34 @@ mod tests {
             found(|model| phase.restore(model)).is_none()
         };
         assert!(nothing(&[]) && nothing(&[f64::NAN]) && nothing(&[0.5, f64::NAN]) && !nothing(&[0.5]));
+    }
+
+    #[test]
+    fn steps_of_a_first_epoch_leave_their_average_where_that_counts() {
+        let images = Arc::new(Dataset::procedural(10, 12, 0, 5).unwrap().train);
+        let normalization = Normalization::measured(&images).unwrap();
+        let config = LoaderConfig::training(4, 3, normalization, Augmentation::NONE);
+        let loader = || Loader::new(Arc::clone(&images), config.clone()).unwrap();
+        let splits = Splits { train: loader(), validation: loader(), test: loader() };
+        for average in [None, Some(0.9)] {
+            let fit = FitConfig { average, ..FitConfig::new(1, OptimizerConfig::adam(), 0.1, Schedule::Constant) };
+            let mut model = network(3);
+            let mut phase = Phase::new(model.as_ref(), 1, None).unwrap().averaging(average.is_some());
+            let mut measured = None;
+            let mut keep = |moment: Moment<'_>| {
+                phase.note(moment).unwrap();
+                measured = Some(moment.state.measured(moment.model).unwrap());
+                if moment.state.steps < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            let mut observe = |_: Event<'_>| ControlFlow::Continue(());
+            let state = FitState::new(fit.optimizer);
+            fit_from(model.as_mut(), &splits, &fit, state, &mut observe, &mut keep).unwrap();
+            let last = Snapshot::of_moving(model.as_ref()).unwrap();
+            let reached = phase.restore(model.as_mut()).unwrap().unwrap();
+            assert_eq!(reached.what, "the network after 2 steps of epoch 1 of 1");
+            let now = Snapshot::of_moving(model.as_ref()).unwrap();
+            assert!(Some(&now) == measured.as_ref() && (now == last) == average.is_none(), "{average:?}");
+        }
     }
 
     #[test]

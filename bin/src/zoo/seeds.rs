@@ -50,9 +50,13 @@ pub trait Trainings {
 }
 
 impl Request<'_> {
-    /// The error for a command that was interrupted, whose trainings go on in its folder.
+    /// The error for a command that was interrupted, whose trainings go on in its folder if something is kept there.
     pub fn interrupted(&self) -> CliError {
-        CliError::TrainingInterrupted { out: self.out.to_owned() }
+        if self.seeds.iter().any(|seed| Folder::of(self.out, *seed).keeps()) {
+            CliError::TrainingInterrupted { out: self.out.to_owned() }
+        } else {
+            CliError::Stopped
+        }
     }
 
     /// Does the trainings one after another, and writes their summary, with those in the folder of other seeds and the
@@ -71,7 +75,7 @@ impl Request<'_> {
         }
         self.progress.note(&format!("{}: {plan}", text::path(self.out)));
         // All are made ready before the first is trained: nothing of earlier settings is left if this is interrupted.
-        planned.iter().try_for_each(|(.., folder, earlier)| folder.prepare(earlier))?;
+        planned.iter().try_for_each(|(_, config, folder, earlier)| folder.prepare(config, earlier))?;
         let path = self.out.join(SUMMARY);
         if planned.iter().any(|(.., earlier)| matches!(earlier, Earlier::Nothing)) {
             folder::remove(&path)?;
@@ -117,14 +121,15 @@ impl Request<'_> {
         Ok(Some(ended))
     }
 
-    /// Trainings in the output folder of other seeds than those of this command, and of the same settings.
+    /// Trainings in the output folder of other seeds than those of this command, and of the same settings. A record
+    /// that cannot be read is left out with a warning, for the trainings of this command do not depend on it.
     fn others(&self, trainings: &dyn Trainings) -> Result<Vec<(u64, Ended)>, CliError> {
         let mut found = Vec::new();
         for seed in folder::seeds(self.out)?.into_iter().filter(|seed| !self.seeds.contains(seed)) {
             match Folder::of(self.out, seed).ended(&trainings.config(seed)) {
                 Ok(Some(ended)) => found.push((seed, ended)),
                 Ok(None) | Err(CliError::OtherTraining { .. }) => {}
-                Err(error) => return Err(error),
+                Err(error) => self.progress.say(&format!("warning: {error}: left out of {SUMMARY}")),
             }
         }
         Ok(found)

@@ -50,13 +50,16 @@ pub struct Settings {
 impl Settings {
     /// The settings that the options of `zoo finetune` ask for.
     pub fn of(args: &FinetuneArgs) -> Result<Self, CliError> {
+        if args.train.contains(&Part::None) && args.train.iter().any(|part| *part != Part::None) {
+            return Err(CliError::Usage("--train: none stands alone: leave out none or the other parts".to_owned()));
+        }
         let policy = policy(&args.train);
         let phases =
             [("--epochs", args.epochs, policy != FreezePolicy::NONE), ("--head-epochs", args.head_epochs, true)];
         let trained = phases.into_iter().filter(|(_, epochs, trains)| *trains && *epochs > 0);
         let trained: Vec<(&str, u64)> = trained.map(|(option, epochs, _)| (option, epochs)).collect();
         let training = training(&args.training, args.augmentation.mixup, &TUNING, &trained)?;
-        Ok(Self {
+        let settings = Self {
             activation: args.model.activation.as_deref().map(registry::activation).transpose()?,
             policy,
             trains_nothing: args.epochs == 0 || args.train.contains(&Part::None),
@@ -69,7 +72,21 @@ impl Settings {
             augmentation: augmentation(&args.augmentation),
             augment: args.augment,
             precision: args.machine.precision,
-        })
+        };
+        settings.refuse_unused(args).map(|()| settings)
+    }
+
+    /// Refuses options that would change nothing.
+    fn refuse_unused(&self, args: &FinetuneArgs) -> Result<(), CliError> {
+        if let Some(option) = args.of_training().filter(|_| !self.trains()) {
+            let how = "leave it out, or train something by --train with --epochs, or by --head-epochs";
+            return Err(CliError::Usage(format!("{option}: nothing is trained: {how}")));
+        }
+        if self.head_rate != 1.0 && !(self.tunes() && self.policy.head) {
+            let why = "the head is not trained with other parts: leave it out, or name head in --train";
+            return Err(CliError::Usage(format!("--head-rate: {why}")));
+        }
+        Ok(())
     }
 
     /// The seed of a head that the file does not have; `None` if none will be trained.

@@ -72,6 +72,25 @@ pub struct Chosen {
     pub notes: Vec<String>,
 }
 
+/// The purpose of images that a model should not have been trained on.
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose {
+    /// They measure the model.
+    Evaluated,
+    /// They pick an epoch of a tuning.
+    HeldOut,
+}
+
+impl Purpose {
+    /// Words that end a warning about such images.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Evaluated => "evaluated: its accuracy on them says little of others",
+            Self::HeldOut => "held out: the epoch that they pick may be a poor one for other images",
+        }
+    }
+}
+
 impl TrainedOn {
     /// Reads the text that [`to_text`](Self::to_text) wrote; an empty record without a text.
     pub fn of_text(text: Option<&str>, file: &Path) -> Result<Self, CliError> {
@@ -127,19 +146,19 @@ impl TrainedOn {
         } else if only_train {
             notes.push(format!("warning: {name}: no folder of test images, so those to train on are evaluated"));
         }
-        notes.extend(self.warnings_of(&images, file));
+        notes.extend(self.warnings_of(&images, file, Purpose::Evaluated));
         Ok(Chosen { images, notes })
     }
 
-    /// Warnings about images that `file` was trained on and is to be evaluated on.
-    pub fn warnings(&self, images: &Images, file: &Path) -> Vec<String> {
+    /// Warnings about images that `file` was trained on and that are to serve this purpose.
+    pub fn warnings(&self, images: &Images, file: &Path, purpose: Purpose) -> Vec<String> {
         match images {
             Images::Memory(_) => Vec::new(),
-            Images::Files(folder) => self.warnings_of(folder, file),
+            Images::Files(folder) => self.warnings_of(folder, file, purpose),
         }
     }
 
-    fn warnings_of(&self, folder: &ImageFolder, file: &Path) -> Vec<String> {
+    fn warnings_of(&self, folder: &ImageFolder, file: &Path, purpose: Purpose) -> Vec<String> {
         let by_digest = self.by_digest(folder);
         let warning = |record: &Record| {
             let (found, of) = record.finds(folder, &by_digest);
@@ -150,10 +169,10 @@ impl TrainedOn {
             };
             (found > 0).then(|| {
                 format!(
-                    "warning: {}: {found} of {of} images{sampled} that {} was trained on are among those evaluated: \
-                     its accuracy on them says little of others",
+                    "warning: {}: {found} of {of} images{sampled} that {} was trained on are among those {}",
                     folder.path().display(),
-                    file.display()
+                    file.display(),
+                    purpose.text()
                 )
             })
         };

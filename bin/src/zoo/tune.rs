@@ -157,7 +157,8 @@ impl Session<'_> {
             self.progress.observe(&run, epochs, event);
             interrupt::flow()
         };
-        let mut phase = Phase::new(model, epochs, reached.as_ref()).map_err(|source| self.failed(source))?;
+        let phase = Phase::new(model, epochs, reached.as_ref()).map_err(|source| self.failed(source))?;
+        let mut phase = phase.averaging(fit.average.is_some());
         let mut failure = None;
         let mut keep = |moment: Moment<'_>| match phase.note(moment) {
             Ok(()) => ControlFlow::Continue(()),

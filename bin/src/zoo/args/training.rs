@@ -72,6 +72,31 @@ pub struct TrainingArgs {
     pub average: Option<f64>,
 }
 
+impl TrainingArgs {
+    /// The first of these options that was given, if any.
+    pub fn first(&self) -> Option<&'static str> {
+        let given = [
+            ("--optimizer", self.optimizer.is_some()),
+            ("--learning-rate", self.learning_rate.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--nesterov", self.nesterov),
+            ("--weight-decay", self.weight_decay.is_some()),
+            ("--schedule", self.schedule.is_some()),
+            ("--milestones", !self.milestones.is_empty()),
+            ("--factor", self.factor.is_some()),
+            ("--warm-up", self.warm_up > 0),
+            ("--label-smoothing", self.label_smoothing > 0.0),
+            ("--average", self.average.is_some()),
+        ];
+        first(&given)
+    }
+}
+
+/// The first option of a list that was given, if any.
+fn first(options: &[(&'static str, bool)]) -> Option<&'static str> {
+    options.iter().find(|(_, is_given)| *is_given).map(|(option, _)| *option)
+}
+
 /// The random changes of training images.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Augmentation")]
@@ -95,4 +120,19 @@ pub struct AugmentationArgs {
     /// Mix each training image with another one, in shares of a beta distribution of this parameter
     #[arg(long, value_name = "ALPHA", value_parser = alpha)]
     pub mixup: Option<f64>,
+}
+
+impl AugmentationArgs {
+    /// The first of these options that was given, if any.
+    pub fn first(&self) -> Option<&'static str> {
+        let given = [
+            ("--flip", self.flip),
+            ("--crop", self.crop > 0),
+            ("--random-part", self.random_part.is_some()),
+            ("--color-jitter", self.color_jitter.is_some()),
+            ("--cutout", self.cutout.is_some()),
+            ("--mixup", self.mixup.is_some()),
+        ];
+        first(&given)
+    }
 }

@@ -80,7 +80,8 @@ pub struct FinetuneArgs {
     /// Leave out image files that cannot be read, and say how many; without it the first one is an error
     #[arg(long, help_heading = "Data")]
     pub skip_unreadable: bool,
-    /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early
+    /// File for the tuned model, safetensors; for the best network until then if the tuning is ended early, but with
+    /// --runs only if its loss is not finite any more
     #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace the file of --out if it is there
@@ -98,4 +99,18 @@ pub struct FinetuneArgs {
     /// No progress and no notes on stderr, only errors
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
+}
+
+impl FinetuneArgs {
+    /// The first option that was given of those that change nothing unless something is trained, if any.
+    pub fn of_training(&self) -> Option<&'static str> {
+        let others = [
+            ("--augment", self.augment),
+            ("--head-rate", self.head_rate != 1.0),
+            ("--held-out", self.held_out > 0.0),
+            ("--skip-unreadable", self.skip_unreadable),
+        ];
+        let other = || others.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option);
+        self.training.first().or_else(|| self.augmentation.first()).or_else(other)
+    }
 }

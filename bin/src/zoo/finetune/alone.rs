@@ -26,6 +26,15 @@ pub fn run(
 ) -> Result<(), CliError> {
     let Prepared { mut model, session, files, classes, .. } = prepared;
     let settings = &session.settings;
+    // The epoch would be picked by a network that is another one after the swap.
+    let swaps = settings.activation.filter(|to| Some(to.text()) != model.activation());
+    if let Some(to) = swaps.filter(|_| !session.images.held_out.is_empty() && !settings.tunes()) {
+        return Err(CliError::Usage(format!(
+            "--held-out: nothing is trained after {} is swapped in that it would pick an epoch of: name parts in \
+             --train, or leave out --held-out",
+            to.text()
+        )));
+    }
     let mut course = Course::new(settings, &files.said, model.as_ref(), session.images.counts());
     let write = |course: &Course, model: &dyn Model, path: &Path, reached: Option<&Reached>| {
         let texts = course.texts(model, reached.map(Reached::kept)).map_err(|source| session.failed(source))?;

@@ -20,10 +20,11 @@ use crate::common::repeated::refuse_repeated;
 use crate::zoo::args::{FinetuneArgs, LogName};
 use crate::zoo::course::Course;
 use crate::zoo::seeds::config::Config;
-use crate::zoo::seeds::epochs::{Ended, PhaseName};
+use crate::zoo::seeds::epochs::{Ended, Epoch, PhaseName};
 use crate::zoo::seeds::folder::{Earlier, Folder, Stage};
 use crate::zoo::seeds::keeper::Keeping;
 use crate::zoo::seeds::{Request, Trainings, check_finite, summary};
+use crate::zoo::settings::Settings;
 use crate::zoo::targets::Target;
 use crate::zoo::tune::Session;
 
@@ -95,11 +96,13 @@ pub fn run<'a>(
     let tunings = Tunings { pretrained, session: &session, files: &files, classes: &classes, facts, name, keeping };
     let plan = format!("{}, tuned on {train} images, {held_out} held out, {test} to measure with", tunings.name);
     let ended = request.perform(&tunings, &plan)?;
-    if let (Some(target), [(seed, ended)]) = (target, &ended[..])
-        && !ended.diverged
-    {
+    let mut finite = check_finite(&ended);
+    if let (Some(target), [(seed, ended)]) = (target, &ended[..]) {
         let folder = Folder::of(out, *seed);
-        target.copy(&if held_out > 0 { folder.best() } else { folder.last() })?;
+        match finite {
+            Err(error) => finite = Err(left(error, (ended, &folder), (target, settings), progress)),
+            Ok(()) => target.copy(&if ended.counts_last() { folder.last() } else { folder.best() })?,
+        }
     }
     if args.json {
         let mut json = summary::json_of(&ended);
@@ -117,7 +120,36 @@ pub fn run<'a>(
     } else {
         print(&summary::lines(&tunings.name, out, &ended))?;
     }
-    check_finite(&ended)
+    finite
+}
+
+/// Copies the best network of a tuning that diverged to the target, and returns the error that ended the tuning, with
+/// the place of the network.
+fn left(
+    error: CliError,
+    (ended, folder): (&Ended, &Folder),
+    (target, settings): (&Target<'_>, &Settings),
+    progress: &Progress,
+) -> CliError {
+    let best = folder.best();
+    let Some(Epoch { phase, record }) = ended.chosen().filter(|_| best.exists()) else { return error };
+    let (name, epochs) = match phase {
+        PhaseName::Head => ("head", settings.head_epochs),
+        PhaseName::Whole | PhaseName::Tune => ("tune", settings.epochs),
+    };
+    let why = match record.validation.images {
+        0 => format!(" (training loss {:.4})", record.train_loss),
+        _ => format!(", the best by held-out images ({:.4})", record.validation.top1),
+    };
+    let what = format!("the network after epoch {} of {epochs} of phase {name}{why}", record.epoch);
+    let path = match target.copy(&best) {
+        Ok(()) => target.path().to_owned(),
+        Err(failure) => {
+            progress.say(&format!("warning: {failure}"));
+            best
+        }
+    };
+    CliError::Kept { source: Box::new(error), what, path }
 }
 
 /// The name of an activation, or that there is none.

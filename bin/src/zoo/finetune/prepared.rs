@@ -18,7 +18,7 @@ use crate::zoo::classes::Order;
 use crate::zoo::course::Texts;
 use crate::zoo::data::TuningSet;
 use crate::zoo::readable::readable;
-use crate::zoo::trained_on::TrainedOn;
+use crate::zoo::trained_on::{Purpose, TrainedOn};
 use crate::zoo::training::check_sides;
 use crate::zoo::tune::{Parts, Session};
 
@@ -78,7 +78,9 @@ impl<'a> Prepared<'a> {
         check_batch(model.as_ref(), most, false, "--batch-size")?;
         check_batch(model.as_ref(), at_once(&train_images), !settings.trains_nothing, "--batch-size")?;
         let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
-        trained_on.warnings(&test_images, weights).iter().for_each(|warning| progress.note(warning));
+        let warnings = trained_on.warnings(&held_out, weights, Purpose::HeldOut);
+        let of_test = trained_on.warnings(&test_images, weights, Purpose::Evaluated);
+        warnings.iter().chain(&of_test).for_each(|warning| progress.note(warning));
         if settings.head_epochs > 0 || !settings.trains_nothing {
             trained_on = trained_on.and(set.origin, &train_images);
         }

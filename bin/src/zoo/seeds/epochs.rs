@@ -1,6 +1,6 @@
 //! The epochs of a training, phase by phase, and the one that counts.
 
-use pvlu_zoo::train::EpochRecord;
+use pvlu_zoo::train::{EpochRecord, Evaluation};
 use serde_json::Value;
 
 /// A phase of a training.
@@ -75,10 +75,32 @@ impl Ended {
         self.epochs.last().filter(|_| !self.diverged)
     }
 
-    /// The epoch whose network counts: the best by held-out images, else the last.
+    /// The epoch whose network counts: the best by held-out images, else the last. Of a training that diverged, the one
+    /// whose network was kept until then.
     pub fn chosen(&self) -> Option<&Epoch> {
-        best(&self.epochs).or(self.last())
+        best(&self.epochs).or(self.last()).or_else(|| so_far(&self.epochs))
     }
+
+    /// True if the network that counts is that after the last epoch, because no held-out images picked another one.
+    pub fn counts_last(&self) -> bool {
+        !self.diverged && best(&self.epochs).is_none()
+    }
+}
+
+/// The epoch whose network is kept while a training goes on, and counts if it diverges: the [`best`] by held-out
+/// images; without such images the one with the lowest training loss, of the last phase that has a sound network.
+pub fn so_far(epochs: &[Epoch]) -> Option<&Epoch> {
+    // The last update of an epoch may have ruined the network, which its training loss does not tell.
+    let is_sound = |epoch: &&Epoch| {
+        let EpochRecord { train_loss, validation, test, .. } = &epoch.record;
+        let is_finite = |of: &Evaluation| of.images == 0 || of.loss.is_finite();
+        train_loss.is_finite() && is_finite(validation) && is_finite(test)
+    };
+    best(epochs).or_else(|| {
+        let last = epochs.iter().rfind(is_sound)?.phase;
+        let of_last = epochs.iter().filter(is_sound).filter(|epoch| epoch.phase == last);
+        of_last.rev().min_by(|left, right| left.record.train_loss.total_cmp(&right.record.train_loss))
+    })
 }
 
 /// The epoch with the best accuracy on held-out images, the earliest of several; `None` without such images. Of a
@@ -97,8 +119,6 @@ pub fn best(epochs: &[Epoch]) -> Option<&Epoch> {
 
 #[cfg(test)]
 mod tests {
-    use pvlu_zoo::train::Evaluation;
-
     use super::*;
 
     fn epoch(phase: PhaseName, epoch: u64, top1: f64, train_loss: f64) -> Epoch {
@@ -131,6 +151,29 @@ mod tests {
         epochs.push(ruined);
         assert_eq!(found(&epochs), Some((Tune, 1)));
         assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn without_held_out_images_the_lowest_training_loss_counts_if_a_training_diverges_and_else_the_last_epoch() {
+        use PhaseName::{Head, Tune};
+        let unpicked = |phase, number, loss| {
+            let mut epoch = epoch(phase, number, f64::NAN, loss);
+            epoch.record.validation = Evaluation { images: 0, top1: f64::NAN, top5: f64::NAN, loss: f64::NAN };
+            epoch
+        };
+        let mut epochs = vec![unpicked(Head, 1, 0.5), unpicked(Head, 2, 0.6), unpicked(Tune, 1, f64::NAN)];
+        let found = |epochs: &[Epoch], diverged| {
+            let ended = Ended { epochs: epochs.to_vec(), diverged, before: None };
+            ended.chosen().map(|epoch| (epoch.phase, epoch.record.epoch, ended.counts_last()))
+        };
+        assert_eq!(found(&epochs, true), Some((Head, 1, false)));
+        epochs.insert(2, unpicked(Tune, 1, 2.0));
+        assert_eq!(found(&epochs, true), Some((Tune, 1, false)));
+        assert_eq!(found(&epochs[..2], false), Some((Head, 2, true)));
+        // The last update ruined it.
+        epochs[2].record.test.loss = f64::INFINITY;
+        assert_eq!(found(&epochs, true), Some((Head, 1, false)));
+        assert_eq!(found(&epochs[3..], true), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::events;
 use crate::common::error::CliError;
 use crate::common::output::{json_text, prepare_folder, write_atomically};
 
-/// Key of a checkpoint's metadata, and of the record's, that holds the configuration.
+/// Key of a checkpoint's metadata, and of the files beside it, that holds the configuration.
 const CONFIG: &str = "pvlu_zoo.config";
 
 /// Key of a checkpoint's metadata that holds the phase that it is of, and the phases before.
@@ -22,10 +22,14 @@ const PHASE: &str = "pvlu_zoo.phase";
 /// Beginning of the name of a training's folder, before its seed.
 const SEED: &str = "seed-";
 
-/// The files of a training, by name.
+/// Name of the best network's file.
+pub const BEST: &str = "best.safetensors";
+
+/// The other files of a training, by name.
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const RECORD: &str = "run.json";
-const BEST: &str = "best.safetensors";
+/// It says of which training a folder is before there is a checkpoint.
+const BEGUN: &str = "config.json";
 const LAST: &str = "last.safetensors";
 const EPOCHS: &str = "epochs.csv";
 const CURVES: [&str; 2] = ["curves.svg", "curves.png"];
@@ -137,12 +141,13 @@ impl Folder {
     /// A training that is there unless the user goes on or begins anew, one of another configuration that was to go on,
     /// and files that are damaged.
     pub fn earlier(&self, config: &Config, resume: bool, fresh: bool) -> Result<Earlier, CliError> {
-        let is_there = |name: &str| self.0.join(name).symlink_metadata().is_ok();
-        if fresh || ![CHECKPOINT, RECORD, BEST, LAST, EPOCHS].into_iter().any(is_there) {
+        let is_there = |name: &&str| self.0.join(name).symlink_metadata().is_ok();
+        let found = [CHECKPOINT, RECORD, BEST, LAST, EPOCHS].into_iter().find(is_there);
+        if fresh || (found.is_none() && !(resume && is_there(&BEGUN))) {
             return Ok(Earlier::Nothing);
         }
+        let folder = pvlu_zoo::text::path(&self.0);
         if !resume {
-            let folder = pvlu_zoo::text::path(&self.0).to_string();
             let message = format!("{folder}: has a training: --resume goes on with it, --fresh begins anew");
             return Err(CliError::Usage(message));
         }
@@ -151,7 +156,14 @@ impl Folder {
         }
         let path = self.checkpoint();
         if !path.exists() {
-            return Ok(Earlier::Nothing);
+            // A command that was killed before its first checkpoint leaves nothing to go on from.
+            return match (self.read(BEGUN, config)?, found) {
+                (None, Some(found)) => Err(CliError::Usage(format!(
+                    "{folder}: has {found}, but neither {CHECKPOINT} nor {RECORD}, which would say of which training: \
+                     choose another folder, or begin anew with --fresh"
+                ))),
+                _ => Ok(Earlier::Nothing),
+            };
         }
         let kept = SavedFit::open(&path)?;
         let text = kept.metadata().get(CONFIG).and_then(|text| serde_json::from_str(text).ok());
@@ -161,36 +173,63 @@ impl Folder {
         Ok(Earlier::Begun(Box::new(Begun { kept, stage })))
     }
 
-    /// The record of the training, if it is finished.
-    pub fn ended(&self, config: &Config) -> Result<Option<Ended>, CliError> {
-        let path = self.0.join(RECORD);
+    /// True if there is something of the training that `--resume` would find.
+    pub fn keeps(&self) -> bool {
+        [CHECKPOINT, RECORD].into_iter().any(|name| self.0.join(name).exists())
+    }
+
+    /// The JSON file of a name, if there is one, which has to be of this configuration.
+    fn read(&self, name: &str, config: &Config) -> Result<Option<Value>, CliError> {
+        let path = self.0.join(name);
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|source| CliError::Read { path: path.clone(), source })?,
         };
         let json: Option<Value> = serde_json::from_str(&text).ok();
         same(&path, config, json.as_ref().and_then(|json| json.get(CONFIG)))?;
+        Ok(json)
+    }
+
+    /// The record of the training, if it is finished.
+    pub fn ended(&self, config: &Config) -> Result<Option<Ended>, CliError> {
+        let path = self.0.join(RECORD);
+        let Some(json) = self.read(RECORD, config)? else { return Ok(None) };
         let wrong = || CliError::Damaged { path: path.clone(), what: "expected the record of a training".to_owned() };
-        let json = json.ok_or_else(wrong)?;
         let epochs = Epoch::all_of_json(&json["epochs"]).ok_or_else(wrong)?;
         let diverged = json["diverged"].as_bool().ok_or_else(wrong)?;
         let before = number_of(&json["before"]).ok_or_else(wrong)?;
         Ok(Some(Ended { epochs, diverged, before }))
     }
 
-    /// Makes the folder ready to write in. Where nothing of the training counts, files of an earlier one are removed.
-    pub fn prepare(&self, earlier: &Earlier) -> Result<(), CliError> {
+    /// Makes the folder ready to write in. Where nothing of the training counts, files of an earlier one are removed,
+    /// and the folder says from then on that it is of this one.
+    pub fn prepare(&self, config: &Config, earlier: &Earlier) -> Result<(), CliError> {
         prepare_folder(&self.0)?;
-        let stale: &[&str] = match earlier {
-            Earlier::Nothing => &[RECORD, CHECKPOINT, BEST, LAST, EPOCHS, CURVES[0], CURVES[1]],
-            Earlier::Begun(_) => &[],
-            // A command that was killed between writing the record and removing the checkpoint leaves that.
-            Earlier::Finished(_) => &[CHECKPOINT],
-        };
-        if matches!(earlier, Earlier::Nothing) {
-            events::clear(&self.events())?;
+        match earlier {
+            Earlier::Nothing => {
+                // Networks are removed once no record is left that tells of them.
+                self.remove(&[RECORD, CHECKPOINT])?;
+                let begun = json!({ CONFIG: config.to_json() });
+                write_atomically(&self.0.join(BEGUN), json_text(&begun).as_bytes())?;
+                events::clear(&self.events())?;
+                self.remove(&[BEST, LAST, EPOCHS, CURVES[0], CURVES[1]])
+            }
+            Earlier::Begun(_) => Ok(()),
+            Earlier::Finished(ended) => self.clear(ended),
         }
-        stale.iter().try_for_each(|name| remove(&self.0.join(name)))
+    }
+
+    /// Removes files that a finished training does not need. A command that was killed after it wrote the record leaves
+    /// them.
+    fn clear(&self, ended: &Ended) -> Result<(), CliError> {
+        self.remove(&[CHECKPOINT, BEGUN])?;
+        // It was kept in case that the training would diverge.
+        if ended.counts_last() { self.remove(&[BEST]) } else { Ok(()) }
+    }
+
+    /// Removes those of the files that are there.
+    fn remove(&self, names: &[&str]) -> Result<(), CliError> {
+        names.iter().try_for_each(|name| remove(&self.0.join(name)))
     }
 
     /// Writes the record of a finished training, and removes its checkpoint.
@@ -201,7 +240,7 @@ impl Folder {
             record["before"] = number(ended.before);
         }
         write_atomically(&self.0.join(RECORD), json_text(&record).as_bytes())?;
-        remove(&self.checkpoint())
+        self.clear(ended)
     }
 }
 
@@ -238,6 +277,30 @@ fn same(path: &Path, config: &Config, kept: Option<&Value>) -> Result<(), CliErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_says_whose_it_is_before_there_is_a_checkpoint() {
+        let place = tempfile::tempdir().unwrap();
+        let [config, other] = ["1e-2", "2e-2"].map(|rate| Config::of([("learning rate", rate.to_owned())]));
+        let folder = Folder::of(place.path(), 3);
+        let refused = |config: &Config| folder.earlier(config, true, false).err().unwrap().to_string();
+        folder.prepare(&config, &Earlier::Nothing).unwrap();
+        for names in [&[][..], &[BEST, EPOCHS]] {
+            names.iter().for_each(|name| fs::write(folder.0.join(name), "").unwrap());
+            assert!(matches!(folder.earlier(&config, true, false), Ok(Earlier::Nothing)));
+            let said = refused(&other);
+            assert!([BEGUN, "learning rate is 1e-2", "here 2e-2"].iter().all(|words| said.contains(words)), "{said}");
+        }
+        // Without that file it is of no known training.
+        remove(&folder.0.join(BEGUN)).unwrap();
+        let said = refused(&config);
+        assert!(said.contains("seed-3: has best.safetensors, but neither") && said.contains("--fresh"), "{said}");
+        assert!(matches!(folder.earlier(&config, true, true), Ok(Earlier::Nothing)));
+        folder.prepare(&other, &Earlier::Nothing).unwrap();
+        assert!(!folder.best().exists() && !folder.keeps());
+        folder.finish(&other, &Ended { epochs: Vec::new(), diverged: false, before: None }).unwrap();
+        assert!(folder.keeps() && !folder.0.join(BEGUN).exists());
+    }
 
     #[test]
     fn a_checkpoint_tells_its_phase_and_other_texts_tell_none() {

@@ -11,7 +11,7 @@ use pvlu_zoo::train::{Event, FitConfig, FitState, Moment, Outcome, SavedFit, Spl
 
 use super::config::Config;
 use super::curves;
-use super::epochs::{Ended, Epoch, best};
+use super::epochs::{Ended, Epoch, so_far};
 use super::events::Events;
 use super::folder::{Folder, Stage};
 use crate::common::error::CliError;
@@ -136,7 +136,7 @@ impl Keeper<'_> {
                 if let Some(events) = &mut self.events {
                     events.add(epoch)?;
                 }
-                if best(&epochs)
+                if so_far(&epochs)
                     .is_some_and(|best| (best.phase, best.record.epoch) == (epoch.phase, epoch.record.epoch))
                 {
                     self.write_best(model, state, epoch)?;

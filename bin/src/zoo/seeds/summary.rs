@@ -5,7 +5,8 @@ use std::path::Path;
 use pvlu_zoo::text::path;
 use serde_json::{Value, json};
 
-use super::epochs::{Ended, PhaseName};
+use super::epochs::{Ended, Epoch, PhaseName};
+use super::folder::BEST;
 use crate::common::error::CliError;
 use crate::common::output::write_csv;
 
@@ -79,11 +80,17 @@ fn run(seed: u64, ended: &Ended) -> Value {
 pub fn lines(name: &str, out: &Path, ended: &[(u64, Ended)]) -> String {
     let line = |(seed, ended): &(u64, Ended)| {
         let before = ended.before.map_or_else(String::new, |top1| format!("test {top1:.4} before, "));
+        let of_phase = |epoch: &Epoch| epoch.phase.text().map_or_else(String::new, |name| format!(" of phase {name}"));
         let result = match ended.chosen() {
-            _ if ended.diverged => "the loss is not finite any more; a smaller --learning-rate may help".to_owned(),
+            chosen if ended.diverged => {
+                let kept = chosen.map_or_else(String::new, |epoch| {
+                    let number = epoch.record.epoch;
+                    format!("; {BEST} is the network after epoch {number}{}", of_phase(epoch))
+                });
+                format!("the loss is not finite any more; a smaller --learning-rate may help{kept}")
+            }
             Some(epoch) => {
-                let (record, phase) = (&epoch.record, epoch.phase.text());
-                let phase = phase.map_or_else(String::new, |phase| format!(" of phase {phase}"));
+                let (record, phase) = (&epoch.record, of_phase(epoch));
                 let why = match record.validation.images {
                     0 => "the last".to_owned(),
                     _ => format!("the best by held-out images ({:.4})", record.validation.top1),
