@@ -215,7 +215,7 @@ fn a_dead_run_stays_in_the_file_and_out_of_the_mean() {
         let fields = ["runs", "died", "final_top1", "val_selected_top1", "peak_top1"];
         assert_eq!(fields.map(|field| row[field].as_str()), ["0", "2", "", "", ""], "{row:?}");
     }
-    assert!(ran.stdout.contains("relu            0    2"), "{ran:?}");
+    assert!(ran.stdout.contains("relu                0    2"), "{ran:?}");
 }
 
 #[test]
