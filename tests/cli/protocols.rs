@@ -393,7 +393,7 @@ budget.full = { networks = ["sequential6conv", "cifar_resnet20"], seeds = [0], e
     }
     // A size that a network does not take is refused before any work.
     fs::write(place.path("digits.toml"), protocol.replace("set = \"mnist\",", "set = \"mnist\", side = 64,")).unwrap();
-    run("--out other").failed(1, &["sequential6conv does not take images of 64x64"]);
+    run("--out other").failed(2, &["digits.toml:5:32: data.side: sequential6conv does not take images of 64x64"]);
 }
 
 /// The protocol in the documentation, and the values that it says of it.

@@ -70,7 +70,8 @@ fn rows_are_those_of_the_records() {
     assert_eq!(read(folder.path(), "table3_epochs.csv").len(), 8);
     assert_eq!(read(folder.path(), "table3_parameters.csv").len(), 6);
     assert!(!folder.path().join("table3_units.csv").exists(), "no rows, no file");
-    let judged = "pvlu             planned      87.50   +12.50                  -   0.5000   0.5000  2 seeds cannot decide";
+    let judged = "pvlu             planned      87.50   +12.50                  -   0.5000   0.5000  \
+                  2 seeds cannot decide";
     assert!(text.contains(judged), "{text}");
     let json: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder.path().join("table3.json")).unwrap()).unwrap();
