@@ -27,6 +27,8 @@ mod figures;
 mod info;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[path = "cli/kept.rs"]
+mod kept;
 #[path = "cli/kept_tunings.rs"]
 mod kept_tunings;
 #[path = "cli/machine.rs"]

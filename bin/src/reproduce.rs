@@ -148,8 +148,7 @@ fn merged(args: &MergeArgs) -> Result<(), CliError> {
         let store = Store::of(&args.out)?;
         records.iter().try_for_each(|record| store.adopt(record))?;
         let text = results::write(*table, records, &args.out)?;
-        let drawn = figures::of_table(*table, &args.out)?;
-        print(&if drawn.is_empty() { text } else { format!("{text}\n{drawn}") })?;
+        print(&(text + &figures::of_table(*table, &args.out)?))?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! `zoo finetune --runs`: the files of a tuning that is kept, its refusals, and that it goes on to the same bytes.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
+#[cfg(unix)]
+use crate::kept::Ends;
+use crate::kept::{epochs, files};
 use crate::support::{Csv, Place, Ran, number, write_cifar100};
 use crate::tuning;
 use crate::zoo::{command, json, weights, zoo};
@@ -27,22 +29,6 @@ fn place() -> Place {
     write_cifar100(&place.path("cifar"), 100, 20);
     weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 10);
     place
-}
-
-/// The files of a folder by their names, without those that hold times.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let kept = entries.filter(|entry| entry.path().extension().is_some_and(|end| end != "json" && end != "csv"));
-    let mut files: Vec<_> =
-        kept.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect();
-    files.sort();
-    files
-}
-
-/// The rows of the epochs without their times.
-fn epochs(place: &Place) -> Vec<String> {
-    let text = fs::read_to_string(place.path("run/seed-0/epochs.csv")).unwrap();
-    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
 }
 
 #[test]
@@ -136,55 +122,22 @@ fn a_tuning_has_the_same_bytes_whether_it_is_kept_or_not() {
 #[test]
 #[cfg(unix)]
 fn ended_at_any_moment_a_tuning_goes_on_to_the_same_bytes() {
-    use std::process::Stdio;
-    use std::time::Duration;
-
-    use nix::sys::signal::{Signal, kill};
-    use nix::unistd::Pid;
-
-    let mut random = 1234_u64;
+    let mut random = 1234;
     for recipe in RECIPES {
         let tune = format!("{TUNE} {recipe} --out t.safetensors --quiet");
         let whole = place();
         zoo(&whole, &format!("{tune} --threads 2")).succeeded();
-        let expected = (files(&whole.path("run/seed-0")), epochs(&whole));
+        let expected = (files(&whole.path("run/seed-0")), epochs(&whole, "run"));
         assert_eq!(expected.1.len(), 5);
         let out = fs::read(whole.path("t.safetensors")).unwrap();
-
-        let mut ends = 0;
-        while ends < 8 {
+        let mut ends = Ends { count: 0, most: 8, latest: 700, random };
+        while ends.count < ends.most {
             let place = place();
-            loop {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let threads = 1 + (random >> 40) % 2;
-                let arguments = format!("{tune} --force --resume --threads {threads}");
-                let mut running = command(&place, &arguments);
-                let mut running = running.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-                std::thread::sleep(Duration::from_millis(100 + (random >> 33) % 700));
-                if running.try_wait().unwrap().is_none() && ends < 8 {
-                    let signal = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT][ends % 3];
-                    kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
-                    ends += 1;
-                    let ended = running.wait_with_output().unwrap();
-                    // It may have come to its end before the signal did, or the signal before the program heard it.
-                    if signal != Signal::SIGKILL && !ended.status.success() && ended.status.code().is_some() {
-                        let said = String::from_utf8(ended.stderr).unwrap();
-                        let code = if signal == Signal::SIGTERM { 143 } else { 130 };
-                        assert_eq!(ended.status.code(), Some(code), "{said}");
-                        let has = |name: &str| place.path("run/seed-0").join(name).exists();
-                        let is_kept = has("checkpoint.safetensors") || has("run.json");
-                        let words = if is_kept { "with --resume" } else { "nothing was saved" };
-                        assert!(said.contains(words), "{said}");
-                    }
-                    continue;
-                }
-                let ended = running.wait_with_output().unwrap();
-                assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-                break;
-            }
-            assert!((files(&place.path("run/seed-0")), epochs(&place)) == expected);
+            ends.until_done(&place, &format!("{tune} --force --resume"));
+            assert!((files(&place.path("run/seed-0")), epochs(&place, "run")) == expected);
             assert!(fs::read(place.path("t.safetensors")).unwrap() == out);
         }
+        random = ends.random;
     }
 }
 
@@ -240,7 +193,7 @@ fn a_tuning_goes_on_in_the_phase_in_which_it_was_ended() {
     let ended = zoo(&place, &format!("{far} --resume")).succeeded();
     assert!(ended.stderr.contains(&goes_on) && !ended.stderr.contains("head seed 0: epoch"), "{}", ended.stderr);
     assert!(files(&place.path("run/seed-0")) == files(&whole.path("run/seed-0")));
-    assert!(epochs(&place) == epochs(&whole));
+    assert!(epochs(&place, "run") == epochs(&whole, "run"));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `zoo train`: its files, its refusals, and that it goes on to the same bytes.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use pvlu_zoo::weights::TensorFile;
 
+#[cfg(unix)]
+use crate::kept::Ends;
+use crate::kept::{epochs, files};
 use crate::support::{Csv, Place, number, write_cifar100};
 use crate::tuning;
 use crate::zoo::{command, json, zoo};
@@ -19,22 +21,6 @@ fn place() -> Place {
     let place = Place::new();
     write_cifar100(&place.path("cifar"), 150, 40);
     place
-}
-
-/// The files of a folder by their names, without those that hold times.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let kept = entries.filter(|entry| entry.path().extension().is_some_and(|end| end != "json" && end != "csv"));
-    let mut files: Vec<_> =
-        kept.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect();
-    files.sort();
-    files
-}
-
-/// The rows of the epochs without their times.
-fn epochs(place: &Place, run: &str) -> Vec<String> {
-    let text = fs::read_to_string(place.path(format!("{run}/seed-0/epochs.csv"))).unwrap();
-    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
 }
 
 #[test]
@@ -87,46 +73,14 @@ fn a_training_leaves_networks_a_row_for_each_epoch_and_a_summary() {
 #[test]
 #[cfg(unix)]
 fn ended_at_any_moment_it_goes_on_to_the_same_bytes() {
-    use std::process::Stdio;
-    use std::time::Duration;
-
-    use nix::sys::signal::{Signal, kill};
-    use nix::unistd::Pid;
-
     let whole = place();
     zoo(&whole, &format!("{TRAIN} --threads 2 --quiet")).succeeded();
     let expected = (files(&whole.path("run/seed-0")), epochs(&whole, "run"));
     assert_eq!(expected.1.len(), 4);
-
-    let (mut random, mut ends) = (4321_u64, 0);
-    while ends < 12 {
+    let mut ends = Ends { count: 0, most: 12, latest: 1200, random: 4321 };
+    while ends.count < ends.most {
         let place = place();
-        loop {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let arguments = format!("{TRAIN} --resume --quiet --threads {}", 1 + (random >> 40) % 2);
-            let mut running = command(&place, &arguments);
-            let mut running = running.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(100 + (random >> 33) % 1200));
-            if running.try_wait().unwrap().is_none() && ends < 12 {
-                let signal = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT][ends % 3];
-                kill(Pid::from_raw(running.id().cast_signed()), signal).unwrap();
-                ends += 1;
-                let ended = running.wait_with_output().unwrap();
-                // It may have come to its end before the signal did, or the signal before the program heard it.
-                if signal != Signal::SIGKILL && !ended.status.success() && ended.status.code().is_some() {
-                    let said = String::from_utf8(ended.stderr).unwrap();
-                    let code = if signal == Signal::SIGTERM { 143 } else { 130 };
-                    assert_eq!(ended.status.code(), Some(code), "{said}");
-                    let has = |name: &str| place.path("run/seed-0").join(name).exists();
-                    let is_kept = has("checkpoint.safetensors") || has("run.json");
-                    assert!(said.contains(if is_kept { "with --resume" } else { "nothing was saved" }), "{said}");
-                }
-                continue;
-            }
-            let ended = running.wait_with_output().unwrap();
-            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-            break;
-        }
+        ends.until_done(&place, &format!("{TRAIN} --resume --quiet"));
         assert!((files(&place.path("run/seed-0")), epochs(&place, "run")) == expected);
     }
 }

@@ -72,8 +72,7 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
     for run in trials.iter().chain(&chosen) {
         run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
     }
-    let drawn = figures::of_table(table, &conduct.out)?;
-    print(&if drawn.is_empty() { text } else { format!("{text}\n{drawn}") })
+    print(&(text + &figures::of_table(table, &conduct.out)?))
 }
 
 /// Trials and runs that were done, with the settings that were chosen.

@@ -53,8 +53,8 @@ pub fn one(figure: Figure, args: &FigureArgs) -> Result<(), CliError> {
     print(&format!("written: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
 
-/// Draws the figures of a table whose files have rows, and returns a line for the user with the files written;
-/// an empty one if there are none.
+/// Draws the figures of a table whose files have rows, and returns what is said of them after the table: a new line
+/// with the files written, or nothing where there are none.
 pub fn of_table(table: Table, out: &Path) -> Result<String, CliError> {
     let mut drawn = Vec::new();
     for figure in figure::available(out, Figure::of_table(table)) {
@@ -63,7 +63,7 @@ pub fn of_table(table: Table, out: &Path) -> Result<String, CliError> {
     if drawn.is_empty() {
         return Ok(String::new());
     }
-    Ok(format!("drawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
+    Ok(format!("\ndrawn: {}", drawn.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")))
 }
 
 /// Writes the report on the tables in a folder, which must exist.

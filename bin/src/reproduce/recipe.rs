@@ -69,8 +69,7 @@ impl Recipe {
         ))
     }
 
-    /// The configuration of a run under this recipe, and with all settings of its arm, if
-    /// they are given.
+    /// The configuration of a run under this recipe, with all settings of its arm if they are given.
     pub fn put_into(&self, config: Config, arm: Option<OfArm>) -> Config {
         let mut other = config.other;
         if let Some(OfArm { trains, image }) = arm {
@@ -153,12 +152,6 @@ impl Recipes {
         self.tried.iter().map(|(setting, _)| setting)
     }
 
-    /// The recipe of a setting, as it is shown; the base without one.
-    pub fn find(&self, setting: Option<&str>) -> Option<&Recipe> {
-        let Some(text) = setting else { return Some(&self.base) };
-        self.tried.iter().find(|(setting, _)| setting.to_string() == text).map(|(_, recipe)| recipe)
-    }
-
     /// The configuration of a trial or run with what is known of the sweep before anything is chosen.
     pub fn marked(&self, config: Config) -> Config {
         let Some(sweep) = &self.sweep else { return config };
@@ -166,9 +159,10 @@ impl Recipes {
         Config { swept, recipe_sha256: Some(self.base.digest()), ..config }
     }
 
-    /// The recipe of a run or trial.
+    /// The recipe of a run or trial: that of its setting, or the base.
     pub fn of_run(&self, config: &Config) -> Result<&Recipe, CliError> {
-        let found = self.find(config.trial.as_deref().or(config.chosen.as_deref()));
+        let Some(text) = config.trial.as_ref().or(config.chosen.as_ref()) else { return Ok(&self.base) };
+        let found = self.tried.iter().find(|(setting, _)| setting.to_string() == *text).map(|(_, recipe)| recipe);
         found.ok_or_else(|| CliError::Usage(format!("{}: no such setting is tried", config.id())))
     }
 }

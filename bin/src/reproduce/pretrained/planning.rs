@@ -173,8 +173,7 @@ impl Tuning {
             self.first_epochs,
             self.parts.train.len()
         ));
-        self.plan.note_trials()?;
-        Ok(())
+        self.plan.note_trials()
     }
 
     /// The first phase of a model with a seed, and all trainings that its arms start from, with their epochs.
