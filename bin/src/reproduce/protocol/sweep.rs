@@ -199,7 +199,7 @@ impl fmt::Display for Setting {
 }
 
 impl fmt::Display for Sweep {
-    /// The values and the seeds: `learning_rate=1e-3|3e-3, seeds 1000`.
+    /// The values and the seeds: `learning_rate=1e-3|3e-3, seed 1000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Tried { key, values }) in self.tried.iter().enumerate() {
             let before = if index == 0 { "" } else { " " };
