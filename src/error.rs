@@ -31,6 +31,8 @@ pub enum Error {
         /// The precision that the layer has.
         precision: Precision,
     },
+    /// A layer of a network on this device cannot compute a [shard](crate::shard) of a batch.
+    NoShards,
     /// A layer whose type has one activation was asked to take another one, which a swap does.
     NotChosen {
         /// The activation of the type.
@@ -130,6 +132,7 @@ impl std::fmt::Display for Error {
             Error::NoPrecision { precision } => {
                 write!(f, "no products in {precision} here: reduced precisions are there for f32 on the CPU")
             }
+            Error::NoShards => f.write_str("no shards of a batch here: they are computed on the CPU"),
             Error::NoKernel { activation } => {
                 write!(
                     f,

@@ -43,6 +43,7 @@ pub mod loss;
 pub mod prelude;
 pub mod profile;
 pub mod random;
+pub mod shard;
 pub mod tape;
 
 pub use check::gradient_check;

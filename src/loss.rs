@@ -6,6 +6,7 @@ use dfdx::tensor::{Tape, Tensor};
 
 use crate::backend::Backend;
 use crate::error::Error;
+use crate::shard;
 use crate::tape::{Place, Track};
 
 /// Checks that there is a label for each of `rows` rows of logits, and that each is below `classes`.
@@ -66,7 +67,8 @@ pub struct Targets<'a> {
 /// The cross-entropy of batches whose images are mixed of two (mixup, Zhang et al. 2018, section 2): `share` times the
 /// loss at the first labels and `1 - share` times that at the second ones, each [smoothed](try_cross_entropy_smoothed).
 ///
-/// Without second labels it is [`try_cross_entropy_smoothed`], to the bit.
+/// Without second labels it is [`try_cross_entropy_smoothed`], to the bit. Of a [shard](crate::shard) it is the part in
+/// the mean over the batch.
 ///
 /// Errors: [`Error::LabelCount`], [`Error::Label`]; [`Error::Smoothing`] and [`Error::MixedShare`] of a share that is
 /// not from 0 to 1.
@@ -102,6 +104,13 @@ pub fn try_cross_entropy_mixed<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track
         }
         let of_others = D::memory(&grad_of_others);
         device.add_assign(D::memory_mut(&mut grad_logits), of_others).map_err(Error::device)?;
+    }
+    // The part of a shard in the mean over its batch.
+    if let Some(shard) = shard::current() {
+        let share = shard.share();
+        loss *= share;
+        let share = E::from_f64(share).unwrap_or_default();
+        device.scale(D::memory_mut(&mut grad_logits), share).map_err(Error::device)?;
     }
     // Both element types that a device has kernels for hold it, rounded once.
     let loss = E::from_f64(loss).unwrap_or_default();

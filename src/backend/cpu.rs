@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::kernel::cpu::CpuElement;
 use crate::kernel::cpu::batch_norm;
 use crate::kernel::memory::unspecified;
+use crate::kernel::normalization::GradientSums;
 use crate::kernel::operations::operations;
 use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
@@ -140,6 +141,36 @@ impl<E: CpuElement + Dtype> Kernels<E> for Cpu {
     ) -> Done {
         let kernels = E::cpu().reduced.as_ref().expect(ASKED);
         (kernels.conv2d_backward_weight)(precision, shape, x, grad_output, grad_weight);
+        Ok(())
+    }
+    fn has_shards() -> bool {
+        true
+    }
+    fn dropout_from(&self, first: usize, key: u64, p: f64, x: &[E], y: &mut [E], write: Write) -> Done {
+        (E::cpu().parts.dropout)(first, key, p, x, y, write);
+        Ok(())
+    }
+    fn batch_statistics_of_parts(
+        &self,
+        layout: ChannelsLayout,
+        x: &[E],
+        all: &mut dyn FnMut(Statistics<Vec<f64>>) -> Statistics<Vec<f64>>,
+    ) -> Result<Statistics<Vec<f64>>, CpuError> {
+        Ok(all((E::cpu().batch_statistics)(layout, x)))
+    }
+    fn batch_norm_backward_of_parts(
+        &self,
+        layout: ChannelsLayout,
+        x: &[E],
+        scaling: Scaling<&[f64], &[E]>,
+        grad_output: &[E],
+        gradients: Gradients<&mut [E], &mut [E]>,
+        all: &dyn Fn(&GradientSums<Vec<f64>>) -> (GradientSums<Vec<f64>>, usize),
+    ) -> Done {
+        let kernels = &E::cpu().parts;
+        let own = (kernels.gradient_sums)(layout, x, scaling.mean, gradients.x.grad_output(grad_output));
+        let (sums, count) = all(&own);
+        (kernels.batch_norm_backward)(layout, x, scaling, grad_output, [&own, &sums], count, gradients);
         Ok(())
     }
     fn has_activation(_: &Fused<E>) -> bool {

@@ -9,7 +9,7 @@ use self::sealed::Sealed;
 use crate::activation::Fused;
 use crate::error::Error;
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::normalization::{Gradients, Scaling, Statistics};
+use crate::kernel::normalization::{GradientSums, Gradients, Scaling, Statistics};
 use crate::kernel::operations::operations;
 use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
@@ -17,6 +17,9 @@ use crate::kernel::write::{InputGradient, Write};
 
 /// The reason that a device without reduced precisions is never asked for a product in one.
 pub(super) const ASKED: &str = "layers ask `has_precision` first";
+
+/// The reason that a device without shards is never asked to compute one.
+pub(super) const SHARDS: &str = "layers ask `has_shards` first";
 
 /// A function that writes every element of a new tensor; they are unspecified before it.
 pub type Fill<'f, E, D> =
@@ -163,6 +166,49 @@ pub trait Kernels<E: Unit>: TensorFromVec<E> + Sealed {
     ) -> Result<(), Self::Err> {
         let _ = (shape, x, grad_output, grad_weight);
         unreachable!("{precision}: {ASKED}")
+    }
+    /// True if the device computes [shards](crate::shard) of a batch.
+    fn has_shards() -> bool {
+        false
+    }
+    /// Drops elements of a part of a tensor, which begins with its element of index `first`:
+    /// [`dropout::apply_from`](crate::kernel::cpu::dropout::apply_from).
+    fn dropout_from(
+        &self,
+        first: usize,
+        key: u64,
+        p: f64,
+        x: Self::View<'_>,
+        y: Self::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), Self::Err> {
+        let _ = (first, key, p, x, y, write);
+        unreachable!("{SHARDS}")
+    }
+    /// Computes mean and variance of each channel of several parts, from those of this one by `all`.
+    fn batch_statistics_of_parts(
+        &self,
+        layout: ChannelsLayout,
+        x: Self::View<'_>,
+        all: &mut dyn FnMut(Statistics<Vec<f64>>) -> Statistics<Vec<f64>>,
+    ) -> Result<Statistics<Self::Channels>, Self::Err> {
+        let _ = (layout, x, all);
+        unreachable!("{SHARDS}")
+    }
+    /// Computes the gradients of a batch norm by the statistics of several parts. `all` gives the sums of all of them,
+    /// and the number of elements of a channel, from the sums of this one:
+    /// [`batch_norm::backward_of_part`](crate::kernel::cpu::batch_norm::backward_of_part).
+    fn batch_norm_backward_of_parts(
+        &self,
+        layout: ChannelsLayout,
+        x: Self::View<'_>,
+        scaling: Scaling<Self::ChannelsView<'_>, Self::View<'_>>,
+        grad_output: Self::View<'_>,
+        gradients: Gradients<Self::ViewMut<'_>, Self::ViewMut<'_>>,
+        all: &dyn Fn(&GradientSums<Vec<f64>>) -> (GradientSums<Vec<f64>>, usize),
+    ) -> Result<(), Self::Err> {
+        let _ = (layout, x, scaling, grad_output, gradients, all);
+        unreachable!("{SHARDS}")
     }
     /// True if the device has kernels of this activation.
     fn has_activation(activation: &Fused<E>) -> bool;

@@ -34,3 +34,13 @@ pub struct Statistics<C> {
     /// The biased variance of each channel, `sum((x - mean)^2) / n`.
     pub variance: C,
 }
+
+/// Sums over the elements of each channel, in memory `C` of `f64`, from which the gradients of a batch norm are made;
+/// `g` is the gradient of the output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradientSums<C> {
+    /// The sum of the gradient, `sum(g)`.
+    pub grad_outputs: C,
+    /// The sum of its products with the deviations, `sum(g (x - mean))`.
+    pub products: C,
+}

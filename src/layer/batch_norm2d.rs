@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::kernel::Precision;
 use crate::kernel::shape::Correction;
 use crate::profile::{Direction, measure};
+use crate::shard::{self, Shard};
 use crate::tape::{Flow, Track};
 
 pub mod builder {
@@ -173,35 +174,59 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
         Ok(backend::Statistics { mean: widened(&self.running_mean)?, variance: widened(&self.running_var)? })
     }
 
-    /// Normalizes, and returns the statistics of the batch if those were used. For `learns` see
-    /// [`Mode::trains`](super::Mode::trains).
+    /// Normalizes, and returns the statistics of the batch, and its elements a channel, if those were used. For `learns`
+    /// see [`Mode::trains`](super::Mode::trains).
     #[allow(clippy::type_complexity)]
     fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, D>>(
         &self,
         x: Tensor<(B, Const<C>, H, W), E, D, T>,
         learns: bool,
-    ) -> Result<(Tensor<(B, Const<C>, H, W), E, D, T>, Option<Statistics<E, D>>), Error> {
+    ) -> Result<(Tensor<(B, Const<C>, H, W), E, D, T>, Option<(Statistics<E, D>, usize)>), Error> {
         let (x, tape) = D::try_contiguous(x)?.split_tape();
         let (batch, _, height, width) = *x.shape();
         let layout = ChannelsLayout { outer: batch.size(), channels: C, inner: height.size() * width.size() };
         let uses_batch = self.switches.uses_batch(learns);
         let device = x.device().clone();
+        // The batch may be one of which this is a shard.
+        let shard = if uses_batch { shard::current() } else { None };
+        if shard.is_some() && !D::has_shards() {
+            return Err(Error::NoShards);
+        }
         let batch_statistics = if uses_batch {
-            let run = || device.batch_statistics(layout, D::view(&D::read(&x)));
+            let run = || statistics_of(&device, layout, D::view(&D::read(&x)), shard.as_ref());
             Some(measure("batch norm", Direction::Forward, run).map_err(Error::device)?)
         } else {
             None
         };
         let backend::Statistics { mean, variance } = match &batch_statistics {
-            Some(statistics) => statistics.clone(),
+            Some((statistics, _)) => statistics.clone(),
             None => self.running_statistics(&device)?,
         };
         let trained = !self.switches.affine_frozen;
         let parameters = [Parameter::new("scale", &self.scale, trained), Parameter::new("shift", &self.shift, trained)];
         let inv_std = device.inv_std(D::channels(&variance), self.switches.epsilon).map_err(Error::device)?;
-        let operation = Normalize { layout, mean, inv_std, uses_batch, parameters };
+        let operation = Normalize { layout, mean, inv_std, uses_batch, shard, parameters };
         Ok((apply_in_place(x.put_tape(tape), Box::new(operation))?, batch_statistics))
     }
+}
+
+/// Statistics of a batch of which `x` is all, or a shard, and the number of its elements a channel.
+fn statistics_of<E: Dtype, D: Backend<E>>(
+    device: &D,
+    layout: ChannelsLayout,
+    x: D::View<'_>,
+    shard: Option<&Shard>,
+) -> Result<(Statistics<E, D>, usize), D::Err> {
+    let mut count = layout.count();
+    let statistics = match shard {
+        None => device.batch_statistics(layout, x)?,
+        Some(shard) => device.batch_statistics_of_parts(layout, x, &mut |own| {
+            let (all, elements) = shard.merged(&own, layout.count());
+            count = elements;
+            all
+        })?,
+    };
+    Ok((statistics, count))
 }
 
 struct Normalize<E: Dtype, D: Backend<E>> {
@@ -210,6 +235,8 @@ struct Normalize<E: Dtype, D: Backend<E>> {
     inv_std: D::Channels,
     /// True if mean and deviation are those of the input.
     uses_batch: bool,
+    /// The shard of the batch that the input is, if it is one and mean and deviation are those of the batch.
+    shard: Option<Shard>,
     /// The scale, then the shift.
     parameters: [Parameter<E, D>; 2],
 }
@@ -248,10 +275,14 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
                 Scaling { mean: D::channels(&self.mean), inv_std: D::channels(&self.inv_std), gamma: D::view(&values) };
             let [gamma, beta] = slots;
             let gradients = Gradients { x: grad_x, gamma, beta };
-            if self.uses_batch {
-                device.batch_norm_backward(self.layout, x, scaling, grad_output, gradients)
-            } else {
-                device.batch_norm_backward_running(self.layout, x, scaling, grad_output, gradients)
+            let layout = self.layout;
+            match &self.shard {
+                Some(shard) => {
+                    let all = |own: &_| shard.added(own, layout.count());
+                    device.batch_norm_backward_of_parts(layout, x, scaling, grad_output, gradients, &all)
+                }
+                None if self.uses_batch => device.batch_norm_backward(layout, x, scaling, grad_output, gradients),
+                None => device.batch_norm_backward_running(layout, x, scaling, grad_output, gradients),
             }
         };
         match input {
@@ -281,11 +312,9 @@ impl<const C: usize, P, B: Dim, H: Dim, W: Dim, E: Dtype, D: Backend<E>, T: Trac
     type Error = Error;
 
     fn try_forward_mut(&mut self, x: Tensor<(B, Const<C>, H, W), E, D, T>) -> Result<Self::Output, Error> {
-        let (batch, _, height, width) = *x.shape();
-        let count = batch.size() * height.size() * width.size();
         let (y, statistics) = self.normalize(x, <T as Tape<E, D>>::OWNS_TAPE)?;
         // An empty batch has no statistics to learn from.
-        if let Some(backend::Statistics { mean, variance }) = statistics
+        if let Some((backend::Statistics { mean, variance }, count)) = statistics
             && count > 0
         {
             let BatchNormSwitches { momentum, correction, .. } = self.switches;

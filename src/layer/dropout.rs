@@ -13,6 +13,7 @@ use super::no_activation::no_activation;
 use super::visit::{Path, Switches, Visit, Visitor, VisitorMut};
 use crate::backend::{Backend, Write};
 use crate::error::Error;
+use crate::shard;
 use crate::tape::{Flow, Track};
 
 /// In training sets each element to zero with probability `PERCENT / 100` and multiplies the others by
@@ -41,7 +42,13 @@ impl<const PERCENT: usize> Dropout<PERCENT> {
         }
         let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
         let out_shape = *x.shape();
-        apply(x, out_shape, Box::new(Mask { key, p }))
+        let images = out_shape.concrete().into_iter().next().unwrap_or(0);
+        let first = match shard::current() {
+            Some(_) if !D::has_shards() => return Err(Error::NoShards),
+            Some(shard) => shard.first() * out_shape.num_elements().checked_div(images).unwrap_or(0),
+            None => 0,
+        };
+        apply(x, out_shape, Box::new(Mask { first, key, p }))
     }
 }
 
@@ -83,8 +90,25 @@ impl<const PERCENT: usize, S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>> Mo
 }
 
 struct Mask {
+    /// Index of the first element in the batch that the tensor is a part of.
+    first: usize,
     key: u64,
     p: f64,
+}
+
+impl Mask {
+    fn apply<E: Dtype, D: Backend<E>>(
+        &self,
+        device: &D,
+        x: D::View<'_>,
+        y: D::ViewMut<'_>,
+        write: Write,
+    ) -> Result<(), D::Err> {
+        match self.first {
+            0 => device.dropout(self.key, self.p, x, y, write),
+            first => device.dropout_from(first, self.key, self.p, x, y, write),
+        }
+    }
 }
 
 impl<E: Dtype, D: Backend<E>> Operation<E, D> for Mask {
@@ -95,13 +119,13 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Mask {
         Keep::Nothing
     }
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
-        device.dropout(self.key, self.p, x, y, Write::Replace)
+        self.apply(device, x, y, Write::Replace)
     }
     fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let Pass { device, grad_output, input, .. } = pass;
         if let Some(input) = input {
             let grad_output = D::memory(&grad_output);
-            input.give(flow, |grad_x, write| device.dropout(self.key, self.p, grad_output, grad_x, write))?;
+            input.give(flow, |grad_x, write| self.apply(device, grad_output, grad_x, write))?;
         }
         Ok(())
     }

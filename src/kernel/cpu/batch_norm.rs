@@ -17,7 +17,7 @@ mod statistics;
 mod tiles;
 
 pub use apply::{normalize, normalize_in_place};
-pub use backward::{backward, backward_running};
+pub use backward::{backward, backward_of_part, backward_running, gradient_sums};
 pub use running::update_running;
 pub use statistics::batch_statistics;
 
@@ -30,6 +30,9 @@ pub type Scaling<'a, E> = normalization::Scaling<&'a [f64], &'a [E]>;
 
 /// Destinations of the gradients.
 pub type Gradients<'a, E> = normalization::Gradients<&'a mut [E], &'a mut [E]>;
+
+/// Sums that the gradients are made from.
+pub type GradientSums = normalization::GradientSums<Vec<f64>>;
 
 /// Mean and biased variance of each channel.
 pub type Statistics = normalization::Statistics<Vec<f64>>;

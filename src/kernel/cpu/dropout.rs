@@ -23,13 +23,18 @@ const _: () = assert!(TASK.is_multiple_of(BLOCK));
 /// `y = x keep / (1 - p)`, replacing or adding; `keep` is 0 with probability `p` in `[0, 1)`, else 1, independently for
 /// each index and key. The probability is exact to 2^-32. A NaN stays where it is dropped, as by the formula.
 pub fn apply<E: Element>(key: u64, p: f64, x: &[E], y: &mut [E], write: Write) {
+    apply_from(0, key, p, x, y, write);
+}
+
+/// As [`apply`], of a part of a tensor that begins with its element of index `first`.
+pub fn apply_from<E: Element>(first: usize, key: u64, p: f64, x: &[E], y: &mut [E], write: Write) {
     match write {
-        Write::Replace => run::<E, false>(Level::current(), key, p, x, y),
-        Write::Add => run::<E, true>(Level::current(), key, p, x, y),
+        Write::Replace => run::<E, false>(Level::current(), first, key, p, x, y),
+        Write::Add => run::<E, true>(Level::current(), first, key, p, x, y),
     }
 }
 
-fn run<E: Element, const ADD: bool>(level: Level, key: u64, p: f64, x: &[E], y: &mut [E]) {
+fn run<E: Element, const ADD: bool>(level: Level, first: usize, key: u64, p: f64, x: &[E], y: &mut [E]) {
     assert!((0.0..1.0).contains(&p), "the probability of dropping lies in [0, 1)");
     assert_eq!(x.len(), y.len());
     let tasks = y.chunks_mut(TASK).zip(x.chunks(TASK)).enumerate().map(|(i, (y, x))| Dropout::<E, ADD> {
@@ -37,7 +42,7 @@ fn run<E: Element, const ADD: bool>(level: Level, key: u64, p: f64, x: &[E], y: 
         // Saturates just below 1.
         drop_below: (p * 4_294_967_296.0).round() as u32,
         scale: E::of(1.0 / (1.0 - p)),
-        block: (i * TASK / BLOCK) as u64,
+        first: first + i * TASK,
         x,
         y,
     });
@@ -48,8 +53,8 @@ struct Dropout<'a, E, const ADD: bool> {
     key: u64,
     drop_below: u32,
     scale: E,
-    /// Index of the first block in the tensor.
-    block: u64,
+    /// Index of the first element in the tensor.
+    first: usize,
     x: &'a [E],
     y: &'a mut [E],
 }
@@ -59,14 +64,28 @@ impl<E: Element, const ADD: bool> Kernel for Dropout<'_, E, ADD> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let blocks = self.y.chunks_mut(BLOCK).zip(self.x.chunks(BLOCK)).zip(self.block..);
-        for ((y, x), block) in blocks {
-            let words = random_block(self.key, block);
-            for ((y, &x), &word) in y.iter_mut().zip(x).zip(&words) {
-                let factor = if word < self.drop_below { E::zero() } else { self.scale };
-                *y = if ADD { *y + x * factor } else { x * factor };
-            }
+        let Self { key, drop_below, scale, first, x, y } = self;
+        // Up to the end of the block that the part begins in, then whole ones.
+        let begun = (first.next_multiple_of(BLOCK) - first).min(y.len());
+        let (begun_y, y) = y.split_at_mut(begun);
+        let (begun_x, x) = x.split_at(begun);
+        if begun > 0 {
+            let words = random_block(key, (first / BLOCK) as u64);
+            drop_by::<E, ADD>(&words[first % BLOCK..], drop_below, scale, begun_x, begun_y);
         }
+        let blocks = y.chunks_mut(BLOCK).zip(x.chunks(BLOCK)).zip(first.div_ceil(BLOCK) as u64..);
+        for ((y, x), block) in blocks {
+            drop_by::<E, ADD>(&random_block(key, block), drop_below, scale, x, y);
+        }
+    }
+}
+
+/// Drops the elements whose random word is below a bound, and scales the others.
+#[inline(always)]
+fn drop_by<E: Element, const ADD: bool>(words: &[u32], drop_below: u32, scale: E, x: &[E], y: &mut [E]) {
+    for ((y, &x), &word) in y.iter_mut().zip(x).zip(words) {
+        let factor = if word < drop_below { E::zero() } else { scale };
+        *y = if ADD { *y + x * factor } else { x * factor };
     }
 }
 

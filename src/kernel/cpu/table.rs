@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::gemm::{Factor, MatrixLayout, Sizes};
 use super::optimizer::{Adam, Sgd};
-use super::{batch_norm, cross_entropy, gemm, optimizer, reduced};
+use super::{batch_norm, cross_entropy, dropout, gemm, optimizer, reduced};
 use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::operations::operations;
@@ -57,6 +57,8 @@ macro_rules! table {
             pub adam: fn(&mut [E], &[E], &mut [E], &mut [E], u64, Adam),
             /// Products with rounded factors; of `f32` alone.
             pub reduced: Option<Reduced<E>>,
+            /// Kernels of parts of what is computed together.
+            pub parts: Parts<E>,
         }
 
         impl<E: Element> Table<E> {
@@ -69,12 +71,43 @@ macro_rules! table {
                     sgd: optimizer::sgd,
                     adam: optimizer::adam,
                     reduced: None,
+                    parts: Parts::new(),
                 }
             }
         }
     };
 }
 operations!(table);
+
+/// The kernels of a shard of a batch, beside those that a whole batch has as well.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::type_complexity, reason = "a name for each signature would say less")]
+pub struct Parts<E: 'static> {
+    /// Instance of [`dropout::apply_from`] for `E`.
+    pub dropout: fn(usize, u64, f64, &[E], &mut [E], Write),
+    /// Instance of [`batch_norm::gradient_sums`] for `E`.
+    pub gradient_sums: fn(ChannelsLayout, &[E], &[f64], &[E]) -> batch_norm::GradientSums,
+    /// Instance of [`batch_norm::backward_of_part`] for `E`.
+    pub batch_norm_backward: fn(
+        ChannelsLayout,
+        &[E],
+        batch_norm::Scaling<'_, E>,
+        &[E],
+        [&batch_norm::GradientSums; 2],
+        usize,
+        batch_norm::Gradients<'_, E>,
+    ),
+}
+
+impl<E: Element> Parts<E> {
+    const fn new() -> Self {
+        Self {
+            dropout: dropout::apply_from,
+            gradient_sums: batch_norm::gradient_sums,
+            batch_norm_backward: batch_norm::backward_of_part,
+        }
+    }
+}
 
 /// The kernels of products whose factors are rounded to a reduced precision.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@
 
 use super::apply::{Pointwise, apply};
 use super::tiles::{Lines, Tile, partials_of, split_partials};
-use super::{Gradients, Scaling};
+use super::{GradientSums, Gradients, Scaling};
 use crate::kernel::Element;
 use crate::kernel::cpu::simd::{Kernel, Level, Simd};
 use crate::kernel::cpu::sums::{BLOCK, block_sums};
@@ -45,12 +45,25 @@ pub(crate) fn backward_at<E: Element>(
     }
     let sums = sums(level, layout, x, scaling.mean, grad_x.grad_output(grad_output));
     add_parameter_gradients(&sums, scaling.inv_std, grad_gamma, grad_beta);
+    through_statistics(level, layout, x, scaling, grad_output, (&sums, layout.count()), grad_x);
+}
+
+/// Writes the gradient of `x`, normalized by the statistics of all of those elements of a channel that the sums are of.
+fn through_statistics<E: Element>(
+    level: Level,
+    layout: ChannelsLayout,
+    x: &[E],
+    scaling: Scaling<E>,
+    grad_output: &[E],
+    (sums, count): (&[Sums], usize),
+    grad_x: InputGradient<&mut [E]>,
+) {
     if grad_x.slice().is_none() {
         return;
     }
 
     // a g + b x + c
-    let n = layout.count() as f64;
+    let n = count as f64;
     let mut coefficients = [const { Vec::new() }; 3];
     for (channel, sums) in sums.iter().enumerate() {
         let inv_std = scaling.inv_std[channel];
@@ -70,6 +83,39 @@ pub(crate) fn backward_at<E: Element>(
         }
         InputGradient::InPlace(to) => apply(level, layout, ThroughStatistics, coefficients, [x], to),
     }
+}
+
+/// The sums over a part `x` of the elements that were normalized together, of which `mean` is the mean.
+pub fn gradient_sums<E: Element>(layout: ChannelsLayout, x: &[E], mean: &[f64], grad_output: &[E]) -> GradientSums {
+    assert_eq!((x.len(), grad_output.len(), mean.len()), (layout.len(), layout.len(), layout.channels));
+    let sums = match layout.is_empty() {
+        true => vec![Sums::default(); layout.channels],
+        false => sums(Level::current(), layout, x, mean, grad_output),
+    };
+    GradientSums {
+        grad_outputs: sums.iter().map(|sums| sums.grad_outputs).collect(),
+        products: sums.iter().map(|sums| sums.products).collect(),
+    }
+}
+
+/// As [`backward`], of a part of the elements that were normalized together. `own` are its [`gradient_sums`], which go
+/// into the gradients of gamma and beta, `all` those of all `count` elements of a channel together.
+pub fn backward_of_part<E: Element>(
+    layout: ChannelsLayout,
+    x: &[E],
+    scaling: Scaling<E>,
+    grad_output: &[E],
+    [own, all]: [&GradientSums; 2],
+    count: usize,
+    gradients: Gradients<E>,
+) {
+    check(layout, x, scaling, grad_output, &gradients);
+    let Gradients { x: grad_x, gamma, beta } = gradients;
+    if layout.is_empty() {
+        return;
+    }
+    add_parameter_gradients(&Sums::of(own), scaling.inv_std, gamma, beta);
+    through_statistics(Level::current(), layout, x, scaling, grad_output, (&Sums::of(all), count), grad_x);
 }
 
 /// Adds the gradients of normalization by constant statistics. `x` is read for the gradients of gamma and beta alone;
@@ -177,6 +223,12 @@ struct Sums {
 }
 
 impl Sums {
+    /// The sums of each channel.
+    fn of(sums: &GradientSums) -> Vec<Self> {
+        let both = sums.grad_outputs.iter().zip(&sums.products);
+        both.map(|(&grad_outputs, &products)| Sums { grad_outputs, products }).collect()
+    }
+
     #[inline(always)]
     fn add(&mut self, (grad_outputs, products): (f64, f64)) {
         self.grad_outputs += grad_outputs;

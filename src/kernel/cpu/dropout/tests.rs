@@ -34,7 +34,7 @@ fn masks_follow_the_index_at_every_level() {
         .collect();
     for level in Level::available() {
         let mut y = vec![f32::NAN; n];
-        run::<_, false>(level, key, p, &x, &mut y);
+        run::<_, false>(level, 0, key, p, &x, &mut y);
         assert!(bits(&y) == bits(&truth), "{level:?}");
     }
     // A shorter tensor has the same mask as the start of a longer one.
@@ -141,4 +141,16 @@ fn a_nan_stays() {
     let mut y = [0.0_f32; 200];
     apply(5, 0.5, &[f32::NAN; 200], &mut y, Write::Replace);
     assert!(y.iter().all(|y| y.is_nan()));
+}
+
+#[test]
+fn a_part_has_the_mask_of_its_place_in_the_whole() {
+    let x: Vec<f32> = random(1, 2 * TASK + 300);
+    let mut whole = vec![0.0; x.len()];
+    apply(7, 0.3, &x, &mut whole, Write::Replace);
+    for (first, len) in [(0, 5), (1, 2), (63, 1), (63, 2), (64, 64), (100, TASK + 90), (TASK - 1, TASK + 2), (70, 0)] {
+        let mut part = vec![0.0; len];
+        apply_from(first, 7, 0.3, &x[first..][..len], &mut part, Write::Replace);
+        assert_eq!(part, whole[first..][..len], "{first}, {len}");
+    }
 }

@@ -1,0 +1,185 @@
+use dfdx::nn::{BuildOnDevice, DeviceBuildExt, ModuleMut};
+use dfdx::shapes::Const;
+use dfdx::tensor::{AsArray, Cpu, Tensor, TensorFromVec};
+
+use super::*;
+use crate::activation::Pvlu;
+use crate::backend::Kernels;
+use crate::error::Error;
+use crate::kernel::cpu::testing::random;
+use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear};
+use crate::layer::{AnyTensor, NamedTensor, Path, Switch, Visit, Visitor};
+use crate::loss::{Targets, try_cross_entropy_mixed};
+use crate::tape::{LeafGradients, TrackExt, try_backward};
+
+type Net = (
+    (Conv2D<2, 4, 3, 1, 1>, BatchNorm2D<4>, Act<Pvlu, 4>, Dropout<30>),
+    (Conv2D<4, 3, 3, 2, 1>, BatchNorm2D<3>),
+    Flatten2D<3, 3, 2, 18>,
+    Dropout<20>,
+    Linear<18, 5>,
+);
+
+/// Loss, logits, gradients of the parameters and running statistics, each by its name.
+type Results<E> = Vec<(String, Vec<E>)>;
+
+struct Read<'a, E: dfdx::shapes::Unit> {
+    gradients: &'a mut LeafGradients<E, Cpu>,
+    found: Results<E>,
+}
+
+impl<E: dfdx::shapes::Dtype + crate::kernel::cpu::CpuElement> Visitor<E, Cpu> for Read<'_, E> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<E, Cpu>) -> Result<(), Error> {
+        let values = match tensor.gradient(self.gradients)? {
+            Some(gradient) if slot.trained => gradient.to_vec(),
+            _ => tensor.read()?.into_owned(),
+        };
+        self.found.push((slot.path.to_owned(), values));
+        Ok(())
+    }
+}
+
+/// A step of the network above over images of 2 x 5 x 4, of which `shard` is the range, or all.
+macro_rules! step {
+    ($element:ty, $net:expr, $images:expr, $values:expr, $labels:expr) => {{
+        let (mut net, images): (<Net as BuildOnDevice<Cpu, $element>>::Built, Range<usize>) = ($net, $images);
+        let part: Vec<$element> = $values[images.start * 40..images.end * 40].to_vec();
+        let shape = (images.len(), Const::<2>, Const::<5>, Const::<4>);
+        let x = Cpu::default().tensor_from_vec(part, shape);
+        let labels = &$labels[images.clone()];
+        let others: Vec<usize> = labels.iter().map(|label| 4 - label).collect();
+        let targets = Targets { smoothing: 0.1, mixed: Some((&others, 0.7)), ..Targets::of(labels) };
+        let loss = try_cross_entropy_mixed(net.forward_mut(x.track()), &targets).unwrap();
+        let value = loss.array();
+        let mut gradients = try_backward(loss).unwrap();
+        let mut read = Read { gradients: &mut gradients, found: vec![("loss".to_owned(), vec![value])] };
+        net.visit(&mut Path::root(), &mut read).unwrap();
+        read.found
+    }};
+}
+
+const BATCH: usize = 7;
+const LABELS: [usize; BATCH] = [3, 0, 4, 1, 1, 2, 0];
+
+macro_rules! in_shards {
+    ($name:ident, $whole:ident, $element:ty) => {
+        /// The sums over shards; running statistics are of the first one.
+        fn $name(shards: usize, at_once: usize) -> Results<$element> {
+            let mut net = Cpu::seed_from_u64(3).build_module::<Net, $element>();
+            net.seed_dropout(5);
+            let values = random::<$element>(4, BATCH * 40);
+            let meeting = Meeting::new(shards, at_once);
+            let work = |net, images: Range<usize>| step!($element, net, images, values, LABELS);
+            let parts = meeting.run(BATCH, vec![net; shards], work).unwrap();
+            for part in &parts {
+                for ((name, first), (_, values)) in parts[0].iter().zip(part) {
+                    assert!(!name.contains("running") || first == values, "{name} differs between shards");
+                }
+            }
+            let sum = in_pairs(parts, |mut a, b| {
+                for ((name, a), (_, b)) in a.iter_mut().zip(&b) {
+                    if !name.contains("running") {
+                        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+                    }
+                }
+                a
+            });
+            sum.unwrap()
+        }
+
+        fn $whole() -> Results<$element> {
+            let mut net = Cpu::seed_from_u64(3).build_module::<Net, $element>();
+            net.seed_dropout(5);
+            step!($element, net, 0..BATCH, random::<$element>(4, BATCH * 40), LABELS)
+        }
+    };
+}
+in_shards!(in_shards, whole, f64);
+in_shards!(in_shards_f32, whole_f32, f32);
+
+#[test]
+fn shards_give_the_numbers_of_their_batch() {
+    let whole = whole();
+    assert_eq!(whole.len(), 1 + (2 + 4 + 2) + (2 + 4) + 2);
+    // With more shards than images, too.
+    for shards in [1, 2, 3, 4, 7, 10] {
+        for ((name, expected), (_, found)) in whole.iter().zip(in_shards(shards, 2)) {
+            let largest = expected.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+            let error = expected.iter().zip(&found).fold(0.0_f64, |error, (a, b)| error.max((a - b).abs()));
+            // The biases of convolutions before a batch norm have no gradient but that of rounding.
+            assert!(error <= 1e-12 * largest.max(1e-2), "{shards} shards, {name}: {error:e} of {largest:e}");
+        }
+    }
+}
+
+#[test]
+fn one_shard_has_the_bits_of_the_batch_and_several_their_own_on_any_number_of_threads() {
+    assert_eq!(in_shards_f32(1, 1), whole_f32());
+    for shards in [2, 3, 8] {
+        let expected = in_shards_f32(shards, 1);
+        assert_ne!(expected, whole_f32(), "{shards}");
+        for at_once in [2, 3, 8] {
+            assert_eq!(in_shards_f32(shards, at_once), expected, "{shards} shards, {at_once} at once");
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_cut_into_ranges_that_differ_by_one() {
+    assert_eq!(cut(7, 3), [0..3, 3..5, 5..7]);
+    assert_eq!(cut(2, 3), [0..1, 1..2, 2..2]);
+    assert_eq!(cut(0, 2), [0..0, 0..0]);
+    assert_eq!(cut(6, 1), vec![0..6]);
+}
+
+#[test]
+fn neighbors_are_added_in_pairs() {
+    let text = |n: usize| in_pairs((0..n).map(|i| i.to_string()).collect(), |a, b| format!("({a} {b})"));
+    let expected = [None, Some("0"), Some("(0 1)"), Some("((0 1) 2)"), Some("((0 1) (2 3))"), Some("(((0 1) (2 3)) 4)")];
+    for (n, expected) in expected.into_iter().enumerate() {
+        assert_eq!(text(n).as_deref(), expected);
+    }
+    assert_eq!(text(7).as_deref(), Some("(((0 1) (2 3)) ((4 5) 6))"));
+}
+
+#[test]
+fn a_shard_that_ends_early_or_panics_keeps_nobody_waiting() {
+    let exchange = |rounds: usize| {
+        let shard = current().unwrap();
+        (0..rounds).map(|_| shard.exchange.gather(shard.index, vec![1.0]).len()).sum::<usize>()
+    };
+    let meeting = Meeting::new(4, 2);
+    assert_eq!(meeting.run(4, vec![3; 4], |rounds, _| exchange(rounds)), Ok(vec![12; 4]));
+    // Results are worthless then, but there are some.
+    assert_eq!(meeting.run(4, vec![5, 2, 5, 5], |rounds, _| exchange(rounds)).map(|all| all.len()), Ok(4));
+    let failing = |rounds, _| if rounds == 0 { panic!("as it should") } else { exchange(rounds) };
+    assert_eq!(meeting.run(4, vec![5, 5, 0, 5], failing), Err(Failed { shard: 2 }));
+    assert!(current().is_none());
+}
+
+#[test]
+fn a_shard_is_that_of_the_innermost_call_on_one_thread() {
+    let exchange: Arc<dyn Exchange> = {
+        struct None;
+        impl Exchange for None {
+            fn gather(&self, _: usize, numbers: Vec<f64>) -> Arc<[Vec<f64>]> {
+                Arc::new([numbers])
+            }
+        }
+        Arc::new(None)
+    };
+    let shard = |index| Shard::new(index, index..index + 1, 2, Arc::clone(&exchange));
+    let index = || current().map(|shard| shard.index);
+    within(shard(0), || {
+        within(shard(1), || assert_eq!(index(), Some(1)));
+        assert_eq!(index(), Some(0));
+        std::thread::scope(|scope| scope.spawn(|| assert!(current().is_none())).join().unwrap());
+    });
+    assert_eq!(index(), None);
+}
+
+#[test]
+fn only_the_cpu_computes_shards_so_far() {
+    assert!(<Cpu as Kernels<f32>>::has_shards());
+    assert!(Error::NoShards.to_string().contains("on the CPU"));
+}
