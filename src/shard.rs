@@ -189,7 +189,8 @@ fn merge(channels: usize, mut a: Vec<f64>, b: &[f64]) -> Vec<f64> {
     for channel in 0..channels {
         let delta = b[channel] - a[channel];
         a[channel] += delta * (of_b / count);
-        let squares = a[channels + channel] * of_a + b[channels + channel] * of_b + delta * delta * (of_a * of_b / count);
+        let squares =
+            a[channels + channel] * of_a + b[channels + channel] * of_b + delta * delta * (of_a * of_b / count);
         a[channels + channel] = squares / count;
     }
     if let Some(last) = a.last_mut() {

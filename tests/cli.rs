@@ -54,6 +54,8 @@ mod real_data;
 mod repeats;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/shards.rs"]
+mod shards;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/sweeps.rs"]

@@ -26,6 +26,7 @@ pub mod precision;
 pub mod preprocessing;
 pub mod progress;
 pub mod repeated;
+pub mod shards;
 pub mod statistics;
 pub mod tensorboard;
 pub mod threads;

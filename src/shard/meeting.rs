@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
 use super::{Exchange, Shard, cut, within};
 use crate::kernel::cpu::tasks::alone;
 
@@ -21,16 +23,18 @@ impl std::fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Shards that are computed by threads of this process, some at a time, and wait for each other where they exchange
-/// numbers.
+/// Shards that are computed by threads of this process, and wait for each other where they exchange numbers.
 ///
-/// Each shard is computed by one thread, for shards are what the work is split into.
+/// Each shard is computed by one thread, and as many shards at a time as there are threads; where there are at least
+/// twice as many threads as shards, each shard has several.
 #[derive(Clone, Debug)]
 pub struct Meeting {
     shards: usize,
-    at_once: usize,
-    /// What each thread calls first.
+    threads: usize,
+    /// A function that each thread calls first.
     on_start: Option<fn()>,
+    /// Threads of each shard; none where each has one.
+    pools: Arc<[ThreadPool]>,
 }
 
 /// Numbers that were handed in, and the threads that may compute.
@@ -56,17 +60,30 @@ struct State {
 }
 
 impl Meeting {
-    /// A meeting of so many shards, of which so many at a time are computed; at least one of each.
+    /// A meeting of so many shards, for which so many threads compute; at least one of each.
     #[must_use]
-    pub fn new(shards: usize, at_once: usize) -> Self {
-        Self { shards: shards.max(1), at_once: at_once.max(1), on_start: None }
+    pub fn new(shards: usize, threads: usize) -> Self {
+        Self::with_start(shards, threads, None)
     }
 
-    /// The same meeting, of whose threads each calls `start` first: for programs that bind threads to cores, since a
-    /// thread inherits the cores of the one that makes it.
+    /// As [`new`](Self::new), with a function that each thread calls first: for programs that bind threads to cores,
+    /// since a thread inherits the cores of the one that makes it.
     #[must_use]
-    pub fn on_start(self, start: Option<fn()>) -> Self {
-        Self { on_start: start, ..self }
+    pub fn with_start(shards: usize, threads: usize, on_start: Option<fn()>) -> Self {
+        let (shards, threads) = (shards.max(1), threads.max(1));
+        let pool = || {
+            let start = move |_| on_start.into_iter().for_each(|start| start());
+            ThreadPoolBuilder::new().num_threads(threads / shards).start_handler(start).build()
+        };
+        // Where the system refuses a thread each shard has one.
+        let several = if threads / shards > 1 { (0..shards).map(|_| pool()).collect() } else { Ok(Vec::new()) };
+        Self { shards, threads, on_start, pools: several.unwrap_or_default().into() }
+    }
+
+    /// Shards that a batch is cut into.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.shards
     }
 
     /// Computes all shards of a batch of so many images, each [`within`] its [`Shard`], with one of `networks`; and
@@ -86,7 +103,7 @@ impl Meeting {
         work: impl Fn(N, Range<usize>) -> T + Sync,
     ) -> Result<Vec<T>, Failed> {
         assert_eq!(networks.len(), self.shards, "a network for each shard");
-        let room = Arc::new(Room::new(self.shards, self.at_once));
+        let room = Arc::new(Room::new(self.shards, self.threads));
         std::thread::scope(|scope| {
             let threads: Vec<_> = cut(batch, self.shards)
                 .into_iter()
@@ -97,13 +114,15 @@ impl Meeting {
                     let of_thread = Arc::clone(&room);
                     let run = move || {
                         let room = of_thread;
-                        if let Some(start) = self.on_start {
-                            start();
-                        }
+                        self.on_start.into_iter().for_each(|start| start());
                         let _place = Place::take(&room);
                         let exchange: Arc<dyn Exchange> = Arc::clone(&room) as _;
                         let shard = Shard::new(index, images.clone(), batch, exchange);
-                        alone(|| within(shard, || work(network, images)))
+                        let work = || within(shard, || work(network, images));
+                        match self.pools.get(index) {
+                            Some(pool) => pool.install(work),
+                            None => alone(work),
+                        }
                     };
                     let thread = std::thread::Builder::new().name(format!("shard {index}")).spawn_scoped(scope, run);
                     thread.inspect_err(|_| room.end())
@@ -144,8 +163,7 @@ impl Drop for Place<'_> {
 
 impl Room {
     fn new(shards: usize, at_once: usize) -> Self {
-        let state =
-            State { arrived: vec![None; shards], done: 0, result: Arc::default(), free: at_once, ended: false };
+        let state = State { arrived: vec![None; shards], done: 0, result: Arc::default(), free: at_once, ended: false };
         Self { state: Mutex::new(state), met: Condvar::new(), freed: Condvar::new() }
     }
 

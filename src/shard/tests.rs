@@ -64,11 +64,11 @@ const LABELS: [usize; BATCH] = [3, 0, 4, 1, 1, 2, 0];
 macro_rules! in_shards {
     ($name:ident, $whole:ident, $element:ty) => {
         /// The sums over shards; running statistics are of the first one.
-        fn $name(shards: usize, at_once: usize) -> Results<$element> {
+        fn $name(shards: usize, threads: usize) -> Results<$element> {
             let mut net = Cpu::seed_from_u64(3).build_module::<Net, $element>();
             net.seed_dropout(5);
             let values = random::<$element>(4, BATCH * 40);
-            let meeting = Meeting::new(shards, at_once);
+            let meeting = Meeting::new(shards, threads);
             let work = |net, images: Range<usize>| step!($element, net, images, values, LABELS);
             let parts = meeting.run(BATCH, vec![net; shards], work).unwrap();
             for part in &parts {
@@ -118,9 +118,18 @@ fn one_shard_has_the_bits_of_the_batch_and_several_their_own_on_any_number_of_th
     for shards in [2, 3, 8] {
         let expected = in_shards_f32(shards, 1);
         assert_ne!(expected, whole_f32(), "{shards}");
-        for at_once in [2, 3, 8] {
-            assert_eq!(in_shards_f32(shards, at_once), expected, "{shards} shards, {at_once} at once");
+        for threads in [2, 3, 8, 17] {
+            assert_eq!(in_shards_f32(shards, threads), expected, "{shards} shards, {threads} threads");
         }
+    }
+}
+
+#[test]
+fn as_many_threads_compute_as_there_are_to_be() {
+    for (shards, threads, of_each) in [(4, 2, 1), (4, 7, 1), (2, 4, 2), (3, 9, 3), (1, 3, 3)] {
+        let meeting = Meeting::new(shards, threads);
+        let found = meeting.run(0, vec![(); shards], |(), _| crate::kernel::cpu::tasks::threads());
+        assert_eq!(found, Ok(vec![of_each; shards]), "{shards} shards, {threads} threads");
     }
 }
 
@@ -135,7 +144,8 @@ fn a_batch_is_cut_into_ranges_that_differ_by_one() {
 #[test]
 fn neighbors_are_added_in_pairs() {
     let text = |n: usize| in_pairs((0..n).map(|i| i.to_string()).collect(), |a, b| format!("({a} {b})"));
-    let expected = [None, Some("0"), Some("(0 1)"), Some("((0 1) 2)"), Some("((0 1) (2 3))"), Some("(((0 1) (2 3)) 4)")];
+    let expected =
+        [None, Some("0"), Some("(0 1)"), Some("((0 1) 2)"), Some("((0 1) (2 3))"), Some("(((0 1) (2 3)) 4)")];
     for (n, expected) in expected.into_iter().enumerate() {
         assert_eq!(text(n).as_deref(), expected);
     }

@@ -13,7 +13,7 @@ const SCRATCH: &str =
 const SWEEP: &str = "--sweep learning_rate=1e-4,3e-3,1e-1 --sweep-seeds 7";
 
 /// A pretrained comparison on built-in images, whose base is only measured.
-fn tuned(place: &Place) -> String {
+pub fn tuned(place: &Place) -> String {
     weights(&place.path("cifar10_resnet20.safetensors"), "cifar_resnet20", "relu", 10);
     let shown = place.run("show table3").succeeded().stdout;
     let protocol = shown
@@ -27,7 +27,7 @@ fn tuned(place: &Place) -> String {
     swept
 }
 
-const TUNED: &str = "--preset paper --limit-train 120 --limit-test 40 --first-epochs 1 --epochs 1 --quiet";
+pub const TUNED: &str = "--preset paper --limit-train 120 --limit-test 40 --first-epochs 1 --epochs 1 --quiet";
 
 /// The setting that is marked as chosen for each arm.
 fn chosen(trials: &Csv) -> BTreeMap<String, String> {

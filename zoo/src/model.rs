@@ -91,6 +91,13 @@ pub trait Model: Send + Sync {
     /// The same network, to compute on this device.
     fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError>;
 
+    /// A copy that computes on the CPU and shares the tensors until one of the two changes them; `None` of a model that
+    /// computes elsewhere.
+    #[doc(hidden)]
+    fn replica(&self) -> Option<Box<dyn Model>> {
+        None
+    }
+
     /// Values of one image: channels, height and width multiplied.
     fn image_len(&self) -> usize {
         let (height, width) = self.image();
@@ -229,10 +236,13 @@ impl<N, D: Backend<f32>, H: Dim, W: Dim, C: Dim, const I: usize> NetworkOn<D, H,
 }
 
 /// Requirements on the network of a [`Classifier`]. Every network of the zoo meets them.
-pub trait Network<H: Dim, W: Dim, C: Dim, const I: usize = 3>: NetworkOn<Cpu, H, W, C, I> + Send + Sync {}
+pub trait Network<H: Dim, W: Dim, C: Dim, const I: usize = 3>:
+    NetworkOn<Cpu, H, W, C, I> + Clone + Send + Sync
+{
+}
 
 impl<N, H: Dim, W: Dim, C: Dim, const I: usize> Network<H, W, C, I> for N where
-    N: NetworkOn<Cpu, H, W, C, I> + Send + Sync
+    N: NetworkOn<Cpu, H, W, C, I> + Clone + Send + Sync
 {
 }
 
@@ -388,6 +398,10 @@ where
 
     fn head_takes(&self, size: Extent) -> bool {
         self.head.is_some_and(|head| (head.takes)(size))
+    }
+
+    fn replica(&self) -> Option<Box<dyn Model>> {
+        Some(Box::new(self.clone()))
     }
 
     fn net(&self) -> &dyn Visit<f32, Cpu> {

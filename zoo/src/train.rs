@@ -48,6 +48,7 @@ mod precision;
 mod record;
 mod saved;
 mod schedule;
+mod shards;
 mod state;
 mod trainee;
 

@@ -23,6 +23,8 @@ pub struct Training {
     pub mixup: Option<f64>,
     /// Share of a moving average of the network that each step keeps; `None` for no average.
     pub average: Option<f64>,
+    /// Shards that a batch is cut into, at least 1.
+    pub shards: usize,
 }
 
 impl Training {
@@ -34,6 +36,7 @@ impl Training {
             label_smoothing: self.label_smoothing,
             mixup: self.mixup.map(|alpha| Mixup { alpha, seed }),
             average: self.average,
+            shards: self.shards,
             ..FitConfig::new(epochs, self.optimizer, learning_rate, self.schedule.clone())
         }
     }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pvlu::Precision;
 use pvlu_zoo::data::{Augmentation, DataError, Dataset, FolderParts, KnownSet, Normalization, SIDE};
 use pvlu_zoo::image::{Preprocessing, PreprocessingError};
 use pvlu_zoo::text;
@@ -13,11 +12,12 @@ use crate::common::data_name::DataName;
 use crate::common::device;
 use crate::common::error::CliError;
 use crate::common::images::{self, Images};
+use crate::common::shards;
 use crate::reproduce::overrides::Overrides;
 use crate::reproduce::protocol::definition::{Data, Procedural};
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::preset::Preset;
-use crate::reproduce::request::ImageRequest;
+use crate::reproduce::request::{ImageRequest, Request};
 use crate::reproduce::runs::config::Setup;
 
 /// The chosen data set and the preset that goes with it.
@@ -109,14 +109,16 @@ impl Chosen {
         fitted.map_err(|error: PreprocessingError| CliError::Usage(error.to_string()))
     }
 
-    /// The part of a run's configuration on its program, its precision, its preset and its images.
-    pub fn setup(&self, parts: &Parts, overrides: &Overrides, precision: Precision) -> Result<Setup, CliError> {
+    /// The part of a run's configuration on its program, its precision, its shards, its preset and its images.
+    pub fn setup(&self, parts: &Parts, overrides: &Overrides, request: &Request) -> Result<Setup, CliError> {
+        let precision = request.precision;
         Ok(Setup {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             numerics: Some(pvlu::NUMERICS_VERSION.into()),
             // The CPU and CUDA round differently; instruction sets do not.
             device: Some(device::kind().to_owned()),
             precision: precision.is_reduced().then(|| precision.name().to_owned()),
+            shards: request.shards.and_then(shards::kept),
             data: self.name.to_owned(),
             data_sha256: Images::hash(&[&parts.train, &parts.validation, &parts.test])?,
             data_warnings: self.warnings.join("; "),

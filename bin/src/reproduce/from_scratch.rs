@@ -69,7 +69,7 @@ impl Scratch {
         let shift = of_table("shift", request.shift, (table.name(), changes), &mut notes);
         let overrides =
             Overrides::default().with("shift", shift, kept.shift, Told::Value("shift")).with_common(request, &usual);
-        let setup = chosen.setup(&parts, &overrides, request.precision)?;
+        let setup = chosen.setup(&parts, &overrides, request)?;
         let (sweep, plan) = (recipes.sweep.clone(), Plan::new(table, notes, recipes.sweep.clone()));
         let mut scratch = Self { recipes, parts, normalization, plan, chosen };
         for network in networks {

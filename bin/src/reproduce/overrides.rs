@@ -66,6 +66,7 @@ impl Overrides {
             .with("batch-size", request.batch_size, usual.batch_size, Told::Value("batch size"))
             .with("held-out", request.images.held_out, usual.held_out, Told::Value("held out"))
             .with("precision", Some(request.precision), Precision::F32, Told::Value("precision"))
+            .with("shards", request.shards, 1, Told::Value("shards"))
     }
 
     /// The options that change numbers: `epochs=5 limit-train=100`.

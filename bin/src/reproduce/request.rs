@@ -14,6 +14,7 @@ use pvlu_zoo::text::{did_you_mean, quoted};
 use crate::common::error::CliError;
 use crate::common::precision;
 use crate::common::repeated::refuse_repeated;
+use crate::common::shards;
 use crate::reproduce::args::{AllArgs, CommonArgs, Listed, TableArgs, TableOptions, TuningArgs, all_of};
 use crate::reproduce::protocol::arm::Arm;
 use crate::reproduce::protocol::definition::{Budget, Protocol};
@@ -45,6 +46,8 @@ pub struct Request {
     pub sweep_seeds: Option<Vec<u64>>,
     /// Precision of the factors of convolutions and linear layers.
     pub precision: Precision,
+    /// Shards that a batch is cut into; `None` for one.
+    pub shards: Option<usize>,
     /// Arms of networks that are trained from scratch.
     pub activations: Option<Vec<ArmRequest>>,
     /// Names of pretrained models.
@@ -261,6 +264,7 @@ impl Request {
     /// The wishes on every table. Seeds that are given twice are refused, and a precision that the device has not.
     fn of(args: &CommonArgs) -> Result<Self, CliError> {
         precision::check(args.precision, args.device)?;
+        shards::check(args.shards, args.device)?;
         refuse_repeated("--seeds", args.seeds.as_deref().unwrap_or_default())?;
         refuse_repeated("--sweep-seeds", args.sweep_seeds.as_deref().unwrap_or_default())?;
         Ok(Self {
@@ -279,6 +283,7 @@ impl Request {
             swept: args.sweep.clone(),
             sweep_seeds: args.sweep_seeds.clone(),
             precision: args.precision,
+            shards: Some(args.shards).filter(|&shards| shards > 1),
             ..Self::default()
         })
     }

@@ -8,6 +8,7 @@ use pvlu_zoo::transfer::{FreezePolicy, Group, groups};
 
 use super::settings::Settings;
 use crate::common::parts::names;
+use crate::common::shards;
 
 /// The phases of a tuning so far, and what it was given.
 #[derive(Clone)]
@@ -114,6 +115,7 @@ pub fn describe(tuning: &mut Tuning, policy: FreezePolicy, config: &FitConfig, c
     (tuning.schedule, tuning.warm_up) = (Some(name.to_owned()), *warm_up);
     tuning.head_rate = Some(*head_rate).filter(|rate| *rate != 1.0);
     tuning.label_smoothing = Some(config.label_smoothing).filter(|share| *share > 0.0);
+    tuning.shards = shards::kept(config.shards);
     (tuning.mixup, tuning.average) = (config.mixup.map(|mixup| mixup.alpha), config.average);
     let Augmentation { flip, shift, cutout, part, jitter } = changed;
     let changes = Augmented { flip, shift: shift as u64, cutout: cutout.map(|side| side as u64), part, jitter };

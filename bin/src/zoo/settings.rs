@@ -13,6 +13,7 @@ use super::training::{TUNING, augmentation, training};
 use crate::common::difference::{NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
 use crate::common::parts::{Part, names, policy};
+use crate::common::shards::{self, batch_text};
 use crate::common::training::{Training, augmentation_text};
 
 /// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
@@ -59,6 +60,7 @@ impl Settings {
         let trained = phases.into_iter().filter(|(_, epochs, trains)| *trains && *epochs > 0);
         let trained: Vec<(&str, u64)> = trained.map(|(option, epochs, _)| (option, epochs)).collect();
         let training = training(&args.training, args.augmentation.mixup, &TUNING, &trained)?;
+        shards::check(args.training.shards, args.machine.device.unwrap_or_default())?;
         let settings = Self {
             activation: args.model.activation.as_deref().map(registry::activation).transpose()?,
             policy,
@@ -131,7 +133,7 @@ impl Settings {
             ("train", trained),
             ("epochs", epochs.to_string()),
             ("head epochs", head_epochs.to_string()),
-            ("batch size", batch_size.to_string()),
+            ("batch size", batch_text(*batch_size, training.shards)),
             ("optimizer", training.optimizer_text()),
             ("learning rate", format!("{:e}", training.learning_rate)),
             ("head rate", format!("{head_rate:e}")),

@@ -66,6 +66,7 @@ pub fn training(
         label_smoothing: args.label_smoothing,
         mixup,
         average: args.average,
+        shards: args.shards,
     })
 }
 

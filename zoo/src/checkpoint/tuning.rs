@@ -89,6 +89,9 @@ pub struct Tuning {
     /// Number of images in a step; the last one of an epoch may have fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u64>,
+    /// Shards that each step was cut into, whose number goes into the results; `None` if it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u64>,
     /// Random changes of the training images; `None` if they were taken as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<Augmented>,

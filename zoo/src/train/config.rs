@@ -25,17 +25,21 @@ pub struct FitConfig {
     pub label_smoothing: f64,
     /// Mixing of the images that are trained on, if any. Of a mixed image the first label counts for the accuracy.
     pub mixup: Option<Mixup>,
+    /// Shards that each batch is cut into, at least 1. They are computed at the same time, and their sums are added in an
+    /// order that their number determines: so it goes into the results, other than the number of threads; see
+    /// [`pvlu::shard`]. Networks on other devices than the CPU have no shards.
+    pub shards: usize,
     /// Share of a moving average of the network that each step keeps, at least 0 and less than 1; `None` for no
     /// average. With one, evaluations are of the average, and so is the network that training ends with.
     pub average: Option<f64>,
 }
 
 impl FitConfig {
-    /// Settings without warm-up, smoothing, mixing and averages.
+    /// Settings without warm-up, smoothing, mixing, shards and averages.
     #[must_use]
     pub const fn new(epochs: u64, optimizer: OptimizerConfig, learning_rate: f64, schedule: Schedule) -> Self {
-        let (warm_up, head_rate, label_smoothing, mixup, average) = (0, 1.0, 0.0, None, None);
-        Self { epochs, optimizer, learning_rate, schedule, warm_up, head_rate, label_smoothing, mixup, average }
+        let (warm_up, head_rate, label_smoothing, mixup, shards, average) = (0, 1.0, 0.0, None, 1, None);
+        Self { epochs, optimizer, learning_rate, schedule, warm_up, head_rate, label_smoothing, mixup, shards, average }
     }
 
     /// The learning rate of the trunk at a step, counted from 0 over all epochs of so many steps.
@@ -67,6 +71,7 @@ impl FitConfig {
         ];
         match settings.into_iter().find(|(.., holds)| !holds) {
             Some((name, found, expected, _)) => Err(DataError::setting(name, expected, found)),
+            None if self.shards == 0 => Err(DataError::setting("shards", "at least 1", 0)),
             None => mixup.as_ref().map_or(Ok(()), Mixup::check),
         }
     }

@@ -8,11 +8,13 @@ use pvlu::Error;
 use pvlu::compiled::CompiledTrunk;
 use pvlu::layer::{Extent, Graph, LayerKind, Mode};
 use pvlu::loss::Targets;
+use pvlu::shard::Meeting;
 
 use super::TrainError;
 use super::evaluate::{Evaluation, evaluate_all, measure_all};
 use super::mode::in_mode;
-use crate::data::{Batch, Batches, DataError};
+use super::shards::step_in_shards;
+use crate::data::{Batch, Batches, DataError, thread_start};
 use crate::model::{Head, Model, Step};
 use crate::transfer::in_head;
 
@@ -25,6 +27,8 @@ pub struct Trainee<'m> {
     /// The model, trunk and head.
     pub model: &'m mut dyn Model,
     trunk: Option<Rc<CompiledTrunk>>,
+    /// The shards that a batch is cut into; `None` where it is computed whole.
+    meeting: Option<Meeting>,
     /// Bytes that are left for features.
     room: Cell<usize>,
 }
@@ -41,14 +45,20 @@ impl<'m> Trainee<'m> {
 
     /// As [`new`](Self::new), but that the network is run as a whole, whatever of it is trained.
     pub fn whole(model: &'m mut dyn Model) -> Self {
-        Self { model, trunk: None, room: Cell::new(0) }
+        Self { model, trunk: None, meeting: None, room: Cell::new(0) }
+    }
+
+    /// The same trainee, that cuts each batch it learns from into shards.
+    pub fn in_shards(self, shards: usize) -> Self {
+        let meeting = || Meeting::with_start(shards, rayon::current_num_threads(), thread_start());
+        Self { meeting: (shards > 1).then(meeting), ..self }
     }
 
     /// As [`new`](Self::new), with room for so many bytes of features.
     fn with_room(model: &'m mut dyn Model, room: usize) -> Result<Self, Error> {
         let is_apart = model.is_on_cpu() && trains_its_head_alone(model)?;
         let trunk = if is_apart { trunk_of(model)? } else { None };
-        Ok(Self { model, trunk: trunk.map(Rc::new), room: Cell::new(room) })
+        Ok(Self { model, trunk: trunk.map(Rc::new), meeting: None, room: Cell::new(room) })
     }
 
     /// Images as the trainee takes them, of which the features are kept if there is room and more than one of these
@@ -72,10 +82,14 @@ impl<'m> Trainee<'m> {
     ///
     /// Those of the model.
     pub fn step(&mut self, inputs: Vec<f32>, targets: &Targets<'_>) -> Result<Step, Error> {
-        match &self.trunk {
-            None => self.model.step_towards(inputs, targets),
-            Some(trunk) => head_of(self.model)?.step_on(inputs, trunk.features(), targets),
-        }
+        let features = self.trunk.as_ref().map(|trunk| trunk.features());
+        let step = |model: &mut dyn Model, inputs, targets: &Targets<'_>| match features {
+            None => model.step_towards(inputs, targets),
+            Some(features) => head_of(model)?.step_on(inputs, features, targets),
+        };
+        let Some(meeting) = &self.meeting else { return step(self.model, inputs, targets) };
+        let len = features.map_or(self.model.image_len(), |features| features.elements());
+        step_in_shards(self.model, (inputs, len), targets, meeting, &step)
     }
 
     /// Evaluates the model on the inputs of some sets, as [`evaluate`](super::evaluate()) does on images. After an

@@ -118,6 +118,7 @@ fn a_network_with_nothing_to_train_is_left_alone() {
 }
 
 /// A network whose author forgot a layer: it is there and trained, and the forward pass goes round it.
+#[derive(Clone)]
 struct Forgetful {
     used: Linear<3072, 10, f32, Cpu>,
     forgotten: Linear<10, 10, f32, Cpu>,

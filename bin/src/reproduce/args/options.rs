@@ -9,6 +9,7 @@ use pvlu_zoo::device::Device;
 
 use super::parsers::{Listed, Planned, listed, planned, positive, share, shown, swept};
 use crate::common::precision;
+use crate::common::shards;
 use crate::common::threads::MAX_THREADS;
 use crate::reproduce::protocol::limits::{self, MAX_EPOCHS};
 use crate::reproduce::protocol::preset::Preset;
@@ -123,6 +124,10 @@ pub struct CommonArgs {
         default_value = Precision::F32.name()
     )]
     pub precision: Precision,
+
+    /// Shards that a batch is cut into; results depend on their number, and not on that of threads
+    #[arg(long, help_heading = "Machine", value_name = "N", value_parser = shards::parser(), default_value = "1")]
+    pub shards: usize,
 
     /// Folder for the tables, and for runs under way
     #[arg(long, help_heading = "Output", value_name = "DIR", default_value = "results")]

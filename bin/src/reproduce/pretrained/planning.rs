@@ -75,7 +75,7 @@ impl Tuning {
             base: None,
         };
         let overrides = tuning.overrides(request, budget.first_epochs, &usual);
-        let setup = tuning.chosen.setup(&tuning.parts, &overrides, request.precision)?;
+        let setup = tuning.chosen.setup(&tuning.parts, &overrides, request)?;
         tuning.list_runs(&setup, seeds)?;
         tuning.check_trained()?;
         Ok(tuning)

@@ -88,6 +88,9 @@ pub struct Setup {
     /// Name of a reduced precision; none in `f32`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
+    /// Shards that a batch is cut into; none of whole batches.
+    #[serde(default, with = "decimal::optional", skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u64>,
     /// Name of the data set.
     pub data: String,
     /// SHA-256 of the images and labels in hexadecimal.
@@ -113,8 +116,18 @@ pub struct Setup {
 }
 
 /// Keys whose values are numbers.
-const NUMBERS: [&str; 9] =
-    ["seed", "epochs", "batch_size", "first_epochs", NUMERICS, "classes", "train_images", "val_images", "test_images"];
+const NUMBERS: [&str; 10] = [
+    "seed",
+    "epochs",
+    "batch_size",
+    "first_epochs",
+    NUMERICS,
+    "shards",
+    "classes",
+    "train_images",
+    "val_images",
+    "test_images",
+];
 
 /// The most bytes in a key and in a value that is read, more than this program writes.
 const LONGEST: (usize, usize) = (40, 4000);

@@ -41,6 +41,7 @@ pub fn check(config: &Config, protocol: Option<&str>) -> Result<Table, String> {
     expect("data", setup.data == "procedural" || is_set)?;
     let is_reduced = |name: &String| name.parse().is_ok_and(Precision::is_reduced);
     expect("precision", setup.precision.as_ref().is_none_or(is_reduced))?;
+    expect("shards", setup.shards.is_none_or(|shards| shards > 1))?;
     expect("trial", config.trial.as_deref().is_none_or(is_setting))?;
     expect("chosen", config.chosen.as_deref().is_none_or(is_setting))?;
     expect("swept", config.swept.as_deref().is_none_or(|text| text.is_ascii() && text.len() <= LONGEST_SWEEP))?;

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::numbers::{above_zero, alpha, not_negative, positive, share};
+use crate::common::shards;
 
 /// The most epochs accepted: more than anyone can wait for, and few enough that the number of steps is a `u64`.
 pub const MAX_EPOCHS: u64 = 1_000_000;
@@ -70,6 +71,9 @@ pub struct TrainingArgs {
     /// saved
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub average: Option<f64>,
+    /// Shards that a batch is cut into; results depend on their number, and not on that of threads
+    #[arg(long, value_name = "N", default_value = "1", value_parser = shards::parser())]
+    pub shards: usize,
 }
 
 impl TrainingArgs {
@@ -87,6 +91,7 @@ impl TrainingArgs {
             ("--warm-up", self.warm_up > 0),
             ("--label-smoothing", self.label_smoothing > 0.0),
             ("--average", self.average.is_some()),
+            ("--shards", self.shards > 1),
         ];
         first(&given)
     }

@@ -37,7 +37,8 @@ pub fn lines(tuning: &Tuning) -> Vec<(&'static str, String)> {
     let mut images: Vec<String> = Vec::new();
     images.extend(tuning.train_images.map(|count| format!("{count} an epoch")));
     images.extend(tuning.held_out_images.map(|count| format!("{count} held out")));
-    images.extend(tuning.batch_size.map(|count| format!("{count} a step")));
+    let shards = tuning.shards.map_or_else(String::new, |shards| format!(" in {}", counted(shards, "shard")));
+    images.extend(tuning.batch_size.map(|count| format!("{count} a step{shards}")));
     match tuning.augmentation {
         Some(Augmented { flip, shift, cutout, part, jitter }) => {
             images.extend(part.map(|least| format!("parts of {least} of the area on")));

@@ -24,6 +24,7 @@ fn full() -> Tuning {
         label_smoothing: Some(0.1),
         mixup: Some(0.2),
         average: Some(0.999),
+        shards: Some(8),
         batch_size: Some(128),
         augmentation: Some(Augmented { flip: true, shift: 4, cutout: Some(8), part: Some(0.08), jitter: Some(0.4) }),
         seed: Some(u64::MAX),

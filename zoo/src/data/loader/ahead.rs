@@ -15,13 +15,18 @@ use super::batch::Batch;
 /// Function that each thread that prepares batches calls first; see [`on_thread_start`].
 static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
 
-/// Has each thread that prepares batches from now on call `start` first; later calls change nothing.
+/// Has each thread that prepares batches, or computes a shard of one, from now on call `start` first; later calls change nothing.
 ///
 /// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one
 /// that reads the batches: where that may use one core alone, `start` has to allow the others again.
 #[doc(hidden)]
 pub fn on_thread_start(start: fn()) {
     ON_START.get_or_init(|| start);
+}
+
+/// The function that a thread is to call first, whatever it is for, if there is one.
+pub(crate) fn thread_start() -> Option<fn()> {
+    ON_START.get().copied()
 }
 
 /// The batches of one epoch, in order. See [`Loader::epoch`](super::Loader::epoch).

@@ -23,8 +23,8 @@ pub fn training(top: &Section<'_>, pretrained: bool) -> Result<Training, Protoco
     section.only(&[&["kind", "learning_rate", "weight_decay"], first, own].concat())?;
     let learning_rate = rate(&section.need("learning_rate", "a positive number")?)?;
     let (schedule, warm_up) = schedule(&top.need_section("schedule")?)?;
-    let plain =
-        Training { optimizer, learning_rate, schedule, warm_up, label_smoothing: 0.0, mixup: None, average: None };
+    let (label_smoothing, mixup, average, shards) = (0.0, None, None, 1);
+    let plain = Training { optimizer, learning_rate, schedule, warm_up, label_smoothing, mixup, average, shards };
     top.section("regularization")?.map_or(Ok(plain.clone()), |section| regularized(plain, &section))
 }
 

@@ -7,6 +7,7 @@ pub fn config() -> Config {
         numerics: None,
         device: None,
         precision: None,
+        shards: None,
         data: "procedural".to_owned(),
         data_sha256: "abc".to_owned(),
         data_warnings: String::new(),

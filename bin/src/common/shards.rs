@@ -1,0 +1,41 @@
+//! The option that cuts batches into shards.
+
+use clap::builder::{RangedU64ValueParser, TypedValueParser};
+use pvlu_zoo::device::Device;
+
+use crate::common::error::CliError;
+
+/// The most shards accepted: each has a thread, and a copy of the gradients.
+const MOST: u64 = 1024;
+
+/// Parser of a number of shards.
+pub fn parser() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<u64>::new().range(1..=MOST).map(|shards| shards as usize)
+}
+
+/// Refuses shards on a device that has none.
+///
+/// # Errors
+///
+/// [`CliError::Usage`].
+pub fn check(shards: usize, device: Device) -> Result<(), CliError> {
+    if shards == 1 || device == Device::Cpu {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "--shards {shards} with --device {device}: shards are computed on the CPU alone: leave out one of the two"
+    )))
+}
+
+/// The number of shards as a configuration has it; none of whole batches.
+pub fn kept(shards: usize) -> Option<u64> {
+    (shards > 1).then_some(shards as u64)
+}
+
+/// The images in a step as a configuration has them.
+pub fn batch_text(batch_size: usize, shards: usize) -> String {
+    match shards {
+        1 => batch_size.to_string(),
+        _ => format!("{batch_size} in {shards} shards"),
+    }
+}

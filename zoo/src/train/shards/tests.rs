@@ -1,0 +1,127 @@
+use super::*;
+use crate::registry::build;
+use crate::train::{Optimizer, OptimizerConfig};
+
+const LABELS: [usize; 5] = [3, 9, 0, 3, 7];
+const OTHERS: [usize; 5] = [1, 3, 0, 8, 2];
+
+/// Values like those of normalized pixels, that no two images share.
+fn images(count: usize, len: usize) -> Vec<f32> {
+    (0..count * len).map(|i| ((i * i % 1009 + i) as f32 * 0.37).sin()).collect()
+}
+
+/// Loss, logits, gradients by path, and running statistics after a step.
+type Results = (f64, Vec<f32>, Vec<(String, Vec<f32>)>, Vec<(String, Vec<f32>)>);
+
+fn results(name: &str, activation: &str, shards: usize) -> Results {
+    let mut model = build(name, activation, 10, 1).unwrap();
+    model.set_mode(pvlu::layer::Mode::Train);
+    model.seed_dropout(4);
+    let len = model.image_len();
+    let targets = Targets { labels: &LABELS, smoothing: 0.1, mixed: Some((&OTHERS, 0.6)) };
+    let inputs = images(LABELS.len(), len);
+    let step = |model: &mut dyn Model, inputs, targets: &Targets<'_>| model.step_towards(inputs, targets);
+    let mut result = match shards {
+        0 => step(model.as_mut(), inputs, &targets),
+        shards => step_in_shards(
+            model.as_mut(),
+            (inputs, len),
+            &targets,
+            &Meeting::new(shards, rayon::current_num_threads()),
+            &step,
+        ),
+    }
+    .unwrap();
+    let mut gradients = Vec::new();
+    let mut read = |slot: NamedTensor<'_>, _: &mut [f32], gradient: &[f32]| {
+        gradients.push((slot.path.to_owned(), gradient.to_vec()));
+        Ok(())
+    };
+    model.update(&mut result.gradients, &mut read).unwrap();
+    let mut moved = Vec::new();
+    let mut see = |tensor: crate::model::TensorView<'_>| {
+        if tensor.slot.updated {
+            moved.push((tensor.slot.path.to_owned(), tensor.values.to_vec()));
+        }
+    };
+    model.tensors(&mut see).unwrap();
+    (result.loss, result.logits, gradients, moved)
+}
+
+fn assert_close(what: &str, expected: &[f32], found: &[f32]) {
+    assert_eq!(expected.len(), found.len(), "{what}");
+    let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    let error = expected.iter().zip(found).fold(0.0_f32, |error, (a, b)| error.max((a - b).abs()));
+    assert!(error <= 2e-4 * largest.max(1e-3), "{what}: {error:e} of {largest:e}");
+}
+
+#[test]
+fn shards_give_the_step_of_the_batch_but_for_rounding() {
+    // Batch norm; dropout; a size of batch that two do not divide, and more shards than images.
+    for (name, activation) in [("cifar_resnet20", "pvlu"), ("sequential6conv", "prelu_element")] {
+        let (loss, logits, gradients, moved) = results(name, activation, 0);
+        for shards in [2, 7] {
+            let (found, others, parts, after) = results(name, activation, shards);
+            assert!((found / loss - 1.0).abs() < 1e-5, "{name}: {found} and {loss}");
+            assert_close("logits", &logits, &others);
+            for ((path, expected), (_, found)) in gradients.iter().zip(&parts).chain(moved.iter().zip(&after)) {
+                assert_close(&format!("{name} in {shards}, {path}"), expected, found);
+            }
+            assert_eq!((gradients.len(), moved.len()), (parts.len(), after.len()));
+        }
+    }
+}
+
+#[test]
+fn threads_change_no_bit_of_shards() {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| results("cifar_resnet20", "relu", 3))
+    };
+    let expected = on(1);
+    assert_eq!(on(2), expected);
+    assert_eq!(on(4), expected);
+}
+
+#[test]
+fn the_model_is_updated_and_its_copies_are_not_left() {
+    let mut model = build("cifar_resnet20", "relu", 10, 1).unwrap();
+    let inputs = images(LABELS.len(), model.image_len());
+    let len = model.image_len();
+    let step = |model: &mut dyn Model, inputs, targets: &Targets<'_>| model.step_towards(inputs, targets);
+    let mut optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));
+    let mut losses = Vec::new();
+    for _ in 0..3 {
+        let inputs = (inputs.clone(), len);
+        let mut result =
+            step_in_shards(model.as_mut(), inputs, &Targets::of(&LABELS), &Meeting::new(2, 2), &step).unwrap();
+        optimizer.update(model.as_mut(), &mut result.gradients, 0.05).unwrap();
+        losses.push(result.loss);
+    }
+    assert!(losses[2] < losses[0], "{losses:?}");
+}
+
+#[test]
+fn errors_are_those_of_the_batch() {
+    let mut model = build("cifar_resnet20", "relu", 10, 1).unwrap();
+    let len = model.image_len();
+    let step = |model: &mut dyn Model, inputs, targets: &Targets<'_>| model.step_towards(inputs, targets);
+    let mut run = |inputs: Vec<f32>, labels: &[usize]| {
+        step_in_shards(model.as_mut(), (inputs, len), &Targets::of(labels), &Meeting::new(2, 2), &step)
+            .map(|step| step.logits.len())
+    };
+    let wrong = Error::Label { index: 3, label: 10, classes: 10 };
+    assert_eq!(run(images(4, len), &[0, 1, 2, 10]), Err(wrong));
+    let short = Error::Shape { expected: 4 * len, found: 3 * len };
+    assert_eq!(run(images(3, len), &[0, 1, 2, 9]), Err(short));
+    assert_eq!(run(Vec::new(), &[]), Ok(0));
+    assert_eq!(run(images(4, len), &[0, 1, 2, 9]), Ok(40));
+    let failing = |_: &mut dyn Model, inputs: Vec<f32>, _: &Targets<'_>| match inputs.len() {
+        0 => Err(Error::NoOutputs),
+        _ => panic!("as it should"),
+    };
+    let targets = Targets::of(&LABELS[..1]);
+    let error =
+        step_in_shards(model.as_mut(), (images(1, len), len), &targets, &Meeting::new(2, 2), &failing).unwrap_err();
+    assert!(error.to_string().contains("shard 0 of the batch panicked"), "{error}");
+}
