@@ -1,12 +1,12 @@
 //! Shards of a batch: parts that are computed by themselves, on several threads or machines, and give the numbers of
 //! one batch.
 //!
-//! A batch of `n` images that is cut into shards has the loss `sum over shards and their images of loss / n`. Each shard
-//! goes through a network of its own, with the same parameters; [`within`] a [`Shard`]
+//! A batch of `n` images that is cut into shards has the loss `sum over shards and their images of loss / n`. Each
+//! shard goes through a network of its own, with the same parameters; [`within`] a [`Shard`]
 //!
 //! - a loss is the shard's part of that sum, so that the gradient of a parameter is the sum over shards of theirs;
-//! - a batch norm that normalizes by its batch does so by that of all shards: mean and variance forward, and the sums of
-//!   gradients backward, are [exchanged](Exchange) and merged;
+//! - a batch norm that normalizes by its batch does so by that of all shards: mean and variance forward, and the sums
+//!   of gradients backward, are [exchanged](Exchange) and merged;
 //! - a dropout draws the masks of the image's place in the whole batch.
 //!
 //! What is exchanged is added in a fixed tree, [`in_pairs`]. So the number of shards determines the results, and who
@@ -98,8 +98,8 @@ pub(crate) fn current() -> Option<Shard> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// The images of each shard of a batch: as many in each, or one more in the first ones, in order. With fewer images than
-/// shards the last shards have none.
+/// The images of each shard of a batch: as many in each, or one more in the first ones, in order. With fewer images
+/// than shards the last shards have none.
 pub fn cut(batch: usize, shards: usize) -> Vec<Range<usize>> {
     let (each, more) = (batch / shards.max(1), batch % shards.max(1));
     let begin = |shard: usize| shard * each + shard.min(more);

@@ -174,8 +174,8 @@ impl<const C: usize, P, E: Dtype, D: Backend<E>> BatchNorm2D<C, P, E, D> {
         Ok(backend::Statistics { mean: widened(&self.running_mean)?, variance: widened(&self.running_var)? })
     }
 
-    /// Normalizes, and returns the statistics of the batch, and its elements a channel, if those were used. For `learns`
-    /// see [`Mode::trains`](super::Mode::trains).
+    /// Normalizes, and returns the statistics of the batch, and its elements a channel, if those were used. For
+    /// `learns` see [`Mode::trains`](super::Mode::trains).
     #[allow(clippy::type_complexity)]
     fn normalize<B: Dim, H: Dim, W: Dim, T: Track<E, D>>(
         &self,

@@ -25,8 +25,8 @@ pub struct FitConfig {
     pub label_smoothing: f64,
     /// Mixing of the images that are trained on, if any. Of a mixed image the first label counts for the accuracy.
     pub mixup: Option<Mixup>,
-    /// Shards that each batch is cut into, at least 1. They are computed at the same time, and their sums are added in an
-    /// order that their number determines: so it goes into the results, other than the number of threads; see
+    /// Shards that each batch is cut into, at least 1. They are computed at the same time, and their sums are added in
+    /// an order that their number determines: so it goes into the results, other than the number of threads; see
     /// [`pvlu::shard`]. Networks on other devices than the CPU have no shards.
     pub shards: usize,
     /// Share of a moving average of the network that each step keeps, at least 0 and less than 1; `None` for no

@@ -15,7 +15,8 @@ use super::batch::Batch;
 /// Function that each thread that prepares batches calls first; see [`on_thread_start`].
 static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
 
-/// Has each thread that prepares batches, or computes a shard of one, from now on call `start` first; later calls change nothing.
+/// Has each thread that prepares batches, or computes a shard of one, from now on call `start` first; later calls
+/// change nothing.
 ///
 /// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one
 /// that reads the batches: where that may use one core alone, `start` has to allow the others again.
