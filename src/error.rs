@@ -31,8 +31,17 @@ pub enum Error {
         /// The precision that the layer has.
         precision: Precision,
     },
-    /// A layer of a network on this device cannot compute a [shard](crate::shard) of a batch.
+    /// A [shard](crate::shard) of a batch on a device, or of a model, that has none.
     NoShards,
+    /// Another number of networks than of shards of a batch.
+    ShardCount {
+        /// Number of shards.
+        expected: usize,
+        /// Number of networks.
+        found: usize,
+    },
+    /// Shards of a batch whose networks do not have the same batch norms.
+    ShardsDiffer,
     /// A layer whose type has one activation was asked to take another one, which a swap does.
     NotChosen {
         /// The activation of the type.
@@ -132,7 +141,15 @@ impl std::fmt::Display for Error {
             Error::NoPrecision { precision } => {
                 write!(f, "no products in {precision} here: reduced precisions are there for f32 on the CPU")
             }
-            Error::NoShards => f.write_str("no shards of a batch here: they are computed on the CPU"),
+            Error::NoShards => f.write_str(
+                "no shards of a batch here: expected a model on the CPU that makes copies of itself, as a Classifier",
+            ),
+            Error::ShardCount { expected, found } => {
+                write!(f, "expected a network for each of {expected} shards, found {found}")
+            }
+            Error::ShardsDiffer => {
+                f.write_str("the networks of the shards of a batch do not have the same batch norms")
+            }
             Error::NoKernel { activation } => {
                 write!(
                     f,

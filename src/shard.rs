@@ -4,60 +4,71 @@
 //! A batch of `n` images that is cut into shards has the loss `sum over shards and their images of loss / n`. Each
 //! shard goes through a network of its own, with the same parameters; [`within`] a [`Shard`]
 //!
-//! - a loss is the shard's part of that sum, so that the gradient of a parameter is the sum over shards of theirs;
+//! - a [cross-entropy](crate::loss) is the shard's part of that sum, so that the gradient of a parameter is the sum of
+//!   those of all shards;
 //! - a batch norm that normalizes by its batch does so by that of all shards: mean and variance forward, and the sums
-//!   of gradients backward, are [exchanged](Exchange) and merged;
+//!   of gradients backward, go through an [all-reduce](AllReduce);
 //! - a dropout draws the masks of the image's place in the whole batch.
 //!
-//! What is exchanged is added in a fixed tree, [`in_pairs`]. So the number of shards determines the results, and who
+//! All sums over shards are taken in a fixed tree, [`in_pairs`]. So the number of shards determines the results, and who
 //! computes which of them does not: not the number of threads, nor of machines.
 //!
 //! ```
 //! use dfdx::prelude::*;
 //! use pvlu::layer::builder::{BatchNorm2D, Conv2D, GlobalAvgPool2D, Linear};
-//! use pvlu::loss::cross_entropy;
-//! use pvlu::shard::{Meeting, in_pairs};
+//! use pvlu::loss::try_cross_entropy;
+//! use pvlu::shard::{ShardGroup, add_gradients, in_pairs};
 //! use pvlu::tape::{TrackExt, try_backward};
 //!
 //! type Net = (Conv2D<3, 8, 3, 1, 1>, BatchNorm2D<8>, GlobalAvgPool2D, Linear<8, 10>);
 //!
 //! let dev = Cpu::seed_from_u64(0);
-//! let net = dev.build_module::<Net, f32>();
+//! let mut net = dev.build_module::<Net, f32>();
+//! let (batch, labels) = (5, [3, 7, 0, 1, 3]);
 //! let images: Tensor<(usize, Const<3>, Const<8>, Const<8>), f32, _> =
-//!     dev.sample_like(&(5, Const, Const, Const), rand_distr::StandardNormal);
-//! let (values, labels) = (images.as_vec(), [3, 7, 0, 1, 3]);
+//!     dev.sample_like(&(batch, Const, Const, Const), rand_distr::StandardNormal);
+//! let values = images.as_vec();
 //!
-//! // Five images in two shards, each with a copy of the network, which shares its tensors.
-//! let parts = Meeting::new(2, 2).run(5, vec![net.clone(), net], |mut net, images| {
-//!     let (first, count) = (images.start, images.len());
-//!     let part = values[first * 3 * 64..][..count * 3 * 64].to_vec();
-//!     let images = Cpu::default().tensor_from_vec(part, (count, Const::<3>, Const::<8>, Const::<8>));
-//!     let loss = cross_entropy(net.forward_mut(images.track()), &labels[first..][..count]);
-//!     let value = loss.array();
-//!     (value, try_backward(loss))
+//! // Two shards, each with a copy of the network, which shares its tensors.
+//! let group = ShardGroup::new(2, 2)?;
+//! let parts = group.run(batch, vec![net.clone(), net.clone()], |mut net, images| {
+//!     let part = values[images.start * 3 * 64..images.end * 3 * 64].to_vec();
+//!     let x = Cpu::default().tensor_from_vec(part, (images.len(), Const::<3>, Const::<8>, Const::<8>));
+//!     let loss = try_cross_entropy(net.try_forward_mut(x.track())?, &labels[images])?;
+//!     Ok((loss.array(), try_backward(loss)?, net))
+//! })?;
+//! let step = in_pairs(parts, |(loss, mut gradients, moved), (other, mut others, _)| {
+//!     add_gradients(&moved, &mut gradients, &mut others).expect("the same parameters");
+//!     (loss + other, gradients, moved)
 //! });
-//! let losses = parts.expect("no shard panicked").into_iter().map(|(loss, _)| loss).collect();
-//! let loss = in_pairs(losses, |a: f32, b| a + b);
-//! assert!(loss.is_some_and(|loss| loss > 0.0));
+//! let (loss, mut gradients, moved) = step.expect("there are shards");
+//! // Running statistics moved alike in all copies. Gradients are those of `net`, whose parameters these still are.
+//! net.1 = moved.1;
+//! assert!(loss > 0.0 && gradients.reached(&net.0.weight));
+//! # Ok::<(), pvlu::Error>(())
 //! ```
 
-mod meeting;
+mod gradients;
+mod group;
 
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use meeting::{Failed, Meeting};
+pub use gradients::add_gradients;
+pub use group::ShardGroup;
 
 use crate::kernel::normalization::{GradientSums, Statistics};
 
-/// The way in which shards learn each other's numbers.
-pub trait Exchange: Send + Sync {
-    /// Hands in the numbers of a shard, and returns those of all shards, in the order of their indices.
-    ///
-    /// Every shard calls it as often, and the calls of the same number belong together. If a shard failed, the results
-    /// are worthless, may lack shards, and are to be thrown away with the step.
-    fn gather(&self, shard: usize, numbers: Vec<f64>) -> Arc<[Vec<f64>]>;
+/// Adds the numbers of some shards to those of the shards before them.
+pub type Add = fn(Vec<f64>, Vec<f64>) -> Vec<f64>;
+
+/// The way in which each shard gets the sum of the numbers of all.
+pub trait AllReduce: Send + Sync {
+    /// Hands in the numbers of a shard, and returns those of all shards, added [`in_pairs`] in the order of their
+    /// indices. Calls of the same number in each shard belong together; `None` if a shard has ended without its call, as
+    /// one with an error does. Whatever is computed then is to be thrown away.
+    fn all_reduce(&self, shard: usize, numbers: Vec<f64>, add: Add) -> Option<Arc<[f64]>>;
 }
 
 /// A shard of a batch.
@@ -66,7 +77,7 @@ pub struct Shard {
     index: usize,
     images: Range<usize>,
     batch: usize,
-    exchange: Arc<dyn Exchange>,
+    all: Arc<dyn AllReduce>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -124,13 +135,13 @@ pub fn in_pairs<T>(mut parts: Vec<T>, mut add: impl FnMut(T, T) -> T) -> Option<
 
 impl Shard {
     /// The shard of this index, with these images of a batch of so many.
-    pub fn new(index: usize, images: Range<usize>, batch: usize, exchange: Arc<dyn Exchange>) -> Self {
-        Self { index, images, batch, exchange }
+    pub fn new(index: usize, images: Range<usize>, batch: usize, all: Arc<dyn AllReduce>) -> Self {
+        Self { index, images, batch, all }
     }
 
-    /// The place of its first image in the batch.
-    pub(crate) fn first(&self) -> usize {
-        self.images.start
+    /// The index in the batch of the first element of a tensor of so many, of which each image has as many.
+    pub(crate) fn first_element(&self, elements: usize) -> usize {
+        self.images.start * elements.checked_div(self.images.len()).unwrap_or(0)
     }
 
     /// The factor that turns a mean over its images into its part of the mean over the batch.
@@ -139,63 +150,59 @@ impl Shard {
     }
 
     /// Statistics of all shards from those of this one, over `elements` a channel; and the elements of all.
-    pub(crate) fn merged(&self, own: &Statistics<Vec<f64>>, elements: usize) -> (Statistics<Vec<f64>>, usize) {
-        let channels = own.mean.len();
-        let mut numbers = Vec::with_capacity(2 * channels + 1);
-        numbers.extend_from_slice(&own.mean);
-        numbers.extend_from_slice(&own.variance);
-        numbers.push(elements as f64);
-        let all = self.exchange.gather(self.index, numbers);
-        let merged = in_pairs(all.to_vec(), |a, b| merge(channels, a, &b));
-        let Some(mut mean) = merged.filter(|numbers| numbers.len() == 2 * channels + 1) else {
-            return (own.clone(), elements);
-        };
-        let elements = mean.pop().unwrap_or_default() as usize;
-        let variance = mean.split_off(channels);
+    pub(crate) fn merged(&self, own: Statistics<Vec<f64>>, elements: usize) -> (Statistics<Vec<f64>>, usize) {
+        let [mean, variance] = [own.mean, own.variance];
+        let ([mean, variance], elements) = self.reduced([mean, variance], elements, merge);
         (Statistics { mean, variance }, elements)
     }
 
     /// The sums of all shards from those of this one, over `elements` a channel; and the elements of all.
     pub(crate) fn added(&self, own: &GradientSums<Vec<f64>>, elements: usize) -> (GradientSums<Vec<f64>>, usize) {
-        let channels = own.grad_outputs.len();
-        let mut numbers = Vec::with_capacity(2 * channels + 1);
-        numbers.extend_from_slice(&own.grad_outputs);
-        numbers.extend_from_slice(&own.products);
-        numbers.push(elements as f64);
-        let all = self.exchange.gather(self.index, numbers);
-        let added = in_pairs(all.to_vec(), |mut a, b| {
-            a.iter_mut().zip(&b).for_each(|(a, b)| *a += b);
-            a
-        });
-        let Some(mut grad_outputs) = added.filter(|numbers| numbers.len() == 2 * channels + 1) else {
-            return (own.clone(), elements);
-        };
-        let elements = grad_outputs.pop().unwrap_or_default() as usize;
-        let products = grad_outputs.split_off(channels);
+        let own = [own.grad_outputs.clone(), own.products.clone()];
+        let ([grad_outputs, products], elements) = self.reduced(own, elements, add);
         (GradientSums { grad_outputs, products }, elements)
+    }
+
+    /// Two numbers of each channel, and the elements of a channel, of all shards from those of this one.
+    fn reduced(&self, [first, second]: [Vec<f64>; 2], elements: usize, add: Add) -> ([Vec<f64>; 2], usize) {
+        let channels = first.len();
+        let numbers = [&first[..], &second, &[elements as f64]].concat();
+        match self.all.all_reduce(self.index, numbers, add).as_deref() {
+            Some([both @ .., elements]) if both.len() == 2 * channels => {
+                let (first, second) = both.split_at(channels);
+                ([first.to_vec(), second.to_vec()], *elements as usize)
+            }
+            _ => ([first, second], elements),
+        }
     }
 }
 
+/// The sum of two lists of numbers.
+fn add(mut a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    a
+}
+
 /// Means, variances and the number of elements of two sets together (Chan, Golub and LeVeque, 1983).
-fn merge(channels: usize, mut a: Vec<f64>, b: &[f64]) -> Vec<f64> {
-    let (of_a, of_b) = (a.last().copied().unwrap_or_default(), b.last().copied().unwrap_or_default());
-    if of_b == 0.0 || a.len() != b.len() {
+fn merge(mut a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
+    let ([of_a @ .., count_a], [of_b @ .., count_b]) = (&mut a[..], &b[..]) else { return a };
+    if *count_b == 0.0 || of_a.len() != of_b.len() {
         return a;
     }
-    if of_a == 0.0 {
-        return b.to_vec();
+    if *count_a == 0.0 {
+        return b;
     }
-    let count = of_a + of_b;
-    for channel in 0..channels {
-        let delta = b[channel] - a[channel];
-        a[channel] += delta * (of_b / count);
+    let count = *count_a + count_b;
+    let channels = of_a.len() / 2;
+    let (means, variances) = of_a.split_at_mut(channels);
+    for (channel, (mean, variance)) in means.iter_mut().zip(variances).enumerate() {
+        let delta = of_b[channel] - *mean;
         let squares =
-            a[channels + channel] * of_a + b[channels + channel] * of_b + delta * delta * (of_a * of_b / count);
-        a[channels + channel] = squares / count;
+            *variance * *count_a + of_b[channels + channel] * count_b + delta * delta * (*count_a * count_b / count);
+        *mean += delta * (count_b / count);
+        *variance = squares / count;
     }
-    if let Some(last) = a.last_mut() {
-        *last = count;
-    }
+    *count_a = count;
     a
 }
 

@@ -38,7 +38,7 @@ use pvlu_zoo::registry::Registry;
 use crate::common::error::CliError;
 use crate::common::named::environment;
 use crate::common::threads::start_threads;
-use crate::common::{command, device, interrupt, manual, precision};
+use crate::common::{command, device, interrupt, manual, precision, shards};
 
 /// The whole program `zoo`, with the models and activations of a registry.
 pub fn main(registry: Registry) -> ExitCode {
@@ -53,6 +53,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     }
     pvlu::kernel::memory::keep_freed_memory();
     let (threads, device) = cli.machine();
+    shards::check(cli.shards(), device)?;
     precision::choose(cli.precision(), device, cli.is_quiet())?;
     start_threads(threads)?;
     device::choose(device)?;

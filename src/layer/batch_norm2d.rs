@@ -221,7 +221,7 @@ fn statistics_of<E: Dtype, D: Backend<E>>(
     let statistics = match shard {
         None => device.batch_statistics(layout, x)?,
         Some(shard) => device.batch_statistics_of_parts(layout, x, &mut |own| {
-            let (all, elements) = shard.merged(&own, layout.count());
+            let (all, elements) = shard.merged(own, layout.count());
             count = elements;
             all
         })?,

@@ -42,10 +42,9 @@ impl<const PERCENT: usize> Dropout<PERCENT> {
         }
         let (key, p) = (self.state.key(), PERCENT as f64 / 100.0);
         let out_shape = *x.shape();
-        let images = out_shape.concrete().into_iter().next().unwrap_or(0);
         let first = match shard::current() {
             Some(_) if !D::has_shards() => return Err(Error::NoShards),
-            Some(shard) => shard.first() * out_shape.num_elements().checked_div(images).unwrap_or(0),
+            Some(shard) => shard.first_element(out_shape.num_elements()),
             None => 0,
         };
         apply(x, out_shape, Box::new(Mask { first, key, p }))

@@ -1,6 +1,10 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, ModuleMut};
 use dfdx::shapes::Const;
-use dfdx::tensor::{AsArray, Cpu, Tensor, TensorFromVec};
+use dfdx::tensor::{AsArray, Cpu, TensorFromVec};
 
 use super::*;
 use crate::activation::Pvlu;
@@ -68,9 +72,9 @@ macro_rules! in_shards {
             let mut net = Cpu::seed_from_u64(3).build_module::<Net, $element>();
             net.seed_dropout(5);
             let values = random::<$element>(4, BATCH * 40);
-            let meeting = Meeting::new(shards, threads);
-            let work = |net, images: Range<usize>| step!($element, net, images, values, LABELS);
-            let parts = meeting.run(BATCH, vec![net; shards], work).unwrap();
+            let group = ShardGroup::new(shards, threads).unwrap();
+            let work = |net, images: Range<usize>| Ok(step!($element, net, images, values, LABELS));
+            let parts = group.run(BATCH, vec![net; shards], work).unwrap();
             for part in &parts {
                 for ((name, first), (_, values)) in parts[0].iter().zip(part) {
                     assert!(!name.contains("running") || first == values, "{name} differs between shards");
@@ -125,11 +129,25 @@ fn one_shard_has_the_bits_of_the_batch_and_several_their_own_on_any_number_of_th
 }
 
 #[test]
-fn as_many_threads_compute_as_there_are_to_be() {
+fn no_more_threads_compute_at_a_time_than_may() {
     for (shards, threads, of_each) in [(4, 2, 1), (4, 7, 1), (2, 4, 2), (3, 9, 3), (1, 3, 3)] {
-        let meeting = Meeting::new(shards, threads);
-        let found = meeting.run(0, vec![(); shards], |(), _| crate::kernel::cpu::tasks::threads());
+        let group = ShardGroup::new(shards, threads).unwrap();
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let compute = || {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(3));
+            now.fetch_sub(1, Ordering::SeqCst);
+        };
+        let found = group.run(0, vec![(); shards], |(), _| {
+            let shard = current().unwrap();
+            for _ in 0..4 {
+                compute();
+                shard.all.all_reduce(shard.index, vec![1.0], add);
+            }
+            Ok(crate::kernel::cpu::tasks::threads())
+        });
         assert_eq!(found, Ok(vec![of_each; shards]), "{shards} shards, {threads} threads");
+        assert_eq!(most.into_inner(), shards.min(threads), "{shards} shards, {threads} threads");
     }
 }
 
@@ -154,31 +172,34 @@ fn neighbors_are_added_in_pairs() {
 
 #[test]
 fn a_shard_that_ends_early_or_panics_keeps_nobody_waiting() {
-    let exchange = |rounds: usize| {
+    let exchange = |rounds: usize, _| {
         let shard = current().unwrap();
-        (0..rounds).map(|_| shard.exchange.gather(shard.index, vec![1.0]).len()).sum::<usize>()
+        let sums = (0..rounds).map(|_| shard.all.all_reduce(shard.index, vec![1.0], add).map_or(0.0, |sum| sum[0]));
+        Ok(sums.sum::<f64>())
     };
-    let meeting = Meeting::new(4, 2);
-    assert_eq!(meeting.run(4, vec![3; 4], |rounds, _| exchange(rounds)), Ok(vec![12; 4]));
-    // Results are worthless then, but there are some.
-    assert_eq!(meeting.run(4, vec![5, 2, 5, 5], |rounds, _| exchange(rounds)).map(|all| all.len()), Ok(4));
-    let failing = |rounds, _| if rounds == 0 { panic!("as it should") } else { exchange(rounds) };
-    assert_eq!(meeting.run(4, vec![5, 5, 0, 5], failing), Err(Failed { shard: 2 }));
+    let group = ShardGroup::new(4, 2).unwrap();
+    assert_eq!(group.run(4, vec![3; 4], exchange), Ok(vec![12.0; 4]));
+    assert_eq!(group.run(4, vec![5, 2, 5, 5], exchange), Err(Error::ShardsDiffer));
+    let erring = |rounds, images| if rounds == 2 { Err(Error::NoOutputs) } else { exchange(rounds, images) };
+    assert_eq!(group.run(4, vec![5, 2, 5, 5], erring), Err(Error::NoOutputs));
+    assert_eq!(group.run(4, vec![5; 3], exchange), Err(Error::ShardCount { expected: 4, found: 3 }));
+    let panicking = |rounds, images| if rounds == 0 { panic!("as it should") } else { exchange(rounds, images) };
+    let panic = catch_unwind(AssertUnwindSafe(|| group.run(4, vec![5, 5, 0, 5], panicking))).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"as it should"));
     assert!(current().is_none());
+    // The threads are there for the next batch.
+    assert_eq!(group.run(4, vec![1; 4], exchange), Ok(vec![4.0; 4]));
 }
 
 #[test]
 fn a_shard_is_that_of_the_innermost_call_on_one_thread() {
-    let exchange: Arc<dyn Exchange> = {
-        struct None;
-        impl Exchange for None {
-            fn gather(&self, _: usize, numbers: Vec<f64>) -> Arc<[Vec<f64>]> {
-                Arc::new([numbers])
-            }
+    struct Alone;
+    impl AllReduce for Alone {
+        fn all_reduce(&self, _: usize, numbers: Vec<f64>, _: Add) -> Option<Arc<[f64]>> {
+            Some(numbers.into())
         }
-        Arc::new(None)
-    };
-    let shard = |index| Shard::new(index, index..index + 1, 2, Arc::clone(&exchange));
+    }
+    let shard = |index| Shard::new(index, index..index + 1, 2, Arc::new(Alone));
     let index = || current().map(|shard| shard.index);
     within(shard(0), || {
         within(shard(1), || assert_eq!(index(), Some(1)));
@@ -191,5 +212,4 @@ fn a_shard_is_that_of_the_innermost_call_on_one_thread() {
 #[test]
 fn only_the_cpu_computes_shards_so_far() {
     assert!(<Cpu as Kernels<f32>>::has_shards());
-    assert!(Error::NoShards.to_string().contains("on the CPU"));
 }

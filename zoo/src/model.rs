@@ -91,9 +91,8 @@ pub trait Model: Send + Sync {
     /// The same network, to compute on this device.
     fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError>;
 
-    /// A copy that computes on the CPU and shares the tensors until one of the two changes them; `None` of a model that
-    /// computes elsewhere.
-    #[doc(hidden)]
+    /// A copy, which shares the tensors until one of the two changes them, for a [shard](pvlu::shard) of a batch. `None`
+    /// of a model that is not trained in shards: on other devices than the CPU, or of one's own that does not say how.
     fn replica(&self) -> Option<Box<dyn Model>> {
         None
     }

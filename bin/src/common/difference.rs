@@ -6,13 +6,17 @@ pub const NUMERICS: &str = "numerics";
 /// Key of a reduced precision: it gives other digits for the same settings, and shows in what they are called.
 pub const PRECISION: &str = "precision";
 
+/// Key of the shards that batches are cut into: their number gives other digits for the same settings, and shows in what
+/// they are called.
+pub const SHARDS: &str = "shards";
+
 /// Text for the value of a key that one of the configurations lacks.
 pub const NONE: &str = "nothing";
 
 /// A difference between two configurations that should be equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The key that differs: that of the arithmetic or of the precision if it does, else the first one.
+    /// The key that differs: that of the arithmetic, of the precision or of the shards if it does, else the first one.
     pub key: String,
     /// Value in the configuration of this command.
     pub here: String,

@@ -20,10 +20,10 @@ const VALUE: u128 = size_of::<f32>() as u128;
 /// that are not frozen if it `trains`, else inference. The error names `option`, which sets the number of images.
 ///
 /// The estimate is a lower bound, so that no batch is refused that would fit.
-pub fn check_batch(model: &dyn Model, images: usize, trains: bool, option: &str) -> Result<(), CliError> {
+pub fn check_batch(model: &dyn Model, images: usize, trained: Option<usize>, option: &str) -> Result<(), CliError> {
     // The memory of another device is left to its driver, which reports when there is none left.
     let Some(allowed) = allowed().filter(|_| device::chosen() == Device::Cpu) else { return Ok(()) };
-    let least = least(model, images, trains).map_err(|source| CliError::Model { model: "model", source })?;
+    let least = least(model, images, trained).map_err(|source| CliError::Model { model: "model", source })?;
     if least <= u128::from(allowed) {
         return Ok(());
     }
@@ -31,13 +31,16 @@ pub fn check_batch(model: &dyn Model, images: usize, trains: bool, option: &str)
     Err(CliError::Memory { images, wanted, allowed, option: option.to_owned() })
 }
 
-/// The least bytes that a step takes: those of the model, and for each image those of the layer with the largest input
-/// and output, or of all inputs that layers keep for the gradients of trained weights if these are more.
-fn least(model: &dyn Model, images: usize, trains: bool) -> Result<u128, pvlu::Error> {
+/// The least bytes that a step takes, which trains the model in so many shards or does not train it: those of the model
+/// and of the gradients of all shards but one, and for each image those of the layer with the largest input and output,
+/// or of all inputs that layers keep for the gradients of trained weights if these are more.
+fn least(model: &dyn Model, images: usize, shards: Option<usize>) -> Result<u128, pvlu::Error> {
     let (mut elements, mut trained) = (0_u128, BTreeSet::new());
+    let copies = shards.unwrap_or(1).saturating_sub(1) as u128;
     model.tensors(&mut |tensor| {
-        elements += tensor.values.len() as u128;
-        if trains && tensor.slot.trained && tensor.slot.kind == ParamKind::Weight {
+        let count = tensor.values.len() as u128;
+        elements += if tensor.slot.trained { (1 + copies) * count } else { count };
+        if shards.is_some() && tensor.slot.trained && tensor.slot.kind == ParamKind::Weight {
             trained.insert(tensor.slot.path.to_owned());
         }
     })?;
@@ -137,25 +140,27 @@ mod tests {
         let tensors = 269_722 + 1_376;
         // A 3x3 convolution of the first stage: 16 channels of 32x32 in and out.
         let widest = 2 * 16 * 32 * 32;
-        let infers = least(model.as_ref(), 5, false).unwrap();
+        let infers = least(model.as_ref(), 5, None).unwrap();
         assert_eq!(infers, 4 * (tensors + 5 * widest));
         // The image, 6 and 1 inputs of 16x32x32, 5 and 1 of 32x16x16, 5 of 64x8x8, and 64 features.
         let kept = 3 * 1024 + 7 * 16_384 + 6 * 8_192 + 5 * 4_096 + 64;
         FreezePolicy::ALL.apply(model.net_mut());
-        assert_eq!(least(model.as_ref(), 5, true).unwrap(), 4 * (tensors + 5 * kept));
+        assert_eq!(least(model.as_ref(), 5, Some(1)).unwrap(), 4 * (tensors + 5 * kept));
         FreezePolicy::HEAD.apply(model.net_mut());
-        assert_eq!(least(model.as_ref(), 5, true).unwrap(), infers);
+        assert_eq!(least(model.as_ref(), 5, Some(1)).unwrap(), infers);
+        // Two sets of gradients more, of a head of 64 features and 10 classes.
+        assert_eq!(least(model.as_ref(), 5, Some(3)).unwrap(), infers + 4 * 2 * (64 * 10 + 10));
     }
 
     #[test]
     fn what_cannot_fit_is_refused_and_says_how_much_it_is() {
         let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
-        check_batch(model.as_ref(), 1, true, "--batch-size").unwrap();
+        check_batch(model.as_ref(), 1, Some(1), "--batch-size").unwrap();
         if allowed().is_none() {
             println!("skipped: the system does not say how much memory there is");
             return;
         }
-        let error = check_batch(model.as_ref(), 1 << 40, false, "--batch-size").unwrap_err().to_string();
+        let error = check_batch(model.as_ref(), 1 << 40, None, "--batch-size").unwrap_err().to_string();
         let words = ["1099511627776 images", "at least 144115", "TB", "--batch-size"];
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     }

@@ -30,7 +30,7 @@ pub struct Recipe {
     /// Random changes of training images, in pixels of a 32x32 image.
     pub augmentation: Augmentation,
     /// Shards that a batch is cut into.
-    shards: usize,
+    pub shards: usize,
 }
 
 /// Settings of an arm beside its recipe, which configurations of tables hold that are not the paper's.

@@ -53,6 +53,15 @@ impl Zoo {
         self.machine_args().map_or(Precision::F32, |machine| machine.precision)
     }
 
+    /// Shards that the command cuts batches into.
+    pub fn shards(&self) -> usize {
+        match &self.command {
+            Command::Finetune(args) => args.training.shards,
+            Command::Train(args) => args.training.shards,
+            _ => 1,
+        }
+    }
+
     /// True if the command is to print nothing but errors on stderr.
     pub fn is_quiet(&self) -> bool {
         match &self.command {

@@ -173,7 +173,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             batch * 3 * height * width
         )));
     }
-    check_batch(model.as_ref(), batch, args.mode.trains(), "--batch-size")?;
+    check_batch(model.as_ref(), batch, args.mode.trains().then_some(1), "--batch-size")?;
     let images: Vec<f32> = (0..batch * 3 * height * width).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
     let labels = (0..batch).map(|i| i % classes).collect();
     let optimizer = Optimizer::new(OptimizerConfig::sgd(0.9, false, 0.0));

@@ -30,7 +30,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     notes.iter().for_each(|line| note(line));
     let start = Instant::now();
     let images = order.labeled(images)?.limit(args.limit_test.map_or(usize::MAX, usize::from));
-    check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), false, "--batch-size")?;
+    check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), None, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     let name = opened.entry.name;
     let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut interrupt::flow);

@@ -13,7 +13,7 @@ use super::training::{TUNING, augmentation, training};
 use crate::common::difference::{NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
 use crate::common::parts::{Part, names, policy};
-use crate::common::shards::{self, batch_text};
+use crate::common::shards::batch_text;
 use crate::common::training::{Training, augmentation_text};
 
 /// Augmentation shifts images by at most their side divided by this: 4 pixels of 32.
@@ -60,7 +60,6 @@ impl Settings {
         let trained = phases.into_iter().filter(|(_, epochs, trains)| *trains && *epochs > 0);
         let trained: Vec<(&str, u64)> = trained.map(|(option, epochs, _)| (option, epochs)).collect();
         let training = training(&args.training, args.augmentation.mixup, &TUNING, &trained)?;
-        shards::check(args.training.shards, args.machine.device.unwrap_or_default())?;
         let settings = Self {
             activation: args.model.activation.as_deref().map(registry::activation).transpose()?,
             policy,

@@ -156,7 +156,7 @@ pub fn fit_from<B: Batches>(
     in_mode(model, Mode::Train, |model| {
         // Features of mixed images are not those of the images.
         let trainee = if config.mixup.is_some() { Trainee::whole(model) } else { Trainee::new(model)? };
-        let trainee = trainee.in_shards(config.shards);
+        let trainee = trainee.in_shards(config.shards)?;
         Fit { trainee, config, steps: splits.train.batches() as u64, state, observe, keep }.run(splits)
     })
 }

@@ -8,7 +8,7 @@ use pvlu::Error;
 use pvlu::compiled::CompiledTrunk;
 use pvlu::layer::{Extent, Graph, LayerKind, Mode};
 use pvlu::loss::Targets;
-use pvlu::shard::Meeting;
+use pvlu::shard::ShardGroup;
 
 use super::TrainError;
 use super::evaluate::{Evaluation, evaluate_all, measure_all};
@@ -28,7 +28,7 @@ pub struct Trainee<'m> {
     pub model: &'m mut dyn Model,
     trunk: Option<Rc<CompiledTrunk>>,
     /// The shards that a batch is cut into; `None` where it is computed whole.
-    meeting: Option<Meeting>,
+    shards: Option<ShardGroup>,
     /// Bytes that are left for features.
     room: Cell<usize>,
 }
@@ -45,20 +45,24 @@ impl<'m> Trainee<'m> {
 
     /// As [`new`](Self::new), but that the network is run as a whole, whatever of it is trained.
     pub fn whole(model: &'m mut dyn Model) -> Self {
-        Self { model, trunk: None, meeting: None, room: Cell::new(0) }
+        Self { model, trunk: None, shards: None, room: Cell::new(0) }
     }
 
     /// The same trainee, that cuts each batch it learns from into shards.
-    pub fn in_shards(self, shards: usize) -> Self {
-        let meeting = || Meeting::with_start(shards, rayon::current_num_threads(), thread_start());
-        Self { meeting: (shards > 1).then(meeting), ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if the system refuses a thread for a shard.
+    pub fn in_shards(self, shards: usize) -> Result<Self, Error> {
+        let group = || ShardGroup::with_start(shards, rayon::current_num_threads(), thread_start());
+        Ok(Self { shards: (shards > 1).then(group).transpose()?, ..self })
     }
 
     /// As [`new`](Self::new), with room for so many bytes of features.
     fn with_room(model: &'m mut dyn Model, room: usize) -> Result<Self, Error> {
         let is_apart = model.is_on_cpu() && trains_its_head_alone(model)?;
         let trunk = if is_apart { trunk_of(model)? } else { None };
-        Ok(Self { model, trunk: trunk.map(Rc::new), meeting: None, room: Cell::new(room) })
+        Ok(Self { model, trunk: trunk.map(Rc::new), shards: None, room: Cell::new(room) })
     }
 
     /// Images as the trainee takes them, of which the features are kept if there is room and more than one of these
@@ -87,9 +91,9 @@ impl<'m> Trainee<'m> {
             None => model.step_towards(inputs, targets),
             Some(features) => head_of(model)?.step_on(inputs, features, targets),
         };
-        let Some(meeting) = &self.meeting else { return step(self.model, inputs, targets) };
+        let Some(group) = &self.shards else { return step(self.model, inputs, targets) };
         let len = features.map_or(self.model.image_len(), |features| features.elements());
-        step_in_shards(self.model, (inputs, len), targets, meeting, &step)
+        step_in_shards(self.model, (inputs, len), targets, group, &step)
     }
 
     /// Evaluates the model on the inputs of some sets, as [`evaluate`](super::evaluate()) does on images. After an

@@ -209,7 +209,8 @@ pub fn train(
         test: nothing.loader(in_order)?,
     };
     let (epochs, adam) = (training.epochs, OptimizerConfig::adam());
-    let fit = FitConfig::new(epochs, adam, training.learning_rate, Schedule::Cosine);
+    let shards = config.setup.shards.map_or(1, |shards| shards as usize);
+    let fit = FitConfig { shards, ..FitConfig::new(epochs, adam, training.learning_rate, Schedule::Cosine) };
     let job = Job { title: &title, config, fit, splits, seed };
     let Some(history) = context.store.train(&job, network.as_mut(), context.progress)? else { return Ok(None) };
     match history.outcome {

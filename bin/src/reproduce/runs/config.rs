@@ -12,7 +12,7 @@ use pvlu_zoo::text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::common::difference::{Difference, NUMERICS, PRECISION};
+pub use crate::common::difference::{Difference, NUMERICS, PRECISION, SHARDS};
 
 use super::decimal;
 use crate::common::difference::NONE;
@@ -122,7 +122,7 @@ const NUMBERS: [&str; 10] = [
     "batch_size",
     "first_epochs",
     NUMERICS,
-    "shards",
+    SHARDS,
     "classes",
     "train_images",
     "val_images",
@@ -213,11 +213,15 @@ impl Config {
     pub fn difference_but(&self, kept: &Self, may_differ: &[&str]) -> Option<Difference> {
         let (here, there) = (self.entries(), kept.entries());
         let differs = |key: &&String| !may_differ.contains(&key.as_str()) && here.get(*key) != there.get(*key);
-        // The version of the arithmetic comes first and then the precision, since they explain other differences; then
-        // alphabetical order over the keys of both.
+        // The version of the arithmetic comes first, then precision and shards, since they explain other differences;
+        // then alphabetical order over the keys of both.
         let all = here.keys().chain(there.keys()).filter(differs);
-        let key = all.min_by_key(|key| (*key != NUMERICS, *key != PRECISION, *key))?;
-        let missing = if key == PRECISION { Precision::F32.name() } else { NONE };
+        let key = all.min_by_key(|key| (*key != NUMERICS, *key != PRECISION, *key != SHARDS, *key))?;
+        let missing = match key.as_str() {
+            PRECISION => Precision::F32.name(),
+            SHARDS => "1",
+            _ => NONE,
+        };
         let shown = |of: &BTreeMap<String, String>| {
             of.get(key).map_or_else(|| missing.to_owned(), |value| text::shown(value).to_string())
         };

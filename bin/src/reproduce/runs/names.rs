@@ -131,6 +131,8 @@ mod tests {
             ("numerics", "x"),
             ("precision", "fp8"),
             ("precision", "f32"),
+            ("shards", "1"),
+            ("shards", "x"),
             ("trial", "learning_rate"),
             ("trial", "learning_rate=../1"),
             ("chosen", "x=1"),

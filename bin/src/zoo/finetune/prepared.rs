@@ -75,8 +75,9 @@ impl<'a> Prepared<'a> {
         let at_once = |images: &Images| images.len().min(settings.batch_size);
         let model = opened.model;
         let most = [&train_images, &held_out, &test_images].into_iter().map(at_once).max().unwrap_or_default();
-        check_batch(model.as_ref(), most, false, "--batch-size")?;
-        check_batch(model.as_ref(), at_once(&train_images), !settings.trains_nothing, "--batch-size")?;
+        check_batch(model.as_ref(), most, None, "--batch-size")?;
+        let shards = (!settings.trains_nothing).then_some(args.training.shards);
+        check_batch(model.as_ref(), at_once(&train_images), shards, "--batch-size")?;
         let mut trained_on = TrainedOn::of_text(opened.description.trained_on.as_deref(), weights)?;
         let warnings = trained_on.warnings(&held_out, weights, Purpose::HeldOut);
         let of_test = trained_on.warnings(&test_images, weights, Purpose::Evaluated);

@@ -105,7 +105,7 @@ impl Session<'_> {
         let model = self.build(seed)?;
         check_sides(self.settings.augmentation, model.image())?;
         let train = self.parts.train.len().min(self.settings.batch_size);
-        check_batch(model.as_ref(), train, true, "--batch-size")?;
+        check_batch(model.as_ref(), train, Some(self.settings.fit(seed).shards), "--batch-size")?;
         self.settings.fit(seed).check()?;
         self.splits(seed).map(drop)
     }

@@ -8,7 +8,7 @@ use pvlu_zoo::train::FitConfig;
 
 use crate::common::difference::{NONE, NUMERICS, PRECISION};
 use crate::common::error::CliError;
-use crate::common::shards::{self, batch_text};
+use crate::common::shards::batch_text;
 use crate::common::training::{Training, augmentation_text};
 use crate::zoo::args::TrainArgs;
 use crate::zoo::training::{FROM_SCRATCH, augmentation, training};
@@ -30,7 +30,6 @@ impl Settings {
     pub fn of(args: &TrainArgs) -> Result<Self, CliError> {
         let (epochs, mixup) = (args.epochs, args.augmentation.mixup);
         let training = training(&args.training, mixup, &FROM_SCRATCH, &[("--epochs", epochs)])?;
-        shards::check(args.training.shards, args.machine.device.unwrap_or_default())?;
         Ok(Self {
             entry: registry::find(&args.model)?,
             activation: registry::activation(&args.activation)?,

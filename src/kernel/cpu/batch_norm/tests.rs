@@ -359,6 +359,52 @@ fn gradients_accumulate_and_frozen_ones_are_skipped() {
     }
 }
 
+/// The gradients of a batch in parts of `outer`, one after the other, by the sums of all.
+fn in_parts<E: Element>(case: &Case<E>, outer: [usize; 2]) -> [Vec<E>; 3] {
+    let Case { layout, x, gamma, grad_output, .. } = case;
+    let statistics = batch_statistics(*layout, x);
+    let inv_std = statistics.inv_std(EPSILON);
+    let scaling = Scaling { mean: &statistics.mean, inv_std: &inv_std, gamma };
+    let cut = outer[0] * layout.channels * layout.inner;
+    let parts = outer.map(|outer| ChannelsLayout { outer, ..*layout });
+    let (first_x, last_x) = x.split_at(cut);
+    let (first_g, last_g) = grad_output.split_at(cut);
+    let sums = [
+        gradient_sums(parts[0], first_x, &statistics.mean, first_g),
+        gradient_sums(parts[1], last_x, &statistics.mean, last_g),
+    ];
+    let add = |of: fn(&GradientSums) -> &Vec<f64>| of(&sums[0]).iter().zip(of(&sums[1])).map(|(a, b)| a + b).collect();
+    let all = GradientSums { grad_outputs: add(|sums| &sums.grad_outputs), products: add(|sums| &sums.products) };
+    let mut grad_x = vec![E::nan(); x.len()];
+    let (mut grad_gamma, mut grad_beta) = (vec![E::zero(); gamma.len()], vec![E::zero(); gamma.len()]);
+    let (first, last) = grad_x.split_at_mut(cut);
+    for (part, own, x, g, to) in
+        [(parts[0], &sums[0], first_x, first_g, first), (parts[1], &sums[1], last_x, last_g, last)]
+    {
+        let gradients =
+            Gradients { x: InputGradient::Overwrite(to), gamma: Some(&mut grad_gamma), beta: Some(&mut grad_beta) };
+        backward_of_part(part, x, scaling, g, [own, &all], layout.count(), gradients);
+    }
+    [grad_x, grad_gamma, grad_beta]
+}
+
+#[test]
+fn parts_have_the_gradients_of_the_whole_and_the_same_bits_everywhere() {
+    for shape in SHAPES {
+        let case = Case::<f64>::new(layout(shape));
+        let [_, whole @ ..] = case.train(Level::current());
+        for first in [0, 1, shape.0 / 2, shape.0] {
+            for (found, truth) in in_parts(&case, [first, shape.0 - first]).iter().zip(&whole) {
+                let largest = truth.iter().fold(1e-3_f64, |largest, x| largest.max(x.abs()));
+                let error = found.iter().zip(truth).fold(0.0_f64, |error, (a, b)| error.max((a - b).abs()));
+                assert!(error <= 1e-10 * largest, "{shape:?} after {first}: {error:e} of {largest:e}");
+            }
+        }
+        let case = Case::<f32>::new(layout(shape));
+        same_everywhere(shape, || in_parts(&case, [1, shape.0 - 1]).map(|gradient| bits(&gradient)));
+    }
+}
+
 #[test]
 fn nothing_is_a_batch_too() {
     for shape in [(0, 3, 4), (2, 0, 4), (2, 3, 0)] {

@@ -1,3 +1,5 @@
+use pvlu::layer::NamedTensor;
+
 use super::*;
 use crate::registry::build;
 use crate::train::{Optimizer, OptimizerConfig};
@@ -27,7 +29,7 @@ fn results(name: &str, activation: &str, shards: usize) -> Results {
             model.as_mut(),
             (inputs, len),
             &targets,
-            &Meeting::new(shards, rayon::current_num_threads()),
+            &ShardGroup::new(shards, rayon::current_num_threads()).unwrap(),
             &step,
         ),
     }
@@ -83,6 +85,19 @@ fn threads_change_no_bit_of_shards() {
     assert_eq!(on(4), expected);
 }
 
+/// The order in which shards are added shows in no other test.
+#[test]
+fn a_step_in_shards_has_the_bits_of_its_version() {
+    let mut digest = crc32fast::Hasher::new();
+    let (loss, logits, gradients, moved) = results("cifar_resnet20", "pvlu", 5);
+    digest.update(&loss.to_le_bytes());
+    let others = gradients.iter().chain(&moved).map(|(_, values)| values);
+    for value in std::iter::once(&logits).chain(others).flatten() {
+        digest.update(&value.to_le_bytes());
+    }
+    assert_eq!((pvlu::NUMERICS_VERSION, digest.finalize()), (4, 0));
+}
+
 #[test]
 fn the_model_is_updated_and_its_copies_are_not_left() {
     let mut model = build("cifar_resnet20", "relu", 10, 1).unwrap();
@@ -94,7 +109,8 @@ fn the_model_is_updated_and_its_copies_are_not_left() {
     for _ in 0..3 {
         let inputs = (inputs.clone(), len);
         let mut result =
-            step_in_shards(model.as_mut(), inputs, &Targets::of(&LABELS), &Meeting::new(2, 2), &step).unwrap();
+            step_in_shards(model.as_mut(), inputs, &Targets::of(&LABELS), &ShardGroup::new(2, 2).unwrap(), &step)
+                .unwrap();
         optimizer.update(model.as_mut(), &mut result.gradients, 0.05).unwrap();
         losses.push(result.loss);
     }
@@ -105,23 +121,31 @@ fn the_model_is_updated_and_its_copies_are_not_left() {
 fn errors_are_those_of_the_batch() {
     let mut model = build("cifar_resnet20", "relu", 10, 1).unwrap();
     let len = model.image_len();
+    let group = ShardGroup::new(2, 2).unwrap();
     let step = |model: &mut dyn Model, inputs, targets: &Targets<'_>| model.step_towards(inputs, targets);
-    let mut run = |inputs: Vec<f32>, labels: &[usize]| {
-        step_in_shards(model.as_mut(), (inputs, len), &Targets::of(labels), &Meeting::new(2, 2), &step)
-            .map(|step| step.logits.len())
+    let mut both = |inputs: Vec<f32>, targets: &Targets<'_>| {
+        let whole = model.step_towards(inputs.clone(), targets).map(|step| step.logits.len());
+        let found = step_in_shards(model.as_mut(), (inputs, len), targets, &group, &step);
+        assert_eq!(found.map(|step| step.logits.len()), whole);
+        whole
     };
+    let all = images(4, len);
+    assert_eq!(both(all.clone(), &Targets::of(&[0, 1, 2, 9])), Ok(40));
+    assert_eq!(both(Vec::new(), &Targets::of(&[])), Ok(0));
     let wrong = Error::Label { index: 3, label: 10, classes: 10 };
-    assert_eq!(run(images(4, len), &[0, 1, 2, 10]), Err(wrong));
-    let short = Error::Shape { expected: 4 * len, found: 3 * len };
-    assert_eq!(run(images(3, len), &[0, 1, 2, 9]), Err(short));
-    assert_eq!(run(Vec::new(), &[]), Ok(0));
-    assert_eq!(run(images(4, len), &[0, 1, 2, 9]), Ok(40));
-    let failing = |_: &mut dyn Model, inputs: Vec<f32>, _: &Targets<'_>| match inputs.len() {
-        0 => Err(Error::NoOutputs),
-        _ => panic!("as it should"),
-    };
-    let targets = Targets::of(&LABELS[..1]);
-    let error =
-        step_in_shards(model.as_mut(), (images(1, len), len), &targets, &Meeting::new(2, 2), &failing).unwrap_err();
-    assert!(error.to_string().contains("shard 0 of the batch panicked"), "{error}");
+    assert_eq!(both(all.clone(), &Targets::of(&[0, 1, 2, 10])), Err(wrong.clone()));
+    let mixed = Targets { mixed: Some((&[0, 1, 2, 10], 0.5)), ..Targets::of(&[0, 1, 2, 9]) };
+    assert_eq!(both(all.clone(), &mixed), Err(wrong));
+    let few = Targets { mixed: Some((&[0, 1], 0.5)), ..Targets::of(&[0, 1, 2, 9]) };
+    assert_eq!(both(all.clone(), &few), Err(Error::LabelCount { rows: 4, labels: 2 }));
+    assert_eq!(both(all[..3 * len].to_vec(), &Targets::of(&[0; 4])), Err(Error::LabelCount { rows: 3, labels: 4 }));
+    assert!(matches!(both(all[1..].to_vec(), &Targets::of(&[0; 4])), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn a_model_without_copies_is_refused_and_says_what_is_missing() {
+    let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
+    let copy = model.replica().unwrap();
+    assert_eq!(copy.logits(images(1, model.image_len())), model.logits(images(1, model.image_len())));
+    assert!(Error::NoShards.to_string().contains("a model on the CPU that makes copies"), "{}", Error::NoShards);
 }

@@ -98,6 +98,11 @@ fn a_reduced_precision_is_another_configuration_and_f32_is_that_of_earlier_build
     // It is said before what it is called by, and where it is f32 too.
     assert_eq!(config().difference(&split).unwrap().to_string(), "there precision is bf16x3, here f32");
     assert_eq!(rounded.difference(&split).unwrap().to_string(), "there precision is bf16x3, here bf16");
+    // So are shards, of which earlier builds had one.
+    let shards = Some(8);
+    let sharded = Config { setup: Setup { shards, overridden: "shards=8".to_owned(), ..config().setup }, ..config() };
+    assert_eq!(sharded.to_json()[SHARDS], "8");
+    assert_eq!(config().difference(&sharded).unwrap().to_string(), "there shards is 8, here 1");
     assert_eq!(rounded.difference(&config()).unwrap().between("a", "b"), "a: precision is bf16, b: f32");
 }
 
@@ -128,7 +133,9 @@ fn a_key_that_this_build_does_not_know_is_kept_and_told() {
 
 #[test]
 fn each_number_that_is_none_is_refused_by_its_key() {
-    let mut all = with_numerics(config(), 3).to_json();
+    let with_numerics = with_numerics(config(), 3);
+    let setup = Setup { shards: Some(8), ..with_numerics.setup };
+    let mut all = Config { setup, ..with_numerics }.to_json();
     let json = all.as_object_mut().unwrap();
     let numbers = json.iter().filter(|(_, value)| decimal::parse::<u64>(value.as_str().unwrap()).is_some());
     let keys: Vec<String> = numbers.map(|(key, _)| key.clone()).collect();
