@@ -35,9 +35,9 @@ pub enum Error {
     NoShards,
     /// Another number of networks than of shards of a batch.
     ShardCount {
-        /// Number of shards.
+        /// Number of shards in the batch.
         expected: usize,
-        /// Number of networks.
+        /// Number of networks that were given.
         found: usize,
     },
     /// Shards of a batch whose networks do not have the same batch norms.

@@ -27,8 +27,8 @@ pub fn check_labels(labels: &[usize], rows: usize, classes: usize) -> Result<(),
 /// Mean over the batch of `-log softmax(logits)[label]`, in natural units.
 ///
 /// Shapes: logits `(B, classes)` before softmax, one class index a row. Forward and backward are one fused kernel. The
-/// loss of an empty batch is 0; logits that are not finite give a loss that is not finite. Of a [shard](crate::shard) it
-/// is the part in the mean over the batch.
+/// loss of an empty batch is 0; logits that are not finite give a loss that is not finite. Of a [shard](crate::shard)
+/// it is the part in the mean over the batch.
 ///
 /// Errors: [`Error::LabelCount`], [`Error::Label`].
 pub fn try_cross_entropy<B: Dim, C: Dim, E: Dtype, D: Backend<E>, T: Track<E, D>>(

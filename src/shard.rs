@@ -10,8 +10,8 @@
 //!   of gradients backward, go through an [all-reduce](AllReduce);
 //! - a dropout draws the masks of the image's place in the whole batch.
 //!
-//! All sums over shards are taken in a fixed tree, [`in_pairs`]. So the number of shards determines the results, and who
-//! computes which of them does not: not the number of threads, nor of machines.
+//! All sums over shards are taken in a fixed tree, [`in_pairs`]. So the number of shards determines the results,
+//! and who computes which of them does not: not the number of threads, nor of machines.
 //!
 //! ```
 //! use dfdx::prelude::*;
@@ -66,8 +66,8 @@ pub type Add = fn(Vec<f64>, Vec<f64>) -> Vec<f64>;
 /// The way in which each shard gets the sum of the numbers of all.
 pub trait AllReduce: Send + Sync {
     /// Hands in the numbers of a shard, and returns those of all shards, added [`in_pairs`] in the order of their
-    /// indices. Calls of the same number in each shard belong together; `None` if a shard has ended without its call, as
-    /// one with an error does. Whatever is computed then is to be thrown away.
+    /// indices. Calls of the same number in each shard belong together; `None` if a shard has ended without its call,
+    /// as one with an error does. Whatever is computed then is to be thrown away.
     fn all_reduce(&self, shard: usize, numbers: Vec<f64>, add: Add) -> Option<Arc<[f64]>>;
 }
 

@@ -91,8 +91,9 @@ pub trait Model: Send + Sync {
     /// The same network, to compute on this device.
     fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError>;
 
-    /// A copy, which shares the tensors until one of the two changes them, for a [shard](pvlu::shard) of a batch. `None`
-    /// of a model that is not trained in shards: on other devices than the CPU, or of one's own that does not say how.
+    /// A copy, which shares the tensors until one of the two changes them, for a [shard](pvlu::shard) of a batch.
+    /// `None` of a model that is not trained in shards: on another device than the CPU, or of one's own that does not
+    /// say how.
     fn replica(&self) -> Option<Box<dyn Model>> {
         None
     }

@@ -6,8 +6,8 @@ pub const NUMERICS: &str = "numerics";
 /// Key of a reduced precision: it gives other digits for the same settings, and shows in what they are called.
 pub const PRECISION: &str = "precision";
 
-/// Key of the shards that batches are cut into: their number gives other digits for the same settings, and shows in what
-/// they are called.
+/// Key of the shards that batches are cut into: their number gives other digits for the same settings, and shows in
+/// what they are called.
 pub const SHARDS: &str = "shards";
 
 /// Text for the value of a key that one of the configurations lacks.
