@@ -57,8 +57,8 @@ impl ShardGroup {
         self.pools.len()
     }
 
-    /// Computes all shards of a batch of so many images, each [`within`] its [`Shard`] and with one of the networks, and
-    /// returns their results in order. A panic of a shard is one of the caller, when the other shards have ended.
+    /// Computes all shards of a batch of so many images, each [`within`] its [`Shard`] and with one of the networks,
+    /// and returns their results in order. A panic of a shard is one of the caller, when the other shards have ended.
     ///
     /// # Errors
     ///
