@@ -2,12 +2,12 @@
 //!
 //! The backward pass of most activations reads their input, which here is a batch norm's output: a multiple of the
 //! input that the batch norm keeps itself, and a constant, by channel. So where nobody else holds that output, the
-//! activation is written over it, and its backward pass computes it once more, for one task's elements at a time while
-//! they are in the cache. A block keeps two maps of its size then, and not three: the batch norm's input, and the output
-//! of the activation, which the next layer mostly reads.
+//! activation is written over it, and its backward pass computes it once more, in registers. A block keeps two maps of
+//! its size then, and not three: the batch norm's input, and the output of the activation, which the next layer mostly
+//! reads.
 //!
-//! It is one operation on the tape, instead of the batch norm's, which the activation takes back; types, names and layers
-//! do not change, and neither does a bit of any result. An activation whose backward pass reads its output needs
+//! Both are one operation on the tape, instead of the batch norm's, which the activation takes back; types, names and
+//! layers do not change, and neither does a bit of any result. An activation whose backward pass reads its output needs
 //! none of this: it is written over its input anyway.
 
 use std::any::Any;
