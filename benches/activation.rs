@@ -62,7 +62,7 @@ fn bench_backward<A: Activation>(bencher: Bencher<'_, '_>, layout: ChannelsLayou
     bencher.counter(BytesCount::of_many::<f32>(3 * x.len())).bench_local(|| {
         let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| train.then_some(&mut grad[..])).collect();
         let target = InputGradient::Overwrite(&mut grad_x[..]);
-        backward(layout, black_box(&x), &params, black_box(&grad_output), target, &mut grads);
+        backward(layout, black_box(&x[..]).into(), &params, black_box(&grad_output), target, &mut grads);
     });
 }
 
@@ -177,7 +177,7 @@ fn bench_written_backward(bencher: Bencher<'_, '_>, text: &str, layout: Channels
         program::backward(
             written.program(),
             layout,
-            black_box(&x),
+            black_box(&x[..]).into(),
             &params,
             black_box(&grad_output),
             target,

@@ -109,7 +109,7 @@ fn cases() -> Vec<Case> {
         let [grad_alpha, grad_beta] = &mut sums;
         let sums = &mut [Some(&mut grad_alpha[..]), Some(&mut grad_beta[..])];
         let target = InputGradient::Overwrite(&mut to[..]);
-        (kernels.backward)(LAYOUT, black_box(&from), &[&alpha, &beta], black_box(&values), target, sums);
+        (kernels.backward)(LAYOUT, black_box(&from[..]).into(), &[&alpha, &beta], black_box(&values), target, sums);
     });
 
     let (l, y) = (layer.clone(), x.clone());

@@ -40,7 +40,15 @@ fn accepted(written: &Written) {
     program::forward(written.program(), layout, &x, &params, &mut y);
     let mut grads = starts.clone();
     let mut grads: Vec<Option<&mut [f32]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-    program::backward(written.program(), layout, &x, &params, &[], InputGradient::InPlace(&mut dx), &mut grads);
+    program::backward(
+        written.program(),
+        layout,
+        (&x[..]).into(),
+        &params,
+        &[],
+        InputGradient::InPlace(&mut dx),
+        &mut grads,
+    );
     // Where it was looked at, in f32.
     let said = [y[0], y[1], dx[0], dx[1]];
     assert!(said.iter().all(|value| value.is_finite()), "{text}: {said:?}");

@@ -68,6 +68,7 @@
 //! dfdx's optimizers take both; [`GradTape`](crate::tape::GradTape) records both.
 
 mod act;
+mod activate;
 mod add;
 mod any_tensor;
 mod apply;
@@ -96,6 +97,7 @@ mod mode;
 mod multiply;
 mod named_parameters;
 mod no_activation;
+mod normalized_activation;
 mod normed_conv2d;
 mod parts;
 mod per_element;

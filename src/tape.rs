@@ -5,12 +5,14 @@
 //! nothing to differentiate and records an operation only once a trained parameter lies below it. Layers of this crate
 //! take either tape; dfdx's own operations run on both too.
 
+mod open;
 mod place;
 
+pub use open::Open;
 pub use place::Place;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::{Backward, PutTape, SplitTape};
@@ -41,6 +43,26 @@ pub trait Track<E: Unit, D: Kernels<E>>: Tape<E, D> {
     fn record<F>(&mut self, trained: &[UniqueId], operation: F)
     where
         F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>;
+
+    /// True if an operation whose backward pass does not read its input may write its output over it: the two tensors
+    /// then have one identity, and their gradients take turns in one place.
+    fn overwrites(&self) -> bool {
+        false
+    }
+
+    /// As [`record`](Track::record), for an operation that the next one may [take back](Track::take_open).
+    fn record_open(&mut self, trained: &[UniqueId], operation: Box<dyn Open<E, D>>) {
+        self.record(trained, |flow| operation.backward(flow));
+    }
+
+    /// Takes back the operation that was recorded last on this thread, if that is open and on this tape. The
+    /// caller records it again, or one that does its work.
+    fn take_open(&mut self) -> Option<Box<dyn Open<E, D>>> {
+        None
+    }
+
+    /// Lets nobody take the last operation back any more.
+    fn close(&mut self) {}
 }
 
 impl<E: Unit, D: Kernels<E>> Track<E, D> for NoneTape {
@@ -112,6 +134,8 @@ type Operation<E, D> = Box<dyn FnOnce(&mut Flow<'_, E, D>) -> Result<(), <D as H
 pub struct GradTape<E: Unit, D: Kernels<E>> {
     /// Operations with the time of recording, which orders those of merged tapes.
     operations: Vec<(u64, Operation<E, D>)>,
+    /// The last operation, while the next one may take it back.
+    open: Option<(u64, Box<dyn Open<E, D>>)>,
     requires_grad: bool,
     /// Parameters that an operation on the tape gives a gradient, and traced inputs.
     reached: Vec<UniqueId>,
@@ -122,7 +146,7 @@ pub struct GradTape<E: Unit, D: Kernels<E>> {
 impl<E: Unit, D: Kernels<E>> std::fmt::Debug for GradTape<E, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GradTape")
-            .field("operations", &self.operations.len())
+            .field("operations", &(self.operations.len() + usize::from(self.open.is_some())))
             .field("requires_grad", &self.requires_grad)
             .field("reached", &self.reached)
             .field("opaque", &self.opaque)
@@ -140,13 +164,24 @@ impl<E: Unit, D: Kernels<E>> Default for GradTape<E, D> {
 
 impl<E: Unit, D: Kernels<E>> GradTape<E, D> {
     fn new(requires_grad: bool) -> Self {
-        Self { operations: Vec::new(), requires_grad, reached: Vec::new(), opaque: false }
+        Self { operations: Vec::new(), open: None, requires_grad, reached: Vec::new(), opaque: false }
     }
 
     fn push(&mut self, operation: Operation<E, D>) {
-        static TIME: AtomicU64 = AtomicU64::new(0);
-        self.operations.push((TIME.fetch_add(1, Ordering::Relaxed), operation));
+        self.close();
+        self.operations.push((tick(), operation));
     }
+}
+
+thread_local! {
+    /// Operations that were recorded on this thread, on which a tape stays for all its life.
+    static TIME: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The time of an operation that is recorded now.
+fn tick() -> u64 {
+    TIME.set(TIME.get() + 1);
+    TIME.get()
 }
 
 impl<E: Unit, D: Kernels<E>> Tape<E, D> for GradTape<E, D> {
@@ -170,10 +205,13 @@ impl<E: Unit, D: Kernels<E>> Merge<NoneTape> for GradTape<E, D> {
 
 impl<E: Unit, D: Kernels<E>> Merge<GradTape<E, D>> for GradTape<E, D> {
     fn merge(mut self, mut other: Self) -> Self {
+        self.close();
+        other.close();
         self.reached.append(&mut other.reached);
         self.operations.append(&mut other.operations);
         Self {
             operations: self.operations,
+            open: None,
             requires_grad: self.requires_grad || other.requires_grad,
             reached: self.reached,
             opaque: self.opaque || other.opaque,
@@ -195,6 +233,25 @@ impl<E: Unit, D: Kernels<E>> Track<E, D> for GradTape<E, D> {
         self.requires_grad = true;
         self.reached.extend(trained);
         self.push(Box::new(operation));
+    }
+    fn overwrites(&self) -> bool {
+        true
+    }
+    fn record_open(&mut self, trained: &[UniqueId], operation: Box<dyn Open<E, D>>) {
+        self.requires_grad = true;
+        self.reached.extend(trained);
+        self.close();
+        self.open = Some((tick(), operation));
+    }
+    fn take_open(&mut self) -> Option<Box<dyn Open<E, D>>> {
+        let (_, operation) = self.open.take_if(|(time, _)| *time == TIME.get())?;
+        Some(operation)
+    }
+    fn close(&mut self) {
+        if let Some((time, operation)) = self.open.take() {
+            let operation = operation.closed();
+            self.operations.push((time, Box::new(|flow| operation.backward(flow))));
+        }
     }
 }
 
@@ -271,7 +328,9 @@ where
     D: Kernels<E>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
 {
-    let (loss, GradTape { mut operations, reached, opaque, .. }) = loss.split_tape();
+    let (loss, mut tape) = loss.split_tape();
+    tape.close();
+    let GradTape { mut operations, reached, opaque, .. } = tape;
     operations.sort_unstable_by_key(|(time, _)| *time);
     // dfdx starts its own tape with the gradient of the loss, one; ours runs as the only operation on it.
     let mut tape = OwnedTape::default();

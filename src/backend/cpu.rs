@@ -12,6 +12,7 @@ use crate::activation::Fused;
 use crate::dead_units;
 use crate::error::Error;
 use crate::kernel::cpu::CpuElement;
+use crate::kernel::cpu::activation::Input;
 use crate::kernel::cpu::batch_norm;
 use crate::kernel::memory::unspecified;
 use crate::kernel::normalization::GradientSums;
@@ -64,6 +65,9 @@ impl<E: CpuElement + Dtype> Kernels<E> for Cpu {
     }
     fn note_shared<S: Shape>(x: &Tensor<S, E, Self>) {
         fresh::forget(view::address(x));
+    }
+    fn address<S: Shape>(x: &Tensor<S, E, Self>) -> Option<usize> {
+        Some(view::address(x))
     }
 
     fn view<'a>(read: &'a Cow<'_, [E]>) -> &'a [E] {
@@ -194,7 +198,26 @@ impl<E: CpuElement + Dtype> Kernels<E> for Cpu {
         grad_x: InputGradient<&mut [E]>,
         mut grad_params: Vec<Option<&mut [E]>>,
     ) -> Done {
-        activation.cpu.backward(layout, x, params, grad_output, grad_x, &mut grad_params);
+        activation.cpu.backward(layout, x.into(), params, grad_output, grad_x, &mut grad_params);
+        Ok(())
+    }
+    fn differentiates_normalized(_: &Fused<E>) -> bool {
+        true
+    }
+    fn normalized_activation_backward(
+        &self,
+        activation: &Fused<E>,
+        layout: ChannelsLayout,
+        x: &[E],
+        scaling: Scaling<&[f64], &[E]>,
+        shift: &[E],
+        params: &[&[E]],
+        gradient: &mut [E],
+        mut grad_params: Vec<Option<&mut [E]>>,
+    ) -> Done {
+        let normalization = batch_norm::Normalization::new(layout, scaling, shift);
+        let (input, to) = (Input::normalized(x, &normalization), InputGradient::InPlace(gradient));
+        activation.cpu.backward(layout, input, params, &[], to, &mut grad_params);
         Ok(())
     }
     fn note_dead_units(&self, layout: ChannelsLayout, y: &[E]) -> Done {

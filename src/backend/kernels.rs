@@ -97,6 +97,12 @@ pub trait Kernels<E: Unit>: TensorFromVec<E> + Sealed {
         let _ = x;
     }
 
+    /// A number that tells apart the memory of tensors that are held at once; `None` if the device has none.
+    fn address<S: Shape>(x: &Tensor<S, E, Self>) -> Option<usize> {
+        let _ = x;
+        None
+    }
+
     /// The slice that a kernel reads of a tensor under [`read`](Self::read).
     fn view<'a>(read: &'a Self::Read<'_>) -> Self::View<'a>;
     /// A slice of no elements, for a kernel's operand that is not read.
@@ -243,6 +249,28 @@ pub trait Kernels<E: Unit>: TensorFromVec<E> + Sealed {
         grad_x: InputGradient<Self::ViewMut<'_>>,
         grad_params: Vec<Option<Self::ViewMut<'_>>>,
     ) -> Result<(), Self::Err>;
+    /// True if the device differentiates this activation at what a batch norm makes of a tensor.
+    fn differentiates_normalized(activation: &Fused<E>) -> bool {
+        let _ = activation;
+        false
+    }
+    /// As [`activation_backward`](Self::activation_backward) over the gradient of the output, where the input is what a
+    /// batch norm makes of `x` by these values and shifts: [`Input`](crate::kernel::cpu::activation::Input).
+    #[allow(clippy::too_many_arguments)]
+    fn normalized_activation_backward(
+        &self,
+        activation: &Fused<E>,
+        layout: ChannelsLayout,
+        x: Self::View<'_>,
+        scaling: Scaling<Self::ChannelsView<'_>, Self::View<'_>>,
+        shift: Self::View<'_>,
+        params: &[Self::View<'_>],
+        gradient: Self::ViewMut<'_>,
+        grad_params: Vec<Option<Self::ViewMut<'_>>>,
+    ) -> Result<(), Self::Err> {
+        let _ = (activation, layout, x, scaling, shift, params, gradient, grad_params);
+        unreachable!("layers ask `differentiates_normalized` first")
+    }
     /// Adds the output of an activation to what [`dead_units::watch`](crate::dead_units::watch) collects, if it runs on
     /// this thread.
     fn note_dead_units(&self, layout: ChannelsLayout, y: Self::View<'_>) -> Result<(), Self::Err>;

@@ -8,17 +8,19 @@ use dfdx::prelude::Device;
 use dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
 use dfdx::tensor::{HasErr, Storage, Tensor};
 
+use super::activate::Activate;
 use super::any_tensor::{AnyTensor, Host};
-use super::apply::{Keep, Operation, Parameter, Pass, apply_in_place};
+use super::apply::{Keep, Parameter};
 use super::choose::choose_activation;
 use super::graph_builder::{GraphBuilder, Wires};
 use super::layer_summary::{Extent, LayerKind};
+use super::normalized_activation;
 use super::per_element::{PerElement, Site};
 use super::visit::{ParamKind, Path, Switches, Visit, Visitor, VisitorMut, hand_out, show};
-use crate::activation::{Activation, Chosen, Definition, Fused, FusedElement, MAX_PARAMS, Param, ParamArray, Pvlu};
-use crate::backend::{Backend, ChannelsLayout, InputGradient};
+use crate::activation::{Activation, Chosen, Definition, FusedElement, MAX_PARAMS, Param, ParamArray, Pvlu};
+use crate::backend::{Backend, ChannelsLayout};
 use crate::error::Error;
-use crate::tape::{Flow, Track};
+use crate::tape::Track;
 
 pub mod builder {
     //! The form of the layer in which network types are written, without element type and device.
@@ -272,71 +274,11 @@ impl<A: Activation, const C: usize, E: FusedElement + Dtype, D: Backend<E>> Act<
             (maps, specs.iter().zip(&self.params).map(|(spec, tensor)| self.parameter(spec, tensor)).collect())
         };
         let keep = if self.definition.differentiates_from_output() { Keep::Output } else { Keep::Input };
-        apply_in_place(x, Box::new(Activate { activation, layout, maps, parameters, keep }))
+        normalized_activation::apply(x, Activate { activation, layout, maps, parameters, keep })
     }
 
     fn parameter<S: Shape>(&self, spec: &Param, tensor: &Tensor<S, E, D>) -> Parameter<E, D> {
         Parameter::new(spec.name, tensor, spec.trained && !self.frozen)
-    }
-}
-
-struct Activate<E: Dtype, D: Backend<E>> {
-    activation: Fused<E>,
-    /// Elements that share parameters lie in one channel of it.
-    layout: ChannelsLayout,
-    /// Channels as the network has them.
-    maps: ChannelsLayout,
-    parameters: Vec<Parameter<E, D>>,
-    keep: Keep,
-}
-
-impl<E: Dtype, D: Backend<E>> Activate<E, D> {
-    /// Calls `run` with the parameters.
-    fn with_parameters(&self, run: impl FnOnce(&[D::View<'_>]) -> Result<(), D::Err>) -> Result<(), D::Err> {
-        let values: Vec<_> = self.parameters.iter().map(Parameter::read).collect();
-        run(&values.iter().map(|values| D::view(values)).collect::<Vec<_>>())
-    }
-}
-
-impl<E: Dtype, D: Backend<E>> Operation<E, D> for Activate<E, D> {
-    fn kind(&self) -> &'static str {
-        "activation"
-    }
-    fn parameters(&self) -> &[Parameter<E, D>] {
-        &self.parameters
-    }
-    fn keeps(&self) -> Keep {
-        self.keep
-    }
-    fn forward(&mut self, device: &D, x: D::View<'_>, mut y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
-        let to = D::reborrow(&mut y);
-        self.with_parameters(|values| device.activation(&self.activation, self.layout, x, values, to))?;
-        device.note_dead_units(self.maps, D::frozen(&y))
-    }
-    fn forward_in_place(&mut self, device: &D, mut x: D::ViewMut<'_>) -> Result<(), D::Err> {
-        let to = D::reborrow(&mut x);
-        self.with_parameters(|values| device.activation_in_place(&self.activation, self.layout, values, to))?;
-        device.note_dead_units(self.maps, D::frozen(&x))
-    }
-    fn backward(&self, pass: Pass<'_, E, D>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
-        let Pass { device, kept, grad_output, input } = pass;
-        let mut taken = Vec::with_capacity(self.parameters.len());
-        for parameter in &self.parameters {
-            taken.push(parameter.take_gradient(device, flow)?);
-        }
-        let slots = taken.iter_mut().map(|slot| slot.as_mut().map(D::memory_mut)).collect();
-        let run = |grad_output: D::View<'_>, grad_x: InputGradient<D::ViewMut<'_>>| {
-            let Self { activation, layout, .. } = self;
-            self.with_parameters(|values| {
-                device.activation_backward(activation, *layout, kept, values, grad_output, grad_x, slots)
-            })
-        };
-        match input {
-            Some(input) => input.pull(flow, grad_output, run)?,
-            None => run(D::memory(&grad_output), InputGradient::Skip)?,
-        }
-        let mut pairs = self.parameters.iter().zip(taken);
-        pairs.try_for_each(|(parameter, gradient)| parameter.put_gradient(gradient, flow))
     }
 }
 

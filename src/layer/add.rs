@@ -93,11 +93,16 @@ fn sum<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D> + Merge<T>>(
     let mut tape = main_tape.merge(shortcut_tape);
     let recorded = <T as Tape<E, D>>::OWNS_TAPE && (wants.0 || wants.1);
     let device = shortcut.device();
-    if !recorded {
+    if !recorded || tape.overwrites() {
         let add = |main| device.add_assign(main, D::view(&D::read(&shortcut)));
         let add = |main| measure("add", Direction::Forward, || add(main));
         if let Some(result) = D::exclusive(&mut main).map(add) {
             result.map_err(Error::device)?;
+            if recorded && wants.1 {
+                let (sum, shortcut) = (Place::of(&main), Place::of(&shortcut));
+                let backward = move |flow: &mut Flow<'_, E, D>| backward_overwritten(&sum, wants.0, &shortcut, flow);
+                tape.record(&[], move |flow| measure("add", Direction::Backward, || backward(flow)));
+            }
             return Ok(main.put_tape(tape));
         }
     }
@@ -140,6 +145,25 @@ fn backward<E: Dtype, D: Backend<E>>(
         })?;
     }
     last.hand_over(flow, grad_output)
+}
+
+/// As [`backward`] where the sum was written over the main branch: the gradient of the one is that of the other, which
+/// `keeps` it if it wants one.
+fn backward_overwritten<E: Dtype, D: Backend<E>>(
+    sum: &Place<E, D>,
+    keeps: bool,
+    shortcut: &Place<E, D>,
+    flow: &mut Flow<'_, E, D>,
+) -> Result<(), D::Err> {
+    let (device, gradient) = (sum.device(), sum.take(flow)?);
+    if !keeps {
+        return shortcut.hand_over(flow, gradient);
+    }
+    shortcut.give(flow, |to, write| match write {
+        Write::Replace => device.copy(D::memory(&gradient), to),
+        Write::Add => device.add_assign(to, D::memory(&gradient)),
+    })?;
+    sum.put(flow, gradient)
 }
 
 /// The first dimension in which two shapes of run-time sizes differ.

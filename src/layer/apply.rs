@@ -1,6 +1,8 @@
 //! Application of a layer. The shape is taken off the tensors first, so that the layer's work is compiled once for an
 //! element type and a device, and not once for a shape.
 
+use std::any::Any;
+
 use dfdx::prelude::{PutTape, SplitTape};
 use dfdx::shapes::{HasShape, Shape, Unit};
 use dfdx::tensor::{Gradients, Tape, Tensor, UniqueId};
@@ -8,7 +10,7 @@ use dfdx::tensor::{Gradients, Tape, Tensor, UniqueId};
 use crate::backend::Backend;
 use crate::error::Error;
 use crate::profile::{Direction, measure};
-use crate::tape::{Flow, Place, Track, id};
+use crate::tape::{Flow, Open, Place, Track, id};
 
 /// A tensor of any shape.
 pub(super) trait Buffer<E: Unit, D: Backend<E>> {
@@ -18,6 +20,8 @@ pub(super) trait Buffer<E: Unit, D: Backend<E>> {
     fn is_contiguous(&self) -> Result<bool, Error>;
     /// The identity of the tensor; see [`id`].
     fn id(&self) -> UniqueId;
+    /// The address of the elements; see [`Kernels::address`](crate::backend::Kernels::address).
+    fn address(&self) -> Option<usize>;
     /// The gradient, zero where nothing was added to it yet.
     fn gradient<'g>(&self, gradients: &'g mut Gradients<E, D>) -> Result<&'g mut D::Vec, D::Err>;
 }
@@ -31,6 +35,9 @@ impl<S: Shape, E: Unit, D: Backend<E>> Buffer<E, D> for Tensor<S, E, D> {
     }
     fn id(&self) -> UniqueId {
         id(self)
+    }
+    fn address(&self) -> Option<usize> {
+        D::address(self)
     }
     fn gradient<'g>(&self, gradients: &'g mut Gradients<E, D>) -> Result<&'g mut D::Vec, D::Err> {
         gradients.get_or_alloc_mut(self)
@@ -96,7 +103,7 @@ pub(super) struct Pass<'a, E: Unit, D: Backend<E>> {
 }
 
 /// One application of a layer, free of shapes.
-pub(super) trait Operation<E: Unit, D: Backend<E>> {
+pub(super) trait Operation<E: Unit, D: Backend<E>>: Any {
     /// Name of the operation in the profile.
     fn kind(&self) -> &'static str;
     /// The parameters that the operation reads.
@@ -105,6 +112,10 @@ pub(super) trait Operation<E: Unit, D: Backend<E>> {
     }
     /// The tensor that the backward pass reads.
     fn keeps(&self) -> Keep;
+    /// True if the next operation may [take it back](Track::take_open).
+    fn stays_open(&self) -> bool {
+        false
+    }
     /// Writes the whole output, whose elements are unspecified before. With `differentiate` a gradient of the input
     /// will be asked for.
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, differentiate: bool) -> Result<(), D::Err>;
@@ -144,41 +155,75 @@ pub(super) fn apply<S: Shape, O: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
     operation.parameters().iter().try_for_each(Parameter::check)?;
     let y = x.device().try_create(out, &mut |y| run(&mut *operation, x.device(), &x, y, wants_input));
     let y = y.map_err(Error::device)?;
-    let trained: Vec<_> = operation.parameters().iter().filter(|p| p.trained).map(|p| p.tensor.id()).collect();
-    if <T as Tape<E, D>>::OWNS_TAPE && (wants_input || !trained.is_empty()) {
+    if is_recorded(&*operation, &tape) {
         let (input, output) = (Place::of(&x), Place::of(&y));
         let kept: Option<Box<dyn Buffer<E, D>>> = match operation.keeps() {
             Keep::Nothing => None,
             Keep::Input => Some(Box::new(x)),
-            Keep::Output => Some(Box::new(y.clone())),
+            Keep::Output => Some(hold(&y)),
         };
-        let recorded = Recorded { operation, input, kept, wants_input, output };
-        tape.record(&trained, move |flow| recorded.backward(flow));
+        let held = operation.stays_open().then(|| Box::new(y.clone()) as Box<dyn Buffer<E, D>>);
+        Recorded { operation, input, kept, wants_input, output, held }.record(&mut tape);
     }
     Ok(y.put_tape(tape))
 }
 
-/// As [`apply`] for an operation that keeps the shape: where nothing is recorded and no other tensor holds the input,
-/// the output is written over it, if it was just made.
+/// As [`apply`] for an operation that keeps the shape: where no other tensor holds the input, the output is written
+/// over it, if it was just made and no backward pass reads it.
 ///
 /// The output then has the identity of the input, for which no gradient can be asked any more.
 pub(super) fn apply_in_place<S: Shape, E: Unit, D: Backend<E>, T: Track<E, D>>(
     x: Tensor<S, E, D, T>,
     mut operation: Box<dyn Operation<E, D>>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    let (mut x, tape) = D::try_contiguous(x)?.split_tape();
-    let recorded = tape.requires_grad() || operation.parameters().iter().any(|parameter| parameter.trained);
-    if !(<T as Tape<E, D>>::OWNS_TAPE && recorded) {
-        operation.parameters().iter().try_for_each(Parameter::check)?;
-        let (device, kind) = (x.device().clone(), operation.kind());
-        let run = |values| measure(kind, Direction::Forward, || operation.forward_in_place(&device, values));
-        if let Some(result) = D::exclusive(&mut x).map(run) {
-            result.map_err(Error::device)?;
+    let (mut x, mut tape) = D::try_contiguous(x)?.split_tape();
+    let recorded = is_recorded(&*operation, &tape);
+    if !recorded || (tape.overwrites() && operation.keeps() != Keep::Input) {
+        if recorded {
+            tape.close();
+        }
+        if let Some(result) = overwrite(&mut *operation, &mut x) {
+            result?;
+            if recorded {
+                let (input, output) = (Place::overwritten(&x), Place::of(&x));
+                let kept = (operation.keeps() == Keep::Output).then(|| hold(&x));
+                let wants_input = tape.requires_grad();
+                Recorded { operation, input, kept, wants_input, output, held: None }.record(&mut tape);
+            }
             return Ok(x.put_tape(tape));
         }
     }
     let shape = *x.shape();
     apply(x.put_tape(tape), shape, operation)
+}
+
+/// True if the operation goes on the tape of its input.
+pub(super) fn is_recorded<E: Unit, D: Backend<E>, T: Track<E, D>>(operation: &dyn Operation<E, D>, tape: &T) -> bool {
+    <T as Tape<E, D>>::OWNS_TAPE && (tape.requires_grad() || operation.parameters().iter().any(|p| p.trained))
+}
+
+/// The parameters that get a gradient.
+pub(super) fn trained<E: Unit, D: Backend<E>>(operation: &dyn Operation<E, D>) -> Vec<UniqueId> {
+    operation.parameters().iter().filter(|p| p.trained).map(|p| p.tensor.id()).collect()
+}
+
+/// Writes the output over the input, if nobody else holds that.
+pub(super) fn overwrite<S: Shape, E: Unit, D: Backend<E>>(
+    operation: &mut dyn Operation<E, D>,
+    x: &mut Tensor<S, E, D>,
+) -> Option<Result<(), Error>> {
+    let (device, kind) = (x.device().clone(), operation.kind());
+    if let Err(error) = operation.parameters().iter().try_for_each(Parameter::check) {
+        return Some(Err(error));
+    }
+    let values = D::exclusive(x)?;
+    Some(measure(kind, Direction::Forward, || operation.forward_in_place(&device, values)).map_err(Error::device))
+}
+
+/// The tensor once more, for a backward pass.
+fn hold<S: Shape, E: Unit, D: Backend<E>>(x: &Tensor<S, E, D>) -> Box<dyn Buffer<E, D>> {
+    D::note_shared(x);
+    Box::new(x.clone())
 }
 
 fn run<E: Unit, D: Backend<E>>(
@@ -193,22 +238,49 @@ fn run<E: Unit, D: Backend<E>>(
 }
 
 /// An operation on a tape.
-struct Recorded<E: Unit, D: Backend<E>> {
-    operation: Box<dyn Operation<E, D>>,
+pub(super) struct Recorded<E: Unit, D: Backend<E>> {
+    pub operation: Box<dyn Operation<E, D>>,
     input: Place<E, D>,
-    kept: Option<Box<dyn Buffer<E, D>>>,
+    /// The tensor that the backward pass reads.
+    pub kept: Option<Box<dyn Buffer<E, D>>>,
     wants_input: bool,
     output: Place<E, D>,
+    /// The output of an operation that stays open.
+    pub held: Option<Box<dyn Buffer<E, D>>>,
 }
 
 impl<E: Unit, D: Backend<E>> Recorded<E, D> {
+    /// Puts it on a tape.
+    pub fn record<T: Track<E, D>>(self, tape: &mut T) {
+        let trained = trained(&*self.operation);
+        if self.held.is_some() {
+            tape.record_open(&trained, Box::new(self));
+        } else {
+            tape.record(&trained, move |flow| self.run(flow));
+        }
+    }
+
     /// Takes the gradient of the output, which is then freed, and gives the input and the parameters theirs.
-    fn backward(self, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+    fn run(self, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let grad_output = self.output.take(flow)?;
+        self.pull(grad_output, flow)
+    }
+
+    /// Gives the input and the parameters their gradients from that of the output.
+    pub fn pull(self, grad_output: D::Memory, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let kept = self.kept.as_ref().map(|kept| kept.read());
         let kept = kept.as_ref().map_or_else(D::nothing, |kept| D::view(kept));
         let input = self.wants_input.then_some(&self.input);
         let pass = Pass { device: self.output.device(), kept, grad_output, input };
         measure(self.operation.kind(), Direction::Backward, || self.operation.backward(pass, flow))
+    }
+}
+
+impl<E: Unit, D: Backend<E>> Open<E, D> for Recorded<E, D> {
+    fn closed(self: Box<Self>) -> Box<dyn Open<E, D>> {
+        Box::new(Recorded { held: None, ..*self })
+    }
+    fn backward(self: Box<Self>, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        self.run(flow)
     }
 }

@@ -229,16 +229,16 @@ fn statistics_of<E: Dtype, D: Backend<E>>(
     Ok((statistics, count))
 }
 
-struct Normalize<E: Dtype, D: Backend<E>> {
-    layout: ChannelsLayout,
-    mean: D::Channels,
-    inv_std: D::Channels,
+pub(super) struct Normalize<E: Dtype, D: Backend<E>> {
+    pub layout: ChannelsLayout,
+    pub mean: D::Channels,
+    pub inv_std: D::Channels,
     /// True if mean and deviation are those of the input.
     uses_batch: bool,
     /// The shard of the batch that the input is, if it is one and mean and deviation are those of the batch.
     shard: Option<Shard>,
     /// The scale, then the shift.
-    parameters: [Parameter<E, D>; 2],
+    pub parameters: [Parameter<E, D>; 2],
 }
 
 impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
@@ -251,6 +251,10 @@ impl<E: Dtype, D: Backend<E>> Operation<E, D> for Normalize<E, D> {
     fn keeps(&self) -> Keep {
         // With constant statistics and a frozen affine part the gradient is a multiple of the gradient of the output.
         Keep::input_if(self.uses_batch || self.parameters[0].trained)
+    }
+    fn stays_open(&self) -> bool {
+        // What follows can compute the output once more where the input is kept anyway.
+        self.keeps() == Keep::Input
     }
     fn forward(&mut self, device: &D, x: D::View<'_>, y: D::ViewMut<'_>, _: bool) -> Result<(), D::Err> {
         let [scale, shift] = self.parameters.each_ref().map(Parameter::read);

@@ -10,6 +10,7 @@ mod graph;
 mod in_place;
 mod modes;
 mod networks;
+mod normalized;
 mod normed;
 mod operations;
 mod others;

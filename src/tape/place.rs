@@ -19,6 +19,8 @@ pub struct Place<E: Unit, D: Kernels<E>> {
     len: usize,
     device: D,
     find: Box<Find<E, D>>,
+    /// True if the gradient of the output that [`pull`](Self::pull) is handed was taken from this very place.
+    overwritten: bool,
 }
 
 impl<E: Unit, D: Kernels<E>> Place<E, D> {
@@ -30,7 +32,13 @@ impl<E: Unit, D: Kernels<E>> Place<E, D> {
             len: tensor.shape().num_elements(),
             device: tensor.device().clone(),
             find: Box::new(move |gradients| gradients.get_or_alloc_mut(&ghost)),
+            overwritten: false,
         }
+    }
+
+    /// The place of the gradient of a tensor over which the output was written, and of that of the output.
+    pub fn overwritten<S: Shape>(tensor: &Tensor<S, E, D>) -> Self {
+        Self { overwritten: true, ..Self::of(tensor) }
     }
 
     /// The device that the gradient is on.
@@ -44,6 +52,17 @@ impl<E: Unit, D: Kernels<E>> Place<E, D> {
             Some(gradient) => Ok(gradient),
             None => self.device.try_take((self.find)(flow.gradients())?),
         }
+    }
+
+    /// Puts a gradient back that was [taken](Self::take), while no other operation gave one.
+    pub fn put(&self, flow: &mut Flow<'_, E, D>, gradient: D::Memory) -> Result<(), D::Err> {
+        match flow.between(self.tensor) {
+            Some(gradients) => {
+                gradients.insert(self.tensor, gradient);
+            }
+            None => D::put((self.find)(flow.gradients())?, gradient),
+        }
+        Ok(())
     }
 
     /// Lets `write` give the gradient a contribution: the first one, or one to add.
@@ -72,6 +91,11 @@ impl<E: Unit, D: Kernels<E>> Place<E, D> {
         grad_output: D::Memory,
         pull: impl FnOnce(D::View<'_>, InputGradient<D::ViewMut<'_>>) -> Result<(), D::Err>,
     ) -> Result<(), D::Err> {
+        if self.overwritten {
+            let mut gradient = grad_output;
+            pull(D::nothing(), InputGradient::InPlace(D::memory_mut(&mut gradient)))?;
+            return self.put(flow, gradient);
+        }
         match flow.between(self.tensor).map(|gradients| gradients.entry(self.tensor)) {
             Some(Entry::Vacant(place)) => {
                 pull(D::nothing(), InputGradient::InPlace(D::memory_mut(place.insert(grad_output))))

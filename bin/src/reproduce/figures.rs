@@ -110,7 +110,7 @@ fn formula() -> Made {
         let (parameters, mut value, mut derivative): ([&[f64]; 2], _, _) = ([&[a], &[b]], [0.0], [0.0]);
         (kernels.forward)(layout, &[x], &parameters, &mut value);
         let gradient = InputGradient::Overwrite(&mut derivative[..]);
-        (kernels.backward)(layout, &[x], &parameters, &[1.0], gradient, &mut [None, None]);
+        (kernels.backward)(layout, (&[x][..]).into(), &parameters, &[1.0], gradient, &mut [None, None]);
         (value[0], derivative[0])
     });
     (&["a", "b", "x", "value", "derivative"], rows)

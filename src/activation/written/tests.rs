@@ -23,7 +23,7 @@ fn evaluate(written: &Written, x: f64, params: &[f64]) -> (f64, Vec<f64>) {
     forward(written.program(), layout, &[x], &params, &mut y);
     let mut targets: Vec<Option<&mut [f64]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
     let target = InputGradient::Overwrite(&mut dx[..]);
-    backward(written.program(), layout, &[x], &params, &[1.0], target, &mut targets);
+    backward(written.program(), layout, (&[x][..]).into(), &params, &[1.0], target, &mut targets);
     (y[0], std::iter::once(dx[0]).chain(grads.into_iter().map(|[grad]| grad)).collect())
 }
 

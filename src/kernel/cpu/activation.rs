@@ -17,6 +17,7 @@
 //! [`program`] does the same for formulas that are known only when the program runs.
 
 mod columns;
+mod input;
 mod pieces;
 mod planes;
 pub mod program;
@@ -24,6 +25,7 @@ mod rows;
 
 use std::fmt::{self, Debug};
 
+pub use self::input::Input;
 use self::pieces::Pass;
 use self::program::ProgramKernels;
 use super::simd::Level;
@@ -40,7 +42,8 @@ pub type ForwardInPlace<E> = fn(ChannelsLayout, &[&[E]], &mut [E]);
 /// `(layout, x, parameters, grad_output, gradient of x, gradient of each parameter)`.
 ///
 /// The gradients of parameters are added to what the slices hold; `None` for one that is not wanted.
-pub type Backward<E> = fn(ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
+pub type Backward<E> =
+    fn(ChannelsLayout, Input<'_, E>, &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
 
 /// The kernels of one activation in one element type.
 pub struct Kernels<E: 'static> {
@@ -102,7 +105,7 @@ impl<E: Element> Computation<E> {
     pub fn backward(
         &self,
         layout: ChannelsLayout,
-        x: &[E],
+        x: Input<'_, E>,
         params: &[&[E]],
         grad_output: &[E],
         grad_x: InputGradient<&mut [E]>,
@@ -140,7 +143,7 @@ pub fn forward_in_place<F: Formula, E: Element>(layout: ChannelsLayout, params: 
 /// If a length does not match the layout or the number of parameters.
 pub fn backward<F: Formula, E: Element>(
     layout: ChannelsLayout,
-    x: &[E],
+    x: Input<'_, E>,
     params: &[&[E]],
     grad_output: &[E],
     grad_x: InputGradient<&mut [E]>,
@@ -174,13 +177,13 @@ fn forward_at<F: Formula, E: Element>(
 fn backward_at<F: Formula, E: Element>(
     level: Level,
     layout: ChannelsLayout,
-    x: &[E],
+    input: Input<'_, E>,
     params: &[&[E]],
     grad_output: &[E],
     grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
-    check::<F, E>(layout, x, params);
+    check::<F, E>(layout, input.x, params);
     assert_eq!(grad_x.grad_output(grad_output).len(), layout.len());
     assert_eq!(grad_params.len(), F::PARAM_COUNT);
     assert!(grad_params.iter().flatten().all(|grad| grad.len() == layout.channels));
@@ -197,7 +200,8 @@ fn backward_at<F: Formula, E: Element>(
         InputGradient::Accumulate(grad) => (grad_output, Some(grad), true),
         InputGradient::InPlace(grad) => (None, Some(grad), false),
     };
-    let pass = Pass { level, layout, x, params, grad_output, accumulate };
+    let Input { x, normalization } = input;
+    let pass = Pass { level, layout, x, normalization, params, grad_output, accumulate };
     // `if const` keeps kernels that no formula without parameters runs from being compiled for each of those.
     let sums = if const { F::PARAM_COUNT == 0 } {
         let Some(grad) = grad_x else { return };
@@ -230,7 +234,9 @@ fn run<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &m
         return planes::backward::<F, E, PARAMS>(pass, grad_x);
     }
     if const { F::LONG_ROWS } && columns::suit(pass.layout) {
-        return columns::backward::<F, E, PARAMS>(pass, grad_x);
+        let mut whole = Vec::new();
+        let (x, normalization) = (pass.whole(&mut whole), None);
+        return columns::backward::<F, E, PARAMS>(Pass { x, normalization, ..pass }, grad_x);
     }
     rows::backward::<F, E, PARAMS>(pass, grad_x)
 }

@@ -16,7 +16,7 @@ mod running;
 mod statistics;
 mod tiles;
 
-pub use apply::{normalize, normalize_in_place};
+pub use apply::{Normalization, normalize, normalize_in_place};
 pub use backward::{backward, backward_of_part, backward_running, gradient_sums};
 pub use running::update_running;
 pub use statistics::batch_statistics;

@@ -46,18 +46,28 @@ thread_local! {
 /// as long as the product of a small tile. The memory kept is that of the largest
 /// task so far, or of the largest pieces that tasks share.
 pub fn with_kept<T: Default + 'static, R>(work: impl FnOnce(&mut T) -> R) -> R {
+    let mut value: Box<T> = take();
+    let result = work(&mut value);
+    keep(value);
+    result
+}
+
+/// Takes the value of type `T` that this thread keeps; the default where it has none. For [`keep`] afterwards.
+pub fn take<T: Default + 'static>() -> Box<T> {
     let idle = IDLE.with_borrow_mut(|idle| {
         let place = idle.iter().position(|kept| kept.is::<T>())?;
         idle.swap_remove(place).downcast::<T>().ok()
     });
-    let mut value: Box<T> = idle.unwrap_or_default();
-    let result = work(&mut value);
+    idle.unwrap_or_default()
+}
+
+/// Keeps a value on this thread, unless it keeps one of that type already.
+pub fn keep<T: 'static>(value: Box<T>) {
     IDLE.with_borrow_mut(|idle| {
         if !idle.iter().any(|other| other.is::<T>()) {
             idle.push(value);
         }
     });
-    result
 }
 
 #[cfg(test)]

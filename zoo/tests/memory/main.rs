@@ -1,11 +1,15 @@
-//! Memory of compiled networks, as an allocator counts it for the whole process: one test, so that nothing else counts.
+//! Memory of networks, compiled and in training, as an allocator counts it for the whole process: one test, so that
+//! nothing else counts.
 
-use dfdx::nn::{BuildOnDevice, DeviceBuildExt};
-use dfdx::tensor::Cpu;
+use dfdx::nn::{BuildOnDevice, DeviceBuildExt, ModuleMut};
+use dfdx::shapes::Const;
+use dfdx::tensor::{Cpu, TensorFromVec};
 use peak_alloc::PeakAlloc;
 use pvlu::activation::{Pvlu, Relu};
 use pvlu::compiled::{Compile, Compiled};
+use pvlu::layer::builder::{Act, BatchNorm2D, Conv2D, Residual};
 use pvlu::layer::{Extent, Graph, Visit, named_parameters};
+use pvlu::tape::TrackExt;
 use pvlu_zoo::resnet::cifar::ResNet20;
 use pvlu_zoo::resnet::{ResNet50V1_5, ResNet50V2};
 use pvlu_zoo::vgg::Vgg16Small;
@@ -79,13 +83,43 @@ where
     assert!(consumed <= allowed, "{name}: consumed");
 }
 
+/// A residual block of 16 channels.
+type Block<A> = (
+    Residual<(Conv2D<16, 16, 3, 1, 1>, BatchNorm2D<16>, Act<A, 16>, Conv2D<16, 16, 3, 1, 1>, BatchNorm2D<16>)>,
+    Act<A, 16>,
+);
+
+/// Checks how many maps a block holds between forward and backward.
+macro_rules! check_kept {
+    ($activation:ty, $maps:literal) => {
+        let [batch, side] = [64, 32];
+        let mut net = Cpu::default().build_module::<(Block<$activation>, Block<$activation>), f32>();
+        let map = batch * 16 * side * side;
+        let images = Cpu::default().tensor_from_vec(vec![0.1; map], (batch, Const::<16>, side, side));
+        // Threads, and their buffers.
+        drop(net.try_forward_mut(images.clone().track()).unwrap());
+        let before = ALLOCATOR.current_usage();
+        let output = net.try_forward_mut(images.clone().track()).unwrap();
+        let kept = (ALLOCATOR.current_usage() - before) as f64 / (map * size_of::<f32>()) as f64;
+        println!("two blocks keep {kept:.2} maps");
+        assert!((kept - 2.0 * $maps).abs() < 0.1, "{}: {kept}", stringify!($activation));
+        drop(output);
+    };
+}
+
 /// Beside the weights as they are packed, at most four times as large, a compiled network takes 1.2 times the two
 /// largest maps, and scratch for each thread; one that borrows its network has that, too. To compile one that is
 /// consumed takes twice the weights at most, where what they are packed to is not more.
+///
+/// Between forward and backward, a network in training holds the input of each batch norm and the output of each
+/// activation, and of a PVLU the sum that it is applied to.
 #[test]
-fn a_compiled_network_takes_its_packed_weights_and_two_maps() {
+fn a_compiled_network_takes_two_maps_and_one_in_training_what_its_backward_pass_reads() {
     check::<ResNet50V1_5<Relu>>("ResNet-50 v1.5", Extent::image(3, 224, 224), 1);
     check::<ResNet50V2<Pvlu>>("ResNet50V2 with PVLU", Extent::image(3, 224, 224), 4);
     check::<Vgg16Small<Relu>>("VGG-16", Extent::image(3, 32, 32), 32);
     check::<ResNet20<Pvlu>>("ResNet-20 with PVLU", Extent::image(3, 32, 32), 128);
+
+    check_kept!(Relu, 4.0);
+    check_kept!(Pvlu, 5.0);
 }

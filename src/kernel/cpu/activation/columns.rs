@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 
 use super::pieces::{Pass, for_each_task};
-use super::rows::{LONG, TILES, Tile, tile_backward, tile_forward};
+use super::rows::{LONG, TILES, Tile, TileInput, tile_backward, tile_forward};
 use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::{Element, Formula};
@@ -124,7 +124,8 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
                 let (x, grad_output) =
                     (columns.piece(x, n), grad_output.map(|grad_output| columns.piece(grad_output, n)));
                 let grad_x = grad_x.get_mut(n).map_or_else(|| &mut [][..], |grad_x| &mut **grad_x);
-                tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, grad_output, accumulate, grad_x, &mut sums);
+                let input = TileInput { x, normalize: None, grad_output, accumulate };
+                tile_backward::<F, E::Lane<S>, PARAMS>(tile, input, grad_x, &mut sums);
             }
             for (totals, sums) in totals.iter_mut().zip(sums.chunks_exact_mut(tile.stride)) {
                 for (total, sum) in totals.iter_mut().zip(sums) {

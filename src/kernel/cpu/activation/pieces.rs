@@ -1,10 +1,11 @@
 //! Helpers shared by all ways through a tensor: the inputs of a backward pass, pieces of slices, and loads and stores
 //! of registers that end where a slice does.
 
+use crate::kernel::cpu::batch_norm::Normalization;
 use crate::kernel::cpu::simd::{Lane, Level};
 use crate::kernel::cpu::tasks::each;
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::{Formula, ParamArray};
+use crate::kernel::{Element, Formula, ParamArray};
 
 /// The inputs of a backward pass.
 #[derive(Clone, Copy)]
@@ -12,11 +13,26 @@ pub(super) struct Pass<'a, E> {
     pub(super) level: Level,
     pub(super) layout: ChannelsLayout,
     pub(super) x: &'a [E],
+    /// The batch norm that makes the input of `x`; `None` where `x` is the input.
+    pub(super) normalization: Option<&'a Normalization<E>>,
     pub(super) params: &'a [&'a [E]],
     /// The gradient of the output; `None` where the slice for the gradient of x holds it and is overwritten.
     pub(super) grad_output: Option<&'a [E]>,
     /// True if the gradient of x is added to the contents of its slice.
     pub(super) accumulate: bool,
+}
+
+impl<'a, E: Element> Pass<'a, E> {
+    /// The whole input; `values` is for one that is computed.
+    pub(super) fn whole<'w>(&self, values: &'w mut Vec<E>) -> &'w [E]
+    where
+        'a: 'w,
+    {
+        let Some(normalization) = self.normalization else { return self.x };
+        values.resize(self.x.len(), E::zero());
+        normalization.write(self.level, 0, self.x, values);
+        values
+    }
 }
 
 /// A register from `at` on; past the end, zeros. One path for full registers and tails, so that the formula, which can

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::pieces::{Pass, TASK, deposit, for_each_task, load, pieces, pull_back, sources, store};
+use crate::kernel::cpu::batch_norm::Normalization;
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
 use crate::kernel::layout::ChannelsLayout;
@@ -117,25 +118,36 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Pass { layout: ChannelsLayout { channels, inner, .. }, x, params, grad_output, accumulate, .. } = self.pass;
+        let Pass { layout: ChannelsLayout { channels, inner, .. }, x, params, grad_output, .. } = self.pass;
+        let coefficients = self.pass.normalization.map(Normalization::coefficients);
         let wanted = !self.grad_x.is_empty();
         for (plane, x) in x.chunks_exact(inner).enumerate() {
             let grad_output = grad_output.map(|grad_output| &grad_output[plane * inner..][..inner]);
-            let params = splat::<F, E::Lane<S>>(params, (self.first + plane) % channels);
+            let channel = (self.first + plane) % channels;
+            let params = splat::<F, E::Lane<S>>(params, channel);
+            let normalize = coefficients.map(|values| values.map(|values| <E::Lane<S>>::splat(values[channel])));
+            let input = PlaneInput { x, normalize, grad_output, accumulate: self.pass.accumulate };
             let grad_x = if wanted { &mut self.grad_x[plane * inner..][..inner] } else { &mut [][..] };
             let partials = if PARAMS { &mut self.partials[plane * F::PARAM_COUNT..] } else { &mut [][..] };
-            plane_backward::<F, E::Lane<S>, PARAMS>(x, params, grad_output, accumulate, grad_x, partials);
+            plane_backward::<F, E::Lane<S>, PARAMS>(input, params, grad_x, partials);
         }
     }
+}
+
+/// The arguments of [`plane_backward`] that it reads, for one plane, as [`Pass`] has them.
+struct PlaneInput<'a, V: Lane> {
+    x: &'a [V::Elem],
+    /// Factor and summand that make the input of `x`.
+    normalize: Option<[V; 2]>,
+    grad_output: Option<&'a [V::Elem]>,
+    accumulate: bool,
 }
 
 /// Adds the sums for the parameters to `partials`.
 #[inline(always)]
 fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
-    x: &[V::Elem],
+    PlaneInput { x, normalize, grad_output, accumulate }: PlaneInput<'_, V>,
     params: F::Params<V>,
-    grad_output: Option<&[V::Elem]>,
-    accumulate: bool,
     grad_x: &mut [V::Elem],
     partials: &mut [f64],
 ) {
@@ -147,7 +159,9 @@ fn plane_backward<F: Formula, V: Lane, const PARAMS: bool>(
         let mut sums: [F::Params<V>; MAX_WIDTH] = [ParamArray::from_fn(|_| V::of(0.0)); MAX_WIDTH];
         for group in (start..x.len().min(start + span)).step_by(count) {
             for (at, sums) in (group..x.len()).step_by(V::WIDTH).zip(&mut sums[..count / V::WIDTH]) {
-                let (dx, dparams) = pull_back::<F, V>(load(x, at), load(grad_output.unwrap_or(grad_x), at), params);
+                let input = load::<V>(x, at);
+                let input = normalize.map_or(input, |[factor, summand]| input * factor + summand);
+                let (dx, dparams) = pull_back::<F, V>(input, load(grad_output.unwrap_or(grad_x), at), params);
                 if !grad_x.is_empty() {
                     deposit(dx, grad_x, at, accumulate);
                 }

@@ -16,6 +16,7 @@ pub use operation::Operation;
 
 use pass::Pass;
 
+use super::Input;
 use crate::kernel::Element;
 use crate::kernel::layout::ChannelsLayout;
 use crate::kernel::write::InputGradient;
@@ -24,7 +25,8 @@ use crate::kernel::write::InputGradient;
 type Forward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &mut [E]);
 
 /// [`Backward`](super::Backward) of a program.
-type Backward<E> = fn(&Program, ChannelsLayout, &[E], &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
+type Backward<E> =
+    fn(&Program, ChannelsLayout, Input<'_, E>, &[&[E]], &[E], InputGradient<&mut [E]>, &mut [Option<&mut [E]>]);
 
 /// The kernels of programs in one element type.
 #[derive(Debug)]
@@ -70,12 +72,13 @@ pub fn forward_in_place<E: Element>(program: &Program, layout: ChannelsLayout, p
 pub fn backward<E: Element>(
     program: &Program,
     layout: ChannelsLayout,
-    x: &[E],
+    input: Input<'_, E>,
     params: &[&[E]],
     grad_output: &[E],
     grad_x: InputGradient<&mut [E]>,
     grad_params: &mut [Option<&mut [E]>],
 ) {
+    let Input { x, normalization } = input;
     check(program, layout, x, params);
     assert_eq!(grad_x.grad_output(grad_output).len(), layout.len());
     assert_eq!(grad_params.len(), program.params);
@@ -96,7 +99,7 @@ pub fn backward<E: Element>(
     if wanted == 0 {
         return;
     }
-    let pass = Pass { program, layout, x, params, grad_output, accumulate, wanted };
+    let pass = Pass { program, layout, x, normalization, params, grad_output, accumulate, wanted };
     let sums = pass.backward(grad_x.unwrap_or_default());
     for (grad, sums) in grad_params.iter_mut().zip(sums.chunks_exact(layout.channels)) {
         for (grad, &sum) in grad.iter_mut().flat_map(|grad| grad.iter_mut()).zip(sums) {

@@ -89,8 +89,10 @@ pub(super) fn forward<F: Formula, E: Element>(
 }
 
 pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_, E>, grad_x: &mut [E]) -> Vec<f64> {
-    let Pass { level, layout, x, params, grad_output, accumulate } = pass;
+    let Pass { level, layout, x, normalization, params, grad_output, accumulate } = pass;
     let tile = &Tile::new(layout, params);
+    let normalize = normalization.map(|normalization| Tile::new(layout, &normalization.coefficients()));
+    let normalize = normalize.as_ref();
     let task = tile.task();
     let count = x.len().div_ceil(task);
     let channels = layout.channels;
@@ -108,6 +110,7 @@ pub(super) fn backward<F: Formula, E: Element, const PARAMS: bool>(pass: Pass<'_
         let mut sums = vec![E::default(); if PARAMS { F::PARAM_COUNT * tile.stride } else { 0 }];
         let body = Backward::<F, E, PARAMS> {
             tile,
+            normalize,
             x,
             grad_output,
             accumulate,
@@ -177,6 +180,8 @@ pub(super) fn tile_forward<F: Formula, V: Lane>(tile: &Tile<V::Elem>, x: Option<
 /// `[parameters, stride]`, is empty unless `PARAMS`.
 struct Backward<'a, F, E, const PARAMS: bool> {
     tile: &'a Tile<E>,
+    /// Factors and summands that make the input of `x`, spread out as parameters are.
+    normalize: Option<&'a Tile<E>>,
     x: &'a [E],
     grad_output: Option<&'a [E]>,
     accumulate: bool,
@@ -190,30 +195,41 @@ impl<F: Formula, E: Element, const PARAMS: bool> Kernel for Backward<'_, F, E, P
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Backward { tile, accumulate, grad_x, sums, .. } = self;
+        let Backward { tile, normalize, accumulate, grad_x, sums, .. } = self;
         let wanted = !grad_x.is_empty();
         let mut start = 0;
         for (x, grad_output) in self.x.chunks(tile.len).zip(sources(self.grad_output, tile.len)) {
             let grad_x = if wanted { &mut grad_x[start..][..x.len()] } else { &mut [][..] };
-            tile_backward::<F, E::Lane<S>, PARAMS>(tile, x, grad_output, accumulate, grad_x, sums);
+            let input = TileInput { x, normalize, grad_output, accumulate };
+            tile_backward::<F, E::Lane<S>, PARAMS>(tile, input, grad_x, sums);
             start += tile.len;
         }
     }
 }
 
-/// A tile, or the beginning of one.
+/// The arguments of [`tile_backward`] that it reads, for a tile or the beginning of one, as [`Backward`] has them.
+pub(super) struct TileInput<'a, E> {
+    pub(super) x: &'a [E],
+    pub(super) normalize: Option<&'a Tile<E>>,
+    pub(super) grad_output: Option<&'a [E]>,
+    pub(super) accumulate: bool,
+}
+
 #[inline(always)]
 pub(super) fn tile_backward<F: Formula, V: Lane, const PARAMS: bool>(
     tile: &Tile<V::Elem>,
-    x: &[V::Elem],
-    grad_output: Option<&[V::Elem]>,
-    accumulate: bool,
+    TileInput { x, normalize, grad_output, accumulate }: TileInput<'_, V::Elem>,
     grad_x: &mut [V::Elem],
     sums: &mut [V::Elem],
 ) {
     for at in (0..x.len()).step_by(V::WIDTH) {
         let params = tile.load::<F, V>(x.len(), at);
-        let (dx, dparams) = pull_back::<F, V>(load(x, at), load(grad_output.unwrap_or(grad_x), at), params);
+        let mut input = load::<V>(x, at);
+        if let Some(Tile { stride, params: coefficients, .. }) = normalize {
+            let (factors, summands) = (&coefficients[..x.len()], &coefficients[*stride..][..x.len()]);
+            input = input * load(factors, at) + load(summands, at);
+        }
+        let (dx, dparams) = pull_back::<F, V>(input, load(grad_output.unwrap_or(grad_x), at), params);
         if !grad_x.is_empty() {
             deposit(dx, grad_x, at, accumulate);
         }

@@ -6,7 +6,8 @@ use cases::{Case, Problem, reference, values};
 
 use super::*;
 use crate::activation::*;
-use crate::kernel::cpu::testing::{bits, same_everywhere};
+use crate::kernel::cpu::batch_norm;
+use crate::kernel::cpu::testing::{bits, random, same_everywhere};
 
 /// Runs a generic check for every activation, of an element type if one is given.
 macro_rules! each {
@@ -275,6 +276,42 @@ fn threads_and_levels_change_no_bit() {
     for_all!(check);
 }
 
+#[test]
+fn an_input_that_a_batch_norm_makes_gives_the_bits_of_its_values() {
+    fn check<A: Activation, E: FusedElement>() {
+        for (outer, channels, inner) in LAYOUTS {
+            let layout = ChannelsLayout { outer, channels, inner };
+            let mut problem = Problem::<E>::new::<A>(layout);
+            let (x, values) = (problem.x.clone(), random::<E>(3, channels));
+            let (mean, inv_std) = (vec![0.1; channels], vec![1.7; channels]);
+            let scaling = batch_norm::Scaling { mean: &mean, inv_std: &inv_std, gamma: &values };
+            batch_norm::normalize(layout, &x, scaling, &values, &mut problem.x);
+            let normalization = batch_norm::Normalization::new(layout, scaling, &values);
+            let params: Vec<&[E]> = problem.params.iter().map(Vec::as_slice).collect();
+            for level in Level::available() {
+                let run = |input: Input<'_, E>| {
+                    let mut grad_x = problem.grad_output.clone();
+                    let mut grads = vec![vec![E::zero(); channels]; A::PARAM_COUNT];
+                    let wanted = &mut grads.iter_mut().map(|grad| Some(&mut grad[..])).collect::<Vec<_>>();
+                    backward_at::<A, E>(
+                        level,
+                        layout,
+                        input,
+                        &params,
+                        &[],
+                        InputGradient::InPlace(&mut grad_x),
+                        wanted,
+                    );
+                    [bits(&grad_x), bits(&grads.concat())]
+                };
+                let found = run(Input::normalized(&x, &normalization));
+                assert_eq!(found, run((&problem.x[..]).into()), "{} {level:?} {layout:?}", A::NAME);
+            }
+        }
+    }
+    for_all!(check);
+}
+
 /// a / x: derivatives are infinite at x = 0, with which the kernels fill up their last register.
 #[derive(Clone, Copy, Debug, Default)]
 struct Singular;
@@ -300,7 +337,7 @@ fn lanes_past_the_end_do_not_leak_into_sums() {
         for level in Level::available() {
             let mut grad = [0.0];
             let target = &mut [Some(&mut grad[..])];
-            backward_at::<Singular, f32>(level, layout, &x, &[&[1.0]], &x, InputGradient::Skip, target);
+            backward_at::<Singular, f32>(level, layout, (&x[..]).into(), &[&[1.0]], &x, InputGradient::Skip, target);
             assert_eq!(grad, [layout.len() as f32]);
         }
     }
@@ -341,7 +378,7 @@ fn a_users_activation_gets_the_fused_kernels() {
     let (mut y, mut grad_x, mut grad) = (vec![0.0; 480], vec![0.0; 480], vec![0.0; 3]);
     forward(problem.layout, &problem.x, &params, &mut y);
     let target = InputGradient::Overwrite(&mut grad_x[..]);
-    backward(problem.layout, &problem.x, &params, &problem.grad_output, target, &mut [Some(&mut grad)]);
+    backward(problem.layout, (&problem.x[..]).into(), &params, &problem.grad_output, target, &mut [Some(&mut grad)]);
     assert_close(&y, &truth.y, |_| 10.0, "isru");
     assert_close(&grad_x, &truth.grad_x, |_| 10.0, "isru");
     assert_close(&grad, &truth.grads[0], |i| truth.magnitudes[0][i], "isru");

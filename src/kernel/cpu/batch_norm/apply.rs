@@ -3,7 +3,7 @@
 use super::Scaling;
 use super::tiles::Lines;
 use crate::kernel::Element;
-use crate::kernel::cpu::simd::{Kernel, Level, Simd};
+use crate::kernel::cpu::simd::{Kernel, Level, Simd, dispatch_at};
 use crate::kernel::cpu::tasks::{self, pieces, split_mut};
 use crate::kernel::layout::ChannelsLayout;
 
@@ -166,16 +166,48 @@ pub(crate) fn normalize_at<E: Element>(
     beta: &[E],
     y: &mut [E],
 ) {
-    scaling.check(layout);
-    assert_eq!(beta.len(), layout.channels, "a beta a channel");
     assert_eq!(y.len(), layout.len());
-    let scale: Vec<f64> = scaling.gamma.iter().zip(scaling.inv_std).map(|(gamma, s)| gamma.wide() * s).collect();
-    let shift: Vec<E> =
-        scale.iter().zip(scaling.mean).zip(beta).map(|((s, mean), beta)| E::of(beta.wide() - s * mean)).collect();
-    let scale: Vec<E> = scale.into_iter().map(E::of).collect();
+    let [scale, shift] = scale_and_shift(layout, scaling, beta);
     let coefficients = [&scale[..], &shift, &shift];
     match x {
         Some(x) => apply(level, layout, ScaleAndShift, coefficients, [x], y),
         None => apply(level, layout, ScaleAndShift, coefficients, [], y),
+    }
+}
+
+/// The factor and the summand of each channel.
+fn scale_and_shift<E: Element>(layout: ChannelsLayout, scaling: Scaling<E>, beta: &[E]) -> [Vec<E>; 2] {
+    scaling.check(layout);
+    assert_eq!(beta.len(), layout.channels, "a beta a channel");
+    let scale: Vec<f64> = scaling.gamma.iter().zip(scaling.inv_std).map(|(gamma, s)| gamma.wide() * s).collect();
+    let shift = scale.iter().zip(scaling.mean).zip(beta).map(|((s, mean), beta)| E::of(beta.wide() - s * mean));
+    let shift = shift.collect();
+    [scale.into_iter().map(E::of).collect(), shift]
+}
+
+/// The formula of [`normalize`] with its coefficients, for kernels that apply it to a piece of a tensor at a time.
+#[derive(Clone, Debug)]
+pub struct Normalization<E> {
+    layout: ChannelsLayout,
+    /// The factor of each channel, and the summand.
+    coefficients: [Vec<E>; 2],
+}
+
+impl<E: Element> Normalization<E> {
+    /// Normalization of a tensor of this layout.
+    pub fn new(layout: ChannelsLayout, scaling: Scaling<E>, beta: &[E]) -> Self {
+        Normalization { layout, coefficients: scale_and_shift(layout, scaling, beta) }
+    }
+
+    /// The factor of each channel, and the summand: `y = x factor + summand`, rounded twice.
+    pub fn coefficients(&self) -> [&[E]; 2] {
+        self.coefficients.each_ref().map(|values| &values[..])
+    }
+
+    /// Writes what becomes of `x`, the elements of a tensor from `start` on, where a plane begins.
+    pub fn write(&self, level: Level, start: usize, x: &[E], y: &mut [E]) {
+        let ([scale, shift], inner) = (self.coefficients(), self.layout.inner);
+        let (plane, coefficients) = (start / inner.max(1), [scale, shift, shift]);
+        dispatch_at(level, Planes { formula: ScaleAndShift, coefficients, plane, inner, inputs: [x], out: y });
     }
 }

@@ -82,7 +82,7 @@ fn activation<A: Activation, E: Element>() -> Vec<u64> {
         let (mut grad_x, mut grads) = (vec![E::zero(); x.len()], vec![vec![E::zero(); layout.channels]; params.len()]);
         let mut wanted: Vec<_> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
         let target = InputGradient::Overwrite(&mut grad_x[..]);
-        activation::backward::<A, E>(layout, x, params, &random(3, x.len()), target, &mut wanted);
+        activation::backward::<A, E>(layout, x.into(), params, &random(3, x.len()), target, &mut wanted);
         [bits(&y), bits(&grad_x), bits(&grads.concat())].concat()
     })
 }
@@ -101,7 +101,7 @@ fn activation_elsewhere<A: Activation, E: Element>() -> Vec<u64> {
         {
             let mut grads = vec![vec![E::one(); layout.channels]; params.len()];
             let mut wanted: Vec<_> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-            activation::backward::<A, E>(layout, x, params, &grad_output, target, &mut wanted);
+            activation::backward::<A, E>(layout, x.into(), params, &grad_output, target, &mut wanted);
             all.extend(bits(&grads.concat()));
         }
         all.extend([bits(&replaced), bits(&added)].concat());

@@ -7,12 +7,14 @@ use super::block::{BLOCK, Block, Elements, Registers, read, run};
 use super::definition::Program;
 use super::list::Outputs;
 use crate::kernel::Element;
+use crate::kernel::cpu::activation::input;
 use crate::kernel::cpu::activation::pieces::{deposit, for_each_task, load, pieces, sources};
 use crate::kernel::cpu::activation::planes;
 use crate::kernel::cpu::activation::rows::{Tile, fold};
+use crate::kernel::cpu::batch_norm::Normalization;
 use crate::kernel::cpu::simd::{Kernel, Lane, Level, MAX_WIDTH, Simd, dispatch_at, widest};
 use crate::kernel::cpu::sums::halve;
-use crate::kernel::cpu::workspace::with_kept;
+use crate::kernel::cpu::workspace::{self, Buffer, with_kept};
 use crate::kernel::layout::ChannelsLayout;
 
 /// The parameters along the elements of a tensor.
@@ -127,6 +129,8 @@ pub(super) struct Pass<'a, E> {
     pub program: &'a Program,
     pub layout: ChannelsLayout,
     pub x: &'a [E],
+    /// The batch norm that makes the input of `x`; `None` where `x` is the input.
+    pub normalization: Option<&'a Normalization<E>>,
     pub params: &'a [&'a [E]],
     /// The gradient of the output; `None` where the slice for the gradient of x holds it and is overwritten.
     pub grad_output: Option<&'a [E]>,
@@ -165,6 +169,8 @@ impl<E: Element> Pass<'_, E> {
             .zip(pieces(&mut partials, piece, count))
             .collect();
         for_each_task(tasks, |number, (((x, grad_output), grad_x), partials)| {
+            let mut scratch = workspace::take::<Buffer<E>>();
+            let x = input::piece(level, self.normalization, number * task, x, &mut scratch);
             let pass = Pass { x, grad_output, ..self };
             let first = number * task / unit;
             let tile = spread.tile.as_ref().filter(|_| wants_params);
@@ -173,6 +179,7 @@ impl<E: Element> Pass<'_, E> {
             with_kept(|registers| {
                 dispatch_at(level, Backward { pass, spread, first, grad_x, sums, registers });
             });
+            workspace::keep(scratch);
             if let Some(tile) = tile {
                 for (partials, sums) in partials.chunks_exact_mut(channels).zip(elements.chunks_exact(tile.stride)) {
                     fold(&sums[..tile.len], self.layout.inner, partials);

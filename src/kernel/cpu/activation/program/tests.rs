@@ -91,7 +91,7 @@ impl<E: Element> Problem<E> {
         let mut grads: Vec<Option<&mut [E]>> =
             grads.iter_mut().enumerate().map(|(param, grad)| wanted(param).then_some(&mut grad[..])).collect();
         let grad_output: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.grad_output };
-        backward(&self.program, self.layout, &self.x, &self.params(), grad_output, grad_x, &mut grads);
+        backward(&self.program, self.layout, (&self.x[..]).into(), &self.params(), grad_output, grad_x, &mut grads);
     }
 
     /// The gradient of x, and those of all parameters.
@@ -208,7 +208,14 @@ fn a_written_pvlu_agrees_with_the_built_in_one_to_4_ulp_of_the_larger_term() {
             built_in_forward::<Pvlu, E>(layout, &problem.x, &params, &mut y);
             let mut targets: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
             let target = InputGradient::Overwrite(&mut dx[..]);
-            built_in_backward::<Pvlu, E>(layout, &problem.x, &params, &problem.grad_output, target, &mut targets);
+            built_in_backward::<Pvlu, E>(
+                layout,
+                (&problem.x[..]).into(),
+                &params,
+                &problem.grad_output,
+                target,
+                &mut targets,
+            );
 
             let (found_y, (found_dx, found_grads)) = (problem.forward(), problem.gradients());
             for i in 0..count {
@@ -326,7 +333,7 @@ fn elements_past_the_end_do_not_leak_into_sums() {
         for level in Level::available() {
             let mut grad = [0.0];
             with_level(level, 1, || {
-                backward(&program, layout, &x, &[&[1.0]], &x, InputGradient::Skip, &mut [Some(&mut grad)]);
+                backward(&program, layout, (&x[..]).into(), &[&[1.0]], &x, InputGradient::Skip, &mut [Some(&mut grad)]);
             });
             assert_eq!(grad, [layout.len() as f32]);
         }

@@ -193,6 +193,6 @@ impl<E: Element> Problem<E> {
         let mut grads: Vec<Option<&mut [E]>> =
             grads.iter_mut().enumerate().map(|(param, grad)| wanted(param).then_some(&mut grad[..])).collect();
         let grad_output: &[E] = if matches!(grad_x, InputGradient::InPlace(_)) { &[] } else { &self.grad_output };
-        backward_at::<A, E>(level, self.layout, &self.x, &self.params(), grad_output, grad_x, &mut grads);
+        backward_at::<A, E>(level, self.layout, (&self.x[..]).into(), &self.params(), grad_output, grad_x, &mut grads);
     }
 }
