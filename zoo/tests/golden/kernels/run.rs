@@ -196,7 +196,14 @@ fn activate<E: CpuElement + FusedElement>(case: &Case, activation: &Definition) 
     let mut grads: Vec<Vec<E>> = params.iter().map(|_| zeros(channels)).collect();
     kernels.forward(layout, &x, &params, &mut y);
     let mut slots: Vec<Option<&mut [E]>> = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
-    kernels.backward(layout, x[..].into(), &params, &grad_output(case), InputGradient::Overwrite(&mut grad_x), &mut slots);
+    kernels.backward(
+        layout,
+        x[..].into(),
+        &params,
+        &grad_output(case),
+        InputGradient::Overwrite(&mut grad_x),
+        &mut slots,
+    );
     let mut outputs = vec![Output::new(activation.name(), y), Output::new("activation, gradient of the input", grad_x)];
     outputs.extend(grads.into_iter().map(|grad| Output::new("activation, gradient of a parameter", grad)));
     outputs
