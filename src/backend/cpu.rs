@@ -15,7 +15,7 @@ use crate::kernel::cpu::CpuElement;
 use crate::kernel::cpu::activation::Input;
 use crate::kernel::cpu::batch_norm;
 use crate::kernel::memory::unspecified;
-use crate::kernel::normalization::GradientSums;
+use crate::kernel::normalization::SumsOfAll;
 use crate::kernel::operations::operations;
 use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
@@ -169,7 +169,7 @@ impl<E: CpuElement + Dtype> Kernels<E> for Cpu {
         scaling: Scaling<&[f64], &[E]>,
         grad_output: &[E],
         gradients: Gradients<&mut [E], &mut [E]>,
-        all: &dyn Fn(&GradientSums<Vec<f64>>) -> (GradientSums<Vec<f64>>, usize),
+        all: &SumsOfAll<'_>,
     ) -> Done {
         let kernels = &E::cpu().parts;
         let own = (kernels.gradient_sums)(layout, x, scaling.mean, gradients.x.grad_output(grad_output));

@@ -9,7 +9,7 @@ use self::sealed::Sealed;
 use crate::activation::Fused;
 use crate::error::Error;
 use crate::kernel::layout::ChannelsLayout;
-use crate::kernel::normalization::{GradientSums, Gradients, Scaling, Statistics};
+use crate::kernel::normalization::{Gradients, Scaling, Statistics, SumsOfAll};
 use crate::kernel::operations::operations;
 use crate::kernel::precision::Precision;
 use crate::kernel::shape::*;
@@ -211,7 +211,7 @@ pub trait Kernels<E: Unit>: TensorFromVec<E> + Sealed {
         scaling: Scaling<Self::ChannelsView<'_>, Self::View<'_>>,
         grad_output: Self::View<'_>,
         gradients: Gradients<Self::ViewMut<'_>, Self::ViewMut<'_>>,
-        all: &dyn Fn(&GradientSums<Vec<f64>>) -> (GradientSums<Vec<f64>>, usize),
+        all: &SumsOfAll<'_>,
     ) -> Result<(), Self::Err> {
         let _ = (layout, x, scaling, grad_output, gradients, all);
         unreachable!("{SHARDS}")

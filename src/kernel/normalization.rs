@@ -35,6 +35,9 @@ pub struct Statistics<C> {
     pub variance: C,
 }
 
+/// Gives the sums of all parts of a batch, and the number of their elements a channel, from the sums of one.
+pub type SumsOfAll<'f> = dyn Fn(&GradientSums<Vec<f64>>) -> (GradientSums<Vec<f64>>, usize) + 'f;
+
 /// Sums over the elements of each channel, in memory `C` of `f64`, from which the gradients of a batch norm are made;
 /// `g` is the gradient of the output.
 #[derive(Clone, Debug, PartialEq)]
