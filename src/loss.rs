@@ -27,7 +27,7 @@ pub fn check_labels(labels: &[usize], rows: usize, classes: usize) -> Result<(),
 /// Mean over the batch of `-log softmax(logits)[label]`, in natural units.
 ///
 /// Shapes: logits `(B, classes)` before softmax, one class index a row. Forward and backward are one fused kernel. The
-/// loss of an empty batch is 0; logits that are not finite give a loss that is not finite. Of a [shard](crate::shard)
+/// loss of an empty batch is 0; logits that are not finite give a loss that is not finite. Of a [shard]
 /// it is the part in the mean over the batch.
 ///
 /// Errors: [`Error::LabelCount`], [`Error::Label`].
@@ -68,7 +68,7 @@ pub struct Targets<'a> {
 /// The cross-entropy of batches whose images are mixed of two (mixup, Zhang et al. 2018, section 2): `share` times the
 /// loss at the first labels and `1 - share` times that at the second ones, each [smoothed](try_cross_entropy_smoothed).
 ///
-/// Without second labels it is [`try_cross_entropy_smoothed`], to the bit. Of a [shard](crate::shard) it is the part in
+/// Without second labels it is [`try_cross_entropy_smoothed`], to the bit. Of a [shard] it is the part in
 /// the mean over the batch.
 ///
 /// Errors: [`Error::LabelCount`], [`Error::Label`]; [`Error::Smoothing`] and [`Error::MixedShare`] of a share that is
