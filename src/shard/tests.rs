@@ -8,7 +8,6 @@ use dfdx::tensor::{AsArray, Cpu, TensorFromVec};
 
 use super::*;
 use crate::activation::Pvlu;
-use crate::backend::Kernels;
 use crate::error::Error;
 use crate::kernel::cpu::testing::random;
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear};
@@ -207,9 +206,4 @@ fn a_shard_is_that_of_the_innermost_call_on_one_thread() {
         std::thread::scope(|scope| scope.spawn(|| assert!(current().is_none())).join().unwrap());
     });
     assert_eq!(index(), None);
-}
-
-#[test]
-fn only_the_cpu_computes_shards_so_far() {
-    assert!(<Cpu as Kernels<f32>>::has_shards());
 }

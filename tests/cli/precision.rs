@@ -131,17 +131,13 @@ fn a_tuned_file_tells_the_precision_of_its_training() {
     }
 }
 
-const SMALL: &str = "table1 --limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --batch-size 20 --activations relu";
+pub const SMALL: &str =
+    "table1 --limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --batch-size 20 --activations relu";
 
 #[test]
 fn runs_of_another_precision_are_other_runs() {
     let place = Place::new();
-    let hash = |precision: &str| {
-        let plan = place.run(&format!("plan {SMALL} --json {precision}")).succeeded();
-        assert_eq!(plan.stderr, "", "a plan computes nothing");
-        let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
-        plan["runs"][0]["hash"].as_str().unwrap().to_owned()
-    };
+    let hash = |precision: &str| place.planned_hash(&format!("{SMALL} {precision}"));
     let hashes = ["--precision f32", "--precision bf16x3", "--precision bf16"].map(hash);
     assert_eq!(hash(""), hashes[0]);
     assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[2] != hashes[0], "{hashes:?}");

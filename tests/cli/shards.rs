@@ -2,23 +2,20 @@
 
 use std::fs;
 
+use pvlu_zoo::weights::TensorFile;
 use serde_json::Value;
 
 use crate::kept::{epochs, files};
-use crate::support::{Csv, Place, write_cifar100};
+use crate::precision::SMALL;
+use crate::support::{Csv, Place};
 use crate::sweeps::{TUNED, tuned};
+use crate::training::place;
 use crate::tuning::{TUNE, folder};
 use crate::zoo::{json, weights, zoo};
 
 /// Batch norm, mixed images and a last batch that three shards do not divide.
 const TRAIN: &str = "train --model cifar_resnet20 --activation pvlu --dataset cifar100 --data cifar --epochs 2 \
                      --batch-size 20 --learning-rate 0.05 --flip --mixup 0.3 --checkpoint-every 0 --out run --quiet";
-
-fn place() -> Place {
-    let place = Place::new();
-    write_cifar100(&place.path("cifar"), 150, 40);
-    place
-}
 
 #[test]
 fn the_number_of_shards_determines_the_bytes_and_that_of_threads_does_not() {
@@ -93,16 +90,10 @@ fn a_tuned_file_tells_its_shards() {
     assert!(said.contains(" a step in 4 shards"), "{said}");
 }
 
-const SMALL: &str = "table1 --limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --batch-size 20 --activations relu";
-
 #[test]
 fn runs_of_other_shards_are_other_runs() {
     let place = Place::new();
-    let hash = |options: &str| {
-        let plan = place.run(&format!("plan {SMALL} --json {options}")).succeeded();
-        let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
-        plan["runs"][0]["hash"].as_str().unwrap().to_owned()
-    };
+    let hash = |options: &str| place.planned_hash(&format!("{SMALL} {options}"));
     let hashes = ["--shards 1", "--shards 2", "--shards 3"].map(hash);
     assert_eq!(hash(""), hashes[0]);
     assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2], "{hashes:?}");
@@ -119,6 +110,11 @@ fn runs_of_other_shards_are_other_runs() {
     other.failed_in_one_line(2, &["table1-sequential6conv-relu-0.json", "shards is 2, here 3"]);
     let whole = place.run(&format!("{SMALL} --resume --quiet"));
     whole.failed_in_one_line(2, &["table1-sequential6conv-relu-0.json", "shards is 2, here 1"]);
+    // Those of other shards are no single table.
+    place.run(&format!("{} --out other --quiet", SMALL.replace("--seeds 0", "--seeds 1"))).succeeded();
+    place
+        .run("merge results other --partial --out both")
+        .failed_in_one_line(2, &["shards is 2", "table1/sequential6conv/relu/1: 1"]);
 }
 
 #[test]
@@ -137,4 +133,32 @@ fn a_first_phase_and_its_arms_are_computed_in_shards() {
     assert_eq!(one, two);
     // Losses are printed with more digits than shards leave alone.
     assert!(whole.1.len() == one.1.len() && whole.1.iter().zip(&one.1).all(|(a, b)| a != b), "{whole:?} {one:?}");
+}
+
+/// The network that stands in for weights that are not given is trained before the first phase, which trains the head
+/// alone: so the trunk tells in what it was trained.
+#[test]
+fn networks_are_trained_on_built_in_images_in_shards() {
+    let place = Place::new();
+    let shown = place.run("show table3").succeeded().stdout;
+    let protocol = shown
+        .replace("\"table3\"", "\"mine\"")
+        .replace("[\"vgg16_bn\"]", "[\"cifar_resnet20\"]")
+        .replace("images = 1500\nepochs = 6", "images = 60\nepochs = 1");
+    fs::write(place.path("mine.toml"), protocol).unwrap();
+    let trunk = |options: &str, out: &str| {
+        let run = "run mine.toml --preset quick --limit-train 40 --limit-test 20 --first-epochs 1 --epochs 1 --seeds 0 \
+                   --arms pvlu --save-weights --quiet";
+        place.run(&format!("{run} {options} --out {out}")).succeeded();
+        let files = fs::read_dir(place.path(out).join("weights")).unwrap().map(|entry| entry.unwrap().path());
+        let file = TensorFile::open(files.into_iter().next().unwrap()).unwrap();
+        let entries = file.entries();
+        let (name, entry) = entries.iter().find(|(_, entry)| entry.shape == [16, 16, 3, 3]).unwrap();
+        let mut values = vec![0.0_f32; entry.shape.iter().product()];
+        file.read_into(name, &mut values).unwrap();
+        values
+    };
+    let [whole, one, two] =
+        [("", "a"), ("--shards 3 --threads 1", "b"), ("--shards 3 --threads 2", "c")].map(|(o, out)| trunk(o, out));
+    assert!(one == two && one != whole);
 }

@@ -37,6 +37,14 @@ impl Place {
         Ran::of(self.command(arguments))
     }
 
+    /// The hash of the first run that a command plans, of a table with its options.
+    pub fn planned_hash(&self, table: &str) -> String {
+        let plan = self.run(&format!("plan {table} --json")).succeeded();
+        assert_eq!(plan.stderr, "", "a plan computes nothing");
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+        plan["runs"][0]["hash"].as_str().unwrap().to_owned()
+    }
+
     /// Names in the folder `results`, sorted; none if it is not there.
     pub fn results(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path("results")) else { return Vec::new() };

@@ -17,7 +17,7 @@ const TRAIN: &str = "train --model cifar_resnet20 --activation pvlu --dataset ci
                      --batch-size 20 --learning-rate 0.05 --flip --crop 2 --cutout 8 --mixup 0.3 --average 0.6 \
                      --label-smoothing 0.1 --warm-up 1 --checkpoint-every 0 --out run";
 
-fn place() -> Place {
+pub fn place() -> Place {
     let place = Place::new();
     write_cifar100(&place.path("cifar"), 150, 40);
     place

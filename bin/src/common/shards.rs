@@ -32,7 +32,8 @@ pub fn kept(shards: usize) -> Option<u64> {
     (shards > 1).then_some(shards as u64)
 }
 
-/// The images in a step as a configuration has them.
+/// The images in a step as a configuration has them: of whole batches as before there were shards, so that trainings
+/// that earlier versions kept go on.
 pub fn batch_text(batch_size: usize, shards: usize) -> String {
     match shards {
         1 => batch_size.to_string(),

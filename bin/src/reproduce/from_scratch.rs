@@ -190,13 +190,8 @@ impl Work for Scratch {
         let network = if table.is_own() { format!(" {}", config.model) } else { String::new() };
         let title = format!("{}{network} {} seed {seed}{}", table.name(), config.arm, of_trial(config));
         let recipe = self.recipes.of_run(config)?;
-        check_batch(
-            model.as_ref(),
-            self.parts.train.len().min(recipe.batch_size),
-            Some(recipe.shards),
-            "--batch-size",
-        )?;
-        let fit = recipe.fit(recipe.epochs, recipe.learning_rate, seed);
+        let (fit, batch) = (recipe.fit(recipe.epochs, recipe.learning_rate, seed), recipe.batch_size);
+        check_batch(model.as_ref(), self.parts.train.len().min(batch), Some(fit.shards), "--batch-size")?;
         let job = Job { title: &title, config, fit, splits: self.splits(config, recipe)?, seed };
         let Some(history) = context.store.train(&job, model.as_mut(), context.progress)? else { return Ok(None) };
         let test = job.splits.test.as_ref();

@@ -150,9 +150,9 @@ impl Tuning {
     ) -> Result<Option<History>, CliError> {
         let Phase { title, config, recipe, epochs, learning_rate, policy, filtered, measured } = *phase;
         freeze(policy, model, epochs)?;
-        check_batch(model, self.parts.train.len().min(recipe.batch_size), Some(recipe.shards), "--batch-size")?;
         let seed = config.seed;
         let fit = recipe.fit(epochs, learning_rate, seed);
+        check_batch(model, self.parts.train.len().min(recipe.batch_size), Some(fit.shards), "--batch-size")?;
         let splits = self.splits(preprocessing, recipe, seed, (filtered, measured))?;
         context.store.train(&Job { title, config, fit, splits, seed }, model, context.progress)
     }

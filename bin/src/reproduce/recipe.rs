@@ -6,7 +6,7 @@ use pvlu_zoo::train::FitConfig;
 
 use crate::common::digest;
 use crate::common::error::CliError;
-use crate::common::training::augmentation_text;
+use crate::common::training::{Training, augmentation_text};
 use crate::reproduce::protocol::arm::Trains;
 use crate::reproduce::protocol::definition::{Protocol, REGULARIZATION};
 use crate::reproduce::protocol::paper::Table;
@@ -29,8 +29,6 @@ pub struct Recipe {
     pub learning_rate: f64,
     /// Random changes of training images, in pixels of a 32x32 image.
     pub augmentation: Augmentation,
-    /// Shards that a batch is cut into.
-    pub shards: usize,
 }
 
 /// Settings of an arm beside its recipe, which configurations of tables hold that are not the paper's.
@@ -46,24 +44,24 @@ impl Recipe {
     /// The recipe of a protocol under a preset, with another shift of the images if one is given.
     fn of(protocol: &Protocol, preset: Preset, request: &Request, shift: Option<usize>) -> Self {
         let budget = protocol.budget(preset).unwrap_or(&protocol.full);
+        let training = Training { shards: request.shards.unwrap_or(1), ..protocol.training.clone() };
         Self {
             epochs: request.epochs.unwrap_or(budget.epochs),
             batch_size: request.batch_size.unwrap_or(budget.batch_size),
             learning_rate: request.learning_rate.unwrap_or(protocol.training.learning_rate),
             augmentation: augmentation(protocol, shift, request.cutout),
-            shards: request.shards.unwrap_or(1),
-            protocol: protocol.clone(),
+            protocol: Protocol { training, ..protocol.clone() },
         }
     }
 
     /// The settings of a training of some epochs from a learning rate, which are those of an arm or of a first phase.
     pub fn fit(&self, epochs: u64, learning_rate: f64, seed: u64) -> FitConfig {
-        FitConfig { shards: self.shards, ..self.protocol.training.fit(epochs, learning_rate, seed) }
+        self.protocol.training.fit(epochs, learning_rate, seed)
     }
 
     /// SHA-256 of all values of the recipe, in hexadecimal.
     fn digest(&self) -> String {
-        let Self { protocol, epochs, batch_size, learning_rate, augmentation, .. } = self;
+        let Self { protocol, epochs, batch_size, learning_rate, augmentation } = self;
         let (optimizer, schedule) = (protocol.training.optimizer_text(), protocol.training.schedule_text());
         let regularization = protocol.training.regularization_text().unwrap_or_default();
         let augmentation = augmentation_text(*augmentation);

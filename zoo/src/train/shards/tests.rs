@@ -1,7 +1,12 @@
-use pvlu::layer::NamedTensor;
+use dfdx::tensor::Cpu;
+use pvlu::activation::Definition;
+use pvlu::layer::{NamedTensor, Visit};
 
 use super::*;
+use crate::device::{Device, DeviceError};
+use crate::model::SwapError;
 use crate::registry::build;
+use crate::snapshot::Snapshot;
 use crate::train::{Optimizer, OptimizerConfig};
 
 const LABELS: [usize; 5] = [3, 9, 0, 3, 7];
@@ -99,7 +104,7 @@ fn a_step_in_shards_has_the_bits_of_its_version() {
 }
 
 #[test]
-fn the_model_is_updated_and_its_copies_are_not_left() {
+fn a_network_learns_in_shards() {
     let mut model = build("cifar_resnet20", "relu", 10, 1).unwrap();
     let inputs = images(LABELS.len(), model.image_len());
     let len = model.image_len();
@@ -142,10 +147,45 @@ fn errors_are_those_of_the_batch() {
     assert!(matches!(both(all[1..].to_vec(), &Targets::of(&[0; 4])), Err(Error::Shape { .. })));
 }
 
+/// A model of one's own that does not say how it is copied.
+struct Uncopied(Box<dyn Model>);
+
+impl Model for Uncopied {
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+    fn image(&self) -> (usize, usize) {
+        self.0.image()
+    }
+    fn logits(&self, images: Vec<f32>) -> Result<Vec<f32>, Error> {
+        self.0.logits(images)
+    }
+    fn step_towards(&mut self, images: Vec<f32>, targets: &Targets<'_>) -> Result<Step, Error> {
+        self.0.step_towards(images, targets)
+    }
+    fn net(&self) -> &dyn Visit<f32, Cpu> {
+        self.0.net()
+    }
+    fn net_mut(&mut self) -> &mut dyn Visit<f32, Cpu> {
+        self.0.net_mut()
+    }
+    fn swap_activation(self: Box<Self>, activation: &'static Definition) -> Result<Box<dyn Model>, SwapError> {
+        self.0.swap_activation(activation)
+    }
+    fn to_device(self: Box<Self>, device: Device) -> Result<Box<dyn Model>, DeviceError> {
+        self.0.to_device(device)
+    }
+}
+
 #[test]
-fn a_model_without_copies_is_refused_and_says_what_is_missing() {
-    let model = build("cifar_resnet20", "relu", 10, 1).unwrap();
-    let copy = model.replica().unwrap();
-    assert_eq!(copy.logits(images(1, model.image_len())), model.logits(images(1, model.image_len())));
-    assert!(Error::NoShards.to_string().contains("a model on the CPU that makes copies"), "{}", Error::NoShards);
+fn a_model_without_copies_is_refused_before_anything_moves() {
+    let mut model = Uncopied(build("cifar_resnet20", "relu", 10, 1).unwrap());
+    let before = Snapshot::of(&model).unwrap();
+    let (inputs, len) = (images(LABELS.len(), model.image_len()), model.image_len());
+    let step = |model: &mut dyn Model, inputs, targets: &Targets<'_>| model.step_towards(inputs, targets);
+    let group = ShardGroup::new(2, 2).unwrap();
+    let error = step_in_shards(&mut model, (inputs, len), &Targets::of(&LABELS), &group, &step).unwrap_err();
+    assert_eq!(error, Error::NoShards);
+    assert!(error.to_string().contains("a model on the CPU that makes copies"), "{error}");
+    assert_eq!(Snapshot::of(&model).unwrap(), before);
 }
