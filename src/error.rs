@@ -40,6 +40,13 @@ pub enum Error {
         /// Number of networks that were given.
         found: usize,
     },
+    /// A number of shards that the number of processes does not divide.
+    ShardsOfRanks {
+        /// Shards that a batch is cut into.
+        shards: usize,
+        /// Processes that compute them.
+        ranks: usize,
+    },
     /// Shards of a batch whose networks do not have the same batch norms.
     ShardsDiffer,
     /// A layer whose type has one activation was asked to take another one, which a swap does.
@@ -146,6 +153,9 @@ impl std::fmt::Display for Error {
             ),
             Error::ShardCount { expected, found } => {
                 write!(f, "expected a network for each of {expected} shards, found {found}")
+            }
+            Error::ShardsOfRanks { shards, ranks } => {
+                write!(f, "{shards} shards on {ranks} ranks: expected a number of shards that {ranks} divides")
             }
             Error::ShardsDiffer => {
                 f.write_str("the networks of the shards of a batch do not have the same batch norms")

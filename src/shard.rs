@@ -48,8 +48,12 @@
 //! # Ok::<(), pvlu::Error>(())
 //! ```
 
+mod bytes;
 mod gradients;
 mod group;
+mod ranks;
+mod team;
+mod tree;
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -57,6 +61,8 @@ use std::sync::Arc;
 
 pub use gradients::add_gradients;
 pub use group::ShardGroup;
+pub use ranks::{Ranks, ThreadRanks};
+pub use tree::in_pairs;
 
 use crate::kernel::normalization::{GradientSums, Statistics};
 
@@ -115,22 +121,6 @@ pub fn cut(batch: usize, shards: usize) -> Vec<Range<usize>> {
     let (each, more) = (batch / shards.max(1), batch % shards.max(1));
     let begin = |shard: usize| shard * each + shard.min(more);
     (0..shards).map(|shard| begin(shard)..begin(shard + 1)).collect()
-}
-
-/// Adds neighbors in pairs, the sums of these in pairs, and so on; a last one without a neighbor waits for the next
-/// round. `None` of nothing.
-pub fn in_pairs<T>(mut parts: Vec<T>, mut add: impl FnMut(T, T) -> T) -> Option<T> {
-    while parts.len() > 1 {
-        let mut rest = parts.into_iter();
-        parts = Vec::with_capacity(rest.len().div_ceil(2));
-        while let Some(left) = rest.next() {
-            parts.push(match rest.next() {
-                Some(right) => add(left, right),
-                None => left,
-            });
-        }
-    }
-    parts.pop()
 }
 
 impl Shard {

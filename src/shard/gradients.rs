@@ -6,6 +6,7 @@ use dfdx::tensor::Cpu;
 use crate::error::Error;
 use crate::kernel::cpu::CpuElement;
 use crate::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor};
+use super::ShardGroup;
 use crate::tape::LeafGradients;
 
 /// Adds the gradients of the trained parameters of a network, of which two shards had copies with the same tensors.
@@ -32,6 +33,78 @@ impl<E: CpuElement + Dtype> Visitor<E, Cpu> for Sum<'_, E> {
             && let (Some(to), Some(from)) = (tensor.gradient(self.to)?, tensor.gradient(self.from)?)
         {
             (E::cpu().add_assign)(to, from);
+        }
+        Ok(())
+    }
+}
+
+impl ShardGroup {
+    /// The gradients of the trained parameters of a network over all shards, from those of the shards of this process,
+    /// which had copies of the network with the same tensors.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_gradients`]; [`Error::ShardCount`] if there are none.
+    pub fn sum_gradients(
+        &self,
+        net: &(impl Visit<f32, Cpu> + ?Sized),
+        own: Vec<LeafGradients<f32, Cpu>>,
+    ) -> Result<LeafGradients<f32, Cpu>, Error> {
+        let missing = Error::ShardCount { expected: self.shards(), found: own.len() };
+        let add = |left: Result<LeafGradients<f32, Cpu>, Error>, right| {
+            let (mut left, mut right) = (left?, right?);
+            add_gradients(net, &mut left, &mut right)?;
+            Ok(left)
+        };
+        let nodes = self.team().joined(own.into_iter().map(Ok).collect(), add);
+        let mut nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if !self.team().has_ranks() {
+            return nodes.into_iter().next().ok_or(missing);
+        }
+        let mut flat = Vec::with_capacity(nodes.len());
+        for node in &mut nodes {
+            let mut all = Flatten { gradients: node, values: Vec::new() };
+            net.visit(&mut Path::root(), &mut all)?;
+            flat.push(all.values);
+        }
+        let sum = self.team().reduced_in_parts(flat, &|to, from| (f32::cpu().add_assign)(to, from));
+        let mut first = nodes.into_iter().next().ok_or(missing)?;
+        net.visit(&mut Path::root(), &mut Unflatten { gradients: &mut first, values: &sum })?;
+        Ok(first)
+    }
+}
+
+/// Collects the gradients of the trained parameters.
+struct Flatten<'g> {
+    gradients: &'g mut LeafGradients<f32, Cpu>,
+    values: Vec<f32>,
+}
+
+impl Visitor<f32, Cpu> for Flatten<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        if slot.trained
+            && let Some(gradient) = tensor.gradient(self.gradients)?
+        {
+            self.values.extend_from_slice(gradient);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the gradients of the trained parameters.
+struct Unflatten<'g> {
+    gradients: &'g mut LeafGradients<f32, Cpu>,
+    values: &'g [f32],
+}
+
+impl Visitor<f32, Cpu> for Unflatten<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        if slot.trained
+            && let Some(gradient) = tensor.gradient(self.gradients)?
+            && let Some((values, rest)) = self.values.split_at_checked(gradient.len())
+        {
+            gradient.copy_from_slice(values);
+            self.values = rest;
         }
         Ok(())
     }

@@ -6,20 +6,32 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Add, AllReduce, Shard, cut, in_pairs, within};
+use super::ranks::Ranks;
+use super::team::Team;
+use super::{Add, AllReduce, Shard, cut, within};
 use crate::error::Error;
 use crate::kernel::cpu::tasks::alone;
 
 /// Threads of this process that compute the shards of batches, and wait for each other at each [all-reduce](AllReduce).
 ///
 /// Each shard has a thread, and as many of them compute at a time as there may; where there may be at least twice as
-/// many as there are shards, each shard has several.
-#[derive(Clone, Debug)]
+/// many as there are shards, each shard has several. Where there are several processes, [`Ranks`], each computes as many
+/// shards as the others, and they wait for each other, too.
+#[derive(Clone)]
 pub struct ShardGroup {
+    team: Arc<Team>,
     /// Threads that compute at a time.
     threads: usize,
     /// The threads of each shard. They live as long as the group, for kernels keep buffers on their threads.
     pools: Arc<[ThreadPool]>,
+}
+
+impl std::fmt::Debug for ShardGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { team, threads, .. } = self;
+        let (shards, own) = (team.shards, team.own());
+        f.debug_struct("ShardGroup").field("shards", &shards).field("own", &own).field("threads", threads).finish()
+    }
 }
 
 impl ShardGroup {
@@ -39,7 +51,22 @@ impl ShardGroup {
     ///
     /// As for [`new`](Self::new).
     pub fn with_start(shards: usize, threads: usize, on_start: Option<fn()>) -> Result<Self, Error> {
-        let (shards, threads) = (shards.max(1), threads.max(1));
+        Self::among(shards, threads, on_start, None)
+    }
+
+    /// As [`with_start`](Self::with_start), of which this process computes its part, if there are several.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new); [`Error::ShardsOfRanks`] if the number of processes does not divide that of shards.
+    pub fn among(
+        shards: usize,
+        threads: usize,
+        on_start: Option<fn()>,
+        ranks: Option<Arc<dyn Ranks>>,
+    ) -> Result<Self, Error> {
+        let team = Team::new(shards.max(1), ranks)?;
+        let (shards, threads) = (team.own().len(), threads.max(1));
         let of_shard = |shard: usize| {
             ThreadPoolBuilder::new()
                 .num_threads((threads / shards).max(1))
@@ -49,15 +76,34 @@ impl ShardGroup {
         };
         let pools = (0..shards).map(of_shard).collect::<Result<_, _>>();
         let pools = pools.map_err(|error| Error::Device(format!("threads for {shards} shards: {error}")))?;
-        Ok(Self { threads, pools })
+        Ok(Self { team: Arc::new(team), threads, pools })
     }
 
-    /// Shards that a batch is cut into.
+    pub(super) fn team(&self) -> &Team {
+        &self.team
+    }
+
+    /// Shards that this process computes.
     pub fn shards(&self) -> usize {
         self.pools.len()
     }
 
-    /// Computes all shards of a batch of so many images, each [`within`] its [`Shard`] and with one of the networks,
+    /// The images of this process in a batch of so many.
+    pub fn images(&self, batch: usize) -> Range<usize> {
+        let own = self.team.own();
+        let all = cut(batch, self.team.shards);
+        match (all.get(own.start), all.get(own.end - 1)) {
+            (Some(first), Some(last)) => first.start..last.end,
+            _ => 0..0,
+        }
+    }
+
+    /// The sum over all shards of numbers that each has as many of, given those of the shards of this process.
+    pub fn sum(&self, own: Vec<Vec<f64>>) -> Vec<f64> {
+        self.team.reduced(own, super::add)
+    }
+
+    /// Computes the shards of this process, of a batch of so many images, each [`within`] its [`Shard`] and with one of the networks,
     /// and returns their results in order. A panic of a shard is one of the caller, when the other shards have ended.
     ///
     /// # Errors
@@ -73,18 +119,20 @@ impl ShardGroup {
         if networks.len() != self.shards() {
             return Err(Error::ShardCount { expected: self.shards(), found: networks.len() });
         }
-        let rendezvous = Arc::new(Rendezvous::new(self.shards(), self.threads));
+        let rendezvous = Arc::new(Rendezvous::new(Arc::clone(&self.team), self.threads));
         let results: Vec<_> = networks.iter().map(|_| Mutex::new(None)).collect();
         let compute = |index: usize, network: N, images: Range<usize>| {
             let _permit = Permit::take(&rendezvous);
-            let shard = Shard::new(index, images.clone(), batch, Arc::clone(&rendezvous) as _);
+            let of_all = self.team.own().start + index;
+            let shard = Shard::new(of_all, images.clone(), batch, Arc::clone(&rendezvous) as _);
             let work = || within(shard, || work(network, images));
             // The permit is given back in any case, or the others would wait for it.
             let result =
                 catch_unwind(AssertUnwindSafe(|| if rayon::current_num_threads() == 1 { alone(work) } else { work() }));
             *results[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         };
-        let tasks = cut(batch, self.shards()).into_iter().zip(networks).enumerate();
+        let own = cut(batch, self.team.shards).into_iter().skip(self.team.own().start);
+        let tasks = own.zip(networks).enumerate();
         start(&self.pools, &mut tasks.map(|(index, (images, network))| (index, network, images)), &compute);
         let mut all = Vec::with_capacity(results.len());
         for result in results {
@@ -115,6 +163,7 @@ fn start<N: Send>(
 
 /// The place at which shards wait for each other.
 struct Rendezvous {
+    team: Arc<Team>,
     state: Mutex<State>,
     /// An all-reduce is done, or a shard has left.
     met: Condvar,
@@ -160,10 +209,10 @@ impl Drop for Permit<'_> {
 }
 
 impl Rendezvous {
-    fn new(shards: usize, permits: usize) -> Self {
-        let (arrived, result) = (vec![None; shards], Arc::default());
+    fn new(team: Arc<Team>, permits: usize) -> Self {
+        let (arrived, result) = (vec![None; team.own().len()], Arc::default());
         let state = State { arrived, done: 0, result, permits, left: false, missed: false };
-        Self { state: Mutex::new(state), met: Condvar::new(), freed: Condvar::new() }
+        Self { team, state: Mutex::new(state), met: Condvar::new(), freed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -183,11 +232,11 @@ impl Rendezvous {
 impl AllReduce for Rendezvous {
     fn all_reduce(&self, shard: usize, numbers: Vec<f64>, add: Add) -> Option<Arc<[f64]>> {
         let mut state = self.lock();
-        state.arrived[shard] = Some(numbers);
+        state.arrived[shard - self.team.own().start] = Some(numbers);
         if state.arrived.iter().all(Option::is_some) {
             // The others wait for the result anyway.
             let all = state.arrived.iter_mut().filter_map(Option::take).collect();
-            state.result = in_pairs(all, add).unwrap_or_default().into();
+            state.result = self.team.reduced(all, add).into();
             state.done += 1;
             self.met.notify_all();
             return Some(Arc::clone(&state.result));

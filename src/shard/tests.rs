@@ -127,6 +127,62 @@ fn one_shard_has_the_bits_of_the_batch_and_several_their_own_on_any_number_of_th
     }
 }
 
+/// The step in shards of `ranks` processes, which are threads here; all of them have the same results.
+fn in_ranks(shards: usize, ranks: usize) -> Results<f32> {
+    let values = random::<f32>(4, BATCH * 40);
+    let of_rank = |rank: ThreadRanks| {
+        let mut net = Cpu::seed_from_u64(3).build_module::<Net, f32>();
+        net.seed_dropout(5);
+        let group = ShardGroup::among(shards, 2, None, Some(Arc::new(rank))).unwrap();
+        assert_eq!(group.shards(), shards / ranks);
+        let work = |mut net: <Net as BuildOnDevice<Cpu, f32>>::Built, images: Range<usize>| {
+            let part = values[images.start * 40..images.end * 40].to_vec();
+            let x = Cpu::default().tensor_from_vec(part, (images.len(), Const::<2>, Const::<5>, Const::<4>));
+            let labels = &LABELS[images];
+            let others: Vec<usize> = labels.iter().map(|label| 4 - label).collect();
+            let targets = Targets { smoothing: 0.1, mixed: Some((&others, 0.7)), ..Targets::of(labels) };
+            let loss = try_cross_entropy_mixed(net.try_forward_mut(x.track())?, &targets)?;
+            Ok((f64::from(loss.array()), try_backward(loss)?, net))
+        };
+        let parts = group.run(BATCH, vec![net.clone(); group.shards()], work).unwrap();
+        let (mut losses, mut gradients, mut nets) = (Vec::new(), Vec::new(), Vec::new());
+        for (loss, of_shard, net) in parts {
+            losses.push(vec![loss]);
+            gradients.push(of_shard);
+            nets.push(net);
+        }
+        let mut sum = group.sum_gradients(&net, gradients).unwrap();
+        let loss = group.sum(losses)[0] as f32;
+        let mut read = Read { gradients: &mut sum, found: vec![("loss".to_owned(), vec![loss])] };
+        nets[0].visit(&mut Path::root(), &mut read).unwrap();
+        read.found
+    };
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = ThreadRanks::new(ranks).into_iter().map(|rank| scope.spawn(|| of_rank(rank))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(found.iter().all(|results| *results == found[0]), "{shards} shards on {ranks} ranks");
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_number_of_ranks_changes_no_bit() {
+    for (shards, of_ranks) in [(1, vec![1]), (4, vec![1, 2, 4]), (6, vec![1, 2, 3, 6]), (8, vec![1, 2, 4, 8])] {
+        let mut expected = in_shards_f32(shards, 2);
+        // A loss is summed in f32 there.
+        expected[0].1.clear();
+        for ranks in of_ranks {
+            let mut found = in_ranks(shards, ranks);
+            let loss = std::mem::take(&mut found[0].1)[0];
+            assert!((loss / whole_f32()[0].1[0] - 1.0).abs() < 1e-5);
+            assert_eq!(found, expected, "{shards} shards on {ranks} ranks");
+        }
+    }
+    let ranks = ThreadRanks::new(3).swap_remove(1);
+    let refused = ShardGroup::among(4, 1, None, Some(Arc::new(ranks))).unwrap_err();
+    assert_eq!(refused, Error::ShardsOfRanks { shards: 4, ranks: 3 });
+}
+
 #[test]
 fn no_more_threads_compute_at_a_time_than_may() {
     for (shards, threads, of_each) in [(4, 2, 1), (4, 7, 1), (2, 4, 2), (3, 9, 3), (1, 3, 3)] {
@@ -156,17 +212,6 @@ fn a_batch_is_cut_into_ranges_that_differ_by_one() {
     assert_eq!(cut(2, 3), [0..1, 1..2, 2..2]);
     assert_eq!(cut(0, 2), [0..0, 0..0]);
     assert_eq!(cut(6, 1), vec![0..6]);
-}
-
-#[test]
-fn neighbors_are_added_in_pairs() {
-    let text = |n: usize| in_pairs((0..n).map(|i| i.to_string()).collect(), |a, b| format!("({a} {b})"));
-    let expected =
-        [None, Some("0"), Some("(0 1)"), Some("((0 1) 2)"), Some("((0 1) (2 3))"), Some("(((0 1) (2 3)) 4)")];
-    for (n, expected) in expected.into_iter().enumerate() {
-        assert_eq!(text(n).as_deref(), expected);
-    }
-    assert_eq!(text(7).as_deref(), Some("(((0 1) (2 3)) ((4 5) 6))"));
 }
 
 #[test]
