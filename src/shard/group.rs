@@ -88,6 +88,16 @@ impl ShardGroup {
         self.pools.len()
     }
 
+    /// Shards that a batch is cut into.
+    pub fn of_batch(&self) -> usize {
+        self.team.shards
+    }
+
+    /// The indices of the shards that this process computes.
+    pub fn own(&self) -> Range<usize> {
+        self.team.own()
+    }
+
     /// The images of this process in a batch of so many.
     pub fn images(&self, batch: usize) -> Range<usize> {
         let own = self.team.own();

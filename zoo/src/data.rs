@@ -62,7 +62,7 @@ pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
 pub use known::KnownSet;
 pub(crate) use loader::thread_start;
-pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, PartOf, on_thread_start};
+pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, PartOf, Portion, on_thread_start};
 pub(crate) use rng::{KeyedRng, Purpose};
 pub use sizes::SIDE;
 pub(crate) use sizes::{CHANNELS, IMAGE_LEN, MAX_RECORDS, PLANE, SHAPE};

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod batch;
+mod portion;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -21,6 +22,7 @@ use crate::image::{Channels, Image, Preprocessing};
 pub(crate) use ahead::thread_start;
 pub use ahead::{Epoch, on_thread_start};
 pub use batch::Batch;
+pub use portion::Portion;
 
 /// Settings of a [`Loader`]: order, augmentation, preprocessing and threads.
 #[derive(Clone, Debug, PartialEq)]
@@ -202,7 +204,20 @@ impl<S: Images> Loader<S> {
     }
 
     fn maker(&self, epoch: u64) -> Maker<S> {
-        Maker { loader: self.clone(), order: self.indices(epoch).into(), epoch }
+        let order: Arc<[usize]> = self.indices(epoch).into();
+        let size = self.config.batch_size;
+        let batches = (0..order.len()).step_by(size).map(|start| start..start.saturating_add(size).min(order.len()));
+        Maker { loader: self.clone(), batches: batches.collect(), order, epoch }
+    }
+
+    /// The maker of a portion of the batches of an epoch from `first` on.
+    fn maker_of(&self, epoch: u64, first: usize, portion: &Portion) -> Maker<S> {
+        let all = self.maker(epoch);
+        let own = all.batches.iter().enumerate().skip(first).filter_map(|(number, batch)| {
+            let images = portion.images(number, batch.len())?;
+            Some(batch.start + images.start..batch.start + images.end)
+        });
+        Maker { batches: own.collect(), ..all }
     }
 
     /// The indices of all images, in the order of an epoch.
@@ -219,10 +234,15 @@ impl<S: Images> Loader<S> {
         is_same.then(|| self.indices(epoch).chunks(self.config.batch_size).map(<[usize]>::to_vec).collect())
     }
 
-    /// The batches from `first` on, made ahead of the reader.
-    fn ahead<T: Send + 'static>(&self, first: usize, make: impl Fn(usize) -> T + Clone + Send + 'static) -> Epoch<T> {
-        let left = self.batches().saturating_sub(first);
-        Epoch::new(move |index| make(first + index), left, (self.config.workers, self.config.in_flight))
+    /// The batches of a maker from `first` on, made ahead of the reader.
+    fn ahead<T: Send + 'static>(
+        &self,
+        maker: Maker<S>,
+        first: usize,
+        make: impl Fn(&Maker<S>, usize) -> T + Clone + Send + 'static,
+    ) -> Epoch<T> {
+        let left = maker.batches.len().saturating_sub(first);
+        Epoch::new(move |index| make(&maker, first + index), left, (self.config.workers, self.config.in_flight))
     }
 }
 
@@ -240,8 +260,7 @@ impl Loader {
     /// The batches of an epoch from `first` on. `begin` is called with the index of each batch when its making begins;
     /// the tests count with it.
     fn epoch_with(&self, epoch: u64, first: usize, begin: impl Fn(usize) + Clone + Send + 'static) -> Epoch {
-        let maker = self.maker(epoch);
-        self.ahead(first, move |index| {
+        self.ahead(self.maker(epoch), first, move |maker, index| {
             begin(index);
             let Ok(batch) = maker.make(index);
             batch
@@ -258,8 +277,7 @@ impl Loader<ImageFolder> {
     }
 
     fn epoch_at(&self, epoch: u64, first: usize) -> Epoch<Result<Batch, DataError>> {
-        let maker = self.maker(epoch);
-        self.ahead(first, move |index| maker.make(index))
+        self.ahead(self.maker(epoch), first, Maker::make)
     }
 }
 
@@ -279,6 +297,22 @@ pub trait Batches: Send + Sync {
         None
     }
 
+    /// As [`epoch_from`](Self::epoch_from), the part that one of several processes makes. It need not read the images of
+    /// the others; unless overridden it does.
+    #[doc(hidden)]
+    fn portion_from(
+        &self,
+        epoch: u64,
+        first: usize,
+        portion: &Portion,
+    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        let (all, portion) = (self.epoch_from(epoch, first), portion.clone());
+        Box::new(all.enumerate().filter_map(move |(index, batch)| match batch {
+            Ok(batch) => portion.of_batch(first + index, batch).map(Ok),
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
     /// All batches of an epoch, each image once.
     fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
         self.epoch_from(epoch, 0)
@@ -295,6 +329,18 @@ impl Batches for Loader {
     fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
         self.unaugmented_order(epoch)
     }
+    fn portion_from(
+        &self,
+        epoch: u64,
+        first: usize,
+        portion: &Portion,
+    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        let maker = self.maker_of(epoch, first, portion);
+        Box::new(self.ahead(maker, 0, |maker, index| {
+            let Ok(batch) = maker.make(index);
+            Ok(batch)
+        }))
+    }
 }
 
 impl Batches for Loader<ImageFolder> {
@@ -306,6 +352,14 @@ impl Batches for Loader<ImageFolder> {
     }
     fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
         self.unaugmented_order(epoch)
+    }
+    fn portion_from(
+        &self,
+        epoch: u64,
+        first: usize,
+        portion: &Portion,
+    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        Box::new(self.ahead(self.maker_of(epoch, first, portion), 0, Maker::make))
     }
 }
 
@@ -319,28 +373,36 @@ impl<B: Batches + ?Sized> Batches for Box<B> {
     fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
         (**self).order(epoch)
     }
+    fn portion_from(
+        &self,
+        epoch: u64,
+        first: usize,
+        portion: &Portion,
+    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        (**self).portion_from(epoch, first, portion)
+    }
 }
 
 /// Makes any batch of one epoch.
 struct Maker<S> {
     loader: Loader<S>,
     order: Arc<[usize]>,
+    /// The places of each batch in the order.
+    batches: Arc<[Range<usize>]>,
     epoch: u64,
 }
 
 impl<S> Clone for Maker<S> {
     fn clone(&self) -> Self {
-        Self { loader: self.loader.clone(), order: Arc::clone(&self.order), epoch: self.epoch }
+        let (order, batches) = (Arc::clone(&self.order), Arc::clone(&self.batches));
+        Self { loader: self.loader.clone(), order, batches, epoch: self.epoch }
     }
 }
 
 impl<S: Images> Maker<S> {
     fn make(&self, batch: usize) -> Result<Batch, S::Error> {
         let Loader { images: source, config, tables } = &self.loader;
-        // Cannot overflow: `batch` is below the number of batches.
-        let start = batch * config.batch_size;
-        let end = start.saturating_add(config.batch_size).min(self.order.len());
-        let indices = &self.order[start..end];
+        let indices = &self.order[self.batches[batch].clone()];
         let (size, planes) = (config.preprocessing.input(), source.channels());
         let len = planes * size.0 * size.1;
         let mut images = vec![0.0; indices.len() * len];

@@ -6,8 +6,8 @@ use pvlu::Error;
 use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::Mode;
 
-use super::TrainError;
 use super::mode::in_mode;
+use super::{TrainError, ranks};
 use crate::data::{Batch, Batches};
 use crate::inference::Inference;
 use crate::model::{Model, check_finite};
@@ -79,7 +79,14 @@ pub(super) fn evaluate_all<const N: usize>(
             Some(inference) => inference.logits(images),
             None => model.logits(images),
         };
-        let all = loaders.map(|loader| || loader.epoch(0).map(|batch| Ok(batch?)));
+        let own = ranks::evaluated();
+        let all = loaders.map(|loader| {
+            let own = own.clone();
+            move || {
+                let batches = own.map_or_else(|| loader.epoch(0), |own| loader.portion_from(0, 0, &own));
+                batches.map(|batch| Ok(batch?))
+            }
+        });
         measure_all(classes, &logits, all, interrupted, finite)
     })
 }
@@ -112,26 +119,49 @@ fn measure(
     finite: bool,
 ) -> Result<Option<Evaluation>, TrainError> {
     let kernels = f32::cpu();
-    let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
-    for batch in batches {
-        if interrupted().is_break() {
-            return Ok(None);
-        }
-        let batch = batch?;
+    let of_batch = |batch: Batch, before: usize| {
         if let Some((index, &label)) = batch.labels.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(Error::Label { index, label, classes }.into());
         }
         let count = batch.labels.len();
         let logits = logits_of(batch.images)?;
         if finite {
-            check_finite(&logits, classes, images)?;
+            check_finite(&logits, classes, before)?;
         }
         let mut gradient = vec![0.0; logits.len()];
-        loss += (kernels.cross_entropy)(&logits, classes, &batch.labels, 0.0, &mut gradient) * count as f64;
-        top1 += (kernels.top_k_correct)(&logits, classes, &batch.labels, 1);
-        top5 += (kernels.top_k_correct)(&logits, classes, &batch.labels, 5);
-        images += count;
+        let loss = (kernels.cross_entropy)(&logits, classes, &batch.labels, 0.0, &mut gradient) * count as f64;
+        let correct = |k| (kernels.top_k_correct)(&logits, classes, &batch.labels, k) as f64;
+        Ok::<_, TrainError>([MEASURED, count as f64, loss, correct(1), correct(5)])
+    };
+    let (mut images, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
+    let mut batches = batches;
+    loop {
+        let own = match batches.next() {
+            None => [NONE, 0.0, 0.0, 0.0, 0.0],
+            Some(_) if interrupted().is_break() => [STOPPED, 0.0, 0.0, 0.0, 0.0],
+            Some(batch) => of_batch(batch?, images)?,
+        };
+        // The batches of all processes in this round, in their order.
+        let round = ranks::gathered(own);
+        if round.iter().any(|[state, ..]| *state == STOPPED) {
+            return Ok(None);
+        }
+        let measured = || round.iter().filter(|[state, ..]| *state == MEASURED);
+        for [_, count, loss_of_batch, first, five] in measured() {
+            images += *count as usize;
+            loss += loss_of_batch;
+            top1 += *first as usize;
+            top5 += *five as usize;
+        }
+        if measured().next().is_none() {
+            break;
+        }
     }
     let share = |part: f64| part / images as f64;
     Ok(Some(Evaluation { images, top1: share(top1 as f64), top5: share(top5 as f64), loss: share(loss) }))
 }
+
+/// The states of a process in a round of an evaluation: it has no batch left, is to stop, or has measured a batch.
+const NONE: f64 = 0.0;
+const STOPPED: f64 = 1.0;
+const MEASURED: f64 = 2.0;

@@ -7,7 +7,7 @@ use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::{Mode, Switches};
 use pvlu::loss::Targets;
 
-use super::TrainError;
+use super::{TrainError, ranks};
 use super::average::Average;
 use super::config::FitConfig;
 use super::evaluate::Evaluation;
@@ -16,7 +16,7 @@ use super::precision::Reduced;
 use super::record::EpochRecord;
 use super::state::{FitState, Sums};
 use super::trainee::{Inputs, Trainee};
-use crate::data::{Batches, Loader};
+use crate::data::{Batch, Batches, Loader};
 use crate::model::Model;
 use crate::snapshot::Snapshot;
 use crate::transfer::in_head;
@@ -186,7 +186,14 @@ impl Fit<'_> {
         }
         let Splits { train, validation, test } = splits;
         let left = self.config.epochs.saturating_sub(self.state.epochs.len() as u64);
-        let inputs = [train, validation, test].map(|images| self.trainee.inputs(images, left));
+        // Images are mixed with others of their batch, of which each process then needs all.
+        let learned = if self.config.mixup.is_some() { None } else { self.trainee.portion() };
+        let portions = [learned, ranks::evaluated(), ranks::evaluated()];
+        let sets = [train, validation, test].into_iter().zip(portions);
+        let mut inputs = sets.map(|(images, portion)| self.trainee.inputs(images, left, portion));
+        let inputs = std::array::from_fn(|_| inputs.next());
+        let [Some(train), Some(validation), Some(test)] = inputs else { return self.ended(Outcome::Interrupted) };
+        let inputs = [train, validation, test];
         while (self.state.epochs.len() as u64) < self.config.epochs {
             match self.epoch(&inputs)? {
                 Some(loss) if loss.is_finite() => {}
@@ -245,12 +252,12 @@ impl Fit<'_> {
         };
         self.state.epochs.push(record);
         (self.state.steps, self.state.sums, self.state.seconds) = (0, Sums::default(), 0.0);
-        let stop = (self.observe)(Event::Epoch(&record)).is_break();
+        let stop = ranks::any((self.observe)(Event::Epoch(&record)).is_break());
         // After the last epoch there is nothing left to interrupt.
         let stop = stop && (self.state.epochs.len() as u64) < self.config.epochs;
         let stop = stop && record.train_loss.is_finite();
-        let kept = self.moment(stop);
-        Ok((!stop && kept.is_continue()).then_some(record.train_loss))
+        let kept = !ranks::any(self.moment(stop).is_break());
+        Ok((!stop && kept).then_some(record.train_loss))
     }
 
     /// Trains on the rest of one pass over the training images.
@@ -270,7 +277,13 @@ impl Fit<'_> {
             let done = (epoch - 1) * steps + self.state.steps;
             let learning_rate = config.rate(done, steps);
             let image_len = self.trainee.model.image_len();
-            let mixed = config.mixup.map(|mixup| mixup.apply(&mut batch, image_len, epoch, self.state.steps));
+            let mut mixed = config.mixup.map(|mixup| mixup.apply(&mut batch, image_len, epoch, self.state.steps));
+            // Whole batches were read, of which this process learns from a part.
+            if let Some(((others, _), portion)) = mixed.as_mut().zip(self.trainee.portion()) {
+                let own = portion.images(0, batch.len()).unwrap_or_default();
+                *others = others.get(own).unwrap_or_default().to_vec();
+                batch = portion.of_batch(0, batch).unwrap_or(Batch { images: Vec::new(), labels: Vec::new() });
+            }
             let targets = Targets {
                 labels: &batch.labels,
                 smoothing: config.label_smoothing,
@@ -284,17 +297,19 @@ impl Fit<'_> {
                     average.add(self.trainee.model, decay)?;
                 }
             }
-            let count = batch.labels.len();
+            let own = (f32::cpu().top_k_correct)(&result.logits, classes, &batch.labels, 1);
+            let of_all = ranks::gathered([batch.labels.len() as f64, own as f64]);
+            let [count, correct] = [0, 1].map(|of| of_all.iter().map(|numbers| numbers[of] as u64).sum::<u64>());
             let sums = &mut self.state.sums;
             sums.learning_rate = learning_rate;
             sums.loss += result.loss * count as f64;
-            sums.correct += (f32::cpu().top_k_correct)(&result.logits, classes, &batch.labels, 1) as u64;
-            sums.images += count as u64;
+            sums.correct += correct;
+            sums.images += count;
             self.state.steps += 1;
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let event = Event::Step { epoch, step: self.state.steps, steps, loss: result.loss };
-            let stop = (self.observe)(event).is_break();
-            if self.moment(stop).is_break() || stop {
+            let stop = ranks::any((self.observe)(event).is_break());
+            if ranks::any(self.moment(stop).is_break()) || stop {
                 return Ok(ControlFlow::Break(()));
             }
             if !result.loss.is_finite() {

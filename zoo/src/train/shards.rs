@@ -2,8 +2,9 @@
 
 use pvlu::Error;
 use pvlu::loss::{Targets, check_labels};
-use pvlu::shard::{ShardGroup, add_gradients, in_pairs};
+use pvlu::shard::ShardGroup;
 
+use super::ranks;
 use crate::model::{Model, Step};
 
 /// Forward and backward over some inputs towards some targets.
@@ -15,7 +16,9 @@ enum Network<'m> {
     Copy(Box<dyn Model>),
 }
 
-/// A step over a batch, of whose inputs each has `len` values, in the shards of a group.
+/// A step over a batch, of whose inputs each has `len` values, in the shards of a group. If several processes take the
+/// step, each is given the inputs of its own shards, and returns the logits of these; loss and gradients are of the
+/// batch.
 ///
 /// # Errors
 ///
@@ -34,10 +37,18 @@ pub fn step_in_shards(
     let (count, classes) = (inputs.len() / len, model.classes());
     check_labels(targets.labels, count, classes)?;
     targets.mixed.map_or(Ok(()), |(others, _)| check_labels(others, count, classes))?;
+    // The inputs may be those of this process alone.
+    let counts = ranks::gathered([count as f64]);
+    let batch = counts.iter().map(|[count]| *count as usize).sum();
+    let own = group.images(batch);
+    if own.len() != count {
+        return Err(Error::Shape { expected: own.len(), found: count });
+    }
     let copies = (1..group.shards()).map(|_| model.replica().map(Network::Copy).ok_or(Error::NoShards));
     let copies = copies.collect::<Result<Vec<_>, _>>()?;
     let networks = std::iter::once(Network::Own(&mut *model)).chain(copies).collect();
-    let steps = group.run(count, networks, |network, images| {
+    let steps = group.run(batch, networks, |network, images| {
+        let images = images.start - own.start..images.end - own.start;
         let inputs = inputs[images.start * len..images.end * len].to_vec();
         let others = targets.mixed.map(|(others, share)| (&others[images.clone()], share));
         let targets = Targets { labels: &targets.labels[images], mixed: others, ..*targets };
@@ -46,15 +57,14 @@ pub fn step_in_shards(
             Network::Copy(mut model) => step(&mut *model, inputs, &targets),
         }
     })?;
-    let net = model.net();
-    let sum = in_pairs(steps.into_iter().map(Ok).collect(), |left: Result<Step, Error>, right| {
-        let (mut left, mut right) = (left?, right?);
-        add_gradients(net, &mut left.gradients, &mut right.gradients)?;
-        left.loss += right.loss;
-        left.logits.extend(right.logits);
-        Ok(left)
-    });
-    sum.unwrap_or(Err(Error::NoShards))
+    let loss = group.sum(steps.iter().map(|step| vec![step.loss]).collect());
+    let (mut logits, mut gradients) = (Vec::new(), Vec::with_capacity(steps.len()));
+    for step in steps {
+        logits.extend(step.logits);
+        gradients.push(step.gradients);
+    }
+    let gradients = group.sum_gradients(model.net(), gradients)?;
+    Ok(Step { loss: loss.first().copied().unwrap_or_default(), logits, gradients })
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use pvlu::layer::{Extent, Graph, LayerKind, Mode};
 use pvlu::loss::Targets;
 use pvlu::shard::ShardGroup;
 
-use super::TrainError;
+use super::{TrainError, ranks};
 use super::evaluate::{Evaluation, evaluate_all, measure_all};
 use super::mode::in_mode;
 use super::shards::step_in_shards;
-use crate::data::{Batch, Batches, DataError, thread_start};
+use crate::data::{Batch, Batches, DataError, Portion, thread_start};
 use crate::model::{Head, Model, Step};
 use crate::transfer::in_head;
 
@@ -52,10 +52,13 @@ impl<'m> Trainee<'m> {
     ///
     /// # Errors
     ///
-    /// [`Error::Device`] if the system refuses a thread for a shard.
+    /// [`Error::Device`] if the system refuses a thread for a shard, [`Error::ShardsOfRanks`] if several processes train
+    /// and do not divide the shards.
     pub fn in_shards(self, shards: usize) -> Result<Self, Error> {
-        let group = || ShardGroup::with_start(shards, rayon::current_num_threads(), thread_start());
-        Ok(Self { shards: (shards > 1).then(group).transpose()?, ..self })
+        let ranks = ranks::current();
+        let is_cut = shards > 1 || ranks.is_some();
+        let group = || ShardGroup::among(shards, rayon::current_num_threads(), thread_start(), ranks);
+        Ok(Self { shards: is_cut.then(group).transpose()?, ..self })
     }
 
     /// As [`new`](Self::new), with room for so many bytes of features.
@@ -65,19 +68,31 @@ impl<'m> Trainee<'m> {
         Ok(Self { model, trunk: trunk.map(Rc::new), shards: None, room: Cell::new(room) })
     }
 
-    /// Images as the trainee takes them, of which the features are kept if there is room and more than one of these
-    /// epochs is left.
-    pub fn inputs<'b>(&self, images: &'b dyn Batches, epochs: u64) -> Inputs<'b> {
+    /// The part of each batch that this process learns from, where several train together.
+    pub fn portion(&self) -> Option<Portion> {
+        let group = self.shards.as_ref().filter(|group| group.shards() < group.of_batch())?;
+        Some(Portion::Shards { all: group.of_batch(), own: group.own() })
+    }
+
+    /// Images as the trainee takes them, or a portion of them; the features are kept if there is room and more than one
+    /// of these epochs is left.
+    pub fn inputs<'b>(&self, images: &'b dyn Batches, epochs: u64, portion: Option<Portion>) -> Inputs<'b> {
         let features = self.trunk.as_ref().map(|trunk| {
             let order = if epochs > 1 { images.order(0) } else { None };
             let kept = order.and_then(|order| {
-                let kept = Kept::new(order.iter().map(Vec::len).sum(), trunk.features().elements(), self.room.get())?;
+                let count = order.iter().map(Vec::len).sum();
+                // Portions of batches are other images in every epoch, whole batches the same.
+                let own = match &portion {
+                    Some(Portion::Batches { .. }) => portion_of(order, portion.as_ref()).iter().map(Vec::len).sum(),
+                    _ => count,
+                };
+                let kept = Kept::new(count, own, trunk.features().elements(), self.room.get())?;
                 self.room.set(self.room.get() - kept.bytes());
                 Some(RefCell::new(kept))
             });
             Features { trunk: Rc::clone(trunk), kept }
         });
-        Inputs { images, features }
+        Inputs { images, features, portion }
     }
 
     /// Forward and backward over one batch of inputs.
@@ -153,6 +168,8 @@ fn trunk_of(model: &dyn Model) -> Result<Option<CompiledTrunk>, Error> {
 /// Images for a trainee, as they are, or by their features.
 pub struct Inputs<'b> {
     images: &'b dyn Batches,
+    /// The part that this process makes, of several; `None` for all.
+    portion: Option<Portion>,
     features: Option<Features>,
 }
 
@@ -177,7 +194,10 @@ struct Kept {
 impl Inputs<'_> {
     /// The batches of an epoch from batch `first` on.
     pub fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, TrainError>> + '_> {
-        let images = || self.images.epoch_from(epoch, first);
+        let images = || match &self.portion {
+            None => self.images.epoch_from(epoch, first),
+            Some(portion) => self.images.portion_from(epoch, first, portion),
+        };
         let Some(Features { trunk, kept }) = &self.features else {
             return Box::new(images().map(|batch| Ok(batch?)));
         };
@@ -187,7 +207,7 @@ impl Inputs<'_> {
                 Ok(Batch { images: trunk.try_run(&images)?, labels })
             }));
         };
-        let mut order = order.into_iter().skip(first);
+        let mut order = portion_from(order, first, self.portion.as_ref()).into_iter();
         if kept.borrow().missing == 0 {
             return Box::new(order.map(|indices| kept.borrow().batch(&indices)));
         }
@@ -201,15 +221,30 @@ impl Inputs<'_> {
     }
 }
 
+/// The indices of a portion of batches.
+fn portion_of(order: Vec<Vec<usize>>, portion: Option<&Portion>) -> Vec<Vec<usize>> {
+    portion_from(order, 0, portion)
+}
+
+/// The indices of a portion of batches from one of them on.
+fn portion_from(order: Vec<Vec<usize>>, first: usize, portion: Option<&Portion>) -> Vec<Vec<usize>> {
+    let left = order.into_iter().enumerate().skip(first);
+    let own = left.filter_map(|(number, indices)| match portion {
+        None => Some(indices),
+        Some(portion) => Some(indices[portion.images(number, indices.len())?].to_vec()),
+    });
+    own.collect()
+}
+
 impl Kept {
-    /// Room for the features of images, of `len` values each; `None` where that is more than `room` bytes, or than the
-    /// system gives.
-    fn new(images: usize, len: usize, room: usize) -> Option<Self> {
+    /// Room for the features of images, of `len` values each, of which `own` will be asked for; `None` where that is
+    /// more than `room` bytes, or than the system gives.
+    fn new(images: usize, own: usize, len: usize, room: usize) -> Option<Self> {
         let mut values = Vec::new();
         let elements = images.checked_mul(len).filter(|&elements| elements <= room / size_of::<f32>())?;
         values.try_reserve_exact(elements).ok()?;
         values.resize(elements, 0.0);
-        Some(Self { values, len, labels: vec![None; images], missing: images })
+        Some(Self { values, len, labels: vec![None; images], missing: own })
     }
 
     fn bytes(&self) -> usize {

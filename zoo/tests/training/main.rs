@@ -6,6 +6,7 @@
 mod fit;
 mod head_alone;
 mod networks;
+mod ranks;
 mod recipe;
 mod support;
 mod torch;

@@ -63,13 +63,13 @@ fn sets_that_there_is_room_for_are_kept_in_their_order() {
     ];
     for (room, epochs, expected) in cases {
         let trainee = Trainee::with_room(model.as_mut(), room).unwrap();
-        let inputs = sets.each_ref().map(|set| trainee.inputs(set, epochs));
+        let inputs = sets.each_ref().map(|set| trainee.inputs(set, epochs, None));
         let kept = inputs.each_ref().map(|inputs| inputs.features.as_ref().unwrap().kept.is_some());
         assert_eq!(kept, expected, "{room}");
         for (inputs, set) in inputs.iter().zip(&sets) {
             for epoch in [1, 2, 7] {
                 let found = all(inputs, epoch).unwrap();
-                let anew = Trainee::with_room(headed().as_mut(), 0).map(|trainee| all(&trainee.inputs(set, 2), epoch));
+                let anew = Trainee::with_room(headed().as_mut(), 0).map(|trainee| all(&trainee.inputs(set, 2, None), epoch));
                 assert!(found == anew.unwrap().unwrap(), "{room}, epoch {epoch}");
             }
         }
@@ -80,7 +80,7 @@ fn sets_that_there_is_room_for_are_kept_in_their_order() {
 fn an_epoch_that_is_gone_on_with_leaves_the_rest_to_the_next() {
     let mut model = headed();
     let (trainee, set) = (Trainee::new(model.as_mut()).unwrap(), loader(9));
-    let inputs = trainee.inputs(&set, 3);
+    let inputs = trainee.inputs(&set, 3, None);
     let missing = || inputs.features.as_ref().unwrap().kept.as_ref().unwrap().borrow().missing;
     assert_eq!(inputs.epoch_from(1, 1).count(), 2);
     assert_eq!(missing(), 4);
@@ -105,7 +105,7 @@ fn an_order_that_is_not_that_of_the_batches_is_an_error() {
     for (lie, expected) in lies {
         let mut model = headed();
         let (trainee, set) = (Trainee::new(model.as_mut()).unwrap(), Lying(loader(9), lie));
-        let error = all(&trainee.inputs(&set, 2), 1).unwrap_err().to_string();
+        let error = all(&trainee.inputs(&set, 2, None), 1).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }

@@ -1,0 +1,57 @@
+//! The processes that train a network together.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use pvlu::shard::Ranks;
+
+use crate::data::Portion;
+
+thread_local! {
+    /// The processes that this thread's trainings and evaluations are shared among.
+    static RANKS: RefCell<Option<Arc<dyn Ranks>>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`, whose trainings and evaluations on this thread are shared among these processes: each trains the shards
+/// of its own of every batch, and evaluates every so many batches. All of them have to do the same work, with the same
+/// images, settings and start values, and come to the same results, to the bit.
+pub fn among<T>(ranks: Arc<dyn Ranks>, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Arc<dyn Ranks>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RANKS.set(self.0.take());
+        }
+    }
+    let _restore = Restore(RANKS.replace(Some(ranks)));
+    work()
+}
+
+/// The processes that this thread's work is shared among; `None` if there is no other one.
+pub(super) fn current() -> Option<Arc<dyn Ranks>> {
+    RANKS.with_borrow(Clone::clone).filter(|ranks| ranks.count() > 1)
+}
+
+/// The batches that this process evaluates.
+pub(super) fn evaluated() -> Option<Portion> {
+    current().map(|ranks| Portion::Batches { every: ranks.count(), from: ranks.rank() })
+}
+
+/// True on all processes if it is on any of them.
+pub(super) fn any(of_this: bool) -> bool {
+    let Some(ranks) = current() else { return of_this };
+    ranks.gather(vec![u8::from(of_this)]).into_iter().flatten().any(|of_other| of_other != 0)
+}
+
+/// The numbers of each process, in their order: those of this one alone if there is no other.
+pub(super) fn gathered<const N: usize>(numbers: [f64; N]) -> Vec<[f64; N]> {
+    let Some(ranks) = current() else { return vec![numbers] };
+    let message = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let read = |message: Vec<u8>| {
+        let mut numbers = [0.0; N];
+        for (number, bytes) in numbers.iter_mut().zip(message.chunks_exact(size_of::<f64>())) {
+            *number = bytes.try_into().map_or(0.0, f64::from_le_bytes);
+        }
+        numbers
+    };
+    ranks.gather(message).into_iter().map(read).collect()
+}

@@ -1,0 +1,115 @@
+//! Trainings that are shared among processes, which are threads here: the same bits for any number of them.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pvlu::layer::Switches;
+use pvlu::shard::ThreadRanks;
+use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::registry::build;
+use pvlu_zoo::snapshot::Snapshot;
+use pvlu_zoo::train::{
+    EpochRecord, Event, FitConfig, History, Mixup, OptimizerConfig, Outcome, Schedule, Splits, among, fit,
+};
+use pvlu_zoo::transfer::FreezePolicy;
+
+use crate::support::{images, in_order};
+
+/// A training whose rest depends on all that processes have to agree on.
+struct Case {
+    model: &'static str,
+    activation: &'static str,
+    policy: FreezePolicy,
+    mixup: bool,
+}
+
+const CASES: [Case; 4] = [
+    Case { model: "cifar_resnet20", activation: "pvlu", policy: FreezePolicy::ALL, mixup: false },
+    Case { model: "cifar_resnet20", activation: "relu", policy: FreezePolicy::ALL, mixup: true },
+    // Features that are computed once.
+    Case { model: "cifar_resnet20", activation: "relu", policy: FreezePolicy::HEAD, mixup: false },
+    // Dropout, without batch norm.
+    Case { model: "sequential6conv", activation: "prelu", policy: FreezePolicy::ALL, mixup: false },
+];
+
+/// Tensors and records of the training of a case, and its outcome; `stop_after` steps one process is asked to stop.
+fn trained(case: &Case, shards: usize, stop_after: Option<usize>) -> (Snapshot, Vec<EpochRecord>, Outcome) {
+    let mut model = build(case.model, case.activation, 10, 3).unwrap();
+    case.policy.apply(model.net_mut());
+    model.seed_dropout(4);
+    let split = images(23);
+    let augmentation = if case.policy == FreezePolicy::HEAD {
+        Augmentation::NONE
+    } else {
+        Augmentation { flip: true, ..Augmentation::NONE }
+    };
+    // The last batch has fewer images than there are shards.
+    let shuffled = LoaderConfig::training(10, 5, Normalization::measured(&split).unwrap(), augmentation);
+    let splits = Splits {
+        train: Loader::new(split.clone(), shuffled).unwrap(),
+        validation: in_order(&split, 5),
+        test: in_order(&split, 128),
+    };
+    let config = FitConfig {
+        mixup: case.mixup.then_some(Mixup { alpha: 0.4, seed: 2 }),
+        average: Some(0.5),
+        shards,
+        ..FitConfig::new(3, OptimizerConfig::sgd(0.9, false, 1e-3), 0.05, Schedule::Cosine)
+    };
+    let steps = AtomicUsize::new(0);
+    let mut observe = |event: Event<'_>| {
+        let is_last =
+            matches!(event, Event::Step { .. }) && Some(steps.fetch_add(1, Ordering::Relaxed) + 1) == stop_after;
+        if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let History { epochs, outcome } = fit(model.as_mut(), &splits, &config, &mut observe).unwrap();
+    let mut passes = Vec::new();
+    model.switches(&mut |switches| {
+        if let Switches::Dropout(dropout) = switches {
+            passes.push(dropout.passes);
+        }
+    });
+    assert!(passes.iter().all(|count| *count == passes[0]), "dropouts move on together: {passes:?}");
+    let timeless = epochs.into_iter().map(|epoch| EpochRecord { seconds: 0.0, ..epoch }).collect();
+    (Snapshot::of(model.as_ref()).unwrap(), timeless, outcome)
+}
+
+/// The same on each of some ranks; the second of them is the one that is asked to stop.
+fn on_ranks(
+    case: &Case,
+    shards: usize,
+    ranks: usize,
+    stop_after: Option<usize>,
+) -> (Snapshot, Vec<EpochRecord>, Outcome) {
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let start = |(number, rank): (usize, ThreadRanks)| {
+            let stop_after = stop_after.filter(|_| number == 1);
+            scope.spawn(move || among(Arc::new(rank), || trained(case, shards, stop_after)))
+        };
+        let threads: Vec<_> = ThreadRanks::new(ranks).into_iter().enumerate().map(start).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(found.iter().all(|of_rank| *of_rank == found[0]), "{} on {ranks} ranks", case.model);
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_number_of_ranks_changes_no_bit_of_a_training() {
+    for case in &CASES {
+        let expected = trained(case, 4, None);
+        assert_eq!((expected.1.len(), expected.2), (3, Outcome::Finished));
+        for ranks in [1, 2, 4] {
+            let found = on_ranks(case, 4, ranks, None);
+            assert!(found == expected, "{} with {} on {ranks} ranks", case.model, case.activation);
+        }
+        assert!(trained(case, 2, None).0 != expected.0);
+    }
+}
+
+#[test]
+fn a_rank_that_is_asked_to_stop_stops_all() {
+    let (stopped, epochs, outcome) = on_ranks(&CASES[0], 4, 2, Some(5));
+    assert_eq!((epochs.len(), outcome), (1, Outcome::Interrupted));
+    assert!(stopped == trained(&CASES[0], 4, Some(5)).0);
+}
