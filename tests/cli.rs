@@ -48,6 +48,8 @@ mod pretrained;
 mod protocols;
 #[path = "cli/published.rs"]
 mod published;
+#[path = "cli/ranks.rs"]
+mod ranks;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/repeats.rs"]

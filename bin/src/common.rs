@@ -10,6 +10,7 @@ pub mod digest;
 #[cfg(feature = "download")]
 pub mod download;
 pub mod error;
+pub mod exit;
 pub mod figure;
 pub mod formula;
 pub mod images;
@@ -25,6 +26,7 @@ pub mod parts;
 pub mod precision;
 pub mod preprocessing;
 pub mod progress;
+pub mod ranks;
 pub mod repeated;
 pub mod shards;
 pub mod statistics;

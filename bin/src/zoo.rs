@@ -53,7 +53,7 @@ pub fn run(cli: &Zoo) -> Result<(), CliError> {
     }
     pvlu::kernel::memory::keep_freed_memory();
     let (threads, device) = cli.machine();
-    shards::check(cli.shards(), device)?;
+    cli.shards().map_or(Ok(()), |shards| shards::check(shards, device))?;
     precision::choose(cli.precision(), device, cli.is_quiet())?;
     start_threads(threads)?;
     device::choose(device)?;

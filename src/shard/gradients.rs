@@ -3,10 +3,10 @@
 use dfdx::shapes::Dtype;
 use dfdx::tensor::Cpu;
 
+use super::ShardGroup;
 use crate::error::Error;
 use crate::kernel::cpu::CpuElement;
 use crate::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor};
-use super::ShardGroup;
 use crate::tape::LeafGradients;
 
 /// Adds the gradients of the trained parameters of a network, of which two shards had copies with the same tensors.

@@ -15,8 +15,8 @@ use crate::kernel::cpu::tasks::alone;
 /// Threads of this process that compute the shards of batches, and wait for each other at each [all-reduce](AllReduce).
 ///
 /// Each shard has a thread, and as many of them compute at a time as there may; where there may be at least twice as
-/// many as there are shards, each shard has several. Where there are several processes, [`Ranks`], each computes as many
-/// shards as the others, and they wait for each other, too.
+/// many as there are shards, each shard has several. Where there are several processes, [`Ranks`], each computes as
+/// many shards as the others, and they wait for each other, too.
 #[derive(Clone)]
 pub struct ShardGroup {
     team: Arc<Team>,
@@ -113,8 +113,9 @@ impl ShardGroup {
         self.team.reduced(own, super::add)
     }
 
-    /// Computes the shards of this process, of a batch of so many images, each [`within`] its [`Shard`] and with one of the networks,
-    /// and returns their results in order. A panic of a shard is one of the caller, when the other shards have ended.
+    /// Computes the shards of this process, of a batch of so many images in all, each [`within`] its [`Shard`] and with
+    /// one of the networks, and returns their results in order. A panic of a shard is one of the caller, when the other
+    /// shards have ended.
     ///
     /// # Errors
     ///

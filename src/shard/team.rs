@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// The shards of a batch, and the processes that compute them.
 pub struct Team {
-    /// Shards in all.
+    /// Shards of all processes.
     pub shards: usize,
     ranks: Option<Arc<dyn Ranks>>,
 }

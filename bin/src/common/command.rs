@@ -6,63 +6,31 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
-use pvlu_zoo::checkpoint::CheckpointError;
-use pvlu_zoo::export::ExportError;
-use pvlu_zoo::published::PublishedError;
-use pvlu_zoo::registry::{Registry, RegistryError};
+use pvlu_zoo::registry::Registry;
 
 use crate::common::error::CliError;
-use crate::common::interrupt;
+use crate::common::exit::{USAGE, exit_code};
 use crate::common::output::{note, note_error, print};
+use crate::common::ranks::{self, Ranked};
 
 /// Installs the registry for the whole program, parses the arguments and runs the command.
-pub fn main<C: Parser>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
+pub fn main<C: Parser + Ranked>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
+    ranks::silence_others();
     if let Err(error) = registry.install() {
         note_error(&error);
         return ExitCode::FAILURE;
     }
-    let cli = match C::try_parse() {
+    let mut cli = match C::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    match crate::common::machine::check().and_then(|()| run(&cli)) {
+    match crate::common::machine::check().and_then(|()| ranks::run(&mut cli, run)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             note_error(&error);
-            exit_code(&error)
+            ExitCode::from(exit_code(&error))
         }
     }
-}
-
-/// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, else 1.
-fn exit_code(error: &CliError) -> ExitCode {
-    match error {
-        CliError::Usage(_)
-        | CliError::OtherConfiguration { .. }
-        | CliError::OtherTraining { .. }
-        | CliError::Protocol { .. }
-        | CliError::Export(ExportError::FileName { .. }) => ExitCode::from(2),
-        // Only names that the user gave are usage errors; a wrong name in a file is an error of the file.
-        CliError::Registry(error) | CliError::Checkpoint(CheckpointError::Registry(error)) if is_name(error) => {
-            ExitCode::from(2)
-        }
-        // As for names of models; weights that are in no cache are no error of the arguments.
-        CliError::Published(error)
-            if !matches!(error, PublishedError::NotThere { .. } | PublishedError::NoHome { .. }) =>
-        {
-            ExitCode::from(2)
-        }
-        CliError::Interrupted { .. } | CliError::TrainingInterrupted { .. } | CliError::Stopped => {
-            ExitCode::from(interrupt::exit_code())
-        }
-        CliError::Kept { source, .. } | CliError::NotKept { source, .. } => exit_code(source),
-        _ => ExitCode::FAILURE,
-    }
-}
-
-/// True for an unknown model or activation, and for a wrong formula.
-fn is_name(error: &RegistryError) -> bool {
-    matches!(error, RegistryError::Model { .. } | RegistryError::Activation { .. } | RegistryError::Formula(_))
 }
 
 /// Prints help and version as clap does, and an error of the arguments in one line.
@@ -74,11 +42,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
         DisplayHelp | DisplayVersion => print(text.trim_end()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         DisplayHelpOnMissingArgumentOrSubcommand => {
             note(text.trim_end());
-            ExitCode::from(2)
+            ExitCode::from(USAGE)
         }
         _ => {
             note(&format!("{} (see --help)", line(error, &text)));
-            ExitCode::from(2)
+            ExitCode::from(USAGE)
         }
     }
 }

@@ -277,6 +277,31 @@ pub enum CliError {
         /// Addresses of the missing runs, separated by commas.
         missing: String,
     },
+    /// Another rank of a command that several do has ended with an error.
+    #[error("{name}: {text}")]
+    Rank {
+        /// Number and machine of the rank.
+        name: String,
+        /// Exit code of its error.
+        code: u8,
+        /// The error of the rank.
+        text: String,
+    },
+    /// A rank does something else than the first one.
+    #[error(
+        "{name}: {what}: expected that of rank 0, {expected}, found {found}: give all ranks the same program, options \
+         and files"
+    )]
+    RanksDiffer {
+        /// Number and machine of the rank.
+        name: String,
+        /// Name of the text that differs.
+        what: String,
+        /// That of the first rank.
+        expected: String,
+        /// That of this rank.
+        found: String,
+    },
     /// Another command is writing in an output folder.
     #[error("{}: another command is writing there: wait for its end, or choose another {option}", folder.display())]
     InUse {

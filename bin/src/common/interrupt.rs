@@ -1,6 +1,7 @@
 //! Signals that ask the program to end: the first one ends it in order, a second one ends the process at once.
 
 use std::ops::ControlFlow;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::common::output::note;
@@ -17,9 +18,12 @@ static ASKED: AtomicU8 = AtomicU8::new(0);
 /// complete at any moment, and lets `nohup` keep a long run alive. Without a handler (another was installed) Ctrl-C
 /// ends the process as usual too.
 pub fn install() {
-    if let Err(error) = ctrlc::set_handler(|| ask(INTERRUPT)) {
-        note(&format!("warning: Ctrl-C will end the program at once: {error}"));
-    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if let Err(error) = ctrlc::set_handler(|| ask(INTERRUPT)) {
+            note(&format!("warning: Ctrl-C will end the program at once: {error}"));
+        }
+    });
 }
 
 /// As [`install`], and SIGTERM is handled like Ctrl-C: for commands that hold their results in memory alone. To be
@@ -27,22 +31,29 @@ pub fn install() {
 pub fn install_with_termination() {
     #[cfg(unix)]
     {
-        use nix::sys::signal::{SigSet, Signal};
-        let terminate = SigSet::from(Signal::SIGTERM);
-        // The signal is blocked in every thread, so that only the waiting one receives it.
-        if terminate.thread_block().is_ok() {
-            let wait = move || {
-                while terminate.wait().is_ok() {
-                    ask(TERMINATE);
-                }
-            };
-            if std::thread::Builder::new().name("signals".to_owned()).spawn(wait).is_err() {
-                // Without the thread, SIGTERM ends the process as usual.
-                let _ = terminate.thread_unblock();
-            }
-        }
+        static ONCE: Once = Once::new();
+        ONCE.call_once(wait_for_termination);
     }
     install();
+}
+
+/// Handles SIGTERM on a thread of its own.
+#[cfg(unix)]
+fn wait_for_termination() {
+    use nix::sys::signal::{SigSet, Signal};
+    let terminate = SigSet::from(Signal::SIGTERM);
+    // The signal is blocked in every thread, so that only the waiting one receives it.
+    if terminate.thread_block().is_ok() {
+        let wait = move || {
+            while terminate.wait().is_ok() {
+                ask(TERMINATE);
+            }
+        };
+        if std::thread::Builder::new().name("signals".to_owned()).spawn(wait).is_err() {
+            // Without the thread, SIGTERM ends the process as usual.
+            let _ = terminate.thread_unblock();
+        }
+    }
 }
 
 fn ask(code: u8) {

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pvlu_zoo::atomic::{self, AtomicFile, folder_of};
 use pvlu_zoo::text::is_acted_on;
@@ -11,10 +12,26 @@ use serde_json::Value;
 
 use crate::common::error::CliError;
 
+/// True in a process that prints nothing, since another one does.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Lets this process print nothing on stdout and stderr, or print again.
+pub fn silence(silent: bool) {
+    SILENT.store(silent, Ordering::Relaxed);
+}
+
+/// True if this process prints nothing.
+pub fn is_silent() -> bool {
+    SILENT.load(Ordering::Relaxed)
+}
+
 /// Prints results on stdout. Control characters in them are escaped, except for line feeds.
 ///
 /// A closed pipe (`| head -1`) is no failure: its reader has seen what it wanted.
 pub fn print(text: &str) -> Result<(), CliError> {
+    if is_silent() {
+        return Ok(());
+    }
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", screened(text, |_| true)).and_then(|()| stdout.flush()) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => {
@@ -50,12 +67,18 @@ pub fn json_text(value: &Value) -> String {
 
 /// Prints a line on stderr. A closed stderr is ignored, where `eprintln!` would panic.
 pub fn note(line: &str) {
+    if is_silent() {
+        return;
+    }
     let _ = writeln!(io::stderr(), "{}", screened(line, |_| true));
 }
 
 /// Prints an error on stderr. Its lines after the first are indented; a line feed before other text comes from a name
 /// that the error quotes, and is escaped.
 pub fn note_error(error: &dyn Display) {
+    if is_silent() {
+        return;
+    }
     let text = screened(&format!("error: {error}"), |rest| rest.starts_with("  "));
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -17,7 +17,8 @@ pub struct Progress {
 impl Progress {
     /// The display of a command; if `quiet`, it shows nothing but the lines of [`say`](Self::say).
     pub fn new(quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target =
+            if quiet || output::is_silent() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg} (eta {eta})") {
             bar.set_style(style.progress_chars("=> "));

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::common::error::CliError;
+use crate::common::ranks;
 
 /// The most worker threads accepted: above the cores of any machine, and few enough that their stacks fit in memory.
 pub const MAX_THREADS: i64 = 1024;
@@ -17,7 +18,8 @@ pub fn cores() -> usize {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Starts the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores.
+/// Starts the given number of worker threads; without one, as many as `RAYON_NUM_THREADS` says or there are cores, of
+/// which [ranks](crate::common::ranks) that share them take a part each.
 ///
 /// The calling thread is one of them: a kernel that is called from another thread hands its work over and sleeps until
 /// it is done, which for the hundreds of short kernels of a step adds up to a twentieth of its time. A single worker is
@@ -29,12 +31,16 @@ pub fn cores() -> usize {
 pub fn start_threads(threads: Option<u16>) -> Result<(), CliError> {
     // Counted before threads are bound to cores.
     let cores = cores();
-    let threads = threads.map(usize::from).or(requested()?).unwrap_or(cores.min(MAX_THREADS as usize));
+    let threads =
+        threads.map(usize::from).or(requested()?).unwrap_or(ranks::share_of_cores(cores).min(MAX_THREADS as usize));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     let pool = if threads > 1 { pool.use_current_thread() } else { pool };
     pool.build_global().map_err(|source| CliError::Threads { threads, source })?;
+    // Ranks that share cores would be bound to the same ones.
     #[cfg(target_os = "linux")]
-    binding::keep_apart(threads);
+    if ranks::share_of_cores(cores) == cores {
+        binding::keep_apart(threads);
+    }
     Ok(())
 }
 

@@ -15,12 +15,15 @@ pub use train::TrainArgs;
 pub use training::{AugmentationArgs, OptimizerName, ScheduleName, TrainingArgs};
 pub use tuning::FinetuneArgs;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use pvlu::Precision;
 use pvlu_zoo::device::Device;
 
 use crate::common::formula::{examples, help};
 use crate::common::manual::{CompletionsArgs, ManArgs};
+use crate::common::ranks::Ranked;
 use crate::common::threads::MAX_THREADS;
 
 /// The models of the zoo: what they are, what they answer, and fine-tuning them.
@@ -40,6 +43,17 @@ pub struct Zoo {
     device: Option<Device>,
 }
 
+impl Ranked for Zoo {
+    fn outputs(&mut self) -> Option<Vec<&mut PathBuf>> {
+        match &mut self.command {
+            Command::Finetune(args) => Some(args.runs.iter_mut().chain(&mut args.out).collect()),
+            Command::Train(args) => Some(vec![&mut args.out]),
+            Command::Eval(_) => Some(Vec::new()),
+            _ => None,
+        }
+    }
+}
+
 impl Zoo {
     /// Worker threads and device that the command is to use.
     pub fn machine(&self) -> (Option<u16>, Device) {
@@ -53,12 +67,12 @@ impl Zoo {
         self.machine_args().map_or(Precision::F32, |machine| machine.precision)
     }
 
-    /// Shards that the command cuts batches into.
-    pub fn shards(&self) -> usize {
+    /// Shards that the command cuts batches into; `None` of a command that does not train.
+    pub fn shards(&self) -> Option<usize> {
         match &self.command {
-            Command::Finetune(args) => args.training.shards,
-            Command::Train(args) => args.training.shards,
-            _ => 1,
+            Command::Finetune(args) => Some(args.training.shards),
+            Command::Train(args) => Some(args.training.shards),
+            _ => None,
         }
     }
 

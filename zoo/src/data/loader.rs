@@ -297,8 +297,8 @@ pub trait Batches: Send + Sync {
         None
     }
 
-    /// As [`epoch_from`](Self::epoch_from), the part that one of several processes makes. It need not read the images of
-    /// the others; unless overridden it does.
+    /// As [`epoch_from`](Self::epoch_from), the part that one of several processes makes. It need not read the images
+    /// of the others; unless overridden it does.
     #[doc(hidden)]
     fn portion_from(
         &self,

@@ -38,6 +38,14 @@ pub enum TrainError {
         /// Precision of the layer in the network that was to go on.
         here: Precision,
     },
+    /// Processes that were to train a network together do not have the same one, or not the same settings.
+    #[error("{what} of rank {rank} are not those of rank 0: expected the same files and options on all ranks")]
+    RanksDiffer {
+        /// The first process, by its number, that differs from process 0.
+        rank: usize,
+        /// The part that differs, in the plural.
+        what: &'static str,
+    },
 }
 
 /// Comparison with an error of the model.

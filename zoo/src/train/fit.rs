@@ -7,7 +7,6 @@ use pvlu::kernel::cpu::CpuElement;
 use pvlu::layer::{Mode, Switches};
 use pvlu::loss::Targets;
 
-use super::{TrainError, ranks};
 use super::average::Average;
 use super::config::FitConfig;
 use super::evaluate::Evaluation;
@@ -16,6 +15,7 @@ use super::precision::Reduced;
 use super::record::EpochRecord;
 use super::state::{FitState, Sums};
 use super::trainee::{Inputs, Trainee};
+use super::{TrainError, ranks};
 use crate::data::{Batch, Batches, Loader};
 use crate::model::Model;
 use crate::snapshot::Snapshot;
@@ -132,8 +132,9 @@ pub fn fit<B: Batches>(
 ///
 /// # Errors
 ///
-/// As for [`fit`], and [`TrainError::Precision`] if a layer of the network computes in another precision than in the
-/// steps that were done.
+/// As for [`fit`]; [`TrainError::Precision`] if a layer of the network computes in another precision than in the steps
+/// that were done, and [`TrainError::RanksDiffer`] if several processes [train together](super::among) and are not
+/// about to do the same.
 pub fn fit_from<B: Batches>(
     model: &mut dyn Model,
     splits: &Splits<B>,
@@ -149,6 +150,7 @@ pub fn fit_from<B: Batches>(
     {
         return Err(TrainError::Precision { layer: layer.to_owned(), kept, here });
     }
+    ranks::agree(model, config, [state.epochs.len() as u64, state.steps, splits.train.batches() as u64])?;
     let mut state = FitState { reduced: Some(reduced), ..state };
     if config.average.is_some() && state.average.is_none() {
         state.average = Some(Average::of(model)?);

@@ -1,11 +1,16 @@
 //! The processes that train a network together.
 
 use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use pvlu::shard::Ranks;
 
+use super::config::FitConfig;
+use super::error::TrainError;
 use crate::data::Portion;
+use crate::model::Model;
+use crate::snapshot::Snapshot;
 
 thread_local! {
     /// The processes that this thread's trainings and evaluations are shared among.
@@ -24,6 +29,43 @@ pub fn among<T>(ranks: Arc<dyn Ranks>, work: impl FnOnce() -> T) -> T {
     }
     let _restore = Restore(RANKS.replace(Some(ranks)));
     work()
+}
+
+/// Makes sure that all processes are about to train the same network by the same settings, and that these numbers of
+/// steps are the same.
+///
+/// # Errors
+///
+/// [`TrainError::RanksDiffer`], the same one on all of them; those of the model.
+pub(super) fn agree(model: &dyn Model, config: &FitConfig, done: [u64; 3]) -> Result<(), TrainError> {
+    let Some(ranks) = current() else { return Ok(()) };
+    let mut weights = DefaultHasher::new();
+    for (path, values) in Snapshot::of(model)?.values() {
+        path.hash(&mut weights);
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        weights.write(&bytes);
+    }
+    let said = [
+        ("the settings of the training", hash(&format!("{config:?}"))),
+        ("the weights before the training", weights.finish()),
+        ("the steps that were done", hash(&done)),
+    ];
+    let all = ranks.gather(said.iter().flat_map(|(_, number)| number.to_le_bytes()).collect());
+    let Some(first) = all.first() else { return Ok(()) };
+    for (rank, of_rank) in all.iter().enumerate() {
+        let pairs = first.chunks(size_of::<u64>()).zip(of_rank.chunks(size_of::<u64>()));
+        if let Some((what, _)) = said.iter().zip(pairs).find(|(_, (expected, found))| expected != found).map(|(s, _)| s)
+        {
+            return Err(TrainError::RanksDiffer { rank, what });
+        }
+    }
+    Ok(())
+}
+
+fn hash(of: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The processes that this thread's work is shared among; `None` if there is no other one.

@@ -10,10 +10,10 @@ use pvlu::layer::{Extent, Graph, LayerKind, Mode};
 use pvlu::loss::Targets;
 use pvlu::shard::ShardGroup;
 
-use super::{TrainError, ranks};
 use super::evaluate::{Evaluation, evaluate_all, measure_all};
 use super::mode::in_mode;
 use super::shards::step_in_shards;
+use super::{TrainError, ranks};
 use crate::data::{Batch, Batches, DataError, Portion, thread_start};
 use crate::model::{Head, Model, Step};
 use crate::transfer::in_head;
@@ -52,8 +52,8 @@ impl<'m> Trainee<'m> {
     ///
     /// # Errors
     ///
-    /// [`Error::Device`] if the system refuses a thread for a shard, [`Error::ShardsOfRanks`] if several processes train
-    /// and do not divide the shards.
+    /// [`Error::Device`] if the system refuses a thread for a shard, [`Error::ShardsOfRanks`] if several processes
+    /// train and their number does not divide that of shards.
     pub fn in_shards(self, shards: usize) -> Result<Self, Error> {
         let ranks = ranks::current();
         let is_cut = shards > 1 || ranks.is_some();

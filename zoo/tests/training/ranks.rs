@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use pvlu::layer::Switches;
-use pvlu::shard::ThreadRanks;
+use pvlu::layer::{ParamKind, Switches};
+use pvlu::shard::{Ranks, ThreadRanks};
 use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::registry::build;
 use pvlu_zoo::snapshot::Snapshot;
@@ -55,7 +55,7 @@ fn trained(case: &Case, shards: usize, stop_after: Option<usize>) -> (Snapshot, 
         mixup: case.mixup.then_some(Mixup { alpha: 0.4, seed: 2 }),
         average: Some(0.5),
         shards,
-        ..FitConfig::new(3, OptimizerConfig::sgd(0.9, false, 1e-3), 0.05, Schedule::Cosine)
+        ..FitConfig::new(3, OptimizerConfig::sgd(0.9, false, 1e-3), 0.005, Schedule::Cosine)
     };
     let steps = AtomicUsize::new(0);
     let mut observe = |event: Event<'_>| {
@@ -112,4 +112,89 @@ fn a_rank_that_is_asked_to_stop_stops_all() {
     let (stopped, epochs, outcome) = on_ranks(&CASES[0], 4, 2, Some(5));
     assert_eq!((epochs.len(), outcome), (1, Outcome::Interrupted));
     assert!(stopped == trained(&CASES[0], 4, Some(5)).0);
+}
+
+/// Ranks that count the bytes that they send to each other.
+struct Counted {
+    ranks: ThreadRanks,
+    sent: Arc<AtomicU64>,
+}
+
+impl Ranks for Counted {
+    fn rank(&self) -> usize {
+        self.ranks.rank()
+    }
+    fn count(&self) -> usize {
+        self.ranks.count()
+    }
+    fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let to_others = messages.iter().enumerate().filter(|(rank, _)| *rank != self.rank());
+        self.sent.fetch_add(to_others.map(|(_, message)| message.len() as u64).sum(), Ordering::Relaxed);
+        self.ranks.exchange(messages)
+    }
+}
+
+/// Bytes that each of some ranks sends in a step, on average; the same number of shards.
+fn sent_in_a_step(policy: FreezePolicy, ranks: usize) -> f64 {
+    let sent_in = |epochs: u64| {
+        let all_sent = Arc::new(AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for of_thread in ThreadRanks::new(ranks) {
+                let counted = Counted { ranks: of_thread, sent: Arc::clone(&all_sent) };
+                scope.spawn(move || {
+                    among(Arc::new(counted), || {
+                        let mut model = build("cifar_resnet20", "pvlu", 10, 3).unwrap();
+                        policy.apply(model.net_mut());
+                        let split = images(16);
+                        let normalization = Normalization::measured(&split).unwrap();
+                        let shuffled = LoaderConfig::training(4, 5, normalization, Augmentation::NONE);
+                        let train = Loader::new(split.clone(), shuffled).unwrap();
+                        let evaluation = LoaderConfig::evaluation(16, normalization);
+                        let nothing = || Loader::new(Arc::new(split.limit(0)), evaluation.clone()).unwrap();
+                        let splits = Splits { train, validation: nothing(), test: nothing() };
+                        let optimizer = OptimizerConfig::sgd(0.9, false, 0.0);
+                        let config =
+                            FitConfig { shards: ranks, ..FitConfig::new(epochs, optimizer, 1e-3, Schedule::Constant) };
+                        fit(model.as_mut(), &splits, &config, &mut |_| ControlFlow::Continue(())).unwrap();
+                    });
+                });
+            }
+        });
+        all_sent.load(Ordering::Relaxed)
+    };
+    // Four steps in an epoch.
+    (sent_in(2) - sent_in(1)) as f64 / 4.0 / ranks as f64
+}
+
+/// What docs/many-machines.md says of the bytes of a step.
+#[test]
+fn the_gradients_of_trained_parameters_are_exchanged_and_sums_of_batch_norms() {
+    let model = build("cifar_resnet20", "pvlu", 10, 3).unwrap();
+    let (mut all, mut activations, mut channels) = (0, 0, 0);
+    model
+        .tensors(&mut |tensor| match tensor.slot.kind {
+            ParamKind::RunningMean => channels += tensor.values.len(),
+            ParamKind::RunningVariance | ParamKind::Hyperparameter => {}
+            ParamKind::Activation => activations += tensor.values.len(),
+            _ => all += tensor.values.len(),
+        })
+        .unwrap();
+    all += activations;
+    for ranks in [2, 4] {
+        let others = (ranks - 1) as f64;
+        for (policy, parameters, normalized) in
+            [(FreezePolicy::ACTIVATIONS, activations, 0), (FreezePolicy::ALL, all, channels)]
+        {
+            let sent = sent_in_a_step(policy, ranks);
+            // A part of the gradient to each other rank, then the sum over a part; and 32 bytes a channel and rank.
+            let gradients = 2.0 * 4.0 * parameters as f64 * others / ranks as f64;
+            let sums = 32.0 * normalized as f64 * others;
+            println!("{ranks} ranks: {sent} bytes, {gradients} of gradients, {sums} of {normalized} channels");
+            let rest = sent - gradients - sums;
+            assert!(
+                (0.0..3000.0).contains(&rest),
+                "{ranks} ranks: {sent} bytes, {gradients} of gradients, {sums} of sums"
+            );
+        }
+    }
 }

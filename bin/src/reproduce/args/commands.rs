@@ -1,5 +1,7 @@
 //! The commands of `reproduce`: one for each table and figure of the paper, and those for all of them together.
 
+use std::path::PathBuf;
+
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand};
 
@@ -8,6 +10,7 @@ use super::options::{
 };
 use crate::common::formula::{examples, help};
 use crate::common::manual::{CompletionsArgs, ManArgs};
+use crate::common::ranks::Ranked;
 use crate::reproduce::figure::Figure;
 use crate::reproduce::protocol::definition::Start;
 use crate::reproduce::protocol::paper::{self, Table};
@@ -94,6 +97,19 @@ pub enum TableOptions {
     Scratch(TableArgs),
     /// Options of a table of pretrained networks.
     Tuning(TuningArgs),
+}
+
+impl Ranked for Cli {
+    fn outputs(&mut self) -> Option<Vec<&mut PathBuf>> {
+        let common = match &mut self.command {
+            Command::Table(TableCommand { options: TableOptions::Scratch(args), .. }) => &mut args.common,
+            Command::Table(TableCommand { options: TableOptions::Tuning(args), .. }) => &mut args.common,
+            Command::Run(args) => &mut args.options.common,
+            Command::All(args) => &mut args.tuning.common,
+            _ => return None,
+        };
+        Some(vec![&mut common.out])
+    }
 }
 
 impl TableOptions {

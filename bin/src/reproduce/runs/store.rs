@@ -25,6 +25,7 @@ use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::output::{note, prepare_folder};
 use crate::common::progress::Progress;
+use crate::common::ranks;
 
 /// Key of a checkpoint's metadata that holds the configuration.
 const CONFIG: &str = "pvlu_zoo.config";
@@ -235,6 +236,8 @@ impl Store {
         progress: &Progress,
     ) -> Result<Option<History>, CliError> {
         let Job { title, config, fit, splits, seed } = job;
+        let entries = config.entries();
+        ranks::agree(entries.iter().map(|(name, text)| (name.as_str(), text.as_str())))?;
         let state = self.state(job, model, progress)?;
         model.seed_dropout(*seed);
         progress.start_run(title, fit.epochs);

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use super::prepared::Prepared;
 use super::pretrained::{FailedSwap, Pretrained, swapped};
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::output::{print, print_json};
 use crate::common::precision::told;
+use crate::common::ranks;
 use crate::zoo::best::Reached;
 use crate::zoo::course::Course;
 use crate::zoo::keep::keep;
 use crate::zoo::targets::Target;
-use crate::zoo::tune::Tuned;
+use crate::zoo::tune::{Parts, Tuned};
 
 /// Tunes a model: first a new head if asked for, then, after swapping the activation, the parts that the user chose.
 /// The network that training reached is kept in the target, even if a later step fails.
@@ -25,6 +27,10 @@ pub fn run(
     prints_json: bool,
 ) -> Result<(), CliError> {
     let Prepared { mut model, session, files, classes, .. } = prepared;
+    if ranks::count() > 1 {
+        let Parts { train, held_out, test } = &session.images;
+        ranks::agree([("data sha256", Images::hash(&[train, held_out, test])?.as_str())])?;
+    }
     let settings = &session.settings;
     // The epoch would be picked by a network that is another one after the swap.
     let swaps = settings.activation.filter(|to| Some(to.text()) != model.activation());

@@ -17,6 +17,7 @@ use super::folder::{Folder, Stage};
 use crate::common::error::CliError;
 use crate::common::interrupt;
 use crate::common::progress::Progress;
+use crate::common::ranks;
 
 /// The way in which the trainings of a command are kept.
 #[derive(Clone, Copy)]
@@ -60,6 +61,7 @@ impl Phase<'_> {
     /// returns all epochs so far. `None` if it was interrupted, after a checkpoint of that moment was written.
     pub fn train(&self, model: &mut dyn Model, kept: Option<&SavedFit>) -> Result<Option<Ended>, CliError> {
         let Self { run, fit, splits, folder, .. } = *self;
+        ranks::agree(self.config.0.iter().map(|(name, text)| (name.as_str(), text.as_str())))?;
         let progress = self.keeping.progress;
         let steps = splits.train.batches();
         let state = match kept {

@@ -18,7 +18,7 @@ pub enum Portion {
     },
     /// Whole batches: every so many, from one of the first on.
     Batches {
-        /// Number of processes.
+        /// Number of processes in all.
         every: usize,
         /// Number of this process.
         from: usize,
@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn the_portions_of_all_processes_are_the_batches() {
-        let batch = |size: usize| Batch { images: (0..2 * size).map(|i| i as f32).collect(), labels: (0..size).collect() };
+        let batch =
+            |size: usize| Batch { images: (0..2 * size).map(|i| i as f32).collect(), labels: (0..size).collect() };
         for size in [0, 1, 5, 8] {
             let parts = (0..3).map(|rank| Portion::Shards { all: 6, own: 2 * rank..2 * rank + 2 });
             let parts: Vec<Batch> = parts.map(|portion| portion.of_batch(4, batch(size)).unwrap()).collect();

@@ -69,7 +69,8 @@ fn sets_that_there_is_room_for_are_kept_in_their_order() {
         for (inputs, set) in inputs.iter().zip(&sets) {
             for epoch in [1, 2, 7] {
                 let found = all(inputs, epoch).unwrap();
-                let anew = Trainee::with_room(headed().as_mut(), 0).map(|trainee| all(&trainee.inputs(set, 2, None), epoch));
+                let anew =
+                    Trainee::with_room(headed().as_mut(), 0).map(|trainee| all(&trainee.inputs(set, 2, None), epoch));
                 assert!(found == anew.unwrap().unwrap(), "{room}, epoch {epoch}");
             }
         }
