@@ -52,6 +52,7 @@ mod bytes;
 mod gradients;
 mod group;
 mod ranks;
+mod rendezvous;
 mod team;
 mod tree;
 

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::ranks::Ranks;
+use super::rendezvous::Rendezvous;
 use super::team::Team;
-use super::{Add, AllReduce, Shard, cut, within};
+use super::{Shard, cut, within};
 use crate::error::Error;
 use crate::kernel::cpu::tasks::alone;
 
@@ -20,17 +21,17 @@ use crate::kernel::cpu::tasks::alone;
 #[derive(Clone)]
 pub struct ShardGroup {
     team: Arc<Team>,
-    /// Threads that compute at a time.
-    threads: usize,
+    /// Shards that compute at a time.
+    lanes: usize,
     /// The threads of each shard. They live as long as the group, for kernels keep buffers on their threads.
     pools: Arc<[ThreadPool]>,
 }
 
 impl std::fmt::Debug for ShardGroup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { team, threads, .. } = self;
+        let Self { team, lanes, .. } = self;
         let (shards, own) = (team.shards, team.own());
-        f.debug_struct("ShardGroup").field("shards", &shards).field("own", &own).field("threads", threads).finish()
+        f.debug_struct("ShardGroup").field("shards", &shards).field("own", &own).field("lanes", lanes).finish()
     }
 }
 
@@ -44,13 +45,15 @@ impl ShardGroup {
         Self::with_start(shards, threads, None)
     }
 
-    /// As [`new`](Self::new), with a function that each thread calls first: for programs that bind threads to cores,
-    /// since a thread inherits the cores of the one that makes it.
+    /// As [`new`](Self::new), with a function that each thread calls first, with its number among those that compute
+    /// at a time, from 0. Threads of one number never do: a program that binds each number to a core of its own spares
+    /// them the way from core to core at each all-reduce. (Left alone, a thread inherits the cores of the one that
+    /// makes it.)
     ///
     /// # Errors
     ///
     /// As for [`new`](Self::new).
-    pub fn with_start(shards: usize, threads: usize, on_start: Option<fn()>) -> Result<Self, Error> {
+    pub fn with_start(shards: usize, threads: usize, on_start: Option<fn(usize)>) -> Result<Self, Error> {
         Self::among(shards, threads, on_start, None)
     }
 
@@ -62,21 +65,24 @@ impl ShardGroup {
     pub fn among(
         shards: usize,
         threads: usize,
-        on_start: Option<fn()>,
+        on_start: Option<fn(usize)>,
         ranks: Option<Arc<dyn Ranks>>,
     ) -> Result<Self, Error> {
         let team = Team::new(shards.max(1), ranks)?;
         let (shards, threads) = (team.own().len(), threads.max(1));
+        let lanes = threads.min(shards);
         let of_shard = |shard: usize| {
+            let each = (threads / shards).max(1);
+            let lane = Rendezvous::lane_of(shard, lanes);
             ThreadPoolBuilder::new()
-                .num_threads((threads / shards).max(1))
+                .num_threads(each)
                 .thread_name(move |_| format!("shard {shard}"))
-                .start_handler(move |_| on_start.into_iter().for_each(|start| start()))
+                .start_handler(move |thread| on_start.into_iter().for_each(|start| start(lane * each + thread)))
                 .build()
         };
         let pools = (0..shards).map(of_shard).collect::<Result<_, _>>();
         let pools = pools.map_err(|error| Error::Device(format!("threads for {shards} shards: {error}")))?;
-        Ok(Self { team: Arc::new(team), threads, pools })
+        Ok(Self { team: Arc::new(team), lanes, pools })
     }
 
     pub(super) fn team(&self) -> &Team {
@@ -130,14 +136,14 @@ impl ShardGroup {
         if networks.len() != self.shards() {
             return Err(Error::ShardCount { expected: self.shards(), found: networks.len() });
         }
-        let rendezvous = Arc::new(Rendezvous::new(Arc::clone(&self.team), self.threads));
+        let rendezvous = Arc::new(Rendezvous::new(Arc::clone(&self.team), self.lanes));
         let results: Vec<_> = networks.iter().map(|_| Mutex::new(None)).collect();
         let compute = |index: usize, network: N, images: Range<usize>| {
-            let _permit = Permit::take(&rendezvous);
+            let _turn = rendezvous.begin(index);
             let of_all = self.team.own().start + index;
             let shard = Shard::new(of_all, images.clone(), batch, Arc::clone(&rendezvous) as _);
             let work = || within(shard, || work(network, images));
-            // The permit is given back in any case, or the others would wait for it.
+            // The turn ends in any case, or the others would wait for it.
             let result =
                 catch_unwind(AssertUnwindSafe(|| if rayon::current_num_threads() == 1 { alone(work) } else { work() }));
             *results[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
@@ -154,7 +160,7 @@ impl ShardGroup {
             }
         }
         let all = all.into_iter().collect::<Result<_, _>>()?;
-        if rendezvous.lock().missed { Err(Error::ShardsDiffer) } else { Ok(all) }
+        if rendezvous.has_missed() { Err(Error::ShardsDiffer) } else { Ok(all) }
     }
 }
 
@@ -170,98 +176,4 @@ fn start<N: Send>(
         scope.spawn(move |_| compute(index, network, images));
         start(rest, tasks, compute);
     });
-}
-
-/// The place at which shards wait for each other.
-struct Rendezvous {
-    team: Arc<Team>,
-    state: Mutex<State>,
-    /// An all-reduce is done, or a shard has left.
-    met: Condvar,
-    /// A permit was given back.
-    freed: Condvar,
-}
-
-struct State {
-    /// Numbers of the shards that came to the present all-reduce.
-    arrived: Vec<Option<Vec<f64>>>,
-    /// Number of all-reduces that are done.
-    done: u64,
-    /// The result of the last of them.
-    result: Arc<[f64]>,
-    /// Permits to compute that are left.
-    permits: usize,
-    /// True if a shard has come to its end.
-    left: bool,
-    /// True if a shard came to an all-reduce that another one did not come to.
-    missed: bool,
-}
-
-/// The permit of a thread to compute; when it is dropped, its shard is at its end.
-struct Permit<'r>(&'r Rendezvous);
-
-impl<'r> Permit<'r> {
-    /// Waits until the thread may compute.
-    fn take(rendezvous: &'r Rendezvous) -> Self {
-        drop(rendezvous.permitted(rendezvous.lock()));
-        Self(rendezvous)
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.permits += 1;
-        state.left = true;
-        drop(state);
-        self.0.freed.notify_one();
-        self.0.met.notify_all();
-    }
-}
-
-impl Rendezvous {
-    fn new(team: Arc<Team>, permits: usize) -> Self {
-        let (arrived, result) = (vec![None; team.own().len()], Arc::default());
-        let state = State { arrived, done: 0, result, permits, left: false, missed: false };
-        Self { team, state: Mutex::new(state), met: Condvar::new(), freed: Condvar::new() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for a permit to compute, and takes it.
-    fn permitted<'s>(&self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        while state.permits == 0 {
-            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.permits -= 1;
-        state
-    }
-}
-
-impl AllReduce for Rendezvous {
-    fn all_reduce(&self, shard: usize, numbers: Vec<f64>, add: Add) -> Option<Arc<[f64]>> {
-        let mut state = self.lock();
-        state.arrived[shard - self.team.own().start] = Some(numbers);
-        if state.arrived.iter().all(Option::is_some) {
-            // The others wait for the result anyway.
-            let all = state.arrived.iter_mut().filter_map(Option::take).collect();
-            state.result = self.team.reduced(all, add).into();
-            state.done += 1;
-            self.met.notify_all();
-            return Some(Arc::clone(&state.result));
-        }
-        let before = state.done;
-        state.permits += 1;
-        self.freed.notify_one();
-        while state.done == before && !state.left {
-            state = self.met.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        let is_done = state.done != before;
-        state.missed |= !is_done;
-        let result = is_done.then(|| Arc::clone(&state.result));
-        drop(self.permitted(state));
-        result
-    }
 }

@@ -1,4 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -186,7 +187,11 @@ fn the_number_of_ranks_changes_no_bit() {
 #[test]
 fn no_more_threads_compute_at_a_time_than_may() {
     for (shards, threads, of_each) in [(4, 2, 1), (4, 7, 1), (2, 4, 2), (3, 9, 3), (1, 3, 3)] {
-        let group = ShardGroup::new(shards, threads).unwrap();
+        // Threads of one number never compute at a time.
+        static NUMBERS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+        NUMBERS.lock().unwrap().clear();
+        let start = |number| NUMBERS.lock().unwrap().push(number);
+        let group = ShardGroup::with_start(shards, threads, Some(start)).unwrap();
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let compute = || {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -203,6 +208,15 @@ fn no_more_threads_compute_at_a_time_than_may() {
         });
         assert_eq!(found, Ok(vec![of_each; shards]), "{shards} shards, {threads} threads");
         assert_eq!(most.into_inner(), shards.min(threads), "{shards} shards, {threads} threads");
+        while NUMBERS.lock().unwrap().len() < shards * of_each {
+            // A thread that had nothing to do may not have begun.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut numbers = NUMBERS.lock().unwrap().clone();
+        numbers.sort_unstable();
+        let mut expected: Vec<usize> = (0..shards * of_each).map(|thread| thread % threads).collect();
+        expected.sort_unstable();
+        assert_eq!(numbers, expected, "{shards} shards, {threads} threads");
     }
 }
 

@@ -138,8 +138,8 @@ mod with_mpi {
 
     #[test]
     fn a_table_is_the_same_bytes_on_any_number_of_ranks() {
-        let table = "table1 --preset quick --limit-train 60 --limit-test 20 --epochs 1 --activations relu,pvlu --seeds 0 \
-                     --shards 2 --threads 1 --quiet";
+        let table = "table1 --preset quick --limit-train 60 --limit-test 20 --epochs 1 --activations relu,pvlu \
+                     --seeds 0 --shards 2 --threads 1 --quiet";
         let of = |ranks: Option<usize>| {
             let place = Place::new();
             let alone = place.command(table);
@@ -218,6 +218,7 @@ mod with_mpi {
     fn a_rank_that_is_asked_to_end_keeps_the_training() {
         let (expected, place) = (expected(), place());
         let train = format!("{TRAIN} --resume");
+        let mut stopped = 0;
         for (rank, signal) in [(1, Signal::SIGTERM), (0, Signal::SIGINT), (0, Signal::SIGTERM)] {
             let mut command = on_ranks(&place, 2, &train);
             let running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -230,9 +231,11 @@ mod with_mpi {
             let ran = Ran::from(ended(running));
             if ran.code != Some(0) {
                 failed(&ran, &["interrupted", "with --resume"]);
+                stopped += 1;
                 assert!(place.path("run/seed-0/checkpoint.safetensors").exists());
             }
         }
+        assert!(stopped > 0, "the training was finished before a signal came");
         zoo::zoo(&place, &train).succeeded();
         assert!(trained(&place) == expected);
     }

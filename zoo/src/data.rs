@@ -61,7 +61,7 @@ pub use error::DataError;
 pub use filter::Gaussian;
 pub use folder::{FolderParts, ImageFolder};
 pub use known::KnownSet;
-pub(crate) use loader::thread_start;
+pub(crate) use loader::start_thread;
 pub use loader::{Batch, Batches, Epoch, Images, Loader, LoaderConfig, PartOf, Portion, on_thread_start};
 pub(crate) use rng::{KeyedRng, Purpose};
 pub use sizes::SIDE;

@@ -68,8 +68,8 @@ mod binding {
     use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
     use nix::unistd::Pid;
 
-    /// The cores that the process may use, for threads other than workers.
-    static ALLOWED: OnceLock<CpuSet> = OnceLock::new();
+    /// The cores that the process may use, all of them and one by one.
+    static ALLOWED: OnceLock<(CpuSet, Vec<usize>)> = OnceLock::new();
 
     /// Binds each worker to a core of its own, if there are as many workers as cores.
     ///
@@ -83,16 +83,23 @@ mod binding {
         if threads == 1 || cores.len() != threads {
             return;
         }
-        ALLOWED.get_or_init(|| allowed);
-        // A thread inherits the binding of the one that makes it, and would then share its core.
-        pvlu_zoo::data::on_thread_start(|| {
-            let _ = ALLOWED.get().map(|allowed| sched_setaffinity(this_thread(), allowed));
+        ALLOWED.get_or_init(|| (allowed, cores));
+        // A thread inherits the binding of the one that makes it, and would then share its core. Threads for shards
+        // that take turns share one.
+        pvlu_zoo::data::on_thread_start(|number| match number {
+            Some(number) => bind(number),
+            None => {
+                let _ = ALLOWED.get().map(|(allowed, _)| sched_setaffinity(this_thread(), allowed));
+            }
         });
-        rayon::broadcast(|worker| {
-            let mut own = CpuSet::new();
-            // If the system refuses, the worker stays unbound.
-            let _ = own.set(cores[worker.index()]).and_then(|()| sched_setaffinity(this_thread(), &own));
-        });
+        rayon::broadcast(|worker| bind(worker.index()));
+    }
+
+    /// Binds this thread to a core. If the system refuses, it stays unbound.
+    fn bind(number: usize) {
+        let core = ALLOWED.get().and_then(|(_, cores)| cores.get(number % cores.len()));
+        let mut own = CpuSet::new();
+        let _ = core.map(|core| own.set(*core).and_then(|()| sched_setaffinity(this_thread(), &own)));
     }
 
     fn this_thread() -> Pid {

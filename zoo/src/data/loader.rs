@@ -19,7 +19,7 @@ use super::transform::{Change, Planes, check_channels, crop, jitter};
 use super::{Augmentation, CHANNELS, DataError, Gaussian, ImageFolder, Normalization, Split};
 use crate::image::{Channels, Image, Preprocessing};
 
-pub(crate) use ahead::thread_start;
+pub(crate) use ahead::start_thread;
 pub use ahead::{Epoch, on_thread_start};
 pub use batch::Batch;
 pub use portion::Portion;

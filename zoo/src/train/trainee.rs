@@ -14,7 +14,7 @@ use super::evaluate::{Evaluation, evaluate_all, measure_all};
 use super::mode::in_mode;
 use super::shards::step_in_shards;
 use super::{TrainError, ranks};
-use crate::data::{Batch, Batches, DataError, Portion, thread_start};
+use crate::data::{Batch, Batches, DataError, Portion, start_thread};
 use crate::model::{Head, Model, Step};
 use crate::transfer::in_head;
 
@@ -57,7 +57,8 @@ impl<'m> Trainee<'m> {
     pub fn in_shards(self, shards: usize) -> Result<Self, Error> {
         let ranks = ranks::current();
         let is_cut = shards > 1 || ranks.is_some();
-        let group = || ShardGroup::among(shards, rayon::current_num_threads(), thread_start(), ranks);
+        let start: fn(usize) = |number| start_thread(Some(number));
+        let group = || ShardGroup::among(shards, rayon::current_num_threads(), Some(start), ranks);
         Ok(Self { shards: is_cut.then(group).transpose()?, ..self })
     }
 

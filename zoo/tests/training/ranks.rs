@@ -166,7 +166,7 @@ fn sent_in_a_step(policy: FreezePolicy, ranks: usize) -> f64 {
     (sent_in(2) - sent_in(1)) as f64 / 4.0 / ranks as f64
 }
 
-/// What docs/many-machines.md says of the bytes of a step.
+/// As docs/many-machines.md says of the bytes of a step.
 #[test]
 fn the_gradients_of_trained_parameters_are_exchanged_and_sums_of_batch_norms() {
     let model = build("cifar_resnet20", "pvlu", 10, 3).unwrap();

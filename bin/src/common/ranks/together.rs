@@ -66,8 +66,8 @@ fn all_do<C: Ranked>(
         let count = world.count();
         let command = arguments.first().map_or("", String::as_str);
         return Err(CliError::Usage(format!(
-            "{command} on {count} ranks: it is done by one process; several share zoo train, zoo finetune, zoo eval and \
-             the tables of reproduce"
+            "{command} on {count} ranks: it is done by one process; several share zoo train, zoo finetune, zoo eval, \
+             and the tables of reproduce"
         )));
     };
     folders::copy(outputs, &*ranks)?;

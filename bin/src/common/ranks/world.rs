@@ -53,8 +53,8 @@ impl World {
     ///
     /// # Errors
     ///
-    /// [`CliError::Usage`] if MPI does not know of as many ranks as the launcher has started processes, or lets no other
-    /// thread than the first call it.
+    /// [`CliError::Usage`] if MPI does not know of as many ranks as the launcher has started processes, or lets no
+    /// other thread than the first call it.
     pub fn start(launched: usize) -> Result<Self, CliError> {
         let (universe, threading) = initialize_with_threading(Threading::Serialized)
             .ok_or_else(|| CliError::Usage("MPI was started twice".to_owned()))?;
@@ -63,8 +63,8 @@ impl World {
         *UNIVERSE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(universe);
         if count != launched {
             return Err(CliError::Usage(format!(
-                "the launcher has started {launched} processes, and MPI knows of {count}: start them with the mpirun of \
-                 the MPI that this program is built with, or with srun --mpi=pmix"
+                "the launcher has started {launched} processes, and MPI knows of {count}: start them with the mpirun \
+                 of the MPI that this program is built with, or with srun --mpi=pmix"
             )));
         }
         if threading < Threading::Serialized {
@@ -120,7 +120,8 @@ impl World {
         for begin in (0..longest).step_by(step) {
             let part = |message: usize| begin.min(message)..(begin + step).min(message);
             let to: Vec<&[u8]> = (0..self.count).map(message_to).map(|message| &message[part(message.len())]).collect();
-            // Open MPI takes the address of an empty vector, which is 1, for `MPI_IN_PLACE`: so it gets room for a byte.
+            // Open MPI takes the address of an empty vector, which is 1, for `MPI_IN_PLACE`: so there is room for a
+            // byte.
             let mut send = Vec::with_capacity(to.iter().map(|part| part.len()).sum::<usize>().max(1));
             to.iter().for_each(|part| send.extend_from_slice(part));
             let send_counts = counts(to.iter().map(|part| part.len()));

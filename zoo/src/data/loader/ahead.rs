@@ -12,22 +12,23 @@ use rayon::Yield;
 
 use super::batch::Batch;
 
-/// Function that each thread that prepares batches calls first; see [`on_thread_start`].
-static ON_START: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+/// Function that each thread calls first; see [`on_thread_start`].
+static ON_START: std::sync::OnceLock<fn(Option<usize>)> = std::sync::OnceLock::new();
 
 /// Has each thread that prepares batches, or computes a shard of one, from now on call `start` first; later calls
-/// change nothing.
+/// change nothing. It is given the number of a thread for shards among those that compute at a time, from 0, and `None`
+/// of one that prepares batches.
 ///
 /// For programs that bind threads to cores. A thread inherits the cores of the one that makes it, which here is the one
-/// that reads the batches: where that may use one core alone, `start` has to allow the others again.
+/// that reads the batches: where that may use one core alone, `start` has to allow others.
 #[doc(hidden)]
-pub fn on_thread_start(start: fn()) {
+pub fn on_thread_start(start: fn(Option<usize>)) {
     ON_START.get_or_init(|| start);
 }
 
-/// The function that a thread is to call first, whatever it is for, if there is one.
-pub(crate) fn thread_start() -> Option<fn()> {
-    ON_START.get().copied()
+/// Calls the function that a thread is to call first, if there is one; for which thread is as for [`on_thread_start`].
+pub(crate) fn start_thread(number: Option<usize>) {
+    ON_START.get().into_iter().for_each(|start| start(number));
 }
 
 /// The batches of one epoch, in order. See [`Loader::epoch`](super::Loader::epoch).
@@ -80,9 +81,7 @@ impl<T: Send + 'static> Worker<T> {
         let (sender, batches) = sync_channel(room);
         // Ends early if the reader is gone, since no one receives the rest.
         let work = move || {
-            if let Some(start) = ON_START.get() {
-                start();
-            }
+            start_thread(None);
             while indices.next().is_some_and(|index| sender.send(make(index)).is_ok()) {}
         };
         let thread = thread::Builder::new().name("batches".to_owned()).spawn(work)?;
