@@ -6,7 +6,7 @@
 # Seen: Open MPI defines `MPI_IN_PLACE` as the address 1. That is where Rust's empty vectors of bytes point, for an
 # address that is never read need only be aligned. `sendbuf` of a rank that sends nothing then says "in place", and MPI
 # looks at the counts of the receive buffer instead: in an all-to-all with counts of its own for each rank, that ended
-# with MPI_ERR_TRUNCATE on another rank. Vectors of larger types point elsewhere, and in MPICH 5.0.1 the marker is the
+# with MPI_ERR_TRUNCATE on another rank, and with MPI_ERR_ARG where a rank receives nothing. Vectors of larger types point elsewhere, and in MPICH 5.0.1 the marker is the
 # address -1, which no slice has; so a program tested with floats, or with MPICH, is right.
 # Who calls MPI from Rust (the crate mpi 0.8.2 passes the address on) keeps room for a byte in what may be empty.
 #

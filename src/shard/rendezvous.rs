@@ -1,6 +1,7 @@
 //! The place at which the shards of a process wait for each other.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::team::Team;
@@ -148,11 +149,19 @@ impl AllReduce for Rendezvous {
         if state.arrived.iter().all(Option::is_some) {
             // The others wait for the result anyway.
             let all = state.arrived.iter_mut().filter_map(Option::take).collect();
-            state.result = self.team.reduced(all, add).into();
-            state.done += 1;
+            let sum = catch_unwind(AssertUnwindSafe(|| self.team.reduced(all, add)));
             for other in (0..state.arrived.len()).filter(|other| *other != shard) {
                 self.make_ready(&mut state, other);
             }
+            match sum {
+                Ok(sum) => state.result = sum.into(),
+                Err(panic) => {
+                    state.left = true;
+                    drop(state);
+                    resume_unwind(panic);
+                }
+            }
+            state.done += 1;
             return Some(Arc::clone(&state.result));
         }
         let before = state.done;

@@ -13,10 +13,10 @@ fn several_processes_without_mpi_are_refused_by_the_first_of_them() {
         ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
     ];
     for (count, rank) in variables {
-        for (number, lines) in [("0", 1), ("1", 0)] {
+        for (number, code, lines) in [("0", 2, 1), ("1", 0, 0)] {
             for mut command in [zoo::command(&place, "list"), place.command("show table1")] {
                 let ran = crate::support::Ran::from(command.env(count, "3").env(rank, number).output().unwrap());
-                assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), lines), "{ran:?}");
+                assert_eq!((ran.code, ran.stderr.lines().count()), (Some(code), lines), "{ran:?}");
                 if number == "0" {
                     ran.failed_in_one_line(2, &[&format!("{count}=3"), "3 processes", "--features mpi"]);
                 }
@@ -136,6 +136,45 @@ mod with_mpi {
         }
     }
 
+    /// Features of a frozen trunk, a swap, held-out images, mixed ones, moving averages, evaluations.
+    #[test]
+    fn phases_and_evaluations_are_the_same_on_two_ranks() {
+        let place = Place::new();
+        folder(&place);
+        zoo::weights(&place.path("w.safetensors"), "cifar_resnet20", "relu", 2);
+        let tune = "finetune --weights w.safetensors --dataset folder --data images --batch-size 3 --shards 2 \
+                    --threads 1 --quiet --force --out tuned.safetensors";
+        let ways = [
+            "--activation pvlu --head-epochs 2 --epochs 2 --held-out 0.25",
+            "--train all --epochs 2 --mixup 0.3 --average 0.9",
+            "--train head --epochs 3 --held-out 0.25 --runs runs",
+        ];
+        for way in ways {
+            let of = |ranks: usize| {
+                let tune = format!("{tune} {way}");
+                let alone = zoo::command(&place, &tune);
+                let ran = Ran::of(if ranks > 1 { on_ranks(&place, ranks, &tune) } else { alone }).succeeded();
+                let kept = place.path("runs/seed-0");
+                let kept = kept.exists().then(|| (files(&kept), epochs(&place, "runs")));
+                let _ = fs::remove_dir_all(place.path("runs"));
+                (ran.stdout, fs::read(place.path("tuned.safetensors")).unwrap(), kept)
+            };
+            assert!(of(2) == of(1), "{way}");
+        }
+        let eval = "eval --weights tuned.safetensors --dataset folder --data images --batch-size 3 --json";
+        let answer = |ran: Ran| {
+            let mut json: serde_json::Value = serde_json::from_str(&ran.succeeded().stdout).unwrap();
+            json["seconds"].take();
+            json
+        };
+        assert_eq!(answer(ran_on(&place, 2, eval)), answer(zoo::zoo(&place, eval)));
+        // Another file at the same path.
+        let other = "mkdir -p $OMPI_COMM_WORLD_RANK; cd $OMPI_COMM_WORLD_RANK; ln -sf ../images images; \
+                     [ $OMPI_COMM_WORLD_RANK = 0 ] && cp ../w.safetensors t || cp ../tuned.safetensors t";
+        let eval = eval.replace("tuned.safetensors", "t");
+        failed(&Ran::of(launched(&place, 2, other, &zoo::command(&place, &eval))), &["rank 1 on ", "weights sha256"]);
+    }
+
     #[test]
     fn a_table_is_the_same_bytes_on_any_number_of_ranks() {
         let table = "table1 --preset quick --limit-train 60 --limit-test 20 --epochs 1 --activations relu,pvlu \
@@ -196,11 +235,13 @@ mod with_mpi {
                 fs::remove_dir_all(place.path("run")).unwrap();
                 continue;
             }
-            let Some(process) = process_of(&place, (random >> 50) as usize % ranks) else {
-                ended(running);
+            let chosen = process_of(&place, (random >> 50) as usize % ranks);
+            if chosen.is_none_or(|process| kill(process, Signal::SIGKILL).is_err()) {
+                // It has not begun, or has ended.
+                running.kill().unwrap();
+                running.wait().unwrap();
                 continue;
-            };
-            let _ = kill(process, Signal::SIGKILL);
+            }
             let output = ended(running);
             kills += 1;
             let start = Instant::now();
@@ -216,28 +257,26 @@ mod with_mpi {
     /// The ranks agree on the step that they stop after.
     #[test]
     fn a_rank_that_is_asked_to_end_keeps_the_training() {
-        let (expected, place) = (expected(), place());
-        let train = format!("{TRAIN} --resume");
-        let mut stopped = 0;
-        for (rank, signal) in [(1, Signal::SIGTERM), (0, Signal::SIGINT), (0, Signal::SIGTERM)] {
-            let mut command = on_ranks(&place, 2, &train);
+        let long = TRAIN.replace("--epochs 3", "--epochs 40");
+        let alone = place();
+        zoo::zoo(&alone, &long).succeeded();
+        let expected = trained(&alone);
+        for (rank, signal, others) in [(1, Signal::SIGTERM, 4), (0, Signal::SIGINT, 1), (0, Signal::SIGTERM, 2)] {
+            let place = place();
+            let mut command = on_ranks(&place, 2, &long);
             let running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
             let begun = Instant::now();
-            while !place.path("run/seed-0/config.json").exists() && begun.elapsed() < Duration::from_secs(60) {
+            while !place.path("run/seed-0/epochs.csv").exists() {
+                assert!(begun.elapsed() < Duration::from_secs(120), "no epoch was trained");
                 std::thread::sleep(Duration::from_millis(10));
             }
-            std::thread::sleep(Duration::from_millis(300));
-            let _ = process_of(&place, rank).map(|process| kill(process, signal));
+            kill(process_of(&place, rank).unwrap(), signal).unwrap();
             let ran = Ran::from(ended(running));
-            if ran.code != Some(0) {
-                failed(&ran, &["interrupted", "with --resume"]);
-                stopped += 1;
-                assert!(place.path("run/seed-0/checkpoint.safetensors").exists());
-            }
+            failed(&ran, &["interrupted"]);
+            assert!(place.path("run/seed-0/checkpoint.safetensors").exists());
+            ran_on(&place, others, &format!("{long} --resume")).succeeded();
+            assert!(trained(&place) == expected, "{signal} to rank {rank}");
         }
-        assert!(stopped > 0, "the training was finished before a signal came");
-        zoo::zoo(&place, &train).succeeded();
-        assert!(trained(&place) == expected);
     }
 
     #[test]

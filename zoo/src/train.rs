@@ -60,7 +60,7 @@ pub use evaluate::{Evaluation, evaluate, evaluate_finite};
 pub use fit::{Event, History, Moment, Outcome, Splits, fit, fit_from};
 pub use mixup::Mixup;
 pub use optimizer::{Optimizer, OptimizerConfig};
-pub use ranks::among;
+pub use ranks::{alone, among};
 pub use record::EpochRecord;
 pub use saved::SavedFit;
 pub use schedule::Schedule;

@@ -10,12 +10,18 @@ use pvlu_zoo::registry::Registry;
 
 use crate::common::error::CliError;
 use crate::common::exit::{USAGE, exit_code};
-use crate::common::output::{note, note_error, print};
+use crate::common::output::{is_silent, note, note_error, print};
 use crate::common::ranks::{self, Ranked};
 
 /// Installs the registry for the whole program, parses the arguments and runs the command.
 pub fn main<C: Parser + Ranked>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
     ranks::silence_others();
+    let code = done(registry, run);
+    // The launcher ends all ranks as soon as one of them fails: the first one, after it has said why.
+    if is_silent() { ExitCode::SUCCESS } else { code }
+}
+
+fn done<C: Parser + Ranked>(registry: Registry, run: fn(&C) -> Result<(), CliError>) -> ExitCode {
     if let Err(error) = registry.install() {
         note_error(&error);
         return ExitCode::FAILURE;

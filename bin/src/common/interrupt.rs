@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::common::output::note;
 
 /// Exit codes: 128 + the number of the signal, as shells report it.
-const INTERRUPT: u8 = 130;
-#[cfg(unix)]
-const TERMINATE: u8 = 143;
+pub const INTERRUPT: u8 = 130;
+pub const TERMINATE: u8 = 143;
 
 /// The exit code of the last signal; 0 before the first.
 static ASKED: AtomicU8 = AtomicU8::new(0);

@@ -12,6 +12,7 @@ use pvlu_zoo::model::Model;
 
 use crate::common::device;
 use crate::common::error::CliError;
+use crate::common::ranks;
 
 /// Bytes of an `f32` value.
 const VALUE: u128 = size_of::<f32>() as u128;
@@ -19,16 +20,19 @@ const VALUE: u128 = size_of::<f32>() as u128;
 /// Refuses a batch of `images` if one step takes more memory than the process may use: a training step of the layers
 /// that are not frozen if it `trains`, else inference. The error names `option`, which sets the number of images.
 ///
-/// The estimate is a lower bound, so that no batch is refused that would fit.
+/// The estimate is a lower bound, so that no batch is refused that would fit. Of several [ranks](crate::common::ranks)
+/// each has its part of the batch and of the shards.
 pub fn check_batch(model: &dyn Model, images: usize, trained: Option<usize>, option: &str) -> Result<(), CliError> {
     // The memory of another device is left to its driver, which reports when there is none left.
     let Some(allowed) = allowed().filter(|_| device::chosen() == Device::Cpu) else { return Ok(()) };
+    let (ranks, all) = (ranks::count(), images);
+    let (images, trained) = (images / ranks, trained.map(|shards| shards / ranks));
     let least = least(model, images, trained).map_err(|source| CliError::Model { model: "model", source })?;
     if least <= u128::from(allowed) {
         return Ok(());
     }
     let (wanted, allowed) = (readable(least), readable(allowed.into()));
-    Err(CliError::Memory { images, wanted, allowed, option: option.to_owned() })
+    Err(CliError::Memory { images: all, wanted, allowed, option: option.to_owned() })
 }
 
 /// The least bytes that a step takes, which trains the model in so many shards or does not train it: those of the model

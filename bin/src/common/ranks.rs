@@ -16,7 +16,7 @@ mod world;
 
 use self::launcher::Launcher;
 pub use self::ranked::Ranked;
-pub use self::sharing::{agree, count, share_of_cores};
+pub use self::sharing::{agree, count, is_first, share_of_cores};
 #[cfg(feature = "mpi")]
 use self::together::several;
 use crate::common::error::CliError;

@@ -10,11 +10,13 @@ use super::args::EvalArgs;
 use super::classes::Order;
 use super::data::{Data, EvaluationSet};
 use crate::common::error::CliError;
+use crate::common::images::Images;
 use crate::common::interrupt;
 use crate::common::memory::check_batch;
 use crate::common::named::environment;
 use crate::common::output::{note, print, print_json};
 use crate::common::precision::told;
+use crate::common::{digest, ranks};
 
 /// Evaluates a model on the test images, and prints its accuracy.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
@@ -32,6 +34,11 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     let images = order.labeled(images)?.limit(args.limit_test.map_or(usize::MAX, usize::from));
     check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), None, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
+    if ranks::count() > 1 {
+        let hashes: Vec<String> = model.files().iter().map(|file| digest::of_file(file)).collect::<Result<_, _>>()?;
+        let images = Images::hash(&[&images])?;
+        ranks::agree([("weights sha256", hashes.concat().as_str()), ("data sha256", &images)])?;
+    }
     let name = opened.entry.name;
     let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut interrupt::flow);
     let evaluation = evaluation.map_err(|source| CliError::Training { run: name.to_owned(), source })?;

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use pvlu_zoo::data::{Batches, LoaderConfig};
 use pvlu_zoo::image::Preprocessing;
 use pvlu_zoo::model::Model;
-use pvlu_zoo::train::{Event, FitConfig, FitState, Moment, Outcome, Splits, TrainError, evaluate_finite, fit_from};
+use pvlu_zoo::train::{
+    Event, FitConfig, FitState, Moment, Outcome, Splits, TrainError, alone, evaluate_finite, fit_from,
+};
 use pvlu_zoo::transfer::{self, FreezeError, FreezePolicy, Group};
 
 use super::best::{Phase, Reached};
@@ -196,8 +198,8 @@ impl Session<'_> {
     fn answers(&self, model: &mut dyn Model) -> bool {
         let some = self.images.test.clone().limit(self.settings.batch_size);
         let evaluated = self.loader(&some).map(|images| {
-            // The check is also made after Ctrl-C.
-            evaluate_finite(model, &images, &mut || ControlFlow::Continue(()))
+            // The check is also made after Ctrl-C, and where other ranks have not come to it.
+            alone(|| evaluate_finite(model, &images, &mut || ControlFlow::Continue(())))
         });
         !matches!(evaluated, Ok(Err(TrainError::NotFinite(_))))
     }

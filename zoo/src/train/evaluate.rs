@@ -10,7 +10,7 @@ use super::mode::in_mode;
 use super::{TrainError, ranks};
 use crate::data::{Batch, Batches};
 use crate::inference::Inference;
-use crate::model::{Model, check_finite};
+use crate::model::{Model, NotFinite, check_finite};
 
 /// Accuracy and loss of a model on a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,14 +119,14 @@ fn measure(
     finite: bool,
 ) -> Result<Option<Evaluation>, TrainError> {
     let kernels = f32::cpu();
-    let of_batch = |batch: Batch, before: usize| {
+    let of_batch = |batch: Batch| {
         if let Some((index, &label)) = batch.labels.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(Error::Label { index, label, classes }.into());
         }
         let count = batch.labels.len();
         let logits = logits_of(batch.images)?;
-        if finite {
-            check_finite(&logits, classes, before)?;
+        if finite && let Err(NotFinite { image, class, value }) = check_finite(&logits, classes, 0) {
+            return Ok([RUINED, count as f64, image as f64, class as f64, value.into()]);
         }
         let mut gradient = vec![0.0; logits.len()];
         let loss = (kernels.cross_entropy)(&logits, classes, &batch.labels, 0.0, &mut gradient) * count as f64;
@@ -139,19 +139,23 @@ fn measure(
         let own = match batches.next() {
             None => [NONE, 0.0, 0.0, 0.0, 0.0],
             Some(_) if interrupted().is_break() => [STOPPED, 0.0, 0.0, 0.0, 0.0],
-            Some(batch) => of_batch(batch?, images)?,
+            Some(batch) => of_batch(batch?)?,
         };
         // The batches of all processes in this round, in their order.
         let round = ranks::gathered(own);
         if round.iter().any(|[state, ..]| *state == STOPPED) {
             return Ok(None);
         }
-        let measured = || round.iter().filter(|[state, ..]| *state == MEASURED);
-        for [_, count, loss_of_batch, first, five] in measured() {
-            images += *count as usize;
-            loss += loss_of_batch;
-            top1 += *first as usize;
-            top5 += *five as usize;
+        let measured = || round.iter().filter(|[state, ..]| *state != NONE);
+        for &[state, count, first, second, third] in measured() {
+            if state == RUINED {
+                let (image, class, value) = (images + first as usize, second as usize, third as f32);
+                return Err(NotFinite { image, class, value }.into());
+            }
+            images += count as usize;
+            loss += first;
+            top1 += second as usize;
+            top5 += third as usize;
         }
         if measured().next().is_none() {
             break;
@@ -161,7 +165,9 @@ fn measure(
     Ok(Some(Evaluation { images, top1: share(top1 as f64), top5: share(top5 as f64), loss: share(loss) }))
 }
 
-/// The states of a process in a round of an evaluation: it has no batch left, is to stop, or has measured a batch.
+/// The states of a process in a round of an evaluation: it has no batch left, is to stop, has measured a batch (images,
+/// loss, hits among one and among five), or found a logit that is not finite (images, and image, class and value).
 const NONE: f64 = 0.0;
 const STOPPED: f64 = 1.0;
 const MEASURED: f64 = 2.0;
+const RUINED: f64 = 3.0;

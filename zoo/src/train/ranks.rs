@@ -21,13 +21,23 @@ thread_local! {
 /// of its own of every batch, and evaluates every so many batches. All of them have to do the same work, with the same
 /// images, settings and start values, and come to the same results, to the bit.
 pub fn among<T>(ranks: Arc<dyn Ranks>, work: impl FnOnce() -> T) -> T {
+    with(Some(ranks), work)
+}
+
+/// Runs `work`, whose evaluations on this thread are not shared: for what some processes do and others do not.
+#[doc(hidden)]
+pub fn alone<T>(work: impl FnOnce() -> T) -> T {
+    with(None, work)
+}
+
+fn with<T>(ranks: Option<Arc<dyn Ranks>>, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Arc<dyn Ranks>>);
     impl Drop for Restore {
         fn drop(&mut self) {
             RANKS.set(self.0.take());
         }
     }
-    let _restore = Restore(RANKS.replace(Some(ranks)));
+    let _restore = Restore(RANKS.replace(ranks));
     work()
 }
 

@@ -22,6 +22,11 @@ pub fn count() -> usize {
     PARTY.get().map_or(1, |party| party.ranks.count())
 }
 
+/// True for the process that writes the files that last.
+pub fn is_first() -> bool {
+    PARTY.get().is_none_or(|party| party.ranks.rank() == 0)
+}
+
 /// The part of so many cores that is this process's, at least one.
 pub fn share_of_cores(cores: usize) -> usize {
     PARTY.get().map_or(cores, |party| (cores / party.on_these_cores).max(1))
@@ -77,7 +82,7 @@ mod tests {
     fn the_first_difference_is_found_and_named() {
         let texts =
             |of: &[(&str, &str)]| of.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        let (one, same) = (texts(&[("a", "1"), ("b", "2")]), texts(&[("a", "1"), ("b", "2")]));
+        let (one, same): (Texts, Texts) = (texts(&[("a", "1"), ("b", "2")]), texts(&[("a", "1"), ("b", "2")]));
         assert_eq!(first_difference(&[]), None);
         assert_eq!(first_difference(&[one.clone(), same.clone()]), None);
         let cases: [(Texts, &str, [&str; 2]); 3] = [

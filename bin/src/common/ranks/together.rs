@@ -14,6 +14,7 @@ use super::sharing::{PARTY, Party, agree, name_of};
 use super::world::{End, World};
 use crate::common::error::CliError;
 use crate::common::exit::exit_code;
+use crate::common::interrupt::{INTERRUPT, TERMINATE};
 use crate::common::{digest, interrupt, output};
 
 /// Exit code of a rank that panicked, as the standard library has it.
@@ -33,6 +34,8 @@ pub fn several<C: Ranked>(
     let done = catch_unwind(AssertUnwindSafe(|| all_do(&world, cli, work)));
     let end = match &done {
         Ok(Ok(())) => End { code: 0, text: String::new() },
+        // What a rank keeps is in a temporary folder, unless it is the first one.
+        Ok(Err(error)) if is_interruption(error) => End { code: exit_code(error), text: "interrupted".to_owned() },
         Ok(Err(error)) => End { code: exit_code(error), text: error.to_string() },
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
@@ -41,13 +44,20 @@ pub fn several<C: Ranked>(
     };
     let other = world.end(end);
     folders::remove();
+    let other = other.map(|(rank, End { code, text })| CliError::Rank { name: name_of(rank), code, text });
     match (done, other) {
         (Err(panic), _) => resume_unwind(panic),
         (Ok(_), _) if !is_first => Ok(()),
-        (Ok(Err(error)), _) => Err(error),
-        (Ok(Ok(())), Some((rank, End { code, text }))) => Err(CliError::Rank { name: name_of(rank), code, text }),
+        // All ranks stop where one of them has an error, which is then what there is to say.
+        (Ok(Err(error)), Some(other)) if is_interruption(&error) && !is_interruption(&other) => Err(other),
+        (Ok(Err(error)), _) | (Ok(Ok(())), Some(error)) => Err(error),
         (Ok(Ok(())), None) => Ok(()),
     }
+}
+
+/// True for the end of a command that a signal has asked to end.
+fn is_interruption(error: &CliError) -> bool {
+    [INTERRUPT, TERMINATE].contains(&exit_code(error))
 }
 
 fn all_do<C: Ranked>(

@@ -13,6 +13,7 @@ use pvlu::shard::Ranks;
 use super::folders;
 use super::sharing::name_of;
 use crate::common::error::CliError;
+use crate::common::interrupt::{INTERRUPT, TERMINATE};
 use crate::common::output::note_error;
 
 /// The most bytes that a rank sends or receives at a time: MPI counts them in 31 bits.
@@ -80,18 +81,22 @@ impl World {
         processor_name().unwrap_or_else(|_| "an unnamed machine".to_owned())
     }
 
-    /// Tells the other ranks that this one has ended, and how, and returns the first other one that ended otherwise
-    /// than by itself and without an error, with its number. MPI is ended.
+    /// Tells the other ranks that this one has ended, and how, and returns another one that has ended with an error, or
+    /// goes on, with its number; if there are several, one that was not interrupted. MPI is ended.
     pub fn end(&self, end: End) -> Option<(usize, End)> {
-        let ended = self.swap(&Sent::End(end)).into_iter().enumerate().find_map(|(rank, received)| match received {
-            Received::Message(_) => {
-                let text = "went on where this one had ended".to_owned();
-                Some((rank, End { code: 1, text }))
-            }
+        let own_failed = end.code != 0;
+        let of_other = |(rank, received)| match received {
+            // It leaves now, since this one has ended.
+            Received::Message(_) if own_failed => None,
+            Received::Message(_) => Some((rank, End { code: 1, text: "goes on where this one has ended".to_owned() })),
             Received::End(end) => (rank != self.rank && end.code != 0).then_some((rank, end)),
-        });
+        };
+        let mut others: Vec<(usize, End)> =
+            self.swap(&Sent::End(end)).into_iter().enumerate().filter_map(of_other).collect();
         stop();
-        ended
+        let is_interrupted = |end: &End| [INTERRUPT, TERMINATE].contains(&end.code);
+        let chosen = others.iter().position(|(_, end)| !is_interrupted(end)).unwrap_or_default();
+        (chosen < others.len()).then(|| others.swap_remove(chosen))
     }
 
     /// Sends each rank a message, or all of them the end, and receives what they send.
@@ -120,7 +125,7 @@ impl World {
         for begin in (0..longest).step_by(step) {
             let part = |message: usize| begin.min(message)..(begin + step).min(message);
             let to: Vec<&[u8]> = (0..self.count).map(message_to).map(|message| &message[part(message.len())]).collect();
-            // Open MPI takes the address of an empty vector, which is 1, for `MPI_IN_PLACE`: so there is room for a
+            // Open MPI takes the address of an empty vector, which is 1, for `MPI_IN_PLACE`: so both have room for a
             // byte.
             let mut send = Vec::with_capacity(to.iter().map(|part| part.len()).sum::<usize>().max(1));
             to.iter().for_each(|part| send.extend_from_slice(part));
@@ -128,7 +133,9 @@ impl World {
             let send_starts = starts(&send_counts);
             let receive_counts = counts(from.iter().map(|head| part(head[1] as usize).len()));
             let receive_starts = starts(&receive_counts);
-            let mut buffer = vec![0_u8; receive_counts.iter().map(|&count| count as usize).sum()];
+            let len = receive_counts.iter().map(|&count| count as usize).sum::<usize>();
+            let mut buffer = Vec::with_capacity(len.max(1));
+            buffer.resize(len, 0_u8);
             let sent = Partition::new(&send[..], &send_counts[..], &send_starts[..]);
             let mut into = PartitionMut::new(&mut buffer[..], &receive_counts[..], &receive_starts[..]);
             world.all_to_all_varcount_into(&sent, &mut into);
@@ -154,7 +161,8 @@ impl World {
         stop();
         folders::remove();
         if self.rank == 0 {
-            note_error(&format!("{}: {}", name_of(rank), end.text));
+            let text = if end.code == 0 { "has ended where others go on" } else { &end.text };
+            note_error(&format!("{}: {text}", name_of(rank)));
         }
         process::exit(if self.rank == 0 { end.code.max(1).into() } else { 0 })
     }
@@ -170,12 +178,15 @@ impl Ranks for World {
     }
 
     fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        let mut all = Vec::with_capacity(self.count);
+        let (mut all, mut ended) = (Vec::with_capacity(self.count), Vec::new());
         for (rank, received) in self.swap(&Sent::Messages(messages)).into_iter().enumerate() {
             match received {
                 Received::Message(message) => all.push(message),
-                Received::End(end) => self.leave(rank, &end),
+                Received::End(end) => ended.push((rank, end)),
             }
+        }
+        if let Some((rank, end)) = ended.first() {
+            self.leave(*rank, end);
         }
         all
     }

@@ -251,7 +251,7 @@ impl Store {
         let mut keep = |moment: Moment<'_>| {
             let diverged = moment.state.epochs.last().is_some_and(|epoch| !epoch.train_loss.is_finite());
             let ended = diverged || moment.state.epochs.len() as u64 >= fit.epochs;
-            if !(moment.last || ended || saved.elapsed() >= self.every) {
+            if !(moment.last || ended || (ranks::is_first() && saved.elapsed() >= self.every)) {
                 return ControlFlow::Continue(());
             }
             let metadata = [(CONFIG.to_owned(), config.to_json().to_string())];

@@ -146,7 +146,7 @@ impl Keeper<'_> {
             }
             is_end |= state.epochs.len() as u64 == fit.epochs;
         }
-        if is_end || self.saved.elapsed() >= keeping.every {
+        if is_end || (ranks::is_first() && self.saved.elapsed() >= keeping.every) {
             state.save(model, &folder.checkpoint(), stage.metadata(config))?;
             self.saved = Instant::now();
         }
