@@ -169,8 +169,10 @@ mod with_mpi {
         };
         assert_eq!(answer(ran_on(&place, 2, eval)), answer(zoo::zoo(&place, eval)));
         // Another file at the same path.
+        let tune = tune.replace("--out tuned", "--seed 9 --train head --out other");
+        zoo::zoo(&place, &tune).succeeded();
         let other = "mkdir -p $OMPI_COMM_WORLD_RANK; cd $OMPI_COMM_WORLD_RANK; ln -sf ../images images; \
-                     [ $OMPI_COMM_WORLD_RANK = 0 ] && cp ../w.safetensors t || cp ../tuned.safetensors t";
+                     [ $OMPI_COMM_WORLD_RANK = 0 ] && cp ../other.safetensors t || cp ../tuned.safetensors t";
         let eval = eval.replace("tuned.safetensors", "t");
         failed(&Ran::of(launched(&place, 2, other, &zoo::command(&place, &eval))), &["rank 1 on ", "weights sha256"]);
     }
