@@ -13,7 +13,8 @@ use super::{Shard, cut, within};
 use crate::error::Error;
 use crate::kernel::cpu::tasks::alone;
 
-/// Threads of this process that compute the shards of batches, and wait for each other at each [all-reduce](AllReduce).
+/// Threads of this process that compute the shards of batches, and wait for each other at each
+/// [all-reduce](super::AllReduce).
 ///
 /// Each shard has a thread, and as many of them compute at a time as there may; where there may be at least twice as
 /// many as there are shards, each shard has several. Where there are several processes, [`Ranks`], each computes as
