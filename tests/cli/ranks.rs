@@ -57,6 +57,8 @@ mod with_mpi {
         command.current_dir(place.path("")).stdin(Stdio::null()).env_remove("PVLU_ZOO_DATA");
         // Root may start it in a container.
         command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+        // Which may forbid to read the memory of another process.
+        command.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none");
         command
     }
 
