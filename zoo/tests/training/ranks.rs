@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use pvlu::layer::{ParamKind, Switches};
 use pvlu::shard::{Ranks, ThreadRanks};
-use pvlu_zoo::data::{Augmentation, Loader, LoaderConfig, Normalization};
+use pvlu_zoo::data::{Augmentation, Batch, Batches, DataError, Loader, LoaderConfig, Normalization};
 use pvlu_zoo::registry::build;
 use pvlu_zoo::snapshot::Snapshot;
 use pvlu_zoo::train::{
-    EpochRecord, Event, FitConfig, History, Mixup, OptimizerConfig, Outcome, Schedule, Splits, among, fit,
+    EpochRecord, Event, FitConfig, History, Mixup, OptimizerConfig, Outcome, Schedule, Splits, alone, among,
+    evaluate_finite, fit,
 };
 use pvlu_zoo::transfer::FreezePolicy;
 
@@ -195,6 +196,61 @@ fn the_gradients_of_trained_parameters_are_exchanged_and_sums_of_batch_norms() {
                 (0.0..3000.0).contains(&rest),
                 "{ranks} ranks: {sent} bytes, {gradients} of gradients, {sums} of sums"
             );
+        }
+    }
+}
+
+/// Batches of which some images are infinite.
+struct Broken(Loader, Vec<usize>);
+
+impl Batches for Broken {
+    fn batches(&self) -> usize {
+        self.0.batches()
+    }
+    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+        let (broken, mut before) = (self.1.clone(), 0);
+        assert_eq!(first, 0);
+        let all = self.0.epoch_from(epoch, 0).map(move |batch| {
+            let mut batch = batch?;
+            let (count, len) = (batch.labels.len(), batch.images.len() / batch.labels.len());
+            for image in broken.iter().filter(|image| (before..before + count).contains(image)) {
+                batch.images[(image - before) * len..][..len].fill(f32::INFINITY);
+            }
+            before += count;
+            Ok(batch)
+        });
+        Box::new(all.collect::<Vec<_>>().into_iter())
+    }
+}
+
+/// Of a logit that is not finite all ranks hear, as one process does, wherever the image is; what a rank evaluates
+/// alone is not waited for by others.
+#[test]
+fn a_logit_that_is_not_finite_is_that_of_one_process() {
+    let evaluated = |broken: &[usize]| {
+        let mut model = build("cifar_resnet20", "relu", 10, 3).unwrap();
+        let batches = Broken(in_order(&images(23), 4), broken.to_vec());
+        let found = evaluate_finite(model.as_mut(), &batches, &mut || ControlFlow::Continue(()));
+        found.map_err(|error| error.to_string())
+    };
+    for broken in [vec![], vec![0], vec![9], vec![22, 14], vec![21]] {
+        let expected = evaluated(&broken);
+        let first = broken.iter().min().map(|image| format!("image {image}: "));
+        assert_eq!(expected.as_ref().err().map(|said| said[..said.find(": ").unwrap() + 2].to_owned()), first);
+        for ranks in [2, 3] {
+            std::thread::scope(|scope| {
+                for (number, rank) in ThreadRanks::new(ranks).into_iter().enumerate() {
+                    let (broken, expected) = (&broken, &expected);
+                    scope.spawn(move || {
+                        among(Arc::new(rank), || {
+                            assert_eq!(evaluated(broken), *expected, "{broken:?}, rank {number} of {ranks}");
+                            if number == 1 {
+                                assert_eq!(alone(|| evaluated(broken)), *expected);
+                            }
+                        });
+                    });
+                }
+            });
         }
     }
 }
