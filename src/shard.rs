@@ -60,6 +60,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+#[doc(hidden)]
+pub use bytes::{bytes_of, numbers_of};
 pub use gradients::add_gradients;
 pub use group::ShardGroup;
 pub use ranks::{Ranks, ThreadRanks};
@@ -119,9 +121,14 @@ pub(crate) fn current() -> Option<Shard> {
 /// The images of each shard of a batch: as many in each, or one more in the first ones, in order. With fewer images
 /// than shards the last shards have none.
 pub fn cut(batch: usize, shards: usize) -> Vec<Range<usize>> {
+    (0..shards).map(|shard| images_of(&(shard..shard + 1), batch, shards)).collect()
+}
+
+/// The images of some neighboring shards of a batch that is [`cut`] into so many.
+pub fn images_of(own: &Range<usize>, batch: usize, shards: usize) -> Range<usize> {
     let (each, more) = (batch / shards.max(1), batch % shards.max(1));
     let begin = |shard: usize| shard * each + shard.min(more);
-    (0..shards).map(|shard| begin(shard)..begin(shard + 1)).collect()
+    begin(own.start)..begin(own.end)
 }
 
 impl Shard {

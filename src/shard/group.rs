@@ -9,7 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::ranks::Ranks;
 use super::rendezvous::Rendezvous;
 use super::team::Team;
-use super::{Shard, cut, within};
+use super::{Shard, cut, images_of, within};
 use crate::error::Error;
 use crate::kernel::cpu::tasks::alone;
 
@@ -107,12 +107,7 @@ impl ShardGroup {
 
     /// The images of this process in a batch of so many.
     pub fn images(&self, batch: usize) -> Range<usize> {
-        let own = self.team.own();
-        let all = cut(batch, self.team.shards);
-        match (all.get(own.start), all.get(own.end - 1)) {
-            (Some(first), Some(last)) => first.start..last.end,
-            _ => 0..0,
-        }
+        images_of(&self.team.own(), batch, self.team.shards)
     }
 
     /// The sum over all shards of numbers that each has as many of, given those of the shards of this process.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -33,6 +33,12 @@ pub fn of_file(path: &Path) -> Result<String, CliError> {
     }
 }
 
+/// The digest of the digests of some files, one after another.
+pub fn of_files(paths: &[PathBuf]) -> Result<String, CliError> {
+    let all: Vec<String> = paths.iter().map(|path| of_file(path)).collect::<Result<_, _>>()?;
+    Ok(of_bytes(all.concat()))
+}
+
 /// Two lowercase hexadecimal digits for each byte.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -51,6 +57,8 @@ mod tests {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "abc").unwrap();
+        let twice = of_files(&[file.path().to_owned(), file.path().to_owned()]).unwrap();
+        assert_eq!(twice, of_bytes([abc, abc].concat()));
         assert_eq!([of_bytes("abc"), of_parts([&b"a"[..], b"bc"]), of_file(file.path()).unwrap()], [abc; 3]);
     }
 }

@@ -13,7 +13,8 @@ const FAILURE: u8 = 1;
 /// Exit code of a command that was asked for wrongly.
 pub const USAGE: u8 = 2;
 
-/// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, else 1.
+/// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, that of its error
+/// for another rank, else 1.
 pub fn exit_code(error: &CliError) -> u8 {
     match error {
         CliError::Usage(_)

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::common::output::note;
 
 /// Exit codes: 128 + the number of the signal, as shells report it.
-pub const INTERRUPT: u8 = 130;
-pub const TERMINATE: u8 = 143;
+const INTERRUPT: u8 = 130;
+const TERMINATE: u8 = 143;
 
 /// The exit code of the last signal; 0 before the first.
 static ASKED: AtomicU8 = AtomicU8::new(0);
@@ -77,4 +77,9 @@ pub fn exit_code() -> u8 {
         0 => INTERRUPT,
         code => code,
     }
+}
+
+/// True for the exit code of a program that a signal asked to end.
+pub fn is_exit_code(code: u8) -> bool {
+    [INTERRUPT, TERMINATE].contains(&code)
 }

@@ -20,6 +20,7 @@ pub use self::sharing::{agree, count, is_first, share_of_cores};
 #[cfg(feature = "mpi")]
 use self::together::several;
 use crate::common::error::CliError;
+use crate::common::output::silence;
 
 /// Runs the command that the arguments name, together with the other processes if a launcher has started several.
 ///
@@ -37,7 +38,7 @@ pub fn run<C: Ranked>(cli: &mut C, work: impl FnOnce(&C) -> Result<(), CliError>
 /// Silences all processes but the first one, as far as the launcher tells before MPI does.
 pub fn silence_others() {
     if let Some(launcher) = Launcher::find(|name| std::env::var(name).ok()) {
-        crate::common::output::silence(launcher.rank != 0);
+        silence(launcher.rank != 0);
     }
 }
 

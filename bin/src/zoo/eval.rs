@@ -35,9 +35,8 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     check_batch(opened.model.as_ref(), images.len().min(args.batch_size.get()), None, "--batch-size")?;
     let loader = images.loader(LoaderConfig::evaluation(args.batch_size.get(), preprocessing))?;
     if ranks::count() > 1 {
-        let hashes: Vec<String> = model.files().iter().map(|file| digest::of_file(file)).collect::<Result<_, _>>()?;
-        let images = Images::hash(&[&images])?;
-        ranks::agree([("weights sha256", hashes.concat().as_str()), ("data sha256", &images)])?;
+        let (weights, images) = (digest::of_files(&model.files())?, Images::hash(&[&images])?);
+        ranks::agree([("weights sha256", weights.as_str()), ("data sha256", &images)])?;
     }
     let name = opened.entry.name;
     let evaluation = evaluate_finite(opened.model.as_mut(), &loader, &mut interrupt::flow);

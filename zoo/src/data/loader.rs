@@ -281,13 +281,16 @@ impl Loader<ImageFolder> {
     }
 }
 
+/// The batches of an epoch, each of which may have an image that cannot be read.
+type BoxedEpoch = Box<dyn Iterator<Item = Result<Batch, DataError>>>;
+
 /// Batches as training and evaluation read them, from memory or from files.
 pub trait Batches: Send + Sync {
     /// Number of batches in an epoch.
     fn batches(&self) -> usize;
     /// The batches of an epoch from batch `first` on, each image once: from 0 all of them; from another one those that
     /// are left of an epoch that was interrupted.
-    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>>;
+    fn epoch_from(&self, epoch: u64, first: usize) -> BoxedEpoch;
 
     /// For each batch that [`epoch_from`](Self::epoch_from) gives from 0 on, the indices of its images: in every epoch
     /// the same `0..n` in some order. `None` unless the image and the label of an index are the same in every epoch,
@@ -299,13 +302,7 @@ pub trait Batches: Send + Sync {
 
     /// As [`epoch_from`](Self::epoch_from), the part that one of several processes makes. It need not read the images
     /// of the others; unless overridden it does.
-    #[doc(hidden)]
-    fn portion_from(
-        &self,
-        epoch: u64,
-        first: usize,
-        portion: &Portion,
-    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn portion_from(&self, epoch: u64, first: usize, portion: &Portion) -> BoxedEpoch {
         let (all, portion) = (self.epoch_from(epoch, first), portion.clone());
         Box::new(all.enumerate().filter_map(move |(index, batch)| match batch {
             Ok(batch) => portion.of_batch(first + index, batch).map(Ok),
@@ -314,7 +311,7 @@ pub trait Batches: Send + Sync {
     }
 
     /// All batches of an epoch, each image once.
-    fn epoch(&self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn epoch(&self, epoch: u64) -> BoxedEpoch {
         self.epoch_from(epoch, 0)
     }
 }
@@ -323,18 +320,13 @@ impl Batches for Loader {
     fn batches(&self) -> usize {
         self.batches()
     }
-    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn epoch_from(&self, epoch: u64, first: usize) -> BoxedEpoch {
         Box::new(self.epoch_with(epoch, first, |_| ()).map(Ok))
     }
     fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
         self.unaugmented_order(epoch)
     }
-    fn portion_from(
-        &self,
-        epoch: u64,
-        first: usize,
-        portion: &Portion,
-    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn portion_from(&self, epoch: u64, first: usize, portion: &Portion) -> BoxedEpoch {
         let maker = self.maker_of(epoch, first, portion);
         Box::new(self.ahead(maker, 0, |maker, index| {
             let Ok(batch) = maker.make(index);
@@ -347,18 +339,13 @@ impl Batches for Loader<ImageFolder> {
     fn batches(&self) -> usize {
         self.batches()
     }
-    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn epoch_from(&self, epoch: u64, first: usize) -> BoxedEpoch {
         Box::new(self.epoch_at(epoch, first))
     }
     fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
         self.unaugmented_order(epoch)
     }
-    fn portion_from(
-        &self,
-        epoch: u64,
-        first: usize,
-        portion: &Portion,
-    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn portion_from(&self, epoch: u64, first: usize, portion: &Portion) -> BoxedEpoch {
         Box::new(self.ahead(self.maker_of(epoch, first, portion), 0, Maker::make))
     }
 }
@@ -367,18 +354,13 @@ impl<B: Batches + ?Sized> Batches for Box<B> {
     fn batches(&self) -> usize {
         (**self).batches()
     }
-    fn epoch_from(&self, epoch: u64, first: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn epoch_from(&self, epoch: u64, first: usize) -> BoxedEpoch {
         (**self).epoch_from(epoch, first)
     }
     fn order(&self, epoch: u64) -> Option<Vec<Vec<usize>>> {
         (**self).order(epoch)
     }
-    fn portion_from(
-        &self,
-        epoch: u64,
-        first: usize,
-        portion: &Portion,
-    ) -> Box<dyn Iterator<Item = Result<Batch, DataError>>> {
+    fn portion_from(&self, epoch: u64, first: usize, portion: &Portion) -> BoxedEpoch {
         (**self).portion_from(epoch, first, portion)
     }
 }

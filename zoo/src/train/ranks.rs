@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use pvlu::shard::Ranks;
+use pvlu::shard::{Ranks, bytes_of, numbers_of};
 
 use super::config::FitConfig;
 use super::error::TrainError;
@@ -97,13 +97,6 @@ pub(super) fn any(of_this: bool) -> bool {
 /// The numbers of each process, in their order: those of this one alone if there is no other.
 pub(super) fn gathered<const N: usize>(numbers: [f64; N]) -> Vec<[f64; N]> {
     let Some(ranks) = current() else { return vec![numbers] };
-    let message = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let read = |message: Vec<u8>| {
-        let mut numbers = [0.0; N];
-        for (number, bytes) in numbers.iter_mut().zip(message.chunks_exact(size_of::<f64>())) {
-            *number = bytes.try_into().map_or(0.0, f64::from_le_bytes);
-        }
-        numbers
-    };
-    ranks.gather(message).into_iter().map(read).collect()
+    let all = ranks.gather(bytes_of(&numbers)).into_iter();
+    all.map(|message| numbers_of(&message).try_into().unwrap_or([0.0; N])).collect()
 }

@@ -14,7 +14,6 @@ use super::sharing::{PARTY, Party, agree, name_of};
 use super::world::{End, World};
 use crate::common::error::CliError;
 use crate::common::exit::exit_code;
-use crate::common::interrupt::{INTERRUPT, TERMINATE};
 use crate::common::{digest, interrupt, output};
 
 /// Exit code of a rank that panicked, as the standard library has it.
@@ -57,7 +56,7 @@ pub fn several<C: Ranked>(
 
 /// True for the end of a command that a signal has asked to end.
 fn is_interruption(error: &CliError) -> bool {
-    [INTERRUPT, TERMINATE].contains(&exit_code(error))
+    interrupt::is_exit_code(exit_code(error))
 }
 
 fn all_do<C: Ranked>(

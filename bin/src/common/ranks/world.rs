@@ -1,7 +1,7 @@
 //! The ranks of MPI.
 
 use std::process;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use mpi::Threading;
 use mpi::datatype::{Partition, PartitionMut};
@@ -13,7 +13,7 @@ use pvlu::shard::Ranks;
 use super::folders;
 use super::sharing::name_of;
 use crate::common::error::CliError;
-use crate::common::interrupt::{INTERRUPT, TERMINATE};
+use crate::common::interrupt;
 use crate::common::output::note_error;
 
 /// The most bytes that a rank sends or receives at a time: MPI counts them in 31 bits.
@@ -61,7 +61,7 @@ impl World {
             .ok_or_else(|| CliError::Usage("MPI was started twice".to_owned()))?;
         let world = universe.world();
         let (rank, count) = (world.rank() as usize, world.size() as usize);
-        *UNIVERSE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(universe);
+        *UNIVERSE.lock().unwrap_or_else(PoisonError::into_inner) = Some(universe);
         if count != launched {
             return Err(CliError::Usage(format!(
                 "the launcher has started {launched} processes, and MPI knows of {count}: start them with the mpirun \
@@ -94,8 +94,7 @@ impl World {
         let mut others: Vec<(usize, End)> =
             self.swap(&Sent::End(end)).into_iter().enumerate().filter_map(of_other).collect();
         stop();
-        let is_interrupted = |end: &End| [INTERRUPT, TERMINATE].contains(&end.code);
-        let chosen = others.iter().position(|(_, end)| !is_interrupted(end)).unwrap_or_default();
+        let chosen = others.iter().position(|(_, end)| !interrupt::is_exit_code(end.code)).unwrap_or_default();
         (chosen < others.len()).then(|| others.swap_remove(chosen))
     }
 
@@ -194,7 +193,7 @@ impl Ranks for World {
 
 /// Ends MPI. All ranks have to come here.
 fn stop() {
-    drop(UNIVERSE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+    drop(UNIVERSE.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// Lengths as MPI counts them, none of which is above [`AT_A_TIME`].

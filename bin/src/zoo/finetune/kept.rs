@@ -69,12 +69,10 @@ pub fn run<'a>(
     }
     let activation = swaps.map(|to| to.text().to_owned()).or(before.clone());
     let [train, held_out, test] = session.images.counts();
-    let hashes: Vec<String> =
-        pretrained.file.files().iter().map(|file| digest::of_file(file)).collect::<Result<_, _>>()?;
     let images = &session.images;
     let facts = vec![
         ("model", session.name.to_owned()),
-        ("weights sha256", digest::of_bytes(hashes.concat())),
+        ("weights sha256", digest::of_files(&pretrained.file.files())?),
         ("weights", if pretrained.file.average { "their moving average" } else { "as they are" }.to_owned()),
         ("names of tensors", naming.to_string()),
         ("activation before", named(before.as_deref()).to_owned()),

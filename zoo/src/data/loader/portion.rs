@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pvlu::shard::cut;
+use pvlu::shard::images_of;
 
 use super::Batch;
 
@@ -29,11 +29,7 @@ impl Portion {
     /// The places of its images in a batch of this number and size; `None` of a batch that is another process's.
     pub fn images(&self, number: usize, size: usize) -> Option<Range<usize>> {
         match self {
-            Portion::Shards { all, own } => {
-                let cut = cut(size, *all);
-                let (first, last) = (cut.get(own.start)?, cut.get(own.end.checked_sub(1)?)?);
-                Some(first.start..last.end)
-            }
+            Portion::Shards { all, own } => Some(images_of(own, size, *all)),
             Portion::Batches { every, from } => (number % (*every).max(1) == *from).then_some(0..size),
         }
     }
