@@ -49,6 +49,7 @@
 //! ```
 
 mod bytes;
+mod early;
 mod gradients;
 mod group;
 mod ranks;
@@ -62,7 +63,8 @@ use std::sync::Arc;
 
 #[doc(hidden)]
 pub use bytes::{bytes_of, numbers_of};
-pub use gradients::add_gradients;
+pub(crate) use early::TakeGradients;
+pub use gradients::{ShardGradients, add_gradients};
 pub use group::ShardGroup;
 pub use ranks::{Ranks, ThreadRanks};
 pub use tree::in_pairs;
@@ -87,6 +89,8 @@ pub struct Shard {
     images: Range<usize>,
     batch: usize,
     all: Arc<dyn AllReduce>,
+    /// The receiver of its gradients one by one, if there is any.
+    gradients: Option<Arc<dyn TakeGradients>>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -134,7 +138,22 @@ pub fn images_of(own: &Range<usize>, batch: usize, shards: usize) -> Range<usize
 impl Shard {
     /// The shard of this index, with these images of a batch of so many.
     pub fn new(index: usize, images: Range<usize>, batch: usize, all: Arc<dyn AllReduce>) -> Self {
-        Self { index, images, batch, all }
+        Self { index, images, batch, all, gradients: None }
+    }
+
+    /// The shard, whose gradients are taken one by one, if so.
+    pub(crate) fn handing_out(self, gradients: Option<Arc<dyn TakeGradients>>) -> Self {
+        Self { gradients, ..self }
+    }
+
+    /// The receiver of its gradients one by one, if there is any.
+    pub(crate) fn gradients(&self) -> Option<Arc<dyn TakeGradients>> {
+        self.gradients.clone()
+    }
+
+    /// Its index among all shards of the batch.
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 
     /// The index in the batch of the first element of a tensor of so many, of which each image has as many.

@@ -5,6 +5,7 @@
 //! nothing to differentiate and records an operation only once a trained parameter lies below it. Layers of this crate
 //! take either tape; dfdx's own operations run on both too.
 
+mod hand_out;
 mod open;
 mod place;
 
@@ -19,6 +20,7 @@ use dfdx::prelude::{Backward, PutTape, SplitTape};
 use dfdx::shapes::{Rank0, Shape, Unit};
 use dfdx::tensor::{Gradients, HasErr, Merge, NoneTape, OwnedTape, Storage, Tape, Tensor, UniqueId};
 
+use self::hand_out::HandOut;
 use crate::backend::Kernels;
 use crate::error::Error;
 
@@ -90,7 +92,7 @@ impl<E: Unit, D: Kernels<E>> Track<E, D> for OwnedTape<E, D> {
     where
         F: 'static + FnOnce(&mut Flow<'_, E, D>) -> Result<(), D::Err>,
     {
-        self.add_backward_op(|gradients| operation(&mut Flow { gradients, between: None }));
+        self.add_backward_op(|gradients| operation(&mut Flow { gradients, between: None, hand_out: None }));
     }
 }
 
@@ -103,6 +105,7 @@ impl<E: Unit, D: Kernels<E>> Track<E, D> for OwnedTape<E, D> {
 pub struct Flow<'g, E: Unit, D: Kernels<E>> {
     gradients: &'g mut Gradients<E, D>,
     between: Option<&'g mut Between<E, D>>,
+    hand_out: Option<&'g mut HandOut>,
 }
 
 /// Gradients of tensors that are not leaves.
@@ -124,6 +127,20 @@ impl<E: Unit, D: Kernels<E>> Flow<'_, E, D> {
     fn between(&mut self, tensor: UniqueId) -> Option<&mut BTreeMap<UniqueId, D::Memory>> {
         let between = self.between.as_deref_mut()?;
         if between.leaves.contains(&tensor) { None } else { Some(&mut between.gradients) }
+    }
+
+    /// Notes that an operation has added to the gradient of a parameter. Where it was the last one, and gradients are
+    /// exchanged while the pass goes on, `take` takes it out of [`gradients`](Self::gradients).
+    pub fn note_added(
+        &mut self,
+        parameter: UniqueId,
+        take: impl FnOnce(&mut Gradients<E, D>) -> Result<D::Memory, D::Err>,
+    ) -> Result<(), D::Err> {
+        let is_last = self.hand_out.as_deref_mut().is_some_and(|hand_out| hand_out.is_last(parameter));
+        if let (true, Some(hand_out)) = (is_last, &self.hand_out) {
+            hand_out.give(parameter, take(self.gradients)?);
+        }
+        Ok(())
     }
 }
 
@@ -335,11 +352,14 @@ where
     // dfdx starts its own tape with the gradient of the loss, one; ours runs as the only operation on it.
     let mut tape = OwnedTape::default();
     let leaves = reached.iter().copied().collect();
+    let mut hand_out = HandOut::of::<D::Memory>(&reached);
     tape.add_backward_op(move |gradients| {
         let mut between = Between { gradients: BTreeMap::new(), leaves };
         for (_, operation) in operations.into_iter().rev() {
-            // An operation of dfdx's own finds gradients in dfdx's collection alone.
-            operation(&mut Flow { gradients, between: if opaque { None } else { Some(&mut between) } })?;
+            // An operation of dfdx's own finds gradients in dfdx's collection alone, and does not say of which
+            // parameters.
+            let (between, hand_out) = if opaque { (None, None) } else { (Some(&mut between), hand_out.as_mut()) };
+            operation(&mut Flow { gradients, between, hand_out })?;
         }
         Ok(())
     });

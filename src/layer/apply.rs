@@ -84,6 +84,14 @@ impl<E: Unit, D: Backend<E>> Parameter<E, D> {
         Ok(())
     }
 
+    /// Notes that its operation has added to the gradient, if that is wanted.
+    pub fn note_added(&self, device: &D, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+        if !self.trained {
+            return Ok(());
+        }
+        flow.note_added(self.tensor.id(), |gradients| device.try_take(self.tensor.gradient(gradients)?))
+    }
+
     /// The gradient, in place, for adding to.
     pub fn gradient<'g>(&self, flow: &'g mut Flow<'_, E, D>) -> Result<D::ViewMut<'g>, D::Err> {
         Ok(D::gradient_mut(self.tensor.gradient(flow.gradients())?))
@@ -202,6 +210,15 @@ pub(super) fn is_recorded<E: Unit, D: Backend<E>, T: Track<E, D>>(operation: &dy
     <T as Tape<E, D>>::OWNS_TAPE && (tape.requires_grad() || operation.parameters().iter().any(|p| p.trained))
 }
 
+/// Notes that an operation has added to the gradients of its parameters.
+pub(super) fn note_added<E: Unit, D: Backend<E>>(
+    operation: &dyn Operation<E, D>,
+    device: &D,
+    flow: &mut Flow<'_, E, D>,
+) -> Result<(), D::Err> {
+    operation.parameters().iter().try_for_each(|parameter| parameter.note_added(device, flow))
+}
+
 /// The parameters that get a gradient.
 pub(super) fn trained<E: Unit, D: Backend<E>>(operation: &dyn Operation<E, D>) -> Vec<UniqueId> {
     operation.parameters().iter().filter(|p| p.trained).map(|p| p.tensor.id()).collect()
@@ -261,7 +278,7 @@ impl<E: Unit, D: Backend<E>> Recorded<E, D> {
     }
 
     /// Takes the gradient of the output, which is then freed, and gives the input and the parameters theirs.
-    fn run(self, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
+    pub fn run(self, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let grad_output = self.output.take(flow)?;
         self.pull(grad_output, flow)
     }
@@ -272,7 +289,8 @@ impl<E: Unit, D: Backend<E>> Recorded<E, D> {
         let kept = kept.as_ref().map_or_else(D::nothing, |kept| D::view(kept));
         let input = self.wants_input.then_some(&self.input);
         let pass = Pass { device: self.output.device(), kept, grad_output, input };
-        measure(self.operation.kind(), Direction::Backward, || self.operation.backward(pass, flow))
+        measure(self.operation.kind(), Direction::Backward, || self.operation.backward(pass, flow))?;
+        note_added(&*self.operation, self.output.device(), flow)
     }
 }
 

@@ -17,7 +17,7 @@ use dfdx::shapes::{Dtype, Shape};
 use dfdx::tensor::Tensor;
 
 use super::activate::Activate;
-use super::apply::{Buffer, Keep, Operation, Parameter, Recorded, apply_in_place, overwrite, trained};
+use super::apply::{Buffer, Keep, Operation, Parameter, Recorded, apply_in_place, note_added, overwrite, trained};
 use super::batch_norm2d::Normalize;
 use crate::backend::{Backend, Scaling};
 use crate::error::Error;
@@ -34,7 +34,8 @@ pub(super) fn apply<S: Shape, E: Dtype, D: Backend<E>, T: Track<E, D>>(
         // Its own hold of the output, so that nobody is left who has one.
         norm.held = None;
         match overwrite(&mut activation, &mut x) {
-            None => norm.record(&mut tape),
+            // Its parameters were noted when it was recorded first.
+            None => tape.record(&[], |flow| norm.run(flow)),
             Some(result) => {
                 result?;
                 let trained = trained(&activation);
@@ -86,6 +87,7 @@ impl<E: Dtype, D: Backend<E>> Both<E, D> {
     fn backward(self, flow: &mut Flow<'_, E, D>) -> Result<(), D::Err> {
         let mut gradient = self.output.take(flow)?;
         measure(self.activation.kind(), Direction::Backward, || self.pull_activation(&mut gradient, flow))?;
+        note_added(&self.activation, self.output.device(), flow)?;
         self.norm.pull(gradient, flow)
     }
 

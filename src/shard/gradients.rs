@@ -1,9 +1,14 @@
-//! The sum of the gradients of two shards.
+//! Sums of the gradients of shards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dfdx::shapes::Dtype;
-use dfdx::tensor::Cpu;
+use dfdx::tensor::{Cpu, UniqueId};
 
-use super::ShardGroup;
+use super::early::Early;
+use super::team::Team;
+use crate::backend::Kernels;
 use crate::error::Error;
 use crate::kernel::cpu::CpuElement;
 use crate::layer::{AnyTensor, NamedTensor, Path, Visit, Visitor};
@@ -38,27 +43,39 @@ impl<E: CpuElement + Dtype> Visitor<E, Cpu> for Sum<'_, E> {
     }
 }
 
-impl ShardGroup {
-    /// The gradients of the trained parameters of a network over all shards, from those of the shards of this process,
-    /// which had copies of the network with the same tensors.
+/// The gradients of the shards of a process, before they are added.
+#[derive(Debug)]
+pub struct ShardGradients {
+    team: Arc<Team>,
+    own: Vec<LeafGradients<f32, Cpu>>,
+    /// Those that are exchanged already.
+    early: Option<Arc<Early>>,
+}
+
+impl ShardGradients {
+    pub(super) fn new(team: &Arc<Team>, own: Vec<LeafGradients<f32, Cpu>>, early: Option<Arc<Early>>) -> Self {
+        Self { team: Arc::clone(team), own, early }
+    }
+
+    /// The gradients of the trained parameters of a network over all shards, of which those of this process had copies
+    /// with the same tensors.
     ///
     /// # Errors
     ///
-    /// As for [`add_gradients`]; [`Error::ShardCount`] if there are none.
-    pub fn sum_gradients(
-        &self,
-        net: &(impl Visit<f32, Cpu> + ?Sized),
-        own: Vec<LeafGradients<f32, Cpu>>,
-    ) -> Result<LeafGradients<f32, Cpu>, Error> {
-        let missing = Error::ShardCount { expected: self.shards(), found: own.len() };
+    /// As for [`add_gradients`]; [`Error::ShardCount`] if there are no shards, and [`Error::ShardsDiffer`] if not all
+    /// of them gave the same parameters gradients.
+    pub fn sum(self, net: &(impl Visit<f32, Cpu> + ?Sized)) -> Result<LeafGradients<f32, Cpu>, Error> {
+        let Self { team, own, early } = self;
+        let missing = Error::ShardCount { expected: team.own().len(), found: own.len() };
         let add = |left: Result<LeafGradients<f32, Cpu>, Error>, right| {
             let (mut left, mut right) = (left?, right?);
             add_gradients(net, &mut left, &mut right)?;
             Ok(left)
         };
-        let nodes = self.team().joined(own.into_iter().map(Ok).collect(), add);
+        // What is exchanged already is empty here.
+        let nodes = team.joined(own.into_iter().map(Ok).collect(), add);
         let mut nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if !self.team().has_ranks() {
+        if !team.has_ranks() {
             return nodes.into_iter().next().ok_or(missing);
         }
         let mut flat = Vec::with_capacity(nodes.len());
@@ -67,9 +84,18 @@ impl ShardGroup {
             net.visit(&mut Path::root(), &mut all)?;
             flat.push(all.values);
         }
-        let sum = self.team().reduced_in_parts(flat, &|to, from| (f32::cpu().add_assign)(to, from));
         let mut first = nodes.into_iter().next().ok_or(missing)?;
-        net.visit(&mut Path::root(), &mut Unflatten { gradients: &mut first, values: &sum })?;
+        if flat.iter().any(|values| !values.is_empty()) {
+            let sum = team.reduced_in_parts(flat, &|to, from| (f32::cpu().add_assign)(to, from));
+            net.visit(&mut Path::root(), &mut Unflatten { gradients: &mut first, values: &sum })?;
+        }
+        if let Some(early) = early {
+            let mut put = Put { gradients: &mut first, sums: early.finish()? };
+            net.visit(&mut Path::root(), &mut put)?;
+            if !put.sums.is_empty() {
+                return Err(Error::ShardsDiffer);
+            }
+        }
         Ok(first)
     }
 }
@@ -105,6 +131,24 @@ impl Visitor<f32, Cpu> for Unflatten<'_> {
         {
             gradient.copy_from_slice(values);
             self.values = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Puts sums in the places of gradients.
+struct Put<'g> {
+    gradients: &'g mut LeafGradients<f32, Cpu>,
+    sums: BTreeMap<UniqueId, Vec<f32>>,
+}
+
+impl Visitor<f32, Cpu> for Put<'_> {
+    fn tensor(&mut self, slot: NamedTensor<'_>, tensor: &dyn AnyTensor<f32, Cpu>) -> Result<(), Error> {
+        if slot.trained
+            && let Some(sum) = self.sums.remove(&tensor.id())
+            && let Some(gradient) = tensor.gradient(self.gradients)?
+        {
+            <Cpu as Kernels<f32>>::put(gradient, sum);
         }
         Ok(())
     }

@@ -4,14 +4,19 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dfdx::tensor::Cpu;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::early::{Early, Exchanger, PART, TakeGradients};
+use super::gradients::ShardGradients;
 use super::ranks::Ranks;
 use super::rendezvous::Rendezvous;
 use super::team::Team;
 use super::{Shard, cut, images_of, within};
 use crate::error::Error;
 use crate::kernel::cpu::tasks::alone;
+use crate::layer::Visit;
+use crate::tape::LeafGradients;
 
 /// Threads of this process that compute the shards of batches, and wait for each other at each
 /// [all-reduce](super::AllReduce).
@@ -26,6 +31,10 @@ pub struct ShardGroup {
     lanes: usize,
     /// The threads of each shard. They live as long as the group, for kernels keep buffers on their threads.
     pools: Arc<[ThreadPool]>,
+    /// The thread that exchanges gradients while backward passes go on, if the processes have a second line for that.
+    exchanger: Option<Arc<Exchanger>>,
+    /// Elements of gradients from which on they are exchanged.
+    pub(super) part: usize,
 }
 
 impl std::fmt::Debug for ShardGroup {
@@ -69,7 +78,10 @@ impl ShardGroup {
         on_start: Option<fn(usize)>,
         ranks: Option<Arc<dyn Ranks>>,
     ) -> Result<Self, Error> {
+        let second = ranks.as_ref().and_then(|ranks| ranks.second());
         let team = Team::new(shards.max(1), ranks)?;
+        let exchanger = second.map(|second| Team::new(team.shards, Some(second)).and_then(Exchanger::start));
+        let exchanger = exchanger.transpose()?.map(Arc::new);
         let (shards, threads) = (team.own().len(), threads.max(1));
         let lanes = threads.min(shards);
         let of_shard = |shard: usize| {
@@ -83,11 +95,7 @@ impl ShardGroup {
         };
         let pools = (0..shards).map(of_shard).collect::<Result<_, _>>();
         let pools = pools.map_err(|error| Error::Device(format!("threads for {shards} shards: {error}")))?;
-        Ok(Self { team: Arc::new(team), lanes, pools })
-    }
-
-    pub(super) fn team(&self) -> &Team {
-        &self.team
+        Ok(Self { team: Arc::new(team), lanes, pools, exchanger, part: PART })
     }
 
     /// Shards that this process computes.
@@ -129,6 +137,49 @@ impl ShardGroup {
         networks: Vec<N>,
         work: impl Fn(N, Range<usize>) -> Result<T, Error> + Sync,
     ) -> Result<Vec<T>, Error> {
+        self.run_all(batch, networks, work, None)
+    }
+
+    /// As [`run`](Self::run), of work that returns the gradients of a backward pass, too, as that gave them. If there
+    /// are several processes with a [second line](Ranks::second), they exchange these while the pass goes on: what
+    /// `work` finds of a network of layers of this crate is empty then, and the sum has it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run).
+    pub fn run_backward<N: Send, T: Send>(
+        &self,
+        batch: usize,
+        networks: Vec<N>,
+        work: impl Fn(N, Range<usize>) -> Result<(T, LeafGradients<f32, Cpu>), Error> + Sync,
+    ) -> Result<(Vec<T>, ShardGradients), Error> {
+        let early = self.exchanger.as_ref().map(|line| Arc::new(Early::new(&self.team, line, self.part)));
+        let taken = early.clone().map(|early| early as Arc<dyn TakeGradients>);
+        let (all, gradients) = self.run_all(batch, networks, work, taken)?.into_iter().unzip();
+        Ok((all, ShardGradients::new(&self.team, gradients, early)))
+    }
+
+    /// The sum over all shards of the gradients of the trained parameters of a network, from those of the shards of
+    /// this process, which had copies of the network with the same tensors.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ShardGradients::sum`].
+    pub fn sum_gradients(
+        &self,
+        net: &(impl Visit<f32, Cpu> + ?Sized),
+        own: Vec<LeafGradients<f32, Cpu>>,
+    ) -> Result<LeafGradients<f32, Cpu>, Error> {
+        ShardGradients::new(&self.team, own, None).sum(net)
+    }
+
+    fn run_all<N: Send, T: Send>(
+        &self,
+        batch: usize,
+        networks: Vec<N>,
+        work: impl Fn(N, Range<usize>) -> Result<T, Error> + Sync,
+        taken: Option<Arc<dyn TakeGradients>>,
+    ) -> Result<Vec<T>, Error> {
         if networks.len() != self.shards() {
             return Err(Error::ShardCount { expected: self.shards(), found: networks.len() });
         }
@@ -138,6 +189,7 @@ impl ShardGroup {
             let _turn = rendezvous.begin(index);
             let of_all = self.team.own().start + index;
             let shard = Shard::new(of_all, images.clone(), batch, Arc::clone(&rendezvous) as _);
+            let shard = shard.handing_out(taken.clone());
             let work = || within(shard, || work(network, images));
             // The turn ends in any case, or the others would wait for it.
             let result =

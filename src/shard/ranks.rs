@@ -17,6 +17,13 @@ pub trait Ranks: Send + Sync {
     /// Sends each process one of these messages, and returns those of all of them to this one; both in their order.
     fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>>;
 
+    /// A second line between the same processes: exchanges over it are called by another thread, at the same time as
+    /// those over this one, and do not wait for these. [`ShardGroup::run_backward`](super::ShardGroup::run_backward)
+    /// exchanges gradients over it. `None` where there is only one.
+    fn second(&self) -> Option<Arc<dyn Ranks>> {
+        None
+    }
+
     /// Sends all processes this message, and returns those of all of them.
     fn gather(&self, message: Vec<u8>) -> Vec<Vec<u8>> {
         self.exchange(vec![message; self.count()])
@@ -24,10 +31,12 @@ pub trait Ranks: Send + Sync {
 }
 
 /// Ranks that are threads of one process: for tests, and to look for errors without a launcher.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ThreadRanks {
     rank: usize,
     room: Arc<Room>,
+    /// The room of exchanges over the second line; `None` of that line itself.
+    second: Option<Arc<Room>>,
 }
 
 #[derive(Debug)]
@@ -46,9 +55,12 @@ struct State {
 impl ThreadRanks {
     /// So many ranks, one for each thread.
     pub fn new(count: usize) -> Vec<Self> {
-        let state = Mutex::new(State { sent: vec![None; count], taken: 0 });
-        let room = Arc::new(Room { state, changed: Condvar::new() });
-        (0..count).map(|rank| Self { rank, room: Arc::clone(&room) }).collect()
+        let room = || {
+            let state = Mutex::new(State { sent: vec![None; count], taken: 0 });
+            Arc::new(Room { state, changed: Condvar::new() })
+        };
+        let (room, second) = (room(), room());
+        (0..count).map(|rank| Self { rank, room: Arc::clone(&room), second: Some(Arc::clone(&second)) }).collect()
     }
 }
 
@@ -58,6 +70,10 @@ impl Ranks for ThreadRanks {
     }
     fn count(&self) -> usize {
         self.room.state.lock().unwrap_or_else(PoisonError::into_inner).sent.len()
+    }
+    fn second(&self) -> Option<Arc<dyn Ranks>> {
+        let room = Arc::clone(self.second.as_ref()?);
+        Some(Arc::new(Self { rank: self.rank, room, second: None }))
     }
     fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let wait = |state| self.room.changed.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,12 @@ pub struct Team {
     ranks: Option<Arc<dyn Ranks>>,
 }
 
+impl std::fmt::Debug for Team {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Team").field("shards", &self.shards).field("own", &self.own()).finish_non_exhaustive()
+    }
+}
+
 impl Team {
     /// So many shards, of which each of some processes computes as many; one process if none are given.
     pub fn new(shards: usize, ranks: Option<Arc<dyn Ranks>>) -> Result<Self, Error> {
@@ -44,7 +50,7 @@ impl Team {
         let mut nodes = join(leaves(self.own(), own), self.shards, add);
         if let Some(ranks) = &self.ranks {
             let count = ranks.count();
-            let message = bytes_of(nodes.iter().flat_map(|node| &node.value));
+            let message = bytes_of(nodes.iter().map(|node| &node.value[..]));
             let all = ranks.gather(message).into_iter().enumerate().flat_map(|(rank, message)| {
                 let range = self.of_rank(rank, count);
                 let numbers: Vec<f64> = numbers_of(&message);
@@ -62,13 +68,12 @@ impl Team {
         let Some(ranks) = &self.ranks else { return own.into_iter().next().unwrap_or_default() };
         let (count, len) = (ranks.count(), own.first().map_or(0, Vec::len));
         let parts = cut(len, count);
-        let messages = parts.iter().map(|part| bytes_of(own.iter().flat_map(|node| &node[part.clone()])));
+        let messages = parts.iter().map(|part| bytes_of(own.iter().map(|node| &node[part.clone()])));
         let of_part = parts.get(ranks.rank()).map_or(0, ExactSizeIterator::len);
         let nodes = ranks.exchange(messages.collect()).into_iter().enumerate().flat_map(|(rank, message)| {
-            let numbers: Vec<f32> = numbers_of(&message);
-            let values: Vec<_> = match of_part {
+            let values: Vec<Vec<f32>> = match of_part * size_of::<f32>() {
                 0 => vec![Vec::new(); count_of(self.of_rank(rank, count), self.shards)],
-                _ => numbers.chunks(of_part).map(<[f32]>::to_vec).collect(),
+                bytes => message.chunks(bytes).map(numbers_of).collect(),
             };
             nodes_of(self.of_rank(rank, count), self.shards, values)
         });
@@ -77,7 +82,7 @@ impl Team {
             left
         });
         let sum = sum.into_iter().next().map(|node| node.value).unwrap_or_default();
-        ranks.gather(bytes_of(&sum)).iter().flat_map(|message| numbers_of::<f32>(message)).collect()
+        ranks.gather(bytes_of([&sum[..]])).iter().map(|message| numbers_of(message)).collect::<Vec<Vec<f32>>>().concat()
     }
 
     /// Joins values of the shards of this process as far as the tree goes without those of others.

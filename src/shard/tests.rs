@@ -1,12 +1,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, ModuleMut};
 use dfdx::shapes::Const;
 use dfdx::tensor::{AsArray, Cpu, TensorFromVec};
 
+use super::early::PART;
 use super::*;
 use crate::activation::Pvlu;
 use crate::error::Error;
@@ -128,14 +129,16 @@ fn one_shard_has_the_bits_of_the_batch_and_several_their_own_on_any_number_of_th
     }
 }
 
-/// The step in shards of `ranks` processes, which are threads here; all of them have the same results.
-fn in_ranks(shards: usize, ranks: usize) -> Results<f32> {
-    let values = random::<f32>(4, BATCH * 40);
-    let of_rank = |rank: ThreadRanks| {
+/// The step in shards of `ranks` processes, which are threads here; all of them have the same results. Gradients are
+/// exchanged in parts of so many elements or more.
+fn in_ranks<R: Ranks + 'static>(shards: usize, ranks: Vec<R>, part: usize) -> Results<f32> {
+    let (values, count) = (random::<f32>(4, BATCH * 40), ranks.len());
+    let of_rank = |rank: R| {
         let mut net = Cpu::seed_from_u64(3).build_module::<Net, f32>();
         net.seed_dropout(5);
-        let group = ShardGroup::among(shards, 2, None, Some(Arc::new(rank))).unwrap();
-        assert_eq!(group.shards(), shards / ranks);
+        let mut group = ShardGroup::among(shards, 2, None, Some(Arc::new(rank))).unwrap();
+        group.part = part;
+        assert_eq!(group.shards(), shards / count);
         let work = |mut net: <Net as BuildOnDevice<Cpu, f32>>::Built, images: Range<usize>| {
             let part = values[images.start * 40..images.end * 40].to_vec();
             let x = Cpu::default().tensor_from_vec(part, (images.len(), Const::<2>, Const::<5>, Const::<4>));
@@ -143,27 +146,91 @@ fn in_ranks(shards: usize, ranks: usize) -> Results<f32> {
             let others: Vec<usize> = labels.iter().map(|label| 4 - label).collect();
             let targets = Targets { smoothing: 0.1, mixed: Some((&others, 0.7)), ..Targets::of(labels) };
             let loss = try_cross_entropy_mixed(net.try_forward_mut(x.track())?, &targets)?;
-            Ok((f64::from(loss.array()), try_backward(loss)?, net))
+            Ok(((vec![f64::from(loss.array())], net), try_backward(loss)?))
         };
-        let parts = group.run(BATCH, vec![net.clone(); group.shards()], work).unwrap();
-        let (mut losses, mut gradients, mut nets) = (Vec::new(), Vec::new(), Vec::new());
-        for (loss, of_shard, net) in parts {
-            losses.push(vec![loss]);
-            gradients.push(of_shard);
-            nets.push(net);
-        }
-        let mut sum = group.sum_gradients(&net, gradients).unwrap();
+        let (parts, gradients) = group.run_backward(BATCH, vec![net.clone(); group.shards()], work).unwrap();
+        let (losses, nets): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let mut sum = gradients.sum(&net).unwrap();
         let loss = group.sum(losses)[0] as f32;
         let mut read = Read { gradients: &mut sum, found: vec![("loss".to_owned(), vec![loss])] };
         nets[0].visit(&mut Path::root(), &mut read).unwrap();
         read.found
     };
     let found: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = ThreadRanks::new(ranks).into_iter().map(|rank| scope.spawn(|| of_rank(rank))).collect();
+        let threads: Vec<_> = ranks.into_iter().map(|rank| scope.spawn(|| of_rank(rank))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(found.iter().all(|results| *results == found[0]), "{shards} shards on {ranks} ranks");
+    assert!(found.iter().all(|results| *results == found[0]), "{shards} shards on {count} ranks");
     found.into_iter().next().unwrap()
+}
+
+/// Ranks without a second line.
+struct OneLine(ThreadRanks);
+
+impl Ranks for OneLine {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+    fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        self.0.exchange(messages)
+    }
+}
+
+/// Ranks whose fourth exchange, that of the second batch norm on the way back, waits for one over the second line.
+struct Watched {
+    ranks: ThreadRanks,
+    exchanges: AtomicUsize,
+    second: Arc<(Mutex<usize>, Condvar)>,
+}
+
+/// The second line of [`Watched`].
+struct Noted(Arc<dyn Ranks>, Arc<(Mutex<usize>, Condvar)>);
+
+impl Ranks for Noted {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+    fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let received = self.0.exchange(messages);
+        *self.1.0.lock().unwrap() += 1;
+        self.1.1.notify_all();
+        received
+    }
+}
+
+impl Ranks for Watched {
+    fn rank(&self) -> usize {
+        self.ranks.rank()
+    }
+    fn count(&self) -> usize {
+        self.ranks.count()
+    }
+    fn second(&self) -> Option<Arc<dyn Ranks>> {
+        Some(Arc::new(Noted(self.ranks.second()?, Arc::clone(&self.second))))
+    }
+    fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        if self.exchanges.fetch_add(1, Ordering::Relaxed) == 3 {
+            let done = self.second.0.lock().unwrap();
+            let limit = Duration::from_secs(60);
+            let (done, _) = self.second.1.wait_timeout_while(done, limit, |done| *done < 2).unwrap();
+            assert!(*done >= 2, "no gradient was exchanged before the backward pass was over");
+        }
+        self.ranks.exchange(messages)
+    }
+}
+
+/// The gradients of the linear layer and of the second batch norm are exchanged before the first one comes to its turn.
+#[test]
+fn gradients_are_exchanged_while_the_backward_pass_goes_on() {
+    let watch = |ranks| Watched { ranks, exchanges: AtomicUsize::new(0), second: Arc::default() };
+    let found = in_ranks(4, ThreadRanks::new(2).into_iter().map(watch).collect(), 1);
+    assert_eq!(found[1..], in_shards_f32(4, 2)[1..]);
 }
 
 #[test]
@@ -173,10 +240,17 @@ fn the_number_of_ranks_changes_no_bit() {
         // A loss is summed in f32 there.
         expected[0].1.clear();
         for ranks in of_ranks {
-            let mut found = in_ranks(shards, ranks);
-            let loss = std::mem::take(&mut found[0].1)[0];
-            assert!((loss / whole_f32()[0].1[0] - 1.0).abs() < 1e-5);
-            assert_eq!(found, expected, "{shards} shards on {ranks} ranks");
+            // All gradients in a part, each in one of its own, and all after the backward pass.
+            for part in [PART, 1, 0] {
+                let all = ThreadRanks::new(ranks);
+                let mut found = match part {
+                    0 => in_ranks(shards, all.into_iter().map(OneLine).collect(), PART),
+                    part => in_ranks(shards, all, part),
+                };
+                let loss = std::mem::take(&mut found[0].1)[0];
+                assert!((loss / whole_f32()[0].1[0] - 1.0).abs() < 1e-5);
+                assert_eq!(found, expected, "{shards} shards on {ranks} ranks, parts of {part}");
+            }
         }
     }
     let ranks = ThreadRanks::new(3).swap_remove(1);

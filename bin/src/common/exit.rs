@@ -12,6 +12,9 @@ use crate::common::interrupt;
 const FAILURE: u8 = 1;
 /// Exit code of a command that was asked for wrongly.
 pub const USAGE: u8 = 2;
+/// Exit code of a program that panicked, as the standard library has it.
+#[cfg(feature = "mpi")]
+pub const PANICKED: u8 = 101;
 
 /// 2 for a usage error, 130 after Ctrl-C (128 + SIGINT, as shells report it) and 143 after SIGTERM, that of its error
 /// for another rank, else 1.

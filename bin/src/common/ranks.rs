@@ -5,6 +5,8 @@
 //! copies of these in a temporary folder, so that they come to the same decisions.
 
 #[cfg(feature = "mpi")]
+mod courier;
+#[cfg(feature = "mpi")]
 mod folders;
 mod launcher;
 mod ranked;
@@ -16,7 +18,7 @@ mod world;
 
 use self::launcher::Launcher;
 pub use self::ranked::Ranked;
-pub use self::sharing::{agree, count, is_first, share_of_cores};
+pub use self::sharing::{agree, count, found_in_pieces, is_first, share_of_cores};
 #[cfg(feature = "mpi")]
 use self::together::several;
 use crate::common::error::CliError;

@@ -8,6 +8,7 @@ use crate::common::error::CliError;
 use crate::common::images::Images;
 use crate::common::interrupt;
 use crate::common::progress::Progress;
+use crate::common::ranks;
 
 /// Image files that are decoded between two looks at Ctrl-C.
 const PIECE: usize = 256;
@@ -15,17 +16,22 @@ const PIECE: usize = 256;
 /// The images that can be read. One that cannot is an error, or left out and counted if the user asked for that.
 pub fn readable(images: Images, skips: bool, what: &str, progress: &Progress) -> Result<Images, CliError> {
     let Images::Files(folder) = images else { return Ok(images) };
-    let mut left_out = Vec::new();
-    for begin in (0..folder.len()).step_by(PIECE) {
+    let mut check = |piece: usize| {
         if interrupt::interrupted() {
             return Err(CliError::Stopped);
         }
-        for (index, error) in folder.unreadable(begin..(begin + PIECE).min(folder.len())) {
+        let begin = piece * PIECE;
+        let found = folder.unreadable(begin..(begin + PIECE).min(folder.len()));
+        Ok(found.into_iter().map(|(index, _)| index).collect())
+    };
+    let left_out = ranks::found_in_pieces(folder.len().div_ceil(PIECE), !skips, &mut check)?;
+    for &index in &left_out {
+        // Another rank may have found it.
+        for (_, source) in folder.unreadable(index..index + 1) {
             if !skips {
-                return Err(CliError::Unreadable { source: error });
+                return Err(CliError::Unreadable { source });
             }
-            progress.note(&format!("left out: {error}"));
-            left_out.push(index);
+            progress.note(&format!("left out: {source}"));
         }
     }
     if left_out.is_empty() {

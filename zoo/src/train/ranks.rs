@@ -97,6 +97,6 @@ pub(super) fn any(of_this: bool) -> bool {
 /// The numbers of each process, in their order: those of this one alone if there is no other.
 pub(super) fn gathered<const N: usize>(numbers: [f64; N]) -> Vec<[f64; N]> {
     let Some(ranks) = current() else { return vec![numbers] };
-    let all = ranks.gather(bytes_of(&numbers)).into_iter();
+    let all = ranks.gather(bytes_of([&numbers[..]])).into_iter();
     all.map(|message| numbers_of(&message).try_into().unwrap_or([0.0; N])).collect()
 }

@@ -47,24 +47,21 @@ pub fn step_in_shards(
     let copies = (1..group.shards()).map(|_| model.replica().map(Network::Copy).ok_or(Error::NoShards));
     let copies = copies.collect::<Result<Vec<_>, _>>()?;
     let networks = std::iter::once(Network::Own(&mut *model)).chain(copies).collect();
-    let steps = group.run(batch, networks, |network, images| {
+    let (steps, gradients) = group.run_backward(batch, networks, |network, images| {
         let images = images.start - own.start..images.end - own.start;
         let inputs = inputs[images.start * len..images.end * len].to_vec();
         let others = targets.mixed.map(|(others, share)| (&others[images.clone()], share));
         let targets = Targets { labels: &targets.labels[images], mixed: others, ..*targets };
-        match network {
-            Network::Own(model) => step(model, inputs, &targets),
-            Network::Copy(mut model) => step(&mut *model, inputs, &targets),
-        }
+        let Step { loss, logits, gradients } = match network {
+            Network::Own(model) => step(model, inputs, &targets)?,
+            Network::Copy(mut model) => step(&mut *model, inputs, &targets)?,
+        };
+        Ok(((loss, logits), gradients))
     })?;
-    let loss = group.sum(steps.iter().map(|step| vec![step.loss]).collect());
-    let (mut logits, mut gradients) = (Vec::new(), Vec::with_capacity(steps.len()));
-    for step in steps {
-        logits.extend(step.logits);
-        gradients.push(step.gradients);
-    }
-    let gradients = group.sum_gradients(model.net(), gradients)?;
-    Ok(Step { loss: loss.first().copied().unwrap_or_default(), logits, gradients })
+    let (losses, logits): (Vec<_>, Vec<_>) = steps.into_iter().map(|(loss, logits)| (vec![loss], logits)).unzip();
+    let loss = group.sum(losses);
+    let gradients = gradients.sum(model.net())?;
+    Ok(Step { loss: loss.first().copied().unwrap_or_default(), logits: logits.concat(), gradients })
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn a_rank_that_is_asked_to_stop_stops_all() {
 
 /// Ranks that count the bytes that they send to each other.
 struct Counted {
-    ranks: ThreadRanks,
+    ranks: Arc<dyn Ranks>,
     sent: Arc<AtomicU64>,
 }
 
@@ -127,6 +127,9 @@ impl Ranks for Counted {
     }
     fn count(&self) -> usize {
         self.ranks.count()
+    }
+    fn second(&self) -> Option<Arc<dyn Ranks>> {
+        Some(Arc::new(Self { ranks: self.ranks.second()?, sent: Arc::clone(&self.sent) }))
     }
     fn exchange(&self, messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let to_others = messages.iter().enumerate().filter(|(rank, _)| *rank != self.rank());
@@ -141,7 +144,7 @@ fn sent_in_a_step(policy: FreezePolicy, ranks: usize) -> f64 {
         let all_sent = Arc::new(AtomicU64::new(0));
         std::thread::scope(|scope| {
             for of_thread in ThreadRanks::new(ranks) {
-                let counted = Counted { ranks: of_thread, sent: Arc::clone(&all_sent) };
+                let counted = Counted { ranks: Arc::new(of_thread), sent: Arc::clone(&all_sent) };
                 scope.spawn(move || {
                     among(Arc::new(counted), || {
                         let mut model = build("cifar_resnet20", "pvlu", 10, 3).unwrap();

@@ -7,17 +7,15 @@ use pvlu::NUMERICS_VERSION;
 use pvlu::shard::Ranks;
 use pvlu_zoo::train::among;
 
+use super::courier::End;
 use super::folders;
 use super::launcher::Launcher;
 use super::ranked::Ranked;
 use super::sharing::{PARTY, Party, agree, name_of};
-use super::world::{End, World};
+use super::world::World;
 use crate::common::error::CliError;
-use crate::common::exit::exit_code;
+use crate::common::exit::{PANICKED, exit_code};
 use crate::common::{digest, interrupt, output};
-
-/// Exit code of a rank that panicked, as the standard library has it.
-const PANICKED: u8 = 101;
 
 /// Starts MPI, and does a command together with the other ranks. Only the first one returns an error.
 pub fn several<C: Ranked>(
@@ -31,19 +29,19 @@ pub fn several<C: Ranked>(
     let is_first = world.rank() == 0;
     output::silence(!is_first);
     let done = catch_unwind(AssertUnwindSafe(|| all_do(&world, cli, work)));
-    let end = match &done {
-        Ok(Ok(())) => End { code: 0, text: String::new() },
+    let (code, text) = match &done {
+        Ok(Ok(())) => (0, String::new()),
         // What a rank keeps is in a temporary folder, unless it is the first one.
-        Ok(Err(error)) if is_interruption(error) => End { code: exit_code(error), text: "interrupted".to_owned() },
-        Ok(Err(error)) => End { code: exit_code(error), text: error.to_string() },
+        Ok(Err(error)) if is_interruption(error) => (exit_code(error), "interrupted".to_owned()),
+        Ok(Err(error)) => (exit_code(error), error.to_string()),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            End { code: PANICKED, text: format!("panicked: {}", text.unwrap_or("without a message")) }
+            (PANICKED, format!("panicked: {}", text.unwrap_or("without a message")))
         }
     };
-    let other = world.end(end);
+    let other = world.end(End { code, follows: false, text });
     folders::remove();
-    let other = other.map(|(rank, End { code, text })| CliError::Rank { name: name_of(rank), code, text });
+    let other = other.map(|(rank, End { code, text, .. })| CliError::Rank { name: name_of(rank), code, text });
     match (done, other) {
         (Err(panic), _) => resume_unwind(panic),
         (Ok(_), _) if !is_first => Ok(()),
@@ -65,7 +63,7 @@ fn all_do<C: Ranked>(
     work: impl FnOnce(&C) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let ranks: Arc<dyn Ranks> = Arc::clone(world) as _;
-    PARTY.get_or_init(|| party(Arc::clone(&ranks)));
+    PARTY.get_or_init(|| party(Arc::clone(&ranks), world.host()));
     let program = std::env::current_exe().map_err(|source| CliError::Read { path: "the program".into(), source })?;
     let version = env!("CARGO_PKG_VERSION");
     let program = format!("{version}, numerics {NUMERICS_VERSION}, sha256 {}", digest::of_file(&program)?);
@@ -84,8 +82,8 @@ fn all_do<C: Ranked>(
 }
 
 /// The ranks with the machines that they run on.
-fn party(ranks: Arc<dyn Ranks>) -> Party {
-    let (host, cores) = (World::host(), cores());
+fn party(ranks: Arc<dyn Ranks>, host: &str) -> Party {
+    let cores = cores();
     let said = ranks.gather([host.as_bytes(), &[0], &cores].concat());
     let read = |message: &Vec<u8>| {
         let end = message.iter().position(|&byte| byte == 0).unwrap_or(message.len());
