@@ -158,7 +158,7 @@ impl std::fmt::Display for Error {
                 write!(f, "{shards} shards on {ranks} ranks: expected a number of shards that {ranks} divides")
             }
             Error::ShardsDiffer => {
-                f.write_str("the networks of the shards of a batch do not have the same batch norms")
+                f.write_str("the shards of a batch do not have the same batch norms, or the same gradients, each once")
             }
             Error::NoKernel { activation } => {
                 write!(

@@ -345,6 +345,31 @@ where
     D: Kernels<E>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
 {
+    run_backward(loss, |_| None)
+}
+
+/// As [`try_backward`], for gradients of which nothing is wanted but their sum over all shards of a batch.
+///
+/// Within [`ShardGroup::run_backward`](crate::shard::ShardGroup::run_backward) on one of several processes, each
+/// gradient leaves as soon as it is finished, and what is returned is empty. A shard has one such pass.
+pub fn try_backward_of_shard<E, D>(loss: Tensor<Rank0, E, D, GradTape<E, D>>) -> Result<LeafGradients<E, D>, Error>
+where
+    E: Unit,
+    D: Kernels<E>,
+    Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
+{
+    run_backward(loss, HandOut::of::<D::Memory>)
+}
+
+fn run_backward<E, D>(
+    loss: Tensor<Rank0, E, D, GradTape<E, D>>,
+    hand_out: fn(&[UniqueId]) -> Option<HandOut>,
+) -> Result<LeafGradients<E, D>, Error>
+where
+    E: Unit,
+    D: Kernels<E>,
+    Tensor<Rank0, E, D, OwnedTape<E, D>>: Backward<E, D>,
+{
     let (loss, mut tape) = loss.split_tape();
     tape.close();
     let GradTape { mut operations, reached, opaque, .. } = tape;
@@ -352,7 +377,7 @@ where
     // dfdx starts its own tape with the gradient of the loss, one; ours runs as the only operation on it.
     let mut tape = OwnedTape::default();
     let leaves = reached.iter().copied().collect();
-    let mut hand_out = HandOut::of::<D::Memory>(&reached);
+    let mut hand_out = hand_out(&reached);
     tape.add_backward_op(move |gradients| {
         let mut between = Between { gradients: BTreeMap::new(), leaves };
         for (_, operation) in operations.into_iter().rev() {

@@ -6,7 +6,7 @@
 //! over [their second line](super::Ranks::second), while the shards go on. Which gradients are in which part depends on
 //! the network alone, so that all processes exchange the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -35,7 +35,10 @@ pub trait TakeGradients: Send + Sync {
 pub struct Exchanger(Mutex<Sender<Job>>);
 
 /// The sums of this process over a part, one for each node, and where the sum over all processes goes.
-type Job = (Vec<Vec<f32>>, Sender<Vec<f32>>);
+type Job = (Vec<Vec<f32>>, Sender<Sum>);
+
+/// The sum over all processes; an error if they sent what does not fit together.
+type Sum = Result<Vec<f32>, Error>;
 
 impl Exchanger {
     /// A thread that exchanges parts with the other processes of a team.
@@ -72,22 +75,26 @@ pub struct Early {
 struct State {
     /// Gradients that not all shards have handed out yet, of each shard.
     found: BTreeMap<UniqueId, Vec<Option<Vec<f32>>>>,
+    /// Parameters of which all shards have handed out the gradient.
+    done: BTreeSet<UniqueId>,
+    /// True if a shard has handed out a gradient twice.
+    twice: bool,
     /// Parameters of the present part with their numbers of elements, and their sums one after another, of each node.
     parameters: Vec<(UniqueId, usize)>,
     nodes: Vec<Vec<f32>>,
     /// The parameters of the parts that are with the exchanger.
     sent: Vec<Vec<(UniqueId, usize)>>,
     /// The sender of their sums, until there are no more parts.
-    reply: Option<Sender<Vec<f32>>>,
-    sums: Receiver<Vec<f32>>,
+    reply: Option<Sender<Sum>>,
+    sums: Receiver<Sum>,
 }
 
 impl Early {
     /// For a pass over the shards of this process. Parts have so many elements or more, but for the last one.
     pub fn new(team: &Arc<Team>, exchanger: &Arc<Exchanger>, enough: usize) -> Self {
         let (reply, sums) = channel();
-        let (found, parameters, nodes, sent) = Default::default();
-        let state = Mutex::new(State { found, parameters, nodes, sent, reply: Some(reply), sums });
+        let (found, done, twice, parameters, nodes, sent) = Default::default();
+        let state = Mutex::new(State { found, done, twice, parameters, nodes, sent, reply: Some(reply), sums });
         Self { team: Arc::clone(team), exchanger: Arc::clone(exchanger), enough, state }
     }
 
@@ -98,7 +105,7 @@ impl Early {
     /// [`Error::ShardsDiffer`] if they have not handed out the same.
     pub fn finish(&self) -> Result<BTreeMap<UniqueId, Vec<f32>>, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.found.is_empty() {
+        if state.twice || !state.found.is_empty() {
             return Err(Error::ShardsDiffer);
         }
         if !state.parameters.is_empty() {
@@ -108,7 +115,7 @@ impl Early {
         state.reply = None;
         let mut all = BTreeMap::new();
         for parameters in take(&mut state.sent) {
-            let sum = state.sums.recv().map_err(|_| Error::ShardsDiffer)?;
+            let sum = state.sums.recv().map_err(|_| Error::ShardsDiffer)??;
             let mut rest = &sum[..];
             for (parameter, len) in parameters {
                 let (values, after) = rest.split_at_checked(len).ok_or(Error::ShardsDiffer)?;
@@ -136,11 +143,16 @@ impl TakeGradients for Early {
     fn take(&self, shard: usize, parameter: UniqueId, gradient: Vec<f32>) {
         let Range { start, end } = self.team.own();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_shards = state.found.entry(parameter).or_insert_with(|| vec![None; end - start]);
+        let State { found, done, twice, .. } = &mut *state;
+        let of_shards = found.entry(parameter).or_insert_with(|| vec![None; end - start]);
         if let Some(of_shard) = of_shards.get_mut(shard - start) {
-            *of_shard = Some(gradient);
+            *twice |= of_shard.replace(gradient).is_some();
         }
         if of_shards.iter().any(Option::is_none) {
+            return;
+        }
+        *twice |= !done.insert(parameter);
+        if *twice {
             return;
         }
         let of_shards = state.found.remove(&parameter).into_iter().flatten().flatten().collect();

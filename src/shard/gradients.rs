@@ -86,7 +86,7 @@ impl ShardGradients {
         }
         let mut first = nodes.into_iter().next().ok_or(missing)?;
         if flat.iter().any(|values| !values.is_empty()) {
-            let sum = team.reduced_in_parts(flat, &|to, from| (f32::cpu().add_assign)(to, from));
+            let sum = team.reduced_in_parts(flat, &|to, from| (f32::cpu().add_assign)(to, from))?;
             net.visit(&mut Path::root(), &mut Unflatten { gradients: &mut first, values: &sum })?;
         }
         if let Some(early) = early {

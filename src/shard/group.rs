@@ -140,13 +140,13 @@ impl ShardGroup {
         self.run_all(batch, networks, work, None)
     }
 
-    /// As [`run`](Self::run), of work that returns the gradients of a backward pass, too, as that gave them. If there
-    /// are several processes with a [second line](Ranks::second), they exchange these while the pass goes on: what
-    /// `work` finds of a network of layers of this crate is empty then, and the sum has it.
+    /// As [`run`](Self::run), of work that returns the gradients of a backward pass, too. Several processes with a
+    /// [second line](Ranks::second) exchange those of [`try_backward_of_shard`](crate::tape::try_backward_of_shard)
+    /// while that pass goes on.
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run).
+    /// As for [`run`](Self::run). Other processes may wait for gradients then, so that an error should end all.
     pub fn run_backward<N: Send, T: Send>(
         &self,
         batch: usize,

@@ -19,7 +19,8 @@ pub trait Ranks: Send + Sync {
 
     /// A second line between the same processes: exchanges over it are called by another thread, at the same time as
     /// those over this one, and do not wait for these. [`ShardGroup::run_backward`](super::ShardGroup::run_backward)
-    /// exchanges gradients over it. `None` where there is only one.
+    /// exchanges gradients over it. Each [`ShardGroup`](super::ShardGroup) asks for it once; it is the same line each
+    /// time. `None` where there is only one.
     fn second(&self) -> Option<Arc<dyn Ranks>> {
         None
     }

@@ -64,25 +64,34 @@ impl Team {
 
     /// As [`reduced`](Self::reduced), for more numbers than each process should get of each: those of each node of this
     /// process, added by `add` and as many in all. Each process adds a part of them.
-    pub fn reduced_in_parts(&self, own: Vec<Vec<f32>>, add: &dyn Fn(&mut [f32], &[f32])) -> Vec<f32> {
-        let Some(ranks) = &self.ranks else { return own.into_iter().next().unwrap_or_default() };
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShardsDiffer`] if another process sends more or fewer of them.
+    pub fn reduced_in_parts(&self, own: Vec<Vec<f32>>, add: &dyn Fn(&mut [f32], &[f32])) -> Result<Vec<f32>, Error> {
+        let Some(ranks) = &self.ranks else { return Ok(own.into_iter().next().unwrap_or_default()) };
         let (count, len) = (ranks.count(), own.first().map_or(0, Vec::len));
         let parts = cut(len, count);
         let messages = parts.iter().map(|part| bytes_of(own.iter().map(|node| &node[part.clone()])));
-        let of_part = parts.get(ranks.rank()).map_or(0, ExactSizeIterator::len);
-        let nodes = ranks.exchange(messages.collect()).into_iter().enumerate().flat_map(|(rank, message)| {
-            let values: Vec<Vec<f32>> = match of_part * size_of::<f32>() {
-                0 => vec![Vec::new(); count_of(self.of_rank(rank, count), self.shards)],
-                bytes => message.chunks(bytes).map(numbers_of).collect(),
-            };
-            nodes_of(self.of_rank(rank, count), self.shards, values)
-        });
-        let sum = join(nodes.collect(), self.shards, |mut left: Vec<f32>, right| {
+        let of_part = parts.get(ranks.rank()).map_or(0, ExactSizeIterator::len) * size_of::<f32>();
+        let mut nodes = Vec::new();
+        for (rank, message) in ranks.exchange(messages.collect()).into_iter().enumerate() {
+            let of_rank = self.of_rank(rank, count);
+            let expected = count_of(of_rank.clone(), self.shards);
+            if message.len() != of_part * expected {
+                return Err(Error::ShardsDiffer);
+            }
+            let values = (0..expected).map(|node| numbers_of(&message[node * of_part..(node + 1) * of_part]));
+            nodes.extend(nodes_of(of_rank, self.shards, values.collect::<Vec<Vec<f32>>>()));
+        }
+        let sum = join(nodes, self.shards, |mut left: Vec<f32>, right| {
             add(&mut left, &right);
             left
         });
         let sum = sum.into_iter().next().map(|node| node.value).unwrap_or_default();
-        ranks.gather(bytes_of([&sum[..]])).iter().map(|message| numbers_of(message)).collect::<Vec<Vec<f32>>>().concat()
+        let sums: Vec<Vec<f32>> =
+            ranks.gather(bytes_of([&sum[..]])).iter().map(|message| numbers_of(message)).collect();
+        Ok(sums.concat())
     }
 
     /// Joins values of the shards of this process as far as the tree goes without those of others.

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use dfdx::nn::{BuildOnDevice, DeviceBuildExt, ModuleMut};
+use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module, ModuleMut};
 use dfdx::shapes::Const;
 use dfdx::tensor::{AsArray, Cpu, TensorFromVec};
 
@@ -15,7 +15,7 @@ use crate::kernel::cpu::testing::random;
 use crate::layer::builder::{Act, BatchNorm2D, Conv2D, Dropout, Flatten2D, Linear};
 use crate::layer::{AnyTensor, NamedTensor, Path, Switch, Visit, Visitor};
 use crate::loss::{Targets, try_cross_entropy_mixed};
-use crate::tape::{LeafGradients, TrackExt, try_backward};
+use crate::tape::{LeafGradients, TrackExt, try_backward, try_backward_of_shard};
 
 type Net = (
     (Conv2D<2, 4, 3, 1, 1>, BatchNorm2D<4>, Act<Pvlu, 4>, Dropout<30>),
@@ -146,7 +146,7 @@ fn in_ranks<R: Ranks + 'static>(shards: usize, ranks: Vec<R>, part: usize) -> Re
             let others: Vec<usize> = labels.iter().map(|label| 4 - label).collect();
             let targets = Targets { smoothing: 0.1, mixed: Some((&others, 0.7)), ..Targets::of(labels) };
             let loss = try_cross_entropy_mixed(net.try_forward_mut(x.track())?, &targets)?;
-            Ok(((vec![f64::from(loss.array())], net), try_backward(loss)?))
+            Ok(((vec![f64::from(loss.array())], net), try_backward_of_shard(loss)?))
         };
         let (parts, gradients) = group.run_backward(BATCH, vec![net.clone(); group.shards()], work).unwrap();
         let (losses, nets): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
@@ -225,7 +225,7 @@ impl Ranks for Watched {
     }
 }
 
-/// The gradients of the linear layer and of the second batch norm are exchanged before the first one comes to its turn.
+/// A gradient, that of the linear layer, is exchanged before the first batch norm comes to its turn.
 #[test]
 fn gradients_are_exchanged_while_the_backward_pass_goes_on() {
     let watch = |ranks| Watched { ranks, exchanges: AtomicUsize::new(0), second: Arc::default() };
@@ -339,4 +339,55 @@ fn a_shard_is_that_of_the_innermost_call_on_one_thread() {
         std::thread::scope(|scope| scope.spawn(|| assert!(current().is_none())).join().unwrap());
     });
     assert_eq!(index(), None);
+}
+
+type Tied = (Linear<4, 4>, Linear<4, 4>);
+
+/// The sum of the gradients of a network that reads its first layer twice, in shards on some ranks, and after `passes`
+/// backward passes of each shard; with operations of dfdx's own in between if `opaque`.
+fn tied(shards: usize, ranks: usize, opaque: bool, passes: usize) -> Result<Results<f32>, Error> {
+    let values = random::<f32>(4, BATCH * 4);
+    let of_rank = |rank: ThreadRanks| {
+        let net = Cpu::seed_from_u64(3).build_module::<Tied, f32>();
+        let mut group = ShardGroup::among(shards, 2, None, Some(Arc::new(rank)))?;
+        group.part = 1;
+        let work = |net: <Tied as BuildOnDevice<Cpu, f32>>::Built, images: Range<usize>| {
+            let backward = || {
+                let part = values[images.start * 4..images.end * 4].to_vec();
+                let x = Cpu::default().tensor_from_vec(part, (images.len(), Const::<4>));
+                let twice = net.0.try_forward(net.0.try_forward(x.track())?)?;
+                let logits = net.1.try_forward(if opaque { twice.sin() } else { twice })?;
+                let labels: Vec<usize> = images.clone().map(|image| image % 4).collect();
+                try_backward_of_shard(try_cross_entropy_mixed(logits, &Targets::of(&labels))?)
+            };
+            (1..passes).try_for_each(|_| backward().map(|_| ()))?;
+            Ok(((), backward()?))
+        };
+        let (_, gradients) = group.run_backward(BATCH, vec![net.clone(); group.shards()], work)?;
+        let mut sum = gradients.sum(&net)?;
+        let mut read = Read { gradients: &mut sum, found: Vec::new() };
+        net.visit(&mut Path::root(), &mut read)?;
+        Ok(read.found)
+    };
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = ThreadRanks::new(ranks).into_iter().map(|rank| scope.spawn(|| of_rank(rank))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(found.iter().all(|results| *results == found[0]));
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_parameter_that_is_read_twice_leaves_when_it_is_finished_and_once() {
+    for opaque in [false, true] {
+        let expected = tied(4, 1, opaque, 1).unwrap();
+        assert_eq!(expected.len(), 4);
+        assert!(expected.iter().all(|(_, gradient)| gradient.iter().any(|x| *x != 0.0)));
+        for ranks in [2, 4] {
+            assert_eq!(tied(4, ranks, opaque, 1).as_ref(), Ok(&expected), "{ranks} ranks, opaque: {opaque}");
+        }
+        // Gradients of two passes are not to be mixed; operations of dfdx's own keep them all until the end.
+        let twice = tied(4, 2, opaque, 2);
+        assert_eq!(twice, if opaque { Ok(expected) } else { Err(Error::ShardsDiffer) });
+    }
 }

@@ -24,8 +24,8 @@ impl std::fmt::Debug for HandOut {
 }
 
 impl HandOut {
-    /// For the backward pass of operations that give these parameters a gradient, each as often as there are operations;
-    /// `None` on a thread without a shard whose gradients are taken, and of gradients of this type, which nobody takes.
+    /// For the backward pass of operations that give these parameters a gradient, each named as often as there are
+    /// operations; `None` on a thread without a shard whose gradients are taken, and for gradients that nobody takes.
     pub fn of<M: Any>(reached: &[UniqueId]) -> Option<Self> {
         let shard = current().filter(|_| TypeId::of::<M>() == TypeId::of::<Vec<f32>>())?;
         let to = shard.gradients()?;

@@ -310,4 +310,37 @@ mod with_mpi {
             assert_eq!(entries, usize::from(folder == "other"), "the other ranks write elsewhere");
         }
     }
+
+    /// Each rank looks at some image files, in pieces of 256, and all leave out what any of them has found.
+    #[test]
+    fn image_files_that_cannot_be_read_are_those_of_all_ranks() {
+        let place = Place::new();
+        folder(&place);
+        let class = place.path("images/train/dark");
+        for index in 4..261 {
+            fs::copy(class.join("0.png"), class.join(format!("{index}.png"))).unwrap();
+        }
+        // The first piece, of rank 0, has the first class but for its last five files.
+        let broken = [class.join("1.png"), place.path("images/train/light/3.png")];
+        broken.iter().for_each(|file| fs::write(file, "no image").unwrap());
+        let train = "train --model cifar_resnet20 --dataset folder --data images --image 16 --epochs 1 --batch-size 64 \
+                     --limit-test 4 --shards 2 --threads 1 --out run";
+        let skips = format!("{train} --skip-unreadable");
+        let ran = ran_on(&place, 2, &skips).succeeded();
+        for said in ["dark/1.png", "light/3.png", "left out 2 of 265 images to train on"] {
+            assert_eq!(ran.stderr.matches(said).count(), 1, "{said}: {ran:?}");
+        }
+        let of_two = trained(&place);
+        zoo::zoo(&place, &format!("{skips} --fresh")).succeeded();
+        assert!(trained(&place) == of_two);
+        // One of a rank alone, beyond the files that the first one has.
+        let other = "mkdir -p $OMPI_COMM_WORLD_RANK; cd $OMPI_COMM_WORLD_RANK; cp -r ../images images; \
+                     if [ $OMPI_COMM_WORLD_RANK = 0 ]; then rm images/train/*/*3.png; fi";
+        let launch = |arguments: &str| Ran::of(launched(&place, 2, other, &zoo::command(&place, arguments)));
+        failed(&launch(&skips), &["rank 1 on ", "data sha256: expected that of rank 0"]);
+        fs::remove_dir_all(place.path("0")).unwrap();
+        fs::remove_dir_all(place.path("1")).unwrap();
+        fs::copy(class.join("0.png"), class.join("1.png")).unwrap();
+        failed(&launch(train), &["rank 1 on ", "light/3.png"]);
+    }
 }

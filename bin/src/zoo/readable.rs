@@ -21,19 +21,18 @@ pub fn readable(images: Images, skips: bool, what: &str, progress: &Progress) ->
             return Err(CliError::Stopped);
         }
         let begin = piece * PIECE;
-        let found = folder.unreadable(begin..(begin + PIECE).min(folder.len()));
-        Ok(found.into_iter().map(|(index, _)| index).collect())
-    };
-    let left_out = ranks::found_in_pieces(folder.len().div_ceil(PIECE), !skips, &mut check)?;
-    for &index in &left_out {
-        // Another rank may have found it.
-        for (_, source) in folder.unreadable(index..index + 1) {
+        let mut found = Vec::new();
+        for (index, source) in folder.unreadable(begin..(begin + PIECE).min(folder.len())) {
             if !skips {
                 return Err(CliError::Unreadable { source });
             }
-            progress.note(&format!("left out: {source}"));
+            found.push((index, source.to_string()));
         }
-    }
+        Ok(found)
+    };
+    let found = ranks::found_in_pieces(folder.len().div_ceil(PIECE), &mut check)?;
+    found.iter().for_each(|(_, error)| progress.note(&format!("left out: {error}")));
+    let left_out: Vec<usize> = found.into_iter().map(|(index, _)| index).collect();
     if left_out.is_empty() {
         return Ok(Images::Files(folder));
     }

@@ -7,7 +7,7 @@ use pvlu::Error;
 use pvlu::backend::Backend;
 use pvlu::layer::Host;
 use pvlu::loss::{Targets, try_cross_entropy_mixed};
-use pvlu::tape::{GradTape, LeafGradients, try_backward};
+use pvlu::tape::{GradTape, LeafGradients, try_backward_of_shard};
 
 /// A batch of images with `I` channels, three unless given.
 pub type Images<H, W, T = NoneTape, D = Cpu, const I: usize = 3> = Tensor<(usize, Const<I>, H, W), f32, D, T>;
@@ -21,7 +21,9 @@ pub struct Step {
     pub loss: f64,
     /// Logits of the batch, `[batch, classes]`.
     pub logits: Vec<f32>,
-    /// Gradients of the trained parameters.
+    /// Gradients of the trained parameters. In a step that several processes take together a network of the zoo has
+    /// handed them out already, and they are empty: a model that changes them computes its own by
+    /// [`try_backward`](pvlu::tape::try_backward).
     pub gradients: LeafGradients<f32, Cpu>,
 }
 
@@ -41,5 +43,5 @@ where
     let loss = try_cross_entropy_mixed(logits.put_tape(tape), targets)?;
     let (loss, tape) = loss.split_tape();
     let value = f64::from(<D as Host<f32>>::read(&loss)?[0]);
-    Ok((value, values, try_backward(loss.put_tape(tape))?))
+    Ok((value, values, try_backward_of_shard(loss.put_tape(tape))?))
 }

@@ -1,8 +1,8 @@
 //! The thread of a rank that calls MPI, and the messages that it brings from rank to rank.
 //!
-//! Messages go over lines, each of which is a tag of MPI. On a line the messages of a rank arrive in the order in which
-//! it sent them, and those of one line do not wait for those of another. A rank that ends says so on all lines, so that
-//! each one that waits for a message of it hears of that, wherever it is.
+//! Messages go over lines, which their tags tell. On a line the messages of a rank arrive in the order in which it
+//! sent them; those of the first line do not wait until long ones of the second have arrived. A rank that ends says so
+//! on all lines, so that each one that waits for a message of it hears of that, wherever it is.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
@@ -20,8 +20,8 @@ pub const LINES: usize = 2;
 /// The most bytes of a message that are sent at a time: MPI counts them in 31 bits.
 const PIECE: usize = 1 << 30;
 
-/// Bytes of messages from which on no more are sent before those that are on their way have arrived, and their memory
-/// is freed.
+/// Bytes of messages from which on the second line waits until those that are on their way have arrived, and their
+/// memory is freed.
 const ENOUGH: usize = 1 << 28;
 
 /// Time for which the thread looks for messages without a pause, since they mostly arrive within it.
@@ -30,10 +30,11 @@ const BUSY: Duration = Duration::from_micros(500);
 /// Time between two looks after that.
 const PAUSE: Duration = Duration::from_micros(50);
 
-/// Last byte of a piece: of a message that goes on, of the last one of a message, and of the end of a rank.
-const MORE: u8 = 0;
-const LAST: u8 = 1;
-const END: u8 = 2;
+/// Kinds of pieces: of a message that goes on, the last one of a message, and the end of a rank. The tag of a piece is
+/// its kind times the number of lines, and its line.
+const MORE: usize = 0;
+const LAST: usize = 1;
+const END: usize = 2;
 
 /// The end of a rank.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,17 +84,17 @@ pub fn serve(jobs: &Receiver<Job>, world: &SimpleCommunicator) {
 struct Office {
     rank: usize,
     lines: [Line; LINES],
-    /// Pieces to send, with their line and the rank that they go to.
-    outgoing: VecDeque<(usize, usize, Vec<u8>)>,
     /// The receiver of the ends of the other ranks, once this one ends.
     ending: Option<Sender<Vec<(usize, End)>>>,
-    /// When a message was sent or arrived last.
-    moved: Instant,
+    /// The time at which a piece was sent or arrived last.
+    last_piece: Instant,
 }
 
 /// Messages that have arrived on a line.
 #[derive(Default)]
 struct Line {
+    /// Pieces to send, with the rank that they go to and their kind.
+    outgoing: VecDeque<(usize, usize, Vec<u8>)>,
     of_ranks: Vec<Arrived>,
     /// Receivers of the next messages, in their order.
     waiting: VecDeque<Sender<Received>>,
@@ -110,47 +111,44 @@ struct Arrived {
 
 impl Office {
     fn new(rank: usize, count: usize) -> Self {
-        let line = || Line { of_ranks: vec![Arrived::default(); count], waiting: VecDeque::new() };
-        Self {
-            rank,
-            lines: std::array::from_fn(|_| line()),
-            outgoing: VecDeque::new(),
-            ending: None,
-            moved: Instant::now(),
-        }
+        let line = || Line { of_ranks: vec![Arrived::default(); count], ..Line::default() };
+        Self { rank, lines: std::array::from_fn(|_| line()), ending: None, last_piece: Instant::now() }
     }
 
     /// True if nobody waits for anything.
     fn is_idle(&self) -> bool {
-        self.ending.is_none() && self.outgoing.is_empty() && self.lines.iter().all(|line| line.waiting.is_empty())
+        self.ending.is_none() && self.lines.iter().all(|line| line.outgoing.is_empty() && line.waiting.is_empty())
     }
 
     /// Numbers of the other ranks.
-    fn others(&self) -> impl Iterator<Item = usize> + use<> {
+    fn others(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let (rank, count) = (self.rank, self.lines[0].of_ranks.len());
         (0..count).filter(move |other| *other != rank)
     }
 
     fn accept(&mut self, job: Job) {
-        self.moved = Instant::now();
+        self.last_piece = Instant::now();
         match job {
+            // The others wait for nothing after the end; the one who asks waits for that of the process.
+            Job::Exchange { .. } if self.ending.is_some() => {}
             Job::Exchange { line, messages, reply } => {
                 for (rank, message) in messages.into_iter().enumerate() {
                     if rank == self.rank {
                         self.lines[line].of_ranks[rank].messages.push_back(message);
                     } else {
-                        self.outgoing.extend(pieces(message, PIECE).map(|piece| (line, rank, piece)));
+                        let pieces = pieces(message, PIECE).map(|(kind, piece)| (rank, kind, piece));
+                        self.lines[line].outgoing.extend(pieces);
                     }
                 }
                 self.lines[line].waiting.push_back(reply);
             }
             Job::End { end, reply } => {
                 let End { code, follows, text } = end;
-                let message = [&[code, u8::from(follows)], text.as_bytes(), &[END]].concat();
-                for line in 0..LINES {
-                    self.outgoing.extend(self.others().map(|rank| (line, rank, message.clone())));
-                    // Nobody waits any more.
-                    self.lines[line].waiting.clear();
+                let message = [&[code, u8::from(follows)], text.as_bytes()].concat();
+                let others = self.others();
+                for line in &mut self.lines {
+                    line.outgoing.extend(others.clone().map(|rank| (rank, END, message.clone())));
+                    line.waiting.clear();
                 }
                 self.ending = Some(reply);
             }
@@ -167,39 +165,38 @@ impl Office {
     ) {
         let (mut sent, mut bytes): (Vec<OnItsWay<'b, '_>>, usize) = (Vec::new(), 0);
         let count = self.lines[0].of_ranks.len();
-        let mut coming: Vec<VecDeque<OnItsWay<'b, '_>>> = (0..LINES * count).map(|_| VecDeque::new()).collect();
+        let mut coming: Vec<VecDeque<(usize, OnItsWay<'b, '_>)>> =
+            (0..LINES * count).map(|_| VecDeque::new()).collect();
         loop {
-            while bytes < ENOUGH
-                && let Some((line, rank, piece)) = self.outgoing.pop_front()
-            {
-                bytes += piece.len();
-                let piece = &buffers.alloc(piece)[..];
-                sent.push(world.process_at_rank(rank as i32).immediate_send_with_tag(scope, piece, line as i32));
-                self.moved = Instant::now();
-            }
-            for line in 0..LINES {
-                // Where nobody waits, another rank is ahead of this one; its message can wait, too.
-                while self.ending.is_some() || !self.lines[line].waiting.is_empty() {
-                    let any = world.any_process();
-                    let Some((message, status)) = any.immediate_matched_probe_with_tag(line as i32) else { break };
-                    let len = status.count(u8::equivalent_datatype()) as usize;
-                    bytes += len;
-                    let piece = &mut buffers.alloc(vec![0; len])[..];
-                    let of_rank = &mut coming[line * count + status.source_rank() as usize];
-                    of_rank.push_back(message.immediate_matched_receive_into(scope, piece));
+            for (number, line) in self.lines.iter_mut().enumerate() {
+                while (number == 0 || bytes < ENOUGH)
+                    && let Some((rank, kind, piece)) = line.outgoing.pop_front()
+                {
+                    bytes += piece.len();
+                    let (piece, tag) = (&buffers.alloc(piece)[..], kind * LINES + number);
+                    sent.push(world.process_at_rank(rank as i32).immediate_send_with_tag(scope, piece, tag as i32));
+                    self.last_piece = Instant::now();
                 }
+            }
+            while let Some((message, status)) = world.any_process().immediate_matched_probe() {
+                let len = status.count(u8::equivalent_datatype()) as usize;
+                bytes += len;
+                let piece = &mut buffers.alloc(vec![0; len])[..];
+                let (kind, line) = (status.tag() as usize / LINES, status.tag() as usize % LINES);
+                let of_rank = &mut coming[line * count + status.source_rank() as usize];
+                of_rank.push_back((kind, message.immediate_matched_receive_into(scope, piece)));
             }
             sent = sent.into_iter().filter_map(|piece| piece.test().err()).collect();
             for (place, of_rank) in coming.iter_mut().enumerate() {
-                while let Some(first) = of_rank.pop_front() {
+                while let Some((kind, first)) = of_rank.pop_front() {
                     match first.test_with_data() {
-                        Ok((_, piece)) => self.lines[place / count].of_ranks[place % count].push(piece),
+                        Ok((_, piece)) => self.lines[place / count].of_ranks[place % count].push(kind, piece),
                         Err(first) => {
-                            of_rank.push_front(first);
+                            of_rank.push_front((kind, first));
                             break;
                         }
                     }
-                    self.moved = Instant::now();
+                    self.last_piece = Instant::now();
                 }
             }
             self.lines.iter_mut().for_each(Line::deliver);
@@ -212,9 +209,9 @@ impl Office {
 
     /// Waits until it is time to look for messages again, or for a job.
     fn pause(&mut self, jobs: &Receiver<Job>) {
-        // Shards compute while they wait for the second line.
-        let stands = self.ending.is_some() || !self.lines[0].waiting.is_empty();
-        let busy = stands && self.moved.elapsed() < BUSY;
+        // The second line is for what shards compute on beside.
+        let urgent = self.ending.is_some() || !self.lines[0].waiting.is_empty();
+        let busy = urgent && self.last_piece.elapsed() < BUSY;
         let job = if busy { jobs.try_recv().ok() } else { jobs.recv_timeout(PAUSE).ok() };
         match job {
             Some(job) => self.accept(job),
@@ -266,33 +263,30 @@ impl Line {
 }
 
 impl Arrived {
-    fn push(&mut self, piece: &[u8]) {
-        match piece.split_last() {
-            Some((&MORE, bytes)) => self.part.extend_from_slice(bytes),
-            Some((&END, [code, follows, text @ ..])) => {
+    fn push(&mut self, kind: usize, piece: &[u8]) {
+        match (kind, piece) {
+            (END, [code, follows, text @ ..]) => {
                 let (follows, text) = (*follows != 0, String::from_utf8_lossy(text).into_owned());
                 self.end = Some(End { code: *code, follows, text });
             }
-            Some((_, bytes)) => {
+            (MORE, piece) => self.part.extend_from_slice(piece),
+            (_, piece) => {
                 let mut message = std::mem::take(&mut self.part);
-                message.extend_from_slice(bytes);
+                message.extend_from_slice(piece);
                 self.messages.push_back(message);
             }
-            None => {}
         }
     }
 }
 
-/// The pieces of so many bytes at most that a message is sent in, each with a last byte that says what it is of.
-fn pieces(mut message: Vec<u8>, longest: usize) -> impl Iterator<Item = Vec<u8>> {
+/// The pieces of so many bytes at most that a message is sent in, with their kinds.
+fn pieces(mut message: Vec<u8>, longest: usize) -> impl Iterator<Item = (usize, Vec<u8>)> {
     let mut pieces = Vec::new();
     while message.len() > longest {
         let rest = message.split_off(longest);
-        message.push(MORE);
-        pieces.push(std::mem::replace(&mut message, rest));
+        pieces.push((MORE, std::mem::replace(&mut message, rest)));
     }
-    message.push(LAST);
-    pieces.push(message);
+    pieces.push((LAST, message));
     pieces.into_iter()
 }
 
@@ -307,9 +301,9 @@ mod tests {
         let mut arrived = Arrived::default();
         let messages: Vec<Vec<u8>> = [0, 1, 4, 5, 12, 13].map(|len| (0..len).collect()).to_vec();
         for message in &messages {
-            let pieces: Vec<Vec<u8>> = pieces(message.clone(), 4).collect();
+            let pieces: Vec<_> = pieces(message.clone(), 4).collect();
             assert_eq!(pieces.len(), message.len().div_ceil(4).max(1));
-            pieces.iter().for_each(|piece| arrived.push(piece));
+            pieces.iter().for_each(|(kind, piece)| arrived.push(*kind, piece));
         }
         assert_eq!(arrived.messages, messages);
         assert!(arrived.part.is_empty() && arrived.end.is_none());
@@ -318,7 +312,7 @@ mod tests {
     /// Each exchange is handed the next message of each rank, and an end after all messages before it.
     #[test]
     fn messages_are_handed_out_together_and_an_end_after_them() {
-        let mut line = Line { of_ranks: vec![Arrived::default(); 2], waiting: VecDeque::new() };
+        let mut line = Line { of_ranks: vec![Arrived::default(); 2], ..Line::default() };
         let wait = |line: &mut Line| {
             let (reply, received) = channel();
             line.waiting.push_back(reply);
@@ -326,12 +320,12 @@ mod tests {
             received
         };
         let first = wait(&mut line);
-        line.of_ranks[1].push(&[7, LAST]);
-        line.of_ranks[1].push(&[3, 1, b'n', b'o', END]);
+        line.of_ranks[1].push(LAST, &[7]);
+        line.of_ranks[1].push(END, &[3, 1, b'n', b'o']);
         line.deliver();
         assert!(first.try_recv().is_err(), "nothing has come from rank 0");
-        line.of_ranks[0].push(&[5, LAST]);
-        line.of_ranks[0].push(&[6, LAST]);
+        line.of_ranks[0].push(LAST, &[5]);
+        line.of_ranks[0].push(LAST, &[6]);
         line.deliver();
         assert_eq!(first.try_recv(), Ok(Ok(vec![vec![5], vec![7]])));
         let end = End { code: 3, follows: true, text: "no".to_owned() };
@@ -347,20 +341,25 @@ mod tests {
         let (reply, exchanged) = channel();
         office.accept(Job::Exchange { line: 1, messages: vec![vec![1], vec![2], vec![3]], reply });
         // Its own message does not go anywhere.
-        let sent: Vec<_> = office.outgoing.drain(..).collect();
-        assert_eq!(sent, [(1, 0, vec![1, LAST]), (1, 2, vec![3, LAST])]);
+        let sent =
+            |office: &mut Office| office.lines.each_mut().map(|line| line.outgoing.drain(..).collect::<Vec<_>>());
+        assert_eq!(sent(&mut office), [vec![], vec![(0, LAST, vec![1]), (2, LAST, vec![3])]]);
         assert_eq!(office.lines[1].of_ranks[1].messages, [[2]]);
         let (reply, ended) = channel();
         office.accept(Job::End { end: End { code: 4, follows: false, text: "x".to_owned() }, reply });
-        let message = vec![4, 0, b'x', END];
-        let to = |line, rank| (line, rank, message.clone());
-        assert_eq!(office.outgoing.drain(..).collect::<Vec<_>>(), [to(0, 0), to(0, 2), to(1, 0), to(1, 2)]);
-        assert!(exchanged.recv().is_err(), "nobody waits any more");
+        let ends = [0, 2].map(|rank| (rank, END, vec![4, 0, b'x']));
+        assert_eq!(sent(&mut office), [ends.clone(), ends]);
+        assert!(exchanged.recv().is_err(), "it is told that there will be none");
+        // Another thread comes to its exchange only now, and the others have nothing to receive it by.
+        let (reply, exchanged) = channel();
+        office.accept(Job::Exchange { line: 0, messages: vec![vec![1]; 3], reply });
+        assert!(exchanged.recv().is_err());
+        assert_eq!(sent(&mut office), [[], []]);
         for line in 0..LINES {
             for rank in [2, 0] {
                 assert!(!office.has_ended());
                 office.pause(&jobs);
-                office.lines[line].of_ranks[rank].push(&[rank as u8, 0, END]);
+                office.lines[line].of_ranks[rank].push(END, &[rank as u8, 0]);
             }
         }
         assert!(office.has_ended());

@@ -50,40 +50,33 @@ pub fn agree<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<
     }
 }
 
-/// Everything that is found in so many pieces of work, of which each rank does some, in ascending order, on all ranks.
-/// Where one find is enough, a rank that has one does no more of them.
+/// Numbers and texts that are found in so many pieces of work, of which each rank does some: all of them, on all ranks,
+/// by their numbers.
 ///
 /// # Errors
 ///
 /// That of the first piece of this rank that has one.
 pub fn found_in_pieces(
     pieces: usize,
-    one_is_enough: bool,
-    work: &mut dyn FnMut(usize) -> Result<Vec<usize>, CliError>,
-) -> Result<Vec<usize>, CliError> {
-    found_among(PARTY.get().map(|party| &*party.ranks), pieces, one_is_enough, work)
+    work: &mut dyn FnMut(usize) -> Result<Vec<(usize, String)>, CliError>,
+) -> Result<Vec<(usize, String)>, CliError> {
+    found_among(PARTY.get().map(|party| &*party.ranks), pieces, work)
 }
 
 fn found_among(
     ranks: Option<&dyn Ranks>,
     pieces: usize,
-    one_is_enough: bool,
-    work: &mut dyn FnMut(usize) -> Result<Vec<usize>, CliError>,
-) -> Result<Vec<usize>, CliError> {
+    work: &mut dyn FnMut(usize) -> Result<Vec<(usize, String)>, CliError>,
+) -> Result<Vec<(usize, String)>, CliError> {
     let (rank, count) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.count()));
     let mut found = Vec::new();
     for piece in (rank..pieces).step_by(count) {
         found.extend(work(piece)?);
-        if one_is_enough && !found.is_empty() {
-            break;
-        }
     }
     if let Some(ranks) = ranks {
-        let own = found.iter().flat_map(|number| (*number as u64).to_le_bytes()).collect();
-        let read = |message: &Vec<u8>| -> Vec<usize> {
-            message.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes) as usize).collect()
-        };
-        found = ranks.gather(own).iter().flat_map(read).collect();
+        let all = ranks.gather(serde_json::json!(found).to_string().into_bytes());
+        let read = |bytes: &Vec<u8>| serde_json::from_slice::<Vec<(usize, String)>>(bytes).unwrap_or_default();
+        found = all.iter().flat_map(read).collect();
     }
     found.sort_unstable();
     Ok(found)
@@ -122,29 +115,23 @@ mod tests {
     #[test]
     fn all_ranks_hear_of_what_any_of_them_has_found() {
         // Pieces of ten numbers, of which some are looked for.
-        let look = |ranks: Option<&dyn Ranks>, one_is_enough| {
+        let numbers = [3, 14, 15, 41, 42, 43].map(|number| (number, format!("number {number}")));
+        let look = |ranks: Option<&dyn Ranks>| {
             let mut done = Vec::new();
             let mut work = |piece: usize| {
                 done.push(piece);
-                let numbers = [3, 14, 15, 41, 42, 43];
-                Ok(numbers.into_iter().filter(|number| number / 10 == piece).collect())
+                Ok(numbers.iter().filter(|(number, _)| number / 10 == piece).cloned().collect())
             };
-            let found = found_among(ranks, 5, one_is_enough, &mut work).unwrap();
-            (found, done)
+            let found = found_among(ranks, 5, &mut work).unwrap();
+            assert_eq!(found, numbers);
+            done
         };
-        assert_eq!(look(None, false), (vec![3, 14, 15, 41, 42, 43], vec![0, 1, 2, 3, 4]));
-        assert_eq!(look(None, true), (vec![3], vec![0]));
-        let expected = [
-            (false, [(vec![3, 14, 15, 41, 42, 43], vec![0, 2, 4]), (vec![3, 14, 15, 41, 42, 43], vec![1, 3])]),
-            (true, [(vec![3, 14, 15], vec![0]), (vec![3, 14, 15], vec![1])]),
-        ];
-        for (one_is_enough, expected) in expected {
-            std::thread::scope(|scope| {
-                for (ranks, expected) in ThreadRanks::new(2).into_iter().zip(expected) {
-                    scope.spawn(move || assert_eq!(look(Some(&ranks), one_is_enough), expected));
-                }
-            });
-        }
+        assert_eq!(look(None), [0, 1, 2, 3, 4]);
+        std::thread::scope(|scope| {
+            for (ranks, expected) in ThreadRanks::new(2).into_iter().zip([vec![0, 2, 4], vec![1, 3]]) {
+                scope.spawn(move || assert_eq!(look(Some(&ranks)), expected));
+            }
+        });
     }
 
     #[test]
