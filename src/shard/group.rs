@@ -15,7 +15,6 @@ use super::team::Team;
 use super::{Shard, cut, images_of, within};
 use crate::error::Error;
 use crate::kernel::cpu::tasks::alone;
-use crate::layer::Visit;
 use crate::tape::LeafGradients;
 
 /// Threads of this process that compute the shards of batches, and wait for each other at each
@@ -157,20 +156,6 @@ impl ShardGroup {
         let taken = early.clone().map(|early| early as Arc<dyn TakeGradients>);
         let (all, gradients) = self.run_all(batch, networks, work, taken)?.into_iter().unzip();
         Ok((all, ShardGradients::new(&self.team, gradients, early)))
-    }
-
-    /// The sum over all shards of the gradients of the trained parameters of a network, from those of the shards of
-    /// this process, which had copies of the network with the same tensors.
-    ///
-    /// # Errors
-    ///
-    /// As for [`ShardGradients::sum`].
-    pub fn sum_gradients(
-        &self,
-        net: &(impl Visit<f32, Cpu> + ?Sized),
-        own: Vec<LeafGradients<f32, Cpu>>,
-    ) -> Result<LeafGradients<f32, Cpu>, Error> {
-        ShardGradients::new(&self.team, own, None).sum(net)
     }
 
     fn run_all<N: Send, T: Send>(

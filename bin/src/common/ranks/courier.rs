@@ -90,7 +90,7 @@ struct Office {
     last_piece: Instant,
 }
 
-/// Messages that have arrived on a line.
+/// Pieces that are to be sent over a line, and messages that have arrived on it.
 #[derive(Default)]
 struct Line {
     /// Pieces to send, with the rank that they go to and their kind.
