@@ -64,6 +64,9 @@ fn expected(source: &Source) -> String {
     let rows = |file: &str| Rows::read(&root().join(file));
     match words[..] {
         ["difference", arm, other, file] => rows(file).difference(rows(file).model(), arm, other),
+        ["p", arm, file] => {
+            rows(file).p(rows(file).model(), arm).unwrap_or_else(|| panic!("{file}: {arm} has no p value"))
+        }
         ["top1", arm, file] => rows(file).top1("val_selected_top1", rows(file).model(), arm, false),
         ["before", arm, file] => rows(file).top1("before_top1", rows(file).model(), arm, false),
         ["hours-of-table1", file] => rows(file).hours_of_table1(),
@@ -157,7 +160,10 @@ fn the_summaries_of_the_committed_tables_are_those_of_their_runs() {
         for file in folder.read_dir().into_iter().flatten() {
             let path = file.unwrap().path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.ends_with(".csv") && !name.contains('_') {
+            // The other files of a table have one of these ends.
+            let is_other =
+                ["_epochs", "_parameters", "_units", "_sweep"].iter().any(|end| name.ends_with(&format!("{end}.csv")));
+            if name.ends_with(".csv") && !is_other {
                 checked += Rows::read(&path).check_summaries(&path.display().to_string());
             }
         }

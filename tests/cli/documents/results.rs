@@ -116,24 +116,52 @@ impl Rows {
         self.arms()[0].0
     }
 
-    /// The table of a document.
+    /// The setting that trials chose for an arm, without the name of what was swept; none without a sweep.
+    pub fn chosen(&self, model: &str, arm: &str) -> Option<&str> {
+        let (status, at_model, at_arm) = (self.place("status"), self.place("model"), self.place("arm"));
+        let of_arm = |row: &[String]| row[status] == "finished" && row[at_model] == model && row[at_arm] == arm;
+        let settings = if self.has("chosen") { self.texts("chosen", of_arm) } else { Vec::new() };
+        assert!(settings.iter().all(|setting| *setting == settings[0]), "{model} {arm}: {settings:?}");
+        settings.first().and_then(|setting| setting.split_once('=')).map(|(_, value)| value)
+    }
+
+    /// The p value by which an arm is judged: the one that Holm's method gave of the exploratory ones.
+    pub fn p(&self, model: &str, arm: &str) -> Option<String> {
+        let of = |column: &str| self.summary(column, model, arm, "mean");
+        of("p_adjusted").or_else(|| of("p_value")).map(|p| format!("{p:.4}"))
+    }
+
+    /// The table of a document. Columns without a value in any row are left out of it.
     pub fn table(&self) -> String {
         let is_tuned = self.iter().any(|row| !row[self.place("before_top1")].is_empty());
-        let seeds = self.arms().iter().map(|(model, arm)| self.runs("seed", model, arm).len()).collect::<Vec<_>>();
-        let (head, columns) = if is_tuned {
-            ("| model | arm | seeds | before | selected | peak | difference to ReLU, points |", 7)
-        } else {
-            ("| activation | seeds | selected | peak | difference to ReLU, points |", 5)
-        };
-        let mut table = format!("\n{head}\n|{}\n", "---|".repeat(columns));
-        for ((model, arm), seeds) in self.arms().into_iter().zip(seeds) {
-            let difference = if arm == "relu" { "-".to_owned() } else { self.difference(model, arm, "relu") };
-            let selected = self.top1("val_selected_top1", model, arm, true);
-            let peak = self.top1("peak_top1", model, arm, false);
-            let first = if is_tuned { format!("`{model}` | `{arm}`") } else { format!("`{arm}`") };
-            let before =
-                if is_tuned { format!("{} | ", self.top1("before_top1", model, arm, false)) } else { String::new() };
-            table += &format!("| {first} | {seeds} | {before}{selected} | {peak} | {difference} |\n");
+        let is_swept = self.arms().iter().any(|(model, arm)| self.chosen(model, arm).is_some());
+        let mut head = vec!["seeds", "selected", "peak", "difference to ReLU, points"];
+        if is_tuned {
+            head.insert(1, "before");
+        }
+        if is_swept {
+            head.insert(1, "rate");
+            head.push("p");
+        }
+        head.splice(0..0, if is_tuned { vec!["model", "arm"] } else { vec!["activation"] });
+        let mut table = format!("\n| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len()));
+        for (model, arm) in self.arms() {
+            let (name, of_model) = (format!("`{arm}`"), format!("`{model}`"));
+            let is_base = arm == "relu";
+            let cell = |column: &str| match column {
+                "model" => of_model.clone(),
+                "arm" | "activation" => name.clone(),
+                "seeds" => self.runs("seed", model, arm).len().to_string(),
+                "rate" => self.chosen(model, arm).unwrap_or("-").to_owned(),
+                "before" => self.top1("before_top1", model, arm, false),
+                "selected" => self.top1("val_selected_top1", model, arm, true),
+                "peak" => self.top1("peak_top1", model, arm, false),
+                _ if is_base => "-".to_owned(),
+                "p" => self.p(model, arm).unwrap_or_else(|| "-".to_owned()),
+                _ => self.difference(model, arm, "relu"),
+            };
+            let cells: Vec<String> = head.iter().map(|column| cell(column)).collect();
+            table += &format!("| {} |\n", cells.join(" | "));
         }
         table
     }
