@@ -27,6 +27,7 @@ pub mod precision;
 pub mod preprocessing;
 pub mod progress;
 pub mod ranks;
+pub mod readable;
 pub mod repeated;
 pub mod shards;
 pub mod statistics;

@@ -16,7 +16,6 @@ mod logits;
 mod named;
 mod predict;
 mod prepare;
-mod readable;
 mod recipe;
 mod seeds;
 mod settings;

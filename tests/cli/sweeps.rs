@@ -164,6 +164,55 @@ fn runs_and_trials_of_different_sweeps_are_not_mixed() {
     one.run(&format!("merge {folders} --partial --out merged")).failed(2, &["merge: table1/", "batch-size=16"]);
 }
 
+/// Trials of the wider sweep are used, though their records say what that sweep had planned.
+#[test]
+fn a_narrower_sweep_in_the_same_folder_chooses_by_its_own_trials_alone() {
+    let place = Place::new();
+    place.run(&format!("{SCRATCH} --seeds 0 --sweep learning_rate=1e-4,3e-3,1e-1 --sweep-seeds 7,8")).succeeded();
+    let narrow = format!("{SCRATCH} --seeds 0 --sweep learning_rate=1e-4,3e-3 --sweep-seeds 7");
+    let printed = place.run(&narrow).succeeded().stdout;
+    let (table, trials) = (place.csv("table1.csv"), place.csv("table1_sweep.csv"));
+    assert_eq!((trials.rows.len(), chosen(&trials).len()), (4, 2));
+    assert!(!printed.contains("nothing is chosen"), "{printed}");
+    for (arm, setting) in chosen(&trials) {
+        assert!(printed.contains(&format!("{setting}: ")) && printed.contains('*'), "{printed}");
+        assert_eq!(table.rows_with(&[("arm", &arm), ("status", "summary"), ("seed", "mean")])[0]["chosen"], setting);
+    }
+    place.run("merge results --out merged").succeeded();
+    for (name, ours) in [("table1.csv", &table), ("table1_sweep.csv", &trials)] {
+        assert_eq!(Csv::read(&place.path("merged").join(name)).lasting(), ours.lasting());
+    }
+    // The table is of the sweep that its trials are of: a trial of another one moves it away.
+    let one = "--only table1/sequential6conv/relu/7/learning_rate";
+    let again = place.run(&format!("{narrow} {one}=3e-3")).succeeded();
+    assert_eq!((again.stderr.as_str(), place.csv("table1.csv").lasting()), ("", table.lasting()));
+    let other = narrow.replace("1e-4,3e-3", "3e-3,1e-1");
+    let ran = place.run(&format!("{other} {one}=1e-1")).succeeded();
+    assert!(ran.stderr.contains("moved aside to results/aside/") && ran.stderr.contains("another sweep"), "{ran:?}");
+    for name in ["table1.csv", "table1_epochs.csv", "table1.json", "table1.svg", "figure2.png"] {
+        assert!(!place.path("results").join(name).exists(), "{name}");
+    }
+    assert_eq!(place.csv("table1_sweep.csv").rows_with(&[("chosen", "true"), ("arm", "relu")]).len(), 1);
+}
+
+#[test]
+fn kinds_of_optimizers_and_schedules_can_be_tried_though_their_keys_differ() {
+    let place = Place::new();
+    let shown = place.run("show he2016_resnet20").succeeded().stdout;
+    fs::write(place.path("mine.toml"), shown.replace("\"he2016_resnet20\"", "\"mine\"")).unwrap();
+    let plan = |options: &str| place.run(&format!("plan mine.toml --json --preset quick {options}"));
+    for options in ["--sweep optimizer=sgd,adamw", "--sweep schedule=step,cosine,one-cycle --sweep factor=0.1,0.2"] {
+        let plan = plan(options);
+        if options.contains("factor") {
+            // A key that one of the kinds would not use.
+            plan.failed(2, &["unknown key \"factor\" in [schedule]"]);
+        } else {
+            assert_eq!(plan.succeeded().stdout.matches("optimizer=adamw").count(), 4);
+        }
+    }
+    assert_eq!(plan("--sweep schedule=step,one-cycle").succeeded().stdout.matches("schedule=one-cycle").count(), 4);
+}
+
 #[test]
 fn an_option_that_a_table_does_not_use_changes_no_trial() {
     let place = Place::new();
@@ -283,6 +332,7 @@ fn a_sweep_that_cannot_be_is_refused_before_anything_is_done() {
         ("--sweep leaning_rate=1,2", "did you mean learning_rate?"),
         ("--sweep learning_rate=1e-3,1e-3", "each value once"),
         ("--sweep learning_rate=1e-3,0", "learning_rate=0: optimizer.learning_rate: expected a positive number"),
+        ("--sweep schedule=constant,step", "schedule=step: the key `factor` is missing"),
         ("--sweep momentum=0.9,0.5", "unknown key \"momentum\" in [optimizer]"),
         ("--sweep batch_size=1.5,2", "batch_size=1.5e0: budget.quick.batch_size: expected a whole number"),
         ("--sweep learning_rate=1,2 --sweep learning_rate=1,2", "learning_rate twice"),

@@ -194,6 +194,7 @@ fn options_that_contradict_each_other_are_refused_before_anything_is_made() {
     for (options, words) in [
         ("--schedule step", ["--milestones", "30,60"]),
         ("--milestones 3,2", ["--milestones", "rise"]),
+        ("--milestones 1,3", ["--milestones", "3 is not before the end of training, after 3 epochs"]),
         ("--milestones 1 --schedule cosine", ["--milestones", "step"]),
         ("--warm-up 4", ["--warm-up", "--epochs"]),
         ("--schedule one-cycle --warm-up 1", ["--warm-up", "one-cycle"]),
@@ -217,6 +218,16 @@ fn options_that_contradict_each_other_are_refused_before_anything_is_made() {
     with("--model cifar_resnet20 --cutout 33").failed_in_one_line(2, &["--cutout", "32", "33"]);
     with("--model cifar_resnet20 --factor 0.5").failed_in_one_line(2, &["--milestones"]);
     assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_class_of_one_image_leaves_none_to_pick_an_epoch_by() {
+    let place = Place::new();
+    tuning::folder(&place);
+    let train = "train --model cifar_resnet20 --dataset folder --data images --epochs 1 --out run --quiet";
+    zoo(&place, &format!("{train} --limit-train 2 --held-out 0.3"))
+        .failed_in_one_line(1, &["too few images", "to hold out", "2 training"]);
+    assert!(!place.path("run/seed-0").exists());
 }
 
 /// The image in question is the last of its class, so that a check of the first batch would not find it.

@@ -110,6 +110,20 @@ pub fn scores(trials: &[Record], planned: &[String]) -> Vec<Score> {
     scores
 }
 
+/// Addresses that the records of a table were planned with: of its runs or, without any, of its trials. An earlier
+/// command may have done a trial for a wider sweep, whose other trials its record still names.
+pub fn planned(records: &[Record]) -> Vec<String> {
+    let has_runs = records.iter().any(|record| record.config.trial.is_none());
+    let counting = records.iter().filter(|record| !has_runs || record.config.trial.is_none());
+    // Commands may have planned different runs: other seeds, other arms.
+    let mut planned: Vec<String> = Vec::new();
+    for record in counting {
+        let new: Vec<String> = record.planned.iter().filter(|id| !planned.contains(id)).cloned().collect();
+        planned.extend(new);
+    }
+    planned
+}
+
 /// True for the address of a trial, whose fifth part is its setting.
 pub fn is_trial(id: &str) -> bool {
     id.split('/').count() > 4

@@ -12,6 +12,8 @@ use crate::common::data_name::DataName;
 use crate::common::device;
 use crate::common::error::CliError;
 use crate::common::images::{self, Images};
+use crate::common::progress::Progress;
+use crate::common::readable::readable;
 use crate::common::shards;
 use crate::reproduce::overrides::Overrides;
 use crate::reproduce::protocol::definition::{Data, Procedural};
@@ -52,6 +54,21 @@ pub struct Parts {
     pub test: Images,
 }
 
+impl Parts {
+    /// Reads all image files once, so that one that cannot be read is named before the first step of a training.
+    pub fn check(&self, progress: &Progress) -> Result<(), CliError> {
+        let parts = [(&self.train, "to train on"), (&self.validation, "to hold out"), (&self.test, "to test on")];
+        for (images, part) in parts {
+            readable(images.clone(), false, part, progress).map_err(|error| match error {
+                // There is no option here that leaves such files out: other images are another table.
+                CliError::Unreadable { source } => CliError::Image(source),
+                error => error,
+            })?;
+        }
+        Ok(())
+    }
+}
+
 impl Chosen {
     /// Numbers of training and test images that the preset takes.
     pub fn usual(&self) -> (usize, usize) {
@@ -59,6 +76,12 @@ impl Chosen {
         let most = |wanted: Option<usize>, available: usize| wanted.map_or(available, |wanted| wanted.min(available));
         let budget = self.table.protocol().budget(self.preset).unwrap_or(&self.table.protocol().full);
         (most(budget.train_images, train), most(budget.test_images, test))
+    }
+
+    /// Numbers of training and test images that the user asked for, at most those that there are.
+    pub fn limits(&self, request: &ImageRequest) -> (Option<usize>, Option<usize>) {
+        let (train, test) = self.available;
+        (request.limit_train.map(|limit| limit.min(train)), request.limit_test.map(|limit| limit.min(test)))
     }
 
     /// The images that a table uses: as many as the preset says, unless the user said otherwise.

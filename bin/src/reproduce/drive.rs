@@ -1,5 +1,6 @@
 //! Doing the runs of tables one by one, and writing their files.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -57,7 +58,8 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
     let table = work.plan().table;
     results::check(&conduct.out, table)?;
     let store = Store::new(&conduct.out, conduct.earlier, conduct.checkpoint_every, conduct.save_weights)?;
-    let context = Context { store: &store, progress: &progress, planned: work.plan().ids(), table };
+    let context =
+        Context { store: &store, progress: &progress, planned: work.plan().ids(), table, read: Cell::new(false) };
     let done = with_choice(work.as_mut(), &trials, (conduct, &context));
     progress.finish();
     let Some(Done { trials: mut records, runs: chosen, records: of_runs }) = done? else {
@@ -68,6 +70,14 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
         _ => of_runs,
     };
     records.extend(of_runs);
+    if chosen.is_empty()
+        && let Some(sweep) = &work.plan().sweep
+    {
+        let others = results::of_another_sweep(table, &sweep.to_string(), &conduct.out)?;
+        store.set_aside(&others, "of another sweep than these trials")?;
+    }
+    // Records that an earlier command left name the runs that it had planned.
+    records.iter_mut().for_each(|record| record.planned.clone_from(&context.planned));
     let text = results::write(table, &records, &conduct.out)?;
     for run in trials.iter().chain(&chosen) {
         run.after.iter().try_for_each(|(config, _)| store.forget(config))?;
@@ -113,6 +123,9 @@ fn with_choice(
 fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<Option<Vec<Record>>, CliError> {
     // Called before anything is trained, so that files that do not count are moved aside or refused at once.
     let finished = context.store.begin(runs, context.progress)?;
+    if finished.iter().any(Option::is_none) {
+        context.check(work.parts())?;
+    }
     let mut records = Vec::new();
     let done = finished.iter().flatten().count();
     if done > 0 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pvlu_zoo::data::{LoaderConfig, Normalization};
+use pvlu_zoo::data::{Gaussian, LoaderConfig, Normalization};
 use pvlu_zoo::model::Model;
 use pvlu_zoo::registry::{self, Options, Start};
 use pvlu_zoo::train::{History, Outcome, Splits};
@@ -13,7 +13,7 @@ use crate::common::error::CliError;
 use crate::common::memory::check_batch;
 use crate::reproduce::choice::{Choice, of_trial};
 use crate::reproduce::data::{Chosen, Parts, choose, scaled};
-use crate::reproduce::overrides::{Overrides, Told, Usual, of_table};
+use crate::reproduce::overrides::{Overrides, Usual};
 use crate::reproduce::protocol::arm::{Arm, Trains};
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::sweep::Setting;
@@ -37,6 +37,8 @@ pub struct Scratch {
     parts: Parts,
     /// Mean and standard deviation that images are normalized by.
     normalization: Normalization,
+    /// The filter of all images; `None` if the table has none.
+    filter: Option<Gaussian>,
     plan: Plan,
 }
 
@@ -61,17 +63,16 @@ impl Scratch {
             learning_rate: protocol.training.learning_rate,
             batch_size: budget.batch_size,
             images: chosen.usual(),
+            limits: chosen.limits(&request.images),
             held_out: protocol.data.held_out,
         };
         let recipes = Recipes::of(table, preset, request, seeds)?;
         let epochs = recipes.epochs();
-        let (changes, kept) = (protocol.augmentation.is_some(), protocol.augmentation.unwrap_or_default());
-        let shift = of_table("shift", request.shift, (table.name(), changes), &mut notes);
-        let overrides =
-            Overrides::default().with("shift", shift, kept.shift, Told::Value("shift")).with_common(request, &usual);
+        let overrides = Overrides::default().with_changes(request, protocol, &mut notes).with_common(request, &usual);
         let setup = chosen.setup(&parts, &overrides, request)?;
         let (sweep, plan) = (recipes.sweep.clone(), Plan::new(table, notes, recipes.sweep.clone()));
-        let mut scratch = Self { recipes, parts, normalization, plan, chosen };
+        let filter = protocol.filter.map(|kept| request.filter_of(kept));
+        let mut scratch = Self { recipes, parts, normalization, filter, plan, chosen };
         for network in networks {
             let planned = |seeds: &[u64], settings: &[Option<&Setting>]| {
                 let mut runs = Vec::new();
@@ -96,6 +97,7 @@ impl Scratch {
             scratch.plan.runs.len(),
             scratch.parts.train.len()
         ));
+        scratch.plan.notes.extend(scratch.recipes.late_changes());
         scratch.plan.note_trials()?;
         Ok(scratch)
     }
@@ -155,7 +157,7 @@ impl Scratch {
         let protocol = self.plan.table.protocol();
         let image = protocol.image(registry::find(&config.model)?);
         let preprocessing = self.chosen.preprocessing(self.normalization, image)?;
-        let filter = protocol.filter;
+        let filter = self.filter;
         let augmentation = scaled(recipe.augmentation, image);
         let shuffled = LoaderConfig::training(recipe.batch_size, config.seed, preprocessing, augmentation);
         let in_order = || LoaderConfig { filter, ..LoaderConfig::evaluation(EVALUATION_BATCH, preprocessing) };
@@ -170,6 +172,10 @@ impl Scratch {
 impl Work for Scratch {
     fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     fn choose(&mut self, choice: &Choice) -> Result<(), CliError> {

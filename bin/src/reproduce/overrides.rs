@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use pvlu::Precision;
 
+use crate::reproduce::protocol::definition::Protocol;
 use crate::reproduce::request::Request;
 
 /// The form in which a value is described.
@@ -26,6 +27,8 @@ pub struct Usual {
     pub batch_size: usize,
     /// Numbers of training images, held-out ones included, and of test images.
     pub images: (usize, usize),
+    /// The same as the user limited them, as far as there are so many.
+    pub limits: (Option<usize>, Option<usize>),
     /// Share of the training images of each class that is held out.
     pub held_out: f64,
 }
@@ -56,17 +59,32 @@ impl Overrides {
     /// Adds the options that every table has.
     #[must_use]
     pub fn with_common(self, request: &Request, usual: &Usual) -> Self {
-        let (train, test) = usual.images;
+        let (limits, (train, test)) = (usual.limits, usual.images);
         let rate = |rate: f64| format!("{rate:e}");
         let given = request.learning_rate.map(rate);
         self.with("epochs", request.epochs, usual.epochs, Told::Count("epochs"))
             .with("learning-rate", given, rate(usual.learning_rate), Told::Value("learning rate"))
-            .with("limit-train", request.images.limit_train, train, Told::Count("training images"))
-            .with("limit-test", request.images.limit_test, test, Told::Count("test images"))
+            .with("limit-train", limits.0, train, Told::Count("training images"))
+            .with("limit-test", limits.1, test, Told::Count("test images"))
             .with("batch-size", request.batch_size, usual.batch_size, Told::Value("batch size"))
             .with("held-out", request.images.held_out, usual.held_out, Told::Value("held out"))
             .with("precision", Some(request.precision), Precision::F32, Told::Value("precision"))
             .with("shards", request.shards, 1, Told::Value("shards"))
+    }
+
+    /// Adds the options on how images are changed and filtered. Those that the table does not use are noted.
+    #[must_use]
+    pub fn with_changes(self, request: &Request, protocol: &Protocol, notes: &mut Vec<String>) -> Self {
+        let (name, filter) = (protocol.name.as_str(), protocol.filter);
+        let (changes, kept) = (protocol.augmentation.is_some(), protocol.augmentation.unwrap_or_default());
+        let shift = of_table("shift", request.shift, (name, changes), notes);
+        let cutout = of_table("cutout", request.cutout, (name, kept.cutout.is_some()), notes);
+        let sigma = of_table("filter-sigma", request.filter_sigma, (name, filter.is_some()), notes);
+        let radius = of_table("filter-radius", request.filter_radius, (name, filter.is_some()), notes);
+        self.with("shift", shift, kept.shift, Told::Value("shift"))
+            .with("cutout", cutout, kept.cutout.unwrap_or(0), Told::Value("cutout"))
+            .with("filter-sigma", sigma, filter.map_or(0.0, |of| of.sigma), Told::Value("filter sigma"))
+            .with("filter-radius", radius, filter.map_or(0, |of| of.radius), Told::Value("filter radius"))
     }
 
     /// The options that change numbers: `epochs=5 limit-train=100`.
@@ -82,7 +100,7 @@ impl Overrides {
 }
 
 /// The value of an option for a table. If the table does not use the option, the value is dropped, and a note says so.
-pub fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
+fn of_table<T>(name: &str, value: Option<T>, (table, uses): (&str, bool), notes: &mut Vec<String>) -> Option<T> {
     if value.is_some() && !uses {
         notes.push(format!("--{name}: {table} does not use it"));
     }

@@ -193,6 +193,10 @@ impl Work for Tuning {
         &self.plan
     }
 
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     fn choose(&mut self, choice: &Choice) -> Result<(), CliError> {
         let runs = choice.put_into(&self.plan.runs);
         self.plan.runs = runs.into_iter().map(|run| self.with_recipe(run)).collect::<Result<_, _>>()?;

@@ -2,13 +2,13 @@
 //! place.
 
 use pvlu_zoo::data::Augmentation;
-use pvlu_zoo::train::FitConfig;
+use pvlu_zoo::train::{FitConfig, Schedule};
 
 use crate::common::digest;
 use crate::common::error::CliError;
 use crate::common::training::{Training, augmentation_text};
 use crate::reproduce::protocol::arm::Trains;
-use crate::reproduce::protocol::definition::{Protocol, REGULARIZATION};
+use crate::reproduce::protocol::definition::{Budget, Protocol, REGULARIZATION};
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::protocol::read;
@@ -43,7 +43,7 @@ pub struct OfArm {
 impl Recipe {
     /// The recipe of a protocol under a preset, with another shift of the images if one is given.
     fn of(protocol: &Protocol, preset: Preset, request: &Request, shift: Option<usize>) -> Self {
-        let budget = protocol.budget(preset).unwrap_or(&protocol.full);
+        let budget = budget_of(protocol, preset);
         let training = Training { shards: request.shards.unwrap_or(1), ..protocol.training.clone() };
         Self {
             epochs: request.epochs.unwrap_or(budget.epochs),
@@ -57,6 +57,31 @@ impl Recipe {
     /// The settings of a training of some epochs from a learning rate, which are those of an arm or of a first phase.
     pub fn fit(&self, epochs: u64, learning_rate: f64, seed: u64) -> FitConfig {
         self.protocol.training.fit(epochs, learning_rate, seed)
+    }
+
+    /// Refuses a warm-up that is longer than a phase, as options can make it.
+    fn check_warm_up(&self, first_epochs: u64) -> Result<(), String> {
+        let phases = [Some(self.epochs), Some(first_epochs).filter(|epochs| *epochs > 0)];
+        let (shortest, warm_up) =
+            (phases.into_iter().flatten().min().unwrap_or_default(), self.protocol.training.warm_up);
+        if warm_up > shortest {
+            let found = format!("schedule.warm_up: expected at most {shortest}, the epochs of the shortest phase");
+            return Err(format!("{found}, found {warm_up}: raise --epochs or --first-epochs"));
+        }
+        Ok(())
+    }
+
+    /// A line for the user if the epochs end before changes of the learning rate.
+    fn late_changes(&self) -> Option<String> {
+        let changes = match &self.protocol.training.schedule {
+            Schedule::Milestones { epochs, .. } => epochs.clone(),
+            Schedule::Step { every, .. } => vec![*every as f64],
+            _ => return None,
+        };
+        let end = self.epochs;
+        let late = changes.iter().filter(|epoch| **epoch >= end as f64).map(ToString::to_string);
+        let late = late.collect::<Vec<_>>().join(", ");
+        (!late.is_empty()).then(|| format!("warning: {end} epochs end before the learning rate changes after {late}"))
     }
 
     /// SHA-256 of all values of the recipe, in hexadecimal.
@@ -86,6 +111,11 @@ impl Recipe {
             ..config
         }
     }
+}
+
+/// The amount of work of a preset.
+fn budget_of(protocol: &Protocol, preset: Preset) -> &Budget {
+    protocol.budget(preset).unwrap_or(&protocol.full)
 }
 
 /// The augmentation of a protocol's training images.
@@ -118,6 +148,8 @@ impl Recipes {
         let shift = request.shift.filter(|_| protocol.augmentation.is_some());
         let base = Recipe::of(protocol, preset, request, shift);
         let refused = |what: String| CliError::Usage(format!("sweep: {what}"));
+        let first_epochs = request.first_epochs.unwrap_or(budget_of(protocol, preset).first_epochs);
+        base.check_warm_up(first_epochs).map_err(CliError::Usage)?;
         let Some(sweep) = request.sweep_of(protocol).map_err(refused)? else {
             return Ok(Self { base, sweep: None, tried: Vec::new() });
         };
@@ -137,6 +169,7 @@ impl Recipes {
             let varied = read::varied(table.text(), &setting.toml(budget));
             let varied = varied.map_err(|error| refused(format!("{setting}: {}", error.what)))?;
             let recipe = Recipe::of(&varied, preset, request, shift);
+            recipe.check_warm_up(first_epochs).map_err(|error| refused(format!("{setting}: {error}")))?;
             tried.push((setting, recipe));
         }
         Ok(Self { base, sweep: Some(sweep), tried })
@@ -146,6 +179,12 @@ impl Recipes {
     pub fn epochs(&self) -> String {
         let are_swept = self.settings().any(|setting| setting.value("epochs").is_some());
         if are_swept { "the chosen".to_owned() } else { self.base.epochs.to_string() }
+    }
+
+    /// A line for the user if the epochs end before changes of the learning rate, unless these values are swept.
+    pub fn late_changes(&self) -> Option<String> {
+        let are_swept = |key| self.settings().any(|setting| setting.value(key).is_some());
+        self.base.late_changes().filter(|_| !are_swept("epochs") && !are_swept("schedule"))
     }
 
     /// The settings of the sweep, in its order.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pvlu::Precision;
 use pvlu::activation::Definition;
+use pvlu_zoo::data::Gaussian;
 use pvlu_zoo::device::Device;
 use pvlu_zoo::registry::{self, RegistryError};
 use pvlu_zoo::text::{did_you_mean, quoted};
@@ -169,9 +170,6 @@ impl Request {
                 ("--weights", args.weights.is_some()),
                 ("--first-epochs", args.first_epochs.is_some()),
                 ("--first-learning-rate", args.first_learning_rate.is_some()),
-                ("--cutout", args.cutout.is_some()),
-                ("--filter-sigma", args.filter_sigma.is_some()),
-                ("--filter-radius", args.filter_radius.is_some()),
             ];
             if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
                 let name = table.name();
@@ -222,6 +220,16 @@ impl Request {
             (Some(_), _) => ("arms", self.arms.as_ref(), self.of_any_start),
         };
         let Some(arms) = asked else { return Ok(protocol.arms.clone()) };
+        for formula in arms.iter().filter_map(|arm| arm.activation).filter(|given| given.program().is_some()) {
+            let of_name = protocol.arms.iter().find(|own| own.name == formula.name());
+            if let Some(own) = of_name.filter(|own| own.activation.text() != formula.text()) {
+                let (name, text) = (&protocol.name, own.activation.text());
+                return Err(CliError::Usage(format!(
+                    "--{option}: {name} has an arm of this name and another formula, {}: choose another name",
+                    quoted(text)
+                )));
+            }
+        }
         let found: Vec<Arm> = arms.iter().filter_map(|arm| protocol.arm(&arm.text, arm.activation)).collect();
         let lacks = |arm: &&ArmRequest| protocol.arm(&arm.text, arm.activation).is_none();
         if found.is_empty() || (is_strict && found.len() < arms.len()) {
@@ -233,6 +241,11 @@ impl Request {
             )));
         }
         Ok(found)
+    }
+
+    /// A filter with the values that were asked for.
+    pub fn filter_of(&self, kept: Gaussian) -> Gaussian {
+        Gaussian { sigma: self.filter_sigma.unwrap_or(kept.sigma), radius: self.filter_radius.unwrap_or(kept.radius) }
     }
 
     /// The values to be tried and the seeds of the trials: those that were asked for, else those of the protocol.

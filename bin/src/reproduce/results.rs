@@ -18,7 +18,8 @@ use crate::common::error::CliError;
 use crate::common::output::{csv_bytes, write_together};
 use crate::common::statistics::verdict::Comparison;
 use crate::common::statistics::{Summary, number, rel_error_decrease};
-use crate::reproduce::choice::{Score, scores};
+use crate::reproduce::choice::{Score, planned, scores};
+use crate::reproduce::figure::Figure;
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::{own, published};
 use crate::reproduce::runs::config::Config;
@@ -85,13 +86,16 @@ const EPOCH_COLUMNS: [&str; 10] = [
 const TRIAL_COLUMNS: [&str; 6] =
     ["trial", "held_out_top1", "held_out_loss", "val_selected_epoch", "chosen", "train_seconds"];
 
+/// The end of the name of the file of trials.
+const SWEEP: &str = "_sweep";
+
 /// The CSV files of a table: the endings of their names, and their columns after [`KEY`].
 const FILES: [(&str, &[&str]); 5] = [
     ("", &RUN_COLUMNS),
     ("_epochs", &EPOCH_COLUMNS),
     ("_parameters", &PARAMETER_COLUMNS),
     ("_units", &UNIT_COLUMNS),
-    ("_sweep", &TRIAL_COLUMNS),
+    (SWEEP, &TRIAL_COLUMNS),
 ];
 
 /// Makes sure, before anything is trained, that no folder has the name of a file to be written.
@@ -105,6 +109,30 @@ pub fn check(out: &Path, table: Table) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Files of a table in a folder whose runs are of another sweep than `swept`, or of none, and their figures. Trials that
+/// are written beside them would be taken for those that chose their settings.
+pub fn of_another_sweep(table: Table, swept: &str, out: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let path = out.join(format!("{}.csv", table.name()));
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let damaged = |error: csv::Error| CliError::Damaged { path: path.clone(), what: error.to_string() };
+    let mut reader = csv::Reader::from_path(&path).map_err(damaged)?;
+    let place = reader.headers().map_err(damaged)?.iter().position(|column| column == "swept");
+    let mut is_of_this = false;
+    for row in reader.records() {
+        is_of_this |= place.and_then(|place| row.as_ref().ok()?.get(place)) == Some(swept);
+    }
+    if is_of_this {
+        return Ok(Vec::new());
+    }
+    let ends = FILES.iter().map(|(end, _)| *end).filter(|end| *end != SWEEP);
+    let csv = ends.map(|end| format!("{}{end}.csv", table.name())).chain([format!("{}.json", table.name())]);
+    let figures = Figure::of_table(table).into_iter().map(Figure::name);
+    let drawn = figures.flat_map(|name| ["svg", "png"].map(|extension| format!("{name}.{extension}")));
+    Ok(csv.chain(drawn).map(|name| out.join(name)).filter(|path| path.exists()).collect())
 }
 
 /// The files of a table before they are written.
@@ -121,9 +149,9 @@ pub struct Made {
 /// Makes the files that [`write()`] writes. It accepts all records that [`Record::read`] does: of trials, if there are
 /// any, and of runs.
 pub fn make(table: Table, records: &[Record], out: &Path) -> Result<Made, CliError> {
+    let planned = planned(records);
     let (trials, records): (Vec<Record>, Vec<Record>) =
         records.iter().cloned().partition(|record| record.config.trial.is_some());
-    let planned: Vec<String> = trials.iter().flat_map(|trial| trial.planned.iter().cloned()).collect();
     let scores = scores(&trials, &planned);
     let report = Report::of(table, &records);
     let rows: [Vec<Vec<String>>; 5] = [

@@ -210,13 +210,13 @@ impl Rows {
     }
 
     /// Hours of table 1 by the paper's protocol at the speed of this file, an image trained on taken as three evaluated
-    /// ones: six activations, five seeds, 100 epochs of 45,000 images, and 5,000 and 10,000 to evaluate.
-    pub fn hours_of_table1(&self) -> String {
+    /// ones: its arms, five seeds, 100 epochs of 45,000 images, and 5,000 and 10,000 to evaluate.
+    pub fn hours_of_table1(&self, arms: usize) -> String {
         let total = |column: &str| self.numbers(column).iter().sum::<f64>();
         let first = |column: &str| self.numbers(column)[0];
         let images = |train: f64, evaluated: f64| 3.0 * train + evaluated;
         let done = total("epochs") * images(first("train_images"), first("val_images") + first("test_images"));
-        let paper = 6.0 * 5.0 * 100.0 * images(45_000.0, 5_000.0 + 10_000.0);
+        let paper = arms as f64 * 5.0 * 100.0 * images(45_000.0, 5_000.0 + 10_000.0);
         format!("{:.0}", total("train_seconds") / done * paper / 3600.0)
     }
 }

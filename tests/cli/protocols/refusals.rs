@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{LEAVES, with_leaves};
-use crate::support::Place;
+use crate::support::{Csv, Place};
 use crate::zoo::weights;
 
 #[test]
@@ -12,6 +12,73 @@ fn a_side_that_a_network_does_not_take_is_refused_at_its_place() {
     let wrong = LEAVES.replace("side = 32", "side = 3");
     fs::write(place.path("mine.toml"), wrong).unwrap();
     place.run("run mine.toml").failed_in_one_line(2, &["mine.toml:10:8: data.side: ", "resnet18", "3x3"]);
+}
+
+#[test]
+fn a_formula_that_an_arm_of_the_protocol_has_by_its_name_is_not_replaced() {
+    let place = with_leaves();
+    let run = |arm: &str| place.run(&format!("run mine.toml --dry-run --arms relu,{arm}"));
+    run("bent=max(x,0)").failed_in_one_line(2, &["--arms", "another formula", "a*sin(x)", "choose another name"]);
+    assert!(run("bow=max(x,0)").succeeded().stdout.contains("leaves/resnet18/bow/1"));
+    assert!(run("bent").succeeded().stdout.contains("leaves/resnet18/bent/1"));
+}
+
+#[test]
+fn a_schedule_that_options_make_longer_than_the_training_is_refused_or_told() {
+    let place = with_leaves();
+    let slow = LEAVES.replace("first_epochs = 1", "first_epochs = 3").replace("epochs = 1\ntrain", "epochs = 2\ntrain");
+    fs::write(place.path("mine.toml"), slow.replace("every = 1", "every = 1\nwarm_up = 2")).unwrap();
+    place.run("plan mine.toml").succeeded();
+    for options in ["--epochs 1", "--first-epochs 1"] {
+        let words = ["schedule.warm_up: expected at most 1", "found 2", "--first-epochs"];
+        place.run(&format!("run mine.toml {options}")).failed_in_one_line(2, &words);
+    }
+    for (every, is_told) in [("every = 1", false), ("milestones = [1, 2, 3.5]", true), ("every = 2", true)] {
+        fs::write(place.path("mine.toml"), LEAVES.replace("every = 1", every)).unwrap();
+        let told = place.run("run mine.toml --dry-run --arms relu --seeds 0").succeeded().stderr;
+        let said = "warning: 2 epochs end before the learning rate changes after 2";
+        assert_eq!(told.contains(said), is_told, "{told}");
+        assert_eq!(told.contains("after 2, 3.5\n"), every.contains("3.5"), "{told}");
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_named_before_the_first_run() {
+    let place = with_leaves();
+    fs::write(place.path("leaves/test/yew/1.png"), "no image").unwrap();
+    let ran = place.run("run mine.toml --seeds 0 --arms relu").failed(1, &["yew/1.png"]);
+    assert!(!ran.stderr.contains("epoch 1/") && !ran.stderr.contains("--skip-unreadable"), "{ran:?}");
+}
+
+#[test]
+fn a_limit_beyond_the_images_that_there_are_is_not_told_as_their_number() {
+    let place = Place::new();
+    let run = "table1 --activations relu --seeds 0 --dry-run --limit-test 99999";
+    let told = place.run(&format!("{run} --limit-train 2400")).succeeded().stderr;
+    assert!(told.contains("preset quick, 2400 of 2500 training images: 1 run"), "{told}");
+}
+
+/// The values of options, in a protocol that has others, are as if they stood in it.
+#[test]
+fn changes_and_filter_of_images_are_replaced_from_scratch_too() {
+    let place = Place::new();
+    let shown = place.run("show table1").succeeded().stdout.replace("\"table1\"", "\"mine\"");
+    let options = "--limit-train 40 --limit-test 20 --epochs 1 --seeds 0 --batch-size 20 --arms relu --quiet";
+    let losses = |cutout: u32, sigma: &str, more: &str| {
+        let sections = format!("\n[augmentation]\ncutout = {cutout}\n\n[filter]\nsigma = {sigma}\nradius = 2\n");
+        fs::write(place.path("mine.toml"), format!("{shown}{sections}")).unwrap();
+        place.run(&format!("run mine.toml {options} {more}")).succeeded();
+        let row = &place.csv("mine_epochs.csv").rows[0];
+        (row["train_loss"].clone(), row["test_loss"].clone(), place.csv("mine.csv").rows[0]["overridden"].clone())
+    };
+    let (plain, wanted) = (losses(8, "1.0", ""), losses(16, "3.0", ""));
+    let replaced = losses(8, "1.0", "--cutout 16 --filter-sigma 3");
+    assert!(plain.0 != wanted.0 && plain.1 != wanted.1, "{plain:?} {wanted:?}");
+    assert_eq!((&replaced.0, &replaced.1), (&wanted.0, &wanted.1));
+    assert!(replaced.2.contains("cutout=16 filter-sigma=3"), "{replaced:?}");
+    fs::write(place.path("mine.toml"), &shown).unwrap();
+    let told = place.run(&format!("run mine.toml {} --cutout 16", options.replace("--quiet", ""))).succeeded().stderr;
+    assert!(told.contains("--cutout: mine does not use it"), "{told}");
 }
 
 #[test]
@@ -47,5 +114,12 @@ fn a_renamed_protocol_does_not_pass_for_a_table_of_the_paper() {
     // The same arm by its name in the table itself, and none of the name in one that has none.
     let options = options.replace("--arms", "--activations");
     place.run(&format!("table1 {options} --out other")).succeeded();
+    // It is the file that decides the numbers, which are those of the table.
+    let numbers = |path: &str| {
+        let rows = Csv::read(&place.path(path)).rows;
+        rows.into_iter().map(|row| (row["arm"].clone(), row["train_loss"].clone(), row["test_loss"].clone())).collect()
+    };
+    let (mine, other): (Vec<_>, Vec<_>) = (numbers("results/mine_epochs.csv"), numbers("other/table1_epochs.csv"));
+    assert!(mine == other && mine.len() == 2, "{mine:?} {other:?}");
     place.run(&format!("table2 {options}")).failed(2, &["--activations: table2 has no leaky_relu_keras"]);
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use pvlu::activation::{Activation, Relu};
-use pvlu_zoo::data::Gaussian;
 use pvlu_zoo::published::PublishedError;
 use pvlu_zoo::registry::{self, Start};
 use pvlu_zoo::transfer::FreezeError;
@@ -14,9 +13,9 @@ use super::{Tuning, failed, freeze, has_batch_norm, pretraining};
 use crate::common::error::CliError;
 use crate::common::named::environment;
 use crate::reproduce::data::choose;
-use crate::reproduce::overrides::{Overrides, Told, Usual, of_table};
+use crate::reproduce::overrides::{Overrides, Told, Usual};
 use crate::reproduce::protocol::arm::{Arm, Trains};
-use crate::reproduce::protocol::definition::{FIRST, Pretrained as Tuned, Protocol};
+use crate::reproduce::protocol::definition::{FIRST, Pretrained as Tuned};
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::preset::Preset;
 use crate::reproduce::protocol::sweep::Setting;
@@ -56,6 +55,7 @@ impl Tuning {
             learning_rate: protocol.training.learning_rate,
             batch_size: budget.batch_size,
             images: chosen.usual(),
+            limits: chosen.limits(&request.images),
             held_out: protocol.data.held_out,
         };
         let arms = request.arms_of(protocol)?;
@@ -68,7 +68,7 @@ impl Tuning {
             first_learning_rate: request.first_learning_rate.unwrap_or(tuned.first_learning_rate),
             plan: Plan::new(table, chosen.notes(), recipes.sweep.clone()),
             recipes,
-            filter: filter(protocol, request),
+            filter: protocol.filter.map(|kept| request.filter_of(kept)),
             parts,
             models,
             chosen,
@@ -83,24 +83,13 @@ impl Tuning {
 
     /// The values that differ from the preset's. Options that the table does not use are noted.
     fn overrides(&mut self, request: &Request, first_epochs: u64, usual: &Usual) -> Overrides {
-        let Protocol { name, augmentation, filter, .. } = self.protocol;
-        let name = name.as_str();
-        let (changes, kept) = (augmentation.is_some(), augmentation.unwrap_or_default());
-        let notes = &mut self.plan.notes;
         let rate = |rate: f64| format!("{rate:e}");
-        let shift = of_table("shift", request.shift, (name, changes), notes);
-        let cutout = of_table("cutout", request.cutout, (name, kept.cutout.is_some()), notes);
-        let sigma = of_table("filter-sigma", request.filter_sigma, (name, filter.is_some()), notes);
-        let radius = of_table("filter-radius", request.filter_radius, (name, filter.is_some()), notes);
         let first_rate = request.first_learning_rate.map(rate);
         let usual_rate = rate(self.tuned.first_learning_rate);
         Overrides::default()
             .with("first-epochs", request.first_epochs, first_epochs, Told::Count("first epochs"))
             .with("first-learning-rate", first_rate, usual_rate, Told::Value("first learning rate"))
-            .with("shift", shift, kept.shift, Told::Value("shift"))
-            .with("cutout", cutout, kept.cutout.unwrap_or(0), Told::Value("cutout"))
-            .with("filter-sigma", sigma, filter.map_or(0.0, |of| of.sigma), Told::Value("filter sigma"))
-            .with("filter-radius", radius, filter.map_or(0, |of| of.radius), Told::Value("filter radius"))
+            .with_changes(request, self.protocol, &mut self.plan.notes)
             .with_common(request, usual)
     }
 
@@ -173,6 +162,7 @@ impl Tuning {
             self.first_epochs,
             self.parts.train.len()
         ));
+        self.plan.notes.extend(self.recipes.late_changes());
         self.plan.note_trials()
     }
 
@@ -227,14 +217,6 @@ impl Tuning {
         let epochs = if trains == Trains::NOTHING { 0 } else { recipe.epochs };
         Ok(Planned { config: self.recipes.marked(recipe.put_into(planned.config, settings)), epochs, ..planned })
     }
-}
-
-/// The filter of the arms' images; `None` if the table has none.
-fn filter(protocol: &Protocol, request: &Request) -> Option<Gaussian> {
-    protocol.filter.map(|kept| Gaussian {
-        sigma: request.filter_sigma.unwrap_or(kept.sigma),
-        radius: request.filter_radius.unwrap_or(kept.radius),
-    })
 }
 
 /// The configuration of an arm after a first phase.

@@ -80,14 +80,26 @@ pub struct Value<'a> {
 impl<'a> Section<'a> {
     /// Makes sure that the section has no other keys than these.
     pub fn only(&self, known: &[&str]) -> Result<(), ProtocolError> {
-        let unknown = |(_, table): &(&'a str, &'a DeTable<'a>)| {
-            let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        self.only_but(known, &[])
+    }
+
+    /// Makes sure that a section of a `kind` has no other keys than those of that kind. Where another text has replaced
+    /// the kind, the section may still have the keys of other kinds.
+    pub fn only_of_kind(&self, known: &[&str], of_others: &[&str]) -> Result<(), ProtocolError> {
+        let is_replaced = self.over.is_some_and(|(_, table)| table.contains_key("kind"));
+        self.only_but(known, if is_replaced { of_others } else { &[] })
+    }
+
+    /// Makes sure that the section has no other keys than the known ones, and in its own text those left over.
+    fn only_but(&self, known: &[&str], left_over: &[&str]) -> Result<(), ProtocolError> {
+        let unknown = |table: &'a DeTable<'a>, left_over: &[&str]| {
+            let is_known = |key: &str| known.contains(&key) || left_over.contains(&key);
+            let unknown = table.keys().filter(|key| !is_known(key.get_ref().as_ref()));
             unknown.min_by_key(|key| key.span().start)
         };
-        let tables = [Some((self.text, self.table)), self.over];
-        let Some((text, key)) = tables.into_iter().flatten().find_map(|of| Some((of.0, unknown(&of)?))) else {
-            return Ok(());
-        };
+        let found = unknown(self.table, left_over).map(|key| (self.text, key));
+        let found = found.or_else(|| self.over.and_then(|(text, table)| Some((text, unknown(table, &[])?))));
+        let Some((text, key)) = found else { return Ok(()) };
         let (name, place) = (key.get_ref().as_ref(), self.place());
         let meant = did_you_mean(name, known);
         let meant = if meant.is_empty() { format!(": expected {}", listed(known, LISTED)) } else { meant };
@@ -315,6 +327,12 @@ mod tests {
         assert_eq!(error, "2:7: a.b: expected a whole number from 0 to 9, found 50");
         assert_eq!(read("a.y = 1").unwrap_err().to_string().split_once(':').unwrap().0, "1");
         assert!(read("a.y = 1").unwrap_err().what.contains("unknown key \"y\" in [a]"));
+        let of_kind = |text, over| parse_over(text, over, |top| top.only_of_kind(&["kind", "x"], &["y"]));
+        assert!(of_kind("kind = 1\ny = 1", "kind = 2").is_ok() && of_kind("kind = 1\nx = 1", "x = 2").is_ok());
+        for (text, over) in [("kind = 1\ny = 1", ""), ("kind = 1\nz = 1", "kind = 2"), ("kind = 1", "kind = 2\ny = 1")]
+        {
+            assert!(of_kind(text, over).unwrap_err().what.contains("unknown key"), "{text} {over}");
+        }
         assert!(read("a = 3").unwrap_err().what.contains("a: expected a section, found 3"));
     }
 

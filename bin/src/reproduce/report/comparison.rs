@@ -125,6 +125,9 @@ impl Comparison {
         if table.is_own() {
             caption.push_str(&format!(". The planned comparison is that of {proposed} to {base}"));
         }
+        if pairs.iter().any(|([model, ..], _)| pairs.first().is_some_and(|([first, ..], _)| first != model)) {
+            caption.push_str(". Each network is judged by itself");
+        }
         Ok(Self { grid: condensed(&caption, base, &rows), notices })
     }
 }

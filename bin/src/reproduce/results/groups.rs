@@ -75,14 +75,18 @@ impl<'a> Report<'a> {
         groups.sort_by_key(|(model, _)| models.iter().position(|other| other == model));
         let mut report = Self { table, records, groups: Vec::new() };
         let Protocol { base, proposed, .. } = table.protocol();
-        let planned = table.protocol().arm(proposed, None).map(|arm| arm.activation.text());
+        let of_protocol = |arm: &str| table.protocol().arm(arm, None).map(|arm| arm.activation.text());
         for of_model in groups.chunk_by(|(a, _), (b, _)| a == b) {
             // The arms of a network are a family: the planned one is judged alone, the other ones together.
             let compared: Vec<_> = of_model.iter().filter(|(_, arm)| arm != base).collect();
             let differences = |(model, arm): &&(&str, &str)| {
                 // Not with other start values, which an arm's name does not tell.
-                let is_proposed = report.runs(model, arm).all(|run| run.config.activation.as_deref() == planned);
-                let kind = if arm == proposed && is_proposed { Kind::Planned } else { Kind::Exploratory };
+                let is_own = |arm: &str| {
+                    let text = of_protocol(arm);
+                    report.runs(model, arm).all(|run| run.config.activation.as_deref() == text)
+                };
+                let is_planned = arm == proposed && is_own(arm) && is_own(base);
+                let kind = if is_planned { Kind::Planned } else { Kind::Exploratory };
                 (report.pairs(model, arm).map(|(base, top1)| top1 - base).collect(), kind)
             };
             let judged = verdict::judge(compared.iter().map(&differences).collect());

@@ -144,6 +144,12 @@ fn an_arm_with_start_values_of_its_own_is_not_the_planned_one() {
         record.config.activation = Some("pvlu; alpha = 0.1".to_owned());
     }
     assert_eq!(summary_of(&records, "pvlu")["comparison"], "exploratory");
+    // Nor is any where the base is another one.
+    let mut records = over_seeds(&[("pvlu", [0.01; 8])]);
+    for record in records.iter_mut().filter(|record| record.config.arm == "relu") {
+        record.config.activation = Some("relu; slope = 0.1".to_owned());
+    }
+    assert_eq!(summary_of(&records, "pvlu")["comparison"], "exploratory");
 }
 
 #[test]

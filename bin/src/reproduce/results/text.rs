@@ -86,10 +86,11 @@ impl Report<'_> {
             "\ntrained: parameters that were trained. before: with ReLU, before the arms part. selected: at the epoch \
              that is best on held-out training\nimages. peak: the best epoch by the test images, as the paper reports. \
              rel. error: against {base} with the same seed, by the selected epoch.\nspread: deviation between seeds, \
-             selected; expect.: of images that are right independently of each other. ms a step: with evaluations.\n\
+             selected; expect.: what it would be if images were right independently of each other. ms a step: with \
+             evaluations.\n\
              wins: runs better than one of {base}, of all pairs. interval: bootstrap, from 6 seeds on. p: exact, by \
              flipping signs; adj. p: of the\nexploratory comparisons of a network together, by Holm's method. The \
-             verdict is at 5 % for the planned and at 5 % for these, on runs that lived.",
+             verdict is at 5 % for the planned and at 5 % for these, of each network by itself, on runs that lived.",
         );
         text
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::config::VARIED;
 use super::record::Record;
 use crate::common::error::CliError;
-use crate::reproduce::choice::scores;
+use crate::reproduce::choice::{planned, scores};
 
 /// The records of some output folders, by table. A run that is in several folders counts once.
 ///
@@ -125,12 +125,7 @@ fn check(table: &str, records: &mut [Record], partial: bool) -> Result<(), CliEr
         let (here, there) = (first.config.id(), other.config.id());
         return Err(CliError::Usage(format!("merge: {here}: the protocol plans {one}, {there}: {two}")));
     }
-    // Commands may have planned different runs: other seeds, other arms.
-    let mut planned: Vec<String> = Vec::new();
-    for record in records.iter() {
-        let new: Vec<String> = record.planned.iter().filter(|id| !planned.contains(id)).cloned().collect();
-        planned.extend(new);
-    }
+    let planned = planned(records);
     let ids: BTreeSet<String> = records.iter().map(|record| record.config.id()).collect();
     let missing: Vec<&str> = planned.iter().filter(|id| !ids.contains(*id)).map(String::as_str).collect();
     if !missing.is_empty() && !partial {

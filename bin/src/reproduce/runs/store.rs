@@ -202,6 +202,12 @@ impl Store {
         record.write(&path)
     }
 
+    /// Moves files of the output folder aside.
+    pub fn set_aside(&self, files: &[PathBuf], why: &str) -> Result<(), CliError> {
+        let files: Vec<_> = files.iter().map(|path| (path.clone(), why.to_owned())).collect();
+        self.aside.take(&files, &note)
+    }
+
     /// Writes the record of a finished run, and removes its checkpoint.
     pub fn finish(&self, record: &Record) -> Result<(), CliError> {
         record.write(&self.record_path(&record.config))?;

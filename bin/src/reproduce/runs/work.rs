@@ -1,5 +1,7 @@
 //! A table whose runs can be done.
 
+use std::cell::Cell;
+
 use pvlu_zoo::model::Model;
 
 use super::config::Config;
@@ -10,6 +12,7 @@ use crate::common::error::CliError;
 use crate::common::machine;
 use crate::common::progress::Progress;
 use crate::reproduce::choice::Choice;
+use crate::reproduce::data::Parts;
 use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::sweep::Sweep;
 
@@ -75,6 +78,8 @@ fn of(runs: &[Planned], only: Option<&[String]>) -> Vec<Planned> {
 pub trait Work {
     /// The runs of the table.
     fn plan(&self) -> &Plan;
+    /// The images of the runs.
+    fn parts(&self) -> &Parts;
     /// Gives the runs the settings that trials chose for them. Runs without such a setting stay as they are.
     fn choose(&mut self, choice: &Choice) -> Result<(), CliError>;
     /// The network that a run trains, with the same layers trainable; only the values of its weights may be others.
@@ -94,9 +99,16 @@ pub struct Context<'a> {
     pub planned: Vec<String>,
     /// The table that the runs are of.
     pub table: Table,
+    /// True once all image files were read.
+    pub read: Cell<bool>,
 }
 
 impl Context<'_> {
+    /// Reads all image files once, before the first run that is to be done.
+    pub fn check(&self, parts: &Parts) -> Result<(), CliError> {
+        if self.read.replace(true) { Ok(()) } else { parts.check(self.progress) }
+    }
+
     /// A finished record of this machine and plan whose results are empty, for the caller to fill in.
     pub fn record(&self, config: &Config) -> Record {
         Record {

@@ -7,9 +7,9 @@ use pvlu_zoo::image::Preprocessing;
 use crate::common::error::CliError;
 use crate::common::images::Images;
 use crate::common::progress::Progress;
+use crate::common::readable::readable;
 use crate::zoo::args::TrainArgs;
 use crate::zoo::data::Data;
-use crate::zoo::readable::readable;
 use crate::zoo::trained_on::TrainedOn;
 
 /// The images of a training.
@@ -38,8 +38,13 @@ impl Parts {
         let [train, held_out] = all.held_out(args.held_out)?;
         let too_few =
             |part| CliError::TooFewImages { data: data.dataset.name(), part, train: all.len(), test: test.len() };
-        for (images, part) in [(&train, "to train on"), (&test, "to test on")] {
-            if images.is_empty() {
+        let parts = [
+            (&train, "to train on", true),
+            (&held_out, "to hold out", args.held_out > 0.0),
+            (&test, "to test on", true),
+        ];
+        for (images, part, is_wanted) in parts {
+            if is_wanted && images.is_empty() {
                 return Err(too_few(part));
             }
         }

@@ -8,6 +8,13 @@ use crate::reproduce::protocol::definition::Pretraining;
 use crate::reproduce::protocol::limits::{MAX_EPOCHS, MAX_IMAGES};
 use crate::reproduce::protocol::reader::{ProtocolError, Section, Value};
 
+/// The keys of Adam and AdamW beside those of any optimizer.
+const OF_ADAM: [&str; 3] = ["beta1", "beta2", "epsilon"];
+/// The keys of SGD beside those of any optimizer.
+const OF_SGD: [&str; 2] = ["momentum", "nesterov"];
+/// The keys of schedules, each of some kinds of them.
+const OF_SCHEDULES: [&str; 4] = ["every", "milestones", "factor", "warm_up"];
+
 /// The optimizer, the learning rate and the schedule.
 pub fn training(top: &Section<'_>, pretrained: bool) -> Result<Training, ProtocolError> {
     let section = top.need_section("optimizer")?;
@@ -16,11 +23,12 @@ pub fn training(top: &Section<'_>, pretrained: bool) -> Result<Training, Protoco
         ("adamw", Some(true)),
         ("sgd", None),
     ])? {
-        Some(decoupled) => (adam(&section, decoupled)?, &["beta1", "beta2", "epsilon"]),
-        None => (sgd(&section)?, &["momentum", "nesterov"]),
+        Some(decoupled) => (adam(&section, decoupled)?, &OF_ADAM),
+        None => (sgd(&section)?, &OF_SGD),
     };
     let first: &[&str] = if pretrained { &["first_learning_rate"] } else { &[] };
-    section.only(&[&["kind", "learning_rate", "weight_decay"], first, own].concat())?;
+    let known = [&["kind", "learning_rate", "weight_decay"], first, own].concat();
+    section.only_of_kind(&known, &[&OF_ADAM[..], &OF_SGD].concat())?;
     let learning_rate = rate(&section.need("learning_rate", "a positive number")?)?;
     let (schedule, warm_up) = schedule(&top.need_section("schedule")?)?;
     let (label_smoothing, mixup, average, shards) = (0.0, None, None, 1);
@@ -87,12 +95,12 @@ fn schedule(section: &Section<'_>) -> Result<(Schedule, u64), ProtocolError> {
     let warm_up = || section.find("warm_up").map_or(Ok(0), |value| value.whole(0..=MAX_EPOCHS));
     Ok(match kind {
         Kind::OneCycle => {
-            section.only(&["kind"])?;
+            section.only_of_kind(&["kind"], &OF_SCHEDULES)?;
             (Schedule::OneCycle, 0)
         }
         Kind::Step => {
             let change = if section.find("milestones").is_some() { "milestones" } else { "every" };
-            section.only(&["kind", change, "factor", "warm_up"])?;
+            section.only_of_kind(&["kind", change, "factor", "warm_up"], &[])?;
             let factor = rate(&section.need("factor", "the factor of each change")?)?;
             let schedule = match section.find("milestones") {
                 Some(value) => Schedule::Milestones { epochs: milestones(&value)?, factor },
@@ -104,7 +112,7 @@ fn schedule(section: &Section<'_>) -> Result<(Schedule, u64), ProtocolError> {
             (schedule, warm_up()?)
         }
         Kind::Constant | Kind::Cosine => {
-            section.only(&["kind", "warm_up"])?;
+            section.only_of_kind(&["kind", "warm_up"], &OF_SCHEDULES)?;
             (if matches!(kind, Kind::Cosine) { Schedule::Cosine } else { Schedule::Constant }, warm_up()?)
         }
     })
