@@ -111,8 +111,8 @@ pub fn check(out: &Path, table: Table) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Files of a table in a folder whose runs are of another sweep than `swept`, or of none, and their figures. Trials that
-/// are written beside them would be taken for those that chose their settings.
+/// Files of a table in a folder whose runs are of another sweep than `swept`, or of none, and their figures. Trials
+/// that are written beside them would be taken for those that chose their settings.
 pub fn of_another_sweep(table: Table, swept: &str, out: &Path) -> Result<Vec<PathBuf>, CliError> {
     let path = out.join(format!("{}.csv", table.name()));
     if !path.exists() {
