@@ -187,8 +187,9 @@ fn a_narrower_sweep_in_the_same_folder_chooses_by_its_own_trials_alone() {
     let again = place.run(&format!("{narrow} {one}=3e-3")).succeeded();
     assert_eq!((again.stderr.as_str(), place.csv("table1.csv").lasting()), ("", table.lasting()));
     let other = narrow.replace("1e-4,3e-3", "3e-3,1e-1");
+    place.run(&format!("{other} {one}=1e-1 --resume")).failed_in_one_line(2, &["relu-0.json", "swept"]);
     let ran = place.run(&format!("{other} {one}=1e-1")).succeeded();
-    assert!(ran.stderr.contains("moved aside to results/aside/") && ran.stderr.contains("another sweep"), "{ran:?}");
+    assert!(ran.stderr.contains("moved aside to results/aside/") && ran.stderr.contains("not of the runs"), "{ran:?}");
     for name in ["table1.csv", "table1_epochs.csv", "table1.json", "table1.svg", "figure2.png"] {
         assert!(!place.path("results").join(name).exists(), "{name}");
     }

@@ -194,7 +194,6 @@ fn options_that_contradict_each_other_are_refused_before_anything_is_made() {
     for (options, words) in [
         ("--schedule step", ["--milestones", "30,60"]),
         ("--milestones 3,2", ["--milestones", "rise"]),
-        ("--milestones 1,3", ["--milestones", "3 is not before the end of training, after 3 epochs"]),
         ("--milestones 1 --schedule cosine", ["--milestones", "step"]),
         ("--warm-up 4", ["--warm-up", "--epochs"]),
         ("--schedule one-cycle --warm-up 1", ["--warm-up", "one-cycle"]),
@@ -218,6 +217,16 @@ fn options_that_contradict_each_other_are_refused_before_anything_is_made() {
     with("--model cifar_resnet20 --cutout 33").failed_in_one_line(2, &["--cutout", "32", "33"]);
     with("--model cifar_resnet20 --factor 0.5").failed_in_one_line(2, &["--milestones"]);
     assert!(!place.path("run").exists());
+}
+
+#[test]
+fn changes_of_the_learning_rate_that_the_epochs_end_before_are_told() {
+    let place = place();
+    let train = "train --model cifar_resnet20 --dataset cifar100 --data cifar --batch-size 50 --epochs 1 --out run";
+    let told = zoo(&place, &format!("{train} --milestones 0.5,1,3")).succeeded().stderr;
+    assert!(told.contains("warning: --epochs 1 ends before the learning rate changes after epoch 1, 3\n"), "{told}");
+    let told = zoo(&place, &format!("{train} --milestones 0.5 --fresh")).succeeded().stderr;
+    assert!(!told.contains("warning"), "{told}");
 }
 
 #[test]

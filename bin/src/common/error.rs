@@ -165,6 +165,12 @@ pub enum CliError {
         /// The error of the first such file.
         source: pvlu_zoo::image::ImageError,
     },
+    /// An image file of a table could not be read.
+    #[error("{source}; repair it or remove it")]
+    UnreadableImage {
+        /// The error of the first such file.
+        source: pvlu_zoo::image::ImageError,
+    },
     /// Some images of a list could not be read, or gave no answer; each was reported.
     #[error("{failed} of {images} images could not be read or gave no answer")]
     SomeImages {

@@ -41,6 +41,23 @@ impl Training {
         }
     }
 
+    /// Lines for the user where the epochs of a phase end before changes of the learning rate. Each phase is named by
+    /// the option that gives its epochs; one without epochs is passed over.
+    pub fn late_changes(&self, phases: &[(&str, u64)]) -> Vec<String> {
+        let changes = match &self.schedule {
+            Schedule::Milestones { epochs, .. } => epochs.clone(),
+            Schedule::Step { every, .. } => vec![*every as f64],
+            _ => return Vec::new(),
+        };
+        let late = |(option, end): &(&str, u64)| {
+            let late = changes.iter().filter(|epoch| *end > 0 && **epoch >= *end as f64).map(ToString::to_string);
+            let late = late.collect::<Vec<_>>().join(", ");
+            let ends = format!("warning: {option} {end} ends before the learning rate changes after epoch {late}");
+            (!late.is_empty()).then_some(ends)
+        };
+        phases.iter().filter_map(late).collect()
+    }
+
     /// The optimizer with its constants in one line, as a configuration holds it.
     pub fn optimizer_text(&self) -> String {
         match self.optimizer {

@@ -61,7 +61,7 @@ impl Parts {
         for (images, part) in parts {
             readable(images.clone(), false, part, progress).map_err(|error| match error {
                 // There is no option here that leaves such files out: other images are another table.
-                CliError::Unreadable { source } => CliError::Image(source),
+                CliError::Unreadable { source } => CliError::UnreadableImage { source },
                 error => error,
             })?;
         }

@@ -62,19 +62,17 @@ pub fn run(mut work: Box<dyn Work>, conduct: &Conduct) -> Result<(), CliError> {
         Context { store: &store, progress: &progress, planned: work.plan().ids(), table, read: Cell::new(false) };
     let done = with_choice(work.as_mut(), &trials, (conduct, &context));
     progress.finish();
-    let Some(Done { trials: mut records, runs: chosen, records: of_runs }) = done? else {
-        return Err(CliError::Interrupted { out: conduct.out.clone() });
-    };
+    let interrupted = || CliError::Interrupted { out: conduct.out.clone() };
+    let done = done.map_err(|error| if matches!(error, CliError::Stopped) { interrupted() } else { error })?;
+    let Some(Done { trials: mut records, runs: chosen, records: of_runs }) = done else { return Err(interrupted()) };
     let of_runs = match only {
         Some(_) if !of_runs.is_empty() => with_others(&work.plan().runs, &conduct.out, of_runs)?,
         _ => of_runs,
     };
     records.extend(of_runs);
-    if chosen.is_empty()
-        && let Some(sweep) = &work.plan().sweep
-    {
-        let others = results::of_another_sweep(table, &sweep.to_string(), &conduct.out)?;
-        store.set_aside(&others, "of another sweep than these trials")?;
+    if chosen.is_empty() {
+        let others = results::of_other_runs(table, &work.plan().runs, &conduct.out)?;
+        store.set_aside(&others, "not of the runs that these trials are for")?;
     }
     // Records that an earlier command left name the runs that it had planned.
     records.iter_mut().for_each(|record| record.planned.clone_from(&context.planned));
@@ -101,8 +99,10 @@ fn with_choice(
     let only = conduct.only.as_deref();
     let mut tried = Vec::new();
     if work.plan().sweep.is_some() {
-        // Runs of other settings are refused, if they are to be, before hours of trials.
-        context.store.refuse(&work.plan().chosen(only), &VARIED)?;
+        // Runs of other settings are refused, if they are to be, before hours of trials; where trials alone are to be
+        // done, those whose table would be moved aside.
+        let runs = work.plan().chosen(only);
+        context.store.refuse(if runs.is_empty() { &work.plan().runs } else { &runs }, &VARIED)?;
         let Some(done) = all(work, trials, context)? else { return Ok(None) };
         // Other trials may have been done by an earlier command.
         tried = with_others(&work.plan().trials, &conduct.out, done)?;
@@ -133,6 +133,12 @@ fn all(work: &mut dyn Work, runs: &[Planned], context: &Context<'_>) -> Result<O
     }
     for (run, finished) in runs.iter().zip(finished) {
         let record = match finished {
+            // One that an earlier command left names the runs that it had planned, which `merge` asks for.
+            Some(record) if record.planned != context.planned => {
+                let record = Record { planned: context.planned.clone(), ..record };
+                context.store.finish(&record)?;
+                record
+            }
             Some(record) => record,
             None => {
                 let Some(record) = work.perform(run, context)? else { return Ok(None) };

@@ -2,7 +2,7 @@
 //! place.
 
 use pvlu_zoo::data::Augmentation;
-use pvlu_zoo::train::{FitConfig, Schedule};
+use pvlu_zoo::train::FitConfig;
 
 use crate::common::digest;
 use crate::common::error::CliError;
@@ -59,29 +59,17 @@ impl Recipe {
         self.protocol.training.fit(epochs, learning_rate, seed)
     }
 
-    /// Refuses a warm-up that is longer than a phase, as options can make it.
-    fn check_warm_up(&self, first_epochs: u64) -> Result<(), String> {
-        let phases = [Some(self.epochs), Some(first_epochs).filter(|epochs| *epochs > 0)];
-        let (shortest, warm_up) =
-            (phases.into_iter().flatten().min().unwrap_or_default(), self.protocol.training.warm_up);
-        if warm_up > shortest {
-            let found = format!("schedule.warm_up: expected at most {shortest}, the epochs of the shortest phase");
-            return Err(format!("{found}, found {warm_up}: raise --epochs or --first-epochs"));
+    /// Refuses a warm-up that is longer than one of these phases, as options can make it: each is named by the option
+    /// that gives its epochs.
+    fn check_warm_up(&self, phases: &[(&str, u64)]) -> Result<(), String> {
+        let warm_up = self.protocol.training.warm_up;
+        match phases.iter().find(|(_, epochs)| *epochs > 0 && warm_up > *epochs) {
+            Some((option, epochs)) => {
+                let expected = format!("expected at most {epochs}, the epochs of {option}");
+                Err(format!("schedule.warm_up: {expected}, found {warm_up}: raise {option}"))
+            }
+            None => Ok(()),
         }
-        Ok(())
-    }
-
-    /// A line for the user if the epochs end before changes of the learning rate.
-    fn late_changes(&self) -> Option<String> {
-        let changes = match &self.protocol.training.schedule {
-            Schedule::Milestones { epochs, .. } => epochs.clone(),
-            Schedule::Step { every, .. } => vec![*every as f64],
-            _ => return None,
-        };
-        let end = self.epochs;
-        let late = changes.iter().filter(|epoch| **epoch >= end as f64).map(ToString::to_string);
-        let late = late.collect::<Vec<_>>().join(", ");
-        (!late.is_empty()).then(|| format!("warning: {end} epochs end before the learning rate changes after {late}"))
     }
 
     /// SHA-256 of all values of the recipe, in hexadecimal.
@@ -134,6 +122,7 @@ pub struct Recipes {
     pub sweep: Option<Sweep>,
     /// The settings that are tried, each with its recipe.
     tried: Vec<(Setting, Recipe)>,
+    late_changes: Vec<String>,
 }
 
 impl Recipes {
@@ -148,11 +137,21 @@ impl Recipes {
         let shift = request.shift.filter(|_| protocol.augmentation.is_some());
         let base = Recipe::of(protocol, preset, request, shift);
         let refused = |what: String| CliError::Usage(format!("sweep: {what}"));
-        let first_epochs = request.first_epochs.unwrap_or(budget_of(protocol, preset).first_epochs);
-        base.check_warm_up(first_epochs).map_err(CliError::Usage)?;
+        let first = request.first_epochs.unwrap_or(budget_of(protocol, preset).first_epochs);
+        let first = ("--first-epochs", if protocol.pretrained().is_some() { first } else { 0 });
+        let of_runs = ("--epochs", base.epochs);
+        // A quick preset is a short training and need not say so, nor a first phase that the protocol has.
+        let told = [
+            Some(of_runs).filter(|_| preset != Preset::Quick || request.epochs.is_some()),
+            Some(first).filter(|_| request.first_epochs.is_some()),
+        ];
+        let late_changes = base.protocol.training.late_changes(&told.into_iter().flatten().collect::<Vec<_>>());
         let Some(sweep) = request.sweep_of(protocol).map_err(refused)? else {
-            return Ok(Self { base, sweep: None, tried: Vec::new() });
+            base.check_warm_up(&[of_runs, first]).map_err(CliError::Usage)?;
+            return Ok(Self { base, sweep: None, tried: Vec::new(), late_changes });
         };
+        // The first phase has the values of the protocol, and the runs those of a trial.
+        base.check_warm_up(&[first]).map_err(CliError::Usage)?;
         if let Some(seed) = sweep.seeds.iter().find(|seed| seeds.contains(seed)) {
             return Err(refused(format!(
                 "seed {seed} is one of the runs, whose settings its trials would choose: --sweep-seeds takes others"
@@ -169,10 +168,11 @@ impl Recipes {
             let varied = read::varied(table.text(), &setting.toml(budget));
             let varied = varied.map_err(|error| refused(format!("{setting}: {}", error.what)))?;
             let recipe = Recipe::of(&varied, preset, request, shift);
-            recipe.check_warm_up(first_epochs).map_err(|error| refused(format!("{setting}: {error}")))?;
+            let own = [("--epochs", recipe.epochs)];
+            recipe.check_warm_up(&own).map_err(|error| refused(format!("{setting}: {error}")))?;
             tried.push((setting, recipe));
         }
-        Ok(Self { base, sweep: Some(sweep), tried })
+        Ok(Self { base, sweep: Some(sweep), tried, late_changes })
     }
 
     /// The epochs of the runs, in words: those of the base, unless they are swept.
@@ -181,10 +181,10 @@ impl Recipes {
         if are_swept { "the chosen".to_owned() } else { self.base.epochs.to_string() }
     }
 
-    /// A line for the user if the epochs end before changes of the learning rate, unless these values are swept.
-    pub fn late_changes(&self) -> Option<String> {
+    /// Lines for the user where epochs end before changes of the learning rate, unless these values are swept.
+    pub fn late_changes(&self) -> Vec<String> {
         let are_swept = |key| self.settings().any(|setting| setting.value(key).is_some());
-        self.base.late_changes().filter(|_| !are_swept("epochs") && !are_swept("schedule"))
+        if are_swept("epochs") || are_swept("schedule") { Vec::new() } else { self.late_changes.clone() }
     }
 
     /// The settings of the sweep, in its order.

@@ -225,8 +225,10 @@ impl Request {
             if let Some(own) = of_name.filter(|own| own.activation.text() != formula.text()) {
                 let (name, text) = (&protocol.name, own.activation.text());
                 return Err(CliError::Usage(format!(
-                    "--{option}: {name} has an arm of this name and another formula, {}: choose another name",
-                    quoted(text)
+                    "--{option}: {name} has an arm {} that is {}, found {}: choose another name",
+                    own.name,
+                    quoted(text),
+                    quoted(formula.text())
                 )));
             }
         }

@@ -11,10 +11,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pvlu_zoo::train::EpochRecord;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::groups::Report;
 use crate::common::error::CliError;
+use crate::common::input;
 use crate::common::output::{csv_bytes, write_together};
 use crate::common::statistics::verdict::Comparison;
 use crate::common::statistics::{Summary, number, rel_error_decrease};
@@ -24,6 +25,7 @@ use crate::reproduce::protocol::paper::Table;
 use crate::reproduce::protocol::{own, published};
 use crate::reproduce::runs::config::Config;
 use crate::reproduce::runs::inspect::{PARAMETER_COLUMNS, UNIT_COLUMNS};
+use crate::reproduce::runs::planned::Planned;
 use crate::reproduce::runs::record::Record;
 
 /// The first columns of every file, which identify the run of a row.
@@ -111,25 +113,21 @@ pub fn check(out: &Path, table: Table) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Files of a table in a folder whose runs are of another sweep than `swept`, or of none, and their figures. Trials
-/// that are written beside them would be taken for those that chose their settings.
-pub fn of_another_sweep(table: Table, swept: &str, out: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let path = out.join(format!("{}.csv", table.name()));
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let damaged = |error: csv::Error| CliError::Damaged { path: path.clone(), what: error.to_string() };
-    let mut reader = csv::Reader::from_path(&path).map_err(damaged)?;
-    let place = reader.headers().map_err(damaged)?.iter().position(|column| column == "swept");
-    let mut is_of_this = false;
-    for row in reader.records() {
-        is_of_this |= place.and_then(|place| row.as_ref().ok()?.get(place)) == Some(swept);
-    }
-    if is_of_this {
+/// Files of a table in a folder that has other runs than these, or the same of other settings, and their figures.
+/// Trials that are written beside them would be taken for those that chose their settings.
+pub fn of_other_runs(table: Table, runs: &[Planned], out: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let name = table.name();
+    let path = out.join(format!("{name}.json"));
+    let bytes = path.exists().then(|| input::bytes(&path)).transpose()?;
+    let json: Value = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let is_there = |run: &&Planned| json["runs"].get(run.config.id()).is_some();
+    let is_same = |run: &Planned| json["runs"][run.config.id()] == run.config.hash();
+    let mut there = runs.iter().filter(is_there).peekable();
+    if there.peek().is_some() && there.all(is_same) {
         return Ok(Vec::new());
     }
     let ends = FILES.iter().map(|(end, _)| *end).filter(|end| *end != SWEEP);
-    let csv = ends.map(|end| format!("{}{end}.csv", table.name())).chain([format!("{}.json", table.name())]);
+    let csv = ends.map(|end| format!("{name}{end}.csv")).chain([format!("{name}.json")]);
     let figures = Figure::of_table(table).into_iter().map(Figure::name);
     let drawn = figures.flat_map(|name| ["svg", "png"].map(|extension| format!("{name}.{extension}")));
     Ok(csv.chain(drawn).map(|name| out.join(name)).filter(|path| path.exists()).collect())

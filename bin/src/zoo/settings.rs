@@ -90,6 +90,12 @@ impl Settings {
         Ok(())
     }
 
+    /// Lines for the user where a phase ends before changes of the learning rate.
+    pub fn late_changes(&self) -> Vec<String> {
+        let epochs = if self.tunes() { self.epochs } else { 0 };
+        self.training.late_changes(&[("--head-epochs", self.head_epochs), ("--epochs", epochs)])
+    }
+
     /// The seed of a head that the file does not have; `None` if none will be trained.
     pub fn fresh_head(&self) -> Option<u64> {
         (self.head_epochs > 0 || self.policy.head).then_some(self.seed)

@@ -75,17 +75,11 @@ fn schedule(args: &TrainingArgs, usual: &Usual, phases: &[(&str, u64)]) -> Resul
     let (milestones, factor) = (args.milestones.clone(), args.factor.unwrap_or(0.1));
     let usual = if milestones.is_empty() { usual.schedule } else { ScheduleName::Step };
     let refused = |message: &str| Err(CliError::Usage(message.to_owned()));
-    let longest = phases.iter().map(|(_, epochs)| *epochs).max();
-    let late = milestones.iter().copied().find(|epoch| longest.is_some_and(|end| *epoch >= end as f64));
     let short = phases.iter().find(|(_, epochs)| args.warm_up > *epochs);
     match (args.schedule.unwrap_or(usual), milestones.is_empty()) {
         (ScheduleName::Step, true) => refused("--schedule step: needs --milestones, as in --milestones 30,60"),
         (ScheduleName::Step, false) if !milestones.is_sorted_by(|left, right| left < right) => {
             refused("--milestones: expected epochs that rise, as in 30,60")
-        }
-        (ScheduleName::Step, false) if late.is_some() => {
-            let (end, late) = (longest.unwrap_or_default(), late.unwrap_or_default());
-            refused(&format!("--milestones: {late} is not before the end of training, after {end} epochs"))
         }
         (ScheduleName::OneCycle, true) if args.warm_up > 0 => {
             refused("--warm-up: --schedule one-cycle has a rise of its own")

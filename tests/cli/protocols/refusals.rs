@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use super::{LEAVES, with_leaves};
-use crate::support::{Csv, Place};
+use crate::support::{Csv, Place, Ran};
 use crate::zoo::weights;
 
 #[test]
@@ -18,7 +20,27 @@ fn a_side_that_a_network_does_not_take_is_refused_at_its_place() {
 fn a_formula_that_an_arm_of_the_protocol_has_by_its_name_is_not_replaced() {
     let place = with_leaves();
     let run = |arm: &str| place.run(&format!("run mine.toml --dry-run --arms relu,{arm}"));
-    run("bent=max(x,0)").failed_in_one_line(2, &["--arms", "another formula", "a*sin(x)", "choose another name"]);
+    run("bent=max(x,0)").failed_in_one_line(2, &["--arms", "an arm bent that is", "a*sin(x)", "choose another name"]);
+    // The same formula is that arm, which can train parts of its own.
+    let wave = "bent = max(x, 0) + a*sin(x); a = 0.1 swap 0";
+    let of_arm = |arm: &str| {
+        let mut command = place.command("plan mine.toml --json --seeds 0 --arms");
+        let plan = Ran::of({
+            command.arg(format!("relu,{arm}"));
+            command
+        })
+        .succeeded();
+        let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+        plan["runs"][1]["hash"].as_str().unwrap().to_owned()
+    };
+    let formula = format!("activation = \"{wave}\"");
+    let hashes = ["", "\ntrains = [\"activations\"]"].map(|trains| {
+        fs::write(place.path("mine.toml"), LEAVES.replace(&formula, &format!("{formula}{trains}"))).unwrap();
+        assert_eq!(of_arm(wave), of_arm("bent"));
+        of_arm(wave)
+    });
+    assert_ne!(hashes[0], hashes[1]);
+    fs::write(place.path("mine.toml"), LEAVES).unwrap();
     assert!(run("bow=max(x,0)").succeeded().stdout.contains("leaves/resnet18/bow/1"));
     assert!(run("bent").succeeded().stdout.contains("leaves/resnet18/bent/1"));
 }
@@ -29,16 +51,21 @@ fn a_schedule_that_options_make_longer_than_the_training_is_refused_or_told() {
     let slow = LEAVES.replace("first_epochs = 1", "first_epochs = 3").replace("epochs = 1\ntrain", "epochs = 2\ntrain");
     fs::write(place.path("mine.toml"), slow.replace("every = 1", "every = 1\nwarm_up = 2")).unwrap();
     place.run("plan mine.toml").succeeded();
-    for options in ["--epochs 1", "--first-epochs 1"] {
-        let words = ["schedule.warm_up: expected at most 1", "found 2", "--first-epochs"];
-        place.run(&format!("run mine.toml {options}")).failed_in_one_line(2, &words);
+    for option in ["--epochs", "--first-epochs"] {
+        let expected = format!("schedule.warm_up: expected at most 1, the epochs of {option}, found 2");
+        place.run(&format!("run mine.toml {option} 1")).failed_in_one_line(2, &[&expected]);
     }
+    // Where it is swept, the trials are what it has to fit, and the first phase keeps that of the protocol.
+    let sweep = "--sweep learning_rate=1e-3,1e-2 --sweep warm_up";
+    place.run(&format!("plan mine.toml {sweep}=0,1 --epochs 1")).succeeded();
+    place.run(&format!("plan mine.toml {sweep}=1,2 --first-epochs 2 --epochs 4")).succeeded();
+    place.run(&format!("plan mine.toml {sweep}=0,2 --epochs 1")).failed(2, &["warm_up=2: schedule.warm_up: expected"]);
     for (every, is_told) in [("every = 1", false), ("milestones = [1, 2, 3.5]", true), ("every = 2", true)] {
         fs::write(place.path("mine.toml"), LEAVES.replace("every = 1", every)).unwrap();
         let told = place.run("run mine.toml --dry-run --arms relu --seeds 0").succeeded().stderr;
-        let said = "warning: 2 epochs end before the learning rate changes after 2";
+        let said = "warning: --epochs 2 ends before the learning rate changes after epoch 2";
         assert_eq!(told.contains(said), is_told, "{told}");
-        assert_eq!(told.contains("after 2, 3.5\n"), every.contains("3.5"), "{told}");
+        assert_eq!(told.contains("after epoch 2, 3.5\n"), every.contains("3.5"), "{told}");
     }
 }
 

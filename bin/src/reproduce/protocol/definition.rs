@@ -177,7 +177,11 @@ impl Protocol {
 
     /// The arm that a text asks for: one of the protocol's, by its name, or the activation that it is.
     pub fn arm(&self, text: &str, activation: Option<&'static Definition>) -> Option<Arm> {
-        let own = self.arms.iter().find(|arm| arm.name == text).cloned();
+        let is_formula_of = |arm: &Arm| {
+            let of_name = |given: &&Definition| given.program().is_some() && given.name() == arm.name;
+            activation.filter(of_name).is_some_and(|given| given.text() == arm.activation.text())
+        };
+        let own = self.arms.iter().find(|arm| arm.name == text || is_formula_of(arm)).cloned();
         own.or_else(|| Some(Arm::of(activation?, self.trains())))
     }
 

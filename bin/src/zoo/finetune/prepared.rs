@@ -49,6 +49,7 @@ impl<'a> Prepared<'a> {
         check_train(settings, weights, &mut opened)?;
         let order = Order::of((&data.path, &set.classes), &opened, weights, true)?;
         let preprocessing = data.preprocessing(&opened, weights)?;
+        settings.late_changes().iter().for_each(|line| progress.note(line));
         set.warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
         order.warning.iter().chain(&data.choice(&opened, weights)).for_each(|line| progress.note(line));
         progress.note(&format!("{name}: {}", opened.report));
