@@ -246,7 +246,7 @@ fn options_replace_values_of_a_protocol_and_those_without_a_meaning_are_refused(
     let table = table.replace("kind = \"adam\"", "kind = \"adamw\"\nweight_decay = 0.01");
     fs::write(place.path("flat.toml"), &table).unwrap();
     place.run("run flat.toml --weights x").failed_in_one_line(2, &["--weights", "flat", "from scratch"]);
-    place.run("run flat.toml --cutout 4").failed_in_one_line(2, &["--cutout", "flat", "from scratch"]);
+    place.run("run flat.toml --cutout 4").failed_in_one_line(2, &["--cutout", "flat", "no such value"]);
     place.run("run flat.toml --arms relu_affine").failed_in_one_line(2, &["--arms", "relu_affine", "pvlu"]);
     // One arm that there is not is not left out without a word.
     place.run("run flat.toml --arms relu,relu_affine").failed_in_one_line(2, &["--arms", "flat has no relu_affine"]);

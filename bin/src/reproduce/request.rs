@@ -177,6 +177,17 @@ impl Request {
                     "{option}: for pretrained networks; those of {name} start from scratch, as its protocol says"
                 )));
             }
+            let cuts = protocol.augmentation.is_some_and(|kept| kept.cutout.is_some());
+            let filters = protocol.filter.is_some();
+            let unused = [
+                ("--cutout", args.cutout.is_some() && !cuts),
+                ("--filter-sigma", args.filter_sigma.is_some() && !filters),
+                ("--filter-radius", args.filter_radius.is_some() && !filters),
+            ];
+            if let Some((option, _)) = unused.iter().find(|(_, unused)| *unused) {
+                let name = table.name();
+                return Err(CliError::Usage(format!("{option}: {name} has no such value that it could replace")));
+            }
         }
         if args.models.is_some() && protocol.pretrained().is_none() && !table.is_own() {
             return Err(CliError::Usage(format!("--models: the network of {} is fixed", table.name())));

@@ -44,7 +44,7 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
         CliError::Stopped if kept.resume => request.interrupted(),
         error => error,
     })?;
-    settings.training.late_changes(&[("--epochs", settings.epochs)]).iter().for_each(|line| progress.note(line));
+    settings.late_changes().iter().for_each(|line| progress.note(line));
     let image = data.image_to_tune();
     let (activation, classes) = (settings.activation.text(), parts.classes.len());
     // It also tells, before any work, whether there is such a model.

@@ -104,8 +104,10 @@ fn changes_and_filter_of_images_are_replaced_from_scratch_too() {
     assert_eq!((&replaced.0, &replaced.1), (&wanted.0, &wanted.1));
     assert!(replaced.2.contains("cutout=16 filter-sigma=3"), "{replaced:?}");
     fs::write(place.path("mine.toml"), &shown).unwrap();
-    let told = place.run(&format!("run mine.toml {} --cutout 16", options.replace("--quiet", ""))).succeeded().stderr;
-    assert!(told.contains("--cutout: mine does not use it"), "{told}");
+    for option in ["--cutout 16", "--filter-sigma 3", "--filter-radius 1"] {
+        let words = [option.split_once(' ').unwrap().0, "mine has no such value"];
+        place.run(&format!("run mine.toml {options} {option}")).failed_in_one_line(2, &words);
+    }
 }
 
 #[test]

@@ -41,6 +41,11 @@ impl Settings {
         })
     }
 
+    /// Lines for the user where the epochs end before changes of the learning rate.
+    pub fn late_changes(&self) -> Vec<String> {
+        self.training.late_changes(&[("--epochs", self.epochs)])
+    }
+
     /// The training with a seed.
     pub fn fit(&self, seed: u64) -> FitConfig {
         self.training.fit(self.epochs, self.training.learning_rate, seed)
